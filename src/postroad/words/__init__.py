@@ -1,0 +1,9 @@
+"""The nouns every room shares (floor 0): no I/O, no clock, no chance.
+
+Rule 1: nothing here asks the network, the disk, the time or a dice.
+Rule 2: values are immutable; what cannot be read becomes an `Unreadable`, never an exception.
+Rule 3: results have three names, everywhere: delivered, deferred, failed.
+
+Stops: `names` (domains and addresses), `mail` (mailboxes, envelopes), `reply` (what an SMTP server says),
+`facts` (what DNS said), `outcome` (what became of it), `trail` (where an attempt went), `trace` (steps told live).
+"""

@@ -1,0 +1,88 @@
+"""What DNS said of a domain, typed: found, no data, no name, temporary, bogus; and the Snapshot of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+from typing import Generic, TypeVar
+
+from postroad.words.names import Address, Destination
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Mx:
+    """One MX record: lower preference is tried first. The null MX (RFC 7505) has the exchange ""."""
+
+    preference: int
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """Records, in the order the answer had them. `aliases` are the CNAMEs followed, from the name asked onward."""
+
+    records: tuple[T, ...]
+    ttl_s: int = 0
+    aliases: tuple[str, ...] = ()
+    name: str = ""  # the owner of the records: the end of the alias chain
+    authentic: bool = False  # the resolver vouches by DNSSEC (AD)
+
+
+@dataclass(frozen=True, slots=True)
+class NoData:
+    """The name exists, records of this type do not (RFC 2308 section 2.2)."""
+
+    ttl_s: int = 0
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoName:
+    """The name does not exist: NXDOMAIN (RFC 2308 section 2.1)."""
+
+    ttl_s: int = 0
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Temporary:
+    """Nobody could say now: SERVFAIL, timeout, no server reachable. Asking later may help."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bogus:
+    """An answer that cannot be used: malformed, an alias loop. Treated as temporary (RFC 5321 section 5.1)."""
+
+    why: str
+
+
+Answer = Found[T] | NoData | NoName | Temporary | Bogus
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """The addresses of one name, each family as answered."""
+
+    a: Answer[IPv4Address]
+    aaaa: Answer[IPv6Address]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that was learnt of a domain, asked once.
+
+    `hosts` has the MX targets by canonical name, and the domain itself where its own addresses were asked for
+    because no MX was found. A target missing from `hosts` was not asked for: the limit on names was reached.
+    `servers` and `reverse` are filled for people (`postroad lookup`), not needed to route.
+    """
+
+    domain: Destination
+    mx: Answer[Mx]
+    hosts: Mapping[str, HostFacts] = field(default_factory=dict)
+    servers: Answer[str] | None = None
+    reverse: Mapping[Address, Answer[str]] = field(default_factory=dict)

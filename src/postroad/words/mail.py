@@ -1,0 +1,76 @@
+"""Mailboxes, recipients and envelopes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from postroad.words.names import AddressLiteral, Destination, Unreadable, parse_destination
+
+MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
+
+# Atom of RFC 5322 section 3.2.3, widened by RFC 6531 section 3.3 to any character beyond ASCII.
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
+_DOT_STRING = re.compile(rf"{_ATOM}(\.{_ATOM})*\Z")
+# Quoted-string of RFC 5321 section 4.1.2: qtextSMTP and quoted-pairSMTP, no controls, so no CR or LF can hide in it.
+_QUOTED = re.compile(r'"(?:[\x20-\x21\x23-\x5b\x5d-\x7e\u0080-\U0010ffff]|\\[\x20-\x7e])*"\Z')
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """`local@domain`: the local part as written (its case is the receiver's business, RFC 5321 section 2.4)."""
+
+    local: str
+    domain: Destination
+
+    def __str__(self) -> str:
+        return f"{self.local}@{self.domain}"
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether only a server with SMTPUTF8 can take it (RFC 6531): a domain has A-labels, a local part has none."""
+        return not self.local.isascii()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One forward-path, with what RFC 3461 asks about notifications: NOTIFY words and the original recipient."""
+
+    mailbox: Mailbox
+    notify: frozenset[str] = frozenset()  # of NEVER, SUCCESS, FAILURE, DELAY; empty: not said
+    orcpt: str | None = None  # "rfc822;user@example.org", xtext decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a message travels under. A reverse-path of None is the null one, `<>`: such mail is never bounced."""
+
+    reverse_path: Mailbox | None
+    recipients: tuple[Recipient, ...]
+    smtputf8: bool = False
+    eight_bit: bool = False
+    ret: str | None = None  # FULL or HDRS, RFC 3461 section 4.3
+    envid: str | None = None  # RFC 3461 section 4.4, xtext decoded
+
+
+def parse_mailbox(text: str) -> Mailbox | Unreadable:
+    """Read `local@domain`, `"quoted local"@domain` or `local@[192.0.2.1]`; angle brackets around it are taken off."""
+    bare = text.strip()
+    if bare.startswith("<") and bare.endswith(">"):
+        bare = bare[1:-1]
+    local, at, domain = bare.rpartition("@")
+    if not at or not local:
+        return Unreadable(text, "an address is written user@domain")
+    if not (_DOT_STRING.match(local) or _QUOTED.match(local)):
+        return Unreadable(text, f"the part before the @, {local!r}, has a character that needs quoting")
+    if len(local.encode("utf-8", "replace")) > MAX_LOCAL:
+        return Unreadable(text, f"the part before the @ is longer than {MAX_LOCAL} octets")
+    destination = parse_destination(domain)
+    if isinstance(destination, Unreadable):
+        return Unreadable(text, destination.why)
+    return Mailbox(local, destination)
+
+
+def domain_of(mailbox: Mailbox) -> str:
+    """The destination as text: what groups recipients into one attempt."""
+    return str(mailbox.domain) if isinstance(mailbox.domain, AddressLiteral) else mailbox.domain

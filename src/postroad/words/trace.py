@@ -1,0 +1,25 @@
+"""The steps of the program, told as they happen to whoever listens: log, metrics, tests, a live screen.
+
+Names are `room.thing.started`, `.complete` or `.failed`; the data stands in the fields, never in the name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step: its name and its data."""
+
+    name: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], None]
+
+
+def nobody(_event: Event) -> None:
+    """The listener that does not listen."""

@@ -1,0 +1,82 @@
+"""The house keeps its floors: imports go down only, and the pure floors touch no world."""
+
+import ast
+from pathlib import Path
+
+SOURCE = Path(__file__).parent.parent / "src" / "postroad"
+
+FLOORS = {
+    "words": 0,
+    "routing": 1, "smtp": 1, "pace": 1, "tls": 1, "dsn": 1, "checks": 1, "simulation": 1,
+    "dns": 2, "net": 2, "spool": 2,
+    "gather": 3,
+    "deliver": 4, "receive": 4, "lab": 4,
+    "config": 5, "app": 5, "cli": 5, "web": 5,
+}  # fmt: skip
+NEIGHBOURS = {("checks", "routing"), ("checks", "tls"), ("simulation", "routing"), ("simulation", "pace")}
+# Entry points called by another program, as cli/ is: they stand on the top floor wherever their file lies.
+ENTRY_POINTS = {"lab/pytest_plugin.py", "__init__.py", "__main__.py"}
+FORBIDDEN_WHEN_PURE = {"asyncio", "socket", "ssl", "sqlite3", "time", "os", "logging", "random"}
+
+
+def _imports(path):
+    """Every module a file imports, as (module, names)."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, []) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide the room"
+            yield node.module, [alias.name for alias in node.names]
+
+
+def _files():
+    for path in sorted(SOURCE.rglob("*.py")):
+        name = path.relative_to(SOURCE).as_posix()
+        room = name.split("/")[0].removesuffix(".py")
+        yield path, room, 5 if name in ENTRY_POINTS else FLOORS[room]
+
+
+def _rooms(module, names):
+    parts = module.split(".")
+    if parts[0] != "postroad":
+        return []
+    return [parts[1]] if len(parts) > 1 else [name for name in names if name in FLOORS]
+
+
+def test_imports_go_down_only():
+    """A room imports rooms below it, itself, and the neighbours named in the design."""
+    wrong = [
+        f"{path.relative_to(SOURCE)} imports {other}"
+        for path, room, floor in _files()
+        for module, names in _imports(path)
+        for other in _rooms(module, names)
+        if other != room and FLOORS[other] >= floor and floor < 5 and (room, other) not in NEIGHBOURS
+    ]
+    assert wrong == []
+
+
+def test_pure_floors_touch_no_world():
+    """Floors 0 and 1 are given the time and the dice: of `random` they may only name the type they are given."""
+    wrong = [
+        f"{path.relative_to(SOURCE)} imports {module}"
+        for path, _room, floor in _files()
+        if floor <= 1
+        for module, names in _imports(path)
+        if module.split(".")[0] in FORBIDDEN_WHEN_PURE and (module, names) != ("random", ["Random"])
+    ]
+    assert wrong == []
+
+
+def test_files_and_functions_stay_small():
+    """No source file over 500 lines, no function over 60."""
+    wrong = []
+    for path in SOURCE.rglob("*.py"):
+        text = path.read_text()
+        if text.count("\n") > 500:
+            wrong.append(f"{path.name}: {text.count(chr(10))} lines")
+        wrong += [
+            f"{path.name}:{node.lineno} {node.name}: {node.end_lineno - node.lineno + 1} lines"
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= 60
+        ]
+    assert wrong == []
