@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from postroad.words.names import Address, Destination
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,10 @@ class Mx:
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[T]):
+class Found(Generic[T_co]):
     """Records, in the order the answer had them. `aliases` are the CNAMEs followed, from the name asked onward."""
 
-    records: tuple[T, ...]
+    records: tuple[T_co, ...]
     ttl_s: int = 0
     aliases: tuple[str, ...] = ()
     name: str = ""  # the owner of the records: the end of the alias chain
@@ -61,7 +61,7 @@ class Bogus:
     why: str
 
 
-Answer = Found[T] | NoData | NoName | Temporary | Bogus
+Answer = Found[T_co] | NoData | NoName | Temporary | Bogus
 
 
 @dataclass(frozen=True, slots=True)

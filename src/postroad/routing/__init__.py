@@ -1,0 +1,46 @@
+"""RFC 5321 section 5 (floor 1): from what DNS said to where a message goes next. The heart.
+
+Rule 1: pure. Time comes in as `now`, chance as a seeded `Random`; nothing here waits or asks.
+Rule 2: bad records are answers, not exceptions: a `Refusal`, or a `Dropped` with its reason.
+Rule 3: the same code decides a real delivery, explains it and simulates it.
+
+Stops: `policy` (the procedures as data), `rules` (Snapshot -> Route or Refusal), `order` (Route -> odds, and a drawn
+Plan), `walk` (Plan -> Try, Wait or Verdict, told what happened), `explain` (all of it in sentences).
+"""
+
+from postroad.routing.explain import explain_attempt, explain_plan, explain_route
+from postroad.routing.order import Odds, Plan, draw, odds
+from postroad.routing.policy import PROCEDURES, Onward, Own, RoutePolicy, WalkPolicy
+from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Status, decide
+from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
+
+__all__ = [
+    "PROCEDURES",
+    "Connected",
+    "DropReason",
+    "Dropped",
+    "Ended",
+    "Exchanger",
+    "Greeted",
+    "Level",
+    "Note",
+    "Odds",
+    "Onward",
+    "Own",
+    "Plan",
+    "Refusal",
+    "Route",
+    "RoutePolicy",
+    "Status",
+    "Try",
+    "Verdict",
+    "Wait",
+    "Walk",
+    "WalkPolicy",
+    "decide",
+    "draw",
+    "explain_attempt",
+    "explain_plan",
+    "explain_route",
+    "odds",
+]

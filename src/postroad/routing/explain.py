@@ -1,0 +1,105 @@
+"""A route, a plan or an attempt told in sentences, with the sections that ask for it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from postroad.routing.order import Plan, odds
+from postroad.routing.policy import Equals, RoutePolicy
+from postroad.routing.rules import Dropped, Level, Refusal, Route, Source
+from postroad.words.names import Address, to_unicode
+from postroad.words.outcome import Phase, Result
+from postroad.words.trail import Attempt, Contact
+
+_SOURCES = {
+    Source.MX: "It has MX records; the lowest preference is tried first (RFC 5321 section 5.1).",
+    Source.IMPLICIT: "It has no MX record, so its own addresses are used as if it were its only exchanger"
+    " (RFC 5321 section 5.1).",
+    Source.LITERAL: "It is an address literal: no DNS is asked (RFC 5321 section 4.1.3).",
+}
+
+
+def explain_route(answer: Route | Refusal, policy: RoutePolicy) -> list[str]:
+    """Why mail for a destination goes where it goes, or nowhere: one sentence an item."""
+    left_out = [_left_out(drop) for drop in answer.dropped]
+    notes = [f"Note: {note.text}." for note in answer.notes]
+    if isinstance(answer, Refusal):
+        verdict = "retried later" if answer.result is Result.DEFERRED else "returned to its sender"
+        return [f"No route: {answer.text}.", f"Mail is {verdict} ({answer.enhanced}).", *left_out, *notes]
+    levels = [_level(level, place, policy) for place, level in enumerate(answer.levels)]
+    return [_SOURCES[answer.source], *levels, *_first_contact(answer, policy), *left_out, *notes]
+
+
+def explain_plan(plan: Plan, seed: int | None) -> list[str]:
+    """One drawn order: which comes first, and that the draw can be had again."""
+    if not plan.targets:
+        return []
+    order = ", then ".join(str(target) for target in plan.targets[:6])
+    more = f", and {len(plan.targets) - 6} more" if len(plan.targets) > 6 else ""
+    drawn = f"With seed {seed} the order is" if seed is not None else "The order is"
+    return [f"{drawn} {order}{more}.", *(_left_out(drop) for drop in plan.dropped)]
+
+
+def explain_attempt(attempt: Attempt) -> list[str]:
+    """The story of an attempt: each contact in its order, then what became of it."""
+    story = [_contact(contact, place) for place, contact in enumerate(attempt.contacts)]
+    results = [outcome.result for outcome in attempt.outcomes]
+    if len(set(results)) == 1:
+        last = attempt.outcomes[0]
+        end = f"So it is {last.result}" + ("." if last.result is Result.DELIVERED else f": {last.text}.")
+    else:
+        counts = ", ".join(f"{results.count(result)} {result}" for result in Result if result in results)
+        end = f"Of {len(results)} recipients: {counts}."
+    return [*story, end]
+
+
+def percent(share: Fraction) -> str:
+    """A share as people read it: whole percent where it is whole, else one decimal."""
+    value = share * 100
+    return f"{int(value)} %" if value.denominator == 1 else f"{float(value):.1f} %"
+
+
+def _level(level: Level, place: int, policy: RoutePolicy) -> str:
+    names = [to_unicode(exchanger.name) for exchanger in level.exchangers]
+    when = "First" if place == 0 else "Only after every address before it failed:"
+    if len(names) == 1:
+        return f"{when} preference {level.preference}: {names[0]}{_addresses(level)}."
+    order = "drawn at random" if policy.equals is Equals.RANDOM else "in the order DNS gave them"
+    return f"{when} preference {level.preference}: {_list(names)}, equals, {order} ({policy.source})."
+
+
+def _addresses(level: Level) -> str:
+    count = sum(len(exchanger.addresses) for exchanger in level.exchangers)
+    return f", {count} addresses in the order given (RFC 5321 section 5.1)" if count > 1 else ""
+
+
+def _first_contact(route: Route, policy: RoutePolicy) -> list[str]:
+    by_address: dict[Address, Fraction] = {}
+    for (_name, address), share in odds(route, policy).addresses.items():
+        by_address[address] = by_address.get(address, Fraction(0)) + share
+    shares = [f"{address} {percent(share)}" for address, share in by_address.items() if share]
+    return [f"First contact: {', '.join(shares)}."]
+
+
+def _left_out(drop: Dropped) -> str:
+    name = to_unicode(drop.exchange) or "."
+    where = f"{name} [{drop.address}]" if drop.address else name
+    return f"Left out: {where} at preference {drop.preference}, {drop.text}."
+
+
+def _contact(contact: Contact, place: int) -> str:
+    took = f"{contact.ended_ms - contact.started_ms:.0f} ms"
+    begun = f"{'First' if place == 0 else 'Then'} {contact.target}"
+    if contact.clear_again:
+        begun += " again, without TLS"
+    if contact.ending is None:
+        return f"{begun} was contacted at {contact.started_ms:.0f} ms and closed unused: another greeted first."
+    if contact.ending.result is Result.DELIVERED:
+        secured = f" over {contact.tls}" if contact.tls else ""
+        return f"{begun} took it{secured} in {took}: {contact.ending.text}."
+    at = "" if contact.phase is Phase.CONNECT else f" at {contact.phase}"
+    return f"{begun} did not take it ({contact.ending.result}{at}, {took}): {contact.ending.text}."
+
+
+def _list(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,111 @@
+"""The order in which a route's addresses are tried: exact odds, and a seeded draw that follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from random import Random
+
+from postroad.routing.policy import Equals, RoutePolicy
+from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Route
+from postroad.words.names import Address
+from postroad.words.trail import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """The chance of being the first contact: of each exchanger, and of each address of each exchanger.
+
+    Both sum to one. An address that stands behind several names has a share under each of them.
+    """
+
+    hosts: Mapping[str, Fraction]
+    addresses: Mapping[tuple[str, Address], Fraction]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One drawn order: the addresses an attempt tries, each once, and what the draw left out. Frozen from then on."""
+
+    targets: tuple[Target, ...]
+    dropped: tuple[Dropped, ...] = ()
+
+
+def odds(route: Route, policy: RoutePolicy) -> Odds:
+    """Exact chances of the first contact, as fractions (RFC 5321 section 5.1).
+
+    Only the lowest preference can be first; among its exchangers all are equal, or the first in DNS order takes all.
+    Within one, the address that the resolver gave first is first.
+    """
+    best = route.levels[0].exchangers
+    chances = [Fraction(1, len(best))] * len(best)
+    if policy.equals is Equals.GIVEN:
+        chances = [Fraction(1)] + [Fraction(0)] * (len(best) - 1)
+    exchangers = [exchanger for level in route.levels for exchanger in level.exchangers]
+    chances += [Fraction(0)] * (len(exchangers) - len(best))
+    return Odds(
+        {exchanger.name: chance for exchanger, chance in zip(exchangers, chances, strict=True)},
+        {
+            (exchanger.name, address): chance if place == 0 else Fraction(0)
+            for exchanger, chance in zip(exchangers, chances, strict=True)
+            for place, address in enumerate(exchanger.addresses)
+        },
+    )
+
+
+def draw(route: Route, policy: RoutePolicy, rng: Random) -> Plan:
+    """Draw one order: levels by preference, equals by the policy, addresses as the resolver gave them.
+
+    The same route, policy and state of `rng` give the same order, on every machine.
+    """
+    drawn = [target for level in route.levels for target in _targets(level, policy, rng)]
+    targets, duplicates = _once_each(drawn)
+    kept, cut = _limit(targets, policy.limit)
+    return Plan(kept, (*duplicates, *cut))
+
+
+def _targets(level: Level, policy: RoutePolicy, rng: Random) -> list[Target]:
+    exchangers = list(level.exchangers)
+    if policy.equals is Equals.RANDOM:
+        _shuffle(exchangers, rng)
+    return [Target(each.name, address, level.preference) for each in exchangers for address in each.addresses]
+
+
+def _shuffle(exchangers: list[Exchanger], rng: Random) -> None:
+    """Fisher and Yates by `randrange`, spelt out so that a recorded seed replays under any Python version."""
+    for last in range(len(exchangers) - 1, 0, -1):
+        chosen = rng.randrange(last + 1)
+        exchangers[last], exchangers[chosen] = exchangers[chosen], exchangers[last]
+
+
+def _once_each(drawn: list[Target]) -> tuple[list[Target], list[Dropped]]:
+    seen: dict[Address, Target] = {}
+    duplicates = []
+    for target in drawn:
+        first = seen.setdefault(target.address, target)
+        if first is not target:
+            text = f"the same address as {first.exchange}, which comes before it in this order"
+            duplicates.append(_dropped(target, DropReason.DUPLICATE_ADDRESS, text))
+    return list(seen.values()), duplicates
+
+
+def _limit(targets: list[Target], limit: int | None) -> tuple[tuple[Target, ...], list[Dropped]]:
+    """Cut to the limit, but reach each preference once: a limit spent on one level would make its backups useless."""
+    if limit is None or len(targets) <= limit:
+        return tuple(targets), []
+    firsts = {target.preference: target for target in reversed(targets)}
+    room = limit - len(firsts)
+    kept, cut = [], []
+    for target in targets:
+        is_first = firsts[target.preference] is target
+        if is_first or room > 0:
+            kept.append(target)
+            room -= not is_first
+        else:
+            cut.append(_dropped(target, DropReason.LIMIT, f"beyond the limit of {limit} addresses in an attempt"))
+    return tuple(kept), cut
+
+
+def _dropped(target: Target, reason: DropReason, text: str) -> Dropped:
+    return Dropped(target.exchange, target.address, target.preference, reason, text)

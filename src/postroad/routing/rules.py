@@ -1,0 +1,390 @@
+"""What a domain's records mean for mail: Snapshot -> Route or Refusal, one small function for each rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import chain, groupby, zip_longest
+
+from postroad.routing.policy import PROCEDURES, Own, RoutePolicy
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoName, Snapshot, Temporary
+from postroad.words.names import Address, AddressLiteral, Destination, is_address_like, to_unicode
+from postroad.words.outcome import Result
+
+
+class Status(StrEnum):
+    """Whether there is a way, and if not, why not."""
+
+    OK = "ok"
+    NULL_MX = "null-mx"
+    NO_SUCH_DOMAIN = "no-such-domain"
+    NO_ADDRESS = "no-address"
+    TEMPORARY = "temporary"
+    LOOP = "loop"
+
+
+class Source(StrEnum):
+    """Where the list of exchangers comes from."""
+
+    MX = "mx"
+    IMPLICIT = "implicit"  # no MX: the domain's own address, preference 0 (RFC 5321 section 5.1)
+    LITERAL = "literal"
+
+
+class DropReason(StrEnum):
+    """Why an exchanger or one of its addresses is not used."""
+
+    NULL_MX = "null-mx"
+    IP_LITERAL = "ip-literal"
+    DUPLICATE_NAME = "duplicate-name"
+    DUPLICATE_ADDRESS = "duplicate-address"
+    OWN_HOST = "own-host"
+    NOT_BETTER_THAN_OWN = "not-better-than-own"
+    NO_SUCH_NAME = "no-such-name"
+    NO_ADDRESS = "no-address"
+    TEMPORARY = "temporary"
+    NOT_LOOKED_UP = "not-looked-up"
+    LOOPBACK = "loopback"
+    UNSPECIFIED = "unspecified"
+    NOT_UNICAST = "not-unicast"
+    FAMILY = "family"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An exchanger (address None), or one address of it, that is not used, and why."""
+
+    exchange: str
+    address: Address | None
+    preference: int
+    reason: DropReason
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something used all the same that its owner should know of: an alias, a family that did not answer."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanger:
+    """A host that takes mail for the domain, with its usable addresses in the order they are tried."""
+
+    name: str
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The exchangers of one preference, in the order DNS gave them."""
+
+    preference: int
+    exchangers: tuple[Exchanger, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The exchangers to try: levels by ascending preference, and all that was left out on the way."""
+
+    destination: Destination
+    source: Source
+    levels: tuple[Level, ...]
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    status = Status.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No way to the domain: failed for good or deferred, with the enhanced status (RFC 3463) for the report."""
+
+    destination: Destination
+    status: Status
+    result: Result
+    enhanced: str
+    text: str
+    source: Source | None = None
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass
+class _Draft:
+    """A list of exchangers in the making: each rule takes from `mx` or `hosts` and says so in `dropped` or `notes`."""
+
+    snapshot: Snapshot
+    policy: RoutePolicy
+    own: Own
+    source: Source
+    mx: list[Mx]
+    hosts: list[tuple[Mx, tuple[Address, ...]]] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def drop(self, record: Mx, reason: DropReason, text: str, address: Address | None = None) -> None:
+        """Leave an exchanger or one address out, with the reason."""
+        self.dropped.append(Dropped(record.exchange, address, record.preference, reason, text))
+
+
+def decide(snapshot: Snapshot, policy: RoutePolicy = PROCEDURES["rfc5321"], own: Own = Own()) -> Route | Refusal:  # noqa: B008  # frozen
+    """The route to a domain by RFC 5321 section 5.1, or a typed refusal. Never raises for what DNS said."""
+    if isinstance(snapshot.domain, AddressLiteral):
+        return _literal(snapshot, policy, own, snapshot.domain)
+    match snapshot.mx:
+        case Temporary(why) | Bogus(why):
+            # "If a temporary error is returned, the message MUST be queued and retried later", RFC 5321 section 5.1
+            text = f"the mail exchangers of {snapshot.domain} cannot be looked up now: {why}"
+            return Refusal(snapshot.domain, Status.TEMPORARY, Result.DEFERRED, "4.4.3", text)
+        case Found(records=records) if records:
+            return _explicit(snapshot, policy, own, records)
+        case _:
+            return _implicit(snapshot, policy, own, snapshot.domain)
+
+
+def _explicit(snapshot: Snapshot, policy: RoutePolicy, own: Own, records: tuple[Mx, ...]) -> Route | Refusal:
+    draft = _Draft(snapshot, policy, own, Source.MX, sorted(records, key=lambda record: record.preference))
+    _note_alias(
+        draft, snapshot.mx, "alias-owner", str(snapshot.domain), "its MX records are used (RFC 5321 section 5.1)"
+    )
+    if all(record.exchange == "" for record in records):
+        # RFC 7505 section 4.1: the null MX says the domain takes no mail, and the status for it is 5.1.10
+        text = f"{snapshot.domain} takes no mail: its only MX is the null MX (RFC 7505)"
+        return Refusal(
+            snapshot.domain, Status.NULL_MX, Result.FAILED, "5.1.10", text, Source.MX, (), tuple(draft.notes)
+        )
+    _drop_null(draft)
+    _drop_literals(draft)
+    _drop_duplicate_names(draft)
+    return _finish(draft)
+
+
+def _implicit(snapshot: Snapshot, policy: RoutePolicy, own: Own, domain: str) -> Route | Refusal:
+    facts = snapshot.hosts.get(domain)
+    if isinstance(snapshot.mx, NoName) and facts and isinstance(facts.a, NoName) and isinstance(facts.aaaa, NoName):
+        text = f"the domain {to_unicode(domain)} does not exist (NXDOMAIN)"
+        return Refusal(domain, Status.NO_SUCH_DOMAIN, Result.FAILED, "5.1.2", text)
+    draft = _Draft(snapshot, policy, own, Source.IMPLICIT, [Mx(0, domain)])
+    why = "it has no MX record, so its own address is the exchanger, with preference 0 (RFC 5321 section 5.1)"
+    draft.notes.append(Note("implicit-mx", f"{domain}: {why}"))
+    if isinstance(snapshot.mx, NoName):
+        # Some name servers answer NXDOMAIN for types they do not know; an address that exists speaks for itself.
+        draft.notes.append(Note("nxdomain-ignored", f"{domain}: NXDOMAIN for MX is believed only if A and AAAA say so"))
+    return _finish(draft)
+
+
+def _literal(snapshot: Snapshot, policy: RoutePolicy, own: Own, literal: AddressLiteral) -> Route | Refusal:
+    draft = _Draft(snapshot, policy, own, Source.LITERAL, [Mx(0, str(literal))])
+    draft.hosts = [(draft.mx[0], (literal.address,))]
+    return _settle(draft)
+
+
+def _finish(draft: _Draft) -> Route | Refusal:
+    _cut_own_names(draft)
+    _find_addresses(draft)
+    return _settle(draft)
+
+
+def _settle(draft: _Draft) -> Route | Refusal:
+    _cut_own_addresses(draft)
+    _drop_unusable(draft)
+    _drop_duplicate_addresses(draft)
+    return _route(draft) if draft.hosts else _refuse(draft)
+
+
+def _drop_null(draft: _Draft) -> None:
+    # RFC 7505 section 3: a null MX must stand alone. Beside others it is a slip of the zone; the others are meant.
+    for record in [record for record in draft.mx if record.exchange == ""]:
+        draft.mx.remove(record)
+        draft.drop(record, DropReason.NULL_MX, "a null MX beside other MX records means nothing (RFC 7505 section 3)")
+
+
+def _drop_literals(draft: _Draft) -> None:
+    for record in [record for record in draft.mx if is_address_like(record.exchange)]:
+        draft.mx.remove(record)
+        text = "an MX must name a host, not an IP address (RFC 5321 section 5.1); give the address a name"
+        draft.drop(record, DropReason.IP_LITERAL, text)
+
+
+def _drop_duplicate_names(draft: _Draft) -> None:
+    first: dict[str, Mx] = {}
+    for record in draft.mx:
+        if first.setdefault(record.exchange, record) is not record:
+            text = f"already listed with preference {first[record.exchange].preference}"
+            draft.drop(record, DropReason.DUPLICATE_NAME, text)
+    draft.mx = list(first.values())
+
+
+def _cut_own_names(draft: _Draft) -> None:
+    mine = [record for record in draft.mx if record.exchange in draft.own.names]
+    if mine:
+        _cut(draft, min(record.preference for record in mine), {record.exchange for record in mine})
+
+
+def _cut_own_addresses(draft: _Draft) -> None:
+    mine = [record for record, addresses in draft.hosts if draft.own.addresses.intersection(addresses)]
+    if mine:
+        _cut(draft, min(record.preference for record in mine), {record.exchange for record in mine})
+
+
+def _cut(draft: _Draft, preference: int, own_names: set[str]) -> None:
+    # RFC 5321 section 5.1: "all records at that preference level and higher-numbered ones MUST be discarded"
+    for record in [record for record in draft.mx if record.preference >= preference]:
+        draft.mx.remove(record)
+        if record.exchange in own_names:
+            draft.drop(record, DropReason.OWN_HOST, "this is our own host (RFC 5321 section 5.1)")
+        else:
+            text = (
+                f"not better than our own host at {preference}: mail sent there could come back (RFC 5321 section 5.1)"
+            )
+            draft.drop(record, DropReason.NOT_BETTER_THAN_OWN, text)
+    draft.hosts = [(record, addresses) for record, addresses in draft.hosts if record.preference < preference]
+
+
+def _find_addresses(draft: _Draft) -> None:
+    for record in draft.mx:
+        facts = draft.snapshot.hosts.get(record.exchange)
+        if facts is None:
+            draft.drop(record, DropReason.NOT_LOOKED_UP, "not looked up: the domain has more exchangers than the limit")
+            continue
+        addresses = _addresses(draft, record, facts)
+        if addresses:
+            _note_host(draft, record, facts)
+            draft.hosts.append((record, addresses))
+        elif not any(drop.exchange == record.exchange and drop.address for drop in draft.dropped):
+            draft.drop(record, *_why_no_address(facts))
+
+
+def _addresses(draft: _Draft, record: Mx, facts: HostFacts) -> tuple[Address, ...]:
+    """The addresses in the order they are tried: families in turn, the preferred one first (RFC 8305 section 4)."""
+    by_version = {4: _records(facts.a), 6: _records(facts.aaaa)}
+    for version, addresses in by_version.items():
+        if version not in draft.policy.families:
+            for address in addresses:
+                draft.drop(record, DropReason.FAMILY, f"IPv{version} is switched off", address)
+    rows = zip_longest(*(by_version[version] for version in draft.policy.families))
+    return tuple(dict.fromkeys(address for address in chain.from_iterable(rows) if address is not None))
+
+
+def _records(answer: Answer[Address]) -> tuple[Address, ...]:
+    return answer.records if isinstance(answer, Found) else ()
+
+
+def _why_no_address(facts: HostFacts) -> tuple[DropReason, str]:
+    for answer in (facts.a, facts.aaaa):
+        if isinstance(answer, Temporary | Bogus):
+            return DropReason.TEMPORARY, f"its addresses cannot be looked up now: {answer.why}"
+    if isinstance(facts.a, NoName) and isinstance(facts.aaaa, NoName):
+        return DropReason.NO_SUCH_NAME, "the name does not exist (NXDOMAIN)"
+    # "that domain name, when queried, MUST return at least one address record", RFC 5321 section 5.1
+    return DropReason.NO_ADDRESS, "the name has no address (RFC 5321 section 5.1)"
+
+
+def _note_host(draft: _Draft, record: Mx, facts: HostFacts) -> None:
+    for family, answer in (("A", facts.a), ("AAAA", facts.aaaa)):
+        if isinstance(answer, Temporary | Bogus):
+            text = f"{record.exchange}: {family} cannot be looked up now ({answer.why}); the other family answers"
+            draft.notes.append(Note("family-temporary", text))
+    answered = facts.a if isinstance(facts.a, Found) else facts.aaaa
+    kind = "alias-owner" if draft.source is Source.IMPLICIT else "alias-target"
+    _note_alias(
+        draft, answered, kind, record.exchange, "followed, though an MX must not name one (RFC 2181 section 10.3)"
+    )
+
+
+def _note_alias(draft: _Draft, answer: Answer[object], kind: str, name: str, remark: str) -> None:
+    if isinstance(answer, Found) and answer.aliases:
+        if kind == "alias-owner":
+            remark = "the records of the name it stands for are used (RFC 5321 section 5.1)"
+        draft.notes.append(Note(kind, f"{name} is an alias of {answer.name}: {remark}"))
+
+
+def _drop_unusable(draft: _Draft) -> None:
+    kept = []
+    for record, addresses in draft.hosts:
+        usable = []
+        for address in addresses:
+            fault = _fault(address, allow_loopback=draft.policy.allow_loopback)
+            if fault:
+                draft.drop(record, *fault, address)
+            else:
+                usable.append(address)
+        if usable:
+            kept.append((record, tuple(usable)))
+    draft.hosts = kept
+
+
+def _fault(address: Address, *, allow_loopback: bool) -> tuple[DropReason, str] | None:
+    """Why an address is no place to send mail to. Haraka was sent in circles by such records (its issue 2809)."""
+    plain = getattr(address, "ipv4_mapped", None) or address
+    if plain.is_unspecified or (plain.version == 4 and plain.packed[0] == 0):
+        return DropReason.UNSPECIFIED, "the unspecified address reaches only this machine"
+    if plain.is_loopback and not allow_loopback:
+        return DropReason.LOOPBACK, "a loopback address reaches only this machine"
+    if (
+        plain.is_multicast
+        or (plain.version == 4 and plain.packed[0] >= 240)
+        or (plain.version == 6 and plain.is_link_local)
+    ):
+        return DropReason.NOT_UNICAST, "not the address of one host that can be reached from elsewhere"
+    return None
+
+
+def _drop_duplicate_addresses(draft: _Draft) -> None:
+    """Leave out addresses that a better preference has already: tried there, they are not tried again."""
+    seen: dict[Address, Mx] = {}
+    kept = []
+    for _preference, group in groupby(draft.hosts, key=lambda host: host[0].preference):
+        level = list(group)
+        for record, addresses in level:
+            fresh = tuple(address for address in addresses if address not in seen)
+            for address in addresses:
+                if address in seen:
+                    text = f"the same address as {seen[address].exchange} with preference {seen[address].preference}"
+                    draft.drop(record, DropReason.DUPLICATE_ADDRESS, text, address)
+            if fresh:
+                kept.append((record, fresh))
+        seen.update({address: record for record, addresses in level for address in addresses if address not in seen})
+    draft.hosts = kept
+
+
+def _route(draft: _Draft) -> Route:
+    levels = tuple(
+        Level(preference, tuple(Exchanger(record.exchange, addresses) for record, addresses in group))
+        for preference, group in groupby(draft.hosts, key=lambda host: host[0].preference)
+    )
+    return Route(draft.snapshot.domain, draft.source, levels, tuple(draft.dropped), tuple(draft.notes))
+
+
+def _refuse(draft: _Draft) -> Refusal:
+    domain = draft.snapshot.domain
+    refusal = Refusal(
+        domain,
+        Status.NO_ADDRESS,
+        Result.FAILED,
+        # "If MX records are present, but none of them are usable [...] this situation MUST be reported as an error"
+        "5.4.4",
+        f"{domain} has no usable mail exchanger: {_summary(draft.dropped)}",
+        draft.source,
+        tuple(draft.dropped),
+        tuple(draft.notes),
+    )
+    own = [drop.preference for drop in draft.dropped if drop.reason is DropReason.OWN_HOST]
+    unknown = [drop.preference for drop in draft.dropped if drop.reason is DropReason.TEMPORARY]
+    if unknown and (not own or min(unknown) < min(own)):
+        text = f"no mail exchanger of {domain} can be found now: {_summary(draft.dropped)}"
+        return replace(refusal, status=Status.TEMPORARY, result=Result.DEFERRED, enhanced="4.4.3", text=text)
+    if own:
+        text = f"mail for {domain} loops back to this host: it is the best exchanger listed (RFC 5321 section 5.1)"
+        return replace(refusal, status=Status.LOOP, enhanced="5.4.6", text=text)
+    return refusal
+
+
+def _summary(dropped: Iterable[Dropped]) -> str:
+    parts = [f"{drop.exchange}{f' [{drop.address}]' if drop.address else ''}: {drop.text}" for drop in dropped]
+    return "; ".join(parts[:3]) + (f"; and {len(parts) - 3} more" if len(parts) > 3 else "")

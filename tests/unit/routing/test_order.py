@@ -1,0 +1,125 @@
+"""The order of equals: odds are exact, draws follow them, limits leave no level unreached."""
+
+from collections import Counter
+from fractions import Fraction
+from itertools import groupby
+from random import Random
+
+import pytest
+from domains import T1, T2, T3, T4, T5, T6, domain, host
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postroad.routing import PROCEDURES, DropReason, RoutePolicy, decide, draw, odds
+from postroad.routing.policy import Equals
+
+RFC5321 = PROCEDURES["rfc5321"]
+CHI_SQUARE_999 = {1: 10.83, 2: 13.82}  # 0.1 % points by degrees of freedom
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "expected"),
+    [
+        (T1, {"mail1": "1/2", "mail2": "1/2"}),
+        (T2, {"mail": "1"}),
+        (T3, {"mail1": "1/2", "mail2": "1/2"}),
+        (T4, {"a": "1/2", "b": "1/2"}),
+        (T5, {"a": "1", "b": "0"}),
+        (T6, {"a": "1/3", "b": "1/3", "c": "1/3"}),
+    ],
+)
+def test_equal_exchangers_share_the_first_contact(snapshot, expected):
+    """Hosts of the lowest preference have equal odds, whatever their number of addresses; others have none."""
+    assert {name: Fraction(share) for name, share in expected.items()} == odds(decide(snapshot), RFC5321).hosts
+
+
+def test_within_a_host_the_first_address_takes_all():
+    """The address the resolver gave first is first: one name with two addresses is no balance for such a sender."""
+    shares = odds(decide(T2), RFC5321).addresses
+    assert [Fraction(1), Fraction(0)] == list(shares.values())
+
+
+def test_rfc974_keeps_the_order_of_the_answer():
+    """Where the order of equals is the sender's choice, the first record of the answer takes all."""
+    assert {"mail1": 1, "mail2": 0} == odds(decide(T1), PROCEDURES["rfc974"]).hosts
+
+
+@pytest.mark.parametrize("snapshot", [T1, T3, T6], ids=["t1", "t3", "t6"])
+def test_ten_thousand_draws_follow_the_odds(snapshot):
+    """The seeded draw agrees with the exact odds: chi-square below its 0.1 % point."""
+    route = decide(snapshot)
+    firsts = Counter(draw(route, RFC5321, Random(seed)).targets[0].exchange for seed in range(10_000))
+    expected = {name: float(share * 10_000) for name, share in odds(route, RFC5321).hosts.items() if share}
+    chi_square = sum((firsts[name] - count) ** 2 / count for name, count in expected.items())
+    assert set(expected) == set(firsts)
+    assert chi_square < CHI_SQUARE_999[len(expected) - 1]
+
+
+def test_same_seed_same_order():
+    """A recorded seed replays the choice."""
+    assert draw(decide(T6), RFC5321, Random(7)) == draw(decide(T6), RFC5321, Random(7))
+
+
+def test_seed_one_draws_this_order_for_ever():
+    """The draw depends on the seed alone, not on the version of Python: this order must never change."""
+    assert ["b", "c", "a"] == list(
+        dict.fromkeys(target.exchange for target in draw(decide(T6), RFC5321, Random(1)).targets)
+    )
+
+
+def test_address_behind_two_equal_names_is_tried_once():
+    """In t3 both names have both addresses: an order has two targets, and says what it left out."""
+    plan = draw(decide(T3), RFC5321, Random(1))
+    assert (2, [DropReason.DUPLICATE_ADDRESS] * 2) == (len(plan.targets), [drop.reason for drop in plan.dropped])
+
+
+def _policy(limit, equals=Equals.RANDOM):
+    return RoutePolicy("test", "test", equals, limit=limit)
+
+
+def test_limit_reaches_every_level_once():
+    """Eight addresses at the best preference do not use up the limit before the backup is reached."""
+    many = domain((10, "a"), (20, "b"), a=host(*(f"192.0.2.{n}" for n in range(1, 9))), b=host("198.51.100.1"))
+    plan = draw(decide(many, _policy(3)), _policy(3), Random(1))
+    assert [("a", "192.0.2.1"), ("a", "192.0.2.2"), ("b", "198.51.100.1")] == [
+        (target.exchange, str(target.address)) for target in plan.targets
+    ]
+    assert [DropReason.LIMIT] * 6 == [drop.reason for drop in plan.dropped]
+
+
+LAYOUTS = st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(1, 12), min_size=1, max_size=3)), min_size=1)
+
+
+def _layout(hosts):
+    records = [(preference, f"h{number}") for number, (preference, _) in enumerate(hosts)]
+    facts = {f"h{number}": host(*(f"192.0.2.{n}" for n in set(last))) for number, (_, last) in enumerate(hosts)}
+    return domain(*records, **facts)
+
+
+@given(LAYOUTS, st.sampled_from([None, 2, 3, 5]), st.sampled_from(Equals), st.integers(0, 99))
+def test_odds_sum_to_one_and_draws_keep_every_rule(hosts, limit, equals, seed):
+    """Odds sum to one; a draw ascends, names no address twice, loses none without a reason, reaches each level."""
+    policy = _policy(limit, equals)
+    route = decide(_layout(hosts), policy)
+    chances = odds(route, policy)
+    plan = draw(route, policy, Random(seed))
+    preferences = [target.preference for target in plan.targets]
+    addresses = [target.address for target in plan.targets]
+    everything = {address for level in route.levels for each in level.exchangers for address in each.addresses}
+    assert (1, 1) == (sum(chances.hosts.values()), sum(chances.addresses.values()))
+    assert sorted(preferences) == preferences
+    assert len(set(addresses)) == len(addresses)
+    assert everything == set(addresses) | {drop.address for drop in plan.dropped}
+    assert limit is not None or everything == set(addresses)
+    assert limit is None or len(addresses) <= max(limit, len(route.levels))
+    assert chances.hosts[plan.targets[0].exchange] > 0
+
+
+@given(LAYOUTS, st.integers(0, 99))
+def test_addresses_of_a_host_keep_the_order_given(hosts, seed):
+    """The draw shuffles hosts, never the addresses of one: the resolver ordered them (RFC 5321 section 5.1)."""
+    route = decide(_layout(hosts))
+    given_order = {each.name: list(each.addresses) for level in route.levels for each in level.exchangers}
+    for name, group in groupby(draw(route, RFC5321, Random(seed)).targets, key=lambda target: target.exchange):
+        drawn = [target.address for target in group]
+        assert [address for address in given_order[name] if address in drawn] == drawn
