@@ -229,7 +229,7 @@ def test_limit_below_two_is_refused():
 
 
 ANSWERS = st.sampled_from([NoData(), NoName(), Temporary("x"), Bogus("y")])
-V4 = st.integers(0, 2**32 - 1).map(lambda number: ip_address(number))
+V4 = st.integers(0, 2**32 - 1).map(ip_address)
 ADDRESSES = st.lists(V4, min_size=1, max_size=3).map(lambda found: Found(tuple(found)))
 HOSTS = st.builds(HostFacts, ANSWERS | ADDRESSES, ANSWERS)
 NAMES = st.sampled_from(["", "a", "b", "c", "d", "192.0.2.1", DOMAIN])
