@@ -1,0 +1,22 @@
+"""The lab's TLS certificate: self-signed, its private key public. For the lab only; it proves nothing to anybody."""
+
+from __future__ import annotations
+
+import ssl
+from importlib.resources import as_file, files
+
+NAME = "mail.lab.invalid"
+"""The name in the certificate, which also covers every name right below lab.invalid."""
+
+
+def server_context() -> ssl.SSLContext:
+    """What an exchanger of the lab offers after STARTTLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with as_file(files("postroad.lab") / "tls") as folder:
+        context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    return context
+
+
+def trusting_context() -> ssl.SSLContext:
+    """A client's context that trusts the lab's certificate and nothing else."""
+    return ssl.create_default_context(cadata=(files("postroad.lab") / "tls" / "certificate.pem").read_text())

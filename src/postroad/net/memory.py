@@ -1,0 +1,86 @@
+"""Two streams joined in memory, with the same contract as TCP: what tests and simulations talk over."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from ipaddress import IPv4Address
+
+from postroad.net.stream import BUFFERED, Endpoint, Inbox, Kind, NetError, Stream
+
+_CLIENT = Endpoint(IPv4Address("127.0.0.1"), 40000)
+_SERVER = Endpoint(IPv4Address("127.0.0.1"), 25)
+
+
+def pair() -> tuple[Stream, Stream]:
+    """A client's and a server's end of one connection. There is no TLS over it."""
+    client, server = _MemoryStream(_CLIENT, _SERVER), _MemoryStream(_SERVER, _CLIENT)
+    client.joined, server.joined = server, client
+    return client, server
+
+
+class _MemoryStream:
+    """One end; what is written goes straight into the other's inbox."""
+
+    joined: _MemoryStream
+    tls: str | None = None
+
+    def __init__(self, local: Endpoint, peer: Endpoint) -> None:
+        self.local = local
+        self.peer = peer
+        self._inbox = Inbox()
+        self._room: asyncio.Future[None] | None = None
+        self._lost: NetError | None = None
+
+    async def read(self) -> bytes:
+        data = await self._inbox.take()
+        self.joined.make_room()
+        return data
+
+    def write(self, data: bytes) -> None:
+        if data and self._lost is None:
+            self.joined.arrive(data)
+
+    async def drain(self) -> None:
+        while self._lost is None and self.joined.backlog > BUFFERED:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+        if self._lost:
+            raise NetError(self._lost.why, self._lost.kind)
+
+    async def start_tls(self, context: ssl.SSLContext, server_hostname: str | None) -> None:  # noqa: ARG002  # the contract's
+        waiting = self._inbox.size
+        self.abort()
+        why = "octets in the clear before the TLS handshake" if waiting else "no TLS over a stream in memory"
+        raise NetError(why, Kind.TLS)
+
+    def close(self) -> None:
+        self._end(None)
+
+    def abort(self) -> None:
+        self._end(NetError("connection reset by peer", Kind.RESET))
+
+    @property
+    def backlog(self) -> int:
+        """Octets waiting to be read at this end."""
+        return self._inbox.size
+
+    def arrive(self, data: bytes) -> None:
+        """The other end has written."""
+        self._inbox.put(data)
+
+    def make_room(self) -> None:
+        """The other end has read."""
+        if self._room and not self._room.done():
+            self._room.set_result(None)
+
+    def lose(self, error: NetError | None) -> None:
+        """The other end is gone: by its will, or with an error."""
+        self._inbox.end(error)
+        self._lost = self._lost or error or NetError("connection closed", Kind.RESET)
+        self.make_room()
+
+    def _end(self, error: NetError | None) -> None:
+        if self._lost is None or not self._inbox.has_ended:
+            self.lose(None)
+            self.joined.lose(error)

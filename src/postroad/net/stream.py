@@ -1,0 +1,147 @@
+"""What a stream of bytes promises, whatever carries it, and the one error it raises."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from postroad.words.names import Address
+
+BUFFERED = 256 * 1024
+"""Octets a stream holds for a slow reader before it stops its peer, and for a slow peer before `drain` waits."""
+
+
+class Kind(StrEnum):
+    """What went wrong, for programs: only `local` is this machine's own doing."""
+
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    RESET = "reset"
+    TLS = "tls"
+    LOCAL = "local"
+
+
+class NetError(Exception):
+    """A connection that cannot be made or used any more: why, in words for people, and the kind."""
+
+    def __init__(self, why: str, kind: Kind) -> None:
+        super().__init__(why)
+        self.why = why
+        self.kind = kind
+
+
+class Endpoint(NamedTuple):
+    """One end of a connection."""
+
+    address: Address
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.address}:{self.port}" if self.address.version == 4 else f"[{self.address}]:{self.port}"
+
+
+class Stream(Protocol):
+    """Bytes both ways. One task reads, one writes. Any method may raise NetError; only `close` and `abort` never do."""
+
+    @property
+    def peer(self) -> Endpoint:
+        """The other end."""
+        ...
+
+    @property
+    def local(self) -> Endpoint:
+        """This end."""
+        ...
+
+    @property
+    def tls(self) -> str | None:
+        """Protocol and cipher, as "TLSv1.3 TLS_AES_256_GCM_SHA384"; None in the clear."""
+        ...
+
+    async def read(self) -> bytes:
+        """All octets that have come, waiting for at least one; b"" once the peer has ended its side."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Hand octets over for sending. Never waits; a lost connection shows at the next `drain` or `read`."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until the peer has taken enough for more to be written; at once if it has."""
+        ...
+
+    async def start_tls(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
+        """Go on under TLS, as client or server according to who opened the connection.
+
+        Octets that came in the clear and were not read yet are an attack (RFC 3207 section 5): NetError, kind tls,
+        as for a failed handshake; the connection is aborted. A server writes its 220 and calls this with no other
+        await between, or the client's first TLS octets are taken for such.
+        """
+        ...
+
+    def close(self) -> None:
+        """End it: what was written is still sent, nothing more is read."""
+        ...
+
+    def abort(self) -> None:
+        """Drop it now, sent or not."""
+        ...
+
+
+class Inbox:
+    """Octets that have come and nobody has read yet: the receiving half of a stream, for one reader."""
+
+    __slots__ = ("_arrival", "_chunks", "_ended", "_error", "size")
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._chunks: list[bytes] = []
+        self._ended = False
+        self._error: NetError | None = None
+        self._arrival: asyncio.Future[None] | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self._ended
+
+    def put(self, data: bytes) -> None:
+        """Octets have come."""
+        self._chunks.append(data)
+        self.size += len(data)
+        self._wake()
+
+    def end(self, error: NetError | None = None) -> None:
+        """Nothing more will come; with an error, not by the peer's will. Only the first ending counts."""
+        if not self._ended:
+            self._ended, self._error = True, error
+            self._wake()
+
+    async def take(self) -> bytes:
+        """Everything there is, waiting for something; then b"", or the error, for ever."""
+        while not self._chunks and not self._ended:
+            if self._arrival is not None:
+                raise RuntimeError("two tasks read one stream")
+            self._arrival = asyncio.get_running_loop().create_future()
+            try:
+                await self._arrival
+            finally:
+                self._arrival = None
+        if self._chunks:
+            return self._emptied()
+        if self._error:
+            raise NetError(self._error.why, self._error.kind)
+        return b""
+
+    def _emptied(self) -> bytes:
+        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self.size = 0
+        return data
+
+    def _wake(self) -> None:
+        if self._arrival and not self._arrival.done():
+            self._arrival.set_result(None)

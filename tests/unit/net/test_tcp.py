@@ -1,0 +1,184 @@
+"""Opening connections: what the kernel says becomes a sentence and a kind."""
+
+import asyncio
+import errno
+import gc
+import os
+import socket
+import ssl
+from ipaddress import ip_address
+
+import pytest
+
+from postroad.net import Endpoint, Kind, NetError, bind, connect, listen
+from postroad.net.tcp import _explained
+
+LOOPBACK = ip_address("127.0.0.1")
+
+
+async def ending(stream):
+    """The end of a stream as its reader sees it: b"", or the kind of the error."""
+    try:
+        return await stream.read()
+    except NetError as gone:
+        return gone.kind
+
+
+def test_refused_is_told_apart():
+    """A port nobody listens on: refused, in words a person knows."""
+
+    async def story():
+        with bind(LOOPBACK, 0) as held, pytest.raises(NetError) as refused:
+            await connect(LOOPBACK, held.getsockname()[1], timeout_s=1)
+        assert ("connection refused", Kind.REFUSED) == (refused.value.why, refused.value.kind)
+
+    asyncio.run(story())
+
+
+def test_source_address_is_used():
+    """A connection comes from the source address asked for."""
+
+    async def story():
+        seen = asyncio.get_running_loop().create_future()
+
+        async def handle(stream):
+            seen.set_result(stream.peer.address)
+
+        listener = await listen(LOOPBACK, 0, handle)
+        stream = await connect(LOOPBACK, listener.port, timeout_s=1, source=ip_address("127.0.0.9"))
+        assert ip_address("127.0.0.9") == await seen == stream.local.address
+        stream.close()
+        await listener.stop()
+
+    asyncio.run(story())
+
+
+def test_foreign_source_address_is_our_own_fault():
+    """A source address this machine does not have is no fault of the peer's."""
+
+    async def story():
+        with pytest.raises(NetError) as ours:
+            await connect(LOOPBACK, 25, timeout_s=1, source=ip_address("192.0.2.77"))
+        assert Kind.LOCAL == ours.value.kind
+
+    asyncio.run(story())
+
+
+def test_taken_port_cannot_be_listened_on():
+    """A second listener on a port is refused with the port in the sentence."""
+
+    async def story():
+        async def handle(stream):
+            pass
+
+        listener = await listen(LOOPBACK, 0, handle)
+        with pytest.raises(NetError, match=str(listener.port)) as taken:
+            await listen(LOOPBACK, listener.port, handle)
+        assert Kind.LOCAL == taken.value.kind
+        await listener.stop()
+
+    asyncio.run(story())
+
+
+def full_queue():
+    """A listener whose accept queue is kept full: the next SYN is never answered (Linux)."""
+    server = socket.create_server(("127.0.0.1", 0), backlog=0)
+    filler = socket.create_connection(server.getsockname())
+    return server, filler
+
+
+def test_silence_times_out():
+    """A host that never answers the SYN is given up after the time allowed."""
+
+    async def story():
+        server, filler = full_queue()
+        with server, filler, pytest.raises(NetError) as silent:
+            await connect(LOOPBACK, server.getsockname()[1], timeout_s=0.05)
+        assert ("connection timed out", Kind.TIMEOUT) == (silent.value.why, silent.value.kind)
+
+    asyncio.run(story())
+
+
+def test_cancelled_connect_leaves_no_socket():
+    """A connection attempt that is cancelled closes its socket: none is left for the collector to warn of."""
+
+    async def story():
+        server, filler = full_queue()
+        with server, filler:
+            attempt = asyncio.create_task(connect(LOOPBACK, server.getsockname()[1], timeout_s=10))
+            await asyncio.sleep(0)
+            attempt.cancel()
+            assert isinstance((await asyncio.gather(attempt, return_exceptions=True))[0], asyncio.CancelledError)
+
+    asyncio.run(story())
+    gc.collect()
+
+
+def test_stop_drops_open_connections():
+    """A listener that stops ends its handlers and their connections, and frees the port at once."""
+
+    async def story():
+        started = asyncio.Event()
+
+        async def handle(stream):
+            started.set()
+            await stream.read()
+
+        listener = await listen(LOOPBACK, 0, handle)
+        stream = await connect(LOOPBACK, listener.port, timeout_s=1)
+        await started.wait()
+        await listener.stop()
+        assert await ending(stream) in (b"", Kind.RESET)
+        stream.close()
+        again = await listen(LOOPBACK, listener.port, handle)
+        await again.stop()
+
+    asyncio.run(story())
+
+
+def test_failing_handler_is_reported_and_its_connection_dropped():
+    """A bug in a handler reaches the loop's exception handler and does not leave the peer waiting."""
+
+    async def story():
+        problems = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context["exception"]))
+
+        async def handle(stream):
+            raise KeyError("bug")
+
+        listener = await listen(LOOPBACK, 0, handle)
+        stream = await connect(LOOPBACK, listener.port, timeout_s=1)
+        assert await ending(stream) in (b"", Kind.RESET)
+        stream.close()
+        await listener.stop()
+        assert ["'bug'"] == [str(problem) for problem in problems]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "why"),
+    [
+        (errno.EHOSTUNREACH, Kind.UNREACHABLE, "no route to host"),
+        (errno.ENETUNREACH, Kind.UNREACHABLE, "no route to host"),
+        (errno.ETIMEDOUT, Kind.TIMEOUT, "connection timed out"),
+        (errno.ECONNRESET, Kind.RESET, "connection reset by peer"),
+        (errno.EPIPE, Kind.RESET, "connection reset by peer"),
+        (errno.EMFILE, Kind.LOCAL, "too many open files"),
+    ],
+)
+def test_kernel_errors_have_a_kind(code, kind, why):
+    """Every error number the kernel gives for a connection has its kind and a sentence without numbers."""
+    error = _explained(OSError(code, os.strerror(code)))
+    assert (kind, why) == (error.kind, error.why)
+
+
+def test_tls_errors_in_mid_stream_are_of_kind_tls():
+    """A TLS record that cannot be read is a TLS error, not a reset."""
+    assert Kind.TLS == _explained(ssl.SSLError(1, "bad record mac")).kind
+
+
+@pytest.mark.parametrize(("address", "text"), [("192.0.2.1", "192.0.2.1:25"), ("2001:db8::1", "[2001:db8::1]:25")])
+def test_endpoints_read_as_people_write_them(address, text):
+    """An IPv6 endpoint has brackets."""
+    assert text == str(Endpoint(ip_address(address), 25))
