@@ -1,0 +1,66 @@
+"""How an exchanger of the lab misbehaves: the faults under which real senders were measured, by their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from postroad.words.names import Unreadable
+
+
+class Mode(StrEnum):
+    """One way to behave, named after what a sender sees."""
+
+    ACCEPT = "accept"  # takes everything
+    REFUSE = "refuse"  # nobody listens: RST
+    BLACKHOLE = "blackhole"  # the SYN is never answered
+    G421 = "g421"  # 421 for a greeting
+    G554 = "g554"  # 554 for a greeting (RFC 5321 section 3.1: no mail here)
+    CLOSE = "close"  # greets with 220, then closes
+    SLOW = "slow"  # greets after some seconds
+    R450 = "r450"  # 450 to each RCPT: greylisting
+    R550 = "r550"  # 550 to each RCPT
+    D451 = "d451"  # 451 to DATA
+    E451 = "e451"  # 451 after the final dot
+    DROP = "drop"  # takes the message and closes without a reply: it may have been delivered
+    TARPIT = "tarpit"  # every reply comes some seconds late
+    NO_STARTTLS = "no-starttls"  # offers no STARTTLS where the others do
+    BROKEN_STARTTLS = "broken-starttls"  # answers STARTTLS with 220, and the handshake with garbage
+
+
+TIMED = frozenset({Mode.SLOW, Mode.TARPIT})
+"""The modes for which the seconds of a fault count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A mode, and for slow and tarpit the delay in seconds. Written "r450" or "slow:2.5"."""
+
+    mode: Mode = Mode.ACCEPT
+    seconds: float = 1.0
+
+    def __str__(self) -> str:
+        return f"{self.mode}:{self.seconds:g}" if self.mode in TIMED else str(self.mode)
+
+
+def parse_fault(text: str) -> Fault | Unreadable:
+    """Read "refuse", "slow" or "slow:2.5"; only slow and tarpit take seconds."""
+    name, colon, seconds = text.strip().lower().partition(":")
+    if name not in set(Mode):
+        return Unreadable(text, f"no such fault; there are {', '.join(Mode)}")
+    mode = Mode(name)
+    if not colon:
+        return Fault(mode)
+    if mode not in TIMED:
+        return Unreadable(text, f"{mode} takes no seconds; {' and '.join(sorted(TIMED))} do")
+    return _timed(text, mode, seconds)
+
+
+def _timed(text: str, mode: Mode, seconds: str) -> Fault | Unreadable:
+    try:
+        delay = float(seconds)
+    except ValueError:
+        return Unreadable(text, f"the seconds of {mode} are a number, as in {mode}:2.5")
+    if not 0 <= delay <= 3600:
+        return Unreadable(text, f"the seconds of {mode} lie between 0 and 3600")
+    return Fault(mode, delay)
