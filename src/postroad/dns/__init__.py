@@ -1,0 +1,47 @@
+"""What DNS says, in typed answers (floor 2): from name servers on the wire, from zone files, through a cache.
+
+Rule 1: an answer is a value of `words.facts`, whatever came over the wire; nothing a server says raises.
+Rule 2: the wire format and the master file format are dnspython's business, the meaning is ours.
+Rule 3: names go in and come out as `words.names` writes them: lower case, no final dot, the root and the null MX "".
+
+Stops: `resolver` (the protocol and the record types), `answers` (replies -> answers, following aliases), `wire` (asks
+name servers), `cache` (keeps answers for their time, hands them out in turn), `zones` (answers from master files).
+"""
+
+from postroad.dns.cache import CacheSettings, CachingResolver
+from postroad.dns.resolver import (
+    RecordType,
+    Resolver,
+    Soa,
+    resolve_a,
+    resolve_aaaa,
+    resolve_mx,
+    resolve_ns,
+    resolve_ptr,
+)
+from postroad.dns.wire import Server, WireResolver, WireSettings, parse_server, system_servers
+from postroad.dns.zones import ZoneAnswer, ZoneProblem, ZoneResolver, Zones, load_zones, parse_zones
+
+__all__ = [
+    "CacheSettings",
+    "CachingResolver",
+    "RecordType",
+    "Resolver",
+    "Server",
+    "Soa",
+    "WireResolver",
+    "WireSettings",
+    "ZoneAnswer",
+    "ZoneProblem",
+    "ZoneResolver",
+    "Zones",
+    "load_zones",
+    "parse_server",
+    "parse_zones",
+    "resolve_a",
+    "resolve_aaaa",
+    "resolve_mx",
+    "resolve_ns",
+    "resolve_ptr",
+    "system_servers",
+]

@@ -1,0 +1,70 @@
+"""Who can be asked, and for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Protocol
+
+from postroad.words.facts import Answer, Mx
+from postroad.words.names import Address
+
+
+class RecordType(StrEnum):
+    """The record types the house asks for. Their records come as the words in the comments."""
+
+    MX = "MX"  # Mx
+    A = "A"  # IPv4Address
+    AAAA = "AAAA"  # IPv6Address
+    PTR = "PTR"  # str, a name
+    NS = "NS"  # str, a name
+    CNAME = "CNAME"  # str, a name; not followed
+    TXT = "TXT"  # str, the strings of one record joined; octets that are no UTF-8 are replaced
+    SOA = "SOA"  # Soa
+
+
+@dataclass(frozen=True, slots=True)
+class Soa:
+    """The start of a zone (RFC 1035 section 3.3.13); `minimum_s` is the negative TTL (RFC 2308 section 4)."""
+
+    primary: str
+    contact: str
+    serial: int
+    refresh_s: int
+    retry_s: int
+    expire_s: int
+    minimum_s: int
+
+
+class Resolver(Protocol):
+    """Answers questions about names. Never raises for what DNS says or leaves unsaid."""
+
+    async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
+        """The records of this type at the name, aliases followed; see `RecordType` for what they come as."""
+        ...
+
+
+async def resolve_mx(resolver: Resolver, name: str) -> Answer[Mx]:
+    """The mail exchangers of a domain."""
+    return await resolver.resolve(name, RecordType.MX)
+
+
+async def resolve_a(resolver: Resolver, name: str) -> Answer[IPv4Address]:
+    """The IPv4 addresses of a host."""
+    return await resolver.resolve(name, RecordType.A)
+
+
+async def resolve_aaaa(resolver: Resolver, name: str) -> Answer[IPv6Address]:
+    """The IPv6 addresses of a host."""
+    return await resolver.resolve(name, RecordType.AAAA)
+
+
+async def resolve_ns(resolver: Resolver, name: str) -> Answer[str]:
+    """The name servers of a zone."""
+    return await resolver.resolve(name, RecordType.NS)
+
+
+async def resolve_ptr(resolver: Resolver, address: Address) -> Answer[str]:
+    """The names of an address (RFC 1035 section 3.5, RFC 3596 section 2.5)."""
+    return await resolver.resolve(address.reverse_pointer, RecordType.PTR)

@@ -1,0 +1,173 @@
+"""Asks name servers: UDP first, TCP where the answer does not fit, the next server where one has no answer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import dns.asyncbackend
+import dns.asyncquery
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.resolver
+
+from postroad.dns.answers import Reply, is_referral, resolve_with
+from postroad.dns.resolver import RecordType
+from postroad.words.facts import Answer, Bogus, Temporary
+from postroad.words.names import Address, Unreadable, parse_address
+
+T = TypeVar("T")
+
+DNS_PORT = 53
+_BACKEND = dns.asyncbackend.get_backend("asyncio")
+_HOW = "write a name server as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a name server listens."""
+
+    address: Address
+    port: int = DNS_PORT
+
+    def __str__(self) -> str:
+        return f"{self.address}:{self.port}" if self.address.version == 4 else f"[{self.address}]:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class WireSettings:
+    """Whom to ask, and how patiently: each server in turn, all of them `tries` times, each for `timeout_s`."""
+
+    servers: tuple[Server, ...]
+    timeout_s: float = 3.0
+    tries: int = 2
+    edns_payload: int = 1232  # octets of UDP that cross any path unfragmented: DNS flag day 2020
+
+
+class WireResolver:
+    """Resolves by asking recursive name servers; keeps nothing. One socket, port and id for each question."""
+
+    def __init__(self, settings: WireSettings) -> None:
+        self._settings = settings
+
+    async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
+        """Ask until a server answers; Temporary says what each of them did instead."""
+        return await resolve_with(self._ask, name, kind)
+
+    async def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Reply | Temporary | Bogus:
+        complaints: list[Temporary | Bogus] = []
+        for server in self._settings.servers * self._settings.tries:
+            reply = await self._ask_one(server, name, kind)
+            if isinstance(reply, Reply):
+                return reply
+            complaints.append(reply)
+        why = "; ".join(dict.fromkeys(complaint.why for complaint in complaints)) or "no name server is configured"
+        unusable = complaints and all(isinstance(complaint, Bogus) for complaint in complaints)
+        return Bogus(why) if unusable else Temporary(why)
+
+    async def _ask_one(
+        self, server: Server, name: dns.name.Name, kind: dns.rdatatype.RdataType
+    ) -> Reply | Temporary | Bogus:
+        # AD asks the server to say whether it validated, RFC 6840 section 5.7.
+        flags = dns.flags.RD | dns.flags.AD
+        query = dns.message.make_query(name, kind, use_edns=0, payload=self._settings.edns_payload, flags=flags)
+        message = await self._in_time(server, _over_udp(query, server))
+        if message is None:
+            message = await self._in_time(server, _over_tcp(query, server))
+        return _judged(server, message) if isinstance(message, dns.message.Message) else message
+
+    async def _in_time(self, server: Server, exchange: Awaitable[T]) -> T | Temporary | Bogus:
+        """The one place where what goes wrong on the wire becomes an answer."""
+        try:
+            async with asyncio.timeout(self._settings.timeout_s):
+                return await exchange
+        except TimeoutError:
+            return Temporary(f"{server} did not answer within {self._settings.timeout_s:g} s")
+        except (OSError, EOFError) as problem:
+            return Temporary(f"{server}: {_reason(problem)}")
+        except Exception as problem:  # noqa: BLE001  # hostile octets: dnspython promises no closed set of errors
+            return Bogus(f"{server} sent a reply that cannot be used: {problem or type(problem).__name__}")
+
+
+def parse_server(text: str) -> Server | Unreadable:
+    """Read ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT."""
+    bare = text.strip()
+    address = parse_address(bare)
+    if address is not None:
+        return Server(address)
+    host, colon, port = bare.rpartition(":")
+    if not colon or bare.endswith("]"):
+        host, port = bare, str(DNS_PORT)
+    bracketed = host.startswith("[") and host.endswith("]")
+    address = parse_address(host[1:-1] if bracketed else host)
+    if address is None or bracketed != (address.version == 6):
+        return Unreadable(text, _HOW)
+    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 2**16):
+        return Unreadable(text, f"{port!r} is no port; {_HOW}")
+    return Server(address, int(port))
+
+
+def system_servers() -> tuple[Server, ...]:
+    """The name servers of this machine; the one on it if none is configured, as resolv.conf(5) has it."""
+    try:
+        configured = dns.resolver.Resolver().nameservers
+    except (dns.exception.DNSException, ValueError):
+        configured = ["127.0.0.1"]
+    addresses = (parse_address(str(server)) for server in configured)
+    return tuple(Server(address) for address in addresses if address is not None)
+
+
+async def _over_udp(query: dns.message.Message, server: Server) -> dns.message.Message | None:
+    """The reply, or None where it was cut and TCP has the rest. Whatever is no reply to the query is waited out."""
+    where = str(server.address)
+    family = socket.AF_INET if server.address.version == 4 else socket.AF_INET6
+    # Connected, so that a closed port is told at once and a third machine's datagrams are the kernel's to drop.
+    sock = await _BACKEND.make_socket(family, socket.SOCK_DGRAM, 0, None, (where, server.port))  # type: ignore[no-untyped-call]
+    async with sock:
+        try:
+            return await dns.asyncquery.udp(
+                query,
+                where,
+                port=server.port,
+                sock=sock,
+                ignore_unexpected=True,
+                ignore_errors=True,
+                raise_on_truncation=True,
+            )
+        except dns.message.Truncated:
+            return None
+
+
+async def _over_tcp(query: dns.message.Message, server: Server) -> dns.message.Message:
+    return await dns.asyncquery.tcp(query, str(server.address), port=server.port, backend=_BACKEND)
+
+
+def _judged(server: Server, message: dns.message.Message) -> Reply | Temporary:
+    """A reply that speaks of the name, or why the next server should be asked."""
+    rcode = message.rcode()
+    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        return Temporary(f"{server} says {dns.rcode.to_text(rcode)}{_explanation(message)}")
+    reply = Reply(rcode, message.answer, message.authority, bool(message.flags & dns.flags.AD))
+    if is_referral(reply):
+        return Temporary(f"{server} only refers to other name servers: it does not resolve for us")
+    return reply
+
+
+def _explanation(message: dns.message.Message) -> str:
+    """What RFC 8914 adds to a bare SERVFAIL."""
+    codes = [dns.edns.EDECode.to_text(error.code).replace("_", " ") for error in message.extended_errors()]
+    return f" ({', '.join(codes)})" if codes else ""
+
+
+def _reason(problem: OSError | EOFError) -> str:
+    if isinstance(problem, EOFError):
+        return "connection closed before the reply was whole"
+    return (problem.strerror or str(problem) or type(problem).__name__).lower()
