@@ -78,7 +78,9 @@ class Zones:
             step = self._step(chain[-1][0].target, kind)
         # A chain that leaves the zones, or loops, is an answer as far as it goes.
         rcode = dns.rcode.NOERROR if chain and step.rcode == dns.rcode.REFUSED else step.rcode
-        return ZoneAnswer(rcode, (*chain, *step.answer), step.authority, self._additional(step.answer))
+        return ZoneAnswer(
+            rcode, (*chain, *step.answer), step.authority, self._additional(step.answer or step.authority)
+        )
 
     def _step(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> ZoneAnswer:
         """One name, no alias followed: its records of the type or its CNAME; else why there are none."""
@@ -91,7 +93,7 @@ class Zones:
             return ZoneAnswer(dns.rcode.NOERROR, (_owned_by(name, found),))
         cut = self._cut(name, top)
         if cut:
-            return ZoneAnswer(dns.rcode.NOERROR, authority=(cut,), additional=self._additional((cut,)))
+            return ZoneAnswer(dns.rcode.NOERROR, authority=(cut,))
         soa = self.rrsets.get((top, dns.rdatatype.SOA))
         return ZoneAnswer(dns.rcode.NOERROR if owner else dns.rcode.NXDOMAIN, authority=(soa,) if soa else ())
 
@@ -135,7 +137,7 @@ class ZoneResolver:
         found = self.zone_data.lookup(name, kind)
         reply = Reply(found.rcode, found.answer, found.authority)
         if found.rcode == dns.rcode.REFUSED:
-            return Temporary(f"no zone file given knows {to_text(name)}")
+            return Temporary(f"no zone file given knows {to_text(name) or 'the root'}")
         if is_referral(reply):
             cut = to_text(found.authority[0].name)
             return Temporary(f"no zone file given knows {to_text(name)}: {cut} is delegated to other name servers")

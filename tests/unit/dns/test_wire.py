@@ -1,0 +1,483 @@
+"""Asking name servers: honest ones, slow ones, broken ones, hostile ones."""
+
+import asyncio
+import socket
+from ipaddress import ip_address
+
+import dns.edns
+import dns.flags
+import dns.message
+import pytest
+import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nameserver import SOA, cut, nameserver, reply
+
+from postroad.dns import (
+    RecordType,
+    Server,
+    Soa,
+    WireResolver,
+    WireSettings,
+    parse_server,
+    resolve_a,
+    resolve_aaaa,
+    resolve_mx,
+    resolve_ns,
+    resolve_ptr,
+    system_servers,
+)
+from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Temporary
+from postroad.words.names import Unreadable
+
+A = RecordType.A
+
+
+async def _ask(answer, name="example.com", kind=RecordType.MX, *, timeout_s=5.0, tries=1):
+    """What the resolver makes of one scripted server; nothing may be left running."""
+    async with nameserver(answer) as server:
+        result = await WireResolver(WireSettings((server.server,), timeout_s, tries)).resolve(name, kind)
+        ours = [task for task in asyncio.all_tasks() if "postroad" in repr(task.get_coro())]
+        assert [] == ours
+    return result, server
+
+
+def ask(answer, *args, **kwargs):
+    """As `_ask`, from a test that has nothing else to await."""
+    return asyncio.run(_ask(answer, *args, **kwargs))
+
+
+def says(*records, **kwargs):
+    """A server that gives this answer to everything."""
+    return lambda query, _over: reply(query, *records, **kwargs)
+
+
+MX_LINES = ("example.com. 300 IN MX 20 B.Example.COM.", "example.com. 300 IN MX 10 a.example.com.")
+MX_FOUND = Found((Mx(20, "b.example.com"), Mx(10, "a.example.com")), 300, (), "example.com")
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_records_come_in_plain_words_and_the_order_of_the_answer(loop_factory):
+    """MX records keep their order; names are lower case without a final dot; on both event loops."""
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        result, server = runner.run(_ask(says(*MX_LINES)))
+    assert MX_FOUND == result
+    assert [("example.com.", "MX", "udp")] == server.asked
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "word"),
+    [
+        ("MX", "0 .", Mx(0, "")),
+        ("A", "192.0.2.1", ip_address("192.0.2.1")),
+        ("AAAA", "2001:db8::1", ip_address("2001:db8::1")),
+        ("NS", "NS.example.", "ns.example"),
+        ("PTR", "Mail.example.", "mail.example"),
+        ("CNAME", "Mail.example.", "mail.example"),
+        ("TXT", '"v=spf1 " "-all"', "v=spf1 -all"),
+        ("TXT", '"\\255"', "\N{REPLACEMENT CHARACTER}"),
+        ("SOA", "ns.a. h.a. 1 2 3 4 5", Soa("ns.a", "h.a", 1, 2, 3, 4, 5)),
+    ],
+)
+def test_each_type_has_its_word(kind, data, word):
+    """Every record type comes as the word promised for it."""
+    result, _ = ask(says(f"example.com. 300 IN {kind} {data}"), kind=RecordType(kind))
+    assert Found((word,), 300, (), "example.com") == result
+
+
+def test_typed_functions_ask_for_their_type():
+    """The thin functions ask what their name says; PTR of the reversed address."""
+
+    async def story():
+        async with nameserver(says()) as server:
+            resolver = WireResolver(WireSettings((server.server,)))
+            for question in (resolve_mx, resolve_a, resolve_aaaa, resolve_ns):
+                assert NoData() == await question(resolver, "a.example")
+            assert NoData() == await resolve_ptr(resolver, ip_address("192.0.2.1"))
+            assert NoData() == await resolve_ptr(resolver, ip_address("2001:db8::1"))
+        return [(name, kind) for name, kind, _ in server.asked]
+
+    four = [("a.example.", kind) for kind in ("MX", "A", "AAAA", "NS")]
+    six = f"1.{'0.' * 23}8.b.d.0.1.0.0.2.ip6.arpa."
+    assert [*four, ("1.2.0.192.in-addr.arpa.", "PTR"), (six, "PTR")] == asyncio.run(story())
+
+
+def test_the_query_asks_for_recursion_validation_and_small_datagrams():
+    """RD and AD are set, EDNS announces 1232 octets, and no two queries share an id by rule."""
+    _, server = ask(lambda query, _: reply(query, rcode="SERVFAIL"), tries=3)
+    query = server.queries[0]
+    assert dns.flags.RD | dns.flags.AD == query.flags
+    assert (0, 1232) == (query.edns, query.payload)
+    assert len({query.id for query in server.queries}) > 1
+
+
+def test_validated_answers_say_so():
+    """AD of the server is handed on."""
+    result, _ = ask(says(*MX_LINES, flags=dns.flags.AD))
+    assert result.authentic
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (says(rcode="NXDOMAIN", authority=[SOA]), NoName(300)),
+        (says(authority=[SOA]), NoData(300)),
+        (says(authority=[SOA.replace(" 600 ", " 60 ")]), NoData(60)),
+        (says(rcode="NXDOMAIN"), NoName(0)),
+        (says(), NoData(0)),
+        (says(authority=[SOA.replace("example.com. 600", "example.org. 600")]), NoData(0)),
+    ],
+)
+def test_absence_has_the_time_of_its_soa(answer, expected):
+    """NXDOMAIN and no data live for the lesser of the SOA's TTL and its minimum; without an SOA, not at all."""
+    assert expected == ask(answer)[0]
+
+
+@pytest.mark.parametrize("rcode", ["SERVFAIL", "REFUSED", "FORMERR", "NOTIMP", "YXDOMAIN"])
+def test_the_next_server_is_asked_when_one_has_no_answer(rcode):
+    """A server in trouble is passed over, and asked again only in the next round."""
+
+    async def story():
+        async with nameserver(says(rcode=rcode)) as broken, nameserver(says(*MX_LINES)) as sound:
+            resolver = WireResolver(WireSettings((broken.server, sound.server)))
+            result = await resolver.resolve("example.com", RecordType.MX)
+            return result, len(broken.asked), len(sound.asked)
+
+    assert (MX_FOUND, 1, 1) == asyncio.run(story())
+
+
+def test_trouble_names_server_and_code():
+    """Where no server answers, the sentence has each of them once, with what it did."""
+
+    async def story():
+        async with nameserver(says(rcode="SERVFAIL")) as one, nameserver(says(rcode="REFUSED")) as two:
+            resolver = WireResolver(WireSettings((one.server, two.server)))
+            expected = Temporary(f"{one.server} says SERVFAIL; {two.server} says REFUSED")
+            assert expected == await resolver.resolve("example.com", RecordType.MX)
+            assert (2, 2) == (len(one.asked), len(two.asked))
+
+    asyncio.run(story())
+
+
+def test_the_reason_of_a_servfail_is_told():
+    """An extended error (RFC 8914) stands beside the code."""
+
+    def answer(query, _over):
+        message = reply(query, rcode="SERVFAIL")
+        message.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode.DNSSEC_BOGUS)])
+        return message
+
+    result, server = ask(answer)
+    assert Temporary(f"{server.server} says SERVFAIL (DNSSEC BOGUS)") == result
+
+
+def test_no_server_at_all_is_temporary():
+    """Without a configured server nobody can say."""
+    result = asyncio.run(WireResolver(WireSettings(())).resolve("example.com", A))
+    assert Temporary("no name server is configured") == result
+
+
+def test_a_referral_is_no_answer():
+    """A server that only refers to others does not resolve for us: never "no MX"."""
+    result, server = ask(says(authority=["com. 300 IN NS a.gtld-servers.net."]))
+    assert Temporary(f"{server.server} only refers to other name servers: it does not resolve for us") == result
+
+
+def test_a_closed_port_is_told_at_once():
+    """Nobody listens: no waiting for the timeout."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
+        held.bind(("127.0.0.1", 0))
+        server = Server(ip_address("127.0.0.1"), held.getsockname()[1])
+    result = asyncio.run(WireResolver(WireSettings((server,), timeout_s=60)).resolve("example.com", A))
+    assert Temporary(f"{server}: connection refused") == result
+
+
+def test_silence_ends_at_the_timeout():
+    """A server that says nothing costs its time, in each round, and no more."""
+    result, server = ask(lambda *_: None, timeout_s=0.05, tries=2)
+    assert Temporary(f"{server.server} did not answer within 0.05 s") == result
+    assert 2 == len(server.asked)
+
+
+def test_a_cut_answer_is_fetched_over_tcp():
+    """TC sends the question to TCP, where the answer is whole."""
+    result, server = ask(lambda query, over: cut(query) if over == "udp" else reply(query, *MX_LINES))
+    assert MX_FOUND == result
+    assert ["udp", "tcp"] == [over for _, _, over in server.asked]
+
+
+def test_as_many_mx_as_a_message_holds_are_taken():
+    """Thousands of MX records over TCP are one answer, in order."""
+    lines = [f"example.com. 300 IN MX {n % 7} h{n}.x." for n in range(2800)]
+    result, _ = ask(lambda query, over: cut(query) if over == "udp" else reply(query, *lines), timeout_s=60)
+    assert [(n % 7, f"h{n}.x") for n in range(2800)] == [(mx.preference, mx.exchange) for mx in result.records]
+
+
+# Aliases
+
+
+def test_aliases_are_followed_within_the_answer():
+    """The names passed are kept, the end of the chain owns the records, the shortest TTL counts."""
+    lines = (
+        "www.example.com. 300 IN CNAME b.example.com.",
+        "b.example.com. 20 IN CNAME c.example.com.",
+        "c.example.com. 300 IN A 192.0.2.1",
+    )
+    result, server = ask(says(*lines), "www.example.com", A)
+    expected = Found((ip_address("192.0.2.1"),), 20, ("www.example.com", "b.example.com"), "c.example.com")
+    assert expected == result
+    assert 1 == len(server.asked)
+
+
+def _by_name(**answers):
+    """A server with one answer for each name (first label)."""
+    return lambda query, _over: answers[query.question[0].name.labels[0].decode()](query, _over)
+
+
+def test_where_the_answer_stops_the_target_is_asked_for():
+    """An alias out of the server's zone, without its target's records, is a new question."""
+    answer = _by_name(
+        www=says("www.example.com. 300 IN CNAME c.example.net."), c=says("c.example.net. 60 IN A 192.0.2.1")
+    )
+    result, server = ask(answer, "www.example.com", A)
+    assert Found((ip_address("192.0.2.1"),), 60, ("www.example.com",), "c.example.net") == result
+    assert ["www.example.com.", "c.example.net."] == [name for name, _, _ in server.asked]
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        (says(), NoData(0, ("www.example.com",))),
+        (says(rcode="NXDOMAIN"), NoName(0, ("www.example.com",))),
+        (says(rcode="SERVFAIL"), Temporary),
+    ],
+)
+def test_the_end_of_the_chain_decides(end, expected):
+    """Nothing, no name, or trouble at the target is the answer to the question."""
+    answer = _by_name(www=says("www.example.com. 300 IN CNAME c.example.net."), c=end)
+    result, _ = ask(answer, "www.example.com", A)
+    assert result == expected if not isinstance(expected, type) else isinstance(result, expected)
+
+
+def test_nxdomain_behind_an_alias_is_of_its_target():
+    """RFC 6604: the code speaks of the end of the chain; its SOA gives the time, the alias may shorten it."""
+    alias = "example.com. 60 IN CNAME gone.example.com."
+    assert NoName(60, ("example.com",)) == ask(says(alias, rcode="NXDOMAIN", authority=[SOA]))[0]
+    assert NoData(60, ("example.com",)) == ask(says(alias, authority=[SOA]))[0]
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_alias_loops_are_bogus(length):
+    """A loop in one answer ends."""
+    lines = [f"n{n}.example. 300 IN CNAME n{(n + 1) % length}.example." for n in range(length)]
+    result, _ = ask(says(*lines), "n0.example", A)
+    assert isinstance(result, Bogus)
+    assert result.why.startswith("alias loop: n0.example -> ")
+
+
+def _next_alias(query, _over):
+    name = query.question[0].name
+    number = int(name.labels[0][1:])
+    return reply(query, f"{name} 300 IN CNAME n{number + 1}.example.")
+
+
+def test_an_alias_loop_over_many_answers_ends():
+    """A server that always has one alias more is asked eleven times and no more."""
+    result, server = ask(_next_alias, "n0.example", A)
+    assert Bogus("n0.example: more than 10 aliases in a row") == result
+    assert 11 == len(server.asked)
+
+
+def test_ten_aliases_are_followed():
+    """The limit itself is allowed."""
+    lines = [f"n{n}.example. 300 IN CNAME n{n + 1}.example." for n in range(10)]
+    result, _ = ask(says(*lines, "n10.example. 300 IN A 192.0.2.1"), "n0.example", A)
+    assert "n10.example" == result.name
+    assert 10 == len(result.aliases)
+
+
+def test_a_cname_asked_for_is_not_followed():
+    """Asked for the alias itself, the answer is where it points."""
+    result, _ = ask(says("example.com. 300 IN CNAME a.example."), kind=RecordType.CNAME)
+    assert ("a.example",) == result.records
+
+
+# Hostile answers
+
+
+def _with_id(message, number):
+    message.id = number
+    return message
+
+
+def _forged(query):
+    """Replies that are none to the query: wrong id, wrong name, wrong type, no reply at all, garbage, cut short."""
+    evil = "example.com. 300 IN MX 1 evil.example."
+    other_name = dns.message.make_query("example.org", "MX", id=query.id)
+    other_type = dns.message.make_query("example.com", "A", id=query.id)
+    return [
+        _with_id(reply(query, evil), query.id ^ 1),
+        reply(other_name, evil),
+        reply(other_type, evil),
+        query,
+        b"",
+        b"\x00" * 11,
+        bytes(range(256)),
+        reply(query, evil).to_wire()[:-3],
+        _with_id(cut(query), query.id ^ 1),
+    ]
+
+
+def test_forged_datagrams_are_waited_out():
+    """Datagrams that are no reply to the query do not end the wait; the real one is taken after them."""
+    assert MX_FOUND == ask(lambda query, _: [*_forged(query), reply(query, *MX_LINES)])[0]
+
+
+def test_nothing_but_forged_datagrams_is_a_timeout():
+    """Where the real reply never comes, it is a timeout, not an answer."""
+    result, server = ask(lambda query, _: _forged(query), timeout_s=0.1)
+    assert Temporary(f"{server.server} did not answer within 0.1 s") == result
+
+
+def test_datagrams_from_elsewhere_are_not_heard():
+    """The right reply from the wrong port is not taken."""
+
+    async def story():
+        async with nameserver(lambda *_: None) as silent, nameserver(lambda *_: None) as stranger:
+            silent.datagram_received = lambda data, client: stranger._udp.sendto(
+                reply(dns.message.from_wire(data), *MX_LINES).to_wire(), client
+            )
+            settings = WireSettings((silent.server,), timeout_s=0.1, tries=1)
+            return await WireResolver(settings).resolve("example.com", RecordType.MX)
+
+    assert isinstance(asyncio.run(story()), Temporary)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 5, 6, 7, 8])
+def test_a_stream_with_something_else_is_no_answer(number):
+    """Over TCP the first message must be the reply; what is none of it gives a typed answer at once."""
+    result, server = ask(lambda query, over: cut(query) if over == "udp" else _forged(query)[number])
+    assert isinstance(result, Bogus)
+    assert str(server.server) in result.why
+
+
+def test_a_stream_that_ends_early_is_temporary():
+    """Half a message and the end of the connection: trouble on the way."""
+    result, server = ask(lambda query, over: cut(query) if over == "udp" else [])
+    assert Temporary(f"{server.server}: connection closed before the reply was whole") == result
+
+
+def test_a_cut_answer_over_tcp_is_taken_as_it_is():
+    """TC over TCP means nothing: no second stream is opened."""
+    result, server = ask(
+        lambda query, over: cut(query) if over == "udp" else reply(query, *MX_LINES, flags=dns.flags.TC)
+    )
+    assert MX_FOUND == result
+    assert 2 == len(server.asked)
+
+
+def test_records_of_other_owners_are_ignored():
+    """What an answer says of names not asked for is not believed."""
+    result, _ = ask(says("example.org. 300 IN MX 1 evil.example.", authority=[SOA]))
+    assert NoData(300) == result
+    result, _ = ask(says("other.example. 300 IN MX 1 evil.example.", *MX_LINES))
+    assert MX_FOUND == result
+
+
+def test_nxdomain_with_records_is_bogus():
+    """An answer that contradicts itself cannot be used."""
+    assert Bogus("example.com: the reply says NXDOMAIN and has records") == ask(says(*MX_LINES, rcode="NXDOMAIN"))[0]
+
+
+def test_strange_names_come_back_as_they_went():
+    """Dots, blanks, controls and 8-bit octets in a giant name survive the way to text, and can be asked for."""
+    label = r"\000\255\.\032A\"" + "x" * 55
+    name = ".".join([label] * 4)[: -len("x" * 9)]
+    result, _ = ask(lambda query, _: reply(query, f"{query.question[0].name} 300 IN MX 1 {name}."))
+    strange = result.records[0].exchange
+    assert name.lower() == strange
+    again, _ = ask(lambda query, _: reply(query, f"{name}. 300 IN A 192.0.2.1"), strange, A)
+    assert (strange, 1) == (again.name, len(again.records))
+
+
+@pytest.mark.parametrize("name", ["a" * 64, "a..b", ".".join(["a" * 60] * 5), "\\9", "\ud800"])
+def test_a_text_that_is_no_name_is_not_asked_for(name):
+    """What cannot stand in a question gets a typed answer."""
+    result, server = ask(says(*MX_LINES), name)
+    assert isinstance(result, Bogus)
+    assert [] == server.asked
+
+
+def _mutated(edits, length):
+    """A server over TCP whose good reply is damaged after its id."""
+
+    def answer(query, over):
+        if over == "udp":
+            return cut(query)
+        octets = bytearray(
+            reply(query, *MX_LINES, "b.example.com. 300 IN CNAME c.example.com.", authority=[SOA]).to_wire()
+        )
+        for place, value in edits:
+            octets[2 + place % (len(octets) - 2)] = value
+        return bytes(octets[: max(2, len(octets) - length)])
+
+    return answer
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=4), st.integers(0, 3))
+def test_damaged_replies_never_raise(edits, length):
+    """Whatever octets come, a typed answer comes out."""
+    result, _ = ask(_mutated(edits, length))
+    assert isinstance(result, Found | NoData | NoName | Temporary | Bogus)
+
+
+def test_giving_up_leaves_nothing_behind():
+    """A question that is cancelled half way closes its socket and leaves no task."""
+
+    async def story():
+        heard = asyncio.Event()
+        async with nameserver(lambda *_: heard.set()) as server:
+            resolver = WireResolver(WireSettings((server.server,), timeout_s=60))
+            task = asyncio.create_task(resolver.resolve("example.com", A))
+            await heard.wait()
+            task.cancel()
+            await asyncio.wait([task])
+            assert {asyncio.current_task()} == asyncio.all_tasks()
+
+    asyncio.run(story())
+
+
+# Naming servers
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("192.0.2.53", "192.0.2.53:53"),
+        ("127.0.0.1:5353", "127.0.0.1:5353"),
+        ("[::1]:53", "[::1]:53"),
+        (" [2001:db8::53]", "[2001:db8::53]:53"),
+        ("2001:db8::53", "[2001:db8::53]:53"),
+    ],
+)
+def test_servers_are_read_as_people_write_them(text, server):
+    """Address, address and port, brackets for IPv6 with a port."""
+    assert server == str(parse_server(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ns.example.com", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "[192.0.2.1]:53", "::1]:53", "[]:1",
+             "192.0.2.1:\u0663", "192.0.2.1:" + "9" * 5000],
+)  # fmt: skip
+def test_what_is_no_server_is_told(text):
+    """Anything else comes back with how to write it."""
+    result = parse_server(text)
+    assert isinstance(result, Unreadable)
+    assert "write a name server as" in result.why
+
+
+def test_the_system_has_a_server():
+    """The machine's own name servers, or the one on it."""
+    assert system_servers()
+    assert all(isinstance(server, Server) for server in system_servers())

@@ -1,0 +1,323 @@
+"""Answers from master files: what people paste, and what an authoritative server would make of it."""
+
+import asyncio
+from ipaddress import ip_address
+
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postroad.dns import RecordType, Resolver, ZoneProblem, ZoneResolver, Zones, load_zones, parse_zones
+from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Temporary
+
+EXAMPLE_COM = r"""
+$ORIGIN example.com.
+$TTL 300
+@           SOA   ns1 hostmaster 1 7200 900 604800 60
+            NS    ns1
+            NS    ns.Example.NET.
+            MX    20 MAIL2
+            MX    10 mail1
+            MX    10 192.0.2.1
+ns1         A     192.0.2.53
+mail1       A     192.0.2.12
+            A     192.0.2.11
+            AAAA  2001:db8::11
+mail2  60   A     192.0.2.21
+www         CNAME mail1
+hop         CNAME www
+far         CNAME www.example.net.
+off         CNAME www.example.org.
+gone        CNAME nothere
+void        CNAME b.ent
+loop        CNAME pool
+pool        CNAME loop
+a.b.ent     A     192.0.2.31
+*.wild      MX    10 mail1
+*.wild      CNAME-IS-NONE.wild TXT "x"
+x.wild      A     192.0.2.41
+*.star      CNAME mail1
+sub         NS    ns1.sub
+ns1.sub     A     192.0.2.54
+null        MX    0 .
+""".replace("*.wild      CNAME-IS-NONE.wild TXT", "*.wild      TXT")
+EXAMPLE_NET = """
+$ORIGIN example.net.
+@ 3600 IN SOA ns hostmaster 1 7200 900 604800 600
+ns 3600 IN A 192.0.2.99
+www 3600 IN A 192.0.2.98
+"""
+MAIL1 = "mail1.example.com"
+ZONES = ZoneResolver(parse_zones({"com": EXAMPLE_COM, "net": EXAMPLE_NET}))
+
+
+def ask(resolver, name, kind="A"):
+    """One question."""
+    return asyncio.run(resolver.resolve(name, RecordType(kind)))
+
+
+def pasted(text):
+    """A resolver over a few pasted lines."""
+    zones = parse_zones({"pasted": text})
+    assert isinstance(zones, Zones), zones
+    return ZoneResolver(zones)
+
+
+def found(*records, ttl_s=300, aliases=(), name):
+    """Addresses and other words as Found."""
+    parsed = tuple(ip_address(record) if isinstance(record, str) else record for record in records)
+    return Found(parsed, ttl_s, aliases, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        (
+            "example.com",
+            "MX",
+            found(
+                Mx(20, "mail2.example.com"),
+                Mx(10, "mail1.example.com"),
+                Mx(10, "192.0.2.1.example.com"),
+                name="example.com",
+            ),
+        ),
+        ("example.com", "NS", Found(("ns1.example.com", "ns.example.net"), 300, (), "example.com")),
+        ("Mail1.Example.COM", "A", found("192.0.2.12", "192.0.2.11", name=MAIL1)),
+        ("mail2.example.com", "A", found("192.0.2.21", ttl_s=60, name="mail2.example.com")),
+        ("mail2.example.com", "AAAA", NoData(60)),
+        ("nothere.example.com", "A", NoName(60)),
+        ("null.example.com", "MX", found(Mx(0, ""), name="null.example.com")),
+        # Aliases
+        ("www.example.com", "AAAA", found("2001:db8::11", aliases=("www.example.com",), name=MAIL1)),
+        (
+            "hop.example.com",
+            "AAAA",
+            found("2001:db8::11", aliases=("hop.example.com", "www.example.com"), name=MAIL1),
+        ),
+        ("www.example.com", "MX", NoData(60, ("www.example.com",))),
+        ("gone.example.com", "A", NoName(60, ("gone.example.com",))),
+        ("void.example.com", "A", NoData(60, ("void.example.com",))),
+        ("far.example.com", "A", found("192.0.2.98", aliases=("far.example.com",), name="www.example.net")),
+        ("far.example.com", "AAAA", NoData(300, ("far.example.com",))),
+        ("off.example.com", "A", Temporary("no zone file given knows www.example.org")),
+        ("loop.example.com", "A", Bogus("alias loop: loop.example.com -> pool.example.com -> loop.example.com")),
+        ("www.example.com", "CNAME", Found(("mail1.example.com",), 300, (), "www.example.com")),
+        # Names with nothing but names below exist, RFC 8020
+        ("ent.example.com", "A", NoData(60)),
+        ("b.ent.example.com", "A", NoData(60)),
+        ("c.ent.example.com", "A", NoName(60)),
+        # Wildcards, RFC 4592 section 2.2.1
+        ("y.wild.example.com", "MX", found(Mx(10, "mail1.example.com"), name="y.wild.example.com")),
+        ("z.y.wild.example.com", "MX", found(Mx(10, "mail1.example.com"), name="z.y.wild.example.com")),
+        ("y.wild.example.com", "A", NoData(60)),
+        ("x.wild.example.com", "MX", NoData(60)),
+        ("y.x.wild.example.com", "MX", NoName(60)),
+        ("wild.example.com", "MX", NoData(60)),
+        ("*.wild.example.com", "TXT", Found(("x",), 300, (), "*.wild.example.com")),
+        ("y.star.example.com", "AAAA", found("2001:db8::11", aliases=("y.star.example.com",), name=MAIL1)),
+        # Delegations and beyond
+        ("ns1.sub.example.com", "A", found("192.0.2.54", name="ns1.sub.example.com")),
+        (
+            "mail.sub.example.com",
+            "A",
+            Temporary(
+                "no zone file given knows mail.sub.example.com: "
+                "sub.example.com is delegated to other name servers"
+            ),
+        ),
+        ("example.org", "MX", Temporary("no zone file given knows example.org")),
+        ("com", "MX", Temporary("no zone file given knows com")),
+        ("", "NS", Temporary("no zone file given knows the root")),
+    ],
+)  # fmt: skip
+def test_zones_answer_as_an_authoritative_server_does(name, kind, expected):
+    """RFC 1034 section 4.3.2 over all zones given, with the negative TTL of RFC 2308."""
+    assert expected == ask(ZONES, name, kind)
+
+
+def test_the_order_is_that_of_the_file_every_time():
+    """Zone answers are never rotated: the same question has the same answer."""
+    assert ask(ZONES, "example.com", "MX") == ask(ZONES, "example.com", "MX")
+
+
+def test_ten_thousand_records_are_read_in_order():
+    """A giant RRset is no trouble."""
+    resolver = pasted("".join(f"big.example. MX {n % 5} h{n}.example.\n" for n in range(10_000)))
+    records = ask(resolver, "big.example", "MX").records
+    assert [(n % 5, f"h{n}.example") for n in range(10_000)] == [(mx.preference, mx.exchange) for mx in records]
+
+
+# What people paste
+
+
+def test_a_few_absolute_lines_are_enough():
+    """No $ORIGIN, no SOA, no TTL: an hour, and each highest owner is the top of what is known."""
+    resolver = pasted("example.com. IN MX 10 mx.example.net.\nmx.example.net. IN A 192.0.2.1")
+    assert found(Mx(10, "mx.example.net"), ttl_s=3600, name="example.com") == ask(resolver, "example.com", "MX")
+    assert found("192.0.2.1", ttl_s=3600, name="mx.example.net") == ask(resolver, "mx.example.net")
+    assert NoData() == ask(resolver, "mx.example.net", "AAAA")
+    assert NoName() == ask(resolver, "www.example.com")
+    assert Temporary("no zone file given knows example.net") == ask(resolver, "example.net")
+
+
+def test_an_origin_is_a_top():
+    """With $ORIGIN alone the domain itself is known, even where it has no record."""
+    resolver = pasted("$ORIGIN example.com.\nmail A 192.0.2.1\n")
+    assert NoData() == ask(resolver, "example.com", "MX")
+    assert NoName() == ask(resolver, "www.example.com", "MX")
+    assert NoData() == ask(pasted("$ORIGIN example.com."), "example.com", "MX")
+
+
+def test_the_soa_says_where_a_zone_begins():
+    """BIND writes `$ORIGIN .` and parents above the zone: only the SOA counts then."""
+    resolver = pasted("$ORIGIN .\nexample.com 60 IN SOA a. b. 1 2 3 4 5\n$ORIGIN example.com.\nmail A 192.0.2.1\n")
+    assert NoName(5) == ask(resolver, "www.example.com")
+    assert Temporary("no zone file given knows example.org") == ask(resolver, "example.org")
+
+
+def test_a_zone_below_another_answers_for_itself():
+    """The closest top decides, whichever file came first."""
+    parent = "$ORIGIN example.com.\n@ SOA a. b. 1 2 3 4 5\nsub NS ns.sub\n"
+    child = "$ORIGIN sub.example.com.\n@ SOA a. b. 1 2 3 4 6\nmail A 192.0.2.1\n"
+    resolver = ZoneResolver(parse_zones({"1": parent, "2": child}))
+    assert NoName(6) == ask(resolver, "www.sub.example.com")
+    assert found("192.0.2.1", ttl_s=3600, name="mail.sub.example.com") == ask(resolver, "mail.sub.example.com")
+
+
+def test_files_add_up():
+    """Records of one name may stand in several files; the same record twice is one."""
+    resolver = ZoneResolver(
+        parse_zones({"1": "a.example. A 192.0.2.1", "2": "a.example. A 192.0.2.2\na.example. A 192.0.2.1"})
+    )
+    assert found("192.0.2.1", "192.0.2.2", ttl_s=3600, name="a.example") == ask(resolver, "a.example")
+
+
+def test_a_ttl_left_out_is_the_last_one_stated():
+    """RFC 1035 section 5.1, and $TTL (RFC 2308 section 4) from where it stands."""
+    resolver = pasted("a. A 192.0.2.1\nb. 60 A 192.0.2.1\nc. A 192.0.2.1\n$TTL 2h\nd. A 192.0.2.1\n")
+    assert [3600, 60, 60, 7200] == [ask(resolver, name).ttl_s for name in "abcd"]
+
+
+def test_an_address_for_an_exchanger_stays_the_name_it_spells():
+    """`MX 10 192.0.2.1.` is a name of four labels; what to think of it is not for DNS to say."""
+    assert (Mx(10, "192.0.2.1"),) == ask(pasted("example.com. MX 10 192.0.2.1."), "example.com", "MX").records
+
+
+def test_names_beyond_ascii_are_read():
+    """Unicode as IDNA 2008 has it, escapes as they are."""
+    resolver = pasted("straße.example. MX 10 a\\.b\\255.example.\n")
+    assert (Mx(10, r"a\.b\255.example"),) == ask(resolver, "xn--strae-oqa.example", "MX").records
+
+
+def test_signatures_are_left_out():
+    """A signed zone is read for its records; nothing here validates."""
+    signature = "a.example. RRSIG {} 8 2 60 20300101000000 20200101000000 1 example. AAAA\n"
+    resolver = pasted("a.example. A 192.0.2.1\n" + signature.format("A") + signature.format("AAAA"))
+    assert found("192.0.2.1", ttl_s=3600, name="a.example") == ask(resolver, "a.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "why"),
+    [
+        ("\nmail A 192.0.2.1", 2, "'mail' is a relative name"),
+        ("@ A 192.0.2.1\n\n\n", 1, "'@' is a relative name"),
+        ("; comment\na.example. MX 10 mail\n; more\n", 2, 'add a line like "$ORIGIN example.com." on top'),
+        ("$ORIGIN example\n", 1, "'example' is a relative name"),
+        ("a.example. MX 10", 1, "expecting an identifier"),
+        ("a.example. MX mail.\n\n", 1, "expecting an integer"),
+        ("a.example. A 192.0.2\n", 1, "in 'a.example. A 192.0.2'"),
+        ("a.example. FOO 1\n", 1, "unknown rdatatype 'FOO'"),
+        ("a.example. MX ( 10\n mail.\n", 2, "unbalanced parentheses"),
+        ("a..example. A 192.0.2.1\n", 1, "empty"),
+        ("\n a.example. A 192.0.2.1\n", 2, ""),
+        (" A 192.0.2.1\n", 1, "the last used name is undefined"),
+        ("a.example. A 192.0.2.1\n$INCLUDE /etc/hosts\n", 2, "'$INCLUDE' is not allowed"),
+        ("a.example. A 192.0.2.1\na.example. CNAME b.\nb. A 192.0.2.1\n", 2, "a CNAME and other records"),
+        ("a.example. CNAME b.\na.example. MX 10 b.\n", 2, "a CNAME and other records"),
+        ("a.example. CNAME b.\na.example. CNAME c.\n", 2, "two CNAMEs"),
+        ("a.example. CH TXT x\n", 1, "not zone's class"),
+    ],
+)
+def test_a_fault_is_told_with_its_line(text, line, why):
+    """File, line and what is wrong there; for a relative name also how to mend it."""
+    problem = parse_zones({"good": EXAMPLE_NET, "bad.zone": text})
+    assert isinstance(problem, ZoneProblem)
+    assert ("bad.zone", line) == (problem.file, problem.line)
+    assert why in problem.why
+    assert str(problem).startswith(f"bad.zone:{line}: ")
+
+
+@given(st.text(alphabet='a.@ \n\t;()"\\$019*MXCNAMETLORIG', max_size=80) | st.text(max_size=40))
+def test_any_text_is_zones_or_a_problem(text):
+    """Whatever is pasted, nothing raises."""
+    assert isinstance(parse_zones({"fuzz": "$ORIGIN a.\n" + text}), Zones | ZoneProblem)
+
+
+def test_files_are_read_from_disk(tmp_path):
+    """Paths come in, a resolver comes out; a mark some editors write is no part of the text."""
+    path = tmp_path / "a.zone"
+    path.write_bytes(b"\xef\xbb\xbfa.example. A 192.0.2.1\r\nb.example. A 192.0.2.2\r\n")
+    resolver: Resolver = load_zones([path])
+    assert found("192.0.2.2", ttl_s=3600, name="b.example") == ask(resolver, "b.example")
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    """No such file, no text: a problem of the file as a whole."""
+    missing = load_zones([tmp_path / "none"])
+    assert f"{tmp_path / 'none'}: cannot be read: No such file or directory" == str(missing)
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    assert isinstance(load_zones([tmp_path / "binary"]), ZoneProblem)
+
+
+# What the lab serves on the wire
+
+
+def lookup(name, kind):
+    """A lookup as four lists of lines, code first."""
+    answer = ZONES.zone_data.lookup(dns.name.from_text(name), dns.rdatatype.from_text(kind))
+    sections = (answer.answer, answer.authority, answer.additional)
+    return dns.rcode.to_text(answer.rcode), *[
+        [line for rrset in part for line in str(rrset).splitlines()] for part in sections
+    ]
+
+
+SOA_LINE = "example.com. 300 IN SOA ns1.example.com. hostmaster.example.com. 1 7200 900 604800 60"
+
+
+def test_mx_answers_bring_addresses_along():
+    """The additional section has what the zones know of the exchangers."""
+    code, answer, authority, additional = lookup("y.wild.example.com", "MX")
+    assert ("NOERROR", []) == (code, authority)
+    assert ["y.wild.example.com. 300 IN MX 10 mail1.example.com."] == answer
+    assert [
+        "mail1.example.com. 300 IN A 192.0.2.12",
+        "mail1.example.com. 300 IN A 192.0.2.11",
+        "mail1.example.com. 300 IN AAAA 2001:db8::11",
+    ] == additional
+
+
+def test_absence_brings_the_soa():
+    """NXDOMAIN and no data, behind an alias too."""
+    assert ("NXDOMAIN", [], [SOA_LINE], []) == lookup("nothere.example.com", "A")
+    assert ("NOERROR", [], [SOA_LINE], []) == lookup("ent.example.com", "A")
+    alias = "gone.example.com. 300 IN CNAME nothere.example.com."
+    assert ("NXDOMAIN", [alias], [SOA_LINE], []) == lookup("gone.example.com", "A")
+
+
+def test_what_is_elsewhere_is_refused_or_referred():
+    """Names of no zone are refused, those of a delegated one referred, an alias out of the zones is all there is."""
+    assert ("REFUSED", [], [], []) == lookup("example.org", "A")
+    servers, glue = ["sub.example.com. 300 IN NS ns1.sub.example.com."], ["ns1.sub.example.com. 300 IN A 192.0.2.54"]
+    assert ("NOERROR", [], servers, glue) == lookup("mail.sub.example.com", "A")
+    assert ("NOERROR", ["off.example.com. 300 IN CNAME www.example.org."], [], []) == lookup("off.example.com", "A")
+
+
+def test_a_loop_is_served_and_ends():
+    """A real server gives the chain as far as it went."""
+    code, answer, _, _ = lookup("loop.example.com", "A")
+    assert "NOERROR" == code
+    assert 12 >= len(answer) >= 2
