@@ -214,9 +214,17 @@ def test_each_question_is_told():
     ] == [event.fields for event in serving(story)]
 
 
-@given(st.binary(max_size=64))
+QUESTION = dns.message.make_query("example.com", "MX", use_edns=0, id=7).to_wire()
+
+
+@given(
+    st.binary(max_size=64)
+    | st.tuples(st.integers(2, len(QUESTION)), st.binary(max_size=4)).map(
+        lambda cut: QUESTION[: cut[0]] + cut[1] + QUESTION[cut[0] + len(cut[1]) :]
+    )
+)
 def test_any_octets_get_an_answer_or_silence(wire):
-    """No datagram raises."""
+    """No datagram raises, be it noise or a question gone wrong on the way."""
     answer = Nameserver(zones()).reply(wire)
     assert answer is None or answer[:2] == wire[:2]
 
