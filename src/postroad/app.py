@@ -1,0 +1,233 @@
+"""The one place that builds everything: resolvers, settings, and what `route`, `lookup` and `send` are made of."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from email.message import EmailMessage
+from email.policy import SMTP
+from itertools import groupby
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+from postroad.deliver import DeliverSettings, Job, Message, attempt
+from postroad.dns import (
+    CachingResolver,
+    Resolver,
+    Server,
+    WireResolver,
+    WireSettings,
+    ZoneProblem,
+    load_zones,
+    parse_server,
+    system_servers,
+)
+from postroad.gather import gather, gather_more
+from postroad.routing import PROCEDURES, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
+from postroad.smtp import canonical_newlines
+from postroad.words.facts import Snapshot
+from postroad.words.mail import Envelope, Mailbox, Recipient, domain_of, parse_mailbox
+from postroad.words.names import Destination, Unreadable, parse_address, parse_destination, parse_domain
+from postroad.words.outcome import Outcome, Result, Scope
+from postroad.words.trace import Listener, nobody
+from postroad.words.trail import Attempt
+
+T = TypeVar("T")
+
+SEED_BITS = 48  # long enough that no two messages share one, short enough to read out
+
+
+class InputError(ValueError):
+    """Something given by the caller cannot be used: the text says what, where, and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """The answer to `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`."""
+
+    destination: Destination
+    snapshot: Snapshot
+    answer: Route | Refusal
+    policy: RoutePolicy
+    seed: int
+    odds: Odds | None = None
+    plan: Plan = field(default_factory=lambda: Plan(()))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What was done for the recipients of one destination: how it was routed, and the attempt."""
+
+    recipients: tuple[Mailbox, ...]
+    routed: Routed
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The answer to `send`: one delivery for each destination."""
+
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """What became of the message for each recipient."""
+        return {
+            str(mailbox): outcome
+            for delivery in self.deliveries
+            for mailbox, outcome in zip(delivery.recipients, delivery.attempt.outcomes, strict=True)
+        }
+
+    @property
+    def result(self) -> Result:
+        """Failed if any recipient failed, else deferred if any is, else delivered."""
+        results = {outcome.result for outcome in self.outcomes.values()}
+        return next((worst for worst in (Result.FAILED, Result.DEFERRED) if worst in results), Result.DELIVERED)
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """Everything built: ask it for routes, look-ups and deliveries. It keeps no state but its resolver's cache."""
+
+    resolver: Resolver
+    policy: RoutePolicy = PROCEDURES["rfc5321"]
+    own: Own = field(default_factory=Own)
+    deliver: DeliverSettings = field(default_factory=DeliverSettings)
+    listener: Listener = nobody
+
+    async def lookup(self, destination: Destination) -> Snapshot:
+        """All that DNS says of a domain and its exchangers, with name servers and reverse names."""
+        return await gather_more(await gather(destination, self.resolver), self.resolver)
+
+    async def route(self, destination: Destination, seed: int | None = None) -> Routed:
+        """Where mail for a destination goes, and one drawn order."""
+        seed = secrets.randbits(SEED_BITS) if seed is None else seed
+        snapshot = await gather(destination, self.resolver)
+        answer = decide(snapshot, self.policy, self.own)
+        routed = Routed(destination, snapshot, answer, self.policy, seed)
+        if isinstance(answer, Refusal):
+            return routed
+        return replace(routed, odds=odds(answer, self.policy), plan=draw(answer, self.policy, Random(seed)))
+
+    async def send(self, message: Message, seed: int | None = None) -> Sent:
+        """Deliver a message now, straight to the exchangers of each recipient's domain; nothing is queued."""
+        recipients = sorted(message.envelope.recipients, key=lambda recipient: domain_of(recipient.mailbox))
+        deliveries = []
+        for _domain, group in groupby(recipients, key=lambda recipient: domain_of(recipient.mailbox)):
+            part = tuple(group)
+            routed = await self.route(part[0].mailbox.domain, seed)
+            done = await self._attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed)
+            deliveries.append(Delivery(tuple(recipient.mailbox for recipient in part), routed, done))
+        return Sent(tuple(deliveries))
+
+    async def _attempt(self, message: Message, routed: Routed) -> Attempt:
+        if isinstance(routed.answer, Refusal):
+            refusal = routed.answer
+            outcome = Outcome(refusal.result, Scope.DOMAIN, refusal.text, refusal.enhanced)
+            return Attempt(routed.destination, (outcome,) * len(message.envelope.recipients), (), None, 0.0)
+        job = Job(message, routed.destination, routed.plan, routed.seed)
+        return await attempt(job, self.deliver, self.listener)
+
+
+def build_resolver(zones: Sequence[str | Path] = (), servers: Sequence[str] = ()) -> Resolver:
+    """Zone files answer without any network; else the servers given as ADDRESS[:PORT]; else the system's.
+
+    Raises:
+        InputError: a zone file or a server address cannot be read.
+
+    """
+    if zones:
+        loaded = load_zones([Path(zone) for zone in zones])
+        if isinstance(loaded, ZoneProblem):
+            raise InputError(str(loaded))
+        return loaded
+    chosen = tuple(_server(text) for text in servers) or system_servers()
+    if not chosen:
+        raise InputError("no name server is configured on this machine; name one with --resolver ADDRESS:PORT")
+    return CachingResolver(WireResolver(WireSettings(chosen)), time.monotonic)
+
+
+def build_own(items: Iterable[str] = ()) -> Own:
+    """Who we are: the names and addresses given, and this machine's full name.
+
+    Raises:
+        InputError: an item is neither a domain name nor an IP address.
+
+    """
+    names, addresses = {host_name()} - {""}, set()
+    for item in items:
+        address = parse_address(item)
+        if address:
+            addresses.add(address)
+        else:
+            names.add(readable(parse_domain(item)))
+    return Own(frozenset(names), frozenset(addresses))
+
+
+def host_name() -> str:
+    """This machine's full domain name; empty if it has none, as RFC 5321 section 4.1.4 foresees."""
+    name = parse_domain(socket.gethostname())
+    return name if isinstance(name, str) and "." in name else ""
+
+
+def build_policy(procedure: str, *, allow_loopback: bool = False) -> RoutePolicy:
+    """One of the four procedures by name.
+
+    Raises:
+        InputError: there is no such procedure.
+
+    """
+    if procedure not in PROCEDURES:
+        raise InputError(f"no procedure {procedure!r}; there are {', '.join(PROCEDURES)}")
+    return replace(PROCEDURES[procedure], allow_loopback=allow_loopback)
+
+
+def build_message(content: bytes | str | EmailMessage, sender: str | None, recipients: Iterable[str]) -> Message:
+    """A message with its envelope. Bare line ends become CRLF, as SMTP wants them (RFC 5321 section 2.3.8).
+
+    Raises:
+        InputError: an address cannot be read, or there is no recipient.
+
+    """
+    reverse_path = readable(parse_mailbox(sender)) if sender else None
+    mailboxes = [readable(parse_mailbox(recipient)) for recipient in recipients]
+    if not mailboxes:
+        raise InputError("no recipient is given")
+    octets = canonical_newlines(_octets(content))
+    needs_utf8 = any(box.needs_smtputf8 for box in (*mailboxes, reverse_path) if box)
+    unique = tuple(Recipient(mailbox) for mailbox in dict.fromkeys(mailboxes))
+    envelope = Envelope(reverse_path, unique, smtputf8=needs_utf8, eight_bit=not octets.isascii())
+    return Message(envelope, octets)
+
+
+def destination_of(text: str) -> Destination:
+    """A domain, an address literal, or the domain part of a mailbox.
+
+    Raises:
+        InputError: it is none of them.
+
+    """
+    if "@" in text:
+        return readable(parse_mailbox(text)).domain
+    return readable(parse_destination(text))
+
+
+def readable(answer: T | Unreadable) -> T:
+    """What was read, or InputError with the reason it could not be."""
+    if isinstance(answer, Unreadable):
+        raise InputError(str(answer))
+    return answer
+
+
+def _server(text: str) -> Server:
+    return readable(parse_server(text))
+
+
+def _octets(content: bytes | str | EmailMessage) -> bytes:
+    if isinstance(content, EmailMessage):
+        return content.as_bytes(policy=SMTP)
+    return content if isinstance(content, bytes) else content.encode()

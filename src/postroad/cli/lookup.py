@@ -1,0 +1,117 @@
+"""`postroad lookup`: what DNS says of a domain's mail: MX, addresses, TTLs, name servers, reverse names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from postroad.cli import options, screen
+
+if TYPE_CHECKING:
+    from postroad.words.facts import Snapshot
+
+
+class Format(StrEnum):
+    """The forms of the answer."""
+
+    TEXT = "text"
+    NSLOOKUP = "nslookup"
+
+
+def lookup(
+    domain: options.Domain,
+    zone: options.Zones = None,
+    resolver: options.Resolvers = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="text, or nslookup: as `nslookup -type=mx` prints it.")
+    ] = Format.TEXT,
+    json: options.Json = False,
+) -> None:
+    """Look up the MX records of a domain, the addresses behind them, its name servers and the reverse names.
+
+    Exit status: 0 records found, 1 none to be found, 2 wrong usage, 3 it cannot be told now.
+    """
+
+    async def looked_up() -> Snapshot:
+        from postroad.app import Road, build_resolver, destination_of
+
+        return await Road(build_resolver(zone or (), resolver or ())).lookup(destination_of(domain))
+
+    snapshot = screen.run(looked_up)
+    from postroad.shapes import lookup_shape
+
+    shape = lookup_shape(snapshot)
+    if json:
+        screen.print_json(shape)
+    elif form is Format.NSLOOKUP:
+        typer.echo("\n".join(_nslookup(shape, *_asked(zone, resolver))))
+    else:
+        out = screen.console()
+        for line in _text(shape):
+            out.print(line, markup=False)
+    raise typer.Exit(_exit_code(shape))
+
+
+def _exit_code(shape: dict[str, Any]) -> int:
+    if shape["status"] in ("temporary", "bogus"):
+        return screen.TEMPORARY
+    return screen.DONE if shape["mx"] or (shape["implicit"] or {}).get("addresses") else screen.FINDINGS
+
+
+def _text(shape: dict[str, Any]) -> Iterator[str]:
+    addresses = sum(len(record["addresses"]) for record in shape["mx"])
+    if shape["mx"]:
+        yield f"{shape['domain']}: {len(shape['mx'])} MX, {addresses} addresses, TTL {shape['ttl_s']} s"
+    else:
+        yield f"{shape['domain']}: no MX ({shape['status']}{': ' + shape['why'] if shape['why'] else ''})"
+    if shape["aliases"]:
+        yield f"  alias: {' -> '.join(shape['aliases'])}"
+    for record in shape["mx"]:
+        yield f"  {record['preference']:>5}  {record['exchange'] or '. (null MX: takes no mail)'}"
+        yield from _addresses(record)
+    if shape["implicit"] and shape["implicit"]["addresses"]:
+        yield "  implicit MX: the domain's own addresses (RFC 5321 section 5.1)"
+        yield from _addresses(shape["implicit"])
+    for server in shape["name_servers"]:
+        yield f"  name server  {server}"
+
+
+def _addresses(host: dict[str, Any]) -> Iterator[str]:
+    words = {True: "forward-confirmed", False: "NOT forward-confirmed", None: "reverse name not known"}
+    for each in host["addresses"]:
+        names = ", ".join(each["ptr"]) or "no PTR"
+        yield f"         {each['address']}  TTL {each['ttl_s']} s  {names} ({words[each['forward_confirmed']]})"
+    for family in ("a", "aaaa"):
+        if host[family]["why"]:
+            yield f"         {family.upper()}: {host[family]['status']}: {host[family]['why']}"
+    if not host["addresses"] and host["a"]["status"] in ("no-data", "no-name"):
+        yield f"         no address ({host['a']['status']})"
+
+
+def _asked(zone: list[Any] | None, resolver: list[str] | None) -> tuple[str, str]:
+    """Whom we asked, as nslookup's first two lines have it."""
+    from postroad.dns import system_servers
+
+    if zone:
+        return "zone file", ", ".join(str(path) for path in zone)
+    return "UnKnown", resolver[0] if resolver else next((str(server.address) for server in system_servers()), "none")
+
+
+def _nslookup(shape: dict[str, Any], server: str, address: str) -> Iterator[str]:
+    yield from (f"Server: {server}", f"Address: {address}", "")
+    if server != "zone file":
+        yield "Non-authoritative answer:"
+    if not shape["mx"]:
+        yield f"*** no MX record for {shape['domain']} ({shape['status']})"
+    for record in shape["mx"]:
+        exchange = record["exchange"] or "."
+        yield f"{shape['domain']} MX preference = {record['preference']}, mail exchanger = {exchange}"
+    yield ""
+    yield from (f"{shape['domain']} nameserver = {name}" for name in shape["name_servers"])
+    for name, each in dict.fromkeys(
+        (record["exchange"], each["address"]) for record in shape["mx"] for each in record["addresses"]
+    ):
+        yield f"{name} {'AAAA IPv6' if ':' in each else 'internet'} address = {each}"

@@ -1,0 +1,35 @@
+"""Options that several commands have, declared once so that they read and work alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Domain = Annotated[str, typer.Argument(help="A domain, a mailbox, or an address literal such as [192.0.2.1].")]
+Zones = Annotated[
+    list[Path] | None,
+    typer.Option("--zone", metavar="FILE", help="Answer from this RFC 1035 zone file, no network; may be repeated."),
+]
+Resolvers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--resolver", metavar="ADDRESS[:PORT]", help="Ask this name server, not the system's; may be repeated."
+    ),
+]
+Procedure = Annotated[
+    str, typer.Option(metavar="RFC", help="Order by rfc5321, rfc2821, rfc1123 or rfc974.", show_default=True)
+]
+Seed = Annotated[
+    int | None, typer.Option(metavar="N", help="Draw the order of equals from this seed, to have the same one again.")
+]
+OwnHosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--own", metavar="HOST", help="A name or address of this host, where the list ends for us; may be repeated."
+    ),
+]
+AllowLoopback = Annotated[bool, typer.Option("--allow-loopback", help="Let loopback addresses be targets, for tests.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/reference/json.md).")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say in sentences why, with the RFC sections.")]

@@ -1,0 +1,46 @@
+"""The command tree. Each command's module is imported here, and imports what is heavy only when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from postroad.cli.lookup import lookup
+from postroad.cli.route import route
+from postroad.cli.send import send
+
+app = typer.Typer(
+    name="postroad",
+    help="Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records.",
+    epilog="Example: postroad route example.org --explain",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+app.command(epilog="Example: postroad lookup example.org --format nslookup")(lookup)
+app.command(epilog="Example: postroad route example.org --seed 1 --json")(route)
+app.command(epilog="Example: postroad send --from me@example.net --to you@example.org message.eml")(send)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"postroad {version('postroad')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[  # its callback does the work
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,130 @@
+"""`postroad route`: where mail for a domain goes, with exact odds, one drawn order, and what is left out and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from postroad.cli import options, screen
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from postroad.app import Routed
+    from postroad.routing import Dropped, Route
+
+
+def route(
+    domain: options.Domain,
+    zone: options.Zones = None,
+    resolver: options.Resolvers = None,
+    procedure: options.Procedure = "rfc5321",
+    seed: options.Seed = None,
+    own: options.OwnHosts = None,
+    allow_loopback: options.AllowLoopback = False,
+    explain: options.Explain = False,
+    json: options.Json = False,
+) -> None:
+    """Show the exchangers of a domain by preference, the odds of each to be contacted first, and one drawn order.
+
+    Exit status: 0 there is a route, 1 mail cannot be delivered, 2 wrong usage, 3 it cannot be told now.
+    """
+
+    async def routed() -> Routed:
+        from postroad.app import Road, build_own, build_policy, build_resolver, destination_of
+
+        policy = build_policy(procedure, allow_loopback=allow_loopback)
+        road = Road(build_resolver(zone or (), resolver or ()), policy, build_own(own or ()))
+        return await road.route(destination_of(domain), seed)
+
+    answer = screen.run(routed)
+    if json:
+        from postroad.shapes import route_shape
+
+        screen.print_json(route_shape(answer))
+    elif explain:
+        _explain(answer)
+    else:
+        _show(screen.console(), answer)
+    _exit(answer)
+
+
+def _exit(routed: Routed) -> None:
+    import typer
+
+    from postroad.routing import Refusal
+
+    if isinstance(routed.answer, Refusal):
+        raise typer.Exit(screen.EXIT_CODES[routed.answer.result.value])
+
+
+def _explain(routed: Routed) -> None:
+    from postroad.routing import explain_plan, explain_route
+
+    out = screen.console()
+    sentences = [*explain_route(routed.answer, routed.policy), *explain_plan(routed.plan, routed.seed)]
+    for sentence in sentences:
+        out.print(sentence, markup=False)
+
+
+def _show(out: Console, routed: Routed) -> None:
+    from postroad.routing import Refusal
+
+    answer = routed.answer
+    if isinstance(answer, Refusal):
+        out.print(f"[bold]{routed.destination}[/bold]: {answer.status}: ", end="")
+        out.print(f"{answer.text} ({answer.enhanced})", markup=False)
+    else:
+        _show_route(out, routed, answer)
+    for drop in (*answer.dropped, *routed.plan.dropped):
+        out.print(f"  left out: {_place(drop)}: {drop.text} ({drop.reason})", markup=False, style="yellow")
+    for note in answer.notes:
+        out.print(f"  note: {note.text} ({note.kind})", markup=False, style="cyan")
+
+
+def _show_route(out: Console, routed: Routed, answer: Route) -> None:
+    from rich.table import Table
+
+    exchangers = [each for level in answer.levels for each in level.exchangers]
+    addresses = sum(len(each.addresses) for each in exchangers)
+    out.print(
+        f"{routed.destination}: {_count(len(answer.levels), 'preference level')}, "
+        f"{_count(len(exchangers), 'exchanger')}, {_count(addresses, 'address', 'es')}; "
+        f"source {answer.source}, procedure {routed.policy.name}",
+        markup=False,
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column, justify in (("preference", "right"), ("exchanger", "left"), ("address", "left"), ("first", "right")):
+        table.add_column(column, justify=justify, header_style="bold")  # type: ignore[arg-type]  # a literal, typed as str
+    for row in _rows(routed, answer):
+        table.add_row(*row)
+    out.print(table)
+    order = " > ".join(f"{target.exchange} [{target.address}]" for target in routed.plan.targets)
+    out.print(f"order with seed {routed.seed}: {order}", markup=False)
+
+
+def _rows(routed: Routed, answer: Route) -> list[tuple[str, str, str, str]]:
+    from postroad.routing.explain import percent
+    from postroad.words.names import to_unicode
+
+    assert routed.odds  # noqa: S101  # a Route always comes with its odds
+    return [
+        (
+            str(level.preference) if place == (0, 0) else "",
+            to_unicode(each.name) if place[1] == 0 else "",
+            str(address),
+            percent(routed.odds.addresses[each.name, address]),
+        )
+        for level in answer.levels
+        for host, each in enumerate(level.exchangers)
+        for number, address in enumerate(each.addresses)
+        for place in [(host, number)]
+    ]
+
+
+def _place(drop: Dropped) -> str:
+    name = drop.exchange or "."
+    return f"{drop.preference} {name} [{drop.address}]" if drop.address else f"{drop.preference} {name}"
+
+
+def _count(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{'' if number == 1 else plural}"

@@ -1,0 +1,138 @@
+"""`postroad send`: deliver one message now, straight to the exchangers; no queue, the trail shown as it happens."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from postroad.cli import options, screen
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from postroad.app import Sent
+    from postroad.deliver import DeliverSettings
+    from postroad.words.trace import Event
+    from postroad.words.trail import Contact
+
+SMTP_PORT = 25
+
+
+def send(
+    sender: Annotated[
+        str, typer.Option("--from", metavar="MAILBOX", help="The reverse-path; '<>' for the null one, never bounced.")
+    ],
+    to: Annotated[list[str], typer.Option("--to", metavar="MAILBOX", help="A recipient; may be repeated.")],
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The message; - is standard input.")] = Path("-"),
+    zone: options.Zones = None,
+    resolver: options.Resolvers = None,
+    procedure: options.Procedure = "rfc5321",
+    seed: options.Seed = None,
+    own: options.OwnHosts = None,
+    port: Annotated[
+        int,
+        typer.Option(min=1, max=65535, help="For tests: another port than 25. Loopback addresses are targets then."),
+    ] = SMTP_PORT,
+    stagger: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.0, help="Start the next equal if the first has not connected.")
+    ] = 0.25,
+    connect_timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.01, help="Give up connecting to an address after this time.")
+    ] = 30.0,
+    hello: Annotated[str, typer.Option(metavar="NAME", help="What EHLO says; default: this host's full name.")] = "",
+    starttls: Annotated[bool, typer.Option("--tls/--no-tls", help="Use STARTTLS where it is offered.")] = True,
+    explain: options.Explain = False,
+    json: options.Json = False,
+) -> None:
+    """Deliver one message now to the mail exchangers of each recipient's domain. Nothing is queued or retried.
+
+    Exit status: 0 all delivered, 1 any failed, 2 wrong usage, 3 any deferred and none failed.
+    """
+    content = _read(file)
+    out = screen.console()
+
+    async def sent() -> Sent:
+        from postroad.app import Road, build_message, build_own, build_policy, build_resolver
+
+        message = build_message(content, None if sender in ("", "<>") else sender, to)
+        road = Road(
+            build_resolver(zone or (), resolver or ()),
+            build_policy(procedure, allow_loopback=port != SMTP_PORT),
+            build_own(own or ()),
+            _settings(port, stagger, connect_timeout, hello, starttls=starttls),
+            lambda event: None if json else _show_live(out, event),
+        )
+        return await road.send(message, seed)
+
+    answer = screen.run(sent)
+    if json:
+        from postroad.shapes import send_shape
+
+        screen.print_json(send_shape(answer))
+    else:
+        _show_end(out, answer, explain=explain)
+    raise typer.Exit(screen.EXIT_CODES[answer.result.value])
+
+
+def _read(file: Path) -> bytes:
+    try:
+        if str(file) != "-":
+            return file.read_bytes()
+        if sys.stdin.isatty():
+            typer.echo("postroad: reading the message from the terminal; end it with Ctrl-D", err=True)
+        return sys.stdin.buffer.read()
+    except OSError as problem:
+        screen.fail(f"{file}: {problem.strerror}; name a readable message file, or - for standard input")
+
+
+def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:
+    from postroad.app import host_name
+    from postroad.deliver import DeliverSettings, Timeouts, opportunistic_tls
+    from postroad.routing import WalkPolicy
+
+    return DeliverSettings(
+        hostname=hello or host_name(),
+        port=port,
+        timeouts=Timeouts(connect_s=connect_timeout),
+        walk=WalkPolicy(stagger_s=stagger),
+        tls=opportunistic_tls() if starttls else None,
+    )
+
+
+def _show_live(out: Console, event: Event) -> None:
+    if event.name == "deliver.attempt.started":
+        out.print(f"{event.fields['destination']} (seed {event.fields['seed']})", markup=False, style="bold")
+    elif event.name == "deliver.contact.complete":
+        out.print(_line(event.fields["contact"]), markup=False, style=_style(event.fields["contact"].word))
+
+
+def _line(contact: Contact) -> str:
+    """`+  250 ms  mail2.example.com [192.0.2.12]  delivered in 12 ms: 250 ok`."""
+    said = contact.ending.text if contact.ending else "another exchanger greeted first"
+    phase = "" if contact.word in ("delivered", "unused") else f" at {contact.phase}"
+    took = contact.ended_ms - contact.started_ms
+    return f"  +{contact.started_ms:5.0f} ms  {contact.target}  {contact.word}{phase} in {took:.0f} ms: {said}"
+
+
+def _style(word: str) -> str:
+    return {"delivered": "green", "deferred": "yellow", "failed": "red"}.get(word, "dim")
+
+
+def _show_end(out: Console, sent: Sent, *, explain: bool) -> None:
+    from postroad.routing import explain_attempt, explain_plan, explain_route
+
+    for mailbox, outcome in sent.outcomes.items():
+        out.print(
+            f"{mailbox}: {outcome.result} ({outcome.status}): {outcome.text}",
+            markup=False,
+            style=_style(outcome.result),
+        )
+    if explain:
+        for delivery in sent.deliveries:
+            routed = delivery.routed
+            why = [*explain_route(routed.answer, routed.policy), *explain_plan(routed.plan, routed.seed)]
+            for sentence in [*why, *explain_attempt(delivery.attempt)]:
+                out.print(sentence, markup=False)

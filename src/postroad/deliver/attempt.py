@@ -1,0 +1,124 @@
+"""One attempt: a message along a Plan. Starts what the Walk says, tells it what happened, keeps the trail."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+from postroad.deliver.session import HostError, Message, Session
+from postroad.deliver.settings import DeliverSettings
+from postroad.net import NetError, Stream, connect
+from postroad.routing import Connected, Ended, Greeted, Plan, Try, Verdict, Wait, Walk
+from postroad.words.names import Destination
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.trace import Event, Listener, nobody
+from postroad.words.trail import Attempt, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one attempt is about: a message for recipients of one destination, and the order drawn for it."""
+
+    message: Message
+    destination: Destination
+    plan: Plan
+    seed: int | None = None
+
+
+async def attempt(job: Job, settings: DeliverSettings, listener: Listener = nobody) -> Attempt:
+    """Try to deliver once, along the plan. Raises nothing for what the network or a host does.
+
+    Tells `deliver.attempt.started|complete` and, for each contact, `deliver.contact.started|complete`.
+    """
+    return await _Run(job, settings, listener).run()
+
+
+class _Run:
+    """An attempt while it lasts: one task for each open contact, all in one event loop, so the Walk needs no lock."""
+
+    def __init__(self, job: Job, settings: DeliverSettings, listener: Listener) -> None:
+        self._job = job
+        self._settings = settings
+        self._listener = listener
+        self._now = asyncio.get_running_loop().time
+        self._begun = self._now()
+        recipients = len(job.message.envelope.recipients)
+        self._walk = Walk(job.plan.targets, recipients, settings.walk, now=self._begun)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._news = asyncio.Event()
+
+    async def run(self) -> Attempt:
+        """Walk to the verdict; leaving the task group waits for the winner's QUIT, and raises what is a bug."""
+        self._listener(Event("deliver.attempt.started", {"destination": self._job.destination, "seed": self._job.seed}))
+        async with asyncio.TaskGroup() as group:
+            outcomes = (await self._walk_to_the_end(group)).outcomes
+            elapsed_ms = (self._now() - self._begun) * 1000.0
+        done = Attempt(self._job.destination, outcomes, self._walk.contacts, self._job.seed, elapsed_ms)
+        self._listener(Event("deliver.attempt.complete", {"attempt": done}))
+        return done
+
+    async def _walk_to_the_end(self, group: asyncio.TaskGroup) -> Verdict:
+        while True:
+            match self._walk.next(self._now()):
+                case Verdict() as verdict:
+                    return verdict
+                case Try(number=number) as step:
+                    self._tell_listener("started", number)
+                    self._tasks[number] = group.create_task(self._contact(step))
+                case Wait(until):
+                    await self._wait(until)
+
+    async def _wait(self, until: float | None) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._news.wait()
+        self._news.clear()
+
+    async def _contact(self, step: Try) -> None:
+        """One contact, from connecting to QUIT. It tells the walk each step; losing the race cancels it."""
+        try:
+            stream = await self._connect(step.target)
+        except NetError as error:
+            outcome = Outcome(Result.DEFERRED, Scope.HOST, error.why, "4.4.1", Phase.CONNECT)
+            self._end(Ended(step.number, Phase.CONNECT, host=outcome))
+            return
+        session = Session(stream, self._settings, clear=step.clear)
+        try:
+            self._walk.tell(Connected(step.number), self._now())
+            await session.greet()
+            if self._take_hold(step.number):
+                await self._talk(session, step)
+        except HostError as error:
+            self._end(Ended(step.number, error.phase, session.told, error.outcome, session.tls))
+        finally:
+            stream.close()
+
+    async def _connect(self, target: Target) -> Stream:
+        limit_s = self._settings.timeouts.connect_s
+        return await connect(target.address, self._settings.port, timeout_s=limit_s, source=self._settings.source)
+
+    async def _talk(self, session: Session, step: Try) -> None:
+        await session.hello(step.target.exchange)
+        told = await session.transaction(self._job.message, self._walk.recipients(step.number))
+        self._end(Ended(step.number, session.phase, told, tls=session.tls))
+        await session.quit()
+
+    def _take_hold(self, number: int) -> bool:
+        """Whether this contact won the race; if so the others are dropped unused."""
+        self._walk.tell(Greeted(number), self._now())
+        if self._walk.holder != number:
+            return False
+        for other in [other for other in self._tasks if other != number]:
+            if not self._tasks[other].done():
+                self._tasks[other].cancel()
+                self._tell_listener("complete", other)
+        return True
+
+    def _end(self, news: Ended) -> None:
+        self._walk.tell(news, self._now())
+        self._tell_listener("complete", news.number)
+        self._news.set()
+
+    def _tell_listener(self, what: str, number: int) -> None:
+        self._listener(Event(f"deliver.contact.{what}", {"number": number, "contact": self._walk.contacts[number]}))

@@ -1,0 +1,312 @@
+"""One SMTP session as a client, over one stream: greeting, EHLO, STARTTLS, one transaction, QUIT."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass
+
+from postroad.deliver.settings import DeliverSettings
+from postroad.net import NetError, Stream
+from postroad.smtp import (
+    Client,
+    Closed,
+    Command,
+    Data,
+    Ehlo,
+    Greeting,
+    Helo,
+    Mail,
+    Quit,
+    Rcpt,
+    Replied,
+    StartTls,
+    Unsolicited,
+    Violation,
+)
+from postroad.words.mail import Envelope
+from postroad.words.names import AddressLiteral
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.reply import Reply
+
+PIECE = 64 * 1024  # octets of the message handed to the stream at a time
+ONE_FLIGHT = 64 * 1024  # a message up to this size goes out with its envelope: one round trip for all of it
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message and its envelope. `content` has CRLF line ends only."""
+
+    envelope: Envelope
+    content: bytes
+
+
+class HostError(Exception):
+    """The session is over, for a reason that is the host's or the network's: the outcome, of host scope."""
+
+    def __init__(self, phase: Phase, outcome: Outcome) -> None:
+        super().__init__(outcome.text)
+        self.phase = phase
+        self.outcome = outcome
+
+
+class Session:
+    """Drives a Client over a stream.
+
+    `phase` is where it stands, `told` what each recipient of the transaction was told so far: after a HostError
+    they say what was reached.
+    """
+
+    def __init__(self, stream: Stream, settings: DeliverSettings, *, clear: bool = False) -> None:
+        self.phase = Phase.GREETING
+        self.told: dict[int, Outcome] = {}
+        self._accepted: list[int] = []
+        self._stream = stream
+        self._settings = settings
+        self._tls = None if clear else settings.tls
+        self._client = Client()
+        self._events: deque[object] = deque()
+        self._hostname = settings.hostname or str(AddressLiteral(stream.local.address))
+
+    async def greet(self) -> None:
+        """Read the greeting.
+
+        Raises:
+            HostError: no 220. A 5xx greeting says that this host takes no mail now, not that the domain does not
+                (RFC 7504 section 2 for 521): deferred, and the next exchanger is asked.
+
+        """
+        reply = await self._reply(self._settings.timeouts.greeting_s)
+        if reply.code != 220:
+            raise self._host_error(reply)
+
+    async def hello(self, exchange: str) -> None:
+        """EHLO, STARTTLS where it is offered, and EHLO again; HELO for hosts older than RFC 1869.
+
+        Raises:
+            HostError: neither was taken, or the TLS handshake failed (phase starttls).
+
+        """
+        self.phase = Phase.EHLO
+        await self._ehlo()
+        if self._tls and self._client.capabilities and self._client.capabilities.starttls:
+            self.phase = Phase.STARTTLS
+            if (await self._ask(StartTls(), self._settings.timeouts.starttls_s)).code == 220:
+                await self._start_tls(exchange)
+                self.phase = Phase.EHLO
+                await self._ehlo()
+
+    async def transaction(self, message: Message, recipients: tuple[int, ...]) -> dict[int, Outcome]:
+        """Send the message to these of its recipients; what each was told.
+
+        Where the host pipelines (RFC 2920), the envelope goes in one flight with DATA, or with the whole message if
+        that is small and the host takes BDAT (RFC 3030): one round trip for all.
+
+        Raises:
+            HostError: the connection ended, or a 421 came, before those not in `told` were settled.
+
+        """
+        self.phase = Phase.MAIL
+        unable = self._unable(message)
+        if unable:
+            self.told = dict.fromkeys(recipients, unable)
+            return self.told
+        with_envelope = self._pipelines and (not self._chunks or len(message.content) <= ONE_FLIGHT)
+        await self._envelope(message, recipients, with_opening=with_envelope)
+        if not with_envelope:
+            if not self._accepted:
+                return self.told
+            await self._write(self._opening(message))
+        self._settle(await (self._final_reply() if self._chunks else self._data(message)))
+        return self.told
+
+    async def quit(self) -> None:
+        """Say goodbye; the mail is settled, so nothing that happens here matters."""
+        with contextlib.suppress(HostError, NetError, TimeoutError):
+            await self._ask(Quit(), self._settings.timeouts.quit_s)
+        self._stream.close()
+
+    @property
+    def tls(self) -> str | None:
+        """Protocol and cipher, None in the clear."""
+        return self._stream.tls
+
+    @property
+    def _pipelines(self) -> bool:
+        return bool(self._client.capabilities and self._client.capabilities.pipelining)
+
+    @property
+    def _chunks(self) -> bool:
+        offered = self._client.capabilities
+        return bool(self._settings.chunking and offered and offered.chunking)
+
+    def _opening(self, message: Message) -> bytes:
+        """What begins the transfer of the message: all of it as one chunk, or DATA."""
+        return self._client.send_chunk(message.content, last=True) if self._chunks else self._client.send(Data())
+
+    async def _envelope(self, message: Message, recipients: tuple[int, ...], *, with_opening: bool) -> None:
+        """MAIL and every RCPT: in one flight, with the opening if asked, or without pipelining one after the other."""
+        limits = self._settings.timeouts
+        flight = [self._mail(message), *(self._rcpt(message, index) for index in recipients)]
+        if self._pipelines:
+            commands = b"".join(self._client.send(command) for command in flight)
+            await self._write(commands + self._opening(message) if with_opening else commands)
+        mail = await (self._reply(limits.mail_s) if self._pipelines else self._ask(flight[0], limits.mail_s))
+        for index, command in zip(recipients, flight[1:], strict=True):
+            if not mail.is_positive:
+                self.told[index] = self._outcome(mail, Scope.MESSAGE)
+            if self._pipelines:
+                reply = await self._reply(limits.rcpt_s)
+            elif mail.is_positive:
+                self.phase = Phase.RCPT
+                reply = await self._ask(command, limits.rcpt_s)
+            if mail.is_positive:
+                self.phase = Phase.RCPT
+                self._note(index, reply)
+
+    def _note(self, index: int, reply: Reply) -> None:
+        if reply.is_positive:
+            self._accepted.append(index)
+        else:
+            self.told[index] = self._outcome(reply, Scope.RECIPIENT)
+
+    def _settle(self, outcome: Outcome) -> None:
+        """All recipients that were accepted share what became of the message."""
+        self.told.update(dict.fromkeys(self._accepted, outcome))
+
+    async def _data(self, message: Message) -> Outcome:
+        """The message after DATA; an empty one to a host that says 354 though it refused all (RFC 2920 section 3.1)."""
+        if self._accepted:
+            self.phase = Phase.DATA
+        go = await self._reply(self._settings.timeouts.data_s)
+        if go.code != 354:
+            return self._outcome(go, Scope.MESSAGE)
+        content = message.content if self._accepted else b""
+        for start in range(0, len(content), PIECE):
+            await self._write(self._client.send_body(content[start : start + PIECE]))
+        await self._write(self._client.end_body())
+        return await self._final_reply()
+
+    async def _final_reply(self) -> Outcome:
+        """The reply to the end of the message. If none comes the message may be there (RFC 5321 section 6.1)."""
+        if self._accepted:
+            self.phase = Phase.DOT
+        try:
+            reply = await self._reply(self._settings.timeouts.dot_s)
+        except HostError as lost:
+            if lost.outcome.reply:  # a 421 is a reply: the message was not taken
+                raise
+            text = f"no reply to the final dot ({lost.outcome.text}): the host may have the message"
+            return Outcome(Result.DEFERRED, Scope.MESSAGE, text, "4.4.2", Phase.DOT, unsettled=True)
+        return self._outcome(reply, Scope.MESSAGE)
+
+    async def _ehlo(self) -> None:
+        reply = await self._ask(Ehlo(self._hostname), self._settings.timeouts.ehlo_s)
+        if reply.is_permanent:  # RFC 5321 section 3.2: a client that is refused EHLO falls back to HELO
+            reply = await self._ask(Helo(self._hostname), self._settings.timeouts.ehlo_s)
+        if not reply.is_positive:
+            raise self._host_error(reply)
+
+    async def _start_tls(self, exchange: str) -> None:
+        assert self._tls  # noqa: S101  # the caller asked
+        try:
+            async with asyncio.timeout(self._settings.timeouts.starttls_s):
+                await self._stream.start_tls(self._tls, exchange or None)
+        except (NetError, TimeoutError) as problem:
+            raise self._lost(str(problem) or "timed out in the TLS handshake") from problem
+        self._client.tls_started()
+
+    def _unable(self, message: Message) -> Outcome | None:
+        """Why this host cannot take this message, by its own word at EHLO. Another one may."""
+        offered = self._client.capabilities
+        if offered and offered.size and len(message.content) > offered.size:
+            text = f"the message has {len(message.content)} octets, the host takes {offered.size} (RFC 1870)"
+            return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.3.4", Phase.MAIL)
+        if message.envelope.smtputf8 and not (offered and offered.smtputf8):
+            text = "the message needs SMTPUTF8, which the host does not offer (RFC 6531)"
+            return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.6.7", Phase.MAIL)
+        return None
+
+    def _mail(self, message: Message) -> Mail:
+        """MAIL with what the host knows. An 8-bit message goes to a 7-bit host as it is: see docs/decisions."""
+        offered, envelope = self._client.capabilities, message.envelope
+        eight_bit = bool(offered and offered.eight_bit_mime and envelope.eight_bit)
+        dsn = bool(offered and offered.dsn)
+        return Mail(
+            envelope.reverse_path,
+            size=len(message.content) if offered and offered.size is not None else None,
+            body="8BITMIME" if eight_bit else None,
+            smtputf8=envelope.smtputf8,
+            ret=envelope.ret if dsn else None,
+            envid=envelope.envid if dsn else None,
+        )
+
+    def _rcpt(self, message: Message, index: int) -> Rcpt:
+        recipient = message.envelope.recipients[index]
+        if self._client.capabilities and self._client.capabilities.dsn:
+            return Rcpt(recipient.mailbox, notify=recipient.notify, orcpt=recipient.orcpt)
+        return Rcpt(recipient.mailbox)
+
+    async def _ask(self, command: Command, limit_s: float) -> Reply:
+        await self._write(self._client.send(command))
+        return await self._reply(limit_s)
+
+    async def _write(self, data: bytes) -> None:
+        """Write in pieces, waiting until the stream has room. A host that hung up may have said why: read on."""
+        for start in range(0, len(data), PIECE):
+            self._stream.write(data[start : start + PIECE])
+            try:
+                async with asyncio.timeout(self._settings.timeouts.block_s):
+                    await self._stream.drain()
+            except TimeoutError as problem:
+                raise self._lost(f"timed out after {self._settings.timeouts.block_s:g} s, sending") from problem
+            except NetError:
+                return
+
+    async def _reply(self, limit_s: float) -> Reply:
+        """The next reply in order.
+
+        Raises:
+            HostError: the connection ended, the time was up, the peer broke the protocol, or the reply is a 421.
+
+        """
+        reply = self._next_reply()
+        if reply is None:
+            try:
+                async with asyncio.timeout(limit_s):
+                    while reply is None:
+                        self._events.extend(self._client.receive(await self._stream.read()))
+                        reply = self._next_reply()
+            except TimeoutError as problem:
+                raise self._lost(f"timed out after {limit_s:g} s") from problem
+            except NetError as problem:
+                raise self._lost(problem.why) from problem
+        if reply.code == 421:  # "service not available, closing": to any command (RFC 5321 section 4.2.3)
+            raise self._host_error(reply)
+        return reply
+
+    def _next_reply(self) -> Reply | None:
+        while self._events:
+            match self._events.popleft():
+                case Greeting(reply) | Replied(_, reply):
+                    return reply
+                case Unsolicited(reply):
+                    raise self._host_error(reply)
+                case Closed():
+                    raise self._lost("the host closed the connection")
+                case Violation(why):
+                    raise self._lost(f"the host broke the protocol: {why}")
+        return None
+
+    def _lost(self, why: str) -> HostError:
+        return HostError(self.phase, Outcome(Result.DEFERRED, Scope.HOST, why, "4.4.2", self.phase))
+
+    def _host_error(self, reply: Reply) -> HostError:
+        status = reply.enhanced if reply.enhanced and reply.is_temporary else "4.3.0"
+        return HostError(self.phase, Outcome(Result.DEFERRED, Scope.HOST, str(reply), status, self.phase, reply))
+
+    def _outcome(self, reply: Reply, scope: Scope) -> Outcome:
+        result = Result.DELIVERED if reply.is_positive else Result.FAILED if reply.is_permanent else Result.DEFERRED
+        digit = {Result.DELIVERED: 2, Result.FAILED: 5, Result.DEFERRED: 4}[result]
+        return Outcome(result, scope, str(reply), reply.enhanced or f"{digit}.0.0", self.phase, reply)

@@ -1,0 +1,53 @@
+"""How we deliver: who we say we are, how long we wait, what we use of what is offered."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from postroad.routing import WalkPolicy
+from postroad.words.names import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Time limits of a session in seconds, at the least that RFC 5321 section 4.5.3.2 asks where it asks."""
+
+    connect_s: float = 30.0  # no RFC names it; Postfix and Haraka wait this long
+    greeting_s: float = 300.0
+    ehlo_s: float = 300.0
+    starttls_s: float = 120.0
+    mail_s: float = 300.0
+    rcpt_s: float = 300.0
+    data_s: float = 120.0
+    block_s: float = 180.0  # for each piece of the message
+    dot_s: float = 600.0  # long on purpose: giving up early makes duplicates (RFC 1047)
+    quit_s: float = 2.0  # all is settled by then; the reply to QUIT changes nothing
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverSettings:
+    """What every attempt has in common.
+
+    `hostname` is what EHLO says; empty means the address literal of the connection (RFC 5321 section 4.1.4).
+    `tls` is the context for opportunistic STARTTLS, None to stay in the clear.
+    `chunking` sends the message with BDAT (RFC 3030) where it is offered.
+    """
+
+    hostname: str = ""
+    port: int = 25
+    source: Address | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    walk: WalkPolicy = field(default_factory=WalkPolicy)
+    tls: ssl.SSLContext | None = None
+    chunking: bool = True
+
+
+@lru_cache(maxsize=1)
+def opportunistic_tls() -> ssl.SSLContext:
+    """Encryption without proof of who is there (RFC 7435): it defeats listeners, and costs no mail."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

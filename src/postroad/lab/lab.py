@@ -1,0 +1,141 @@
+"""A small Internet on loopback: one nameserver, and an exchanger at every address its zones name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from random import Random
+from types import TracebackType
+from typing import Self
+
+from postroad.dns.zones import Zones
+from postroad.lab.certificate import server_context
+from postroad.lab.faults import Fault
+from postroad.lab.moving import LOOPBACK_6, bring_home
+from postroad.lab.nameserver import Nameserver, Order
+from postroad.lab.sink import Exchanger, Habits, Received
+from postroad.net import NetError, bind
+from postroad.words import trace
+from postroad.words.names import Address, parse_address
+from postroad.words.trace import Event
+
+PORT_TRIES = 20  # a port free on one address may be taken on another
+
+
+class Lab:
+    """`async with Lab(zones) as lab:` brings it up, and leaving takes it down.
+
+    Addresses of the zones that are not on loopback are moved there (`moved`), and answered so. All exchangers listen on
+    the same port: the one given, or one that is free on all their addresses. `faults` and `set_fault` take addresses
+    as written in the zones or as moved. With `keep` off messages are counted and dropped.
+    """
+
+    def __init__(  # noqa: PLR0913  # each has a default and is written by name, in tests by the hundred
+        self,
+        zones: Zones,
+        *,
+        port: int = 0,
+        order: Order | str = Order.FIXED,
+        seed: int = 0,
+        faults: Mapping[Address | str, Fault] | None = None,
+        listener: trace.Listener = trace.nobody,
+        tls: bool = False,
+        keep: bool = True,
+    ) -> None:
+        self._home = bring_home(zones, has_ipv6=_has_ipv6())
+        self._wanted = port
+        self._tell = listener
+        self.moved = self._home.moved
+        self.nameserver = Nameserver(self._home.zones, order=Order(order), rng=Random(seed), listener=listener)
+        self.received: list[Received] = []
+        taken = self.received.append if keep else None
+        habits = Habits(tls=server_context() if tls else None, keep=keep, listener=listener, taken=taken)
+        self.exchangers = {address: Exchanger(address, port, habits) for address in self._home.served}
+        for address, fault in (faults or {}).items():
+            self.at(address).fault = fault
+
+    @property
+    def resolver_address(self) -> tuple[str, int]:
+        """Where to ask for names."""
+        return str(self.nameserver.endpoint.address), self.nameserver.endpoint.port
+
+    @property
+    def port(self) -> int:
+        """The port of all exchangers."""
+        return next((exchanger.port for exchanger in self.exchangers.values()), self._wanted)
+
+    def at(self, address: Address | str) -> Exchanger:
+        """The exchanger at an address, as written in the zones or as moved.
+
+        Raises:
+            KeyError: no zone names that address.
+
+        """
+        place = parse_address(address) if isinstance(address, str) else address
+        if place is None or self.moved.get(place, place) not in self.exchangers:
+            raise KeyError(f"no exchanger of this lab is at {address}")
+        return self.exchangers[self.moved.get(place, place)]
+
+    async def set_fault(self, address: Address | str, fault: Fault) -> None:
+        """Let the exchanger at an address behave otherwise from now on; see `Exchanger.set_fault`."""
+        await self.at(address).set_fault(fault)
+
+    def counts(self, what: str = "received") -> dict[Address, int]:
+        """How many messages each exchanger has taken, or how often it was connected, greeted, rcpt or closed."""
+        return {address: exchanger.counts[what] for address, exchanger in self.exchangers.items()}
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    async def _start(self) -> None:
+        await self.nameserver.start()
+        await self._agree_on_port()
+        starts = (exchanger.start() for exchanger in self.exchangers.values())
+        for problem in await asyncio.gather(*starts, return_exceptions=True):  # all have ended before any is stopped
+            if problem is not None:
+                raise problem
+        for written, place in self.moved.items():
+            self._tell(Event("lab.address.moved", {"written": str(written), "address": str(place)}))
+        for name, address in self._home.left_out:
+            self._tell(Event("lab.address.left-out", {"name": name, "address": str(address)}))
+
+    async def _agree_on_port(self) -> None:
+        for tried in range(1, PORT_TRIES + 1):
+            try:
+                self._hold(self._wanted)
+                return
+            except NetError:
+                await self._stop_exchangers()
+                if self._wanted or tried == PORT_TRIES:
+                    raise
+
+    def _hold(self, port: int) -> None:
+        for exchanger in self.exchangers.values():
+            exchanger.port = port
+            exchanger.hold()
+            port = exchanger.port
+
+    async def _stop(self) -> None:
+        await self._stop_exchangers()
+        await self.nameserver.stop()
+
+    async def _stop_exchangers(self) -> None:
+        await asyncio.gather(*(exchanger.stop() for exchanger in self.exchangers.values()))
+
+
+def _has_ipv6() -> bool:
+    try:
+        bind(LOOPBACK_6, 0).close()
+    except NetError:
+        return False
+    return True

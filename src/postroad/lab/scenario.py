@@ -1,0 +1,156 @@
+"""A story as a folder anyone can read: `zone`, `faults`, `send`, `expect`.
+
+    zone     an RFC 1035 master file; exchangers live on 127.0.0.0/8
+    faults   `127.0.0.11 blackhole`, one a line; without the file all is well
+    send     `from`, `to`, `seeds` and settings, one a line: what is sent, once for each seed
+    expect   `1: 127.0.0.11 deferred at connect > 127.0.0.12 delivered => delivered`, one line for each seed
+
+A line that begins with `#` is for the reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from postroad.lab.faults import Fault, parse_fault
+from postroad.routing import WalkPolicy
+from postroad.words.mail import Mailbox, parse_mailbox
+from postroad.words.names import Address, Unreadable, parse_address
+from postroad.words.outcome import Phase, Result
+from postroad.words.trail import Attempt, Contact
+
+NOT_TOLD = {Phase.CONNECT: ""}
+
+
+class ScenarioError(ValueError):
+    """A scenario folder cannot be read: the text says the file, the line and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One story. `expected` maps each seed to the line that must be seen."""
+
+    name: str
+    zone: Path
+    sender: Mailbox
+    recipients: tuple[Mailbox, ...]
+    seeds: tuple[int, ...]
+    expected: dict[int, str]
+    faults: dict[Address, Fault] = field(default_factory=dict)
+    walk: WalkPolicy = field(default_factory=WalkPolicy)
+    procedure: str = "rfc5321"
+    connect_timeout_s: float = 5.0
+    tls: bool = False
+
+
+def load_scenario(folder: Path) -> Scenario:
+    """Read a scenario folder.
+
+    Raises:
+        ScenarioError: a file is missing, or a line in one cannot be read.
+
+    """
+    if not (folder / "zone").is_file():
+        raise ScenarioError(
+            f"{folder}: no file 'zone' in it; a scenario folder has zone, send, expect and maybe faults"
+        )
+    settings = dict(_settings(folder / "send"))
+    walk = WalkPolicy()
+    for name in ("stagger", "level-stagger", "greeting-patience"):
+        if name in settings:
+            walk = replace(walk, **{f"{name.replace('-', '_')}_s": float(settings[name])})
+    return Scenario(
+        folder.name,
+        folder / "zone",
+        _mailbox(folder, settings.get("from", "sender@lab.invalid")),
+        tuple(_mailbox(folder, text) for text in settings.get("to", "").split()),
+        tuple(int(seed) for seed in settings.get("seeds", "1").split()),
+        dict(_expected(folder / "expect")),
+        dict(_faults(folder / "faults")),
+        walk,
+        settings.get("procedure", "rfc5321"),
+        float(settings.get("connect-timeout", "5")),
+        settings.get("tls", "no") == "yes",
+    )
+
+
+def story(attempt: Attempt) -> str:
+    """An attempt as `expect` has it: each contact in order of start, then the results of the recipients.
+
+    Times and texts are left out: they differ from run to run. What is left must not.
+    """
+    contacts = " > ".join(_told(contact) for contact in attempt.contacts) or "nobody was asked"
+    results = [outcome.result.value for outcome in attempt.outcomes]
+    return f"{contacts} => {' '.join(results)}"
+
+
+def _told(contact: Contact) -> str:
+    again = " in the clear" if contact.clear_again else ""
+    at = "" if contact.word in (Result.DELIVERED, "unused") else f" at {contact.phase}"
+    return f"{contact.target.address}{again} {contact.word}{at}"
+
+
+def _settings(path: Path) -> Iterator[tuple[str, str]]:
+    known = (
+        "from",
+        "to",
+        "seeds",
+        "procedure",
+        "connect-timeout",
+        "stagger",
+        "level-stagger",
+        "greeting-patience",
+        "tls",
+    )
+    for number, line in _lines(path):
+        name, _, value = line.partition(" ")
+        if name not in known or not value:
+            raise ScenarioError(f"{path}:{number}: {line!r}: write one of {', '.join(known)}, a space and the value")
+        if name.endswith(("timeout", "stagger", "patience")) and not _is_number(value):
+            raise ScenarioError(f"{path}:{number}: {value!r} is no number of seconds")
+        if name == "seeds" and not all(seed.isdigit() for seed in value.split()):
+            raise ScenarioError(f"{path}:{number}: {value!r}: seeds are whole numbers with spaces between")
+        yield name, value.strip()
+
+
+def _expected(path: Path) -> Iterator[tuple[int, str]]:
+    for number, line in _lines(path):
+        seed, colon, told = line.partition(":")
+        if not colon or not seed.isdigit():
+            raise ScenarioError(f"{path}:{number}: {line!r}: write SEED: CONTACT > CONTACT => RESULT")
+        yield int(seed), " ".join(told.split())
+
+
+def _faults(path: Path) -> Iterator[tuple[Address, Fault]]:
+    for number, line in _lines(path) if path.exists() else ():
+        where, _, what = line.partition(" ")
+        address, fault = parse_address(where), parse_fault(what)
+        if address is None:
+            raise ScenarioError(f"{path}:{number}: {where!r} is no IP address; write ADDRESS FAULT")
+        if isinstance(fault, Unreadable):
+            raise ScenarioError(f"{path}:{number}: {fault}")
+        yield address, fault
+
+
+def _mailbox(folder: Path, text: str) -> Mailbox:
+    mailbox = parse_mailbox(text)
+    if isinstance(mailbox, Unreadable):
+        raise ScenarioError(f"{folder / 'send'}: {mailbox}")
+    return mailbox
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        text = path.read_text()
+    except OSError as problem:
+        raise ScenarioError(f"{path}: {problem.strerror}; a scenario folder has zone, send and expect") from problem
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield number, line.strip()
+
+
+def _is_number(text: str) -> bool:
+    return text.strip().replace(".", "", 1).isdigit()

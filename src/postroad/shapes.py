@@ -1,0 +1,214 @@
+"""The JSON every command prints with --json: documented in docs/reference/json.md, versioned, keys in snake_case.
+
+A new key may appear in a version; a key that goes or changes its meaning makes a new version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from postroad.app import Routed, Sent
+from postroad.routing import Dropped, Refusal, Route
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName, Snapshot, Temporary
+from postroad.words.names import Address
+from postroad.words.outcome import Outcome
+from postroad.words.trail import Attempt, Contact, Target
+
+VERSION = 1
+
+Shape = dict[str, Any]
+
+_STATUS = {Found: "found", NoData: "no-data", NoName: "no-name", Temporary: "temporary", Bogus: "bogus"}
+
+
+def route_shape(routed: Routed) -> Shape:
+    """`postroad route --json`."""
+    answer = routed.answer
+    shape: Shape = {
+        "version": VERSION,
+        "domain": str(routed.destination),
+        "procedure": routed.policy.name,
+        "seed": routed.seed,
+        "status": answer.status.value,
+        "source": answer.source.value if answer.source else None,
+        "levels": [],
+        "order": [_target(target) for target in routed.plan.targets],
+        "dropped": [_dropped(drop) for drop in (*answer.dropped, *routed.plan.dropped)],
+        "notes": [{"kind": note.kind, "text": note.text} for note in answer.notes],
+    }
+    if isinstance(answer, Refusal):
+        return shape | {"result": answer.result.value, "enhanced": answer.enhanced, "text": answer.text}
+    return shape | {"levels": _levels(answer, routed)}
+
+
+def lookup_shape(snapshot: Snapshot) -> Shape:
+    """`postroad lookup --json`."""
+    mx = snapshot.mx
+    records = sorted(mx.records, key=lambda record: record.preference) if isinstance(mx, Found) else []
+    return {
+        "version": VERSION,
+        "domain": str(snapshot.domain),
+        "status": _STATUS[type(mx)],
+        "why": _why(mx),
+        "aliases": list(getattr(mx, "aliases", ())),
+        "ttl_s": getattr(mx, "ttl_s", None),
+        "mx": [
+            {
+                "preference": record.preference,
+                "exchange": record.exchange,
+                **_host(snapshot.hosts.get(record.exchange), snapshot.reverse, snapshot.hosts),
+            }
+            for record in records
+        ],
+        "implicit": None
+        if records
+        else _host(snapshot.hosts.get(str(snapshot.domain)), snapshot.reverse, snapshot.hosts),
+        "name_servers": list(snapshot.servers.records) if isinstance(snapshot.servers, Found) else [],
+    }
+
+
+def send_shape(sent: Sent) -> Shape:
+    """`postroad send --json`."""
+    return {
+        "version": VERSION,
+        "result": sent.result.value,
+        "recipients": {mailbox: _outcome(outcome) for mailbox, outcome in sent.outcomes.items()},
+        "attempts": [attempt_shape(delivery.attempt) for delivery in sent.deliveries],
+    }
+
+
+def attempt_shape(attempt: Attempt) -> Shape:
+    """One attempt: its seed, and every contact in order of start."""
+    return {
+        "destination": str(attempt.destination),
+        "seed": attempt.seed,
+        "result": attempt.result.value,
+        "elapsed_ms": round(attempt.elapsed_ms, 1),
+        "contacts": [contact_shape(contact) for contact in attempt.contacts],
+    }
+
+
+def contact_shape(contact: Contact) -> Shape:
+    """One address contacted: where, how long, how far it got, and what it said."""
+    reply = contact.ending.reply if contact.ending else None
+    return {
+        **_target(contact.target),
+        "started_ms": round(contact.started_ms, 1),
+        "ended_ms": round(contact.ended_ms, 1),
+        "phase": contact.phase.value,
+        "result": contact.word,
+        "code": reply.code if reply else None,
+        "text": contact.ending.text if contact.ending else "closed unused: another exchanger greeted first",
+        "tls": contact.tls,
+        "clear_again": contact.clear_again,
+        "recipients": {str(index): _outcome(outcome) for index, outcome in contact.recipients.items()},
+    }
+
+
+def facts_of(answer: Answer[Any] | None) -> Shape:
+    """A DNS answer: its status, records as text, TTL, and why where there are none."""
+    if answer is None:
+        return {"status": "not-asked", "records": [], "ttl_s": None, "why": None}
+    records = [str(record) for record in answer.records] if isinstance(answer, Found) else []
+    return {
+        "status": _STATUS[type(answer)],
+        "records": records,
+        "ttl_s": getattr(answer, "ttl_s", None),
+        "why": _why(answer),
+    }
+
+
+def is_confirmed(
+    address: Address, reverse: Mapping[Address, Answer[str]], hosts: Mapping[str, HostFacts]
+) -> bool | None:
+    """Whether address -> PTR -> name -> address agrees, as Postfix's reject_unknown_client_hostname asks.
+
+    None if the reverse name was not asked for, or could not be had.
+    """
+    answer = reverse.get(address)
+    if isinstance(answer, Temporary | Bogus) or answer is None:
+        return None
+    names = answer.records if isinstance(answer, Found) else ()
+    return any(address in _addresses(hosts.get(name)) for name in names)
+
+
+def _levels(route: Route, routed: Routed) -> list[Shape]:
+    chances = routed.odds
+    assert chances  # noqa: S101  # a Route always comes with its odds
+    return [
+        {
+            "preference": level.preference,
+            "exchangers": [
+                {
+                    "name": each.name,
+                    **_share(chances.hosts[each.name]),
+                    "addresses": [
+                        {"address": str(address), **_share(chances.addresses[each.name, address])}
+                        for address in each.addresses
+                    ],
+                }
+                for each in level.exchangers
+            ],
+        }
+        for level in route.levels
+    ]
+
+
+def _share(share: Fraction) -> Shape:
+    return {"share": float(share), "odds": str(share)}
+
+
+def _target(target: Target) -> Shape:
+    return {"exchange": target.exchange, "address": str(target.address), "preference": target.preference}
+
+
+def _dropped(drop: Dropped) -> Shape:
+    return {
+        "exchange": drop.exchange,
+        "address": str(drop.address) if drop.address else None,
+        "preference": drop.preference,
+        "reason": drop.reason.value,
+        "text": drop.text,
+    }
+
+
+def _outcome(outcome: Outcome) -> Shape:
+    return {
+        "result": outcome.result.value,
+        "scope": outcome.scope.value,
+        "status": outcome.status,
+        "code": outcome.reply.code if outcome.reply else None,
+        "text": outcome.text,
+    }
+
+
+def _host(facts: HostFacts | None, reverse: Mapping[Address, Answer[str]], hosts: Mapping[str, HostFacts]) -> Shape:
+    if facts is None:
+        return {"addresses": [], "a": facts_of(None), "aaaa": facts_of(None)}
+    return {
+        "addresses": [
+            {
+                "address": str(address),
+                "ttl_s": answer.ttl_s,
+                "ptr": facts_of(reverse.get(address))["records"],
+                "forward_confirmed": is_confirmed(address, reverse, hosts),
+            }
+            for answer in (facts.a, facts.aaaa)
+            if isinstance(answer, Found)
+            for address in answer.records
+        ],
+        "a": facts_of(facts.a),
+        "aaaa": facts_of(facts.aaaa),
+    }
+
+
+def _addresses(facts: HostFacts | None) -> tuple[Address, ...]:
+    if facts is None:
+        return ()
+    return tuple(address for answer in (facts.a, facts.aaaa) if isinstance(answer, Found) for address in answer.records)
+
+
+def _why(answer: Answer[Any]) -> str | None:
+    return answer.why if isinstance(answer, Temporary | Bogus) else None
