@@ -213,7 +213,10 @@ def destination_of(text: str) -> Destination:
     """
     if "@" in text:
         return readable(parse_mailbox(text)).domain
-    return readable(parse_destination(text))
+    destination: Destination | Unreadable = parse_destination(text)
+    if isinstance(destination, Unreadable):
+        raise InputError(str(destination))
+    return destination
 
 
 def readable(answer: T | Unreadable) -> T:

@@ -7,7 +7,8 @@ Stops: `settings` (names, limits and times), `session` (one SMTP session over on
 one Plan: races connections, drives the session of the winner, keeps the trail).
 """
 
-from postroad.deliver.attempt import Job, Message, attempt
+from postroad.deliver.attempt import Job, attempt
+from postroad.deliver.session import Message
 from postroad.deliver.settings import DeliverSettings, Timeouts, opportunistic_tls
 
 __all__ = ["DeliverSettings", "Job", "Message", "Timeouts", "attempt", "opportunistic_tls"]

@@ -25,7 +25,7 @@ from postroad.smtp import (
     Unsolicited,
     Violation,
 )
-from postroad.words.mail import Envelope
+from postroad.words.mail import Envelope, Recipient
 from postroad.words.names import AddressLiteral
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.reply import Reply
@@ -148,7 +148,7 @@ class Session:
     async def _envelope(self, message: Message, recipients: tuple[int, ...], *, with_opening: bool) -> None:
         """MAIL and every RCPT: in one flight, with the opening if asked, or without pipelining one after the other."""
         limits = self._settings.timeouts
-        flight = [self._mail(message), *(self._rcpt(message, index) for index in recipients)]
+        flight: list[Command] = [self._mail(message), *(self._rcpt(message, index) for index in recipients)]
         if self._pipelines:
             commands = b"".join(self._client.send(command) for command in flight)
             await self._write(commands + self._opening(message) if with_opening else commands)
@@ -245,8 +245,8 @@ class Session:
     def _rcpt(self, message: Message, index: int) -> Rcpt:
         recipient = message.envelope.recipients[index]
         if self._client.capabilities and self._client.capabilities.dsn:
-            return Rcpt(recipient.mailbox, notify=recipient.notify, orcpt=recipient.orcpt)
-        return Rcpt(recipient.mailbox)
+            return Rcpt(recipient)
+        return Rcpt(Recipient(recipient.mailbox))
 
     async def _ask(self, command: Command, limit_s: float) -> Reply:
         await self._write(self._client.send(command))

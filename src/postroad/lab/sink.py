@@ -16,6 +16,7 @@ from postroad.lab.faults import Fault, Mode
 from postroad.net import Endpoint, Stream, bind, serve
 from postroad.smtp import (
     NEED_DATA,
+    Answered,
     BodyComplete,
     BodyPiece,
     Closed,
@@ -229,6 +230,8 @@ class _Session:
     def _on(self, event: object) -> bytes:
         if isinstance(event, Commanded):
             return self._server.reply(self._to_command(event))
+        if isinstance(event, Answered):
+            return self._server.reply(event.reply)
         if isinstance(event, BodyPiece):
             self._pieces.append(event.data)
         elif isinstance(event, BodyComplete):

@@ -1,0 +1,96 @@
+"""SMTP as bytes and events, both ends, without I/O (floor 1), after the manner of h11.
+
+Rule 1: what may be said when stands in the tables of `states`, and nowhere else.
+Rule 2: bytes may come in any pieces: whole or one by one, the events are the same.
+Rule 3: a peer's nonsense is an event; an exception (`LocalProtocolError`) means that our own side broke the rules.
+Rule 4: a line ends with CRLF, and a message with CRLF.CRLF. A bare CR or LF ends nothing (no smuggling).
+
+Stops: `grammar` (commands), `wire` (lines, dots, replies), `states` (the tables), `events`, `client`, `server`.
+"""
+
+from postroad.smtp.client import Capabilities, Client, LocalProtocolError
+from postroad.smtp.events import (
+    NEED_DATA,
+    PAUSED,
+    Answered,
+    AuthGiven,
+    BodyComplete,
+    BodyPiece,
+    Closed,
+    Commanded,
+    Greeting,
+    Replied,
+    StartTlsRequested,
+    Unsolicited,
+    Violation,
+)
+from postroad.smtp.grammar import (
+    Auth,
+    BadSyntax,
+    Bdat,
+    Command,
+    Data,
+    Ehlo,
+    EndOfData,
+    Expn,
+    Helo,
+    Help,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Rset,
+    StartTls,
+    Vrfy,
+    format_command,
+    parse_command,
+)
+from postroad.smtp.server import Server, ServerConfig, Transaction
+from postroad.smtp.states import ClientState, ServerState
+from postroad.smtp.wire import Limits, canonical_newlines, format_reply
+
+__all__ = [
+    "NEED_DATA",
+    "PAUSED",
+    "Answered",
+    "Auth",
+    "AuthGiven",
+    "BadSyntax",
+    "Bdat",
+    "BodyComplete",
+    "BodyPiece",
+    "Capabilities",
+    "Client",
+    "ClientState",
+    "Closed",
+    "Command",
+    "Commanded",
+    "Data",
+    "Ehlo",
+    "EndOfData",
+    "Expn",
+    "Greeting",
+    "Helo",
+    "Help",
+    "Limits",
+    "LocalProtocolError",
+    "Mail",
+    "Noop",
+    "Quit",
+    "Rcpt",
+    "Replied",
+    "Rset",
+    "Server",
+    "ServerConfig",
+    "ServerState",
+    "StartTls",
+    "StartTlsRequested",
+    "Transaction",
+    "Unsolicited",
+    "Violation",
+    "Vrfy",
+    "canonical_newlines",
+    "format_command",
+    "format_reply",
+    "parse_command",
+]

@@ -1,0 +1,106 @@
+"""What can happen in a session, seen from either end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from postroad.smtp.grammar import Command
+from postroad.words.reply import Reply
+
+
+class Pause(Enum):
+    """Why a server has no event: more octets are needed, or the last event is not answered yet."""
+
+    NEED_DATA = auto()
+    PAUSED = auto()
+
+
+NEED_DATA = Pause.NEED_DATA
+PAUSED = Pause.PAUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """Client: the server's first reply."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """Client: the reply to a command, in the order they were sent."""
+
+    command: Command
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Unsolicited:
+    """Client: a reply that answers nothing, as 421 before the server hangs up. Never taken for a later command's."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Either: the peer will say no more, or the session is over. `pending`: the client's commands left unanswered."""
+
+    pending: tuple[Command, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Client: the server broke the protocol; the connection is of no more use."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commanded:
+    """Server: a command for the application to decide on, with the reply that agrees to it."""
+
+    command: Command
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Server: something the session itself knows the answer to, an error or a challenge: give `reply`."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPiece:
+    """Server: some of the message, dots taken away. Needs no answer."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BodyComplete:
+    """Server: the message is whole; the answer says whether it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartTlsRequested:
+    """Server: answer with 220 and begin the handshake, or refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthGiven:
+    """Server: who the client says it is, for the application to check: answer 235 or 535."""
+
+    mechanism: str
+    authorization: str
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        """Without the password: events are logged."""
+        return f"AuthGiven({self.mechanism!r}, {self.username!r})"
+
+
+ClientEvent = Greeting | Replied | Unsolicited | Closed | Violation
+ServerEvent = Commanded | Answered | BodyPiece | BodyComplete | StartTlsRequested | AuthGiven | Closed

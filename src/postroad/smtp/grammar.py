@@ -1,0 +1,342 @@
+"""Commands under their ABNF: parse and format (RFC 5321 section 4.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from postroad.words.mail import Mailbox, Recipient, parse_mailbox
+from postroad.words.names import Unreadable
+from postroad.words.reply import Reply
+
+# A path: quoted strings may hide a ">", so they are passed over whole. Spaces after the colon are no part of the
+# grammar, but every peer takes them.
+_PATH = re.compile(r"(?i:FROM|TO): *<((?:\"(?:\\.|[^\"\\])*\"|[^\">])*)>(?: +(.*))?\Z")
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")  # RFC 3461 section 4
+_PLUS_HEX = re.compile(r"\+([0-9A-F]{2})")
+_NOTIFY = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ehlo:
+    """Who the client is, and the wish for extensions (RFC 5321 section 4.1.1.1)."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Helo:
+    """Who the client is, without extensions."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """The reverse-path (None: the null one) and what is to be known of the message (RFC 5321 section 4.1.1.2)."""
+
+    reverse_path: Mailbox | None
+    size: int | None = None  # octets, RFC 1870
+    body: str | None = None  # 7BIT or 8BITMIME, RFC 6152
+    smtputf8: bool = False  # RFC 6531
+    ret: str | None = None  # FULL or HDRS, RFC 3461 section 4.3
+    envid: str | None = None  # decoded
+    auth: str | None = None  # decoded, RFC 4954 section 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rcpt:
+    """One forward-path (RFC 5321 section 4.1.1.3). The bare `<postmaster>` is a mailbox with an empty domain."""
+
+    recipient: Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The message comes next, if the server says 354."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfData:
+    """No command but the final dot: what the reply to a whole message answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bdat:
+    """A chunk of so many octets follows this line (RFC 3030 section 2)."""
+
+    size: int
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rset:
+    """Forget the transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noop:
+    """Nothing but a sign of life."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """Goodbye."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vrfy:
+    """Is there such a user?"""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expn:
+    """Who is on this list?"""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """What can you do?"""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """Go on under TLS (RFC 3207)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Say who you are (RFC 4954 section 4). `initial` is still in base64."""
+
+    mechanism: str
+    initial: str | None = None
+
+
+Command = (
+    Ehlo | Helo | Mail | Rcpt | Data | EndOfData | Bdat | Rset | Noop | Quit | Vrfy | Expn | Help | StartTls | Auth
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BadSyntax:
+    """A line that is no command, and the reply it deserves."""
+
+    reply: Reply
+
+
+def parse_command(line: bytes) -> Command | BadSyntax:
+    """Read one command line, without its CRLF. Never raises."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return _bad(500, "5.5.2 the line is neither ASCII nor UTF-8")
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        return _bad(500, "5.5.2 a control character in a command")
+    verb, _, rest = text.partition(" ")
+    parser = _PARSERS.get(verb.upper())
+    return parser(rest.strip(" ")) if parser else _bad(500, "5.5.1 no such command")
+
+
+def format_command(command: Command) -> bytes:
+    """The line of a command, CRLF included."""
+    match command:
+        case Ehlo(name) | Helo(name):
+            text = f"{type(command).__name__.upper()} {name}"
+        case Mail():
+            text = f"MAIL FROM:<{command.reverse_path or ''}>{_mail_parameters(command)}"
+        case Rcpt(recipient):
+            text = f"RCPT TO:<{_forward_path(recipient.mailbox)}>{_rcpt_parameters(recipient)}"
+        case Bdat(size, last):
+            text = f"BDAT {size}{' LAST' if last else ''}"
+        case Noop(argument) | Vrfy(argument) | Expn(argument) | Help(argument):
+            text = f"{type(command).__name__.upper()} {argument}".rstrip()
+        case Auth(mechanism, initial):
+            text = f"AUTH {mechanism}" + ("" if initial is None else f" {initial or '='}")
+        case EndOfData():
+            return b".\r\n"
+        case _:
+            text = type(command).__name__.upper()
+    return text.encode() + b"\r\n"
+
+
+def encode_xtext(text: str) -> str:
+    """Text as xtext: what is not printable ASCII, and `+` and `=`, in hexadecimal (RFC 3461 section 4)."""
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
+
+
+def decode_xtext(text: str) -> str | None:
+    """The text that xtext stands for, None if it is none."""
+    if not _XTEXT.match(text):
+        return None
+    return _PLUS_HEX.sub(lambda found: chr(int(found.group(1), 16)), text)
+
+
+def _mail_parameters(mail: Mail) -> str:
+    words = {
+        "SIZE": mail.size,
+        "BODY": mail.body,
+        "RET": mail.ret,
+        "ENVID": None if mail.envid is None else encode_xtext(mail.envid),
+        "AUTH": None if mail.auth is None else encode_xtext(mail.auth) or "<>",
+    }
+    said = "".join(f" {name}={value}" for name, value in words.items() if value is not None)
+    return said + (" SMTPUTF8" if mail.smtputf8 else "")
+
+
+def _rcpt_parameters(recipient: Recipient) -> str:
+    said = f" NOTIFY={','.join(sorted(recipient.notify))}" if recipient.notify else ""
+    if recipient.orcpt is not None:
+        kind, _, address = recipient.orcpt.partition(";")
+        said += f" ORCPT={kind};{encode_xtext(address)}"
+    return said
+
+
+def _forward_path(mailbox: Mailbox) -> str:
+    return str(mailbox) if mailbox.domain else mailbox.local
+
+
+def _parse_mail(rest: str) -> Command | BadSyntax:
+    found = _split_path(rest, "FROM")
+    if isinstance(found, BadSyntax):
+        return found
+    path, parameters = found
+    reverse_path = None if path == "" else _mailbox(path)
+    if isinstance(reverse_path, BadSyntax):
+        return reverse_path
+    mail = Mail(reverse_path)
+    fields: dict[str, object] = {}
+    for name, value in parameters.items():
+        read = _MAIL_VALUES.get(name)
+        if read is None:
+            return _bad(555, f"5.5.4 unknown parameter {name[:40]}")
+        fields[name.lower()] = read(value)
+        if fields[name.lower()] is None:
+            return _bad(501, f"5.5.4 bad value of {name}")
+    return Mail(mail.reverse_path, **fields)  # type: ignore[arg-type]  # each reader gives its field's type
+
+
+def _parse_rcpt(rest: str) -> Command | BadSyntax:
+    found = _split_path(rest, "TO")
+    if isinstance(found, BadSyntax):
+        return found
+    path, parameters = found
+    # RFC 5321 section 4.5.1: postmaster needs no domain
+    mailbox = Mailbox(path, "") if path.lower() == "postmaster" else _mailbox(path)
+    if isinstance(mailbox, BadSyntax):
+        return mailbox
+    notify: frozenset[str] = frozenset()
+    orcpt = None
+    for name, value in parameters.items():
+        if name == "NOTIFY":
+            notify = frozenset(value.upper().split(","))
+            if not notify <= _NOTIFY or ("NEVER" in notify and len(notify) > 1):
+                return _bad(501, "5.5.4 bad value of NOTIFY")
+        elif name == "ORCPT":
+            kind, semicolon, text = value.partition(";")
+            address = decode_xtext(text)
+            if not (kind and semicolon and address):
+                return _bad(501, "5.5.4 bad value of ORCPT")
+            orcpt = f"{kind};{address}"
+        else:
+            return _bad(555, f"5.5.4 unknown parameter {name[:40]}")
+    return Rcpt(Recipient(mailbox, notify, orcpt))
+
+
+def _split_path(rest: str, word: str) -> tuple[str, dict[str, str]] | BadSyntax:
+    found = _PATH.match(rest)
+    if not found or not rest.upper().startswith(word + ":"):
+        return _bad(501, f"5.5.4 write {'MAIL' if word == 'FROM' else 'RCPT'} {word}:<mailbox>")
+    path = found.group(1)
+    if path.startswith("@"):  # a source route: accepted and ignored (RFC 5321 appendix C)
+        path = path.partition(":")[2]
+    parameters: dict[str, str] = {}
+    for item in (found.group(2) or "").split():
+        name, _, value = item.partition("=")
+        if name.upper() in parameters:
+            return _bad(501, f"5.5.4 parameter {name[:40]} given twice")
+        parameters[name.upper()] = value
+    return path, parameters
+
+
+def _mailbox(path: str) -> Mailbox | BadSyntax:
+    mailbox = parse_mailbox(f"<{path}>")
+    return _bad(553, f"5.1.3 {mailbox.why}") if isinstance(mailbox, Unreadable) else mailbox
+
+
+def _size(value: str) -> int | None:
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 20 else None  # RFC 1870 section 4
+
+
+def _word(*allowed: str) -> Callable[[str], str | None]:
+    return lambda value: value.upper() if value.upper() in allowed else None
+
+
+_MAIL_VALUES: dict[str, Callable[[str], object]] = {
+    "SIZE": _size,
+    "BODY": _word("7BIT", "8BITMIME"),
+    "SMTPUTF8": lambda value: True if value == "" else None,
+    "RET": _word("FULL", "HDRS"),
+    "ENVID": lambda value: decode_xtext(value) if 0 < len(value) <= 100 else None,
+    "AUTH": lambda value: "" if value == "<>" else decode_xtext(value) or None,
+}
+
+
+def _parse_hello(make: type[Ehlo | Helo]) -> Callable[[str], Command | BadSyntax]:
+    def parse(rest: str) -> Command | BadSyntax:
+        return make(rest) if rest and " " not in rest else _bad(501, "5.5.4 give your name")
+
+    return parse
+
+
+def _parse_bdat(rest: str) -> Command | BadSyntax:
+    size, _, last = rest.partition(" ")
+    octets = _size(size)
+    if octets is None or last.upper() not in ("", "LAST"):
+        return _bad(501, "5.5.4 write BDAT octets [LAST]")
+    return Bdat(octets, last=bool(last))
+
+
+def _parse_auth(rest: str) -> Command | BadSyntax:
+    mechanism, _, initial = rest.partition(" ")
+    if not mechanism or " " in initial:
+        return _bad(501, "5.5.4 write AUTH mechanism [initial-response]")
+    return Auth(mechanism.upper(), None if not initial else "" if initial == "=" else initial)
+
+
+def _bare(make: type[Data | Rset | Quit | StartTls]) -> Callable[[str], Command | BadSyntax]:
+    return lambda rest: _bad(501, "5.5.4 no parameters allowed") if rest else make()
+
+
+def _wants_text(make: type[Vrfy | Expn]) -> Callable[[str], Command | BadSyntax]:
+    return lambda rest: make(rest) if rest else _bad(501, "5.5.4 a parameter is missing")
+
+
+def _bad(code: int, text: str) -> BadSyntax:
+    return BadSyntax(Reply(code, (text,)))
+
+
+_PARSERS: dict[str, Callable[[str], Command | BadSyntax]] = {
+    "EHLO": _parse_hello(Ehlo),
+    "HELO": _parse_hello(Helo),
+    "MAIL": _parse_mail,
+    "RCPT": _parse_rcpt,
+    "DATA": _bare(Data),
+    "BDAT": _parse_bdat,
+    "RSET": _bare(Rset),
+    "NOOP": Noop,
+    "QUIT": _bare(Quit),
+    "VRFY": _wants_text(Vrfy),
+    "EXPN": _wants_text(Expn),
+    "HELP": Help,
+    "STARTTLS": _bare(StartTls),
+    "AUTH": _parse_auth,
+}

@@ -1,0 +1,149 @@
+"""The two tables of legal moves, one for each role (RFC 5321 section 4.1.4).
+
+Rule 1: whether a command may be sent or taken in a state is decided here and nowhere else.
+Rule 2: the client's table is about what was *sent*, for with pipelining the replies come later; where a reply
+changes the state, `CLIENT_REPLIES` has it. The server's table is about commands it has *agreed to*.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from postroad.smtp.grammar import (
+    Auth,
+    Bdat,
+    Command,
+    Data,
+    Ehlo,
+    EndOfData,
+    Expn,
+    Helo,
+    Help,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Rset,
+    StartTls,
+    Vrfy,
+)
+from postroad.words.reply import Reply
+
+
+class ClientState(Enum):
+    """Where a client stands by what it has sent."""
+
+    GREETING = auto()  # waiting for the server's first word
+    HELLO = auto()  # EHLO or HELO is due
+    HELLO_SENT = auto()
+    READY = auto()
+    MAIL = auto()  # a transaction is open
+    RCPT = auto()  # with a recipient or more
+    CHUNKS = auto()  # some of the message has gone by BDAT
+    DATA_SENT = auto()  # waiting for 354
+    BODY = auto()  # 354: the message goes
+    TLS_SENT = auto()
+    TLS = auto()  # 220: the handshake is due
+    AUTH = auto()
+    QUITTING = auto()  # only QUIT is left to say, or not even that
+    CLOSED = auto()
+
+
+C = ClientState
+_ANY_TIME: dict[type[Command], ClientState] = {Quit: C.QUITTING}
+_HELLOS: dict[type[Command], ClientState] = {Ehlo: C.HELLO_SENT, Helo: C.HELLO_SENT}
+
+CLIENT_MOVES: dict[ClientState, dict[type[Command], ClientState]] = {
+    C.GREETING: {},
+    C.HELLO: {**_ANY_TIME, **_HELLOS, Noop: C.HELLO},
+    C.HELLO_SENT: {},
+    C.READY: {
+        **_ANY_TIME,
+        **_HELLOS,
+        **dict.fromkeys((Rset, Noop, Vrfy, Expn, Help), C.READY),
+        Mail: C.MAIL,
+        StartTls: C.TLS_SENT,
+        Auth: C.AUTH,
+    },
+    C.MAIL: {**_ANY_TIME, Rcpt: C.RCPT, Rset: C.READY, Noop: C.MAIL},
+    C.RCPT: {**_ANY_TIME, Rcpt: C.RCPT, Data: C.DATA_SENT, Bdat: C.CHUNKS, Rset: C.READY, Noop: C.RCPT},
+    C.CHUNKS: {**_ANY_TIME, Bdat: C.CHUNKS, Rset: C.READY, Noop: C.CHUNKS},
+    C.DATA_SENT: {},
+    C.BODY: {EndOfData: C.READY},
+    C.TLS_SENT: {},
+    C.TLS: {},
+    C.AUTH: {},
+    C.QUITTING: {Quit: C.QUITTING},
+    C.CLOSED: {},
+}
+
+
+def after_reply(state: ClientState, command: Command | None, reply: Reply) -> ClientState:
+    """Where the client stands once this command (None: the greeting) is answered so. Codes count by their class."""
+    if command is None:
+        return C.HELLO if reply.code == 220 else C.QUITTING
+    table = {
+        (C.HELLO_SENT, Ehlo): (C.READY, C.HELLO),
+        (C.HELLO_SENT, Helo): (C.READY, C.HELLO),
+        (C.DATA_SENT, Data): (C.BODY, C.READY),
+        (C.TLS_SENT, StartTls): (C.TLS, C.READY),
+        (C.MAIL, Mail): (C.MAIL, C.READY),  # refused before anything else was sent: no transaction
+        (C.AUTH, Auth): (C.AUTH if reply.code // 100 == 3 else C.READY, C.READY),
+        (C.QUITTING, Quit): (C.CLOSED, C.CLOSED),
+    }
+    agreed, refused = table.get((state, type(command)), (state, state))
+    return agreed if reply.is_positive else refused
+
+
+class ServerState(Enum):
+    """Where a server stands by what it has agreed to."""
+
+    FRESH = auto()  # greeted; EHLO or HELO is due
+    REFUSING = auto()  # greeted with 554: only QUIT is taken (RFC 5321 section 3.1)
+    READY = auto()
+    MAIL = auto()
+    RCPT = auto()
+    CHUNKS = auto()
+    BODY = auto()
+    AUTH = auto()
+    TLS = auto()  # 220 to STARTTLS: the handshake is due
+    CLOSED = auto()
+
+
+S = ServerState
+# RFC 5321 section 4.1.4: these may come at any time, even before EHLO
+_NEUTRAL = (Noop, Help, Vrfy, Expn)
+
+
+def _taken(state: ServerState, **more: ServerState) -> dict[type[Command], ServerState]:
+    return {
+        **dict.fromkeys(_NEUTRAL, state),
+        Ehlo: S.READY,
+        Helo: S.READY,
+        Rset: S.FRESH if state is S.FRESH else S.READY,
+        Quit: S.CLOSED,
+        **{_BY_NAME[name]: after for name, after in more.items()},
+    }
+
+
+_BY_NAME: dict[str, type[Command]] = {
+    "mail": Mail,
+    "rcpt": Rcpt,
+    "data": Data,
+    "bdat": Bdat,
+    "tls": StartTls,
+    "auth": Auth,
+}
+
+SERVER_MOVES: dict[ServerState, dict[type[Command], ServerState]] = {
+    S.FRESH: _taken(S.FRESH),
+    S.REFUSING: {Quit: S.CLOSED},
+    S.READY: _taken(S.READY, mail=S.MAIL, tls=S.TLS, auth=S.READY),
+    S.MAIL: _taken(S.MAIL, rcpt=S.RCPT),
+    S.RCPT: _taken(S.RCPT, rcpt=S.RCPT, data=S.BODY, bdat=S.CHUNKS),
+    S.CHUNKS: _taken(S.CHUNKS, bdat=S.CHUNKS),
+    S.BODY: {},
+    S.AUTH: {},
+    S.TLS: {},
+    S.CLOSED: {},
+}
