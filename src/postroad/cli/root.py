@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from postroad.cli.demo import demo
 from postroad.cli.lookup import lookup
 from postroad.cli.route import route
 from postroad.cli.send import send
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command(epilog="Example: postroad lookup example.org --format nslookup")(lookup)
 app.command(epilog="Example: postroad route example.org --seed 1 --json")(route)
 app.command(epilog="Example: postroad send --from me@example.net --to you@example.org message.eml")(send)
+app.command(epilog="Example: postroad demo --messages 200")(demo)
 
 
 def _print_version(asked: bool) -> None:

@@ -68,6 +68,7 @@ def draw(route: Route, policy: RoutePolicy, rng: Random) -> Plan:
 def _targets(level: Level, policy: RoutePolicy, rng: Random) -> list[Target]:
     exchangers = list(level.exchangers)
     if policy.equals is Equals.RANDOM:
+        exchangers.sort(key=lambda exchanger: exchanger.name)  # the seed alone decides, whatever order DNS had today
         _shuffle(exchangers, rng)
     return [Target(each.name, address, level.preference) for each in exchangers for address in each.addresses]
 
