@@ -110,7 +110,8 @@ def best(acts: list[Act]) -> str:
     winner = min(acts, key=lambda act: (not act.survived, act.imbalance, act.records, act.name))
     survival = "every set-up delivered all mail" if not lost else f"lost mail: {', '.join(lost)}"
     return (
-        f"Best: {winner.name}, {winner.title}: {winner.records} records, even in any order of DNS. After the kill {survival}: this sender tries every address. "
+        f"Best: {winner.name}, {winner.title}: {winner.records} records, even in any order of DNS. "
+        f"After the kill {survival}: this sender tries every address. "
         "But the balance is every sender's duty only between equal MX records (RFC 5321 section 5.1). The addresses "
         "of one name are tried in the order given, so t2 sends all mail to its first address wherever DNS or a cache "
         "keeps the order. t3 balances like t1 with twice the address records, and puts two names on one address. "
