@@ -123,8 +123,9 @@ class Session:
 
     async def quit(self) -> None:
         """Say goodbye; the mail is settled, so nothing that happens here matters."""
-        with contextlib.suppress(HostError, NetError, TimeoutError):
-            await self._ask(Quit(), self._settings.timeouts.quit_s)
+        if self._client.may_send(Quit):
+            with contextlib.suppress(HostError):
+                await self._ask(Quit(), self._settings.timeouts.quit_s)
         self._stream.close()
 
     @property

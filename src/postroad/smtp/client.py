@@ -68,6 +68,10 @@ class Client:
         self._stuffer = DotStuffer()
         self._is_over = False
 
+    def may_send(self, kind: type[Command]) -> bool:
+        """Whether the table has this move now."""
+        return kind in CLIENT_MOVES[self.state]
+
     def send(self, command: Command) -> bytes:
         """The bytes of a command.
 
