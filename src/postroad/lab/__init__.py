@@ -4,8 +4,9 @@ Rule 1: real sockets, real time, no root; nothing leaves 127.0.0.0/8 and ::1.
 Rule 2: whatever misbehaves does so because it was told to, and may be told otherwise while it runs.
 Rule 3: each step is told as an event; tests wait for those, never for the clock.
 
-Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `faults` (how it misbehaves), `blackhole` (a port that
-swallows SYNs), `moving` (addresses brought onto loopback), `certificate` (for STARTTLS; its key is public).
+Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `faults` (how it misbehaves), `blackhole`
+(a port that swallows SYNs), `moving` (addresses brought onto loopback), `certificate` (for STARTTLS; its key is
+public), `scenario` (a story as a folder), `rehearsal` (how it must end, by the pure walk).
 """
 
 from postroad.lab.faults import Fault, Mode, parse_fault

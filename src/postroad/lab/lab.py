@@ -37,7 +37,7 @@ class Lab:
         port: int = 0,
         order: Order | str = Order.FIXED,
         seed: int = 0,
-        faults: Mapping[Address | str, Fault] | None = None,
+        faults: Mapping[Address, Fault] | Mapping[str, Fault] | None = None,
         listener: trace.Listener = trace.nobody,
         tls: bool = False,
         keep: bool = True,

@@ -10,19 +10,16 @@ A line that begins with `#` is for the reader.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from postroad.lab.faults import Fault, parse_fault
 from postroad.routing import WalkPolicy
 from postroad.words.mail import Mailbox, parse_mailbox
 from postroad.words.names import Address, Unreadable, parse_address
-from postroad.words.outcome import Phase, Result
+from postroad.words.outcome import Result
 from postroad.words.trail import Attempt, Contact
-
-NOT_TOLD = {Phase.CONNECT: ""}
 
 
 class ScenarioError(ValueError):
@@ -58,10 +55,14 @@ def load_scenario(folder: Path) -> Scenario:
             f"{folder}: no file 'zone' in it; a scenario folder has zone, send, expect and maybe faults"
         )
     settings = dict(_settings(folder / "send"))
-    walk = WalkPolicy()
-    for name in ("stagger", "level-stagger", "greeting-patience"):
-        if name in settings:
-            walk = replace(walk, **{f"{name.replace('-', '_')}_s": float(settings[name])})
+    if "to" not in settings:
+        raise ScenarioError(f"{folder / 'send'}: no recipient; write a line `to user@example.com`")
+    usual = WalkPolicy()
+    walk = WalkPolicy(
+        stagger_s=float(settings.get("stagger", usual.stagger_s)),
+        level_stagger_s=float(settings.get("level-stagger", usual.level_stagger_s)),
+        greeting_patience_s=float(settings.get("greeting-patience", usual.greeting_patience_s)),
+    )
     return Scenario(
         folder.name,
         folder / "zone",

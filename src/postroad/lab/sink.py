@@ -186,7 +186,8 @@ class _Session:
         self._peer = peer
         offers_tls = exchanger.habits.tls is not None and self._mode is not Mode.NO_STARTTLS
         starttls = offers_tls or self._mode is Mode.BROKEN_STARTTLS  # which needs no certificate to break
-        self._server = Server(ServerConfig(exchanger.habits.hostname, starttls=starttls))
+        chunking = self._mode is not Mode.D451  # there is no DATA to refuse where the message comes by BDAT
+        self._server = Server(ServerConfig(exchanger.habits.hostname, starttls=starttls, chunking=chunking))
         self._pieces: list[bytes] = []
         self._is_over = False
 
