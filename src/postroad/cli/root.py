@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from postroad.cli import lab
 from postroad.cli.demo import demo
 from postroad.cli.lookup import lookup
 from postroad.cli.route import route
@@ -24,6 +25,7 @@ app.command(epilog="Example: postroad lookup example.org --format nslookup")(loo
 app.command(epilog="Example: postroad route example.org --seed 1 --json")(route)
 app.command(epilog="Example: postroad send --from me@example.net --to you@example.org message.eml")(send)
 app.command(epilog="Example: postroad demo --messages 200")(demo)
+app.add_typer(lab.app, name="lab", epilog="Example: postroad lab run tests/scenarios/t1-one-blackholed")
 
 
 def _print_version(asked: bool) -> None:

@@ -37,6 +37,11 @@ def print_json(shape: dict[str, Any]) -> None:
     typer.echo(json.dumps(shape, indent=2, ensure_ascii=False))
 
 
+def print_line(shape: dict[str, Any]) -> None:
+    """One JSON object on one line, at once: for what goes on (NDJSON)."""
+    typer.echo(json.dumps(shape, ensure_ascii=False, default=str))
+
+
 def fail(text: str, code: int = USAGE) -> NoReturn:
     """End with an error for people on stderr."""
     typer.echo(f"postroad: {text}", err=True)

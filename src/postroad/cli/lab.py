@@ -1,0 +1,184 @@
+"""`postroad lab`: a small Internet on loopback, with faults to order, and scenarios played in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from postroad.cli import options, screen
+
+if TYPE_CHECKING:
+    from postroad.lab import Fault, Lab
+    from postroad.lab.scenario import Scenario
+    from postroad.stage import Take
+    from postroad.words.names import Address
+    from postroad.words.trace import Event
+
+app = typer.Typer(help="A nameserver and exchangers on loopback, with faults to order.", no_args_is_help=True)
+
+
+@app.command(epilog="Example: postroad lab up --zone my.zone --fault 127.0.0.11=blackhole")
+def up(
+    zone: options.Zones = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The exchangers' port; 0 picks a free one.")] = 0,
+    order: Annotated[
+        str, typer.Option(metavar="ORDER", help="Order of DNS answers: fixed, rotated, random.")
+    ] = "fixed",
+    fault: Annotated[
+        list[str] | None, typer.Option("--fault", metavar="ADDRESS=FAULT", help="Misbehave; may be repeated.")
+    ] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="Offer STARTTLS, with a self-signed certificate.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Bring a nameserver and an exchanger for every address of the zones up on loopback, until interrupted.
+
+    Addresses outside 127.0.0.0/8 are moved there. Faults: accept, refuse, blackhole, g421, g554, close, slow:SECONDS,
+    r450, r550, d451, e451, drop, tarpit:SECONDS, no-starttls, broken-starttls.
+    """
+    screen.run(lambda: _up(zone or [], port, order, fault or [], tls=tls, json=json))
+
+
+@app.command(epilog="Example: postroad lab run tests/scenarios/t1-one-blackholed")
+def run(
+    folder: Annotated[list[Path], typer.Argument(help="Scenario folders: zone, send, expect, and maybe faults.")],
+    json: options.Json = False,
+) -> None:
+    """Play scenarios twice, by the pure walk and for real over loopback, and compare both with what is expected.
+
+    Exit status: 0 all agree, 1 some differ, 2 a folder cannot be read.
+    """
+    from postroad.lab.scenario import ScenarioError, load_scenario
+
+    try:
+        scenarios = [load_scenario(path) for path in folder]
+    except ScenarioError as problem:
+        screen.fail(str(problem))
+    played = screen.run(lambda: _play(scenarios, quiet=json))
+    if json:
+        screen.print_json({"version": 1, "scenarios": [_shape(name, takes) for name, takes in played]})
+    agrees = all(take.agrees for _name, takes in played for take in takes)
+    raise typer.Exit(screen.DONE if agrees else screen.FINDINGS)
+
+
+async def _play(scenarios: list[Scenario], *, quiet: bool) -> list[tuple[str, tuple[Take, ...]]]:
+    from postroad.stage import stage
+
+    out = screen.console()
+    played = []
+    for scenario in scenarios:
+        takes = await stage(scenario)
+        played.append((scenario.name, takes))
+        if not quiet:
+            for line in _told(scenario.name, takes):
+                out.print(line, markup=False)
+    return played
+
+
+def _told(name: str, takes: tuple[Take, ...]) -> list[str]:
+    agrees = all(take.agrees for take in takes)
+    lines = [f"{'✓ agrees ' if agrees else '✗ differs'} {name}"]
+    for take in takes:
+        lines.append(f"    seed {take.seed}: {take.performed} ({take.attempt.elapsed_ms:.0f} ms)")
+        if not take.agrees:
+            lines += [f"      expected:  {take.expected}", f"      rehearsed: {take.rehearsed}"]
+    return lines
+
+
+def _shape(name: str, takes: tuple[Take, ...]) -> dict[str, Any]:
+    from postroad.shapes import attempt_shape
+
+    return {
+        "name": name,
+        "agrees": all(take.agrees for take in takes),
+        "takes": [
+            {
+                "seed": take.seed,
+                "expected": take.expected,
+                "rehearsed": take.rehearsed,
+                "performed": take.performed,
+                "agrees": take.agrees,
+                "attempt": attempt_shape(take.attempt),
+            }
+            for take in takes
+        ],
+    }
+
+
+async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tls: bool, json: bool) -> None:
+    import asyncio
+    import contextlib
+    import signal
+
+    from postroad.app import InputError
+    from postroad.dns import ZoneProblem, load_zones
+    from postroad.lab import Lab, Order
+    from postroad.net import NetError
+
+    if order not in set(Order):
+        raise InputError(f"no order {order!r}; there are {', '.join(Order)}")
+    if not zones:
+        from postroad.demo import SETUPS
+
+        zones = [SETUPS / "t1.zone"]
+    loaded = load_zones(zones)
+    if isinstance(loaded, ZoneProblem):
+        raise InputError(str(loaded))
+    over = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, over.set)
+    lab = Lab(loaded.zone_data, port=port, order=order, faults=_faults(faults), tls=tls, listener=_printer(json=json))
+    try:
+        async with lab:
+            _show_up(lab, json=json)
+            with contextlib.suppress(asyncio.CancelledError):
+                await over.wait()
+    except NetError as problem:
+        screen.fail(f"{problem.why}; choose another --port", screen.TEMPORARY)
+
+
+def _faults(texts: list[str]) -> dict[Address, Fault]:
+    from postroad.app import InputError, readable
+    from postroad.lab import parse_fault
+    from postroad.words.names import parse_address
+
+    faults = {}
+    for text in texts:
+        where, _, what = text.partition("=")
+        address = parse_address(where)
+        if address is None:
+            raise InputError(f"{text!r}: write ADDRESS=FAULT, as 127.0.0.11=blackhole")
+        faults[address] = readable(parse_fault(what))
+    return faults
+
+
+def _show_up(lab: Lab, *, json: bool) -> None:
+    host, dns_port = lab.resolver_address
+    resolver = f"{host}:{dns_port}"
+    exchangers = {str(address): str(each.fault) for address, each in lab.exchangers.items()}
+    moved = {str(written): str(place) for written, place in lab.moved.items()}
+    if json:
+        screen.print_line(
+            {"version": 1, "resolver": resolver, "port": lab.port, "exchangers": exchangers, "moved": moved}
+        )
+        return
+    typer.echo(f"name server  {resolver}")
+    for address, fault in exchangers.items():
+        typer.echo(f"exchanger    {address}:{lab.port}  {fault}")
+    for written, place in moved.items():
+        typer.echo(f"moved        {written} is served at {place}")
+    typer.echo(
+        f"try          postroad send --from me@example.net --to user@example.com --resolver {resolver} --port {lab.port} FILE"
+    )
+    typer.echo("stop it with Ctrl-C")
+
+
+def _printer(*, json: bool) -> Any:  # noqa: ANN401  # a Listener, whose module is imported late
+    def show(event: Event) -> None:
+        if json:
+            screen.print_line({"event": event.name, **event.fields})
+        else:
+            typer.echo(f"{event.name}  " + "  ".join(f"{name}={value}" for name, value in event.fields.items()))
+
+    return show
