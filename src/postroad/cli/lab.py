@@ -168,9 +168,8 @@ def _show_up(lab: Lab, *, json: bool) -> None:
         typer.echo(f"exchanger    {address}:{lab.port}  {fault}")
     for written, place in moved.items():
         typer.echo(f"moved        {written} is served at {place}")
-    typer.echo(
-        f"try          postroad send --from me@example.net --to user@example.com --resolver {resolver} --port {lab.port} FILE"
-    )
+    to_lab = f"--resolver {resolver} --port {lab.port}"
+    typer.echo(f"try          postroad send --from me@example.net --to user@example.com {to_lab} FILE")
     typer.echo("stop it with Ctrl-C")
 
 

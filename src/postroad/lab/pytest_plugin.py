@@ -1,0 +1,105 @@
+"""The lab for the tests of other projects: `postroad_lab` brings up a nameserver and exchangers with faults.
+
+    def test_my_mailer_tries_the_second_exchanger(postroad_lab):
+        lab = postroad_lab(ZONE, faults={"127.0.0.11": "refuse"})
+        my_mailer.send(message, resolver=lab.resolver, port=lab.port)
+        assert ["127.0.0.12"] == [str(received.address) for received in lab.received]
+
+The lab runs in a thread of its own, so the test may block. Nothing heavy is imported before the fixture is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from postroad.lab import Lab
+    from postroad.lab.sink import Received
+
+
+class RunningLab:
+    """A lab in a thread. `resolver` is its nameserver as (address, port), `port` that of all its exchangers."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="postroad-lab", daemon=True)
+        self._thread.start()
+        self._do(lab.__aenter__())
+
+    @property
+    def resolver(self) -> tuple[str, int]:
+        """Where to ask for names."""
+        return self.lab.resolver_address
+
+    @property
+    def port(self) -> int:
+        """The port of all exchangers."""
+        return self.lab.port
+
+    @property
+    def received(self) -> list[Received]:
+        """Every message taken so far, in order."""
+        return list(self.lab.received)
+
+    def set_fault(self, address: str, fault: str) -> None:
+        """Let an exchanger misbehave from now on, as `refuse` or `slow:2`."""
+        self._do(self.lab.set_fault(address, _fault(fault)))
+
+    def stop(self) -> None:
+        """Take the lab down."""
+        self._do(self.lab.__aexit__(None, None, None))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _do(self, main: Any) -> Any:  # noqa: ANN401  # any coroutine
+        return asyncio.run_coroutine_threadsafe(main, self._loop).result(timeout=30)
+
+
+@pytest.fixture
+def postroad_lab() -> Iterator[Callable[..., RunningLab]]:
+    """A function `(zone, faults={}, order="fixed", tls=False)` that brings a lab up; it is taken down after the test.
+
+    `zone` is the text of an RFC 1035 master file, or the Path of one.
+    """
+    with ExitStack() as stack:
+
+        def bring_up(
+            zone: str | Path, faults: Mapping[str, str] | None = None, order: str = "fixed", *, tls: bool = False
+        ) -> RunningLab:
+            from postroad.lab import Lab
+
+            chosen = {address: _fault(text) for address, text in (faults or {}).items()}
+            running = RunningLab(Lab(_zones(zone), faults=chosen, order=order, tls=tls))
+            stack.callback(running.stop)
+            return running
+
+        yield bring_up
+
+
+def _zones(zone: str | Path) -> Any:  # noqa: ANN401  # Zones, imported late
+    from postroad.dns import ZoneProblem, parse_zones
+
+    text = zone.read_text() if isinstance(zone, Path) else zone
+    parsed = parse_zones({str(zone) if isinstance(zone, Path) else "zone": text})
+    if isinstance(parsed, ZoneProblem):
+        raise pytest.UsageError(str(parsed))
+    return parsed
+
+
+def _fault(text: str) -> Any:  # noqa: ANN401  # Fault, imported late
+    from postroad.lab import parse_fault
+    from postroad.words.names import Unreadable
+
+    fault = parse_fault(text)
+    if isinstance(fault, Unreadable):
+        raise pytest.UsageError(str(fault))
+    return fault

@@ -1,0 +1,70 @@
+"""The door for programs: route, lookup, send, from a function or from a coroutine."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import postroad
+
+ZONE = Path(__file__).parents[2] / "docs" / "examples" / "example.com.zone"
+LAB_ZONE = "$ORIGIN example.com.\n$TTL 60\n@ MX 10 mail1\n@ MX 20 mail2\nmail1 A 127.0.0.11\nmail2 A 127.0.0.12\n"
+
+
+def test_route_gives_the_drawn_order():
+    """A zone file and a seed give the same order everywhere."""
+    routed = postroad.route("example.com", zones=[ZONE], seed=1)
+    assert ["mail2.example.com", "mail1.example.com", "backup.example.com"] == [
+        target.exchange for target in routed.plan.targets
+    ]
+
+
+def test_route_works_inside_a_running_loop():
+    """A coroutine may call the blocking functions; they bring a loop of their own."""
+
+    async def main():
+        return postroad.route("example.com", zones=[ZONE]).answer.status, postroad.lookup(
+            "example.com", zones=[ZONE]
+        ).mx
+
+    status, mx = asyncio.run(main())
+    assert ("ok", 3) == (status, len(mx.records))
+
+
+def test_bad_input_is_told_as_such():
+    """A domain that is none raises InputError with the reason."""
+    with pytest.raises(postroad.InputError, match="two dots"):
+        postroad.route("a..example", zones=[ZONE])
+
+
+def test_send_gives_an_outcome_for_each_recipient(postroad_lab):
+    """Sent straight to the exchangers: the primary refuses, the backup has it."""
+    lab = postroad_lab(LAB_ZONE, faults={"127.0.0.11": "refuse"})
+    host, port = lab.resolver
+    options = postroad.SendOptions(resolvers=[f"{host}:{port}"], port=lab.port)
+    to = ["user@example.com"]
+    sent = asyncio.run(postroad.send("Subject: x\n\nhello\n", sender="me@example.net", recipients=to, options=options))
+    assert {"user@example.com": "delivered"} == {box: outcome.result for box, outcome in sent.outcomes.items()}
+    assert [("127.0.0.12", b"Subject: x\r\n\r\nhello\r\n")] == [(str(m.address), m.content) for m in lab.received]
+
+
+def test_faults_change_while_the_lab_runs(postroad_lab):
+    """A test may break and mend an exchanger between two messages."""
+    lab = postroad_lab(LAB_ZONE)
+    host, port = lab.resolver
+    options = postroad.SendOptions(resolvers=[f"{host}:{port}"], port=lab.port)
+    send = lambda: asyncio.run(postroad.send("x", sender=None, recipients=["user@example.com"], options=options))  # noqa: E731
+    results = []
+    for fault in ("accept", "r550", "accept"):
+        lab.set_fault("127.0.0.11", fault)
+        results.append(str(send().result))
+    assert ["delivered", "failed", "delivered"] == results
+
+
+def test_import_brings_nothing_heavy():
+    """`import postroad` loads neither DNS nor the loop: both wait until they are used."""
+    code = "import sys, postroad; print(sorted({'dns', 'asyncio', 'rich', 'typer', 'ssl'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[]" == done.stdout.strip()
