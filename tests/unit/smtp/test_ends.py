@@ -1,0 +1,395 @@
+"""Both ends of a session, joined in memory or fed by hand."""
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postroad.smtp import (
+    NEED_DATA,
+    PAUSED,
+    Answered,
+    AuthGiven,
+    BadSyntax,
+    BodyComplete,
+    BodyPiece,
+    Client,
+    ClientState,
+    Closed,
+    Commanded,
+    Data,
+    Ehlo,
+    EndOfData,
+    Greeting,
+    Helo,
+    Limits,
+    LocalProtocolError,
+    Mail,
+    Quit,
+    Rcpt,
+    Replied,
+    Server,
+    ServerConfig,
+    StartTls,
+    StartTlsRequested,
+    Unsolicited,
+    Violation,
+    canonical_newlines,
+    format_command,
+    format_reply,
+    parse_command,
+)
+from postroad.smtp.states import CLIENT_MOVES
+from postroad.smtp.wire import DotReader, DotStuffer
+from postroad.words.mail import Mailbox, Recipient
+from postroad.words.reply import Reply
+
+ANN = Mailbox("ann", "example.com")
+HELLO = b"EHLO me.example\r\n"
+ENVELOPE = HELLO + b"MAIL FROM:<me@example.net>\r\nRCPT TO:<ann@example.com>\r\n"
+
+
+def serve(octets, config=None, pieces=1):
+    """Feed a server in pieces of a size, give every usual answer; the replies, and the messages taken."""
+    server = Server(config or ServerConfig("mx.example"))
+    replies, messages, content = [server.greet()], [], b""
+    for start in [*range(0, len(octets), pieces), None]:
+        server.feed(b"" if start is None else octets[start : start + pieces])
+        while (event := server.next_event()) is not NEED_DATA and not isinstance(event, Closed):
+            if isinstance(event, BodyPiece):
+                content += event.data
+                continue
+            if isinstance(event, BodyComplete):
+                messages.append((server.transaction.envelope, content))
+            if not isinstance(event, Commanded | Answered) or isinstance(event, BodyComplete):
+                content = b""
+            reply = event.reply if isinstance(event, Commanded | Answered) else Reply(250, ("2.0.0 taken",))
+            replies.append(server.reply(reply))
+    return b"".join(replies), messages
+
+
+def codes(replies):
+    """The codes of the replies, one each."""
+    return [int(line[:3]) for line in replies.decode().splitlines() if line[3:4] != "-"]
+
+
+def test_server_takes_a_pipelined_transaction():
+    """Commands and message in one piece: one reply each, and the message without its doubled dots."""
+    replies, ((envelope, content),) = serve(ENVELOPE + b"DATA\r\n..dot\r\nend\r\n.\r\nQUIT\r\n", pieces=1000)
+    assert [220, 250, 250, 250, 354, 250, 221] == codes(replies)
+    assert (b".dot\r\nend\r\n", ANN) == (content, envelope.recipients[0].mailbox)
+
+
+SMUGGLED = [
+    b"\n.\n",
+    b"\n.\r\n",
+    b"\r.\r",
+    b"\r.\r\n",
+    b"\r\n.\n",
+    b"\r\n.\r",
+    b"\r\n\x00.\r\n",
+    b"\n\n.\r\n",
+    b"\r\r\n.\n",
+]
+
+
+@pytest.mark.parametrize("end", SMUGGLED)
+def test_nothing_but_crlf_dot_crlf_ends_a_message(end):
+    """The published smuggling variants are content: the commands behind them are never obeyed."""
+    inside = b"Subject: x\r\n\r\nbody" + end + b"MAIL FROM:<evil@example.net>\r\nmore"
+    config = ServerConfig("mx.example", refuse_bare_newlines=False)
+    _, messages = serve(ENVELOPE + b"DATA\r\n" + inside + b"\r\n.\r\n", config)
+    assert [inside.replace(b"\r\n.", b"\r\n") + b"\r\n"] == [content for _, content in messages]
+
+
+def test_message_with_bare_newlines_is_refused():
+    """RFC 5321 section 2.3.8: CR and LF come together or not at all."""
+    replies, messages = serve(ENVELOPE + b"DATA\r\none\ntwo\r\n.\r\nNOOP\r\n")
+    assert ([354, 554, 250], []) == (codes(replies)[-3:], messages)
+
+
+@pytest.mark.parametrize("line", [b"NOOP\n", b"NO\rOP\r\n", b"MAIL FROM:<a@b.example>\nRCPT TO:<c@d.example>\r\n"])
+def test_bare_newline_in_a_command_is_refused(line):
+    """A command with a bare CR or LF is not obeyed."""
+    assert 500 == codes(serve(HELLO + line)[0])[2]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (b"MAIL FROM:<a@b.example>\r\n", [503]),
+        (HELLO + b"RCPT TO:<a@b.example>\r\n", [250, 503]),
+        (HELLO + b"DATA\r\n", [250, 503]),
+        (HELLO + b"MAIL FROM:<a@b.example>\r\nMAIL FROM:<a@b.example>\r\n", [250, 250, 503]),
+        (HELLO + b"MAIL FROM:<a@b.example>\r\nDATA\r\n", [250, 250, 503]),
+        (HELLO + b"STARTTLS\r\n", [250, 503]),
+        (HELLO + b"AUTH PLAIN\r\n", [250, 504]),
+        (HELLO + b"BOGUS\r\n", [250, 500]),
+        (HELLO + b"MAIL FROM:<a b>\r\n", [250, 553]),
+        (HELLO + b"MAIL FROM:<a@b.example> WHAT=1\r\n", [250, 555]),
+        (HELLO + b"MAIL FROM:<a@b.example> SIZE=99999999999\r\n", [250, 552]),
+        (HELLO + b"MAIL FROM:<\xc3\xa9@b.example>\r\n", [250, 553]),
+        (HELLO + b"VRFY ann\r\nEXPN list\r\nHELP\r\n", [250, 252, 502, 214]),
+        (HELLO + b"X" * 5000 + b"\r\nNOOP\r\n", [250, 500, 250]),
+        (HELLO + b"MAIL FROM:<>\r\nRCPT TO:<Postmaster>\r\nRSET\r\nDATA\r\n", [250, 250, 250, 250, 503]),
+        (HELLO + b"MAIL FROM:<@x.example,@y.example:a@b.example>\r\n", [250, 250]),
+        (HELLO + b"BDAT 4\r\nNOOPNOOP\r\n", [250, 503, 250]),
+    ],
+)
+def test_server_answers_what_is_out_of_order_or_wrong(lines, expected):
+    """Each wrong command has its code, and the session goes on."""
+    assert [220, *expected] == codes(serve(lines)[0])
+
+
+def test_chunks_make_a_message():
+    """BDAT octets are content as they are, dots and all; the last chunk may be empty."""
+    replies, ((_, content),) = serve(ENVELOPE + b"BDAT 5\r\n.a\r\n.BDAT 0 LAST\r\nQUIT\r\n")
+    assert ([250, 250, 221], b".a\r\n.") == (codes(replies)[-3:], content)
+
+
+def test_too_many_recipients_are_refused_one_by_one():
+    """Beyond the limit each further recipient gets 452, the others stay."""
+    config = ServerConfig("mx.example", max_recipients=1)
+    assert [250, 452] == codes(serve(ENVELOPE + b"RCPT TO:<bob@example.com>\r\n", config)[0])[-2:]
+
+
+def test_message_over_the_limit_is_swallowed_and_refused():
+    """552 after the dot, and the session goes on."""
+    config = ServerConfig("mx.example", size=10)
+    replies, messages = serve(ENVELOPE + b"DATA\r\n" + b"x" * 100 + b"\r\n.\r\nNOOP\r\n", config)
+    assert ([354, 552, 250], []) == (codes(replies)[-3:], messages)
+
+
+def test_endless_errors_end_the_session():
+    """A client that only errs is sent away."""
+    config = ServerConfig("mx.example", limits=Limits(errors=3))
+    assert [220, 500, 500, 500, 421] == codes(serve(b"X\r\n" * 9, config)[0])
+
+
+def test_nothing_is_read_before_the_last_event_is_answered():
+    """The server waits for its application."""
+    server = Server(ServerConfig("mx.example"))
+    server.feed(HELLO + b"NOOP\r\n")
+    assert [Commanded, PAUSED.__class__] == [type(server.next_event()), type(server.next_event())]
+
+
+def test_commands_behind_starttls_are_refused():
+    """What is injected in the clear behind STARTTLS must not survive into the TLS session."""
+    server = Server(ServerConfig("mx.example", starttls=True))
+    server.feed(HELLO + b"STARTTLS\r\nMAIL FROM:<evil@example.net>\r\n")
+    server.reply(server.next_event().reply)
+    event = server.next_event()
+    assert 554 == event.reply.code
+    server.reply(event.reply)
+    assert NEED_DATA is server.next_event()
+
+
+def test_everything_said_in_the_clear_is_forgotten_under_tls():
+    """After the handshake EHLO is due again, and STARTTLS is offered no more."""
+    server = Server(ServerConfig("mx.example", starttls=True))
+    server.feed(HELLO + b"STARTTLS\r\n")
+    server.reply(server.next_event().reply)
+    assert isinstance(server.next_event(), StartTlsRequested)
+    server.reply(Reply(220, ("go",)))
+    server.tls_started()
+    server.feed(b"MAIL FROM:<>\r\n" + HELLO)
+    assert 503 == server.next_event().reply.code
+    server.reply(Reply(503, ("",)))
+    assert "STARTTLS" not in server.next_event().reply.lines
+
+
+def _b64(text):
+    return base64.b64encode(text.encode()) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"AUTH PLAIN " + _b64("\0ann\0secret"),
+        b"AUTH PLAIN\r\n" + _b64("\0ann\0secret"),
+        b"AUTH LOGIN\r\n" + _b64("ann") + _b64("secret"),
+        b"AUTH LOGIN " + _b64("ann") + _b64("secret"),
+    ],
+)
+def test_auth_brings_name_and_password(lines):
+    """PLAIN and LOGIN, with or without an initial response, end in one event."""
+    server = Server(ServerConfig("mx.example", auth=("PLAIN", "LOGIN")))
+    server.feed(HELLO + lines)
+    while isinstance(event := server.next_event(), Commanded | Answered):
+        server.reply(event.reply)
+    assert ("ann", "secret") == (event.username, event.password)
+    assert isinstance(event, AuthGiven)
+    assert "secret" not in repr(event)
+
+
+def test_auth_may_be_cancelled():
+    """A lone asterisk ends the dialogue (RFC 4954 section 4)."""
+    config = ServerConfig("mx.example", auth=("PLAIN",))
+    assert [250, 334, 501, 250] == codes(serve(HELLO + b"AUTH PLAIN\r\n*\r\nNOOP\r\n", config)[0])[1:]
+
+
+STREAMS = st.lists(
+    st.sampled_from(
+        [
+            HELLO, b"HELO x\r\n", b"MAIL FROM:<a@b.example>\r\n", b"RCPT TO:<c@d.example>\r\n", b"DATA\r\n", b"..x\r\n",
+            b".\r\n", b"\r\n.\r\n", b"BDAT 3\r\nabc", b"BDAT 2 LAST\r\n\r\n", b"RSET\r\n", b"NOOP\n", b"QUIT\r\n",
+            b"\r", b"\n", b".", b"x" * 5000, b"VRFY a\r\n", b"\xff\x00\r\n",
+        ]
+    ),
+    max_size=12,
+).map(b"".join)  # fmt: skip
+
+
+@given(STREAMS | st.binary(max_size=200), st.integers(1, 7))
+def test_server_hears_the_same_whole_or_in_pieces(octets, size):
+    """However the octets are cut, replies and messages are the same, and nothing is raised."""
+    assert serve(octets, pieces=max(len(octets), 1)) == serve(octets, pieces=size)
+
+
+@given(st.binary(max_size=60) | st.lists(st.sampled_from([b"\r", b"\n", b".", b"a"])).map(b"".join), st.integers(1, 5))
+def test_dots_come_back_as_they_went(body, size):
+    """Stuffed and read in any pieces, a body is itself, with a CRLF at its end."""
+    body = canonical_newlines(body)
+    stuffer, reader = DotStuffer(), DotReader()
+    wire = b"".join(stuffer.stuff(body[start : start + size]) for start in range(0, len(body), size)) + stuffer.end()
+    pieces, behind = [], None
+    for start in range(0, len(wire), size):
+        piece, behind = reader.read(wire[start : start + size])
+        pieces.append(piece)
+    assert (body if body.endswith(b"\r\n") or not body else body + b"\r\n", b"") == (b"".join(pieces), behind)
+
+
+LOCALS = st.sampled_from(["ann", "a.b+c", '"quoted > local"', "caf\u00e9"])
+BOXES = st.builds(Mailbox, LOCALS, st.sampled_from(["example.com", "xn--caf-dma.example"]))
+XTEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
+COMMANDS = st.one_of(
+    st.builds(Ehlo, st.just("me.example")),
+    st.builds(Helo, st.just("[192.0.2.1]")),
+    st.builds(
+        Mail,
+        st.none() | BOXES,
+        size=st.none() | st.integers(0, 10**9),
+        body=st.sampled_from([None, "7BIT", "8BITMIME"]),
+        smtputf8=st.booleans(),
+        ret=st.sampled_from([None, "FULL", "HDRS"]),
+        envid=st.none() | XTEXT,
+    ),
+    st.builds(
+        Rcpt,
+        st.builds(
+            Recipient,
+            BOXES | st.just(Mailbox("postmaster", "")),
+            st.sampled_from([frozenset(), frozenset({"NEVER"}), frozenset({"SUCCESS", "DELAY"})]),
+            st.none() | XTEXT.map("rfc822;{}".format),
+        ),
+    ),
+    st.sampled_from([Data(), Quit(), StartTls()]),
+)
+
+
+@given(COMMANDS)
+def test_command_comes_back_as_it_went(command):
+    """Formatted and parsed, a command is itself."""
+    assert command == parse_command(format_command(command).removesuffix(b"\r\n"))
+
+
+@given(st.binary(max_size=80))
+def test_any_line_is_a_command_or_bad_syntax(line):
+    """No line raises."""
+    parsed = parse_command(line)
+    assert not isinstance(parsed, BadSyntax) or parsed.reply.is_permanent
+
+
+def client_at(state):
+    """A client that has been brought to this point by a willing server."""
+    client = Client()
+    client.receive(b"220 hi\r\n")
+    if state is ClientState.HELLO:
+        return client
+    client.send(Ehlo("me.example"))
+    client.receive(b"250-mx.example\r\n250-SIZE 100\r\n250-PIPELINING\r\n250 starttls\r\n")
+    return client
+
+
+def test_replies_come_in_the_order_of_commands():
+    """A flight of commands, replies in one piece: each to its own."""
+    client = client_at(ClientState.READY)
+    flight = [Mail(None), Rcpt(Recipient(ANN)), Data()]
+    for command in flight:
+        client.send(command)
+    events = client.receive(b"250 ok\r\n550-no\r\n550 such user\r\n354 go\r\n")
+    assert flight == [event.command for event in events]
+    assert ("no such user", ClientState.BODY) == (events[1].reply.text, client.state)
+    assert b"..x\r\n.\r\n" == client.send_body(b".x\r\n") + client.end_body()
+    assert [Replied(EndOfData(), Reply(250, ("ok",)))] == client.receive(b"250 ok\r\n")
+
+
+def test_capabilities_are_read_in_any_case():
+    """What EHLO offers."""
+    offered = client_at(ClientState.READY).capabilities
+    assert (100, True, True, False) == (offered.size, offered.pipelining, offered.starttls, offered.chunking)
+
+
+def test_unasked_421_answers_no_command():
+    """A reply nobody waits for is told as such, not paired with the next command."""
+    assert [Unsolicited(Reply(421, ("bye",)))] == client_at(ClientState.READY).receive(b"421 bye\r\n")
+
+
+def test_octets_behind_the_reply_to_starttls_are_a_violation():
+    """Replies injected in the clear never answer a command under TLS."""
+    client = client_at(ClientState.READY)
+    client.send(StartTls())
+    (event,) = client.receive(b"220 go\r\n250 injected\r\n")
+    assert (Violation, []) == (type(event), client.receive(b"250 more\r\n"))
+
+
+@pytest.mark.parametrize(
+    "octets", [b"hello\r\n", b"250-a\r\n251 b\r\n", b"999 x\r\n", b"250-x\r\n" * 300, b"250 " + b"x" * 5000 + b"\r\n"]
+)
+def test_what_is_no_reply_is_a_violation(octets):
+    """Nonsense, endless replies and overlong lines end the session with a typed event."""
+    assert Violation is type(Client().receive(octets)[-1])
+
+
+def test_end_of_the_connection_names_what_was_left_unanswered():
+    """EOF tells which commands have no reply."""
+    client = client_at(ClientState.READY)
+    client.send(Mail(None))
+    assert [Closed((Mail(None),))] == client.receive(b"")
+
+
+@pytest.mark.parametrize("state", [ClientState.HELLO, ClientState.READY])
+def test_moves_outside_the_table_are_our_own_error(state):
+    """What the table does not have raises, and changes nothing."""
+    for kind, made in {Mail: Mail(None), Rcpt: Rcpt(Recipient(ANN)), Data: Data(), EndOfData: EndOfData()}.items():
+        client = client_at(state)
+        if kind in CLIENT_MOVES[state]:
+            continue
+        with pytest.raises(LocalProtocolError):
+            client.send(made)
+        assert state is client.state
+
+
+@given(
+    st.binary(max_size=120)
+    | st.lists(st.sampled_from([b"250-a\r\n", b"250 b\r\n", b"421 c\n", b"x\r\n"])).map(b"".join)
+)
+def test_client_hears_the_same_whole_or_byte_by_byte(octets):
+    """However the octets are cut, the events are the same, and nothing is raised."""
+    whole, single = Client(), Client()
+    expected = whole.receive(octets) if octets else []
+    assert expected == [event for octet in octets for event in single.receive(bytes([octet]))]
+
+
+def test_greeting_is_an_event_of_its_own():
+    """The first reply answers nothing."""
+    client = Client()
+    assert ([Greeting(Reply(220, ("hi",)))], ClientState.HELLO) == (client.receive(b"220 hi\r\n"), client.state)
+
+
+@given(st.integers(200, 599), st.lists(st.sampled_from(["ok", "2.0.0 fine", ""]), min_size=1, max_size=4))
+def test_reply_comes_back_as_it_went(code, lines):
+    """Formatted and read, a reply is itself."""
+    (event,) = Client().receive(format_reply(Reply(code, tuple(lines))))
+    assert Reply(code, tuple(lines)) == event.reply
