@@ -1,0 +1,57 @@
+"""Writes docs/reference/cli.md from the help of every command: `python -m tests.docs.generate`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.main import get_command
+
+from postroad.cli.root import app
+
+ROOT = Path(__file__).parents[2]
+CLI = ROOT / "docs" / "reference" / "cli.md"
+HEAD = """# Commands
+
+The `--help` of every command, written by `python -m tests.docs.generate`; a test compares them.
+Exit status everywhere: 0 done, 1 findings or failed, 2 wrong usage, 3 not now.
+"""
+
+
+def run(arguments):
+    """The finished process of `postroad ARGUMENTS` as a plain pipe of 100 columns has it."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "postroad", *arguments],
+        cwd=ROOT,
+        env={**kept, "NO_COLOR": "1", "COLUMNS": "100", "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def commands():
+    """Every command and group, as (words, click command), the root first."""
+
+    def walk(words, command):
+        yield words, command
+        for name, child in getattr(command, "commands", {}).items():
+            yield from walk((*words, name), child)
+
+    return list(walk((), get_command(app)))
+
+
+def reference():
+    """The whole text of cli.md."""
+    parts = [HEAD]
+    for words, _command in commands():
+        lines = [line.rstrip() for line in run([*words, "--help"]).stdout.strip().splitlines()]
+        parts.append(f"## {' '.join(('postroad', *words))}\n\n```text\n" + "\n".join(lines) + "\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    CLI.write_text(reference())

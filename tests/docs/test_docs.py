@@ -1,0 +1,112 @@
+"""The documents are run: their terminal blocks, their Python, the help of each command, the shapes of the JSON."""
+
+import ast
+import asyncio
+import doctest
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from generate import CLI, commands, reference, run
+
+import postroad
+from postroad.shapes import send_shape
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LAB_ZONE = "$ORIGIN example.com.\n@ MX 10 mail1\n@ MX 20 mail2\nmail1 A 127.0.0.11\nmail2 A 127.0.0.12\n"
+
+
+def _blocks(language):
+    """Every fenced block of a language, as a pytest case named by its page."""
+    for page in PAGES:
+        for block in re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+            yield pytest.param(block, id=page.relative_to(ROOT).as_posix())
+
+
+def _runs(block):
+    """The commands of a terminal block, each with the output shown below it."""
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        yield shlex.split(command), output
+
+
+@pytest.mark.parametrize("block", list(_blocks("console")))
+def test_terminal_blocks_show_what_is_printed(block):
+    """A console block is the exact output of its commands."""
+    for (program, *arguments), output in _runs(block):
+        assert "postroad" == program
+        assert output.strip() == run(arguments).stdout.strip()
+
+
+@pytest.mark.parametrize("block", list(_blocks("pycon")))
+def test_interpreter_blocks_run(block, monkeypatch):
+    """A pycon block gives the answers it shows."""
+    monkeypatch.chdir(ROOT)
+    test = doctest.DocTestParser().get_doctest(block, {}, "page", None, 0)
+    assert 0 == doctest.DocTestRunner().run(test).failed
+
+
+@pytest.mark.parametrize("block", list(_blocks("python")))
+def test_python_blocks_run(block, monkeypatch, postroad_lab):
+    """A python block runs; the tests it defines pass, with the lab."""
+    monkeypatch.chdir(ROOT)
+    names = {"__name__": "page"}
+    exec(compile(ast.parse(block), "page", "exec"), names)
+    for name, value in list(names.items()):
+        if name.startswith("test_"):
+            value(postroad_lab)
+
+
+def test_docstrings_of_the_library_run(monkeypatch):
+    """The examples of postroad.route and postroad.lookup give the answers they show."""
+    monkeypatch.chdir(ROOT)
+    import postroad.api
+
+    assert doctest.TestResults(0, 3) == doctest.testmod(postroad.api)[:2]
+
+
+def test_reference_has_every_commands_help():
+    """cli.md is what the commands say of themselves; `python -m tests.docs.generate` writes it anew."""
+    assert reference() == CLI.read_text()
+
+
+@pytest.mark.parametrize(("words", "command"), commands(), ids=[" ".join(words) or "root" for words, _ in commands()])
+def test_each_command_has_an_example_and_speaks_json(words, command):
+    """Every command shows an example of itself with options it has, and can answer in JSON."""
+    options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    assert command.epilog.startswith("Example: postroad ")
+    if not getattr(command, "commands", None):
+        example = shlex.split(command.epilog.removeprefix("Example: postroad "))
+        assert words == tuple(example[: len(words)])
+        assert set() == {word for word in example if word.startswith("--")} - options
+        assert "--json" in options
+
+
+def test_send_example_has_the_keys_of_an_answer(postroad_lab):
+    """The JSON page's example of `send` has the keys a real answer has, at every depth."""
+    lab = postroad_lab(LAB_ZONE, faults={"127.0.0.11": "refuse"})
+    host, port = lab.resolver
+    options = postroad.SendOptions(resolvers=[f"{host}:{port}"], port=lab.port, seed=1)
+    sent = asyncio.run(
+        postroad.send("x", sender="me@example.net", recipients=["you@example.com"], options=options),
+    )
+    page = (ROOT / "docs" / "reference" / "json.md").read_text()
+    example = json.loads(re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[0])
+    assert _keys(send_shape(sent)) == _keys(example)
+
+
+def _keys(value):
+    """The keys of nested JSON, without the values."""
+    if isinstance(value, dict):
+        return {name: _keys(inner) for name, inner in value.items()}
+    return [_keys(inner) for inner in value] if isinstance(value, list) else None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    """Every relative link of a page names a file that is there."""
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert [] == [link for link in links if not (page.parent / link).exists()]
