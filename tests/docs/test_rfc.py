@@ -71,3 +71,16 @@ def test_sections_cited_in_the_code_have_a_row():
         if cited not in rows
     }
     assert [] == sorted(missing)
+
+
+def test_code_named_in_other_pages_exists():
+    """Every `file.py: name, name` of the flow and the decisions is defined there."""
+    pages = [ROOT / "docs" / "design" / "flow.md", *(ROOT / "docs" / "decisions").glob("*.md")]
+    named = [
+        (page.name, file + ("__init__.py" if file.endswith("/") else ""), symbol)
+        for page in pages
+        for file, symbols in re.findall(r"`([a-z/_]+(?:/|\.py)): ([^`]+)`", page.read_text())
+        for symbol in symbols.split(", ")
+    ]
+    assert named
+    assert [] == [place for place in named if place[2] not in _symbols(SOURCE / place[1])]
