@@ -1,0 +1,112 @@
+"""What is fuzzed, and what must hold: nothing raises, whole = byte by byte, what is read can be written."""
+
+from functools import cache
+from pathlib import Path
+
+from postroad.dns import parse_zones
+from postroad.smtp import (
+    NEED_DATA,
+    BadSyntax,
+    BodyComplete,
+    BodyPiece,
+    Client,
+    Closed,
+    Server,
+    ServerConfig,
+    StartTlsRequested,
+    format_command,
+    parse_command,
+)
+from postroad.smtp.grammar import Ehlo
+from postroad.words.mail import parse_mailbox
+from postroad.words.names import Unreadable, parse_domain
+from postroad.words.reply import Reply
+
+CORPUS = Path(__file__).parent / "corpus"
+CONFIG = ServerConfig("mx.example", size=2000, max_recipients=3, auth=("PLAIN", "LOGIN"))
+CONFIG_KEPT = ServerConfig("mx.example", size=2000, refuse_bare_newlines=False)
+SAFE = Reply(250, ("ok",))
+
+
+def _served(octets, config, size):
+    """Everything a server says and takes, fed in pieces of a size."""
+    server, said, content = Server(config), [], b""
+    for start in range(0, len(octets), size):
+        server.feed(octets[start : start + size])
+        while (event := server.next_event()) is not NEED_DATA and not isinstance(event, Closed):
+            if isinstance(event, BodyPiece):
+                content += event.data
+                continue
+            if isinstance(event, BodyComplete):
+                said.append(content)
+            content = b""
+            reply = getattr(event, "reply", Reply(454, ("no",)) if isinstance(event, StartTlsRequested) else SAFE)
+            said.append(server.reply(reply))
+    return said
+
+
+def server(octets):
+    """A server hears the same whole or byte by byte."""
+    for config in (CONFIG, CONFIG_KEPT):
+        assert _served(octets, config, max(len(octets), 1)) == _served(octets, config, 1)
+
+
+def client(octets):
+    """A client hears the same whole or byte by byte, with a command waiting."""
+    whole, single = _waiting(), _waiting()
+    expected = whole.receive(octets) if octets else []
+    assert expected == [event for octet in octets for event in single.receive(bytes([octet]))]
+
+
+def _waiting():
+    waiting = Client()
+    waiting.receive(b"220 hi\r\n")
+    waiting.send(Ehlo("me.example"))
+    return waiting
+
+
+def command(octets):
+    """A line is a command or bad syntax, and a command written is the command read."""
+    for line in octets.split(b"\r\n"):
+        parsed = parse_command(line)
+        if not isinstance(parsed, BadSyntax):
+            written = format_command(parsed)
+            assert b"\n" not in written[:-2]
+            assert parsed == parse_command(written[:-2])
+
+
+def zone(octets):
+    """Any text is zones or a problem with its place; names and mailboxes in it are read or unreadable."""
+    text = octets.decode("utf-8", "replace")
+    parse_zones({"fuzz": text})
+    for word in text.split()[:50]:
+        name = parse_domain(word)
+        assert isinstance(name, Unreadable) or name == parse_domain(name)
+        parse_mailbox(word)
+
+
+TARGETS = {"server": server, "client": client, "command": command, "zone": zone}
+
+
+@cache
+def corpus(name):
+    """The inputs to begin from, as committed."""
+    return [path.read_bytes() for path in sorted((CORPUS / name).iterdir())]
+
+
+def mutated(rng, octets):
+    """A few random changes: cut, doubled, replaced, and pieces that matter to SMTP put in."""
+    tokens = [b"\r\n", b"\r", b"\n", b".", b"\r\n.\r\n", b"\x00", b"<>", b"\xff", b"250-", b"BDAT 3\r\n", b"a" * 5000]
+    data = bytearray(octets)
+    for _ in range(rng.randrange(1, 6)):
+        at, end = sorted((rng.randrange(len(data) + 1), rng.randrange(len(data) + 1)))
+        change = rng.randrange(4)
+        if change == 0:
+            del data[at : min(end, at + 20)]
+        elif change == 1:
+            data[at:at] = data[at : min(end, at + 40)]
+        elif change == 2 and at < len(data):
+            data[at] = rng.randrange(256)
+        else:
+            data[at:at] = rng.choice(tokens)
+    return bytes(data)

@@ -1,0 +1,21 @@
+"""The fuzz corpus and some mutations of it, in every test run; `make fuzz` goes on for longer."""
+
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.fuzz import targets  # the root is put on the path first
+
+
+@pytest.mark.parametrize("name", sorted(targets.TARGETS))
+def test_corpus_and_mutations_keep_the_invariants(name):
+    """Nothing raises; whole and byte by byte are the same; what is read can be written."""
+    rng = Random(20261121)
+    for octets in targets.corpus(name):
+        targets.TARGETS[name](octets)
+        for _ in range(20):
+            targets.TARGETS[name](targets.mutated(rng, octets))
