@@ -114,7 +114,8 @@ def _line(contact: Contact) -> str:
     said = contact.ending.text if contact.ending else "another exchanger greeted first"
     phase = "" if contact.word in ("delivered", "unused") else f" at {contact.phase}"
     took = contact.ended_ms - contact.started_ms
-    return f"  +{contact.started_ms:5.0f} ms  {contact.target}  {contact.word}{phase} in {took:.0f} ms: {said}"
+    secured = f" over {contact.tls}" if contact.tls else ""
+    return f"  +{contact.started_ms:5.0f} ms  {contact.target}  {contact.word}{phase} in {took:.0f} ms{secured}: {said}"
 
 
 def _style(word: str) -> str:
