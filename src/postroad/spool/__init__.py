@@ -1,0 +1,44 @@
+"""Accepted mail at rest (floor 2).
+
+Rule 1: what is accepted is durable before anyone is told so; docs/design/spool.md has every state and every crash.
+Rule 2: a spool reads no clock and draws no lots: times, ids and seeds are given.
+Rule 3: whatever ails the disk ends as a SpoolError with its kind; nothing of that call was done then.
+
+Stops: `base` (the protocol and its nouns), `memory` (for tests and trials), `sqlite` (for mail).
+"""
+
+from postroad.spool.base import (
+    LEASE_S,
+    PIECE,
+    Body,
+    Listed,
+    Mail,
+    Parcel,
+    Record,
+    Selection,
+    Settlement,
+    Spool,
+    SpoolError,
+    State,
+    Stats,
+    Story,
+    Trouble,
+)
+
+__all__ = [
+    "LEASE_S",
+    "PIECE",
+    "Body",
+    "Listed",
+    "Mail",
+    "Parcel",
+    "Record",
+    "Selection",
+    "Settlement",
+    "Spool",
+    "SpoolError",
+    "State",
+    "Stats",
+    "Story",
+    "Trouble",
+]

@@ -1,0 +1,249 @@
+"""What a spool promises, and the nouns it speaks in. The states and crash guarantees are in docs/design/spool.md."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from postroad.words.mail import Envelope, Recipient
+
+LEASE_S = 60.0
+"""A node that has not renewed for this long is taken for dead, and its claims are released."""
+
+PIECE = 256 * 1024
+"""Octets of a body kept and handed out at a time: what bounds memory, however large the message."""
+
+
+class Trouble(StrEnum):
+    """What is wrong with a spool, for programs."""
+
+    FULL = "full"
+    READ_ONLY = "read-only"
+    LOCKED = "locked"
+    CORRUPT = "corrupt"
+    NEWER = "newer"
+    CLOSED = "closed"
+
+
+class SpoolError(Exception):
+    """The spool could not do it; nothing of it was done. `why` says for people what, where, and how to mend it."""
+
+    def __init__(self, kind: Trouble, why: str) -> None:
+        super().__init__(why)
+        self.kind = kind
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message as accepted. `id` is unique, sorts by time and is safe in file names; `seed` decides every draw for it.
+
+    In a Parcel the envelope has that parcel's open recipients only.
+    """
+
+    id: str
+    envelope: Envelope
+    received_at: float
+    seed: int
+    size: int  # octets of the body
+    origin: str = ""  # who handed it over, for people: "192.0.2.7 (client.example) by ESMTPS as user"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """The part of a message that goes to one destination: the unit of claim and settlement."""
+
+    number: int
+    destination: str  # canonical domain, or an address literal in brackets
+    mail: Mail
+    due_at: float
+    attempts: int = 0  # made so far
+    warned: bool = False  # the sender was told of the delay
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of one claimed parcel, committed as a whole.
+
+    `left` are the recipients still open; none: the parcel is gone. `record` is the attempt as a JSON text, "" for none.
+    `counts`: whether it was an attempt. `waits_for_host`: no host could be reached, so one that answers again hastens
+    it. `said` is the attempt in a line, for the queue list. `reports` are messages (notifications) that enter the spool
+    with this commit, each with its whole body.
+    """
+
+    parcel: Parcel
+    left: tuple[Recipient, ...] = ()
+    due_at: float | None = None  # wanted exactly if recipients are left
+    record: str = ""
+    counts: bool = True
+    warned: bool = False
+    waits_for_host: bool = False
+    said: str = ""
+    reports: tuple[tuple[Mail, bytes], ...] = ()
+
+
+class State(StrEnum):
+    """The states of a parcel that has a row."""
+
+    WAITING = "waiting"
+    CLAIMED = "claimed"
+    HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A parcel as the queue shows it. `said` is its last attempt in a line, "" before the first."""
+
+    parcel: Parcel
+    state: State
+    node: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One attempt: of which destination's parcel, when it was settled, and the JSON text."""
+
+    destination: str
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that is known of one message: its parcels (none once it is finished) and its records in order of time."""
+
+    mail: Mail  # with all its recipients
+    parcels: tuple[Listed, ...]
+    records: tuple[Record, ...]
+    finished_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which parcels: every condition given must hold; none given is all of them."""
+
+    ids: tuple[str, ...] = ()  # of messages
+    destination: str = ""
+    sender: str = ""  # the reverse-path as text; "<>" for the null one
+    state: State | None = None
+    due_before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Numbers of a spool. `destinations`: (destination, parcels), most parcels first, at most 20."""
+
+    messages: int
+    octets: int
+    waiting: int
+    due: int
+    claimed: int
+    held: int
+    finished: int
+    oldest_at: float | None
+    destinations: tuple[tuple[str, int], ...] = ()
+
+
+class Spool(Protocol):
+    """Where accepted mail rests. Every method may raise SpoolError; then nothing of that call was done.
+
+    Times are wall time in seconds since the epoch, given by the caller: a spool reads no clock.
+    """
+
+    async def write(self, id_: str, piece: bytes) -> None:
+        """Add a piece to the body of a message that is still arriving. Pieces may have any size up to PIECE."""
+        ...
+
+    async def discard(self, id_: str) -> None:
+        """Forget a message that was arriving."""
+        ...
+
+    async def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> tuple[Parcel, ...]:
+        """Keep a message: what was written, and `rest` behind it. On return it is durable.
+
+        One parcel for each destination of the envelope, due at `mail.received_at`; with `claim` this node has them.
+        """
+        ...
+
+    async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
+        """Take up to `most` parcels that are due, at most `each` of one destination, none of those in `skip`.
+
+        Goes round the destinations: the one not served longest comes first, whatever another has waiting.
+        """
+        ...
+
+    async def settle(self, settlements: Collection[Settlement], now: float) -> None:
+        """Commit what became of claimed parcels. One that is not claimed by this node any more is passed over."""
+        ...
+
+    async def release(self, parcels: Collection[Parcel]) -> None:
+        """Give claimed parcels back untouched: due as before."""
+        ...
+
+    async def hasten(self, destination: str, now: float) -> int:
+        """Make parcels due that wait because no host of the destination answered, 1000 at most; how many."""
+        ...
+
+    async def next_due(self) -> float | None:
+        """When the next waiting parcel is due; None if none waits."""
+        ...
+
+    def body(self, mail: Mail) -> Body:
+        """The body of a message that is kept, read piece by piece."""
+        ...
+
+    async def renew(self, now: float) -> int:
+        """Renew this node's lease, and release what dead nodes had claimed; how many parcels that freed."""
+        ...
+
+    async def sweep(self, now: float) -> None:
+        """Delete finished messages past the history time, and what never finished arriving (a day old)."""
+        ...
+
+    async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
+        """Parcels in order of acceptance."""
+        ...
+
+    async def story(self, id_: str) -> Story | None:
+        """All about one message; None if it is not known, or no more."""
+        ...
+
+    async def hold(self, selection: Selection) -> int:
+        """Hold waiting parcels; how many."""
+        ...
+
+    async def unhold(self, selection: Selection) -> int:
+        """Let held parcels wait again; how many."""
+        ...
+
+    async def hurry(self, selection: Selection, now: float) -> int:
+        """Make waiting parcels due now; how many."""
+        ...
+
+    async def delete(self, selection: Selection, now: float) -> int:
+        """Delete waiting and held parcels, telling nobody; how many. Claimed ones stay."""
+        ...
+
+    async def stats(self, now: float) -> Stats:
+        """Numbers."""
+        ...
+
+    async def close(self) -> None:
+        """End; claims are kept for the next start of this node."""
+        ...
+
+
+class Body(Protocol):
+    """The octets of a message, piece by piece."""
+
+    @property
+    def size(self) -> int:
+        """Octets in all."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Pieces of at most PIECE octets; SpoolError if one cannot be read."""
+        ...
