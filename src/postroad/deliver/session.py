@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections import deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Protocol
 
-from postroad.deliver.settings import DeliverSettings
+from postroad.deliver.settings import DeliverSettings, Login
 from postroad.net import NetError, Stream
 from postroad.smtp import (
+    Auth,
     Client,
+    ClientState,
     Closed,
     Command,
     Data,
@@ -34,12 +39,39 @@ PIECE = 64 * 1024  # octets of the message handed to the stream at a time
 ONE_FLIGHT = 64 * 1024  # a message up to this size goes out with its envelope: one round trip for all of it
 
 
+class Pieces(Protocol):
+    """A content too large to be held: its octets piece by piece."""
+
+    @property
+    def size(self) -> int:
+        """Octets in all."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The pieces, from the beginning each time."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message and its envelope. `content` has CRLF line ends only."""
 
     envelope: Envelope
-    content: bytes
+    content: bytes | Pieces
+
+    @property
+    def size(self) -> int:
+        """Octets of the content."""
+        return len(self.content) if isinstance(self.content, bytes) else self.content.size
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The content in pieces of bounded size."""
+        if isinstance(self.content, bytes):
+            for start in range(0, len(self.content), PIECE):
+                yield self.content[start : start + PIECE]
+        else:
+            async for piece in self.content:
+                yield piece
 
 
 class HostError(Exception):
@@ -61,6 +93,7 @@ class Session:
     def __init__(self, stream: Stream, settings: DeliverSettings, *, clear: bool = False) -> None:
         self.phase = Phase.GREETING
         self.told: dict[int, Outcome] = {}
+        self.is_used = False  # a transaction was begun
         self._accepted: list[int] = []
         self._stream = stream
         self._settings = settings
@@ -96,6 +129,11 @@ class Session:
                 await self._start_tls(exchange)
                 self.phase = Phase.EHLO
                 await self._ehlo()
+        if self._settings.tls_required and not self.tls:
+            text = "TLS is required by the settings of this route, and the host does not offer it"
+            raise HostError(self.phase, Outcome(Result.DEFERRED, Scope.HOST, text, "4.7.4", self.phase))
+        if self._settings.login:
+            await self._authenticate(self._settings.login)
 
     async def transaction(self, message: Message, recipients: tuple[int, ...]) -> dict[int, Outcome]:
         """Send the message to these of its recipients; what each was told.
@@ -107,19 +145,45 @@ class Session:
             HostError: the connection ended, or a 421 came, before those not in `told` were settled.
 
         """
-        self.phase = Phase.MAIL
+        self.phase, self.told, self._accepted = Phase.MAIL, {}, []
         unable = self._unable(message)
         if unable:
             self.told = dict.fromkeys(recipients, unable)
             return self.told
-        with_envelope = self._pipelines and (not self._chunks or len(message.content) <= ONE_FLIGHT)
-        await self._envelope(message, recipients, with_opening=with_envelope)
-        if not with_envelope:
+        # On a connection that has rested the host may have hung up: nothing that counts is sent before it has answered.
+        whole = self._chunks and not self.is_used and isinstance(message.content, bytes) and message.size <= ONE_FLIGHT
+        self.is_used = True
+        with_opening = self._pipelines and (whole or not self._chunks)
+        try:
+            await self._envelope(message, recipients, with_opening=with_opening)
+        except HostError as lost:
+            if not (whole and with_opening) or lost.outcome.reply:
+                raise
+            self._accepted = [index for index in recipients if index not in self.told]
+            self._settle(self._unsettled(lost))  # all of it was sent: it may be there
+            return self.told
+        if not with_opening:
             if not self._accepted:
                 return self.told
             await self._write(self._opening(message))
+        if self._chunks and not (whole and with_opening):
+            await self._write_pieces(message)
         self._settle(await (self._final_reply() if self._chunks else self._data(message)))
         return self.told
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether another transaction may follow on this connection."""
+        return self._client.state is ClientState.READY and not self._events
+
+    @property
+    def takes_dsn_over(self) -> bool:
+        """Whether the host takes over what the sender wants to be told (RFC 3461 section 5.2)."""
+        return bool(self._client.capabilities and self._client.capabilities.dsn)
+
+    def close(self) -> None:
+        """Leave without a word."""
+        self._stream.close()
 
     async def quit(self) -> None:
         """Say goodbye; the mail is settled, so nothing that happens here matters."""
@@ -143,16 +207,25 @@ class Session:
         return bool(self._settings.chunking and offered and offered.chunking)
 
     def _opening(self, message: Message) -> bytes:
-        """What begins the transfer of the message: all of it as one chunk, or DATA."""
-        return self._client.send_chunk(message.content, last=True) if self._chunks else self._client.send(Data())
+        """What begins the transfer of the message: DATA, or BDAT for all of it as one chunk."""
+        return self._client.send_chunk_line(message.size, last=True) if self._chunks else self._client.send(Data())
+
+    async def _write_pieces(self, message: Message) -> None:
+        """The octets of the chunk that was announced."""
+        async for piece in message.pieces():
+            await self._write(piece)
 
     async def _envelope(self, message: Message, recipients: tuple[int, ...], *, with_opening: bool) -> None:
         """MAIL and every RCPT: in one flight, with the opening if asked, or without pipelining one after the other."""
         limits = self._settings.timeouts
         flight: list[Command] = [self._mail(message), *(self._rcpt(message, index) for index in recipients)]
         if self._pipelines:
-            commands = b"".join(self._client.send(command) for command in flight)
-            await self._write(commands + self._opening(message) if with_opening else commands)
+            octets = b"".join([self._client.send(command) for command in flight])
+            if with_opening:
+                octets += self._opening(message)
+                if self._chunks and isinstance(message.content, bytes):
+                    octets += message.content
+            await self._write(octets)
         mail = await (self._reply(limits.mail_s) if self._pipelines else self._ask(flight[0], limits.mail_s))
         for index, command in zip(recipients, flight[1:], strict=True):
             if not mail.is_positive:
@@ -183,9 +256,12 @@ class Session:
         go = await self._reply(self._settings.timeouts.data_s)
         if go.code != 354:
             return self._outcome(go, Scope.MESSAGE)
-        content = message.content if self._accepted else b""
-        for start in range(0, len(content), PIECE):
-            await self._write(self._client.send_body(content[start : start + PIECE]))
+        if self._accepted and isinstance(message.content, bytes) and message.size <= PIECE:
+            await self._write(self._client.send_body(message.content) + self._client.end_body())
+            return await self._final_reply()
+        if self._accepted:
+            async for piece in message.pieces():
+                await self._write(self._client.send_body(piece))
         await self._write(self._client.end_body())
         return await self._final_reply()
 
@@ -198,9 +274,35 @@ class Session:
         except HostError as lost:
             if lost.outcome.reply:  # a 421 is a reply: the message was not taken
                 raise
-            text = f"no reply to the final dot ({lost.outcome.text}): the host may have the message"
-            return Outcome(Result.DEFERRED, Scope.MESSAGE, text, "4.4.2", Phase.DOT, unsettled=True)
+            return self._unsettled(lost)
         return self._outcome(reply, Scope.MESSAGE)
+
+    def _unsettled(self, lost: HostError) -> Outcome:
+        self.phase = Phase.DOT
+        text = f"no reply to the final dot ({lost.outcome.text}): the host may have the message"
+        return Outcome(Result.DEFERRED, Scope.MESSAGE, text, "4.4.2", Phase.DOT, unsettled=True)
+
+    async def _authenticate(self, login: Login) -> None:
+        """Say who we are (RFC 4954), by PLAIN where the host has it, else by LOGIN.
+
+        A host that knows us not is a fault of our settings, and mail waits until they are mended: deferred.
+        """
+        self.phase = Phase.AUTH
+        offered = self._client.capabilities.auth if self._client.capabilities else frozenset()
+        if "PLAIN" in offered:
+            token = _base64(f"\0{login.user}\0{login.password}")
+            reply = await self._ask(Auth("PLAIN", token), self._settings.timeouts.mail_s)
+        elif "LOGIN" in offered:
+            reply = await self._ask(Auth("LOGIN", None), self._settings.timeouts.mail_s)
+            for answer in (login.user, login.password):
+                if reply.code == 334:
+                    await self._write(self._client.auth_response(_base64(answer)))
+                    reply = await self._reply(self._settings.timeouts.mail_s)
+        else:
+            text = "the settings of this route have a login, and the host offers no AUTH PLAIN or LOGIN"
+            raise HostError(self.phase, Outcome(Result.DEFERRED, Scope.HOST, text, "4.7.8", self.phase))
+        if reply.code != 235:
+            raise self._host_error(reply)
 
     async def _ehlo(self) -> None:
         reply = await self._ask(Ehlo(self._hostname), self._settings.timeouts.ehlo_s)
@@ -221,8 +323,8 @@ class Session:
     def _unable(self, message: Message) -> Outcome | None:
         """Why this host cannot take this message, by its own word at EHLO. Another one may."""
         offered = self._client.capabilities
-        if offered and offered.size and len(message.content) > offered.size:
-            text = f"the message has {len(message.content)} octets, the host takes {offered.size} (RFC 1870)"
+        if offered and offered.size and message.size > offered.size:
+            text = f"the message has {message.size} octets, the host takes {offered.size} (RFC 1870)"
             return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.3.4", Phase.MAIL)
         if message.envelope.smtputf8 and not (offered and offered.smtputf8):
             text = "the message needs SMTPUTF8, which the host does not offer (RFC 6531)"
@@ -236,7 +338,7 @@ class Session:
         dsn = bool(offered and offered.dsn)
         return Mail(
             envelope.reverse_path,
-            size=len(message.content) if offered and offered.size is not None else None,
+            size=message.size if offered and offered.size is not None else None,
             body="8BITMIME" if eight_bit else None,
             smtputf8=envelope.smtputf8,
             ret=envelope.ret if dsn else None,
@@ -311,3 +413,7 @@ class Session:
         result = Result.DELIVERED if reply.is_positive else Result.FAILED if reply.is_permanent else Result.DEFERRED
         digit = {Result.DELIVERED: 2, Result.FAILED: 5, Result.DEFERRED: 4}[result]
         return Outcome(result, scope, str(reply), reply.enhanced or f"{digit}.0.0", self.phase, reply)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")

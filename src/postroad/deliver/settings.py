@@ -27,11 +27,20 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """Who we are to a host that asks (RFC 4954)."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverSettings:
     """What every attempt has in common.
 
     `hostname` is what EHLO says; empty means the address literal of the connection (RFC 5321 section 4.1.4).
-    `tls` is the context for opportunistic STARTTLS, None to stay in the clear.
+    `tls` is the context for STARTTLS, None to stay in the clear; `tls_required`: no mail in the clear.
+    `login` is given to every host of the route: for a smarthost, never for other people's exchangers.
     `chunking` sends the message with BDAT (RFC 3030) where it is offered.
     """
 
@@ -41,6 +50,8 @@ class DeliverSettings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     walk: WalkPolicy = field(default_factory=WalkPolicy)
     tls: ssl.SSLContext | None = None
+    tls_required: bool = False
+    login: Login | None = None
     chunking: bool = True
 
 
@@ -51,3 +62,9 @@ def opportunistic_tls() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+@lru_cache(maxsize=1)
+def verified_tls() -> ssl.SSLContext:
+    """Encryption to the host that was named, proven by a certificate this machine trusts (RFC 6125 section 6)."""
+    return ssl.create_default_context()

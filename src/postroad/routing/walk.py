@@ -61,6 +61,8 @@ class Ended:
     recipients: Mapping[int, Outcome] = field(default_factory=dict)
     host: Outcome | None = None
     tls: str | None = None
+    reused: bool = False
+    dsn_over: bool = False
 
 
 News = Connected | Greeted | Ended
@@ -209,6 +211,8 @@ class Walk:
             ending=news.host or _worst(news.recipients),
             recipients=dict(news.recipients),
             tls=news.tls,
+            reused=news.reused,
+            dsn_over=news.dsn_over,
         )
 
     def _hear(self, fate: _Fate, target: Target, outcome: Outcome) -> None:

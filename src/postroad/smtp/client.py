@@ -100,10 +100,14 @@ class Client:
 
     def send_chunk(self, payload: bytes, *, last: bool) -> bytes:
         """BDAT and its octets, as they are (RFC 3030)."""
-        line = self.send(Bdat(len(payload), last))
+        return self.send_chunk_line(len(payload), last=last) + payload
+
+    def send_chunk_line(self, size: int, *, last: bool) -> bytes:
+        """BDAT; so many octets must follow it, as they are."""
+        line = self.send(Bdat(size, last))
         if last:
             self.state = ClientState.READY
-        return line + payload
+        return line
 
     def auth_response(self, text: str) -> bytes:
         """The answer to a 334, already in base64."""

@@ -16,6 +16,7 @@ class Target:
     exchange: str
     address: Address
     preference: int
+    port: int | None = None  # None: the usual one
 
     def __str__(self) -> str:
         return f"{self.exchange} [{self.address}]"
@@ -37,6 +38,8 @@ class Contact:
     recipients: Mapping[int, Outcome]  # index of the recipient in the attempt -> what this contact said
     tls: str | None = None  # protocol and cipher, None in the clear
     clear_again: bool = False  # the second contact with this address, after its TLS failed
+    reused: bool = False  # on a connection kept from an earlier message
+    dsn_over: bool = False  # the host took over what the sender wants to be told (RFC 3461 section 5.2)
 
     @property
     def word(self) -> str:
