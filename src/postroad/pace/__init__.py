@@ -1,0 +1,25 @@
+"""When, how often and how many at once (floor 1): what a queue needs to know to be patient and fair.
+
+Rule 1: pure. Time comes in as `now`, chance as a seeded `Random`; nothing here waits or asks.
+Rule 2: wall time for mail (it outlives a restart), any clock that only goes forward for hosts (they do not).
+Rule 3: no host is given up by its clock alone: after a penalty one probe says whether it is well again.
+
+Stops: `schedule` (when mail is tried again, warned of and given up), `health` (which addresses are ill, and who may
+ask them), `concurrency` (how many deliveries at once, and whose turn it is).
+"""
+
+from postroad.pace.concurrency import Turns, Window, WindowPolicy
+from postroad.pace.health import Health, HealthPolicy
+from postroad.pace.schedule import RetrySchedule, is_expired, is_warning_due, next_at
+
+__all__ = [
+    "Health",
+    "HealthPolicy",
+    "RetrySchedule",
+    "Turns",
+    "Window",
+    "WindowPolicy",
+    "is_expired",
+    "is_warning_due",
+    "next_at",
+]

@@ -1,0 +1,160 @@
+"""The window of a set of exchangers, and the fair round."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from postroad.pace import Turns, Window, WindowPolicy
+
+
+def after(*ends, policy=None):
+    """A window whose deliveries ended like this, one after the other."""
+    window = Window(policy)
+    for end in ends:
+        window.begin()
+        getattr(window, end)()
+    return window
+
+
+def test_window_starts_at_five_and_fills():
+    """Five deliveries at once to a set nobody knows; no room for a sixth."""
+    window = Window()
+    for _ in range(5):
+        assert window.has_room
+        window.begin()
+    assert (5, 5, False) == (window.size, window.in_flight, window.has_room)
+    window.abandoned()
+    assert window.has_room
+
+
+def test_as_many_successes_as_it_is_wide_open_it_by_one():
+    """Five successes make six, six more make seven."""
+    assert 5 == after(*["succeeded"] * 4).size
+    assert 6 == after(*["succeeded"] * 5).size
+    assert 7 == after(*["succeeded"] * 11).size
+
+
+def test_it_opens_to_twenty():
+    """The limit of one set holds whatever its success."""
+    assert 20 == after(*["succeeded"] * 1000).size
+
+
+def test_first_failure_is_felt_at_once():
+    """One failure closes it by one; it never closes below one."""
+    assert 4 == after("failed").size
+    assert 1 == after(*["failed"] * 100).size
+
+
+def test_failures_alone_make_a_set_dead():
+    """About as many failures in a row as deliveries at once, and the set is left alone."""
+    assert not after(*["failed"] * 4).is_dead
+    dead = after(*["failed"] * 5)
+    assert dead.is_dead
+    assert not dead.has_room
+
+
+def test_one_success_keeps_a_set_alive():
+    """A set that fails now and then is narrow, not dead."""
+    window = after(*(["failed"] * 3 + ["succeeded"]) * 20)
+    assert not window.is_dead
+    assert window.size <= 2
+
+
+def test_dead_set_is_tried_again_from_the_start():
+    """Reopened it has its initial size; a success of a delivery still under way revives it too."""
+    window = after(*["failed"] * 6)
+    window.reopen()
+    assert (5, True) == (window.size, window.has_room)
+    assert after(*["failed"] * 6, "succeeded").has_room
+
+
+@pytest.mark.parametrize("figures", [{"initial": 0}, {"initial": 21}, {"dead_after": 0}])
+def test_figures_that_make_no_window_are_refused(figures):
+    """A window that starts outside its bounds is a mistake of the caller."""
+    with pytest.raises(ValueError, match="initial size"):
+        WindowPolicy(**figures)
+
+
+@given(
+    policy=st.integers(1, 20).flatmap(lambda most: st.builds(WindowPolicy, st.integers(1, most), st.just(most))),
+    ends=st.lists(st.sampled_from(["succeeded", "failed", "abandoned"]), max_size=200),
+)
+def test_window_stays_within_its_bounds(policy, ends):
+    """Whatever happens the size is from 1 to the most, and nothing stays in flight."""
+    window = Window(policy)
+    for end in ends:
+        window.begin()
+        before = window.size
+        getattr(window, end)()
+        assert 1 <= window.size <= policy.most
+        assert abs(window.size - before) <= 1
+    assert 0 == window.in_flight
+
+
+def test_keys_take_turns():
+    """One after the other, again and again; a late one waits behind all others."""
+    turns = Turns()
+    for key in "abc":
+        turns.add(key)
+    assert list("abca") == [turns.next() for _ in range(4)]
+    turns.add("d")
+    turns.add("b")
+    assert list("bcad") == [turns.next() for _ in range(4)]
+
+
+def test_key_without_work_has_no_turn():
+    """A discarded key is passed over; an empty round has nobody."""
+    turns = Turns()
+    assert turns.next() is None
+    turns.add("a")
+    turns.add("b")
+    turns.discard("a")
+    turns.discard("a")
+    assert ["b", "b"] == [turns.next(), turns.next()]
+    assert (1, True, False) == (len(turns), "b" in turns, "a" in turns)
+
+
+class Fairness(RuleBasedStateMachine):
+    """Keys come and go in any order: between two turns of one, all that waited all the while have had theirs."""
+
+    def __init__(self):
+        super().__init__()
+        self.turns = Turns()
+        self.owed = {}  # key -> the keys that must have a turn before it has another
+
+    keys = st.integers(0, 5)
+
+    @rule(key=keys)
+    def add(self, key):
+        """A key has work."""
+        if key not in self.owed:
+            self.owed[key] = set(self.owed)
+        self.turns.add(key)
+
+    @rule(key=keys)
+    def discard(self, key):
+        """A key has no more work."""
+        self.turns.discard(key)
+        self.owed.pop(key, None)
+        for others in self.owed.values():
+            others.discard(key)
+
+    @precondition(lambda self: self.owed)
+    @rule()
+    def turn(self):
+        """Whoever has its turn was owed it: everybody it had to wait for was first."""
+        key = self.turns.next()
+        assert set() == self.owed[key]
+        for others in self.owed.values():
+            others.discard(key)
+        self.owed[key] = set(self.owed) - {key}
+
+    @invariant()
+    def nobody_is_lost(self):
+        """The round has exactly those that were added and not discarded."""
+        assert len(self.owed) == len(self.turns)
+        assert all(key in self.turns for key in self.owed)
+
+
+TestFairness = Fairness.TestCase

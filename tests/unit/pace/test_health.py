@@ -1,0 +1,193 @@
+"""The health of addresses: penalties, one probe, recovery."""
+
+from ipaddress import ip_address
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from postroad.pace import Health, HealthPolicy
+from postroad.words.trail import Target
+
+A = ip_address("192.0.2.1")
+B = ip_address("2001:db8::1")
+
+
+def failing(*times, address=A, policy=None):
+    """An address that failed at these times."""
+    health = Health(policy)
+    for now in times:
+        health.failed(address, now)
+    return health
+
+
+def test_unknown_address_is_well():
+    """Nothing is held against an address nobody knows."""
+    health = Health()
+    assert health.is_well(A, 0.0)
+    assert health.penalised_until(A, 0.0) is None
+    assert () == health.due_probes(0.0)
+    assert health.next_probe_at(0.0) is None
+
+
+def test_failure_is_penalised_for_half_a_minute():
+    """One failure: ill, and to be probed 30 s later."""
+    health = failing(100.0)
+    assert not health.is_well(A, 100.0)
+    assert 130.0 == health.penalised_until(A, 100.0) == health.next_probe_at(100.0)
+    assert () == health.due_probes(129.9)
+    assert (A,) == health.due_probes(130.0)
+
+
+def test_penalties_double_up_to_a_quarter_of_an_hour():
+    """Each failure after a penalty doubles the next one; they stop at 15 minutes."""
+    health, now, penalties = Health(), 0.0, []
+    for _ in range(7):
+        health.failed(A, now)
+        until = health.penalised_until(A, now)
+        penalties.append(until - now)
+        now = until
+    assert [30, 60, 120, 240, 480, 900, 900] == penalties
+
+
+def test_deliveries_that_fail_together_are_one_failure():
+    """Twenty connections that time out within one penalty do not escalate it."""
+    assert 30.0 == failing(*(second / 10 for second in range(20))).penalised_until(A, 2.0)
+
+
+def test_penalty_that_ran_out_does_not_make_well():
+    """Until a probe has come back the address stays ill: no delivery but the probe waits for it."""
+    assert not failing(0.0).is_well(A, 31.0)
+
+
+def test_probe_that_succeeds_makes_well():
+    """The probe's success clears everything, and says that mail may be woken."""
+    health = failing(0.0)
+    health.probing(A)
+    assert health.succeeded(A, 31.0)
+    assert health.is_well(A, 31.0)
+    assert not health.succeeded(A, 32.0)
+
+
+def test_probe_that_fails_waits_twice_as_long():
+    """The probe's failure is a failure, and the next probe comes after the next penalty."""
+    health = failing(0.0)
+    health.probing(A)
+    assert () == health.due_probes(31.0)
+    health.failed(A, 31.0)
+    assert 91.0 == health.penalised_until(A, 31.0)
+    assert (A,) == health.due_probes(91.0)
+
+
+def test_probe_that_never_asked_leaves_its_place_to_the_next():
+    """A delivery that was cancelled before it connected has not probed."""
+    health = failing(0.0)
+    health.probing(A)
+    health.abandoned(A)
+    assert (A,) == health.due_probes(30.0)
+
+
+def test_success_of_another_delivery_ends_a_penalty():
+    """A connection opened before the failure may still greet: the host is well."""
+    health = failing(0.0)
+    assert health.succeeded(A, 1.0)
+    assert health.is_well(A, 1.0)
+
+
+def test_failures_are_forgotten_after_an_hour():
+    """An hour after its last failure the address is as good as a new one, and its next penalty is the first."""
+    health = failing(0.0, 30.0)
+    assert not health.is_well(A, 3629.0)
+    assert health.is_well(A, 3630.0)
+    assert () == health.due_probes(3630.0)
+    assert not health.succeeded(A, 3630.0)
+    health.failed(A, 3630.0)
+    assert 3660.0 == health.penalised_until(A, 3630.0)
+
+
+def test_memory_is_bounded():
+    """Of more ill addresses than are remembered, the one longest without a failure is forgotten."""
+    health = Health(HealthPolicy(most=2))
+    one, two, three = (ip_address(f"192.0.2.{last}") for last in (1, 2, 3))
+    for now, address in enumerate((one, two, one, three)):
+        health.failed(address, float(now))
+    assert (2, [False, True, False]) == (len(health), [health.is_well(address, 4.0) for address in (one, two, three)])
+
+
+def test_ill_targets_come_after_well_ones():
+    """The order drawn is kept among the well and among the ill."""
+    targets = tuple(Target(name, ip_address(f"192.0.2.{last}"), 10) for last, name in enumerate("abcd", 1))
+    health = failing(0.0)
+    health.failed(targets[2].address, 0.0)
+    a, b, c, d = targets
+    assert ((b, d), (a, c)) == health.arrange(targets, 1.0)
+
+
+def test_unknown_addresses_are_not_probed():
+    """Marking or unmarking an address that is well changes nothing."""
+    health = Health()
+    health.probing(B)
+    health.abandoned(B)
+    assert health.is_well(B, 0.0)
+
+
+@pytest.mark.parametrize("figures", [{"first_penalty_s": 0}, {"forget_after_s": 60}, {"factor": 0.9}, {"most": 0}])
+def test_figures_that_make_no_policy_are_refused(figures):
+    """A penalty that outlasts the memory of it, or shrinks, is a mistake of the caller."""
+    with pytest.raises(ValueError, match=r"stand in this order|1 or more"):
+        HealthPolicy(**figures)
+
+
+class Probing(RuleBasedStateMachine):
+    """Deliveries fail, succeed and probe in any order: never two probes of one address, never a penalty too long."""
+
+    def __init__(self):
+        super().__init__()
+        self.health = Health(HealthPolicy(most=3))
+        self.now = 0.0
+        self.under_way = set()
+
+    addresses = st.sampled_from([ip_address(f"192.0.2.{last}") for last in range(1, 6)])
+
+    @rule(seconds=st.floats(0, 2000))
+    def wait(self, seconds):
+        """Time passes."""
+        self.now += seconds
+
+    @rule(address=addresses)
+    def fail(self, address):
+        """Somebody fails there."""
+        self.health.failed(address, self.now)
+        self.under_way.discard(address)
+        assert not self.health.is_well(address, self.now)
+
+    @rule(address=addresses)
+    def succeed(self, address):
+        """Somebody is greeted there."""
+        ill = not self.health.is_well(address, self.now)
+        assert ill == self.health.succeeded(address, self.now)
+        self.under_way.discard(address)
+        assert self.health.is_well(address, self.now)
+
+    @rule()
+    def probe(self):
+        """Whoever is due is probed."""
+        for address in self.health.due_probes(self.now):
+            assert address not in self.under_way
+            self.health.probing(address)
+            self.under_way.add(address)
+        assert self.health.due_probes(self.now) == ()
+
+    @invariant()
+    def probes_are_of_ill_addresses(self):
+        """What is forgotten is no longer being probed; what is due is ill, and its penalty out."""
+        self.under_way = {address for address in self.under_way if not self.health.is_well(address, self.now)}
+        for address in self.health.due_probes(self.now):
+            assert not self.health.is_well(address, self.now)
+            assert self.health.penalised_until(address, self.now) <= self.now
+        following = self.health.next_probe_at(self.now)
+        assert following is None or self.now < following <= self.now + 900
+        assert len(self.health) <= 3
+
+
+TestProbing = Probing.TestCase
