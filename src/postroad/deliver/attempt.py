@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
+from postroad.deliver.pool import Door, Pool
 from postroad.deliver.session import HostError, Message, Session
 from postroad.deliver.settings import DeliverSettings
 from postroad.net import NetError, Stream, connect
@@ -26,19 +27,23 @@ class Job:
     seed: int | None = None
 
 
-async def attempt(job: Job, settings: DeliverSettings, listener: Listener = nobody) -> Attempt:
+async def attempt(
+    job: Job, settings: DeliverSettings, listener: Listener = nobody, pool: Pool | None = None
+) -> Attempt:
     """Try to deliver once, along the plan. Raises nothing for what the network or a host does.
 
+    With a pool, a resting connection to the first address drawn is used, and what is left open rests there after.
     Tells `deliver.attempt.started|complete` and, for each contact, `deliver.contact.started|complete`.
     """
-    return await _Run(job, settings, listener).run()
+    return await _Run(job, settings, listener, pool).run()
 
 
 class _Run:
     """An attempt while it lasts: one task for each open contact, all in one event loop, so the Walk needs no lock."""
 
-    def __init__(self, job: Job, settings: DeliverSettings, listener: Listener) -> None:
+    def __init__(self, job: Job, settings: DeliverSettings, listener: Listener, pool: Pool | None) -> None:
         self._job = job
+        self._pool = pool
         self._settings = settings
         self._listener = listener
         self._now = asyncio.get_running_loop().time
@@ -50,24 +55,62 @@ class _Run:
 
     async def run(self) -> Attempt:
         """Walk to the verdict; leaving the task group waits for the winner's QUIT, and raises what is a bug."""
-        self._listener(Event("deliver.attempt.started", {"destination": self._job.destination, "seed": self._job.seed}))
-        async with asyncio.TaskGroup() as group:
-            outcomes = (await self._walk_to_the_end(group)).outcomes
+        if self._listener is not nobody:
+            facts = {"destination": self._job.destination, "seed": self._job.seed}
+            self._listener(Event("deliver.attempt.started", facts))
+        step = self._walk.next(self._begun)
+        if isinstance(step, Try) and (session := self._resting(step.target)):
+            step = await self._on_resting(step, session)
+        if isinstance(step, Verdict):
+            outcomes = step.outcomes
             elapsed_ms = (self._now() - self._begun) * 1000.0
+        else:
+            async with asyncio.TaskGroup() as group:
+                outcomes = (await self._walk_to_the_end(step, group)).outcomes
+                elapsed_ms = (self._now() - self._begun) * 1000.0
         done = Attempt(self._job.destination, outcomes, self._walk.contacts, self._job.seed, elapsed_ms)
-        self._listener(Event("deliver.attempt.complete", {"attempt": done}))
+        if self._listener is not nobody:
+            self._listener(Event("deliver.attempt.complete", {"attempt": done}))
         return done
 
-    async def _walk_to_the_end(self, group: asyncio.TaskGroup) -> Verdict:
-        while True:
-            match self._walk.next(self._now()):
-                case Verdict() as verdict:
-                    return verdict
-                case Try(number=number) as step:
-                    self._tell_listener("started", number)
-                    self._tasks[number] = group.create_task(self._contact(step))
-                case Wait(until):
-                    await self._wait(until)
+    async def _walk_to_the_end(self, step: Try | Wait | Verdict, group: asyncio.TaskGroup) -> Verdict:
+        while not isinstance(step, Verdict):
+            if isinstance(step, Try):
+                self._tell_listener("started", step.number)
+                self._tasks[step.number] = group.create_task(self._contact(step))
+            else:
+                await self._wait(step.until)
+            step = self._walk.next(self._now())
+        return step
+
+    def _door(self, target: Target) -> Door:
+        return Door(target.address, target.port or self._settings.port, id(self._settings))
+
+    def _resting(self, target: Target) -> Session | None:
+        return self._pool.take(self._door(target)) if self._pool else None
+
+    async def _on_resting(self, step: Try, session: Session) -> Try | Wait | Verdict:
+        """Use a connection that has rested. If the host hung up on it meanwhile that says nothing: connect anew."""
+        recipients = self._walk.recipients(step.number)
+        host = None
+        try:
+            told = await session.transaction(self._job.message, recipients)
+        except HostError as lost:
+            session.close()
+            if session.phase is Phase.MAIL:
+                return step
+            told, host = session.told, lost.outcome
+        self._walk.tell(Connected(step.number), self._begun)
+        self._walk.tell(Greeted(step.number), self._begun)
+        self._tell_listener("started", step.number)
+        self._end(Ended(step.number, session.phase, told, host, session.tls, True, session.takes_dsn_over))  # noqa: FBT003  # reused
+        if host is None:
+            self._let_rest(step.target, session)
+        return self._walk.next(self._now())
+
+    def _let_rest(self, target: Target, session: Session) -> None:
+        if self._pool:
+            self._pool.give(self._door(target), session)
 
     async def _wait(self, until: float | None) -> None:
         with contextlib.suppress(TimeoutError):
@@ -89,20 +132,27 @@ class _Run:
             await session.greet()
             if self._take_hold(step.number):
                 await self._talk(session, step)
+                return
         except HostError as error:
             self._end(Ended(step.number, error.phase, session.told, error.outcome, session.tls))
-        finally:
+        except BaseException:
             stream.close()
+            raise
+        stream.close()
 
     async def _connect(self, target: Target) -> Stream:
-        limit_s = self._settings.timeouts.connect_s
-        return await connect(target.address, self._settings.port, timeout_s=limit_s, source=self._settings.source)
+        limit_s, port = self._settings.timeouts.connect_s, target.port or self._settings.port
+        return await connect(target.address, port, timeout_s=limit_s, source=self._settings.source)
 
     async def _talk(self, session: Session, step: Try) -> None:
         await session.hello(step.target.exchange)
         told = await session.transaction(self._job.message, self._walk.recipients(step.number))
-        self._end(Ended(step.number, session.phase, told, tls=session.tls))
-        await session.quit()
+        over = session.takes_dsn_over
+        self._end(Ended(step.number, session.phase, told, tls=session.tls, dsn_over=over))
+        if self._pool:
+            self._let_rest(step.target, session)
+        else:
+            await session.quit()
 
     def _take_hold(self, number: int) -> bool:
         """Whether this contact won the race; if so the others are dropped unused."""
@@ -121,4 +171,6 @@ class _Run:
         self._news.set()
 
     def _tell_listener(self, what: str, number: int) -> None:
+        if self._listener is nobody:
+            return
         self._listener(Event(f"deliver.contact.{what}", {"number": number, "contact": self._walk.contacts[number]}))

@@ -93,7 +93,8 @@ class Session:
     def __init__(self, stream: Stream, settings: DeliverSettings, *, clear: bool = False) -> None:
         self.phase = Phase.GREETING
         self.told: dict[int, Outcome] = {}
-        self.is_used = False  # a transaction was begun
+        self.messages = 0  # transactions begun
+        self.opened_at = asyncio.get_running_loop().time()
         self._accepted: list[int] = []
         self._stream = stream
         self._settings = settings
@@ -151,8 +152,8 @@ class Session:
             self.told = dict.fromkeys(recipients, unable)
             return self.told
         # On a connection that has rested the host may have hung up: nothing that counts is sent before it has answered.
-        whole = self._chunks and not self.is_used and isinstance(message.content, bytes) and message.size <= ONE_FLIGHT
-        self.is_used = True
+        whole = self._chunks and not self.messages and isinstance(message.content, bytes) and message.size <= ONE_FLIGHT
+        self.messages += 1
         with_opening = self._pipelines and (whole or not self._chunks)
         try:
             await self._envelope(message, recipients, with_opening=with_opening)

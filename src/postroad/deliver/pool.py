@@ -1,0 +1,105 @@
+"""Connections that rest between two messages. Reuse is limited by time, so that it never decides where mail goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from postroad.deliver.session import Session
+from postroad.words.names import Address
+
+SWEEP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReusePolicy:
+    """How long a connection may serve. It is used only for a delivery whose draw chose its address anyway.
+
+    Postfix keeps idle ones 2 s and uses one for 300 s; both bounds keep hosts from holding doors open for us.
+    """
+
+    idle_s: float = 2.0
+    age_s: float = 300.0
+    messages: int = 100
+    most: int = 500  # resting at once, over all hosts
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What makes two connections alike: address, port, and the settings of the route, by identity."""
+
+    address: Address
+    port: int
+    settings: int
+
+
+@dataclass(slots=True)
+class _Resting:
+    session: Session
+    since: float
+
+
+class Pool:
+    """The resting connections. `now` is the clock of the event loop."""
+
+    def __init__(self, policy: ReusePolicy, now: Callable[[], float]) -> None:
+        self.policy = policy
+        self._now = now
+        self._resting: dict[Door, deque[_Resting]] = {}
+        self._size = 0
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    def take(self, door: Door) -> Session | None:
+        """A connection that may be used again; the youngest, so that the others can end."""
+        shelf = self._resting.get(door)
+        while shelf:
+            rested = shelf.pop()
+            self._size -= 1
+            if self._now() - rested.since <= self.policy.idle_s and self._is_young(rested.session):
+                return rested.session
+            self._leave(rested.session)
+        return None
+
+    def give(self, door: Door, session: Session) -> None:
+        """Let a connection rest, or end it if it has served long enough."""
+        if not session.is_reusable or not self._is_young(session) or self._size >= self.policy.most:
+            self._leave(session)
+            return
+        self._resting.setdefault(door, deque()).append(_Resting(session, self._now()))
+        self._size += 1
+        if self._sweeping is None:
+            self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+
+    async def close(self) -> None:
+        """Say goodbye on all of them."""
+        for shelf in self._resting.values():
+            for rested in shelf:
+                self._leave(rested.session)
+        self._resting.clear()
+        self._size = 0
+        if self._sweeping:
+            self._sweeping.cancel()
+        await asyncio.gather(*self._leaving)
+
+    def _is_young(self, session: Session) -> bool:
+        return session.messages < self.policy.messages and self._now() - session.opened_at < self.policy.age_s
+
+    def _sweep(self) -> None:
+        self._sweeping = None
+        ends = self._now() - self.policy.idle_s
+        for door, shelf in list(self._resting.items()):
+            while shelf and shelf[0].since < ends:
+                self._leave(shelf.popleft().session)
+                self._size -= 1
+            if not shelf:
+                del self._resting[door]
+        if self._resting:
+            self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+
+    def _leave(self, session: Session) -> None:
+        task = asyncio.get_running_loop().create_task(session.quit())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)

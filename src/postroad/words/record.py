@@ -1,0 +1,122 @@
+"""An attempt as a record that lasts: what the spool keeps for `queue trace`, `explain` and reports.
+
+The shape is versioned and only grows: a record written by an older Postroad must stay readable while its mail waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from postroad.words.names import AddressLiteral, parse_destination
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.reply import Reply
+from postroad.words.trail import Attempt, Contact, Target
+
+VERSION = 1
+
+Shape = dict[str, Any]
+
+
+def attempt_record(attempt: Attempt) -> Shape:
+    """An attempt as JSON's types. Defaults are left out: there are millions of these."""
+    return {
+        "v": VERSION,
+        "to": str(attempt.destination),
+        "seed": attempt.seed,
+        "ms": round(attempt.elapsed_ms, 1),
+        "outcomes": [_outcome(outcome) for outcome in attempt.outcomes],
+        "contacts": [_contact(contact) for contact in attempt.contacts],
+    }
+
+
+def read_attempt(record: Mapping[str, Any]) -> Attempt:
+    """The attempt of a record.
+
+    Raises:
+        ValueError: it is none, or of a later version.
+
+    """
+    try:
+        destination = parse_destination(record["to"])
+        if record["v"] != VERSION or not isinstance(destination, str | AddressLiteral):
+            raise ValueError(f"not an attempt of version {VERSION}")
+        outcomes = tuple(_read_outcome(outcome) for outcome in record["outcomes"])
+        contacts = tuple(_read_contact(contact) for contact in record["contacts"])
+        return Attempt(destination, outcomes, contacts, record["seed"], record["ms"])
+    except (KeyError, TypeError) as problem:
+        raise ValueError(f"not a record of an attempt: {problem}") from problem
+
+
+def _outcome(outcome: Outcome) -> Shape:
+    shape: Shape = {
+        "result": outcome.result.value,
+        "scope": outcome.scope.value,
+        "text": outcome.text,
+        "status": outcome.status,
+    }
+    if outcome.phase:
+        shape["phase"] = outcome.phase.value
+    if outcome.reply:
+        shape["reply"] = [outcome.reply.code, *outcome.reply.lines]
+    if outcome.unsettled:
+        shape["unsettled"] = True
+    return shape
+
+
+def _read_outcome(shape: Mapping[str, Any]) -> Outcome:
+    reply = shape.get("reply")
+    return Outcome(
+        Result(shape["result"]),
+        Scope(shape["scope"]),
+        shape["text"],
+        shape["status"],
+        Phase(shape["phase"]) if "phase" in shape else None,
+        Reply(reply[0], tuple(reply[1:])) if reply else None,
+        shape.get("unsettled", False),
+    )
+
+
+def _contact(contact: Contact) -> Shape:
+    shape: Shape = {
+        "exchange": contact.target.exchange,
+        "address": str(contact.target.address),
+        "preference": contact.target.preference,
+        "from": round(contact.started_ms, 1),
+        "until": round(contact.ended_ms, 1),
+        "phase": contact.phase.value,
+    }
+    if contact.target.port:
+        shape["port"] = contact.target.port
+    if contact.ending:
+        shape["ending"] = _outcome(contact.ending)
+    told = {str(index): _outcome(said) for index, said in contact.recipients.items() if said is not contact.ending}
+    same = [index for index, said in contact.recipients.items() if said is contact.ending]
+    for key, value in (("told", told), ("same", same), ("tls", contact.tls)):
+        if value:
+            shape[key] = value
+    for flag in ("clear_again", "reused", "dsn_over"):
+        if getattr(contact, flag):
+            shape[flag] = True
+    return shape
+
+
+def _read_contact(shape: Mapping[str, Any]) -> Contact:
+    target = Target(shape["exchange"], ip_address(shape["address"]), shape["preference"], shape.get("port"))
+    ending = _read_outcome(shape["ending"]) if "ending" in shape else None
+    told = {int(index): _read_outcome(said) for index, said in shape.get("told", {}).items()}
+    if ending:
+        told.update(dict.fromkeys(shape.get("same", ()), ending))
+    return Contact(
+        target,
+        shape["from"],
+        shape["until"],
+        Phase(shape["phase"]),
+        ending,
+        told,
+        shape.get("tls"),
+        shape.get("clear_again", False),
+        shape.get("reused", False),
+        shape.get("dsn_over", False),
+    )
