@@ -5,13 +5,15 @@ Rule 2: bad records are answers, not exceptions: a `Refusal`, or a `Dropped` wit
 Rule 3: the same code decides a real delivery, explains it and simulates it.
 
 Stops: `policy` (the procedures as data), `rules` (Snapshot -> Route or Refusal), `order` (Route -> odds, and a drawn
-Plan), `walk` (Plan -> Try, Wait or Verdict, told what happened), `explain` (all of it in sentences).
+Plan), `turn` (addresses of a host in turn), `record` (a route that lasts), `walk` (Plan -> Try, Wait or Verdict, told what happened), `explain` (all of it in sentences).
 """
 
 from postroad.routing.explain import explain_attempt, explain_plan, explain_route
 from postroad.routing.order import Odds, Plan, draw, odds
 from postroad.routing.policy import PROCEDURES, Onward, Own, RoutePolicy, WalkPolicy
+from postroad.routing.record import read_route, route_record
 from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Status, decide
+from postroad.routing.turn import turned
 from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
 
 __all__ = [
@@ -43,4 +45,7 @@ __all__ = [
     "explain_plan",
     "explain_route",
     "odds",
+    "read_route",
+    "route_record",
+    "turned",
 ]

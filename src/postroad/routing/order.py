@@ -70,7 +70,9 @@ def _targets(level: Level, policy: RoutePolicy, rng: Random) -> list[Target]:
     if policy.equals is Equals.RANDOM:
         exchangers.sort(key=lambda exchanger: exchanger.name)  # the seed alone decides, whatever order DNS had today
         _shuffle(exchangers, rng)
-    return [Target(each.name, address, level.preference) for each in exchangers for address in each.addresses]
+    return [
+        Target(each.name, address, level.preference, each.port) for each in exchangers for address in each.addresses
+    ]
 
 
 def _shuffle(exchangers: list[Exchanger], rng: Random) -> None:
@@ -81,10 +83,10 @@ def _shuffle(exchangers: list[Exchanger], rng: Random) -> None:
 
 
 def _once_each(drawn: list[Target]) -> tuple[list[Target], list[Dropped]]:
-    seen: dict[Address, Target] = {}
+    seen: dict[tuple[Address, int | None], Target] = {}
     duplicates = []
     for target in drawn:
-        first = seen.setdefault(target.address, target)
+        first = seen.setdefault((target.address, target.port), target)
         if first is not target:
             text = f"the same address as {first.exchange}, which comes before it in this order"
             duplicates.append(_dropped(target, DropReason.DUPLICATE_ADDRESS, text))

@@ -73,10 +73,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Exchanger:
-    """A host that takes mail for the domain, with its usable addresses in the order they are tried."""
+    """A host that takes mail for the domain, with its usable addresses in the order they are tried.
+
+    `weight` is its part among its equals, 1 for everything DNS names; `port` is another than the usual one. Only
+    static routes set them.
+    """
 
     name: str
     addresses: tuple[Address, ...]
+    weight: int = 1
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

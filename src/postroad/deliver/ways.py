@@ -1,0 +1,92 @@
+"""The way to each destination, remembered for as long as DNS lets us, and handed out in turn."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+
+from postroad.deliver.settings import DeliverSettings
+from postroad.routing import Refusal, Route, RoutePolicy, route_record, turned
+
+MOST = 10_000  # destinations remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How mail for a destination goes: the route or refusal, how to draw from it, and how to talk there.
+
+    `life_s` is how long it may be remembered. Destinations with the same `key` share their exchangers, and so the
+    number of deliveries at once.
+    """
+
+    answer: Route | Refusal
+    policy: RoutePolicy
+    settings: DeliverSettings
+    life_s: float
+    key: Hashable
+    record: str = field(default="", compare=False)
+
+    @classmethod
+    def of(cls, answer: Route | Refusal, policy: RoutePolicy, settings: DeliverSettings, life_s: float) -> Way:
+        """A way with its key and record."""
+        record = json.dumps(route_record(answer), ensure_ascii=False, separators=(",", ":"))
+        return cls(answer, policy, settings, life_s, _key(answer, settings), record)
+
+
+Finder = Callable[[str], Awaitable[Way]]
+"""Asks DNS and the static routes for the way to a destination, given as text. Raises nothing for what DNS does."""
+
+
+@dataclass(slots=True)
+class _Known:
+    way: Way
+    ends: float
+    turn: int = 0
+
+
+class Ways:
+    """The ways remembered. `now` is the clock of the event loop."""
+
+    def __init__(self, find: Finder, now: Callable[[], float]) -> None:
+        self._find = find
+        self._now = now
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+
+    def get(self, destination: str) -> Way | None:
+        """The way, if it is remembered and still good."""
+        known = self._known.get(destination)
+        return known.way if known and known.ends > self._now() else None
+
+    async def find(self, destination: str) -> Way:
+        """The way, asked for anew."""
+        way = await self._find(destination)
+        before = self._known.pop(destination, None)
+        # An unchanged route goes on with its turns, so that a short TTL pins nothing
+        turn = before.turn if before and before.way.answer == way.answer else 0
+        self._known[destination] = _Known(way, self._now() + way.life_s, turn)
+        if len(self._known) > MOST:
+            self._known.popitem(last=False)
+        return way
+
+    def turn(self, destination: str, way: Way) -> tuple[Route, int]:
+        """The route of the way as its next use sees it, and the number of that turn."""
+        assert isinstance(way.answer, Route)  # noqa: S101  # a refusal is not used
+        known = self._known.get(destination)
+        if known is None or known.way is not way:
+            return way.answer, 0
+        turn = known.turn
+        known.turn += 1
+        return turned(way.answer, turn), turn
+
+    def forget(self) -> None:
+        """Forget all of them: the settings have changed."""
+        self._known.clear()
+
+
+def _key(answer: Route | Refusal, settings: DeliverSettings) -> Hashable:
+    if isinstance(answer, Refusal):
+        return str(answer.destination)
+    names = frozenset((each.name, each.port) for level in answer.levels for each in level.exchangers)
+    return names, id(settings)

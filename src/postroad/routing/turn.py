@@ -1,0 +1,34 @@
+"""The balance of repeated answers: addresses of a host handed out in turn, as a cache hands out a record set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from postroad.routing.rules import Exchanger, Level, Route
+from postroad.words.names import Address
+
+
+def turned(route: Route, turn: int) -> Route:
+    """The route as its `turn`-th use sees it: each exchanger's addresses begin one further, each family by itself.
+
+    So a host with two addresses has both used alike, though "the order the resolver gives" is kept (RFC 5321
+    section 5.1) and its answer is remembered.
+    """
+    if turn == 0 or all(len(each.addresses) == 1 for level in route.levels for each in level.exchangers):
+        return route
+    levels = (
+        Level(level.preference, tuple(_turned(each, turn) for each in level.exchangers)) for level in route.levels
+    )
+    return replace(route, levels=tuple(levels))
+
+
+def _turned(each: Exchanger, turn: int) -> Exchanger:
+    """The families keep their places in the order: which goes first is not for a turn to change."""
+    families = {version: _from(turn, [a for a in each.addresses if a.version == version]) for version in (4, 6)}
+    return replace(each, addresses=tuple(next(families[address.version]) for address in each.addresses))
+
+
+def _from(turn: int, addresses: list[Address]) -> Iterator[Address]:
+    start = turn % len(addresses) if addresses else 0
+    return iter(addresses[start:] + addresses[:start])
