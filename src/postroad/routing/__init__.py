@@ -5,7 +5,8 @@ Rule 2: bad records are answers, not exceptions: a `Refusal`, or a `Dropped` wit
 Rule 3: the same code decides a real delivery, explains it and simulates it.
 
 Stops: `policy` (the procedures as data), `rules` (Snapshot -> Route or Refusal), `order` (Route -> odds, and a drawn
-Plan), `turn` (addresses of a host in turn), `record` (a route that lasts), `walk` (Plan -> Try, Wait or Verdict, told what happened), `explain` (all of it in sentences).
+Plan), `turn` (a host's addresses in turn), `walk` (Plan -> Try, Wait or Verdict, told what happened), `record` (a route
+that lasts), `explain` (all of it in sentences).
 """
 
 from postroad.routing.explain import explain_attempt, explain_plan, explain_route

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Source
-from postroad.words.names import AddressLiteral, parse_destination
+from postroad.words.names import Destination, Unreadable, parse_destination
 
 Shape = dict[str, Any]
 
@@ -37,11 +37,8 @@ def read_route(record: Mapping[str, Any]) -> Route | None:
     if "levels" not in record:
         return None
     try:
-        destination = parse_destination(record["to"])
-        if not isinstance(destination, str | AddressLiteral):
-            raise ValueError(str(destination))
         return Route(
-            destination,
+            _destination(record["to"]),
             Source(record["source"]),
             tuple(Level(preference, tuple(_read(each) for each in hosts)) for preference, hosts in record["levels"]),
             tuple(_read_dropped(drop) for drop in record.get("dropped", ())),
@@ -49,6 +46,13 @@ def read_route(record: Mapping[str, Any]) -> Route | None:
         )
     except (KeyError, TypeError) as problem:
         raise ValueError(f"not the record of a route: {problem}") from problem
+
+
+def _destination(text: str) -> Destination:
+    destination = parse_destination(text)
+    if isinstance(destination, Unreadable):
+        raise ValueError(str(destination))  # noqa: TRY004  # the text is wrong, not its type
+    return destination
 
 
 def _exchanger(each: Exchanger) -> Shape:
