@@ -16,6 +16,7 @@ _SOURCES = {
     Source.IMPLICIT: "It has no MX record, so its own addresses are used as if it were its only exchanger"
     " (RFC 5321 section 5.1).",
     Source.LITERAL: "It is an address literal: no DNS is asked (RFC 5321 section 4.1.3).",
+    Source.STATIC: "A route in the settings names its hosts: its MX records are not asked for.",
 }
 
 
@@ -65,6 +66,8 @@ def _level(level: Level, place: int, policy: RoutePolicy) -> str:
     if len(names) == 1:
         return f"{when} preference {level.preference}: {names[0]}{_addresses(level)}."
     order = "drawn at random" if policy.equals is Equals.RANDOM else "in the order DNS gave them"
+    if len({exchanger.weight for exchanger in level.exchangers}) > 1 and policy.equals is Equals.RANDOM:
+        order += " by their weight"
     return f"{when} preference {level.preference}: {_list(names)}, equals, {order} ({policy.source})."
 
 

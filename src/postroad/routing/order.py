@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate, chain, repeat
 from random import Random
 
 from postroad.routing.policy import Equals, RoutePolicy
@@ -35,23 +36,24 @@ class Plan:
 def odds(route: Route, policy: RoutePolicy) -> Odds:
     """Exact chances of the first contact, as fractions (RFC 5321 section 5.1).
 
-    Only the lowest preference can be first; among its exchangers all are equal, or the first in DNS order takes all.
-    Within one, the address that the resolver gave first is first.
+    Only the lowest preference can be first; among its exchangers all are equal but for their weight, or the first in
+    DNS order takes all. Within one, the address that the resolver gave first is first.
     """
     best = route.levels[0].exchangers
-    chances = [Fraction(1, len(best))] * len(best)
+    total = sum(each.weight for each in best)
+    chances = [Fraction(each.weight, total) for each in best]
     if policy.equals is Equals.GIVEN:
         chances = [Fraction(1)] + [Fraction(0)] * (len(best) - 1)
-    exchangers = [exchanger for level in route.levels for exchanger in level.exchangers]
-    chances += [Fraction(0)] * (len(exchangers) - len(best))
-    return Odds(
-        {exchanger.name: chance for exchanger, chance in zip(exchangers, chances, strict=True)},
-        {
-            (exchanger.name, address): chance if place == 0 else Fraction(0)
-            for exchanger, chance in zip(exchangers, chances, strict=True)
-            for place, address in enumerate(exchanger.addresses)
-        },
-    )
+    hosts: dict[str, Fraction] = {}
+    addresses: dict[tuple[str, Address], Fraction] = {}
+    exchangers = (exchanger for level in route.levels for exchanger in level.exchangers)
+    for each, chance in zip(exchangers, chain(chances, repeat(Fraction(0))), strict=False):
+        # added up, not set: a static route may name a host twice, with two ports
+        hosts[each.name] = hosts.get(each.name, Fraction(0)) + chance
+        for place, address in enumerate(each.addresses):
+            share = chance if place == 0 else Fraction(0)
+            addresses[each.name, address] = addresses.get((each.name, address), Fraction(0)) + share
+    return Odds(hosts, addresses)
 
 
 def draw(route: Route, policy: RoutePolicy, rng: Random) -> Plan:
@@ -68,8 +70,12 @@ def draw(route: Route, policy: RoutePolicy, rng: Random) -> Plan:
 def _targets(level: Level, policy: RoutePolicy, rng: Random) -> list[Target]:
     exchangers = list(level.exchangers)
     if policy.equals is Equals.RANDOM:
-        exchangers.sort(key=lambda exchanger: exchanger.name)  # the seed alone decides, whatever order DNS had today
-        _shuffle(exchangers, rng)
+        # The seed alone decides, whatever order DNS had today
+        exchangers.sort(key=lambda exchanger: (exchanger.name, exchanger.port or 0))
+        if len({exchanger.weight for exchanger in exchangers}) == 1:
+            _shuffle(exchangers, rng)
+        else:
+            exchangers = _weighted(exchangers, rng)
     return [
         Target(each.name, address, level.preference, each.port) for each in exchangers for address in each.addresses
     ]
@@ -80,6 +86,16 @@ def _shuffle(exchangers: list[Exchanger], rng: Random) -> None:
     for last in range(len(exchangers) - 1, 0, -1):
         chosen = rng.randrange(last + 1)
         exchangers[last], exchangers[chosen] = exchangers[chosen], exchangers[last]
+
+
+def _weighted(exchangers: list[Exchanger], rng: Random) -> list[Exchanger]:
+    """One after the other, each with the chance of its weight among those not yet drawn (RFC 2782 does so for SRV)."""
+    left, drawn = list(exchangers), []
+    while left:
+        point = rng.randrange(sum(each.weight for each in left))
+        reached = accumulate(each.weight for each in left)
+        drawn.append(left.pop(next(place for place, until in enumerate(reached) if point < until)))
+    return drawn
 
 
 def _once_each(drawn: list[Target]) -> tuple[list[Target], list[Dropped]]:

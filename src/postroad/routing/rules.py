@@ -30,6 +30,7 @@ class Source(StrEnum):
     MX = "mx"
     IMPLICIT = "implicit"  # no MX: the domain's own address, preference 0 (RFC 5321 section 5.1)
     LITERAL = "literal"
+    STATIC = "static"  # named in our own settings
 
 
 class DropReason(StrEnum):
@@ -263,17 +264,23 @@ def _find_addresses(draft: _Draft) -> None:
             _note_host(draft, record, facts)
             draft.hosts.append((record, addresses))
         elif not any(drop.exchange == record.exchange and drop.address for drop in draft.dropped):
-            draft.drop(record, *_why_no_address(facts))
+            draft.drop(record, *why_no_address(facts))
 
 
 def _addresses(draft: _Draft, record: Mx, facts: HostFacts) -> tuple[Address, ...]:
-    """The addresses in the order they are tried: families in turn, the preferred one first (RFC 8305 section 4)."""
+    """The addresses in the order they are tried, those of a family that is switched off said to be so."""
     by_version = {4: _records(facts.a), 6: _records(facts.aaaa)}
     for version, addresses in by_version.items():
         if version not in draft.policy.families:
             for address in addresses:
                 draft.drop(record, DropReason.FAMILY, f"IPv{version} is switched off", address)
-    rows = zip_longest(*(by_version[version] for version in draft.policy.families))
+    return in_turn(facts, draft.policy.families)
+
+
+def in_turn(facts: HostFacts, families: tuple[int, ...]) -> tuple[Address, ...]:
+    """The addresses of a host: families in turn, the preferred one first (RFC 8305 section 4)."""
+    by_version = {4: _records(facts.a), 6: _records(facts.aaaa)}
+    rows = zip_longest(*(by_version[version] for version in families))
     return tuple(dict.fromkeys(address for address in chain.from_iterable(rows) if address is not None))
 
 
@@ -281,7 +288,8 @@ def _records(answer: Answer[Address]) -> tuple[Address, ...]:
     return answer.records if isinstance(answer, Found) else ()
 
 
-def _why_no_address(facts: HostFacts) -> tuple[DropReason, str]:
+def why_no_address(facts: HostFacts) -> tuple[DropReason, str]:
+    """Why a host has no address that can be used, for programs and for people."""
     for answer in (facts.a, facts.aaaa):
         if isinstance(answer, Temporary | Bogus):
             return DropReason.TEMPORARY, f"its addresses cannot be looked up now: {answer.why}"

@@ -1,0 +1,115 @@
+"""Routes of our own settings: which one a domain takes, and what it means for mail. DNS has no say in who takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from postroad.routing.policy import RoutePolicy
+from postroad.routing.rules import (
+    Dropped,
+    Exchanger,
+    Level,
+    Note,
+    Refusal,
+    Route,
+    Source,
+    Status,
+    in_turn,
+    why_no_address,
+)
+from postroad.words.facts import HostFacts
+from postroad.words.names import Address, Destination
+from postroad.words.outcome import Result
+
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class StaticHost:
+    """A host named in the settings: a domain name, looked up for its addresses but never for MX, or an address.
+
+    `weight` is its part among the hosts of its route, `port` another than the usual one.
+    """
+
+    host: str | Address
+    port: int | None = None
+    weight: int = 1
+
+
+class ForDomains(Protocol):
+    """What can be picked: domains as `example.com` (itself), `.example.com` (all below it) or `*` (all mail)."""
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains, in canonical form."""
+        ...
+
+
+R = TypeVar("R", bound=ForDomains)
+
+
+def by_domain(routes: Iterable[R]) -> dict[str, R]:
+    """The routes by what they are for, to `pick` from; what two of them name goes to the first."""
+    table: dict[str, R] = {}
+    for route in routes:
+        for domain in route.domains:
+            table.setdefault(domain, route)
+    return table
+
+
+def pick(table: Mapping[str, R], destination: Destination) -> R | None:
+    """The route a destination takes: that of the domain itself, else the nearest domain above it, else that of `*`."""
+    return next((table[pattern] for pattern in _patterns(str(destination)) if pattern in table), None)
+
+
+def decide_static(
+    hosts: tuple[StaticHost, ...], destination: Destination, facts: Mapping[str, HostFacts], policy: RoutePolicy
+) -> Route | Refusal:
+    """The hosts of a route as equal exchangers, with what was looked up of their names.
+
+    Their addresses are taken as they are, loopback too: whoever wrote the settings meant them. Where none is left the
+    mail waits: a slip in the settings must not return it.
+    """
+    found = [(each, _addresses(each, facts, policy)) for each in hosts]
+    usable = tuple(Exchanger(str(e.host), addresses, e.weight, e.port) for e, addresses in found if addresses)
+    dropped = tuple(_dropped(str(each.host), facts) for each, addresses in found if not addresses)
+    if usable:
+        return Route(destination, Source.STATIC, (Level(0, usable),), dropped)
+    why = "; ".join(f"{drop.exchange}: {drop.text}" for drop in dropped)
+    text = f"no host of the route for {destination} can be used: {why}"
+    return Refusal(destination, Status.TEMPORARY, Result.DEFERRED, "4.4.4", text, Source.STATIC, dropped)
+
+
+def on_behalf(answer: Route | Refusal, destination: Destination) -> Route | Refusal:
+    """What was decided for a domain named in a route, as the answer for a destination that takes that route.
+
+    A refusal is for now only, as in `decide_static`.
+    """
+    if isinstance(answer, Route):
+        note = Note("static-route", f"a route in the settings sends it the way of {answer.destination}")
+        return replace(answer, destination=destination, notes=(note, *answer.notes))
+    text = f"the route for {destination} leads nowhere: {answer.text}"
+    return replace(
+        answer, destination=destination, status=Status.TEMPORARY, result=Result.DEFERRED, enhanced="4.4.4", text=text
+    )
+
+
+def _patterns(domain: str) -> Iterator[str]:
+    yield domain
+    above = domain
+    while "." in above and not domain.startswith("["):
+        above = above.partition(".")[2]
+        yield f".{above}"
+    yield EVERYTHING
+
+
+def _addresses(each: StaticHost, facts: Mapping[str, HostFacts], policy: RoutePolicy) -> tuple[Address, ...]:
+    if isinstance(each.host, str):
+        return in_turn(facts[each.host], policy.families)
+    return (each.host,)
+
+
+def _dropped(name: str, facts: Mapping[str, HostFacts]) -> Dropped:
+    return Dropped(name, None, 0, *why_no_address(facts[name]))
