@@ -1,0 +1,39 @@
+"""Mail on its way in (floor 4): listeners that take it by SMTP and hand it to a keeper.
+
+Rule 1: closed by default. Who is in none of the networks and not authenticated relays nothing.
+Rule 2: 250 follows the keeper's word that the message is durable, and nothing else does.
+Rule 3: no client can hold more than its share of memory, time or connections; each limit has its own reply.
+Rule 4: nothing waits in the loop: one timer watches all deadlines, and one read's work is cut into breaths.
+
+Stops: `settings`, `policy` (who may relay), `auth` (users and passwords), `headers` (what is put in front), `limits`
+(what is counted), `keeper` (who is handed the mail), `desk` (what sessions share), `incoming` (one message), `session`
+(one connection), `listener` (all ports).
+"""
+
+from postroad.receive.auth import PasswordHash, hash_password, parse_users, verify
+from postroad.receive.keeper import Arrival, Keeper
+from postroad.receive.listener import Receiver
+from postroad.receive.settings import (
+    LOOPBACK,
+    ListenSettings,
+    ReceiveLimits,
+    ReceiveSettings,
+    ReceiveTimeouts,
+    Tls,
+)
+
+__all__ = [
+    "LOOPBACK",
+    "Arrival",
+    "Keeper",
+    "ListenSettings",
+    "PasswordHash",
+    "ReceiveLimits",
+    "ReceiveSettings",
+    "ReceiveTimeouts",
+    "Receiver",
+    "Tls",
+    "hash_password",
+    "parse_users",
+    "verify",
+]

@@ -1,0 +1,54 @@
+"""What all sessions share: settings, keeper, what is counted, who listens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from postroad.receive.auth import Verifier
+from postroad.receive.keeper import Keeper
+from postroad.receive.limits import Ledger, Rate
+from postroad.receive.settings import ReceiveLimits, ReceiveSettings
+from postroad.smtp import Limits, ServerConfig
+from postroad.words import trace
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The settings in force, and what is common to all sessions whatever the settings."""
+
+    settings: ReceiveSettings
+    keeper: Keeper
+    ledger: Ledger
+    listener: trace.Listener = trace.nobody
+    clock: Callable[[], float] = time.time
+    verifier: Verifier = field(default_factory=Verifier)
+    messages: Rate = field(default_factory=Rate)
+    auth_failures: Rate = field(default_factory=Rate)
+
+    def tell(self, name: str, **fields: object) -> None:
+        """Tell a step to the listener."""
+        self.listener(trace.Event(name, fields))
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens: else nothing need be said."""
+        return self.listener is not trace.nobody
+
+    def config(self, *, starttls: bool, auth: bool) -> ServerConfig:
+        """What a session offers."""
+        return _config(self.settings.hostname, self.settings.limits, starttls, auth)
+
+
+@lru_cache(maxsize=32)
+def _config(hostname: str, limits: ReceiveLimits, starttls: bool, auth: bool) -> ServerConfig:  # noqa: FBT001  # a cache has no keywords
+    return ServerConfig(
+        hostname,
+        size=limits.size,
+        max_recipients=limits.recipients,
+        starttls=starttls,
+        auth=("PLAIN", "LOGIN") if auth else (),
+        limits=Limits(errors=limits.errors),
+    )

@@ -1,0 +1,50 @@
+"""Who keeps what is received, and what is handed to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from postroad.spool import SpoolError, Trouble
+from postroad.words.mail import Envelope
+from postroad.words.reply import Reply
+
+_NO_ROOM = {Trouble.FULL, Trouble.READ_ONLY}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that is whole. `size` counts the octets of its body as kept, the fields put in front included."""
+
+    id: str
+    envelope: Envelope
+    at: float  # seconds since the epoch, as in its Received field
+    size: int
+    origin: str  # for people: "192.0.2.7 (client.example) by ESMTPS as user"
+
+
+class Keeper(Protocol):
+    """Keeps mail. `write`, `discard` and `keep` may raise SpoolError; nothing of that call was done then."""
+
+    def begin(self) -> str:
+        """A fresh id for a message: unique, and safe in a header and a file name."""
+        ...
+
+    async def write(self, id_: str, piece: bytes) -> None:
+        """Put a piece of a big message aside; it has spool.PIECE octets at most."""
+        ...
+
+    async def discard(self, id_: str) -> None:
+        """Forget what was written of a message that will not be whole."""
+        ...
+
+    async def keep(self, arrival: Arrival, rest: bytes) -> None:
+        """Keep a message: what was written, and `rest` behind it. On return it is durable."""
+        ...
+
+
+def reply_to(trouble: SpoolError) -> Reply:
+    """What the client is told: not now, and whether it is for want of room (RFC 5321 section 4.2.2, 452 and 451)."""
+    if trouble.kind in _NO_ROOM:
+        return Reply(452, ("4.3.1 no room for the message now",))
+    return Reply(451, ("4.3.0 the message cannot be kept now",))

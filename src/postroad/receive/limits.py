@@ -1,0 +1,75 @@
+"""What all sessions share and none may take alone: connections, messages a minute, memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+MINUTE_S = 60.0
+
+
+class Tally:
+    """How many connections each client has open."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._each: Counter[str] = Counter()
+
+    def of(self, party: str) -> int:
+        """Connections of one client."""
+        return self._each.get(party, 0)
+
+    def enter(self, party: str) -> None:
+        """One more."""
+        self.total += 1
+        self._each[party] += 1
+
+    def leave(self, party: str) -> None:
+        """One less."""
+        self.total -= 1
+        self._each[party] -= 1
+        if not self._each[party]:
+            del self._each[party]
+
+
+class Rate:
+    """So many a minute for each client: a bucket that holds a minute's worth and fills evenly."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, tuple[float, float]] = {}  # what was left, and when
+
+    def left(self, party: str, most: int, now: float) -> float:
+        """How many this client may still do now."""
+        left, at = self._buckets.get(party, (most, now))
+        return min(most, left + (now - at) * most / MINUTE_S)
+
+    def spend(self, party: str, most: int, now: float) -> bool:
+        """Do one more; False, and nothing is spent, where there is none left."""
+        left = self.left(party, most, now)
+        if left < 1:
+            return False
+        self._buckets[party] = (left - 1, now)
+        return True
+
+    def sweep(self, now: float) -> None:
+        """Forget those who have been quiet for a minute: their buckets are full again."""
+        for party in [party for party, (_, at) in self._buckets.items() if now - at >= MINUTE_S]:
+            del self._buckets[party]
+
+
+class Ledger:
+    """Octets of unfinished messages in memory, all sessions together."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held = 0
+
+    def take(self, octets: int) -> bool:
+        """Hold so many more; False, and nothing is held, where that is too much."""
+        if self.held + octets > self.most:
+            return False
+        self.held += octets
+        return True
+
+    def give(self, octets: int) -> None:
+        """Hold so many less."""
+        self.held -= octets

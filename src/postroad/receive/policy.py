@@ -1,0 +1,52 @@
+"""Who may relay, and who may say who they are: pure decisions over what is known of a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from postroad.receive.settings import Network, ReceiveSettings
+from postroad.words.names import Address
+from postroad.words.reply import Reply
+
+CLOSED = Reply(550, ("5.7.1 relaying denied",))
+CLOSED_NO_AUTH = Reply(550, ("5.7.1 relaying denied: authenticate first",))
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What is known of who connected: where from, whom it is counted with, its TLS, who it has proved to be."""
+
+    address: Address
+    party: str
+    is_tls: bool = False
+    user: str | None = None
+
+
+def newcomer(address: Address) -> Client:
+    """A client that has said nothing yet. IPv6 clients are counted by their /64: a single host may have all of it.
+
+    On a socket of both families an IPv4 client has a mapped address (RFC 4291 section 2.5.5.2): it is IPv4 here.
+    """
+    plain = address if isinstance(address, IPv4Address) else address.ipv4_mapped or address
+    return Client(plain, str(plain) if isinstance(plain, IPv4Address) else f"{int(plain) >> 64:x}/64")
+
+
+def may_relay(client: Client, settings: ReceiveSettings) -> Reply | None:
+    """None if this client may send mail to anyone; else the reply to its RCPT. There are no local domains."""
+    if client.user is not None or is_among(client.address, settings.networks):
+        return None
+    return CLOSED_NO_AUTH if settings.users else CLOSED
+
+
+def may_authenticate(client: Client, settings: ReceiveSettings) -> bool:
+    """Whether AUTH is offered and taken: where there are users and no listener between (RFC 4954 section 9)."""
+    if not settings.users or client.user is not None:
+        return False
+    return client.is_tls or (settings.auth_in_clear_on_loopback and client.address.is_loopback)
+
+
+def is_among(address: Address, networks: Iterable[Network]) -> bool:
+    """Whether an address lies in one of the networks."""
+    return any(address in network for network in networks)
