@@ -50,8 +50,10 @@ async def connect(address: Address, port: int, *, timeout_s: float, source: Addr
     return stream
 
 
-def bind(address: Address, port: int) -> socket.socket:
+def bind(address: Address, port: int, *, reuse_port: bool = False) -> socket.socket:
     """A TCP socket that holds an address and port (0: the kernel picks one) and does not listen yet.
+
+    With `reuse_port` other sockets of this user may hold the same, and the kernel spreads connections over them.
 
     Raises:
         NetError: local: the port is taken, or not ours to take.
@@ -62,6 +64,8 @@ def bind(address: Address, port: int) -> socket.socket:
     try:
         sock.setblocking(False)  # noqa: FBT003  # the name says it
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if address.version == 6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((str(address), port))

@@ -104,7 +104,9 @@ class Server:
         self.config = config
         self.state = ServerState.FRESH
         self.client_name = ""
+        self.is_extended = False  # by EHLO, not HELO
         self.is_tls = False
+        self.is_authenticated = False
         self._transaction: Transaction | None = None
         self._lines = LineBuffer(config.limits.command_line)
         self._has_ended = False
@@ -127,6 +129,11 @@ class Server:
         if self._transaction is None:
             raise LookupError("no transaction is open")
         return self._transaction
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction is open."""
+        return self._transaction is not None
 
     def greet(self, reply: Reply | None = None) -> bytes:
         """The first word, 220 by default. After 421 the session is over; after 5yz only QUIT is taken."""
@@ -163,7 +170,9 @@ class Server:
         answered, self._awaiting = self._awaiting, None
         if isinstance(answered, BodyComplete):
             self._end_transaction()
-        elif not isinstance(answered, Answered | AuthGiven) and answered is not None and reply.is_positive:
+        elif isinstance(answered, AuthGiven):
+            self.is_authenticated = reply.is_positive
+        elif not isinstance(answered, Answered) and answered is not None and reply.is_positive:
             self._agree(answered)
         if reply.code == 421:
             self.state = ServerState.CLOSED
@@ -174,6 +183,7 @@ class Server:
         self._lines.clear()
         self._transaction = None
         self.client_name = ""
+        self.is_authenticated = False
         self.is_tls = True
         self.state = ServerState.FRESH
 
@@ -220,6 +230,8 @@ class Server:
                 return self._rcpt_refusal(recipient)
             case StartTls() if not self.config.starttls or self.is_tls:
                 return Reply(503, ("5.5.1 no STARTTLS here",))
+            case Auth() if self.is_authenticated:
+                return Reply(503, ("5.5.1 authenticated already",))  # RFC 4954 section 4
             case Auth(mechanism) if mechanism not in self.config.auth:
                 return Reply(504, ("5.5.4 no such mechanism",))
             case Bdat() if not self.config.chunking:
@@ -258,6 +270,7 @@ class Server:
         match command:
             case Ehlo(name) | Helo(name):
                 self.client_name = name
+                self.is_extended = isinstance(command, Ehlo)
                 self._transaction = None
             case Mail():
                 self._transaction = Transaction(command)
@@ -379,6 +392,6 @@ class Server:
             "CHUNKING": config.chunking,
             "DSN": config.dsn,
             "STARTTLS": config.starttls and not self.is_tls,
-            f"AUTH {' '.join(config.auth)}": bool(config.auth),
+            f"AUTH {' '.join(config.auth)}": bool(config.auth) and not self.is_authenticated,
         }
         return ["ENHANCEDSTATUSCODES", f"SIZE {config.size}", *(word for word, offered in words.items() if offered)]
