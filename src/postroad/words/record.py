@@ -5,6 +5,7 @@ The shape is versioned and only grows: a record written by an older Postroad mus
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
@@ -47,6 +48,17 @@ def read_attempt(record: Mapping[str, Any]) -> Attempt:
         return Attempt(destination, outcomes, contacts, record["seed"], record["ms"])
     except (KeyError, TypeError) as problem:
         raise ValueError(f"not a record of an attempt: {problem}") from problem
+
+
+def read_record(text: str) -> tuple[Attempt, list[str]]:
+    """The attempt of a record's text, and the recipients it was for.
+
+    Raises:
+        ValueError: it is none, or of a later version.
+
+    """
+    record = json.loads(text)
+    return read_attempt(record), record.get("recipients", [])
 
 
 def _outcome(outcome: Outcome) -> Shape:

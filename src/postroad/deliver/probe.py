@@ -1,0 +1,135 @@
+"""Asks ill hosts whether they are well again, so that no mail has to: connects, reads the greeting, says QUIT."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from postroad.deliver.session import HostError, Session
+from postroad.deliver.settings import DeliverSettings
+from postroad.net import NetError, connect
+from postroad.pace import Health
+from postroad.words.names import Address
+from postroad.words.trail import Target
+
+# With the 250 ms it had in the race, a host that does not answer is ill within a second; what is merely far is not.
+SUSPECT_S = 0.6
+GREETING_S = 30.0
+MOST_WAITING = 1000  # destinations remembered for one address; the others come back by their schedule
+
+
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    port: int
+    settings: DeliverSettings
+
+
+class Probes:
+    """One probe at a time for each ill address, while somebody wants it. `recovered` hears who is well again."""
+
+    def __init__(self, health: Health, now: Callable[[], float], recovered: Callable[[Address], None]) -> None:
+        self._health = health
+        self._now = now
+        self._recovered = recovered
+        self._wanted: dict[Address, _Hop] = {}
+        self._waiting: dict[Address, set[str]] = {}
+        self._suspects: set[Address] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def failed(self, target: Target, settings: DeliverSettings) -> None:
+        """A host was asked and did not greet."""
+        self._health.failed(target.address, self._now())
+        self.want((target,), settings)
+
+    def suspect(self, target: Target, settings: DeliverSettings) -> None:
+        """A host kept silent while its equal, asked later, greeted: find out whether it is slow or dead."""
+        if target.address not in self._suspects and self._health.is_well(target.address, self._now()):
+            self._suspects.add(target.address)
+            self._spawn(target.address, _hop(target, settings), SUSPECT_S)
+
+    def want(self, ill: Iterable[Target], settings: DeliverSettings) -> None:
+        """Mail would go to these if they were well."""
+        for target in ill:
+            self._wanted[target.address] = _hop(target, settings)
+        if ill:
+            self._arm()
+
+    def wait_for(self, addresses: Iterable[Address], destination: str) -> None:
+        """Mail for a destination waits until one of these answers."""
+        for address in addresses:
+            waiting = self._waiting.setdefault(address, set())
+            if len(waiting) < MOST_WAITING:
+                waiting.add(destination)
+
+    def take_waiting(self, address: Address) -> set[str]:
+        """The destinations that waited for an address; they do no more."""
+        return self._waiting.pop(address, set())
+
+    def close(self) -> None:
+        """Probe no more."""
+        if self._timer:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    def _arm(self) -> None:
+        at = self._next_at()
+        if self._timer is None and at is not None:
+            self._timer = asyncio.get_running_loop().call_at(at, self._tick)
+
+    def _next_at(self) -> float | None:
+        now = self._now()
+        if any(address in self._wanted for address in self._health.due_probes(now)):
+            return now
+        return self._health.next_probe_at(now)
+
+    def _tick(self) -> None:
+        self._timer = None
+        for address in self._health.due_probes(self._now()):
+            hop = self._wanted.pop(address, None)
+            if hop:
+                self._health.probing(address)
+                self._spawn(address, hop, hop.settings.timeouts.connect_s)
+        self._arm()
+
+    def _spawn(self, address: Address, hop: _Hop, limit_s: float) -> None:
+        task = asyncio.get_running_loop().create_task(self._probe(address, hop, limit_s))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _probe(self, address: Address, hop: _Hop, limit_s: float) -> None:
+        greets = await _greets(address, hop, limit_s)
+        was_suspect = address in self._suspects
+        self._suspects.discard(address)
+        if greets:
+            if self._health.succeeded(address, self._now()):
+                self._recovered(address)
+        else:
+            self._health.failed(address, self._now())
+            if was_suspect or address in self._waiting:
+                self._wanted[address] = hop
+            self._arm()
+
+
+async def _greets(address: Address, hop: _Hop, limit_s: float) -> bool:
+    limits = replace(hop.settings.timeouts, greeting_s=min(GREETING_S, hop.settings.timeouts.greeting_s))
+    try:
+        stream = await connect(address, hop.port, timeout_s=limit_s, source=hop.settings.source)
+    except NetError:
+        return False
+    session = Session(stream, replace(hop.settings, timeouts=limits))
+    try:
+        await session.greet()
+    except HostError:
+        return False
+    else:
+        await session.quit()
+        return True
+    finally:
+        session.close()
+
+
+def _hop(target: Target, settings: DeliverSettings) -> _Hop:
+    return _Hop(target.port or settings.port, settings)
