@@ -3,12 +3,37 @@
 Rule 1: no decision is taken here. Who is tried next is the Walk's, what is legal to say is the Client's.
 Rule 2: whatever the network does ends as an Outcome with its scope; nothing is raised for it.
 
-Stops: `settings` (names, limits and times), `session` (one SMTP session over one stream), `attempt` (one message along
-one Plan: races connections, drives the session of the winner, keeps the trail).
+Stops: `settings` (names, limits and times), `session` (one SMTP session over one stream), `pool` (connections that
+rest), `attempt` (one message along one Plan), `ways` (routes remembered), `queue` (whose turn it is), `probe` (is an
+ill host well again), `settling` (what an attempt means), `bounce` (who is told), `loop` (from the spool and back).
 """
 
 from postroad.deliver.attempt import Job, attempt
+from postroad.deliver.bounce import Bounces, Reporter
+from postroad.deliver.loop import Loop, LoopSettings, World, draw_seed
+from postroad.deliver.pool import ReusePolicy
 from postroad.deliver.session import Message
-from postroad.deliver.settings import DeliverSettings, Timeouts, opportunistic_tls
+from postroad.deliver.settings import DeliverSettings, Login, Timeouts, opportunistic_tls, verified_tls
+from postroad.deliver.settling import Fate, Verdict
+from postroad.deliver.ways import Way
 
-__all__ = ["DeliverSettings", "Job", "Message", "Timeouts", "attempt", "opportunistic_tls"]
+__all__ = [
+    "Bounces",
+    "DeliverSettings",
+    "Fate",
+    "Job",
+    "Login",
+    "Loop",
+    "LoopSettings",
+    "Message",
+    "Reporter",
+    "ReusePolicy",
+    "Timeouts",
+    "Verdict",
+    "Way",
+    "World",
+    "attempt",
+    "draw_seed",
+    "opportunistic_tls",
+    "verified_tls",
+]

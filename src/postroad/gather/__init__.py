@@ -4,7 +4,7 @@ Rule 1: it asks and decides nothing: what an answer means for mail is `routing`'
 Rule 2: the number of names asked for, and of questions under way, is limited, whatever a domain publishes.
 Rule 3: a name server in trouble is a fact of the snapshot, never an exception.
 
-Stops: `gather` (what is needed to route), `gather_more` (what people want to see besides).
+Stops: `gather` (what is needed to route), `gather_more` (what people want to see), `gather_hosts` (named hosts).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from postroad.dns import Resolver, resolve_a, resolve_aaaa, resolve_mx, resolve_
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, NoName, Snapshot
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like
 
-__all__ = ["GatherSettings", "gather", "gather_more"]
+__all__ = ["GatherSettings", "gather", "gather_hosts", "gather_more"]
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -61,6 +61,13 @@ async def gather_more(snapshot: Snapshot, resolver: Resolver, settings: GatherSe
     names = dict.fromkeys(name for answer in answers for name in answer.records if name not in snapshot.hosts)
     hosts = await asker.hosts(islice(names, settings.max_hosts))
     return replace(snapshot, servers=servers, reverse=reverse, hosts={**snapshot.hosts, **hosts})
+
+
+async def gather_hosts(
+    names: Iterable[str], resolver: Resolver, settings: GatherSettings = _DEFAULT
+) -> Mapping[str, HostFacts]:
+    """The addresses of hosts that are named by someone else than DNS: a static route."""
+    return await _Asker(resolver, settings).hosts(names)
 
 
 def _names_to_ask(domain: str, mx: Answer[Mx], settings: GatherSettings) -> Iterable[str]:
