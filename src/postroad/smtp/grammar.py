@@ -12,8 +12,9 @@ from postroad.words.reply import Reply
 
 # A path: quoted strings may hide a ">", so they are passed over whole. Spaces after the colon are no part of the
 # grammar, but every peer takes them.
-_PATH = re.compile(r"(?i:FROM|TO): *<((?:\"(?:\\.|[^\"\\])*\"|[^\">])*)>(?: +(.*))?\Z")
+_PATH = re.compile(r"(?i:FROM|TO): *<((?:\"(?:\\.|[^\"\\])*+\"|[^\">]++)*+)>(?: +(.*))?\Z")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")  # RFC 3461 section 4
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLUS_HEX = re.compile(r"\+([0-9A-F]{2})")
 _NOTIFY = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
 
@@ -139,7 +140,7 @@ def parse_command(line: bytes) -> Command | BadSyntax:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         return _bad(500, "5.5.2 the line is neither ASCII nor UTF-8")
-    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+    if _CONTROL.search(text):
         return _bad(500, "5.5.2 a control character in a command")
     verb, _, rest = text.partition(" ")
     parser = _PARSERS.get(verb.upper())
@@ -212,7 +213,8 @@ def _parse_mail(rest: str) -> Command | BadSyntax:
     reverse_path = None if path == "" else _mailbox(path)
     if isinstance(reverse_path, BadSyntax):
         return reverse_path
-    mail = Mail(reverse_path)
+    if not parameters:
+        return Mail(reverse_path)
     fields: dict[str, object] = {}
     for name, value in parameters.items():
         read = _MAIL_VALUES.get(name)
@@ -221,7 +223,7 @@ def _parse_mail(rest: str) -> Command | BadSyntax:
         fields[name.lower()] = read(value)
         if fields[name.lower()] is None:
             return _bad(501, f"5.5.4 bad value of {name}")
-    return Mail(mail.reverse_path, **fields)  # type: ignore[arg-type]  # each reader gives its field's type
+    return Mail(reverse_path, **fields)  # type: ignore[arg-type]  # each reader gives its field's type
 
 
 def _parse_rcpt(rest: str) -> Command | BadSyntax:

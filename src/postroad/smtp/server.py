@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from postroad.smtp.events import (
     NEED_DATA,
@@ -43,6 +44,7 @@ from postroad.words.reply import Reply
 
 MIB = 1024 * 1024
 
+OK = Reply(250, ("2.0.0 ok",))
 _USUAL: dict[type[Command], Reply] = {
     Mail: Reply(250, ("2.1.0 ok",)),
     Rcpt: Reply(250, ("2.1.5 ok",)),
@@ -52,6 +54,9 @@ _USUAL: dict[type[Command], Reply] = {
     Help: Reply(214, ("2.0.0 see RFC 5321",)),
     Quit: Reply(221, ("2.0.0 goodbye",)),
 }
+
+
+_EXTENSIONS = (StartTls, Auth, Bdat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,7 @@ class Server:
             self._end_transaction()
         elif isinstance(answered, AuthGiven):
             self.is_authenticated = reply.is_positive
-        elif not isinstance(answered, Answered) and answered is not None and reply.is_positive:
+        elif reply.is_positive and answered is not None and not isinstance(answered, Answered):
             self._agree(answered)
         if reply.code == 421:
             self.state = ServerState.CLOSED
@@ -207,27 +212,30 @@ class Server:
             return self._begin_chunk(command, refusal)
         if refusal:
             return self._error(refusal.code, refusal.text)
-        match command:
-            case Auth(mechanism, initial):
-                return self._begin_auth(mechanism, initial)
-            case StartTls():
-                if len(self._lines):  # the 2011 injection: commands in the clear that TLS would bless
-                    self._lines.clear()
-                    return self._error(554, "5.5.1 nothing may follow STARTTLS in the clear")
-                self._awaiting = command
-                return StartTlsRequested()
+        if isinstance(command, Auth):
+            return self._begin_auth(command.mechanism, command.initial)
+        if isinstance(command, StartTls):
+            if len(self._lines):  # the 2011 injection: commands in the clear that TLS would bless
+                self._lines.clear()
+                return self._error(554, "5.5.1 nothing may follow STARTTLS in the clear")
+            self._awaiting = command
+            return StartTlsRequested()
         self._awaiting = command
-        return Commanded(command, self._default(command))
+        return Commanded(command, _USUAL.get(type(command)) or self._default(command))
 
     def _refusal(self, command: Command) -> Reply | None:
         """Why the session itself cannot take this command: out of order, not offered, or too much."""
-        if type(command) not in SERVER_MOVES[self.state]:
+        kind = type(command)
+        if kind not in SERVER_MOVES[self.state]:
             return Reply(503, ("5.5.1 bad sequence of commands",))
+        if isinstance(command, Rcpt):
+            return self._rcpt_refusal(command.recipient)
+        if isinstance(command, Mail):
+            return self._mail_refusal(command)
+        return self._not_offered(command) if kind in _EXTENSIONS else None
+
+    def _not_offered(self, command: Command) -> Reply | None:
         match command:
-            case Mail():
-                return self._mail_refusal(command)
-            case Rcpt(recipient):
-                return self._rcpt_refusal(recipient)
             case StartTls() if not self.config.starttls or self.is_tls:
                 return Reply(503, ("5.5.1 no STARTTLS here",))
             case Auth() if self.is_authenticated:
@@ -267,18 +275,16 @@ class Server:
     def _agree(self, command: Command) -> None:
         """Our side has said yes: take the move of the table."""
         self.state = SERVER_MOVES[self.state][type(command)]
-        match command:
-            case Ehlo(name) | Helo(name):
-                self.client_name = name
-                self.is_extended = isinstance(command, Ehlo)
-                self._transaction = None
-            case Mail():
-                self._transaction = Transaction(command)
-                self._octets, self._is_bare = 0, False
-            case Rcpt(recipient):
-                self.transaction.recipients.append(recipient)
-            case Data():
-                self._body = DotReader()
+        if isinstance(command, Rcpt):
+            self.transaction.recipients.append(command.recipient)
+        elif isinstance(command, Mail):
+            self._transaction = Transaction(command)
+            self._octets, self._is_bare = 0, False
+        elif isinstance(command, Data):
+            self._body = DotReader()
+        elif isinstance(command, Ehlo | Helo):
+            self.client_name = command.name
+            self.is_extended = isinstance(command, Ehlo)
         if self.state is ServerState.READY:
             self._transaction = None
 
@@ -375,23 +381,23 @@ class Server:
         return self._awaiting
 
     def _default(self, command: Command) -> Reply:
-        match command:
-            case Ehlo():
-                return Reply(250, (self.config.hostname, *self._offers()))
-            case Helo():
-                return Reply(250, (self.config.hostname,))
-            case _:
-                return _USUAL.get(type(command), Reply(250, ("2.0.0 ok",)))
+        """The reply that agrees to a command, where it is not the same for all."""
+        if isinstance(command, Ehlo):
+            return _hello(self.config, self.is_tls, self.is_authenticated)
+        return Reply(250, (self.config.hostname,)) if isinstance(command, Helo) else OK
 
-    def _offers(self) -> list[str]:
-        config = self.config
-        words = {
-            "PIPELINING": config.pipelining,
-            "8BITMIME": config.eight_bit_mime,
-            "SMTPUTF8": config.smtputf8,
-            "CHUNKING": config.chunking,
-            "DSN": config.dsn,
-            "STARTTLS": config.starttls and not self.is_tls,
-            f"AUTH {' '.join(config.auth)}": bool(config.auth) and not self.is_authenticated,
-        }
-        return ["ENHANCEDSTATUSCODES", f"SIZE {config.size}", *(word for word, offered in words.items() if offered)]
+
+@lru_cache(maxsize=64)
+def _hello(config: ServerConfig, is_tls: bool, is_authenticated: bool) -> Reply:  # noqa: FBT001  # a cache has no keywords
+    """What EHLO is told: the name, and what is offered now."""
+    words = {
+        "PIPELINING": config.pipelining,
+        "8BITMIME": config.eight_bit_mime,
+        "SMTPUTF8": config.smtputf8,
+        "CHUNKING": config.chunking,
+        "DSN": config.dsn,
+        "STARTTLS": config.starttls and not is_tls,
+        f"AUTH {' '.join(config.auth)}": bool(config.auth) and not is_authenticated,
+    }
+    offered = (word for word, is_offered in words.items() if is_offered)
+    return Reply(250, (config.hostname, "ENHANCEDSTATUSCODES", f"SIZE {config.size}", *offered))
