@@ -76,7 +76,7 @@ def _header(report: Report, sender: Mailbox, boundary: str, *, eight_bit: bool) 
     yield field("Date", date(report.now))
     yield field("Message-ID", f"<{name}.{int(report.now)}.report@{report.hostname}>")
     cause = _MESSAGE_ID.search(_header_block(report))
-    if cause:  # RFC 3834 section 3.1.5
+    if cause:  # RFC 3834 section 3.1
         yield field("In-Reply-To", cause.group(1).decode("ascii"))
         yield field("References", cause.group(1).decode("ascii"))
     yield field("Auto-Submitted", "auto-replied")  # RFC 3834 section 5: nothing that answers by itself answers this
