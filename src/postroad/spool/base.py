@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from postroad.words.mail import Envelope, Recipient
+from postroad.words.mail import Envelope, Recipient, domain_of
 
 LEASE_S = 60.0
 """A node that has not renewed for this long is taken for dead, and its claims are released."""
@@ -24,6 +24,8 @@ class Trouble(StrEnum):
     LOCKED = "locked"
     CORRUPT = "corrupt"
     NEWER = "newer"
+    FAILING = "failing"
+    MISSING = "missing"
     CLOSED = "closed"
 
 
@@ -83,6 +85,10 @@ class Settlement:
     said: str = ""
     reports: tuple[tuple[Mail, bytes], ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.left and self.due_at is None:
+            raise ValueError("recipients are left, so a time to try them again is wanted")
+
 
 class State(StrEnum):
     """The states of a parcel that has a row."""
@@ -134,7 +140,11 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Numbers of a spool. `destinations`: (destination, parcels), most parcels first, at most 20."""
+    """Numbers of a spool. `destinations`: (destination, parcels), most parcels first, at most 20.
+
+    `messages`, and `octets` of their bodies, are those not finished; `oldest_at` is when the first accepted of them was
+    received.
+    """
 
     messages: int
     octets: int
@@ -150,11 +160,16 @@ class Stats:
 class Spool(Protocol):
     """Where accepted mail rests. Every method may raise SpoolError; then nothing of that call was done.
 
-    Times are wall time in seconds since the epoch, given by the caller: a spool reads no clock.
+    Times are wall time in seconds since the epoch, given by the caller: a spool reads no clock. Calls made at the same
+    time have no order among them: who wants one awaits the first. A call that is cancelled may be done all the same;
+    parcels it claimed are given back.
     """
 
     async def write(self, id_: str, piece: bytes) -> None:
-        """Add a piece to the body of a message that is still arriving. Pieces may have any size up to PIECE."""
+        """Add a piece to the body of a message that is still arriving, of any size up to PIECE.
+
+        On return it is as durable as mail, and `discard` or `add` must follow; what neither follows is swept up.
+        """
         ...
 
     async def discard(self, id_: str) -> None:
@@ -165,13 +180,18 @@ class Spool(Protocol):
         """Keep a message: what was written, and `rest` behind it. On return it is durable.
 
         One parcel for each destination of the envelope, due at `mail.received_at`; with `claim` this node has them.
+
+        Raises:
+            ValueError: no recipients, an id that is kept already, or a size other than the body has.
+
         """
         ...
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """Take up to `most` parcels that are due, at most `each` of one destination, none of those in `skip`.
 
-        Goes round the destinations: the one not served longest comes first, whatever another has waiting.
+        Goes round the destinations, whatever another has waiting: first comes the one that has been due longest
+        without being served.
         """
         ...
 
@@ -180,15 +200,15 @@ class Spool(Protocol):
         ...
 
     async def release(self, parcels: Collection[Parcel]) -> None:
-        """Give claimed parcels back untouched: due as before."""
+        """Give claimed parcels back untouched: due as before. Any not claimed by this node is passed over."""
         ...
 
     async def hasten(self, destination: str, now: float) -> int:
         """Make parcels due that wait because no host of the destination answered, 1000 at most; how many."""
         ...
 
-    async def next_due(self) -> float | None:
-        """When the next waiting parcel is due; None if none waits."""
+    async def next_due(self, skip: Collection[str] = ()) -> float | None:
+        """When a claim that skips these finds something, a time past for now; None if nothing else waits."""
         ...
 
     def body(self, mail: Mail) -> Body:
@@ -212,7 +232,10 @@ class Spool(Protocol):
         ...
 
     async def hold(self, selection: Selection) -> int:
-        """Hold waiting parcels; how many."""
+        """Hold waiting parcels; how many.
+
+        This and the three after it go through a long queue in slices, each done or not: mail flows in between.
+        """
         ...
 
     async def unhold(self, selection: Selection) -> int:
@@ -220,7 +243,7 @@ class Spool(Protocol):
         ...
 
     async def hurry(self, selection: Selection, now: float) -> int:
-        """Make waiting parcels due now; how many."""
+        """Make waiting parcels due now, those that were due before as they were; how many."""
         ...
 
     async def delete(self, selection: Selection, now: float) -> int:
@@ -247,3 +270,16 @@ class Body(Protocol):
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Pieces of at most PIECE octets; SpoolError if one cannot be read."""
         ...
+
+
+def split(mail: Mail) -> list[tuple[str, Mail]]:
+    """The destinations of a message, each with its part; the mail itself if there is but one."""
+    by_destination: dict[str, list[Recipient]] = {}
+    for recipient in mail.envelope.recipients:
+        by_destination.setdefault(domain_of(recipient.mailbox), []).append(recipient)
+    if len(by_destination) == 1:
+        return [(destination, mail) for destination in by_destination]
+    return [
+        (destination, replace(mail, envelope=replace(mail.envelope, recipients=tuple(recipients))))
+        for destination, recipients in by_destination.items()
+    ]

@@ -1,0 +1,341 @@
+"""A spool in memory, for tests and trials: every promise but durability."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from postroad.spool.base import (
+    PIECE,
+    Body,
+    Listed,
+    Mail,
+    Parcel,
+    Record,
+    Selection,
+    Settlement,
+    SpoolError,
+    State,
+    Stats,
+    Story,
+    Trouble,
+    split,
+)
+
+ARRIVAL_S = 86400.0
+HASTENED = 1000
+BUSIEST = 20
+_NEVER = float("-inf")
+
+
+@dataclass(slots=True)
+class _Kept:
+    mail: Mail
+    octets: bytes
+    records: list[Record] = field(default_factory=list)
+    open: int = 0  # parcels
+    finished_at: float | None = None
+
+
+@dataclass(slots=True)
+class _Slot:
+    parcel: Parcel
+    state: State
+    said: str = ""
+    waits_for_host: bool = False
+
+
+@dataclass(slots=True)
+class _Arrival:
+    octets: bytearray = field(default_factory=bytearray)
+    seen_at: float | None = None
+
+
+class MemorySpool:
+    """Mail in dicts."""
+
+    def __init__(self, node: str = "memory", history_s: float = 86400.0) -> None:
+        self._node = node
+        self._history_s = history_s
+        self._arrivals: dict[str, _Arrival] = {}
+        self._kept: dict[str, _Kept] = {}
+        self._slots: dict[int, _Slot] = {}  # in order of acceptance
+        self._served: dict[str, tuple[float, int]] = {}  # destination -> when, and which turn it was
+        self._next = 1
+        self._turn = 0
+        self._is_closed = False
+
+    async def write(self, id_: str, piece: bytes) -> None:
+        """See Spool."""
+        self._check()
+        self._arrivals.setdefault(id_, _Arrival()).octets.extend(piece)
+
+    async def discard(self, id_: str) -> None:
+        """See Spool."""
+        self._check()
+        self._arrivals.pop(id_, None)
+
+    async def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> tuple[Parcel, ...]:
+        """See Spool."""
+        self._check()
+        return self._add(mail, rest, State.CLAIMED if claim else State.WAITING)
+
+    async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
+        """See Spool."""
+        self._check()
+        taken: list[_Slot] = []
+        for destination, slots in self._round(now):
+            due = [] if destination in skip else [slot for slot in slots if slot.parcel.due_at <= now]
+            if due and len(taken) < most:
+                taken += due[: min(each, most - len(taken))]
+                self._turn += 1
+                self._served[destination] = (now, self._turn)
+        self._turn_to(State.CLAIMED, taken)
+        return tuple(slot.parcel for slot in taken)
+
+    async def settle(self, settlements: Collection[Settlement], now: float) -> None:
+        """See Spool."""
+        self._check()
+        for mail, octets in (report for one in settlements for report in one.reports):
+            self._examine(mail, octets)
+        for one in settlements:
+            slot = self._slots.get(one.parcel.number)
+            if slot and slot.state is State.CLAIMED:
+                self._settle(slot, one, now)
+
+    async def release(self, parcels: Collection[Parcel]) -> None:
+        """See Spool."""
+        self._check()
+        slots = (self._slots.get(parcel.number) for parcel in parcels)
+        self._turn_to(State.WAITING, [slot for slot in slots if slot and slot.state is State.CLAIMED])
+
+    async def hasten(self, destination: str, now: float) -> int:
+        """See Spool."""
+        self._check()
+        waiting = self._waiting().get(destination, [])
+        late = [slot for slot in waiting if slot.waits_for_host and slot.parcel.due_at > now][:HASTENED]
+        for slot in late:
+            slot.parcel = replace(slot.parcel, due_at=now)
+        return len(late)
+
+    async def next_due(self, skip: Collection[str] = ()) -> float | None:
+        """See Spool."""
+        self._check()
+        return min(
+            (self._turn_of(to, slots)[0] for to, slots in self._waiting().items() if to not in skip), default=None
+        )
+
+    def body(self, mail: Mail) -> Body:
+        """See Spool."""
+        kept = self._kept.get(mail.id)
+        return _Body(mail, None if kept is None or kept.finished_at is not None else kept.octets)
+
+    async def renew(self, now: float) -> int:  # noqa: ARG002  # no other node can be here
+        """See Spool."""
+        self._check()
+        return 0
+
+    async def sweep(self, now: float) -> None:
+        """See Spool."""
+        self._check()
+        self._forget(now - self._history_s)
+        for id_, arrival in list(self._arrivals.items()):
+            arrival.seen_at = now if arrival.seen_at is None else arrival.seen_at
+            if arrival.seen_at < now - ARRIVAL_S:
+                del self._arrivals[id_]
+
+    async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
+        """See Spool."""
+        self._check()
+        return tuple(map(self._listed, self._selected(selection)[:limit]))
+
+    async def story(self, id_: str) -> Story | None:
+        """See Spool."""
+        self._check()
+        kept = self._kept.get(id_)
+        if kept is None:
+            return None
+        parcels = tuple(map(self._listed, self._selected(Selection(ids=(id_,)))))
+        records = tuple(sorted(kept.records, key=lambda record: record.at))
+        return Story(kept.mail, parcels, records, kept.finished_at)
+
+    async def hold(self, selection: Selection) -> int:
+        """See Spool."""
+        self._check()
+        return self._turn_to(State.HELD, self._selected(selection, State.WAITING))
+
+    async def unhold(self, selection: Selection) -> int:
+        """See Spool."""
+        self._check()
+        return self._turn_to(State.WAITING, self._selected(selection, State.HELD))
+
+    async def hurry(self, selection: Selection, now: float) -> int:
+        """See Spool."""
+        self._check()
+        slots = self._selected(selection, State.WAITING)
+        for slot in slots:
+            slot.parcel = replace(slot.parcel, due_at=min(slot.parcel.due_at, now))
+        return len(slots)
+
+    async def delete(self, selection: Selection, now: float) -> int:
+        """See Spool."""
+        self._check()
+        slots = self._selected(selection, State.WAITING, State.HELD)
+        for slot in slots:
+            self._drop(slot, now)
+        self._forget_lanes()
+        return len(slots)
+
+    async def stats(self, now: float) -> Stats:
+        """See Spool."""
+        self._check()
+        kept = [one for one in self._kept.values() if one.finished_at is None]
+        states = Counter(slot.state for slot in self._slots.values())
+        destinations = Counter(slot.parcel.destination for slot in self._slots.values())
+        return Stats(
+            messages=len(kept),
+            octets=sum(one.mail.size for one in kept),
+            waiting=states[State.WAITING],
+            due=sum(s.parcel.due_at <= now for s in self._slots.values() if s.state is State.WAITING),
+            claimed=states[State.CLAIMED],
+            held=states[State.HELD],
+            finished=len(self._kept) - len(kept),
+            oldest_at=kept[0].mail.received_at if kept else None,
+            destinations=tuple(sorted(destinations.items(), key=lambda pair: (-pair[1], pair[0]))[:BUSIEST]),
+        )
+
+    async def close(self) -> None:
+        """See Spool."""
+        self._is_closed = True
+
+    def _check(self) -> None:
+        if self._is_closed:
+            raise SpoolError(Trouble.CLOSED, "the spool in memory is closed")
+
+    def _add(self, mail: Mail, rest: bytes, state: State) -> tuple[Parcel, ...]:
+        octets = bytes(self._arrivals[mail.id].octets) + rest if mail.id in self._arrivals else rest
+        self._examine(mail, octets)
+        self._arrivals.pop(mail.id, None)
+        parts = enumerate(split(mail), start=self._next)
+        parcels = tuple(Parcel(number, to, part, mail.received_at) for number, (to, part) in parts)
+        self._next += len(parcels)
+        self._slots.update((parcel.number, _Slot(parcel, state)) for parcel in parcels)
+        self._kept[mail.id] = _Kept(mail, octets, open=len(parcels))
+        return parcels
+
+    def _examine(self, mail: Mail, octets: bytes) -> None:
+        if not mail.envelope.recipients:
+            raise ValueError("a message without recipients goes nowhere")
+        if mail.id in self._kept:
+            raise ValueError("a message with this id is kept already")
+        if len(octets) != mail.size:
+            raise ValueError(f"the body of {mail.id} has {len(octets)} octets, not {mail.size}")
+
+    def _settle(self, slot: _Slot, one: Settlement, now: float) -> None:
+        kept = self._kept[slot.parcel.mail.id]
+        if one.record:
+            kept.records.append(Record(slot.parcel.destination, now, one.record))
+        if one.left:
+            self._defer(slot, one)
+        else:
+            self._drop(slot, now)
+        for mail, octets in one.reports:
+            self._add(mail, octets, State.WAITING)
+
+    def _defer(self, slot: _Slot, one: Settlement) -> None:
+        parcel = slot.parcel
+        envelope = replace(parcel.mail.envelope, recipients=one.left)
+        slot.parcel = Parcel(
+            number=parcel.number,
+            destination=parcel.destination,
+            mail=replace(parcel.mail, envelope=envelope),
+            due_at=parcel.due_at if one.due_at is None else one.due_at,
+            attempts=parcel.attempts + one.counts,
+            warned=one.warned,
+        )
+        slot.state, slot.said, slot.waits_for_host = State.WAITING, one.said, one.waits_for_host
+
+    def _drop(self, slot: _Slot, now: float) -> None:
+        del self._slots[slot.parcel.number]
+        kept = self._kept[slot.parcel.mail.id]
+        kept.open -= 1
+        if kept.open == 0:
+            kept.octets, kept.finished_at = b"", now
+            if self._history_s <= 0:
+                del self._kept[kept.mail.id]
+
+    def _forget(self, before: float) -> None:
+        for id_, kept in list(self._kept.items()):
+            if kept.finished_at is not None and kept.finished_at < before:
+                del self._kept[id_]
+
+    def _turn_to(self, state: State, slots: Collection[_Slot]) -> int:
+        for slot in slots:
+            slot.state = state
+        self._forget_lanes()
+        return len(slots)
+
+    def _waiting(self) -> dict[str, list[_Slot]]:
+        """The lanes: waiting parcels by destination, by time."""
+        lanes: dict[str, list[_Slot]] = {}
+        for slot in self._slots.values():
+            if slot.state is State.WAITING:
+                lanes.setdefault(slot.parcel.destination, []).append(slot)
+        for slots in lanes.values():
+            slots.sort(key=lambda slot: slot.parcel.due_at)
+        return lanes
+
+    def _round(self, now: float) -> list[tuple[str, list[_Slot]]]:
+        """The lanes whose turn has come, in order of it."""
+        lanes = {to: slots for to, slots in self._waiting().items() if self._turn_of(to, slots)[0] <= now}
+        return sorted(lanes.items(), key=lambda lane: (self._turn_of(*lane), lane[0]))
+
+    def _turn_of(self, destination: str, slots: list[_Slot]) -> tuple[float, int]:
+        served_at, turn = self._served.get(destination, (_NEVER, 0))
+        return max(slots[0].parcel.due_at, served_at), turn
+
+    def _forget_lanes(self) -> None:
+        """A lane that has run empty is gone, and with it when it was served."""
+        lanes = self._waiting()
+        self._served = {destination: served for destination, served in self._served.items() if destination in lanes}
+
+    def _selected(self, selection: Selection, *states: State) -> list[_Slot]:
+        slots = (slot for slot in self._slots.values() if not states or slot.state in states)
+        return [slot for slot in slots if _fits(slot, selection)]
+
+    def _listed(self, slot: _Slot) -> Listed:
+        return Listed(slot.parcel, slot.state, self._node if slot.state is State.CLAIMED else "", slot.said)
+
+
+class _Body:
+    """A body in memory."""
+
+    def __init__(self, mail: Mail, octets: bytes | None) -> None:
+        self._mail = mail
+        self._octets = octets
+
+    @property
+    def size(self) -> int:
+        """Octets in all."""
+        return self._mail.size
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Piece by piece."""
+        if self._octets is None:
+            raise SpoolError(Trouble.MISSING, f"the spool has no body of {self._mail.id}")
+        for start in range(0, len(self._octets), PIECE):
+            yield self._octets[start : start + PIECE]
+
+
+def _fits(slot: _Slot, selection: Selection) -> bool:
+    parcel = slot.parcel
+    reverse_path = parcel.mail.envelope.reverse_path
+    tests: Iterable[bool] = (
+        not selection.ids or parcel.mail.id in selection.ids,
+        not selection.destination or parcel.destination == selection.destination,
+        not selection.sender or selection.sender == ("<>" if reverse_path is None else str(reverse_path)),
+        selection.state is None or slot.state is selection.state,
+        selection.due_before is None or parcel.due_at < selection.due_before,
+    )
+    return all(tests)

@@ -1,0 +1,13 @@
+"""The spool in one SQLite file (floor 2): every promise of docs/design/spool.md, and one fsync for many messages.
+
+Rule 1: one thread writes, and a batch of calls is one commit; who asks reads on connections of their own.
+Rule 2: what is done for each message is a few statements over a whole batch: no index is touched that it does not need.
+Rule 3: no statement reads all parcels, but those of `queue stats` and of searches by people.
+
+Stops: `file` (folder, lock, schema), `writer` and `reader` (the threads), `keeping`, `lanes`, `settling`, `queue` (the
+statements), `rows` (mail as columns), `trouble` (errors in sentences), `spool` (the protocol).
+"""
+
+from postroad.spool.sqlite.spool import SqliteSpool
+
+__all__ = ["SqliteSpool"]

@@ -1,0 +1,110 @@
+"""What enters: pieces that arrive, and messages that are whole."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from postroad.spool.base import PIECE, Mail, Parcel, SpoolError, Trouble, split
+from postroad.spool.sqlite.lanes import refresh
+from postroad.spool.sqlite.rows import PARCELS, Row, write_about, write_recipients
+
+_TAKE_NUMBERS = "UPDATE tally SET next_message = next_message + ? RETURNING next_message"
+_MESSAGE = "INSERT INTO message (number, id, received_at, size, pieces, about, rest) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PARCEL = "INSERT INTO parcel (number, destination, due_at, node, recipients) VALUES (?, ?, ?, ?, ?)"
+_ARRIVAL = """
+INSERT INTO arrival (id, node, pieces, octets) VALUES (?, ?, 1, ?)
+ON CONFLICT DO UPDATE SET pieces = pieces + 1, octets = octets + excluded.octets
+RETURNING pieces
+"""
+_BODY = """
+SELECT pieces, CASE WHEN pieces > ? THEN (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = ?)
+    ELSE rest END FROM message WHERE id = ?
+"""
+_PIECE = "INSERT INTO piece (id, ordinal, octets) VALUES (?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A message to keep: its parcels are claimed by `node`, or wait."""
+
+    mail: Mail
+    rest: bytes
+    node: str | None = None
+
+
+def write(db: sqlite3.Connection, pieces: Sequence[tuple[str, bytes, str]]) -> list[None]:
+    """Add pieces (id, octets, node) to messages that are arriving."""
+    for id_, octets, node in pieces:
+        _write(db, id_, octets, node)
+    return [None] * len(pieces)
+
+
+def discard(db: sqlite3.Connection, ids: Sequence[str]) -> list[None]:
+    """Forget messages that were arriving."""
+    for id_ in ids:
+        if db.execute("DELETE FROM arrival WHERE id = ?", (id_,)).rowcount:
+            db.execute("DELETE FROM piece WHERE id = ?", (id_,))
+    return [None] * len(ids)
+
+
+def add(db: sqlite3.Connection, messages: Sequence[Whole]) -> list[tuple[Parcel, ...]]:
+    """Keep messages; the parcels of each."""
+    first = int(db.execute(_TAKE_NUMBERS, (len(messages),)).fetchone()[0]) - len(messages)
+    parcels = [_parcels(first + place, whole.mail) for place, whole in enumerate(messages)]
+    rows = [_message_row(db, first + place, whole) for place, whole in enumerate(messages)]
+    try:
+        db.executemany(_MESSAGE, rows)
+    except sqlite3.IntegrityError as problem:
+        raise ValueError("a message with this id is kept already") from problem
+    db.executemany(_PARCEL, _parcel_rows(messages, parcels))
+    pairs = zip(messages, parcels, strict=True)
+    refresh(db, {parcel.destination for whole, of_it in pairs if whole.node is None for parcel in of_it})
+    return parcels
+
+
+def piece(db: sqlite3.Connection, id_: str, ordinal: int) -> tuple[bytes, bool]:
+    """A piece of a body, and whether more follow."""
+    row = db.execute(_BODY, (ordinal, ordinal, id_)).fetchone()
+    if row is None or row[1] is None:
+        raise SpoolError(Trouble.MISSING, f"the spool has no body of {id_}: the message is delivered or deleted")
+    return bytes(row[1]), ordinal < row[0]
+
+
+def _write(db: sqlite3.Connection, id_: str, octets: bytes, node: str) -> None:
+    ordinal = db.execute(_ARRIVAL, (id_, node, len(octets))).fetchone()[0] - 1
+    db.execute(_PIECE, (id_, ordinal, octets))
+
+
+def _parcels(number: int, mail: Mail) -> tuple[Parcel, ...]:
+    return tuple(
+        Parcel(number * PARCELS + place, destination, part, mail.received_at)
+        for place, (destination, part) in enumerate(split(mail))
+    )
+
+
+def _message_row(db: sqlite3.Connection, number: int, whole: Whole) -> Row:
+    mail, rest, pieces = whole.mail, whole.rest, 0
+    if len(rest) != mail.size or mail.size > PIECE:
+        pieces, rest = _assemble(db, mail, rest)
+    return number, mail.id, mail.received_at, mail.size, pieces, write_about(mail), rest
+
+
+def _assemble(db: sqlite3.Connection, mail: Mail, rest: bytes) -> tuple[int, bytes]:
+    """Make what was written and the rest one body: pieces of it, and its end."""
+    while len(rest) > PIECE:
+        _write(db, mail.id, rest[:PIECE], "")
+        rest = rest[PIECE:]
+    pieces, octets = db.execute("SELECT total(pieces), total(octets) FROM arrival WHERE id = ?", (mail.id,)).fetchone()
+    if octets + len(rest) != mail.size:
+        raise ValueError(f"the body of {mail.id} has {octets + len(rest):.0f} octets, not {mail.size}")
+    db.execute("DELETE FROM arrival WHERE id = ?", (mail.id,))
+    return int(pieces), rest
+
+
+def _parcel_rows(messages: Sequence[Whole], parcels: Iterable[tuple[Parcel, ...]]) -> Iterable[Row]:
+    for whole, of_it in zip(messages, parcels, strict=True):
+        for parcel in of_it:
+            recipients = None if parcel.mail is whole.mail else write_recipients(parcel.mail.envelope.recipients)
+            yield parcel.number, parcel.destination, parcel.due_at, whole.node, recipients

@@ -1,0 +1,68 @@
+"""Questions, in threads of their own: a long one does not hold up who writes, nor the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Concatenate, ParamSpec, TypeVar
+
+from postroad.spool.sqlite.trouble import closed, trouble_with
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+THREADS = 2
+"""One for bodies while the other counts a million parcels."""
+
+
+class Reader:
+    """Answers questions from connections of its own."""
+
+    def __init__(self, where: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._where = where
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="spool-reader")
+        self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        for _ in range(THREADS):
+            self._idle.put(connect())
+        self._is_closed = False
+
+    async def ask(
+        self, question: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Answer a question from what is committed.
+
+        Raises:
+            SpoolError: the database could not be read, or is closed.
+
+        """
+        if self._is_closed:
+            raise closed(self._where)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: self._answer(question, *args, **kwargs))
+
+    async def close(self) -> None:
+        """Answer what was asked, then end."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        await asyncio.to_thread(self._pool.shutdown)
+        for _ in range(THREADS):
+            self._idle.get().close()
+
+    def _answer(
+        self, question: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        db = self._idle.get()
+        try:
+            return question(db, *args, **kwargs)
+        except sqlite3.Error as problem:
+            trouble = trouble_with(self._where, problem)
+            if trouble is None:
+                raise
+            raise trouble from problem
+        finally:
+            self._idle.put(db)

@@ -1,0 +1,108 @@
+"""Mail as columns of a row, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from postroad.spool.base import Listed, Mail, Parcel, State
+from postroad.words.mail import Envelope, Mailbox, Recipient
+from postroad.words.names import AddressLiteral, parse_destination
+
+Row = tuple[Any, ...]
+
+PARCELS = 1 << 20
+"""Parcel numbers for each message: more destinations than any server takes recipients."""
+
+MAIL = "message.id, message.about, message.received_at, message.size"
+"""The columns `read_mail` wants."""
+
+PARCEL = f"{MAIL}, parcel.recipients, parcel.number, parcel.destination, parcel.due_at, parcel.attempts, parcel.warned"
+"""The columns `read_parcel` wants."""
+
+LISTED = f"{PARCEL}, parcel.node, parcel.held, parcel.said"
+"""The columns `read_listed` wants."""
+
+# All ASCII, whatever a client put into its names: a lone surrogate would not go into a column.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_SMTPUTF8, _EIGHT_BIT = 1, 2
+
+
+def numbers(values: Iterable[int]) -> str:
+    """Numbers as one parameter, for json_each: one statement for any number of them."""
+    return _encode(list(values))
+
+
+def text_of(text: str) -> str:
+    """A text SQLite takes: a lone surrogate becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def write_about(mail: Mail) -> str:
+    """What `message.about` holds."""
+    envelope = mail.envelope
+    reverse_path = envelope.reverse_path
+    flags = _SMTPUTF8 * envelope.smtputf8 + _EIGHT_BIT * envelope.eight_bit
+    sender = "<>" if reverse_path is None else str(reverse_path)
+    recipients = [_plain(recipient) for recipient in envelope.recipients]
+    return _encode([mail.seed, mail.origin, sender, flags, envelope.ret, envelope.envid, recipients])
+
+
+def write_recipients(recipients: Sequence[Recipient]) -> str:
+    """What `parcel.recipients` holds."""
+    return _encode([_plain(recipient) for recipient in recipients])
+
+
+def read_mail(row: Row) -> Mail:
+    """A message from the columns MAIL."""
+    return _mail(row, None)
+
+
+def read_parcel(row: Row) -> Parcel:
+    """A parcel from the columns PARCEL."""
+    recipients, number, destination, due_at, attempts, warned = row[4:10]
+    return Parcel(number, destination, _mail(row, recipients), due_at, attempts, bool(warned))
+
+
+def read_listed(row: Row) -> Listed:
+    """A parcel and its state from the columns LISTED."""
+    node, held, said = row[10:13]
+    state = State.CLAIMED if node is not None else State.HELD if held else State.WAITING
+    return Listed(read_parcel(row), state, node or "", said)
+
+
+def _mail(row: Row, open_recipients: str | None) -> Mail:
+    id_, about, received_at, size = row[:4]
+    seed, origin, sender, flags, ret, envid, everybody = json.loads(about)
+    recipients = everybody if open_recipients is None else json.loads(open_recipients)
+    envelope = Envelope(
+        None if sender == "<>" else _mailbox(sender),
+        tuple(map(_recipient, recipients)),
+        smtputf8=bool(flags & _SMTPUTF8),
+        eight_bit=bool(flags & _EIGHT_BIT),
+        ret=ret,
+        envid=envid,
+    )
+    return Mail(id_, envelope, received_at, seed, size, origin)
+
+
+def _plain(recipient: Recipient) -> str | list[Any]:
+    """A recipient as JSON's types: most are an address and nothing else."""
+    if not recipient.notify and recipient.orcpt is None:
+        return str(recipient.mailbox)
+    return [str(recipient.mailbox), sorted(recipient.notify), recipient.orcpt]
+
+
+def _recipient(plain: str | list[Any]) -> Recipient:
+    if isinstance(plain, str):
+        return Recipient(_mailbox(plain))
+    mailbox, notify, orcpt = plain
+    return Recipient(_mailbox(mailbox), frozenset(notify), orcpt)
+
+
+def _mailbox(text: str) -> Mailbox:
+    """A mailbox that was one when it was written: only a literal needs reading again."""
+    local, _, domain = text.rpartition("@")
+    literal = parse_destination(domain) if domain.startswith("[") else domain
+    return Mailbox(local, literal if isinstance(literal, AddressLiteral) else domain)

@@ -1,0 +1,135 @@
+"""What leaves: settled parcels, finished messages, history past its time."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from postroad.spool.base import Settlement
+from postroad.spool.sqlite.keeping import Whole, add, discard
+from postroad.spool.sqlite.lanes import refresh
+from postroad.spool.sqlite.rows import PARCELS, Row, numbers, text_of, write_recipients
+
+SLICE = 1000
+"""Rows deleted in one commit: what bounds how long a sweep holds up the others."""
+
+ARRIVAL_S = 86400.0
+"""How long a message may take to arrive."""
+
+_CLAIMED = """
+SELECT json_group_array(number) FROM parcel WHERE number IN (SELECT value FROM json_each(?)) AND +node = ?
+"""
+_GONE = "DELETE FROM parcel WHERE number IN (SELECT value FROM json_each(?))"
+_DEFERRED = """
+UPDATE parcel SET node = NULL, due_at = ?, attempts = attempts + ?, warned = ?, waits_for_host = ?, said = ?,
+    recipients = coalesce(?, recipients) WHERE number = ?
+"""
+_DELETE = """
+DELETE FROM parcel WHERE number IN (SELECT value FROM json_each(?)) AND node IS NULL RETURNING number, destination
+"""
+_RECORD = "INSERT INTO record (message, destination, at, text) VALUES (?, ?, ?, ?)"
+_FINISH = """
+UPDATE message SET finished_at = ?, rest = NULL
+WHERE number IN (SELECT value FROM json_each(?)) AND finished_at IS NULL AND NOT EXISTS (
+    SELECT 1 FROM parcel WHERE parcel.number >= message.number << 20 AND parcel.number < (message.number + 1) << 20
+)
+"""
+_FORGET = """
+DELETE FROM message WHERE number IN (SELECT value FROM json_each(?)) AND finished_at IS NOT NULL
+"""
+_PAST = """
+DELETE FROM message WHERE number IN (
+    SELECT number FROM message WHERE finished_at IS NOT NULL AND finished_at < ? ORDER BY finished_at LIMIT ?
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """A call of Spool.settle."""
+
+    settlements: Sequence[Settlement]
+    node: str
+    now: float
+    keeps_history: bool
+
+
+def settle(db: sqlite3.Connection, calls: Sequence[Settling]) -> list[None]:
+    """Commit what became of claimed parcels."""
+    kept = _still_claimed(db, calls)
+    done = [one.parcel.number for one, _ in kept if not one.left]
+    db.execute(_GONE, (numbers(done),))
+    _defer(db, [one for one, _ in kept if one.left])
+    db.executemany(_RECORD, [_record(one, now) for one, now in kept if one.record])
+    finish(db, {number // PARCELS for number in done}, calls[-1].now, keeps_history=calls[-1].keeps_history)
+    if reports := [Whole(mail, body) for one, _ in kept for mail, body in one.reports]:
+        add(db, reports)
+    return [None] * len(calls)
+
+
+def finish(db: sqlite3.Connection, messages: Collection[int], now: float, *, keeps_history: bool) -> None:
+    """Those of these messages that have no parcel left are finished."""
+    which = numbers(messages)
+    db.execute(_FINISH, (now, which))
+    if not keeps_history:
+        db.execute(_FORGET, (which,))
+
+
+def sweep_history(db: sqlite3.Connection, befores: Sequence[float]) -> list[int]:
+    """Delete messages that were finished before a time: how many, SLICE at most."""
+    return [db.execute(_PAST, (before, SLICE)).rowcount for before in befores]
+
+
+def sweep_arrivals(db: sqlite3.Connection, nows: Sequence[float]) -> list[int]:
+    """Delete one message that never finished arriving: how many."""
+    return [_sweep_arrival(db, now) for now in nows]
+
+
+def delete(db: sqlite3.Connection, calls: Sequence[tuple[Sequence[int], float, bool]]) -> list[int]:
+    """Delete parcels (numbers, now, keeps history) that are not claimed: how many."""
+    return [_delete(db, parcels, now, keeps_history=keeps_history) for parcels, now, keeps_history in calls]
+
+
+def _delete(db: sqlite3.Connection, parcels: Sequence[int], now: float, *, keeps_history: bool) -> int:
+    gone = db.execute(_DELETE, (numbers(parcels),)).fetchall()
+    refresh(db, {destination for _, destination in gone})
+    finish(db, {number // PARCELS for number, _ in gone}, now, keeps_history=keeps_history)
+    return len(gone)
+
+
+def _still_claimed(db: sqlite3.Connection, calls: Sequence[Settling]) -> list[tuple[Settlement, float]]:
+    """The settlements of parcels this node has, each parcel once, with the time of the call."""
+    asked = [(one, call.now) for call in calls for one in call.settlements]
+    which = numbers(one.parcel.number for one, _ in asked)
+    ours = set(json.loads(db.execute(_CLAIMED, (which, calls[0].node)).fetchone()[0]))
+    if len(ours) == len(asked):
+        return asked
+    first: dict[int, tuple[Settlement, float]] = {}
+    for one, now in asked:
+        first.setdefault(one.parcel.number, (one, now))
+    return [pair for number, pair in first.items() if number in ours]
+
+
+def _defer(db: sqlite3.Connection, settlements: Sequence[Settlement]) -> None:
+    if settlements:
+        db.executemany(_DEFERRED, [_deferred_row(one) for one in settlements])
+        refresh(db, {one.parcel.destination for one in settlements})
+
+
+def _deferred_row(one: Settlement) -> Row:
+    left = None if one.left == one.parcel.mail.envelope.recipients else write_recipients(one.left)
+    return one.due_at, one.counts, one.warned, one.waits_for_host, text_of(one.said), left, one.parcel.number
+
+
+def _record(one: Settlement, now: float) -> Row:
+    return one.parcel.number // PARCELS, one.parcel.destination, now, text_of(one.record)
+
+
+def _sweep_arrival(db: sqlite3.Connection, now: float) -> int:
+    # Pieces come without a clock: their time runs from when a sweep first sees them.
+    db.execute("UPDATE arrival SET seen_at = ? WHERE seen_at IS NULL", (now,))
+    old = db.execute("SELECT id FROM arrival WHERE seen_at < ? LIMIT 1", (now - ARRIVAL_S,)).fetchall()
+    discard(db, [id_ for (id_,) in old])
+    return len(old)

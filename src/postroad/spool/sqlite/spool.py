@@ -1,0 +1,215 @@
+"""The spool on SQLite: what the protocol asks, put to the writer and the readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
+from typing import IO, Any, Self
+
+from postroad.spool.base import Body, Listed, Mail, Parcel, Selection, Settlement, Stats, Story
+from postroad.spool.sqlite import file, keeping, lanes, queue, settling
+from postroad.spool.sqlite.reader import Reader
+from postroad.spool.sqlite.writer import Work, Writer
+
+FRESH = 16 * 1024 * 1024
+"""Octets of small bodies remembered from `add` until they are settled: most mail is never read back from the disk."""
+
+FRESH_EACH = 64 * 1024
+
+DAY_S = 86400.0
+
+
+class SqliteSpool:
+    """A spool in a folder. With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none."""
+
+    def __init__(self, writer: Writer, reader: Reader, node: str, *, history_s: float, lock: IO[str] | None) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._node = node
+        self._history_s = history_s
+        self._lock = lock
+        self._fresh: dict[str, bytes] = {}
+        self._fresh_octets = 0
+
+    @classmethod
+    async def open(cls, folder: Path, *, node: str, history_s: float = DAY_S) -> Self:
+        """Open the spool in a folder; a node makes it if there is none, and takes back what it had claimed.
+
+        Args:
+            folder: where the database is; made with mode 0700.
+            node: the name of this process among those that share the spool; "" for a tool.
+            history_s: how long finished messages and their records are kept; 0: not at all.
+
+        Raises:
+            SpoolError: locked (a living process has the name), missing, newer, corrupt, read-only, full.
+
+        """
+        loop = asyncio.get_running_loop()
+        return await asyncio.to_thread(cls._open, folder, node, history_s, loop)
+
+    @classmethod
+    def _open(cls, folder: Path, node: str, history_s: float, loop: asyncio.AbstractEventLoop) -> Self:
+        lock = None
+        if node:
+            file.make_folder(folder)
+            lock = file.lock_node(folder, node)
+        try:
+            where = folder / file.FILE
+            db = file.open_database(folder, make=bool(node))
+            with file.troubles(where):
+                if node:
+                    lanes.take_back(db, node)
+                reader = Reader(where, lambda: file.connect_reader(where))
+        except BaseException:
+            if lock:
+                lock.close()
+            raise
+        return cls(Writer(db, where, loop), reader, node, history_s=history_s, lock=lock)
+
+    @property
+    def commits(self) -> int:
+        """Transactions committed since it was opened."""
+        return self._writer.commits
+
+    async def write(self, id_: str, piece: bytes) -> None:
+        """See Spool."""
+        await self._writer.submit(keeping.write, (id_, piece, self._node))
+
+    async def discard(self, id_: str) -> None:
+        """See Spool."""
+        await self._writer.submit(keeping.discard, id_)
+
+    async def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> tuple[Parcel, ...]:
+        """See Spool."""
+        if not mail.envelope.recipients:
+            raise ValueError("a message without recipients goes nowhere")
+        whole = keeping.Whole(mail, rest, self._name() if claim else None)
+        parcels = await self._writer.submit(keeping.add, whole, self._give_back)
+        if claim and len(rest) == mail.size <= FRESH_EACH and self._fresh_octets < FRESH:
+            self._fresh[mail.id] = rest
+            self._fresh_octets += mail.size
+        return parcels
+
+    async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
+        """See Spool."""
+        asked = lanes.Claim(self._name(), now, most, each, frozenset(skip))
+        return await self._writer.submit(lanes.claim, asked, self._give_back)
+
+    async def settle(self, settlements: Collection[Settlement], now: float) -> None:
+        """See Spool."""
+        if settlements:
+            call = settling.Settling(tuple(settlements), self._name(), now, self._history_s > 0)
+            await self._writer.submit(settling.settle, call)
+            self._forget([one.parcel for one in settlements])
+
+    async def release(self, parcels: Collection[Parcel]) -> None:
+        """See Spool."""
+        if parcels:
+            await self._writer.submit(lanes.release, ([parcel.number for parcel in parcels], self._name()))
+            self._forget(parcels)
+
+    async def hasten(self, destination: str, now: float) -> int:
+        """See Spool."""
+        return await self._writer.submit(lanes.hasten, (destination, now))
+
+    async def next_due(self, skip: Collection[str] = ()) -> float | None:
+        """See Spool."""
+        return await self._reader.ask(lanes.next_due, frozenset(skip))
+
+    def body(self, mail: Mail) -> Body:
+        """See Spool."""
+        return _Body(self._reader, mail, self._fresh.get(mail.id))
+
+    async def renew(self, now: float) -> int:
+        """See Spool."""
+        return await self._writer.submit(lanes.renew, (self._name(), now))
+
+    async def sweep(self, now: float) -> None:
+        """See Spool."""
+        while await self._writer.submit(settling.sweep_history, now - self._history_s) == settling.SLICE:
+            pass
+        while await self._writer.submit(settling.sweep_arrivals, now):
+            pass
+
+    async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
+        """See Spool."""
+        return await self._reader.ask(queue.listed, selection, limit)
+
+    async def story(self, id_: str) -> Story | None:
+        """See Spool."""
+        return await self._reader.ask(queue.story, id_)
+
+    async def hold(self, selection: Selection) -> int:
+        """See Spool."""
+        return await self._change(selection, queue.hold)
+
+    async def unhold(self, selection: Selection) -> int:
+        """See Spool."""
+        return await self._change(selection, queue.unhold)
+
+    async def hurry(self, selection: Selection, now: float) -> int:
+        """See Spool."""
+        return await self._change(selection, queue.hurry, now)
+
+    async def delete(self, selection: Selection, now: float) -> int:
+        """See Spool."""
+        return await self._change(selection, settling.delete, now, self._history_s > 0)
+
+    async def stats(self, now: float) -> Stats:
+        """See Spool."""
+        return await self._reader.ask(queue.stats, now)
+
+    async def close(self) -> None:
+        """See Spool."""
+        await self._reader.close()
+        await self._writer.close()
+        if self._lock:
+            self._lock.close()
+
+    async def _change(self, selection: Selection, work: Work[Any, int], *values: object) -> int:
+        """Change parcels slice by slice: the relay's commits come in between."""
+        count, last = 0, -1
+        while found := await self._reader.ask(queue.found, selection, last, settling.SLICE):
+            count += await self._writer.submit(work, (found, *values))
+            last = found[-1]
+        return count
+
+    def _name(self) -> str:
+        if not self._node:
+            raise ValueError("a tool has no node, so it claims and settles nothing")
+        return self._node
+
+    def _give_back(self, parcels: tuple[Parcel, ...]) -> None:
+        """Whoever asked for these was cancelled: nobody would ever settle them."""
+        if self._node and not self._writer.is_closed:
+            self._writer.submit(lanes.release, ([parcel.number for parcel in parcels], self._node))
+
+    def _forget(self, parcels: Collection[Parcel]) -> None:
+        for parcel in parcels:
+            self._fresh_octets -= len(self._fresh.pop(parcel.mail.id, b""))
+
+
+class _Body:
+    """A body read from the database, or remembered."""
+
+    def __init__(self, reader: Reader, mail: Mail, fresh: bytes | None) -> None:
+        self._reader = reader
+        self._mail = mail
+        self._fresh = fresh
+
+    @property
+    def size(self) -> int:
+        """Octets in all."""
+        return self._mail.size
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Piece by piece."""
+        if self._fresh is not None:
+            yield self._fresh
+            return
+        ordinal, goes_on = 0, True
+        while goes_on:
+            piece, goes_on = await self._reader.ask(keeping.piece, self._mail.id, ordinal)
+            yield piece
+            ordinal += 1
