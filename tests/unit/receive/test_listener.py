@@ -1,0 +1,302 @@
+"""The ports: limits on connections, deadlines, TLS and AUTH over loopback, and how it ends."""
+
+import asyncio
+import base64
+import hashlib
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+from talking import ENVELOPE, HELLO, MESSAGE, SETTINGS, House, Talk, tell
+
+from postroad.lab.certificate import NAME, server_context, trusting_context
+from postroad.net import NetError, bind, connect
+from postroad.receive import ListenSettings, PasswordHash, Tls
+
+LOOPBACK = ip_address("127.0.0.1")
+KEY = hashlib.scrypt(b"secret", salt=b"salt", n=2, r=1, p=1, dklen=32)
+USERS = {"ann": PasswordHash(b"salt", KEY, cost=1, block=1)}
+SECURE = replace(SETTINGS, networks=(), users=USERS, tls=server_context())
+
+
+def plain(user, password, authorization=""):
+    """AUTH PLAIN with its initial response."""
+    return b"AUTH PLAIN " + base64.b64encode(f"{authorization}\0{user}\0{password}".encode()) + b"\r\n"
+
+
+def limited(**limits):
+    """The usual settings with other limits."""
+    return replace(SETTINGS, limits=replace(SETTINGS.limits, **limits))
+
+
+def later(seconds):
+    """So much later by the loop's clock."""
+    return asyncio.get_running_loop().time() + seconds
+
+
+@asynccontextmanager
+async def call(house, tls):
+    """A connection to a real port."""
+    where = await house.receiver.open(ListenSettings(LOOPBACK, 0, tls))
+    stream = await connect(LOOPBACK, where.port, timeout_s=5)
+    yield Talk(stream)
+    stream.abort()
+    await house.receiver.stop()
+
+
+async def secured(client):
+    """STARTTLS and EHLO again; what is offered then."""
+    await client.ask(HELLO, 2)
+    assert ["220"] == await client.codes(b"STARTTLS\r\n")
+    await client.stream.start_tls(trusting_context(), NAME)
+    return (await client.ask(HELLO))[0]
+
+
+def test_password_under_starttls_opens_the_relay():
+    """550 before, 250 after; the message says ESMTPSA, and its origin the user. AUTH is taken once."""
+
+    async def story(house):
+        async with call(house, Tls.STARTTLS) as client:
+            assert "AUTH PLAIN LOGIN" in await secured(client)
+            assert ["250", "550", "250"] == await client.codes(ENVELOPE + b"RSET\r\n", 3)
+            assert ["235"] == await client.codes(plain("ann", "secret"))
+            assert ["503"] == await client.codes(plain("ann", "secret"))
+            assert ["250", "250", "354"] == await client.codes(ENVELOPE + b"DATA\r\n", 3)
+            assert ["250"] == await client.codes(MESSAGE + b".\r\n")
+        ((arrival, content),) = house.keeper.kept
+        assert b" with ESMTPSA (TLSv1.3 " in content
+        assert "127.0.0.1 (client.example) by ESMTPSA as ann" == arrival.origin
+
+    tell(story, SECURE)
+
+
+def test_tls_from_the_first_octet():
+    """A port with implicit TLS greets under it, and has no STARTTLS."""
+
+    async def story(house):
+        async with call(house, Tls.IMPLICIT) as client:
+            await client.stream.start_tls(trusting_context(), NAME)
+            greeting, offers = await client.ask(HELLO, 2)
+            assert (True, False, True) == (greeting.startswith("220"), "STARTTLS" in offers, "AUTH" in offers)
+            assert ["235"] == await client.codes(plain("ann", "secret", "ann"))
+
+    tell(story, SECURE)
+
+
+def test_wrong_passwords_end_the_session():
+    """535 for a wrong password, an unknown user, a name acted for; 421 at the third."""
+
+    async def story(house):
+        async with call(house, Tls.STARTTLS) as client:
+            await secured(client)
+            tries = [plain("ann", "wrong"), plain("bob", "secret"), plain("ann", "secret", "bob")]
+            assert ["535", "535", "421"] == [(await client.codes(line))[0] for line in tries]
+        assert ["ann", "bob", "ann"] == [fields["user"] for fields in house.told("receive.auth.failed")]
+
+    tell(story, SECURE)
+
+
+def test_address_that_guesses_waits():
+    """Beyond so many wrong passwords a minute not even the right one is looked at."""
+
+    async def story(house):
+        async with call(house, Tls.STARTTLS) as client:
+            await secured(client)
+            assert ["535"] == await client.codes(plain("ann", "wrong"))
+            assert ["454"] == await client.codes(plain("ann", "secret"))
+
+    tell(story, replace(SECURE, limits=replace(SECURE.limits, auth_failures_rate=1)))
+
+
+def test_handshake_that_never_comes_is_given_up():
+    """A client that says STARTTLS and then nothing is dropped."""
+
+    async def story(house):
+        async with call(house, Tls.STARTTLS) as client:
+            await client.ask(HELLO, 2)
+            await client.ask(b"STARTTLS\r\n")
+            assert [""] == await client.hear()
+        assert ["TLS handshake timed out"] == [fields["why"] for fields in house.told("receive.session.complete")]
+
+    tell(story, replace(SECURE, timeouts=replace(SECURE.timeouts, tls_s=0.01)))
+
+
+def test_connections_have_a_limit_in_all():
+    """One too many is told 421 4.3.2 and closed; when another has left it may come."""
+
+    async def story(house):
+        async with house.visit("192.0.2.1"), house.visit("192.0.2.2", hello=False) as surplus:
+            assert ["421 4.3.2", ""] == [reply[:9] for reply in await surplus.hear(2)]
+        async with house.visit("192.0.2.2"):
+            assert 1 == house.receiver.connections
+
+    tell(story, limited(connections=1))
+
+
+def test_connections_have_a_limit_for_each_client():
+    """One address too often is told 421 4.7.0; another one is welcome."""
+
+    async def story(house):
+        async with house.visit("2001:db8::1"), house.visit("2001:db8::2", hello=False) as surplus:
+            assert ["421 4.7.0", ""] == [reply[:9] for reply in await surplus.hear(2)]
+            async with house.visit("192.0.2.2"):
+                assert 2 == house.receiver.connections
+
+    tell(story, limited(connections_each=1))
+
+
+def test_silent_client_is_sent_away():
+    """After 300 seconds: 421 and the end; not after 299."""
+
+    async def story(house):
+        async with house.visit() as client:
+            await asyncio.sleep(0)
+            house.receiver.expire(later(299))
+            assert ["250"] == await client.codes(b"NOOP\r\n")
+            house.receiver.expire(later(301))
+            assert ["421 4.4.2 waited too long", ""] == await client.hear(2)
+
+    tell(story)
+
+
+def test_octets_one_by_one_buy_no_time():
+    """A command that never ends is late as if nothing had come."""
+
+    async def story(house):
+        async with house.visit() as client:
+            session = next(iter(house.receiver._sessions))
+            before = session.deadline
+            for _ in range(5):
+                client.stream.write(b"N")
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            assert before == pytest.approx(session.deadline)
+
+    tell(story)
+
+
+def test_message_that_drips_runs_out_of_time():
+    """Within a message octets buy time at the least rate: 100 octets a second, 180 seconds at most."""
+
+    async def story(house):
+        async with house.visit() as client:
+            session = next(iter(house.receiver._sessions))
+            await client.ask(ENVELOPE + b"DATA\r\n", 3)
+            client.stream.write(b"x" * 50)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert 180 == pytest.approx(session.deadline - later(0), abs=1)
+            session._patience = 10.0
+            session.deadline = later(10)
+            client.stream.write(b"x" * 200)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert 12 == pytest.approx(session.deadline - later(0), abs=1)
+            house.receiver.expire(later(13))
+            assert ["421"] == [reply[:3] for reply in await client.hear()]
+
+    tell(story)
+
+
+def test_endless_session_ends():
+    """After an hour of small talk the client is sent away, however lively."""
+
+    async def story(house):
+        async with house.visit() as client:
+            assert ["250"] == await client.codes(b"NOOP\r\n")
+            next(iter(house.receiver._sessions))._ends_at = later(1)
+            await client.codes(b"NOOP\r\n")
+            house.receiver.expire(later(2))
+            assert ["421"] == await client.codes(b"", 1)
+
+    tell(story)
+
+
+def test_client_that_takes_no_reply_is_dropped():
+    """First it is told to go; if that does not reach it, the connection is cut."""
+
+    async def story(house):
+        async with call(house, Tls.NONE) as client:
+            await client.ask(HELLO, 2)
+            for _ in range(40):
+                client.stream.write(b"EHLO x\r\n" * 5_000)
+                await asyncio.sleep(0)
+            while house.receiver.connections:
+                house.receiver.expire(later(1000))
+                await asyncio.sleep(0)
+
+    tell(story, limited(idle_commands=10**9))
+
+
+def test_drain_ends_the_idle_and_lets_messages_finish():
+    """421 at once for who only waits; a message under way is kept and answered first."""
+
+    async def story(house):
+        house.keeper.gate.clear()
+        async with house.visit() as idle, house.visit() as busy:
+            busy.stream.write(ENVELOPE + b"DATA\r\n" + MESSAGE + b".\r\n")
+            await house.keeper.asked.wait()
+            draining = asyncio.create_task(house.receiver.drain(10))
+            assert ["421 4.3.2 going down, try again later", ""] == await idle.hear(2)
+            house.keeper.gate.set()
+            assert ["250", "250", "354", "250", "421"] == [reply[:3] for reply in await busy.hear(5)]
+            await draining
+        assert 1 == len(house.keeper.kept)
+
+    tell(story)
+
+
+def test_drain_has_its_limit():
+    """A message that never ends does not hold the end up."""
+
+    async def story(house):
+        async with call(house, Tls.NONE) as client:
+            await client.ask(HELLO + ENVELOPE + b"DATA\r\n", 5)
+            await house.receiver.drain(0.01)
+            assert 0 == house.receiver.connections
+            assert [""] == await client.hear()
+
+    tell(story)
+
+
+def test_newcomers_are_turned_away_while_draining():
+    """421 4.3.2 to who comes in the last moment."""
+
+    async def story(house):
+        await house.receiver.drain(0)
+        async with house.visit(hello=False) as client:
+            assert ["421", ""] == [reply[:3] for reply in await client.hear(2)]
+
+    tell(story)
+
+
+def test_two_receivers_share_a_port():
+    """With SO_REUSEPORT each worker has the port; without it the second is refused."""
+
+    async def story(house):
+        shared = ListenSettings(LOOPBACK, 0, reuse_port=True)
+        where = await house.receiver.open(shared)
+        other = House()
+        assert where == await other.receiver.open(replace(shared, port=where.port))
+        with pytest.raises(NetError):
+            await other.receiver.open(ListenSettings(LOOPBACK, where.port))
+        await house.receiver.stop()
+        await other.receiver.stop()
+
+    tell(story)
+
+
+def test_socket_may_be_given():
+    """One bound already, as systemd hands it over."""
+
+    async def story(house):
+        sock = bind(LOOPBACK, 0)
+        port = sock.getsockname()[1]
+        assert (LOOPBACK, port) == await house.receiver.open(ListenSettings(LOOPBACK), sock)
+        stream = await connect(LOOPBACK, port, timeout_s=5)
+        assert ["220 relay.example ESMTP"] == await Talk(stream).hear()
+        stream.close()
+        await house.receiver.stop()
+
+    tell(story)
