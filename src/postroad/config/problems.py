@@ -1,0 +1,111 @@
+"""What is wrong with a settings file, in sentences: where, what, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from postroad.config.model import Config
+
+Place = tuple[int | str, ...]
+
+_KINDS = {
+    "int_type": "a whole number, as 10",
+    "int_from_float": "a whole number, as 10",
+    "float_type": "a number, as 2 or 0.5",
+    "finite_number": "a number, as 2 or 0.5",
+    "bool_type": "true or false",
+    "string_type": 'a text in quotes, as "text"',
+    "tuple_type": 'a list in brackets, as ["one", "two"]',
+}
+_BOUNDS = {
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "less_than": "less than {lt}",
+    "greater_than": "more than {gt}",
+}
+
+
+def sentences(problem: ValidationError) -> list[str]:
+    """One for each thing that is wrong: `limits.recipients: "many" is ...; write ...`."""
+    return [f"{_key(error['loc'])}{_sentence(error)}" for error in problem.errors()]
+
+
+def _key(loc: Place) -> str:
+    """`listen[1].port: ` as one would say it; tables in a list are counted from 1."""
+    text = ""
+    for part in loc:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".") + ": " if text else ""
+
+
+def _sentence(error: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails, whose ctx is anything
+    kind, ctx = error["type"], error.get("ctx", {})
+    shown = f'"{error["input"]}"' if isinstance(error["input"], str) else str(error["input"]).lower()
+    if kind == "value_error":
+        return str(ctx["error"])
+    if kind == "extra_forbidden":
+        return _unknown(error["loc"])
+    if kind == "missing":
+        return "this key is missing; it has no default"
+    if kind == "literal_error":
+        return f"{shown} is none of the choices; write {ctx['expected'].replace(chr(39), chr(34))}"
+    if kind in _BOUNDS:
+        return f"{shown} is out of bounds; write {_BOUNDS[kind].format(**ctx)}"
+    if kind in ("too_short", "string_too_short"):
+        return "it is empty; write at least one"
+    table = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
+    if kind in ("model_type", "model_attributes_type"):
+        return f"this is a table with keys of its own; write [{table}] and the keys below it"
+    if kind == "tuple_type" and _section(error["loc"]):
+        return f"there may be several of these tables; write [[{table}]] in double brackets"
+    return f"{shown} is not what it should be; write {_KINDS.get(kind, error['msg'])}"
+
+
+def _unknown(loc: Place) -> str:
+    known = list(_fields(loc[:-1]))
+    near = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
+    if near:
+        return f"there is no such key; did you mean {near[0]}?"
+    elsewhere = [header for header, section in _sections() if loc[-1] in section.model_fields]
+    if elsewhere:
+        return f"there is no such key here; there is one in {elsewhere[0]}"
+    return f"there is no such key; there are {', '.join(known)}"
+
+
+def _fields(loc: Place) -> Sequence[str]:
+    section = _section(loc)
+    return list(section.model_fields) if section else ()
+
+
+def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
+    """Each table of the file, with its header."""
+    for name, field in Config.model_fields.items():
+        section = section_in(field.annotation)
+        if section:
+            yield f"[[{name}]]" if is_list(field.annotation) else f"[{name}]", section
+
+
+def _section(loc: Place) -> type[BaseModel] | None:
+    """The table at a place of the file; None if no table stands there."""
+    section: type[BaseModel] | None = Config
+    for part in loc:
+        if isinstance(part, str):
+            field = section.model_fields.get(part) if section else None
+            section = section_in(field.annotation) if field else None
+    return section
+
+
+def section_in(kind: Any) -> type[BaseModel] | None:  # noqa: ANN401  # any annotation
+    """The table that an annotation speaks of: itself, or within `| None` or a tuple."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    return next((found for inner in get_args(kind) if (found := section_in(inner))), None)
+
+
+def is_list(kind: Any) -> bool:  # noqa: ANN401
+    """Whether an annotation is a tuple."""
+    return get_origin(kind) is tuple

@@ -1,0 +1,221 @@
+"""One file of settings: defaults for all, sentences for what is wrong."""
+
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+
+from postroad.app import InputError
+from postroad.config import USUAL_FILE, Config, Retry, dump, find, load, read
+from postroad.deliver import DeliverSettings, LoopSettings, ReusePolicy
+from postroad.pace import RetrySchedule
+from postroad.receive.settings import ListenSettings, ReceiveLimits, ReceiveSettings, ReceiveTimeouts, Tls
+from postroad.routing import PROCEDURES, StaticHost, WalkPolicy, by_domain, pick
+
+FILE = Path("/etc/p.toml")
+
+
+def test_nothing_needs_to_be_set(monkeypatch):
+    """An empty file is a relay for this machine: port 25 of loopback, nobody else."""
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    config = read("", FILE)
+    assert Config() == config
+    assert [("127.0.0.1", 25, "none")] == [(str(port.address), port.port, port.tls) for port in config.listen]
+    assert (Path("/var/spool/postroad"), ()) == (config.spool.path, config.route)
+
+
+def test_systemd_may_say_where_the_spool_is(monkeypatch):
+    """StateDirectory= of the unit is the spool, where the file does not name one."""
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/postroad:/var/lib/other")
+    assert Path("/var/lib/postroad") == Config().spool.path
+
+
+def test_defaults_are_those_of_the_rooms():
+    """What stands in the reference is what the rooms do when nobody says otherwise."""
+    config = Config()
+    limits, timeouts, out = config.limits, config.timeouts, config.deliver
+    assert ReceiveLimits() == ReceiveLimits(
+        size=limits.message_size,
+        recipients=limits.recipients,
+        hops=limits.hops,
+        connections=limits.connections,
+        connections_each=limits.connections_per_client,
+        messages=limits.messages_per_connection,
+        rate=limits.messages_per_minute,
+        errors=limits.errors,
+        idle_commands=limits.idle_commands,
+        auth_failures=limits.auth_failures,
+        auth_failures_rate=limits.auth_failures_per_minute,
+        octets=limits.memory,
+    )
+    assert ReceiveTimeouts() == ReceiveTimeouts(
+        command_s=timeouts.command,
+        block_s=timeouts.block,
+        tls_s=timeouts.tls,
+        session_s=timeouts.session,
+        least_rate=timeouts.least_rate,
+    )
+    assert ReceiveSettings("h") == ReceiveSettings(
+        "h",
+        networks=config.relay.networks,
+        auth_in_clear_on_loopback=config.relay.auth_in_clear_on_loopback,
+        completes=config.relay.complete_headers,
+    )
+    assert ListenSettings(config.listen[0].address) == ListenSettings(
+        config.listen[0].address, config.listen[0].port, Tls(config.listen[0].tls)
+    )
+    assert RetrySchedule() == RetrySchedule(*(getattr(config.retry, name) for name in Retry.model_fields))
+    assert ReusePolicy() == ReusePolicy(out.reuse_idle, out.reuse, out.reuse_messages)
+    assert WalkPolicy() == WalkPolicy(stagger_s=out.stagger, level_stagger_s=out.level_stagger)
+    assert PROCEDURES["rfc5321"].families == out.families
+    defaults = LoopSettings()
+    assert (defaults.concurrency, defaults.window.most, defaults.per_address) == (
+        out.concurrency,
+        out.concurrency_per_set,
+        out.concurrency_per_address,
+    )
+    assert (DeliverSettings().port, DeliverSettings().timeouts.connect_s) == (out.port, out.connect_timeout)
+
+
+FULL = """
+hostname = "Relay.Example.net"
+own = ["mx.example.net", "192.0.2.1"]
+[spool]
+path = "queue"
+[[listen]]
+address = "::"
+port = 587
+tls = "starttls"
+[tls]
+certificate = "cert.pem"
+[relay]
+networks = ["10.0.0.0/8", "192.0.2.7"]
+[retry]
+first = "10m"
+[[route]]
+domains = ["cluster.example", ".cluster.example"]
+hosts = [{host = "10.0.0.5", weight = 3}, {host = "node2.example", port = 2525}]
+[[route]]
+domains = ["*"]
+next_hop = "smtp.example.net:587"
+auth = {user = "me", password_file = "/run/secret"}
+[metrics]
+listen = "127.0.0.1:9925"
+"""
+
+
+def test_a_whole_file_is_read():
+    """Names become canonical, times seconds, and relative paths begin at the file."""
+    config = read(FULL, FILE)
+    assert ("relay.example.net", 600.0) == (config.hostname, config.retry.first)
+    assert (Path("/etc/queue"), Path("/etc/cert.pem")) == (config.spool.path, config.tls.certificate)
+    assert (ip_network("10.0.0.0/8"), ip_network("192.0.2.7/32")) == config.relay.networks
+    assert (ip_address("127.0.0.1"), 9925) == config.metrics.listen
+    assert (ip_address("::"), 587, "starttls") == tuple(dict(config.listen[0]).values())
+
+
+def test_routes_are_ready_to_be_picked():
+    """A cluster has its hosts by weight; a smarthost is a single host, to be verified where it gets a password."""
+    table = by_domain(read(FULL, FILE).route)
+    cluster, smarthost = pick(table, "sub.cluster.example"), pick(table, "elsewhere.test")
+    assert (
+        StaticHost(ip_address("10.0.0.5"), 25, 3),
+        StaticHost("node2.example", 2525, 1),
+    ) == cluster.static_hosts
+    assert (StaticHost("smtp.example.net", 587),) == smarthost.static_hosts
+    assert ("opportunistic", "verified") == (cluster.security, smarthost.security)
+
+
+def test_settings_do_not_change():
+    """What was read stays: a reload makes new ones."""
+    with pytest.raises(ValueError, match="frozen"):
+        Config().retry.first = 1.0
+
+
+def test_what_is_dumped_can_be_read_again():
+    """The texts of times, sizes and addresses mean the same again."""
+    from postroad.config.show import toml
+
+    for text in ("", FULL):
+        config = read(text, FILE)
+        assert dump(config) == dump(read(toml(config), FILE))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('hostnam = "a.example"', "hostnam: there is no such key; did you mean hostname?"),
+        ("[limits]\nmessage_siz = 3", "limits.message_siz: there is no such key; did you mean message_size?"),
+        ("port = 25", "port: there is no such key here; there is one in [[listen]]"),
+        ("[drian]", "drian: there is no such key; did you mean drain?"),
+        ("[log]\nx = 1", "log.x: there is no such key; there are format, level"),
+        ("[limits]\nrecipients = 'many'",
+         'limits.recipients: "many" is not what it should be; write a whole number, as 10'),
+        ("[limits]\nrecipients = 0", "limits.recipients: 0 is out of bounds; write 1 or more"),
+        ("[limits]\nmessage_size = '50 mb'",
+         'limits.message_size: "50 mb" is no size; write octets, or a text as "500KiB" or "50MiB"'),
+        ("[[listen]]\nport = '25'", 'listen[1].port: "25" is not what it should be; write a whole number, as 10'),
+        ("[[listen]]\ntls = 'ssl'",
+         'listen[1].tls: "ssl" is none of the choices; write "none", "starttls" or "implicit"'),
+        ("[listen]\nport = 25", "listen: there may be several of these tables; write [[listen]] in double brackets"),
+        ("limits = 3", "limits: this is a table with keys of its own; write [limits] and the keys below it"),
+        ("[[listen]]\ntls = 'starttls'", "a listen has tls, which needs a certificate; name its file in [tls]"),
+        ("[tls]\nkey = 'x'", "tls.key is set but no tls.certificate; name both, or none"),
+        ("[[listen]]\n[[listen]]", "listen has 127.0.0.1 port 25 twice; leave one out"),
+        ("[retry]\nfirst = '5h'",
+         "retry: the first retry comes after more than 0 s and no later than the longest interval"),
+        ("[relay]\nnetworks = '10.0.0.0/8'",
+         'relay.networks: "10.0.0.0/8" is not what it should be; write a list in brackets, as ["one", "two"]'),
+        ("[deliver]\nfamilies = []", "deliver: families is empty; write at least one of 4 and 6"),
+        ("[deliver]\nsource = ['192.0.2.1', '192.0.2.2']", "deliver: source has IPv4 twice; leave one out"),
+        ("[dns]\nresolvers = ['ns.example']",
+         'dns.resolvers[1]: "ns.example" is no address; write the name server\'s own, as "192.0.2.53"'),
+        ("[[route]]\nmx_of = 'a.example'", "route[1].domains: this key is missing; it has no default"),
+        ("[[route]]\ndomains = ['*']", "route[1]: write exactly one of hosts, next_hop and mx_of"),
+        ("[[route]]\ndomains = []\nmx_of = 'a.example'", "route[1].domains: it is empty; write at least one"),
+        ("[[route]]\ndomains = ['*']\nnext_hop = 'a'\ntls = 'none'\nauth = {user = 'u', password_file = 'p'}",
+         'route[1]: auth sends a password, which tls must hide; write tls = "verified"'),
+        ("[[route]]\ndomains = ['*']\nmx_of = 'a'\nauth = {user = 'u', password_file = 'p'}",
+         "route[1]: auth is for hosts or next_hop: a password is not given to whom DNS names"),
+        ("[[route]]\ndomains = ['a.b']\nmx_of = 'c'\n[[route]]\ndomains = ['A.b']\nmx_of = 'd'",
+         "the routes name a.b twice; leave one out"),
+        ("[metrics]\nlisten = 9925",
+         'metrics.listen: 9925 is no address with a port; write both, as "127.0.0.1:9925"'),
+        ("hostname = mail",
+         "it is no TOML: Invalid value (at line 1, column 12); texts stand in quotes"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_a_sentence(text, sentence):
+    """Each error names the file, the key, what is wrong and what to write."""
+    with pytest.raises(InputError) as caught:
+        read(text, FILE)
+    assert f"/etc/p.toml: {sentence}" == str(caught.value)
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    """Nobody mends a file error by error."""
+    with pytest.raises(InputError) as caught:
+        read("x = 1\n[limits]\nerrors = 0\n[log]\nlevel = 1", FILE)
+    assert 3 == len(str(caught.value).splitlines())
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    """A file asked for by name must be there."""
+    with pytest.raises(InputError, match=r"none.toml: No such file or directory; name a settings file"):
+        load(tmp_path / "none.toml")
+
+
+def test_a_file_in_another_encoding_is_told_so(tmp_path):
+    """TOML is UTF-8."""
+    (tmp_path / "p.toml").write_bytes(b"hostname = '\xff'")
+    with pytest.raises(InputError, match="octet 12 is no UTF-8"):
+        load(tmp_path / "p.toml")
+
+
+def test_the_environment_may_name_the_file(tmp_path, monkeypatch):
+    """$POSTROAD_CONFIG is for whom no option can be given: a sendmail called by others."""
+    (tmp_path / "p.toml").write_text('hostname = "here.example"')
+    monkeypatch.setenv("POSTROAD_CONFIG", str(tmp_path / "p.toml"))
+    assert "here.example" == load().hostname
+    monkeypatch.delenv("POSTROAD_CONFIG")
+    assert find() == (USUAL_FILE if USUAL_FILE.exists() else None)
