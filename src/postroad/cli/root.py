@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from postroad.cli import lab
+from postroad.cli import config, lab
 from postroad.cli.demo import demo
 from postroad.cli.lookup import lookup
+from postroad.cli.relay import relay
 from postroad.cli.route import route
 from postroad.cli.send import send
 
@@ -24,7 +25,9 @@ app = typer.Typer(
 app.command(epilog="Example: postroad lookup example.org --format nslookup")(lookup)
 app.command(epilog="Example: postroad route example.org --seed 1 --json")(route)
 app.command(epilog="Example: postroad send --from me@example.net --to you@example.org message.eml")(send)
+app.command(epilog="Example: postroad relay --config /etc/postroad/postroad.toml")(relay)
 app.command(epilog="Example: postroad demo --messages 200")(demo)
+app.add_typer(config.app, name="config", epilog="Example: postroad config check docs/examples/postroad.toml")
 app.add_typer(lab.app, name="lab", epilog="Example: postroad lab run tests/scenarios/t1-one-blackholed")
 
 

@@ -142,7 +142,8 @@ class _Run:
 
     async def _connect(self, target: Target) -> Stream:
         limit_s, port = self._settings.timeouts.connect_s, target.port or self._settings.port
-        return await connect(target.address, port, timeout_s=limit_s, source=self._settings.source)
+        source = self._settings.source_for(target.address)
+        return await connect(target.address, port, timeout_s=limit_s, source=source)
 
     async def _talk(self, session: Session, step: Try) -> None:
         await session.hello(step.target.exchange)

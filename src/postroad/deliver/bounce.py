@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -26,14 +26,26 @@ class Reporter(Protocol):
         ...
 
 
+class Births(Protocol):
+    """Ids and seeds for new messages."""
+
+    def id(self) -> str:
+        """A fresh id."""
+        ...
+
+    def seed(self) -> int:
+        """A fresh seed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Bounces:
-    """The reporter of a relay. `born` gives a report its id and the seed of its own deliveries."""
+    """The reporter of a relay. `births` gives a report its id and the seed of its own deliveries."""
 
     spool: Spool
     hostname: str
     expiry_s: float
-    born: Callable[[], tuple[str, int]]
+    births: Births
 
     async def reports(self, parcel: Parcel, verdict: Verdict, done: Attempt, now: float) -> Reports:
         """See Reporter. Whoever sent with the null reverse-path is told nothing (RFC 5321 section 6.1)."""
@@ -52,7 +64,7 @@ class Bounces:
             for action, fate in news
         )
         content = await self._content(parcel.mail)
-        id_, seed = self.born()
+        id_, seed = self.births.id(), self.births.seed()
         original = parcel.mail.envelope
         report = Report(
             id_,

@@ -98,6 +98,11 @@ class Loop:
             self.queue.admit(item)
             self._enter(item)
 
+    def reload(self, settings: LoopSettings, find: Finder) -> None:
+        """Deliveries that begin from now on have other settings; windows and the health of hosts are kept."""
+        self.settings = settings
+        self.ways = Ways(find, self._now)
+
     def look(self) -> None:
         """There may be something new in the spool: look now, not at the next poll."""
         self._hungry.set()

@@ -116,7 +116,7 @@ class Probes:
 async def _greets(address: Address, hop: _Hop, limit_s: float) -> bool:
     limits = replace(hop.settings.timeouts, greeting_s=min(GREETING_S, hop.settings.timeouts.greeting_s))
     try:
-        stream = await connect(address, hop.port, timeout_s=limit_s, source=hop.settings.source)
+        stream = await connect(address, hop.port, timeout_s=limit_s, source=hop.settings.source_for(address))
     except NetError:
         return False
     session = Session(stream, replace(hop.settings, timeouts=limits))

@@ -39,6 +39,7 @@ class DeliverSettings:
     """What every attempt has in common.
 
     `hostname` is what EHLO says; empty means the address literal of the connection (RFC 5321 section 4.1.4).
+    `source` are addresses of this machine to connect from, one of each family; none: the system's choice.
     `tls` is the context for STARTTLS, None to stay in the clear; `tls_required`: no mail in the clear.
     `login` is given to every host of the route: for a smarthost, never for other people's exchangers.
     `chunking` sends the message with BDAT (RFC 3030) where it is offered.
@@ -46,13 +47,17 @@ class DeliverSettings:
 
     hostname: str = ""
     port: int = 25
-    source: Address | None = None
+    source: tuple[Address, ...] = ()
     timeouts: Timeouts = field(default_factory=Timeouts)
     walk: WalkPolicy = field(default_factory=WalkPolicy)
     tls: ssl.SSLContext | None = None
     tls_required: bool = False
     login: Login | None = None
     chunking: bool = True
+
+    def source_for(self, target: Address) -> Address | None:
+        """The address to connect from, of the target's family."""
+        return next((address for address in self.source if address.version == target.version), None)
 
 
 @lru_cache(maxsize=1)

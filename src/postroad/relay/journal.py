@@ -15,24 +15,43 @@ from postroad.words.trail import Attempt
 
 Facts = dict[str, Any]
 
+LEVELS = ("debug", "info", "warning", "error")
+_LEVELS = {
+    "receive.session.started": "debug",
+    "receive.session.complete": "debug",
+    "deliver.parcel.broken": "error",
+    "deliver.spool.failed": "error",
+    "relay.reload.failed": "error",
+}
+
 
 class Journal:
     """A trace listener that writes lines. `console`: `12:00:01 deliver.attempt.complete id=... result=delivered`.
 
-    With `only_news` what goes well in ordinary sessions is left out: each attempt, refusal and failure stays.
+    `level` is the least that is written: debug has every session, info every message and attempt, warning what did
+    not go well, error what is wrong with the relay itself.
     """
 
-    def __init__(self, out: TextIO, form: str, wall: Callable[[], float], *, only_news: bool = True) -> None:
+    def __init__(self, out: TextIO, form: str, wall: Callable[[], float], level: str = "info") -> None:
         self._out = out
         self._format = _as_json if form == "json" else _as_text
         self._wall = wall
-        self._silent = {"receive.session.started", "receive.session.complete"} if only_news else set()
+        self._least = LEVELS.index(level)
 
     def __call__(self, event: Event) -> None:
         """Write an event down."""
-        if event.name not in self._silent:
+        if LEVELS.index(_level(event)) >= self._least:
             self._out.write(self._format(self._wall(), *_told(event)))
             self._out.flush()
+
+
+def _level(event: Event) -> str:
+    if event.name in _LEVELS:
+        return _LEVELS[event.name]
+    if event.name == "deliver.parcel.complete":
+        verdict = event.fields["verdict"]
+        return "warning" if verdict.failed or verdict.left else "info"
+    return "warning" if event.name.endswith(".failed") else "info"
 
 
 def _told(event: Event) -> tuple[str, Facts]:

@@ -1,0 +1,14 @@
+"""The relay as a process (floor 5): builds the rooms from a settings file and runs them together.
+
+Rule 1: nothing of mail is decided here: `receive` takes it, the spool keeps it, `deliver` sends it.
+Rule 2: a stop is orderly: no new mail, then no new deliveries, then what is unfinished is given back to the spool.
+
+Stops: `settings` (from the file to the rooms' own), `finder` (the way to a destination), `intake` (into the spool),
+`process` (the relay), `service` (signals, systemd), `journal` (the log), `metrics` (numbers over HTTP).
+"""
+
+from postroad.relay.intake import Births
+from postroad.relay.process import Relay
+from postroad.relay.settings import NextHop, RelaySettings, relay_settings
+
+__all__ = ["Births", "NextHop", "Relay", "RelaySettings", "relay_settings"]

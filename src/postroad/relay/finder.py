@@ -1,0 +1,58 @@
+"""Where mail for a destination goes: by a static route if one names it, else by DNS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from postroad.deliver import Way
+from postroad.dns import Resolver
+from postroad.gather import gather, gather_hosts
+from postroad.relay.settings import NextHop, RelaySettings
+from postroad.routing import by_domain, decide, decide_static, on_behalf, pick
+from postroad.words.facts import Found, NoData, NoName, Snapshot
+from postroad.words.names import AddressLiteral, Destination, parse_destination
+
+LONGEST_LIFE_S = 300.0
+"""A way is asked for anew after this time at the latest; the resolver's cache keeps to the TTL besides."""
+
+TROUBLE_S = 5
+"""How long the lack of an answer is remembered, as the resolver's cache does."""
+
+
+class Finder:
+    """The way to a destination: by a static route if one names it, else by DNS."""
+
+    def __init__(self, settings: RelaySettings, resolver: Resolver) -> None:
+        self._settings = settings
+        self._resolver = resolver
+        self._table: Mapping[str, NextHop] = by_domain(settings.next_hops)
+
+    async def __call__(self, destination_text: str) -> Way:
+        """Ask; whatever DNS does ends in the answer."""
+        destination = parse_destination(destination_text)
+        assert isinstance(destination, str | AddressLiteral), destination  # noqa: S101  # it was read when it was accepted
+        hop = pick(self._table, destination)
+        if hop is None:
+            snapshot = await gather(destination, self._resolver)
+            answer = decide(snapshot, self._settings.policy, self._settings.own)
+            return Way.of(answer, self._settings.policy, self._settings.deliver, _life_s(snapshot))
+        return await self._by_hop(hop, destination)
+
+    async def _by_hop(self, hop: NextHop, destination: Destination) -> Way:
+        policy = self._settings.policy
+        if hop.mx_of:
+            snapshot = await gather(hop.mx_of, self._resolver)
+            answer = on_behalf(decide(snapshot, policy, self._settings.own), destination)
+        else:
+            names = [each.host for each in hop.hosts if isinstance(each.host, str)]
+            hosts = await gather_hosts(names, self._resolver)
+            snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
+            answer = decide_static(hop.hosts, destination, hosts, policy)
+        return Way.of(answer, policy, hop.settings, _life_s(snapshot))
+
+
+def _life_s(snapshot: Snapshot) -> float:
+    """How long what was decided on a snapshot holds: as long as the shortest of its answers. Trouble is no answer."""
+    answers = [snapshot.mx, *(answer for facts in snapshot.hosts.values() for answer in (facts.a, facts.aaaa))]
+    lives = [answer.ttl_s if isinstance(answer, Found | NoData | NoName) else 5 for answer in answers]
+    return float(min(max(min(lives, default=1), 1), LONGEST_LIFE_S))

@@ -1,0 +1,64 @@
+"""What is received goes into the spool first, and into the loop's hands at once if it has room."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from random import Random
+
+from postroad.deliver import Loop
+from postroad.receive import Arrival
+from postroad.spool import Mail, Spool
+from postroad.words.mail import domain_of
+
+SEED_BITS = 48
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
+
+
+class Births:
+    """Ids and seeds of messages. Neither is a secret, so the system is asked for chance once, not for each."""
+
+    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+        self._wall = wall
+        self._rng = Random(secrets.randbits(256))
+
+    def id(self) -> str:
+        """An id: 50 bits of milliseconds, so that ids sort by time, and 30 bits of chance."""
+        number = int(self._wall() * 1000) << 30 | self._rng.getrandbits(30)
+        return "".join([_ALPHABET[number >> shift & 31] for shift in range(75, -1, -5)])
+
+    def seed(self) -> int:
+        """The seed of a message's draws."""
+        return self._rng.getrandbits(SEED_BITS)
+
+
+class Intake:
+    """Keeps what the listeners receive: in the spool first, and in the loop's hands at once if it has room."""
+
+    def __init__(self, spool: Spool, loop: Loop, births: Births) -> None:
+        self._spool = spool
+        self._loop = loop
+        self._births = births
+
+    def begin(self) -> str:
+        """A fresh id."""
+        return self._births.id()
+
+    async def write(self, id_: str, piece: bytes) -> None:
+        """Put a piece of a big message aside."""
+        await self._spool.write(id_, piece)
+
+    async def discard(self, id_: str) -> None:
+        """Forget a message that will not be whole."""
+        await self._spool.discard(id_)
+
+    async def keep(self, arrival: Arrival, rest: bytes) -> None:
+        """Keep a message; durable on return."""
+        mail = Mail(arrival.id, arrival.envelope, arrival.at, self._births.seed(), arrival.size, arrival.origin)
+        claims = self._loop.has_room_for({domain_of(each.mailbox) for each in arrival.envelope.recipients})
+        parcels = await self._spool.add(mail, rest, claim=claims)
+        if claims:
+            self._loop.take(parcels, rest if len(rest) == arrival.size else None)
+        else:
+            self._loop.look()

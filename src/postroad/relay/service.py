@@ -1,0 +1,130 @@
+"""A relay as a service: signals, systemd, and the settings file read again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postroad.app import InputError, build_resolver
+from postroad.dns import Resolver
+from postroad.net import NetError
+from postroad.relay.journal import Journal
+from postroad.relay.process import Relay
+from postroad.relay.settings import relay_settings
+from postroad.spool import SpoolError
+from postroad.spool.sqlite import SqliteSpool
+from postroad.words.trace import Event, Listener
+
+if TYPE_CHECKING:
+    from postroad.config import Config
+
+FIRST_FD = 3  # systemd's first socket, sd_listen_fds(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which relay process this is: the name of its node, and whether it shares its ports with others."""
+
+    node: str = "relay"
+    shares_ports: bool = False
+
+
+async def serve(load: Callable[[], Config], place: Place) -> None:
+    """Run a relay until SIGTERM or SIGINT; SIGHUP has `load` read the settings again.
+
+    Raises:
+        InputError: the settings, the spool or a port cannot be used.
+
+    """
+    config = load()
+    settings = relay_settings(config)
+    journal = Journal(sys.stderr, config.log.format, time.time, config.log.level)
+    listeners: list[Listener] = [journal]
+
+    def tell(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    spool = await _open_spool(config, place)
+    try:
+        relay = Relay(settings, spool, _resolver(config), tell)
+        if config.metrics.listen and place.node == "relay":
+            from postroad.relay.metrics import Metrics  # noqa: PLC0415  # its library is loaded where it is used
+
+            listeners.append(await Metrics(relay).open(*config.metrics.listen))
+        stop = asyncio.Event()
+        _on_signals(stop, lambda: _reload(load, relay, tell))
+        await _open_ports(relay, shares_ports=place.shares_ports)
+    except BaseException:
+        await spool.close()
+        raise
+    notify("READY=1")
+    await stop.wait()
+    notify("STOPPING=1")
+    await relay.close()
+
+
+def notify(state: str) -> None:
+    """Tell systemd how we are (sd_notify(3)), if it asked."""
+    where = os.environ.get("NOTIFY_SOCKET", "")
+    if not where:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.connect("\0" + where[1:] if where.startswith("@") else where)
+        sock.sendall(state.encode())
+
+
+def inherited_sockets() -> list[socket.socket]:
+    """The sockets systemd opened for us (sd_listen_fds(3)), in the order of its unit; none if it did not."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = int(os.environ.get("LISTEN_FDS", "0"))
+    sockets = [socket.socket(fileno=FIRST_FD + number) for number in range(count)]
+    for sock in sockets:
+        sock.setblocking(False)  # noqa: FBT003  # the name says it
+    return sockets
+
+
+async def _open_spool(config: Config, place: Place) -> SqliteSpool:
+    try:
+        return await SqliteSpool.open(config.spool.path, node=place.node, history_s=config.spool.history)
+    except SpoolError as trouble:
+        raise InputError(trouble.why) from None
+
+
+def _resolver(config: Config) -> Resolver:
+    return build_resolver(config.dns.zones, config.dns.resolvers)
+
+
+async def _open_ports(relay: Relay, *, shares_ports: bool) -> None:
+    try:
+        await relay.open(inherited_sockets(), shares_ports=shares_ports)
+    except NetError as problem:
+        hint = "stop what has it, or name another port in [[listen]]; ports below 1024 want root or a capability"
+        raise InputError(f"{problem.why}: {hint}") from None
+
+
+def _on_signals(stop: asyncio.Event, reload: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+def _reload(load: Callable[[], Config], relay: Relay, tell: Listener) -> None:
+    """Take the settings of the file as it is now; if they are wrong the old ones stay, and the log says why."""
+    notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    try:
+        config = load()
+        relay.reload(relay_settings(config), _resolver(config))
+        tell(Event("relay.reload.complete", {}))
+    except InputError as problem:
+        tell(Event("relay.reload.failed", {"why": str(problem)}))
+    notify("READY=1")

@@ -1,0 +1,178 @@
+"""What a relay is made of, and how a settings file becomes that."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postroad.app import InputError, build_own, host_name, readable
+from postroad.deliver import (
+    DeliverSettings,
+    Login,
+    LoopSettings,
+    ReusePolicy,
+    Timeouts,
+    opportunistic_tls,
+    verified_tls,
+)
+from postroad.pace import RetrySchedule, WindowPolicy
+from postroad.receive import (
+    ListenSettings,
+    PasswordHash,
+    ReceiveLimits,
+    ReceiveSettings,
+    ReceiveTimeouts,
+    Tls,
+    parse_users,
+)
+from postroad.routing import PROCEDURES, Own, RoutePolicy, StaticHost, WalkPolicy
+
+if TYPE_CHECKING:
+    from postroad.config import Config, StaticRoute
+
+
+@dataclass(frozen=True, slots=True)
+class NextHop:
+    """A static route: named hosts, or the exchangers of another domain, and how to talk to them."""
+
+    domains: tuple[str, ...]
+    settings: DeliverSettings
+    hosts: tuple[StaticHost, ...] = ()
+    mx_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """All a relay needs to know besides its spool and its resolver."""
+
+    hostname: str
+    listen: tuple[ListenSettings, ...]
+    receive: ReceiveSettings
+    deliver: DeliverSettings
+    loop: LoopSettings = field(default_factory=LoopSettings)
+    policy: RoutePolicy = PROCEDURES["rfc5321"]
+    own: Own = field(default_factory=Own)
+    next_hops: tuple[NextHop, ...] = ()
+    drain_s: float = 30.0
+
+
+def relay_settings(config: Config) -> RelaySettings:
+    """The settings of a file, with the certificates, users and passwords that it names.
+
+    Raises:
+        InputError: one of those files cannot be read or used.
+
+    """
+    hostname = config.hostname or host_name() or "localhost.localdomain"
+    deliver = _deliver(config, hostname)
+    policy = replace(
+        PROCEDURES["rfc5321"], families=config.deliver.families, allow_loopback=config.deliver.allow_loopback
+    )
+    return RelaySettings(
+        hostname,
+        tuple(ListenSettings(each.address, each.port, Tls(each.tls)) for each in config.listen),
+        _receive(config, hostname),
+        deliver,
+        _loop(config),
+        policy,
+        build_own([hostname, *map(str, config.own)]),
+        tuple(_next_hop(route, deliver) for route in config.route),
+        config.drain,
+    )
+
+
+def _deliver(config: Config, hostname: str) -> DeliverSettings:
+    out = config.deliver
+    return DeliverSettings(
+        hostname,
+        out.port,
+        out.source,
+        Timeouts(connect_s=out.connect_timeout),
+        WalkPolicy(stagger_s=out.stagger, level_stagger_s=out.level_stagger),
+        opportunistic_tls() if out.starttls == "opportunistic" else None,
+    )
+
+
+def _loop(config: Config) -> LoopSettings:
+    out, retry = config.deliver, config.retry
+    most = out.concurrency_per_set
+    window = WindowPolicy(initial=min(5, most), most=most, dead_after=float("inf"))
+    schedule = RetrySchedule(
+        retry.first, retry.factor, retry.longest, retry.jitter, retry.expiry, retry.warn_after or None
+    )
+    reuse = ReusePolicy(out.reuse_idle, out.reuse, out.reuse_messages)
+    return LoopSettings(out.concurrency, out.concurrency_per_address, window, reuse=reuse, schedule=schedule)
+
+
+def _receive(config: Config, hostname: str) -> ReceiveSettings:
+    limits, timeouts, relay = config.limits, config.timeouts, config.relay
+    return ReceiveSettings(
+        hostname,
+        relay.networks,
+        _users(relay.users) if relay.users else {},
+        _certificate(config.tls.certificate, config.tls.key) if config.tls.certificate else None,
+        relay.auth_in_clear_on_loopback,
+        completes=relay.complete_headers,
+        limits=ReceiveLimits(
+            limits.message_size,
+            limits.recipients,
+            limits.hops,
+            limits.connections,
+            limits.connections_per_client,
+            limits.messages_per_connection,
+            limits.messages_per_minute,
+            limits.errors,
+            limits.idle_commands,
+            limits.auth_failures,
+            limits.auth_failures_per_minute,
+            limits.memory,
+        ),
+        timeouts=ReceiveTimeouts(
+            timeouts.command, timeouts.block, timeouts.tls, timeouts.session, least_rate=timeouts.least_rate
+        ),
+    )
+
+
+def _next_hop(route: StaticRoute, usual: DeliverSettings) -> NextHop:
+    login = Login(route.auth.user, _secret(route.auth.password_file)) if route.auth else None
+    settings = replace(usual, login=login, tls=opportunistic_tls())
+    match route.security:
+        case "none":
+            settings = replace(settings, tls=None)
+        case "required" | "verified" as demand:
+            context = verified_tls() if demand == "verified" else opportunistic_tls()
+            walk = replace(usual.walk, clear_after_tls_failure=False)
+            settings = replace(settings, tls=context, tls_required=True, walk=walk)
+    return NextHop(route.domains, settings, route.static_hosts, route.mx_of or "")
+
+
+def _users(path: Path) -> Mapping[str, PasswordHash]:
+    return readable(parse_users(_text(path)))
+
+
+def _secret(path: Path) -> str:
+    password = _text(path).strip("\r\n")
+    if not password:
+        raise InputError(f"{path} is empty; write the password into it, alone")
+    return password
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path} cannot be read ({problem}); name a text file this user may read") from None
+
+
+def _certificate(certificate: Path, key: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as problem:
+        raise InputError(
+            f"{certificate} and its key cannot be used ({problem}); name a pair of PEM files that this user may read"
+        ) from None
+    return context
