@@ -8,6 +8,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from ipaddress import ip_address
 from typing import cast
 
@@ -60,7 +61,8 @@ def bind(address: Address, port: int, *, reuse_port: bool = False) -> socket.soc
 
     """
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns TCP_NODELAY on only where the protocol is named
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setblocking(False)  # noqa: FBT003  # the name says it
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -158,7 +160,7 @@ class _TcpStream(asyncio.Protocol):
         self._is_full = False
         self.tls: str | None = None
 
-    @property
+    @cached_property
     def peer(self) -> Endpoint:
         """The other end."""
         return _endpoint(self._transport, "peername")
@@ -208,7 +210,7 @@ class _TcpStream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=BUFFERED)
-        if self._accepted:
+        if self._accepted and self._has_peer():
             self._accepted(self)
 
     def data_received(self, data: bytes) -> None:
@@ -230,6 +232,14 @@ class _TcpStream(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._is_full = False
         self._make_room()
+
+    def _has_peer(self) -> bool:
+        """Whether the peer is still there: one that has reset the connection before we came to it is not told of."""
+        try:
+            return bool(self.peer)
+        except NetError:
+            self._transport.abort()
+            return False
 
     async def _upgrade(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
         transport = await asyncio.get_running_loop().start_tls(
@@ -296,5 +306,10 @@ def _described(tls: ssl.SSLObject | None) -> str | None:
 
 
 def _endpoint(transport: asyncio.Transport, which: str) -> Endpoint:
-    name = transport.get_extra_info(which)
+    try:
+        name = transport.get_extra_info(which)
+    except (OSError, ValueError):  # uvloop asks a socket that is gone
+        name = None
+    if name is None:
+        raise NetError(_SENTENCES[Kind.RESET], Kind.RESET)
     return Endpoint(ip_address(name[0]), name[1])

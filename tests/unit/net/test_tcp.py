@@ -6,9 +6,11 @@ import gc
 import os
 import socket
 import ssl
+import struct
 from ipaddress import ip_address
 
 import pytest
+import uvloop
 
 from postroad.net import Endpoint, Kind, NetError, bind, connect, listen
 from postroad.net.tcp import _explained
@@ -182,3 +184,53 @@ def test_tls_errors_in_mid_stream_are_of_kind_tls():
 def test_endpoints_read_as_people_write_them(address, text):
     """An IPv6 endpoint has brackets."""
     assert text == str(Endpoint(ip_address(address), 25))
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_peer_that_resets_before_it_is_seen_is_nobodys_trouble(runner):
+    """A port scan connects and resets at once: no handler fails for it, nothing is reported as a bug."""
+
+    async def story():
+        reported = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context))
+        listener = await listen(LOOPBACK, 0, lambda stream: stream.read())
+        with socket.create_connection(("127.0.0.1", listener.port)) as scanner:
+            scanner.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        (await connect(LOOPBACK, listener.port, timeout_s=1)).abort()
+        await listener.stop()
+        assert [] == reported
+
+    runner(story())
+
+
+def test_port_may_be_shared():
+    """With SO_REUSEPORT two sockets hold one port; without, the second is our own fault."""
+    with bind(LOOPBACK, 0, reuse_port=True) as first:
+        first.listen()
+        port = first.getsockname()[1]
+        bind(LOOPBACK, port, reuse_port=True).close()
+        with pytest.raises(NetError):
+            bind(LOOPBACK, port)
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_small_writes_leave_at_once(runner):
+    """TCP_NODELAY is on at both ends: no reply waits for the acknowledgement of the one before."""
+
+    async def story():
+        seen = asyncio.get_running_loop().create_future()
+
+        async def handle(stream):
+            seen.set_result(nodelay(stream))
+
+        listener = await listen(LOOPBACK, 0, handle)
+        stream = await connect(LOOPBACK, listener.port, timeout_s=1)
+        assert [True, True] == [await seen, nodelay(stream)]
+        stream.close()
+        await listener.stop()
+
+    def nodelay(stream):
+        sock = stream._transport.get_extra_info("socket")
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+    runner(story())
