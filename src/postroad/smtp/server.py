@@ -374,7 +374,7 @@ class Server:
         return self._awaiting
 
     def _error(self, code: int, text: str) -> Answered:
-        self._errors += 1
+        self._errors += code // 100 == 5  # "too many recipients" is no error of a client that goes on with the rest
         if self._errors > self.config.limits.errors:
             code, text = 421, "4.7.0 too many errors"
         self._awaiting = Answered(Reply(code, (text,)))
