@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from postroad.app import Routed, Sent
 from postroad.routing import Dropped, Refusal, Route
@@ -15,6 +16,9 @@ from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName
 from postroad.words.names import Address
 from postroad.words.outcome import Outcome
 from postroad.words.trail import Attempt, Contact, Target
+
+if TYPE_CHECKING:
+    from postroad.config import Config
 
 VERSION = 1
 
@@ -76,6 +80,18 @@ def send_shape(sent: Sent) -> Shape:
         "result": sent.result.value,
         "recipients": {mailbox: _outcome(outcome) for mailbox, outcome in sent.outcomes.items()},
         "attempts": [attempt_shape(delivery.attempt) for delivery in sent.deliveries],
+    }
+
+
+def config_shape(config: Config, file: Path | None) -> Shape:
+    """`postroad config show --json`: times and sizes as the file has them."""
+    from postroad.config.show import defaults  # noqa: PLC0415  # only this shape costs pydantic
+
+    return {
+        "version": VERSION,
+        "file": str(file) if file else None,
+        "settings": config.model_dump(mode="json"),
+        "defaults": list(defaults(config)),
     }
 
 

@@ -31,12 +31,6 @@ OwnHosts = Annotated[
     ),
 ]
 AllowLoopback = Annotated[bool, typer.Option("--allow-loopback", help="Let loopback addresses be targets, for tests.")]
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", metavar="FILE", help="Settings; default: $POSTROAD_CONFIG, else /etc/postroad/postroad.toml."
-    ),
-]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/reference/json.md).")]
 Explain = Annotated[bool, typer.Option("--explain", help="Say in sentences why, with the RFC sections.")]
 ConfigFile = Annotated[

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
@@ -52,13 +53,19 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a command's coroutine on the fastest loop there is; bad input ends with its sentence and code 2."""
     import asyncio
 
+    with input_errors(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(main())
+
+
+@contextmanager
+def input_errors() -> Iterator[None]:
+    """Bad input ends with its sentences and code 2."""
     from postroad.app import InputError
 
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(main())
+        yield
     except InputError as problem:
-        fail(str(problem))
+        fail(str(problem).replace("\n", "\npostroad: "))
 
 
 def _loop_factory() -> Callable[[], Any] | None:

@@ -1,0 +1,93 @@
+"""`postroad config`: the settings in effect, whether a file of them is right, and a line for the users file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from postroad.cli import options, screen
+
+app = typer.Typer(help="Settings: what is in effect, whether a file is right, users.", no_args_is_help=True)
+
+
+@app.command(epilog="Example: postroad config show --config docs/examples/postroad.toml")
+def show(config: options.ConfigFile = None, json: options.Json = False) -> None:
+    """Show all settings in effect as a file of settings, each with its meaning, and whether it is the default.
+
+    Exit status: 0 shown, 2 the file is wrong.
+    """
+    from postroad.config import find, load
+    from postroad.config.show import toml
+
+    file = config or find()
+    with screen.input_errors():
+        settings = load(file)
+    if json:
+        from postroad.shapes import config_shape
+
+        screen.print_json(config_shape(settings, file))
+        return
+    typer.echo(f"# {file}\n" if file else "# no file: all settings have their defaults\n")
+    typer.echo(toml(settings))
+
+
+@app.command(epilog="Example: postroad config check docs/examples/postroad.toml")
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The settings file.")],
+    json: options.Json = False,
+) -> None:
+    """Check a file of settings, and that the files, folders and addresses it names are there and can be used.
+
+    Exit status: 0 a relay can run with it, 2 it cannot.
+    """
+    from postroad.app import InputError
+    from postroad.config import load
+    from postroad.config.check import problems, warnings
+
+    wrong, doubtful = [], []
+    try:
+        settings = load(file)
+        wrong = [f"{file}: {problem}" for problem in problems(settings)]
+        doubtful = [f"{file}: {warning}" for warning in warnings(settings)]
+    except InputError as problem:
+        wrong = str(problem).splitlines()
+    if json:
+        screen.print_json({"version": 1, "file": str(file), "problems": wrong, "warnings": doubtful})
+    else:
+        for line in [*(f"warning: {warning}" for warning in doubtful), *wrong]:
+            typer.echo(f"postroad: {line}", err=True)
+        if not wrong:
+            typer.echo(f"{file}: a relay can run with it")
+    raise typer.Exit(screen.USAGE if wrong else screen.DONE)
+
+
+@app.command("hash", epilog="Example: postroad config hash alice")
+def hash_(
+    user: Annotated[str, typer.Argument(help="The name; the password is asked for, or read from standard input.")],
+    json: options.Json = False,
+) -> None:
+    """Make a line for the file of users ([relay] users): the name and the scrypt hash of a password.
+
+    Exit status: 0 made, 2 the name or the password cannot be used.
+    """
+    from postroad.receive.auth import hash_password
+
+    if not user or ":" in user or user.startswith("#") or any(char.isspace() for char in user):
+        screen.fail(f"{user!r} cannot be a user: a name has no colon and no blank, and does not begin with #")
+    password = _password()
+    if not password:
+        screen.fail("the password is empty; give one at the prompt, or on standard input")
+    line = f"{user}:{hash_password(password)}"
+    if json:
+        screen.print_json({"version": 1, "user": user, "line": line})
+    else:
+        typer.echo(line)
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    return sys.stdin.readline().rstrip("\r\n")
