@@ -140,7 +140,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Numbers of a spool. `destinations`: (destination, parcels), most parcels first, at most 20.
+    """Numbers of a spool. `destinations`: (destination, waiting parcels), most of them first, at most 20.
 
     `messages`, and `octets` of their bodies, are those not finished; `oldest_at` is when the first accepted of them was
     received.
@@ -274,12 +274,15 @@ class Body(Protocol):
 
 def split(mail: Mail) -> list[tuple[str, Mail]]:
     """The destinations of a message, each with its part; the mail itself if there is but one."""
+    recipients = mail.envelope.recipients
+    if len(recipients) == 1:
+        return [(domain_of(recipients[0].mailbox), mail)]
     by_destination: dict[str, list[Recipient]] = {}
-    for recipient in mail.envelope.recipients:
+    for recipient in recipients:
         by_destination.setdefault(domain_of(recipient.mailbox), []).append(recipient)
     if len(by_destination) == 1:
         return [(destination, mail) for destination in by_destination]
     return [
-        (destination, replace(mail, envelope=replace(mail.envelope, recipients=tuple(recipients))))
-        for destination, recipients in by_destination.items()
+        (destination, replace(mail, envelope=replace(mail.envelope, recipients=tuple(some))))
+        for destination, some in by_destination.items()
     ]

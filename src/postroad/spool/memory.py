@@ -192,7 +192,7 @@ class MemorySpool:
         self._check()
         kept = [one for one in self._kept.values() if one.finished_at is None]
         states = Counter(slot.state for slot in self._slots.values())
-        destinations = Counter(slot.parcel.destination for slot in self._slots.values())
+        lanes = {destination: len(slots) for destination, slots in self._waiting().items()}
         return Stats(
             messages=len(kept),
             octets=sum(one.mail.size for one in kept),
@@ -202,7 +202,7 @@ class MemorySpool:
             held=states[State.HELD],
             finished=len(self._kept) - len(kept),
             oldest_at=kept[0].mail.received_at if kept else None,
-            destinations=tuple(sorted(destinations.items(), key=lambda pair: (-pair[1], pair[0]))[:BUSIEST]),
+            destinations=tuple(sorted(lanes.items(), key=lambda pair: (-pair[1], pair[0]))[:BUSIEST]),
         )
 
     async def close(self) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from postroad.spool.base import PIECE, Mail, Parcel, SpoolError, Trouble, split
 from postroad.spool.sqlite.lanes import refresh
-from postroad.spool.sqlite.rows import PARCELS, Row, write_about, write_recipients
+from postroad.spool.sqlite.rows import PARCELS, Row, insert, write_about, write_recipients
 
 _TAKE_NUMBERS = "UPDATE tally SET next_message = next_message + ? RETURNING next_message"
-_MESSAGE = "INSERT INTO message (number, id, received_at, size, pieces, about, rest) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_PARCEL = "INSERT INTO parcel (number, destination, due_at, node, recipients) VALUES (?, ?, ?, ?, ?)"
+_MESSAGE = "INSERT INTO message (number, id, received_at, size, pieces, about, rest)"
+_PARCEL = "INSERT INTO parcel (number, destination, due_at, node, recipients)"
 _ARRIVAL = """
 INSERT INTO arrival (id, node, pieces, octets) VALUES (?, ?, 1, ?)
 ON CONFLICT DO UPDATE SET pieces = pieces + 1, octets = octets + excluded.octets
@@ -55,10 +55,10 @@ def add(db: sqlite3.Connection, messages: Sequence[Whole]) -> list[tuple[Parcel,
     parcels = [_parcels(first + place, whole.mail) for place, whole in enumerate(messages)]
     rows = [_message_row(db, first + place, whole) for place, whole in enumerate(messages)]
     try:
-        db.executemany(_MESSAGE, rows)
+        insert(db, _MESSAGE, rows)
     except sqlite3.IntegrityError as problem:
         raise ValueError("a message with this id is kept already") from problem
-    db.executemany(_PARCEL, _parcel_rows(messages, parcels))
+    insert(db, _PARCEL, _parcel_rows(messages, parcels))
     pairs = zip(messages, parcels, strict=True)
     refresh(db, {parcel.destination for whole, of_it in pairs if whole.node is None for parcel in of_it})
     return parcels
@@ -103,8 +103,11 @@ def _assemble(db: sqlite3.Connection, mail: Mail, rest: bytes) -> tuple[int, byt
     return int(pieces), rest
 
 
-def _parcel_rows(messages: Sequence[Whole], parcels: Iterable[tuple[Parcel, ...]]) -> Iterable[Row]:
-    for whole, of_it in zip(messages, parcels, strict=True):
-        for parcel in of_it:
-            recipients = None if parcel.mail is whole.mail else write_recipients(parcel.mail.envelope.recipients)
-            yield parcel.number, parcel.destination, parcel.due_at, whole.node, recipients
+def _parcel_rows(messages: Sequence[Whole], parcels: Iterable[tuple[Parcel, ...]]) -> list[Row]:
+    pairs = zip(messages, parcels, strict=True)
+    return [_parcel_row(whole, parcel) for whole, of_it in pairs for parcel in of_it]
+
+
+def _parcel_row(whole: Whole, parcel: Parcel) -> Row:
+    recipients = None if parcel.mail is whole.mail else write_recipients(parcel.mail.envelope.recipients)
+    return parcel.number, parcel.destination, parcel.due_at, whole.node, recipients

@@ -33,11 +33,7 @@ _CLAIMED = "SELECT count(*) FROM parcel WHERE node IS NOT NULL"
 _HELD = "SELECT count(*) FROM parcel WHERE held = 1"
 _OLDEST = "SELECT received_at FROM message WHERE number = (SELECT min(number) >> 20 FROM parcel)"
 _BUSIEST = """
-SELECT destination, sum(parcels) FROM (
-    SELECT destination, count(*) AS parcels FROM parcel WHERE node IS NULL AND held = 0 GROUP BY destination
-    UNION ALL SELECT destination, count(*) FROM parcel WHERE node IS NOT NULL GROUP BY destination
-    UNION ALL SELECT destination, count(*) FROM parcel WHERE held = 1 GROUP BY destination
-) GROUP BY destination ORDER BY 2 DESC, 1 LIMIT ?
+SELECT destination, count(*) FROM parcel WHERE node IS NULL AND held = 0 GROUP BY destination ORDER BY 2 DESC, 1 LIMIT ?
 """
 
 

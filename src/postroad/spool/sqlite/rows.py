@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -26,12 +27,27 @@ LISTED = f"{PARCEL}, parcel.node, parcel.held, parcel.said"
 
 # All ASCII, whatever a client put into its names: a lone surrogate would not go into a column.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_AT_ONCE = (32, 8, 1)  # few lengths, so that SQLite's statements are prepared once
 _SMTPUTF8, _EIGHT_BIT = 1, 2
 
 
 def numbers(values: Iterable[int]) -> str:
     """Numbers as one parameter, for json_each: one statement for any number of them."""
     return _encode(list(values))
+
+
+def insert(db: sqlite3.Connection, into: str, rows: Sequence[Row]) -> None:
+    """Insert rows: `into` is the statement up to VALUES.
+
+    Many to a step, for each step gives up the interpreter's lock, and with a busy loop it is long in coming back.
+    """
+    start = 0
+    for many in _AT_ONCE:
+        while len(rows) - start >= many:
+            marks = ", ".join("?" * len(rows[0]))
+            values = [value for row in rows[start : start + many] for value in row]
+            db.execute(f"{into} VALUES {', '.join([f'({marks})'] * many)}", values)
+            start += many
 
 
 def text_of(text: str) -> str:

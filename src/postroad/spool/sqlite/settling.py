@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from postroad.spool.base import Settlement
 from postroad.spool.sqlite.keeping import Whole, add, discard
 from postroad.spool.sqlite.lanes import refresh
-from postroad.spool.sqlite.rows import PARCELS, Row, numbers, text_of, write_recipients
+from postroad.spool.sqlite.rows import PARCELS, Row, insert, numbers, text_of, write_recipients
 
 SLICE = 1000
 """Rows deleted in one commit: what bounds how long a sweep holds up the others."""
@@ -29,7 +29,7 @@ UPDATE parcel SET node = NULL, due_at = ?, attempts = attempts + ?, warned = ?, 
 _DELETE = """
 DELETE FROM parcel WHERE number IN (SELECT value FROM json_each(?)) AND node IS NULL RETURNING number, destination
 """
-_RECORD = "INSERT INTO record (message, destination, at, text) VALUES (?, ?, ?, ?)"
+_RECORD = "INSERT INTO record (message, destination, at, text)"
 _FINISH = """
 UPDATE message SET finished_at = ?, rest = NULL
 WHERE number IN (SELECT value FROM json_each(?)) AND finished_at IS NULL AND NOT EXISTS (
@@ -62,7 +62,7 @@ def settle(db: sqlite3.Connection, calls: Sequence[Settling]) -> list[None]:
     done = [one.parcel.number for one, _ in kept if not one.left]
     db.execute(_GONE, (numbers(done),))
     _defer(db, [one for one, _ in kept if one.left])
-    db.executemany(_RECORD, [_record(one, now) for one, now in kept if one.record])
+    insert(db, _RECORD, [_record(one, now) for one, now in kept if one.record])
     finish(db, {number // PARCELS for number in done}, calls[-1].now, keeps_history=calls[-1].keeps_history)
     if reports := [Whole(mail, body) for one, _ in kept for mail, body in one.reports]:
         add(db, reports)

@@ -22,9 +22,6 @@ Work = Callable[[sqlite3.Connection, Sequence[A]], Sequence[R]]
 MOST = 500
 """Calls in one commit: what bounds the wait of the first of them."""
 
-CHECKPOINT_PAGES = 4000
-"""16 MB of log go back into the database at a time: a page that was freed and filled again meanwhile goes once."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
