@@ -33,6 +33,8 @@ from postroad.words.reply import Reply
 class ClientState(Enum):
     """Where a client stands by what it has sent."""
 
+    __hash__ = object.__hash__  # Enum's own hashes the name, in Python, several times for each message
+
     GREETING = auto()  # waiting for the server's first word
     HELLO = auto()  # EHLO or HELO is due
     HELLO_SENT = auto()
@@ -78,25 +80,32 @@ CLIENT_MOVES: dict[ClientState, dict[type[Command], ClientState]] = {
 }
 
 
+# Where a reply leads, by what it answers: if it agrees (2yz, 3yz), and if it refuses. What is not here leads nowhere.
+CLIENT_REPLIES: dict[ClientState, dict[type[Command], tuple[ClientState, ClientState]]] = {
+    C.HELLO_SENT: {Ehlo: (C.READY, C.HELLO), Helo: (C.READY, C.HELLO)},
+    C.DATA_SENT: {Data: (C.BODY, C.READY)},
+    C.TLS_SENT: {StartTls: (C.TLS, C.READY)},
+    C.MAIL: {Mail: (C.MAIL, C.READY)},  # refused before anything else was sent: no transaction
+    C.AUTH: {Auth: (C.READY, C.READY)},
+    C.QUITTING: {Quit: (C.CLOSED, C.CLOSED)},
+}
+
+
 def after_reply(state: ClientState, command: Command | None, reply: Reply) -> ClientState:
     """Where the client stands once this command (None: the greeting) is answered so. Codes count by their class."""
     if command is None:
         return C.HELLO if reply.code == 220 else C.QUITTING
-    table = {
-        (C.HELLO_SENT, Ehlo): (C.READY, C.HELLO),
-        (C.HELLO_SENT, Helo): (C.READY, C.HELLO),
-        (C.DATA_SENT, Data): (C.BODY, C.READY),
-        (C.TLS_SENT, StartTls): (C.TLS, C.READY),
-        (C.MAIL, Mail): (C.MAIL, C.READY),  # refused before anything else was sent: no transaction
-        (C.AUTH, Auth): (C.AUTH if reply.code // 100 == 3 else C.READY, C.READY),
-        (C.QUITTING, Quit): (C.CLOSED, C.CLOSED),
-    }
-    agreed, refused = table.get((state, type(command)), (state, state))
+    if state is C.AUTH and reply.code // 100 == 3:  # a challenge
+        return state
+    leads = CLIENT_REPLIES.get(state)
+    agreed, refused = leads.get(type(command), (state, state)) if leads else (state, state)
     return agreed if reply.is_positive else refused
 
 
 class ServerState(Enum):
     """Where a server stands by what it has agreed to."""
+
+    __hash__ = object.__hash__
 
     FRESH = auto()  # greeted; EHLO or HELO is due
     REFUSING = auto()  # greeted with 554: only QUIT is taken (RFC 5321 section 3.1)
