@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import gauges
 from peers import Running
-from world import MAIL1, MAIL2, RELAY, World
+from world import MAIL1, MAIL2, RELAY, World, listens
 
 POLL_S = 0.02
 TAIL = 200  # octets, more than one line of counters
@@ -83,6 +83,10 @@ class Sink:
         self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         command = world.of_tools(["smtp-sink", "-u", "nobody", "-c", f"{address}:25", "2000"])
         self._process = subprocess.Popen(command, stdout=self._out, stderr=self._out)
+        while not listens(address, 25):
+            if self._process.poll() is not None:
+                sys.exit(f"smtp-sink does not start on {address}")
+            time.sleep(POLL_S)
 
     def counts(self):
         """(messages, sessions ended) so far."""
@@ -179,23 +183,11 @@ def unrelayed_rate(world: World, load: Load) -> float:
         return load.messages / (sinks.await_messages(load.messages, load.quiet_s) - begun)
 
 
-def send(world: World, load: Load, recipient: str = RECIPIENT, target: str = RELAY) -> float:
+def send(world: World, load: Load, target: str = RELAY) -> float:
     """Sends the load; when the last message was accepted."""
-    command = [
-        "smtp-source",
-        "-s",
-        load.connections,
-        "-m",
-        load.messages,
-        "-l",
-        load.length,
-        "-f",
-        SENDER,
-        "-t",
-        recipient,
-    ]
-    command += ["-d"] * load.persistent + [f"{target}:25"]
-    done = subprocess.run(world.of_tools(map(str, command)), check=False, capture_output=True, text=True)
+    command = ["smtp-source", f"-s{load.connections}", f"-m{load.messages}", f"-l{load.length}"]
+    command += [f"-f{SENDER}", f"-t{RECIPIENT}", *["-d"] * load.persistent, f"{target}:25"]
+    done = subprocess.run(world.of_tools(command), check=False, capture_output=True, text=True)
     if done.returncode != 0:
         print(f"smtp-source: {done.stderr.strip()[-300:]}", file=sys.stderr)
     return time.monotonic()

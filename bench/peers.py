@@ -134,6 +134,7 @@ class Postroad:
     def __init__(self, directory: Path, command: str = POSTROAD):
         self.name = "postroad"
         self._folder = directory / "postroad"
+        self.spool = self._folder / "spool"
         self._config = self._folder / "postroad.toml"
         self.command = [word.format(config=self._config) for word in shlex.split(command)]
 
@@ -146,10 +147,12 @@ class Postroad:
     def _settings(self):
         return f"""\
 hostname = "{HOSTNAME}"
+
+[dns]
 resolvers = ["{DNS}"]
 
 [spool]
-path = "{self._folder / "spool"}"
+path = "{self.spool}"
 
 [[listen]]
 address = "{RELAY}"

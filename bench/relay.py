@@ -60,6 +60,9 @@ def parse_arguments():
     add("--no-syncs", action="store_true", help="leave out the runs under strace that count fsyncs")
     add("--quick", action="store_true", help="one pair, 2000 messages, 20 connections")
     add("--queued", type=int, metavar="N", help="measure with N messages waiting in the queue in place of all else")
+    add(
+        "--due", choices=("later", "now"), default="later", help="when the waiting messages of --queued are to be tried"
+    )
     add("--postroad", default=peers.POSTROAD, metavar="COMMAND", help="how to start it; {config} is its settings file")
     add(
         "--dir",
@@ -70,7 +73,8 @@ def parse_arguments():
     add("--json", type=Path, metavar="FILE", help="write all figures there too")
     arguments = parser.parse_args()
     if arguments.quick:
-        arguments.messages, arguments.pairs, arguments.connections = 2000, 1, [20]
+        parser.set_defaults(messages=2000, pairs=1, connections=[20])
+        arguments = parser.parse_args()
     arguments.peer = arguments.peer or list(peers.NAMES[:3])
     arguments.connections = arguments.connections or [20, 50]
     return arguments

@@ -51,6 +51,7 @@ server:
   local-zone: "many.example." redirect
   local-data: "many.example. 300 IN MX 10 mail1.example.com."
   local-data: "many.example. 300 IN MX 10 mail2.example.com."
+  local-zone: "waiting.example." redirect
   local-data: "waiting.example. 300 IN MX 10 refusing.example.com."
   local-data: "mail1.example.com. 300 IN A {MAIL1}"
   local-data: "mail2.example.com. 300 IN A {MAIL2}"
@@ -148,7 +149,7 @@ class World:
         command = self.of_tools(["unbound", "-c", "/etc/unbound/bench.conf"])
         self._dns = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + DNS_START_S
-        while not _listens(DNS, 53):
+        while not listens(DNS, 53):
             if self._dns.poll() is not None or time.monotonic() > deadline:
                 sys.exit(f"the nameserver does not start, see {log.name}")
             time.sleep(0.02)
@@ -170,7 +171,8 @@ def _bring_up(device, addresses):
         (Path("/proc/sys") / name).write_text(value)
 
 
-def _listens(address, port):
+def listens(address: str, port: int) -> bool:
+    """Whether something listens there, on the far side."""
     wanted = f"{address}:{port}"
     return wanted in subprocess.run(["ss", "-Hltn"], check=True, capture_output=True, text=True).stdout.split()
 
