@@ -92,7 +92,7 @@ class Verifier:
 
 def _derived(password: str, like: PasswordHash) -> bytes:
     n, r, p = 1 << like.cost, like.block, like.parallel
-    memory = 128 * r * (n + p + 2)  # RFC 7914 section 5 and 6: B, V and the working block
+    memory = 128 * r * (n + p + 2)  # RFC 7914: B, V and the working block
     return hashlib.scrypt(
         password.encode(), salt=like.salt, n=n, r=r, p=p, maxmem=memory + 1024 * 1024, dklen=len(like.key)
     )

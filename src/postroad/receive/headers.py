@@ -77,7 +77,7 @@ def received(hop: Hop) -> str:
 
 
 def protocol(*, extended: bool, tls: bool, authenticated: bool, smtputf8: bool) -> str:
-    """What stands behind "with": RFC 3848 section 2, and RFC 6531 section 4.3 for a message with SMTPUTF8."""
+    """What stands behind "with": RFC 3848, and RFC 6531 section 4.3 for a message with SMTPUTF8."""
     if not extended:
         return "SMTP"
     return ("UTF8SMTP" if smtputf8 else "ESMTP") + ("S" if tls else "") + ("A" if authenticated else "")

@@ -41,7 +41,7 @@ def may_relay(client: Client, settings: ReceiveSettings) -> Reply | None:
 
 
 def may_authenticate(client: Client, settings: ReceiveSettings) -> bool:
-    """Whether AUTH is offered and taken: where there are users and no listener between (RFC 4954 section 9)."""
+    """Whether AUTH is offered and taken: where there are users and nobody can listen (RFC 4954 section 4)."""
     if not settings.users or client.user is not None:
         return False
     return client.is_tls or (settings.auth_in_clear_on_loopback and client.address.is_loopback)
