@@ -167,6 +167,25 @@ def test_endless_errors_end_the_session():
     assert [220, 500, 500, 500, 421] == codes(serve(b"X\r\n" * 9, config)[0])
 
 
+def test_too_many_recipients_are_no_error_of_the_session():
+    """However many more are refused with 452, the client goes on with those it has."""
+    config = ServerConfig("mx.example", max_recipients=1, limits=Limits(errors=3))
+    replies, messages = serve(ENVELOPE + b"RCPT TO:<b@example.com>\r\n" * 9 + b"DATA\r\n.\r\n", config)
+    assert ([452] * 9 + [354, 250], 1) == (codes(replies)[4:], len(messages))
+
+
+def test_auth_is_taken_once():
+    """Who has proved a name cannot prove another (RFC 4954 section 4), and is not offered to."""
+    server = Server(ServerConfig("mx.example", auth=("PLAIN",)))
+    server.feed(HELLO + b"AUTH PLAIN " + _b64("\0ann\0secret") + b"AUTH PLAIN\r\n" + HELLO)
+    server.reply(server.next_event().reply)
+    assert isinstance(server.next_event(), AuthGiven)
+    server.reply(Reply(235, ("2.7.0 welcome",)))
+    again = server.next_event().reply
+    server.reply(again)
+    assert (503, False) == (again.code, "AUTH PLAIN" in server.next_event().reply.lines)
+
+
 def test_nothing_is_read_before_the_last_event_is_answered():
     """The server waits for its application."""
     server = Server(ServerConfig("mx.example"))
