@@ -136,9 +136,9 @@ class _Run:
         except HostError as error:
             self._end(Ended(step.number, error.phase, session.told, error.outcome, session.tls))
         except BaseException:
-            stream.close()
+            session.close()
             raise
-        stream.close()
+        session.close()
 
     async def _connect(self, target: Target) -> Stream:
         limit_s, port = self._settings.timeouts.connect_s, target.port or self._settings.port

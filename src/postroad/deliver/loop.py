@@ -30,6 +30,8 @@ from postroad.words.trail import Attempt, Target
 
 T = TypeVar("T")
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 HELD_OCTETS = 64 * 1024  # a content up to this size stays in memory from acceptance to delivery
 AGAIN_S = 1.0  # between two tries to settle on a spool in trouble
 
@@ -344,4 +346,4 @@ def _record(done: Attempt, way: Way, turn: int, ill: tuple[Target, ...], recipie
     shape = attempt_record(done) | {"recipients": list(recipients), "procedure": way.policy.name, "turn": turn}
     if ill:
         shape["ill"] = [str(target.address) for target in ill]
-    return f'{json.dumps(shape, ensure_ascii=False, separators=(",", ":"))[:-1]},"route":{way.record}}}'
+    return f'{_encode(shape)[:-1]},"route":{way.record}}}'

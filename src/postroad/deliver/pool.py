@@ -68,6 +68,7 @@ class Pool:
         if not session.is_reusable or not self._is_young(session) or self._size >= self.policy.most:
             self._leave(session)
             return
+        session.rest()
         self._resting.setdefault(door, deque()).append(_Resting(session, self._now()))
         self._size += 1
         if self._sweeping is None:

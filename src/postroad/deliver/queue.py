@@ -6,7 +6,7 @@ no more of the memory than is left to all the others.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
@@ -46,8 +46,8 @@ class Queue:
         self._per_address = per_address
         self._lanes: OrderedDict[Hashable, Lane] = OrderedDict()
         self._turns: Turns[Hashable] = Turns()
-        self._by_destination: Counter[str] = Counter()
-        self._at_address: Counter[Address] = Counter()
+        self._by_destination: dict[str, int] = {}
+        self._at_address: dict[Address, int] = {}
         self._parked: dict[Address, deque[Item]] = {}
         self._unparked: deque[Item] = deque()
         self.size = 0
@@ -59,7 +59,7 @@ class Queue:
 
     def has_room_for(self, destination: str) -> bool:
         """Whether a parcel for this destination may enter: none may hold more than is left to all others."""
-        return self._by_destination[destination] < self.room
+        return self._by_destination.get(destination, 0) < self.room
 
     def full_destinations(self) -> set[str]:
         """Those that hold as much as they may."""
@@ -68,7 +68,8 @@ class Queue:
     def admit(self, item: Item) -> None:
         """Count an item; it is not yet in a lane, for its way may not be known."""
         self.size += 1
-        self._by_destination[item.parcel.destination] += 1
+        destination = item.parcel.destination
+        self._by_destination[destination] = self._by_destination.get(destination, 0) + 1
 
     def line_up(self, item: Item, way: Way) -> None:
         """Let an item wait for its turn."""
@@ -97,18 +98,19 @@ class Queue:
 
     def enter(self, address: Address, item: Item) -> bool:
         """Take a place at an address; False if all are taken: the item is parked, `next` has it when one is free."""
-        if self._at_address[address] >= self._per_address:
+        taken = self._at_address.get(address, 0)
+        if taken >= self._per_address:
             self._parked.setdefault(address, deque()).append(item)
             return False
-        self._at_address[address] += 1
+        self._at_address[address] = taken + 1
         return True
 
     def leave(self, address: Address) -> None:
         """Give the place back, to whoever is parked for it."""
-        self._at_address[address] -= 1
-        if not self._at_address[address]:
-            del self._at_address[address]
-        parked = self._parked.get(address)
+        taken = self._at_address.pop(address) - 1
+        if taken:
+            self._at_address[address] = taken
+        parked = self._parked.get(address) if self._parked else None
         if parked:
             self._unparked.append(parked.popleft())
             if not parked:
@@ -118,9 +120,9 @@ class Queue:
         """An item is settled. `met_host`: whether any host had a session with us; None says nothing about them."""
         self.size -= 1
         destination = item.parcel.destination
-        self._by_destination[destination] -= 1
-        if not self._by_destination[destination]:
-            del self._by_destination[destination]
+        held = self._by_destination.pop(destination) - 1
+        if held:
+            self._by_destination[destination] = held
         if item.lane:
             self._feed_back(item.lane, met_host=met_host)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from postroad.deliver.settings import DeliverSettings, Login
-from postroad.net import NetError, Stream
+from postroad.net import Deadline, NetError, Stream
 from postroad.smtp import (
     Auth,
     Client,
@@ -97,6 +97,8 @@ class Session:
         self.opened_at = asyncio.get_running_loop().time()
         self._accepted: list[int] = []
         self._stream = stream
+        self._deadline = Deadline(stream.abort)
+        self._limit_s = 0.0
         self._settings = settings
         self._tls = None if clear else settings.tls
         self._client = Client()
@@ -182,8 +184,13 @@ class Session:
         """Whether the host takes over what the sender wants to be told (RFC 3461 section 5.2)."""
         return bool(self._client.capabilities and self._client.capabilities.dsn)
 
+    def rest(self) -> None:
+        """Nothing is under way: no time limit runs."""
+        self._deadline.lift()
+
     def close(self) -> None:
         """Leave without a word."""
+        self._deadline.close()
         self._stream.close()
 
     async def quit(self) -> None:
@@ -191,7 +198,7 @@ class Session:
         if self._client.may_send(Quit):
             with contextlib.suppress(HostError):
                 await self._ask(Quit(), self._settings.timeouts.quit_s)
-        self._stream.close()
+        self.close()
 
     @property
     def tls(self) -> str | None:
@@ -314,11 +321,11 @@ class Session:
 
     async def _start_tls(self, exchange: str) -> None:
         assert self._tls  # noqa: S101  # the caller asked
+        self._allow(self._settings.timeouts.starttls_s)
         try:
-            async with asyncio.timeout(self._settings.timeouts.starttls_s):
-                await self._stream.start_tls(self._tls, exchange or None)
-        except (NetError, TimeoutError) as problem:
-            raise self._lost(str(problem) or "timed out in the TLS handshake") from problem
+            await self._stream.start_tls(self._tls, exchange or None)
+        except NetError as problem:
+            raise self._lost(str(problem)) from problem
         self._client.tls_started()
 
     def _unable(self, message: Message) -> Outcome | None:
@@ -359,13 +366,13 @@ class Session:
     async def _write(self, data: bytes) -> None:
         """Write in pieces, waiting until the stream has room. A host that hung up may have said why: read on."""
         for start in range(0, len(data), PIECE):
-            self._stream.write(data[start : start + PIECE])
+            self._allow(self._settings.timeouts.block_s)
+            self._stream.write(data if len(data) <= PIECE else data[start : start + PIECE])
             try:
-                async with asyncio.timeout(self._settings.timeouts.block_s):
-                    await self._stream.drain()
-            except TimeoutError as problem:
-                raise self._lost(f"timed out after {self._settings.timeouts.block_s:g} s, sending") from problem
+                await self._stream.drain()
             except NetError:
+                if self._deadline.is_missed:
+                    raise self._lost("") from None
                 return
 
     async def _reply(self, limit_s: float) -> Reply:
@@ -377,18 +384,20 @@ class Session:
         """
         reply = self._next_reply()
         if reply is None:
+            self._allow(limit_s)
             try:
-                async with asyncio.timeout(limit_s):
-                    while reply is None:
-                        self._events.extend(self._client.receive(await self._stream.read()))
-                        reply = self._next_reply()
-            except TimeoutError as problem:
-                raise self._lost(f"timed out after {limit_s:g} s") from problem
+                while reply is None:
+                    self._events.extend(self._client.receive(await self._stream.read()))
+                    reply = self._next_reply()
             except NetError as problem:
                 raise self._lost(problem.why) from problem
         if reply.code == 421:  # "service not available, closing": to any command (RFC 5321 section 4.2.3)
             raise self._host_error(reply)
         return reply
+
+    def _allow(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._deadline.allow(limit_s)
 
     def _next_reply(self) -> Reply | None:
         while self._events:
@@ -404,6 +413,8 @@ class Session:
         return None
 
     def _lost(self, why: str) -> HostError:
+        if self._deadline.is_missed:
+            why = f"timed out after {self._limit_s:g} s"
         return HostError(self.phase, Outcome(Result.DEFERRED, Scope.HOST, why, "4.4.2", self.phase))
 
     def _host_error(self, reply: Reply) -> HostError:

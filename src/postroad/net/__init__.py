@@ -2,13 +2,27 @@
 
 Rule 1: addresses only; names are `dns`'s business.
 Rule 2: whatever goes wrong on the way is a `NetError` with a sentence for people and a kind for programs.
-Rule 3: time limits for reading and writing are the caller's, with `asyncio.timeout`; only `connect` has its own.
+Rule 3: time limits for reading and writing are the caller's, with a `Deadline`; only `connect` has its own.
 
-Stops: `stream` (the contract), `tcp` (`connect`, `listen`), `memory` (`pair`, the same contract without a network).
+Stops: `stream` (the contract), `tcp` (`connect`, `listen`), `memory` (`pair`, the same contract without a network),
+`deadline` (a time limit that moves along).
 """
 
+from postroad.net.deadline import Deadline
 from postroad.net.memory import pair
 from postroad.net.stream import Endpoint, Kind, NetError, Stream
 from postroad.net.tcp import Listener, bind, connect, listen, serve
 
-__all__ = ["Endpoint", "Kind", "Listener", "NetError", "Stream", "bind", "connect", "listen", "pair", "serve"]
+__all__ = [
+    "Deadline",
+    "Endpoint",
+    "Kind",
+    "Listener",
+    "NetError",
+    "Stream",
+    "bind",
+    "connect",
+    "listen",
+    "pair",
+    "serve",
+]

@@ -102,6 +102,8 @@ class Health:
 
     def arrange(self, targets: tuple[Target, ...], now: float) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
         """The targets whose addresses are well, and those that are ill, each in the order given."""
+        if not self._ill:
+            return targets, ()
         well = tuple(target for target in targets if self.is_well(target.address, now))
         ill = tuple(target for target in targets if not self.is_well(target.address, now))
         return well, ill

@@ -1,0 +1,52 @@
+"""A time limit that moves along: one timer for all the waits of a connection, instead of one for each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+NEVER = float("inf")
+
+
+class Deadline:
+    """Calls `missed` once, when the time last allowed is over. Moving it further away costs next to nothing."""
+
+    def __init__(self, missed: Callable[[], None]) -> None:
+        self.is_missed = False
+        self._loop = asyncio.get_running_loop()
+        self._missed = missed
+        self._at = NEVER
+        self._rings_at = NEVER
+        self._timer: asyncio.TimerHandle | None = None
+
+    def allow(self, limit_s: float) -> None:
+        """So many seconds from now on."""
+        self._at = self._loop.time() + limit_s
+        if self._at < self._rings_at:
+            self._arm()
+
+    def lift(self) -> None:
+        """No limit until the next one is set."""
+        self._at = NEVER
+
+    def close(self) -> None:
+        """No limit any more."""
+        self._at = NEVER
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        self._rings_at = NEVER
+
+    def _arm(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._at, self._ring)
+        self._rings_at = self._at
+
+    def _ring(self) -> None:
+        self._timer, self._rings_at = None, NEVER
+        if self._at <= self._loop.time():
+            self.is_missed = True
+            self._missed()
+        elif self._at < NEVER:
+            self._arm()
