@@ -1,4 +1,7 @@
-"""Writes docs/reference/cli.md from the help of every command: `python -m tests.docs.generate`."""
+"""Writes docs/reference/cli.md from the help of every command, and settings.md from the settings themselves.
+
+Run it as `python -m tests.docs.generate`.
+"""
 
 import os
 import subprocess
@@ -8,9 +11,11 @@ from pathlib import Path
 from typer.main import get_command
 
 from postroad.cli.root import app
+from postroad.config.show import reference as settings
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "docs" / "reference" / "cli.md"
+SETTINGS = ROOT / "docs" / "reference" / "settings.md"
 HEAD = """# Commands
 
 The `--help` of every command, written by `python -m tests.docs.generate`; a test compares them.
@@ -55,3 +60,4 @@ def reference():
 
 if __name__ == "__main__":
     CLI.write_text(reference())
+    SETTINGS.write_text(settings())

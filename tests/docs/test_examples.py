@@ -1,0 +1,69 @@
+"""The examples of settings and units are right, and agree with each other."""
+
+import configparser
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from generate import commands
+
+from postroad.config import load
+from postroad.config.kinds import read_duration, read_endpoint
+from postroad.routing import by_domain, pick
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+def _unit(name):
+    """A unit file, each key with its last value."""
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str
+    unit.read(EXAMPLES / name)
+    return unit
+
+
+def test_example_settings_are_right():
+    """The example is read, and its routes lead where its comments say."""
+    config = load(EXAMPLES / "postroad.toml")
+    table = by_domain(config.route)
+    assert [3, 1] == [host.weight for host in pick(table, "www.example.org").static_hosts]
+    assert "verified" == pick(table, "partner.example").security
+
+
+def test_example_unit_runs_a_command_there_is():
+    """ExecStart is a command with options it has."""
+    words = shlex.split(_unit("postroad.service")["Service"]["ExecStart"])
+    options = {
+        option for names, command in commands() if names == (words[1],) for p in command.params for option in p.opts
+    }
+    assert [] == [word for word in words if word.startswith("--") and word not in options]
+
+
+def test_example_unit_waits_for_the_drain():
+    """A relay that is still draining is not killed, and the unit's state folder is the spool."""
+    service, config = _unit("postroad.service")["Service"], load(EXAMPLES / "postroad.toml")
+    assert read_duration(service["TimeoutStopSec"]) > config.drain
+    assert Path("/var/lib", service["StateDirectory"]) == config.spool.path
+
+
+def test_example_socket_has_the_ports_of_the_settings():
+    """The sockets are those of the [[listen]] tables, in their order."""
+    sockets = re.findall(r"^ListenStream=(.*)$", (EXAMPLES / "postroad.socket").read_text(), re.MULTILINE)
+    config = load(EXAMPLES / "postroad.toml")
+    assert [(port.address, port.port) for port in config.listen] == [read_endpoint(text) for text in sockets]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+def test_example_units_are_well_formed(tmp_path):
+    """Every key of the units is one that systemd knows."""
+    for name in ("postroad.service", "postroad.socket"):
+        (tmp_path / name).write_text((EXAMPLES / name).read_text().replace("/usr/bin/postroad", sys.executable))
+    units = [tmp_path / "postroad.service", tmp_path / "postroad.socket"]
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (0, "") == (done.returncode, done.stderr)

@@ -1,0 +1,112 @@
+"""`postroad config`: what is in effect, whether a file is right, a line for the users file."""
+
+import json
+from importlib.resources import files
+
+import pytest
+from typer.testing import CliRunner
+
+from postroad.cli.root import app
+from postroad.receive.auth import parse_users, verify
+
+
+def _run(*arguments, **options):
+    return CliRunner().invoke(app, ["config", *map(str, arguments)], **options)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A function that writes a settings file whose spool may be made."""
+
+    def write(text):
+        path = tmp_path / "p.toml"
+        path.write_text(f'[spool]\npath = "{tmp_path}/spool"\n{text}')
+        return path
+
+    return write
+
+
+def test_what_is_shown_is_a_settings_file_again(file):
+    """Every setting with its value, those left alone marked as defaults; the output passes the check."""
+    shown = _run("show", "--config", file("[retry]\nfirst = 600"))
+    assert 'first = "10m"' in shown.output.splitlines()
+    assert "# No interval is longer. (default)" in shown.output.splitlines()
+    again = file("")
+    again.write_text(shown.output)
+    assert 0 == _run("check", again).exit_code
+
+
+def test_programs_learn_which_settings_are_defaults(file):
+    """The JSON has the settings in the tables of the file, and the places of those nobody set."""
+    shape = json.loads(_run("show", "--json", "--config", file("[retry]\nfirst = 600")).output)
+    assert ("10m", False, True) == (
+        shape["settings"]["retry"]["first"],
+        "retry.first" in shape["defaults"],
+        "retry.longest" in shape["defaults"],
+    )
+
+
+def test_a_wrong_file_is_told_on_stderr(file):
+    """All that is wrong at once, exit status 2, no traceback."""
+    done = _run("check", file("[limits]\nerrors = 0\nhop = 1"))
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert 2 == len([line for line in done.stderr.splitlines() if line.startswith("postroad: ")])
+    assert "did you mean hops?" in done.stderr
+
+
+def test_show_refuses_a_wrong_file_too(file):
+    """There is nothing in effect with a file that is wrong."""
+    assert 2 == _run("show", "--config", file("x = 1")).exit_code
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[relay]\nusers = "nobody"', "nobody cannot be read"),
+        ('[dns]\nzones = ["none.zone"]', "none.zone"),
+        ('[tls]\ncertificate = "p.toml"', "p.toml and its key cannot be used"),
+        ('[[listen]]\naddress = "203.0.113.7"', "listen[1].address: cannot bind 203.0.113.7:0"),
+        ('[[route]]\ndomains = ["*"]\nnext_hop = "a.b"\nauth = {user = "u", password_file = "none"}',
+         "none cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_the_settings_name_must_be_there(file, text, said):
+    """Files, certificates, zones, addresses: each that cannot be used is a sentence, and exit status 2."""
+    done = _run("check", file(text))
+    assert 2 == done.exit_code
+    assert said in done.stderr
+
+
+def test_the_spool_must_be_a_folder(file, tmp_path):
+    """The folder need not be there, but must not be something else."""
+    (tmp_path / "spool").write_text("")
+    assert f"spool.path: {tmp_path}/spool is no folder; name another" in _run("check", file("")).stderr
+
+
+def test_a_certificate_and_its_key_are_tried(file):
+    """The pair is loaded as the relay would load it."""
+    pems = files("postroad.lab") / "tls"
+    tls = f'certificate = "{pems}/certificate.pem"\nkey = "{pems}/key.pem"'
+    path = file(f'[tls]\n{tls}\n[[listen]]\ntls = "starttls"\nport = 587')
+    assert (0, f"{path}: a relay can run with it\n") == (_run("check", path).exit_code, _run("check", path).stdout)
+
+
+def test_an_open_relay_is_warned_of(file):
+    """It is allowed, but hardly meant."""
+    shape = json.loads(_run("check", "--json", file('[relay]\nnetworks = ["0.0.0.0/0"]')).stdout)
+    assert [] == shape["problems"]
+    assert "anyone who reaches a port may send mail to anyone" in shape["warnings"][0]
+
+
+def test_a_line_of_the_users_file_is_made():
+    """The password comes from standard input, and is verified by what stands in the line."""
+    done = _run("hash", "alice", input="secret\n")
+    users = parse_users(done.output)
+    assert verify("secret", users["alice"])
+    assert not verify("Secret", users["alice"])
+
+
+@pytest.mark.parametrize(("user", "password"), [("a:b", "x"), ("a b", "x"), ("#a", "x"), ("", "x"), ("alice", "")])
+def test_what_cannot_be_a_user_is_refused(user, password):
+    """A name that would break the line, and an empty password."""
+    assert 2 == _run("hash", user, input=f"{password}\n").exit_code
