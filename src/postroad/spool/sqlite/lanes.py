@@ -20,7 +20,7 @@ INSERT INTO lane (destination, turn_at, turn, served_at) VALUES (?, ?, 0, ?)
 ON CONFLICT DO UPDATE SET turn_at = max(excluded.turn_at, served_at)
 """
 _NO_TIME = -1e300  # before any: never served
-_DUE_LANES = "SELECT destination FROM lane WHERE turn_at <= ? ORDER BY turn_at, turn"
+_DUE_LANES = "SELECT destination FROM lane WHERE turn_at <= ? ORDER BY turn_at, turn, destination"
 _DUE_IN_LANE = f"""
 SELECT {PARCEL} FROM parcel JOIN message ON message.number = parcel.number >> 20
 WHERE destination = ? AND node IS NULL AND held = 0 AND due_at <= ? ORDER BY due_at, parcel.number LIMIT ?
@@ -103,7 +103,7 @@ def hasten(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[i
 
 def next_due(db: sqlite3.Connection, skip: Collection[str]) -> float | None:
     """When a claim that skips these next finds something."""
-    lanes = db.execute("SELECT turn_at, destination FROM lane ORDER BY turn_at, turn")
+    lanes = db.execute("SELECT turn_at, destination FROM lane ORDER BY turn_at, turn, destination")
     return next((turn_at for turn_at, destination in lanes if destination not in skip), None)
 
 

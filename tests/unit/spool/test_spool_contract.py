@@ -1,0 +1,477 @@
+"""The contract of a spool, word for word for every implementation: the tables of docs/design/spool.md as stories."""
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from letters import BODY, EVERYTHING, NOW, letter, octets, play, recipients, states
+
+from postroad.spool import PIECE, Selection, Settlement, SpoolError, State, Stats, Trouble
+from postroad.spool.base import Record
+from postroad.words.mail import Envelope, Recipient, parse_mailbox
+
+LATER = NOW + 900
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def tell(request, tmp_path):
+    """Run a story about a spool of each kind."""
+    return partial(play, kind=request.param, folder=tmp_path / "spool")
+
+
+def deferred(parcel, **changes):
+    """A settlement: not now."""
+    settings = {"left": parcel.mail.envelope.recipients, "due_at": LATER, "record": "{}", "said": "451 not now"}
+    return Settlement(parcel, **settings | changes)
+
+
+def test_what_is_added_comes_out_as_it_went_in(tell):
+    """Envelope, seed, times and every octet of the body survive, whatever a client put into its names."""
+    envelope = Envelope(
+        parse_mailbox('"ann @ home"@[IPv6:2001:db8::1]'),
+        (
+            Recipient(
+                parse_mailbox("jörg@xn--mnchen-3ya.example"), frozenset({"FAILURE", "DELAY"}), "rfc822;j@x.example"
+            ),
+            Recipient(parse_mailbox("bob+\udcff@xn--mnchen-3ya.example")),
+        ),
+        smtputf8=True,
+        eight_bit=True,
+        ret="HDRS",
+        envid="a+b=c",
+    )
+    mail = replace(letter(), envelope=envelope, seed=2**70, origin="client \udcff")
+
+    async def story(spool):
+        await spool.add(mail, BODY)
+        (parcel,) = await spool.claim(NOW, 10, each=10)
+        assert mail == parcel.mail
+        assert ("xn--mnchen-3ya.example", NOW, 0, False) == (
+            parcel.destination,
+            parcel.due_at,
+            parcel.attempts,
+            parcel.warned,
+        )
+        assert BODY == await octets(spool, parcel.mail)
+        assert len(BODY) == spool.body(parcel.mail).size
+
+    tell(story)
+
+
+def test_a_message_is_one_parcel_for_each_destination(tell):
+    """Each parcel has the recipients of its destination; the story has all of them."""
+    mail = letter("m1", "a@one.example", "b@two.example", "c@one.example", "d@[192.0.2.1]")
+
+    async def story(spool):
+        parcels = await spool.add(mail, BODY, claim=True)
+        assert ["one.example", "two.example", "[192.0.2.1]"] == [parcel.destination for parcel in parcels]
+        assert recipients("a@one.example", "c@one.example") == parcels[0].mail.envelope.recipients
+        assert mail == (await spool.story("m1")).mail
+
+    tell(story)
+
+
+def test_pieces_arrive_one_by_one(tell):
+    """Arriving -> kept: what was written and the rest are one body; before `add` nobody sees it."""
+    size = 2 * PIECE + 5
+
+    async def story(spool):
+        await spool.write("m1", b"a" * PIECE)
+        await spool.write("m1", b"b" * PIECE)
+        assert None is await spool.story("m1")
+        (parcel,) = await spool.add(letter(size=size), b"c" * 5, claim=True)
+        assert b"a" * PIECE + b"b" * PIECE + b"c" * 5 == await octets(spool, parcel.mail)
+        assert all([len(piece) <= PIECE async for piece in spool.body(parcel.mail)])
+        await spool.settle([Settlement(parcel)], NOW)
+        assert Stats(0, 0, 0, 0, 0, 0, 1, None) == await spool.stats(NOW)
+
+    tell(story)
+
+
+def test_a_big_body_handed_over_whole_is_read_in_pieces(tell):
+    """A report with a whole message in it may be longer than a piece."""
+    body = bytes(range(256)) * (PIECE // 100)
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter(size=len(body)), body, claim=True)
+        assert body == await octets(spool, parcel.mail)
+        assert PIECE == max([len(piece) async for piece in spool.body(parcel.mail)])
+
+    tell(story)
+
+
+def test_a_discarded_arrival_leaves_nothing(tell):
+    """Arriving -> gone: the same id may arrive again, and has none of the old octets."""
+
+    async def story(spool):
+        await spool.write("m1", b"old")
+        await spool.discard("m1")
+        await spool.discard("never seen")
+        await spool.add(letter(), BODY)
+        (parcel,) = await spool.claim(NOW, 1, each=1)
+        assert BODY == await octets(spool, parcel.mail)
+
+    tell(story)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [letter(size=len(BODY) + 1), letter(size=len(BODY) - 1), replace(letter(), envelope=Envelope(None, ()))],
+    ids=["too short", "too long", "to nobody"],
+)
+def test_what_is_no_message_is_not_kept(tell, wrong):
+    """A size that is not the body's, or no recipient, is a fault of the caller; nothing is kept of it."""
+
+    async def story(spool):
+        with pytest.raises(ValueError, match=r"octets|recipients"):
+            await spool.add(wrong, BODY)
+        assert None is await spool.story("m1")
+        await spool.add(letter(), BODY)
+
+    tell(story)
+
+
+def test_an_id_is_kept_once(tell):
+    """The second message of an id is refused, and the other calls of that moment are done."""
+
+    async def story(spool):
+        results = await asyncio.gather(
+            spool.add(letter(), BODY), spool.add(letter(), BODY), spool.add(letter("m2"), BODY), return_exceptions=True
+        )
+        assert ["tuple", "ValueError", "tuple"] == [type(result).__name__ for result in results]
+        assert 2 == (await spool.stats(NOW)).messages
+
+    tell(story)
+
+
+def test_a_settled_message_is_finished(tell):
+    """Kept -> finished: no parcel, no body, but its records; then the sweep forgets it."""
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter(), BODY, claim=True)
+        await spool.settle([Settlement(parcel, record='{"sent": 1}')], NOW + 2)
+        told = await spool.story("m1")
+        assert (letter(), (), (Record("far.example", NOW + 2, '{"sent": 1}'),), NOW + 2) == (
+            told.mail,
+            told.parcels,
+            told.records,
+            told.finished_at,
+        )
+        with pytest.raises(SpoolError) as trouble:
+            await octets(spool, parcel.mail)
+        assert Trouble.MISSING == trouble.value.kind
+        await spool.sweep(NOW + 2 + 86400)
+        assert 1 == (await spool.stats(NOW)).finished
+        await spool.sweep(NOW + 3 + 86400)
+        assert 0 == (await spool.stats(NOW)).finished
+        assert None is await spool.story("m1")
+
+    tell(story)
+
+
+def test_without_history_nothing_stays(tell):
+    """A history of no time: the message is gone with its last parcel, not before."""
+
+    async def story(spool):
+        one, two = await spool.add(letter("m1", "a@one.example", "b@two.example"), BODY, claim=True)
+        await spool.settle([Settlement(one, record="{}")], NOW)
+        assert 1 == len((await spool.story("m1")).records)
+        await spool.settle([Settlement(two, record="{}")], NOW)
+        assert None is await spool.story("m1")
+        assert Stats(0, 0, 0, 0, 0, 0, 0, None) == await spool.stats(NOW)
+
+    tell(story, history_s=0)
+
+
+def test_settling_leaves_the_recipients_still_open(tell):
+    """Claimed -> waiting: due when it was told, with those recipients, its attempts counted, what was said shown."""
+    mail = letter("m1", "a@far.example", "b@far.example", "c@far.example")
+
+    async def story(spool):
+        (parcel,) = await spool.add(mail, BODY, claim=True)
+        left = mail.envelope.recipients[1:]
+        await spool.settle([deferred(parcel, left=left, warned=True)], NOW)
+        assert () == await spool.claim(LATER - 1, 10, each=10)
+        assert LATER == await spool.next_due()
+        (listed,) = await spool.listed(EVERYTHING)
+        assert ("451 not now", State.WAITING, "") == (listed.said, listed.state, listed.node)
+        (again,) = await spool.claim(LATER, 10, each=10)
+        assert (left, 1, True, LATER) == (
+            again.mail.envelope.recipients,
+            again.attempts,
+            again.warned,
+            again.due_at,
+        )
+        assert BODY == await octets(spool, again.mail)
+        await spool.settle([deferred(again, counts=False)], LATER)
+        (listed,) = await spool.listed(EVERYTHING)
+        assert (left, 1, False) == (
+            listed.parcel.mail.envelope.recipients,
+            listed.parcel.attempts,
+            listed.parcel.warned,
+        )
+        assert mail == (await spool.story("m1")).mail
+
+    tell(story)
+
+
+def test_recipients_left_want_a_time():
+    """A settlement that leaves recipients says when to try them."""
+    with pytest.raises(ValueError, match="time"):
+        Settlement(None, left=recipients("a@far.example"))
+
+
+def test_reports_enter_as_the_parcel_leaves(tell):
+    """Never neither, never both: a report that cannot be kept leaves the parcel claimed."""
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter(), BODY, claim=True)
+        report = letter("r1", "ann@home.example", sender="", at=NOW + 1, size=6)
+        with pytest.raises(ValueError, match="octets"):
+            await spool.settle([Settlement(parcel, reports=((report, b"short"),))], NOW + 1)
+        assert [("far.example", "claimed")] == await states(spool)
+        await spool.settle([Settlement(parcel, reports=((report, b"bounce"),))], NOW + 1)
+        assert [("home.example", "waiting")] == await states(spool)
+        (claimed,) = await spool.claim(NOW + 1, 1, each=1)
+        assert (report, b"bounce") == (claimed.mail, await octets(spool, claimed.mail))
+
+    tell(story)
+
+
+def test_a_parcel_is_settled_once(tell):
+    """What this node has not claimed is passed over, record and reports with it."""
+    report = letter("r1", "ann@home.example", sender="")
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter(), BODY, claim=True)
+        once = Settlement(parcel, record="{}")
+        await spool.settle([once, once], NOW)
+        await spool.settle([replace(once, reports=((report, BODY),))], NOW)
+        assert 1 == len((await spool.story("m1")).records)
+        assert () == await spool.listed(EVERYTHING)
+        (waiting,) = await spool.add(letter("m2"), BODY)
+        await spool.settle([Settlement(waiting)], NOW)
+        assert [("far.example", "waiting")] == await states(spool)
+        await spool.settle([], NOW)
+
+    tell(story)
+
+
+def test_released_parcels_are_due_as_before(tell):
+    """Claimed -> waiting, untouched; one that is not claimed is passed over."""
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter(), BODY, claim=True)
+        assert None is await spool.next_due()
+        await spool.release([parcel, parcel])
+        await spool.release([parcel])
+        await spool.release([])
+        assert NOW == await spool.next_due()
+        assert (parcel,) == await spool.claim(NOW, 1, each=1)
+        assert () == await spool.claim(NOW, 1, each=1)
+
+    tell(story)
+
+
+def test_ten_thousand_parcels_do_not_delay_fifty_others(tell):
+    """Each of the small destinations is served in the first round, and the big one again after them."""
+
+    async def story(spool):
+        await asyncio.gather(*(spool.add(letter(f"big{n}", "x@big.example", at=NOW - 10), BODY) for n in range(10_000)))
+        await asyncio.gather(*(spool.add(letter(f"s{n}", f"x@s{n}.example", at=NOW - 5), BODY) for n in range(50)))
+        first = await spool.claim(NOW, 20, each=20)
+        assert {"big.example"} == {parcel.destination for parcel in first}
+        second = await spool.claim(NOW, 70, each=20)
+        assert {f"s{n}.example" for n in range(50)} <= {parcel.destination for parcel in second}
+        assert 70 == len(second)
+
+    tell(story)
+
+
+def test_destinations_take_turns(tell):
+    """At one moment, with more than anyone can take, nobody is served twice before all were served once."""
+
+    async def story(spool):
+        for n in range(12):
+            await spool.add(letter(f"m{n}", f"x@{'abcd'[n % 4]}.example"), BODY)
+        taken = [(await spool.claim(NOW, 1, each=1))[0].destination for _ in range(12)]
+        assert ["a.example", "b.example", "c.example", "d.example"] * 3 == taken
+
+    tell(story)
+
+
+def test_the_limits_of_a_claim_hold(tell):
+    """At most so many in all, so many of one destination, none of those to skip."""
+
+    async def story(spool):
+        for n in range(30):
+            await spool.add(letter(f"m{n}", f"x@{'abc'[n % 3]}.example", at=NOW + n), BODY)
+        taken = await spool.claim(NOW + 30, 9, each=5, skip={"b.example"})
+        assert [5, 0, 4] == [sum(p.destination == f"{lane}.example" for p in taken) for lane in "abc"]
+        assert [f"m{n}" for n in (0, 3, 6, 9, 12)] == [p.mail.id for p in taken if p.destination == "a.example"]
+        assert NOW + 1 == await spool.next_due()
+        assert NOW + 30 == await spool.next_due(skip=["b.example"])
+        assert None is await spool.next_due(skip=["a.example", "b.example", "c.example"])
+        assert () == await spool.claim(NOW + 30, 0, each=5)
+
+    tell(story)
+
+
+def test_a_host_that_answers_again_hastens_those_who_wait_for_it(tell):
+    """Parcels that were turned away by a host that answered stay where they are, as do other destinations."""
+
+    async def story(spool):
+        for id_, to, waits in (
+            ("m1", "a@far.example", True),
+            ("m2", "b@far.example", False),
+            ("m3", "c@x.example", True),
+        ):
+            (parcel,) = await spool.add(letter(id_, to), BODY, claim=True)
+            await spool.settle([deferred(parcel, waits_for_host=waits)], NOW)
+        assert 1 == await spool.hasten("far.example", NOW + 1)
+        assert 0 == await spool.hasten("far.example", NOW + 1)
+        assert 0 == await spool.hasten("unknown.example", NOW + 1)
+        assert ["m1"] == [parcel.mail.id for parcel in await spool.claim(NOW + 1, 10, each=10)]
+
+    tell(story)
+
+
+def test_held_parcels_are_not_claimed(tell):
+    """Waiting -> held -> waiting; a claimed parcel is never held."""
+
+    async def story(spool):
+        await spool.add(letter("m1"), BODY)
+        await spool.add(letter("m2"), BODY, claim=True)
+        assert 1 == await spool.hold(EVERYTHING)
+        assert 0 == await spool.hold(EVERYTHING)
+        assert [("far.example", "held"), ("far.example", "claimed")] == await states(spool)
+        assert () == await spool.claim(NOW, 10, each=10)
+        assert None is await spool.next_due()
+        assert 0 == await spool.hurry(EVERYTHING, NOW)
+        assert 1 == await spool.unhold(EVERYTHING)
+        assert 1 == len(await spool.claim(NOW, 10, each=10))
+
+    tell(story)
+
+
+def test_hurried_parcels_are_due_now(tell):
+    """Those that were due before keep their place."""
+
+    async def story(spool):
+        await spool.add(letter("m1", at=NOW), BODY)
+        await spool.add(letter("m2", at=LATER), BODY)
+        await spool.add(letter("m3", at=LATER), BODY, claim=True)
+        assert 2 == await spool.hurry(EVERYTHING, NOW + 1)
+        assert [NOW, NOW + 1] == [parcel.due_at for parcel in await spool.claim(NOW + 1, 10, each=10)]
+
+    tell(story)
+
+
+def test_deleted_parcels_finish_their_message(tell):
+    """waiting, held -> gone; a claimed one stays, and keeps its message."""
+
+    async def story(spool):
+        await spool.add(letter("m1", "a@one.example", "b@two.example"), BODY)
+        assert 1 == len(await spool.claim(NOW, 1, each=1))
+        await spool.add(letter("m2"), BODY)
+        await spool.hold(Selection(ids=("m2",)))
+        assert 2 == await spool.delete(EVERYTHING, NOW + 3)
+        assert [("one.example", "claimed")] == await states(spool)
+        assert None is (await spool.story("m1")).finished_at
+        assert NOW + 3 == (await spool.story("m2")).finished_at
+        assert None is await spool.next_due()
+
+    tell(story)
+
+
+SELECTIONS = {
+    "all": (Selection(), {"m1", "m2", "m3", "m4"}),
+    "ids": (Selection(ids=("m1", "m3", "none")), {"m1", "m3"}),
+    "destination": (Selection(destination="far.example"), {"m1", "m2"}),
+    "sender": (Selection(sender="eve@home.example"), {"m2"}),
+    "the null sender": (Selection(sender="<>"), {"m3"}),
+    "state": (Selection(state=State.HELD), {"m4"}),
+    "waiting": (Selection(state=State.WAITING), {"m1", "m2", "m3"}),
+    "due before": (Selection(due_before=NOW + 2), {"m1", "m2"}),
+    "several": (Selection(ids=("m1", "m2"), sender="eve@home.example", destination="far.example"), {"m2"}),
+    "nothing": (Selection(sender="nobody@home.example"), set()),
+}
+
+
+@pytest.mark.parametrize("which", SELECTIONS)
+@pytest.mark.parametrize("action", ["hold", "unhold", "hurry", "delete", "listed"])
+def test_a_selection_is_every_condition_at_once(tell, which, action):
+    """Each condition selects the same parcels, whatever is done to them."""
+    selection, chosen = SELECTIONS[which]
+
+    async def story(spool):
+        await spool.add(letter("m1", "a@far.example", at=NOW), BODY)
+        await spool.add(letter("m2", "b@far.example", sender="eve@home.example", at=NOW + 1), BODY)
+        await spool.add(letter("m3", "c@near.example", sender="", at=NOW + 2), BODY)
+        await spool.add(letter("m4", "d@other.example", at=NOW + 3), BODY)
+        await spool.hold(Selection(ids=("m4",)))
+        if action == "listed":
+            assert chosen == {one.parcel.mail.id for one in await spool.listed(selection)}
+            return
+        fitting = {"hold": chosen - {"m4"}, "unhold": chosen & {"m4"}, "hurry": chosen - {"m4"}, "delete": chosen}
+        now = (NOW,) if action in {"hurry", "delete"} else ()
+        assert len(fitting[action]) == await getattr(spool, action)(selection, *now)
+
+    tell(story)
+
+
+def test_the_list_is_in_order_of_acceptance(tell):
+    """And as long as asked."""
+
+    async def story(spool):
+        for n in range(5):
+            await spool.add(letter(f"m{n}", at=NOW - n), BODY)
+        assert ["m0", "m1", "m2"] == [one.parcel.mail.id for one in await spool.listed(EVERYTHING, limit=3)]
+
+    tell(story)
+
+
+def test_stats_count_what_there_is(tell):
+    """Messages, octets, parcels by state, and who has most of them."""
+
+    async def story(spool):
+        await spool.add(letter("m1", "a@one.example", "b@two.example", at=NOW - 5), BODY)
+        await spool.add(letter("m2", "b@two.example", at=NOW + 5), BODY)
+        await spool.add(letter("m3", "c@three.example"), BODY, claim=True)
+        await spool.add(letter("m4", "d@four.example"), BODY)
+        await spool.hold(Selection(ids=("m4",)))
+        (parcel,) = await spool.add(letter("m5"), BODY, claim=True)
+        await spool.settle([Settlement(parcel)], NOW)
+        expected = Stats(4, 4 * len(BODY), 3, 2, 1, 1, 1, NOW - 5, (("two.example", 2), ("one.example", 1)))
+        assert expected == await spool.stats(NOW)
+
+    tell(story)
+
+
+def test_what_never_finished_arriving_is_swept_up(tell):
+    """A day after a sweep saw it first: the spool has no clock to know it sooner."""
+
+    async def story(spool):
+        await spool.write("m1", b"abc")
+        await spool.sweep(NOW)
+        await spool.sweep(NOW + 86400)
+        await spool.write("m1", b"def")
+        await spool.sweep(NOW + 86401)
+        (parcel,) = await spool.add(letter(), BODY, claim=True)
+        assert BODY == await octets(spool, parcel.mail)
+
+    tell(story)
+
+
+def test_a_closed_spool_says_so(tell):
+    """Every call after `close` is a SpoolError of that kind, whoever holds on to the spool."""
+
+    async def story(spool):
+        await spool.close()
+        for call in (spool.add(letter(), BODY), spool.stats(NOW), spool.claim(NOW, 1, each=1), spool.next_due()):
+            with pytest.raises(SpoolError) as trouble:
+                await call
+            assert Trouble.CLOSED == trouble.value.kind
+
+    tell(story)

@@ -1,0 +1,158 @@
+"""Whatever is done to them in whatever order, the spool on disk and the one in memory cannot be told apart."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from letters import EVERYTHING, NOW, letter, octets
+
+from postroad.spool import Selection, Settlement, State
+from postroad.spool.memory import MemorySpool
+from postroad.spool.sqlite import SqliteSpool
+
+LANES = ["a.example", "b.example", "c.example"]
+HISTORY_S = 100.0
+lanes = st.sampled_from(LANES)
+times = st.integers(0, 50).map(float)
+selections = st.builds(
+    Selection,
+    ids=st.just(()) | st.tuples(st.integers(0, 9).map("m{}".format)),
+    destination=st.just("") | lanes,
+    sender=st.sampled_from(["", "", "<>", "ann@home.example"]),
+    state=st.none() | st.sampled_from(State),
+    due_before=st.none() | times.map(lambda after: NOW + after),
+)
+
+
+def plain(parcel):
+    """A parcel without its number, which is each spool's own."""
+    return parcel.mail, parcel.destination, parcel.due_at, parcel.attempts, parcel.warned
+
+
+class TwoSpools(RuleBasedStateMachine):
+    """Each rule asks both spools, and compares."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.runner = asyncio.Runner()
+        self.memory = MemorySpool("one", history_s=HISTORY_S)
+        self.disk = self.run(SqliteSpool.open(self.folder, node="one", history_s=HISTORY_S))
+        self.now = NOW
+        self.count = 0
+        self.claimed = []  # pairs of the same parcel
+
+    def teardown(self):
+        self.run(self.disk.close())
+        self.runner.close()
+        shutil.rmtree(self.folder)
+
+    def run(self, call):
+        return self.runner.run(call)
+
+    def both(self, method, *args, **kwargs):
+        results = [self.run(getattr(spool, method)(*args, **kwargs)) for spool in (self.memory, self.disk)]
+        assert results[0] == results[1]
+        return results[0]
+
+    def parcels(self, method, *args, **kwargs):
+        pairs = [self.run(getattr(spool, method)(*args, **kwargs)) for spool in (self.memory, self.disk)]
+        assert list(map(plain, pairs[0])) == list(map(plain, pairs[1]))
+        return list(zip(*pairs, strict=True))
+
+    def fresh(self, to, sender, size):
+        self.count += 1
+        return letter(f"m{self.count}", *to, sender=sender, at=self.now, size=size)
+
+    @rule(after=times)
+    def time_passes(self, after):
+        self.now += after
+
+    @rule(
+        to=st.lists(lanes, min_size=1, max_size=4),
+        sender=st.sampled_from(["ann@home.example", ""]),
+        written=st.lists(st.binary(max_size=5), max_size=2),
+        rest=st.binary(max_size=5),
+        claim=st.booleans(),
+    )
+    def add(self, to, sender, written, rest, claim):
+        mail = self.fresh([f"u{n}@{lane}" for n, lane in enumerate(to)], sender, sum(map(len, [*written, rest])))
+        for piece in written:
+            self.both("write", mail.id, piece)
+        pairs = self.parcels("add", mail, rest, claim=claim)
+        self.claimed += pairs if claim else []
+
+    @rule(most=st.integers(0, 6), each=st.integers(1, 3), skip=st.sets(lanes, max_size=2))
+    def claim(self, most, each, skip):
+        self.claimed += self.parcels("claim", self.now, most, each=each, skip=skip)
+
+    @precondition(lambda self: self.claimed)
+    @rule(
+        data=st.data(), leave=st.booleans(), report=st.booleans(), waits=st.booleans(), after=times, again=st.booleans()
+    )
+    def settle(self, data, leave, report, waits, after, again):
+        pair = data.draw(st.sampled_from(self.claimed))
+        reports = ((self.fresh(["x@c.example"], "", 3), b"abc"),) if report else ()
+        left = pair[0].mail.envelope.recipients[1:] if leave else ()
+        for spool, parcel in zip((self.memory, self.disk), pair, strict=True):
+            one = Settlement(parcel, left, self.now + after, "{}", said="no", waits_for_host=waits, reports=reports)
+            self.run(spool.settle([one], self.now))
+        if not again:  # again: it may be settled once more, which must do nothing
+            self.claimed.remove(pair)
+
+    @precondition(lambda self: self.claimed)
+    @rule(data=st.data())
+    def release(self, data):
+        pair = self.claimed.pop(data.draw(st.integers(0, len(self.claimed) - 1)))
+        for spool, parcel in zip((self.memory, self.disk), pair, strict=True):
+            self.run(spool.release([parcel]))
+
+    @rule(destination=lanes)
+    def hasten(self, destination):
+        self.both("hasten", destination, self.now)
+
+    @rule(selection=selections, action=st.sampled_from(["hold", "unhold"]))
+    def hold(self, selection, action):
+        self.both(action, selection)
+
+    @rule(selection=selections)
+    def hurry(self, selection):
+        self.both("hurry", selection, self.now)
+
+    @rule(selection=selections)
+    def delete(self, selection):
+        self.both("delete", selection, self.now)
+
+    @rule()
+    def sweep(self):
+        self.both("sweep", self.now)
+
+    @rule(selection=selections)
+    def select(self, selection):
+        listed = [self.run(spool.listed(selection, 5)) for spool in (self.memory, self.disk)]
+        assert listed[0] == listed[1] or [(plain(one.parcel), one.state, one.node, one.said) for one in listed[0]] == [
+            (plain(one.parcel), one.state, one.node, one.said) for one in listed[1]
+        ]
+
+    @invariant()
+    def look_the_same(self):
+        self.both("stats", self.now)
+        self.both("next_due")
+        for one in self.run(self.memory.listed(EVERYTHING, 3)):
+            bodies = [self.run(octets(spool, one.parcel.mail)) for spool in (self.memory, self.disk)]
+            assert bodies[0] == bodies[1]
+
+    @rule(which=st.integers(1, 10))
+    def story(self, which):
+        told = [self.run(spool.story(f"m{which}")) for spool in (self.memory, self.disk)]
+        assert [one and (one.mail, one.records, one.finished_at, len(one.parcels)) for one in told][:1] * 2 == [
+            one and (one.mail, one.records, one.finished_at, len(one.parcels)) for one in told
+        ]
+
+
+TestTwoSpools = TwoSpools.TestCase
+TestTwoSpools.settings = settings(max_examples=40, stateful_step_count=40, deadline=None, derandomize=True)
