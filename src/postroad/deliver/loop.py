@@ -81,6 +81,7 @@ class Loop:
         self._octets = 0
         self._runners = 0
         self._hungry = asyncio.Event()
+        self._has_more = False  # the spool had more due when last asked
         self._is_draining = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -146,10 +147,9 @@ class Loop:
         room = self.queue.room
         if room < self.queue.most // 10:
             return self.settings.poll_s
-        each = max(1, room // 4)
-        parcels = await self._spool.claim(
-            self._wall(), min(room, 1000), each=min(each, 500), skip=self.queue.full_destinations()
-        )
+        most, each = min(room, 1000), min(max(1, room // 4), 500)
+        parcels = await self._spool.claim(self._wall(), most, each=each, skip=self.queue.full_destinations())
+        self._has_more = bool(parcels)
         self.take(parcels, None)
         if parcels:
             return 0.0
@@ -188,9 +188,10 @@ class Loop:
                 except Exception as bug:  # noqa: BLE001  # one message must not end the relay: told, and tried again later
                     self._tell("deliver.parcel.broken", parcel=item.parcel, error=bug)
                     await self._put_off(item.parcel)
-                if self.queue.room > self.queue.most // 2:
+                if self._has_more and self.queue.room > self.queue.most // 2:
                     self._hungry.set()
                 item = None if self._is_draining else self.queue.next()
+                self._pump()  # the window may have opened further
         finally:
             self._runners -= 1
 
@@ -217,7 +218,6 @@ class Loop:
             if item.content is not None:
                 self._octets -= len(item.content)
             self.queue.finish(item, met_host=met_host)
-            self._pump()
 
     async def _plan(self, item: Item) -> tuple[Way, Plan, int]:
         """The order drawn for this delivery: from the message's own seed and the number of the attempt."""
