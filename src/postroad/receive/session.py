@@ -133,19 +133,17 @@ class Session:
                 await self._upgrade(out)
             elif reply := self._decide(event) if isinstance(event, Commanded) else await self._respond(event):
                 out.append(server.reply(reply))
-                await self._answered(reply)
+                if self._incoming and not server.is_open:
+                    await self._forget(reply)
                 if len(out) % BREATH == 0:
                     await asyncio.sleep(0)
         if out:
-            self._stream.write(b"".join(out))
+            self._say(out)
 
-    async def _answered(self, reply: Reply) -> None:
-        server = self._server
-        self._is_over = server.state is ServerState.CLOSED
-        if server.state is not ServerState.CHUNKS:  # where only octets buy time
+    def _say(self, out: list[bytes]) -> None:
+        self._stream.write(b"".join(out))
+        if self._server.state is not ServerState.CHUNKS:  # where only octets buy time
             self._patience = self.desk.settings.timeouts.command_s
-        if self._incoming and not server.is_open:
-            await self._forget(reply)
 
     def _decide(self, event: Commanded) -> Reply:
         refusal = None
@@ -181,7 +179,7 @@ class Session:
         if isinstance(event, AuthGiven):
             return await self._authenticate(event)
         self._is_over = True
-        if self._server.is_open:
+        if self._server.is_open and self._server.state is not ServerState.CLOSED:
             self.why = "the client went away within a transaction"
         return None
 

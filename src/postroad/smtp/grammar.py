@@ -12,7 +12,8 @@ from postroad.words.reply import Reply
 
 # A path: quoted strings may hide a ">", so they are passed over whole. Spaces after the colon are no part of the
 # grammar, but every peer takes them.
-_PATH = re.compile(r"(?i:FROM|TO): *<((?:\"(?:\\.|[^\"\\])*+\"|[^\">]++)*+)>(?: +(.*))?\Z")
+_PATH = r": *<((?:\"(?:\\.|[^\"\\])*+\"|[^\">]++)*+)>(?: +(.*))?\Z"
+_PATHS = {word: re.compile(f"(?i:{word}){_PATH}") for word in ("FROM", "TO")}
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")  # RFC 3461 section 4
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLUS_HEX = re.compile(r"\+([0-9A-F]{2})")
@@ -254,8 +255,8 @@ def _parse_rcpt(rest: str) -> Command | BadSyntax:
 
 
 def _split_path(rest: str, word: str) -> tuple[str, dict[str, str]] | BadSyntax:
-    found = _PATH.match(rest)
-    if not found or not rest.upper().startswith(word + ":"):
+    found = _PATHS[word].match(rest)
+    if not found:
         return _bad(501, f"5.5.4 write {'MAIL' if word == 'FROM' else 'RCPT'} {word}:<mailbox>")
     path = found.group(1)
     if path.startswith("@"):  # a source route: accepted and ignored (RFC 5321 appendix C)
