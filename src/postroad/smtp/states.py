@@ -33,6 +33,8 @@ from postroad.words.reply import Reply
 class ClientState(Enum):
     """Where a client stands by what it has sent."""
 
+    __hash__ = object.__hash__  # Enum's own hashes the name, in Python, several times for each message
+
     GREETING = auto()  # waiting for the server's first word
     HELLO = auto()  # EHLO or HELO is due
     HELLO_SENT = auto()
@@ -102,6 +104,8 @@ def after_reply(state: ClientState, command: Command | None, reply: Reply) -> Cl
 
 class ServerState(Enum):
     """Where a server stands by what it has agreed to."""
+
+    __hash__ = object.__hash__
 
     FRESH = auto()  # greeted; EHLO or HELO is due
     REFUSING = auto()  # greeted with 554: only QUIT is taken (RFC 5321 section 3.1)
