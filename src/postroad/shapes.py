@@ -5,16 +5,22 @@ A new key may appear in a version; a key that goes or changes its meaning makes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postroad.app import Routed, Sent
+from postroad.relay.story import chapter, tell
 from postroad.routing import Dropped, Refusal, Route
+from postroad.spool import Story
+from postroad.spool import Listed, Stats, Story
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName, Snapshot, Temporary
+from postroad.words.mail import Envelope
 from postroad.words.names import Address
 from postroad.words.outcome import Outcome
+from postroad.words.record import read_record
 from postroad.words.trail import Attempt, Contact, Target
 
 if TYPE_CHECKING:
@@ -83,6 +89,29 @@ def send_shape(sent: Sent) -> Shape:
     }
 
 
+def explain_shape(story: Story) -> Shape:
+    """`postroad explain --json`: every attempt with the order drawn again, and whether the contacts kept to it."""
+    chapters = [chapter(record) for record in story.records]
+    return {
+        "version": VERSION,
+        "id": story.mail.id,
+        "seed": story.mail.seed,
+        "sentences": list(tell(story)),
+        "attempts": [
+            {
+                "at": told.at,
+                "recipients": list(told.recipients),
+                "procedure": told.procedure,
+                "drawn": [_target(target) for target in told.plan.targets],
+                "put_last": list(told.ill),
+                "holds": told.holds,
+                "attempt": attempt_shape(told.attempt),
+            }
+            for told in chapters
+        ],
+    }
+
+
 def config_shape(config: Config, file: Path | None) -> Shape:
     """`postroad config show --json`: times and sizes as the file has them."""
     from postroad.config.show import defaults  # noqa: PLC0415  # only this shape costs pydantic
@@ -93,6 +122,46 @@ def config_shape(config: Config, file: Path | None) -> Shape:
         "settings": config.model_dump(mode="json"),
         "defaults": list(defaults(config)),
     }
+
+
+def queue_shape(parcels: Sequence[Listed], *, more: bool) -> Shape:
+    """`postroad queue list --json`."""
+    return {"version": VERSION, "parcels": [_parcel(each) for each in parcels], "more": more}
+
+
+def story_shape(story: Story) -> Shape:
+    """`postroad queue show --json`."""
+    mail = story.mail
+    return {
+        "version": VERSION,
+        "id": mail.id,
+        "from": _mailbox(mail.envelope),
+        "to": [str(each.mailbox) for each in mail.envelope.recipients],
+        "received_at": mail.received_at,
+        "size": mail.size,
+        "seed": mail.seed,
+        "origin": mail.origin,
+        "envid": mail.envelope.envid,
+        "parcels": [_parcel(each) for each in story.parcels],
+        "attempts": len(story.records),
+        "finished_at": story.finished_at,
+    }
+
+
+def trace_shape(story: Story) -> Shape:
+    """`postroad queue trace --json`."""
+    attempts = []
+    for record in story.records:
+        attempt, recipients = read_record(record.text)
+        outcomes = zip(recipients, attempt.outcomes, strict=False)
+        told = {mailbox: _outcome(outcome) for mailbox, outcome in outcomes}
+        attempts.append({"at": record.at, "recipients": told, **attempt_shape(attempt)})
+    return {"version": VERSION, "id": story.mail.id, "attempts": attempts}
+
+
+def stats_shape(stats: Stats) -> Shape:
+    """`postroad queue stats --json`."""
+    return {"version": VERSION, **asdict(stats), "destinations": dict(stats.destinations)}
 
 
 def attempt_shape(attempt: Attempt) -> Shape:
@@ -170,6 +239,27 @@ def _levels(route: Route, routed: Routed) -> list[Shape]:
         }
         for level in route.levels
     ]
+
+
+def _parcel(listed: Listed) -> Shape:
+    parcel = listed.parcel
+    return {
+        "id": parcel.mail.id,
+        "state": listed.state.value,
+        "destination": parcel.destination,
+        "from": _mailbox(parcel.mail.envelope),
+        "to": [str(each.mailbox) for each in parcel.mail.envelope.recipients],
+        "size": parcel.mail.size,
+        "received_at": parcel.mail.received_at,
+        "due_at": parcel.due_at,
+        "attempts": parcel.attempts,
+        "warned": parcel.warned,
+        "said": listed.said or None,
+    }
+
+
+def _mailbox(envelope: Envelope) -> str | None:
+    return str(envelope.reverse_path) if envelope.reverse_path else None
 
 
 def _share(share: Fraction) -> Shape:

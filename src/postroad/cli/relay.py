@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from postroad.cli import options, screen
 
@@ -15,9 +12,7 @@ if TYPE_CHECKING:
 
 def relay(
     config: options.ConfigFile = None,
-    spool: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Keep mail here, whatever the settings say.")
-    ] = None,
+    spool: options.SpoolFolder = None,
 ) -> None:
     """Take mail by SMTP, keep it on disk, deliver it to the exchangers of each domain, retry, report.
 

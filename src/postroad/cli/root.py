@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from postroad.cli import config, lab
+from postroad.cli import config, lab, queue
 from postroad.cli.demo import demo
+from postroad.cli.explain import explain
 from postroad.cli.lookup import lookup
 from postroad.cli.relay import relay
 from postroad.cli.route import route
@@ -26,7 +27,9 @@ app.command(epilog="Example: postroad lookup example.org --format nslookup")(loo
 app.command(epilog="Example: postroad route example.org --seed 1 --json")(route)
 app.command(epilog="Example: postroad send --from me@example.net --to you@example.org message.eml")(send)
 app.command(epilog="Example: postroad relay --config /etc/postroad/postroad.toml")(relay)
+app.command(epilog="Example: postroad explain 1KD3P0V8Q4M2ZX7A")(explain)
 app.command(epilog="Example: postroad demo --messages 200")(demo)
+app.add_typer(queue.app, name="queue", epilog="Example: postroad queue list --state held")
 app.add_typer(config.app, name="config", epilog="Example: postroad config check docs/examples/postroad.toml")
 app.add_typer(lab.app, name="lab", epilog="Example: postroad lab run tests/scenarios/t1-one-blackholed")
 

@@ -106,11 +106,11 @@ def _show_live(out: Console, event: Event) -> None:
     if event.name == "deliver.attempt.started":
         out.print(f"{event.fields['destination']} (seed {event.fields['seed']})", markup=False, style="bold")
     elif event.name == "deliver.contact.complete":
-        out.print(_line(event.fields["contact"]), markup=False, style=_style(event.fields["contact"].word))
+        out.print(contact_line(event.fields["contact"]), markup=False, style=_style(event.fields["contact"].word))
 
 
-def _line(contact: Contact) -> str:
-    """`+  250 ms  mail2.example.com [192.0.2.12]  delivered in 12 ms: 250 ok`."""
+def contact_line(contact: Contact) -> str:
+    """One address contacted: `+  250 ms  mail2.example.com [192.0.2.12]  delivered in 12 ms: 250 ok`."""
     said = contact.ending.text if contact.ending else "another exchanger greeted first"
     phase = "" if contact.word in ("delivered", "unused") else f" at {contact.phase}"
     took = contact.ended_ms - contact.started_ms

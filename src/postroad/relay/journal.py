@@ -105,7 +105,9 @@ def _word(value: Any) -> str:  # noqa: ANN401  # any value of JSON
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # any field of an event
-    return value if isinstance(value, str | int | float | bool | list) else str(value)
+    if isinstance(value, float):
+        return round(value, 3)
+    return value if isinstance(value, str | int | list) else str(value)
 
 
 def _time(at: float) -> str:

@@ -1,0 +1,63 @@
+"""The story of a message: its choices drawn again from the record."""
+
+import json
+from ipaddress import ip_address
+from random import Random
+
+from postroad.relay.story import chapter, tell
+from postroad.routing import PROCEDURES, Exchanger, Level, Route, draw, route_record, turned
+from postroad.routing.rules import Source
+from postroad.spool import Listed, Mail, Parcel, Record, State, Story
+from postroad.words.mail import Envelope, Recipient, parse_mailbox
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.record import attempt_record
+from postroad.words.trail import Attempt, Contact
+
+ROUTE = Route(
+    "example.com",
+    Source.MX,
+    (
+        Level(
+            10,
+            tuple(
+                Exchanger(f"mail{n}.example.com", (ip_address(f"192.0.2.{n}"), ip_address(f"192.0.2.{n + 10}")))
+                for n in (1, 2, 3)
+            ),
+        ),
+    ),
+)
+ENVELOPE = Envelope(parse_mailbox("a@example.net"), (Recipient(parse_mailbox("b@example.com")),))
+MAIL = Mail("01TEST", ENVELOPE, 1_800_000_000.0, 42, 100, "192.0.2.7 by ESMTP")
+
+
+def record(*, turn=0, ill=(), order=None):
+    """The record of an attempt whose first two hosts were down, in the order drawn or in another."""
+    targets = order or draw(turned(ROUTE, turn), PROCEDURES["rfc5321"], Random(42)).targets
+    down = Outcome(Result.DEFERRED, Scope.HOST, "connection refused", "4.4.1", Phase.CONNECT)
+    contacts = tuple(Contact(target, 0.0, 1.0, Phase.CONNECT, down, {}) for target in targets[:2])
+    attempt = Attempt("example.com", (down,), contacts, 42, 2.0)
+    shape = attempt_record(attempt) | {"recipients": ["b@example.com"], "turn": turn, "route": route_record(ROUTE)}
+    return Record("example.com", 1_800_000_001.0, json.dumps(shape | ({"ill": list(ill)} if ill else {})))
+
+
+def test_choice_is_drawn_again_from_the_seed():
+    """Whatever turn the addresses had, the contacts come in the order that the seed gives today."""
+    assert [True] * 4 == [chapter(record(turn=turn)).holds for turn in range(4)]
+
+
+def test_contacts_in_another_order_are_told():
+    """A record whose contacts do not follow the draw says so, rather than explain what did not happen."""
+    backward = tuple(reversed(draw(ROUTE, PROCEDURES["rfc5321"], Random(42)).targets))
+    told = list(tell(Story(MAIL, (), (record(order=backward),), 1_800_000_002.0)))
+    assert "The contacts are not in the order that this seed gives now: the record is older than this version." in told
+
+
+def test_story_goes_from_acceptance_to_what_is_next():
+    """First who sent it, last when it is tried again and why."""
+    waiting = Listed(Parcel(1, "example.com", MAIL, 1_800_000_300.0, 1), State.WAITING, said="deferred: refused")
+    told = list(tell(Story(MAIL, (waiting,), (record(),))))
+    assert "Message 01TEST from a@example.net to b@example.com, 100 octets." == told[0]
+    assert (
+        "Waiting for b@example.com, tried again 2027-01-15 08:05:00 UTC; the last answer was: deferred: refused."
+        == told[-1]
+    )
