@@ -75,9 +75,13 @@ class Probes:
             task.cancel()
 
     def _arm(self) -> None:
+        """Wake up for the next probe: earlier than planned, if a host fell ill whose penalty is shorter."""
         at = self._next_at()
-        if self._timer is None and at is not None:
-            self._timer = asyncio.get_running_loop().call_at(at, self._tick)
+        if at is None or (self._timer and self._timer.when() <= at):
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(at, self._tick)
 
     def _next_at(self) -> float | None:
         now = self._now()
