@@ -61,6 +61,26 @@ class World:
     listener: Listener = nobody
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Where one delivery is to go: targets that are well, then those that are ill, in the order drawn."""
+
+    way: Way
+    turn: int = 0
+    well: tuple[Target, ...] = ()
+    ill: tuple[Target, ...] = ()
+
+    @property
+    def first(self) -> Address | None:
+        """The address asked first, where a place is needed."""
+        return self.well[0].address if self.well else None
+
+    @property
+    def plan(self) -> Plan:
+        """All of them."""
+        return Plan((*self.well, *self.ill))
+
+
 class Loop:
     """Delivers what the spool has. Draws come from the seed of each message, not from the dice of the world."""
 
@@ -101,10 +121,23 @@ class Loop:
             self.queue.admit(item)
             self._enter(item)
 
-    def reload(self, settings: LoopSettings, find: Finder) -> None:
+    @property
+    def in_flight(self) -> int:
+        """Deliveries under way."""
+        return self._runners
+
+    @property
+    def resting(self) -> int:
+        """Connections that wait for another message."""
+        return self._pool.resting
+
+    def reload(self, settings: LoopSettings, find: Finder, reporter: Reporter) -> None:
         """Deliveries that begin from now on have other settings; windows and the health of hosts are kept."""
         self.settings = settings
         self.ways = Ways(find, self._now)
+        self._reporter = reporter
+        self._pool.policy = settings.reuse
+        self.queue.limit(settings.held, settings.window, settings.per_address)
 
     def look(self) -> None:
         """There may be something new in the spool: look now, not at the next poll."""
@@ -127,7 +160,7 @@ class Loop:
         """Begin nothing new, let deliveries under way end, then give up the rest; how many were given up."""
         self._is_draining = True
         self._hungry.set()
-        waiting = self.queue.drop_waiting() + [item for items in self._unrouted.values() for item in items]
+        await self._give_back()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 while self._runners:
@@ -138,9 +171,15 @@ class Loop:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._probes.close()
         await self._pool.close()
-        with contextlib.suppress(SpoolError):
-            await self._spool.release([item.parcel for item in waiting])
+        await self._give_back()
         return given_up
+
+    async def _give_back(self) -> None:
+        """What waits here goes back to the spool; if it takes nothing now, it takes all when this node starts again."""
+        items = [*self.queue.drop_waiting(), *(item for items in self._unrouted.values() for item in items)]
+        self._unrouted.clear()
+        with contextlib.suppress(SpoolError):
+            await self._spool.release([item.parcel for item in items])
 
     async def _feed(self) -> float:
         """Claim what is due and finds room; how long to wait until the next look."""
@@ -148,12 +187,15 @@ class Loop:
         if room < self.queue.most // 10:
             return self.settings.poll_s
         most, each = min(room, 1000), min(max(1, room // 4), 500)
-        parcels = await self._spool.claim(self._wall(), most, each=each, skip=self.queue.full_destinations())
+        full = self.queue.full_destinations()
+        parcels = await self._spool.claim(self._wall(), most, each=each, skip=full)
         self._has_more = bool(parcels)
         self.take(parcels, None)
+        if self._is_draining:  # since we asked
+            await self._give_back()
         if parcels:
             return 0.0
-        due_at = await self._spool.next_due()
+        due_at = await self._spool.next_due(full)
         return self.settings.poll_s if due_at is None else min(self.settings.poll_s, max(due_at - self._wall(), 0.01))
 
     def _enter(self, item: Item) -> None:
@@ -169,8 +211,14 @@ class Loop:
             self._spawn(self._route(destination))
 
     async def _route(self, destination: str) -> None:
-        way = await self.ways.find(destination)
-        for item in self._unrouted.pop(destination):
+        try:
+            way = await self.ways.find(destination)
+        except Exception as bug:  # noqa: BLE001  # as in _serve
+            for item in self._unrouted.pop(destination, []):
+                await self._put_off(item, bug)
+                self._finish(item, met_host=None)
+            return
+        for item in self._unrouted.pop(destination, []):
             self.queue.line_up(item, way)
         self._pump()
 
@@ -183,11 +231,7 @@ class Loop:
         """Deliver one item after the other: a task for each would cost more than some deliveries do."""
         try:
             while item:
-                try:
-                    await self._deliver(item)
-                except Exception as bug:  # noqa: BLE001  # one message must not end the relay: told, and tried again later
-                    self._tell("deliver.parcel.broken", parcel=item.parcel, error=bug)
-                    await self._put_off(item.parcel)
+                await self._serve(item)
                 if self._has_more and self.queue.room > self.queue.most // 2:
                     self._hungry.set()
                 item = None if self._is_draining else self.queue.next()
@@ -195,53 +239,62 @@ class Loop:
         finally:
             self._runners -= 1
 
-    async def _deliver(self, item: Item) -> None:
-        way, plan, turn = await self._plan(item)
-        targets, ill = self.health.arrange(plan.targets, self._now())
-        self._probes.want(ill, way.settings)
-        if is_expired(self.settings.schedule, item.parcel.mail.received_at, self._wall()):
-            targets, ill = plan.targets, ()  # the last attempt asks everyone
-        first = targets[0].address if targets else None
-        if first and not self.queue.enter(first, item):
-            return
-        met_host: bool | None = None
+    async def _serve(self, item: Item) -> None:
+        """See an item through, or leave it parked until a place at its address is free."""
+        met_host = None
         try:
-            if plan.targets and not targets:
-                done = self._wait_for_host(item, plan)
-            else:
-                done = await self._attempt(item, way, Plan((*targets, *ill)))
-                met_host = self._hear(done, way.settings) if targets else None
-            await self._settle(item, way, done, turn, ill)
-        finally:
-            if first:
-                self.queue.leave(first)
-            if item.content is not None:
-                self._octets -= len(item.content)
-            self.queue.finish(item, met_host=met_host)
+            course = await self._course(item)
+            if not self.queue.enter(item, course.first):
+                return
+            met_host = await self._deliver(item, course)
+        except Exception as bug:  # noqa: BLE001  # one message must not end the relay: told, and tried again later
+            await self._put_off(item, bug)
+        self._finish(item, met_host=met_host)
 
-    async def _plan(self, item: Item) -> tuple[Way, Plan, int]:
+    def _finish(self, item: Item, *, met_host: bool | None) -> None:
+        if item.content is not None:
+            self._octets -= len(item.content)
+        self.queue.finish(item, met_host=met_host)
+
+    async def _course(self, item: Item) -> Course:
         """The order drawn for this delivery: from the message's own seed and the number of the attempt."""
         parcel = item.parcel
         way = self.ways.get(parcel.destination) or await self.ways.find(parcel.destination)
         if isinstance(way.answer, Refusal):
-            return way, Plan(()), 0
+            return Course(way)
         route, turn = self.ways.turn(parcel.destination, way)
-        return way, draw(route, way.policy, Random(draw_seed(parcel))), turn
+        plan = draw(route, way.policy, Random(draw_seed(parcel)))
+        well, ill = self.health.arrange(plan.targets, self._now())
+        self._probes.want(ill, way.settings)
+        if is_expired(self.settings.schedule, parcel.mail.received_at, self._wall()):
+            return Course(way, turn, plan.targets)  # the last attempt asks everyone
+        return Course(way, turn, well, ill)
 
-    def _wait_for_host(self, item: Item, plan: Plan) -> Attempt:
+    async def _deliver(self, item: Item, course: Course) -> bool | None:
+        """Attempt it and settle it; whether any host had a session with us, None if none was asked."""
+        met_host = None
+        if course.ill and not course.well:
+            done = self._wait_for_host(item, course)
+        else:
+            done = await self._attempt(item, course)
+            met_host = self._hear(done, course.way.settings) if course.well else None
+        await self._settle(item.parcel, course, done)
+        return met_host
+
+    def _wait_for_host(self, item: Item, course: Course) -> Attempt:
         """No attempt: all of its hosts are ill, and mail need not find that out once more."""
         parcel = item.parcel
-        outcomes = (_all_ill(plan.targets),) * len(parcel.mail.envelope.recipients)
+        outcomes = (_all_ill(course.ill),) * len(parcel.mail.envelope.recipients)
         return Attempt(parcel.destination, outcomes, (), draw_seed(parcel), 0.0)
 
-    async def _attempt(self, item: Item, way: Way, plan: Plan) -> Attempt:
-        envelope = item.parcel.mail.envelope
+    async def _attempt(self, item: Item, course: Course) -> Attempt:
+        envelope, way = item.parcel.mail.envelope, course.way
         if isinstance(way.answer, Refusal):
             refusal = way.answer
             outcome = Outcome(refusal.result, Scope.DOMAIN, refusal.text, refusal.enhanced)
             return Attempt(refusal.destination, (outcome,) * len(envelope.recipients), (), None, 0.0)
         content = item.content if item.content is not None else await self._content(item.parcel)
-        job = Job(Message(envelope, content), way.answer.destination, plan, draw_seed(item.parcel))
+        job = Job(Message(envelope, content), way.answer.destination, course.plan, draw_seed(item.parcel))
         return await attempt(job, way.settings, nobody, self._pool)
 
     async def _content(self, parcel: Parcel) -> bytes | Pieces:
@@ -267,30 +320,36 @@ class Loop:
                     self._recovered(contact.target.address)
         return met
 
-    async def _settle(self, item: Item, way: Way, done: Attempt, turn: int, ill: tuple[Target, ...]) -> None:
+    async def _settle(self, parcel: Parcel, course: Course, done: Attempt) -> None:
         now = self._wall()
-        parcel = item.parcel
         verdict = judge(parcel, done, self.settings.schedule, now, self._rng)
-        record = _record(done, way, turn, ill, [str(each.mailbox) for each in parcel.mail.envelope.recipients])
         reports = await self._insist(lambda: self._reporter.reports(parcel, verdict, done, now))
         settlement = Settlement(
             parcel,
             left=tuple(fate.recipient for fate in verdict.left),
             due_at=verdict.due_at,
-            record=record,
-            counts=bool(done.contacts) or isinstance(way.answer, Refusal),
+            record=_record(done, course, [str(each.mailbox) for each in parcel.mail.envelope.recipients]),
+            counts=bool(done.contacts) or isinstance(course.way.answer, Refusal),
             warned=parcel.warned or verdict.is_late,
             waits_for_host=verdict.waits_for_host,
             said=summary(done) if verdict.left else "",
             reports=reports,
         )
-        if verdict.waits_for_host:
-            asked = [contact.target.address for contact in done.contacts]
-            self._probes.wait_for([*asked, *(target.address for target in ill)], parcel.destination)
+        ill = self._still_ill(course) if verdict.waits_for_host else ()
         await self._insist(lambda: self._spool.settle([settlement], now))
+        self._wait_for(ill, parcel.destination)
         if reports:
             self.look()
         self._tell_done(parcel, done, verdict)
+
+    def _still_ill(self, course: Course) -> tuple[Target, ...]:
+        return self.health.arrange(course.plan.targets, self._now())[1]
+
+    def _wait_for(self, ill: tuple[Target, ...], destination: str) -> None:
+        """Have a parcel woken when one of its hosts is well again; one may be by now, and have woken it too early."""
+        self._probes.wait_for([target.address for target in ill], destination)
+        for target in self.health.arrange(ill, self._now())[0]:
+            self._recovered(target.address)
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it, however long the spool is in trouble: what became of mail must not be forgotten."""
@@ -301,9 +360,11 @@ class Loop:
                 self._tell("deliver.spool.failed", why=trouble.why)
                 await asyncio.sleep(AGAIN_S)
 
-    async def _put_off(self, parcel: Parcel) -> None:
-        now = self._wall()
-        left = Settlement(parcel, parcel.mail.envelope.recipients, now + self.settings.schedule.first_s)
+    async def _put_off(self, item: Item, bug: Exception) -> None:
+        parcel, now = item.parcel, self._wall()
+        self._tell("deliver.parcel.broken", parcel=parcel, error=bug)
+        due_at = now + self.settings.schedule.first_s
+        left = Settlement(parcel, parcel.mail.envelope.recipients, due_at, warned=parcel.warned)
         await self._insist(lambda: self._spool.settle([left], now))
 
     def _recovered(self, address: Address) -> None:
@@ -341,9 +402,10 @@ def _all_ill(targets: tuple[Target, ...]) -> Outcome:
     return Outcome(Result.DEFERRED, Scope.HOST, text, "4.4.1", Phase.CONNECT)
 
 
-def _record(done: Attempt, way: Way, turn: int, ill: tuple[Target, ...], recipients: Collection[str]) -> str:
+def _record(done: Attempt, course: Course, recipients: Collection[str]) -> str:
     """The attempt as the spool keeps it; the route, which is the same for thousands of them, is text already."""
-    shape = attempt_record(done) | {"recipients": list(recipients), "procedure": way.policy.name, "turn": turn}
-    if ill:
-        shape["ill"] = [str(target.address) for target in ill]
+    way = course.way
+    shape = attempt_record(done) | {"recipients": list(recipients), "procedure": way.policy.name, "turn": course.turn}
+    if course.ill:
+        shape["ill"] = [str(target.address) for target in course.ill]
     return f'{_encode(shape)[:-1]},"route":{way.record}}}'

@@ -74,6 +74,11 @@ class Pool:
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
+    @property
+    def resting(self) -> int:
+        """How many there are."""
+        return self._size
+
     async def close(self) -> None:
         """Say goodbye on all of them."""
         for shelf in self._resting.values():

@@ -26,6 +26,7 @@ class Item:
     content: bytes | None = None
     way: Way | None = None
     lane: Lane | None = None
+    place: Address | None = None  # where it has one of the deliveries at once
 
 
 @dataclass(slots=True)
@@ -51,6 +52,10 @@ class Queue:
         self._parked: dict[Address, deque[Item]] = {}
         self._unparked: deque[Item] = deque()
         self.size = 0
+
+    def limit(self, most: int, window: WindowPolicy, per_address: int) -> None:
+        """Other limits from now on; lanes that are there keep their windows."""
+        self.most, self._window, self._per_address = most, window, per_address
 
     @property
     def room(self) -> int:
@@ -96,28 +101,23 @@ class Queue:
             self._turns.discard(key)
         return item
 
-    def enter(self, address: Address, item: Item) -> bool:
-        """Take a place at an address; False if all are taken: the item is parked, `next` has it when one is free."""
-        taken = self._at_address.get(address, 0)
-        if taken >= self._per_address:
+    def enter(self, item: Item, address: Address | None) -> bool:
+        """Take a place at an address, for any other; False if all are taken: parked, `next` has it once one is free."""
+        if item.place == address:
+            return True
+        self._leave(item)
+        if address is None:
+            return True
+        if self._at_address[address] >= self._per_address:
             self._parked.setdefault(address, deque()).append(item)
             return False
-        self._at_address[address] = taken + 1
+        self._at_address[address] += 1
+        item.place = address
         return True
-
-    def leave(self, address: Address) -> None:
-        """Give the place back, to whoever is parked for it."""
-        taken = self._at_address.pop(address) - 1
-        if taken:
-            self._at_address[address] = taken
-        parked = self._parked.get(address) if self._parked else None
-        if parked:
-            self._unparked.append(parked.popleft())
-            if not parked:
-                del self._parked[address]
 
     def finish(self, item: Item, *, met_host: bool | None) -> None:
         """An item is settled. `met_host`: whether any host had a session with us; None says nothing about them."""
+        self._leave(item)
         self.size -= 1
         destination = item.parcel.destination
         held = self._by_destination.pop(destination) - 1
@@ -127,12 +127,32 @@ class Queue:
             self._feed_back(item.lane, met_host=met_host)
 
     def drop_waiting(self) -> list[Item]:
-        """Take out all that waits in lanes: the relay ends."""
-        items = [item for lane in self._lanes.values() for item in lane.waiting]
+        """Take out all that waits, in lanes or for a place: the relay ends."""
+        parked = [item for items in self._parked.values() for item in items]
+        items = [*self._unparked, *parked, *(item for lane in self._lanes.values() for item in lane.waiting)]
+        self._unparked.clear()
+        self._parked.clear()
         for lane in self._lanes.values():
             lane.waiting.clear()
             self._turns.discard(lane.key)
         return items
+
+    def _leave(self, item: Item) -> None:
+        """Give back its place: to whoever is parked for it, so that a place never stands free while one waits."""
+        address, item.place = item.place, None
+        if address is None:
+            return
+        parked = self._parked.get(address)
+        if parked:
+            heir = parked.popleft()
+            heir.place = address
+            self._unparked.append(heir)
+            if not parked:
+                del self._parked[address]
+            return
+        self._at_address[address] -= 1
+        if not self._at_address[address]:
+            del self._at_address[address]
 
     def _feed_back(self, lane: Lane, *, met_host: bool | None) -> None:
         if met_host is None:

@@ -34,6 +34,11 @@ class Verdict:
     is_late: bool  # those left wait so long that the sender is to be told now
     waits_for_host: bool
 
+    @property
+    def result(self) -> Result:
+        """In one word, the worst for the sender."""
+        return Result.FAILED if self.failed else Result.DEFERRED if self.left else Result.DELIVERED
+
 
 def judge(parcel: Parcel, attempt: Attempt, schedule: RetrySchedule, now: float, rng: Random) -> Verdict:
     """Sort the recipients. What is deferred past its time has failed (RFC 5321 section 4.5.4.1)."""

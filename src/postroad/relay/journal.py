@@ -9,7 +9,6 @@ from typing import Any, TextIO
 
 from postroad.deliver import Verdict
 from postroad.spool import Parcel
-from postroad.words.outcome import Result
 from postroad.words.trace import Event
 from postroad.words.trail import Attempt
 
@@ -74,7 +73,7 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
         "attempt": parcel.attempts + 1,
         "ms": round(attempt.elapsed_ms, 1),
     }
-    facts["result"] = (Result.FAILED if verdict.failed else Result.DEFERRED if verdict.left else Result.DELIVERED).value
+    facts["result"] = verdict.result.value
     if attempt.contacts:
         last = attempt.contacts[-1]
         facts |= {

@@ -29,11 +29,10 @@ class Relay:
         self.settings = settings
         self.spool = spool
         self._listener = listener
-        births = Births()
-        bounces = Bounces(spool, settings.hostname, settings.loop.schedule.expiry_s, births)
-        world = World(time.time, Random(births.seed()), listener)
-        self.loop = Loop(spool, Finder(settings, resolver), bounces, settings.loop, world)
-        self.receiver = Receiver(settings.receive, Intake(spool, self.loop, births), listener=listener)
+        self._births = Births()
+        world = World(time.time, Random(self._births.seed()), listener)
+        self.loop = Loop(spool, Finder(settings, resolver), self._bounces(), settings.loop, world)
+        self.receiver = Receiver(settings.receive, Intake(spool, self.loop, self._births), listener=listener)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self, sockets: Sequence[socket.socket] = (), *, shares_ports: bool = False) -> None:
@@ -53,7 +52,7 @@ class Relay:
         """Go on with other settings: sessions and deliveries that begin from now on have them. Ports stay."""
         self.settings = replace(settings, listen=self.settings.listen)
         self.receiver.settings = settings.receive
-        self.loop.reload(settings.loop, Finder(settings, resolver))
+        self.loop.reload(settings.loop, Finder(settings, resolver), self._bounces())
 
     async def close(self) -> None:
         """End in order: no new mail, then no new deliveries; what is not done in time is done after the next start."""
@@ -65,6 +64,9 @@ class Relay:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.spool.close()
+
+    def _bounces(self) -> Bounces:
+        return Bounces(self.spool, self.settings.hostname, self.settings.loop.schedule.expiry_s, self._births)
 
     async def _keep_house(self) -> None:
         """Renew the lease, and sweep what has been done long ago."""
