@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from postroad.app import Routed, Sent
 from postroad.relay.story import chapter, tell
 from postroad.routing import Dropped, Refusal, Route
-from postroad.spool import Story
 from postroad.spool import Listed, Stats, Story
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName, Snapshot, Temporary
 from postroad.words.mail import Envelope

@@ -31,9 +31,6 @@ OwnHosts = Annotated[
     ),
 ]
 AllowLoopback = Annotated[bool, typer.Option("--allow-loopback", help="Let loopback addresses be targets, for tests.")]
-SpoolFolder = Annotated[
-    Path | None, typer.Option("--spool", metavar="FOLDER", help="The spool; default: that of the settings.")
-]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/reference/json.md).")]
 Explain = Annotated[bool, typer.Option("--explain", help="Say in sentences why, with the RFC sections.")]
 ConfigFile = Annotated[

@@ -1,0 +1,266 @@
+"""`postroad queue`: the mail that waits, of a relay that runs or not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from postroad.cli import options, screen
+from postroad.cli.spool import opened
+
+if TYPE_CHECKING:
+    from postroad.spool import Selection, Spool, Story
+
+app = typer.Typer(help="The mail that waits: see it, hasten it, hold it, delete it.", no_args_is_help=True)
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Messages.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="A message.")]
+Destination = Annotated[str, typer.Option(metavar="DOMAIN", help="Only mail to this domain.")]
+Sender = Annotated[str, typer.Option(metavar="MAILBOX", help="Only mail from this sender; '<>' for reports.")]
+StateName = Annotated[str, typer.Option("--state", metavar="STATE", help="Only what is waiting, claimed or held.")]
+All = Annotated[bool, typer.Option("--all", help="All there is: needed where nothing else says which mail is meant.")]
+
+T = TypeVar("T")
+
+EXAMPLES = "Example: postroad queue "
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which mail is meant, and in which spool, as the command line has it."""
+
+    ids: list[str] | None
+    destination: str = ""
+    sender: str = ""
+    state: str = ""
+    all: bool = True
+    spool: Path | None = None
+    config: Path | None = None
+
+    def selection(self) -> Selection:
+        """The same for the spool; what cannot be read ends the command."""
+        from postroad.app import readable
+        from postroad.spool import Selection, State
+        from postroad.words.mail import parse_mailbox
+        from postroad.words.names import parse_destination
+
+        if self.state and self.state not in set(State):
+            screen.fail(f"no state {self.state!r}; there are {', '.join(State)}")
+        if not (self.ids or self.destination or self.sender or self.state or self.all):
+            screen.fail("say which mail is meant: IDs, --destination, --sender, --state, or --all")
+        with screen.input_errors():
+            return Selection(
+                tuple(self.ids or ()),
+                str(readable(parse_destination(self.destination))) if self.destination else "",
+                str(readable(parse_mailbox(self.sender))) if self.sender not in ("", "<>") else self.sender,
+                State(self.state) if self.state else None,
+            )
+
+
+@app.command("list", epilog=f"{EXAMPLES}list --destination example.org --state waiting")
+def list_(
+    ids: Ids = None,
+    destination: Destination = "",
+    sender: Sender = "",
+    state: StateName = "",
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Show so many at most.")] = 100,
+    spool: options.SpoolFolder = None,
+    config: options.ConfigFile = None,
+    json: options.Json = False,
+) -> None:
+    """List what waits, one line for each message and destination, the oldest first.
+
+    Exit status: 0 something is there, 1 nothing matches, 2 wrong usage or no spool.
+    """
+    which = Which(ids, destination, sender, state, spool=spool, config=config)
+    found = _ask(which, lambda queue: queue.listed(which.selection(), limit + 1))
+    shown, more = found[:limit], len(found) > limit
+    if json:
+        from postroad.shapes import queue_shape
+
+        screen.print_json(queue_shape(shown, more=more))
+    elif shown:
+        from postroad.cli.queue_text import table
+
+        screen.console().print(table(shown, time.time()))
+        if more:
+            typer.echo(f"and more: only the first {limit} are shown; --limit shows more", err=True)
+    else:
+        typer.echo("nothing waits" if which == Which(None, spool=spool, config=config) else "nothing matches")
+    _exit(len(shown))
+
+
+@app.command(epilog=f"{EXAMPLES}show 1E2DAPNHV84C8G00")
+def show(
+    id_: Id, spool: options.SpoolFolder = None, config: options.ConfigFile = None, json: options.Json = False
+) -> None:
+    """Show one message: its envelope, what became of each recipient, the last answer and the next attempt.
+
+    Exit status: 0 shown, 1 there is no such message (any more), 2 wrong usage or no spool.
+    """
+    story = _story(id_, spool, config)
+    if json:
+        from postroad.shapes import story_shape
+
+        screen.print_json(story_shape(story))
+    else:
+        from postroad.cli.queue_text import told
+
+        for line in told(story, time.time()):
+            screen.console().print(line, markup=False)
+
+
+@app.command(epilog=f"{EXAMPLES}trace 1E2DAPNHV84C8G00")
+def trace(
+    id_: Id, spool: options.SpoolFolder = None, config: options.ConfigFile = None, json: options.Json = False
+) -> None:
+    """Show every attempt made for a message: each address contacted, how long, and what it said.
+
+    Exit status: 0 shown, 1 there is no such message (any more), 2 wrong usage or no spool.
+    """
+    story = _story(id_, spool, config)
+    if json:
+        from postroad.shapes import trace_shape
+
+        screen.print_json(trace_shape(story))
+    else:
+        from postroad.cli.queue_text import traced
+
+        for line in traced(story):
+            screen.console().print(line, markup=False)
+
+
+@app.command(epilog=f"{EXAMPLES}retry --destination example.org")
+def retry(
+    ids: Ids = None,
+    destination: Destination = "",
+    sender: Sender = "",
+    all_: All = False,
+    spool: options.SpoolFolder = None,
+    config: options.ConfigFile = None,
+    json: options.Json = False,
+) -> None:
+    """Make waiting mail due now. A running relay finds it within a second or two.
+
+    Exit status: 0 done, 1 nothing matches, 2 wrong usage or no spool.
+    """
+    which = Which(ids, destination, sender, "", all_, spool, config)
+    _change(which, "due now", lambda queue, selection: queue.hurry(selection, time.time()), json=json)
+
+
+@app.command(epilog=f"{EXAMPLES}hold --sender newsletter@example.net")
+def hold(
+    ids: Ids = None,
+    destination: Destination = "",
+    sender: Sender = "",
+    all_: All = False,
+    spool: options.SpoolFolder = None,
+    config: options.ConfigFile = None,
+    json: options.Json = False,
+) -> None:
+    """Hold waiting mail: it is neither tried nor returned until it is released.
+
+    Exit status: 0 done, 1 nothing matches, 2 wrong usage or no spool.
+    """
+    which = Which(ids, destination, sender, "", all_, spool, config)
+    _change(which, "held", lambda queue, selection: queue.hold(selection), json=json)
+
+
+@app.command(epilog=f"{EXAMPLES}release --all")
+def release(
+    ids: Ids = None,
+    destination: Destination = "",
+    sender: Sender = "",
+    all_: All = False,
+    spool: options.SpoolFolder = None,
+    config: options.ConfigFile = None,
+    json: options.Json = False,
+) -> None:
+    """Let held mail wait again, due as before.
+
+    Exit status: 0 done, 1 nothing matches, 2 wrong usage or no spool.
+    """
+    which = Which(ids, destination, sender, "", all_, spool, config)
+    _change(which, "released", lambda queue, selection: queue.unhold(selection), json=json)
+
+
+@app.command(epilog=f"{EXAMPLES}delete 1E2DAPNHV84C8G00")
+def delete(
+    ids: Ids = None,
+    destination: Destination = "",
+    sender: Sender = "",
+    state: StateName = "",
+    all_: All = False,
+    spool: options.SpoolFolder = None,
+    config: options.ConfigFile = None,
+    json: options.Json = False,
+) -> None:
+    """Delete waiting and held mail. Nobody is told: neither sender nor recipient.
+
+    Exit status: 0 done, 1 nothing matches, 2 wrong usage or no spool.
+    """
+    which = Which(ids, destination, sender, state, all_, spool, config)
+    _change(which, "deleted", lambda queue, selection: queue.delete(selection, time.time()), json=json)
+
+
+@app.command(epilog=f"{EXAMPLES}stats --json")
+def stats(spool: options.SpoolFolder = None, config: options.ConfigFile = None, json: options.Json = False) -> None:
+    """Count what waits, and for which destinations.
+
+    Exit status: 0 counted, 2 wrong usage or no spool.
+    """
+    now = time.time()
+    numbers = _ask(Which(None, spool=spool, config=config), lambda queue: queue.stats(now))
+    if json:
+        from postroad.shapes import stats_shape
+
+        screen.print_json(stats_shape(numbers))
+    else:
+        from postroad.cli.queue_text import counted
+
+        for line in counted(numbers, now):
+            screen.console().print(line, markup=False)
+
+
+def _ask(which: Which, question: Callable[[Spool], Awaitable[T]]) -> T:
+    async def asked() -> T:
+        async with opened(which.spool, which.config) as queue:
+            return await question(queue)
+
+    return screen.run(asked)
+
+
+def _story(id_: str, spool: Path | None, config: Path | None) -> Story:
+    story = _ask(Which([id_], spool=spool, config=config), lambda queue: queue.story(id_))
+    if story is None:
+        screen.fail(f"no message {id_}: it was never here, or is over for longer than [spool] history", screen.FINDINGS)
+    return story
+
+
+def _change(which: Which, word: str, change: Callable[[Spool, Selection], Awaitable[int]], *, json: bool) -> None:
+    from dataclasses import replace
+
+    from postroad.spool import State
+
+    selection = which.selection()
+
+    async def changed(queue: Spool) -> tuple[int, int]:
+        count = await change(queue, selection)
+        under_way = await queue.listed(replace(selection, state=State.CLAIMED), 10_000)
+        return count, 0 if selection.state else len(under_way)
+
+    count, busy = _ask(which, changed)
+    if json:
+        screen.print_json({"version": 1, "change": word, "parcels": count, "under_way": busy})
+    else:
+        typer.echo(f"{count} {word}" + (f"; {busy} under way, left alone" if busy else ""))
+    _exit(count)
+
+
+def _exit(count: int) -> None:
+    raise typer.Exit(screen.DONE if count else screen.FINDINGS)

@@ -1,0 +1,40 @@
+"""How commands find the spool of a relay, running or not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postroad.cli import screen
+
+if TYPE_CHECKING:
+    from postroad.spool import Spool
+
+
+@asynccontextmanager
+async def opened(folder: Path | None, config: Path | None) -> AsyncIterator[Spool]:
+    """The spool in a folder, or in that of the settings. What ails it ends the command: 3 if it may be over soon.
+
+    Raises:
+        InputError: the settings are wrong.
+
+    """
+    from postroad.spool import SpoolError, Trouble
+    from postroad.spool.sqlite import SqliteSpool
+
+    try:
+        spool = await SqliteSpool.open(folder or _of_settings(config), node="")
+        try:
+            yield spool
+        finally:
+            await spool.close()
+    except SpoolError as trouble:
+        screen.fail(trouble.why, screen.TEMPORARY if trouble.kind in (Trouble.LOCKED, Trouble.FULL) else screen.USAGE)
+
+
+def _of_settings(config: Path | None) -> Path:
+    from postroad.config import load
+
+    return load(config).spool.path

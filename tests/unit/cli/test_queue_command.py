@@ -1,0 +1,245 @@
+"""`postroad queue`: the mail that waits, seen and changed."""
+
+import asyncio
+import json
+import time
+from ipaddress import ip_address
+from random import Random
+
+import pytest
+from typer.testing import CliRunner
+
+from postroad.cli.root import app
+from postroad.spool import Mail, Settlement
+from postroad.spool.sqlite import SqliteSpool
+from postroad.words.mail import Envelope, Recipient, parse_mailbox
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.record import attempt_record
+from postroad.words.trail import Attempt, Contact, Target
+
+BODY = b"Subject: x\r\n\r\nx\r\n"
+LATER = Outcome(Result.DEFERRED, Scope.HOST, "450 4.2.0 try later", "4.2.0", Phase.RCPT)
+
+
+def _mail(id_, sender, *recipients):
+    boxes = tuple(Recipient(parse_mailbox(each)) for each in recipients)
+    reverse_path = parse_mailbox(sender) if sender else None
+    return Mail(id_, Envelope(reverse_path, boxes), time.time() - 300, 7, len(BODY), "127.0.0.1 by ESMTP")
+
+
+def _settlement(parcel):
+    """The parcel was tried, and has an hour to wait."""
+    target = Target("mail.example.org", ip_address("192.0.2.1"), 10)
+    contact = Contact(target, 0.0, 12.0, Phase.RCPT, LATER, {0: LATER})
+    done = Attempt(parcel.destination, (LATER,), (contact,), 7, 12.0)
+    left = parcel.mail.envelope.recipients
+    record = json.dumps(attempt_record(done) | {"recipients": [str(each.mailbox) for each in left]})
+    return Settlement(parcel, left, time.time() + 3601, record, said="deferred: mail.example.org: 450 4.2.0 try later")
+
+
+@pytest.fixture
+def spool(tmp_path):
+    """A spool with a message to two domains, tried at one of them, and a report."""
+
+    async def fill():
+        queue = await SqliteSpool.open(tmp_path, node="relay")
+        parcels = await queue.add(_mail("ONE", "me@example.net", "a@example.org", "b@example.com"), BODY, claim=True)
+        tried = [parcel for parcel in parcels if parcel.destination == "example.org"]
+        await queue.release([parcel for parcel in parcels if parcel not in tried])
+        await queue.settle([_settlement(parcel) for parcel in tried], time.time())
+        await queue.add(_mail("TWO", "", "me@example.net"), BODY)
+        await queue.close()
+
+    asyncio.run(fill())
+    return tmp_path
+
+
+@pytest.fixture
+def queue(spool):
+    """A function that runs `postroad queue`, and gives its exit status and what it said."""
+
+    def run(*arguments, stderr=False):
+        done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["queue", *arguments, "--spool", str(spool)])
+        return done.exit_code, done.stderr if stderr else done.stdout
+
+    return run
+
+
+def _json(answer):
+    return json.loads(answer[1])
+
+
+def test_list_has_a_line_for_each_destination(queue):
+    """One message to two domains waits twice: each with its own state, tries and last answer."""
+    status, text = queue("list")
+    lines = [line.split() for line in text.splitlines()]
+    assert (0, ["ONE", "ONE", "TWO"]) == (status, [words[0] for words in lines[1:]])
+    assert "next try in 1 h" in text
+    assert "450 4.2.0 try later" in text
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (["ONE"], ["example.com", "example.org"]),
+        (["--destination", "Example.org."], ["example.org"]),
+        (["--sender", "<>"], ["example.net"]),
+        (["--sender", "me@example.net"], ["example.com", "example.org"]),
+        (["--state", "held"], []),
+        (["TWO", "--destination", "example.org"], []),
+    ],
+)
+def test_list_can_be_narrowed(queue, filters, expected):
+    """Every condition given must hold; nothing found is exit status 1."""
+    answer = queue("list", "--json", *filters)
+    assert expected == sorted(parcel["destination"] for parcel in _json(answer)["parcels"])
+    assert (0 if expected else 1) == answer[0]
+
+
+def test_list_says_that_there_is_more(queue):
+    """A limit is told."""
+    assert _json(queue("list", "--limit", "2", "--json"))["more"]
+    assert not _json(queue("list", "--limit", "3", "--json"))["more"]
+    assert "only the first 2 are shown" in queue("list", "--limit", "2", stderr=True)[1]
+
+
+def test_show_tells_each_recipient(queue):
+    """What was tried has its last answer and next attempt, the other is due."""
+    status, text = queue("show", "ONE")
+    lines = [line.strip() for line in text.splitlines()]
+    assert 0 == status
+    assert (
+        "to        a@example.org: waiting after 1 attempt, next try in 1 h;"
+        " last answer: deferred (4.2.0): 450 4.2.0 try later"
+    ) in lines
+    assert "to        b@example.com: waiting, due now" in lines
+
+
+def test_show_has_the_whole_envelope_for_programs(queue):
+    """Of the message, and of its parts that wait."""
+    shape = _json(queue("show", "ONE", "--json"))
+    assert (["a@example.org", "b@example.com"], 2, 1, None) == (
+        shape["to"],
+        len(shape["parcels"]),
+        shape["attempts"],
+        shape["finished_at"],
+    )
+    assert None is _json(queue("show", "TWO", "--json"))["from"]
+
+
+def test_trace_has_every_contact(queue):
+    """The record of each attempt, read again."""
+    status, text = queue("trace", "ONE")
+    assert 0 == status
+    assert "mail.example.org [192.0.2.1]  deferred at rcpt in 12 ms: 450 4.2.0 try later" in text
+    shape = _json(queue("trace", "ONE", "--json"))["attempts"][0]
+    assert ("example.org", "192.0.2.1", "deferred") == (
+        shape["destination"],
+        shape["contacts"][0]["address"],
+        shape["recipients"]["a@example.org"]["result"],
+    )
+
+
+def test_trace_of_an_untried_message_says_so(queue):
+    """Nothing went wrong, nothing was tried."""
+    assert (0, "no attempt yet\n") == queue("trace", "TWO")
+
+
+@pytest.mark.parametrize("command", ["show", "trace"])
+def test_an_unknown_message_is_not_found(queue, command):
+    """Exit status 1, and a sentence."""
+    assert 1 == queue(command, "NONE")[0]
+    assert "no message NONE" in queue(command, "NONE", stderr=True)[1]
+
+
+def test_held_mail_waits_for_its_release(queue):
+    """Held, listed as held, released; what is not waiting cannot be held again."""
+    assert (0, "2 held\n") == queue("hold", "ONE")
+    assert 1 == queue("hold", "ONE")[0]
+    assert {"held"} == {parcel["state"] for parcel in _json(queue("list", "ONE", "--json"))["parcels"]}
+    assert (0, "2 released\n") == queue("release", "--all")
+
+
+def test_retry_makes_mail_due(queue):
+    """What waited for an hour is due now."""
+    assert (0, "1 due now\n") == queue("retry", "--destination", "example.org")
+    assert "due now" in queue("list", "--destination", "example.org")[1]
+
+
+def test_delete_forgets_mail(queue):
+    """A finished message is still known, but waits nowhere."""
+    assert (0, "2 deleted\n") == queue("delete", "--sender", "me@example.net")
+    assert 1 == queue("list", "ONE")[0]
+    text = queue("show", "ONE")[1]
+    assert "b@example.com: deleted" in text
+    assert "finished  " in text
+
+
+@pytest.mark.parametrize("command", ["retry", "hold", "release", "delete"])
+def test_all_mail_is_changed_only_when_it_is_said(queue, command):
+    """Without a condition nothing is done: --all says that all is meant."""
+    assert 2 == queue(command)[0]
+    assert "say which mail is meant" in queue(command, stderr=True)[1]
+
+
+def test_mail_under_way_is_left_alone(queue, spool):
+    """What a relay has in its hands is not deleted, and that is told."""
+
+    async def claim():
+        relay = await SqliteSpool.open(spool, node="relay")
+        await relay.claim(time.time(), 1, each=1, skip=("example.net",))
+        await relay.close()
+
+    asyncio.run(claim())
+    assert (0, "1 deleted; 1 under way, left alone\n") == queue("delete", "ONE")
+
+
+def test_stats_count(queue):
+    """Messages, states, destinations."""
+    shape = _json(queue("stats", "--json"))
+    assert (2, 3, 2, 0, {"example.com": 1, "example.net": 1, "example.org": 1}) == (
+        shape["messages"],
+        shape["waiting"],
+        shape["due"],
+        shape["held"],
+        shape["destinations"],
+    )
+    assert "waiting  3, 2 of them due" in queue("stats")[1].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--state", "lost"], "no state 'lost'; there are waiting, claimed, held"),
+        (["--destination", "a..b"], "an empty label"),
+        (["--sender", "nobody"], "an address is written user@domain"),
+    ],
+)
+def test_what_cannot_be_read_is_told(queue, arguments, said):
+    """Wrong usage is exit status 2."""
+    assert 2 == queue("list", *arguments)[0]
+    assert said in queue("list", *arguments, stderr=True)[1]
+
+
+def test_without_a_spool_it_says_where_it_looked(tmp_path):
+    """Exit status 2, and the folder."""
+    done = CliRunner().invoke(app, ["queue", "list", "--spool", str(tmp_path / "none")])
+    assert (2, True) == (done.exit_code, f"there is no spool in {tmp_path}/none" in done.stderr)
+
+
+def test_the_settings_say_where_the_spool_is(spool):
+    """As for the relay."""
+    (spool / "p.toml").write_text(f'[spool]\npath = "{spool}"')
+    done = CliRunner().invoke(app, ["queue", "stats", "--config", str(spool / "p.toml")])
+    assert "2 messages" in done.output
+
+
+def test_spans_and_sizes_are_in_their_largest_unit():
+    """Short enough for a column."""
+    from postroad.cli.queue_text import size_of, span
+
+    assert ["0 s", "59 s", "1 min", "3 h", "5 d"] == [
+        span(seconds) for seconds in (0.4, 59.9, 60, 3 * 3600 + 5, 432000)
+    ]
+    assert ["12 octets", "4.0 KiB", "1.5 MiB"] == [size_of(octets) for octets in (12, 4096, 1572864)]
+    assert "0 s" == span(-Random(1).random())
