@@ -86,6 +86,11 @@ class TwoSpools(RuleBasedStateMachine):
         pairs = self.parcels("add", mail, rest, claim=claim)
         self.claimed += pairs if claim else []
 
+    @rule(to=st.lists(lanes, min_size=4, max_size=9))
+    def backlog(self, to):
+        for lane in to:
+            self.parcels("add", self.fresh([f"x@{lane}"], "ann@home.example", 3), b"abc")
+
     @rule(most=st.integers(0, 6), each=st.integers(1, 3), skip=st.sets(lanes, max_size=2))
     def claim(self, most, each, skip):
         self.claimed += self.parcels("claim", self.now, most, each=each, skip=skip)
@@ -123,7 +128,7 @@ class TwoSpools(RuleBasedStateMachine):
     def hurry(self, selection):
         self.both("hurry", selection, self.now)
 
-    @rule(selection=selections)
+    @rule(selection=selections.filter(lambda selection: selection.ids or selection.state is State.HELD))
     def delete(self, selection):
         self.both("delete", selection, self.now)
 

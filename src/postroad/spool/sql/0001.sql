@@ -93,9 +93,6 @@ END;
 CREATE TRIGGER message_finished AFTER UPDATE OF finished_at ON message BEGIN
     UPDATE tally SET messages = messages - 1, octets = octets - NEW.size, finished = finished + 1;
 END;
-CREATE TRIGGER message_body_gone AFTER UPDATE OF finished_at ON message WHEN NEW.pieces > 0 BEGIN
-    DELETE FROM piece WHERE id = NEW.id;
-END;
 CREATE TRIGGER message_gone AFTER DELETE ON message BEGIN
     UPDATE tally SET finished = finished - 1;
     DELETE FROM record WHERE message = OLD.number;

@@ -34,33 +34,21 @@ LOG = 64 * 1024 * 1024
 _NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")  # it names a file
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder, for its owner alone: it holds other people's mail.
+def take_folder(folder: Path, node: str) -> IO[str]:
+    """Make the folder if there is none, and take the node's name in it: until the file is closed or the process ends.
 
     Raises:
-        SpoolError: it cannot be made.
-
-    """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as problem:
-        why = f"the folder {folder} cannot be made: {problem.strerror}; make it, and give it to the user of postroad"
-        raise SpoolError(Trouble.READ_ONLY, why) from problem
-
-
-def lock_node(folder: Path, node: str) -> IO[str]:
-    """Take the node's name; it is free again when the file is closed, or its process ends.
-
-    Raises:
-        SpoolError: locked: a living process has it.
+        SpoolError: read-only: not ours to write; locked: a living process has the name.
+        ValueError: no name for a node.
 
     """
     if not _NODE.match(node):
         raise ValueError(f"{node!r} is no name for a node: letters, digits, dots, hyphens")
     try:
+        _make(folder)
         file = (folder / f"{node}.lock").open("a+")
     except OSError as problem:
-        why = f"{folder} cannot be written: {problem.strerror}; give it to the user of postroad"
+        why = f"the spool {folder} cannot be made or written: {problem.strerror}; give it to the user of postroad"
         raise SpoolError(Trouble.READ_ONLY, why) from problem
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,16 +60,15 @@ def lock_node(folder: Path, node: str) -> IO[str]:
     return file
 
 
-def open_database(folder: Path, *, make: bool) -> sqlite3.Connection:
+def open_database(where: Path, *, make: bool) -> sqlite3.Connection:
     """Open the database to write, made or brought up to date if need be.
 
     Raises:
         SpoolError: missing, newer, corrupt, locked, read-only, full.
 
     """
-    where = folder / FILE
     if not make and not where.exists():
-        raise SpoolError(Trouble.MISSING, f"there is no spool in {folder}: name its folder, or start the relay once")
+        raise SpoolError(Trouble.MISSING, f"there is no spool {where}: name its folder, or start the relay once")
     with troubles(where):
         db = connect(where)
         try:
@@ -116,6 +103,18 @@ def connect_reader(where: Path) -> sqlite3.Connection:
 def newest_version() -> int:
     """The version of the schema this Postroad writes."""
     return len(_scripts())
+
+
+def _make(folder: Path) -> None:
+    """For its owner alone: it holds other people's mail. A power cut must not lose the folder with the mail in it."""
+    if folder.is_dir():
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    parent = os.open(folder.parent, os.O_RDONLY)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
 
 
 def _check(db: sqlite3.Connection, where: Path) -> None:

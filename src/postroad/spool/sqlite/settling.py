@@ -36,6 +36,12 @@ WHERE number IN (SELECT value FROM json_each(?)) AND finished_at IS NULL AND NOT
     SELECT 1 FROM parcel WHERE parcel.number >= message.number << 20 AND parcel.number < (message.number + 1) << 20
 )
 """
+# No trigger does this: SQLite would keep the old pages, all 50 MiB of them, to undo the statement.
+_UNBODY = """
+DELETE FROM piece WHERE id IN (
+    SELECT id FROM message WHERE number IN (SELECT value FROM json_each(?)) AND pieces > 0 AND finished_at IS NOT NULL
+)
+"""
 _FORGET = """
 DELETE FROM message WHERE number IN (SELECT value FROM json_each(?)) AND finished_at IS NOT NULL
 """
@@ -73,6 +79,7 @@ def finish(db: sqlite3.Connection, messages: Collection[int], now: float, *, kee
     """Those of these messages that have no parcel left are finished."""
     which = numbers(messages)
     db.execute(_FINISH, (now, which))
+    db.execute(_UNBODY, (which,))
     if not keeps_history:
         db.execute(_FORGET, (which,))
 

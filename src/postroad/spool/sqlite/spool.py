@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import IO, Any, Self
@@ -50,21 +51,16 @@ class SqliteSpool:
 
     @classmethod
     def _open(cls, folder: Path, node: str, history_s: float, loop: asyncio.AbstractEventLoop) -> Self:
-        lock = None
-        if node:
-            file.make_folder(folder)
-            lock = file.lock_node(folder, node)
-        try:
-            where = folder / file.FILE
-            db = file.open_database(folder, make=bool(node))
+        where = folder / file.FILE
+        with contextlib.ExitStack() as undo:
+            lock = undo.enter_context(file.take_folder(folder, node)) if node else None
+            db = file.open_database(where, make=bool(node))
+            undo.callback(db.close)
             with file.troubles(where):
                 if node:
                     lanes.take_back(db, node)
                 reader = Reader(where, lambda: file.connect_reader(where))
-        except BaseException:
-            if lock:
-                lock.close()
-            raise
+            undo.pop_all()
         return cls(Writer(db, where, loop), reader, node, history_s=history_s, lock=lock)
 
     @property

@@ -1,0 +1,394 @@
+"""What only the spool on SQLite has: a file, a writer, other processes, and disks that fail."""
+
+import asyncio
+import os
+import resource
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from letters import BODY, EVERYTHING, NOW, letter, octets, states
+
+from postroad.spool import LEASE_S, PIECE, Selection, Settlement, SpoolError, Trouble
+from postroad.spool.sqlite import SqliteSpool, lanes, queue
+from postroad.spool.sqlite.file import connect
+
+
+def run(story, *spools):
+    """Run a story about spools that are yet to be opened, and close them."""
+
+    async def whole():
+        opened = []
+        try:
+            for spool in spools:
+                opened.append(await spool)  # noqa: PERF401  # those that were opened must be closed
+            return await story(*opened)
+        finally:
+            for spool in opened:
+                await spool.close()
+
+    return asyncio.run(whole())
+
+
+def trouble_of(*spools):
+    """What opening says."""
+
+    async def story(*_):
+        """Opened after all."""
+
+    with pytest.raises(SpoolError) as trouble:
+        run(story, *spools)
+    return trouble.value
+
+
+def one(folder, **settings):
+    """A node."""
+    return SqliteSpool.open(folder, node="one", **settings)
+
+
+def two(folder):
+    """Another node."""
+    return SqliteSpool.open(folder, node="two")
+
+
+def tool(folder):
+    """Not a node."""
+    return SqliteSpool.open(folder, node="")
+
+
+def test_concurrent_messages_share_a_commit(tmp_path):
+    """A hundred messages at once, and their settlements: a few commits, not two hundred."""
+
+    async def story(spool):
+        parcels = await asyncio.gather(*(spool.add(letter(f"m{n}"), BODY, claim=True) for n in range(100)))
+        await asyncio.gather(*(spool.settle([Settlement(parcel)], NOW) for (parcel,) in parcels))
+        assert (0, 100) == ((await spool.stats(NOW)).messages, (await spool.stats(NOW)).finished)
+        assert spool.commits <= 10
+
+    run(story, one(tmp_path))
+
+
+def test_the_folder_is_for_its_owner_alone(tmp_path):
+    """It holds other people's mail."""
+
+    async def story(_spool):
+        assert 0o700 == stat.S_IMODE((tmp_path / "a" / "spool").stat().st_mode)
+
+    run(story, one(tmp_path / "a" / "spool"))
+
+
+def test_a_node_that_starts_takes_its_own_claims_back(tmp_path):
+    """Claimed by a dead node -> due at once; what was arriving is swept up, what was kept is there."""
+
+    async def before(spool):
+        await spool.add(letter("m1"), BODY, claim=True)
+        await spool.write("m2", b"half")
+
+    async def after(spool):
+        assert [("far.example", "waiting")] == await states(spool)
+        (parcel,) = await spool.claim(NOW, 10, each=10)
+        assert BODY == await octets(spool, parcel.mail)
+        await spool.sweep(NOW)
+        assert 0 == connect(tmp_path / "spool.db").execute("SELECT count(*) FROM piece").fetchone()[0]
+
+    run(before, one(tmp_path))
+    run(after, one(tmp_path))
+
+
+def test_a_lease_that_ran_out_frees_what_the_dead_had(tmp_path):
+    """Two nodes on one folder: claims are freed when their node has not renewed for a lease, no sooner."""
+
+    async def story(first, second):
+        await first.add(letter("m1"), BODY, claim=True)
+        (parcel,) = await second.add(letter("m2"), BODY, claim=True)
+        assert [0, 0] == [await first.renew(NOW), await second.renew(NOW)]
+        assert 0 == await second.renew(NOW + LEASE_S)
+        assert 1 == await second.renew(NOW + LEASE_S + 1)
+        assert [("far.example", "waiting"), ("far.example", "claimed")] == await states(second)
+        (taken,) = await second.claim(NOW, 10, each=10)
+        await first.settle([Settlement(taken)], NOW)  # came back from the dead: passed over
+        assert 2 == len(await second.listed(EVERYTHING))
+        await second.settle([Settlement(taken), Settlement(parcel)], NOW)
+        assert () == await second.listed(EVERYTHING)
+
+    run(story, one(tmp_path), two(tmp_path))
+
+
+def test_a_node_that_never_renewed_is_seen_by_others(tmp_path):
+    """Its lease runs from when a node with a clock saw it first."""
+
+    async def story(first, second):
+        await first.add(letter(), BODY, claim=True)
+        assert [0, 0, 1] == [await second.renew(NOW + after) for after in (0, LEASE_S, LEASE_S + 1)]
+
+    run(story, one(tmp_path), two(tmp_path))
+
+
+def test_a_living_process_keeps_its_name(tmp_path):
+    """The second node of the name is told which process has it; a closed one leaves it free."""
+
+    async def nothing(_spool):
+        """Open and close."""
+
+    run(nothing, one(tmp_path))
+    trouble = trouble_of(one(tmp_path), one(tmp_path))
+    assert (Trouble.LOCKED, True) == (trouble.kind, f"process {os.getpid()} " in trouble.why)
+    run(nothing, one(tmp_path))
+
+
+def test_a_node_has_a_name_for_a_file(tmp_path):
+    """A name that could leave the folder is a fault of the caller."""
+    with pytest.raises(ValueError, match="no name for a node"):
+        asyncio.run(SqliteSpool.open(tmp_path, node="../x"))
+
+
+def test_a_tool_changes_the_queue_of_a_living_relay(tmp_path):
+    """It lists, holds, deletes and adds, but claims and settles nothing."""
+
+    async def story(relay, queue_tool):
+        await relay.add(letter("m1"), BODY)
+        await queue_tool.add(letter("m2"), BODY)
+        assert 2 == await queue_tool.hold(EVERYTHING)
+        assert () == await relay.claim(NOW, 10, each=10)
+        assert 1 == await queue_tool.delete(Selection(ids=("m1",)), NOW)
+        assert [("far.example", "held")] == await states(relay)
+        with pytest.raises(ValueError, match="a tool has no node"):
+            await queue_tool.claim(NOW, 1, each=1)
+
+    run(story, one(tmp_path), tool(tmp_path))
+
+
+def test_a_tool_makes_no_spool(tmp_path):
+    """Where none is, it says so, and leaves the folder as it was."""
+    trouble = trouble_of(tool(tmp_path))
+    assert (Trouble.MISSING, []) == (trouble.kind, list(tmp_path.iterdir()))
+
+
+def test_a_newer_schema_is_left_alone(tmp_path):
+    """Made by a newer Postroad: refused, not touched."""
+
+    async def nothing(_spool):
+        """Open and close."""
+
+    run(nothing, one(tmp_path))
+    db = sqlite3.connect(tmp_path / "spool.db")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    trouble = trouble_of(one(tmp_path))
+    assert (Trouble.NEWER, True) == (trouble.kind, "upgrade" in trouble.why)
+
+
+def garbage(where):
+    """Not SQLite's."""
+    where.write_bytes(b"This is no database, and never was one. " * 400)
+
+
+def foreign(where):
+    """Not ours."""
+    db = sqlite3.connect(where)
+    db.execute("CREATE TABLE wine (year INTEGER)")
+    db.close()
+
+
+def cut_short(where):
+    """Half of it."""
+
+    async def fill(spool):
+        await asyncio.gather(*(spool.add(letter(f"m{n}", size=9000), b"x" * 9000) for n in range(50)))
+
+    run(fill, one(where.parent))
+    os.truncate(where, where.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("damage", [garbage, foreign, cut_short])
+def test_what_is_no_spool_is_not_opened(tmp_path, damage):
+    """Garbage, somebody else's database, half a file: corrupt, in a sentence that names the file."""
+    damage(tmp_path / "spool.db")
+    trouble = trouble_of(one(tmp_path))
+    assert (Trouble.CORRUPT, True) == (trouble.kind, "spool.db" in trouble.why)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    """A file where the folder should be, or a place that takes none."""
+    (tmp_path / "file").write_text("x")
+    for folder in (tmp_path / "file" / "spool", tmp_path / "file"):
+        trouble = trouble_of(one(folder))
+        assert (Trouble.READ_ONLY, True) == (trouble.kind, str(folder) in trouble.why)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes wherever it likes")
+def test_a_folder_one_may_not_write_is_read_only(tmp_path):
+    """Not permitted: the folder is named."""
+    tmp_path.chmod(0o500)
+    trouble = trouble_of(one(tmp_path))
+    assert (Trouble.READ_ONLY, True) == (trouble.kind, str(tmp_path) in trouble.why)
+
+
+def test_a_full_disk_fails_the_whole_commit_and_nothing_before(tmp_path):
+    """Each message of the group hears of it; what was kept stays kept, and when there is room again mail goes on."""
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter("before"), BODY, claim=True)
+        pages = spool._writer._db.execute("PRAGMA page_count").fetchone()[0]
+        spool._writer._db.execute(f"PRAGMA max_page_count = {pages + 2}").fetchone()
+        big = [spool.add(letter(f"m{n}", size=PIECE), b"x" * PIECE) for n in range(3)]
+        results = await asyncio.gather(*big, return_exceptions=True)
+        assert {Trouble.FULL} == {result.kind for result in results}
+        assert "make room" in results[0].why
+        assert ["before"] == [one.parcel.mail.id for one in await spool.listed(EVERYTHING)]
+        spool._writer._db.execute("PRAGMA max_page_count = 1000000").fetchone()
+        await spool.add(letter("after", size=PIECE), b"x" * PIECE)
+        await spool.settle([Settlement(parcel)], NOW)
+        assert ["after"] == [one.parcel.mail.id for one in await spool.listed(EVERYTHING)]
+
+    run(story, one(tmp_path))
+
+
+LIMITED = """
+import asyncio, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import resource
+from letters import letter
+from postroad.spool import PIECE, SpoolError
+from postroad.spool.sqlite import SqliteSpool
+
+async def main():
+    spool = await SqliteSpool.open(Path(sys.argv[1]), node="one")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, resource.RLIM_INFINITY))
+    kept = 0
+    try:
+        while True:
+            await spool.add(letter(f"m{kept}", size=PIECE), b"x" * PIECE)
+            kept += 1
+    except SpoolError as trouble:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        await spool.add(letter("after", size=PIECE), b"x" * PIECE)
+        print(trouble.kind, kept, (await spool.stats(0.0)).messages)
+    await spool.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_quota_is_a_full_disk(tmp_path):
+    """The kernel refuses to let the log grow (EFBIG, as EDQUOT would be): full, and well again afterwards."""
+    command = [sys.executable, "-c", LIMITED, tmp_path, str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    kind, kept, messages = done.stdout.split()
+    assert ("full", int(kept) + 1) == (kind, int(messages))
+
+
+def test_a_lock_held_by_another_program_is_waited_for_then_told(tmp_path):
+    """A moment is waited out; too long is `locked`, and nothing is lost by it."""
+
+    async def story(spool):
+        spool._writer._db.execute("PRAGMA busy_timeout = 50")
+        other = connect(tmp_path / "spool.db")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(SpoolError) as trouble:
+            await spool.add(letter(), BODY)
+        assert Trouble.LOCKED == trouble.value.kind
+        other.execute("ROLLBACK")
+        other.close()
+        await spool.add(letter(), BODY)
+
+    run(story, one(tmp_path))
+
+
+def test_a_cancelled_claim_is_given_back(tmp_path):
+    """Nobody would ever settle what a cancelled call had claimed: it waits again."""
+
+    async def story(spool):
+        await spool.add(letter("m1"), BODY)
+        for call in (spool.claim(NOW, 10, each=10), spool.add(letter("m2"), BODY, claim=True)):
+            task = asyncio.ensure_future(call)
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+        await spool.renew(NOW)  # a commit, so those before are done
+        await spool.renew(NOW)  # and so is the release
+        assert [("far.example", "waiting")] * 2 == await states(spool)
+
+    run(story, one(tmp_path))
+
+
+def test_a_loop_that_is_gone_leaves_the_writer_alive(tmp_path):
+    """Results nobody can hear are dropped; the thread ends when it is told, and what it committed is there."""
+
+    async def forgetful():
+        spool = await one(tmp_path)
+        spool._writer.submit(lanes.renew, ("one", NOW))
+        return spool
+
+    spool = asyncio.run(forgetful())
+    asyncio.run(spool.close())
+    assert "spool-writer" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_no_question_of_the_relay_reads_all_parcels(tmp_path):
+    """With a million of them waiting, a scan would stop the relay for a second."""
+    statements = {
+        name: text
+        for room in (lanes, sys.modules["postroad.spool.sqlite.settling"], sys.modules["postroad.spool.sqlite.keeping"])
+        for name, text in vars(room).items()
+        if name.startswith("_") and isinstance(text, str) and text.split()[0] in {"SELECT", "UPDATE", "DELETE"}
+    }
+    statements["listed"] = "SELECT * FROM parcel ORDER BY number LIMIT 1"
+    statements["oldest"] = queue._OLDEST
+
+    async def story(_spool):
+        db = connect(tmp_path / "spool.db")
+        for name, text in statements.items():
+            plan = " | ".join(row[3] for row in db.execute("EXPLAIN QUERY PLAN " + text, [0] * marks(text)))
+            limited = name in {"listed", "_DUE_LANES"}  # in order of an index, and stopped early
+            assert limited or not any(f"SCAN {table}" in plan for table in ("parcel", "message", "lane")), (name, plan)
+            assert "TEMP B-TREE" not in plan, (name, plan)
+        db.close()
+
+    assert len(statements) > 15
+    run(story, one(tmp_path))
+
+
+def marks(text):
+    """How many parameters a statement has."""
+    return 3 if "?3" in text else text.count("?")
+
+
+def test_memory_stays_bounded_with_a_big_message(tmp_path):
+    """50 MiB arrive, are kept, read and settled; the process holds a few pieces of them at most."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pieces = 200
+
+    async def story(spool):
+        for n in range(pieces):
+            await spool.write("m1", bytes([n]) * PIECE)
+        (parcel,) = await spool.add(letter(size=pieces * PIECE + 3), b"end", claim=True)
+        octets_read = 0
+        async for piece in spool.body(parcel.mail):
+            octets_read += len(piece)
+        assert pieces * PIECE + 3 == octets_read
+        await spool.settle([Settlement(parcel)], NOW)
+
+    run(story, one(tmp_path))
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert grown < 100 * PIECE
+
+
+def test_freed_room_is_used_again(tmp_path):
+    """The file does not grow with what has passed through, only with what is kept at a time."""
+
+    async def story(spool):
+        sizes = []
+        for turn in range(6):
+            mails = [letter(f"m{turn}-{n}", size=20_000) for n in range(50)]
+            added = await asyncio.gather(*(spool.add(mail, b"x" * 20_000, claim=True) for mail in mails))
+            await spool.settle([Settlement(parcel) for (parcel,) in added], NOW)
+            sizes.append(spool._writer._db.execute("PRAGMA page_count").fetchone()[0])
+        assert sizes[-1] < sizes[0] * 1.2
+
+    run(story, one(tmp_path, history_s=0))
