@@ -108,10 +108,11 @@ class Queue:
         self._leave(item)
         if address is None:
             return True
-        if self._at_address[address] >= self._per_address:
+        there = self._at_address.get(address, 0)
+        if there >= self._per_address:
             self._parked.setdefault(address, deque()).append(item)
             return False
-        self._at_address[address] += 1
+        self._at_address[address] = there + 1
         item.place = address
         return True
 
