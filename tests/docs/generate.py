@@ -1,4 +1,4 @@
-"""Writes docs/reference/cli.md from the help of every command, and settings.md from the settings themselves.
+"""Writes the reference: cli.md from the help of every command, settings.md and metrics.md from what they describe.
 
 Run it as `python -m tests.docs.generate`.
 """
@@ -12,10 +12,12 @@ from typer.main import get_command
 
 from postroad.cli.root import app
 from postroad.config.show import reference as settings
+from postroad.relay.metrics import reference as metrics
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "docs" / "reference" / "cli.md"
 SETTINGS = ROOT / "docs" / "reference" / "settings.md"
+METRICS = ROOT / "docs" / "reference" / "metrics.md"
 HEAD = """# Commands
 
 The `--help` of every command, written by `python -m tests.docs.generate`; a test compares them.
@@ -61,3 +63,4 @@ def reference():
 if __name__ == "__main__":
     CLI.write_text(reference())
     SETTINGS.write_text(settings())
+    METRICS.write_text(metrics())

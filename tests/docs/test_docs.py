@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from generate import CLI, SETTINGS, commands, reference, run, settings
+from generate import CLI, METRICS, SETTINGS, commands, metrics, reference, run, settings
 
 import postroad
 from postroad.shapes import send_shape
@@ -77,6 +77,11 @@ def test_reference_has_every_commands_help():
 def test_reference_has_every_setting():
     """settings.md is what the settings say of themselves; `python -m tests.docs.generate` writes it anew."""
     assert settings() == SETTINGS.read_text()
+
+
+def test_reference_has_every_metric():
+    """metrics.md is what the numbers say of themselves; `python -m tests.docs.generate` writes it anew."""
+    assert metrics() == METRICS.read_text()
 
 
 @pytest.mark.parametrize(("words", "command"), commands(), ids=[" ".join(words) or "root" for words, _ in commands()])

@@ -21,6 +21,7 @@ _LEVELS = {
     "deliver.parcel.broken": "error",
     "deliver.spool.failed": "error",
     "relay.reload.failed": "error",
+    "relay.spool.failed": "error",
 }
 
 

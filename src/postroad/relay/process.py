@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import time
 from collections.abc import Sequence
@@ -48,6 +47,14 @@ class Relay:
             self._listener(Event("relay.port.open", {"where": where, "tls": listen.tls}))
         self._tasks = [asyncio.create_task(work) for work in (self.loop.run(), self._keep_house())]
 
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Wait until it is to stop; raises what ended the work before, which is a bug: a new process may do better."""
+        asked = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait((asked, *self._tasks), return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        for task in done - {asked}:
+            task.result()
+
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
         """Go on with other settings: sessions and deliveries that begin from now on have them. Ports stay."""
         self.settings = replace(settings, listen=self.settings.listen)
@@ -71,8 +78,10 @@ class Relay:
     async def _keep_house(self) -> None:
         """Renew the lease, and sweep what has been done long ago."""
         while True:
-            with contextlib.suppress(SpoolError):
+            try:
                 if await self.spool.renew(time.time()):
                     self.loop.look()
                 await self.spool.sweep(time.time())
+            except SpoolError as trouble:
+                self._listener(Event("relay.spool.failed", {"why": trouble.why}))
             await asyncio.sleep(min(LEASE_S / 3, SWEEP_S))

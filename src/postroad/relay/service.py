@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,12 @@ from postroad.relay.process import Relay
 from postroad.relay.settings import relay_settings
 from postroad.spool import SpoolError
 from postroad.spool.sqlite import SqliteSpool
+from postroad.words.names import Address
 from postroad.words.trace import Event, Listener
 
 if TYPE_CHECKING:
     from postroad.config import Config
+    from postroad.relay.metrics import Metrics
 
 FIRST_FD = 3  # systemd's first socket, sd_listen_fds(3)
 
@@ -52,23 +55,21 @@ async def serve(load: Callable[[], Config], place: Place) -> None:
         for listener in listeners:
             listener(event)
 
-    spool = await _open_spool(config, place)
-    try:
+    async with AsyncExitStack() as ends:
+        spool = await _open_spool(config, place)
+        ends.push_async_callback(spool.close)
         relay = Relay(settings, spool, _resolver(config), tell)
-        if config.metrics.listen and place.node == "relay":
-            from postroad.relay.metrics import Metrics  # noqa: PLC0415  # its library is loaded where it is used
-
-            listeners.append(await Metrics(relay).open(*config.metrics.listen))
+        if config.metrics.listen and place.node == Place().node:
+            metrics = await _open_metrics(relay, *config.metrics.listen)
+            ends.push_async_callback(metrics.close)
+            listeners.append(metrics)
         stop = asyncio.Event()
         _on_signals(stop, lambda: _reload(load, relay, tell))
+        ends.push_async_callback(relay.close)
         await _open_ports(relay, shares_ports=place.shares_ports)
-    except BaseException:
-        await spool.close()
-        raise
-    notify("READY=1")
-    await stop.wait()
-    notify("STOPPING=1")
-    await relay.close()
+        notify("READY=1")
+        await relay.wait(stop)
+        notify("STOPPING=1")
 
 
 def notify(state: str) -> None:
@@ -76,7 +77,7 @@ def notify(state: str) -> None:
     where = os.environ.get("NOTIFY_SOCKET", "")
     if not where:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, suppress(OSError):  # unheard is no reason to end
         sock.connect("\0" + where[1:] if where.startswith("@") else where)
         sock.sendall(state.encode())
 
@@ -101,6 +102,15 @@ async def _open_spool(config: Config, place: Place) -> SqliteSpool:
 
 def _resolver(config: Config) -> Resolver:
     return build_resolver(config.dns.zones, config.dns.resolvers)
+
+
+async def _open_metrics(relay: Relay, address: Address, port: int) -> Metrics:
+    from postroad.relay.metrics import Metrics  # noqa: PLC0415  # its library is loaded where it is used
+
+    try:
+        return await Metrics(relay).open(address, port)
+    except NetError as problem:
+        raise InputError(f"{problem.why}: name another address or port in [metrics]") from None
 
 
 async def _open_ports(relay: Relay, *, shares_ports: bool) -> None:
