@@ -64,7 +64,7 @@ class PageServer:
         page = self._page(asked["REQUEST_METHOD"], asked["PATH_INFO"])
         headers = [("Content-Type", page.kind), ("Content-Length", str(len(page.body)))]
         if page.status is HTTPStatus.METHOD_NOT_ALLOWED:
-            headers.append(("Allow", "GET"))  # RFC 9110 section 15.5.6
+            headers.append(("Allow", "GET"))
         start(f"{page.status.value} {page.status.phrase}", headers)
         return [page.body]
 
