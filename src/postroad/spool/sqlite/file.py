@@ -87,6 +87,7 @@ def connect(where: Path) -> sqlite3.Connection:
     db = sqlite3.connect(where, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256)
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA temp_store = MEMORY")
+    db.execute("PRAGMA secure_delete = OFF").fetchall()  # else each page of a body is written once more, as zeros
     db.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchall()
     db.execute(f"PRAGMA journal_size_limit = {LOG}").fetchall()
