@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -13,6 +14,8 @@ from postroad.cli.lookup import lookup
 from postroad.cli.relay import relay
 from postroad.cli.route import route
 from postroad.cli.send import send
+from postroad.cli.sendmail import called_as_sendmail, sendmail
+from postroad.cli.sendmail import run as run_sendmail
 
 app = typer.Typer(
     name="postroad",
@@ -28,6 +31,10 @@ app.command(epilog="Example: postroad route example.org --seed 1 --json")(route)
 app.command(epilog="Example: postroad send --from me@example.net --to you@example.org message.eml")(send)
 app.command(epilog="Example: postroad relay --config /etc/postroad/postroad.toml")(relay)
 app.command(epilog="Example: postroad explain 1KD3P0V8Q4M2ZX7A")(explain)
+app.command(
+    epilog="Example: postroad sendmail -oi -t -f me@example.net < message.eml",
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+)(sendmail)
 app.command(epilog="Example: postroad demo --messages 200")(demo)
 app.add_typer(queue.app, name="queue", epilog="Example: postroad queue list --state held")
 app.add_typer(config.app, name="config", epilog="Example: postroad config check docs/examples/postroad.toml")
@@ -53,4 +60,7 @@ def root(
 
 def main() -> None:
     """Run the command line."""
+    words = called_as_sendmail(sys.argv)
+    if words is not None:  # its options are not of typer's kind, and `--` must come through
+        sys.exit(run_sendmail(words))
     app()

@@ -1,0 +1,127 @@
+"""The conventional sendmail command line, as Postfix's sendmail(1) reads it."""
+
+from __future__ import annotations
+
+import getopt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+# A colon: the option has an argument, stuck to it or the next word. Those without a meaning below are passed over:
+# programs say -oem, -odb, -h 25, -U to every sendmail there is.
+OPTIONS = "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx"
+
+LONGEST_ENVID = 100  # RFC 3461 section 4.4
+
+_NOTIFY = {"FAILURE", "DELAY", "SUCCESS", "NEVER"}
+_NOTHING_TO_DO = {"i", "h", "H"}  # -bi: there are no aliases; -bh, -bH: there is no host status
+_ELSEWHERE = {
+    "d": "-bd: the daemon is `postroad relay`",
+    "p": "-bp: the queue is shown by `postroad queue list`",
+    "s": "-bs: SMTP on standard input is not spoken; connect to a port of the relay",
+    "v": "-bv: addresses are looked up by `postroad route`",
+}
+
+
+class Misuse(Exception):  # noqa: N818  # what the caller did, not what failed here
+    """What the command line says cannot be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What the command line asks for. `sender` is as written, "" for the null one, None where none is given."""
+
+    recipients: tuple[str, ...] = ()
+    from_header: bool = False
+    dot_ends: bool = True
+    sender: str | None = None
+    full_name: str | None = None
+    notify: frozenset[str] = frozenset()
+    ret: str | None = None
+    envid: str | None = None
+    eight_bit: bool = False
+    config: Path | None = None
+    verbose: bool = False
+    nothing: bool = False  # asked for something that is done already
+    remarks: tuple[str, ...] = ()  # on options passed over that meant something
+
+
+def parse(words: Sequence[str]) -> Arguments:
+    """Read a command line without the name of the program.
+
+    Raises:
+        Misuse: an option there is not, or that cannot be served.
+
+    """
+    try:
+        options, recipients = getopt.getopt(list(words), OPTIONS)
+    except getopt.GetoptError as problem:
+        raise Misuse(f"{problem}; see `postroad sendmail --help`") from None
+    read = Arguments(recipients=tuple(recipients))
+    for option, value in options:
+        if option in _MEANINGS:
+            read = _MEANINGS[option](read, value)
+    return read
+
+
+def _mode(read: Arguments, value: str) -> Arguments:
+    if value[:1] in _ELSEWHERE:
+        raise Misuse(_ELSEWHERE[value[:1]])
+    if value[:1] not in _NOTHING_TO_DO | {"m"}:
+        raise Misuse(f"-b{value}: there is no such mode")
+    return replace(read, nothing=value[:1] in _NOTHING_TO_DO)
+
+
+def _sender(read: Arguments, value: str) -> Arguments:
+    return replace(read, sender=value.strip().removeprefix("<").removesuffix(">"))
+
+
+def _body(read: Arguments, value: str) -> Arguments:
+    if value.upper() not in ("7BIT", "8BITMIME"):
+        raise Misuse(f"-B {value}: write 7BIT or 8BITMIME")
+    return replace(read, eight_bit=value.upper() == "8BITMIME")
+
+
+def _notify(read: Arguments, value: str) -> Arguments:
+    words = frozenset(word.strip().upper() for word in value.split(","))
+    if not words <= _NOTIFY or ("NEVER" in words and len(words) > 1):
+        return _remark(read, f"-N {value} is passed over: write never, or some of failure,delay,success")
+    return replace(read, notify=words)
+
+
+def _envid(read: Arguments, value: str) -> Arguments:
+    if not value or len(value) > LONGEST_ENVID or not all(" " <= char <= "~" for char in value):
+        return _remark(read, f"-V is passed over: an envelope id has up to {LONGEST_ENVID} printable characters")
+    return replace(read, envid=value)
+
+
+def _ret(read: Arguments, value: str) -> Arguments:
+    # Older programs give a number here, the octets to return at most
+    return replace(read, ret=value.upper()) if value.upper() in ("FULL", "HDRS") else read
+
+
+def _flush(_read: Arguments, _value: str) -> Arguments:
+    raise Misuse("-q: the queue is hastened by `postroad queue retry`")
+
+
+def _remark(read: Arguments, text: str) -> Arguments:
+    return replace(read, remarks=(*read.remarks, text))
+
+
+_MEANINGS: Mapping[str, Callable[[Arguments, str], Arguments]] = {
+    "-B": _body,
+    "-C": lambda read, value: replace(read, config=Path(value)),
+    "-F": lambda read, value: replace(read, full_name=value),
+    "-I": lambda read, _: replace(read, nothing=True),
+    "-N": _notify,
+    "-R": _ret,
+    "-V": _envid,
+    "-b": _mode,
+    "-f": _sender,
+    "-i": lambda read, _: replace(read, dot_ends=False),
+    "-o": lambda read, value: replace(read, dot_ends=read.dot_ends and value != "i"),
+    "-q": _flush,
+    "-r": _sender,
+    "-t": lambda read, _: replace(read, from_header=True),
+    "-v": lambda read, _: replace(read, verbose=True),
+}

@@ -1,0 +1,124 @@
+"""A message as programs hand it over, and what is made of it: its recipients, and a message fit to be sent. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from email.utils import formataddr, getaddresses
+
+from postroad.receive.headers import format_date
+from postroad.smtp import canonical_newlines
+from postroad.words.mail import Mailbox
+
+_NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")  # RFC 5322 section 2.2, with the blanks of its section 4.5.8
+_MBOX_FROM = re.compile(rb"(?:>*From [^\n]*\n)+")  # how a mailbox file separates messages; some programs send it along
+
+_TO = ("to", "cc", "bcc")
+_RESENT_TO = ("resent-to", "resent-cc", "resent-bcc")
+_HIDDEN = ("bcc", "resent-bcc")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who hands a message over, where and when."""
+
+    hostname: str
+    user: str
+    uid: int
+    full_name: str
+    id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message with CRLF line ends: its header fields, each whole with its folds, and the rest from the empty line."""
+
+    fields: tuple[bytes, ...]
+    rest: bytes
+
+    def has(self, *names: str) -> bool:
+        """Whether there is a field of one of these names, which are in lower case."""
+        return any(_name(field) in names for field in self.fields)
+
+    def recipients(self) -> list[str]:
+        """The addresses of To, Cc and Bcc; of a message sent anew, of the Resent- fields (RFC 5322 section 3.6.6)."""
+        names = _RESENT_TO if self.has(*_RESENT_TO) else _TO
+        return addresses(_text(field) for field in self.fields if _name(field) in names)
+
+
+def read(lines: Iterable[bytes], *, dot_ends: bool) -> bytes:
+    """What is handed over: until a line with a single dot, if that ends it, else all."""
+    return b"".join(_until_dot(lines) if dot_ends else lines)
+
+
+def parse(octets: bytes) -> Draft:
+    """Take a message apart. What does not begin like a header has none; where a header stops being one, text begins."""
+    text = canonical_newlines(_MBOX_FROM.sub(b"", octets, count=1) if _MBOX_FROM.match(octets) else octets)
+    if not text.endswith(b"\r\n"):
+        text += b"\r\n"
+    fields: list[bytes] = []
+    place = 0
+    while place < len(text):
+        end = text.index(b"\r\n", place) + 2
+        if fields and text[place : place + 1] in (b" ", b"\t"):
+            fields[-1] += text[place:end]
+        elif _NAME.match(text, place, end):
+            fields.append(text[place:end])
+        else:
+            break
+        place = end
+    rest = text[place:]
+    return Draft(tuple(fields), rest if rest.startswith(b"\r\n") else b"\r\n" + rest)
+
+
+def finish(draft: Draft, origin: Origin, sender: Mailbox | None) -> bytes:
+    """The message to be sent: with what it lacks (RFC 6409 section 8), and nothing of who else gets a blind copy."""
+    fields = [field for field in draft.fields if _name(field) not in _HIDDEN]
+    return b"".join([*_added(draft, origin, sender), *fields, draft.rest])
+
+
+def addresses(texts: Iterable[str]) -> list[str]:
+    """The addresses in texts such as `Name <user@host>, other@host`."""
+    return [address for _name, address in getaddresses(list(texts)) if address]
+
+
+def qualified(addresses_: Collection[str], hostname: str) -> list[str]:
+    """A name without a domain is a user of this machine."""
+    return [address if "@" in address else f"{address}@{hostname}" for address in addresses_]
+
+
+def _added(draft: Draft, origin: Origin, sender: Mailbox | None) -> Iterator[bytes]:
+    date = format_date(int(origin.at))
+    yield (
+        f"Received: by {origin.hostname} (Postroad, from userid {origin.uid})\r\n\tid {origin.id}; {date}\r\n"
+    ).encode()
+    if not draft.has("date"):
+        yield f"Date: {date}\r\n".encode()
+    if not draft.has("message-id"):
+        yield f"Message-ID: <{origin.id}@{origin.hostname}>\r\n".encode()
+    if not draft.has("from"):
+        address = str(sender) if sender else f"{origin.user}@{origin.hostname}"
+        yield b"From: " + _person(origin.full_name, address).encode() + b"\r\n"
+
+
+def _person(full_name: str, address: str) -> str:
+    """A name and an address; a name that would break the line is left out, as is a name beside a non-ASCII address."""
+    name = full_name if full_name.isprintable() and address.isascii() else ""
+    return formataddr((name, address)) if address.isascii() else f"<{address}>"
+
+
+def _until_dot(lines: Iterable[bytes]) -> Iterator[bytes]:
+    for line in lines:
+        if line.rstrip(b"\r\n") == b".":
+            return
+        yield line
+
+
+def _name(field: bytes) -> str:
+    return field.partition(b":")[0].rstrip().decode("ascii").lower()
+
+
+def _text(field: bytes) -> str:
+    return field.partition(b":")[2].decode("utf-8", "replace").replace("\r\n", " ").strip()

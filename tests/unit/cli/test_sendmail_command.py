@@ -1,0 +1,178 @@
+"""`postroad sendmail`: from standard input into the spool, with the exit statuses programs know."""
+
+import asyncio
+import io
+import os
+import pwd
+import subprocess
+import sys
+from email import message_from_bytes
+
+import pytest
+
+from postroad.cli.sendmail import run
+from postroad.spool import Selection
+from postroad.spool.sqlite import SqliteSpool
+
+MESSAGE = b"To: a@example.org\nCc: b@example.com\nBcc: c@example.com\nSubject: x\n\nhello\n"
+ZONE = "$ORIGIN example.com.\n@ MX 10 mail\nmail A 127.0.0.11\n"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Settings whose spool is there."""
+
+    async def make():
+        await (await SqliteSpool.open(tmp_path / "spool", node="relay")).close()
+
+    asyncio.run(make())
+    path = tmp_path / "p.toml"
+    path.write_text('hostname = "relay.example.net"\n[spool]\npath = "spool"\n[limits]\nmessage_size = 2000000\n')
+    return path
+
+
+@pytest.fixture
+def send(settings, monkeypatch):
+    """A function that runs sendmail with a message, and gives the exit status."""
+
+    def call(*words, message=MESSAGE):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(message)))
+        return run(["-C", str(settings), *words])
+
+    return call
+
+
+def _kept(settings):
+    """What is in the spool: (mail, octets) of each message."""
+
+    async def look():
+        spool = await SqliteSpool.open(settings.parent / "spool", node="relay")
+        ids = dict.fromkeys(each.parcel.mail.id for each in await spool.listed(Selection()))
+        mails = [(await spool.story(id_)).mail for id_ in ids]
+        found = [(mail, b"".join([piece async for piece in spool.body(mail)])) for mail in mails]
+        await spool.close()
+        return found
+
+    return asyncio.run(look())
+
+
+def _to(mail):
+    return [str(each.mailbox) for each in mail.envelope.recipients]
+
+
+def test_recipients_come_from_the_header_and_the_command_line(send, settings):
+    """With -t both count, each once; the blind copy is nowhere in the message."""
+    assert 0 == send("-t", "-oi", "d@example.net", "A@example.org", "a@example.org")
+    [(mail, octets)] = _kept(settings)
+    assert ["d@example.net", "A@example.org", "a@example.org", "b@example.com", "c@example.com"] == _to(mail)
+    message = message_from_bytes(octets)
+    assert (None, "a@example.org", mail.size) == (message["Bcc"], message["To"], len(octets))
+    assert f"<{mail.id}@relay.example.net>" == message["Message-ID"]
+
+
+def test_without_t_the_header_names_nobody(send, settings):
+    """Recipients on the command line alone; a bare name is a user of this machine."""
+    assert 0 == send("root")
+    assert ["root@relay.example.net"] == _to(_kept(settings)[0][0])
+
+
+def test_the_sender_is_the_user_unless_one_is_given(send, settings):
+    """-f names one, -f '' is the null one."""
+    assert [0, 0, 0] == [
+        send("a@example.org"),
+        send("-fme@example.net", "a@example.org"),
+        send("-f", "", "a@example.org"),
+    ]
+    user = pwd.getpwuid(os.getuid()).pw_name
+    senders = [str(mail.envelope.reverse_path) for mail, _octets in _kept(settings)]
+    assert [f"{user}@relay.example.net", "me@example.net", "None"] == senders
+
+
+def test_wishes_for_reports_travel_along(send, settings):
+    """-N, -R and -V are NOTIFY, RET and ENVID."""
+    assert 0 == send("-N", "success,failure", "-R", "FULL", "-V", "id1", "a@example.org")
+    envelope = _kept(settings)[0][0].envelope
+    assert ({"SUCCESS", "FAILURE"}, "FULL", "id1") == (envelope.recipients[0].notify, envelope.ret, envelope.envid)
+
+
+def test_eight_bit_mail_is_known_as_such(send, settings):
+    """By its octets, whether -B says it or not."""
+    assert 0 == send("a@example.org", message="Subject: x\n\nZoë\n".encode())
+    assert _kept(settings)[0][0].envelope.eight_bit
+
+
+def test_a_large_message_comes_through_whole(send, settings):
+    """Piece by piece, every octet once."""
+    body = b"".join(b"%07d\n" % number for number in range(100_000))
+    assert 0 == send("-i", "a@example.org", message=b"Subject: x\n\n" + body)
+    assert _kept(settings)[0][1].endswith(b"\r\n\r\n" + body.replace(b"\n", b"\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["-bs"], 64, "SMTP on standard input is not spoken"),
+        (["-z"], 64, "-z not recognized"),
+        ([], 65, "there is no recipient in the command line"),
+        (["a..b@example.org"], 65, "a..b@example.org"),
+        (["-f", "me@-", "a@example.org"], 65, "me@-"),
+        (["-C", "/none.toml", "a@example.org"], 78, "/none.toml: No such file"),
+        (["-bi"], 0, ""),
+        (["-N", "often", "a@example.org"], 0, "-N often is passed over"),
+    ],
+)
+def test_exit_statuses_are_those_of_sysexits(send, capsys, words, status, said):
+    """Programs decide by them; people read what was said."""
+    assert status == send(*words)
+    assert said in capsys.readouterr().err
+
+
+def test_a_message_over_the_limit_is_refused(send, capsys):
+    """As a client would hear it by SMTP."""
+    assert 65 == send("a@example.org", message=b"x" * 2_000_001)
+    assert "limits.message_size is 2000000" in capsys.readouterr().err
+
+
+def test_t_without_recipients_is_told(send, capsys):
+    """A message to nobody is an error of its writer."""
+    assert 65 == send("-t", message=b"Subject: x\n\n")
+    assert "no recipient in To, Cc or Bcc" in capsys.readouterr().err
+
+
+def test_who_may_not_use_the_spool_uses_the_port(settings, send, postroad_lab):
+    """Users of the machine need no rights in the spool: the relay takes it on its loopback port."""
+    lab = postroad_lab(ZONE)
+    settings.write_text(f'[spool]\npath = "none"\n[[listen]]\naddress = "127.0.0.11"\nport = {lab.port}\n')
+    assert 0 == send("-t", "-f", "me@example.net")
+    [received] = lab.received
+    assert ("me@example.net", 3) == (str(received.envelope.reverse_path), len(received.envelope.recipients))
+
+
+def test_what_the_port_refuses_is_refused(settings, send, postroad_lab, capsys):
+    """For good is 69, with what was said of each recipient."""
+    lab = postroad_lab(ZONE, faults={"127.0.0.11": "r550"})
+    settings.write_text(f'[spool]\npath = "none"\n[[listen]]\naddress = "127.0.0.11"\nport = {lab.port}\n')
+    assert 69 == send("a@example.org")
+    assert "a@example.org: 550" in capsys.readouterr().err
+
+
+def test_without_spool_and_port_it_is_to_be_tried_again(settings, send, capsys):
+    """75: the caller keeps the message. Both reasons are told."""
+    settings.write_text('[spool]\npath = "none"\n[[listen]]\naddress = "127.0.0.1"\nport = 1\n')
+    assert 75 == send("a@example.org")
+    said = capsys.readouterr().err
+    assert "connection refused" in said
+    assert "there is no spool" in said
+
+
+def test_the_whole_program_works_by_its_old_name(settings, tmp_path):
+    """A link named sendmail, called as cron calls it; nothing on standard output."""
+    link = tmp_path / "sendmail"
+    link.write_text(f"#!{sys.executable}\nfrom postroad.cli import main\nmain()\n")
+    link.chmod(0o755)
+    words = [link, "-FCronDaemon", "-i", "-B8BITMIME", "-oem", "-C", settings, "-t", "--", "root"]
+    done = subprocess.run(words, input=MESSAGE, capture_output=True, timeout=60, check=False)
+    assert (0, b"", b"") == (done.returncode, done.stdout, done.stderr)
+    mail, octets = _kept(settings)[0]
+    assert "root@relay.example.net" == _to(mail)[0]
+    assert message_from_bytes(octets)["From"].startswith("CronDaemon <")
