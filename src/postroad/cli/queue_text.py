@@ -15,6 +15,8 @@ from postroad.words.record import read_record
 if TYPE_CHECKING:
     from rich.table import Table
 
+ANSWER = 60  # characters of the last answer in the list; `show` has it whole
+
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -40,7 +42,9 @@ def table(parcels: Sequence[Listed], now: float) -> Table:
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("id", "state", "age", "size", "from", "to", "tries", "next", "last answer"):
         right = column in ("age", "size", "tries")
-        shown.add_column(column, justify="right" if right else "left", header_style="bold", no_wrap=column == "id")
+        shown.add_column(
+            column, justify="right" if right else "left", header_style="bold", no_wrap=column != "last answer"
+        )
     for each in parcels:
         mail = each.parcel.mail
         shown.add_row(
@@ -52,7 +56,7 @@ def table(parcels: Sequence[Listed], now: float) -> Table:
             Text(_recipients(mail.envelope)),
             str(each.parcel.attempts),
             _next(each, now),
-            Text(each.said),
+            Text(_shortened(each.said)),
         )
     return shown
 
@@ -137,6 +141,10 @@ def _next(listed: Listed, now: float) -> str:
         return "under way now"
     due_at = listed.parcel.due_at
     return f"next try in {span(due_at - now)}" if due_at > now else "due now"
+
+
+def _shortened(said: str) -> str:
+    return said if len(said) <= ANSWER else f"{said[: ANSWER - 1]}…"
 
 
 def _sender(envelope: Envelope) -> str:

@@ -24,12 +24,15 @@ async def opened(folder: Path | None, config: Path | None) -> AsyncIterator[Spoo
     from postroad.spool import SpoolError, Trouble
     from postroad.spool.sqlite import SqliteSpool
 
+    where = folder or _of_settings(config)
     try:
-        spool = await SqliteSpool.open(folder or _of_settings(config), node="")
+        spool = await SqliteSpool.open(where, node="")
         try:
             yield spool
         finally:
             await spool.close()
+    except PermissionError:
+        screen.fail(f"the spool {where} is not for this user: ask as the user of the relay, or as root")
     except SpoolError as trouble:
         screen.fail(trouble.why, screen.TEMPORARY if trouble.kind in (Trouble.LOCKED, Trouble.FULL) else screen.USAGE)
 

@@ -245,3 +245,23 @@ def test_spans_and_sizes_are_in_their_largest_unit():
     ]
     assert ["12 octets", "4.0 KiB", "1.5 MiB"] == [size_of(octets) for octets in (12, 4096, 1572864)]
     assert "0 s" == span(-Random(1).random())
+
+
+def test_a_long_answer_is_cut_in_the_list(spool):
+    """One line for each parcel; `show` has the whole of it."""
+    from postroad.cli.queue_text import ANSWER, table
+    from postroad.spool import Listed, Parcel, State
+
+    each = Listed(Parcel(1, "example.org", _mail("ONE", "", "a@example.org"), 0.0), State.WAITING, said="x" * 100)
+    assert "x" * (ANSWER - 1) + "…" == str(list(table([each], 0.0).columns[-1].cells)[0])
+
+
+def test_a_spool_of_somebody_else_is_told(queue, monkeypatch):
+    """The spool is its user's alone; others hear whom to be."""
+
+    async def refuse(*_arguments, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(SqliteSpool, "open", refuse)
+    assert 2 == queue("list")[0]
+    assert "ask as the user of the relay, or as root" in queue("list", stderr=True)[1]
