@@ -26,6 +26,7 @@ from postroad.smtp import (
     Quit,
     Rcpt,
     Replied,
+    Rset,
     StartTls,
     Unsolicited,
     Violation,
@@ -96,6 +97,7 @@ class Session:
         self.messages = 0  # transactions begun
         self.opened_at = asyncio.get_running_loop().time()
         self._accepted: list[int] = []
+        self._is_open = False  # the host may hold a transaction that brought no message
         self._stream = stream
         self._deadline = Deadline(stream.abort)
         self._limit_s = 0.0
@@ -155,7 +157,9 @@ class Session:
             return self.told
         # On a connection that has rested the host may have hung up: nothing that counts is sent before it has answered.
         whole = self._chunks and not self.messages and isinstance(message.content, bytes) and message.size <= ONE_FLIGHT
-        self.messages += 1
+        if self._is_open:
+            await self._reset()
+        self.messages, self._is_open = self.messages + 1, True
         with_opening = self._pipelines and (whole or not self._chunks)
         try:
             await self._envelope(message, recipients, with_opening=with_opening)
@@ -254,8 +258,15 @@ class Session:
             self.told[index] = self._outcome(reply, Scope.RECIPIENT)
 
     def _settle(self, outcome: Outcome) -> None:
-        """All recipients that were accepted share what became of the message."""
+        """All recipients that were accepted share what became of the message; taken, it ends the transaction."""
+        self._is_open = outcome.result is not Result.DELIVERED
         self.told.update(dict.fromkeys(self._accepted, outcome))
+
+    async def _reset(self) -> None:
+        """Refused recipients leave a transaction open, in which the next MAIL is out of sequence."""
+        reply = await self._ask(Rset(), self._settings.timeouts.mail_s)
+        if not reply.is_positive:
+            raise self._host_error(reply)
 
     async def _data(self, message: Message) -> Outcome:
         """The message after DATA; an empty one to a host that says 354 though it refused all (RFC 2920 section 3.1)."""
