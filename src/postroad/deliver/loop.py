@@ -96,7 +96,7 @@ class Loop:
         self.queue = Queue(settings.held, settings.window, settings.per_address)
         self.health = Health(settings.health)
         self._pool = Pool(settings.reuse, self._now)
-        self._probes = Probes(self.health, self._now, self._recovered)
+        self._probes = Probes(self.health, self._now, self._changed)
         self._unrouted: dict[str, list[Item]] = {}
         self._octets = 0
         self._runners = 0
@@ -317,7 +317,7 @@ class Loop:
             else:
                 met = True
                 if self.health.succeeded(contact.target.address, self._now()):
-                    self._recovered(contact.target.address)
+                    self._changed(contact.target.address, is_well=True)
         return met
 
     async def _settle(self, parcel: Parcel, course: Course, done: Attempt) -> None:
@@ -349,7 +349,7 @@ class Loop:
         """Have a parcel woken when one of its hosts is well again; one may be by now, and have woken it too early."""
         self._probes.wait_for([target.address for target in ill], destination)
         for target in self.health.arrange(ill, self._now())[0]:
-            self._recovered(target.address)
+            self._wake(target.address)
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it, however long the spool is in trouble: what became of mail must not be forgotten."""
@@ -367,7 +367,13 @@ class Loop:
         left = Settlement(parcel, parcel.mail.envelope.recipients, due_at, warned=parcel.warned)
         await self._insist(lambda: self._spool.settle([left], now))
 
-    def _recovered(self, address: Address) -> None:
+    def _changed(self, address: Address, *, is_well: bool) -> None:
+        """A host fell ill, or is well again."""
+        self._tell("deliver.host.recovered" if is_well else "deliver.host.failed", address=str(address))
+        if is_well:
+            self._wake(address)
+
+    def _wake(self, address: Address) -> None:
         """A host answers again: what waits for it is due now."""
         for destination in self._probes.take_waiting(address):
             self._spawn(self._hasten(destination))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from postroad.deliver.session import HostError, Session
 from postroad.deliver.settings import DeliverSettings
@@ -25,13 +26,21 @@ class _Hop:
     settings: DeliverSettings
 
 
-class Probes:
-    """One probe at a time for each ill address, while somebody wants it. `recovered` hears who is well again."""
+class Changed(Protocol):
+    """Hears which hosts fall ill, and which are well again."""
 
-    def __init__(self, health: Health, now: Callable[[], float], recovered: Callable[[Address], None]) -> None:
+    def __call__(self, address: Address, *, is_well: bool) -> None:
+        """An address has changed."""
+        ...
+
+
+class Probes:
+    """One probe at a time for each ill address, while somebody wants it. `changed` hears what became known."""
+
+    def __init__(self, health: Health, now: Callable[[], float], changed: Changed) -> None:
         self._health = health
         self._now = now
-        self._recovered = recovered
+        self._changed = changed
         self._wanted: dict[Address, _Hop] = {}
         self._waiting: dict[Address, set[str]] = {}
         self._suspects: set[Address] = set()
@@ -40,7 +49,7 @@ class Probes:
 
     def failed(self, target: Target, settings: DeliverSettings) -> None:
         """A host was asked and did not greet."""
-        self._health.failed(target.address, self._now())
+        self._failed(target.address)
         self.want((target,), settings)
 
     def suspect(self, target: Target, settings: DeliverSettings) -> None:
@@ -73,6 +82,12 @@ class Probes:
             self._timer.cancel()
         for task in self._tasks:
             task.cancel()
+
+    def _failed(self, address: Address) -> None:
+        was_well = self._health.is_well(address, self._now())
+        self._health.failed(address, self._now())
+        if was_well:
+            self._changed(address, is_well=False)
 
     def _arm(self) -> None:
         """Wake up for the next probe: earlier than planned, if a host fell ill whose penalty is shorter."""
@@ -109,9 +124,9 @@ class Probes:
         self._suspects.discard(address)
         if greets:
             if self._health.succeeded(address, self._now()):
-                self._recovered(address)
+                self._changed(address, is_well=True)
         else:
-            self._health.failed(address, self._now())
+            self._failed(address)
             if was_suspect or address in self._waiting:
                 self._wanted[address] = hop
             self._arm()
