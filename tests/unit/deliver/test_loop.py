@@ -1,0 +1,502 @@
+"""The loop: what is in the spool is delivered, deferred or reported, and nothing is in anybody's way."""
+
+import asyncio
+import email
+import email.policy
+from dataclasses import replace
+from math import sqrt
+
+import pytest
+from delivering import (
+    CONTENT,
+    DEFERRED,
+    DELIVERED,
+    FAILED,
+    LIMIT_S,
+    NOON,
+    QUICK_PROBES,
+    USUAL,
+    counts,
+    office,
+)
+from test_session import Host
+
+from postroad.deliver import DeliverSettings, loop
+from postroad.lab import parse_fault
+from postroad.net import listen
+from postroad.smtp import ServerConfig
+from postroad.spool import SpoolError, Trouble
+from postroad.spool.memory import MemorySpool
+from postroad.spool.sqlite import SqliteSpool
+from postroad.words.names import parse_address
+from postroad.words.reply import Reply
+
+HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
+ACCEPT, REFUSE = parse_fault("accept"), parse_fault("refuse")
+
+
+def tell(story, *arguments, **how):
+    """Run a story in an office."""
+
+    async def main():
+        async with office(*arguments, **how) as it:
+            return await story(it)
+
+    return asyncio.run(main())
+
+
+def report_in(it, address="127.0.0.13"):
+    """The one report that its sender's exchanger has, as people read it."""
+    (received,) = it.lab.at(address).received
+    assert received.envelope.reverse_path is None
+    return email.message_from_bytes(received.content, policy=email.policy.default)
+
+
+def machine_part(report):
+    """The fields about the message, and those about the first recipient."""
+    (part,) = [part for part in report.walk() if part.get_content_type() == "message/delivery-status"]
+    return part.get_payload()[1]
+
+
+def test_message_arrives_as_it_was_given():
+    """Octet by octet, under its envelope; the spool has no more of it to do."""
+
+    async def story(it):
+        await it.post("ann@example.com", "bob@example.com")
+        await it.done()
+        (received,) = it.lab.received
+        return received.content, len(received.envelope.recipients), (await it.spool.stats(NOON)).messages
+
+    assert (CONTENT, 2, 0) == tell(story)
+
+
+def test_mail_found_in_the_spool_is_delivered():
+    """What another process put there, or an earlier one left, is claimed and delivered."""
+
+    async def story(it):
+        for _ in range(30):
+            await it.post("ann@example.com", claim=False)
+        await it.done(30)
+        return it.results
+
+    assert [DELIVERED] * 30 == tell(story)
+
+
+def test_each_destination_of_a_message_has_its_own_fate():
+    """One is delivered, one waits, one fails; what waits says why."""
+
+    async def story(it):
+        await it.post("ann@example.com", "bob@example.net", "cat@example.org", sender="")
+        await it.done(3)
+        (left,) = await it.spool.until_waiting(1)
+        return sorted(it.results), left.destination, left.attempts
+
+    assert ([DEFERRED, DELIVERED, FAILED], "example.net", 1) == tell(
+        story, {"127.0.0.13": "r450", "127.0.0.14": "r550"}
+    )
+
+
+def test_equals_stay_equal_while_connections_are_reused():
+    """Of 1000 deliveries each of two has half, within four standard errors, over far fewer connections."""
+
+    async def story(it):
+        for _ in range(1000):
+            await it.post("ann@example.com")
+        await it.done(1000)
+        return counts(it), sum(it.lab.counts("connected").values())
+
+    taken, connected = tell(story)
+    assert 1000 == sum(taken.values())
+    assert abs(taken["11"] - 500) <= 4 * sqrt(1000) / 2
+    assert connected < 200
+
+
+def test_slow_domain_delays_no_other():
+    """A hundred messages for a tarpit stand first; those behind them for another domain all arrive."""
+
+    async def story(it):
+        for _ in range(100):
+            await it.post("ann@example.org")
+        for _ in range(20):
+            await it.post("ann@example.com")
+        await it.done(20)
+        return it.results, sum(counts(it).values()), it.loop.in_flight
+
+    results, taken, in_flight = tell(story, {"127.0.0.14": "tarpit:3600"})
+    assert ([DELIVERED] * 20, 20) == (results, taken)
+    assert in_flight <= 10
+
+
+def test_dead_equal_is_paid_for_once(monkeypatch):
+    """After the first race against a host that swallows SYNs, nobody is sent to it first any more."""
+    monkeypatch.setattr("postroad.deliver.probe.SUSPECT_S", 0.05)
+
+    async def story(it):
+        while len(it.contacts()) == 0 or it.contacts()[-1] != ["127.0.0.11", "127.0.0.12"]:
+            await it.post("ann@example.com")
+            await it.done(len(it.contacts()) + 1)
+        await it.probed()
+        before = len(it.contacts())
+        for _ in range(50):
+            await it.post("ann@example.com")
+        await it.done(before + 50)
+        return it.contacts(before)
+
+    assert [["127.0.0.12"]] * 50 == tell(story, {"127.0.0.11": "blackhole"})
+
+
+def test_mail_waits_for_its_hosts_and_goes_when_one_is_up():
+    """No host answers: the mail waits; a probe finds one well, and it goes at once, long before its next time."""
+
+    async def story(it):
+        await it.post("ann@example.com")
+        verdict = await it.done()
+        (left,) = await it.spool.until_waiting(1)
+        for _ in range(3):  # all of them wait without being tried
+            await it.post("ann@example.com")
+        await it.done(4)
+        await it.lab.set_fault("127.0.0.12", ACCEPT)
+        await it.done(8)
+        return verdict.waits_for_host, left.due_at > NOON, it.contacts(1)[:3], it.results[4:]
+
+    down = {"127.0.0.11": "refuse", "127.0.0.12": "refuse"}
+    settings = replace(QUICK_PROBES, health=replace(QUICK_PROBES.health, first_penalty_s=0.2, longest_penalty_s=0.2))
+    assert (True, True, [[], [], []], [DELIVERED] * 4) == tell(story, down, settings=settings)
+
+
+def test_host_that_recovers_while_its_mail_is_settled_wakes_it():
+    """The recovery is heard before the parcel waits in the spool: it is woken all the same."""
+
+    class Slow(MemorySpool):
+        gate = asyncio.Event()
+
+        async def settle(self, settlements, now):
+            await self.gate.wait()
+            await super().settle(settlements, now)
+
+    async def story(it):
+        await it.post("ann@example.net")
+        await it.told.until("deliver.host.failed")
+        await it.lab.set_fault("127.0.0.13", ACCEPT)
+        await it.told.until("deliver.host.recovered")
+        it.spool.gate.set()
+        await it.done(2)
+        return it.results
+
+    assert [DEFERRED, DELIVERED] == tell(story, {"127.0.0.13": "refuse"}, settings=QUICK_PROBES, spool=Slow())
+
+
+def test_refused_mail_is_reported_to_its_sender():
+    """5yz: a report with the reply goes to the sender's own exchanger, under the null reverse-path."""
+
+    async def story(it):
+        await it.post("ann@example.com")
+        await it.done(2)
+        return report_in(it)
+
+    everywhere = {"127.0.0.11": "r550", "127.0.0.12": "r550"}
+    fields = machine_part(tell(story, everywhere))
+    assert ("failed", "5.1.1", "rfc822;ann@example.com") == (
+        fields["Action"],
+        fields["Status"],
+        fields["Final-Recipient"].replace(" ", ""),
+    )
+
+
+@pytest.mark.parametrize("how", [{"sender": ""}, {"notify": frozenset({"NEVER"})}, {"notify": frozenset({"DELAY"})}])
+def test_nobody_is_told_who_must_not_or_will_not_be(how):
+    """The null reverse-path is never answered; NOTIFY without FAILURE is heeded."""
+
+    async def story(it):
+        await it.post("ann@example.org", **how)
+        await it.done()
+        return it.results, (await it.spool.stats(NOON)).messages
+
+    assert ([FAILED], 0) == tell(story, {"127.0.0.14": "r550"})
+
+
+def test_report_that_fails_is_not_reported():
+    """A report refused by the sender's exchanger ends there: mail loops are cut."""
+
+    async def story(it):
+        await it.post("ann@example.org")
+        await it.done(2)
+        return it.results, (await it.spool.stats(NOON)).messages
+
+    assert ([FAILED, FAILED], 0) == tell(story, {"127.0.0.14": "r550", "127.0.0.13": "r550"})
+
+
+def test_success_is_reported_where_the_host_does_not():
+    """NOTIFY=SUCCESS: a host with DSN takes that over, of one without it we report that it was relayed."""
+
+    async def story(it):
+        host = Host(config=ServerConfig("mx", dsn=False))
+        door = await listen(parse_address("127.0.0.15"), it.lab.port, host.serve)
+        try:
+            wish = {"notify": frozenset({"SUCCESS"})}
+            await it.post("ann@example.com", **wish)
+            await it.done()
+            before = (await it.spool.stats(NOON)).messages
+            await it.post("ann@[127.0.0.15]", **wish)
+            await it.done(3)
+            return before, machine_part(report_in(it))["Action"]
+        finally:
+            await door.stop()
+
+    assert (0, "relayed") == tell(story)
+
+
+def test_mail_that_stays_deferred_is_given_up_and_reported():
+    """After the time of the schedule 4yz becomes a failure, with status 4.4.7 and the last answer."""
+
+    async def story(it):
+        await it.post("ann@example.org", at=NOON - 5 * DAY_S)
+        await it.done(2)
+        return it.results, machine_part(report_in(it))
+
+    results, fields = tell(story, {"127.0.0.14": "r450"})
+    assert ([FAILED, DELIVERED], "failed", "4.4.7") == (results, fields["Action"], fields["Status"])
+    assert "450" in fields["Diagnostic-Code"]
+
+
+def test_last_attempt_asks_hosts_that_are_ill():
+    """Before it is given up, mail is tried even where a host failed a moment ago."""
+
+    async def story(it):
+        await it.post("ann@example.org")
+        await it.done()
+        await it.post("ann@example.org", at=NOON - 5 * DAY_S, sender="")
+        await it.done(2)
+        return it.contacts(1)
+
+    assert [["127.0.0.14"]] == tell(story, {"127.0.0.14": "refuse"})
+
+
+def test_sender_of_late_mail_is_told_once():
+    """After some hours a report says that it is late; the attempts after it say nothing."""
+
+    async def story(it):
+        await it.post("ann@example.org", at=NOON - 5 * HOUR_S)
+        await it.done(2)
+        it.now += HOUR_S
+        it.loop.look()
+        await it.done(3)
+        return it.results, machine_part(report_in(it))["Action"]
+
+    assert ([DEFERRED, DELIVERED, DEFERRED], "delayed") == tell(story, {"127.0.0.14": "r450"})
+
+
+def test_only_those_who_wait_are_tried_again():
+    """One recipient got it, one waits: the next attempt is for that one alone."""
+
+    async def story(it):
+        host = Host({"Rcpt bob": Reply(450, ("4.2.2 full",))})
+        door = await listen(parse_address("127.0.0.15"), it.lab.port, host.serve)
+        try:
+            await it.post("ann@[127.0.0.15]", "bob@[127.0.0.15]")
+            first = await it.done()
+            host.answers.clear()
+            it.now += HOUR_S
+            it.loop.look()
+            second = await it.done(2)
+        finally:
+            await door.stop()
+        fates = [first.delivered, first.left, second.delivered, second.left]
+        return [[each.recipient.mailbox.local for each in some] for some in fates], host.content.count(b"Hello.")
+
+    assert ([["ann"], ["bob"], ["bob"], []], 2) == tell(story)
+
+
+def test_one_address_has_so_many_at_once_and_no_more():
+    """Two domains share an address that takes one at a time: they take turns, and all arrive."""
+    zone = "$TTL 60\n$ORIGIN example.com.\n@ MX 10 a\na A 127.0.0.11\n$ORIGIN example.net.\n@ MX 10 b\nb A 127.0.0.11\n"
+
+    async def story(it):
+        for _ in range(10):
+            await it.post("ann@example.com")
+            await it.post("bob@example.net")
+        await it.done(20)
+        return it.results, it.lab.counts("connected")[parse_address("127.0.0.11")]
+
+    results, connected = tell(story, zone=zone, settings=replace(USUAL, per_address=1))
+    assert ([DELIVERED] * 20, 1) == (results, connected)
+
+
+def test_drain_gives_back_what_waits_and_ends_what_is_under_way():
+    """Begun deliveries are settled, the others wait in the spool for the next start; none is begun or lost."""
+
+    class Gated(Host):
+        opened = asyncio.Event()
+        came = asyncio.Event()
+
+        async def serve(self, stream):
+            self.came.set()
+            await self.opened.wait()
+            await super().serve(stream)
+
+    async def story(it):
+        host = Gated()
+        door = await listen(parse_address("127.0.0.15"), it.lab.port, host.serve)
+        try:
+            for _ in range(8):
+                await it.post("ann@[127.0.0.15]")
+            await host.came.wait()
+            draining = asyncio.create_task(it.loop.drain(LIMIT_S))
+            waiting = await it.spool.until_waiting(3)
+            host.opened.set()
+            given_up = await draining
+        finally:
+            await door.stop()
+        return len(waiting), given_up, len(it.results), (await it.spool.stats(NOON)).waiting
+
+    assert (3, 0, 5, 3) == tell(story)
+
+
+def test_drain_gives_back_what_is_parked():
+    """Parcels that wait for a place at an address are given back too."""
+
+    async def story(it):
+        for _ in range(5):
+            await it.post("ann@example.org")
+        await it.told.until("lab.smtp.connected")
+        await it.loop.drain(0)
+        return len(await it.spool.until_waiting(4))
+
+    assert 4 == tell(story, {"127.0.0.14": "tarpit:3600"}, settings=replace(USUAL, per_address=1))
+
+
+@pytest.mark.parametrize("times_well", [0, 1])
+def test_bug_in_one_delivery_stops_no_other(times_well):
+    """It is told, the parcel is tried again later, and nothing of it stays in memory."""
+
+    async def find(it, destination):
+        if destination == "example.org" and it.asked.count("example.org") >= times_well:
+            raise ValueError("a bug")
+        return replace(await it.find(destination), life_s=0.0)
+
+    async def story(it):
+        await it.post("ann@example.org")
+        await it.post("ann@example.com")
+        await it.done()
+        broken = await it.told.until("deliver.parcel.broken")
+        (left,) = await it.spool.until_waiting(1)
+        lanes = it.loop.queue._lanes.values()
+        return (
+            it.results,
+            str(broken["error"]),
+            left.due_at > NOON,
+            it.loop.queue.size,
+            sum(lane.window.in_flight for lane in lanes),
+        )
+
+    assert ([DELIVERED], "a bug", True, 0, 0) == tell(story, find=find)
+
+
+def test_what_was_delivered_is_not_sent_again_while_the_spool_is_in_trouble(monkeypatch):
+    """A settlement that cannot be committed is tried until it can; the message goes out once."""
+    monkeypatch.setattr(loop, "AGAIN_S", 0.001)
+
+    class Full(MemorySpool):
+        troubles = 3
+
+        async def settle(self, settlements, now):
+            if self.troubles:
+                self.troubles -= 1
+                raise SpoolError(Trouble.FULL, "the disk is full")
+            await super().settle(settlements, now)
+
+    async def story(it):
+        await it.post("ann@example.com")
+        await it.done()
+        return (
+            sum(counts(it).values()),
+            len(it.told.named("deliver.spool.failed")),
+            (await it.spool.stats(NOON)).messages,
+        )
+
+    assert (1, 3, 0) == tell(story, spool=Full())
+
+
+def test_host_that_hung_up_on_a_resting_connection_is_asked_anew():
+    """That says nothing about its health: the mail goes at once over a new connection."""
+
+    async def story(it):
+        host = Host()
+        streams = []
+
+        async def serve(stream):
+            streams.append(stream)
+            await host.serve(stream)
+
+        door = await listen(parse_address("127.0.0.15"), it.lab.port, serve)
+        try:
+            await it.post("ann@[127.0.0.15]")
+            await it.done()
+            streams[0].close()
+            await it.post("ann@[127.0.0.15]")
+            await it.done(2)
+        finally:
+            await door.stop()
+        return it.results, len(streams), len(it.loop.health)
+
+    assert ([DELIVERED, DELIVERED], 2, 0) == tell(story)
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize("chunking", [True, False])
+@pytest.mark.parametrize("refused", ["Mail", "Rcpt bob", "Data", "."])
+def test_refusal_leaves_nothing_behind_on_a_connection(refused, chunking, pipelining):
+    """Whatever the host refused of one message, the next one on the same connection is delivered."""
+
+    async def story(it):
+        host = Host({refused: Reply(450, ("4.2.0 no",))}, ServerConfig("mx", chunking=chunking, pipelining=pipelining))
+        door = await listen(parse_address("127.0.0.15"), it.lab.port, host.serve)
+        try:
+            await it.post("bob@[127.0.0.15]")
+            await it.done()
+            host.answers.clear()
+            await it.post("ann@[127.0.0.15]")
+            await it.done(2)
+        finally:
+            await door.stop()
+        return it.results[1], host.content.count(b"Hello.") > 0
+
+    assert (DELIVERED, True) == tell(story)
+
+
+@pytest.mark.parametrize("chunking", [True, False])
+def test_large_message_streams_through(tmp_path, chunking):
+    """Five MiB from SQLite arrive octet by octet, by BDAT and by DATA."""
+    piece = b".a line that begins with a dot, and more of it to fill the line\r\n" * 4096
+    content = b"Subject: big\r\n\r\n" + piece * 20
+
+    async def story():
+        spool = await SqliteSpool.open(tmp_path, node="one")
+        try:
+            settings = DeliverSettings("relay.example", chunking=chunking)
+            async with office(spool=spool, deliver=settings) as it:
+                await it.post("ann@example.org", content=content)
+                await it.done()
+                (received,) = it.lab.received
+                return received.content == content
+        finally:
+            await spool.close()
+
+    assert len(content) > 5 * 2**20
+    assert asyncio.run(story())
+
+
+def test_reload_gives_other_settings_to_what_begins_then():
+    """Routes are asked for anew, and limits and times are the new ones."""
+
+    async def story(it):
+        await it.post("ann@example.com")
+        await it.done()
+        settings = replace(USUAL, per_address=7, schedule=replace(USUAL.schedule, expiry_s=1.0))
+        it.loop.reload(settings, it.find, it.reporter(settings))
+        await it.post("ann@example.com", at=NOON - 2)
+        await it.done(2)
+        return it.asked, it.loop.queue._per_address
+
+    assert (["example.com", "example.com"], 7) == tell(story)
