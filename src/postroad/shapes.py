@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postroad.app import Routed, Sent
-from postroad.relay.story import chapter, tell
 from postroad.routing import Dropped, Refusal, Route
 from postroad.spool import Listed, Stats, Story
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName, Snapshot, Temporary
@@ -90,6 +89,8 @@ def send_shape(sent: Sent) -> Shape:
 
 def explain_shape(story: Story) -> Shape:
     """`postroad explain --json`: every attempt with the order drawn again, and whether the contacts kept to it."""
+    from postroad.relay.story import chapter, tell  # noqa: PLC0415  # no other shape needs the relay
+
     chapters = [chapter(record) for record in story.records]
     return {
         "version": VERSION,

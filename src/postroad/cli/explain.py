@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postroad.cli import options, screen
+from postroad.cli.spool import opened
 
 if TYPE_CHECKING:
     from postroad.spool import Story
@@ -26,20 +27,8 @@ def explain(
     """
 
     async def found() -> Story | None:
-        from postroad.app import InputError
-        from postroad.config import load
-        from postroad.spool import SpoolError
-        from postroad.spool.sqlite import SqliteSpool
-
-        folder = spool or load(config).spool.path
-        try:
-            opened = await SqliteSpool.open(folder, node="")
-            try:
-                return await opened.story(message_id)
-            finally:
-                await opened.close()
-        except SpoolError as trouble:
-            raise InputError(trouble.why) from None
+        async with opened(spool, config) as known:
+            return await known.story(message_id)
 
     story = screen.run(found)
     if story is None:

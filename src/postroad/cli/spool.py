@@ -31,8 +31,6 @@ async def opened(folder: Path | None, config: Path | None) -> AsyncIterator[Spoo
             yield spool
         finally:
             await spool.close()
-    except PermissionError:
-        screen.fail(f"the spool {where} is not for this user: ask as the user of the relay, or as root")
     except SpoolError as trouble:
         screen.fail(trouble.why, screen.TEMPORARY if trouble.kind in (Trouble.LOCKED, Trouble.FULL) else screen.USAGE)
 

@@ -44,8 +44,6 @@ async def deposit(mail: Mail, octets: bytes, config: Config, hostname: str) -> D
     try:
         await _into_spool(mail, octets, config)
         return Deposited()
-    except PermissionError as problem:
-        trouble = SpoolError(Trouble.READ_ONLY, f"{config.spool.path}: {problem.strerror}")
     except SpoolError as problem:
         if problem.kind not in _NOT_FOR_US:
             raise

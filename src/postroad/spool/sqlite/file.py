@@ -67,8 +67,11 @@ def open_database(where: Path, *, make: bool) -> sqlite3.Connection:
         SpoolError: missing, newer, corrupt, locked, read-only, full.
 
     """
-    if not make and not where.exists():
+    if not make and not _is_there(where):
         raise SpoolError(Trouble.MISSING, f"there is no spool {where}: name its folder, or start the relay once")
+    if make:
+        # Whatever the umask and the mode of the folder: its files take the mode of the database
+        os.close(os.open(where, os.O_CREAT | os.O_WRONLY, 0o600))
     with troubles(where):
         db = connect(where)
         try:
@@ -104,6 +107,16 @@ def connect_reader(where: Path) -> sqlite3.Connection:
 def newest_version() -> int:
     """The version of the schema this Postroad writes."""
     return len(_scripts())
+
+
+def _is_there(where: Path) -> bool:
+    try:
+        return where.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+    except PermissionError as problem:
+        why = f"the spool {where} is not for this user: ask as the user of the relay, or as root"
+        raise SpoolError(Trouble.READ_ONLY, why) from problem
 
 
 def _make(folder: Path) -> None:
