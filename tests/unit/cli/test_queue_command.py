@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from ipaddress import ip_address
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -258,10 +259,13 @@ def test_a_long_answer_is_cut_in_the_list(spool):
 
 def test_a_spool_of_somebody_else_is_told(queue, monkeypatch):
     """The spool is its user's alone; others hear whom to be."""
+    real = Path.stat
 
-    async def refuse(*_arguments, **_options):
-        raise PermissionError(13, "Permission denied")
+    def refuse(path, **options):
+        if path.name == "spool.db":
+            raise PermissionError(13, "Permission denied")
+        return real(path, **options)
 
-    monkeypatch.setattr(SqliteSpool, "open", refuse)
+    monkeypatch.setattr(Path, "stat", refuse)
     assert 2 == queue("list")[0]
     assert "ask as the user of the relay, or as root" in queue("list", stderr=True)[1]
