@@ -1,0 +1,133 @@
+"""Connections that rest: used again while young, ended when old, never too many."""
+
+import asyncio
+from ipaddress import ip_address
+
+from postroad.deliver.pool import Door, Pool, ReusePolicy
+
+HERE = Door(ip_address("192.0.2.1"), 25, 1)
+THERE = Door(ip_address("192.0.2.1"), 25, 2)
+POLICY = ReusePolicy(idle_s=2.0, age_s=300.0, messages=3, most=2)
+
+
+class Resting:
+    """A session as the pool sees it."""
+
+    def __init__(self, opened_at=0.0):
+        self.opened_at = opened_at
+        self.messages = 1
+        self.is_reusable = True
+        self.has_quit = False
+
+    def rest(self):
+        """No limit runs."""
+
+    async def quit(self):
+        """Goodbye."""
+        self.has_quit = True
+
+
+def tell(story, policy=POLICY):
+    """Run a story with a pool whose clock moves by hand."""
+
+    async def main():
+        clock = [0.0]
+        pool = Pool(policy, lambda: clock[0])
+        try:
+            return await story(pool, clock)
+        finally:
+            await pool.close()
+
+    return asyncio.run(main())
+
+
+def test_connection_is_used_again_at_its_own_door_only():
+    """Another route, with other settings, has other connections to the same address."""
+
+    async def story(pool, _clock):
+        session = Resting()
+        pool.give(HERE, session)
+        return pool.take(THERE), pool.take(HERE) is session, pool.take(HERE), pool.resting
+
+    assert (None, True, None, 0) == tell(story)
+
+
+def test_connection_that_rested_too_long_is_ended():
+    """The host may have closed it by then."""
+
+    async def story(pool, clock):
+        session = Resting()
+        pool.give(HERE, session)
+        clock[0] = 2.1
+        taken = pool.take(HERE)
+        await pool.close()
+        return taken, session.has_quit
+
+    assert (None, True) == tell(story)
+
+
+def test_old_and_much_used_connections_are_ended():
+    """Reuse is limited by time and by number; what cannot be used does not rest either."""
+
+    async def story(pool, clock):
+        clock[0] = 400.0
+        old, used, broken = Resting(0.0), Resting(399.0), Resting(399.0)
+        used.messages = 3
+        broken.is_reusable = False
+        for session in (old, used, broken):
+            pool.give(HERE, session)
+        await pool.close()
+        return pool.resting, [session.has_quit for session in (old, used, broken)]
+
+    assert (0, [True, True, True]) == tell(story)
+
+
+def test_only_so_many_rest():
+    """One too many is ended at once."""
+
+    async def story(pool, _clock):
+        sessions = [Resting() for _ in range(3)]
+        for session in sessions:
+            pool.give(HERE, session)
+        resting = pool.resting
+        await asyncio.gather(*pool._leaving)
+        return resting, [session.has_quit for session in sessions]
+
+    assert (2, [False, False, True]) == tell(story)
+
+
+def test_youngest_is_used_first():
+    """So that the others can end."""
+
+    async def story(pool, clock):
+        sessions = [Resting(), Resting()]
+        for session in sessions:
+            pool.give(HERE, session)
+            clock[0] += 1
+        return pool.take(HERE) is sessions[1]
+
+    assert tell(story)
+
+
+def test_sweep_ends_those_nobody_came_back_for():
+    """Idle connections are closed though no mail comes any more."""
+
+    async def story(pool, clock):
+        session = Resting()
+        pool.give(HERE, session)
+        clock[0] = 2.5
+        pool._sweep()
+        await asyncio.gather(*pool._leaving)
+        return session.has_quit, pool.resting, pool._resting
+
+    assert (True, 0, {}) == tell(story)
+
+
+def test_no_reuse_means_none():
+    """With an age of 0 no connection rests."""
+
+    async def story(pool, _clock):
+        pool.give(HERE, Resting())
+        return pool.resting
+
+    assert 0 == tell(story, ReusePolicy(age_s=0.0))

@@ -1,0 +1,114 @@
+"""What an attempt means for its parcel: recipients sorted, times set, words for the list."""
+
+from ipaddress import ip_address
+from random import Random
+
+from delivering import NOON, recipients
+
+from postroad.deliver.settling import EXPIRED, judge, summary
+from postroad.pace import RetrySchedule
+from postroad.spool import Mail, Parcel
+from postroad.words.mail import Envelope
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.trail import Attempt, Contact, Target
+
+SCHEDULE = RetrySchedule(first_s=300, jitter=0)
+DAY_S = 86400.0
+OK = Outcome(Result.DELIVERED, Scope.MESSAGE, "250 ok", "2.0.0", Phase.DOT)
+LATER = Outcome(Result.DEFERRED, Scope.RECIPIENT, "450 later", "4.2.0", Phase.RCPT)
+NEVER = Outcome(Result.FAILED, Scope.RECIPIENT, "550 no", "5.1.1", Phase.RCPT)
+AWAY = Outcome(Result.DEFERRED, Scope.HOST, "connection refused", "4.4.1", Phase.CONNECT)
+TARGET = Target("mail.example.com", ip_address("192.0.2.1"), 10)
+
+
+def parcel(count=3, **how):
+    """A parcel for so many recipients."""
+    who = recipients(*(f"{name}@example.com" for name in ("ann", "bob", "cat")[:count]))
+    return Parcel(1, "example.com", Mail("m1", Envelope(None, who), NOON, 7, 10), NOON, **how)
+
+
+def attempt(*outcomes, contacts=()):
+    """An attempt with these outcomes."""
+    return Attempt("example.com", outcomes, contacts, 7, 1.0)
+
+
+def judged(one, *outcomes, at=NOON):
+    """The verdict on it."""
+    return judge(one, attempt(*outcomes), SCHEDULE, at, Random(1))
+
+
+def names(fates):
+    """Who they are about."""
+    return [fate.recipient.mailbox.local for fate in fates]
+
+
+def test_each_recipient_has_its_own_fate():
+    """Delivered, deferred and failed are sorted; those left have a time."""
+    verdict = judged(parcel(), OK, LATER, NEVER)
+    assert (["ann"], ["bob"], ["cat"]) == (names(verdict.delivered), names(verdict.left), names(verdict.failed))
+    assert NOON + 300 == verdict.due_at
+
+
+def test_nobody_left_has_no_time():
+    """A parcel that is done with is not tried again."""
+    verdict = judged(parcel(2), OK, NEVER)
+    assert (None, (), False) == (verdict.due_at, verdict.left, verdict.waits_for_host)
+
+
+def test_result_is_the_worst_for_the_sender():
+    """One failed makes it failed, else one left makes it deferred."""
+    verdicts = [judged(parcel(), OK, LATER, NEVER), judged(parcel(2), OK, LATER), judged(parcel(1), OK)]
+    assert [Result.FAILED, Result.DEFERRED, Result.DELIVERED] == [verdict.result for verdict in verdicts]
+
+
+def test_retries_come_at_growing_intervals():
+    """The attempts made so far decide, this one included."""
+    dues = [judged(parcel(1, attempts=attempts), LATER).due_at - NOON for attempts in range(4)]
+    assert [300, 600, 1200, 2400] == dues
+
+
+def test_only_mail_that_met_no_host_waits_for_one():
+    """A reply of 4yz is no reason to try again as soon as a host answers."""
+    assert [True, False, False] == [
+        judged(parcel(2), *outcomes).waits_for_host for outcomes in ((AWAY, AWAY), (AWAY, LATER), (LATER, LATER))
+    ]
+
+
+def test_deferred_mail_fails_when_its_time_is_over():
+    """Status 4.4.7, with the last answer in the text; who was delivered stays so."""
+    verdict = judged(parcel(2), OK, LATER, at=NOON + 5 * DAY_S)
+    (failed,) = verdict.failed
+    assert (EXPIRED, "given up after 5 days; the last answer was: 450 later") == (
+        failed.outcome.status,
+        failed.outcome.text,
+    )
+    assert (["ann"], None) == (names(verdict.delivered), verdict.due_at)
+
+
+def test_sender_is_warned_once_and_not_of_mail_given_up():
+    """After some hours, once; never with the final report."""
+    late = NOON + 5 * 3600
+    verdicts = [
+        judged(parcel(1), LATER),
+        judged(parcel(1), LATER, at=late),
+        judged(parcel(1, warned=True), LATER, at=late),
+        judged(parcel(1), LATER, at=NOON + 5 * DAY_S),
+        judged(parcel(1), OK, at=late),
+    ]
+    assert [False, True, False, False, False] == [verdict.is_late for verdict in verdicts]
+
+
+def test_taker_of_notifications_is_the_contact_that_took_the_message():
+    """DSN at a host that refused says nothing about the one that took it."""
+    refused = Contact(TARGET, 0, 1, Phase.RCPT, LATER, {0: LATER}, dsn_over=True)
+    for over in (True, False):
+        took = Contact(TARGET, 1, 2, Phase.DOT, OK, {0: OK}, dsn_over=over)
+        verdict = judge(parcel(1), attempt(OK, contacts=(refused, took)), SCHEDULE, NOON, Random(1))
+        assert over == verdict.delivered[0].dsn_over
+
+
+def test_line_for_the_queue_says_who_said_the_worst():
+    """The outcome that is worst for the sender, and the host it came from if one did."""
+    contact = Contact(TARGET, 0, 1, Phase.RCPT, LATER, {0: LATER})
+    assert "deferred: mail.example.com [192.0.2.1]: 450 later" == summary(attempt(OK, LATER, contacts=(contact,)))
+    assert "failed: 550 no" == summary(attempt(LATER, NEVER, OK))
