@@ -8,7 +8,7 @@ from typing import Protocol
 
 from postroad.deliver.settling import Fate, Verdict
 from postroad.dsn import Action, Report, Reported, Tried, build, wanted, wants_content
-from postroad.spool import Mail, Parcel, Spool
+from postroad.spool import Mail, Parcel, Spool, SpoolError, Trouble
 from postroad.words.mail import Recipient
 from postroad.words.record import read_record
 from postroad.words.trail import Attempt
@@ -97,11 +97,15 @@ class Bounces:
         """The whole message if it is to be returned, else enough for its header."""
         limit = mail.size if wants_content(mail.envelope, mail.size) else HEADER
         content = b""
-        async for piece in self.spool.body(mail):
-            content += piece
-            if len(content) >= limit:
-                break
-        return content
+        try:
+            async for piece in self.spool.body(mail):
+                content += piece
+                if len(content) >= limit:
+                    break
+        except SpoolError as trouble:
+            if trouble.kind not in (Trouble.MISSING, Trouble.CORRUPT):
+                raise
+        return content  # of a body that is damaged, what could be read: the news count more
 
 
 def _news(verdict: Verdict) -> Iterator[tuple[Action, Fate]]:
