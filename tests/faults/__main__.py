@@ -1,0 +1,54 @@
+"""`python -m tests.faults [--kills 50] [--seconds N] [--json FILE] [NAME...]`: break things; tell what was lost."""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from tests.faults import scenarios
+from tests.faults.stage import Scale
+
+COLUMNS = ("kills", "accepted", "delivered", "lost", "duplicated", "promised", "seconds")
+HEAD = f"{'scenario':<12}" + "".join(f"{column:>11}" for column in COLUMNS)
+
+
+def line(figures):
+    """A scenario as a line of the table, with its notes, and what was wrong below."""
+    if figures.skipped:
+        return f"{figures.name:<12}  skipped: {figures.skipped}"
+    numbers = "".join(f"{getattr(figures, column):>11}" for column in COLUMNS)
+    notes = ", ".join(f"{key} {value}" for key, value in figures.notes.items())
+    return "\n".join([f"{figures.name:<12}{numbers}  {notes}", *(f"  WRONG: {text}" for text in figures.wrong)])
+
+
+def main():
+    """Play the scenarios one after the other; exit status 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--kills", type=int, default=50, help="how often the relay is killed (50)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long the load of a scenario lasts (5)")
+    parser.add_argument("--crowd", type=int, default=10_000, help="how many idle connections (10000)")
+    parser.add_argument("--seed", type=int, default=Scale().seed)
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(scenarios.ALL))
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(scenarios.ALL):
+        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(scenarios.ALL)}")
+    found = _play(asked.names or scenarios.ALL, Scale(asked.kills, asked.seconds, asked.crowd, seed=asked.seed))
+    if asked.json:
+        asked.json.write_text(json.dumps([figures.as_dict() for figures in found], indent=2) + "\n")
+    sys.exit(any(figures.wrong for figures in found))
+
+
+def _play(names, scale):
+    sys.stdout.write(f"seed {scale.seed}; duplicates promised: at most so many\n{HEAD}\n")
+    found = []
+    for name in names:
+        found.append(asyncio.run(scenarios.ALL[name](scale)))
+        sys.stdout.write(line(found[-1]) + "\n")
+        sys.stdout.flush()
+    return found
+
+
+if __name__ == "__main__":
+    main()

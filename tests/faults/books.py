@@ -1,0 +1,98 @@
+"""The books of a scenario: what was accepted, what arrived, what may have arrived twice."""
+
+import asyncio
+import re
+import time
+import zlib
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+
+PATIENCE_S = 90.0  # without any change for so long nothing more is hoped for
+LOOK_S = 0.02
+_SUM = re.compile(rb"^X-Test-Sum: (\d+)\r\n", re.MULTILINE)
+
+
+class Ledger:
+    """Mailboxes stand for deliveries: each message of a test has recipients of its own, never used again."""
+
+    def __init__(self):
+        self.accepted = set()
+        self.taken = Counter()
+        self.fresh = set()  # taken since the last start of the relay
+        self.damaged = set()
+        self.reports = 0  # notifications that came back to the sender
+        self.unanswered = 0  # taken by an exchanger that died before it said so
+        self.replies = Counter()  # what clients were told in place of what they hoped for
+
+    def take(self, envelope, content):
+        """An exchanger has a whole message."""
+        if envelope.reverse_path is None:
+            self.reports += 1
+            return
+        found = _SUM.search(content)
+        is_whole = found and int(found[1]) == zlib.crc32(content.partition(b"\r\n\r\n")[2])
+        for recipient in envelope.recipients:
+            mailbox = str(recipient.mailbox)
+            self.taken[mailbox] += 1
+            self.fresh.add(mailbox)
+            if not is_whole:
+                self.damaged.add(mailbox)
+
+    @property
+    def missing(self):
+        """Accepted, and not arrived."""
+        return self.accepted - self.taken.keys()
+
+    @property
+    def duplicated(self):
+        """Deliveries beyond the first."""
+        return self.taken.total() - len(self.taken)
+
+
+@dataclass
+class Figures:
+    """What a scenario found. `wrong` has a sentence for each promise that was broken; `skipped` says why it did not run."""
+
+    name: str
+    kills: int = 0
+    accepted: int = 0
+    delivered: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    promised: int = 0  # duplicates at most
+    seconds: float = 0.0
+    notes: dict[str, object] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    skipped: str = ""
+
+    def close(self, ledger):
+        """Add up, and hold it against the promises of docs/design/spool.md."""
+        self.accepted, self.delivered = len(ledger.accepted), len(ledger.taken)
+        self.lost, self.duplicated = len(ledger.missing), ledger.duplicated
+        self.promised += ledger.unanswered
+        self.must(self.accepted > 0, "nothing was accepted, so nothing was tried")
+        self.must(self.lost == 0, f"accepted and lost: {sorted(ledger.missing)[:5]}")
+        self.must(not ledger.damaged, f"arrived changed: {sorted(ledger.damaged)[:5]}")
+        self.must(self.duplicated <= self.promised, f"{self.duplicated} duplicates, {self.promised} allowed")
+        self.must(ledger.reports == 0, f"{ledger.reports} notifications for mail that could be delivered")
+
+    def must(self, holds, otherwise):
+        """Note a broken promise."""
+        if not holds:
+            self.wrong.append(otherwise)
+
+    def as_dict(self):
+        """For JSON."""
+        return asdict(self)
+
+
+async def until(condition, progress=lambda: None):
+    """Wait for a condition, for as long as there is progress; whether it came."""
+    seen, changed_at = progress(), time.monotonic()
+    while not condition():
+        if (now := progress()) != seen:
+            seen, changed_at = now, time.monotonic()
+        if time.monotonic() - changed_at > PATIENCE_S:
+            return False
+        await asyncio.sleep(LOOK_S)
+    return True

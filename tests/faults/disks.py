@@ -1,0 +1,62 @@
+"""No room for the spool: a full file system, and a quota."""
+
+import resource
+import subprocess
+from pathlib import Path
+
+from tests.faults.books import until
+from tests.faults.load import Letters
+from tests.faults.sinks import Mood
+from tests.faults.stage import Stage
+
+MIB = 2**20
+ROOM = 6 * MIB
+BALLAST = 4 * MIB
+
+
+async def disk(scale):
+    """A file system runs full: clients hear 452, nothing accepted is lost, and with room again it goes on."""
+    async with Stage("disk", 16, scale) as stage:
+        stage.spool.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", stage.spool], check=False, capture_output=True
+        )
+        if mounted.returncode:
+            stage.figures.skipped = f"a file system of its own wants root ({mounted.stderr.decode().strip()})"
+            return stage.figures
+        try:
+            ballast = stage.spool / "ballast"
+            ballast.write_bytes(bytes(BALLAST))
+            return await _fill(stage, ballast.unlink)
+        finally:
+            await stage.relay.kill()
+            subprocess.run(["umount", stage.spool], check=True)
+
+
+async def quota(scale):
+    """No file may grow beyond a size, as under a quota: the same."""
+    async with Stage("quota", 17, scale) as stage:
+        stage.relay.limits = {resource.RLIMIT_FSIZE: (2 * MIB, resource.RLIM_INFINITY)}
+        free = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        return await _fill(stage, lambda: resource.prlimit(stage.relay.pid, resource.RLIMIT_FSIZE, free))
+
+
+async def _fill(stage, make_room):
+    """Exchangers put all mail off until the spool is full; then there is room, and after a crash it all arrives."""
+    stage.letters = Letters(stage.rng, big=20, lines=100)
+    stage.be(Mood.DEFER)
+    replies = stage.ledger.replies
+    await stage.relay.start()
+    async with stage.load(connections=5):
+        await until(lambda: replies[452] >= 20, lambda: stage.ledger.accepted)
+        stage.figures.notes["accepted_when_full"] = len(stage.ledger.accepted)
+        make_room()
+        await stage.accepted(20)
+    stage.figures.must(replies[452] >= 20, f"clients were not told of the want of room: {dict(replies)}")
+    stage.figures.must(set(replies) <= {452}, f"clients were told {dict(replies)}")
+    await stage.kill()
+    stage.relay.limits = {}
+    stage.be(Mood.TAKE)
+    await stage.relay.start()
+    await stage.drain()
+    return stage.close()

@@ -1,0 +1,212 @@
+"""Where a scenario plays: a relay, its exchangers, its clients, on a loopback network of its own."""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import sqlite3
+import tempfile
+import time
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from random import Random
+
+from postroad.spool import Selection, SpoolError, State
+from postroad.spool.sqlite import SqliteSpool
+from tests.faults.books import Figures, Ledger, until
+from tests.faults.load import Letters, Load
+from tests.faults.relays import RelayProcess, write_settings
+from tests.faults.sinks import Sink
+
+ZONE = """
+$TTL 1
+one.example.  IN MX 10 a.sink.example.
+one.example.  IN MX 10 b.sink.example.
+two.example.  IN MX 10 b.sink.example.
+two.example.  IN MX 10 c.sink.example.
+home.example. IN MX 10 c.sink.example.
+a.sink.example. IN A {0}1
+b.sink.example. IN A {0}2
+c.sink.example. IN A {0}3
+"""
+NAMES = ("one.example", "two.example", "home.example", "a.sink.example", "b.sink.example", "c.sink.example")
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much of each scenario. `seconds` is how long load lasts; `penalty_s` None: the relay's own."""
+
+    kills: int = 50
+    seconds: float = 5.0
+    crowd: int = 10_000
+    penalty_s: float | None = None
+    seed: int = 20261121
+
+
+SHORT = Scale(kills=3, seconds=0.5, crowd=300, penalty_s=0.3)
+
+
+class Stage:
+    """`async with Stage(...)`: the exchangers are open, the relay is not started yet; at the end all is gone.
+
+    Every scenario has a network of its own, so that all may play at once.
+    """
+
+    def __init__(self, name, network, scale, *, settings=None, bent=False, forgiving=False):
+        self.net = f"127.0.{network}."
+        self.rng = Random(f"{scale.seed} {name}")
+        self.figures = Figures(name)
+        self.ledger = Ledger()
+        self.letters = Letters(self.rng)
+        self.folder = Path(tempfile.mkdtemp(prefix="postroad-faults-"))
+        self.spool = self.folder / "spool"
+        self.sinks = [Sink(f"{self.net}{number}", self.ledger, self.rng) for number in (1, 2, 3)]
+        self.port = free_port([str(sink.address) for sink in self.sinks])
+        place = (f"{self.net}25", free_port([f"{self.net}25"]))
+        self.relay = RelayProcess(self.folder, place, penalty_s=scale.penalty_s if forgiving else None)
+        if bent:
+            self.relay.set_clock(0.0)
+        self._write_settings(place, settings or {})
+        self._began = 0.0
+
+    async def __aenter__(self):
+        self._began = time.monotonic()
+        for sink in self.sinks:
+            await sink.open(self.port)
+        return self
+
+    async def __aexit__(self, *_):
+        await self.relay.kill()
+        for sink in self.sinks:
+            await sink.close()
+        shutil.rmtree(self.folder)
+
+    def load(self, **options):
+        """Clients for the relay."""
+        return Load(self.relay.place, self.ledger, self.letters, **options)
+
+    def address(self, number):
+        """One of the network of this scenario."""
+        return ip_address(f"{self.net}{number}")
+
+    def be(self, *moods):
+        """All exchangers have these moods from now on."""
+        for sink in self.sinks:
+            sink.moods = moods
+
+    async def accepted(self, more):
+        """Wait until so many more are accepted."""
+        wanted = len(self.ledger.accepted) + more
+        if not await until(lambda: len(self.ledger.accepted) >= wanted, lambda: len(self.ledger.accepted)):
+            self.figures.must(holds=False, otherwise=f"no mail is accepted any more: {dict(self.ledger.replies)}")
+
+    async def kill(self):
+        """Kill the relay, and read in the spool it leaves which deliveries were in flight: those may come twice."""
+        await self.relay.kill()
+        await until(lambda: not any(sink.sessions for sink in self.sinks))
+        self.figures.kills += 1
+        self.figures.promised += await self._in_doubt()
+        self.ledger.fresh.clear()
+
+    async def drain(self):
+        """Wait until the spool is empty, then end the relay in order."""
+        async with self._watched() as counts:
+            await until(counts, lambda: (self.ledger.taken.total(), len(self.ledger.missing)))
+        memory = self.relay.rss_mib()
+        self.figures.notes["rss_mib"] = memory[0]
+        status = await self.relay.stop()
+        self.figures.must(status == 0, f"the relay ended with status {status}")
+
+    def close(self):
+        """The figures."""
+        figures = self.figures
+        figures.close(self.ledger)
+        figures.wrong += self.relay.complaints()
+        figures.seconds = round(time.monotonic() - self._began, 1)
+        if self.ledger.replies:
+            figures.notes["replies"] = {str(code): count for code, count in sorted(self.ledger.replies.items())}
+        return figures
+
+    @contextlib.asynccontextmanager
+    async def _watched(self):
+        """Watch the live spool from outside, as `postroad queue` does; calling the result says whether it is empty."""
+        empty = asyncio.Event()
+        task = asyncio.create_task(self._watch(empty))
+        try:
+            yield lambda: empty.is_set() or task.done()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _watch(self, empty):
+        spool = await SqliteSpool.open(self.spool, node="")
+        try:
+            while (await spool.stats(time.time())).messages:
+                await asyncio.sleep(0.05)
+            empty.set()
+        finally:
+            await spool.close()
+
+    async def _in_doubt(self):
+        """How many recipients a dead relay had claimed, and an exchanger taken from it."""
+        copy = self.folder / "dead"
+        copy.mkdir()
+        for part in ("spool.db", "spool.db-wal"):  # opened in its place it would be recovered before the relay does
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy(self.spool / part, copy / part)
+        try:
+            self.figures.must(await asyncio.to_thread(_is_sound, copy / "spool.db"), "the spool is damaged")
+            return len(await _claimed(copy) & self.ledger.fresh)
+        except SpoolError:  # killed before there was one
+            return 0
+        finally:
+            shutil.rmtree(copy)
+
+    def _write_settings(self, place, more):
+        zone = self.folder / "zone"
+        zone.write_text(ZONE.format(self.net))
+        settings = {
+            "hostname": "relay.example",
+            "drain": "5s",
+            "spool": {"path": str(self.spool), "history": "5s"},
+            "listen": {"address": place[0], "port": place[1]},
+            "deliver": {"port": self.port, "allow_loopback": True, "starttls": "none", "connect_timeout": "2s"},
+            "retry": {"first": "300ms", "factor": 1.5, "longest": "1s", "warn_after": 0},
+            "dns": {"zones": [str(zone)]},
+            "limits": {},
+            "timeouts": {},
+            "log": {"level": "error"},
+        }
+        for name, table in more.items():
+            settings[name] = settings[name] | table
+        write_settings(self.folder / "relay.toml", settings)
+
+
+async def _claimed(folder):
+    spool = await SqliteSpool.open(folder, node="")
+    try:
+        listed = await spool.listed(Selection(state=State.CLAIMED), 1_000_000)
+    finally:
+        await spool.close()
+    return {str(recipient.mailbox) for each in listed for recipient in each.parcel.mail.envelope.recipients}
+
+
+def _is_sound(path):
+    if not path.exists():
+        return True
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+
+
+def free_port(addresses):
+    """A port that is free on all of them."""
+    while True:
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            port = 0
+            for address in addresses:
+                sock = stack.enter_context(socket.socket())
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((address, port))
+                port = sock.getsockname()[1]
+            return port
