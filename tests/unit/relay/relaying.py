@@ -68,14 +68,23 @@ class House:
         """Where it takes mail."""
         return self.told.named("relay.port.open")[0]["where"].port
 
-    async def submit(self, *to, content=MESSAGE, sender="me@example.net"):
+    async def submit(self, *to, content=MESSAGE, sender="me@example.net", times=1):
         """Hand a message over, by Python's own client."""
 
         def session():
             with smtplib.SMTP("127.0.0.1", self.port, "client.example") as client:
-                return client.sendmail(sender, to, content)
+                for _ in range(times):
+                    client.sendmail(sender, to, content)
 
-        return await asyncio.to_thread(session)
+        await asyncio.to_thread(session)
+
+    async def verdict(self, count=1):
+        """Wait until so many attempts are settled; the verdict of the last."""
+        return (await self.told.until("deliver.parcel.complete", count))["verdict"]
+
+    def taken(self):
+        """How many messages each exchanger took, by the end of its address."""
+        return {str(address).rpartition(".")[2]: count for address, count in self.lab.counts().items() if count}
 
 
 def settings_of(text, lab):
@@ -99,7 +108,7 @@ async def house(text="", *, faults=None, spool=None, zone=ZONE, tls=False):
     """A lab and an open relay; both closed at the end. `text` is its settings file, which may name `{port}`."""
     told = Told()
     faults = {address: parse_fault(fault) for address, fault in (faults or {}).items()}
-    async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": zone}), faults=faults, tls=tls) as lab:
+    async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": zone}), faults=faults, tls=tls, listener=told) as lab:
         settings = settings_of(text.replace("{port}", str(lab.port)), lab)
         relay = Relay(settings, spool or MemorySpool(), resolver_of(lab), told)
         await relay.open()

@@ -1,0 +1,284 @@
+"""A relay from its port to the exchangers: nothing accepted is lost, routes and passwords go where they should."""
+
+import asyncio
+import io
+from base64 import b64encode
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from math import sqrt
+
+import pytest
+from relaying import MESSAGE, house, resolver_of, settings_of
+
+from postroad.lab.certificate import server_context
+from postroad.net import bind
+from postroad.receive import ListenSettings, Receiver, ReceiveSettings, Tls, hash_password
+from postroad.relay import Relay
+from postroad.relay.journal import Journal
+from postroad.spool import Selection, SpoolError, Trouble
+from postroad.spool.memory import MemorySpool
+from postroad.spool.sqlite import SqliteSpool
+from postroad.words.outcome import Result
+
+PASSWORD = "correct horse"
+
+
+class Keeper:
+    """What a smarthost takes."""
+
+    def __init__(self):
+        self.kept = []
+
+    def begin(self):
+        """An id."""
+        return f"K{len(self.kept)}"
+
+    async def keep(self, arrival, rest):
+        """Take it."""
+        self.kept.append((arrival, rest))
+
+
+@asynccontextmanager
+async def smarthost():
+    """A host that passes mail on for who knows the password, over TLS only; its port, and what it took."""
+    keeper = Keeper()
+    users = {"me": hash_password(PASSWORD)}
+    receiver = Receiver(ReceiveSettings("smart.example", (), users, server_context(), auth_delay_s=0), keeper)
+    where = await receiver.open(ListenSettings(ip_address("127.0.0.1"), 0, Tls.STARTTLS))
+    try:
+        yield where.port, keeper.kept
+    finally:
+        await receiver.stop()
+
+
+def route(port, tls, folder, password=PASSWORD):
+    """A route for all mail to a smarthost."""
+    (folder / "secret").write_text(password)
+    auth = f"auth = {{user = 'me', password_file = '{folder / 'secret'}'}}"
+    return f"[[route]]\ndomains = ['*']\nnext_hop = '127.0.0.1:{port}'\ntls = '{tls}'\n{auth}"
+
+
+def test_message_goes_from_the_port_to_an_exchanger():
+    """With our Received field in front, and the rest as it came."""
+
+    async def story():
+        async with house() as it:
+            await it.submit("ann@example.com")
+            await it.verdict()
+            (received,) = it.lab.received
+            return received.content, (await it.relay.spool.stats(0)).messages
+
+    content, left = asyncio.run(story())
+    assert (True, True, 0) == (content.startswith(b"Received: from client.example"), content.endswith(MESSAGE), left)
+
+
+def test_what_was_accepted_outlives_the_process(tmp_path):
+    """Mail taken while no exchanger was up is delivered by the next process on the same spool."""
+
+    async def story(faults):
+        spool = await SqliteSpool.open(tmp_path, node="relay")
+        async with house(faults=faults, spool=spool) as it:
+            if faults:
+                await it.submit("ann@example.com", "bob@example.net", times=3)
+                await it.verdict(6)
+                await it.relay.spool.hurry(Selection(), 0)
+            else:
+                await it.verdict(6)
+            return it.taken()
+
+    down = dict.fromkeys(("127.0.0.11", "127.0.0.12", "127.0.0.13"), "refuse")
+    before, after = asyncio.run(story(down)), asyncio.run(story({}))
+    assert (0, 6, 3) == (sum(before.values()), sum(after.values()), after["13"])
+
+
+def test_gateway_balances_over_its_hosts_by_weight():
+    """A route to named hosts: each has its part of the mail, within four standard errors."""
+    text = """
+    [[route]]
+    domains = ["example.com"]
+    hosts = [{host = "127.0.0.11", port = {port}, weight = 3}, {host = "127.0.0.13", port = {port}}]
+    """
+
+    async def story():
+        async with house(text) as it:
+            await it.submit("ann@example.com", times=400)
+            await it.verdict(400)
+            return it.taken()
+
+    taken = asyncio.run(story())
+    assert {"11", "13"} == set(taken)
+    assert abs(taken["11"] - 300) <= 4 * sqrt(400 * 0.75 * 0.25)
+
+
+def test_route_by_the_exchangers_of_another_domain():
+    """`mx_of`: example.com goes where example.net's mail goes."""
+
+    async def story():
+        async with house("[[route]]\ndomains = ['example.com']\nmx_of = 'example.net'") as it:
+            await it.submit("ann@example.com")
+            await it.verdict()
+            return it.taken()
+
+    assert {"13": 1} == asyncio.run(story())
+
+
+def test_smarthost_has_the_mail_after_password_and_tls(tmp_path):
+    """All mail goes there, over TLS; the log has neither the password nor what is sent for it."""
+
+    async def story():
+        async with smarthost() as (port, kept), house(route(port, "required", tmp_path)) as it:
+            await it.submit("ann@example.com")
+            await it.submit("bob@example.net")
+            await it.verdict(2)
+            return kept, it.told.events
+
+    kept, events = asyncio.run(story())
+    assert [("ESMTPSA" in arrival.origin, "as me" in arrival.origin) for arrival, _ in kept] == [(True, True)] * 2
+    for form in ("console", "json"):
+        out = io.StringIO()
+        journal = Journal(out, form, lambda: 0.0, "debug")
+        for event in events:
+            journal(event)
+        assert "deliver.attempt.complete" in out.getvalue()
+        assert PASSWORD not in out.getvalue() + repr(events)
+        assert b64encode(f"\0me\0{PASSWORD}".encode()).decode() not in out.getvalue() + repr(events)
+
+
+def test_wrong_password_keeps_the_mail(tmp_path):
+    """Settings can be mended: the mail waits, and nobody is told that it failed."""
+
+    async def story():
+        async with smarthost() as (port, kept), house(route(port, "required", tmp_path, "wrong")) as it:
+            await it.submit("ann@example.com")
+            return kept, await it.verdict()
+
+    kept, verdict = asyncio.run(story())
+    assert ([], Result.DEFERRED) == (kept, verdict.result)
+    assert "535" in verdict.left[0].outcome.text
+
+
+def test_host_without_the_proof_that_is_demanded_gets_nothing(tmp_path):
+    """`verified`, and a certificate nobody vouches for: no password and no mail."""
+
+    async def story():
+        async with smarthost() as (port, kept), house(route(port, "verified", tmp_path)) as it:
+            await it.submit("ann@example.com")
+            return kept, await it.verdict()
+
+    kept, verdict = asyncio.run(story())
+    assert ([], Result.DEFERRED) == (kept, verdict.result)
+    assert "certificate" in verdict.left[0].outcome.text
+
+
+def test_nothing_is_sent_in_the_clear_where_tls_is_required():
+    """The host offers none: the mail is deferred, and not a recipient was named."""
+
+    async def story():
+        text = "[[route]]\ndomains = ['*']\nnext_hop = '127.0.0.13:{port}'\ntls = 'required'"
+        async with house(text) as it:
+            await it.submit("ann@example.com")
+            verdict = await it.verdict()
+            return verdict, sum(it.lab.counts("rcpt").values()), sum(it.lab.counts("greeted").values())
+
+    verdict, named, greeted = asyncio.run(story())
+    assert (Result.DEFERRED, 0, 1) == (verdict.result, named, greeted)
+    assert "TLS is required" in verdict.left[0].outcome.text
+
+
+def test_reload_changes_routes_and_limits_and_keeps_ports():
+    """Sessions and deliveries that begin then have the new settings."""
+
+    async def story():
+        async with house() as it:
+            await it.submit("ann@example.net")
+            await it.verdict()
+            text = f"limits.recipients = 1\n[[route]]\ndomains = ['*']\nnext_hop = '127.0.0.11:{it.lab.port}'"
+            it.relay.reload(settings_of(text, it.lab), resolver_of(it.lab))
+            await it.submit("ann@example.net")
+            await it.verdict(2)
+            return it.taken(), it.relay.receiver.settings.limits.recipients
+
+    assert ({"13": 1, "11": 1}, 1) == asyncio.run(story())
+
+
+def test_socket_opened_by_another_is_taken():
+    """As systemd hands it over: the relay listens there."""
+
+    async def story():
+        async with house() as it:
+            sock = bind(ip_address("127.0.0.1"), 0)
+            port = sock.getsockname()[1]
+            relay = Relay(it.relay.settings, MemorySpool(), resolver_of(it.lab), it.told)
+            await relay.open([sock])
+            await relay.close()
+            return port == it.told.named("relay.port.open")[1]["where"].port
+
+    assert asyncio.run(story())
+
+
+def test_lease_that_cannot_be_renewed_is_told():
+    """A spool in trouble is told of even while there is no mail."""
+
+    class Failing(MemorySpool):
+        async def renew(self, _now):
+            raise SpoolError(Trouble.READ_ONLY, "read-only")
+
+    async def story():
+        async with house(spool=Failing()) as it:
+            return await it.told.until("relay.spool.failed")
+
+    assert {"why": "read-only"} == asyncio.run(story())
+
+
+def test_part_that_dies_of_a_bug_ends_the_relay():
+    """It must not go on taking mail that it no longer delivers."""
+
+    class Buggy(MemorySpool):
+        async def claim(self, *_arguments, **_how):
+            raise ValueError("a bug")
+
+    async def story():
+        async with house(spool=Buggy()) as it:
+            await it.relay.wait(asyncio.Event())
+
+    with pytest.raises(ValueError, match="a bug"):
+        asyncio.run(story())
+
+
+def test_relay_waits_until_it_is_to_stop():
+    """Nothing but the stop ends it."""
+
+    async def story():
+        async with house() as it:
+            stop = asyncio.Event()
+            asyncio.get_running_loop().call_soon(stop.set)
+            await it.relay.wait(stop)
+            return True
+
+    assert asyncio.run(story())
+
+
+def test_deliveries_under_way_end_before_the_relay_does():
+    """A host that takes its time has it, up to the drain time; what had not begun is given back."""
+
+    async def story():
+        spool = MemorySpool()
+        async with house("drain = '20s'", faults={"127.0.0.13": "slow:0.3"}, spool=spool) as it:
+            await it.submit("ann@example.net")
+            await it.told.until("lab.smtp.connected")
+        return it.taken()
+
+    assert {"13": 1} == asyncio.run(story())
+
+
+def test_slow_deliveries_are_given_up_at_the_end():
+    """After the drain time they are dropped, and made again after the next start."""
+
+    async def story():
+        spool = MemorySpool()
+        async with house("drain = '20ms'", faults={"127.0.0.13": "slow:3600"}, spool=spool) as it:
+            await it.submit("ann@example.net")
+            await it.told.until("lab.smtp.connected")
+        return it.told.named("relay.drained")
+
+    assert [{"given_up": 1}] == asyncio.run(story())
