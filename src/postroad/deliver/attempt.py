@@ -14,7 +14,7 @@ from postroad.routing import Connected, Ended, Greeted, Plan, Try, Verdict, Wait
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.trace import Event, Listener, nobody
-from postroad.words.trail import Attempt, Target
+from postroad.words.trail import Attempt, Contact, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,70 @@ async def attempt(
     With a pool, a resting connection to the first address drawn is used, and what is left open rests there after.
     Tells `deliver.attempt.started|complete` and, for each contact, `deliver.contact.started|complete`.
     """
-    return await _Run(job, settings, listener, pool).run()
+    reused = await _on_resting(job, settings, pool) if pool and job.plan.targets else None
+    if reused and listener is nobody and reused.is_delivered:
+        return _delivered_at_once(job, reused)
+    return await _Run(job, settings, listener, pool).run(reused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reused:
+    """What came of a message on a resting connection to the first address drawn: as a contact that needed no race."""
+
+    session: Session
+    began: float
+    ended: float
+    told: dict[int, Outcome]
+    host: Outcome | None = None
+
+    @property
+    def is_delivered(self) -> bool:
+        return self.host is None and all(outcome.result is Result.DELIVERED for outcome in self.told.values())
+
+    @property
+    def news(self) -> Ended:
+        """For the walk."""
+        session = self.session
+        return Ended(0, session.phase, self.told, self.host, session.tls, reused=True, dsn_over=session.takes_dsn_over)
+
+
+async def _on_resting(job: Job, settings: DeliverSettings, pool: Pool) -> _Reused | None:
+    """Use a connection that has rested, if there is one. That the host hung up on it meanwhile says nothing: None."""
+    door = Door.of(job.plan.targets[0], settings)
+    session = pool.take(door)
+    if session is None:
+        return None
+    now = asyncio.get_running_loop().time
+    began = now()
+    try:
+        told = await session.transaction(job.message, tuple(range(len(job.message.envelope.recipients))))
+    except HostError as lost:
+        session.close()
+        return None if session.phase is Phase.MAIL else _Reused(session, began, now(), session.told, lost.outcome)
+    except BaseException:
+        session.close()
+        raise
+    pool.give(door, session)
+    return _Reused(session, began, now(), told)
+
+
+def _delivered_at_once(job: Job, reused: _Reused) -> Attempt:
+    """What the walk would say if it were asked. Under load most attempts end so, and a walk costs as much again."""
+    outcomes = tuple(reused.told.values())
+    ms = (reused.ended - reused.began) * 1000.0
+    session = reused.session
+    contact = Contact(
+        job.plan.targets[0],
+        0.0,
+        ms,
+        session.phase,
+        outcomes[0],
+        reused.told,
+        session.tls,
+        reused=True,
+        dsn_over=session.takes_dsn_over,
+    )
+    return Attempt(job.destination, outcomes, (contact,), job.seed, ms)
 
 
 class _Run:
@@ -53,64 +116,40 @@ class _Run:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
 
-    async def run(self) -> Attempt:
+    async def run(self, reused: _Reused | None) -> Attempt:
         """Walk to the verdict; leaving the task group waits for the winner's QUIT, and raises what is a bug."""
         if self._listener is not nobody:
             facts = {"destination": self._job.destination, "seed": self._job.seed}
             self._listener(Event("deliver.attempt.started", facts))
-        step = self._walk.next(self._begun)
-        if isinstance(step, Try) and (session := self._resting(step.target)):
-            step = await self._on_resting(step, session)
-        if isinstance(step, Verdict):
-            outcomes = step.outcomes
+        if reused:
+            self._catch_up(reused)
+        async with asyncio.TaskGroup() as group:
+            outcomes = (await self._walk_to_the_end(group)).outcomes
             elapsed_ms = (self._now() - self._begun) * 1000.0
-        else:
-            async with asyncio.TaskGroup() as group:
-                outcomes = (await self._walk_to_the_end(step, group)).outcomes
-                elapsed_ms = (self._now() - self._begun) * 1000.0
         done = Attempt(self._job.destination, outcomes, self._walk.contacts, self._job.seed, elapsed_ms)
         if self._listener is not nobody:
             self._listener(Event("deliver.attempt.complete", {"attempt": done}))
         return done
 
-    async def _walk_to_the_end(self, step: Try | Wait | Verdict, group: asyncio.TaskGroup) -> Verdict:
-        while not isinstance(step, Verdict):
-            if isinstance(step, Try):
-                self._tell_listener("started", step.number)
-                self._tasks[step.number] = group.create_task(self._contact(step))
-            else:
-                await self._wait(step.until)
-            step = self._walk.next(self._now())
-        return step
-
-    def _door(self, target: Target) -> Door:
-        return Door(target.address, target.port or self._settings.port, id(self._settings))
-
-    def _resting(self, target: Target) -> Session | None:
-        return self._pool.take(self._door(target)) if self._pool else None
-
-    async def _on_resting(self, step: Try, session: Session) -> Try | Wait | Verdict:
-        """Use a connection that has rested. If the host hung up on it meanwhile that says nothing: connect anew."""
-        recipients = self._walk.recipients(step.number)
-        host = None
-        try:
-            told = await session.transaction(self._job.message, recipients)
-        except HostError as lost:
-            session.close()
-            if session.phase is Phase.MAIL:
-                return step
-            told, host = session.told, lost.outcome
+    def _catch_up(self, reused: _Reused) -> None:
+        """Tell the walk of the contact that was made without it."""
+        step = self._walk.next(self._begun)
+        assert isinstance(step, Try)  # noqa: S101  # there is a target, and nothing has been heard yet
+        self._tell_listener("started", step.number)
         self._walk.tell(Connected(step.number), self._begun)
         self._walk.tell(Greeted(step.number), self._begun)
-        self._tell_listener("started", step.number)
-        self._end(Ended(step.number, session.phase, told, host, session.tls, True, session.takes_dsn_over))  # noqa: FBT003  # reused
-        if host is None:
-            self._let_rest(step.target, session)
-        return self._walk.next(self._now())
+        self._end(reused.news)
 
-    def _let_rest(self, target: Target, session: Session) -> None:
-        if self._pool:
-            self._pool.give(self._door(target), session)
+    async def _walk_to_the_end(self, group: asyncio.TaskGroup) -> Verdict:
+        while True:
+            match self._walk.next(self._now()):
+                case Verdict() as verdict:
+                    return verdict
+                case Try(number=number) as step:
+                    self._tell_listener("started", number)
+                    self._tasks[number] = group.create_task(self._contact(step))
+                case Wait(until):
+                    await self._wait(until)
 
     async def _wait(self, until: float | None) -> None:
         with contextlib.suppress(TimeoutError):
@@ -151,7 +190,7 @@ class _Run:
         over = session.takes_dsn_over
         self._end(Ended(step.number, session.phase, told, tls=session.tls, dsn_over=over))
         if self._pool:
-            self._let_rest(step.target, session)
+            self._pool.give(Door.of(step.target, self._settings), session)
         else:
             await session.quit()
 

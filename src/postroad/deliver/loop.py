@@ -19,7 +19,7 @@ from postroad.deliver.session import Message, Pieces
 from postroad.deliver.settings import DeliverSettings
 from postroad.deliver.settling import Verdict, judge, summary
 from postroad.deliver.ways import Finder, Way, Ways
-from postroad.pace import Health, HealthPolicy, RetrySchedule, WindowPolicy, is_expired
+from postroad.pace import Health, HealthPolicy, RetrySchedule, WindowPolicy, is_expired, next_at
 from postroad.routing import Plan, Refusal, draw
 from postroad.spool import Parcel, Settlement, Spool, SpoolError
 from postroad.words.names import Address
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-HELD_OCTETS = 64 * 1024  # a content up to this size stays in memory from acceptance to delivery
+WHOLE = 64 * 1024  # octets of a content that is read whole; a larger one is sent piece by piece
 AGAIN_S = 1.0  # between two tries to settle on a spool in trouble
 
 
@@ -45,7 +45,6 @@ class LoopSettings:
     # The health of addresses says when a set is dead, so no window does.
     window: WindowPolicy = field(default_factory=lambda: WindowPolicy(dead_after=float("inf")))
     held: int = 10_000  # parcels in memory; the others rest in the spool
-    held_octets: int = 64 * 1024 * 1024  # of their contents
     poll_s: float = 1.0  # how soon mail is found that another process put into the spool
     reuse: ReusePolicy = field(default_factory=ReusePolicy)
     schedule: RetrySchedule = field(default_factory=RetrySchedule)
@@ -98,7 +97,6 @@ class Loop:
         self._pool = Pool(settings.reuse, self._now)
         self._probes = Probes(self.health, self._now, self._changed)
         self._unrouted: dict[str, list[Item]] = {}
-        self._octets = 0
         self._runners = 0
         self._hungry = asyncio.Event()
         self._has_more = False  # the spool had more due when last asked
@@ -109,15 +107,10 @@ class Loop:
         """Whether a fresh message may be claimed at once, rather than rest in the spool first."""
         return not self._is_draining and all(self.queue.has_room_for(name) for name in destinations)
 
-    def take(self, parcels: Collection[Parcel], content: bytes | None) -> None:
+    def take(self, parcels: Collection[Parcel]) -> None:
         """Deliver parcels that this node has claimed."""
-        if content is not None:
-            keeps = len(content) <= HELD_OCTETS and self._octets + len(content) <= self.settings.held_octets
-            content = content if keeps else None
         for parcel in parcels:
-            if content is not None:
-                self._octets += len(content)
-            item = Item(parcel, content)
+            item = Item(parcel)
             self.queue.admit(item)
             self._enter(item)
 
@@ -190,7 +183,7 @@ class Loop:
         full = self.queue.full_destinations()
         parcels = await self._spool.claim(self._wall(), most, each=each, skip=full)
         self._has_more = bool(parcels)
-        self.take(parcels, None)
+        self.take(parcels)
         if self._is_draining:  # since we asked
             await self._give_back()
         if parcels:
@@ -252,8 +245,6 @@ class Loop:
         self._finish(item, met_host=met_host)
 
     def _finish(self, item: Item, *, met_host: bool | None) -> None:
-        if item.content is not None:
-            self._octets -= len(item.content)
         self.queue.finish(item, met_host=met_host)
 
     async def _course(self, item: Item) -> Course:
@@ -293,13 +284,13 @@ class Loop:
             refusal = way.answer
             outcome = Outcome(refusal.result, Scope.DOMAIN, refusal.text, refusal.enhanced)
             return Attempt(refusal.destination, (outcome,) * len(envelope.recipients), (), None, 0.0)
-        content = item.content if item.content is not None else await self._content(item.parcel)
+        content = await self._content(item.parcel)
         job = Job(Message(envelope, content), way.answer.destination, course.plan, draw_seed(item.parcel))
         return await attempt(job, way.settings, nobody, self._pool)
 
     async def _content(self, parcel: Parcel) -> bytes | Pieces:
         body = self._spool.body(parcel.mail)
-        if parcel.mail.size > HELD_OCTETS:
+        if parcel.mail.size > WHOLE:
             return body
         return b"".join([piece async for piece in body])
 
@@ -314,6 +305,7 @@ class Loop:
                     self._probes.suspect(contact.target, settings)
             elif ending.scope is Scope.HOST and contact.phase in (Phase.CONNECT, Phase.GREETING):
                 self._probes.failed(contact.target, settings)
+                self._pool.drop(contact.target.address)
             else:
                 met = True
                 if self.health.succeeded(contact.target.address, self._now()):
@@ -363,8 +355,10 @@ class Loop:
     async def _put_off(self, item: Item, bug: Exception) -> None:
         parcel, now = item.parcel, self._wall()
         self._tell("deliver.parcel.broken", parcel=parcel, error=bug)
-        due_at = now + self.settings.schedule.first_s
-        left = Settlement(parcel, parcel.mail.envelope.recipients, due_at, warned=parcel.warned)
+        received_at, attempts = parcel.mail.received_at, parcel.attempts + 1
+        due_at = next_at(self.settings.schedule, received_at=received_at, attempts=attempts, now=now, rng=self._rng)
+        said = f"{Result.DEFERRED}: put off by trouble of our own: {bug!r}"
+        left = Settlement(parcel, parcel.mail.envelope.recipients, due_at, warned=parcel.warned, said=said)
         await self._insist(lambda: self._spool.settle([left], now))
 
     def _changed(self, address: Address, *, is_well: bool) -> None:

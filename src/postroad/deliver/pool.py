@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from postroad.deliver.session import Session
+from postroad.deliver.settings import DeliverSettings
 from postroad.words.names import Address
+from postroad.words.trail import Target
 
 SWEEP_S = 1.0
 
@@ -33,6 +35,11 @@ class Door:
     address: Address
     port: int
     settings: int
+
+    @classmethod
+    def of(cls, target: Target, settings: DeliverSettings) -> Door:
+        """The door of a target under these settings."""
+        return cls(target.address, target.port or settings.port, id(settings))
 
 
 @dataclass(slots=True)
@@ -78,6 +85,13 @@ class Pool:
     def resting(self) -> int:
         """How many there are."""
         return self._size
+
+    def drop(self, address: Address) -> None:
+        """Hang up on all that rests at an address: the host there has just failed."""
+        for door in [door for door in self._resting if door.address == address]:
+            for rested in self._resting.pop(door):
+                rested.session.close()
+                self._size -= 1
 
     async def close(self) -> None:
         """Say goodbye on all of them."""

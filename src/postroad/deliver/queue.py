@@ -20,10 +20,9 @@ IDLE_LANES = 10_000  # windows remembered of sets that have nothing waiting
 
 @dataclass(slots=True)
 class Item:
-    """A claimed parcel in memory, with its way once that is known, and its content if it is small and at hand."""
+    """A claimed parcel in memory, with its way once that is known."""
 
     parcel: Parcel
-    content: bytes | None = None
     way: Way | None = None
     lane: Lane | None = None
     place: Address | None = None  # where it has one of the deliveries at once

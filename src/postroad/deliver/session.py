@@ -238,7 +238,8 @@ class Session:
                 if self._chunks and isinstance(message.content, bytes):
                     octets += message.content
             await self._write(octets)
-        mail = await (self._reply(limits.mail_s) if self._pipelines else self._ask(flight[0], limits.mail_s))
+        limit_s = limits.mail_s if self.messages == 1 else min(limits.mail_s, limits.resting_s)
+        mail = await (self._reply(limit_s) if self._pipelines else self._ask(flight[0], limit_s))
         for index, command in zip(recipients, flight[1:], strict=True):
             if not mail.is_positive:
                 self.told[index] = self._outcome(mail, Scope.MESSAGE)

@@ -59,6 +59,6 @@ class Intake:
         claims = self._loop.has_room_for({domain_of(each.mailbox) for each in arrival.envelope.recipients})
         parcels = await self._spool.add(mail, rest, claim=claims)
         if claims:
-            self._loop.take(parcels, rest if len(rest) == arrival.size else None)
+            self._loop.take(parcels)
         else:
             self._loop.look()

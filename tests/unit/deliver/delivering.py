@@ -143,7 +143,7 @@ class Office:
         mail = Mail(self.births.id(), Envelope(path, who), at, self.births.seed(), len(content))
         parcels = await self.spool.add(mail, content, claim=claim)
         if claim:
-            self.loop.take(parcels, content)
+            self.loop.take(parcels)
         else:
             self.loop.look()
         return mail.id

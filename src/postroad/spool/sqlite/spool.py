@@ -13,7 +13,7 @@ from postroad.spool.sqlite import file, keeping, lanes, queue, settling
 from postroad.spool.sqlite.reader import Reader
 from postroad.spool.sqlite.writer import Work, Writer
 
-FRESH = 16 * 1024 * 1024
+FRESH = 32 * 1024 * 1024
 """Octets of small bodies remembered from `add` until they are settled: most mail is never read back from the disk."""
 
 FRESH_EACH = 64 * 1024
