@@ -265,7 +265,8 @@ class Session:
 
     async def _reset(self) -> None:
         """Refused recipients leave a transaction open, in which the next MAIL is out of sequence."""
-        reply = await self._ask(Rset(), self._settings.timeouts.mail_s)
+        limits = self._settings.timeouts
+        reply = await self._ask(Rset(), min(limits.mail_s, limits.resting_s))
         if not reply.is_positive:
             raise self._host_error(reply)
 
