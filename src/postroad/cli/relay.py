@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from postroad.cli import options, screen
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
 def relay(
     config: options.ConfigFile = None,
     spool: options.SpoolFolder = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, max=64, help="Processes that share the ports and the spool: one a core.")
+    ] = 1,
+    worker: Annotated[int, typer.Option(hidden=True, min=0, help="Which of them this is.")] = 0,
 ) -> None:
     """Take mail by SMTP, keep it on disk, deliver it to the exchangers of each domain, retry, report.
 
@@ -29,8 +35,16 @@ def relay(
         return loaded.model_copy(update={"spool": loaded.spool.model_copy(update={"path": spool})}) if spool else loaded
 
     async def served() -> None:
-        from postroad.relay.service import Place, serve
+        if workers > 1:
+            from postroad.relay.crew import Crew, command_of_ours
 
-        await serve(load, Place())
+            load()
+            named = [("--config", config), ("--spool", spool)]
+            chosen = [text for option, value in named if value for text in (option, str(value))]
+            await Crew(command_of_ours(chosen), workers).run()
+        else:
+            from postroad.relay.service import Place, serve
+
+            await serve(load, Place(worker))
 
     screen.run(served)

@@ -29,15 +29,20 @@ if TYPE_CHECKING:
     from postroad.config import Config
     from postroad.relay.metrics import Metrics
 
+READY = "ready"
 FIRST_FD = 3  # systemd's first socket, sd_listen_fds(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which relay process this is: the name of its node, and whether it shares its ports with others."""
+    """Which relay process this is: the only one, or the n-th of several that share ports and spool."""
 
-    node: str = "relay"
-    shares_ports: bool = False
+    number: int = 0  # 0: the only one
+
+    @property
+    def node(self) -> str:
+        """Its name in the spool."""
+        return f"relay-{self.number}" if self.number else "relay"
 
 
 async def serve(load: Callable[[], Config], place: Place) -> None:
@@ -60,17 +65,18 @@ async def serve(load: Callable[[], Config], place: Place) -> None:
         spool = await _open_spool(config, place)
         ends.push_async_callback(spool.close)
         relay = Relay(settings, spool, _resolver(config), tell)
-        if config.metrics.listen and place.node == Place().node:
-            metrics = await _open_metrics(relay, *config.metrics.listen)
+        if config.metrics.listen:
+            address, port = config.metrics.listen
+            metrics = await _open_metrics(relay, address, port + max(0, place.number - 1))
             ends.push_async_callback(metrics.close)
             listeners.append(metrics)
-            tell(Event("relay.metrics.open", {"where": Endpoint(config.metrics.listen[0], metrics.port)}))
+            tell(Event("relay.metrics.open", {"where": Endpoint(address, metrics.port)}))
         stop = asyncio.Event()
         _on_signals(stop, lambda: _reload(load, relay, tell))
         ends.push_async_callback(relay.close)
-        await _open_ports(relay, shares_ports=place.shares_ports)
+        await _open_ports(relay, shares_ports=place.number > 0)
         _calm_the_collector()
-        notify("READY=1")
+        _say_ready(place)
         await relay.wait(stop)
         notify("STOPPING=1")
 
@@ -80,6 +86,14 @@ def _calm_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
+
+
+def _say_ready(place: Place) -> None:
+    """To systemd, or to the process that watches over all of them."""
+    if place.number:
+        print(READY, flush=True)  # noqa: T201  # stdout is a pipe to it
+    else:
+        notify("READY=1")
 
 
 def notify(state: str) -> None:

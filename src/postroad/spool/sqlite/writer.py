@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ A = TypeVar("A")
 R = TypeVar("R")
 Work = Callable[[sqlite3.Connection, Sequence[A]], Sequence[R]]
 """Does all calls of one kind, given by their arguments, at once: one result each, in order."""
+
+TURN = "writers.lock"
+"""Locked by the process that commits. SQLite waits by sleeping, up to 100 ms; this wait ends when the commit does."""
 
 MOST = 500
 """Calls in one commit: what bounds the wait of the first of them."""
@@ -40,6 +44,7 @@ class Writer:
         self._db = db
         self._where = where
         self._loop = loop
+        self._turn = (where.parent / TURN).open("a")
         self._gathered: SimpleQueue[Job | None] = SimpleQueue()
         self.is_closed = False
         self.commits = 0
@@ -69,16 +74,19 @@ class Writer:
     def _run(self) -> None:
         goes_on = True
         while goes_on:
-            jobs, goes_on = self._gather()
-            if jobs:
-                self._hand_over(jobs, self._commit(jobs))
+            first = self._gathered.get()
+            fcntl.flock(self._turn, fcntl.LOCK_EX)
+            jobs, goes_on = self._gather(first)
+            results = self._commit(jobs) if jobs else []
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
+            self._hand_over(jobs, results)
         with contextlib.suppress(sqlite3.Error):  # a reader may be in the way; the next start does it
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._db.close()
+        self._turn.close()
 
-    def _gather(self) -> tuple[list[Job], bool]:
-        """Wait for a call, then take those that came with it; False if that was the end."""
-        job = self._gathered.get()
+    def _gather(self, job: Job | None) -> tuple[list[Job], bool]:
+        """Take the calls that came with this one; False if that was the end."""
         jobs: list[Job] = []
         with contextlib.suppress(Empty):
             while job is not None:
