@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check fuzz bench lock clean
+.PHONY: setup demo test check fuzz bench bench-relay bench-failover lock clean
 
 setup: .venv/ready
 
@@ -31,6 +31,13 @@ fuzz: setup
 
 bench: setup
 	$(BIN)/python bench/startup.py
+
+# Beside Postfix, in network namespaces: wants root and Debian; see bench/README.md
+bench-relay: setup
+	$(BIN)/python bench/relay.py $(ARGS)
+
+bench-failover: setup
+	$(BIN)/python bench/failover.py $(ARGS)
 
 lock:
 	$(BIN)/python -m pip install --quiet pip-tools
