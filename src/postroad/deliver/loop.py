@@ -34,6 +34,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 WHOLE = 64 * 1024  # octets of a content that is read whole; a larger one is sent piece by piece
 AGAIN_S = 1.0  # between two tries to settle on a spool in trouble
+STEP_S = 60.0  # a clock set back by less delays mail by less
+HEED_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Loop:
         self._unrouted: dict[str, list[Item]] = {}
         self._runners = 0
         self._hungry = asyncio.Event()
+        self._ahead_s = float("inf")  # the time of mail before the clock of the loop, when last compared
+        self._heeded_at = 0.0
         self._has_more = False  # the spool had more due when last asked
         self._is_draining = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -140,6 +144,7 @@ class Loop:
         """Feed from the spool until drained; SpoolError is told and waited out."""
         while not self._is_draining:
             try:
+                await self._heed_clock()
                 wait_s = await self._feed()
             except SpoolError as trouble:
                 self._tell("deliver.spool.failed", why=trouble.why)
@@ -148,6 +153,18 @@ class Loop:
                 async with asyncio.timeout(wait_s):
                     await self._hungry.wait()
             self._hungry.clear()
+
+    async def _heed_clock(self) -> None:
+        """Mail must not wait for a time that only a clock set back since called near: looked for after each step back.
+
+        And at the start, for what happened before it; and hourly, for deliveries that were under way at the step.
+        """
+        now, loop_now = self._wall(), self._now()
+        if now - loop_now < self._ahead_s - STEP_S or loop_now >= self._heeded_at + HEED_S:
+            schedule = self.settings.schedule
+            await self._spool.set_back(now, now + schedule.longest_s * (1 + schedule.jitter))
+            self._heeded_at = loop_now
+        self._ahead_s = now - loop_now
 
     async def drain(self, limit_s: float) -> int:
         """Begin nothing new, let deliveries under way end, then give up the rest; how many were given up."""

@@ -136,6 +136,7 @@ class Selection:
     sender: str = ""  # the reverse-path as text; "<>" for the null one
     state: State | None = None
     due_before: float | None = None
+    due_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +245,13 @@ class Spool(Protocol):
 
     async def hurry(self, selection: Selection, now: float) -> int:
         """Make waiting parcels due now, those that were due before as they were; how many."""
+        ...
+
+    async def set_back(self, now: float, latest: float) -> int:
+        """The clock may have been set back: waiting parcels due after `latest` are due now; how many.
+
+        And no destination waits for a turn that it had in what is the future again.
+        """
         ...
 
     async def delete(self, selection: Selection, now: float) -> int:

@@ -178,6 +178,11 @@ class MemorySpool:
             slot.parcel = replace(slot.parcel, due_at=min(slot.parcel.due_at, now))
         return len(slots)
 
+    async def set_back(self, now: float, latest: float) -> int:
+        """See Spool."""
+        self._served = {to: (min(at, now), turn) for to, (at, turn) in self._served.items()}
+        return await self.hurry(Selection(state=State.WAITING, due_after=latest), now)
+
     async def delete(self, selection: Selection, now: float) -> int:
         """See Spool."""
         self._check()
@@ -337,5 +342,6 @@ def _fits(slot: _Slot, selection: Selection) -> bool:
         not selection.sender or selection.sender == ("<>" if reverse_path is None else str(reverse_path)),
         selection.state is None or slot.state is selection.state,
         selection.due_before is None or parcel.due_at < selection.due_before,
+        selection.due_after is None or parcel.due_at > selection.due_after,
     )
     return all(tests)

@@ -368,6 +368,24 @@ def test_hurried_parcels_are_due_now(tell):
     tell(story)
 
 
+def test_a_clock_set_back_delays_no_mail(tell):
+    """What was due in what is the far future again is due now, and no destination waits for a turn it had there."""
+    ahead = NOW + 86400
+
+    async def story(spool):
+        await spool.add(letter("m1", at=NOW), BODY)
+        await spool.add(letter("m2", at=NOW), BODY)
+        await spool.add(letter("m3", "c@late.example", at=ahead), BODY)
+        await spool.add(letter("m4", "d@soon.example", at=NOW + 60), BODY)
+        assert 1 == len(await spool.claim(ahead - 1, 1, each=1))
+        assert () == await spool.claim(NOW, 10, each=10)
+        assert 1 == await spool.set_back(NOW, NOW + 60)
+        assert ["m2", "m3"] == sorted(parcel.mail.id for parcel in await spool.claim(NOW, 10, each=10))
+        assert NOW + 60 == await spool.next_due()
+
+    tell(story)
+
+
 def test_deleted_parcels_finish_their_message(tell):
     """waiting, held -> gone; a claimed one stays, and keeps its message."""
 
@@ -394,6 +412,7 @@ SELECTIONS = {
     "state": (Selection(state=State.HELD), {"m4"}),
     "waiting": (Selection(state=State.WAITING), {"m1", "m2", "m3"}),
     "due before": (Selection(due_before=NOW + 2), {"m1", "m2"}),
+    "due after": (Selection(due_after=NOW + 1), {"m3", "m4"}),
     "several": (Selection(ids=("m1", "m2"), sender="eve@home.example", destination="far.example"), {"m2"}),
     "nothing": (Selection(sender="nobody@home.example"), set()),
 }

@@ -25,6 +25,7 @@ selections = st.builds(
     sender=st.sampled_from(["", "", "<>", "ann@home.example"]),
     state=st.none() | st.sampled_from(State),
     due_before=st.none() | times.map(lambda after: NOW + after),
+    due_after=st.none() | times.map(lambda after: NOW + after),
 )
 
 
@@ -127,6 +128,10 @@ class TwoSpools(RuleBasedStateMachine):
     @rule(selection=selections)
     def hurry(self, selection):
         self.both("hurry", selection, self.now)
+
+    @rule(by=times, latest=times)
+    def set_back(self, by, latest):
+        self.both("set_back", self.now - by, NOW + latest)
 
     @rule(selection=selections.filter(lambda selection: selection.ids or selection.state is State.HELD))
     def delete(self, selection):

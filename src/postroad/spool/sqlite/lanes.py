@@ -27,6 +27,7 @@ WHERE destination = ? AND node IS NULL AND held = 0 AND due_at <= ? ORDER BY due
 """
 _TURNS = "UPDATE tally SET next_turn = next_turn + ? RETURNING next_turn"
 _SERVED = "UPDATE lane SET served_at = ?, turn = ? WHERE destination = ?"
+_NOT_AHEAD = "UPDATE lane SET served_at = ? WHERE turn_at > ? AND served_at > ? RETURNING destination"
 _CLAIM = "UPDATE parcel SET node = ? WHERE number IN (SELECT value FROM json_each(?))"
 _RELEASE = """
 UPDATE parcel SET node = NULL WHERE number IN (SELECT value FROM json_each(?)) AND +node = ? RETURNING destination
@@ -99,6 +100,13 @@ def hasten(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[i
     counts = [db.execute(_HASTEN, (now, destination, HASTENED)).rowcount for destination, now in asked]
     refresh(db, {destination for (destination, _), count in zip(asked, counts, strict=True) if count})
     return counts
+
+
+def set_back(db: sqlite3.Connection, nows: Sequence[float]) -> list[None]:
+    """No lane was served later than now."""
+    for now in nows:
+        refresh(db, [row[0] for row in db.execute(_NOT_AHEAD, (now, now, now)).fetchall()])
+    return [None] * len(nows)
 
 
 def next_due(db: sqlite3.Connection, skip: Collection[str]) -> float | None:

@@ -115,5 +115,7 @@ def _where(selection: Selection) -> tuple[str, str, list[object]]:
         terms.append((_STATES[selection.state], ()))
     if selection.due_before is not None:
         terms.append(("parcel.due_at < ?", (selection.due_before,)))
+    if selection.due_after is not None:
+        terms.append(("parcel.due_at > ?", (selection.due_after,)))
     values = [value for _, some in terms for value in some]
     return _BY_MESSAGE if selection.ids else _BY_PARCEL, " AND ".join(term for term, _ in terms), values

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import IO, Any, Self
 
-from postroad.spool.base import Body, Listed, Mail, Parcel, Selection, Settlement, Stats, Story
+from postroad.spool.base import Body, Listed, Mail, Parcel, Selection, Settlement, State, Stats, Story
 from postroad.spool.sqlite import file, keeping, lanes, queue, settling
 from postroad.spool.sqlite.reader import Reader
 from postroad.spool.sqlite.writer import Work, Writer
@@ -147,6 +147,11 @@ class SqliteSpool:
     async def hurry(self, selection: Selection, now: float) -> int:
         """See Spool."""
         return await self._change(selection, queue.hurry, now)
+
+    async def set_back(self, now: float, latest: float) -> int:
+        """See Spool."""
+        await self._writer.submit(lanes.set_back, now)
+        return await self.hurry(Selection(state=State.WAITING, due_after=latest), now)
 
     async def delete(self, selection: Selection, now: float) -> int:
         """See Spool."""
