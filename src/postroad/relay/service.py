@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -75,6 +76,7 @@ async def serve(load: Callable[[], Config], place: Place) -> None:
         _on_signals(stop, lambda: _reload(load, relay, tell))
         ends.push_async_callback(relay.close)
         await _open_ports(relay, shares_ports=place.number > 0)
+        _open_more_files()
         _calm_the_collector()
         _say_ready(place)
         await relay.wait(stop)
@@ -86,6 +88,13 @@ def _calm_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
+
+
+def _open_more_files() -> None:
+    """As many connections as the system lets us have: 1024, the usual soft limit, is for programs that use select."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _say_ready(place: Place) -> None:
