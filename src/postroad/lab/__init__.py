@@ -4,15 +4,15 @@ Rule 1: real sockets, real time, no root; nothing leaves 127.0.0.0/8 and ::1.
 Rule 2: whatever misbehaves does so because it was told to, and may be told otherwise while it runs.
 Rule 3: each step is told as an event; tests wait for those, never for the clock.
 
-Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `faults` (how it misbehaves), `blackhole`
+Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `blackhole`
 (a port that swallows SYNs), `moving` (addresses brought onto loopback), `certificate` (for STARTTLS; its key is
 public), `scenario` (a story as a folder), `rehearsal` (how it must end, by the pure walk).
 """
 
-from postroad.lab.faults import Fault, Mode, parse_fault
 from postroad.lab.lab import Lab
 from postroad.lab.nameserver import Nameserver, Order, Trouble
 from postroad.lab.sink import Exchanger, Habits, Received
+from postroad.words.faults import Fault, Mode, parse_fault
 
 __all__ = [
     "Exchanger",

@@ -10,12 +10,12 @@ from typing import Self
 
 from postroad.dns.zones import Zones
 from postroad.lab.certificate import server_context
-from postroad.lab.faults import Fault
 from postroad.lab.moving import LOOPBACK_6, bring_home
 from postroad.lab.nameserver import Nameserver, Order
 from postroad.lab.sink import Exchanger, Habits, Received
 from postroad.net import NetError, bind
 from postroad.words import trace
+from postroad.words.faults import Fault
 from postroad.words.names import Address, parse_address
 from postroad.words.trace import Event
 

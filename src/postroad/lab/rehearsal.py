@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Mapping
 from itertools import count
 
-from postroad.lab.faults import Fault, Mode
 from postroad.routing import Connected, Ended, Greeted, Plan, Try, Verdict, Wait, Walk, WalkPolicy
+from postroad.words.faults import Fault, Mode
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.trail import Attempt

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from postroad.lab.faults import Fault, parse_fault
 from postroad.routing import WalkPolicy
+from postroad.words.faults import Fault, parse_fault
 from postroad.words.mail import Mailbox, parse_mailbox
 from postroad.words.names import Address, Unreadable, parse_address
 from postroad.words.outcome import Result

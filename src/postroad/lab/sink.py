@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from postroad.lab.blackhole import Blackhole
-from postroad.lab.faults import Fault, Mode
 from postroad.net import Endpoint, Stream, bind, serve
 from postroad.smtp import (
     NEED_DATA,
@@ -28,6 +27,7 @@ from postroad.smtp import (
     StartTlsRequested,
 )
 from postroad.words import trace
+from postroad.words.faults import Fault, Mode
 from postroad.words.mail import Envelope
 from postroad.words.names import Address
 from postroad.words.reply import Reply

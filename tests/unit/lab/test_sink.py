@@ -8,9 +8,9 @@ from ipaddress import ip_address
 import pytest
 
 from postroad.lab.certificate import NAME, server_context, trusting_context
-from postroad.lab.faults import Fault, Mode
 from postroad.lab.sink import Exchanger, Habits
 from postroad.net import Kind, NetError, connect
+from postroad.words.faults import Fault, Mode
 
 ADDRESS = ip_address("127.0.0.31")
 PATIENCE_S = 5.0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.lab.faults import TIMED, Fault, Mode, parse_fault
+from postroad.words.faults import TIMED, Fault, Mode, parse_fault
 from postroad.words.names import Unreadable
 
 

@@ -1,0 +1,93 @@
+"""What a simulation is asked, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+from postroad.words.facts import Snapshot
+from postroad.words.faults import Mode
+from postroad.words.names import Address
+from postroad.words.outcome import Result
+
+
+class DnsOrder(StrEnum):
+    """In which order the records of a set reach a sender."""
+
+    FIXED = "fixed"  # always as the zone has them
+    ROTATE = "rotate"  # each answer begins one record further; seen over many, each record is first as often
+    RANDOM = "random"  # each answer is shuffled
+    CACHED = "cached"  # the sender's resolver keeps one order for the TTL, then has another
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question: mail for a domain (as DNS tells of it), from one kind of sender, with some servers down.
+
+    `down` says how an address misbehaves; what is not in it accepts.
+    """
+
+    snapshot: Snapshot
+    sender: str
+    dns_order: DnsOrder = DnsOrder.FIXED
+    down: Mapping[Address, Mode] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One contact of one possible delivery: where, what was met there, and the seconds since it began."""
+
+    exchange: str
+    address: Address
+    preference: int
+    met: Mode
+    at_s: float
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One order that can happen, with its chance: contact by contact, and how it ends."""
+
+    chance: Fraction
+    steps: tuple[Step, ...]
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """DNS questions for one message with nothing cached, by type: the mean over all orders."""
+
+    mx: Fraction
+    a: Fraction
+    aaaa: Fraction
+
+    @property
+    def mean(self) -> Fraction:
+        """All of them."""
+        return self.mx + self.a + self.aaaa
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The exact answer for the first attempt of one message. Chances are fractions and sum to one.
+
+    `first`: the address contacted first. `accepted`: the address that took the message in this attempt; what is
+    missing to one was deferred or failed. `hosts`: first contact by exchanger. `attempts` are contacts, `delay_s` the
+    time until the attempt ends. `unable`: the sender cannot use these records at all, and why (all else is empty then).
+    """
+
+    case: Case
+    first: Mapping[Address, Fraction]
+    accepted: Mapping[Address, Fraction]
+    hosts: Mapping[str, Fraction]
+    outcome: Mapping[Result, Fraction]
+    attempts_mean: Fraction
+    attempts_max: int
+    delay_mean_s: float
+    delay_worst_s: float
+    questions: Questions
+    examples: tuple[Example, ...] = ()
+    unable: str = ""
