@@ -106,7 +106,7 @@ def test_a_lease_that_ran_out_frees_what_the_dead_had(tmp_path):
         await first.add(letter("m1"), BODY, claim=True)
         (parcel,) = await second.add(letter("m2"), BODY, claim=True)
         assert [0, 0] == [await first.renew(NOW), await second.renew(NOW)]
-        assert 0 == await second.renew(NOW + LEASE_S)
+        assert [0, 0, 0] == [await second.renew(NOW + LEASE_S * part / 3) for part in (1, 2, 3)]
         assert 1 == await second.renew(NOW + LEASE_S + 1)
         assert [("far.example", "waiting"), ("far.example", "claimed")] == await states(second)
         (taken,) = await second.claim(NOW, 10, each=10)
@@ -123,7 +123,20 @@ def test_a_node_that_never_renewed_is_seen_by_others(tmp_path):
 
     async def story(first, second):
         await first.add(letter(), BODY, claim=True)
-        assert [0, 0, 1] == [await second.renew(NOW + after) for after in (0, LEASE_S, LEASE_S + 1)]
+        assert [0, 0, 0, 0, 1] == [await second.renew(NOW + after) for after in (0, 20, 40, LEASE_S, LEASE_S + 1)]
+
+    run(story, one(tmp_path), two(tmp_path))
+
+
+@pytest.mark.parametrize("step_s", [45.0, 86400.0, -86400.0])
+def test_a_step_of_the_clock_takes_nothing_from_the_living(tmp_path, step_s):
+    """Whoever renews first after it does not take the others for dead; who then does not renew for a lease is."""
+
+    async def story(first, second):
+        await first.add(letter("m1"), BODY, claim=True)
+        assert [0, 0] == [await first.renew(NOW), await second.renew(NOW + 15)]
+        after = NOW + 15 + step_s
+        assert [0, 0, 0, 0, 1] == [await second.renew(after + later) for later in (5, 25, 45, 65, 66)]
 
     run(story, one(tmp_path), two(tmp_path))
 

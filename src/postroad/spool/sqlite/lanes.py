@@ -145,8 +145,12 @@ def _move_back(db: sqlite3.Connection, served: Sequence[str], now: float) -> Non
 
 
 def _renew(db: sqlite3.Connection, node: str, now: float) -> int:
+    ours = db.execute("SELECT renewed_at FROM node WHERE name = ?", (node,)).fetchone()
+    # We renew three times in a lease: a longer gap means that the clock was set forward, or the machine slept. It says
+    # nothing about the others, so their leases run anew; as do those of a node that has not renewed yet, and of one
+    # that did in what is the future again.
+    has_jumped = bool(ours and ours[0] is not None and ours[0] < now - LEASE_S / 2)
+    db.execute("UPDATE node SET renewed_at = ? WHERE renewed_at IS NULL OR renewed_at > ? OR ?", (now, now, has_jumped))
     db.execute("INSERT INTO node VALUES (?, ?) ON CONFLICT DO UPDATE SET renewed_at = excluded.renewed_at", (node, now))
-    # A node that opened the spool and has not renewed yet: its lease runs from when it is first seen.
-    db.execute("UPDATE node SET renewed_at = ? WHERE renewed_at IS NULL", (now,))
     dead = db.execute("DELETE FROM node WHERE renewed_at < ? RETURNING name", (now - LEASE_S,)).fetchall()
     return sum(release_all(db, [name for (name,) in dead]))
