@@ -5,6 +5,7 @@ what a Postfix administrator would set for throughput to one busy destination.
 """
 
 import contextlib
+import os
 import shlex
 import shutil
 import socket
@@ -18,7 +19,7 @@ from gauges import counting_syncs
 from world import DNS, HOSTNAME, NETWORK, RELAY, World
 
 START_S = 60.0
-NAMES = ("postroad", "postfix-tuned", "postfix-default", "exim-default")
+NAMES = ("postroad", "postroad-workers", "postfix-tuned", "postfix-default", "exim-default")
 POSTROAD = f"{Path(sys.executable).parent / 'postroad'} relay --config {{config}}"
 RESOLV_CONF = f"nameserver {DNS}\noptions timeout:5 attempts:2\n"
 HOSTS = f"127.0.0.1 localhost\n{RELAY} {HOSTNAME} relay\n"
@@ -129,10 +130,12 @@ class Exim:
 
 
 class Postroad:
-    """Postroad of this checkout, with its defaults; `command` may hold `{config}`."""
+    """Postroad of this checkout, with its defaults, or a process for each core. `command` may hold `{config}`."""
 
-    def __init__(self, directory: Path, command: str = POSTROAD):
-        self.name = "postroad"
+    def __init__(self, directory: Path, command: str = POSTROAD, name: str = "postroad"):
+        self.name = name
+        if name == "postroad-workers":
+            command += f" --workers {os.cpu_count()}"
         self._folder = directory / "postroad"
         self.spool = self._folder / "spool"
         self._config = self._folder / "postroad.toml"
@@ -165,8 +168,8 @@ networks = ["{NETWORK}"]
 
 def make(name: str, directory: Path, postroad: str = POSTROAD) -> Postfix | Exim | Postroad:
     """The peer of a name out of NAMES."""
-    if name == "postroad":
-        return Postroad(directory, postroad)
+    if name.startswith("postroad"):
+        return Postroad(directory, postroad, name)
     if name == "exim-default":
         return Exim(directory)
     return Postfix(directory, name.removeprefix("postfix-"))

@@ -24,7 +24,7 @@ examples:
   bench/relay.py                                          everything, about 8 minutes
   bench/relay.py --quick                                  one pair of 2000 messages, about a minute
   bench/relay.py --peer postroad --peer postfix-tuned --connections 20 --pairs 5 --json relay.json
-  bench/relay.py --postroad '.venv/bin/postroad relay --workers 2 --config {config}'
+  bench/relay.py --peer postroad --peer postroad-workers
   bench/relay.py --queued 100000                          memory, start and speed with a full queue; Postroad alone
 """
 HEAD = (
@@ -45,7 +45,7 @@ def parse_arguments():
         choices=peers.NAMES,
         metavar="NAME",
         help=f"one of {', '.join(peers.NAMES)}; may be given"
-        " again: the first is compared with each other one (default: postroad, postfix-tuned, postfix-default)",
+        " again: the first is compared with each other one (default: all but Exim)",
     )
     add("--messages", type=int, default=10000, help="messages a run (%(default)s)")
     add("--length", type=int, default=4096, help="octets a message (%(default)s)")
@@ -75,7 +75,7 @@ def parse_arguments():
     if arguments.quick:
         parser.set_defaults(messages=2000, pairs=1, connections=[20])
         arguments = parser.parse_args()
-    arguments.peer = arguments.peer or list(peers.NAMES[:3])
+    arguments.peer = arguments.peer or list(peers.NAMES[:4])
     arguments.connections = arguments.connections or [20, 50]
     return arguments
 
