@@ -7,7 +7,7 @@ import zlib
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 
-PATIENCE_S = 90.0  # without any change for so long nothing more is hoped for
+PATIENCE_S = 60.0  # without any change for so long nothing more is hoped for
 LOOK_S = 0.02
 _SUM = re.compile(rb"^X-Test-Sum: (\d+)\r\n", re.MULTILINE)
 
@@ -51,7 +51,7 @@ class Ledger:
 
 @dataclass
 class Figures:
-    """What a scenario found. `wrong` has a sentence for each promise that was broken; `skipped` says why it did not run."""
+    """What a scenario found. `wrong`: a sentence for each promise broken. `skipped`: why it could not be played."""
 
     name: str
     kills: int = 0

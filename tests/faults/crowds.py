@@ -36,7 +36,7 @@ async def crowd(scale):
     _raise_limit(scale.crowd + SPARE)
     limits = {"connections": scale.crowd + EACH, "connections_per_client": scale.crowd}
     async with Stage("crowd", 19, scale, settings={"limits": limits}) as stage:
-        stage.relay.limits = {resource.RLIMIT_NOFILE: (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1])}
+        stage.relay.limits = {resource.RLIMIT_NOFILE: (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1])}
         await stage.relay.start()
         async with stage.load(connections=5):
             await stage.accepted(20)

@@ -2,7 +2,6 @@
 
 import resource
 import subprocess
-from pathlib import Path
 
 from tests.faults.books import until
 from tests.faults.load import Letters
@@ -10,19 +9,17 @@ from tests.faults.sinks import Mood
 from tests.faults.stage import Stage
 
 MIB = 2**20
-ROOM = 6 * MIB
-BALLAST = 4 * MIB
+ROOM = 16 * MIB
+BALLAST = 14 * MIB
 
 
 async def disk(scale):
     """A file system runs full: clients hear 452, nothing accepted is lost, and with room again it goes on."""
     async with Stage("disk", 16, scale) as stage:
         stage.spool.mkdir()
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", stage.spool], check=False, capture_output=True
-        )
-        if mounted.returncode:
-            stage.figures.skipped = f"a file system of its own wants root ({mounted.stderr.decode().strip()})"
+        problem = _mount(stage.spool)
+        if problem:
+            stage.figures.skipped = f"a file system of its own wants root: {problem}"
             return stage.figures
         try:
             ballast = stage.spool / "ballast"
@@ -30,7 +27,7 @@ async def disk(scale):
             return await _fill(stage, ballast.unlink)
         finally:
             await stage.relay.kill()
-            subprocess.run(["umount", stage.spool], check=True)
+            _run("umount", stage.spool)
 
 
 async def quota(scale):
@@ -41,6 +38,19 @@ async def quota(scale):
         return await _fill(stage, lambda: resource.prlimit(stage.relay.pid, resource.RLIMIT_FSIZE, free))
 
 
+def _mount(folder):
+    """Mount a small file system there; what stands in the way."""
+    return _run("mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", folder)
+
+
+def _run(*command):
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+    except FileNotFoundError as problem:
+        return str(problem)
+    return done.stderr.strip() if done.returncode else ""
+
+
 async def _fill(stage, make_room):
     """Exchangers put all mail off until the spool is full; then there is room, and after a crash it all arrives."""
     stage.letters = Letters(stage.rng, big=20, lines=100)
@@ -48,8 +58,9 @@ async def _fill(stage, make_room):
     replies = stage.ledger.replies
     await stage.relay.start()
     async with stage.load(connections=5):
-        await until(lambda: replies[452] >= 20, lambda: stage.ledger.accepted)
+        await until(lambda: replies[452] >= 20, lambda: (len(stage.ledger.accepted), replies[452]))
         stage.figures.notes["accepted_when_full"] = len(stage.ledger.accepted)
+        stage.letters.big = 0
         make_room()
         await stage.accepted(20)
     stage.figures.must(replies[452] >= 20, f"clients were not told of the want of room: {dict(replies)}")

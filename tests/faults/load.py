@@ -17,7 +17,7 @@ class Letters:
 
     def __init__(self, rng, *, big=2, lines=40):
         self._rng = rng
-        self._big = big
+        self.big = big
         self._lines = lines
         self._count = 0
 
@@ -26,7 +26,7 @@ class Letters:
         self._count += 1
         rng = self._rng
         domains = DOMAINS if rng.random() < 0.1 else (rng.choice(DOMAINS),)
-        lines = rng.randrange(4000, 9000) if rng.random() < self._big / 100 else rng.randrange(1, self._lines)
+        lines = rng.randrange(4000, 9000) if rng.random() < self.big / 100 else rng.randrange(1, self._lines)
         text = b"%d %d\r\n" % (self._count, rng.getrandbits(64)) + LINE * lines
         head = b"Subject: %d\r\nX-Test-Sum: %d\r\n\r\n" % (self._count, zlib.crc32(text))
         return [f"m{self._count}@{domain}" for domain in domains], head + text

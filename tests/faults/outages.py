@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import time
 
-from postroad.dns import load_zones
-from postroad.lab import Nameserver, Trouble
 from tests.faults.books import until
 from tests.faults.sinks import Mood
 from tests.faults.stage import NAMES, Stage, free_port
+
+from postroad.dns import load_zones
+from postroad.lab import Nameserver, Trouble
 
 
 async def dns(scale):
@@ -64,7 +65,7 @@ async def dying(scale):
 
 @contextlib.asynccontextmanager
 async def _nameserver(stage, port):
-    nameserver = Nameserver(load_zones([stage.folder / "zone"]).zones)
+    nameserver = Nameserver(load_zones([stage.folder / "zone"]).zone_data)
     await nameserver.start(stage.address(53), port)
     try:
         yield nameserver

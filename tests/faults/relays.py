@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import resource
 import signal
@@ -56,8 +55,10 @@ class RelayProcess:
         command = [sys.executable, "-m", *program, "relay", "--config", str(self._settings)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, preexec_fn=self._limit
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, process_group=0
             )
+        for which, limits in self.limits.items():
+            resource.prlimit(self.pid, which, limits)
         self.starts += 1
 
     async def start(self):
@@ -106,11 +107,6 @@ class RelayProcess:
     def _is_open(self):
         with socket.socket() as sock:
             return sock.connect_ex(self.place) == 0
-
-    def _limit(self):
-        for which, (soft, hard) in self.limits.items():
-            resource.setrlimit(which, (soft, hard))
-        os.setpgid(0, 0)  # a ^C at the keyboard is for the test
 
 
 def write_settings(path, settings):

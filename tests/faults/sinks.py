@@ -36,7 +36,7 @@ class Mood(StrEnum):
     AFTER_DOT = "drop after the dot, taken"
 
 
-class Died(Exception):
+class DiedError(Exception):
     """The exchanger is gone."""
 
 
@@ -73,7 +73,7 @@ class Sink:
         self.sessions += 1
         try:
             await _Session(self, stream).run()
-        except Died:
+        except DiedError:
             stream.abort()
         finally:
             self.sessions -= 1
@@ -127,7 +127,7 @@ class _Session:
 
     def _die_if(self, mood, *, when=True):
         if when and self._mood is mood:
-            raise Died
+            raise DiedError
 
     def _reply(self, reply):
         self._stream.write(self._server.reply(reply))

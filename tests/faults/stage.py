@@ -12,12 +12,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from random import Random
 
-from postroad.spool import Selection, SpoolError, State
-from postroad.spool.sqlite import SqliteSpool
-from tests.faults.books import Figures, Ledger, until
+from tests.faults.books import LOOK_S, Figures, Ledger, until
 from tests.faults.load import Letters, Load
 from tests.faults.relays import RelayProcess, write_settings
 from tests.faults.sinks import Sink
+
+from postroad.spool import Selection, SpoolError, State
+from postroad.spool.sqlite import SqliteSpool
 
 ZONE = """
 $TTL 1
@@ -104,15 +105,17 @@ class Stage:
     async def kill(self):
         """Kill the relay, and read in the spool it leaves which deliveries were in flight: those may come twice."""
         await self.relay.kill()
-        await until(lambda: not any(sink.sessions for sink in self.sinks))
+        ended = await until(lambda: not any(sink.sessions for sink in self.sinks))
+        self.figures.must(ended, "connections outlive the relay")
         self.figures.kills += 1
         self.figures.promised += await self._in_doubt()
         self.ledger.fresh.clear()
 
     async def drain(self):
         """Wait until the spool is empty, then end the relay in order."""
-        async with self._watched() as counts:
-            await until(counts, lambda: (self.ledger.taken.total(), len(self.ledger.missing)))
+        async with self._watched() as is_drained:
+            is_empty = await until(is_drained, lambda: (self.ledger.taken.total(), len(self.ledger.missing)))
+        self.figures.must(is_empty, "the spool does not run empty")
         memory = self.relay.rss_mib()
         self.figures.notes["rss_mib"] = memory[0]
         status = await self.relay.stop()
@@ -131,20 +134,18 @@ class Stage:
     @contextlib.asynccontextmanager
     async def _watched(self):
         """Watch the live spool from outside, as `postroad queue` does; calling the result says whether it is empty."""
-        empty = asyncio.Event()
-        task = asyncio.create_task(self._watch(empty))
+        task = asyncio.create_task(self._run_empty())
         try:
-            yield lambda: empty.is_set() or task.done()
+            yield lambda: task.done() and task.result() is None  # or it raises what went wrong
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _watch(self, empty):
+    async def _run_empty(self):
         spool = await SqliteSpool.open(self.spool, node="")
         try:
-            while (await spool.stats(time.time())).messages:
-                await asyncio.sleep(0.05)
-            empty.set()
+            while (await spool.stats(time.time())).messages:  # noqa: ASYNC110  # another process empties it
+                await asyncio.sleep(LOOK_S)
         finally:
             await spool.close()
 
