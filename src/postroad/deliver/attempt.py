@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from postroad.deliver.pool import Door, Pool
 from postroad.deliver.session import HostError, Message, Session
 from postroad.deliver.settings import DeliverSettings
-from postroad.net import NetError, Stream, connect
+from postroad.net import Kind, NetError, Stream, connect
 from postroad.routing import Connected, Ended, Greeted, Plan, Try, Verdict, Wait, Walk
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -162,7 +162,8 @@ class _Run:
         try:
             stream = await self._connect(step.target)
         except NetError as error:
-            outcome = Outcome(Result.DEFERRED, Scope.HOST, error.why, "4.4.1", Phase.CONNECT)
+            scope = Scope.US if error.kind is Kind.LOCAL else Scope.HOST
+            outcome = Outcome(Result.DEFERRED, scope, error.why, "4.4.1", Phase.CONNECT)
             self._end(Ended(step.number, Phase.CONNECT, host=outcome))
             return
         session = Session(stream, self._settings, clear=step.clear)

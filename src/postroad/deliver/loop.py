@@ -323,7 +323,7 @@ class Loop:
             elif ending.scope is Scope.HOST and contact.phase in (Phase.CONNECT, Phase.GREETING):
                 self._probes.failed(contact.target, settings)
                 self._pool.drop(contact.target.address)
-            else:
+            elif ending.scope is not Scope.US:  # our own lack of a socket says nothing about a host
                 met = True
                 if self.health.succeeded(contact.target.address, self._now()):
                     self._changed(contact.target.address, is_well=True)

@@ -7,7 +7,8 @@ from postroad.app import Road, build_message, build_policy
 from postroad.deliver import DeliverSettings, opportunistic_tls
 from postroad.dns import Server, WireResolver, WireSettings, parse_zones
 from postroad.lab import Fault, Lab, Mode
-from postroad.words.outcome import Result
+from postroad.net import Kind, NetError
+from postroad.words.outcome import Result, Scope
 
 ZONE = """
 $ORIGIN example.com.
@@ -93,3 +94,14 @@ def test_recipients_of_several_domains_have_an_attempt_each():
     delivered = {"a@example.com": Result.DELIVERED, "c@example.com": Result.DELIVERED}
     assert delivered | {"b@example.org": Result.FAILED} == results
     assert (1, 2) == (len(received), len(received[0].envelope.recipients))
+
+
+def test_our_own_trouble_is_not_the_hosts(monkeypatch):
+    """A machine that is out of sockets learns nothing about the host it could not ask."""
+
+    async def refuse(*_arguments, **_options):
+        raise NetError("too many open files", Kind.LOCAL)
+
+    monkeypatch.setattr("postroad.deliver.attempt.connect", refuse)
+    sent, _, _ = send()
+    assert [Scope.US] * 2 == [contact.ending.scope for contact in sent.deliveries[0].attempt.contacts]
