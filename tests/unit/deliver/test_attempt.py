@@ -1,6 +1,7 @@
 """An attempt against the lab: real connections, a trail that says where it went."""
 
 import asyncio
+import sys
 from ipaddress import ip_address
 
 from postroad.app import Road, build_message, build_policy
@@ -102,6 +103,6 @@ def test_our_own_trouble_is_not_the_hosts(monkeypatch):
     async def refuse(*_arguments, **_options):
         raise NetError("too many open files", Kind.LOCAL)
 
-    monkeypatch.setattr("postroad.deliver.attempt.connect", refuse)
+    monkeypatch.setattr(sys.modules["postroad.deliver.attempt"], "connect", refuse)  # its name is a function's too
     sent, _, _ = send()
     assert [Scope.US] * 2 == [contact.ending.scope for contact in sent.deliveries[0].attempt.contacts]
