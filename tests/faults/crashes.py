@@ -2,12 +2,14 @@
 
 import asyncio
 
+from tests.faults.books import LOOK_S
 from tests.faults.sinks import Mood
 from tests.faults.stage import Stage
 
 CONNECTIONS = 20
-MOST_S = 0.8  # from the open port, or from the start of the process, to the kill
-EARLY = 0.2  # of the kills come before the port is known to be open: they hit the recovery from the kill before
+MOST = 400  # messages accepted in one life
+MOST_S = 0.8  # of a life that is ended while it begins
+EARLY = 0.2  # of the kills do so: they hit the recovery from the kill before
 
 
 async def kill(scale):
@@ -29,7 +31,9 @@ async def kill(scale):
 async def _live_and_die(stage):
     if stage.rng.random() < EARLY:
         stage.relay.spawn()
+        await asyncio.sleep(stage.rng.uniform(0, MOST_S))
     else:
         await stage.relay.start()
-    await asyncio.sleep(stage.rng.uniform(0, MOST_S))
+        await stage.accepted(stage.rng.randrange(MOST))
+        await asyncio.sleep(stage.rng.uniform(0, LOOK_S))  # not always as a reply has just been read
     await stage.kill()
