@@ -15,7 +15,7 @@ BALLAST = 14 * MIB
 
 async def disk(scale):
     """A file system runs full: clients hear 452, nothing accepted is lost, and with room again it goes on."""
-    async with Stage("disk", 16, scale) as stage:
+    async with Stage("disk", 16, scale, settings={"spool": {"reserve": 0}}) as stage:
         stage.spool.mkdir()
         problem = _mount(stage.spool)
         if problem:

@@ -61,6 +61,9 @@ class Spool(Section):
     history: Duration = Field(
         default=86400.0, description="How long `queue trace` and `explain` still know of a finished message."
     )
+    reserve: Size = Field(
+        default=64 * MIB, description="With less room than this on the disk no new mail is taken; settling needs some."
+    )
 
 
 class Listen(Section):

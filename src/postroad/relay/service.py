@@ -128,7 +128,8 @@ def inherited_sockets() -> list[socket.socket]:
 
 async def _open_spool(config: Config, place: Place) -> SqliteSpool:
     try:
-        return await SqliteSpool.open(config.spool.path, node=place.node, history_s=config.spool.history)
+        kept = config.spool
+        return await SqliteSpool.open(kept.path, node=place.node, history_s=kept.history, reserve=kept.reserve)
     except SpoolError as trouble:
         raise InputError(trouble.why) from None
 

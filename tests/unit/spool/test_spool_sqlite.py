@@ -405,3 +405,33 @@ def test_freed_room_is_used_again(tmp_path):
         assert sizes[-1] < sizes[0] * 1.2
 
     run(story, one(tmp_path, history_s=0))
+
+
+def test_new_mail_is_refused_while_room_is_short(tmp_path, monkeypatch):
+    """What was taken before is settled all the same, and with room again new mail is taken."""
+    free = [1 << 30]
+
+    class Found:
+        f_frsize = 1
+
+        @property
+        def f_bavail(self):
+            return free[0]
+
+    monkeypatch.setattr("postroad.spool.sqlite.room.os.statvfs", lambda _folder: Found())
+    monkeypatch.setattr("postroad.spool.sqlite.room.LOOK_S", 0.0)
+
+    async def story():
+        spool = await SqliteSpool.open(tmp_path, node="one", reserve=64 << 20)
+        parcels = await spool.add(letter("A"), BODY, claim=True)
+        free[0] = 1 << 20
+        with pytest.raises(SpoolError) as refused:
+            await spool.add(letter("B"), BODY, claim=True)
+        await spool.settle([Settlement(parcels[0])], 1.0)
+        left = (await spool.stats(1.0)).messages
+        free[0] = 1 << 30
+        await spool.add(letter("C"), BODY, claim=True)
+        await spool.close()
+        return refused.value.kind, left
+
+    assert (Trouble.FULL, 0) == asyncio.run(story())

@@ -5,7 +5,7 @@ Rule 2: what is done for each message is a few statements over a whole batch: no
 Rule 3: no statement reads all parcels, but those of `queue stats` and of searches by people.
 
 Stops: `file` (folder, lock, schema), `writer` and `reader` (the threads), `keeping`, `lanes`, `settling`, `queue` (the
-statements), `rows` (mail as columns), `trouble` (errors in sentences), `spool` (the protocol).
+statements), `rows` (mail as columns), `room` (on the disk), `trouble` (errors in sentences), `spool` (the protocol).
 """
 
 from postroad.spool.sqlite.spool import SqliteSpool

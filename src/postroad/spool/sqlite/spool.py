@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Self
 
 from postroad.spool.base import Body, Listed, Mail, Parcel, Selection, Settlement, State, Stats, Story
 from postroad.spool.sqlite import file, keeping, lanes, queue, settling
 from postroad.spool.sqlite.reader import Reader
+from postroad.spool.sqlite.room import Room
 from postroad.spool.sqlite.writer import Work, Writer
 
 FRESH = 32 * 1024 * 1024
@@ -21,47 +23,58 @@ FRESH_EACH = 64 * 1024
 DAY_S = 86400.0
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Which process this is, how long it remembers what is finished, and the file that holds its name."""
+
+    name: str
+    history_s: float
+    lock: IO[str] | None = None
+
+
 class SqliteSpool:
     """A spool in a folder. With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none."""
 
-    def __init__(self, writer: Writer, reader: Reader, node: str, *, history_s: float, lock: IO[str] | None) -> None:
+    def __init__(self, writer: Writer, reader: Reader, node: Node, room: Room) -> None:
         self._writer = writer
         self._reader = reader
-        self._node = node
-        self._history_s = history_s
-        self._lock = lock
+        self._node = node.name
+        self._history_s = node.history_s
+        self._lock = node.lock
+        self._room = room
         self._fresh: dict[str, bytes] = {}
         self._fresh_octets = 0
 
     @classmethod
-    async def open(cls, folder: Path, *, node: str, history_s: float = DAY_S) -> Self:
+    async def open(cls, folder: Path, *, node: str, history_s: float = DAY_S, reserve: int = 0) -> Self:
         """Open the spool in a folder; a node makes it if there is none, and takes back what it had claimed.
 
         Args:
             folder: where the database is; made with mode 0700.
             node: the name of this process among those that share the spool; "" for a tool.
             history_s: how long finished messages and their records are kept; 0: not at all.
+            reserve: octets of the disk that new mail does not get, for settling needs some.
 
         Raises:
             SpoolError: locked (a living process has the name), missing, newer, corrupt, read-only, full.
 
         """
         loop = asyncio.get_running_loop()
-        return await asyncio.to_thread(cls._open, folder, node, history_s, loop)
+        return await asyncio.to_thread(cls._open, folder, Node(node, history_s), Room(folder, reserve, loop.time), loop)
 
     @classmethod
-    def _open(cls, folder: Path, node: str, history_s: float, loop: asyncio.AbstractEventLoop) -> Self:
+    def _open(cls, folder: Path, node: Node, room: Room, loop: asyncio.AbstractEventLoop) -> Self:
         where = folder / file.FILE
         with contextlib.ExitStack() as undo:
-            lock = undo.enter_context(file.take_folder(folder, node)) if node else None
-            db = file.open_database(where, make=bool(node))
+            lock = undo.enter_context(file.take_folder(folder, node.name)) if node.name else None
+            db = file.open_database(where, make=bool(node.name))
             undo.callback(db.close)
             with file.troubles(where):
-                if node:
-                    lanes.take_back(db, node)
+                if node.name:
+                    lanes.take_back(db, node.name)
                 reader = Reader(where, lambda: file.connect_reader(where))
             undo.pop_all()
-        return cls(Writer(db, where, loop), reader, node, history_s=history_s, lock=lock)
+        return cls(Writer(db, where, loop), reader, replace(node, lock=lock), room)
 
     @property
     def commits(self) -> int:
@@ -70,6 +83,7 @@ class SqliteSpool:
 
     async def write(self, id_: str, piece: bytes) -> None:
         """See Spool."""
+        self._room.check()
         await self._writer.submit(keeping.write, (id_, piece, self._node))
 
     async def discard(self, id_: str) -> None:
@@ -80,6 +94,7 @@ class SqliteSpool:
         """See Spool."""
         if not mail.envelope.recipients:
             raise ValueError("a message without recipients goes nowhere")
+        self._room.check()
         whole = keeping.Whole(mail, rest, self._name() if claim else None)
         parcels = await self._writer.submit(keeping.add, whole, self._give_back)
         if claim and len(rest) == mail.size <= FRESH_EACH and self._fresh_octets < FRESH:
