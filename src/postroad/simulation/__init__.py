@@ -5,9 +5,26 @@ listing orders; where it cannot be, trials with a seed and their intervals.
 Rule 2: a sender is data (how it chooses, what makes it go on, how long it waits), and says where that is known from.
 Rule 3: the facts are those of `routing` (a Snapshot): what is true for a delivery is true for its simulation.
 
-Stops: `nouns` (what is asked and answered).
+Stops: `nouns` (what is asked and answered), `model` (a sender as data), `senders` (those known by name, and mixes),
+`shares` (exact forecasts).
 """
 
-from postroad.simulation.nouns import Case, DnsOrder, Example, Forecast, Questions, Step
+from postroad.simulation.model import Sender
+from postroad.simulation.nouns import Blend, Case, DnsOrder, Example, Forecast, Questions, Step
+from postroad.simulation.senders import MIXES, SENDERS
+from postroad.simulation.shares import blend, forecast
 
-__all__ = ["Case", "DnsOrder", "Example", "Forecast", "Questions", "Step"]
+__all__ = [
+    "MIXES",
+    "SENDERS",
+    "Blend",
+    "Case",
+    "DnsOrder",
+    "Example",
+    "Forecast",
+    "Questions",
+    "Sender",
+    "Step",
+    "blend",
+    "forecast",
+]

@@ -91,3 +91,25 @@ class Forecast:
     questions: Questions
     examples: tuple[Example, ...] = ()
     unable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """Forecasts of several senders as one, by weights that sum to one.
+
+    Chances are the weighted sums, `attempts_max` and `delay_worst_s` the worst of any. The weight of a sender that
+    cannot use the records at all counts as failed, and is in `unable`.
+    """
+
+    forecasts: Mapping[str, Forecast]
+    weights: Mapping[str, Fraction]
+    first: Mapping[Address, Fraction]
+    accepted: Mapping[Address, Fraction]
+    hosts: Mapping[str, Fraction]
+    outcome: Mapping[Result, Fraction]
+    attempts_mean: Fraction
+    attempts_max: int
+    delay_mean_s: float
+    delay_worst_s: float
+    questions: Questions
+    unable: Fraction = Fraction(0)
