@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from postroad.simulation.model import Sender
@@ -37,6 +37,25 @@ class Outlook:
     by: Mapping[str, Forecast]
     mix: Blend
 
+    def rows(self, mix: str) -> Mapping[str, Forecast]:
+        """The forecasts by sender, and last that of the mix under its name, if it has one."""
+        if not mix:
+            return self.by
+        one, blended = next(iter(self.by.values())), self.mix
+        whole = Forecast(
+            replace(one.case, sender=mix),
+            blended.first,
+            blended.accepted,
+            blended.hosts,
+            blended.outcome,
+            blended.attempts_mean,
+            blended.attempts_max,
+            blended.delay_mean_s,
+            blended.delay_worst_s,
+            blended.questions,
+        )
+        return {**self.by, mix: whole}
+
     @property
     def delivered(self) -> Fraction:
         """The part of all mail that gets through in the first attempt."""
@@ -62,7 +81,7 @@ class View:
             name: forecast(Case(snapshot, name, self.dns_order, down), sender, examples=examples)
             for name, sender in self.crowd.senders.items()
         }
-        return Outlook(by, blend(by, self.crowd.weights))
+        return Outlook(by, blend({name: by[name] for name in self.crowd.weights}, self.crowd.weights))
 
     def foresee(self, snapshot: Snapshot, name: str, mode: Mode = Mode.REFUSE) -> Foresee:
         """One sender's forecast with any servers lost; what was worked out once is kept."""

@@ -68,12 +68,12 @@ class Standing:
     @property
     def questions(self) -> Fraction:
         """DNS questions for one message, the mean of the mix."""
-        return sum((self.weights[name] * each.questions for name, each in self.traffics.items()), Fraction(0))
+        return sum((self.weights.get(name, Fraction(0)) * each.questions for name, each in self.traffics.items()), Fraction(0))
 
     @property
     def octets(self) -> Fraction:
         """Octets of DNS for one message, both ways, the mean of the mix."""
-        return sum((self.weights[name] * each.octets for name, each in self.traffics.items()), Fraction(0))
+        return sum((self.weights.get(name, Fraction(0)) * each.octets for name, each in self.traffics.items()), Fraction(0))
 
     @property
     def shared(self) -> int:
@@ -81,9 +81,9 @@ class Standing:
         return sum(1 for server in self.servers if len(server.exchangers) > 1)
 
 
-def measure(name: str, snapshot: Snapshot, view: View) -> Standing:
+def measure(name: str, snapshot: Snapshot, view: View, *, examples: int = 0) -> Standing:
     """Everything about a snapshot; what no sender can use has forecasts that say so, and nothing else."""
-    whole = view.look(snapshot)
+    whole = view.look(snapshot, examples=examples)
     found = Standing(name, snapshot, servers(snapshot), whole, fates=fates(snapshot), lines=lines(snapshot))
     lost = view.each_lost(snapshot, whole)
     survivals = tuple(survive(sender, snapshot, view.foresee(snapshot, sender)) for sender in whole.by)
