@@ -1,0 +1,133 @@
+"""Numbers and names as people read them, the same in every picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from postroad.simulation.nouns import Example, Forecast, Step
+from postroad.words.faults import Mode
+from postroad.words.outcome import Result
+
+TITLE_FIRST = "Who is contacted first"
+TITLE_LOST = "What becomes of mail when a server is lost"
+NONE = "\N{EN DASH}"  # a sender that cannot use these records at all
+
+BESIDE = "% at once, longest wait"
+
+RESULTS = {Result.DELIVERED: "delivered at once", Result.DEFERRED: "deferred: waits", Result.FAILED: "failed"}
+MET = {
+    Mode.ACCEPT: "accepts",
+    Mode.REFUSE: "refuses the connection",
+    Mode.BLACKHOLE: "no answer",
+    Mode.G421: "greets with 421",
+    Mode.G554: "greets with 554",
+    Mode.CLOSE: "greets, then closes",
+    Mode.SLOW: "greets late",
+    Mode.R450: "450 to RCPT",
+    Mode.R550: "550 to RCPT",
+    Mode.D451: "451 to DATA",
+    Mode.E451: "451 after the final dot",
+    Mode.DROP: "takes it, says nothing",
+    Mode.TARPIT: "answers late",
+    Mode.NO_STARTTLS: "offers no STARTTLS",
+    Mode.BROKEN_STARTTLS: "STARTTLS breaks",
+}
+STEPS_SHOWN = 12  # of one delivery; what lies between is counted
+UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+TAKES = frozenset({Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS})
+"""What a server does and still takes the message."""
+
+ORDERS = {
+    "fixed": "DNS answers in the order of the zone",
+    "rotate": "DNS rotates its answers",
+    "random": "DNS shuffles its answers",
+    "cached": "a resolver keeps one order for the TTL",
+}
+
+
+def clean(text: str) -> str:
+    """The text without what a terminal or browser would obey: controls and marks of direction become a sign."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def short(text: str, room: int) -> str:
+    """The cleaned text, its middle left out if it is longer than `room` characters."""
+    text = clean(text)
+    if len(text) <= room:
+        return text
+    tail = (room - 1) // 2
+    return f"{text[: room - 1 - tail]}\N{HORIZONTAL ELLIPSIS}{text[len(text) - tail :]}"
+
+
+def percent(share: Fraction) -> str:
+    """A share in per cent, without the sign: whole, but never 0 for something nor 100 for less than all."""
+    if 0 < share < Fraction(1, 200):
+        return "<1"
+    if Fraction(199, 200) < share < 1:
+        return ">99"
+    return str(int(share * 100 + Fraction(1, 2)))
+
+
+def seconds(span_s: float) -> str:
+    """A time of any length in the unit people would use."""
+    if span_s < 0.9995:
+        return f"{span_s * 1000:.0f} ms" if span_s >= 0.0005 else "0 s"
+    unit, size_s = next((unit, size_s) for unit, size_s in UNITS if span_s >= 2 * size_s or unit == "s")
+    count = span_s / size_s
+    return f"{count:.1f}".removesuffix(".0") + f" {unit}" if count < 10 else f"{count:.0f} {unit}"
+
+
+def chance(share: Fraction) -> str:
+    """How many deliveries go one way: "all go this way", "1 in 2 goes this way"."""
+    if share == 1:
+        return "all go this way"
+    count = f"{share.numerator} in {share.denominator}" if share.denominator <= 100 else f"{percent(share)} %"
+    return f"{count} {'goes' if share.numerator == 1 else 'go'} this way"
+
+
+def ending(example: Example) -> str:
+    """How a delivery ended, after how long."""
+    if not example.steps:
+        return f"{example.result} without a contact"
+    contacts = "1 contact" if len(example.steps) == 1 else f"{len(example.steps)} contacts"
+    return f"{example.result} after {contacts}, {seconds(max(step.at_s + step.waited_s for step in example.steps))}"
+
+
+def headline(example: Example, sender: str = "") -> str:
+    """The title of a timeline."""
+    whose = f" by {clean(sender)}" if sender else ""
+    return f"One delivery{whose}: {ending(example)}"
+
+
+def manner(example: Example) -> str:
+    """How often it goes so, how time is drawn, and what is left out."""
+    left_out = len(example.steps) - len(shown(example.steps))
+    less = f"; {left_out} contacts are left out" if left_out else ""
+    return f"{chance(example.chance)}; long waits are drawn shorter than they are{less}"
+
+
+def decides(example: Example) -> int:
+    """The index of the contact that decided: the one that took the message, or the last."""
+    took = [index for index, step in enumerate(example.steps) if step.met in TAKES]
+    return took[-1] if took and example.result is Result.DELIVERED else len(example.steps) - 1
+
+
+def shown(steps: Sequence[Step]) -> list[tuple[int, Step]]:
+    """The steps with their indices; of very many the first and the last."""
+    every = list(enumerate(steps))
+    return every if len(every) <= STEPS_SHOWN else [*every[: STEPS_SHOWN - 2], *every[-2:]]
+
+
+def unable(forecasts: Iterable[tuple[str, Forecast]]) -> list[str]:
+    """A sentence for each sender that cannot use the records."""
+    return [f"{clean(sender)}: {clean(each.unable)}" for sender, each in forecasts if each.unable]
+
+
+def circumstances(forecasts: Iterable[Forecast]) -> str:
+    """What all forecasts have in common: the order of the answers, and the ways in which servers are down."""
+    cases = [forecast.case for forecast in forecasts]
+    orders = list(dict.fromkeys(ORDERS[case.dns_order] for case in cases))
+    modes = list(dict.fromkeys(MET[mode] for case in cases for mode in case.down.values()))
+    return "; ".join([*orders, *([f"a lost server: {', '.join(modes)}"] if modes else [])])
