@@ -4,7 +4,7 @@ Rule 1: a number is printed wherever a colour or a length tells it: nothing is l
 Rule 2: names come from DNS, so from strangers: `labels` makes them harmless and short before they are shown.
 Rule 3: the three forms (terminal, figure, page) share words, colours and the axis, and differ in ink only.
 
-Stops: `picture` (what is shown), `servers` (the columns), `labels` (numbers and names in words), `bars` (what becomes
+Stops: `picture` (what is shown), `columns` (the servers), `labels` (numbers and names in words), `bars` (what becomes
 of mail), `axis` (time with its long waits folded), `palette` (colours); `terminal` with its `pen`, `figure` (PNG and
 SVG), `page` (HTML).
 """

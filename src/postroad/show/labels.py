@@ -11,7 +11,7 @@ from postroad.words.outcome import Result
 
 TITLE_FIRST = "Who is contacted first"
 TITLE_LOST = "What becomes of mail when a server is lost"
-NONE = "\N{EN DASH}"  # a sender that cannot use these records at all
+NONE = "-"  # a sender that cannot use these records at all
 
 BESIDE = "% at once, longest wait"
 
@@ -48,8 +48,8 @@ ORDERS = {
 
 
 def clean(text: str) -> str:
-    """The text without what a terminal or browser would obey: controls and marks of direction become a sign."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """The text without what a terminal or browser would obey: controls and marks of direction become "?"."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def short(text: str, room: int) -> str:
@@ -57,8 +57,8 @@ def short(text: str, room: int) -> str:
     text = clean(text)
     if len(text) <= room:
         return text
-    tail = (room - 1) // 2
-    return f"{text[: room - 1 - tail]}\N{HORIZONTAL ELLIPSIS}{text[len(text) - tail :]}"
+    tail = (room - 2) // 2
+    return f"{text[: room - 2 - tail]}..{text[len(text) - tail :]}"
 
 
 def percent(share: Fraction) -> str:

@@ -10,8 +10,8 @@ from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 from postroad.show import palette
+from postroad.show.columns import Column
 from postroad.show.labels import short
-from postroad.show.servers import Server
 from postroad.words.outcome import Result
 
 WIDEST = 110  # columns; a picture wider than this is no clearer
@@ -57,7 +57,7 @@ class Cell:
     align: Literal["left", "center"]
 
 
-def grid(pen: Pen, columns: Sequence[Server], rows: Mapping[str, Sequence[Text]], cell: Cell) -> Iterator[Text]:
+def grid(pen: Pen, columns: Sequence[Column], rows: Mapping[str, Sequence[Text]], cell: Cell) -> Iterator[Text]:
     """Rows with a heading for each column.
 
     All columns side by side under their names if they fit; else in blocks one beneath the other; names longer
@@ -65,7 +65,7 @@ def grid(pen: Pen, columns: Sequence[Server], rows: Mapping[str, Sequence[Text]]
     """
     left = max((len(short(sender, SENDER_ROOM)) for sender in rows), default=0) + 2
     left = max(left, len("preference") + 2)
-    heads = [_heading(server) for server in columns]
+    heads = [_heading(column) for column in columns]
     longest = max((len(line) for head in heads for line in head), default=0)
     room = pen.width - left
     numbered = False
@@ -82,12 +82,12 @@ def grid(pen: Pen, columns: Sequence[Server], rows: Mapping[str, Sequence[Text]]
             yield _row(Text(f"{short(sender, SENDER_ROOM):<{left}}"), drawn[block], Cell(width, cell.align))
     if numbered:
         yield Text()
-        yield from (Text(f"{number:>3}  {server.full}", QUIET) for number, server in enumerate(columns, start=1))
+        yield from (Text(f"{number:>3}  {column.full}", QUIET) for number, column in enumerate(columns, start=1))
 
 
-def _heading(server: Server) -> tuple[str, ...]:
+def _heading(column: Column) -> tuple[str, ...]:
     """Names, address, preference; and how it is down."""
-    return server.name, server.key if server.names else "", server.preference, server.down or ""
+    return *column.head, column.down or ""
 
 
 def _headings(heads: Sequence[tuple[str, ...]], left: int, cell: Cell) -> Iterator[Text]:

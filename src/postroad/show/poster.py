@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from postroad.show import labels, palette
 from postroad.show.axis import folded
 from postroad.show.bars import caption, parts
+from postroad.show.columns import Column, columns_of, first_share, lost_columns
 from postroad.show.labels import percent, seconds, short
 from postroad.show.picture import By, Picture
-from postroad.show.servers import Server, first_share, lost_servers, servers
 from postroad.show.sheet import MARGIN, Box, Sheet, breadth
 from postroad.simulation.nouns import Example, Forecast, Step
 from postroad.words.outcome import Result
 
-NARROWEST = 7.8
+NARROWEST = 7.4
 ROW, BAR_ROW, STEP_ROW = 0.29, 0.43, 0.46
 COLUMN, COLUMNS = 0.74, 11.0  # the least width of a column; what all may take before their headings are turned upright
 WIDE = 2.0  # of a column, where there is room
 SENDER_ROOM, NAME_ROOM = 26, 30
 MET_ROOM = 2.2
-LONGEST = 7.0  # of the time axis
+SHORTEST, LONGEST = 3.0, 7.0  # of the time axis
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class Layout:
     """Where the columns of a grid stand, and whether their headings are too long to lie flat."""
 
     left: float
@@ -40,54 +40,55 @@ class Columns:
 
 def poster(picture: Picture) -> Sheet:
     """All of the picture, top to bottom."""
-    heads = servers(picture.forecasts.values())
-    lost = lost_servers(picture.lost)
-    longest = max((len(line) for server in (*heads, *lost) for line in _heading(server)), default=0)
+    heads = columns_of(picture.forecasts.values())
+    lost = lost_columns(picture.lost)
+    longest = max((len(line) for column in (*heads, *lost) for line in _heading(column)), default=0)
     count = max(len(heads), len(lost), 1)
     rows = max((len(short(sender, SENDER_ROOM)) for sender in picture.forecasts), default=0)
     left = MARGIN + breadth(rows) + 0.15
-    flat = max(COLUMN, breadth(longest) + 0.16, min(WIDE, (NARROWEST - MARGIN - left) / count))
+    flat = max(COLUMN, breadth(longest) + 0.16, min(WIDE, (NARROWEST - left) / count))
     upright = flat * count > COLUMNS
-    columns = Columns(left, COLUMN if upright else flat, upright, longest)
-    sheet = Sheet(max(NARROWEST, columns.at(count) + MARGIN))
+    layout = Layout(left, COLUMN if upright else flat, upright, longest)
+    timeline = _beside(picture.example) + SHORTEST + MET_ROOM if picture.example else 0
+    sheet = Sheet(max(NARROWEST, layout.at(count), timeline) + MARGIN)
     sheet.lines(picture.title, points=15, bold=True)
     sheet.lines(picture.summary, points=10, colour=palette.MUTED)
-    _heat_map(sheet, columns, heads, picture.forecasts)
+    _heat_map(sheet, layout, heads, picture.forecasts)
     if lost:
-        _survival(sheet, columns, lost)
+        _survival(sheet, layout, lost)
     if picture.example:
         _timeline(sheet, picture.example, picture.sender)
     return sheet
 
 
-def _heat_map(sheet: Sheet, columns: Columns, heads: Sequence[Server], forecasts: By) -> None:
+def _heat_map(sheet: Sheet, layout: Layout, heads: Sequence[Column], forecasts: By) -> None:
     _title(sheet, f"{labels.TITLE_FIRST}, in per cent of messages", labels.circumstances(forecasts.values()))
-    _headings(sheet, columns, heads)
+    _headings(sheet, layout, heads)
     for sender, forecast in forecasts.items():
         middle = sheet.y + ROW / 2
-        sheet.text(columns.left - 0.15, middle, short(sender, SENDER_ROOM), across="right")
-        for index, server in enumerate(heads):
-            share = first_share(forecast, server)
+        sheet.text(layout.left - 0.15, middle, short(sender, SENDER_ROOM), across="right")
+        for index, column in enumerate(heads):
+            share = first_share(forecast, column)
             tile = palette.shade(float(share)) if share else palette.PAPER
             if share:
-                sheet.tile(Box(columns.at(index) + 0.02, sheet.y + 0.02, columns.width - 0.04, ROW - 0.04), tile)
+                sheet.tile(Box(layout.at(index) + 0.02, sheet.y + 0.02, layout.width - 0.04, ROW - 0.04), tile)
             number, ink = percent(share), palette.ink_on(tile) if share else palette.MUTED
             words = labels.NONE if forecast.unable else number
-            sheet.text(columns.at(index) + columns.width / 2, middle, words, colour=ink, across="center")
+            sheet.text(layout.at(index) + layout.width / 2, middle, words, colour=ink, across="center")
         sheet.y += ROW
     _unable(sheet, forecasts)
 
 
-def _survival(sheet: Sheet, columns: Columns, lost: dict[Server, By]) -> None:
+def _survival(sheet: Sheet, layout: Layout, lost: dict[Column, By]) -> None:
     everything = {sender: forecast for by in lost.values() for sender, forecast in by.items()}
     _title(sheet, labels.TITLE_LOST, labels.circumstances(each for by in lost.values() for each in by.values()))
     _legend(sheet)
-    _headings(sheet, columns, list(lost))
+    _headings(sheet, layout, list(lost))
     for sender in everything:
-        sheet.text(columns.left - 0.15, sheet.y + 0.13, short(sender, SENDER_ROOM), across="right")
+        sheet.text(layout.left - 0.15, sheet.y + 0.13, short(sender, SENDER_ROOM), across="right")
         for index, by in enumerate(lost.values()):
             if sender in by:
-                _bar(sheet, columns.at(index), columns.width, by[sender])
+                _bar(sheet, layout.at(index), layout.width, by[sender])
         sheet.y += BAR_ROW
     _unable(sheet, everything)
 
@@ -118,8 +119,7 @@ def _timeline(sheet: Sheet, example: Example, sender: str) -> None:
     _title(sheet, labels.headline(example, sender), labels.manner(example))
     if not steps:
         return
-    longest = max(max(len(short(step.exchange, NAME_ROOM)), len(_where(step))) for _, step in steps)
-    left = MARGIN + breadth(longest, 8.5) + 0.45
+    left = _beside(example)
     room = min(sheet.width - MARGIN - MET_ROOM - left, LONGEST)
     axis = folded([step for _, step in steps])
     top, bottom = sheet.y, sheet.y + STEP_ROW * len(steps)
@@ -141,6 +141,12 @@ def _timeline(sheet: Sheet, example: Example, sender: str) -> None:
     sheet.y += 0.2
 
 
+def _beside(example: Example) -> float:
+    """Where the time axis begins: right of all names and addresses."""
+    sides = [(short(step.exchange, NAME_ROOM), _where(step)) for _, step in labels.shown(example.steps)]
+    return MARGIN + max((max(breadth(len(name)), breadth(len(where), 7.5)) for name, where in sides), default=0) + 0.5
+
+
 def _where(step: Step) -> str:
     return f"{step.address}, preference {step.preference}"
 
@@ -152,18 +158,18 @@ def _title(sheet: Sheet, words: str, more: str) -> None:
     sheet.y += 0.08
 
 
-def _headings(sheet: Sheet, columns: Columns, heads: Sequence[Server]) -> None:
-    lines = [_heading(server) for server in heads]
-    if columns.upright:
-        sheet.y += breadth(columns.longest, 8.5) + 0.05
+def _headings(sheet: Sheet, layout: Layout, heads: Sequence[Column]) -> None:
+    lines = [_heading(column) for column in heads]
+    if layout.upright:
+        sheet.y += breadth(layout.longest, 8.5) + 0.05
         for index, words in enumerate(lines):
-            middle = columns.at(index) + columns.width / 2
+            middle = layout.at(index) + layout.width / 2
             sheet.text(middle, sheet.y - 0.05, "\n".join(words), points=8, across="center", upright=True)
         return
     for place in range(3):
         points, colour = (8.0, palette.MUTED) if place else (9.0, palette.INK)
         for index, words in enumerate(lines):
-            middle = columns.at(index) + columns.width / 2
+            middle = layout.at(index) + layout.width / 2
             sheet.text(
                 middle, sheet.y + 0.08, words[place], points=points, colour=colour, across="center", bold=not place
             )
@@ -171,11 +177,10 @@ def _headings(sheet: Sheet, columns: Columns, heads: Sequence[Server]) -> None:
     sheet.y += 0.03
 
 
-def _heading(server: Server) -> tuple[str, str, str]:
-    """Names, address, preference and how it is down."""
-    preference = f"preference {server.preference}" if server.preferences else ""
-    address = server.key if server.names else ""
-    return server.name if server.names else server.key, address, f"{preference} {server.down or ''}".strip()
+def _heading(column: Column) -> tuple[str, str, str]:
+    """Names; address; preference, and how it is down."""
+    names, address, preference = column.head
+    return names, address, " ".join(filter(None, (f"preference {preference}" if preference else "", column.down)))
 
 
 def _unable(sheet: Sheet, forecasts: By) -> None:

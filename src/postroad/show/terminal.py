@@ -9,10 +9,10 @@ from rich.text import Text
 from postroad.show import labels, palette
 from postroad.show.axis import Axis, Span, folded
 from postroad.show.bars import caption, cells
+from postroad.show.columns import Column, columns_of, first_share, lost_columns
 from postroad.show.labels import percent, seconds, short
 from postroad.show.pen import QUIET, Cell, Drawing, Pen, grid
 from postroad.show.picture import By
-from postroad.show.servers import Server, first_share, lost_servers, servers
 from postroad.simulation.nouns import Example, Forecast, Step
 from postroad.words.outcome import Result
 
@@ -22,12 +22,12 @@ CAPTION = 12  # columns beside a bar: " 100 2.5 min"
 
 def heat_map(forecasts: By) -> Drawing:
     """Rows senders, columns servers, in each cell the per cent of messages that go there first."""
-    columns = servers(forecasts.values())
+    columns = columns_of(forecasts.values())
 
     def lines(pen: Pen) -> Iterator[Text]:
         yield Text(f"{labels.TITLE_FIRST}: per cent of messages", "bold")
         yield Text(labels.circumstances(forecasts.values()), QUIET)
-        rows = {sender: [_share(pen, each, server) for server in columns] for sender, each in forecasts.items()}
+        rows = {sender: [_share(pen, each, column) for column in columns] for sender, each in forecasts.items()}
         yield from grid(pen, columns, rows, Cell(5, "center"))
         yield from (Text(f"{labels.NONE} {line}", QUIET) for line in labels.unable(forecasts.items()))
 
@@ -37,7 +37,7 @@ def heat_map(forecasts: By) -> Drawing:
 def survival_bars(rows: Mapping[str, By]) -> Drawing:
     """For each server lost in turn (its address, as text), by sender: what is delivered at once, waits, or fails."""
     everything = [forecast for by in rows.values() for forecast in by.values()]
-    lost = lost_servers(rows)
+    lost = lost_columns(rows)
     senders = list(dict.fromkeys(sender for by in rows.values() for sender in by))
 
     def lines(pen: Pen) -> Iterator[Text]:
@@ -66,24 +66,24 @@ def timeline(example: Example, sender: str = "") -> Drawing:
         sides = [_sides(index, step) for index, step in steps]
         left, right = (max(len(side[at]) for side in sides) for at in (0, 1))
         room = pen.width - left - right - 4
-        own_line = room < 16  # too long for one line: names go above their bars
+        own_line = room < 24  # too long for one line: names go above their bars
         left, room = (2, pen.width - right - 6) if own_line else (left, room)
         for (index, _), span, (name, met) in zip(steps, axis.spans, sides, strict=True):
             if own_line:
                 yield Text(name)
             result = example.result if index == labels.decides(example) else Result.DEFERRED
             bar = _stretch(pen, span, result, max(room, 8))
-            yield Text.assemble("" if own_line else f"{name:<{left}}", "  ", bar, "  ", met)
+            yield Text.assemble(f"{'' if own_line else name:<{left}}", "  ", bar, "  ", met)
         yield _ticks(axis, left, max(room, 8))
 
     return Drawing(lines)
 
 
-def _share(pen: Pen, forecast: Forecast, server: Server) -> Text:
+def _share(pen: Pen, forecast: Forecast, column: Column) -> Text:
     """A cell of the heat map: the number on its colour, or beside a block as high as the share."""
     if forecast.unable:
         return Text(labels.NONE, QUIET)
-    share = first_share(forecast, server)
+    share = first_share(forecast, column)
     number = percent(share)
     if not share:
         return Text(number, QUIET)

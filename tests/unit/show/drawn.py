@@ -44,6 +44,7 @@ def unable(why, facts=T1):
 
 
 def step(name, address, met, at_s, waited_s, preference=10):
+    """One contact with an exchanger of example.com."""
     return Step(f"{name}.example.com", ip_address(address), preference, met, at_s, waited_s)
 
 
@@ -54,6 +55,19 @@ WAITS = Example(
         step("mail2", "192.0.2.12", Mode.ACCEPT, 30.0, 0.08),
     ),
     Result.DELIVERED,
+)
+
+
+RACE = Example(
+    Fraction(1, 6),
+    (
+        step("mail1", "192.0.2.11", Mode.REFUSE, 0.0, 0.0),
+        step("mail1", "2001:db8:85a3:8d3:1319:8a2e:370:7348", Mode.BLACKHOLE, 0.001, 0.3),
+        step("mail2", "192.0.2.12", Mode.G421, 0.251, 0.1),
+        step("mail3", "192.0.2.13", Mode.BLACKHOLE, 0.351, 300.0, 20),
+        step("mail4", "192.0.2.14", Mode.R550, 300.351, 0.2, 20),
+    ),
+    Result.FAILED,
 )
 
 
@@ -100,27 +114,22 @@ def picture(**fields):
 
 def crowd(senders, columns):
     """A picture of many senders and servers with long names."""
-    records = [
-        (10 * (1 + index % 3), f"exchanger-number-{index}.mail.cluster-{index % 4}", f"2001:db8:85a3:8d3:1319:8a2e:370:{index:x}")
-        for index in range(columns)
-    ]  # fmt: skip
-    facts = snapshot(*records)
-    addresses = [record[2] for record in records]
-    rows = {
-        f"sender-with-a-long-name-{row}": forecast(
-            {address: Fraction(1 + (index * row) % 7, 1) for index, address in enumerate(addresses)}, facts=facts
-        )
-        for row in range(senders)
-    }
-    for name, each in rows.items():
-        total = sum(each.first.values())
-        shares = {address: share / total for address, share in each.first.items()}
-        rows[name] = forecast({str(address): share for address, share in shares.items()}, facts=facts)
+    addresses = [f"2001:db8:85a3:8d3:1319:8a2e:370:{index:x}" for index in range(1, columns + 1)]
+    facts = snapshot(*(
+        (10 * (1 + index % 3), f"exchanger-number-{index}.mail.cluster-{index % 4}", address)
+        for index, address in enumerate(addresses)
+    ))  # fmt: skip
+    rows = {f"sender-with-a-long-name-{row}": forecast(_uneven(addresses, row), facts=facts) for row in range(senders)}
     lost = {
         address: {
-            name: forecast({}, (Fraction(at % 5, 5), Fraction(5 - at % 5, 5), 0), facts, {address: Mode.REFUSE}, delay_worst_s=at * 3.0)
-            for at, name in enumerate(rows)
+            name: forecast({}, (Fraction(row % 5, 5), 1 - Fraction(row % 5, 5), 0), facts, {address: Mode.REFUSE})
+            for row, name in enumerate(rows)
         }
         for address in addresses
-    }  # fmt: skip
+    }
     return picture(title="A crowd", forecasts=rows, lost=lost)
+
+
+def _uneven(addresses, row):
+    weights = [1 + (index * row) % 7 for index in range(len(addresses))]
+    return {address: Fraction(weight, sum(weights)) for address, weight in zip(addresses, weights, strict=True)}
