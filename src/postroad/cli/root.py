@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from postroad.cli import config, lab, queue
+from postroad.cli.advise import advise
+from postroad.cli.compare import compare
 from postroad.cli.demo import demo
 from postroad.cli.explain import explain
 from postroad.cli.lookup import lookup
@@ -16,6 +18,8 @@ from postroad.cli.route import route
 from postroad.cli.send import send
 from postroad.cli.sendmail import called_as_sendmail, sendmail
 from postroad.cli.sendmail import run as run_sendmail
+from postroad.cli.setups import setups
+from postroad.cli.simulate import simulate
 
 app = typer.Typer(
     name="postroad",
@@ -28,6 +32,10 @@ app = typer.Typer(
 )
 app.command(epilog="Example: postroad lookup example.org --format nslookup")(lookup)
 app.command(epilog="Example: postroad route example.org --seed 1 --json")(route)
+app.command(epilog="Example: postroad simulate example.org --down mail1.example.org:blackhole --html look.html")(simulate)
+app.command(epilog="Example: postroad compare now.zone planned.zone --format markdown")(compare)
+app.command(epilog="Example: postroad advise example.org")(advise)
+app.command(epilog="Example: postroad setups --dns-order cached")(setups)
 app.command(epilog="Example: postroad send --from me@example.net --to you@example.org message.eml")(send)
 app.command(epilog="Example: postroad relay --config /etc/postroad/postroad.toml")(relay)
 app.command(epilog="Example: postroad explain 1KD3P0V8Q4M2ZX7A")(explain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from postroad.routing import PROCEDURES, DropReason, Own, Route, decide
@@ -92,7 +93,7 @@ def _lines(snapshot: Snapshot) -> Iterator[Line]:
 def _addresses(name: str, kind: str, answer: Answer[Any]) -> Iterator[Line]:
     if isinstance(answer, Found):
         owner = answer.name or name
-        for alias, target in zip(answer.aliases, [*answer.aliases[1:], owner], strict=True):
+        for alias, target in pairwise((*answer.aliases, owner)):
             yield Line(alias, "CNAME", f"{target}.", answer.ttl_s)
         for address in answer.records:
             yield Line(owner, kind, str(address), answer.ttl_s)

@@ -68,12 +68,16 @@ class Standing:
     @property
     def questions(self) -> Fraction:
         """DNS questions for one message, the mean of the mix."""
-        return sum((self.weights.get(name, Fraction(0)) * each.questions for name, each in self.traffics.items()), Fraction(0))
+        return sum(
+            (self.weights.get(name, Fraction(0)) * each.questions for name, each in self.traffics.items()), Fraction(0)
+        )
 
     @property
     def octets(self) -> Fraction:
         """Octets of DNS for one message, both ways, the mean of the mix."""
-        return sum((self.weights.get(name, Fraction(0)) * each.octets for name, each in self.traffics.items()), Fraction(0))
+        return sum(
+            (self.weights.get(name, Fraction(0)) * each.octets for name, each in self.traffics.items()), Fraction(0)
+        )
 
     @property
     def shared(self) -> int:

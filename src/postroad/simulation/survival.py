@@ -84,7 +84,7 @@ def _peel(foresee: Foresee) -> list[Mapping[Address, Fraction]]:
     lost: frozenset[Address] = frozenset()
     while accepting := _accepting(foresee(lost)):
         layers.append(accepting)
-        lost |= accepting.keys()
+        lost = lost.union(accepting)
     return layers
 
 

@@ -1,0 +1,82 @@
+"""`postroad advise`: the smallest change of records that reaches the goals, proven by simulation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from postroad.cli import options, screen, simulating
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from postroad.simulation.advise import Advice
+
+
+def advise(
+    domain: Annotated[
+        str | None, typer.Argument(help="A domain, a zone file, or a set-up of the documents: t1 to t6, one, filter.")
+    ] = None,
+    zone: options.Zones = None,
+    of: simulating.Of = None,
+    resolver: options.Resolvers = None,
+    sender: simulating.Senders = None,
+    mix: simulating.MixName = None,
+    senders: simulating.SendersFile = None,
+    dns_order: simulating.Order = "fixed",
+    use_backups: Annotated[
+        bool, typer.Option("--use-backups", help="Balance over the backups too: their preference may change.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Propose the smallest change of a domain's records, show its zone lines, and prove it by simulation.
+
+    Goals, in this order: mail survives the loss of any one server, the load is balanced, no needless DNS. A preference
+    is its owner's word: backups stay backups unless --use-backups says otherwise.
+
+    Exit status: 0 nothing is to change, 1 a change is proposed, 2 wrong usage, 3 DNS cannot tell now.
+    """
+    snapshot = simulating.snapshot_of(domain, of, zone or (), resolver or ())
+    with screen.input_errors():
+        view = simulating.view_of(sender or (), mix, senders, dns_order, {})
+    from postroad.simulation.advise import advise as advised
+
+    advice = advised(snapshot, view, use_backups=use_backups)
+    if json:
+        from postroad.shapes.simulation import advice_shape
+
+        screen.print_json(advice_shape(advice))
+    else:
+        _show(screen.console(), advice)
+    if advice.after:
+        raise typer.Exit(screen.FINDINGS)
+
+
+def _show(out: Console, advice: Advice) -> None:
+    domain = advice.before.snapshot.domain
+    if advice.after is None:
+        out.print(f"{domain}: nothing to change, because {'; '.join(advice.because)}.", markup=False, style="bold")
+    else:
+        _show_change(out, advice)
+    for remark in advice.remarks:
+        out.print(f"note: {remark}", markup=False)
+
+
+def _show_change(out: Console, advice: Advice) -> None:
+    from postroad.simulation.phrases import named
+
+    count = len(advice.gone) + len(advice.new)
+    out.print(f"{advice.before.snapshot.domain}: change {named(count, 'line')}.", markup=False, style="bold")
+    for edit in advice.edits:
+        out.print(f"  {edit.why}:", markup=False)
+        for sign, lines, style in (("-", edit.gone, "red"), ("+", edit.new, "green")):
+            for line in lines:
+                out.print(f"    {sign} {line}", markup=False, style=style)
+    for title, standing in (("before", advice.before), ("after", advice.after)):
+        out.print(f"\n; {title}", markup=False, style="bold")
+        for line in standing.lines if standing else ():
+            out.print(str(line), markup=False)
+    out.print("\nWhat it reaches", style="bold")
+    for sentence in (*advice.because, *(advice.proof.meaning if advice.proof else ())):
+        out.print(sentence, markup=False)

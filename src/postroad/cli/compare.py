@@ -1,0 +1,72 @@
+"""`postroad compare`: sets of records side by side, what a change means, a verdict for each goal."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from postroad.cli import options, screen, simulating
+
+if TYPE_CHECKING:
+    from postroad.simulation.compare import Comparison
+
+
+class Form(StrEnum):
+    """The forms of a comparison."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    HTML = "html"
+
+
+def compare(
+    sets: Annotated[
+        list[str],
+        typer.Argument(metavar="A B...", help="Zone files, domains, or set-ups of the documents (t1 to t6...)."),
+    ],
+    of: simulating.Of = None,
+    resolver: options.Resolvers = None,
+    sender: simulating.Senders = None,
+    mix: simulating.MixName = None,
+    senders: simulating.SendersFile = None,
+    dns_order: simulating.Order = "fixed",
+    form: Annotated[
+        Form, typer.Option("--format", help="text, markdown (for a pull request), json or html.")
+    ] = Form.TEXT,
+    json: options.Json = False,
+) -> None:
+    """Compare sets of records: lines that change, what that means for senders, and a verdict for each goal.
+
+    Each set is compared with the first. Goals: balance, fail-over, DNS cost, simplicity.
+
+    Exit status: 0 compared, 2 wrong usage, 3 DNS cannot tell now.
+    """
+    if len(sets) < 2:
+        screen.fail("name two sets of records or more")
+
+    snapshots = [simulating.snapshot_of(each, of, (), resolver or ()) for each in sets]
+    with screen.input_errors():
+        view = simulating.view_of(sender or (), mix, senders, dns_order, {})
+    from postroad.simulation.compare import compare as compared
+    from postroad.simulation.standing import measure
+
+    comparison = compared([measure(name, each, view) for name, each in zip(sets, snapshots, strict=True)], view)
+    _show(comparison, Form.JSON if json else form)
+
+
+def _show(comparison: Comparison, form: Form) -> None:
+    if form is Form.JSON:
+        from postroad.shapes.simulation import comparison_shape
+
+        screen.print_json(comparison_shape(comparison))
+    elif form is Form.TEXT:
+        from postroad.cli.comparison import print_text
+
+        print_text(screen.console(), comparison)
+    else:
+        from postroad.cli.comparison import to_html, to_markdown
+
+        typer.echo(to_html(comparison) if form is Form.HTML else to_markdown(comparison))

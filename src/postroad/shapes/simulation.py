@@ -1,0 +1,178 @@
+"""The JSON of the simulation: simulate, compare, setups, advise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from postroad.shapes import VERSION, Shape
+from postroad.simulation.advise import Advice
+from postroad.simulation.answers import Answered
+from postroad.simulation.compare import Comparison, Difference
+from postroad.simulation.crowd import View
+from postroad.simulation.nouns import Example, Forecast
+from postroad.simulation.records import Server, servers
+from postroad.simulation.standing import Standing
+from postroad.words.names import Address
+from postroad.words.outcome import Result
+
+
+def simulate_shape(standing: Standing, view: View) -> Shape:
+    """`postroad simulate --json`."""
+    mix = view.crowd.mix
+    return {
+        "version": VERSION,
+        "domain": str(standing.snapshot.domain),
+        "results": [forecast_shape(name, each) for name, each in standing.whole.rows(mix).items()],
+        "servers": [_server(server) for server in standing.servers],
+        "cut_sets": _cut_sets(standing, mix),
+        "mix": {"name": mix or None, "weights": {name: float(part) for name, part in view.crowd.weights.items()}},
+        "survival": [
+            {
+                "sender": each.sender,
+                "stops": _texts(each.stops),
+                "exchangers": [sorted(names) for names in each.names],
+                "more": each.more,
+                "waits": _texts(each.waits),
+                "surely": each.surely,
+            }
+            for each in standing.survivals
+        ],
+        "lost": {
+            str(address): {name: _outcomes(each) for name, each in outlook.rows(mix).items()}
+            for address, outlook in standing.lost.items()
+        },
+        "fates": [{"kind": fate.kind, "text": fate.text} for fate in standing.fates],
+    }
+
+
+def forecast_shape(sender: str, forecast: Forecast) -> Shape:
+    """One forecast: shares are chances from 0 to 1, delays seconds. `unable` only where the sender cannot use these."""
+    questions = forecast.questions
+    known = [server.address for server in servers(forecast.case.snapshot)]
+    shape = {
+        "sender": sender,
+        "dns_order": forecast.case.dns_order.value,
+        "down": {str(address): mode.value for address, mode in forecast.case.down.items()},
+        "first": {str(address): float(forecast.first.get(address, 0)) for address in known},
+        "accepted": {str(address): float(forecast.accepted.get(address, 0)) for address in known},
+        "outcome": _outcomes(forecast),
+        "attempts": {"mean": float(forecast.attempts_mean), "max": forecast.attempts_max},
+        "delay_s": {"mean": round(forecast.delay_mean_s, 6), "worst": round(forecast.delay_worst_s, 6)},
+        "dns_questions": {
+            "mx": float(questions.mx),
+            "a": float(questions.a),
+            "aaaa": float(questions.aaaa),
+            "mean": float(questions.mean),
+        },
+        "order_examples": [_example(example) for example in forecast.examples],
+    }
+    return shape | ({"unable": forecast.unable} if forecast.unable else {})
+
+
+def comparison_shape(comparison: Comparison) -> Shape:
+    """`postroad compare --json`."""
+    return {
+        "version": VERSION,
+        "sets": [_standing(each) for each in comparison.standings],
+        "verdicts": [
+            {"goal": each.goal.value, "best": list(each.best), "numbers": dict(each.numbers)}
+            for each in comparison.verdicts
+        ],
+        "differences": [_difference(each) for each in comparison.differences],
+    }
+
+
+def setups_shape(comparison: Comparison, answers: Sequence[Answered]) -> Shape:
+    """`postroad setups --json`."""
+    told = [{"question": each.question, "answer": each.answer} for each in answers]
+    return {**comparison_shape(comparison), "answers": told}
+
+
+def advice_shape(advice: Advice) -> Shape:
+    """`postroad advise --json`."""
+    return {
+        "version": VERSION,
+        "domain": str(advice.before.snapshot.domain),
+        "change": advice.after is not None,
+        "because": list(advice.because),
+        "edits": [
+            {"why": each.why, "gone": [str(line) for line in each.gone], "new": [str(line) for line in each.new]}
+            for each in advice.edits
+        ],
+        "before": _standing(advice.before),
+        "after": _standing(advice.after) if advice.after else None,
+        "meaning": list(advice.proof.meaning) if advice.proof else [],
+        "remarks": list(advice.remarks),
+    }
+
+
+def _standing(standing: Standing) -> Shape:
+    return {
+        "name": standing.name,
+        "domain": str(standing.snapshot.domain),
+        "records": [str(line) for line in standing.lines],
+        "servers": [_server(server) for server in standing.servers],
+        "first": {str(server.address): float(standing.whole.first(server.address)) for server in standing.servers},
+        "by_sender": {
+            name: {str(address): float(share) for address, share in each.first.items()}
+            for name, each in standing.whole.by.items()
+        },
+        "kept_with_one_lost": float(standing.kept),
+        "delay_with_busiest_silent_s": round(standing.wait_s, 6),
+        "dns": {"questions": float(standing.questions), "octets": float(standing.octets)},
+        "cut_sets": _cut_sets(standing, ""),
+        "fates": [{"kind": fate.kind, "text": fate.text} for fate in standing.fates],
+    }
+
+
+def _difference(difference: Difference) -> Shape:
+    return {
+        "before": difference.before,
+        "after": difference.after,
+        "gone": [str(line) for line in difference.gone],
+        "new": [str(line) for line in difference.new],
+        "meaning": list(difference.meaning),
+    }
+
+
+def _cut_sets(standing: Standing, mix: str) -> Shape:
+    """Every minimal set of servers whose loss stops all mail, by sender; for the mix, the mail of all its senders."""
+    by = {each.sender: [_texts(each.stops)] if each.stops else [] for each in standing.survivals}
+    members = [each.stops for each in standing.survivals if standing.weights.get(each.sender)]
+    every = frozenset().union(*members)
+    return by | ({mix: [_texts(every)] if every else []} if mix else {})
+
+
+def _server(server: Server) -> Shape:
+    return {
+        "address": str(server.address),
+        "exchangers": list(server.exchangers),
+        "preference": server.preference,
+    }
+
+
+def _outcomes(forecast: Forecast) -> Shape:
+    return {result.value: float(forecast.outcome.get(result, 0)) for result in Result}
+
+
+def _example(example: Example) -> Shape:
+    return {
+        "chance": float(example.chance),
+        "odds": str(example.chance),
+        "result": example.result.value,
+        "steps": [
+            {
+                "exchange": step.exchange,
+                "address": str(step.address),
+                "preference": step.preference,
+                "met": step.met.value,
+                "at_s": round(step.at_s, 6),
+                "waited_s": round(step.waited_s, 6),
+            }
+            for step in example.steps
+        ],
+    }
+
+
+def _texts(addresses: Iterable[Address]) -> list[str]:
+    return [str(address) for address in sorted(addresses, key=lambda each: (each.version, int(each)))]
