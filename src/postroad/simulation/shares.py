@@ -2,18 +2,183 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TypeVar
 
-from postroad.simulation.model import Sender
-from postroad.simulation.nouns import Blend, Case, Forecast
+from postroad.simulation.arrange import Contact
+from postroad.simulation.model import Sender, Then
+from postroad.simulation.nouns import Blend, Case, Forecast, Questions
+from postroad.simulation.paths import some_examples
+from postroad.simulation.plans import NoWay, exchanges, plans
+from postroad.simulation.steps import Place, Steps
+from postroad.words.names import Address
+from postroad.words.outcome import Result
+
+K = TypeVar("K")
+ZERO = Fraction(0)
+_RESULTS = tuple(Result)
+
+
+@dataclass(slots=True)
+class _Arrived:
+    """How likely a place is, with the seconds until there: their mean times the chance, and the most."""
+
+    chance: Fraction = ZERO
+    time: float = 0.0
+    worst_s: float = 0.0
+
+    def add(self, chance: Fraction, time: float, worst_s: float) -> None:
+        self.chance += chance
+        self.time += time
+        self.worst_s = max(self.worst_s, worst_s)
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What is added up over all ways an attempt can go."""
+
+    first: dict[Contact, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    accepted: dict[Contact, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    outcome: dict[Result, Fraction] = field(default_factory=lambda: dict.fromkeys(_RESULTS, ZERO))
+    attempts: Fraction = ZERO
+    attempts_max: int = 0
+    delay_s: float = 0.0
+    worst_s: float = 0.0
+    hosts: Fraction = ZERO  # entered, for those who ask DNS only then
+
+    def end(self, result: Result, chance: Fraction, contacts: int, time: float, worst_s: float) -> None:
+        self.outcome[result] += chance
+        self.attempts += chance * contacts
+        self.attempts_max = max(self.attempts_max, contacts)
+        self.delay_s += time
+        self.worst_s = max(self.worst_s, worst_s)
 
 
 def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
-    """What becomes of the first attempt of one message, exactly."""
-    raise NotImplementedError
+    """What becomes of the first attempt of one message, exactly.
+
+    Rotated, random and cached answers are taken as one sender sees them over a long time; each set of records turns
+    by itself. Within one TTL a cache gives one order: what that is like, `DnsOrder.FIXED` tells.
+    """
+    found = exchanges(case.snapshot, sender)
+    if isinstance(found, NoWay):
+        return _without_contact(case, sender, found)
+    sums = _Sums()
+    ways = plans(case, sender, found, alike=True)
+    for levels in ways:
+        _add_up(Steps(sender, levels), Fraction(1, len(ways)), sums)
+    return Forecast(
+        case,
+        first=_by_address(sums.first),
+        accepted=_by_address(sums.accepted),
+        hosts=_by_host(sums.first),
+        outcome=sums.outcome,
+        attempts_mean=sums.attempts,
+        attempts_max=sums.attempts_max,
+        delay_mean_s=sums.delay_s,
+        delay_worst_s=sums.worst_s,
+        questions=_questions(sender, len({each.name for each in found}), sums.hosts),
+        examples=some_examples(case, sender, found, examples),
+    )
 
 
 def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) -> Blend:
     """Several senders as one, each by its weight."""
-    raise NotImplementedError
+    parts = [(weights[name], each) for name, each in forecasts.items()]
+    able = [(weight, each) for weight, each in parts if not each.unable]
+    unable = sum((weight for weight, each in parts if each.unable), ZERO)
+    outcome = _weighted((weight, each.outcome) for weight, each in able)
+    outcome[Result.FAILED] = outcome.get(Result.FAILED, ZERO) + unable
+    return Blend(
+        dict(forecasts),
+        dict(weights),
+        first=_weighted((weight, each.first) for weight, each in able),
+        accepted=_weighted((weight, each.accepted) for weight, each in able),
+        hosts=_weighted((weight, each.hosts) for weight, each in able),
+        outcome=outcome,
+        attempts_mean=sum((weight * each.attempts_mean for weight, each in able), ZERO),
+        attempts_max=max((each.attempts_max for _weight, each in able), default=0),
+        delay_mean_s=sum(float(weight) * each.delay_mean_s for weight, each in able),
+        delay_worst_s=max((each.delay_worst_s for _weight, each in able), default=0.0),
+        questions=Questions(
+            *(
+                sum((weight * getattr(each.questions, kind) for weight, each in able), ZERO)
+                for kind in ("mx", "a", "aaaa")
+            )
+        ),
+        unable=unable,
+    )
+
+
+def _add_up(steps: Steps, chance: Fraction, sums: _Sums) -> None:
+    """Go through all places an attempt can be in, those after the same number of contacts together."""
+    here = {steps.start(): _Arrived(chance)}
+    contacts = 0
+    while here:
+        ahead: dict[Place, _Arrived] = defaultdict(_Arrived)
+        for place, arrived in here.items():
+            _add_place(steps, place, arrived, contacts, sums, ahead)
+        here = ahead
+        contacts += 1
+
+
+def _add_place(
+    steps: Steps, place: Place, arrived: _Arrived, contacts: int, sums: _Sums, ahead: dict[Place, _Arrived]
+) -> None:
+    for share, contact, then, pause_s, is_new_host in steps.nexts(place):
+        chance = arrived.chance * share
+        time, worst_s = arrived.time * float(share) + float(chance) * pause_s, arrived.worst_s + pause_s
+        if contact is None:
+            sums.end(steps.verdict(then), chance, contacts, time, worst_s)
+            continue
+        if is_new_host:
+            sums.hosts += chance
+        if contacts == 0:
+            sums.first[contact] += chance
+        result, took_s, reached = steps.after(then, contact)
+        if result is None:
+            ahead[reached].add(chance, time, worst_s)
+            continue
+        if result is Result.DELIVERED:
+            sums.accepted[contact] += chance
+        made = contacts + 1 + (contact.then is Then.IN_CLEAR)
+        sums.end(result, chance, made, time + float(chance) * took_s, worst_s + took_s)
+
+
+def _without_contact(case: Case, sender: Sender, no_way: NoWay) -> Forecast:
+    outcome = {} if no_way.unable else dict.fromkeys(_RESULTS, ZERO) | {no_way.result: Fraction(1)}
+    asked = _questions(sender, 0, ZERO)
+    return Forecast(case, {}, {}, {}, outcome, ZERO, 0, 0.0, 0.0, asked, (), no_way.unable)
+
+
+def _by_address(chances: Mapping[Contact, Fraction]) -> dict[Address, Fraction]:
+    shares: dict[Address, Fraction] = defaultdict(Fraction)
+    for contact, chance in chances.items():
+        for member in contact.members:
+            shares[member.address] += chance / len(contact.members)
+    return dict(shares)
+
+
+def _by_host(chances: Mapping[Contact, Fraction]) -> dict[str, Fraction]:
+    shares: dict[str, Fraction] = defaultdict(Fraction)
+    for contact, chance in chances.items():
+        for member in contact.members:
+            shares[member.exchange] += chance / len(contact.members)
+    return dict(shares)
+
+
+def _questions(sender: Sender, names: int, entered: Fraction) -> Questions:
+    asks = sender.asks
+    hosts = Fraction(names) if asks.eager else entered
+    return Questions(Fraction(asks.mx), asks.domain_a + asks.a * hosts, asks.domain_aaaa + asks.aaaa * hosts)
+
+
+def _weighted(parts: Iterable[tuple[Fraction, Mapping[K, Fraction]]]) -> dict[K, Fraction]:
+    total: dict[K, Fraction] = defaultdict(Fraction)
+    for weight, shares in parts:
+        for key, share in shares.items():
+            total[key] += weight * share
+    return dict(total)

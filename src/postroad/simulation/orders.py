@@ -1,0 +1,187 @@
+"""Orders with their chances, without listing them: rows, bags of alike things, choices, and passes over them.
+
+A node is what is still to come. `front` says what may come first, with what chance, and what is then left. Nodes
+compare by what they hold, so that two ways to the same rest meet again: a bag of a hundred alike things has a hundred
+rests, not a hundred factorial orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+WHOLE = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One after the other."""
+
+    items: tuple[Node, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """In any order, each as likely; alike items are one kind with a count."""
+
+    kinds: tuple[tuple[Node, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One of these, each as likely."""
+
+    choices: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weave:
+    """One of the first, one of the second, in turn, until both are used up."""
+
+    now: Node
+    then: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass of swapping neighbours over a node, front to back.
+
+    The one carried along is swapped with the next by the chance that `swap` says.
+    """
+
+    rest: Node
+    swap: Callable[[Any, Any], Fraction]
+    carried: Node | None = None
+
+
+Node = Any  # Row, Bag, Pick, Weave, Pass, or a leaf: anything else, compared by identity
+Front = tuple[Fraction, Any, Node]
+
+NOTHING = Row()
+
+
+def front(node: Node) -> Iterator[Front]:
+    """What may come first: its chance, the leaf, and the node that is left. Nothing at all if the node is empty."""
+    match node:
+        case Row(items):
+            yield from _front_of_row(items)
+        case Bag(kinds):
+            yield from _front_of_bag(kinds)
+        case Pick(choices):
+            yield from ((chance / len(choices), leaf, rest) for each in choices for chance, leaf, rest in front(each))
+        case Weave(now, then):
+            now, then = (then, now) if is_empty(now) else (now, then)
+            yield from ((chance, leaf, _weave(then, rest)) for chance, leaf, rest in front(now))
+        case Pass():
+            yield from _front_of_pass(node)
+        case leaf:
+            yield WHOLE, leaf, NOTHING
+
+
+def is_empty(node: Node) -> bool:
+    """Whether nothing is left."""
+    return next(front(node), None) is None
+
+
+def row(items: Iterable[Node]) -> Node:
+    """The items in this order, without the empty ones."""
+    kept = tuple(item for item in items if item != NOTHING)
+    return kept[0] if len(kept) == 1 else Row(kept)
+
+
+def bag(items: Iterable[Node]) -> Node:
+    """The items in any order, alike ones counted."""
+    counts: dict[Node, int] = {}
+    for item in items:
+        if item != NOTHING:
+            counts[item] = counts.get(item, 0) + 1
+    return _bag(tuple(counts.items()))
+
+
+def rotations(items: tuple[Node, ...]) -> Node:
+    """The items beginning with any of them, and going round."""
+    return Pick(tuple(row(items[start:] + items[:start]) for start in range(len(items)))) if items else NOTHING
+
+
+def leaves(node: Node) -> Iterator[Any]:
+    """Every leaf once for each kind, in the order of the structure."""
+    match node:
+        case Row(items) | Pick(items):
+            for item in items:
+                yield from leaves(item)
+        case Bag(kinds):
+            for item, _count in kinds:
+                yield from leaves(item)
+        case Weave(now, then):
+            yield from leaves(now)
+            yield from leaves(then)
+        case Pass(rest):
+            yield from leaves(rest)
+        case leaf:
+            yield leaf
+
+
+def count(node: Node, test: Callable[[Any], bool]) -> int:
+    """How many leaves are still to come of which something is true."""
+    match node:
+        case Row(items):
+            return sum(count(item, test) for item in items)
+        case Bag(kinds):
+            return sum(number * count(item, test) for item, number in kinds)
+        case Pick(choices):
+            return count(choices[0], test)
+        case Weave(now, then):
+            return count(now, test) + count(then, test)
+        case Pass(rest, _swap, carried):
+            return count(rest, test) + (carried is not None and test(carried))
+        case leaf:
+            return int(test(leaf))
+
+
+def _front_of_row(items: tuple[Node, ...]) -> Iterator[Front]:
+    for place, item in enumerate(items):
+        found = False
+        for chance, leaf, rest in front(item):
+            found = True
+            yield chance, leaf, row((rest, *items[place + 1 :]))
+        if found:
+            return
+
+
+def _front_of_bag(kinds: tuple[tuple[Node, int], ...]) -> Iterator[Front]:
+    total = sum(count for _item, count in kinds)
+    for place, (item, count) in enumerate(kinds):
+        fewer = ((item, count - 1),) if count > 1 else ()
+        others = _bag((*kinds[:place], *fewer, *kinds[place + 1 :]))
+        for chance, leaf, rest in front(item):
+            yield chance * Fraction(count, total), leaf, row((rest, others))
+
+
+def _front_of_pass(node: Pass) -> Iterator[Front]:
+    if is_empty(node.rest):
+        if node.carried is not None:
+            yield WHOLE, node.carried, NOTHING
+        return
+    for chance, leaf, rest in front(node.rest):
+        if node.carried is None:
+            yield from ((chance * more, *other) for more, *other in front(Pass(rest, node.swap, leaf)))
+            continue
+        swapped = node.swap(node.carried, leaf)
+        if swapped:
+            yield chance * swapped, leaf, Pass(rest, node.swap, node.carried)
+        if swapped < 1:
+            yield chance * (1 - swapped), node.carried, Pass(rest, node.swap, leaf)
+
+
+def _bag(kinds: tuple[tuple[Node, int], ...]) -> Node:
+    if not kinds:
+        return NOTHING
+    return kinds[0][0] if len(kinds) == 1 and kinds[0][1] == 1 else Bag(kinds)
+
+
+def _weave(now: Node, then: Node) -> Node:
+    if then == NOTHING:
+        return now
+    return then if now == NOTHING else Weave(now, then)

@@ -1,0 +1,91 @@
+"""Single ways an attempt can go, server by server: a few as examples, or all of a small case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+from typing import NamedTuple
+
+from postroad.simulation.arrange import Exchange
+from postroad.simulation.model import Sender
+from postroad.simulation.nouns import Case, Example, Step
+from postroad.simulation.plans import NoWay, exchanges, plans
+from postroad.simulation.steps import Next, Place, Steps
+from postroad.words.faults import Mode
+from postroad.words.outcome import Result
+
+
+class _Way(NamedTuple):
+    """A way so far."""
+
+    chance: Fraction
+    at_s: float
+    place: Place
+    steps: tuple[Step, ...] = ()
+
+
+def every_way(case: Case, sender: Sender) -> Iterator[Example]:
+    """All ways, each with its chance. There are factorially many: for small cases, to hold the exact shares against.
+
+    The same contacts may come from several orders of an answer: then they are told several times.
+    """
+    found = exchanges(case.snapshot, sender)
+    if isinstance(found, NoWay):
+        if not found.unable:
+            yield Example(Fraction(1), (), found.result)
+        return
+    ways = plans(case, sender, found, alike=False)
+    for levels in ways:
+        steps = Steps(sender, levels)
+        yield from _all_from(steps, _Way(Fraction(1, len(ways)), 0.0, steps.start()))
+
+
+def some_examples(case: Case, sender: Sender, found: tuple[Exchange, ...], number: int) -> tuple[Example, ...]:
+    """A few ways that begin differently, the likeliest beginnings first, each going on by its likeliest step."""
+    if number == 0:
+        return ()
+    told: dict[tuple[Step, ...], Example] = {}
+    ways = plans(case, sender, found, alike=False)
+    for levels in ways:
+        steps = Steps(sender, levels)
+        start = _Way(Fraction(1, len(ways)), 0.0, steps.start())
+        for option in islice(_likeliest(steps, start.place), number):
+            example = _one_from(steps, start, option)
+            known = told.get(example.steps)
+            chance = example.chance + (known.chance if known else 0)
+            told[example.steps] = Example(chance, example.steps, example.result)
+    return tuple(sorted(told.values(), key=lambda example: -example.chance)[:number])
+
+
+def _all_from(steps: Steps, way: _Way) -> Iterator[Example]:
+    for option in steps.nexts(way.place):
+        result, further = _take(steps, way, option)
+        if result is None:
+            yield from _all_from(steps, further)
+        else:
+            yield Example(further.chance, further.steps, result)
+
+
+def _one_from(steps: Steps, way: _Way, option: Next) -> Example:
+    while True:
+        result, way = _take(steps, way, option)
+        if result is not None:
+            return Example(way.chance, way.steps, result)
+        option = next(_likeliest(steps, way.place))
+
+
+def _likeliest(steps: Steps, place: Place) -> Iterator[Next]:
+    return iter(sorted(steps.nexts(place), key=lambda option: -option.chance))
+
+
+def _take(steps: Steps, way: _Way, option: Next) -> tuple[Result | None, _Way]:
+    chance, at_s = way.chance * option.chance, way.at_s + option.pause_s
+    if option.contact is None:
+        return steps.verdict(option.place), way._replace(chance=chance, at_s=at_s)
+    contact = option.contact
+    result, _took_s, place = steps.after(option.place, contact)
+    waited_s = contact.wait_s if result or contact.met is not Mode.BLACKHOLE else place.tally.pace_s
+    target = contact.target
+    step = Step(target.exchange, target.address, target.preference, contact.met, at_s, waited_s)
+    return result, _Way(chance, at_s, place, (*way.steps, step))

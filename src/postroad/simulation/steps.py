@@ -1,0 +1,246 @@
+"""One attempt, contact by contact: who may come next, when, and what each contact changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from postroad.simulation.arrange import IN_SESSION, Contact, contacts_of
+from postroad.simulation.model import Exhausted, Later, Sender, Then
+from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front
+from postroad.words.faults import Mode
+from postroad.words.names import Address
+from postroad.words.outcome import Result
+
+_GO_LEAST_S = 2.0  # net.Dialer gives no address less than this (Go, partialDeadline)
+_ENDS = {
+    Then.ACCEPTED: Result.DELIVERED,
+    Then.IN_CLEAR: Result.DELIVERED,
+    Then.DEFER: Result.DEFERRED,
+    Then.FAIL: Result.FAILED,
+}
+
+
+class Tally(NamedTuple):
+    """What an attempt remembers of its contacts, as far as its sender counts it.
+
+    The three times are counted from the start of the last contact: `pace_s` until the next may start, `open_s` until
+    the last silent one gives up, `late_s` until the next preference may overtake it.
+    """
+
+    contacts: int = 0
+    hosts: int = 0
+    sessions: int = 0
+    v4: int = 0
+    v6: int = 0
+    tried: frozenset[Address] = frozenset()
+    refused: bool = False  # somebody said no, for good
+    unsure: bool = False  # somebody did not
+    pace_s: float = 0.0
+    open_s: float = 0.0
+    late_s: float = 0.0
+    crossed: bool = False  # silent contacts of an earlier preference are still open
+    budget_s: float = 0.0
+
+
+class Place(NamedTuple):
+    """Where an attempt stands: what is left of the host, of the preference, and the number of the preference."""
+
+    host: Node
+    hosts: Node
+    level: int
+    begun: bool = False  # an address of this preference was contacted
+    bound: bool = False  # no later preference may be asked
+    cut: bool = False  # a limit kept something back
+    tally: Tally = Tally()
+
+
+class Next(NamedTuple):
+    """What may come next: its chance, the contact (None: nobody is left), the place then, and the pause before it."""
+
+    chance: Fraction
+    contact: Contact | None
+    place: Place
+    pause_s: float
+    is_new_host: bool
+
+
+class Steps:
+    """The steps of a sender over a plan of its levels."""
+
+    def __init__(self, sender: Sender, levels: tuple[Node, ...]) -> None:
+        self._sender = sender
+        self._levels = levels
+        self._waits = sender.waits
+        contacts = {id(each): each for level in levels for each in contacts_of(level)}.values()
+        versions = [each.target.address.version for each in contacts for _member in each.members]
+        self._limit = _binding(sender.limits.addresses, len(versions))
+        self._shares = _family_shares(sender, versions)
+
+    def start(self) -> Place:
+        """Nothing has been contacted."""
+        return Place(NOTHING, self._levels[0], 0)
+
+    def nexts(self, place: Place, *, is_new_host: bool = False) -> Iterator[Next]:
+        """What may come next; the chances sum to one."""
+        moved = False
+        for chance, contact, rest in front(place.host):
+            moved = True
+            yield from self._scaled(chance, self._offer(contact, place._replace(host=rest), is_new_host=is_new_host))
+        if moved:
+            return
+        for chance, host, rest in front(place.hosts):
+            moved = True
+            yield from self._scaled(chance, self._enter(host.contacts, place._replace(hosts=rest)))
+        if moved:
+            return
+        level = place.level + 1
+        if place.bound or level == len(self._levels):
+            yield Next(WHOLE, None, place, place.tally.open_s, is_new_host=False)
+        else:
+            yield from self.nexts(place._replace(hosts=self._levels[level], level=level, begun=False))
+
+    def after(self, place: Place, contact: Contact) -> tuple[Result | None, float, Place]:
+        """What a contact leads to: the result if it ends the attempt, the seconds it takes then, and the new place."""
+        if contact.then in _ENDS:
+            return _ENDS[contact.then], contact.wait_s, place
+        place = place._replace(begun=True, tally=self._count(place, contact))
+        if contact.then is not Then.NEXT_ADDRESS:
+            place = place._replace(host=NOTHING, bound=place.bound or contact.then is Then.NEXT_EQUAL)
+        return None, 0.0, place
+
+    def verdict(self, place: Place) -> Result:
+        """How it ends when nobody is left to ask."""
+        tally = place.tally
+        match self._sender.exhausted:
+            case Exhausted.LAST:
+                failed = tally.refused and not place.cut
+            case Exhausted.ALL:
+                failed = tally.refused and not tally.unsure
+            case _:
+                failed = False
+        return Result.FAILED if failed else Result.DEFERRED
+
+    def _enter(self, host: Node, place: Place) -> Iterator[Next]:
+        limit, tally = self._sender.limits.hosts, place.tally
+        if limit is not None and tally.hosts == limit:
+            yield self._stop(place)
+            return
+        if limit is not None:
+            tally = tally._replace(hosts=tally.hosts + 1)
+        if self._waits.per_host:
+            tally = tally._replace(budget_s=self._waits.connect_s)
+        yield from self.nexts(place._replace(host=host, tally=tally), is_new_host=True)
+
+    def _offer(self, contact: Contact, place: Place, *, is_new_host: bool) -> Iterator[Next]:
+        """The contact, unless it is passed over or a limit is reached."""
+        tally, limits = place.tally, self._sender.limits
+        address = contact.target.address
+        if address in tally.tried or self._has_its_share(address, tally):
+            yield from self.nexts(place, is_new_host=is_new_host)
+        elif limits.sessions is not None and tally.sessions == limits.sessions:
+            yield self._stop(place)
+        elif self._limit is not None and tally.contacts >= self._room(place.level):
+            if limits.later is Later.NOTHING:
+                yield self._stop(place)
+            elif place.begun:
+                yield from self.nexts(place._replace(host=NOTHING, hosts=NOTHING, cut=True))
+            else:
+                yield self._go(contact, place, is_new_host=is_new_host)
+        else:
+            yield self._go(contact, place, is_new_host=is_new_host)
+
+    def _go(self, contact: Contact, place: Place, *, is_new_host: bool) -> Next:
+        tally, waits = place.tally, self._waits
+        pause_s = tally.pace_s
+        if not place.begun:
+            pause_s = max(tally.pace_s, tally.open_s)
+            if waits.level_overlap_s is not None:
+                pause_s = min(pause_s, max(tally.pace_s, tally.late_s))
+        elif is_new_host and waits.fallback_s is not None:
+            pause_s = max(tally.pace_s, tally.open_s)  # the host is given up as a whole
+        elif tally.crossed:
+            pause_s = min(tally.open_s, tally.late_s)
+        open_s = max(tally.open_s - pause_s, 0.0)
+        tally = tally._replace(
+            open_s=open_s,
+            late_s=max(tally.late_s - pause_s, 0.0),
+            crossed=open_s > 0 and (tally.crossed or not place.begun),
+        )
+        return Next(WHOLE, contact, place._replace(tally=tally), pause_s, is_new_host)
+
+    def _count(self, place: Place, contact: Contact) -> Tally:
+        sender, tally, met = self._sender, place.tally, contact.met
+        address, no = contact.target.address, contact.met in sender.refusals
+        changes: dict[str, object] = {}
+        if self._limit is not None:
+            changes["contacts"] = tally.contacts + 1
+        if self._shares:
+            changes[f"v{address.version}"] = tally.v4 + 1 if address.version == 4 else tally.v6 + 1
+        if sender.limits.sessions is not None and met in IN_SESSION:
+            changes["sessions"] = tally.sessions + 1
+        if contact.shared:
+            changes["tried"] = tally.tried | {address}
+        if sender.exhausted is Exhausted.LAST:
+            changes["refused"] = no
+        elif sender.exhausted is Exhausted.ALL:
+            changes |= {"refused": tally.refused or no, "unsure": tally.unsure or not no}
+        return self._time(place, contact)._replace(**changes)  # type: ignore[arg-type]  # each by its own name
+
+    def _time(self, place: Place, contact: Contact) -> Tally:
+        waits, tally, wait_s = self._waits, place.tally, contact.wait_s
+        if contact.met is not Mode.BLACKHOLE:
+            return tally._replace(pace_s=max(wait_s, waits.spacing_s))
+        version = contact.target.address.version
+        alike = count(place.host, lambda other: other.target.address.version == version)
+        if waits.per_host:
+            left_s = tally.budget_s / (alike + 1)
+            wait_s = min(tally.budget_s, max(left_s, _GO_LEAST_S))
+            tally = tally._replace(budget_s=tally.budget_s - wait_s if alike else waits.connect_s)
+        pace_s = wait_s
+        if waits.overlap_s is not None:
+            pace_s = waits.level_overlap_s if tally.crossed and waits.level_overlap_s else waits.overlap_s
+        elif waits.fallback_s is not None and count(place.host, lambda _other: True) > alike:
+            pace_s = waits.fallback_s
+        return tally._replace(
+            pace_s=min(pace_s, wait_s), open_s=max(tally.open_s, wait_s), late_s=waits.level_overlap_s or 0.0
+        )
+
+    def _room(self, level: int) -> int:
+        """How many contacts may have been made for another one at this level."""
+        if self._sender.limits.later is Later.ONE_WITHIN:
+            return (self._limit or 0) - (len(self._levels) - 1 - level)
+        return self._limit or 0
+
+    def _has_its_share(self, address: Address, tally: Tally) -> bool:
+        if not self._shares:
+            return False
+        return (tally.v4 if address.version == 4 else tally.v6) >= self._shares[address.version]
+
+    @staticmethod
+    def _stop(place: Place) -> Next:
+        return Next(WHOLE, None, place._replace(cut=True), place.tally.open_s, is_new_host=False)
+
+    @staticmethod
+    def _scaled(chance: Fraction, nexts: Iterator[Next]) -> Iterator[Next]:
+        if chance == 1:
+            yield from nexts
+        else:
+            yield from (each._replace(chance=chance * each.chance) for each in nexts)
+
+
+def _binding(limit: int | None, total: int) -> int | None:
+    """A limit, if there is more than it allows."""
+    return limit if limit is not None and total > limit else None
+
+
+def _family_shares(sender: Sender, versions: Sequence[int]) -> dict[int, int]:
+    """How many addresses of each family may be tried, if that is limited (Postfix, smtp_balance_inet_proto)."""
+    limit = _binding(sender.limits.addresses, len(versions))
+    v4, v6 = versions.count(4), versions.count(6)
+    if limit is None or not sender.limits.family_share or not (v4 and v6):
+        return {}
+    half = limit // 2
+    share6 = v6 if v6 <= half else limit - v4 if v4 <= half else half
+    return {6: share6, 4: limit - share6}
