@@ -82,12 +82,17 @@ def grid(pen: Pen, columns: Sequence[Column], rows: Mapping[str, Sequence[Text]]
             yield _row(Text(f"{short(sender, SENDER_ROOM):<{left}}"), drawn[block], Cell(width, cell.align))
     if numbered:
         yield Text()
-        yield from (Text(f"{number:>3}  {column.full}", QUIET) for number, column in enumerate(columns, start=1))
+        yield from (Text(f"{number:>3}  {_legend(column)}", QUIET) for number, column in enumerate(columns, start=1))
 
 
 def _heading(column: Column) -> tuple[str, ...]:
     """Names, address, preference; and how it is down."""
     return *column.head, column.down or ""
+
+
+def _legend(column: Column) -> str:
+    names, address, preferences = column.head
+    return " ".join(filter(None, (preferences, names, f"[{address}]" if address else "")))
 
 
 def _headings(heads: Sequence[tuple[str, ...]], left: int, cell: Cell) -> Iterator[Text]:
