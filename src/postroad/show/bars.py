@@ -20,7 +20,7 @@ def parts(forecast: Forecast) -> list[tuple[Result, Fraction, Fraction]]:
 
 
 def caption(forecast: Forecast) -> tuple[str, str]:
-    """The per cent delivered at once, and the longest wait if it is worth a word."""
+    """The per cent delivered, and the longest wait if it is worth a word."""
     if forecast.unable:
         return "", ""
     wait = seconds(forecast.delay_worst_s) if forecast.delay_worst_s >= WORTH_S else ""

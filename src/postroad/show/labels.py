@@ -10,12 +10,12 @@ from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
 TITLE_FIRST = "Who is contacted first"
-TITLE_LOST = "What becomes of mail when a server is lost"
+TITLE_LOST = "What becomes of the first attempt when a server is lost"
 NONE = "-"  # a sender that cannot use these records at all
 
-BESIDE = "% at once, longest wait"
+BESIDE = "% delivered, longest wait"
 
-RESULTS = {Result.DELIVERED: "delivered at once", Result.DEFERRED: "deferred: waits", Result.FAILED: "failed"}
+RESULTS = {Result.DELIVERED: "delivered", Result.DEFERRED: "deferred: tried again", Result.FAILED: "failed"}
 MET = {
     Mode.ACCEPT: "accepts",
     Mode.REFUSE: "refuses the connection",

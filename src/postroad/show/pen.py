@@ -14,7 +14,7 @@ from postroad.show.columns import Column
 from postroad.show.labels import short
 from postroad.words.outcome import Result
 
-WIDEST = 110  # columns; a picture wider than this is no clearer
+WIDEST = 120  # columns; a picture wider than this is no clearer
 SENDER_ROOM = 20
 QUIET = "dim"
 GLYPHS = {Result.DELIVERED: "█", Result.DEFERRED: "▒", Result.FAILED: "x"}

@@ -35,7 +35,7 @@ def heat_map(forecasts: By) -> Drawing:
 
 
 def survival_bars(rows: Mapping[str, By]) -> Drawing:
-    """For each server lost in turn (its address, as text), by sender: what is delivered at once, waits, or fails."""
+    """For each server lost in turn (its address, as text), by sender: what the first attempt comes to."""
     everything = [forecast for by in rows.values() for forecast in by.values()]
     lost = lost_columns(rows)
     senders = list(dict.fromkeys(sender for by in rows.values() for sender in by))
@@ -95,7 +95,7 @@ def _share(pen: Pen, forecast: Forecast, column: Column) -> Text:
 
 
 def _bar(pen: Pen, forecast: Forecast | None, width: int) -> Text:
-    """A cell of the survival bars: the bar, the per cent delivered at once, the longest wait."""
+    """A cell of the survival bars: the bar, the per cent delivered, the longest wait."""
     if forecast is None or forecast.unable:
         return Text(labels.NONE, QUIET)
     number, wait = caption(forecast)

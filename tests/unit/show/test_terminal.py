@@ -23,9 +23,9 @@ first-mx-only    ▆  75      ▂  25
 ipv6-only          -          -
 - ipv6-only: no exchanger has an IPv6 address
 
-What becomes of mail when a server is lost
+What becomes of the first attempt when a server is lost
 DNS answers in the order of the zone; a lost server: no answer
-██ delivered at once  ▒▒ deferred: waits  xx failed   % at once, longest wait
+██ delivered  ▒▒ deferred: tried again  xx failed   % delivered, longest wait
 
                mail1                  mail2
                192.0.2.11             192.0.2.12
