@@ -84,10 +84,9 @@ def _hatches() -> str:
 
 def _section(picture: Picture, index: int) -> str:
     """One picture; ids begin with its number."""
-    level = "h1" if index == 0 else 'h1 class="next"'
     return "".join(
         (
-            f'<section class="picture">\n<{level}>{text(picture.title)}</h1>\n',
+            f'<section class="picture">\n<h1>{text(picture.title)}</h1>\n',
             f'<p class="summary">{text(picture.summary)}</p>\n',
             f'<p class="quiet">{text(picture.domain)}</p>\n',
             _heat_map(picture.forecasts, f"first-{index}"),
