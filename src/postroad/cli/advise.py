@@ -78,5 +78,31 @@ def _show_change(out: Console, advice: Advice) -> None:
         for line in standing.lines if standing else ():
             out.print(str(line), markup=False)
     out.print("\nWhat it reaches", style="bold")
-    for sentence in (*advice.because, *(advice.proof.meaning if advice.proof else ())):
-        out.print(sentence, markup=False)
+    for sentence in advice.because:
+        out.print(f"{sentence}.", markup=False)
+    out.print()
+    _show_proof(out, advice)
+    out.print()
+
+
+def _show_proof(out: Console, advice: Advice) -> None:
+    """For each sender what it did with the old records, and does with the new ones."""
+    from rich.table import Table
+
+    from postroad.simulation.phrases import percent
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in ("sender", "busiest before", "after", "kept before", "after", "questions before", "after"):
+        table.add_column(head, justify="left" if head == "sender" else "right", header_style="bold")
+    pairs = [each.by_sender() for each in (advice.before, advice.after) if each]
+    for name in advice.before.whole.by:
+        old, new = (each[name] for each in pairs)
+        cells = [(percent(a), percent(b)) for a, b in ((old.busiest, new.busiest), (old.kept, new.kept))]
+        asked = (f"{float(old.questions):g}", f"{float(new.questions):g}")
+        table.add_row(name, *(cell for pair in (*cells, asked) for cell in pair))
+    out.print(table)
+    out.print(
+        "busiest: part of its first contacts on one server; kept: gets through at once whichever one server refuses",
+        markup=False,
+        style="dim",
+    )

@@ -57,7 +57,7 @@ def _named(what: str | None, domain: str | None, zones: Sequence[Path]) -> tuple
     from postroad.app import InputError
     from postroad.simulation.setups import SETUPS
 
-    if what in SETUPS and not zones:
+    if what and what in SETUPS and not zones:
         return SETUPS[what].domain, [SETUPS[what].zone]
     if not zones and what and Path(what).is_file():
         return domain or _only_domain([Path(what)]), [Path(what)]

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from postroad.simulation.compare import Difference, Goal, difference, numbers
+from postroad.simulation.compare import Difference, difference
 from postroad.simulation.crowd import View
 from postroad.simulation.phrases import listing, percent
 from postroad.simulation.records import Line
 from postroad.simulation.repair import Edit, candidates, edited
 from postroad.simulation.standing import Standing, measure
+from postroad.simulation.traffic import traffic
 from postroad.words.facts import Snapshot
 
-# What a change must gain to be worth the work, and may cost at most in another goal. Kept: a part of all mail in the
-# first attempt with one server lost; tilt: of an even share; octets: of DNS for one message.
-WORTH_KEPT = Fraction(1, 100)
-WORTH_TILT = Fraction(1, 50)
-WORTH_OCTETS = Fraction(8)  # half of the 16 octets that one needless address costs in an answer
+# What a change must gain to be worth the work, or lose to be refused.
+WORTH_KEPT = Fraction(1, 100)  # of all mail, in the first attempt with one server lost
+WORTH_TILT = Fraction(1, 50)  # of an even share
+WORTH_OCTETS = Fraction(8)  # of DNS for one message: half of what one needless address costs in an answer
+MOST_EDITS = 20  # that are each tried without: hundreds would take minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How records do at the goals: `kept` of all mail with any one server refusing; `tilt` of the busiest server.
+
+    The tilt is each sender's own, by weight: two senders that lean to different servers do not make a balance, for
+    nobody knows how much mail each sends.
+    """
+
+    kept: Fraction
+    tilt: Fraction
+    octets: Fraction
+
+    def beats(self, other: Marks) -> bool:
+        """Whether these are better by what is worth the work: survival before balance, balance before DNS."""
+        gains = (
+            (self.kept - other.kept) / WORTH_KEPT,
+            (other.tilt - self.tilt) / WORTH_TILT,
+            (other.octets - self.octets) / WORTH_OCTETS,
+        )
+        return next((gain for gain in gains if abs(gain) >= 1), Fraction(0)) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,49 +73,53 @@ class Advice:
 def advise(snapshot: Snapshot, view: View, *, use_backups: bool = False) -> Advice:
     """The smallest change that reaches what records can reach: of the candidates only those that a goal needs."""
     before = measure("before", snapshot, view)
-    every = candidates(snapshot, use_backups=use_backups)
     remarks = _remarks(before, use_backups=use_backups)
-
-    def after(edits: Sequence[Edit]) -> Standing:
-        return measure("after", edited(snapshot, edits), view)
-
-    if every and before.servers:
-        edits = _needed(before, every, after)
-        if edits:
-            reached = after(edits)
-            proof = difference(before, reached, view)
-            return Advice(before, tuple(edits), reached, proof, _gains(before, reached), remarks)
-    return Advice(before, (), None, None, _sane(before), remarks)
+    edits = _needed(snapshot, candidates(snapshot, use_backups=use_backups), view) if before.servers else []
+    if not edits:
+        return Advice(before, (), None, None, _sane(before), remarks)
+    after = measure("after", edited(snapshot, edits), view)
+    proof = difference(before, after, view)
+    return Advice(before, tuple(edits), after, proof, _gains(before, after), remarks)
 
 
-def _needed(before: Standing, every: Sequence[Edit], after: Callable[[Sequence[Edit]], Standing]) -> list[Edit]:
+def _needed(snapshot: Snapshot, every: Sequence[Edit], view: View) -> list[Edit]:
     """The edits that a goal needs: all of them if together they gain, less those without which nothing is lost."""
-    best = after(every)
-    if not _better(before, best):
+    edits, best = list(every), marks(edited(snapshot, every), view)
+    if not every or not best.beats(marks(snapshot, view)):
         return []
-    edits = list(every)
-    for edit in every:
+    for edit in every if len(every) <= MOST_EDITS else ():
         fewer = [other for other in edits if other is not edit]
-        if fewer and not _better(after(fewer), best):
+        if fewer and not best.beats(marks(edited(snapshot, fewer), view)):
             edits = fewer
     return edits
 
 
-def _better(old: Standing, new: Standing) -> bool:
-    """Whether the new records reach more: survival counts before balance, and balance before DNS."""
-    gains = (
-        (new.kept - old.kept) / WORTH_KEPT,
-        (old.tilt - new.tilt) / WORTH_TILT,
-        (old.octets - new.octets) / WORTH_OCTETS,
+def marks(snapshot: Snapshot, view: View) -> Marks:
+    """How records do at the goals, with as few forecasts as that takes."""
+    whole = view.look(snapshot)
+    lost = view.each_lost(snapshot, whole)
+    weighed = [(view.crowd.weights.get(name, Fraction(0)), name, each) for name, each in whole.by.items()]
+    tilt = sum((part * max(each.first.values(), default=Fraction(0)) for part, _, each in weighed), Fraction(0))
+    octets = sum(
+        (part * traffic(each, view.crowd.senders[name].asks).octets for part, name, each in weighed), Fraction(0)
     )
-    first = next((gain for gain in gains if abs(gain) >= 1), Fraction(0))
-    return first > 0
+    kept = min((outlook.delivered for outlook in lost.values()), default=Fraction(0))
+    return Marks(kept, tilt * len(lost), octets)
 
 
 def _gains(before: Standing, after: Standing) -> tuple[str, ...]:
-    """What the change reaches, goal by goal where the numbers differ."""
-    goals = [goal for goal in Goal if numbers(goal, before) != numbers(goal, after)]
-    return tuple(f"{goal}: {numbers(goal, after)}; before: {numbers(goal, before)}." for goal in goals)
+    """What the change reaches for each goal."""
+    even = percent(Fraction(1, len(after.servers)))
+    kept, kept_before = percent(after.kept), percent(before.kept)
+    load, load_before = percent(after.load), percent(before.load)
+    cost, cost_before = (
+        f"{float(each.questions):.1f} questions and {float(each.octets):.0f} octets" for each in (after, before)
+    )
+    return (
+        f"survival: with any one server refusing {kept} of mail gets through at once, before {kept_before}",
+        f"balance: {load} of first contacts on the busiest server, before {load_before} (even: {even})",
+        f"DNS: {cost} a message, before {cost_before}",
+    )
 
 
 def _sane(standing: Standing) -> tuple[str, ...]:
@@ -101,7 +128,15 @@ def _sane(standing: Standing) -> tuple[str, ...]:
         return ("no server takes mail for it, and records alone make none",)
     if len(standing.servers) == 1:
         return (f"there is one server, {standing.servers[0]}, and no change of records makes two of it",)
-    return tuple(f"{goal}: {numbers(goal, standing)}" for goal in (Goal.BALANCE, Goal.FAILOVER, Goal.DNS_COST))
+    best = min(server.preference for server in standing.servers)
+    front = [server for server in standing.servers if server.preference == best]
+    even = percent(Fraction(1, len(front)))
+    load = f"the busiest of {len(front)} servers gets {percent(standing.load)} of first contacts (even: {even})"
+    return (
+        f"with any one server refusing {percent(standing.kept)} of mail gets through at once",
+        load if len(front) > 1 else f"{front[0]} gets all mail first, as its preference says",
+        "no record is needless",
+    )
 
 
 def _remarks(standing: Standing, *, use_backups: bool) -> tuple[str, ...]:

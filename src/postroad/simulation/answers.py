@@ -9,7 +9,7 @@ from fractions import Fraction
 from postroad.simulation.compare import Goal, numbers, whom
 from postroad.simulation.crowd import View
 from postroad.simulation.nouns import Case, DnsOrder, Forecast
-from postroad.simulation.phrases import listing, percent
+from postroad.simulation.phrases import listing, named, percent, seconds
 from postroad.simulation.records import Server
 from postroad.simulation.senders import SENDERS
 from postroad.simulation.setups import SETUPS
@@ -36,15 +36,15 @@ def answers(known: Standings, view: View) -> tuple[Answered, ...]:
     """Every question of the documents, answered for this crowd of senders."""
     asked = {
         "Which set-up balances and fails over best, and why?": _best(known),
-        "Does the second set-up, one name with two addresses, fail over?": _second(known["t2"], view),
+        "Does the second set-up, one name with two addresses, fail over?": _second(known, view),
         "Does the third set-up cost twice the DNS traffic of the first?": _third(known),
         "What do the order of answers, and caches, do to the balance?": _orders(known, view),
-        "Do the backups of the fourth set-up, 20 c and 30 d, add fail-over?": _fourth(known),
+        "Do the backups of the fourth set-up, 20 c and 30 d, add fail-over?": _fourth(known, view),
         "Do several addresses behind each name spread the load further?": _sixth(known["t6"], view),
         "What does a sender do that uses the first MX record only?": _first_only(known),
         "What about several names for one address?": _names(known),
         "What does a filter service in front, by preference, change, and how does spam walk round it?": _filter(
-            known["filter"], view
+            known["filter"]
         ),
     }
     return tuple(Answered(question, tuple(answer)) for question, answer in asked.items())
@@ -70,10 +70,22 @@ def _best(known: Standings) -> Iterator[str]:
     )
     for name in DOCUMENTS:
         if name != first.name:
-            yield f"{name}: {numbers(Goal.BALANCE, known[name])}; {numbers(Goal.FAILOVER, known[name])}."
+            yield f"{name}: {_against(known[name])}."
 
 
-def _second(standing: Standing, view: View) -> Iterator[str]:
+def _against(standing: Standing) -> str:
+    """What to hold against a set-up, in numbers."""
+    even = percent(Fraction(1, len(standing.servers)))
+    shared = f", {named(standing.shared, 'server')} with several names" if standing.shared else ""
+    return (
+        f"{percent(standing.load)} of first contacts on the busiest server (even: {even}), {seconds(standing.wait_s)} "
+        f"with it silent, {float(standing.octets):.0f} octets of DNS a message, "
+        f"{named(len(standing.lines), 'record')}{shared}"
+    )
+
+
+def _second(known: Standings, view: View) -> Iterator[str]:
+    standing = known["t2"]
     busiest = _busiest(standing).address
     refused = standing.lost[busiest]
     yield (
@@ -84,12 +96,14 @@ def _second(standing: Standing, view: View) -> Iterator[str]:
     if stuck:
         yield f"No for {whom(stuck, view)}: their mail waits for the next attempt."
     greeted = view.look(standing.snapshot, {busiest: Mode.G421})
-    stopped = [name for name in _stuck(greeted.by) if name not in stuck]
+    apart = view.look(known["t1"].snapshot, {_busiest(known["t1"]).address: Mode.G421})
+    stopped = [name for name in _stuck(greeted.by) if name not in _stuck(apart.by)]
     yield (
-        f"But two addresses of one name are one exchanger: once a connection was made, and the greeting was 421, "
-        f"{f'mail of {whom(stopped, view)} waits' if stopped else 'all go on to the second all the same'}; "
-        f"{percent(greeted.delivered)} gets through."
+        f"With its first address greeting with 421, {percent(greeted.delivered)} gets through at once; of the first "
+        f"set-up {percent(apart.delivered)}."
     )
+    if stopped:
+        yield f"To {whom(stopped, view)} the addresses of one name are one exchanger: two names would save that mail."
 
 
 def _third(known: Standings) -> Iterator[str]:
@@ -108,8 +122,7 @@ def _third(known: Standings) -> Iterator[str]:
                 f"{kind} ({name}): {float(one.questions):g} and {float(two.questions):g} questions, "
                 f"{float(one.octets):.0f} and {float(two.octets):.0f} octets."
             )
-    most = {name: max(each.most for each in known[name].traffics.values()) for name in DOCUMENTS}
-    told = ", ".join(f"{name} {count}" for name, count in most.items())
+    told = ", ".join(f"{name} {known[name].most_questions}" for name in DOCUMENTS)
     yield f"Through one cache, whatever the amount of mail, the zone is asked at most this often a TTL: {told}."
 
 
@@ -128,13 +141,20 @@ def _orders(known: Standings, view: View) -> Iterator[str]:
     yield "Only between names do senders draw themselves: t1 needs no help of DNS; t2 balances no better than DNS does."
 
 
-def _fourth(known: Standings) -> Iterator[str]:
+def _fourth(known: Standings, view: View) -> Iterator[str]:
     first, fourth = known["t1"], known["t4"]
     same = all(old.stops == new.stops for old, new in zip(first.survivals, fourth.survivals, strict=True))
     yield (
         f"No: what stops all mail is {'the same as' if same else 'not the same as'} in the first set-up. "
         + " ".join(fate.text for fate in fourth.fates if fate.kind == "no-backup")
     )
+    rotated = replace(view, dns_order=DnsOrder.ROTATE).look(fourth.snapshot)
+    load = max(rotated.mix.first.values(), default=Fraction(0))
+    if load > Fraction(51, 100):
+        yield (
+            "They harm the balance where DNS rotates: of the four turns three have a before b, and "
+            f"{percent(load)} of first contacts go to a."
+        )
     yield (
         f"They cost {float(fourth.questions):.1f} questions a message instead of {float(first.questions):.1f}, and "
         "senders that do not notice contact each dead server twice."
@@ -144,8 +164,8 @@ def _fourth(known: Standings) -> Iterator[str]:
 def _sixth(standing: Standing, view: View) -> Iterator[str]:
     alone = standing.servers[-1]
     yield (
-        f"Not as the number of servers suggests: each name has the same chance, whatever stands behind it. {alone} alone "
-        f"gets {percent(standing.whole.first(alone.address))} of first contacts, where even is "
+        "Not as the number of servers suggests: each name has the same chance, whatever stands behind it. "
+        f"{alone} alone gets {percent(standing.whole.first(alone.address))} of first contacts, where even is "
         f"{percent(Fraction(1, len(standing.servers)))}."
     )
     even = Fraction(1, len(standing.servers))
@@ -157,8 +177,8 @@ def _sixth(standing: Standing, view: View) -> Iterator[str]:
     ]
     fixed = [server for server in standing.servers if standing.whole.first(server.address) < even / 2]
     yield (
-        f"With answers in a fixed order {len(fixed)} of {len(standing.servers)} servers get less than half an even share"
-        f"{f', {len(idle)} nothing' if idle else ''}."
+        f"{len(fixed)} of {len(standing.servers)} servers get less than half an even share"
+        f"{f', {len(idle)} nothing' if idle else ''}: the later ones in an answer wait for the earlier to fail."
     )
 
 
@@ -186,29 +206,29 @@ def _first_only_with(standing: Standing, address: Address, mode: Mode) -> Foreca
 def _names(known: Standings) -> Iterator[str]:
     shared = [f"{name} ({known[name].shared} servers)" for name in DOCUMENTS if known[name].shared]
     yield (
-        f"{listing(shared)} have several names for one address. A receiver that wants the address of a client to lead to "
-        "a name and back (Postfix: reject_unknown_client_hostname) finds one of them only: where the same machines also "
-        "send, the reverse name must be the name they greet with, and the others are of no use."
+        f"{listing(shared)} have several names for one address. A receiver that wants the address of a client to lead "
+        "to a name and back (Postfix: reject_unknown_client_hostname) is content with any name that leads back. But a "
+        "reverse name is one record by custom: where the same machines also send, it must be the name they greet with."
     )
 
 
-def _filter(standing: Standing, view: View) -> Iterator[str]:
+def _filter(standing: Standing) -> Iterator[str]:
     front = standing.servers[0]
     own = [server for server in standing.servers if server.preference > front.preference]
     yield (
-        f"{percent(standing.whole.first(front.address))} of honest mail goes to the filter first, and balance between the "
-        "domain's own servers is the filter's business from then on."
+        f"{percent(standing.whole.first(front.address))} of honest mail goes to the filter first; the balance between "
+        "the domain's own servers is the filter's business from then on."
     )
     lost = standing.lost[front.address]
     past = sum((lost.mix.accepted.get(server.address, Fraction(0)) for server in own), Fraction(0))
     yield (
-        f"With the filter down {percent(past)} of mail passes it by, unfiltered, to {listing(str(each) for each in own)}: "
-        "fail-over is what the preference asks for."
+        f"With the filter down {percent(past)} of mail passes it by, unfiltered, to "
+        f"{listing(str(each) for each in own)}: fail-over is what the preference asks for."
     )
     yield f"Spam walks round it while all is well: {'; '.join(_round(standing, own))}."
     yield (
-        "Preference asks, it does not keep out. Take the own servers out of the records, or let them accept mail from the "
-        "filter alone; then mail waits while the filter is down."
+        "Preference asks, it does not keep out. Take the own servers out of the records, or let them accept mail from "
+        "the filter alone; then mail waits while the filter is down."
     )
 
 

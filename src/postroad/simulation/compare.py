@@ -102,10 +102,9 @@ def numbers(goal: Goal, standing: Standing) -> str:
         case Goal.FAILOVER:
             return _failover(standing)
         case Goal.DNS_COST:
-            most = max((each.most for each in standing.traffics.values()), default=0)
             return (
                 f"{float(standing.questions):.1f} questions and {float(standing.octets):.0f} octets a message, "
-                f"or at most {most} questions a TTL through one cache"
+                f"or at most {standing.most_questions} questions a TTL through one cache"
             )
         case Goal.SIMPLICITY:
             shared = f", {named(standing.shared, 'server')} with several names" if standing.shared else ""

@@ -96,8 +96,8 @@ class View:
         return ask
 
     def each_lost(self, snapshot: Snapshot, whole: Outlook, mode: Mode = Mode.REFUSE) -> Mapping[Address, Outlook]:
-        """The outlook with each server lost alone. Of many servers, those alike in the whole outlook share theirs."""
-        known = servers(snapshot)
+        """The outlook with each server lost besides what is down. Of many, those alike in the whole share theirs."""
+        known = [server for server in servers(snapshot) if server.address not in self.down]
         kinds = {server.address: _kind(server.address, server.preference, whole, len(known)) for server in known}
         speakers = {kind: address for address, kind in reversed(kinds.items())}
         asked = {kind: self.look(snapshot, {address: mode}) for kind, address in speakers.items()}

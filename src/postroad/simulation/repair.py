@@ -111,13 +111,14 @@ def _level(snapshot: Snapshot, level: Sequence[Target], settled: set[Address], n
 def _family(snapshot: Snapshot, used: Sequence[Target], homes: dict[str, str], names: _Names) -> Iterator[Edit]:
     """Each name keeps one address, each address one name; what has none of its own gets a new one."""
     keeps = _matched(used)
+    owners = {address: name for name, address in keeps.items()}
     spare: dict[str, int] = {}
     for place in used:
         if keeps.get(place.exchange) == place.address or not names.is_ours(place.exchange):
             continue
         old = _address_line(snapshot, place)
-        if place.address in keeps.values():
-            yield Edit(f"{place.address} has a name of its own", (old,))
+        if place.address in owners:
+            yield Edit(f"{place.address} has a name of its own, {owners[place.address]}", (old,))
         elif all(other.exchange == place.exchange for other in used if other.address == place.address):
             spare[place.exchange] = spare.get(place.exchange, 0) + 1
             key = f"{place.exchange} {spare[place.exchange]}"

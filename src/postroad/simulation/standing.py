@@ -13,6 +13,16 @@ from postroad.simulation.traffic import Traffic, traffic
 from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
 from postroad.words.names import Address
+from postroad.words.outcome import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sender: first contacts on its busiest server, and mail that gets through whichever one server refuses."""
+
+    busiest: Fraction
+    kept: Fraction
+    questions: Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +90,26 @@ class Standing:
         )
 
     @property
+    def most_questions(self) -> int:
+        """Questions that reach the zone in one TTL through one cache, however much mail there is."""
+        return len(frozenset[tuple[str, str]]().union(*(each.kinds for each in self.traffics.values())))
+
+    @property
     def shared(self) -> int:
         """Servers that stand behind more than one name: each name needs a reverse name of its own."""
         return sum(1 for server in self.servers if len(server.exchangers) > 1)
+
+    def by_sender(self) -> dict[str, Row]:
+        """The same numbers for each sender alone."""
+        none = Fraction(0)
+        return {
+            name: Row(
+                max(each.first.values(), default=none),
+                min((lost.by[name].outcome.get(Result.DELIVERED, none) for lost in self.lost.values()), default=none),
+                self.traffics[name].questions,
+            )
+            for name, each in self.whole.by.items()
+        }
 
 
 def measure(name: str, snapshot: Snapshot, view: View, *, examples: int = 0) -> Standing:

@@ -17,12 +17,12 @@ from postroad.words.facts import Answer, Found, Mx, Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The mean for one message with nothing cached. `most` questions reach the zone in one TTL through one cache."""
+    """The mean for one message with nothing cached. `kinds`: the questions there are, as name and type."""
 
     questions: Fraction
     asked: Fraction  # octets of the questions
     answered: Fraction  # octets of the answers
-    most: int
+    kinds: frozenset[tuple[str, str]]
 
     @property
     def octets(self) -> Fraction:
@@ -47,7 +47,7 @@ def traffic(forecast: Forecast, asks: Asks) -> Traffic:
     used = [each for each in counts if each[2]]
     asked = sum((count * len(_query(name, kind)) for name, kind, count in used), Fraction(0))
     answered = sum((count * len(_reply(name, kind, snapshot)) for name, kind, count in used), Fraction(0))
-    return Traffic(questions.mean, asked, answered, len({(name, kind) for name, kind, _ in used}))
+    return Traffic(questions.mean, asked, answered, frozenset((name, kind) for name, kind, _ in used))
 
 
 def _query(name: str, kind: str) -> bytes:

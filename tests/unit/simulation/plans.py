@@ -7,6 +7,8 @@ from ipaddress import ip_address
 
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather
+from postroad.simulation import MIXES, SENDERS
+from postroad.simulation.crowd import Crowd, View
 from postroad.simulation.nouns import Case, Forecast, Questions
 from postroad.words.outcome import Result
 
@@ -16,6 +18,7 @@ T2 = "@ MX 10 mail\nmail A 192.0.2.11\nmail A 192.0.2.12\n"
 T3 = T1 + "mail1 A 192.0.2.12\nmail2 A 192.0.2.11\n"
 T4 = "@ MX 10 a\n@ MX 10 b\n@ MX 20 c\n@ MX 30 d\na A 192.0.2.11\nb A 192.0.2.12\nc A 192.0.2.11\nd A 192.0.2.12\n"
 T5 = "@ MX 10 a\n@ MX 20 b\na A 192.0.2.11\nb A 192.0.2.12\n"
+INTERNET = View(Crowd("internet", {name: SENDERS[name] for name in MIXES["internet"]}, MIXES["internet"]))
 
 
 def planned(text, domain="example.com"):
@@ -41,3 +44,9 @@ def listed(snapshot, *lists):
         return Forecast(Case(snapshot, "listed"), {}, accepted, {}, outcome, met, 0, 0.0, 0.0, nothing)
 
     return foresee
+
+
+def only(*names, **circumstances):
+    """A view of some senders with the same weight."""
+    weights = dict.fromkeys(names, Fraction(1, len(names)))
+    return View(Crowd("", {name: SENDERS[name] for name in names}, weights), **circumstances)

@@ -1,0 +1,95 @@
+"""Advice: the smallest change that reaches the goals, and silence where the zone is sane."""
+
+import pytest
+from plans import INTERNET, T1, T2, T3, T4, T5, only, planned
+
+from postroad.simulation.advise import advise, marks
+from postroad.simulation.repair import candidates, edited
+
+
+def _lines(zone, **wishes):
+    found = advise(planned(zone), INTERNET, **wishes)
+    return [f"- {line}" for line in found.gone] + [f"+ {line}" for line in found.new]
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [T1, T5, "@ MX 10 a\na A 192.0.2.11\n", "@ MX 10 a\na A 192.0.2.11\na AAAA 2001:db8::11\n", "@ MX 0 .\n"],
+    ids=["two equals", "primary and backup", "one server", "one server with both families", "null MX"],
+)
+def test_a_sane_zone_is_left_alone(zone):
+    """Nothing is proposed where no record can do better, and that is said with a reason."""
+    found = advise(planned(zone), INTERNET)
+    assert ((), None) == (found.edits, found.after)
+    assert found.because
+
+
+def test_two_addresses_of_one_name_get_a_name_each():
+    """The second set-up becomes the first: only between names does every sender draw."""
+    assert [
+        "- mail.example.com. 300 IN A 192.0.2.12",
+        "+ example.com. 300 IN MX 10 mail2.example.com.",
+        "+ mail2.example.com. 300 IN A 192.0.2.12",
+    ] == _lines(T2)
+
+
+def test_crossed_addresses_are_taken_apart():
+    """The third set-up becomes the first by taking out two lines."""
+    assert [
+        "- mail1.example.com. 300 IN A 192.0.2.12",
+        "- mail2.example.com. 300 IN A 192.0.2.11",
+    ] == _lines(T3)
+
+
+def test_backups_that_are_none_go():
+    """The fourth set-up becomes the first: c and d are a and b again."""
+    assert ["- example.com. 300 IN MX 20 c.example.com.", "- example.com. 300 IN MX 30 d.example.com."] == _lines(T4)
+
+
+def test_a_backup_stays_one_unless_it_is_to_be_used():
+    """A preference is its owner's word; on request the backup becomes an equal, by one line."""
+    assert [
+        "- example.com. 300 IN MX 20 b.example.com.",
+        "+ example.com. 300 IN MX 10 b.example.com.",
+    ] == _lines(T5, use_backups=True)
+
+
+def test_what_is_proposed_is_proven():
+    """The forecasts after the change are better for the goal, and nothing is lost in survival."""
+    found = advise(planned(T2), INTERNET)
+    assert found.after.tilt < found.before.tilt
+    assert found.after.kept >= found.before.kept
+    assert found.proof.meaning
+
+
+def test_of_the_candidates_only_what_is_needed_is_proposed():
+    """A sender that draws addresses itself needs no names for them."""
+    assert candidates(planned(T2))
+    assert () == advise(planned(T2), only("postfix")).edits
+
+
+def test_both_families_of_a_machine_move_together():
+    """Two dual-stack machines behind one name: the second gets one name with both its addresses."""
+    zone = "@ MX 10 mail\nmail A 192.0.2.11\nmail A 192.0.2.12\nmail AAAA 2001:db8::11\nmail AAAA 2001:db8::12\n"
+    after = edited(planned(zone), candidates(planned(zone)))
+    second = after.hosts["mail2.example.com"]
+    assert ["192.0.2.12", "2001:db8::12"] == [str(each.records[0]) for each in (second.a, second.aaaa)]
+
+
+def test_an_exchanger_that_is_not_there_goes():
+    """A name without an address costs questions and takes no mail."""
+    found = advise(planned(T1 + "@ MX 20 gone\n"), INTERNET)
+    assert ["example.com. 300 IN MX 20 gone.example.com."] == [str(line) for line in found.gone]
+
+
+def test_names_of_others_are_not_touched():
+    """The addresses behind a provider's name are the provider's to change."""
+    zone = "@ MX 10 mx.provider.example.\nmx.provider.example. A 192.0.2.11\nmx.provider.example. A 192.0.2.12\n"
+    assert () == candidates(planned(zone))
+
+
+def test_the_proposed_lines_make_the_zone_that_was_measured():
+    """Taking the lines out and putting them in gives records that measure the same."""
+    found = advise(planned(T2), INTERNET)
+    text = "\n".join(str(line) for line in found.after.lines)
+    assert marks(planned(text + "\n"), INTERNET) == marks(edited(planned(T2), found.edits), INTERNET)
