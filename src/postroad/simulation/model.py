@@ -135,13 +135,15 @@ class Memory:
 class Reuse:
     """Connections kept for later messages: at most so many messages, so long in all, and so long idle.
 
-    None: no limit. `busy_only`: only while mail for the same place is waiting, as Postfix does on demand.
+    None: no limit. `busy_only`: only while mail for the same place is waiting, as Postfix does on demand. `drawn`: the
+    server is drawn first, and a kept connection used if it leads there; else whatever is kept attracts the mail.
     """
 
     messages: int | None = 1
     for_s: float | None = None
     idle_s: float = 0.0
     busy_only: bool = False
+    drawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ _ALL = (
         source="this program: routing.decide, routing.turned, routing.draw and routing.Walk",
         inside=Inside.TURNED,
         memory=Memory(frozenset((*CONNECTING, *GREETING)), HealthPolicy().first_penalty_s),
-        reuse=Reuse(messages=100, for_s=300.0, idle_s=2.0),
+        reuse=Reuse(messages=100, for_s=300.0, idle_s=2.0, drawn=True),
     ),
     _rfc("rfc974"),
     _rfc("rfc1123"),
