@@ -1,0 +1,60 @@
+"""What cannot be worked out exactly, tried out many times (part of `simulation`): Monte-Carlo with a seed.
+
+Rule 1: a message's fate depends on the trial, the seed and its number only, on any machine: so it can be replayed.
+Rule 2: where the exact forecast applies, trials agree with it; a figure comes with the interval that holds it.
+Rule 3: NumPy is imported when a trial runs, not before; memory is bounded whatever the number of messages.
+
+Stops: `nouns` (what is asked and answered), `schedules` (when mail is tried again, by whom), `dice` (chance by
+counting), `lineup` (a sender's order as numbers), `walk` (an attempt of many messages at once), `world` (outages,
+greylisting, resolvers), `connections` (what a source keeps), `play` (all mail, try after try), `measure` and `tally`
+(intervals), `text` (a summary).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from postroad.simulation.plans import NoWay, exchanges
+from postroad.simulation.trials.nouns import (
+    Asked,
+    Delay,
+    Estimate,
+    Greylist,
+    Outage,
+    Trial,
+    Trials,
+    Window,
+    Workload,
+)
+from postroad.simulation.trials.schedules import PRESETS, Schedule, growing, schedule_of
+
+__all__ = [
+    "PRESETS",
+    "Asked",
+    "Delay",
+    "Estimate",
+    "Greylist",
+    "Outage",
+    "Schedule",
+    "Trial",
+    "Trials",
+    "Window",
+    "Workload",
+    "growing",
+    "run",
+    "schedule_of",
+]
+
+
+def run(trial: Trial, seed: int, progress: Callable[[float], None] = lambda _part: None) -> Trials:
+    """Play a trial to the end: until each message is delivered or given up.
+
+    The same trial and seed give the same result, on any machine. `progress` is told the part done, from 0 to 1.
+    """
+    found = exchanges(trial.snapshot, trial.sender)
+    if isinstance(found, NoWay):
+        outcome = {} if found.unable else {found.result: Estimate(1.0, 1.0, 1.0)}
+        return Trials(trial, seed, outcome=outcome, unable=found.unable)
+    from postroad.simulation.trials.play import Play  # noqa: PLC0415  # NumPy: a start without trials stays fast
+
+    return Play(trial, seed, found).run(progress)

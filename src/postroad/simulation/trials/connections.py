@@ -1,0 +1,101 @@
+"""What a source keeps from one message to the next: connections, and the memory of addresses that misbehaved."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from postroad.simulation.trials.dice import Real, Whole
+from postroad.simulation.trials.lineup import USED, Choices, Lineup, Ranks
+from postroad.simulation.trials.nouns import Trial
+from postroad.simulation.trials.walk import DELIVERED, MODES, NOWHERE, Ended
+from postroad.words.faults import Mode
+
+
+def attracts(trial: Trial) -> bool:
+    """Whether connections are kept that draw mail to them."""
+    reuse = trial.sender.reuse
+    return reuse.messages != 1 and not reuse.drawn and trial.workload.one_domain
+
+
+def remembers(trial: Trial) -> bool:
+    """Whether something happens that the sender remembers."""
+    return any(outage.mode in trial.sender.memory.modes for outage in trial.outages)
+
+
+class Memories:
+    """Addresses passed over, of each source: from when it knows of a fault until it forgets."""
+
+    def __init__(self, trial: Trial, lineup: Lineup, sources: int) -> None:
+        memory, waits = trial.sender.memory, trial.sender.waits
+        self._for_s, self._server_of = memory.for_s, lineup.address_of
+        self._is_kept = np.array([mode in memory.modes for mode in MODES])
+        # A silent address is known for one as soon as it is given up, or overtaken
+        silent_s = waits.connect_s if waits.overlap_s is None else min(waits.connect_s, waits.overlap_s)
+        self._known_after_s = np.array([silent_s if mode is Mode.BLACKHOLE else 0.0 for mode in MODES])
+        self._from_s: Real = np.full((sources, len(lineup.addresses)), np.inf)
+        self._until_s: Real = np.full((sources, len(lineup.addresses)), -np.inf)
+
+    def bar(self, source: Ranks, now_s: Real, keys: Whole) -> None:
+        """Use up the keys of places that are passed over now."""
+        ill = (self._from_s[source] <= now_s[:, None]) & (now_s[:, None] < self._until_s[source])
+        keys[ill[:, self._server_of].T] = USED
+
+    def learn(self, source: Ranks, server: Ranks, modes: Ranks, at_s: Real) -> None:
+        """Remember what was met, if it is such a thing."""
+        kept = self._is_kept[modes]
+        source, server = source[kept], server[kept]
+        known_s = at_s[kept] + self._known_after_s[modes[kept]]
+        still = self._until_s[source, server] > known_s
+        self._from_s[source, server] = np.where(still, np.minimum(self._from_s[source, server], known_s), known_s)
+        self._until_s[source, server] = known_s + self._for_s
+
+
+class Connections:
+    """The deliveries that a source has under way at once, and the connections left over from them."""
+
+    def __init__(self, trial: Trial, sources: int) -> None:
+        self._reuse, self._session_s = trial.sender.reuse, trial.workload.session_s
+        self._is_on = attracts(trial)
+        shape = (sources, trial.workload.at_once if self._is_on else 0)
+        self._place: Ranks = np.full(shape, NOWHERE)
+        self._free_s: Real = np.full(shape, -np.inf)
+        self._opened_s: Real = np.full(shape, -np.inf)
+        self._carried: Ranks = np.zeros(shape, np.int64)
+        self._is_kept = np.zeros(shape, np.bool_)
+
+    def slot(self, source: Ranks, due_s: Real) -> tuple[Real, Ranks, Ranks]:
+        """When each delivery can start, in which slot, and the place its connection leads to, or NOWHERE."""
+        nothing = np.full(source.size, NOWHERE)
+        if not self._is_on:
+            return due_s, nothing, nothing
+        free_s = self._free_s[source]
+        start_s = np.maximum(due_s, free_s.min(axis=1))
+        fits = (free_s <= start_s[:, None]) & self._fits(source, start_s)
+        # The connection used last is at hand first; else the slot that was idle longest
+        found = fits.any(axis=1)
+        slot = np.where(found, np.where(fits, free_s, -np.inf).argmax(axis=1), free_s.argmin(axis=1))
+        return start_s, slot, np.where(found, self._place[source, slot], NOWHERE)
+
+    def _fits(self, source: Ranks, start_s: Real) -> Choices:
+        reuse, now_s = self._reuse, start_s[:, None]
+        fits: Choices = (self._place[source] != NOWHERE) & (now_s - self._free_s[source] <= reuse.idle_s)
+        if reuse.for_s is not None:
+            fits &= now_s - self._opened_s[source] <= reuse.for_s
+        if reuse.messages is not None:
+            fits &= self._carried[source] < reuse.messages
+        if reuse.busy_only:
+            fits &= self._is_kept[source]
+        return fits
+
+    def keep(self, source: Ranks, slot: Ranks, kept: Ranks, ended: Ended, following_s: Real) -> None:
+        """Put each connection back, from `kept` places or new; `following_s`: when the source has its next mail."""
+        if not self._is_on:
+            return
+        done = ended.result == DELIVERED
+        again = done & (ended.last == kept)
+        where = (source, slot)
+        self._carried[where] = np.where(again, self._carried[where] + 1, 1)
+        self._opened_s[where] = np.where(again, self._opened_s[where], ended.at_s)
+        self._place[where] = np.where(done, ended.last, NOWHERE)
+        self._free_s[where] = ended.at_s + self._session_s
+        self._is_kept[where] = following_s <= self._free_s[where]

@@ -1,0 +1,235 @@
+"""Trials played: all mail of a trial, try after try, until each message is delivered or given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from postroad.simulation.arrange import Exchange
+from postroad.simulation.trials.connections import Connections, Memories, attracts, remembers
+from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key
+from postroad.simulation.trials.lineup import Choices, Moment, Ranks, line_up
+from postroad.simulation.trials.nouns import Trial, Trials
+from postroad.simulation.trials.schedules import Schedule, schedule_of
+from postroad.simulation.trials.tally import Tally
+from postroad.simulation.trials.walk import DEFERRED, DELIVERED, FAILED, NOWHERE, Ended, Walker
+from postroad.simulation.trials.world import Greylists, Outside, Resolvers
+
+_SLICE = 2**16  # attempts at once: few enough for the processor's cache
+_CELLS = 2**22  # places times attempts at once: 32 MB of keys
+
+Progress = Callable[[float], None]
+
+
+@dataclass(slots=True)
+class _Mail:
+    """Messages of one slice, as columns; `place` is where each stands in the slice."""
+
+    place: Ranks
+    message: Whole
+    source: Whole
+    cluster: Ranks
+    arrival_s: Real
+    due_s: Real
+    tried: Ranks
+
+    def only(self, those: Choices | Ranks) -> _Mail:
+        """Some of them."""
+        return _Mail(*(getattr(self, name)[those] for name in self.__slots__))
+
+
+class Play:
+    """One trial under way."""
+
+    def __init__(self, trial: Trial, seed: int, found: Sequence[Exchange]) -> None:
+        self._trial, self._seed, self._load = trial, seed, trial.workload
+        self._lineup = line_up(trial, seed, found)
+        self._walker = Walker(self._lineup)
+        self._outside = Outside(trial, self._lineup)
+        self._resolvers = Resolvers(trial, self._lineup, seed)
+        self._retries = Retries(trial.schedule or schedule_of(trial.sender.name), seed)
+        self._is_chained = attracts(trial) or remembers(trial)
+        self._tally = Tally(trial, self._lineup, is_chained=self._is_chained)
+        self._each = -(-self._load.messages // self._load.sources)  # messages of a source
+
+    def run(self, progress: Progress) -> Trials:
+        """Play it to the end."""
+        for start, stop in self._slices():
+            mail = self._mail(start, stop)
+            greylists = Greylists(self._trial, self._lineup, self._seed, stop - start, self._retries.machines)
+            if self._is_chained:
+                self._play_in_turn(mail, greylists)
+            else:
+                self._play_apart(mail, greylists)
+            self._resolvers.flush(stop // self._each)
+            progress(stop / self._load.messages)
+        self._tally.asked(*self._resolvers.asked)
+        return self._tally.trials(self._seed)
+
+    def _slices(self) -> Iterator[tuple[int, int]]:
+        size = max(min(_SLICE, _CELLS // self._lineup.size), 1)
+        if self._is_chained:  # whole sources, for each of them is one chain
+            size = max(size // self._each, 1) * self._each
+        for start in range(0, self._load.messages, size):
+            yield start, min(start + size, self._load.messages)
+
+    def _mail(self, start: int, stop: int) -> _Mail:
+        """The messages by their numbers: those of a source follow each other, and in time."""
+        message = np.arange(start, stop, dtype=np.uint64)
+        source, turn = message // np.uint64(self._each), message % np.uint64(self._each)
+        bursts = -(-self._each // self._load.together)
+        burst = turn // np.uint64(self._load.together)
+        drawn = chance(key(self._seed, Draw.ARRIVAL), source * np.uint64(bursts) + burst)
+        arrival_s = (burst.astype(np.float64) + drawn) * (self._load.over_s / bursts)
+        cluster = self._tally.cluster(message, source, self._resolvers.span(source, arrival_s))
+        place, tried = np.arange(message.size), np.ones(message.size, np.int64)
+        return _Mail(place, message, source, cluster, arrival_s, arrival_s.copy(), tried)
+
+    def _play_apart(self, mail: _Mail, greylists: Greylists) -> None:
+        """Messages that do not know of each other: all first tries at once, then all second ones."""
+        while mail.place.size:
+            moment = self._moment(mail, mail.due_s)
+            ended = self._try(_Tries(mail, moment, mail.due_s, greylists), self._lineup.keys(moment))
+            mail = mail.only(self._settle(mail, ended))
+
+    def _play_in_turn(self, mail: _Mail, greylists: Greylists) -> None:
+        """Sources that remember: of each one its next try, whatever message that is for, round after round."""
+        chains = Chains(mail.due_s, self._each)
+        memories = Memories(self._trial, self._lineup, chains.count)
+        connections = Connections(self._trial, chains.count)
+        while True:
+            chain, turn = chains.take()
+            if not turn.size:
+                return
+            now = mail.only(turn)
+            start_s, slot, kept = connections.slot(chain, now.due_s)
+            moment = self._moment(now, start_s)
+            keys = self._lineup.keys(moment)
+            keys[kept[kept != NOWHERE], np.flatnonzero(kept != NOWHERE)] = 0  # before all others
+            memories.bar(chain, start_s, keys)
+            ended = self._try(_Tries(now, moment, start_s, greylists, memories, chain), keys)
+            connections.keep(chain, slot, kept, ended, chains.following_s(chain))
+            again = self._settle(now, ended)
+            mail.due_s[turn], mail.tried[turn] = now.due_s, now.tried
+            chains.put_back(turn[again], now.due_s[again])
+
+    def _moment(self, mail: _Mail, at_s: Real) -> Moment:
+        return Moment(mail.message, mail.tried, mail.source, self._resolvers.span(mail.source, at_s))
+
+    def _try(self, tries: _Tries, keys: Whole) -> Ended:
+        """One attempt each."""
+        machine = tries.greylists.machine(tries.moment)
+        contacted: list[tuple[Ranks, Ranks]] = []
+
+        def meet(index: Ranks, place: Ranks, at_s: Real) -> Ranks:
+            server = self._lineup.address_of[place]
+            self._tally.contacted(server, at_s)
+            contacted.append((index, place))
+            modes = self._outside.modes(server, at_s)
+            if self._trial.greylist:
+                tries.greylists.meet(modes, (tries.mail.place[index], machine[index]), server, at_s)
+            if tries.memories and tries.chain is not None:
+                tries.memories.learn(tries.chain[index], server, modes, at_s)
+            return modes
+
+        ended = self._walker.attempt(keys, tries.start_s, meet)
+        index, place = (np.concatenate(columns) for columns in zip(*contacted, strict=True)) if contacted else _NOBODY
+        self._resolvers.ask(tries.moment, index, place)
+        return ended
+
+    def _settle(self, mail: _Mail, ended: Ended) -> Choices:
+        """Count what came of it; who is tried again has a new due time, and is told."""
+        is_new = mail.tried == 1
+        self._tally.began(mail.cluster[is_new], ended.first[is_new])
+        self._tally.tried(mail.cluster, ended.contacts)
+        done = ended.result == DELIVERED
+        self._tally.delivered(mail.cluster[done], ended.last[done], mail.arrival_s[done], ended.at_s[done])
+        again = self._retries.decide(mail, ended)
+        self._tally.settled(mail.cluster[~again], ended.result[~again], mail.tried[~again])
+        mail.tried = mail.tried + 1
+        return again
+
+
+@dataclass(slots=True)
+class _Tries:
+    """Attempts about to be made, and what they depend on."""
+
+    mail: _Mail
+    moment: Moment
+    start_s: Real
+    greylists: Greylists
+    memories: Memories | None = None
+    chain: Ranks | None = None
+
+
+class Chains:
+    """The messages of each source, that are tried one after the other, by when they are due."""
+
+    def __init__(self, due_s: Real, each: int) -> None:
+        self.count = -(-due_s.size // each)
+        self._due_s: Real = np.full(self.count * each, np.inf)
+        self._due_s[: due_s.size] = due_s
+        self._by_source = self._due_s.reshape(self.count, each)
+        self._each = each
+        self._fresh = np.zeros(self.count, np.int64)  # the first one of each that was not tried yet
+        self._from, self._until = 0, 1  # all that is due next lies between, in each source
+
+    def take(self) -> tuple[Ranks, Ranks]:
+        """The next of each source that has any: the sources, and the places of the messages."""
+        while self._from < self._until - 1 and not np.isfinite(self._by_source[:, self._from]).any():
+            self._from += 1
+        near = self._by_source[:, self._from : self._until]
+        column = near.argmin(axis=1)
+        chain = np.flatnonzero(np.isfinite(near[np.arange(self.count), column]))
+        column = column[chain] + self._from
+        self._by_source[chain, column] = np.inf
+        self._fresh[chain] += column == self._fresh[chain]
+        self._until = min(int(self._fresh.max()) + 1, self._each)
+        return chain, chain * self._each + column
+
+    def following_s(self, chain: Ranks) -> Real:
+        """When each of these sources has its next message due; infinity if it has none."""
+        following: Real = self._by_source[chain, self._from : self._until].min(axis=1)
+        return following
+
+    def put_back(self, turn: Ranks, due_s: Real) -> None:
+        """These are due once more."""
+        self._due_s[turn] = due_s
+
+
+class Retries:
+    """When deferred mail is due again, by a schedule."""
+
+    def __init__(self, schedule: Schedule, seed: int) -> None:
+        self._schedule, self._draw = schedule, key(seed, Draw.RETRY)
+        self.machines = schedule.machines
+        self._intervals_s = np.array([*schedule.intervals_s, schedule.then_s or np.inf])
+
+    def decide(self, mail: _Mail, ended: Ended) -> Choices:
+        """Who is tried again, with the time in `mail.due_s`; who is given up has failed, if anybody kept the mail."""
+        again: Choices = ended.result == DEFERRED
+        waiting = np.flatnonzero(again)
+        if not waiting.size:
+            return again
+        due_s, is_over = self._due(mail.only(waiting), ended.at_s[waiting])
+        mail.due_s = mail.due_s.copy()
+        mail.due_s[waiting] = due_s
+        again[waiting[is_over]] = False
+        if self._schedule.queues:
+            ended.result[waiting[is_over]] = FAILED
+        return again
+
+    def _due(self, mail: _Mail, now_s: Real) -> tuple[Real, Choices]:
+        schedule = self._schedule
+        drawn = chance(self._draw, (mail.message << np.uint64(10)) + mail.tried.astype(np.uint64))
+        interval_s = self._intervals_s[np.minimum(mail.tried, self._intervals_s.size) - 1]
+        due_s = now_s + interval_s * (1 + schedule.jitter * (2 * drawn - 1)) + schedule.spread_s * drawn
+        expires_s = mail.arrival_s + schedule.expiry_s
+        if schedule.last_try:
+            due_s = np.where(now_s < expires_s, np.minimum(due_s, expires_s), due_s)
+        return due_s, due_s > expires_s
+
+
+_NOBODY = (np.zeros(0, np.int64), np.zeros(0, np.int64))
