@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check fuzz faults bench bench-relay bench-failover lock clean
+.PHONY: setup demo test check fuzz truth faults bench bench-relay bench-failover lock clean
 
 setup: .venv/ready
 
@@ -28,6 +28,9 @@ check: setup
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+truth: setup
+	$(BIN)/python -m tests.truth $(ARGS)
 
 faults: setup
 	$(BIN)/python -m tests.faults $(ARGS)
