@@ -86,11 +86,12 @@ class View:
     def foresee(self, snapshot: Snapshot, name: str, mode: Mode = Mode.REFUSE) -> Foresee:
         """One sender's forecast with any servers lost; what was worked out once is kept."""
         known: dict[frozenset[Address], Forecast] = {}
+        up = {server.address for server in servers(snapshot)}.difference(self.down)
 
         def ask(lost: frozenset[Address]) -> Forecast:
             if lost not in known:
                 case = Case(snapshot, name, self.dns_order, {**self.down, **dict.fromkeys(lost, mode)})
-                known[lost] = forecast(case, self.crowd.senders[name], examples=0)
+                known[lost] = forecast(case, self.crowd.senders[name], examples=int(lost >= up))
             return known[lost]
 
         return ask

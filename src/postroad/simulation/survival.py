@@ -22,9 +22,10 @@ MOST_SETS = (
     100  # sets of exchangers told one by one: sixty names behind thirty addresses have more than a thousand million
 )
 MOST_QUESTIONS = 300  # forecasts the search for the smallest harmful loss may ask for: seconds, not minutes
+MOST_ALONE = 30  # servers that are each tried as the only one left, to see that nothing less than all is the smallest
 
 Foresee = Callable[[frozenset[Address]], Forecast]
-"""The forecast of one sender with these addresses lost."""
+"""The forecast of one sender with these addresses lost, and with an example where that is all there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,22 @@ class Loss:
 
 def survive(sender: str, snapshot: Snapshot, foresee: Foresee) -> Survival:
     """What a sender survives, exact but for `more` and `surely`."""
-    peeled = _peel(foresee)
-    stops = frozenset(address for layer in peeled for address in layer)
-    behind = [frozenset(server.exchangers) for server in servers(snapshot) if server.address in stops]
+    known = servers(snapshot)
+    whole = foresee(frozenset())
+    up = frozenset(server.address for server in known).difference(whole.case.down)
+    nothing_left = foresee(up)
+    listed = frozenset(step.address for example in nothing_left.examples for step in example.steps) & up
+    layers = _peel(foresee, listed)
+    stops = listed.union(*layers)
+    behind = [frozenset(server.exchangers) for server in known if server.address in stops]
     names = list(islice(minimal_covers(behind), MOST_SETS + 1))
-    waits, surely = _smallest_wait(foresee, peeled, stops)
     ordered = sorted(names[:MOST_SETS], key=lambda each: (len(each), sorted(each)))
+    if not stops or _delivered(whole) < 1:
+        waits, surely = frozenset[Address](), True
+    elif _lists_are_alike(nothing_left, listed, behind):
+        waits, surely = listed, True
+    else:
+        waits, surely = _smallest_wait(foresee, stops)
     return Survival(sender, stops, tuple(ordered), len(names) > MOST_SETS, waits, surely)
 
 
@@ -78,33 +89,29 @@ def minimal_covers(edges: Sequence[frozenset[str]]) -> Iterator[frozenset[str]]:
     yield from _covers(list(dict.fromkeys(edges)), frozenset(), frozenset())
 
 
-def _peel(foresee: Foresee) -> list[Mapping[Address, Fraction]]:
-    """Who accepts, then who accepts with those lost, and so on until nobody does, with the chance of each."""
+def _peel(foresee: Foresee, lost: frozenset[Address]) -> list[Mapping[Address, Fraction]]:
+    """Who accepts with these lost, then with those lost too, and so on until nobody does, with the chance of each."""
     layers: list[Mapping[Address, Fraction]] = []
-    lost: frozenset[Address] = frozenset()
     while accepting := _accepting(foresee(lost)):
         layers.append(accepting)
         lost = lost.union(accepting)
     return layers
 
 
-def _smallest_wait(
-    foresee: Foresee, peeled: Sequence[Mapping[Address, Fraction]], stops: frozenset[Address]
-) -> tuple[frozenset[Address], bool]:
+def _lists_are_alike(nothing_left: Forecast, listed: frozenset[Address], behind: Sequence[frozenset[str]]) -> bool:
+    """Whether every list a sender may make has as many servers as the one seen: then none is smaller."""
+    count = nothing_left.attempts_max
+    once = len(listed) == count and all(len(names) == 1 for names in behind)
+    return once and nothing_left.attempts_mean == count
+
+
+def _smallest_wait(foresee: Foresee, stops: frozenset[Address]) -> tuple[frozenset[Address], bool]:
     """A smallest loss by which some mail does not get through, and whether it is surely a smallest one.
 
     Grown one server at a time along what accepts, as any list of contacts is; of sets that leave the same shares to the
     same kinds of server one is followed, for they are alike.
     """
-    if not stops or _delivered(foresee(frozenset())) < 1:
-        return frozenset(), True
-    # One of each kind is enough to see that nothing but the loss of all makes mail wait.
-    kinds = {
-        (step, chance, address.version): address
-        for step, layer in enumerate(peeled)
-        for address, chance in layer.items()
-    }
-    if all(_delivered(foresee(stops - {address})) == 1 for address in kinds.values()):
+    if len(stops) <= MOST_ALONE and all(_delivered(foresee(stops - {address})) == 1 for address in stops):
         return stops, True
     edge, asked = [frozenset[Address]()], 0
     while edge:

@@ -1,6 +1,6 @@
 """What records cost in DNS: questions and octets for one message, and what a cache leaves of them.
 
-Octets are those of DNS messages with EDNS(0) and name compression, answer section only, UDP payload.
+Octets are those of DNS messages with EDNS(0) and name compression, answer section only, without UDP or TCP headers.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _reply(name: str, kind: str, snapshot: Snapshot) -> bytes:
     if isinstance(answer, Found):
         records = [_text(record) for record in answer.records]
         reply.answer.append(dns.rrset.from_text(f"{name}.", answer.ttl_s, "IN", kind, *records))
-    return reply.to_wire()
+    return reply.to_wire(max_size=65535)
 
 
 def _addresses(name: str, kind: str, snapshot: Snapshot) -> Answer[Any] | None:

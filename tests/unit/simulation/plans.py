@@ -9,7 +9,8 @@ from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather
 from postroad.simulation import MIXES, SENDERS
 from postroad.simulation.crowd import Crowd, View
-from postroad.simulation.nouns import Case, Forecast, Questions
+from postroad.simulation.nouns import Case, Example, Forecast, Questions, Step
+from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
 HEAD = "$ORIGIN example.com.\n$TTL 300\n"
@@ -40,8 +41,13 @@ def listed(snapshot, *lists):
         delivered = sum(accepted.values(), Fraction(0))
         outcome = {Result.DELIVERED: delivered, Result.DEFERRED: 1 - delivered}
         nothing = Questions(Fraction(0), Fraction(0), Fraction(0))
-        met = Fraction(sum(len([each for each in way if at(each) <= lost]) for way in lists), len(lists))
-        return Forecast(Case(snapshot, "listed"), {}, accepted, {}, outcome, met, 0, 0.0, 0.0, nothing)
+        counts = [len([each for each in way if at(each) <= lost]) for way in lists]
+        mean = Fraction(sum(counts), len(lists))
+        steps = tuple(Step("", *at(each), 10, Mode.REFUSE, 0.0, 0.0) for each in lists[0])
+        example = Example(Fraction(1), steps, Result.DEFERRED)
+        examples = () if delivered else (example,)
+        case = Case(snapshot, "listed")
+        return Forecast(case, {}, accepted, {}, outcome, mean, max(counts), 0.0, 0.0, nothing, examples)
 
     return foresee
 

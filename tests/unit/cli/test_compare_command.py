@@ -1,0 +1,103 @@
+"""`postroad compare`, `advise` and `setups`: records side by side, and what to make of them."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from postroad.cli.root import app
+
+
+def run(*arguments):
+    """The exit status and what was said."""
+    done = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [*arguments])
+    return done.exit_code, done.stdout
+
+
+def test_text_has_the_verdict_first_then_the_numbers_and_the_meaning():
+    """One line says who does best; below come the table, the lines and the sentences."""
+    status, text = run("compare", "t1", "t5", "--sender", "rfc5321")
+    assert 0 == status
+    assert text.splitlines()[0].startswith("Best at balance: t1;")
+    assert "- example.com. 300 IN MX 10 mail1.example.com." in text
+    assert "b.example.com [192.0.2.12] falls from 50 % to 0 % of first contacts for every sender." in text
+
+
+def test_markdown_is_fit_for_a_pull_request():
+    """A table, a diff block and a list."""
+    text = run("compare", "t1", "t3", "--format", "markdown")[1]
+    assert "| t1 | 2 |" in text
+    assert "```diff\n+ mail1.example.com. 300 IN A 192.0.2.12" in text
+    assert "\n- " in text
+
+
+def test_html_is_one_page_that_fetches_nothing():
+    """No script, no link, no name from DNS without escaping."""
+    text = run("compare", "t1", "t2", "--format", "html")[1]
+    assert text.startswith("<!doctype html>")
+    assert "http" not in text
+    assert "<script" not in text
+
+
+@pytest.mark.parametrize("form", [["--json"], ["--format", "json"]])
+def test_json_has_sets_verdicts_and_differences(form):
+    """The same for programs."""
+    shape = json.loads(run("compare", "t1", "t2", "t4", *form)[1])
+    assert ["t1", "t2", "t4"] == [each["name"] for each in shape["sets"]]
+    assert ["balance", "fail-over", "DNS cost", "simplicity"] == [each["goal"] for each in shape["verdicts"]]
+    assert [("t1", "t2"), ("t1", "t4")] == [(each["before"], each["after"]) for each in shape["differences"]]
+
+
+def test_zone_files_are_compared(tmp_path):
+    """What stands in DNS now, and what is planned."""
+    now, planned = tmp_path / "now.zone", tmp_path / "planned.zone"
+    now.write_text("$ORIGIN example.com.\n@ MX 10 a\na A 192.0.2.1\n")
+    planned.write_text("$ORIGIN example.com.\n@ MX 10 a\n@ MX 10 b\na A 192.0.2.1\nb A 192.0.2.2\n")
+    status, text = run("compare", str(now), str(planned))
+    assert 0 == status
+    assert "No longer: There is one server" in text
+
+
+def test_one_set_cannot_be_compared():
+    """It takes two."""
+    assert 2 == run("compare", "t1")[0]
+
+
+def test_advice_shows_lines_before_and_after_with_proof():
+    """The change, both zones, and for each sender what it did and does."""
+    status, text = run("advise", "t2")
+    assert 1 == status
+    assert "example.com: change 3 lines." == text.splitlines()[0]
+    assert "    + example.com. 300 IN MX 10 mail2.example.com." in text
+    assert "rfc5321                 100 %   50 %        100 %  100 %                 3      5" in text
+
+
+def test_no_advice_is_told_with_its_reason():
+    """A sane zone: status 0 and why."""
+    status, text = run("advise", "t1")
+    assert 0 == status
+    assert text.startswith("example.com: nothing to change, because with any one server refusing 100 % ")
+
+
+def test_advice_in_json():
+    """The edits with their reasons, both measures, and the meaning."""
+    shape = json.loads(run("advise", "t3", "--json")[1])
+    assert (True, 2) == (shape["change"], len(shape["edits"]))
+    assert shape["before"]["dns"]["octets"] > shape["after"]["dns"]["octets"]
+
+
+def test_setups_answers_the_questions_of_the_documents():
+    """Fail-over of the second, DNS traffic of the third, and the way round a filter, each with its numbers."""
+    status, text = run("setups")
+    assert 0 == status
+    assert "  t1, two equal MX, one address each:" in text
+    assert "Does the second set-up, one name with two addresses, fail over?\n  Yes:" in text
+    assert "Does the third set-up cost twice the DNS traffic of the first?\n  No:" in text
+    assert "highest-first): 100 % in a fixed order" in text
+
+
+def test_setups_in_json():
+    """All set-ups, verdicts, and each question with its answer."""
+    shape = json.loads(run("setups", "--sender", "postfix", "--sender", "sendmail", "--json")[1])
+    assert ["t1", "t2", "t3", "t4", "t5", "t6", "one", "filter"] == [each["name"] for each in shape["sets"]]
+    assert 9 == len(shape["answers"])
