@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from postroad.show import Picture
     from postroad.simulation.crowd import View
     from postroad.simulation.standing import Standing
+    from postroad.simulation.trials import Trials
     from postroad.words.facts import Snapshot
 
 MOST_LOST = 6  # servers whose loss is drawn in a terminal; the page and the figure have all
@@ -42,12 +43,17 @@ def simulate(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one page with the pictures.")
     ] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", metavar="N", min=1, help="Also try N messages of each sender, over a day.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The seed of the trials.")] = 1,
     json: options.Json = False,
 ) -> None:
     """Tell what share each server gets of the mail of real senders, what survives, how long mail waits, what DNS costs.
 
     Everything is exact for the first attempt of one message; nothing is sent. A server that is down refuses
-    connections, or behaves as MODE says: refuse, blackhole, close, g421, g554, r450, r550, d451, e451.
+    connections, or behaves as MODE says: refuse, blackhole, close, g421, g554, r450, r550, d451, e451. Trials follow
+    messages over all attempts, with caches, kept connections and memory.
 
     Exit status: 0 mail of every sender asked about has a chance, 1 that of some has none, 2 wrong usage, 3 DNS cannot
     tell now.
@@ -58,12 +64,13 @@ def simulate(
         view = simulating.view_of(sender or (), mix, senders, dns_order, down_now)
         standing = _measured(snapshot, view)
         _draw(_picture(standing, view), plot, html)
+    tried = _tried(standing, view, trials, seed)
     if json:
         from postroad.shapes.simulation import simulate_shape
 
-        screen.print_json(simulate_shape(standing, view))
+        screen.print_json(simulate_shape(standing, view, tried))
     else:
-        _show(screen.console(), standing, view)
+        _show(screen.console(), standing, view, tried)
     if _stopped(standing):
         raise typer.Exit(screen.FINDINGS)
 
@@ -72,6 +79,14 @@ def _measured(snapshot: Snapshot, view: View) -> Standing:
     from postroad.simulation.standing import measure
 
     return measure(str(snapshot.domain), snapshot, view, examples=3)
+
+
+def _tried(standing: Standing, view: View, messages: int | None, seed: int) -> Mapping[str, Trials]:
+    if not messages or not standing.servers:
+        return {}
+    from postroad.cli.trying import run_trials
+
+    return run_trials(standing, view, messages, seed)
 
 
 def _stopped(standing: Standing) -> list[str]:
@@ -112,22 +127,27 @@ def _draw(picture: Picture, plot: Path | None, html: Path | None) -> None:
 
 def summary(standing: Standing, view: View) -> str:
     """Everything in one sentence."""
-    from postroad.simulation.phrases import listing, named, percent
+    from postroad.simulation.phrases import listing, named, percent, seconds
 
     busiest = standing.busiest
     who = f"the mix {view.crowd.mix}" if view.crowd.mix else listing(view.crowd.senders)
     if busiest is None:
         return f"{standing.snapshot.domain}: no server takes its mail"
+    down = listing(f"{address} down ({mode})" for address, mode in view.down.items()) if view.down else ""
+    worst_s = standing.whole.mix.delay_worst_s
     stopped = _stopped(standing)
-    return (
-        f"{standing.snapshot.domain}: {named(len(standing.servers), 'server')}; of {who} {percent(standing.load)} of "
-        f"first contacts go to {busiest}, and {percent(standing.whole.delivered)} of mail gets through in the first "
-        f"attempt"
-        f"{f'; none of {listing(stopped)}' if stopped else ''}"
+    count = f"{named(len(standing.servers), 'server')}{f', {down}' if down else ''}"
+    mean, worst = seconds(standing.whole.mix.delay_mean_s), seconds(worst_s)
+    parts = (
+        f"{standing.snapshot.domain}: {count}; of {who} {percent(standing.load)} of first contacts go to {busiest}",
+        f"{percent(standing.whole.delivered)} of mail gets through in the first attempt",
+        f"after {mean} on average, {worst} at worst" if worst_s >= 1 else "",
+        f"none of {listing(stopped)}" if stopped else "",
     )
+    return ", ".join(part for part in parts if part)
 
 
-def _show(out: Console, standing: Standing, view: View) -> None:
+def _show(out: Console, standing: Standing, view: View, tried: Mapping[str, Trials]) -> None:
     from postroad.show.terminal import heat_map, survival_bars, timeline
 
     out.print(summary(standing, view), markup=False, style="bold")
@@ -146,6 +166,11 @@ def _show(out: Console, standing: Standing, view: View) -> None:
         out.print()
         out.print(timeline(picture.example, picture.sender))
     out.print()
+    if tried:
+        from postroad.cli.trying import print_trials
+
+        print_trials(out, standing, tried)
+        out.print()
     _say(out, _told(standing, view))
 
 
@@ -179,7 +204,7 @@ def _told(standing: Standing, view: View) -> Iterator[str]:
         )
         are = "is" if len(loss.servers) == 1 else "are all"
         yield f"Mail stops when {servers} {are} lost: {whom(loss.senders, view)}."
-    yield f"Some waits: {waiting}." if (waiting := _waiting(standing, view)) else "No mail waits before all is lost."
+    yield f"Some waits: {waiting}." if (waiting := _waiting(standing, view)) else "No mail waits before that."
     yield f"DNS: {numbers(Goal.DNS_COST, standing)}."
     yield from (fate.text for fate in standing.fates)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from postroad.shapes import VERSION, Shape
 from postroad.simulation.advise import Advice
@@ -12,14 +12,17 @@ from postroad.simulation.crowd import View
 from postroad.simulation.nouns import Example, Forecast
 from postroad.simulation.records import Server, servers
 from postroad.simulation.standing import Standing
+from postroad.simulation.trials import Estimate, Trials
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
+NONE: Mapping[str, Trials] = {}
 
-def simulate_shape(standing: Standing, view: View) -> Shape:
+
+def simulate_shape(standing: Standing, view: View, tried: Mapping[str, Trials] = NONE) -> Shape:
     """`postroad simulate --json`."""
     mix = view.crowd.mix
-    return {
+    shape: Shape = {
         "version": VERSION,
         "domain": str(standing.snapshot.domain),
         "results": [forecast_shape(name, each) for name, each in standing.whole.rows(mix).items()],
@@ -43,6 +46,7 @@ def simulate_shape(standing: Standing, view: View) -> Shape:
         },
         "fates": [{"kind": fate.kind, "text": fate.text} for fate in standing.fates],
     }
+    return shape | ({"trials": [_trials(name, each) for name, each in tried.items()]} if tried else {})
 
 
 def forecast_shape(sender: str, forecast: Forecast) -> Shape:
@@ -104,6 +108,40 @@ def advice_shape(advice: Advice) -> Shape:
         "meaning": list(advice.proof.meaning) if advice.proof else [],
         "remarks": list(advice.remarks),
     }
+
+
+def _trials(sender: str, each: Trials) -> Shape:
+    """Estimates with their 95 % intervals, of the whole life of messages."""
+    delay = each.delay
+    return {
+        "sender": sender,
+        "messages": each.trial.workload.messages,
+        "seed": each.seed,
+        "first": {str(address): _estimate(share) for address, share in each.first.items()},
+        "accepted": {str(address): _estimate(share) for address, share in each.accepted.items()},
+        "outcome": {result.value: _estimate(part) for result, part in each.outcome.items()},
+        "tries": {**_estimate(each.tries), "max": each.tries_max},
+        "contacts": _estimate(each.contacts),
+        "delay_s": {
+            "mean": _estimate(delay.mean),
+            "p50": _estimate(delay.p50),
+            "p99": _estimate(delay.p99),
+            "worst": delay.worst_s,
+        }
+        if delay
+        else None,
+        "dns_questions": {
+            "mx": each.questions.mx,
+            "a": each.questions.a,
+            "aaaa": each.questions.aaaa,
+            "mean": each.questions.mean,
+        },
+        "unable": each.unable or None,
+    }
+
+
+def _estimate(estimate: Estimate) -> Shape:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
 def _standing(standing: Standing) -> Shape:

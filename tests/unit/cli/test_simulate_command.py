@@ -120,8 +120,8 @@ def test_the_first_line_is_the_whole_story(simulate):
     status, text = simulate("--sender", "dns-order", "--down", "mail1")
     assert 0 == status
     assert (
-        "example.com: 4 servers; of dns-order 100 % of first contacts go to mail1.example.com [192.0.2.11], "
-        "and 100 % of mail gets through in the first attempt"
+        "example.com: 4 servers, 192.0.2.11 down (refuse); of dns-order 100 % of first contacts go to "
+        "mail1.example.com [192.0.2.11], 100 % of mail gets through in the first attempt"
     ) == text.splitlines()[0]
     assert "\x1b" not in text
 
