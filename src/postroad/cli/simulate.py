@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from postroad.show import Picture
     from postroad.simulation.crowd import View
+    from postroad.simulation.nouns import Forecast
     from postroad.simulation.standing import Standing
     from postroad.simulation.trials import Trials
     from postroad.words.facts import Snapshot
@@ -101,7 +102,7 @@ def _picture(standing: Standing, view: View) -> Picture:
 
     mix = view.crowd.mix
     rows = standing.whole.rows(mix)
-    name, longest = max(rows.items(), key=lambda row: (bool(row[1].examples), row[1].delay_worst_s))
+    name, longest, with_it = _longest(standing, view)
     return Picture(
         title=f"Mail for {standing.snapshot.domain}",
         summary=summary(standing, view),
@@ -109,9 +110,18 @@ def _picture(standing: Standing, view: View) -> Picture:
         forecasts=rows,
         lost={str(address): outlook.rows(mix) for address, outlook in standing.lost.items()},
         example=max(longest.examples, key=lambda example: len(example.steps), default=None),
-        sender=name,
+        sender=f"{name}{with_it}",
         records=tuple(str(line) for line in standing.lines),
     )
+
+
+def _longest(standing: Standing, view: View) -> tuple[str, Forecast, str]:
+    """The sender that waits longest; where nothing is down, with the busiest server silent, for that is what to see."""
+    shown, with_it = standing.whole, ""
+    if standing.silent and standing.busiest and not view.down:
+        shown, with_it = standing.silent, f" with {standing.busiest} silent"
+    name, longest = max(shown.by.items(), key=lambda row: (bool(row[1].examples), row[1].delay_worst_s))
+    return name, longest, with_it
 
 
 def _draw(picture: Picture, plot: Path | None, html: Path | None) -> None:
@@ -162,7 +172,7 @@ def _show(out: Console, standing: Standing, view: View, tried: Mapping[str, Tria
     out.print(
         survival_bars({str(address): picture.lost[str(address)] for address in standing.lost if address in worst})
     )
-    if picture.example and (view.down or len(view.crowd.senders) == 1):
+    if picture.example:
         out.print()
         out.print(timeline(picture.example, picture.sender))
     out.print()

@@ -15,6 +15,7 @@ from postroad.simulation.senders import SENDERS
 from postroad.simulation.setups import SETUPS
 from postroad.simulation.shares import forecast
 from postroad.simulation.standing import Standing
+from postroad.simulation.traffic import Traffic, traffic
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
@@ -114,16 +115,22 @@ def _third(known: Standings) -> Iterator[str]:
         f"{percent(third.octets / first.octets - 1)} more. It is names that are asked for, and both have two; each "
         "further address is 16 octets in an answer."
     )
-    kinds = (("postfix", "Who asks for every exchanger"), ("sendmail", "Who asks only for those it contacts"))
-    for name, kind in kinds:
-        if name in first.traffics:
-            one, two = first.traffics[name], third.traffics[name]
-            yield (
-                f"{kind} ({name}): {float(one.questions):g} and {float(two.questions):g} questions, "
-                f"{float(one.octets):.0f} and {float(two.octets):.0f} octets."
-            )
+    for name, kind in (
+        ("postfix", "Who asks for every exchanger"),
+        ("chasquid", "Who asks only for those it contacts"),
+    ):
+        one, two = (_cost(each, name) for each in (first, third))
+        yield (
+            f"{kind} ({name}): {float(one.questions):g} and {float(two.questions):g} questions, "
+            f"{float(one.octets):.0f} and {float(two.octets):.0f} octets."
+        )
     told = ", ".join(f"{name} {known[name].most_questions}" for name in DOCUMENTS)
     yield f"Through one cache, whatever the amount of mail, the zone is asked at most this often a TTL: {told}."
+
+
+def _cost(standing: Standing, name: str) -> Traffic:
+    sender = SENDERS[name]
+    return traffic(forecast(Case(standing.snapshot, name), sender, examples=0), sender.asks)
 
 
 def _orders(known: Standings, view: View) -> Iterator[str]:

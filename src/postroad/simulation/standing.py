@@ -125,7 +125,7 @@ def measure(name: str, snapshot: Snapshot, view: View, *, examples: int = 0) -> 
         found.servers,
         whole,
         dict(lost),
-        view.look(snapshot, {busiest.address: Mode.BLACKHOLE}) if busiest else None,
+        view.look(snapshot, {busiest.address: Mode.BLACKHOLE}, examples=examples) if busiest else None,
         survivals,
         losses(survivals, view.crowd.weights),
         {sender: traffic(each, view.crowd.senders[sender].asks) for sender, each in whole.by.items()},
