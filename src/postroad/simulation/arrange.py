@@ -10,13 +10,27 @@ from itertools import chain
 
 from postroad.simulation.model import Equals, Exhausted, Families, Inside, Sender, Then, Unit
 from postroad.simulation.nouns import Case, DnsOrder
-from postroad.simulation.orders import NOTHING, Bag, Node, Pass, Pick, Row, Weave, bag, leaves, rotations, row
+from postroad.simulation.orders import (
+    NOTHING,
+    Bag,
+    Node,
+    Pass,
+    Pick,
+    Row,
+    Weave,
+    bag,
+    first_and_last,
+    leaves,
+    rotations,
+    row,
+)
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.trail import Target
 
 SLOW_S = 1.0  # the lab's fault: the greeting comes a second late
 TARPIT_S = 6.0  # each of six replies does
+ENDS = frozenset({Then.ACCEPTED, Then.IN_CLEAR, Then.DEFER, Then.FAIL})
 IN_SESSION = frozenset({Mode.R450, Mode.R550, Mode.D451, Mode.E451, Mode.DROP})
 _WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
 
@@ -49,18 +63,90 @@ class Host:
     contacts: Node
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The hosts of one preference, and what is known of them whatever their order.
+
+    `settles`: the attempt ends here for sure. `passes`: it goes through all of them, and what they say between them is
+    in `refused` (for good), `unsure` (anything else) and `bound` (no later preference is asked). With either of them
+    an attempt need not remember who said what.
+    """
+
+    hosts: Node
+    settles: bool = False
+    passes: bool = False
+    refused: bool = False
+    unsure: bool = False
+    bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Which limits can be reached at all, with what goes on: only those an attempt has to count for."""
+
+    addresses: bool
+    hosts: bool
+    sessions: bool
+    families: bool
+
+
+def counted(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
+    """Which limits of a sender can be reached among these exchangers."""
+    hosts = [[case.down.get(address, Mode.ACCEPT) for address in each.addresses] for each in found]
+    met = list(chain.from_iterable(hosts))
+    onward = [mode for mode in met if sender.after(mode) not in ENDS]
+    limits, versions = sender.limits, {address.version for each in found for address in each.addresses}
+
+    def binds(limit: int | None, reached: int, total: int) -> bool:
+        return limit is not None and reached >= limit and total > limit
+
+    return Counted(
+        addresses=binds(limits.addresses, len(onward), len(met)),
+        hosts=binds(limits.hosts, sum(not ENDS.issuperset(map(sender.after, modes)) for modes in hosts), len(found)),
+        sessions=binds(limits.sessions, sum(mode in IN_SESSION for mode in onward), len(met)),
+        families=limits.family_share and len(versions) > 1 and binds(limits.addresses, len(met), len(met)),
+    )
+
+
 class Arranger:
     """Makes the levels of one case for one sender. `alike`: what cannot be told apart is counted."""
 
-    def __init__(self, case: Case, sender: Sender, *, alike: bool) -> None:
+    def __init__(self, case: Case, sender: Sender, limits: Counted, *, alike: bool) -> None:
         self._case = case
         self._sender = sender
+        self._limits = limits
         self._alike = alike
+        self._made: dict[Exchange, dict[int, list[Contact]]] = {}
+        self._remembers = True  # whether it matters who of the level at hand said what
+        self._counts_refusals = True
+        self._passes = False
 
-    def level(self, group: tuple[Exchange, ...]) -> Node:
+    def level(self, group: tuple[Exchange, ...]) -> Level:
         """The hosts of one preference in the order of the sender, not yet drawn."""
         counts = Counter(address for each in group for address in each.addresses)
         shared = {address for address, count in counts.items() if count > 1 and self._sender.drops_duplicates}
+        thens = [[self._then(each, self._met(address)) for address in each.addresses] for each in group]
+        can_be_cut = any((self._limits.addresses, self._limits.hosts, self._limits.sessions, self._limits.families))
+        settles = not can_be_cut and any(ENDS.intersection(each) and _goes_through(each) for each in thens)
+        passes = not can_be_cut and all(not ENDS.intersection(each) and _goes_through(each) for each in thens)
+        self._remembers = not (settles or passes)
+        self._passes = passes and self._alike
+        self._counts_refusals = {
+            Exhausted.DEFER: False,
+            Exhausted.LAST: not settles,  # who says the last word is a matter of order
+            Exhausted.ALL: self._remembers,
+        }[self._sender.exhausted]
+        said = [self._met(address) in self._sender.refusals for address in counts]
+        return Level(
+            self._hosts_of(group, counts, shared),
+            settles,
+            passes,
+            refused=any(said),
+            unsure=not all(said),
+            bound=any(Then.NEXT_EQUAL in each for each in thens),
+        )
+
+    def _hosts_of(self, group: tuple[Exchange, ...], counts: Counter[Address], shared: set[Address]) -> Node:
         families = self._sender.families
         if families is Families.V6_LEVEL:
             parts = [tuple(_of_family(each, version) for each in group) for version in (6, 4)]
@@ -75,12 +161,18 @@ class Arranger:
         hosts = list(chain.from_iterable(self._hosts(each, shared) for each in group))
         match self._sender.equals:
             case Equals.RANDOM:
-                return self._bag(hosts)
+                return self._any_order(hosts, shared)
             case Equals.ALPHABETICAL:
                 return row(hosts)
         if self._case.dns_order is DnsOrder.RANDOM and not self._sender.caches_mx:
-            return self._bag(hosts)  # a pass of swaps over a random order leaves it as random as it was
+            return self._any_order(hosts, shared)  # a pass of swaps over a random order leaves it as random as it was
         return Pass(row(hosts), _coin) if self._sender.equals is Equals.ONE_SWAP_PASS else row(hosts)
+
+    def _any_order(self, hosts: list[Node], shared: set[Address]) -> Node:
+        drawn = self._bag(hosts)
+        # Who is where between the first and the last matters to neighbours, to duplicates and to the clock of overlaps
+        plain = self._sender.families is not Families.V6_PASS and not shared and not self._sender.waits.spacing_s
+        return first_and_last(drawn.kinds) if self._passes and plain and isinstance(drawn, Bag) else drawn
 
     def _hosts(self, each: Exchange, shared: set[Address]) -> Iterator[Node]:
         contacts = self._contacts(each, shared)
@@ -109,14 +201,25 @@ class Arranger:
         return row(items)
 
     def _contacts(self, each: Exchange, shared: set[Address]) -> dict[int, list[Contact]]:
+        if each in self._made:  # every order of an answer has the same hosts
+            return self._made[each]
         contacts: dict[int, list[Contact]] = {4: [], 6: []}
         for address in each.addresses:
-            met = self._case.down.get(address, Mode.ACCEPT)
+            met = self._met(address)
             target = Target(each.name, address, each.preference)
             wait_s = self._sender.waits.connect_s if met is Mode.BLACKHOLE else _WAITS.get(met, 0.0)
-            contact = Contact(target, met, self._sender.after(met), wait_s, address in shared, [target])
+            contact = Contact(target, met, self._then(each, met), wait_s, address in shared, [target])
             contacts[address.version].append(contact)
+        self._made[each] = contacts
         return contacts
+
+    def _met(self, address: Address) -> Mode:
+        return self._case.down.get(address, Mode.ACCEPT)
+
+    def _then(self, each: Exchange, met: Mode) -> Then:
+        then = self._sender.after(met)
+        alone = len(each.addresses) == 1 or self._sender.unit is Unit.ADDRESS
+        return Then.NEXT_ADDRESS if alone and then is Then.NEXT_HOST else then
 
     def _bag(self, items: Iterable[Node]) -> Node:
         if not self._alike:
@@ -134,10 +237,10 @@ class Arranger:
     def _shape(self, node: Node) -> str:
         """What the sender can tell of a node: equal texts for what is alike."""
         match node:
-            case Row(items) | Pick(items):
-                return f"{type(node).__name__}({','.join(map(self._shape, items))})"
-            case Bag(kinds):
-                return f"Bag({','.join(f'{count}*{self._shape(kind)}' for kind, count in kinds)})"
+            case Row(items):
+                return f"Row({','.join(map(self._shape, items))})"
+            case Bag(kinds) | Pick(kinds):
+                return f"{type(node).__name__}({','.join(f'{count}*{self._shape(kind)}' for kind, count in kinds)})"
             case Weave(now, then):
                 return f"Weave({self._shape(now)},{self._shape(then)})"
             case Host(contacts):
@@ -147,15 +250,22 @@ class Arranger:
 
     def _kind(self, contact: Contact) -> str:
         """What a contact changes for the rest of the attempt. What this sender does not count is left out."""
-        sender, met = self._sender, contact.met
-        parts = [contact.then.value, f"{contact.wait_s:g}", "silent" if met is Mode.BLACKHOLE else ""]
-        if sender.exhausted is not Exhausted.DEFER:
-            parts.append("no" if met in sender.refusals else "")
-        if sender.limits.sessions is not None:
+        sender, met, then = self._sender, contact.met, contact.then
+        if then is Then.NEXT_EQUAL and not self._remembers:
+            then = Then.NEXT_ADDRESS
+        parts = [then.value, f"{contact.wait_s:g}", "silent" if met is Mode.BLACKHOLE else ""]
+        if self._counts_refusals:
+            parts.append("no" if met in sender.refusals and then not in ENDS else "")
+        if self._limits.sessions:
             parts.append("session" if met in IN_SESSION else "")
         if sender.families is Families.V6_PASS or sender.limits.family_share or sender.waits.fallback_s is not None:
             parts.append(str(contact.target.address.version))
         return ":".join((*parts, str(contact.target.address) if contact.shared else ""))
+
+
+def _goes_through(thens: list[Then]) -> bool:
+    """Whether a host is asked at all its addresses, unless one of them ends the attempt."""
+    return len(thens) == 1 or ENDS.union({Then.NEXT_ADDRESS}).issuperset(thens)
 
 
 def _of_family(each: Exchange, version: int) -> Exchange:

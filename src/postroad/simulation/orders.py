@@ -31,9 +31,9 @@ class Bag:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One of these, each as likely."""
+    """One of these, each as likely as its number says."""
 
-    choices: tuple[Node, ...]
+    choices: tuple[tuple[Node, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,10 @@ def front(node: Node) -> Iterator[Front]:
         case Bag(kinds):
             yield from _front_of_bag(kinds)
         case Pick(choices):
-            yield from ((chance / len(choices), leaf, rest) for each in choices for chance, leaf, rest in front(each))
+            total = sum(number for _choice, number in choices)
+            for choice, number in choices:
+                share = Fraction(number, total)
+                yield from ((chance * share, leaf, rest) for chance, leaf, rest in front(choice))
         case Weave(now, then):
             now, then = (then, now) if is_empty(now) else (now, then)
             yield from ((chance, leaf, _weave(then, rest)) for chance, leaf, rest in front(now))
@@ -102,17 +105,30 @@ def bag(items: Iterable[Node]) -> Node:
 
 def rotations(items: tuple[Node, ...]) -> Node:
     """The items beginning with any of them, and going round."""
-    return Pick(tuple(row(items[start:] + items[:start]) for start in range(len(items)))) if items else NOTHING
+    return Pick(tuple((row(items[start:] + items[:start]), 1) for start in range(len(items)))) if items else NOTHING
+
+
+def first_and_last(kinds: tuple[tuple[Node, int], ...]) -> Node:
+    """All of a bag, where only who is first and who is last matters: the others come in one order of many."""
+    if sum(number for _item, number in kinds) < 2:
+        return _bag(kinds)
+    choices = []
+    for first, first_number in kinds:
+        others = _without(kinds, first)
+        for last, last_number in others:
+            middle = (item for item, number in _without(others, last) for _each in range(number))
+            choices.append((row((first, *middle, last)), first_number * last_number))
+    return Pick(tuple(choices))
 
 
 def leaves(node: Node) -> Iterator[Any]:
     """Every leaf once for each kind, in the order of the structure."""
     match node:
-        case Row(items) | Pick(items):
+        case Row(items):
             for item in items:
                 yield from leaves(item)
-        case Bag(kinds):
-            for item, _count in kinds:
+        case Bag(kinds) | Pick(kinds):
+            for item, _number in kinds:
                 yield from leaves(item)
         case Weave(now, then):
             yield from leaves(now)
@@ -131,7 +147,7 @@ def count(node: Node, test: Callable[[Any], bool]) -> int:
         case Bag(kinds):
             return sum(number * count(item, test) for item, number in kinds)
         case Pick(choices):
-            return count(choices[0], test)
+            return count(choices[0][0], test)
         case Weave(now, then):
             return count(now, test) + count(then, test)
         case Pass(rest, _swap, carried):
@@ -179,6 +195,12 @@ def _bag(kinds: tuple[tuple[Node, int], ...]) -> Node:
     if not kinds:
         return NOTHING
     return kinds[0][0] if len(kinds) == 1 and kinds[0][1] == 1 else Bag(kinds)
+
+
+def _without(kinds: tuple[tuple[Node, int], ...], one: Node) -> tuple[tuple[Node, int], ...]:
+    """The kinds with one of a kind taken away."""
+    fewer = ((item, number - (item is one)) for item, number in kinds)
+    return tuple((item, number) for item, number in fewer if number)
 
 
 def _weave(now: Node, then: Node) -> Node:

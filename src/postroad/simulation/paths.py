@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import NamedTuple
 
-from postroad.simulation.arrange import Exchange
+from postroad.simulation.arrange import Exchange, counted
 from postroad.simulation.model import Sender
 from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.plans import NoWay, exchanges, plans
@@ -35,9 +35,10 @@ def every_way(case: Case, sender: Sender) -> Iterator[Example]:
         if not found.unable:
             yield Example(Fraction(1), (), found.result)
         return
+    limits = counted(case, sender, found)
     ways = plans(case, sender, found, alike=False)
     for levels in ways:
-        steps = Steps(sender, levels)
+        steps = Steps(sender, levels, limits)
         yield from _all_from(steps, _Way(Fraction(1, len(ways)), 0.0, steps.start()))
 
 
@@ -46,9 +47,10 @@ def some_examples(case: Case, sender: Sender, found: tuple[Exchange, ...], numbe
     if number == 0:
         return ()
     told: dict[tuple[Step, ...], Example] = {}
+    limits = counted(case, sender, found)
     ways = plans(case, sender, found, alike=False)
     for levels in ways:
-        steps = Steps(sender, levels)
+        steps = Steps(sender, levels, limits)
         start = _Way(Fraction(1, len(ways)), 0.0, steps.start())
         for option in islice(_likeliest(steps, start.place), number):
             example = _one_from(steps, start, option)

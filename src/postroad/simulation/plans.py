@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from postroad.routing import PROCEDURES, Refusal, Route, RoutePolicy, Status, decide
-from postroad.simulation.arrange import Arranger, Exchange
+from postroad.simulation.arrange import Arranger, Exchange, Level, counted
 from postroad.simulation.model import Equals, Families, Preference, Sender
 from postroad.simulation.nouns import Case, DnsOrder
-from postroad.simulation.orders import Node
 from postroad.words.facts import Bogus, Found, Mx, NoName, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral
 from postroad.words.outcome import Result
@@ -90,12 +89,12 @@ def _is_lab(snapshot: Snapshot) -> bool:
     return all(address.is_loopback for address in addresses)
 
 
-def plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool) -> list[tuple[Node, ...]]:
+def plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool) -> list[tuple[Level, ...]]:
     """The plans of an attempt, each as likely: one for each order of the MX answer that makes a difference.
 
     `alike`: servers between which the sender makes no difference are counted, not told apart.
     """
-    arranger = Arranger(case, sender, alike=alike)
+    arranger = Arranger(case, sender, counted(case, sender, found), alike=alike)
     orders = [_levels(sender, order) for order in _mx_orders(case, sender, found)]
     return [tuple(arranger.level(group) for group in levels) for levels in orders]
 

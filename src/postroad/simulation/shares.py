@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeVar
 
-from postroad.simulation.arrange import Contact
+from postroad.simulation.arrange import Contact, counted
 from postroad.simulation.model import Sender, Then
 from postroad.simulation.nouns import Blend, Case, Forecast, Questions
 from postroad.simulation.paths import some_examples
@@ -67,9 +67,10 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
     if isinstance(found, NoWay):
         return _without_contact(case, sender, found)
     sums = _Sums()
+    limits = counted(case, sender, found)
     ways = plans(case, sender, found, alike=True)
     for levels in ways:
-        _add_up(Steps(sender, levels), Fraction(1, len(ways)), sums)
+        _add_up(Steps(sender, levels, limits), Fraction(1, len(ways)), sums)
     return Forecast(
         case,
         first=_by_address(sums.first),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from postroad.simulation.arrange import IN_SESSION, Contact, contacts_of
+from postroad.simulation.arrange import IN_SESSION, Contact, Counted, Level, contacts_of
 from postroad.simulation.model import Exhausted, Later, Sender, Then
 from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front
 from postroad.words.faults import Mode
@@ -69,18 +69,16 @@ class Next(NamedTuple):
 class Steps:
     """The steps of a sender over a plan of its levels."""
 
-    def __init__(self, sender: Sender, levels: tuple[Node, ...]) -> None:
+    def __init__(self, sender: Sender, levels: tuple[Level, ...], limits: Counted) -> None:
         self._sender = sender
         self._levels = levels
         self._waits = sender.waits
-        contacts = {id(each): each for level in levels for each in contacts_of(level)}.values()
-        versions = [each.target.address.version for each in contacts for _member in each.members]
-        self._limit = _binding(sender.limits.addresses, len(versions))
-        self._shares = _family_shares(sender, versions)
+        self._limits = limits
+        self._shares = _family_shares(sender, levels) if limits.families else {}
 
     def start(self) -> Place:
         """Nothing has been contacted."""
-        return Place(NOTHING, self._levels[0], 0)
+        return self._at_level(Place(NOTHING, NOTHING, 0), 0)
 
     def nexts(self, place: Place, *, is_new_host: bool = False) -> Iterator[Next]:
         """What may come next; the chances sum to one."""
@@ -99,7 +97,7 @@ class Steps:
         if place.bound or level == len(self._levels):
             yield Next(WHOLE, None, place, place.tally.open_s, is_new_host=False)
         else:
-            yield from self.nexts(place._replace(hosts=self._levels[level], level=level, begun=False))
+            yield from self.nexts(self._at_level(place, level))
 
     def after(self, place: Place, contact: Contact) -> tuple[Result | None, float, Place]:
         """What a contact leads to: the result if it ends the attempt, the seconds it takes then, and the new place."""
@@ -107,7 +105,9 @@ class Steps:
             return _ENDS[contact.then], contact.wait_s, place
         place = place._replace(begun=True, tally=self._count(place, contact))
         if contact.then is not Then.NEXT_ADDRESS:
-            place = place._replace(host=NOTHING, bound=place.bound or contact.then is Then.NEXT_EQUAL)
+            level = self._levels[place.level]
+            bound = contact.then is Then.NEXT_EQUAL and not (level.settles or level.passes)
+            place = place._replace(host=NOTHING, bound=place.bound or bound)
         return None, 0.0, place
 
     def verdict(self, place: Place) -> Result:
@@ -122,12 +122,21 @@ class Steps:
                 failed = False
         return Result.FAILED if failed else Result.DEFERRED
 
+    def _at_level(self, place: Place, number: int) -> Place:
+        level, tally = self._levels[number], place.tally
+        bound = False
+        if level.passes:  # all of it will be heard, so it may as well be known now
+            bound = level.bound
+            if self._sender.exhausted is Exhausted.ALL:
+                tally = tally._replace(refused=tally.refused or level.refused, unsure=tally.unsure or level.unsure)
+        return place._replace(hosts=level.hosts, level=number, begun=False, bound=bound, tally=tally)
+
     def _enter(self, host: Node, place: Place) -> Iterator[Next]:
-        limit, tally = self._sender.limits.hosts, place.tally
-        if limit is not None and tally.hosts == limit:
-            yield self._stop(place)
-            return
-        if limit is not None:
+        tally = place.tally
+        if self._limits.hosts:
+            if tally.hosts == self._sender.limits.hosts:
+                yield self._stop(place)
+                return
             tally = tally._replace(hosts=tally.hosts + 1)
         if self._waits.per_host:
             tally = tally._replace(budget_s=self._waits.connect_s)
@@ -139,9 +148,9 @@ class Steps:
         address = contact.target.address
         if address in tally.tried or self._has_its_share(address, tally):
             yield from self.nexts(place, is_new_host=is_new_host)
-        elif limits.sessions is not None and tally.sessions == limits.sessions:
+        elif self._limits.sessions and tally.sessions == limits.sessions:
             yield self._stop(place)
-        elif self._limit is not None and tally.contacts >= self._room(place.level):
+        elif self._limits.addresses and tally.contacts >= self._room(place.level):
             if limits.later is Later.NOTHING:
                 yield self._stop(place)
             elif place.begun:
@@ -171,20 +180,20 @@ class Steps:
         return Next(WHOLE, contact, place._replace(tally=tally), pause_s, is_new_host)
 
     def _count(self, place: Place, contact: Contact) -> Tally:
-        sender, tally, met = self._sender, place.tally, contact.met
+        sender, tally, met, level = self._sender, place.tally, contact.met, self._levels[place.level]
         address, no = contact.target.address, contact.met in sender.refusals
         changes: dict[str, object] = {}
-        if self._limit is not None:
+        if self._limits.addresses:
             changes["contacts"] = tally.contacts + 1
         if self._shares:
             changes[f"v{address.version}"] = tally.v4 + 1 if address.version == 4 else tally.v6 + 1
-        if sender.limits.sessions is not None and met in IN_SESSION:
+        if self._limits.sessions and met in IN_SESSION:
             changes["sessions"] = tally.sessions + 1
         if contact.shared:
             changes["tried"] = tally.tried | {address}
         if sender.exhausted is Exhausted.LAST:
-            changes["refused"] = no
-        elif sender.exhausted is Exhausted.ALL:
+            changes["refused"] = no and not level.settles
+        elif sender.exhausted is Exhausted.ALL and not (level.settles or level.passes):
             changes |= {"refused": tally.refused or no, "unsure": tally.unsure or not no}
         return self._time(place, contact)._replace(**changes)  # type: ignore[arg-type]  # each by its own name
 
@@ -203,15 +212,16 @@ class Steps:
             pace_s = waits.level_overlap_s if tally.crossed and waits.level_overlap_s else waits.overlap_s
         elif waits.fallback_s is not None and count(place.host, lambda _other: True) > alike:
             pace_s = waits.fallback_s
-        return tally._replace(
-            pace_s=min(pace_s, wait_s), open_s=max(tally.open_s, wait_s), late_s=waits.level_overlap_s or 0.0
-        )
+        tally = tally._replace(pace_s=min(pace_s, wait_s))
+        if self._levels[place.level].settles and waits.fallback_s is None and not tally.crossed:
+            return tally  # nobody will have to wait for it
+        return tally._replace(open_s=max(tally.open_s, wait_s), late_s=waits.level_overlap_s or 0.0)
 
     def _room(self, level: int) -> int:
         """How many contacts may have been made for another one at this level."""
-        if self._sender.limits.later is Later.ONE_WITHIN:
-            return (self._limit or 0) - (len(self._levels) - 1 - level)
-        return self._limit or 0
+        limits = self._sender.limits
+        reserved = len(self._levels) - 1 - level if limits.later is Later.ONE_WITHIN else 0
+        return (limits.addresses or 0) - reserved
 
     def _has_its_share(self, address: Address, tally: Tally) -> bool:
         if not self._shares:
@@ -230,17 +240,11 @@ class Steps:
             yield from (each._replace(chance=chance * each.chance) for each in nexts)
 
 
-def _binding(limit: int | None, total: int) -> int | None:
-    """A limit, if there is more than it allows."""
-    return limit if limit is not None and total > limit else None
-
-
-def _family_shares(sender: Sender, versions: Sequence[int]) -> dict[int, int]:
-    """How many addresses of each family may be tried, if that is limited (Postfix, smtp_balance_inet_proto)."""
-    limit = _binding(sender.limits.addresses, len(versions))
-    v4, v6 = versions.count(4), versions.count(6)
-    if limit is None or not sender.limits.family_share or not (v4 and v6):
-        return {}
+def _family_shares(sender: Sender, levels: Iterable[Level]) -> dict[int, int]:
+    """How many addresses of each family may be tried (Postfix, smtp_balance_inet_proto)."""
+    contacts = {id(each): each for level in levels for each in contacts_of(level.hosts)}.values()
+    versions = [each.target.address.version for each in contacts for _member in each.members]
+    limit, v4, v6 = sender.limits.addresses or 0, versions.count(4), versions.count(6)
     half = limit // 2
     share6 = v6 if v6 <= half else limit - v4 if v4 <= half else half
     return {6: share6, 4: limit - share6}
