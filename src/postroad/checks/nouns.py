@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from postroad.routing import Refusal, Route
-from postroad.words.facts import Answer, Snapshot
+from postroad.words.facts import Answer, HostFacts, Snapshot
 from postroad.words.names import Address
 
 
@@ -88,6 +88,7 @@ class Line:
     value: str
     file: str
     number: int
+    ttl_s: int | None = None  # as written or inherited
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Wire:
     kind: str
     octets: int
     is_cut: bool
+    ttls: tuple[int, ...] = ()  # of each record, where they were told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class Probe:
     certificate: Certificate | None = None
     takes_strangers: bool | None = None  # --deep: relays for anyone
     takes_postmaster: bool | None = None  # --deep
+    takes_unknown: bool | None = None  # --deep: a recipient nobody has
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ class Evidence:
     wire: tuple[Wire, ...] | None = None
     said: tuple[Said, ...] | None = None
     probes: Mapping[Address, Probe] | None = None
+    names: Mapping[str, HostFacts] = field(default_factory=dict)  # met on the way: in PTR records, greetings
     shares: Mapping[str, Mapping[Address, float]] | None = None  # of first contact, by sender model (simulation)
     known: frozenset[str] = frozenset()  # what this machine could do: "port-25", "ipv6"
 
