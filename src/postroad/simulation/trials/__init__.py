@@ -27,6 +27,7 @@ from postroad.simulation.trials.nouns import (
     Workload,
 )
 from postroad.simulation.trials.schedules import PRESETS, Schedule, growing, schedule_of
+from postroad.simulation.trials.text import summary
 
 __all__ = [
     "PRESETS",
@@ -43,6 +44,7 @@ __all__ = [
     "growing",
     "run",
     "schedule_of",
+    "summary",
 ]
 
 

@@ -90,7 +90,7 @@ class Lineup:
             return self._swapped(given, moment)
         if equals is Equals.BY_ATTEMPT:
             turn = _rank(given + self._columns(self.preference_of_host, np.uint64(32)))
-            return (turn + np.uint64(count) - (moment.tried % count).astype(np.uint64)) % np.uint64(count)
+            return (turn + np.uint64(count) - ((moment.tried - 1) % count).astype(np.uint64)) % np.uint64(count)
         return given
 
     def _swapped(self, given: Whole, moment: Moment) -> Whole:
@@ -134,9 +134,9 @@ class Lineup:
     def _between_families(self, ranks: Whole) -> Whole:
         six = self.v6[:, None]
         match self.trial.sender.families:
-            case Families.V6_FIRST:
+            case Families.V6_FIRST | Families.V6_PASS:
                 return ranks + np.where(six, 0, 2**22).astype(np.uint64)
-            case Families.V4_FIRST | Families.ALIKE | Families.V6_PASS:
+            case Families.V4_FIRST | Families.ALIKE:
                 return ranks + np.where(six, 2**22, 0).astype(np.uint64)
             case Families.IN_TURN:
                 return ranks * np.uint64(2) + np.where(six, 0, 1).astype(np.uint64)

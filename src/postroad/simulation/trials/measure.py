@@ -41,8 +41,10 @@ def clustered(hits: Counts, tried: Counts) -> Estimate:
     if clusters < 2:
         return Estimate(total / messages if messages else 0.0, 0.0, 1.0)
     share = total / messages
+    if share in {0, 1}:  # all agree: they may all be one mind
+        return wilson(total, messages, clusters)
     strayed = float(((hits - share * tried) ** 2).sum()) * clusters / (clusters - 1)
-    independent = share * (1 - share) * messages * messages / strayed if strayed else float(clusters)
+    independent = share * (1 - share) * messages * messages / strayed if strayed else messages
     return wilson(total, messages, min(max(independent, 1.0), messages))
 
 

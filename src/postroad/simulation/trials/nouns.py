@@ -15,6 +15,9 @@ from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
+FEW = 30
+"""Sources of which the differences say too little: of fewer, each TTL by itself is taken where an order is cached."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:
@@ -138,8 +141,9 @@ class Trials:
     """The answer, once all mail is delivered or given up.
 
     `first`: share of messages whose very first contact was there. `accepted`: share of messages taken there in the
-    end. `single`: the share of first contacts which a single source (with CACHED: within one TTL) gave to an address,
-    from its 5th to its 95th percentile: how far one sender strays from the mean. `tries`: attempts a message, and
+    end. `single`: the share of first contacts which a single source (with CACHED and few sources: one TTL) gave to an
+    address, from its 5th to its 95th percentile: how far one strays from the mean; empty where each message draws anew,
+    or there are thousands of sources. `tries`: attempts a message, and
     `contacts` addresses contacted a message. `delay` None: nothing was delivered. `unable`: the sender cannot use
     these records at all, and why (all else is empty then).
     """

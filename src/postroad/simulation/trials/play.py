@@ -17,8 +17,9 @@ from postroad.simulation.trials.tally import Tally
 from postroad.simulation.trials.walk import DEFERRED, DELIVERED, FAILED, NOWHERE, Ended, Walker
 from postroad.simulation.trials.world import Greylists, Outside, Resolvers
 
-_SLICE = 2**16  # attempts at once: few enough for the processor's cache
+_SLICE = 2**15  # attempts at once: few enough for the processor's cache
 _CELLS = 2**22  # places times attempts at once: 32 MB of keys
+_CHAINED, _SOURCES = 2**18, 2**14  # messages and sources at once, where a source makes one attempt after the other
 
 Progress = Callable[[float], None]
 
@@ -33,7 +34,8 @@ class _Mail:
     cluster: Ranks
     arrival_s: Real
     due_s: Real
-    tried: Ranks
+    tried: Ranks  # the try that comes next, from 1
+    is_new: Choices  # it has not contacted anybody yet
 
     def only(self, those: Choices | Ranks) -> _Mail:
         """Some of them."""
@@ -69,9 +71,10 @@ class Play:
         return self._tally.trials(self._seed)
 
     def _slices(self) -> Iterator[tuple[int, int]]:
-        size = max(min(_SLICE, _CELLS // self._lineup.size), 1)
+        most = _CELLS // self._lineup.size
+        size = max(min(_SLICE, most), 1)
         if self._is_chained:  # whole sources, for each of them is one chain
-            size = max(size // self._each, 1) * self._each
+            size = max(min(_CHAINED // self._each, _SOURCES, most), 1) * self._each
         for start in range(0, self._load.messages, size):
             yield start, min(start + size, self._load.messages)
 
@@ -84,8 +87,8 @@ class Play:
         drawn = chance(key(self._seed, Draw.ARRIVAL), source * np.uint64(bursts) + burst)
         arrival_s = (burst.astype(np.float64) + drawn) * (self._load.over_s / bursts)
         cluster = self._tally.cluster(message, source, self._resolvers.span(source, arrival_s))
-        place, tried = np.arange(message.size), np.ones(message.size, np.int64)
-        return _Mail(place, message, source, cluster, arrival_s, arrival_s.copy(), tried)
+        place, first = np.arange(message.size), np.ones(message.size, np.int64)
+        return _Mail(place, message, source, cluster, arrival_s, arrival_s.copy(), first, first == 1)
 
     def _play_apart(self, mail: _Mail, greylists: Greylists) -> None:
         """Messages that do not know of each other: all first tries at once, then all second ones."""
@@ -112,7 +115,7 @@ class Play:
             ended = self._try(_Tries(now, moment, start_s, greylists, memories, chain), keys)
             connections.keep(chain, slot, kept, ended, chains.following_s(chain))
             again = self._settle(now, ended)
-            mail.due_s[turn], mail.tried[turn] = now.due_s, now.tried
+            mail.due_s[turn], mail.tried[turn], mail.is_new[turn] = now.due_s, now.tried, now.is_new
             chains.put_back(turn[again], now.due_s[again])
 
     def _moment(self, mail: _Mail, at_s: Real) -> Moment:
@@ -120,7 +123,7 @@ class Play:
 
     def _try(self, tries: _Tries, keys: Whole) -> Ended:
         """One attempt each."""
-        machine = tries.greylists.machine(tries.moment)
+        machine = tries.greylists.machine(tries.moment) if self._trial.greylist else _NOBODY[0]
         contacted: list[tuple[Ranks, Ranks]] = []
 
         def meet(index: Ranks, place: Ranks, at_s: Real) -> Ranks:
@@ -141,14 +144,14 @@ class Play:
 
     def _settle(self, mail: _Mail, ended: Ended) -> Choices:
         """Count what came of it; who is tried again has a new due time, and is told."""
-        is_new = mail.tried == 1
-        self._tally.began(mail.cluster[is_new], ended.first[is_new])
+        met = mail.is_new & (ended.contacts > 0)
+        self._tally.began(mail.cluster[met], ended.first[met])
         self._tally.tried(mail.cluster, ended.contacts)
         done = ended.result == DELIVERED
         self._tally.delivered(mail.cluster[done], ended.last[done], mail.arrival_s[done], ended.at_s[done])
         again = self._retries.decide(mail, ended)
         self._tally.settled(mail.cluster[~again], ended.result[~again], mail.tried[~again])
-        mail.tried = mail.tried + 1
+        mail.tried, mail.is_new = mail.tried + 1, mail.is_new & ~met
         return again
 
 

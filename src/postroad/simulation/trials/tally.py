@@ -10,13 +10,12 @@ from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.simulation.trials.lineup import Lineup, Ranks
 from postroad.simulation.trials.measure import Counts, Histogram, clustered, ratio, wilson
-from postroad.simulation.trials.nouns import Asked, Estimate, Trial, Trials, Window
-from postroad.simulation.trials.walk import DELIVERED, NOWHERE
+from postroad.simulation.trials.nouns import FEW, Asked, Estimate, Trial, Trials, Window
+from postroad.simulation.trials.walk import DELIVERED
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
-_CLUSTERS = 4096
-_FEW = 30  # sources; of fewer their differences say too little, so each TTL is a cluster where one pins the order
+_CLUSTERS = 1024
 _RESULTS = (Result.DELIVERED, Result.DEFERRED, Result.FAILED)
 
 
@@ -27,7 +26,7 @@ class Tally:
         self._trial, self._lineup = trial, lineup
         pinned = trial.dns_order is DnsOrder.CACHED and trial.ttl_s > 0
         self._shares_luck = is_chained or pinned
-        self._by_span = pinned and not is_chained and trial.workload.sources < _FEW
+        self._by_span = pinned and not is_chained and trial.workload.sources < FEW
         servers, clusters = len(lineup.addresses), _CLUSTERS
         self._first: Counts = np.zeros((clusters, servers), np.int64)
         self._accepted: Counts = np.zeros((clusters, servers), np.int64)
@@ -53,9 +52,8 @@ class Tally:
         _add(self._met, self._window(at_s), server)
 
     def began(self, cluster: Ranks, first: Ranks) -> None:
-        """First tries of messages, and where their first contact was."""
-        met = first != NOWHERE
-        _add(self._first, cluster[met], self._lineup.address_of[first[met]])
+        """Where messages had their first contact."""
+        _add(self._first, cluster, self._lineup.address_of[first])
 
     def tried(self, cluster: Ranks, contacts: Ranks) -> None:
         """Attempts, with so many contacts each."""

@@ -16,6 +16,9 @@ from postroad.words.faults import Mode
 MODES = tuple(Mode)  # a mode is its place here; the first is ACCEPT
 DELIVERED, DEFERRED, FAILED = 0, 1, 2
 NOWHERE = -1
+_GOES_ON = -1
+_RESULT_OF = {Then.ACCEPTED: DELIVERED, Then.IN_CLEAR: DELIVERED, Then.DEFER: DEFERRED, Then.FAIL: FAILED}
+_ENDS = np.array([_RESULT_OF.get(then, _GOES_ON) for then in Then])
 _GO_LEAST_S = 2.0  # as in `steps`
 _SILENT = MODES.index(Mode.BLACKHOLE)
 
@@ -49,7 +52,7 @@ class _Going:
     late_s: Real
     budget_s: Real  # left for the addresses of the host
     crossed: Choices  # silent contacts of an earlier level are still open
-    contacts: Ranks
+    contacts: int  # made in each: they go in step
     sessions: Ranks
     hosts: Ranks
     host: Ranks
@@ -61,7 +64,8 @@ class _Going:
     def keep(self, those: Choices) -> None:
         """Go on with those only."""
         for column in fields(self):
-            setattr(self, column.name, getattr(self, column.name)[those])
+            if column.name != "contacts":
+                setattr(self, column.name, getattr(self, column.name)[those])
 
 
 class Walker:
@@ -86,8 +90,8 @@ class Walker:
         count = starts_s.size
         none = np.full(count, NOWHERE)
         ended = Ended(np.full(count, DEFERRED), none, none.copy(), np.zeros(count, np.int64), starts_s.copy())
-        going = _begin(starts_s)
-        while going.index.size:
+        going = _begin(starts_s, self._sender.waits.connect_s)
+        while going.index.size:  # every turn is one contact of each
             place, key = _least(keys)
             alive = (key != USED) & ~self._is_over(going, place)
             if not alive.all():
@@ -97,6 +101,7 @@ class Walker:
             if not going.index.size:
                 break
             on = self._contact(going, ended, keys, place, meet)
+            going.contacts += 1
             if not on.all():
                 keys = keys[:, on]
                 going.keep(on)
@@ -121,18 +126,20 @@ class Walker:
         rule = self._sender.exhausted
         if rule is not Exhausted.DEFER:
             no = going.only_no if rule is Exhausted.ALL else going.last_no & ~going.cut
-            ended.result[index] = np.where((no & (going.contacts > 0))[those], FAILED, DEFERRED)
+            ended.result[index] = np.where((no & bool(going.contacts))[those], FAILED, DEFERRED)
 
     def _contact(self, going: _Going, ended: Ended, keys: Whole, place: Ranks, meet: Meet) -> Choices:
         """Contact a place each, and say who goes on."""
-        self._start(going, place)
+        if going.contacts:
+            self._start(going, place)
+        going.hosts = going.hosts + (self._host_of[place] != going.host)
+        going.level, going.host = self._lineup.level_of[place], self._host_of[place]
         mode = meet(going.index, place, going.at_s)
         then = self._then[mode]
-        is_first = going.contacts == 0
-        ended.first[going.index[is_first]] = place[is_first]
+        if not going.contacts:
+            ended.first[going.index] = place
         ended.last[going.index] = place
         ended.contacts[going.index] += 1 + (then == _code(Then.IN_CLEAR))
-        going.contacts = going.contacts + 1
         self._remember(going, mode)
         on = self._settle(going, ended, then, going.at_s + self._waits_s[mode])
         if on.any():
@@ -158,8 +165,6 @@ class Walker:
         going.late_s = np.maximum(going.late_s - pause_s, 0.0)
         going.crossed = (going.open_s > 0) & (going.crossed | ~begun)
         going.budget_s = np.where(is_new_host, waits.connect_s, going.budget_s)
-        going.hosts = going.hosts + is_new_host
-        going.level, going.host = level, host
 
     def _take_time(self, going: _Going, keys: Whole, mode: Ranks, place: Ranks) -> None:
         """How long the next contact has to wait for one that ended nothing."""
@@ -193,16 +198,14 @@ class Walker:
 
     def _settle(self, going: _Going, ended: Ended, then: Ranks, at_s: Real) -> Choices:
         """Write down who has ended; who goes on is told."""
-        on = np.ones(then.size, np.bool_)
-        for result, ends in (
-            (DELIVERED, (Then.ACCEPTED, Then.IN_CLEAR)),
-            (DEFERRED, (Then.DEFER,)),
-            (FAILED, (Then.FAIL,)),
-        ):
-            those = np.isin(then, [_code(end) for end in ends])
-            ended.result[going.index[those]] = result
-            ended.at_s[going.index[those]] = at_s[those]
-            on &= ~those
+        result = _ENDS[then]
+        on: Choices = result == _GOES_ON
+        if not on.any():
+            ended.result[going.index], ended.at_s[going.index] = result, at_s
+            return on
+        over = ~on
+        ended.result[going.index[over]] = result[over]
+        ended.at_s[going.index[over]] = at_s[over]
         return on
 
     def _cross_out(self, going: _Going, keys: Whole, place: Ranks, then: Ranks) -> None:
@@ -224,7 +227,7 @@ class Walker:
         limits, level_of = self._sender.limits, self._lineup.level_of[:, None]
         if self._limit is not None and limits.later is not Later.NOTHING:
             kept_free = self._last_level - going.level if limits.later is Later.ONE_WITHIN else 0
-            self._cut(going, keys, (level_of <= going.level) & (going.contacts >= self._limit - kept_free))
+            self._cut(going, keys, (level_of <= going.level) & (going.contacts + 1 >= self._limit - kept_free))
         for six, share in self._shares.items():
             family = (self._lineup.v6 == six)[:, None]
             keys[family & (((keys == USED) & family).sum(axis=0) >= share)] = USED
@@ -235,7 +238,7 @@ class Walker:
         keys[live] = USED
 
 
-def _begin(starts_s: Real) -> _Going:
+def _begin(starts_s: Real, connect_s: float) -> _Going:
     count = starts_s.size
 
     def none() -> Ranks:
@@ -256,9 +259,9 @@ def _begin(starts_s: Real) -> _Going:
         pace_s=zero_s(),
         open_s=zero_s(),
         late_s=zero_s(),
-        budget_s=zero_s(),
+        budget_s=np.full(count, connect_s),
         crossed=no(),
-        contacts=zero(),
+        contacts=0,
         sessions=zero(),
         hosts=zero(),
         host=none(),

@@ -76,11 +76,13 @@ class Resolvers:
 
     def __init__(self, trial: Trial, lineup: Lineup, seed: int) -> None:
         self._asks, self._ttl_s, self._one = trial.sender.asks, trial.ttl_s, trial.workload.one_domain
+        self._in_step = self._one and self._asks.eager  # hosts are asked for whenever the domain is
         self._phase = key(seed, Draw.PHASE)
         names = {name: number for number, name in enumerate(dict.fromkeys(lineup.hosts))}
         self._names = len(names)
         self._name_of = np.array([names[lineup.hosts[host]] for host in lineup.host_of])
         self._pending: list[Whole] = []
+        self._waiting = 0  # attempts since those were thinned
         self._carried: Whole = np.zeros(0, np.uint64)
         self._domains = self._hosts = 0
 
@@ -104,23 +106,24 @@ class Resolvers:
             self._hosts += name.size * each
             return
         domain = moment.source if self._one else moment.message
-        self._pending += (_number(who, span, name + np.uint64(1)), _number(domain, moment.span, np.uint64(0)))
-        if sum(keys.size for keys in self._pending) > _MOST_PENDING:
-            self._pending = [_distinct(self._pending)]
+        self._pending.append(_number(domain, moment.span, np.uint64(0)))
+        if not self._in_step:
+            self._pending.append(_number(who, span, name + np.uint64(1)))
+        self._waiting += moment.message.size
+        if self._waiting > _MOST_PENDING:
+            self._pending, self._waiting = [_distinct(self._pending)], 0
 
     def flush(self, next_source: int) -> None:
         """Count what was asked so far, of sources that ask no more but for the next one."""
         if not self._pending:
             return
         keys = _distinct([*self._pending, self._carried])
-        of_domain = keys & _NAMES == 0
-        carried = int((self._carried & _NAMES == 0).sum())
-        self._domains += int(of_domain.sum()) - carried
-        self._hosts += (int((~of_domain).sum()) - (self._carried.size - carried)) * (
-            self._names if self._asks.eager else 1
-        )
+        domains = _of_domain(keys) - _of_domain(self._carried)
+        hosts = keys.size - self._carried.size - domains
+        self._domains += domains
+        self._hosts += domains * self._names if self._in_step else hosts * (self._names if self._asks.eager else 1)
         self._carried = keys[keys >> _WHO == next_source]
-        self._pending = []
+        self._pending, self._waiting = [], 0
 
     @property
     def asked(self) -> tuple[int, int, int]:
@@ -134,9 +137,17 @@ def _number(who: Whole, span: Whole, name: Whole | np.uint64) -> Whole:
     return (who << _WHO) + (span << _SPAN) + name
 
 
+def _of_domain(keys: Whole) -> int:
+    return int((keys & _NAMES == 0).sum())
+
+
 def _distinct(keys: list[Whole]) -> Whole:
     """Each once; what comes in runs is thinned before it is sorted."""
     joined = np.concatenate(keys)
     begins = np.ones(joined.size, np.bool_)
     begins[1:] = joined[1:] != joined[:-1]
-    return np.unique(joined[begins])
+    thinned = np.sort(joined[begins])
+    begins = np.ones(thinned.size, np.bool_)
+    begins[1:] = thinned[1:] != thinned[:-1]
+    distinct: Whole = thinned[begins]
+    return distinct

@@ -1,0 +1,60 @@
+"""Trials in a few lines for people: each figure with the interval that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from postroad.pace.schedule import DAY_S, HOUR_S, MINUTE_S
+from postroad.simulation.trials.nouns import FEW, Estimate, Trials
+from postroad.simulation.trials.schedules import schedule_of
+from postroad.words.names import Address
+
+_UNITS = ((2 * DAY_S, DAY_S, "d"), (2 * HOUR_S, HOUR_S, "h"), (2 * MINUTE_S, MINUTE_S, "min"))
+
+
+def summary(trials: Trials) -> list[str]:
+    """What trials found, line by line: shares by server, ends, delays, tries and DNS questions."""
+    trial, load = trials.trial, trials.trial.workload
+    schedule = trial.schedule or schedule_of(trial.sender.name)
+    mail = f"{load.messages:,} messages from {min(load.sources, load.messages):,} sources over {span(load.over_s)}"
+    lines = [f"{trial.sender.name}: {mail}, retries as {schedule.name}, seed {trials.seed}"]
+    if trials.unable:
+        return [*lines, f"  cannot be used: {trials.unable}"]
+    lines += [f"  {result.value:9} {_percent(share)}" for result, share in trials.outcome.items() if share.value]
+    lines += [*_servers("first contact", trials.first), *_servers("accepted by", trials.accepted)]
+    one = "one TTL" if load.sources < FEW else "one source"
+    for address, (low, high) in trials.single.items():
+        lines.append(f"  {one} alone gives {address} {low:.0%} to {high:.0%}, in nine of ten cases")
+    if trials.delay:
+        delay = trials.delay
+        for name, figure in (("mean", delay.mean), ("median", delay.p50), ("99 of 100", delay.p99)):
+            lines.append(f"  delay, {name}: {span(figure.value)} ({span(figure.low)} to {span(figure.high)})")
+        lines.append(f"  delay, worst: {span(delay.worst_s)}")
+    lines.append(
+        f"  tries: {_mean(trials.tries)} a message, {trials.tries_max} at most; contacts: {_mean(trials.contacts)}"
+    )
+    asked = trials.questions
+    lines.append(
+        f"  DNS questions a message: {asked.mean:.3g} (MX {asked.mx:.3g}, A {asked.a:.3g}, AAAA {asked.aaaa:.3g})"
+    )
+    return lines
+
+
+def span(seconds: float) -> str:
+    """A time as people say it: "90 s", "5 min", "3.5 h", "5 d"."""
+    for least, unit, name in _UNITS:
+        if seconds >= least:
+            return f"{seconds / unit:.3g} {name}"
+    return f"{seconds:.3g} s"
+
+
+def _servers(title: str, shares: Mapping[Address, Estimate]) -> list[str]:
+    return [f"  {title} {address}: {_percent(share)}" for address, share in shares.items()]
+
+
+def _percent(share: Estimate) -> str:
+    return f"{share.value:.2%} ({share.low:.2%} to {share.high:.2%})"
+
+
+def _mean(figure: Estimate) -> str:
+    return f"{figure.value:.3g} ({figure.low:.3g} to {figure.high:.3g})"

@@ -1,0 +1,118 @@
+"""Trials and the exact forecast are two ways to the same figures."""
+
+import asyncio
+
+import pytest
+
+from postroad.dns import ZoneResolver, parse_zones
+from postroad.gather import gather
+from postroad.simulation import SENDERS, Case, DnsOrder, forecast
+from postroad.simulation.records import servers
+from postroad.simulation.setups import SETUPS
+from postroad.simulation.trials import PRESETS, Estimate, Outage, Trial, Workload, run
+from postroad.words.faults import Mode
+from postroad.words.outcome import Result
+
+MESSAGES = 4000
+WIDE = 4.5 / 1.96  # misses once in 100,000: there are thousands of comparisons here
+BOTH_FAMILIES = """
+$ORIGIN example.com.
+$TTL 300
+@ MX 10 a
+@ MX 10 b
+@ MX 10 c
+@ MX 20 d
+a A 192.0.2.1
+a AAAA 2001:db8::1
+a A 192.0.2.2
+b A 192.0.2.3
+c AAAA 2001:db8::3
+c A 192.0.2.4
+c AAAA 2001:db8::4
+d A 192.0.2.9
+d AAAA 2001:db8::9
+"""
+ZONES = {name: SETUPS[name].zone.read_text() for name in ("t1", "t2", "t3", "t4", "t5", "t6")} | {"both": BOTH_FAMILIES}
+NOTHING = Estimate(0.0, 0.0, 0.0)
+
+
+@pytest.fixture(scope="module", params=ZONES)
+def snapshot(request):
+    """The records of each set-up of the documents, and of one with both families."""
+    return asyncio.run(gather("example.com", ZoneResolver(parse_zones({"zone": ZONES[request.param]}))))
+
+
+def faults(snapshot):
+    """Nothing wrong, and all that changes who is contacted or when."""
+    every = [server.address for server in servers(snapshot)]
+    yield {}
+    yield {every[0]: Mode.REFUSE}
+    yield {every[0]: Mode.BLACKHOLE}
+    yield {every[0]: Mode.G421, every[-1]: Mode.G554}
+    yield dict.fromkeys(every, Mode.R450)
+    yield dict.fromkeys(every, Mode.G554)
+    yield dict.fromkeys(every[:-1], Mode.BLACKHOLE)
+
+
+def pairs(exact, tried):
+    """Each exact figure with its estimate."""
+    for name in ("first", "accepted"):
+        for address in tried.first:
+            yield float(getattr(exact, name).get(address, 0)), getattr(tried, name)[address]
+    for result in Result:
+        yield float(exact.outcome[result]), tried.outcome.get(result, NOTHING)
+    yield float(exact.attempts_mean), tried.contacts
+    if exact.outcome[Result.DELIVERED] == 1:
+        yield exact.delay_mean_s, tried.delay.mean
+
+
+def held(true, estimate, wide=1.0):
+    """Whether a widened interval holds the true figure."""
+    low = estimate.value - (estimate.value - estimate.low) * wide
+    high = estimate.value + (estimate.high - estimate.value) * wide
+    return low - 1e-9 <= true <= high + 1e-9
+
+
+@pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
+def test_trials_hold_the_exact_figures(snapshot, sender):
+    """Shares, outcomes, contacts and waits of the first attempt, in every order of DNS, under every kind of fault.
+
+    A sender that keeps an answer in its process is exact within one TTL only: for it the order stays fixed.
+    """
+    compared = []
+    for order in [DnsOrder.FIXED] if sender.caches_mx else DnsOrder:
+        for down in faults(snapshot):
+            exact = forecast(Case(snapshot, sender.name, order, down), sender, examples=0)
+            outages = tuple(Outage(address, mode) for address, mode in down.items())
+            load = Workload(MESSAGES, sources=MESSAGES)
+            tried = run(Trial(snapshot, sender, load, order, outages=outages, schedule=PRESETS["none"]), seed=1)
+            assert exact.unable == tried.unable
+            if not exact.unable:
+                compared += pairs(exact, tried)
+    assert [] == [pair for pair in compared if not held(*pair, WIDE)]
+
+
+@pytest.mark.parametrize(
+    ("sender", "order", "load"),
+    [
+        ("rfc5321", DnsOrder.FIXED, Workload(500)),
+        ("dns-order", DnsOrder.CACHED, Workload(2000, over_s=3600 * 4, sources=1)),  # 48 TTLs, a cluster each
+        ("dns-order", DnsOrder.CACHED, Workload(2000, over_s=3600, sources=100)),  # a source is a cluster
+        ("postfix-reuse", DnsOrder.FIXED, Workload(1200, over_s=0.1, sources=40, session_s=0.015)),
+    ],
+)
+def test_of_a_hundred_intervals_ninety_five_hold(sender, order, load):
+    """As they claim, whether messages are independent or share their luck."""
+    snapshot = asyncio.run(gather("example.com", ZoneResolver(parse_zones({"zone": ZONES["t1"]}))))
+    tried = (run(Trial(snapshot, SENDERS[sender], load, order), seed) for seed in range(200))
+    holding = sum(0.5 in next(iter(each.first.values())) for each in tried)
+    assert 180 <= holding <= 199  # of 200 with a chance of 95 %: 190, and 3 to spare
+
+
+@pytest.mark.parametrize("name", ["rfc5321", "sendmail", "postroad", "twisted"])
+def test_questions_agree_without_a_cache(name):
+    """Each attempt asks for all it needs when nothing is kept."""
+    snapshot = asyncio.run(gather("example.com", ZoneResolver(parse_zones({"zone": ZONES["t5"]}))))
+    exact = forecast(Case(snapshot, name), SENDERS[name]).questions
+    tried = run(Trial(snapshot, SENDERS[name], Workload(100, sources=100), ttl_s=0), seed=1).questions
+    assert tuple(map(float, (exact.mx, exact.a, exact.aaaa))) == (tried.mx, tried.a, tried.aaaa)
