@@ -5,10 +5,12 @@ Rule 2: the wire format and the master file format are dnspython's business, the
 Rule 3: names go in and come out as `words.names` writes them: lower case, no final dot, the root and the null MX "".
 
 Stops: `resolver` (the protocol and the record types), `answers` (replies -> answers, following aliases), `wire` (asks
-name servers), `cache` (keeps answers for their time, hands them out in turn), `zones` (answers from master files).
+name servers), `direct` (one question to one server, and how its answer travelled), `cache` (keeps answers for their
+time, hands them out in turn), `zones` (answers from master files, and where each record stands).
 """
 
 from postroad.dns.cache import CacheSettings, CachingResolver
+from postroad.dns.direct import Direct, ask_server
 from postroad.dns.resolver import (
     RecordType,
     Resolver,
@@ -18,13 +20,16 @@ from postroad.dns.resolver import (
     resolve_mx,
     resolve_ns,
     resolve_ptr,
+    resolve_tlsa,
+    resolve_txt,
 )
 from postroad.dns.wire import Server, WireResolver, WireSettings, parse_server, system_servers
-from postroad.dns.zones import ZoneAnswer, ZoneProblem, ZoneResolver, Zones, load_zones, parse_zones
+from postroad.dns.zones import ZoneAnswer, ZoneLine, ZoneProblem, ZoneResolver, Zones, load_zones, parse_zones
 
 __all__ = [
     "CacheSettings",
     "CachingResolver",
+    "Direct",
     "RecordType",
     "Resolver",
     "Server",
@@ -32,9 +37,11 @@ __all__ = [
     "WireResolver",
     "WireSettings",
     "ZoneAnswer",
+    "ZoneLine",
     "ZoneProblem",
     "ZoneResolver",
     "Zones",
+    "ask_server",
     "load_zones",
     "parse_server",
     "parse_zones",
@@ -43,5 +50,7 @@ __all__ = [
     "resolve_mx",
     "resolve_ns",
     "resolve_ptr",
+    "resolve_tlsa",
+    "resolve_txt",
     "system_servers",
 ]

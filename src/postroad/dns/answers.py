@@ -144,4 +144,5 @@ _WORDS: dict[RecordType, Callable[[Any], object]] = {
     RecordType.CNAME: lambda record: to_text(record.target),
     RecordType.TXT: lambda record: b"".join(record.strings).decode("utf-8", "replace"),
     RecordType.SOA: _soa,
+    RecordType.TLSA: lambda record: f"{record.usage} {record.selector} {record.mtype} {record.cert.hex()}",
 }

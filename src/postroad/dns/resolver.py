@@ -22,6 +22,7 @@ class RecordType(StrEnum):
     CNAME = "CNAME"  # str, a name; not followed
     TXT = "TXT"  # str, the strings of one record joined; octets that are no UTF-8 are replaced
     SOA = "SOA"  # Soa
+    TLSA = "TLSA"  # str, as "3 1 1" and the octets in hexadecimal (RFC 6698 section 2.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +69,13 @@ async def resolve_ns(resolver: Resolver, name: str) -> Answer[str]:
 async def resolve_ptr(resolver: Resolver, address: Address) -> Answer[str]:
     """The names of an address (RFC 1035 section 3.5, RFC 3596 section 2.5)."""
     return await resolver.resolve(address.reverse_pointer, RecordType.PTR)
+
+
+async def resolve_txt(resolver: Resolver, name: str) -> Answer[str]:
+    """The texts at a name."""
+    return await resolver.resolve(name, RecordType.TXT)
+
+
+async def resolve_tlsa(resolver: Resolver, name: str) -> Answer[str]:
+    """What the certificates of a service must match."""
+    return await resolver.resolve(name, RecordType.TLSA)

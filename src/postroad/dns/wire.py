@@ -27,6 +27,7 @@ from postroad.words.names import Address, Unreadable, parse_address
 T = TypeVar("T")
 
 DNS_PORT = 53
+PAYLOAD = 1232  # octets of UDP that cross any path unfragmented: DNS flag day 2020
 _BACKEND = dns.asyncbackend.get_backend("asyncio")
 _HOW = "write a name server as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"
 
@@ -49,7 +50,7 @@ class WireSettings:
     servers: tuple[Server, ...]
     timeout_s: float = 3.0
     tries: int = 2
-    edns_payload: int = 1232  # octets of UDP that cross any path unfragmented: DNS flag day 2020
+    edns_payload: int = PAYLOAD
 
 
 class WireResolver:
@@ -79,9 +80,9 @@ class WireResolver:
         # AD asks the server to say whether it validated, RFC 6840 section 5.7.
         flags = dns.flags.RD | dns.flags.AD
         query = dns.message.make_query(name, kind, use_edns=0, payload=self._settings.edns_payload, flags=flags)
-        message = await self._in_time(server, _over_udp(query, server))
+        message = await self._in_time(server, over_udp(query, server))
         if message is None:
-            message = await self._in_time(server, _over_tcp(query, server))
+            message = await self._in_time(server, over_tcp(query, server))
         return _judged(server, message) if isinstance(message, dns.message.Message) else message
 
     async def _in_time(self, server: Server, exchange: Awaitable[T]) -> T | Temporary | Bogus:
@@ -92,7 +93,7 @@ class WireResolver:
         except TimeoutError:
             return Temporary(f"{server} did not answer within {self._settings.timeout_s:g} s")
         except (OSError, EOFError) as problem:
-            return Temporary(f"{server}: {_reason(problem)}")
+            return Temporary(f"{server}: {reason(problem)}")
         except Exception as problem:  # noqa: BLE001  # hostile octets: dnspython promises no closed set of errors
             return Bogus(f"{server} sent a reply that cannot be used: {problem or type(problem).__name__}")
 
@@ -125,7 +126,8 @@ def system_servers() -> tuple[Server, ...]:
     return tuple(Server(address) for address in addresses if address is not None)
 
 
-async def _over_udp(query: dns.message.Message, server: Server) -> dns.message.Message | None:
+async def over_udp(query: dns.message.Message, server: Server) -> dns.message.Message | None:
+    """One datagram there and one back; None if the answer was cut."""
     """The reply, or None where it was cut and TCP has the rest. Whatever is no reply to the query is waited out."""
     where = str(server.address)
     family = socket.AF_INET if server.address.version == 4 else socket.AF_INET6
@@ -146,7 +148,8 @@ async def _over_udp(query: dns.message.Message, server: Server) -> dns.message.M
             return None
 
 
-async def _over_tcp(query: dns.message.Message, server: Server) -> dns.message.Message:
+async def over_tcp(query: dns.message.Message, server: Server) -> dns.message.Message:
+    """The same over a connection, where every answer fits."""
     return await dns.asyncquery.tcp(query, str(server.address), port=server.port, backend=_BACKEND)
 
 
@@ -167,7 +170,8 @@ def _explanation(message: dns.message.Message) -> str:
     return f" ({', '.join(codes)})" if codes else ""
 
 
-def _reason(problem: OSError | EOFError) -> str:
+def reason(problem: OSError | EOFError) -> str:
+    """What went wrong on the wire, in words."""
     if isinstance(problem, EOFError):
         return "connection closed before the reply was whole"
     return (problem.strerror or str(problem) or type(problem).__name__).lower()

@@ -57,15 +57,32 @@ class ZoneAnswer:
     additional: tuple[dns.rrset.RRset, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ZoneLine:
+    """Where a record stands: the line it ends on. Names are canonical, those in `value` too: "10 mail.example.com"."""
+
+    owner: str
+    kind: str
+    value: str
+    file: str
+    number: int
+
+
 class Zones:
     """The records of some master files, in the order written, and the lookup of RFC 1034 section 4.3.2 over them.
 
     The top of a zone is its SOA; without one each $ORIGIN of the file, and every owner that is below no other.
     """
 
-    def __init__(self, rrsets: Mapping[_Key, dns.rrset.RRset], tops: Iterable[dns.name.Name]) -> None:
+    def __init__(
+        self,
+        rrsets: Mapping[_Key, dns.rrset.RRset],
+        tops: Iterable[dns.name.Name],
+        lines: Iterable[ZoneLine] = (),
+    ) -> None:
         self.rrsets = rrsets
         self.tops = frozenset(tops)
+        self.lines = tuple(lines)  # where each record stands, in the order written
         owners = {name for name, _ in rrsets}
         self._names = {above for name in owners | self.tops for above in _up(name)}
 
@@ -171,13 +188,13 @@ def parse_zones(texts: Mapping[str, str]) -> Zones | ZoneProblem:
     for owner in sorted(owners, key=len):
         if not any(above in tops for above in _up(owner)):
             tops.add(owner)
-    return Zones(collected.rrsets, tops)
+    return Zones(collected.rrsets, tops, collected.lines)
 
 
 def _read(label: str, text: str, collected: _Collected) -> set[dns.name.Name] | ZoneProblem:
     """Add the records of one file; the tops of the zones it declares."""
     tokens = _Tokenizer(text, label, dns.name.IDNA_2008_UTS_46)
-    collected.begin()
+    collected.begin(tokens)
     reader = dns.zonefile.Reader(tokens, dns.rdataclass.IN, collected, allow_directives=_DIRECTIVES)  # type: ignore[arg-type]  # duck: see _Collected
     reader.current_origin, reader.last_name = _NOWHERE, None
     # RFC 1035 section 5.1: a TTL left out is the last one stated; here one is stated before the first line.
@@ -219,11 +236,12 @@ class _Collected:
     def __init__(self) -> None:
         self.rrsets: dict[_Key, dns.rrset.RRset] = {}
         self.manager = self
+        self.lines: list[ZoneLine] = []
         self._kinds: dict[dns.name.Name, dns.node.NodeKind] = {}
-        self.begin()
 
-    def begin(self) -> None:
+    def begin(self, tokens: _Tokenizer) -> None:
         """A new file."""
+        self._tokens = tokens
         self.soas: set[dns.name.Name] = set()
         self.origins: set[dns.name.Name] = set()
 
@@ -244,6 +262,8 @@ class _Collected:
         key = (name, record.rdtype)
         rrset = self.rrsets.setdefault(key, dns.rrset.RRset(name, dns.rdataclass.IN, record.rdtype))
         rrset.add(record, ttl_s)
+        kind, value = dns.rdatatype.to_text(record.rdtype), _in_text(record)
+        self.lines.append(ZoneLine(to_text(name), kind, value, *self._tokens.where()))
         if record.rdtype == dns.rdatatype.SOA:
             self.soas.add(name)
 
@@ -262,6 +282,13 @@ class _Collected:
         known = self.rrsets.get((name, dns.rdatatype.CNAME))
         if record.rdtype == dns.rdatatype.CNAME and known and record not in known:
             raise _ZoneError(f"{to_text(name)} has two CNAMEs: name servers refuse that")
+
+
+def _in_text(record: dns.rdata.Rdata) -> str:
+    """A record as it is written, its names in canonical form; the root stays a dot."""
+    words = record.to_text().split(" ")
+    names = {name.to_text(): to_text(name) or "." for name in _names_in(record)}
+    return " ".join(names.get(word, word) for word in words)
 
 
 def _require_origin(name: dns.name.Name) -> None:

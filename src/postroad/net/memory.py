@@ -24,6 +24,7 @@ class _MemoryStream:
 
     joined: _MemoryStream
     tls: str | None = None
+    certificate: bytes | None = None
 
     def __init__(self, local: Endpoint, peer: Endpoint) -> None:
         self.local = local

@@ -61,6 +61,11 @@ class Stream(Protocol):
         """Protocol and cipher, as "TLSv1.3 TLS_AES_256_GCM_SHA384"; None in the clear."""
         ...
 
+    @property
+    def certificate(self) -> bytes | None:
+        """What the peer showed in the TLS handshake, in DER, believed or not; None in the clear."""
+        ...
+
     async def read(self) -> bytes:
         """All octets that have come, waiting for at least one; b"" once the peer has ended its side."""
         ...

@@ -170,6 +170,12 @@ class _TcpStream(asyncio.Protocol):
         """This end."""
         return _endpoint(self._transport, "sockname")
 
+    @property
+    def certificate(self) -> bytes | None:
+        """What the peer showed, in DER."""
+        tls = self._transport.get_extra_info("ssl_object")
+        return tls.getpeercert(binary_form=True) if tls else None
+
     async def read(self) -> bytes:
         data = await self._inbox.take()
         if self._is_reading_paused:

@@ -321,3 +321,14 @@ def test_a_loop_is_served_and_ends():
     code, answer, _, _ = lookup("loop.example.com", "A")
     assert "NOERROR" == code
     assert 12 >= len(answer) >= 2
+
+
+def test_each_record_knows_its_line():
+    """The zones tell where each record stands, in canonical names, so that a finding can point at it."""
+    zones = parse_zones({"a.zone": "$ORIGIN Example.COM.\n; a comment\n@ MX 10 Mail\n\nmail A 192.0.2.1\n@ MX 0 .\n"})
+    told = [(line.owner, line.kind, line.value, line.file, line.number) for line in zones.lines]
+    assert [
+        ("example.com", "MX", "10 mail.example.com", "a.zone", 3),
+        ("mail.example.com", "A", "192.0.2.1", "a.zone", 5),
+        ("example.com", "MX", "0 .", "a.zone", 6),
+    ] == told
