@@ -6,7 +6,7 @@ Rule 2: a sender is data (how it chooses, what makes it go on, how long it waits
 Rule 3: the facts are those of `routing` (a Snapshot): what is true for a delivery is true for its simulation.
 
 Stops: `nouns` (what is asked and answered), `model` (a sender as data), `senders` (those known by name, and mixes),
-`shares` (exact forecasts).
+`shares` (exact forecasts), `trials` (Monte-Carlo for what only time shows).
 """
 
 from postroad.simulation.model import Sender

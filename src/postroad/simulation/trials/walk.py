@@ -172,17 +172,10 @@ class Walker:
         going.pace_s = np.maximum(self._waits_s[mode], waits.spacing_s)
         if not silent.any():
             return
-        wait_s = np.full(silent.size, waits.connect_s)
+        left = (keys != USED) & (self._host_of[:, None] == going.host)
+        alike = (left & (self._lineup.v6[:, None] == self._lineup.v6[place])).sum(axis=0)
+        wait_s = self._patience_s(going, silent, alike)
         pace_s = wait_s
-        if waits.per_host or waits.fallback_s is not None:
-            left = (keys != USED) & (self._host_of[:, None] == going.host)
-            alike = (left & (self._lineup.v6[:, None] == self._lineup.v6[place])).sum(axis=0)
-        if waits.per_host:
-            share_s = np.maximum(going.budget_s / (alike + 1), _GO_LEAST_S)
-            wait_s = pace_s = np.minimum(going.budget_s, share_s)
-            going.budget_s = np.where(
-                silent, np.where(alike > 0, going.budget_s - wait_s, waits.connect_s), going.budget_s
-            )
         if waits.overlap_s is not None:
             pace_s = np.where(going.crossed, waits.level_overlap_s or waits.overlap_s, waits.overlap_s)
         elif waits.fallback_s is not None:
@@ -190,6 +183,16 @@ class Walker:
         going.pace_s = np.where(silent, np.minimum(pace_s, wait_s), going.pace_s)
         going.open_s = np.where(silent, np.maximum(going.open_s, wait_s), going.open_s)
         going.late_s = np.where(silent, waits.level_overlap_s or 0.0, going.late_s)
+
+    def _patience_s(self, going: _Going, silent: Choices, alike: Ranks) -> Real:
+        """How long a silent address is waited for; `alike`: addresses of its family that its host has left."""
+        waits = self._sender.waits
+        if not waits.per_host:
+            return np.full(silent.size, waits.connect_s)
+        budget_s = going.budget_s
+        wait_s = np.minimum(budget_s, np.maximum(budget_s / (alike + 1), _GO_LEAST_S))
+        going.budget_s = np.where(silent, np.where(alike > 0, budget_s - wait_s, waits.connect_s), budget_s)
+        return wait_s
 
     def _remember(self, going: _Going, mode: Ranks) -> None:
         going.sessions = going.sessions + self._in_session[mode]
