@@ -6,11 +6,14 @@ Rule 2: a sender is data (how it chooses, what makes it go on, how long it waits
 Rule 3: the facts are those of `routing` (a Snapshot): what is true for a delivery is true for its simulation.
 
 Stops: `nouns` (what is asked and answered), `model` (a sender as data), `senders` (those known by name, and mixes),
-`shares` (exact forecasts), `trials` (Monte-Carlo for what only time shows).
+`reading` (one's own, from TOML), `plans` and `arrange` (facts -> levels of hosts of contacts), `orders` (orders not
+drawn, with their chances), `steps` (one attempt), `shares` (exact forecasts), `paths` (single ways),
+`trials` (Monte-Carlo for what only time shows).
 """
 
 from postroad.simulation.model import Sender
 from postroad.simulation.nouns import Blend, Case, DnsOrder, Example, Forecast, Questions, Step
+from postroad.simulation.reading import OwnSenders, read_senders
 from postroad.simulation.senders import MIXES, SENDERS
 from postroad.simulation.shares import blend, forecast
 
@@ -22,9 +25,11 @@ __all__ = [
     "DnsOrder",
     "Example",
     "Forecast",
+    "OwnSenders",
     "Questions",
     "Sender",
     "Step",
     "blend",
     "forecast",
+    "read_senders",
 ]

@@ -190,6 +190,7 @@ class Sender:
     caches_mx: bool = False  # keeps the MX set in the order of its first answer for the TTL, in the process
     implicit_on_nodata: bool = True  # no MX: the domain's own address is used (RFC 5321 section 5.1)
     implicit_on_nxdomain: bool = True
+    takes_literals: bool = False  # an MX that names an address is used as one
     mixed_null_is_null: bool = False  # a null MX beside other records makes them all void
     refused: Mapping[Status, Result] = field(default_factory=lambda: MappingProxyType({}))
     fails_on_equals: bool = False  # two records of one preference break it

@@ -15,7 +15,7 @@ from postroad.simulation.arrange import Arranger, Exchange, Level, counted
 from postroad.simulation.model import Equals, Families, Preference, Sender
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.words.facts import Bogus, Found, Mx, NoName, Snapshot, Temporary
-from postroad.words.names import Address, AddressLiteral
+from postroad.words.names import Address, AddressLiteral, parse_address
 from postroad.words.outcome import Result
 
 _FAMILIES = {Families.V4_ONLY: (4,), Families.V6_ONLY: (6,)}
@@ -53,7 +53,7 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tupl
     found: list[Exchange] = []
     refusals: list[NoWay] = []
     for record in real:
-        one = _decided(replace(snapshot, mx=Found((record,))), sender)
+        one = _literal(record, sender) or _decided(replace(snapshot, mx=Found((record,))), sender)
         if isinstance(one, NoWay):
             refusals.append(one)
         else:
@@ -61,6 +61,13 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tupl
     if not found:
         return min(refusals, key=lambda refusal: refusal.result is not Result.DEFERRED)
     return tuple(found)
+
+
+def _literal(record: Mx, sender: Sender) -> tuple[Exchange, ...]:
+    address = parse_address(record.exchange) if sender.takes_literals else None
+    if address is None or address.version not in _FAMILIES.get(sender.families, (4, 6)):
+        return ()
+    return (Exchange(record.exchange, record.preference, (address,)),)
 
 
 def _decided(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:

@@ -104,6 +104,7 @@ _POSTFIX = Sender(
     limits=Limits(addresses=5, sessions=2, family_share=True),
     reactions=_after(_NEXT, _NEXT, _NEXT, _FAIL, broken_starttls=_NEXT),
     waits=Waits(connect_s=30.0),  # smtp_connect_timeout
+    takes_literals=True,
     mixed_null_is_null=True,  # src/dns/dns_lookup.c: DNS_NULLMX if any record is empty
     refused=_REFUSING,
 )
@@ -166,6 +167,7 @@ _ALL = (
         memory=Memory(frozenset((*CONNECTING, *GREETING)), 15.0),  # 15 s times the square of the penalty
         reuse=Reuse(messages=100, for_s=None, idle_s=10.0),
         implicit_on_nxdomain=False,
+        takes_literals=True,
         refused=MappingProxyType({**_PATIENT, Status.NO_SUCH_DOMAIN: Result.FAILED}),
     ),
     Sender(
@@ -185,6 +187,7 @@ _ALL = (
         equals=Equals.ONE_SWAP_PASS,
         reactions=_after(_NEXT, _DEFER, _DEFER, _FAIL, g554=_FAIL, close=_NEXT, drop=_NEXT, broken_starttls=_NEXT),
         waits=Waits(connect_s=30.0),
+        takes_literals=True,
         refused=MappingProxyType({**_REFUSING, Status.NO_ADDRESS: Result.DEFERRED}),
     ),
     Sender(
@@ -196,6 +199,7 @@ _ALL = (
         # A close after the greeting is a reset or an end of file, as it happens: "permanent" or a loop without end
         reactions=_after(_NEXT, _NEXT, _NEXT, _FAIL, g554=_FAIL, close=_FAIL),
         implicit_on_nxdomain=False,
+        takes_literals=True,
         refused=MappingProxyType({**_PATIENT, Status.NO_SUCH_DOMAIN: Result.FAILED}),
     ),
     Sender(
@@ -207,6 +211,7 @@ _ALL = (
         limits=Limits(addresses=20),  # MAX_MX_HOSTS
         reactions=_after(_NEXT, _DEFER, _DEFER, _DEFER),
         drops_duplicates=True,
+        takes_literals=True,
         refused=_LIBRARY,
     ),
     Sender(
@@ -232,6 +237,7 @@ _ALL = (
         waits=Waits(connect_s=10.0),
         asks=Asks(eager=False),
         caches_mx=True,
+        takes_literals=True,
         refused=MappingProxyType({**_PATIENT, Status.NO_SUCH_DOMAIN: Result.FAILED}),
     ),
     Sender(

@@ -174,6 +174,13 @@ def test_one_null_record_beside_others_voids_the_domain_for_postfix():
     assert 1 == told("exim", facts).outcome[Result.DELIVERED]
 
 
+def test_an_address_for_a_name_is_taken_by_some():
+    """`MX 10 192.0.2.9` names no host; Postfix connects all the same, the procedures of the RFCs go to the next."""
+    facts = replace(EQUALS, mx=Found((Mx(5, "192.0.2.9"), *EQUALS.mx.records)))
+    assert {9: 1} == shares(told("postfix", facts).first)
+    assert {1: HALF, 2: HALF} == shares(told("rfc5321", facts).first)
+
+
 def test_examples_show_different_beginnings():
     """Each with its chance, and the waits on the way."""
     answer = told("postfix", EQUALS, _1="blackhole")
