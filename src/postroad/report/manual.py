@@ -1,0 +1,59 @@
+"""The rules themselves, explained: for `postroad rules` and docs/reference/rules.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from postroad.checks.nouns import Need, Rule, Severity, Topic
+from postroad.report import phrases
+from postroad.report.phrases import Rules
+
+NEEDS = {
+    Need.SERVERS: "name servers",
+    Need.REVERSE: "reverse names",
+    Need.TEXT: "SPF, MTA-STS and TLSA",
+    Need.WIRE: "the size of answers",
+    Need.DRIFT: "every authoritative server asked",
+    Need.PROBE: "`--smtp`",
+}
+HEAD = """# Rules
+
+What `postroad check` looks for, written by `python -m tests.docs.generate` from the catalogue; a test compares them.
+An id is for ever. Sources marked "not verified" were cited without their text being read.
+
+"""
+
+
+def by_topic(rules: Rules) -> dict[Topic, list[Rule]]:
+    """The rules of each topic that has any, worst first."""
+    return {
+        topic: sorted(found, key=lambda rule: phrases.RANKS.index(rule.severity))
+        for topic in Topic
+        if (found := [rule for rule in rules.values() if rule.topic is topic])
+    }
+
+
+def tally(rules: Rules) -> str:
+    """How many rules there are of each severity, in words."""
+    counted = Counter(rule.severity for rule in rules.values())
+    return f"{phrases.number(len(rules), 'rule')}: {phrases.tell({each: counted[each] for each in Severity})}"
+
+
+def needs(rule: Rule) -> str:
+    """What a rule must know besides the records."""
+    return ", ".join(NEEDS[need] for need in NEEDS if need in rule.needs)
+
+
+def reference(rules: Rules) -> str:
+    """The whole text of rules.md."""
+    return HEAD + tally(rules) + ".\n" + "".join(_chapters(rules))
+
+
+def _chapters(rules: Rules) -> Iterator[str]:
+    for topic, found in by_topic(rules).items():
+        yield f"\n## {topic[0].upper()}{topic[1:]}\n"
+        for rule in found:
+            yield f"\n### {rule.id}\n\n{rule.severity.capitalize()}: {rule.title}.\n\n{' '.join(rule.why.split())}\n"
+            asked = f"; needs {needs(rule)}" if needs(rule) else ""
+            yield f"\nSource: {phrases.sources(rule)}{asked}.\n"

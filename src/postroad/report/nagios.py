@@ -1,0 +1,38 @@
+"""One line for a monitor, and its exit code, as the Monitoring Plugins' guidelines ask: text, a bar, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from postroad.report import phrases
+from postroad.report.nouns import Checked
+from postroad.show.labels import clean
+
+STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+NAMED = 3  # rules named in the line
+
+
+def nagios_code(results: Sequence[Checked]) -> int:
+    """0 nothing wrong, 1 warnings, 2 errors, 3 nothing worse than what could not be looked at."""
+    total = phrases.total(results)
+    if total["error"]:
+        return 2
+    if total["warning"]:
+        return 1
+    return 3 if total[phrases.INCONCLUSIVE] or not results else 0
+
+
+def nagios(results: Sequence[Checked]) -> str:
+    """The line. Notes are counted and never alarm."""
+    total, code = phrases.total(results), nagios_code(results)
+    subject = clean(results[0].domain) if len(results) == 1 else phrases.number(len(results), "domain")
+    rules = dict.fromkeys(
+        each.rule for each in phrases.worst_first(finding for result in results for finding in result.findings)
+    )
+    named = f" ({', '.join([*list(rules)[:NAMED], *(['...'] if len(rules) > NAMED else [])])})" if code else ""
+    perfdata = (
+        f"errors={total['error']};;0;0 warnings={total['warning']};0;;0 "
+        f"notes={total['note']};;;0 inconclusive={total[phrases.INCONCLUSIVE]};;;0"
+    )
+    words = f"{subject}: {phrases.tell(total)}{named}".replace("|", "/")  # a bar begins the numbers
+    return f"MX {STATES[code]} - {words} | {perfdata}\n"

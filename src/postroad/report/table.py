@@ -1,0 +1,91 @@
+"""The findings as a table: CSV for a spreadsheet, Markdown for a pull request."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from html import escape
+from io import StringIO
+
+from postroad.checks.nouns import Finding
+from postroad.report import phrases
+from postroad.report.nouns import Checked
+from postroad.report.phrases import Rules
+from postroad.show.labels import clean
+
+COLUMNS = ("domain", "preference", "exchange", "address", "rule", "severity", "seen", "mend", "line", "accepted")
+ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~])")
+FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would work out, were it the first character of a cell
+MARKS = {"error": "✗", "warning": "!", "note": "·", "info": "i", phrases.INCONCLUSIVE: "?"}
+
+
+def as_csv(results: Sequence[Checked], _rules: Rules) -> str:
+    """One row a finding, with a header; the accepted ones too, with the reason."""
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for result in results:
+        writer.writerows(_row(result, finding, "") for finding in phrases.worst_first(result.findings))
+        writer.writerows(_row(result, each.finding, each.reason) for each in result.accepted)
+    return out.getvalue()
+
+
+def _row(result: Checked, finding: Finding, accepted: str) -> list[str]:
+    place = finding.place
+    cells = (
+        result.domain,
+        "" if place.preference is None else str(place.preference),
+        place.exchange or "",
+        str(place.address or ""),
+        finding.rule,
+        phrases.word(finding),
+        finding.seen,
+        " / ".join(phrases.mended(finding)),
+        finding.line,
+        accepted,
+    )
+    return [_harmless(cell) for cell in cells]
+
+
+def _harmless(cell: str) -> str:
+    """A cell that is text: one that a spreadsheet would take for a formula gets an apostrophe in front."""
+    cell = clean(cell)
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def markdown(results: Sequence[Checked], rules: Rules) -> str:
+    """A heading and a table for each domain."""
+    head = [f"**{_plain(phrases.overall(results))}**\n"] if len(results) > 1 else []
+    return "\n".join([*head, *(_section(result, rules) for result in results)])
+
+
+def _section(result: Checked, rules: Rules) -> str:
+    lines = [f"### {_plain(result.domain)}", "", _plain(phrases.summary(result).partition(": ")[2]), ""]
+    if result.findings:
+        lines += ["| | rule | where | what was seen | zone line that mends it |", "| --- | --- | --- | --- | --- |"]
+        lines += [_line(finding, rules) for finding in phrases.worst_first(result.findings)] + [""]
+    for each in result.accepted:
+        until = f" (until {each.until})" if each.until else ""
+        words = f"{phrases.where(each.finding.place)}: {each.reason}{until}"
+        lines += [f"Accepted: {_code(each.finding.rule)}, {_plain(words)}", ""]
+    return "\n".join(lines)
+
+
+def _line(finding: Finding, rules: Rules) -> str:
+    word = phrases.word(finding)
+    where = phrases.where(finding.place) + (f", {finding.line}" if finding.line else "")
+    cited = phrases.sources(rules.get(finding.rule))
+    seen = _plain(finding.seen) + (f"<br><sub>{_plain(cited)}</sub>" if cited else "")
+    mend = "<br>".join(_code(line) for line in phrases.mended(finding))
+    return f"| {MARKS[word]} {word} | {_code(finding.rule)} | {_plain(where)} | {seen} | {mend} |"
+
+
+def _plain(words: str) -> str:
+    """Words that Markdown leaves as they are: no markup, no HTML, nobody is notified."""
+    return ACTIVE.sub(r"\\\1", escape(clean(words), quote=False)).replace("@", "&#64;")
+
+
+def _code(words: str) -> str:
+    """Words in a code span of a table's cell."""
+    return "`" + clean(words).replace("`", "'").replace("|", r"\|") + "`"
