@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from postroad.simulation.crowd import Crowd, View
+    from postroad.simulation.reading import OwnSenders
     from postroad.words.facts import Snapshot
     from postroad.words.faults import Mode
     from postroad.words.names import Address
@@ -126,11 +127,9 @@ def _crowd(names: Sequence[str], mix: str | None, file: Path | None) -> Crowd:
     from postroad.simulation import MIXES, SENDERS
     from postroad.simulation.crowd import Crowd
 
-    senders, mixes = dict(SENDERS), dict(MIXES)
-    if file:
-        own, own_mixes = _read(file)
-        senders |= own
-        mixes |= own_mixes
+    own = _own(file) if file else None
+    senders = {**SENDERS, **(own.senders if own else {})}
+    mixes = {**MIXES, **(own.mixes if own else {})}
     missing = [name for name in names if name not in senders]
     if missing:
         raise InputError(f"no sender {missing[0]!r}; there are {', '.join(senders)}")
@@ -141,6 +140,20 @@ def _crowd(names: Sequence[str], mix: str | None, file: Path | None) -> Crowd:
         raise InputError(f"no mix {chosen!r}; there are {', '.join(mixes)}")
     extra = names or (() if mix else ("postroad",))
     return Crowd(chosen, {name: senders[name] for name in dict.fromkeys((*extra, *mixes[chosen]))}, mixes[chosen])
+
+
+def _own(file: Path) -> OwnSenders:
+    from postroad.app import InputError
+    from postroad.simulation.reading import read_senders
+    from postroad.words.names import Unreadable
+
+    try:
+        read = read_senders(file.read_text("utf-8"))
+    except (OSError, ValueError) as problem:
+        raise InputError(f"{file}: cannot be read: {getattr(problem, 'strerror', None) or problem}") from problem
+    if isinstance(read, Unreadable):
+        raise InputError(f"{file}: {read.text}: {read.why}")
+    return read
 
 
 def _only_domain(zones: Sequence[Path]) -> str:

@@ -141,6 +141,30 @@ def test_set_ups_of_the_documents_have_names(simulate):
     assert 9 == len(shape["servers"])
 
 
+def test_senders_and_mixes_of_ones_own(simulate, tmp_path):
+    """A file adds senders and mixes; what is wrong in it is told with its place."""
+    own = tmp_path / "own.toml"
+    own.write_text('[senders.ours]\nlike = "postfix"\n[mixes.both]\nours = 3\nexim = 1\n')
+    shape = json.loads(simulate("--senders", str(own), "--mix", "both", "--json")[1])
+    assert ["ours", "exim", "both"] == [each["sender"] for each in shape["results"]]
+    assert {"name": "both", "weights": {"ours": 0.75, "exim": 0.25}} == shape["mix"]
+    own.write_text('[senders.ours]\nlike = "pigeon"\n')
+    status, said = simulate("--senders", str(own), stderr=True)
+    assert (2, True) == (status, "senders.ours.like" in said)
+
+
+def test_trials_follow_messages_with_intervals(simulate):
+    """A seed makes the same trial again; each figure has its interval."""
+    once, again = (
+        json.loads(simulate("--sender", "postfix", "--trials", "500", "--seed", "7", "--json")[1])["trials"]
+        for _ in range(2)
+    )
+    first = once[0]["first"]["192.0.2.11"]
+    assert once == again
+    assert first["low"] < 0.5 < first["high"]
+    assert "Trials: 500 messages" in simulate("--sender", "postfix", "--trials", "500")[1]
+
+
 def test_pictures_go_into_files(simulate, tmp_path):
     """One page and one figure, as they are named."""
     pytest.importorskip("matplotlib")
