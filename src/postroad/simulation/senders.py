@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
+from typing import Any
 
 from postroad.pace import HealthPolicy
 from postroad.routing import PROCEDURES, Onward, RoutePolicy, Status, WalkPolicy
@@ -94,6 +95,12 @@ def _rfc(name: str) -> Sender:
 
 
 _RFC5321 = _rfc("rfc5321")
+
+
+def _like_rfc5321(name: str, title: str, source: str, **changes: Any) -> Sender:  # noqa: ANN401  # fields of Sender
+    return replace(_RFC5321, name=name, title=title, source=source, **changes)
+
+
 _POSTFIX = Sender(
     "postfix",
     "Postfix without cached connections",
@@ -262,16 +269,20 @@ _ALL = (
         reactions=_after(_NEXT, _DEFER, _DEFER, _FAIL, g554=_FAIL),
         refused=_REFUSING,
     ),
-    replace(_RFC5321, name="dns-order", title="a sender that takes equals in DNS order", equals=Equals.GIVEN),
-    replace(_RFC5321, name="alphabetical", title="a sender that takes equals by name", equals=Equals.ALPHABETICAL),
-    replace(
-        _RFC5321,
-        name="highest-first",
-        title="a sender that begins with the last backup, as spam does",
+    _like_rfc5321(
+        "dns-order", "a sender that takes equals in DNS order", "tools that do not shuffle", equals=Equals.GIVEN
+    ),
+    _like_rfc5321(
+        "alphabetical", "a sender that takes equals by name", "tools that sort records", equals=Equals.ALPHABETICAL
+    ),
+    _like_rfc5321(
+        "highest-first",
+        "a sender that begins with the last backup",
+        "spam that hopes for a backup with weaker filters",
         preference=Preference.DESCENDING,
     ),
-    replace(_RFC5321, name="ipv4-only", title="a sender without IPv6", families=Families.V4_ONLY),
-    replace(_RFC5321, name="ipv6-only", title="a sender without IPv4", families=Families.V6_ONLY),
+    _like_rfc5321("ipv4-only", "a sender without IPv6", "RFC 5321, with A records only", families=Families.V4_ONLY),
+    _like_rfc5321("ipv6-only", "a sender without IPv4", "RFC 5321, with AAAA records only", families=Families.V6_ONLY),
 )
 
 SENDERS: Mapping[str, Sender] = MappingProxyType({sender.name: sender for sender in _ALL})
@@ -300,7 +311,7 @@ MIXES: Mapping[str, Mapping[str, Fraction]] = MappingProxyType(
 """Mixes of senders, their weights summing to one.
 
 "internet" is an assumption, not a measurement: nobody publishes which software sends how much mail. Half of it stands
-for the large providers, who say nothing of their senders and are taken at the word of RFC 5321. Of the other half
+for the large providers, who say nothing of their senders and are taken at the word of RFC 5321. Of the other half some
 four fifths are divided as a survey of servers that tell their name (Security Space, December 2023: Exim 56 %, Postfix
 38 %, sendmail 3 %), though it counts receiving machines and not messages; the rest are senders without any shuffle.
 """
