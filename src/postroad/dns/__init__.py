@@ -23,10 +23,11 @@ from postroad.dns.resolver import (
     resolve_tlsa,
     resolve_txt,
 )
-from postroad.dns.wire import Server, WireResolver, WireSettings, parse_server, system_servers
+from postroad.dns.wire import DNS_PORT, Server, WireResolver, WireSettings, parse_server, system_servers
 from postroad.dns.zones import ZoneAnswer, ZoneLine, ZoneProblem, ZoneResolver, Zones, load_zones, parse_zones
 
 __all__ = [
+    "DNS_PORT",
     "CacheSettings",
     "CachingResolver",
     "Direct",

@@ -10,6 +10,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdatatype
 
 from postroad.dns.answers import Reply, resolve_with
 from postroad.dns.resolver import RecordType
@@ -25,6 +26,7 @@ class Direct:
     octets: int = 0
     is_cut: bool = False
     is_authoritative: bool = False
+    ttls: tuple[int, ...] = ()  # of each record of the answer
 
 
 async def ask_server(
@@ -60,4 +62,10 @@ async def ask_server(
     if not heard:
         return Direct(answer)
     told, is_cut = heard[0]
-    return Direct(answer, len(told.wire or b""), is_cut, bool(told.flags & dns.flags.AA))
+    return Direct(answer, len(told.wire or b""), is_cut, bool(told.flags & dns.flags.AA), _ttls(told, kind))
+
+
+def _ttls(message: dns.message.Message, kind: RecordType) -> tuple[int, ...]:
+    """Record by record: in the message as it was read those of a set are one already, the least of them."""
+    apart = dns.message.from_wire(message.wire or b"", one_rr_per_rrset=True)
+    return tuple(each.ttl for each in apart.answer if dns.rdatatype.to_text(each.rdtype) == kind)

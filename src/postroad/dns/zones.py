@@ -66,6 +66,7 @@ class ZoneLine:
     value: str
     file: str
     number: int
+    ttl_s: int
 
 
 class Zones:
@@ -263,7 +264,7 @@ class _Collected:
         rrset = self.rrsets.setdefault(key, dns.rrset.RRset(name, dns.rdataclass.IN, record.rdtype))
         rrset.add(record, ttl_s)
         kind, value = dns.rdatatype.to_text(record.rdtype), _in_text(record)
-        self.lines.append(ZoneLine(to_text(name), kind, value, *self._tokens.where()))
+        self.lines.append(ZoneLine(to_text(name), kind, value, *self._tokens.where(), ttl_s))
         if record.rdtype == dns.rdatatype.SOA:
             self.soas.add(name)
 
