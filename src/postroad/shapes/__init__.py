@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from postroad.app import Routed, Sent
 from postroad.routing import Dropped, Refusal, Route
+from postroad.shapes.facts import facts_shape
 from postroad.spool import Listed, Stats, Story
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName, Snapshot, Temporary
 from postroad.words.mail import Envelope
@@ -74,6 +75,7 @@ def lookup_shape(snapshot: Snapshot) -> Shape:
         if records
         else _host(snapshot.hosts.get(str(snapshot.domain)), snapshot.reverse, snapshot.hosts),
         "name_servers": list(snapshot.servers.records) if isinstance(snapshot.servers, Found) else [],
+        "facts": facts_shape(snapshot),
     }
 
 
