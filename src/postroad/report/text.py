@@ -17,7 +17,7 @@ PLAIN = {**SYMBOLS, "error": "x", "note": "-", "ok": "+"}  # where only ASCII ca
 PAINT = {"error": "1;31", "warning": "33", "note": "36", "info": "2", INCONCLUSIVE: "35", "ok": "32", "accepted": "2"}
 BOLD, QUIET = "1", "2"
 LABEL = 8  # columns of "source  "
-NARROWEST = 40
+NARROWEST = 24  # columns of a sentence, however narrow the terminal
 
 
 @dataclass(frozen=True, slots=True)
