@@ -47,7 +47,7 @@ inside = "given"                                # given, random, turned
 families = "v4-first"                           # v6-first, in-turn, alike, v6-level, v6-pass, v4-only, v6-only
 preference = "ascending"                        # ignored, descending
 limits = { addresses = 3, sessions = "none" }   # hosts, later, family_share
-waits = { connect_s = 10 }                      # per_host, fallback_s, overlap_s, level_overlap_s, spacing_s
+waits = { connect_s = 10 }                      # per_host, fallback_s, hurry_s, overlap_s, level_overlap_s, spacing_s
 reactions = { r450 = "defer", g554 = "fail" }   # next-address, next-host, next-equal, in-clear, accepted
 refusals = ["g554"]                             # these count as "no, for good" when nobody is left to ask
 exhausted = "last"                              # defer, all

@@ -110,7 +110,8 @@ class Waits:
     """Seconds. `connect_s`: for an address that does not answer.
 
     `per_host`: `connect_s` is for all addresses of a host, divided over those left. `fallback_s`: an address of the
-    other family of the host is tried after so long, beside the silent one (RFC 8305). `overlap_s`: within a
+    other family of the host is tried after so long, beside the silent one (RFC 8305). `hurry_s`: an address is given up
+    after so long while its host has another. `overlap_s`: within a
     preference the next contact starts after so long, beside a silent one; `level_overlap_s`: the same for the next
     preference (None: the silent ones are waited for). `spacing_s`: between any two contacts.
     """
@@ -118,6 +119,7 @@ class Waits:
     connect_s: float = KERNEL_CONNECT_S
     per_host: bool = False
     fallback_s: float | None = None
+    hurry_s: float | None = None
     overlap_s: float | None = None
     level_overlap_s: float | None = None
     spacing_s: float = 0.0

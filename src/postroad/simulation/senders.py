@@ -226,8 +226,10 @@ _ALL = (
         "sendmail of npm",
         "measured, 2026: sendmail 1.6.1 of npm; its sort gives a boolean for an order, so there is none",
         equals=Equals.GIVEN,
+        families=Families.IN_TURN,
         preference=Preference.IGNORED,
         reactions=_after(_NEXT, _DEFER, _DEFER, _DEFER, broken_starttls=_DEFER),
+        waits=Waits(hurry_s=0.25),  # net.connect of Node: autoSelectFamily
         asks=Asks(eager=False),
         implicit_on_nodata=False,
         implicit_on_nxdomain=False,

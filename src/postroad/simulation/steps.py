@@ -34,6 +34,7 @@ class Tally(NamedTuple):
     sessions: int = 0
     v4: int = 0
     v6: int = 0
+    lead: int = 0  # the family of the first contact, where it has the larger half
     tried: frozenset[Address] = frozenset()
     refused: bool = False  # somebody said no, for good
     unsure: bool = False  # somebody did not
@@ -187,6 +188,7 @@ class Steps:
             changes["contacts"] = tally.contacts + 1
         if self._shares:
             changes[f"v{address.version}"] = tally.v4 + 1 if address.version == 4 else tally.v6 + 1
+            changes["lead"] = tally.lead or address.version
         if self._limits.sessions and met in IN_SESSION:
             changes["sessions"] = tally.sessions + 1
         if contact.shared:
@@ -207,10 +209,13 @@ class Steps:
             left_s = tally.budget_s / (alike + 1)
             wait_s = min(tally.budget_s, max(left_s, _GO_LEAST_S))
             tally = tally._replace(budget_s=tally.budget_s - wait_s if alike else waits.connect_s)
+        others = count(place.host, lambda _other: True)
+        if waits.hurry_s is not None and others:
+            wait_s = min(wait_s, waits.hurry_s)
         pace_s = wait_s
         if waits.overlap_s is not None:
             pace_s = waits.level_overlap_s if tally.crossed and waits.level_overlap_s else waits.overlap_s
-        elif waits.fallback_s is not None and count(place.host, lambda _other: True) > alike:
+        elif waits.fallback_s is not None and others > alike:
             pace_s = waits.fallback_s
         tally = tally._replace(pace_s=min(pace_s, wait_s))
         if self._levels[place.level].settles and waits.fallback_s is None and not tally.crossed:
@@ -226,7 +231,8 @@ class Steps:
     def _has_its_share(self, address: Address, tally: Tally) -> bool:
         if not self._shares:
             return False
-        return (tally.v4 if address.version == 4 else tally.v6) >= self._shares[address.version]
+        used = tally.v4 if address.version == 4 else tally.v6
+        return used >= self._shares[tally.lead or address.version][address.version]
 
     @staticmethod
     def _stop(place: Place) -> Next:
@@ -240,11 +246,19 @@ class Steps:
             yield from (each._replace(chance=chance * each.chance) for each in nexts)
 
 
-def _family_shares(sender: Sender, levels: Iterable[Level]) -> dict[int, int]:
-    """How many addresses of each family may be tried (Postfix, smtp_balance_inet_proto)."""
+def _family_shares(sender: Sender, levels: Iterable[Level]) -> dict[int, dict[int, int]]:
+    """How many addresses of each family may be tried, by the family of the first.
+
+    So does Postfix (src/smtp/smtp_addr.c:smtp_balance_inet_proto): who has less than half of the limit has all of its
+    own, else the halves are alike, and the odd one belongs to the family of the first address.
+    """
     contacts = {id(each): each for level in levels for each in contacts_of(level.hosts)}.values()
     versions = [each.target.address.version for each in contacts for _member in each.members]
     limit, v4, v6 = sender.limits.addresses or 0, versions.count(4), versions.count(6)
-    half = limit // 2
-    share6 = v6 if v6 <= half else limit - v4 if v4 <= half else half
-    return {6: share6, 4: limit - share6}
+    if v6 <= limit // 2:
+        share4 = {4: limit - v6, 6: limit - v6}
+    elif v4 <= limit // 2:
+        share4 = {4: v4, 6: v4}
+    else:
+        share4 = {4: (limit + 1) // 2, 6: limit // 2}
+    return {lead: {4: share, 6: limit - share} for lead, share in share4.items()}

@@ -328,3 +328,20 @@ def test_higher_preferences_first_is_what_the_name_says():
     """A sender that begins with the backup gives it everything."""
     assert SENDERS["highest-first"].preference is Preference.DESCENDING
     assert {2: 1} == shares(told("highest-first", BACKUP).first)
+
+
+def test_postfix_keeps_room_for_both_families():
+    """Of three and three addresses five are tried: three of the family that comes first, two of the other."""
+    names = [f"192.0.2.{n}" for n in (1, 2, 3)] + [f"2001:db8::{n}" for n in (1, 2, 3)]
+    facts = snapshot((10, "a", *names))
+    case = Case(facts, "postfix", down=dict.fromkeys(map(ip_address, names), Mode.REFUSE))
+    for way in every_way(case, SENDERS["postfix"]):
+        families = [step.address.version for step in way.steps]
+        assert (5, 3) == (len(families), families.count(families[0]))
+
+
+def test_postfix_tries_all_of_a_family_with_few_addresses():
+    """One IPv4 address among six others is always tried: the others cannot crowd it out."""
+    names = ["192.0.2.1", *(f"2001:db8::{n}" for n in range(1, 7))]
+    case = Case(snapshot((10, "a", *names)), "postfix", down=dict.fromkeys(map(ip_address, names[1:]), Mode.REFUSE))
+    assert 1 == forecast(case, SENDERS["postfix"]).outcome[Result.DELIVERED]

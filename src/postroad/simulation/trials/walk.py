@@ -175,6 +175,8 @@ class Walker:
         left = (keys != USED) & (self._host_of[:, None] == going.host)
         alike = (left & (self._lineup.v6[:, None] == self._lineup.v6[place])).sum(axis=0)
         wait_s = self._patience_s(going, silent, alike)
+        if waits.hurry_s is not None:
+            wait_s = np.where(left.any(axis=0), np.minimum(wait_s, waits.hurry_s), wait_s)
         pace_s = wait_s
         if waits.overlap_s is not None:
             pace_s = np.where(going.crossed, waits.level_overlap_s or waits.overlap_s, waits.overlap_s)
