@@ -20,7 +20,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from postroad.config.model import (
+    Accept,
     Auth,
+    Check,
     Config,
     Deliver,
     Dns,
@@ -40,7 +42,9 @@ from postroad.config.problems import sentences
 
 __all__ = [
     "USUAL_FILE",
+    "Accept",
     "Auth",
+    "Check",
     "Config",
     "Deliver",
     "Dns",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
+from datetime import date
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -269,6 +270,30 @@ class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is told.")
 
 
+class Accept(Section):
+    """A finding of `postroad check` that its owner lives with: shown, but not counted."""
+
+    rule: str = Field(min_length=1, description="The rule's id, as `single-exchanger`; `postroad rules` lists them.")
+    domain: DomainName | None = Field(default=None, description="Of this domain only; unset: of any.")
+    exchange: DomainName | None = Field(default=None, description="About this exchanger only; unset: any.")
+    reason: str = Field(min_length=1, description="Why it is accepted; the report shows it.")
+    until: date = Field(description='The last day it is, as `"2027-06-30"`: then it counts again.')
+
+
+class Check(Section):
+    """What `postroad check` makes of its findings."""
+
+    fail_on: Literal["error", "warning", "note", "info", "never"] = Field(
+        default="error", description="The least severity that makes the exit status 1."
+    )
+    ignore: tuple[str, ...] = Field(default=(), description="Ids of rules whose findings are left out.")
+    controls: tuple[IpAddress, ...] = Field(
+        default=(),
+        description="Addresses known to answer at port 25: with `--smtp` they show that it is open from here.",
+    )
+    accept: tuple[Accept, ...] = Field(default=(), description="Findings accepted; better as tables of their own.")
+
+
 class Config(Section):
     """The settings above all tables."""
 
@@ -290,6 +315,7 @@ class Config(Section):
     route: tuple[StaticRoute, ...] = ()
     metrics: Metrics = Metrics()
     log: Log = Log()
+    check: Check = Check()
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

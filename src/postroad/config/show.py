@@ -49,7 +49,7 @@ def reference() -> str:
         section = section_in(field.annotation)
         if section:
             parts += _page(f"[[{name}]]" if is_list(field.annotation) else f"[{name}]", section)
-            parts += _inner(name, section)
+            parts += _inner(name, section, is_listed=is_list(field.annotation))
     return "\n".join(parts)
 
 
@@ -109,11 +109,11 @@ def _page(title: str, section: type[BaseModel]) -> list[str]:
     return [f"## {title}\n", f"{text}\n", "| key | default | meaning |", "| --- | --- | --- |", *rows, ""]
 
 
-def _inner(name: str, section: type[BaseModel]) -> Iterator[str]:
+def _inner(name: str, section: type[BaseModel], *, is_listed: bool) -> Iterator[str]:
     for key, field in section.model_fields.items():
         inner = section_in(field.annotation)
         if inner:
-            yield from _page(f"{key} of [[{name}]]", inner)
+            yield from _page(f"{key} of [[{name}]]" if is_listed else f"[[{name}.{key}]]", inner)
 
 
 def _default(name: str, section: type[BaseModel]) -> str:

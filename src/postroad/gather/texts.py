@@ -23,8 +23,8 @@ Fetch = Callable[[Resolver, str, str], Awaitable[Fetched]]
 async def gather_text(snapshot: Snapshot, resolver: Resolver, fetch_by: Fetch | None = fetch) -> Texts:
     """What a domain says of who may send for it, and how its exchangers are to be reached.
 
-    `spf`, `tlsrpt`: only the texts that are of that kind. `fetch_by` of None fetches nothing: the record of MTA-STS
-    then stands without a policy.
+    `spf`, `tlsrpt`: only the texts that are of that kind. `fetch_by` of None fetches nothing, and then of
+    a record of MTA-STS nothing more is known.
     """
     domain = snapshot.domain
     if isinstance(domain, AddressLiteral):
@@ -74,7 +74,7 @@ async def _sts(domain: str, resolver: Resolver, fetch_by: Fetch | None) -> StsPo
     if len(told.records) > 1:  # RFC 8461 section 3.1: then there is no policy
         return StsPolicy(record, why_not=f"{len(told.records)} records at _mta-sts.{domain}: senders then see none")
     if fetch_by is None:
-        return StsPolicy(record, why_not="the policy was not fetched")
+        return None
     document = await fetch_by(resolver, f"mta-sts.{domain}", STS_PATH)
     return StsPolicy(record, why_not=document.why_not) if document.why_not else parse_policy(record, document.text)
 
