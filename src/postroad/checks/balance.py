@@ -1,0 +1,113 @@
+"""How mail spreads among the exchangers: what equals really get, and numbers that do not mean what they seem to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+
+from postroad.checks import places, table
+from postroad.checks.nouns import Evidence, Finding, Place, Rule, Severity, Source, Topic
+from postroad.words.names import Address
+
+SKEW = 0.20  # of the first contacts: more than sampling error, and what a server is sized by
+ALIKE = 3  # a primary and a backup are a pair; three numbered alike look like a pool
+
+RFC5321 = Source("RFC 5321", "5.1")
+
+
+def mx_unequal_addresses(evidence: Evidence) -> Iterator[Finding]:
+    """Equals with different numbers of addresses: half of the senders count names, the others addresses."""
+    for preference, group in table.levels(evidence):
+        counts = {row.name: len(row.addresses) for row in group}
+        if len(set(counts.values())) > 1 and table.is_whole(evidence):
+            total = sum(counts.values())
+            by_name = _percent(Fraction(1, len(group)))
+            shares = [f"{name} {by_name} or {_percent(Fraction(count, total))}" for name, count in counts.items()]
+            seen = f"equals at {preference} with {_list(counts)} addresses: by name or by address, {'; '.join(shares)}"
+            place = Place(table.domain(evidence), preference)
+            yield Finding("mx-unequal-addresses", Severity.NOTE, place, seen)
+
+
+def mx_preference_as_weight(evidence: Evidence) -> Iterator[Finding]:
+    """A row of servers named alike, one a preference: the first gets all the mail, the others none."""
+    levels = table.levels(evidence)
+    alone = [group[0] for _preference, group in levels if len(group) == 1]
+    stems = {_stem(row.name) for row in alone}
+    if len(alone) == len(levels) >= ALIKE and len(stems) == 1:
+        shown = table.listed([f"{row.name} {row.record.preference}" for row in alone])
+        seen = f"{shown}: while the first is up it gets all mail, the others none"
+        first = levels[0][0]
+        mend = "\n".join(f"{table.domain(evidence)}. IN MX {first} {row.name}." for row in alone)
+        yield Finding("mx-preference-as-weight", Severity.NOTE, places.whole(evidence), seen, mend)
+
+
+def mx_share_skew(evidence: Evidence) -> Iterator[Finding]:
+    """The share of an address in first contacts differs between real senders."""
+    shares = evidence.shares or {}
+    if len(shares) < 2:
+        return
+    address, low, high = max(_spans(shares), key=lambda span: span[2][0] - span[1][0])
+    if high[0] - low[0] > SKEW:
+        owner = next((row for row in table.hosts(evidence) if address in row.addresses), None)
+        place = Place(table.domain(evidence), *((owner.record.preference, owner.name) if owner else ()))
+        seen = (
+            f"{address} is first for {low[0]:.0%} of the mail of {low[1]}, and for {high[0]:.0%} of that of {high[1]}"
+        )
+        yield Finding("mx-share-skew", Severity.INFO, place, seen)
+
+
+_Share = tuple[float, str]  # and whose it is
+
+
+def _spans(shares: Mapping[str, Mapping[Address, float]]) -> Iterator[tuple[Address, _Share, _Share]]:
+    """Each address with its lowest and its highest share."""
+    for address in dict.fromkeys(address for each in shares.values() for address in each):
+        ranked = sorted((each.get(address, 0.0), sender) for sender, each in shares.items())
+        yield address, ranked[0], ranked[-1]
+
+
+def _stem(name: str) -> str:
+    """A name without what numbers it: `mx1` and `mx2` are alike, and so are `mail-a` and `mail-b`."""
+    first, _dot, rest = name.partition(".")
+    return f"{re.sub(r'([-_]?[0-9]+|[-_][a-z])$', '#', first)}.{rest}"
+
+
+def _list(counts: dict[str, int]) -> str:
+    return table.listed([str(count) for count in counts.values()])
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(share):.0%}"
+
+
+RULES = (
+    Rule(
+        "mx-unequal-addresses",
+        Severity.NOTE,
+        Topic.REDUNDANCY,
+        "Equal exchangers with different numbers of addresses",
+        "A sender that draws among names gives each the same; one that draws among all addresses gives more to a "
+        "name that has more.",
+        (RFC5321,),
+        mx_unequal_addresses,
+    ),
+    Rule(
+        "mx-preference-as-weight",
+        Severity.NOTE,
+        Topic.REDUNDANCY,
+        "Preference that looks like a weight",
+        "Preference is an order, no share: to spread mail over servers that are alike, give them one preference.",
+        (RFC5321,),
+        mx_preference_as_weight,
+    ),
+    Rule(
+        "mx-share-skew",
+        Severity.INFO,
+        Topic.REDUNDANCY,
+        "Senders of different kinds use the exchangers differently",
+        "Size each server for the sender that likes it best, not for the average.",
+        (RFC5321,),
+        mx_share_skew,
+    ),
+)

@@ -1,0 +1,60 @@
+"""Lines of zone files: the one a record stands on, and those that mend what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from postroad.checks.nouns import Evidence, Line
+from postroad.words.facts import Mx
+from postroad.words.names import Address, is_within
+
+
+def zone_line(owner: str, kind: str, value: str) -> str:
+    """A record as a zone file has it, names absolute: it may be pasted anywhere."""
+    return f"{owner}. IN {kind} {value}"
+
+
+def mx_line(owner: str, preference: int, exchange: str) -> str:
+    """An MX record; the exchange "" is the null MX."""
+    return zone_line(owner, "MX", f"{preference} {exchange}.")
+
+
+def address_line(owner: str, address: Address | str) -> str:
+    """An A or AAAA record."""
+    kind = "AAAA" if ":" in str(address) else "A"
+    return zone_line(owner, kind, str(address))
+
+
+def remove(line: str) -> str:
+    """A line to be taken out: it stands in the mending as a comment."""
+    return f"; remove: {line}"
+
+
+def mx_lines(evidence: Evidence) -> tuple[Line, ...]:
+    """The MX lines of the domain, in the order of the files."""
+    return tuple(_lines(evidence, str(evidence.snapshot.domain), "MX"))
+
+
+def where_mx(evidence: Evidence, record: Mx) -> str:
+    """The `file:line` of an MX record; "" where no zone file is known."""
+    return where(evidence, str(evidence.snapshot.domain), "MX", f"{record.preference} {record.exchange}")
+
+
+def where(evidence: Evidence, owner: str, kind: str, value: str = "") -> str:
+    """The `file:line` of the first record with this owner and type, and value where one is given."""
+    wanted = _plain(value)
+    lines = (line for line in _lines(evidence, owner, kind) if not wanted or _plain(line.value) == wanted)
+    return next((f"{line.file}:{line.number}" for line in lines), "")
+
+
+def is_ours_to_say(evidence: Evidence, name: str) -> bool:
+    """Whether what is unknown of a name could have been known: always live, offline only within the files' zones."""
+    return not evidence.lines or any(is_within(name, line.owner) for line in evidence.lines if line.kind != "PTR")
+
+
+def _lines(evidence: Evidence, owner: str, kind: str) -> Iterable[Line]:
+    return (line for line in evidence.lines if line.kind == kind and _plain(line.owner) == owner)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split()).removesuffix(".").rstrip()

@@ -1,0 +1,306 @@
+"""What is left when something fails: one name, one machine, one network, one operator, one way round the filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_network
+
+from postroad.checks import lines, places, table
+from postroad.checks.nouns import Evidence, Finding, Rule, Severity, Source, Topic
+from postroad.checks.providers import operator_of, provider_of, registered
+from postroad.checks.table import Row
+from postroad.words.names import Address, is_within
+
+PREFIX = {4: 24, 6: 48}  # what one site is given, and what one router takes down
+
+RFC5321 = Source("RFC 5321", "5.1")
+RFC2182 = Source("RFC 2182", "3.1")
+PRACTICE = Source("practice")
+
+
+def mx_single(evidence: Evidence) -> Iterator[Finding]:
+    """One name with several addresses: redundancy only for those who try them all."""
+    only = _only(evidence)
+    if only and len(_machines(only)) > 1:
+        shown = table.listed([str(address) for address in only.addresses])
+        seen = f"one exchanger, {only.name}, with several addresses: {shown}"
+        yield Finding("mx-single", Severity.NOTE, only.place, seen, line=only.line)
+
+
+def mx_single_address(evidence: Evidence) -> Iterator[Finding]:
+    """One name, one machine: when it is down all mail waits with its senders."""
+    only = _only(evidence)
+    if only and only.addresses and len(_machines(only)) == 1:
+        shown = table.listed([str(address) for address in only.addresses])
+        seen = f"one exchanger with one address: {only.name}, {shown}"
+        domain, backup = table.domain(evidence), f"mx2.{table.domain(evidence)}"
+        mend = lines.mx_line(domain, only.record.preference + 10, backup)
+        yield Finding("mx-single-address", Severity.WARNING, only.place, seen, mend, only.line)
+
+
+def mx_shared_address(evidence: Evidence) -> Iterator[Finding]:
+    """Several equal names on one address: what looks like several servers is fewer."""
+    for preference, group in table.levels(evidence):
+        shared = list(table.shared_by(group))
+        distinct = {address for row in group for address in row.addresses}
+        alone = max((len({each for each in distinct if each.version == version}) for version in (4, 6)), default=0) < 2
+        for address, owners in shared:
+            severity = Severity.WARNING if alone else Severity.NOTE
+            names = table.listed([row.name for row in owners])
+            seen = f"{address} stands behind {names}, equals at {preference}: {len(owners)} names, one machine"
+            yield Finding("mx-shared-address", severity, replace(owners[0].place, address=address), seen)
+
+
+def mx_backup_same_machine(evidence: Evidence) -> Iterator[Finding]:
+    """A backup whose every address is an exchanger of a better preference: down together."""
+    better: dict[Address, Row] = {}
+    for _preference, group in table.levels(evidence):
+        for row in group:
+            if better and all(address in better for address in row.addresses):
+                first = better[row.addresses[0]]
+                seen = f"{row.name} is {first.name} under another name: {_shown(row)}"
+                mend = lines.remove(lines.mx_line(table.domain(evidence), row.record.preference, row.name))
+                yield Finding("mx-backup-same-machine", Severity.WARNING, row.place, seen, mend, row.line)
+        for row in group:
+            better.update({address: row for address in row.addresses if address not in better})
+
+
+def mx_same_prefix(evidence: Evidence) -> Iterator[Finding]:
+    """All addresses in one /24, and in one /48: one router, one provider, one rack."""
+    if not table.is_whole(evidence) or _is_one_provider(evidence):
+        return
+    every = {address for row in table.hosts(evidence) for address in row.addresses}
+    networks = {(each.version, ip_network(f"{each}/{PREFIX[each.version]}", strict=False)) for each in every}
+    versions = [version for version, _network in networks]
+    several = any(sum(each.version == version for each in every) > 1 for version in versions)
+    if several and len(versions) == len(set(versions)):
+        shown = table.listed([str(network) for _version, network in sorted(networks, key=str)])
+        count = "both" if len(every) == 2 else f"all {len(every)}"
+        seen = f"{count} addresses are in {shown}"
+        yield Finding("mx-same-prefix", Severity.NOTE, places.whole(evidence), seen)
+
+
+def mx_same_name_servers(evidence: Evidence) -> Iterator[Finding]:
+    """Names in several zones, and one set of name servers for them all: lost together when those are."""
+    zones = {zone: servers for zone, servers in _zones(evidence) if servers}
+    named = {registered(row.name) for row in table.hosts(evidence)}
+    if len(zones) > 1 and len(set(zones.values())) == 1 and len(named) > 1:
+        shown = table.listed(sorted(next(iter(zones.values()))))
+        seen = f"the exchangers' names are in {table.listed(sorted(zones))}, and all of these are served by {shown}"
+        yield Finding("mx-same-name-servers", Severity.NOTE, places.whole(evidence), seen)
+
+
+def mx_filter_bypass(evidence: Evidence) -> Iterator[Finding]:
+    """Servers of one's own beside a filter service: whoever wants to, goes round it."""
+    hosts = table.hosts(evidence)
+    filters = [row for row in hosts if _kind(row) == "filter"] or [
+        row for row in table.rows(evidence) if _kind(row) == "filter"
+    ]
+    if not filters:
+        return
+    service = operator_of(filters[0].name)
+    for row in table.rows(evidence):
+        if operator_of(row.name) != service and _kind(row) != "filter" and not is_within(row.name, "invalid"):
+            seen = f"{row.name} takes mail at {row.record.preference} beside the filter of {service}: mail can go round"
+            mend = lines.remove(lines.mx_line(table.domain(evidence), row.record.preference, row.name))
+            yield Finding("mx-filter-bypass", Severity.WARNING, row.place, seen, mend, row.line)
+
+
+def mx_backup_other_operator(evidence: Evidence) -> Iterator[Finding]:
+    """When one operator is gone, all that is left is a backup run by another: does it keep the same rules?"""
+    hosts = table.hosts(evidence)
+    operators = {operator_of(row.name): row for row in reversed(hosts)}
+    if not hosts or len(operators) < 2 or any(_kind(row) == "filter" for row in hosts):
+        return
+    best = table.levels(evidence)[0][1]
+    ours = {operator_of(row.name) for row in best}
+    backups = [row for row in hosts if operator_of(row.name) not in ours]
+    if len(ours) == 1 and backups:
+        row, primary = backups[0], ours.pop()
+        seen = f"if {primary} is down, {row.name} of {operator_of(row.name)} takes all mail"
+        yield Finding("mx-backup-other-operator", Severity.NOTE, row.place, seen, line=row.line)
+
+
+def mx_no_ipv6(evidence: Evidence) -> Iterator[Finding]:
+    """No exchanger has IPv6."""
+    hosts = table.hosts(evidence)
+    if hosts and table.is_whole(evidence) and all(map(_said_none, hosts)):
+        seen = "no exchanger has an IPv6 address"
+        yield Finding("mx-no-ipv6", Severity.INFO, places.whole(evidence), seen)
+
+
+def mx_ipv6_some(evidence: Evidence) -> Iterator[Finding]:
+    """Of equals only some have IPv6: a sender that has nothing else sees those alone."""
+    for preference, group in table.levels(evidence):
+        bare = [row for row in group if not _has(row, 6)]
+        if bare and len(bare) < len(group) and all(map(_said_none, bare)):
+            others = table.listed([row.name for row in group if _has(row, 6)])
+            lacking = table.listed([row.name for row in bare])
+            verb = "have" if len(bare) > 1 else "has"
+            seen = f"of the equals at {preference}, {lacking} {verb} no IPv6: senders with IPv6 alone use {others}"
+            yield Finding("mx-ipv6-some", Severity.NOTE, bare[0].place, seen, line=bare[0].line)
+
+
+def mx_ipv6_backup_only(evidence: Evidence) -> Iterator[Finding]:
+    """IPv6 on a backup and on none of the primaries: over IPv6 the backup is the primary."""
+    levels = table.levels(evidence)
+    if not levels or any(_has(row, 6) or not _said_none(row) for row in levels[0][1]):
+        return
+    for row in (row for _preference, group in levels[1:] for row in group if _has(row, 6)):
+        seen = f"{row.name} has IPv6 and no exchanger at {levels[0][0]} has: over IPv6 the backup comes first"
+        yield Finding("mx-ipv6-backup-only", Severity.NOTE, row.place, seen, line=row.line)
+        return
+
+
+def _only(evidence: Evidence) -> Row | None:
+    """The one exchanger, unless its one name is known to stand for many machines."""
+    rows = {row.name: row for row in reversed(table.rows(evidence)) if not is_within(row.name, "invalid")}
+    if len(rows) != 1 or any(row.is_unknown or _kind(row) == "one-mx" for row in rows.values()):
+        return None
+    return next(iter(rows.values()))
+
+
+def _machines(row: Row) -> tuple[Address, ...]:
+    """Addresses counted as machines: those of the family that has more, for both may be of one machine."""
+    families = [tuple(each for each in row.addresses if each.version == version) for version in (4, 6)]
+    return max(families, key=len)
+
+
+def _is_one_provider(evidence: Evidence) -> bool:
+    return all(provider_of(row.name) for row in table.hosts(evidence))
+
+
+def _kind(row: Row) -> str:
+    provider = provider_of(row.name)
+    return provider.kind if provider else ""
+
+
+def _has(row: Row, version: int) -> bool:
+    return any(address.version == version for address in row.addresses)
+
+
+def _said_none(row: Row) -> bool:
+    """Whether DNS said that there is no AAAA, instead of nothing."""
+    return row.facts is not None and not hasattr(row.facts.aaaa, "why") and not _has(row, 6)
+
+
+def _shown(row: Row) -> str:
+    return table.listed([str(address) for address in row.addresses])
+
+
+def _zones(evidence: Evidence) -> Iterator[tuple[str, frozenset[str]]]:
+    """The zones the exchangers' names are in, with their name servers, as far as zone files tell."""
+    owners = {line.owner for line in evidence.lines if line.kind == "NS"}
+    for row in table.hosts(evidence):
+        above = [owner for owner in owners if is_within(row.name, owner)]
+        if above:
+            zone = max(above, key=len)
+            servers = (line.value for line in evidence.lines if line.kind == "NS" and line.owner == zone)
+            yield zone, frozenset(servers)
+
+
+RULES = (
+    Rule(
+        "mx-single",
+        Severity.NOTE,
+        Topic.REDUNDANCY,
+        "One exchanger with several addresses",
+        "Some senders try one address of a name in an attempt: for them a second name is worth more than a second "
+        "address.",
+        (RFC5321,),
+        mx_single,
+    ),
+    Rule(
+        "mx-single-address",
+        Severity.WARNING,
+        Topic.REDUNDANCY,
+        "One exchanger with one address",
+        "Senders should try two addresses, and there is one. While it is down mail waits, and returns after days.",
+        (RFC5321,),
+        mx_single_address,
+    ),
+    Rule(
+        "mx-shared-address",
+        Severity.WARNING,
+        Topic.REDUNDANCY,
+        "Several equal exchangers on one address",
+        "When the machine is down all its names are; senders that know names only try the same machine again.",
+        (PRACTICE,),
+        mx_shared_address,
+    ),
+    Rule(
+        "mx-backup-same-machine",
+        Severity.WARNING,
+        Topic.REDUNDANCY,
+        "A backup that is the primary",
+        "It is down when the primary is. It only costs senders a second try at the same address.",
+        (PRACTICE,),
+        mx_backup_same_machine,
+    ),
+    Rule(
+        "mx-same-prefix",
+        Severity.NOTE,
+        Topic.REDUNDANCY,
+        "All exchangers in one network",
+        "One router, one line or one mistake in routing takes them all. What is asked of name servers is as good here.",
+        (RFC2182,),
+        mx_same_prefix,
+    ),
+    Rule(
+        "mx-same-name-servers",
+        Severity.NOTE,
+        Topic.REDUNDANCY,
+        "One set of name servers for all exchangers",
+        "Exchangers of several zones suggest independence; when the common name servers are down none can be found.",
+        (RFC2182,),
+        mx_same_name_servers,
+    ),
+    Rule(
+        "mx-filter-bypass",
+        Severity.WARNING,
+        Topic.REDUNDANCY,
+        "A way round the filter service",
+        "Senders of spam try the last exchanger first. Servers behind a filter should be in no MX and take mail "
+        "from the filter alone.",
+        (PRACTICE,),
+        mx_filter_bypass,
+    ),
+    Rule(
+        "mx-backup-other-operator",
+        Severity.NOTE,
+        Topic.REDUNDANCY,
+        "The only survivor is a backup of another operator",
+        "See that it knows the same recipients, filters, and TLS policy: else a failure lets in what was refused, "
+        "or refuses what was taken.",
+        (PRACTICE,),
+        mx_backup_other_operator,
+    ),
+    Rule(
+        "mx-no-ipv6",
+        Severity.INFO,
+        Topic.REDUNDANCY,
+        "No exchanger has IPv6",
+        "Senders with IPv6 alone are still few; for them there is no way.",
+        (PRACTICE,),
+        mx_no_ipv6,
+    ),
+    Rule(
+        "mx-ipv6-some",
+        Severity.NOTE,
+        Topic.REDUNDANCY,
+        "Only some of the equals have IPv6",
+        "Equals are not equal over IPv6: what they share of the mail depends on who sends.",
+        (Source("RFC 3974", is_checked=False),),
+        mx_ipv6_some,
+    ),
+    Rule(
+        "mx-ipv6-backup-only",
+        Severity.NOTE,
+        Topic.REDUNDANCY,
+        "IPv6 on the backup only",
+        "A sender with IPv6 alone, or one that prefers it over preference, gives all its mail to the backup.",
+        (Source("RFC 3974", is_checked=False),),
+        mx_ipv6_backup_only,
+    ),
+)

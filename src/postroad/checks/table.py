@@ -1,0 +1,119 @@
+"""The MX set as rules look at it: each record with what is known of its host, usable or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from postroad.checks import lines, places
+from postroad.checks.nouns import Evidence, Place, Severity
+from postroad.routing import Refusal
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoName, Temporary
+from postroad.words.names import Address, is_address_like, is_within
+from postroad.words.outcome import Result
+
+RESERVED = ("example.com", "example.net", "example.org", "example", "test", "invalid", "localhost")  # RFC 6761, 2606
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One MX record and the addresses of its target, IPv4 first. `facts` is None where the name was not asked for."""
+
+    record: Mx
+    place: Place
+    line: str  # file:line
+    facts: HostFacts | None
+    addresses: tuple[Address, ...]
+
+    @property
+    def name(self) -> str:
+        """The exchange."""
+        return self.record.exchange
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nobody could say what addresses it has."""
+        trouble = self.facts is None or any(isinstance(each, Temporary | Bogus) for each in answers(self.facts))
+        return trouble and not self.addresses
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the name does not exist."""
+        return self.facts is not None and all(isinstance(each, NoName) for each in answers(self.facts))
+
+
+def domain(evidence: Evidence) -> str:
+    """The domain, as text."""
+    return str(evidence.snapshot.domain)
+
+
+def records(evidence: Evidence) -> tuple[Mx, ...]:
+    """The MX records as answered, the null MX among them."""
+    mx = evidence.snapshot.mx
+    return mx.records if isinstance(mx, Found) else ()
+
+
+def rows(evidence: Evidence) -> tuple[Row, ...]:
+    """Every MX record that names something, by preference, in the order of the answer within one."""
+    named = [record for record in records(evidence) if record.exchange]
+    return tuple(_row(evidence, record) for record in sorted(named, key=lambda record: record.preference))
+
+
+def hosts(evidence: Evidence) -> tuple[Row, ...]:
+    """The rows that have an address, each name once, with its lowest preference."""
+    seen: dict[str, Row] = {}
+    for row in rows(evidence):
+        if row.addresses:
+            seen.setdefault(row.name, row)
+    return tuple(seen.values())
+
+
+def levels(evidence: Evidence) -> list[tuple[int, tuple[Row, ...]]]:
+    """The hosts of each preference, the lowest first."""
+    grouped = groupby(hosts(evidence), key=lambda row: row.record.preference)
+    return [(preference, tuple(group)) for preference, group in grouped]
+
+
+def is_whole(evidence: Evidence) -> bool:
+    """Whether the addresses of all exchangers are known: what is said of the set as a whole would else be a guess."""
+    return bool(records(evidence)) and not any(row.is_unknown for row in rows(evidence))
+
+
+def graded(evidence: Evidence) -> Severity:
+    """An error where mail has no other way, a warning where other exchangers are left."""
+    lost = isinstance(evidence.answer, Refusal) and evidence.answer.result is Result.FAILED
+    return Severity.ERROR if lost else Severity.WARNING
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name is of those set aside for documents and tests: documentation addresses are at home there."""
+    return any(is_within(name, parent) for parent in RESERVED)
+
+
+def answers(facts: HostFacts) -> tuple[Answer[Address], Answer[Address]]:
+    """What DNS said for both families."""
+    return facts.a, facts.aaaa
+
+
+def shared_by(group: tuple[Row, ...]) -> Iterator[tuple[Address, tuple[Row, ...]]]:
+    """Each address that several rows have, with them."""
+    for address in dict.fromkeys(address for row in group for address in row.addresses):
+        owners = tuple(row for row in group if address in row.addresses)
+        if len(owners) > 1:
+            yield address, owners
+
+
+def listed(names: Iterator[str] | list[str] | tuple[str, ...]) -> str:
+    """Names for people: `a, b and c`; beyond six the rest is counted."""
+    every = list(names)
+    if len(every) > 6:
+        return f"{', '.join(every[:6])} and {len(every) - 6} more"
+    return f"{', '.join(every[:-1])} and {every[-1]}" if len(every) > 1 else "".join(every)
+
+
+def _row(evidence: Evidence, record: Mx) -> Row:
+    facts = None if is_address_like(record.exchange) else evidence.snapshot.hosts.get(record.exchange)
+    found = (places.found(facts.a) + places.found(facts.aaaa)) if facts else ()
+    place = Place(domain(evidence), record.preference, record.exchange)
+    return Row(record, place, lines.where_mx(evidence, record), facts, tuple(dict.fromkeys(found)))

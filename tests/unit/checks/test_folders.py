@@ -1,0 +1,83 @@
+"""The catalogue of zones: each rule finds what it is for, keeps still at a near miss, and sane set-ups pass."""
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import folders
+import pytest
+
+from postroad.checks.catalogue import RULES, run
+from postroad.checks.nouns import Evidence, Severity
+from postroad.routing import decide
+from postroad.words.facts import Bogus, Found, HostFacts, NoData, NoName, Snapshot, Temporary
+
+MINE = [rule for rule in RULES.values() if rule.topic in folders.TOPICS]
+# No master file can say NXDOMAIN of a name that has records: this one has its story below.
+WITHOUT_FOLDER = {"mx-nxdomain-with-address"}
+SANE = sorted((folders.ROOT / "sane").iterdir())
+
+
+@pytest.mark.parametrize("rule", [rule for rule in MINE if rule.id not in WITHOUT_FOLDER], ids=lambda rule: rule.id)
+@pytest.mark.parametrize("kind", ["finds", "silent"])
+def test_rule(rule, kind):
+    """A rule finds what its folder expects, nothing more, and nothing at all at the near miss."""
+    folder = folders.load(folders.ROOT / rule.id / kind)
+    found = [folders.told(finding) for finding in run(folder.evidence, {rule.id: rule})]
+    assert folder.expected == found
+    assert (kind == "finds") == bool(found)
+
+
+@pytest.mark.parametrize("path", SANE, ids=lambda path: path.name)
+def test_sane_set_up(path):
+    """Nothing but the notes its folder expects, from the rules on records; no warning from any rule there is."""
+    folder = folders.load(path)
+    assert folder.expected == [folders.told(finding) for finding in folders.findings(folder.evidence)]
+    red = {Severity.ERROR, Severity.WARNING}
+    assert [] == [folders.told(finding) for finding in run(folder.evidence) if finding.severity in red]
+
+
+def test_what_is_found_is_told_and_no_id_is_used_twice():
+    """Each finding has the id of the rule that yields it, and words; each rule says why and from where."""
+    for rule in MINE:
+        assert rule.title
+        assert rule.why
+        assert rule.sources
+        if rule.id not in WITHOUT_FOLDER:
+            folder = folders.load(folders.ROOT / rule.id / "finds")
+            assert {rule.id} == {finding.rule for finding in rule.check(folder.evidence) if finding.seen}
+
+
+def test_nxdomain_for_a_name_with_addresses_is_an_error():
+    """A name server that does not know MX returns the mail of senders that believe it."""
+    facts = HostFacts(Found((ip_address("192.0.2.1"),)), NoData())
+    assert ["error mx-nxdomain-with-address - - - -"] == _told(
+        Snapshot("example.com", NoName(), {"example.com": facts}), "mx-nxdomain-with-address"
+    )
+    gone = HostFacts(NoName(), NoName())
+    assert [] == _told(Snapshot("example.com", NoName(), {"example.com": gone}), "mx-nxdomain-with-address")
+
+
+def test_trouble_is_red_only_when_our_resolver_is_known_to_work():
+    """SERVFAIL may be ours until a control question was answered; a broken answer never is."""
+    snapshot = Snapshot("example.com", Temporary("SERVFAIL"))
+    rule = "mx-lookup-tempfail"
+    assert ["error? mx-lookup-tempfail - - - -"] == _told(snapshot, rule)
+    assert ["error mx-lookup-tempfail - - - -"] == _told(snapshot, rule, known=frozenset({"resolver"}))
+    assert ["error mx-lookup-tempfail - - - -"] == _told(replace(snapshot, mx=Bogus("alias loop")), rule)
+
+
+def test_any_answer_is_judged_without_an_exception():
+    """Whatever DNS said, no rule breaks."""
+    answers = (NoData(), NoName(), Temporary("timeout"), Bogus("alias loop"), Found(()))
+    for mx in answers:
+        for a in answers:
+            run(_evidence(Snapshot("example.com", mx, {"example.com": HostFacts(a, a)})))
+
+
+def _told(snapshot, rule, **more):
+    found = run(_evidence(snapshot, **more), {rule: RULES[rule]})
+    return [folders.told(finding) for finding in found]
+
+
+def _evidence(snapshot, **more):
+    return Evidence(snapshot, decide(snapshot), now=0.0, **more)
