@@ -6,7 +6,7 @@ from checked import AT, DOMAIN, SANE
 
 from postroad.checks.nouns import Evidence, Finding, Need, Place, Severity
 from postroad.report import Checked, Server, checked
-from postroad.report.phrases import groups, shape_of, short_why, summary
+from postroad.report.phrases import groups, shape_of, summary
 from postroad.routing import Refusal, decide
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
 
@@ -31,6 +31,18 @@ def test_servers_stand_in_the_order_of_delivery():
         (1, "preference 40", []),
         (2, "a.example.com", []),
     ] == titles()
+
+
+def test_address_is_ok_if_nothing_was_found_about_it():
+    """A finding about its exchanger, or about the address under another name, takes the "ok" away."""
+
+    def fine(*places):
+        findings = tuple(Finding("x", Severity.NOTE, place, "seen") for place in places)
+        return [each.title for each in groups(Checked(DOMAIN, AT, SERVERS, findings)) if each.is_ok]
+
+    assert ["192.0.2.2", "192.0.2.1"] == fine(Place(DOMAIN), Place(DOMAIN, 5), Place(DOMAIN, 40, "a.example.com"))
+    assert ["192.0.2.2"] == fine(Place(DOMAIN, 40, "a.example.com", ip("192.0.2.1")))
+    assert [] == fine(Place(DOMAIN, 5, "b.example.com"))
 
 
 def test_exchanger_without_preference_is_found_by_its_name():
@@ -74,14 +86,3 @@ def test_domain_without_records_says_so():
 def test_nothing_found_is_said():
     """A sane domain has a summary without a complaint."""
     assert "example.org: nothing found; 1 preference level, 1 exchanger, 1 address" == summary(SANE)
-
-
-def test_short_why_is_one_sentence():
-    """A full stop ends it; one inside a name does not."""
-    from checked import rule
-
-    def why(words):
-        return short_why(rule("x", Severity.NOTE, "", "", words))
-
-    assert "See mail1.example.com twice." == why("See mail1.example.com twice. Then go.")
-    assert "One only" == why("One only")

@@ -12,7 +12,7 @@ BAD_TEXT = """\
     source  RFC 1035
   preference 10
     mail1.example.com
-      ✓ ok 192.0.2.11
+      192.0.2.11
       2001:db8::11
         ? inconclusive smtp-unreachable
           no IPv6 from here
@@ -21,6 +21,7 @@ BAD_TEXT = """\
         ! warning mx-dup-address
           mail1 and mail2 lead to one address
           why     One address is one server: when it dies, both names are gone.
+                  People count names.
           source  practice (not verified)
           mend    mail2.example.com.  A  192.0.2.12
           at      zones/a b.zone:9
