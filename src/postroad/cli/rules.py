@@ -25,17 +25,16 @@ def rules(
 
     Exit status: 0 told, 2 there is no such rule.
     """
-    from postroad.report.render import catalogue
+    from postroad.checks.catalogue import RULES
 
-    known = catalogue()
-    if rule is not None and rule not in known:
-        screen.fail(_no_such(rule, known))
+    if rule is not None and rule not in RULES:
+        screen.fail(_no_such(rule, RULES))
     if json:
-        _print_json(known, rule)
+        _print_json(RULES, rule)
     elif rule is None:
-        _list(screen.console(), known)
+        _list(screen.console(), RULES)
     else:
-        _explain(screen.console(), known[rule])
+        _explain(screen.console(), RULES[rule])
 
 
 def _print_json(known: Rules, rule: str | None) -> None:
@@ -72,13 +71,13 @@ def _explain(out: Console, rule: Rule) -> None:
     from rich.text import Text
 
     from postroad.report.manual import needs
-    from postroad.report.phrases import sources
+    from postroad.report.phrases import sources, why
 
     out.print(f"{rule.id}: {rule.title}", style="bold", markup=False)
     lines = {
         "severity": rule.severity.value,
         "topic": rule.topic.value,
-        "why": " ".join(rule.why.split()),
+        "why": why(rule),
         "source": sources(rule),
         "needs": needs(rule).replace("`", ""),
         "mend": "a finding shows the zone lines that mend it, where lines of a zone can",

@@ -82,7 +82,7 @@ def _line(finding: Finding) -> str:
 
 
 def _whole(finding: Finding, rule: Rule) -> str:
-    lines = [_line(finding), phrases.short_why(rule), phrases.sources(rule), *phrases.mended(finding)]
+    lines = [_line(finding), phrases.why(rule), phrases.sources(rule), *phrases.mended(finding)]
     return "\n".join([*(line for line in lines if line), *([clean(finding.line)] if finding.line else [])])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from html import escape
 
 from postroad.checks.nouns import Need, Rule, Severity, Topic
 from postroad.report import phrases
@@ -54,6 +55,7 @@ def _chapters(rules: Rules) -> Iterator[str]:
     for topic, found in by_topic(rules).items():
         yield f"\n## {topic[0].upper()}{topic[1:]}\n"
         for rule in found:
-            yield f"\n### {rule.id}\n\n{rule.severity.capitalize()}: {rule.title}.\n\n{' '.join(rule.why.split())}\n"
+            words = f"{rule.severity.capitalize()}: {rule.title}.\n\n{phrases.why(rule)}"
+            yield f"\n### {rule.id}\n\n{escape(words, quote=False)}\n"
             asked = f"; needs {needs(rule)}" if needs(rule) else ""
             yield f"\nSource: {phrases.sources(rule)}{asked}.\n"

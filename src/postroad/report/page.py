@@ -64,7 +64,7 @@ def _group(group: Group, rules: Rules, told: set[str]) -> str:
     """A heading, and beneath it what was found."""
     found = "".join(_finding(finding, group, rules, told) for finding in group.findings)
     if group.depth == 3:
-        ok = "" if group.findings else f'<span class="word ok">{_mark("ok")} ok</span>'
+        ok = f'<span class="word ok">{_mark("ok")} ok</span>' if group.is_ok else ""
         return f'<p class="address"><code>{text(group.title)}</code>{ok}</p>\n{found}'
     head = f"<h{group.depth + 2}>{text(group.title)}</h{group.depth + 2}>\n" if group.depth else ""
     return head + found
@@ -83,7 +83,7 @@ def _finding(finding: Finding, group: Group, rules: Rules, told: set[str]) -> st
         + (f' <span class="quiet">{text(finding.line)}</span>' if finding.line else "")
         + f"</p>\n<p>{where}{text(finding.seen)}</p>\n"
         + (
-            f'<p class="quiet">{text(rule.why)} <cite>{text(phrases.sources(rule))}</cite></p>\n'
+            f'<p class="quiet">{text(phrases.why(rule))} <cite>{text(phrases.sources(rule))}</cite></p>\n'
             if is_new and rule
             else ""
         )

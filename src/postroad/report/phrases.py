@@ -19,10 +19,14 @@ Rules = Mapping[str, Rule]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Findings about one thing, worst first: the domain, a preference, an exchanger or an address."""
+    """Findings about one thing, worst first: the domain, a preference, an exchanger or an address.
+
+    `is_ok`: it is an address, and nothing was found about it, under whatever name, nor about its exchanger.
+    """
 
     place: Place
     findings: tuple[Finding, ...]
+    is_ok: bool = False
 
     @property
     def depth(self) -> int:
@@ -114,7 +118,12 @@ def groups(result: Checked) -> list[Group]:
     spots = dict.fromkeys(spot for place in (*_places(result), *about) for spot in _path(place))
     rank = {spot: index for index, spot in enumerate(spots)}
     order = sorted(spots, key=lambda spot: (_level(spot), [rank[each] for each in _path(spot)]))
-    return [Group(spot, worst_first(about.get(spot, ()))) for spot in order]
+    troubled = {spot.address or spot.exchange for spot in about if spot.address or spot.exchange}
+
+    def is_ok(spot: Place) -> bool:
+        return spot.address is not None and troubled.isdisjoint({spot.address, spot.exchange})
+
+    return [Group(spot, worst_first(about.get(spot, ())), is_ok(spot)) for spot in order]
 
 
 def _places(result: Checked) -> list[Place]:
@@ -166,12 +175,9 @@ def sources(rule: Rule | None) -> str:
     )
 
 
-def short_why(rule: Rule | None) -> str:
-    """The first sentence of why."""
-    if not rule:
-        return ""
-    first, stop, _ = clean(" ".join(rule.why.split())).partition(". ")
-    return first + stop.strip()
+def why(rule: Rule) -> str:
+    """Why it matters, in one line."""
+    return " ".join(rule.why.split())
 
 
 def mended(finding: Finding) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
+from postroad.checks.catalogue import RULES
 from postroad.report.junit import junit
 from postroad.report.nagios import nagios
 from postroad.report.nouns import Checked
@@ -48,7 +49,7 @@ def render(
     color: bool,
     width: int,
     ascii_only: bool = False,
-    rules: Rules | None = None,
+    rules: Rules = RULES,
 ) -> str:
     """The results in a form, ending with a line feed. Colour, width and ASCII are of the form `text` alone.
 
@@ -56,16 +57,8 @@ def render(
         ValueError: there is no such form.
     """
     wanted = Form(form)
-    known = catalogue() if rules is None else rules
     if wanted is Form.TEXT:
-        return text(results, known, Pen(width, color, ascii_only))
+        return text(results, rules, Pen(width, color, ascii_only))
     if wanted is Form.NAGIOS:
         return nagios(results)
-    return _WITH_RULES[wanted](results, known)
-
-
-def catalogue() -> Rules:
-    """Every rule there is, by its id."""
-    from postroad.checks.catalogue import RULES  # noqa: PLC0415  # not needed where rules are given
-
-    return {rule.id: rule for rule in RULES}
+    return _WITH_RULES[wanted](results, rules)

@@ -50,12 +50,14 @@ def text(results: Sequence[Checked], rules: Rules, pen: Pen) -> str:
 
 def _domain(result: Checked, rules: Rules, pen: Pen) -> Iterator[str]:
     worst = next((name for name, count in phrases.counts(result).items() if count and name != "accepted"), "ok")
-    yield f"{pen.symbol(worst)} {pen.paint(phrases.summary(result), BOLD)}"
+    first, *more = pen.block(phrases.summary(result), 2)
+    yield f"{pen.symbol(worst)} {pen.paint(first, BOLD)}"
+    yield from (f"  {pen.paint(line, BOLD)}" for line in more)
     told: set[str] = set()
     for group in phrases.groups(result):
         indent = 2 * max(group.depth, 1)
         if group.depth:
-            ok = f"{pen.symbol('ok')} ok " if group.depth == 3 and not group.findings else ""
+            ok = f"{pen.symbol('ok')} ok " if group.is_ok else ""
             yield f"{' ' * indent}{ok}{pen.paint(group.title, BOLD if group.depth == 1 else '0')}"
         for finding in group.findings:
             yield from _finding(finding, group, rules, pen, told)
@@ -73,7 +75,7 @@ def _finding(finding: Finding, group: Group, rules: Rules, pen: Pen, told: set[s
     yield from (" " * (indent + 2) + line for line in pen.block(seen, indent + 2))
     rule = rules.get(finding.rule)
     if rule and finding.rule not in told and not finding.inconclusive:
-        yield from _labelled("why", pen.block(phrases.short_why(rule), indent + 2 + LABEL), indent + 2, pen)
+        yield from _labelled("why", pen.block(phrases.why(rule), indent + 2 + LABEL), indent + 2, pen)
         yield from _labelled("source", pen.block(phrases.sources(rule), indent + 2 + LABEL), indent + 2, pen)
     yield from _labelled("mend", phrases.mended(finding), indent + 2, pen)  # whole, so that it can be copied
     yield from _labelled("at", [clean(finding.line)] if finding.line else [], indent + 2, pen)

@@ -20,8 +20,7 @@ BAD_TEXT = """\
       192.0.2.11
         ! warning mx-dup-address
           mail1 and mail2 lead to one address
-          why     One address is one server: when it dies, both names are gone.
-                  People count names.
+          why     One address is one server: when it dies, both names are gone. People count names.
           source  practice (not verified)
           mend    mail2.example.com.  A  192.0.2.12
           at      zones/a b.zone:9
@@ -47,12 +46,12 @@ ALL = "2 domains: 1 error, 1 warning, 1 info, 1 inconclusive, 1 accepted\n\n"
 
 def test_text_groups_findings_under_their_servers():
     """Each finding stands below its preference, exchanger and address, with why, source, mend and place."""
-    assert BAD_TEXT == show("text", BAD)
+    assert BAD_TEXT == show("text", BAD, width=120)
 
 
 def test_text_of_several_domains_begins_with_their_sum():
     """Of several domains the first line tells all together."""
-    assert f"{ALL}{BAD_TEXT}\n{SANE_TEXT}" == show("text", BAD, SANE)
+    assert f"{ALL}{BAD_TEXT}\n{SANE_TEXT}" == show("text", BAD, SANE, width=120)
 
 
 def test_colour_adds_nothing_but_colour():
