@@ -9,12 +9,14 @@ import typer
 
 from postroad.cli import config, lab, queue
 from postroad.cli.advise import advise
+from postroad.cli.check import check
 from postroad.cli.compare import compare
 from postroad.cli.demo import demo
 from postroad.cli.explain import explain
 from postroad.cli.lookup import lookup
 from postroad.cli.relay import relay
 from postroad.cli.route import route
+from postroad.cli.rules import rules
 from postroad.cli.send import send
 from postroad.cli.sendmail import called_as_sendmail, sendmail
 from postroad.cli.sendmail import run as run_sendmail
@@ -31,10 +33,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(epilog="Example: postroad lookup example.org --format nslookup")(lookup)
+app.command(epilog="Example: postroad check example.org --smtp --fail-on warning")(check)
 app.command(epilog="Example: postroad route example.org --seed 1 --json")(route)
-app.command(epilog="Example: postroad simulate example.org --down mail1.example.org:blackhole --html look.html")(simulate)
+app.command(epilog="Example: postroad simulate example.org --down mail1.example.org:blackhole --html look.html")(
+    simulate
+)
 app.command(epilog="Example: postroad compare now.zone planned.zone --format markdown")(compare)
 app.command(epilog="Example: postroad advise example.org")(advise)
+app.command(epilog="Example: postroad rules mx-single")(rules)
 app.command(epilog="Example: postroad setups --dns-order cached")(setups)
 app.command(epilog="Example: postroad send --from me@example.net --to you@example.org message.eml")(send)
 app.command(epilog="Example: postroad relay --config /etc/postroad/postroad.toml")(relay)

@@ -1,0 +1,30 @@
+"""What `check` does with a domain (floor 5): gather the evidence, run the rules, weigh the findings.
+
+Rule 1: what may be asked is said in `Sources`, once for all domains; offline sources never touch the network.
+Rule 2: domains share what they have in common: each name is resolved once, each address probed once.
+Rule 3: a domain in trouble is a result; only bad input is an error.
+
+Stops: `evidence` (a domain -> Evidence), `sources` (live DNS, zone files, saved look-ups), `verdict` (what is ignored
+or accepted, and the exit status), `bulk` (many domains, a few at a time), `resume` (what an earlier run has done).
+"""
+
+from postroad.checking.bulk import check_all
+from postroad.checking.evidence import Sources, examine
+from postroad.checking.resume import done_in
+from postroad.checking.sources import Choice, build_sources, domains_of_zones, read_snapshot
+from postroad.checking.verdict import Terms, Tolerated, exit_status, weigh
+
+__all__ = [
+    "Choice",
+    "Sources",
+    "Terms",
+    "Tolerated",
+    "build_sources",
+    "check_all",
+    "domains_of_zones",
+    "done_in",
+    "examine",
+    "exit_status",
+    "read_snapshot",
+    "weigh",
+]

@@ -1,0 +1,130 @@
+"""Where evidence comes from: live DNS, zone files, saved look-ups."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from postroad.app import InputError, build_policy, host_name, readable
+from postroad.checking.evidence import Sources
+from postroad.checks.nouns import Line
+from postroad.dns import (
+    DNS_PORT,
+    CacheSettings,
+    CachingResolver,
+    PacedResolver,
+    Server,
+    WireResolver,
+    WireSettings,
+    ZoneProblem,
+    ZoneResolver,
+    load_zones,
+    parse_server,
+    system_servers,
+)
+from postroad.probe import ProbeSettings, Survey
+from postroad.probe.probe import SMTP_PORT
+from postroad.shapes.facts import UnreadableFactsError, read_lookup
+from postroad.words.facts import Snapshot
+from postroad.words.names import Address
+
+ONE_RUN = CacheSettings(longest_s=7 * 86400, trouble_s=600, max_answers=500_000, max_records=1_000_000)
+"""A run looks at one moment: what was asked once is not asked again, trouble included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the caller chose. Another `port` than 25 is for tests: loopback is a target then."""
+
+    zones: Sequence[Path] = ()
+    snapshots: Sequence[Path] = ()
+    resolvers: Sequence[str] = ()
+    smtp: bool = False
+    deep: bool = False
+    port: int = SMTP_PORT
+    dns_port: int = DNS_PORT
+    controls: Sequence[Address] = ()
+    per_second: float = 0.0  # questions to the name servers; 0: as fast as they answer
+    quick: bool = False
+
+
+def build_sources(choice: Choice) -> Sources:
+    """The sources for one run.
+
+    Raises:
+        InputError: a file or a server cannot be used.
+
+    """
+    saved = {snapshot.domain: snapshot for snapshot in map(read_snapshot, choice.snapshots)}
+    policy = build_policy("rfc5321", allow_loopback=choice.port != SMTP_PORT or choice.dns_port != DNS_PORT)
+    survey = _survey(choice) if choice.smtp or choice.deep else None
+    if choice.zones:
+        zones = _zones(choice.zones)
+        return Sources(
+            zones, time.time, lines=_lines(zones), saved=saved, survey=survey, fetch_by=None, policy=policy,
+            is_thorough=not choice.quick,
+        )  # fmt: skip
+    servers = tuple(readable(parse_server(text)) for text in choice.resolvers) or system_servers()
+    if not servers and not saved:
+        raise InputError("no name server is configured on this machine; name one with --resolver ADDRESS:PORT")
+    return Sources(
+        _resolver(servers, choice.per_second) if servers else None,
+        time.time,
+        servers[0] if servers else None,
+        choice.dns_port,
+        saved=saved,
+        survey=survey,
+        policy=policy,
+        is_thorough=not choice.quick,
+    )
+
+
+def domains_of_zones(paths: Sequence[Path]) -> list[str]:
+    """The names that have MX records in zone files, in their order.
+
+    Raises:
+        InputError: a file cannot be read.
+
+    """
+    found = dict.fromkeys(line.owner for line in _zones(paths).zone_data.lines if line.kind == "MX")
+    return [owner for owner in found if not owner.startswith("*")]
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """What `postroad lookup --json` saved.
+
+    Raises:
+        InputError: the file cannot be read, or has something else.
+
+    """
+    try:
+        return read_lookup(json.loads(path.read_text("utf-8")))
+    except OSError as problem:
+        raise InputError(f"{path}: {problem.strerror}") from None
+    except (UnreadableFactsError, ValueError) as problem:
+        raise InputError(f"{path}: {problem}") from None
+
+
+def _resolver(servers: tuple[Server, ...], per_second: float) -> CachingResolver:
+    paced = PacedResolver(WireResolver(WireSettings(servers)), per_second=per_second)
+    return CachingResolver(paced, time.monotonic, ONE_RUN)
+
+
+def _zones(paths: Sequence[Path]) -> ZoneResolver:
+    loaded = load_zones(paths)
+    if isinstance(loaded, ZoneProblem):
+        raise InputError(str(loaded))
+    return loaded
+
+
+def _lines(zones: ZoneResolver) -> tuple[Line, ...]:
+    lines = zones.zone_data.lines
+    return tuple(Line(each.owner, each.kind, each.value, each.file, each.number, each.ttl_s) for each in lines)
+
+
+def _survey(choice: Choice) -> Survey:
+    settings = ProbeSettings(host_name() or "postroad.invalid", choice.port, deep=choice.deep)
+    return Survey(settings, choice.controls)

@@ -1,0 +1,130 @@
+"""`postroad check`: what will fail about a domain's mail, before it fails."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from postroad.cli import options, screen
+
+if TYPE_CHECKING:
+    from postroad.words.names import Address
+
+
+class Form(StrEnum):
+    """The forms of the answer, as report.Form has them; told apart here so that --help stays fast."""
+
+    TEXT = "text"
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    NAGIOS = "nagios"
+
+
+class Level(StrEnum):
+    """The least severity that fails."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+    INFO = "info"
+    NEVER = "never"
+
+
+HERE = Path("postroad.toml")
+AT_ONCE = 64
+
+
+def check(
+    domain: Annotated[
+        list[str] | None, typer.Argument(help="Domains; with --zone or --snapshot by default those found there.")
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", "-f", metavar="FILE", help="Domains from this file, one a line; - is stdin.")
+    ] = None,
+    zone: options.Zones = None,
+    snapshot: Annotated[
+        list[Path] | None,
+        typer.Option("--snapshot", metavar="FILE", help="What `postroad lookup --json` saved; may be repeated."),
+    ] = None,
+    resolver: options.Resolvers = None,
+    smtp: Annotated[
+        bool, typer.Option("--smtp", help="Talk to each address: one connection, EHLO, STARTTLS, certificate, QUIT.")
+    ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also ask for recipients: postmaster, nobody, a stranger. Sends nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm --deep: these exchangers may be asked so.")] = False,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="With --smtp: an address known to answer, to tell whether port 25 is open from here.",
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(metavar="N", help="The exchangers' port; another than 25 is for tests.")] = 25,
+    dns_port: Annotated[int, typer.Option(metavar="N", help="The authoritative servers' port; for tests.")] = 53,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="MX, addresses and reverse names only: no policies, no authoritative servers."),
+    ] = False,
+    form: Annotated[Form, typer.Option("--format", help="The form of the report.")] = Form.TEXT,
+    json: options.Json = False,
+    fail_on: Annotated[
+        Level | None, typer.Option(help="The least severity that makes the exit status 1.", show_default="error")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="RULE", help="Leave a rule's findings out; may be repeated.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Settings with [check]; default: ./postroad.toml, then as everywhere."
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Append results as NDJSON to this file; domains it has are skipped."),
+    ] = None,
+    at_once: Annotated[int, typer.Option(metavar="N", min=1, help="Domains looked at at the same time.")] = AT_ONCE,
+    rate: Annotated[float, typer.Option(metavar="N", min=0, help="DNS questions a second at most; 0: no limit.")] = 0.0,
+) -> None:
+    """Check domains: what will lose or delay mail, why, where that is written, and the zone lines that mend it.
+
+    Asks DNS only, unless --smtp. Findings accepted in [check] of postroad.toml are shown and not counted.
+
+    Exit status: 0 nothing of the level was found, 1 something was, 2 wrong usage, 3 it could not be seen.
+    """
+    from postroad.checking import Choice
+    from postroad.cli.checking import domains, run_checks, settings_for, terms_of
+
+    if deep and not yes:
+        screen.fail("--deep asks these exchangers for recipients; add --yes if you may do that")
+    with screen.input_errors():
+        settings = settings_for(config, HERE)
+        controls = _addresses(control or []) or settings.check.controls
+        choice = Choice(
+            tuple(zone or ()), tuple(snapshot or ()), tuple(resolver or ()), smtp, deep, port, dns_port, controls, rate,
+            quick,
+        )  # fmt: skip
+        wanted = domains(domain or [], file, choice)
+        terms = terms_of(settings.check, fail_on.value if fail_on else None, ignore or [])
+    raise typer.Exit(run_checks(wanted, choice, terms, Form.JSON if json else form, resume, at_once))
+
+
+def _addresses(texts: list[str]) -> tuple[Address, ...]:
+    from postroad.app import InputError
+    from postroad.words.names import parse_address
+
+    found = {text: parse_address(text) for text in texts}
+    wrong = [text for text, address in found.items() if address is None]
+    if wrong:
+        raise InputError(f"--control {wrong[0]}: write an IP address")
+    return tuple(address for address in found.values() if address)

@@ -1,0 +1,184 @@
+"""What `check` is made of: which domains, by which terms, and how the results reach the screen or a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import typer
+
+from postroad.app import InputError, destination_of
+from postroad.checking import (
+    Choice,
+    Terms,
+    Tolerated,
+    build_sources,
+    check_all,
+    domains_of_zones,
+    done_in,
+    exit_status,
+    read_snapshot,
+)
+from postroad.checks.catalogue import RULES
+from postroad.checks.nouns import Severity
+from postroad.cli import screen
+from postroad.config.model import Check, Config
+from postroad.report import Checked, Form, nagios_code, render
+from postroad.words.names import Destination
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STDIN = "-"
+
+
+def settings_for(named: Path | None, here: Path) -> Config:
+    """The settings named, else those of the folder we are in, else the usual ones.
+
+    Raises:
+        InputError: they cannot be read.
+
+    """
+    from postroad.config import load
+
+    return load(named or (here if here.is_file() else None))
+
+
+def terms_of(check: Check, fail_on: str | None, ignore: Sequence[str]) -> Terms:
+    """How findings are weighed: the settings, and what the command line says beyond them.
+
+    Raises:
+        InputError: a rule is named that there is not.
+
+    """
+    ignored = frozenset((*ignore, *check.ignore))
+    for rule in (*ignored, *(each.rule for each in check.accept)):
+        if rule not in RULES:
+            raise InputError(f"there is no rule {rule!r}; `postroad rules` lists them")
+    level = fail_on or check.fail_on
+    tolerated = (Tolerated(each.rule, each.reason, each.until, each.domain, each.exchange) for each in check.accept)
+    return Terms(None if level == "never" else Severity(level), ignored, tuple(tolerated))
+
+
+def domains(named: Sequence[str], file: str | None, choice: Choice) -> list[Destination]:
+    """The domains to check, each once: those named, those of the file, else those that zones or look-ups are about.
+
+    Raises:
+        InputError: one cannot be read, or there is none.
+
+    """
+    texts = [(text, "") for text in named]
+    if file is not None:
+        texts += [(text, f"{file}:{number}: ") for number, text in _lines(file)]
+    elif not named and choice.zones:
+        texts = [(text, "") for text in domains_of_zones(choice.zones)]
+    found = dict.fromkeys(_readable(text, place) for text, place in texts)
+    if not texts and choice.snapshots:
+        found = dict.fromkeys(read_snapshot(path).domain for path in choice.snapshots)
+    if not found and file is None:
+        raise InputError("name a domain, a file of domains with -f, or a zone with --zone that has MX records")
+    return list(found)
+
+
+def run_checks(
+    wanted: Sequence[Destination], choice: Choice, terms: Terms, form: str, resume: Path | None, at_once: int
+) -> int:
+    """Check them all and show it; the exit status."""
+    with screen.input_errors():
+        done = done_in(resume) if resume else frozenset()
+        left = [each for each in wanted if str(each) not in done]
+
+    async def checked() -> list[Checked]:
+        results = check_all(left, build_sources(choice), terms, at_once=min(at_once, max(1, len(left))))
+        with _sink(resume, form) as tell, _progress(len(left)) as step:
+            return await _collect(results, tell, step)
+
+    order = {str(each): place for place, each in enumerate(left)}
+    results = sorted(screen.run(checked), key=lambda each: order[each.domain])
+    _warn_of_expired(terms)
+    if resume:
+        typer.echo(f"postroad: {len(results)} checked, {len(wanted) - len(left)} done before", err=True)
+    elif form != Form.NDJSON:
+        _show(results, form)
+    return nagios_code(results) if form == Form.NAGIOS else exit_status(results, terms.fail_on)
+
+
+async def _collect(
+    results: AsyncIterator[Checked], tell: Callable[[Checked], None], step: Callable[[], None]
+) -> list[Checked]:
+    found = []
+    async for result in results:
+        tell(result)
+        step()
+        found.append(result)
+    return found
+
+
+@contextmanager
+def _sink(resume: Path | None, form: str) -> Iterator[Callable[[Checked], None]]:
+    """Where a result goes at once: to the file of a bulk run, to stdout as NDJSON, or nowhere yet."""
+    if resume:
+        with resume.open("a", encoding="utf-8") as file:
+            yield lambda result: _write(result, file)
+    elif form == Form.NDJSON:
+        yield lambda result: _write(result, sys.stdout)
+    else:
+        yield lambda _result: None
+
+
+def _write(result: Checked, file: TextIO) -> None:
+    file.write(render([result], Form.NDJSON, color=False, width=0))
+    file.flush()
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr where that is a terminal and there is more than one to wait for."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen.console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda: progress.advance(task)
+
+
+def _show(results: Sequence[Checked], form: str) -> None:
+    out = screen.console()
+    color = out.is_terminal and "NO_COLOR" not in os.environ
+    ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+    typer.echo(render(results, form, color=color, width=out.width, ascii_only=ascii_only), nl=False)
+
+
+def _warn_of_expired(terms: Terms) -> None:
+    from datetime import UTC, datetime
+
+    for each in terms.expired(datetime.now(UTC).date()):
+        typer.echo(f"postroad: {each.rule} was accepted until {each.until}, and counts again: {each.reason}", err=True)
+
+
+def _lines(file: str) -> Iterator[tuple[int, str]]:
+    """The lines of a file that are neither empty nor comments."""
+    try:
+        text = sys.stdin.read() if file == STDIN else Path(file).read_text("utf-8-sig")
+    except OSError as problem:
+        raise InputError(f"{file}: {problem.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: it is no UTF-8; save the file as UTF-8") from None
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.partition("#")[0].strip()
+        if bare:
+            yield number, bare
+
+
+def _readable(text: str, place: str) -> Destination:
+    try:
+        return destination_of(text)
+    except InputError as problem:
+        raise InputError(f"{place}{problem}") from None
