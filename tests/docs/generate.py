@@ -1,4 +1,4 @@
-"""Writes the reference: cli.md from the help of every command, settings.md and metrics.md from what they describe.
+"""Writes the reference: cli.md from the help of every command, the other pages from what they describe.
 
 Run it as `python -m tests.docs.generate`.
 """
@@ -10,14 +10,17 @@ from pathlib import Path
 
 from typer.main import get_command
 
+from postroad.checks.catalogue import RULES
 from postroad.cli.root import app
 from postroad.config.show import reference as settings
 from postroad.relay.metrics import reference as metrics
+from postroad.report.manual import reference as rules
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "docs" / "reference" / "cli.md"
 SETTINGS = ROOT / "docs" / "reference" / "settings.md"
 METRICS = ROOT / "docs" / "reference" / "metrics.md"
+RULES_PAGE = ROOT / "docs" / "reference" / "rules.md"
 HEAD = """# Commands
 
 The `--help` of every command, written by `python -m tests.docs.generate`; a test compares them.
@@ -64,3 +67,4 @@ if __name__ == "__main__":
     CLI.write_text(reference())
     SETTINGS.write_text(settings())
     METRICS.write_text(metrics())
+    RULES_PAGE.write_text(rules(RULES))

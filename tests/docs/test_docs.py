@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from generate import CLI, METRICS, SETTINGS, commands, metrics, reference, run, settings
+from generate import CLI, METRICS, RULES, RULES_PAGE, SETTINGS, commands, metrics, reference, rules, run, settings
 
 import postroad
 from postroad.shapes import send_shape
@@ -82,6 +82,11 @@ def test_reference_has_every_setting():
 def test_reference_has_every_metric():
     """metrics.md is what the numbers say of themselves; `python -m tests.docs.generate` writes it anew."""
     assert metrics() == METRICS.read_text()
+
+
+def test_reference_has_every_rule():
+    """rules.md is what the rules say of themselves; `python -m tests.docs.generate` writes it anew."""
+    assert rules(RULES) == RULES_PAGE.read_text()
 
 
 @pytest.mark.parametrize(("words", "command"), commands(), ids=[" ".join(words) or "root" for words, _ in commands()])

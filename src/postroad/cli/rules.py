@@ -18,7 +18,7 @@ STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "info": "dim
 
 
 def rules(
-    rule: Annotated[str | None, typer.Argument(metavar="[ID]", help="One rule; without it, all are listed.")] = None,
+    rule: Annotated[str | None, typer.Argument(metavar="ID", help="One rule; without it, all are listed.")] = None,
     json: options.Json = False,
 ) -> None:
     """List the rules of `check` by topic, or explain one: why it matters, where that is written, what it needs.
