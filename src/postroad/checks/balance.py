@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from postroad.checks import places, table
 from postroad.checks.nouns import Evidence, Finding, Place, Rule, Severity, Source, Topic
+from postroad.checks.table import Row
 from postroad.words.names import Address
 
 SKEW = 0.20  # of the first contacts: more than sampling error, and what a server is sized by
@@ -43,28 +44,35 @@ def mx_preference_as_weight(evidence: Evidence) -> Iterator[Finding]:
 
 
 def mx_share_skew(evidence: Evidence) -> Iterator[Finding]:
-    """The share of an address in first contacts differs between real senders."""
-    shares = evidence.shares or {}
-    if len(shares) < 2:
-        return
-    address, low, high = max(_spans(shares), key=lambda span: span[2][0] - span[1][0])
-    if high[0] - low[0] > SKEW:
-        owner = next((row for row in table.hosts(evidence) if address in row.addresses), None)
-        place = Place(table.domain(evidence), *((owner.record.preference, owner.name) if owner else ()))
+    """The share of an exchanger in first contacts differs between real senders. Which family is used does not count."""
+    hosts = table.hosts(evidence)
+    shares = {sender: _by_exchanger(hosts, told) for sender, told in (evidence.shares or {}).items()}
+    spans = [_span(row, shares) for row in hosts if len(shares) > 1]
+    row, low, high = max(spans, key=lambda span: span[2][0] - span[1][0], default=(None, (0.0, ""), (0.0, "")))
+    if row and high[0] - low[0] > SKEW:
         seen = (
-            f"{address} is first for {low[0]:.0%} of the mail of {low[1]}, and for {high[0]:.0%} of that of {high[1]}"
+            f"{row.name} is first for {low[0]:.0%} of the mail of {low[1]}, and for {high[0]:.0%} of that of {high[1]}"
         )
-        yield Finding("mx-share-skew", Severity.INFO, place, seen)
+        yield Finding("mx-share-skew", Severity.INFO, row.place, seen, line=row.line)
 
 
 _Share = tuple[float, str]  # and whose it is
 
 
-def _spans(shares: Mapping[str, Mapping[Address, float]]) -> Iterator[tuple[Address, _Share, _Share]]:
-    """Each address with its lowest and its highest share."""
-    for address in dict.fromkeys(address for each in shares.values() for address in each):
-        ranked = sorted((each.get(address, 0.0), sender) for sender, each in shares.items())
-        yield address, ranked[0], ranked[-1]
+def _by_exchanger(hosts: tuple[Row, ...], told: Mapping[Address, float]) -> dict[str, float]:
+    """Shares of addresses added up by name; an address of several names counts for the first."""
+    owners = {address: row.name for row in reversed(hosts) for address in row.addresses}
+    totals = dict.fromkeys((row.name for row in hosts), 0.0)
+    for address, share in told.items():
+        if address in owners:
+            totals[owners[address]] += share
+    return totals
+
+
+def _span(row: Row, shares: Mapping[str, Mapping[str, float]]) -> tuple[Row, _Share, _Share]:
+    """The lowest and the highest share of an exchanger."""
+    ranked = sorted((told[row.name], sender) for sender, told in shares.items())
+    return row, ranked[0], ranked[-1]
 
 
 def _stem(name: str) -> str:
@@ -81,7 +89,7 @@ def _percent(share: Fraction) -> str:
     return f"{float(share):.0%}"
 
 
-RULES = (
+RULES: tuple[Rule, ...] = (
     Rule(
         "mx-unequal-addresses",
         Severity.NOTE,

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import chain
 
-from postroad.checks import balance, existence, redundancy, targets
+from postroad.checks import balance, existence, mechanics, policy, redundancy, sessions, targets
 from postroad.checks.nouns import Evidence, Finding, Need, Rule
 
-_TABLES = (existence.RULES, targets.RULES, redundancy.RULES, balance.RULES)
+_TABLES = (
+    existence.RULES,
+    targets.RULES,
+    redundancy.RULES,
+    balance.RULES,
+    mechanics.RULES,
+    sessions.RULES,
+    policy.RULES,
+)
 
 RULES: Mapping[str, Rule] = {rule.id: rule for rule in chain.from_iterable(_TABLES)}
 

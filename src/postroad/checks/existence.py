@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from postroad.checks import lines, places, table
-from postroad.checks.nouns import Evidence, Finding, Place, Rule, Severity, Source, Topic
+from postroad.checks.nouns import Evidence, Finding, Need, Place, Rule, Severity, Source, Topic
 from postroad.routing import Refusal, Status
 from postroad.words.facts import Bogus, Found, NoData, NoName, Temporary
 
@@ -84,6 +84,18 @@ def mx_null(evidence: Evidence) -> Iterator[Finding]:
         yield Finding("mx-null", Severity.INFO, places.whole(evidence), seen, line=line)
 
 
+def mx_null_sends(evidence: Evidence) -> Iterator[Finding]:
+    """A domain that takes no mail and lets servers send in its name: replies and bounces have nowhere to go."""
+    records = table.records(evidence)
+    spf = evidence.texts.spf if evidence.texts else None
+    policies = [text for text in (spf.records if isinstance(spf, Found) else ()) if text.lower().startswith("v=spf1")]
+    senders = [text for text in policies if text.lower().split()[1:] not in (["-all"], [])]
+    if senders and records and all(record.exchange == "" for record in records):
+        seen = f"it takes no mail, and its SPF record lets others send in its name: {senders[0]}"
+        mend = lines.zone_line(table.domain(evidence), "TXT", '"v=spf1 -all"')
+        yield Finding("mx-null-sends", Severity.WARNING, places.whole(evidence), seen, mend)
+
+
 def mx_null_mixed(evidence: Evidence) -> Iterator[Finding]:
     """A null MX beside others: some senders return the mail, some do not."""
     records = table.records(evidence)
@@ -146,17 +158,6 @@ def mx_preference_last(evidence: Evidence) -> Iterator[Finding]:
             yield Finding("mx-preference-last", Severity.INFO, row.place, seen, line=row.line)
 
 
-def mx_ttl_mixed(evidence: Evidence) -> Iterator[Finding]:
-    """One set, several TTLs: servers and resolvers take the lowest, or drop the set."""
-    mx = [line for line in lines.mx_lines(evidence) if line.ttl_s is not None]
-    ttls = sorted({line.ttl_s for line in mx if line.ttl_s is not None})
-    if len(ttls) > 1:
-        seen = f"the MX records have TTLs of {table.listed([f'{ttl} s' for ttl in ttls])}; they are one set"
-        mend = "\n".join(f"{line.owner}. {ttls[0]} IN MX {line.value}." for line in mx if line.ttl_s != ttls[0])
-        where = next(f"{line.file}:{line.number}" for line in mx if line.ttl_s != ttls[0])
-        yield Finding("mx-ttl-mixed", Severity.WARNING, places.whole(evidence), seen, mend, where)
-
-
 def _has_no_mx(evidence: Evidence) -> bool:
     return isinstance(evidence.snapshot.mx, NoData | NoName) and isinstance(evidence.snapshot.domain, str)
 
@@ -166,7 +167,7 @@ def _own_addresses(evidence: Evidence) -> tuple[object, ...]:
     return places.found(facts.a) + places.found(facts.aaaa) if facts else ()
 
 
-RULES = (
+RULES: tuple[Rule, ...] = (
     Rule(
         "mx-nxdomain",
         Severity.ERROR,
@@ -249,6 +250,16 @@ RULES = (
         mx_null_preference,
     ),
     Rule(
+        "mx-null-sends",
+        Severity.WARNING,
+        Topic.EXISTENCE,
+        "A domain without mail that sends mail",
+        "Receivers may refuse mail from a domain that can take no reply and no report of failure.",
+        (Source("RFC 7505", "4.2", is_checked=False),),
+        mx_null_sends,
+        frozenset({Need.TEXT}),
+    ),
+    Rule(
         "mx-owner-alias",
         Severity.NOTE,
         Topic.EXISTENCE,
@@ -283,14 +294,5 @@ RULES = (
         "Nothing can be put behind it later. Only the order of preferences counts, not their size.",
         (PRACTICE,),
         mx_preference_last,
-    ),
-    Rule(
-        "mx-ttl-mixed",
-        Severity.WARNING,
-        Topic.EXISTENCE,
-        "Several TTLs in one set of MX records",
-        "The TTLs of a set must be equal: a cache that keeps half of it sends all mail to that half.",
-        (Source("RFC 2181", "5.2"),),
-        mx_ttl_mixed,
     ),
 )

@@ -30,11 +30,6 @@ def remove(line: str) -> str:
     return f"; remove: {line}"
 
 
-def mx_lines(evidence: Evidence) -> tuple[Line, ...]:
-    """The MX lines of the domain, in the order of the files."""
-    return tuple(_lines(evidence, str(evidence.snapshot.domain), "MX"))
-
-
 def where_mx(evidence: Evidence, record: Mx) -> str:
     """The `file:line` of an MX record; "" where no zone file is known."""
     return where(evidence, str(evidence.snapshot.domain), "MX", f"{record.preference} {record.exchange}")

@@ -200,7 +200,7 @@ def _zones(evidence: Evidence) -> Iterator[tuple[str, frozenset[str]]]:
             yield zone, frozenset(servers)
 
 
-RULES = (
+RULES: tuple[Rule, ...] = (
     Rule(
         "mx-single",
         Severity.NOTE,

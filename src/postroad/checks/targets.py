@@ -248,7 +248,7 @@ def _within(address: Address, networks: tuple[object, ...]) -> bool:
     return any(address in network for network in networks)  # type: ignore[operator]  # both families: no common type
 
 
-RULES = (
+RULES: tuple[Rule, ...] = (
     Rule(
         "mx-target-alias",
         Severity.WARNING,

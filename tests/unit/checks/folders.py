@@ -9,12 +9,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 
-import dns.name
-import dns.rdata
-import dns.rdatatype
-import dns.zonefile
-
-from postroad.checks.catalogue import run
+from postroad.checks.catalogue import RULES, run
 from postroad.checks.nouns import Evidence, Line, Topic
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather, gather_more
@@ -47,14 +42,15 @@ def load(path):
 
 def evidence_of(domain, text):
     """What a zone file alone tells of a domain."""
-    resolver = ZoneResolver(parse_zones({"zone": text}))
-    snapshot = asyncio.run(_gathered(domain, resolver))
-    return Evidence(snapshot, decide(snapshot), now=0.0, lines=tuple(_lines(text)))
+    zones = parse_zones({"zone": text})
+    snapshot = asyncio.run(_gathered(domain, ZoneResolver(zones)))
+    lines = (Line(each.owner, each.kind, each.value, each.file, each.number, each.ttl_s) for each in zones.lines)
+    return Evidence(snapshot, decide(snapshot), now=0.0, lines=tuple(lines))
 
 
 def findings(evidence, topics=TOPICS):
     """All findings of the rules of some topics."""
-    return run(evidence, {rule.id: rule for rule in _rules().values() if rule.topic in topics})
+    return run(evidence, {rule.id: rule for rule in RULES.values() if rule.topic in topics})
 
 
 def told(finding):
@@ -63,12 +59,6 @@ def told(finding):
     severity = f"{finding.severity}{'?' * finding.inconclusive}"
     parts = (severity, finding.rule, place.preference, place.exchange or None, place.address, finding.line or None)
     return " ".join("-" if part is None else str(part) for part in parts)
-
-
-def _rules():
-    from postroad.checks.catalogue import RULES
-
-    return RULES
 
 
 async def _gathered(domain, resolver):
@@ -81,21 +71,3 @@ def _shares(path):
     rows = [line.split() for line in path.read_text().splitlines()]
     senders = dict.fromkeys(sender for sender, _address, _share in rows)
     return {sender: {ip_address(a): float(share) for each, a, share in rows if each == sender} for sender in senders}
-
-
-def _lines(text):
-    """The records of a plain file, one a line and each with its owner, as the folders have them."""
-    origin, ttl, default = dns.name.root, None, None
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split(";")[0].split()
-        if words[:1] == ["$ORIGIN"]:
-            origin = dns.name.from_text(words[1])
-        elif words[:1] == ["$TTL"]:
-            default = int(words[1])
-        elif words:
-            ttl = int(words[1]) if words[1].isdigit() else default
-            kind, *value = words[words.index("IN") + 1 :]
-            record = dns.rdata.from_text("IN", kind, " ".join(value), origin=origin, relativize=False)
-            owner = dns.name.from_text(words[0], origin).to_text(omit_final_dot=True).lower()
-            shown = record.to_text().removesuffix(".").lower() if record.to_text() != "0 ." else "0 "
-            yield Line(owner, kind, shown, "zone", number, ttl)

@@ -6,14 +6,15 @@ from ipaddress import ip_address
 import folders
 import pytest
 
-from postroad.checks.catalogue import RULES, run
-from postroad.checks.nouns import Evidence, Severity
+from postroad.checks.catalogue import _TABLES, RULES, run
+from postroad.checks.nouns import Evidence, Severity, Texts
 from postroad.routing import decide
-from postroad.words.facts import Bogus, Found, HostFacts, NoData, NoName, Snapshot, Temporary
+from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
 
 MINE = [rule for rule in RULES.values() if rule.topic in folders.TOPICS]
-# No master file can say NXDOMAIN of a name that has records: this one has its story below.
-WITHOUT_FOLDER = {"mx-nxdomain-with-address"}
+# No master file can say NXDOMAIN of a name that has records,
+# and offline no policy is asked for: these have their stories below.
+WITHOUT_FOLDER = {"mx-nxdomain-with-address", "mx-null-sends"}
 SANE = sorted((folders.ROOT / "sane").iterdir())
 
 
@@ -55,6 +56,20 @@ def test_nxdomain_for_a_name_with_addresses_is_an_error():
     )
     gone = HostFacts(NoName(), NoName())
     assert [] == _told(Snapshot("example.com", NoName(), {"example.com": gone}), "mx-nxdomain-with-address")
+
+
+@pytest.mark.parametrize(
+    ("spf", "expected"), [("v=spf1 mx -all", ["warning mx-null-sends - - - -"]), ("v=spf1 -all", [])]
+)
+def test_a_domain_without_mail_sends_none(spf, expected):
+    """A null MX beside an SPF record that allows a sender."""
+    texts = Texts(spf=Found((spf, "site-verification=1")))
+    assert expected == _told(Snapshot("example.com", Found((Mx(0, ""),))), "mx-null-sends", texts=texts)
+
+
+def test_no_id_is_used_twice():
+    """Each rule of each table is in the catalogue."""
+    assert sum(map(len, _TABLES)) == len(RULES)
 
 
 def test_trouble_is_red_only_when_our_resolver_is_known_to_work():
