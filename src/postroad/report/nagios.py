@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from postroad.checks.nouns import Severity
 from postroad.report import phrases
 from postroad.report.nouns import Checked
 from postroad.show.labels import clean
 
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 NAMED = 3  # rules named in the line
+ALARMS = frozenset({Severity.ERROR, Severity.WARNING})
 
 
 def nagios_code(results: Sequence[Checked]) -> int:
@@ -26,10 +28,9 @@ def nagios(results: Sequence[Checked]) -> str:
     """The line. Notes are counted and never alarm."""
     total, code = phrases.total(results), nagios_code(results)
     subject = clean(results[0].domain) if len(results) == 1 else phrases.number(len(results), "domain")
-    rules = dict.fromkeys(
-        each.rule for each in phrases.worst_first(finding for result in results for finding in result.findings)
-    )
-    named = f" ({', '.join([*list(rules)[:NAMED], *(['...'] if len(rules) > NAMED else [])])})" if code else ""
+    alarms = [each for result in results for each in result.findings if each.inconclusive or each.severity in ALARMS]
+    rules = list(dict.fromkeys(each.rule for each in phrases.worst_first(alarms)))
+    named = f" ({', '.join([*rules[:NAMED], *(['...'] if len(rules) > NAMED else [])])})" if rules else ""
     perfdata = (
         f"errors={total['error']};;0;0 warnings={total['warning']};0;;0 "
         f"notes={total['note']};;;0 inconclusive={total[phrases.INCONCLUSIVE]};;;0"

@@ -119,7 +119,7 @@ def test_nagios_is_one_line_with_numbers():
     """The state, the sum, the worst rules; behind a bar the numbers with their thresholds."""
     assert (
         "MX CRITICAL - example.com: 1 error, 1 warning, 1 info, 1 inconclusive, 1 accepted "
-        "(mx-target-no-address, mx-dup-address, mx-ttl-low, ...) "
+        "(mx-target-no-address, mx-dup-address, smtp-unreachable) "
         "| errors=1;;0;0 warnings=1;0;;0 notes=0;;;0 inconclusive=1;;;0\n"
     ) == show("nagios", BAD)
     assert show("nagios", SANE).startswith("MX OK - example.org: nothing found | errors=0;;0;0 ")
