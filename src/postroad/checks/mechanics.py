@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from postroad.checks.lines import where, zone_line
 from postroad.checks.nouns import Evidence, Finding, Need, Rule, Said, Severity, Source, Topic
-from postroad.checks.places import exchangers, unknown, whole
+from postroad.checks.places import addresses_of, exchangers, facts_of, unknown, whole
 from postroad.checks.reverse import RULES as REVERSE
 from postroad.words.facts import Answer, Bogus, Found, Mx, Temporary
 from postroad.words.names import Address
@@ -114,12 +114,25 @@ def ns_single(evidence: Evidence) -> Iterator[Finding]:
 
 def ns_one_network(evidence: Evidence) -> Iterator[Finding]:
     """All name servers stand in one network."""
-    asked = evidence.said or ()
-    networks = {_network(said.address) for said in asked}
-    if len({said.server for said in asked}) > 1 and len(networks) == len({each.split(":")[0] for each in networks}):
-        where = " and ".join(sorted(each.partition(":")[2] for each in networks))
-        seen = f"all name servers stand in {where}: one broken line, and nobody finds the exchangers"
+    servers = _server_addresses(evidence)
+    networks = {_network(address) for each in servers.values() for address in each}
+    versions = {each.partition(":")[0] for each in networks}
+    if len(servers) > 1 and all(servers.values()) and len(networks) == len(versions):
+        where_all = " and ".join(sorted(each.partition(":")[2] for each in networks))
+        seen = f"all name servers stand in {where_all}: one broken line, and nobody finds the exchangers"
         yield Finding("ns-one-network", Severity.NOTE, whole(evidence), seen)
+
+
+def _server_addresses(evidence: Evidence) -> dict[str, frozenset[Address]]:
+    """The addresses of each name server: those that were asked, else those that are known."""
+    told: dict[str, frozenset[Address]] = defaultdict(frozenset)
+    for said in evidence.said or ():
+        told[said.server] |= {said.address}
+    servers = evidence.snapshot.servers
+    for name in servers.records if isinstance(servers, Found) and not told else ():
+        facts = facts_of(evidence, name)
+        told[name] = addresses_of(facts) if facts else frozenset()
+    return told
 
 
 def _network(address: Address) -> str:
@@ -289,7 +302,7 @@ RULES: tuple[Rule, ...] = (
         "What cuts off one cuts off all. Servers reached by anycast are an exception that an address does not show.",
         (Source("RFC 2182", "3.1", is_checked=False),),
         ns_one_network,
-        _DRIFT,
+        frozenset({Need.SERVERS}),
     ),
     Rule(
         "ns-no-answer",

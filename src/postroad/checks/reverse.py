@@ -22,6 +22,8 @@ def ptr_missing(evidence: Evidence) -> Iterator[Finding]:
     """An address has no name."""
     for place, answer in _reverse(evidence):
         if isinstance(answer, Temporary | Bogus):
+            if evidence.lines:
+                continue  # reverse zones are seldom among the files
             yield unknown("ptr-missing", place, f"the name of {place.address} could not be looked up: {answer.why}")
         elif not isinstance(answer, Found):
             seen = f"{text_of(place)}: the address has no name (PTR)"
@@ -36,6 +38,8 @@ def ptr_unconfirmed(evidence: Evidence) -> Iterator[Finding]:
             if facts is None or place.address is None or place.address in addresses_of(facts):
                 continue
             if _is_uncertain(facts, place.address):
+                if evidence.lines:
+                    continue  # the name is in none of the files
                 yield unknown("ptr-unconfirmed", place, f"the addresses of {name} could not be looked up")
             else:
                 seen = f"{place.address} is named {name}, which does not lead back to it"

@@ -17,6 +17,7 @@ from evidence import (
     evidence,
     failed,
     host,
+    offline,
     probe,
     probed,
     published,
@@ -30,7 +31,7 @@ from evidence import (
 from postroad.checks import mechanics, policy, sessions
 from postroad.checks.nouns import Certificate, Severity
 from postroad.checks.sts import covers
-from postroad.words.facts import HostFacts, NoData, Temporary
+from postroad.words.facts import Found, HostFacts, NoData, Temporary
 
 RULES = {rule.id: rule for rule in (*mechanics.RULES, *sessions.RULES, *policy.RULES)}
 
@@ -120,6 +121,24 @@ def test_one_network_counts_each_family_apart():
     both = [said("ns1", "192.0.2.1"), said("ns2", "192.0.2.2"), said("ns1", "2001:db8::1"), said("ns2", "2001:db8::2")]
     assert [Severity.NOTE] == graded("ns-one-network", drift(*both))
     assert [] == find("ns-one-network", drift(*both, said("ns3", "2001:db9::3")))
+
+
+def test_one_network_is_known_without_asking_the_servers():
+    """Their addresses in the zone are enough; where one is unknown nothing is said."""
+    servers = Found(("ns1.example.com", "ns2.example.com"))
+    near = {"ns1.example.com": host("192.0.2.1"), "ns2.example.com": host("192.0.2.2")}
+    assert [Severity.NOTE] == graded("ns-one-network", evidence(snapshot(hosts=HOSTS | near, servers=servers)))
+    del near["ns2.example.com"]
+    assert [] == find("ns-one-network", evidence(snapshot(hosts=HOSTS | near, servers=servers)))
+
+
+def test_offline_nobody_is_blamed_for_what_is_in_no_file():
+    """Zone files seldom hold reverse zones and other people's names: what they lack is not told."""
+    trouble = Temporary("in none of the zones")
+    told = offline(snapshot(reverse={A1: trouble}))
+    assert [] == find("ptr-missing", told)
+    tlsa = {"mx1.example.com": TLSA, "backup.example.net": trouble}
+    assert [] == find("tlsa-lookup", replace(told, texts=texts(tlsa=tlsa)))
 
 
 def test_names_of_addresses_count_more_where_the_exchangers_send():
