@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from postroad.checks.nouns import Evidence, Line
 from postroad.words.facts import Mx
-from postroad.words.names import Address, is_within
+from postroad.words.names import Address, is_within, parse_address
 
 
 def zone_line(owner: str, kind: str, value: str) -> str:
@@ -25,6 +25,12 @@ def address_line(owner: str, address: Address | str) -> str:
     return zone_line(owner, kind, str(address))
 
 
+def address_to_fill(owner: str, version: int) -> str:
+    """An address record whose address its owner has to choose."""
+    kind = "A" if version == 4 else "AAAA"
+    return zone_line(owner, kind, f"<an IPv{version} address>")
+
+
 def remove(line: str) -> str:
     """A line to be taken out: it stands in the mending as a comment."""
     return f"; remove: {line}"
@@ -40,6 +46,12 @@ def where(evidence: Evidence, owner: str, kind: str, value: str = "") -> str:
     wanted = _plain(value)
     lines = (line for line in _lines(evidence, owner, kind) if not wanted or _plain(line.value) == wanted)
     return next((f"{line.file}:{line.number}" for line in lines), "")
+
+
+def where_address(evidence: Evidence, owner: str, address: Address) -> str:
+    """The `file:line` of an A or AAAA record, however the address is written there."""
+    lines = _lines(evidence, owner, "A" if address.version == 4 else "AAAA")
+    return next((f"{line.file}:{line.number}" for line in lines if parse_address(line.value) == address), "")
 
 
 def is_ours_to_say(evidence: Evidence, name: str) -> bool:

@@ -25,7 +25,8 @@ def mx_single(evidence: Evidence) -> Iterator[Finding]:
     if only and len(_machines(only)) > 1:
         shown = table.listed([str(address) for address in only.addresses])
         seen = f"one exchanger, {only.name}, with several addresses: {shown}"
-        yield Finding("mx-single", Severity.NOTE, only.place, seen, line=only.line)
+        mend = f"{_second(evidence, only)}\n{lines.address_line(_new_name(evidence, only), _machines(only)[1])}"
+        yield Finding("mx-single", Severity.NOTE, only.place, seen, mend, only.line)
 
 
 def mx_single_address(evidence: Evidence) -> Iterator[Finding]:
@@ -34,8 +35,7 @@ def mx_single_address(evidence: Evidence) -> Iterator[Finding]:
     if only and only.addresses and len(_machines(only)) == 1:
         shown = table.listed([str(address) for address in only.addresses])
         seen = f"one exchanger with one address: {only.name}, {shown}"
-        domain, backup = table.domain(evidence), f"mx2.{table.domain(evidence)}"
-        mend = lines.mx_line(domain, only.record.preference + 10, backup)
+        mend = f"{_second(evidence, only)}\n{lines.address_to_fill(_new_name(evidence, only), 4)}"
         yield Finding("mx-single-address", Severity.WARNING, only.place, seen, mend, only.line)
 
 
@@ -49,7 +49,10 @@ def mx_shared_address(evidence: Evidence) -> Iterator[Finding]:
             severity = Severity.WARNING if alone else Severity.NOTE
             names = table.listed([row.name for row in owners])
             seen = f"{address} stands behind {names}, equals at {preference}: {len(owners)} names, one machine"
-            yield Finding("mx-shared-address", severity, replace(owners[0].place, address=address), seen)
+            idle = [row for row in owners[1:] if alone and set(row.addresses) <= set(owners[0].addresses)]
+            mend = "\n".join(lines.remove(lines.mx_line(table.domain(evidence), preference, row.name)) for row in idle)
+            place = replace(owners[0].place, address=address)
+            yield Finding("mx-shared-address", severity, place, seen, mend, owners[-1].line)
 
 
 def mx_backup_same_machine(evidence: Evidence) -> Iterator[Finding]:
@@ -127,7 +130,8 @@ def mx_no_ipv6(evidence: Evidence) -> Iterator[Finding]:
     hosts = table.hosts(evidence)
     if hosts and table.is_whole(evidence) and all(map(_said_none, hosts)):
         seen = "no exchanger has an IPv6 address"
-        yield Finding("mx-no-ipv6", Severity.INFO, places.whole(evidence), seen)
+        mend = "\n".join(lines.address_to_fill(row.name, 6) for row in hosts)
+        yield Finding("mx-no-ipv6", Severity.INFO, places.whole(evidence), seen, mend)
 
 
 def mx_ipv6_some(evidence: Evidence) -> Iterator[Finding]:
@@ -139,7 +143,8 @@ def mx_ipv6_some(evidence: Evidence) -> Iterator[Finding]:
             lacking = table.listed([row.name for row in bare])
             verb = "have" if len(bare) > 1 else "has"
             seen = f"of the equals at {preference}, {lacking} {verb} no IPv6: senders with IPv6 alone use {others}"
-            yield Finding("mx-ipv6-some", Severity.NOTE, bare[0].place, seen, line=bare[0].line)
+            mend = "\n".join(lines.address_to_fill(row.name, 6) for row in bare)
+            yield Finding("mx-ipv6-some", Severity.NOTE, bare[0].place, seen, mend, bare[0].line)
 
 
 def mx_ipv6_backup_only(evidence: Evidence) -> Iterator[Finding]:
@@ -149,8 +154,19 @@ def mx_ipv6_backup_only(evidence: Evidence) -> Iterator[Finding]:
         return
     for row in (row for _preference, group in levels[1:] for row in group if _has(row, 6)):
         seen = f"{row.name} has IPv6 and no exchanger at {levels[0][0]} has: over IPv6 the backup comes first"
-        yield Finding("mx-ipv6-backup-only", Severity.NOTE, row.place, seen, line=row.line)
+        mend = "\n".join(lines.address_to_fill(primary.name, 6) for primary in levels[0][1])
+        yield Finding("mx-ipv6-backup-only", Severity.NOTE, row.place, seen, mend, row.line)
         return
+
+
+def _second(evidence: Evidence, first: Row) -> str:
+    """The MX record of a second exchanger: an equal, so that it is known to work before it is needed."""
+    return lines.mx_line(table.domain(evidence), first.record.preference, _new_name(evidence, first))
+
+
+def _new_name(evidence: Evidence, first: Row) -> str:
+    names = (f"{label}.{table.domain(evidence)}" for label in ("mx2", "mx1"))
+    return next(name for name in names if name != first.name)
 
 
 def _only(evidence: Evidence) -> Row | None:

@@ -134,7 +134,8 @@ def mx_target_no_ipv4(evidence: Evidence) -> Iterator[Finding]:
         if not unknown and all(address.version == 6 for address in row.addresses):
             severity = Severity.WARNING if anywhere else Severity.ERROR
             seen = f"{row.name} has no IPv4 address" + ("" if anywhere else ", nor has any other exchanger")
-            yield Finding("mx-target-no-ipv4", severity, row.place, seen, line=row.line)
+            mend = lines.address_to_fill(row.name, 4)
+            yield Finding("mx-target-no-ipv4", severity, row.place, seen, mend, row.line)
 
 
 def mx_target_loopback(evidence: Evidence) -> Iterator[Finding]:
@@ -182,7 +183,7 @@ def _strange(evidence: Evidence, rule: str, what: str, is_strange: Callable[[Add
     for row in hosts:
         for address in filter(is_strange, row.addresses):
             owner = _owner(row)
-            where = lines.where(evidence, owner, "A" if address.version == 4 else "AAAA", str(address)) or row.line
+            where = lines.where_address(evidence, owner, address) or row.line
             seen = f"{row.name} has {address}: {what}"
             mend = lines.remove(lines.address_line(owner, address))
             yield Finding(rule, severity, replace(row.place, address=address), seen, mend, where)
@@ -309,7 +310,7 @@ RULES: tuple[Rule, ...] = (
         Topic.TARGETS,
         "An MX names what cannot be a host name",
         "No public authority issues a certificate for it, and careful senders refuse to look it up.",
-        (Source("RFC 1123", "2.1", is_checked=False), Source("RFC 1035", "2.3.4", is_checked=False)),
+        (Source("RFC 1123", "2.1"), Source("RFC 1035", "2.3.4")),
         mx_target_syntax,
     ),
     Rule(
@@ -318,7 +319,7 @@ RULES: tuple[Rule, ...] = (
         Topic.TARGETS,
         "An MX names localhost",
         "Each sender is told to deliver to itself: it bounces, loops or waits. A null MX says `no mail` properly.",
-        (Source("RFC 6761", "6.3", is_checked=False), Source("RFC 7505", "3")),
+        (Source("RFC 6761", "6.3"), Source("RFC 7505", "3")),
         mx_target_localhost,
     ),
     Rule(
@@ -372,7 +373,7 @@ RULES: tuple[Rule, ...] = (
         Topic.TARGETS,
         "An exchanger with an address for documents",
         "It was copied from an example; no route leads there.",
-        (RFC6890, Source("RFC 5737", is_checked=False)),
+        (RFC6890, Source("RFC 5737", "3")),
         mx_target_documentation,
     ),
     Rule(
