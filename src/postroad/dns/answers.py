@@ -36,15 +36,19 @@ Ask = Callable[[dns.name.Name, dns.rdatatype.RdataType], Awaitable[Reply | Tempo
 """One question, asked once."""
 
 
-async def resolve_with(ask: Ask, name: str, kind: RecordType) -> Answer[Any]:
-    """Ask, and go on asking where an alias leads out of the reply, until there is an answer."""
+async def resolve_with(ask: Ask, name: str, kind: RecordType, first: Reply | None = None) -> Answer[Any]:
+    """Ask, and go on asking where an alias leads out of the reply, until there is an answer.
+
+    `first` is the reply to the question itself, where it is there already.
+    """
     try:
         start = dns.name.from_text(name)
     except (dns.exception.DNSException, UnicodeError) as problem:
         return Bogus(f"{name[:80]!r} is no domain name: {problem}")
     chain = _Chain(start, dns.rdatatype.from_text(kind))
     while True:
-        reply = await ask(chain.name, chain.kind)
+        reply = first or await ask(chain.name, chain.kind)
+        first = None
         if isinstance(reply, Temporary | Bogus):
             return reply
         answer = chain.follow(reply)

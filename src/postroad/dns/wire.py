@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,12 +20,17 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
+from postroad.dns import lean
 from postroad.dns.answers import Reply, is_referral, resolve_with
+from postroad.dns.line import Line
 from postroad.dns.resolver import RecordType
 from postroad.words.facts import Answer, Bogus, Temporary
 from postroad.words.names import Address, Unreadable, parse_address
 
 T = TypeVar("T")
+R = TypeVar("R", bound=lean.Reading)
+_Hear = Callable[[bytes, bytes], R | dns.message.Message | None]
+"""What a datagram means as the reply to a query; None: it is none."""
 
 DNS_PORT = 53
 PAYLOAD = 1232  # octets of UDP that cross any path unfragmented: DNS flag day 2020
@@ -54,36 +60,55 @@ class WireSettings:
 
 
 class WireResolver:
-    """Resolves by asking recursive name servers; keeps nothing. One socket, port and id for each question."""
+    """Resolves by asking recursive name servers; keeps nothing.
+
+    Questions under way at the same time share a socket, some dozens of them; asked one by one each has its own
+    (`dns.line`). What is usual is written and read by `dns.lean`, the rest by dnspython.
+    """
 
     def __init__(self, settings: WireSettings) -> None:
         self._settings = settings
+        self._lines: dict[Server, Line] = {}
 
     async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
         """Ask until a server answers; Temporary says what each of them did instead."""
-        return await resolve_with(self._ask, name, kind)
+        query = lean.question(name, kind, self._settings.edns_payload)
+        if query is None:
+            return await resolve_with(self._ask, name, kind)
+        said = await self._say(query, _heard)
+        return await resolve_with(self._ask, name, kind, said) if isinstance(said, Reply) else said
 
     async def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Reply | Temporary | Bogus:
+        # AD asks the server to say whether it validated, RFC 6840 section 5.7.
+        flags = dns.flags.RD | dns.flags.AD
+        query = dns.message.make_query(name, kind, use_edns=0, payload=self._settings.edns_payload, flags=flags)
+        return await self._say(query.to_wire()[2:], _decoded)
+
+    async def _say(self, query: bytes, hear: _Hear[R]) -> R | Reply | Temporary | Bogus:
+        """Put a query to each server until one has an answer."""
         complaints: list[Temporary | Bogus] = []
         for server in self._settings.servers * self._settings.tries:
-            reply = await self._ask_one(server, name, kind)
-            if isinstance(reply, Reply):
-                return reply
-            complaints.append(reply)
+            said = await self._say_to(server, query, hear)
+            if not isinstance(said, Temporary | Bogus):
+                return said
+            complaints.append(said)
         why = "; ".join(dict.fromkeys(complaint.why for complaint in complaints)) or "no name server is configured"
         unusable = complaints and all(isinstance(complaint, Bogus) for complaint in complaints)
         return Bogus(why) if unusable else Temporary(why)
 
-    async def _ask_one(
-        self, server: Server, name: dns.name.Name, kind: dns.rdatatype.RdataType
-    ) -> Reply | Temporary | Bogus:
-        # AD asks the server to say whether it validated, RFC 6840 section 5.7.
-        flags = dns.flags.RD | dns.flags.AD
-        query = dns.message.make_query(name, kind, use_edns=0, payload=self._settings.edns_payload, flags=flags)
-        message = await self._in_time(server, over_udp(query, server))
-        if message is None:
-            message = await self._in_time(server, over_tcp(query, server))
-        return _judged(server, message) if isinstance(message, dns.message.Message) else message
+    async def _say_to(self, server: Server, query: bytes, hear: _Hear[R]) -> R | Reply | Temporary | Bogus:
+        heard = await self._in_time(server, self._over_line(server, query, hear))
+        if isinstance(heard, dns.message.Message) and heard.flags & dns.flags.TC:
+            whole = dns.message.from_wire(secrets.token_bytes(2) + query)
+            heard = await self._in_time(server, over_tcp(whole, server))
+        return _judged(server, heard) if isinstance(heard, dns.message.Message) else heard
+
+    async def _over_line(self, server: Server, query: bytes, hear: _Hear[R]) -> R | dns.message.Message:
+        """The reply. Whatever is no reply to the query is waited out."""
+        line = self._lines.get(server)
+        if line is None or not line.takes_more:
+            line = self._lines[server] = Line(server.address, server.port)
+        return await line.ask(query, lambda octets: hear(octets, query))
 
     async def _in_time(self, server: Server, exchange: Awaitable[T]) -> T | Temporary | Bogus:
         """The one place where what goes wrong on the wire becomes an answer."""
@@ -151,6 +176,21 @@ async def over_udp(query: dns.message.Message, server: Server) -> dns.message.Me
 async def over_tcp(query: dns.message.Message, server: Server) -> dns.message.Message:
     """The same over a connection, where every answer fits."""
     return await dns.asyncquery.tcp(query, str(server.address), port=server.port, backend=_BACKEND)
+
+
+def _heard(octets: bytes, query: bytes) -> lean.Reading | dns.message.Message | None:
+    return lean.read(octets, query) or _decoded(octets, query)
+
+
+def _decoded(octets: bytes, query: bytes) -> dns.message.Message | None:
+    """The reply by dnspython, None if it is none to the query; with TC set it may be no more than its beginning."""
+    try:
+        message = dns.message.from_wire(octets, raise_on_truncation=True)
+    except dns.message.Truncated as cut:
+        message = cut.message()  # type: ignore[no-untyped-call]
+    except Exception:  # noqa: BLE001  # as above
+        return None
+    return message if dns.message.from_wire(octets[:2] + query).is_response(message) else None
 
 
 def _judged(server: Server, message: dns.message.Message) -> Reply | Temporary:

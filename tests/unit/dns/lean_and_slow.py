@@ -1,0 +1,33 @@
+"""The same octets read twice: by the lean decoder, and by dnspython and what `answers` makes of it."""
+
+from ipaddress import ip_address
+
+import dns.flags
+import dns.name
+import dns.rdatatype
+
+from postroad.dns import Server, lean, wire
+from postroad.dns.answers import Reply, _Chain
+
+_SERVER = Server(ip_address("192.0.2.53"))
+
+
+def query(name, kind):
+    """The query without its id."""
+    return lean.question(name, kind, 1232)
+
+
+def slow(octets, name, kind):
+    """The answer by dnspython; None where it is no reply, cut, trouble, or an alias that leads out."""
+    message = wire._decoded(octets, query(name, kind))
+    if message is None or message.flags & dns.flags.TC:
+        return None
+    said = wire._judged(_SERVER, message)
+    if not isinstance(said, Reply):
+        return None
+    return _Chain(dns.name.from_text(name), dns.rdatatype.from_text(kind)).follow(said)
+
+
+def both(octets, name, kind):
+    """The two readings."""
+    return lean.read(octets, query(name, kind)), slow(octets, name, kind)

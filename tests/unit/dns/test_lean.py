@@ -1,0 +1,143 @@
+"""The lean decoder says what dnspython and the meaning of replies say, or nothing."""
+
+import dns.message
+import dns.name
+import dns.rdatatype
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lean_and_slow import both, query, slow
+from nameserver import SOA, reply
+
+from postroad.dns import RecordType, lean
+from postroad.words.facts import Found, Mx, NoData, NoName
+
+MX, A, AAAA = RecordType.MX, RecordType.A, RecordType.AAAA
+OWNERS = ("example.com", "mx1.example.com", "mx2.example.com", "www.example.com", "example.net", "com")
+NS = "example.com. 300 IN NS ns.example.com."
+
+
+def answered(name, kind, *records, **kwargs):
+    """The octets of a well-formed reply."""
+    return reply(dns.message.from_wire(b"\0\7" + query(name, kind)), *records, **kwargs).to_wire()
+
+
+@given(st.from_regex(r"([a-z0-9_-]{1,20}\.){0,6}[a-z]{1,9}", fullmatch=True), st.sampled_from([MX, A, AAAA]))
+def test_a_question_is_the_one_dnspython_writes(name, kind):
+    """Octet for octet, but for the id."""
+    flags = dns.flags.RD | dns.flags.AD
+    expected = dns.message.make_query(name, kind.value, use_edns=0, payload=1232, flags=flags).to_wire()
+    assert expected[2:] == lean.question(name, kind, 1232)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "a.", "a..b", "*.a", "a\\.b", "A", "a" * 64, "a." * 127 + "a", "a\n", "\ud800"]
+)
+def test_a_name_out_of_the_ordinary_is_left_to_dnspython(name):
+    """Nothing is guessed about escapes, capitals and what is no name at all."""
+    assert lean.question(name, A, 1232) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "records", "kwargs", "expected"),
+    [
+        (MX, ["a.example. 300 IN MX 20 B.a.example.", "a.example. 300 IN MX 10 c.example."], {},
+         Found((Mx(20, "b.a.example"), Mx(10, "c.example")), 300, (), "a.example")),
+        (MX, ["a.example. 300 IN MX 0 ."], {}, Found((Mx(0, ""),), 300, (), "a.example")),
+        (A, ["a.example. 60 IN CNAME b.example.", "b.example. 30 IN A 192.0.2.1"], {"flags": dns.flags.AD}, Found),
+        (AAAA, ["a.example. 60 IN AAAA 2001:db8::1"], {"authority": ["example. 9 IN NS ns.example."]}, Found),
+        (AAAA, [], {"authority": [SOA.replace("example.com.", "example.")]}, NoData(300)),
+        (MX, [], {"rcode": "NXDOMAIN", "authority": [SOA.replace("example.com.", "example.")]}, NoName(300)),
+        (MX, [], {}, NoData(0)),
+    ],
+)  # fmt: skip
+def test_the_usual_is_read(kind, records, kwargs, expected):
+    """Records, aliases and absence are read here, and mean the same as with dnspython."""
+    fast, other = both(answered("a.example", kind, *records, **kwargs), "a.example", kind)
+    assert fast == other
+    assert isinstance(fast, expected) if isinstance(expected, type) else expected == fast
+
+
+@pytest.mark.parametrize(
+    ("records", "kwargs"),
+    [
+        ([], {"authority": ["example. 9 IN NS ns.example."]}),
+        ([], {"rcode": "SERVFAIL"}),
+        (["a.example. 9 IN MX 1 b.example."], {"rcode": "NXDOMAIN"}),
+        (["a.example. 9 IN MX 1 b.example."], {"flags": dns.flags.TC}),
+        (["a.example. 9 IN MX 1 b\\.c.example."], {}),
+        (["a.example. 9 IN MX 1 b.example.", "a.example. 9 IN TXT x"], {}),
+        (["a.example. 9 IN CNAME b.example."], {}),
+        (["a.example. 9 IN CNAME a.example."], {}),
+    ],
+)
+def test_the_unusual_is_left_to_dnspython(records, kwargs):
+    """Referrals, trouble, contradictions, cut replies, odd names and types, aliases that lead out or round."""
+    assert lean.read(answered("a.example", MX, *records, **kwargs), query("a.example", MX)) is None
+
+
+def test_the_reply_to_another_question_is_none():
+    """Another name, another type, no reply at all."""
+    octets = answered("a.example", MX, "a.example. 9 IN MX 1 b.example.")
+    assert lean.read(octets, query("b.example", MX)) is None
+    assert lean.read(octets, query("a.example", A)) is None
+    assert lean.read(b"\0\7" + query("a.example", MX), query("a.example", MX)) is None
+
+
+_ADDRESSES = {"A": "192.0.2.%d", "AAAA": "2001:db8::%d", "MX": "%d mx1.example.com."}
+
+
+@st.composite
+def _records(draw):
+    kind = draw(st.sampled_from([*_ADDRESSES, "CNAME", "NS", "SOA"]))
+    data = _ADDRESSES.get(kind, draw(st.sampled_from(OWNERS)) + ".")
+    data = data % draw(st.integers(0, 3)) if "%" in data else data
+    data += f" h.example. 1 2 3 4 {draw(st.integers(0, 900))}" if kind == "SOA" else ""
+    return f"{draw(st.sampled_from(OWNERS))}. {draw(st.integers(0, 2**31 - 1))} IN {kind} {data}"
+
+
+_sections = st.lists(_records(), max_size=5)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(OWNERS),
+    st.sampled_from([MX, A, AAAA]),
+    _sections,
+    _sections,
+    st.sampled_from(["NOERROR", "NXDOMAIN"]),
+)
+def test_well_formed_replies_mean_the_same_to_both(name, kind, records, authority, rcode):
+    """Whatever a well-formed reply has: the lean decoder agrees with dnspython or leaves it alone."""
+    fast, other = both(answered(name, kind, *records, rcode=rcode, authority=authority), name, kind)
+    assert fast is None or fast == other
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(2, 200), st.integers(0, 255)), max_size=4), st.integers(0, 3))
+def test_damaged_replies_mean_the_same_to_both(edits, missing):
+    """What the lean decoder reads out of broken octets, dnspython reads too; nothing raises."""
+    lines = ["example.com. 300 IN CNAME b.example.com.", "b.example.com. 300 IN MX 5 mx1.example.com."]
+    octets = bytearray(answered("example.com", MX, *lines, authority=[SOA, NS]))
+    for place, value in edits:
+        octets[place % len(octets)] = value
+    fast, other = both(bytes(octets[: len(octets) - missing]), "example.com", MX)
+    assert fast is None or fast == other
+
+
+@given(st.binary(max_size=100))
+def test_no_octets_raise(octets):
+    """Not even after a good header and question."""
+    asked = query("example.com", MX)
+    header = b"\0\7\x81\x80\0\1\0\1\0\1\0\1" + asked[10:-11]
+    assert lean.read(octets, asked) is None
+    assert (fast := lean.read(header + octets, asked)) is None or fast == slow(header + octets, "example.com", MX)
+
+
+def test_pointers_in_circles_and_in_long_rows_end():
+    """A name that points to itself, or through a thousand pointers, is left alone."""
+    asked = query("example.com", MX)
+    header = b"\0\7\x81\x80\0\1\0\1\0\0\0\0" + asked[10:-11]
+    start = len(header)
+    row = b"".join((0xC000 | start + max(0, n - 1) * 2).to_bytes(2) for n in range(1000))
+    assert lean.read(header + row, asked) is None
