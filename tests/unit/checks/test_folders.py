@@ -5,10 +5,12 @@ from ipaddress import ip_address
 
 import folders
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from postroad.checks.catalogue import _TABLES, RULES, run
 from postroad.checks.nouns import Evidence, Severity, Texts
-from postroad.routing import decide
+from postroad.routing import Refusal, Status, decide
 from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
 
 MINE = [rule for rule in RULES.values() if rule.topic in folders.TOPICS]
@@ -79,6 +81,27 @@ def test_trouble_is_red_only_when_our_resolver_is_known_to_work():
     assert ["error? mx-lookup-tempfail - - - -"] == _told(snapshot, rule)
     assert ["error mx-lookup-tempfail - - - -"] == _told(snapshot, rule, known=frozenset({"resolver"}))
     assert ["error mx-lookup-tempfail - - - -"] == _told(replace(snapshot, mx=Bogus("alias loop")), rule)
+
+
+_HOSTS = ("mx1", "mx2", "mail_1", "@", "mx.example.net.", "smtp.google.com.", "mx1.acme.pphosted.com.")
+_TARGETS = (*_HOSTS, ".", "localhost.", "192.0.2.1.", "a.invalid.", "mail.example.com", "alias", "gone", "host.sub")
+_ADDRESSES = ("A 192.0.2.1", "A 198.51.100.1", "A 10.0.0.1", "A 127.0.0.1", "A 0.0.0.0", "A 224.0.0.1", "A 8.8.8.8")
+_ADDRESSES_6 = ("AAAA 2001:db8::1", "AAAA ::1", "AAAA ::", "AAAA fe80::1", "AAAA ::ffff:192.0.2.1", "AAAA ff02::1")
+_MX = st.builds("@ IN MX {} {}".format, st.sampled_from((0, 10, 20, 65535)), st.sampled_from(_TARGETS))
+_HOST = st.builds("{} IN {}".format, st.sampled_from(_HOSTS), st.sampled_from(_ADDRESSES + _ADDRESSES_6))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(_MX, max_size=6), st.lists(_HOST, max_size=8))
+def test_any_zone_is_judged_and_errors_mean_lost_mail(mx, hosts):
+    """No zone breaks a rule; a refusal for good is always an error to somebody; what is at an exchanger has a line."""
+    head = "$ORIGIN example.com.\n$TTL 60\n@ IN SOA ns h 1 2 3 4 5\nsub IN NS ns.example.net.\nalias IN CNAME mx1\n"
+    evidence = folders.evidence_of("example.com", head + "\n".join((*mx, *hosts)) + "\n")
+    found = folders.findings(evidence)
+    assert all(finding.seen for finding in found)
+    assert all(finding.line for finding in found if finding.place.exchange and finding.place.preference)
+    lost = isinstance(evidence.answer, Refusal) and evidence.answer.status not in {Status.NULL_MX, Status.TEMPORARY}
+    assert not lost or any(finding.severity is Severity.ERROR for finding in found)
 
 
 def test_any_answer_is_judged_without_an_exception():
