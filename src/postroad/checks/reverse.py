@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from postroad.checks.lines import address_line, zone_line
+from postroad.checks.lines import where, zone_line
 from postroad.checks.nouns import Evidence, Finding, Need, Place, Rule, Severity, Source, Topic
 from postroad.checks.places import addresses, addresses_of, facts_of, text_of, unknown
 from postroad.checks.spf import exchangers_send
@@ -27,7 +27,7 @@ def ptr_missing(evidence: Evidence) -> Iterator[Finding]:
             yield unknown("ptr-missing", place, f"the name of {place.address} could not be looked up: {answer.why}")
         elif not isinstance(answer, Found):
             seen = f"{text_of(place)}: the address has no name (PTR)"
-            yield Finding("ptr-missing", _severity(evidence), place, seen, _ptr(place))
+            yield Finding("ptr-missing", _severity(evidence), place, seen, *_mended(evidence, place))
 
 
 def ptr_unconfirmed(evidence: Evidence) -> Iterator[Finding]:
@@ -43,8 +43,7 @@ def ptr_unconfirmed(evidence: Evidence) -> Iterator[Finding]:
                 yield unknown("ptr-unconfirmed", place, f"the addresses of {name} could not be looked up")
             else:
                 seen = f"{place.address} is named {name}, which does not lead back to it"
-                mend = address_line(name, place.address)
-                yield Finding("ptr-unconfirmed", _severity(evidence), place, seen, mend)
+                yield Finding("ptr-unconfirmed", _severity(evidence), place, seen, *_mended(evidence, place))
 
 
 def ptr_several(evidence: Evidence) -> Iterator[Finding]:
@@ -52,7 +51,7 @@ def ptr_several(evidence: Evidence) -> Iterator[Finding]:
     for place, answer in _reverse(evidence):
         if isinstance(answer, Found) and len(set(answer.records)) > 1:
             seen = f"{place.address} has {len(set(answer.records))} names: {', '.join(sorted(set(answer.records)))}"
-            yield Finding("ptr-several", Severity.INFO, place, seen, _ptr(place))
+            yield Finding("ptr-several", Severity.INFO, place, seen, *_mended(evidence, place))
 
 
 def ptr_generic(evidence: Evidence) -> Iterator[Finding]:
@@ -61,7 +60,7 @@ def ptr_generic(evidence: Evidence) -> Iterator[Finding]:
         for name in answer.records if isinstance(answer, Found) else ():
             if place.address and _is_generic(name, place.address):
                 seen = f"{place.address} is named {name}, as the lines of a provider's customers are"
-                yield Finding("ptr-generic", Severity.NOTE, place, seen, _ptr(place))
+                yield Finding("ptr-generic", Severity.NOTE, place, seen, *_mended(evidence, place))
 
 
 def _reverse(evidence: Evidence) -> Iterator[tuple[Place, Answer[str]]]:
@@ -80,8 +79,12 @@ def _is_uncertain(facts: HostFacts, address: Address) -> bool:
     return isinstance(facts.a if address.version == 4 else facts.aaaa, Temporary | Bogus)
 
 
-def _ptr(place: Place) -> str:
-    return zone_line(place.address.reverse_pointer, "PTR", f"{place.exchange}.") if place.address else ""
+def _mended(evidence: Evidence, place: Place) -> tuple[str, str]:
+    """The exchanger as the address's name, for it leads back to it; and where another one stands."""
+    if not place.address:
+        return "", ""
+    owner = place.address.reverse_pointer
+    return zone_line(owner, "PTR", f"{place.exchange}."), where(evidence, owner, "PTR")
 
 
 def _is_generic(name: str, address: Address) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postroad.checks.lines import where, zone_line
+from postroad.checks.lines import mx_line, remove, where, zone_line
 from postroad.checks.nouns import Evidence, Finding, Need, Rule, Severity, Source, Topic
 from postroad.checks.places import whole
 from postroad.words.facts import Found, HostFacts, NoData, NoName
@@ -61,11 +61,14 @@ def spf_mx_over_ten(evidence: Evidence) -> Iterator[Finding]:
 def spf_mx_void(evidence: Evidence) -> Iterator[Finding]:
     """SPF names the exchangers, and more than two of them have no address."""
     mx = evidence.snapshot.mx
-    names = dict.fromkeys(each.exchange for each in mx.records) if isinstance(mx, Found) else {}
-    void = [name for name in names if _is_void(evidence.snapshot.hosts.get(name))]
-    if exchangers_send(evidence) and len(void) > MOST_VOID:
-        seen = f"SPF has the mechanism mx, and {len(void)} exchangers have no address ({', '.join(void)})"
-        yield Finding("spf-mx-void", Severity.NOTE, whole(evidence), seen)
+    told = mx.records if isinstance(mx, Found) else ()
+    void = [each for each in told if _is_void(evidence.snapshot.hosts.get(each.exchange))]
+    if exchangers_send(evidence) and len({each.exchange for each in void}) > MOST_VOID:
+        names = ", ".join(dict.fromkeys(each.exchange for each in void))
+        seen = f"SPF has the mechanism mx, and {len(void)} exchangers have no address ({names})"
+        domain = str(evidence.snapshot.domain)
+        mend = "\n".join(remove(mx_line(domain, each.preference, each.exchange)) for each in void)
+        yield Finding("spf-mx-void", Severity.NOTE, whole(evidence), seen, mend, _line(evidence))
 
 
 def _is_void(facts: HostFacts | None) -> bool:
