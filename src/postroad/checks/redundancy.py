@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -130,7 +130,7 @@ def mx_no_ipv6(evidence: Evidence) -> Iterator[Finding]:
     hosts = table.hosts(evidence)
     if hosts and table.is_whole(evidence) and all(map(_said_none, hosts)):
         seen = "no exchanger has an IPv6 address"
-        mend = "\n".join(lines.address_to_fill(row.name, 6) for row in hosts)
+        mend = _to_fill(evidence, hosts)
         yield Finding("mx-no-ipv6", Severity.INFO, places.whole(evidence), seen, mend)
 
 
@@ -143,7 +143,7 @@ def mx_ipv6_some(evidence: Evidence) -> Iterator[Finding]:
             lacking = table.listed([row.name for row in bare])
             verb = "have" if len(bare) > 1 else "has"
             seen = f"of the equals at {preference}, {lacking} {verb} no IPv6: senders with IPv6 alone use {others}"
-            mend = "\n".join(lines.address_to_fill(row.name, 6) for row in bare)
+            mend = _to_fill(evidence, bare)
             yield Finding("mx-ipv6-some", Severity.NOTE, bare[0].place, seen, mend, bare[0].line)
 
 
@@ -154,7 +154,7 @@ def mx_ipv6_backup_only(evidence: Evidence) -> Iterator[Finding]:
         return
     for row in (row for _preference, group in levels[1:] for row in group if _has(row, 6)):
         seen = f"{row.name} has IPv6 and no exchanger at {levels[0][0]} has: over IPv6 the backup comes first"
-        mend = "\n".join(lines.address_to_fill(primary.name, 6) for primary in levels[0][1])
+        mend = _to_fill(evidence, levels[0][1])
         yield Finding("mx-ipv6-backup-only", Severity.NOTE, row.place, seen, mend, row.line)
         return
 
@@ -167,6 +167,12 @@ def _second(evidence: Evidence, first: Row) -> str:
 def _new_name(evidence: Evidence, first: Row) -> str:
     names = (f"{label}.{table.domain(evidence)}" for label in ("mx2", "mx1"))
     return next(name for name in names if name != first.name)
+
+
+def _to_fill(evidence: Evidence, bare: Sequence[Row]) -> str:
+    """The AAAA records to write, for names of one's own: a provider's zone is the provider's."""
+    home = registered(table.domain(evidence))
+    return "\n".join(lines.address_to_fill(row.name, 6) for row in bare if is_within(row.name, home))
 
 
 def _only(evidence: Evidence) -> Row | None:

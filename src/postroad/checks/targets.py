@@ -9,6 +9,7 @@ from ipaddress import ip_network
 
 from postroad.checks import lines, table
 from postroad.checks.nouns import Evidence, Finding, Rule, Severity, Source, Topic
+from postroad.checks.providers import registered
 from postroad.checks.table import Row
 from postroad.words.facts import Found, Mx, NoData, NoName
 from postroad.words.names import Address, is_address_like, is_within
@@ -134,7 +135,8 @@ def mx_target_no_ipv4(evidence: Evidence) -> Iterator[Finding]:
         if not unknown and all(address.version == 6 for address in row.addresses):
             severity = Severity.WARNING if anywhere else Severity.ERROR
             seen = f"{row.name} has no IPv4 address" + ("" if anywhere else ", nor has any other exchanger")
-            mend = lines.address_to_fill(row.name, 4)
+            ours = is_within(row.name, registered(table.domain(evidence)))
+            mend = lines.address_to_fill(row.name, 4) if ours else ""
             yield Finding("mx-target-no-ipv4", severity, row.place, seen, mend, row.line)
 
 
