@@ -25,7 +25,7 @@ async def check_all(
                 await done.put(await _check(destination, sources, terms))
         except Exception as problem:  # noqa: BLE001  # raised again where it is awaited
             await done.put(problem)
-        finally:
+        else:
             await done.put(None)
 
     workers = [asyncio.create_task(work()) for _ in range(at_once)]

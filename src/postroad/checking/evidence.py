@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from postroad.checks.nouns import Evidence, Line, Probe, Said, Texts, Wire
-from postroad.dns import DNS_PORT, Resolver, Server
+from postroad.dns import DNS_PORT, Resolver, Server, resolve_ns
 from postroad.gather import gather, gather_hosts, gather_more
 from postroad.gather.https import fetch
 from postroad.gather.servers import gather_drift, gather_servers, gather_wire
@@ -15,9 +15,10 @@ from postroad.gather.texts import Fetch, gather_text
 from postroad.probe import Subject, Survey
 from postroad.routing import PROCEDURES, Own, Refusal, Route, RoutePolicy, decide
 from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, forecast
-from postroad.words.facts import HostFacts, Snapshot
+from postroad.words.facts import Bogus, Found, HostFacts, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, Destination, Unreadable, parse_domain
 
+SURE = "com"  # a zone that is always there: the control question to the resolver
 MIX = "internet"  # whose expected shares are told
 MAX_SERVERS = 200  # addresses of a set whose shares are worked out; larger sets cost seconds and say little
 NO_SHARES: Mapping[str, Mapping[Address, float]] = {}
@@ -66,7 +67,7 @@ async def examine(destination: Destination, sources: Sources) -> Evidence:
         probes,
         await _names(probes or {}, snapshot, sources),
         shares_of(snapshot, answer) if sources.is_thorough else None,
-        sources.survey.known if sources.survey else frozenset(),
+        await _known(snapshot, sources),
     )
 
 
@@ -122,6 +123,15 @@ async def _names(probes: Mapping[Address, Probe], snapshot: Snapshot, sources: S
     names = [name for name in (parse_domain(hello) for hello in sorted(hellos)) if not isinstance(name, Unreadable)]
     unknown = [name for name in names if name not in snapshot.hosts]
     return await gather_hosts(unknown, sources.resolver) if unknown and sources.resolver else {}
+
+
+async def _known(snapshot: Snapshot, sources: Sources) -> frozenset[str]:
+    """What this machine can do. After trouble at MX a question with a sure answer tells whose trouble it is."""
+    known = sources.survey.known if sources.survey else frozenset[str]()
+    if sources.server and sources.resolver and isinstance(snapshot.mx, Temporary | Bogus):
+        told = await resolve_ns(sources.resolver, SURE)
+        known |= {"resolver"} if isinstance(told, Found) else frozenset()
+    return known
 
 
 def _targets(answer: Route | Refusal) -> list[tuple[str, Address]]:
