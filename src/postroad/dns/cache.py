@@ -46,13 +46,16 @@ class CachingResolver:
 
     async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
         """The answer, from memory while its TTL lasts; `ttl_s` is what is left of it."""
+        return self.recall(name, kind) or (await self._join((name, kind))).hand_out(self._clock())
+
+    def recall(self, name: str, kind: RecordType) -> Answer[Any] | None:
+        """The same if it is known, without asking and without waiting: None if it is not."""
         key = (name, kind)
         kept = self._kept.get(key)
-        if kept is None or kept.ends_at <= self._clock():
-            kept = await self._join(key)
-        else:
-            self._kept.move_to_end(key)
-        return kept.hand_out(self._clock())
+        if kept is None or kept.ends_at <= (now := self._clock()):
+            return None
+        self._kept.move_to_end(key)
+        return kept.hand_out(now)
 
     async def _join(self, key: _Key) -> _Kept:
         """Wait for the one question under way; the last to give up waiting ends it."""
@@ -117,10 +120,10 @@ class _Kept:
     def hand_out(self, now: float) -> Answer[Any]:
         left_s = max(0, int(self.ends_at - now))
         match self.answer:
-            case Found(records=records):
+            case Found(records=records, aliases=aliases, name=name, authentic=authentic):
                 start = self.hand_outs % len(records) if records else 0
                 self.hand_outs += 1
-                return replace(self.answer, records=records[start:] + records[:start], ttl_s=left_s)
+                return Found(records[start:] + records[:start], left_s, aliases, name, authentic)
             case NoData() | NoName():
                 return replace(self.answer, ttl_s=left_s)
             case _:

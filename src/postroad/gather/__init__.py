@@ -11,19 +11,16 @@ checks: `texts` (SPF, MTA-STS, TLSA), `https` (one document), `servers` (each au
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TypeVar
+from typing import Any
 
-from postroad.dns import Resolver, resolve_a, resolve_aaaa, resolve_mx, resolve_ns, resolve_ptr
+from postroad.dns import CachingResolver, RecordType, Resolver, resolve_mx, resolve_ns
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, NoName, Snapshot
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like
 
 __all__ = ["GatherSettings", "gather", "gather_hosts", "gather_more"]
-
-S = TypeVar("S")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +95,26 @@ class _Asker:
         self._room = asyncio.Semaphore(settings.in_flight)
 
     async def hosts(self, names: Iterable[str]) -> Mapping[str, HostFacts]:
-        async with asyncio.TaskGroup() as group:
-            tasks = {
-                name: (
-                    group.create_task(self._ask(resolve_a, name)),
-                    group.create_task(self._ask(resolve_aaaa, name)),
-                )
-                for name in names
-            }
-        return {name: HostFacts(a.result(), aaaa.result()) for name, (a, aaaa) in tasks.items()}
+        questions = [(name, kind) for name in dict.fromkeys(names) for kind in (RecordType.A, RecordType.AAAA)]
+        answers = {question: self._recalled(*question) for question in questions}
+        unknown = [question for question in questions if answers[question] is None]
+        if unknown:  # a task for each answer that is there would take longer than all else: many domains share hosts
+            async with asyncio.TaskGroup() as group:
+                tasks = {question: group.create_task(self._ask(*question)) for question in unknown}
+            answers |= {question: task.result() for question, task in tasks.items()}
+        pairs = zip(questions[::2], questions[1::2], strict=True)
+        return {a[0]: HostFacts(answers[a], answers[aaaa]) for a, aaaa in pairs}
 
     async def reverse(self, addresses: Iterable[Address]) -> Mapping[Address, Answer[str]]:
         async with asyncio.TaskGroup() as group:
-            tasks = {address: group.create_task(self._ask(resolve_ptr, address)) for address in addresses}
+            tasks = {
+                address: group.create_task(self._ask(address.reverse_pointer, RecordType.PTR)) for address in addresses
+            }
         return {address: task.result() for address, task in tasks.items()}
 
-    async def _ask(self, question: Callable[[Resolver, S], Awaitable[T]], subject: S) -> T:
+    def _recalled(self, name: str, kind: RecordType) -> Any:  # noqa: ANN401  # as Resolver.resolve
+        return self._resolver.recall(name, kind) if isinstance(self._resolver, CachingResolver) else None
+
+    async def _ask(self, name: str, kind: RecordType) -> Any:  # noqa: ANN401
         async with self._room:
-            return await question(self._resolver, subject)
+            return await self._resolver.resolve(name, kind)
