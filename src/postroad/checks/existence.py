@@ -255,7 +255,7 @@ RULES: tuple[Rule, ...] = (
         Topic.EXISTENCE,
         "A domain without mail that sends mail",
         "Receivers may refuse mail from a domain that can take no reply and no report of failure.",
-        (Source("RFC 7505", "4.2"),),
+        (Source("RFC 7505", "4.2", is_checked=False),),
         mx_null_sends,
         frozenset({Need.TEXT}),
     ),
