@@ -123,7 +123,8 @@ class _Kept:
             case Found(records=records, aliases=aliases, name=name, authentic=authentic):
                 start = self.hand_outs % len(records) if records else 0
                 self.hand_outs += 1
-                return Found(records[start:] + records[:start], left_s, aliases, name, authentic)
+                turned = records[start:] + records[:start] if start else records
+                return Found(turned, left_s, aliases, name, authentic)
             case NoData() | NoName():
                 return replace(self.answer, ttl_s=left_s)
             case _:

@@ -36,6 +36,7 @@ _QR = 0x8000
 
 _NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\Z")
 _PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+_LENGTHS = tuple(bytes((length,)) for length in range(64))
 _MAX_NAME = 253  # characters without the final dot: 255 octets
 _MAX_POINTERS = 10
 _MAX_ALIASES = 5  # longer chains, loops among them, are judged elsewhere
@@ -47,7 +48,7 @@ def question(name: str, kind: RecordType, payload: int) -> bytes | None:
     number = _NUMBERS.get(kind)
     if number is None or len(name) > _MAX_NAME or not _NAME.match(name):
         return None
-    labels = b"".join(bytes((len(label),)) + label.encode() for label in name.split("."))
+    labels = b"".join([_LENGTHS[len(label)] + label for label in name.encode().split(b".")])
     counts = _HEADER.pack(0, _ASKED, 1, 0, 0, 1)[2:]
     return counts + labels + b"\0" + _KIND.pack(number, _IN) + _OPT_RECORD.pack(0, _OPT, payload, 0, 0)
 
@@ -140,29 +141,36 @@ class _Reply:
         return record
 
     def _name(self) -> str:
-        name, self._at = self._name_at(self._at, 0)
+        at = self._at
+        if self._octets[at] >= 192:  # nothing but a pointer: the owner of nearly every record
+            self._at = at + 2
+            return self._pointed_to(at, at, 0)
+        name, self._at = self._name_at(at, 0)
         return name
 
     def _name_at(self, start: int, hops: int) -> tuple[str, int]:
-        labels: list[str] = []
-        at = start
-        while size := self._octets[at]:
+        octets, at = self._octets, start
+        name = b""
+        while size := octets[at]:
             if size >= 192:
-                labels.extend(self._pointed_to(at, start, hops))
-                at += 1
                 break
-            label = self._octets[at + 1 : at + 1 + size]
+            at += 1
+            label = octets[at : at + size]
             if size > 63 or len(label) < size or label.translate(None, _PLAIN):
                 raise _StrangeError
-            labels.append(label.decode().lower())
-            at += 1 + size
-        name = ".".join(labels)
-        if len(name) > _MAX_NAME:
+            name = name + b"." + label if name else label
+            at += size
+        text = name.decode().lower()
+        if size:
+            rest = self._pointed_to(at, start, hops)
+            text = f"{text}.{rest}" if text and rest else text or rest
+            at += 1
+        if len(text) > _MAX_NAME:
             raise _StrangeError
-        self._names[start] = name, at + 1
-        return name, at + 1
+        self._names[start] = text, at + 1
+        return text, at + 1
 
-    def _pointed_to(self, at: int, start: int, hops: int) -> tuple[str, ...]:
+    def _pointed_to(self, at: int, start: int, hops: int) -> str:
         """The rest of a name, somewhere before it as a whole (RFC 1035 section 4.1.4)."""
         target = (self._octets[at] & 63) << 8 | self._octets[at + 1]
         if not 12 <= target < start or hops == _MAX_POINTERS:
@@ -170,7 +178,7 @@ class _Reply:
         rest, end = self._names.get(target) or self._name_at(target, hops + 1)
         if end > start:
             raise _StrangeError
-        return (rest,) if rest else ()
+        return rest
 
     def _take(self, end: int) -> bytes:
         octets, self._at = self._octets[self._at : end], end

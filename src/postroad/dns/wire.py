@@ -97,10 +97,10 @@ class WireResolver:
         return Bogus(why) if unusable else Temporary(why)
 
     async def _say_to(self, server: Server, query: bytes, hear: _Hear[R]) -> R | Reply | Temporary | Bogus:
-        heard = await self._in_time(server, self._over_line(server, query, hear))
+        heard = await self._told(server, self._over_line(server, query, hear))
         if isinstance(heard, dns.message.Message) and heard.flags & dns.flags.TC:
             whole = dns.message.from_wire(secrets.token_bytes(2) + query)
-            heard = await self._in_time(server, over_tcp(whole, server))
+            heard = await self._told(server, asyncio.wait_for(over_tcp(whole, server), self._settings.timeout_s))
         return _judged(server, heard) if isinstance(heard, dns.message.Message) else heard
 
     async def _over_line(self, server: Server, query: bytes, hear: _Hear[R]) -> R | dns.message.Message:
@@ -108,13 +108,12 @@ class WireResolver:
         line = self._lines.get(server)
         if line is None or not line.takes_more:
             line = self._lines[server] = Line(server.address, server.port)
-        return await line.ask(query, lambda octets: hear(octets, query))
+        return await line.ask(query, lambda octets: hear(octets, query), self._settings.timeout_s)
 
-    async def _in_time(self, server: Server, exchange: Awaitable[T]) -> T | Temporary | Bogus:
+    async def _told(self, server: Server, exchange: Awaitable[T]) -> T | Temporary | Bogus:
         """The one place where what goes wrong on the wire becomes an answer."""
         try:
-            async with asyncio.timeout(self._settings.timeout_s):
-                return await exchange
+            return await exchange
         except TimeoutError:
             return Temporary(f"{server} did not answer within {self._settings.timeout_s:g} s")
         except (OSError, EOFError) as problem:
