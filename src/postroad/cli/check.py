@@ -41,60 +41,73 @@ class Level(StrEnum):
 HERE = Path("postroad.toml")
 AT_ONCE = 64
 
+Domains = Annotated[
+    list[str] | None, typer.Argument(help="Domains; with --zone or --snapshot by default those found there.")
+]
+File = Annotated[
+    str | None, typer.Option("--file", "-f", metavar="FILE", help="Domains from this file, one a line; - is stdin.")
+]
+Snapshots = Annotated[
+    list[Path] | None,
+    typer.Option("--snapshot", metavar="FILE", help="What `postroad lookup --json` saved; may be repeated."),
+]
+Smtp = Annotated[
+    bool, typer.Option("--smtp", help="Talk to each address: one connection, EHLO, STARTTLS, certificate, QUIT.")
+]
+Deep = Annotated[
+    bool, typer.Option("--deep", help="Also ask for recipients: postmaster, nobody, a stranger. Sends nothing.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Confirm --deep: these exchangers may be asked so.")]
+Controls = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ADDRESS", help="With --smtp: an address known to answer, to tell whether port 25 is open from here."
+    ),
+]
+Port = Annotated[int, typer.Option(metavar="N", help="The exchangers' port; another than 25 is for tests.")]
+DnsPort = Annotated[int, typer.Option(metavar="N", help="The authoritative servers' port; for tests.")]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="MX, addresses and reverse names only: no policies, no authoritative servers.")
+]
+FailOn = Annotated[
+    Level | None, typer.Option(help="The least severity that makes the exit status 1.", show_default="error")
+]
+Ignore = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Leave a rule's findings out; may be repeated.")]
+Settings = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Settings with [check]; default: ./postroad.toml, then as everywhere."
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Append results as NDJSON to this file; domains it has are skipped."),
+]
+AtOnce = Annotated[int, typer.Option(metavar="N", min=1, help="Domains looked at at the same time.")]
+Rate = Annotated[float, typer.Option(metavar="N", min=0, help="DNS questions a second at most; 0: no limit.")]
+
 
 def check(
-    domain: Annotated[
-        list[str] | None, typer.Argument(help="Domains; with --zone or --snapshot by default those found there.")
-    ] = None,
-    file: Annotated[
-        str | None, typer.Option("--file", "-f", metavar="FILE", help="Domains from this file, one a line; - is stdin.")
-    ] = None,
+    domain: Domains = None,
+    file: File = None,
     zone: options.Zones = None,
-    snapshot: Annotated[
-        list[Path] | None,
-        typer.Option("--snapshot", metavar="FILE", help="What `postroad lookup --json` saved; may be repeated."),
-    ] = None,
+    snapshot: Snapshots = None,
     resolver: options.Resolvers = None,
-    smtp: Annotated[
-        bool, typer.Option("--smtp", help="Talk to each address: one connection, EHLO, STARTTLS, certificate, QUIT.")
-    ] = False,
-    deep: Annotated[
-        bool, typer.Option("--deep", help="Also ask for recipients: postmaster, nobody, a stranger. Sends nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Confirm --deep: these exchangers may be asked so.")] = False,
-    control: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="With --smtp: an address known to answer, to tell whether port 25 is open from here.",
-        ),
-    ] = None,
-    port: Annotated[int, typer.Option(metavar="N", help="The exchangers' port; another than 25 is for tests.")] = 25,
-    dns_port: Annotated[int, typer.Option(metavar="N", help="The authoritative servers' port; for tests.")] = 53,
-    quick: Annotated[
-        bool,
-        typer.Option("--quick", help="MX, addresses and reverse names only: no policies, no authoritative servers."),
-    ] = False,
+    smtp: Smtp = False,
+    deep: Deep = False,
+    yes: Yes = False,
+    control: Controls = None,
+    port: Port = 25,
+    dns_port: DnsPort = 53,
+    quick: Quick = False,
     form: Annotated[Form, typer.Option("--format", help="The form of the report.")] = Form.TEXT,
     json: options.Json = False,
-    fail_on: Annotated[
-        Level | None, typer.Option(help="The least severity that makes the exit status 1.", show_default="error")
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(metavar="RULE", help="Leave a rule's findings out; may be repeated.")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", metavar="FILE", help="Settings with [check]; default: ./postroad.toml, then as everywhere."
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Append results as NDJSON to this file; domains it has are skipped."),
-    ] = None,
-    at_once: Annotated[int, typer.Option(metavar="N", min=1, help="Domains looked at at the same time.")] = AT_ONCE,
-    rate: Annotated[float, typer.Option(metavar="N", min=0, help="DNS questions a second at most; 0: no limit.")] = 0.0,
+    fail_on: FailOn = None,
+    ignore: Ignore = None,
+    config: Settings = None,
+    resume: Resume = None,
+    at_once: AtOnce = AT_ONCE,
+    rate: Rate = 0.0,
 ) -> None:
     """Check domains: what will lose or delay mail, why, where that is written, and the zone lines that mend it.
 
