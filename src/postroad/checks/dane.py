@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from postroad.checks.lines import where, zone_line
 from postroad.checks.nouns import Check, Evidence, Finding, Need, Place, Rule, Severity, Source, Topic
-from postroad.checks.places import exchangers, unknown, whole
+from postroad.checks.places import exchangers, is_own, unknown, whole
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName, Temporary
 
 
@@ -61,7 +61,7 @@ def tlsa_mixed(evidence: Evidence) -> Iterator[Finding]:
         if isinstance(answer, NoData | NoName):
             seen = f"{place.exchange} has no TLSA record, {have[0].exchange} has"
             mend = zone_line(f"_25._tcp.{place.exchange}", "TLSA", "3 1 1 <sha-256 of the server's public key>")
-            yield Finding("tlsa-mixed", Severity.NOTE, place, seen, mend)
+            yield Finding("tlsa-mixed", Severity.NOTE, place, seen, mend if is_own(evidence, place.exchange) else "")
 
 
 def tlsa_usage(evidence: Evidence) -> Iterator[Finding]:
@@ -72,7 +72,7 @@ def tlsa_usage(evidence: Evidence) -> Iterator[Finding]:
             if usage in ("0", "1"):
                 seen = f"a TLSA record of {place.exchange} has usage {usage}, and mail knows 2 and 3"
                 owner = f"_25._tcp.{place.exchange}"
-                mend = zone_line(owner, "TLSA", f"{int(usage) + 2} {rest}")
+                mend = zone_line(owner, "TLSA", f"{int(usage) + 2} {rest}") if is_own(evidence, place.exchange) else ""
                 yield Finding("tlsa-usage", Severity.WARNING, place, seen, mend, where(evidence, owner, "TLSA"))
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from postroad.checks.lines import where, zone_line
 from postroad.checks.nouns import Evidence, Finding, Need, Rule, Said, Severity, Source, Topic
-from postroad.checks.places import addresses_of, exchangers, facts_of, unknown, whole
+from postroad.checks.places import addresses_of, exchangers, facts_of, is_own, unknown, whole
 from postroad.checks.reverse import RULES as REVERSE
 from postroad.words.facts import Answer, Bogus, Found, Mx, Temporary
 from postroad.words.names import Address
@@ -60,7 +60,8 @@ def address_ttl_high(evidence: Evidence) -> Iterator[Finding]:
         for kind, answer in (("A", facts.a), ("AAAA", facts.aaaa)) if facts else ():
             if isinstance(answer, Found) and answer.ttl_s > MAX_TTL_S:
                 seen = f"the {kind} records of {place.exchange} live {_days(answer.ttl_s)}"
-                mend = "\n".join(_record(str(place.exchange), 3600, kind, str(each)) for each in answer.records)
+                records = answer.records if is_own(evidence, place.exchange) else ()
+                mend = "\n".join(_record(str(place.exchange), 3600, kind, str(each)) for each in records)
                 line = where(evidence, str(place.exchange), kind)
                 yield Finding("address-ttl-high", Severity.NOTE, place, seen, mend, line)
 
@@ -261,7 +262,7 @@ RULES: tuple[Rule, ...] = (
         "Records of one set have different TTLs",
         "A cache that keeps part of a set shows senders an exchanger less. Resolvers take the lowest, so the others "
         "mean nothing.",
-        (Source("RFC 2181", "5.2", is_checked=False),),
+        (Source("RFC 2181", "5.2"),),
         ttl_mixed,
     ),
     Rule(
@@ -300,7 +301,7 @@ RULES: tuple[Rule, ...] = (
         Topic.DNS,
         "All name servers stand in one network",
         "What cuts off one cuts off all. Servers reached by anycast are an exception that an address does not show.",
-        (Source("RFC 2182", "3.1", is_checked=False),),
+        (Source("RFC 2182", "3.1"),),
         ns_one_network,
         frozenset({Need.SERVERS}),
     ),

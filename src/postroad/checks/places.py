@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from postroad.checks.nouns import Evidence, Finding, Place, Severity
+from postroad.checks.providers import registered
 from postroad.routing import DropReason, Route
 from postroad.words.facts import Answer, Found, HostFacts
-from postroad.words.names import Address
+from postroad.words.names import Address, is_within
 
 
 def whole(evidence: Evidence) -> Place:
@@ -61,6 +62,11 @@ def addresses_of(facts: HostFacts) -> frozenset[Address]:
 def facts_of(evidence: Evidence, name: str) -> HostFacts | None:
     """The addresses of a name, if they were asked for."""
     return evidence.names.get(name) or evidence.snapshot.hosts.get(name)
+
+
+def is_own(evidence: Evidence, name: str | None) -> bool:
+    """Whether a name is the domain owner's: what a provider's zone lacks, its customer cannot write."""
+    return is_within(str(name), registered(str(evidence.snapshot.domain)))
 
 
 def text_of(place: Place) -> str:

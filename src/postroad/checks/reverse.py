@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from postroad.checks.lines import where, zone_line
 from postroad.checks.nouns import Evidence, Finding, Need, Place, Rule, Severity, Source, Topic
-from postroad.checks.places import addresses, addresses_of, facts_of, text_of, unknown
+from postroad.checks.places import addresses, addresses_of, facts_of, is_own, text_of, unknown
 from postroad.checks.spf import exchangers_send
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, Temporary
 from postroad.words.names import Address
@@ -64,9 +64,10 @@ def ptr_generic(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _reverse(evidence: Evidence) -> Iterator[tuple[Place, Answer[str]]]:
+    """The names of addresses that may send for the domain: not those where a provider only takes its mail."""
     for place in addresses(evidence):
         answer = evidence.snapshot.reverse.get(place.address) if place.address else None
-        if answer is not None:
+        if answer is not None and (is_own(evidence, place.exchange) or exchangers_send(evidence)):
             yield place, answer
 
 
@@ -106,7 +107,7 @@ RULES: tuple[Rule, ...] = (
         "An address has no name",
         "Many receivers refuse mail from an address without a PTR record. It matters if the exchanger sends mail too, "
         "and most send at least reports.",
-        (Source("RFC 1912", "2.1", is_checked=False), _POSTFIX),
+        (Source("RFC 1912", "2.1"), _POSTFIX),
         ptr_missing,
         _NEEDS,
     ),
@@ -118,7 +119,7 @@ RULES: tuple[Rule, ...] = (
         "Anyone may write any name into a PTR record, so receivers ask for the addresses of the name. Where the "
         "address is not among them the client is unknown, and Postfix with reject_unknown_client_hostname refuses "
         "it. With several names chance decides which one is looked at.",
-        (Source("RFC 1912", "2.1", is_checked=False), _POSTFIX),
+        (Source("RFC 1912", "2.1"), _POSTFIX),
         ptr_unconfirmed,
         _NEEDS,
     ),

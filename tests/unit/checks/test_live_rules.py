@@ -148,6 +148,19 @@ def test_names_of_addresses_count_more_where_the_exchangers_send():
     assert [Severity.NOTE] == graded("ptr-missing", reverse(spf=("v=spf1 a:out.example.com -all",)))
 
 
+def test_a_providers_addresses_need_no_names_unless_they_send():
+    """Where a provider takes the mail, its reverse names are its own affair."""
+    backup = {"address": A3}
+    assert [] == find("ptr-missing", reverse(**backup))
+    assert [Severity.WARNING] == graded("ptr-missing", reverse(**backup, spf=("v=spf1 mx -all",)))
+
+
+def test_no_line_is_written_for_a_zone_of_others():
+    """A TLSA record of a provider's host is not for its customer to add."""
+    told = published(tlsa={"mx1.example.com": TLSA, "mx2.example.com": NoData(), "backup.example.net": NoData()})
+    assert [True, False] == [bool(finding.mend) for finding in find("tlsa-mixed", told)]
+
+
 def test_a_name_that_cannot_be_looked_up_confirms_nothing_and_denies_nothing():
     """SERVFAIL on the way back is inconclusive; a name that was never asked for is not told."""
     trouble = {"mx.example.org": HostFacts(Temporary("SERVFAIL"), NoData())}
