@@ -1,7 +1,7 @@
 """Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records.
 
-`postroad.route`, `postroad.lookup` and `await postroad.send` are the door for programs; see each one's docstring.
-They are imported when first used, so that `import postroad` costs nothing.
+`postroad.route`, `postroad.lookup`, `postroad.check` and `await postroad.send` are the door for programs; see each
+one's docstring. They are imported when first used, so that `import postroad` costs nothing.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from postroad.api import SendOptions, lookup, route, send
+    from postroad.api import SendOptions, check, lookup, route, send
     from postroad.app import InputError, Routed, Sent
 
-__all__ = ["InputError", "Routed", "SendOptions", "Sent", "lookup", "route", "send"]
+__all__ = ["InputError", "Routed", "SendOptions", "Sent", "check", "lookup", "route", "send"]
 
 _HOMES = {"InputError": "postroad.app", "Routed": "postroad.app", "Sent": "postroad.app"}
 

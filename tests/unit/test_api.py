@@ -68,3 +68,11 @@ def test_import_brings_nothing_heavy():
     code = "import sys, postroad; print(sorted({'dns', 'asyncio', 'rich', 'typer', 'ssl'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "[]" == done.stdout.strip()
+
+
+def test_check_tells_what_will_fail(tmp_path):
+    """A domain whose only exchanger has no address loses mail, and the line of the zone is named."""
+    zone = tmp_path / "broken.zone"
+    zone.write_text("broken.example. MX 10 nowhere.broken.example.\n")
+    result = postroad.check("broken.example", zones=[zone])
+    assert f"{zone}:1" in {finding.line for finding in result.findings if finding.severity == "error"}

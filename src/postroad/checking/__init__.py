@@ -8,7 +8,7 @@ Stops: `evidence` (a domain -> Evidence), `sources` (live DNS, zone files, saved
 or accepted, and the exit status), `bulk` (many domains, a few at a time), `resume` (what an earlier run has done).
 """
 
-from postroad.checking.bulk import check_all
+from postroad.checking.bulk import check_all, check_one
 from postroad.checking.evidence import Sources, examine
 from postroad.checking.resume import done_in
 from postroad.checking.sources import Choice, build_sources, domains_of_zones, read_snapshot
@@ -21,6 +21,7 @@ __all__ = [
     "Tolerated",
     "build_sources",
     "check_all",
+    "check_one",
     "domains_of_zones",
     "done_in",
     "examine",

@@ -22,7 +22,7 @@ async def check_all(
     async def work() -> None:
         try:
             for destination in waiting:
-                await done.put(await _check(destination, sources, terms))
+                await done.put(await check_one(destination, sources, terms))
         except Exception as problem:  # noqa: BLE001  # raised again where it is awaited
             await done.put(problem)
         else:
@@ -45,6 +45,7 @@ async def check_all(
         await asyncio.gather(*workers, return_exceptions=True)
 
 
-async def _check(destination: Destination, sources: Sources, terms: Terms) -> Checked:
+async def check_one(destination: Destination, sources: Sources, terms: Terms) -> Checked:
+    """One domain: its evidence, what the rules find in it, and what of that counts."""
     evidence = await examine(destination, sources)
     return weigh(evidence, run(evidence), terms)
