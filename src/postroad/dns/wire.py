@@ -98,17 +98,27 @@ class WireResolver:
 
     async def _say_to(self, server: Server, query: bytes, hear: _Hear[R]) -> R | Reply | Temporary | Bogus:
         heard = await self._told(server, self._over_line(server, query, hear))
-        if isinstance(heard, dns.message.Message) and heard.flags & dns.flags.TC:
-            whole = dns.message.from_wire(secrets.token_bytes(2) + query)
-            heard = await self._told(server, asyncio.wait_for(over_tcp(whole, server), self._settings.timeout_s))
+        if heard is None or (isinstance(heard, dns.message.Message) and heard.flags & dns.flags.TC):
+            heard = await self._told(server, self._alone(over_tcp, query, server))
         return _judged(server, heard) if isinstance(heard, dns.message.Message) else heard
 
-    async def _over_line(self, server: Server, query: bytes, hear: _Hear[R]) -> R | dns.message.Message:
-        """The reply. Whatever is no reply to the query is waited out."""
+    async def _over_line(self, server: Server, query: bytes, hear: _Hear[R]) -> R | dns.message.Message | None:
+        """The reply, or None where it was cut. Whatever is no reply to the query is waited out."""
         line = self._lines.get(server)
         if line is None or not line.takes_more:
-            line = self._lines[server] = Line(server.address, server.port)
+            try:
+                line = self._lines[server] = Line(server.address, server.port)
+            except NotImplementedError:  # asyncio's own loop for Windows watches no sockets
+                return await self._alone(over_udp, query, server)
         return await line.ask(query, lambda octets: hear(octets, query), self._settings.timeout_s)
+
+    async def _alone(
+        self, way: Callable[[dns.message.Message, Server], Awaitable[T]], query: bytes, server: Server
+    ) -> T:
+        """Ask by dnspython, on a socket of its own."""
+        whole = dns.message.from_wire(secrets.token_bytes(2) + query)
+        async with asyncio.timeout(self._settings.timeout_s):
+            return await way(whole, server)
 
     async def _told(self, server: Server, exchange: Awaitable[T]) -> T | Temporary | Bogus:
         """The one place where what goes wrong on the wire becomes an answer."""
