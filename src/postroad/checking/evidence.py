@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from postroad.checks.nouns import Evidence, Line, Probe, Said, Texts, Wire
-from postroad.dns import DNS_PORT, Resolver, Server, resolve_ns
+from postroad.dns import DNS_PORT, PacedServers, Resolver, Server, resolve_ns
 from postroad.gather import gather, gather_hosts, gather_more
 from postroad.gather.https import fetch
 from postroad.gather.servers import gather_drift, gather_servers, gather_wire
@@ -36,6 +36,7 @@ class Sources:
     now: Callable[[], float]
     server: Server | None = None
     dns_port: int = DNS_PORT
+    asker: PacedServers = field(default_factory=PacedServers)
     lines: tuple[Line, ...] = ()
     saved: Mapping[Destination, Snapshot] = field(default_factory=dict)
     survey: Survey | None = None
@@ -100,13 +101,15 @@ async def _wire(
     if not resolver or not sources.server or isinstance(snapshot.domain, AddressLiteral):
         return None
     exchangers = [exchanger for exchanger, _ in _targets(answer)]
-    return await gather_wire(snapshot.domain, list(dict.fromkeys(exchangers)), sources.server, recursion=True)
+    return await gather_wire(snapshot.domain, list(dict.fromkeys(exchangers)), sources.server, sources.asker)
 
 
 async def _said(snapshot: Snapshot, resolver: Resolver | None, sources: Sources) -> tuple[Said, ...] | None:
     if not resolver or not sources.server or isinstance(snapshot.domain, AddressLiteral):
         return None
-    return await gather_drift(snapshot.domain, await gather_servers(snapshot, resolver), sources.dns_port)
+    return await gather_drift(
+        snapshot.domain, await gather_servers(snapshot, resolver), sources.asker, sources.dns_port
+    )
 
 
 async def _probes(snapshot: Snapshot, answer: Route | Refusal, sources: Sources) -> Mapping[Address, Probe] | None:

@@ -12,7 +12,7 @@ record stands).
 
 from postroad.dns.cache import CacheSettings, CachingResolver
 from postroad.dns.direct import Direct, ask_server
-from postroad.dns.paced import PacedResolver
+from postroad.dns.paced import PacedResolver, PacedServers
 from postroad.dns.resolver import (
     RecordType,
     Resolver,
@@ -34,6 +34,7 @@ __all__ = [
     "CachingResolver",
     "Direct",
     "PacedResolver",
+    "PacedServers",
     "RecordType",
     "Resolver",
     "Server",

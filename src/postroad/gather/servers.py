@@ -10,12 +10,11 @@ from itertools import islice
 from postroad.checks.nouns import Said, Wire
 from postroad.dns import (
     DNS_PORT,
-    Direct,
+    PacedServers,
     RecordType,
     Resolver,
     Server,
     Soa,
-    ask_server,
     resolve_a,
     resolve_aaaa,
     resolve_ns,
@@ -24,7 +23,6 @@ from postroad.words.facts import Bogus, Found, NoData, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral
 
 MAX_SERVERS = 26  # addresses of name servers asked for one zone: thirteen names, two families
-TRIES = 2  # a datagram may get lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +46,18 @@ async def gather_servers(snapshot: Snapshot, resolver: Resolver) -> Sequence[Nam
     return tuple(islice((each for server in found for each in server), MAX_SERVERS))
 
 
-async def gather_drift(domain: str, servers: Sequence[NameServer], port: int = DNS_PORT) -> tuple[Said, ...]:
+async def gather_drift(
+    domain: str, servers: Sequence[NameServer], asker: PacedServers, port: int = DNS_PORT
+) -> tuple[Said, ...]:
     """What each of them says of the zone's serial and of the MX set, no cache between."""
-    return tuple(await asyncio.gather(*(_said(domain, server, port) for server in servers)))
+    return tuple(await asyncio.gather(*(_said(domain, server, asker, port) for server in servers)))
 
 
-async def gather_wire(domain: str, exchangers: Sequence[str], server: Server, *, recursion: bool) -> tuple[Wire, ...]:
-    """The sizes of the answers a sender needs: MX, and the addresses of each exchanger."""
+async def gather_wire(domain: str, exchangers: Sequence[str], server: Server, asker: PacedServers) -> tuple[Wire, ...]:
+    """The sizes of the answers a sender needs, as a resolver gives them: MX, and the addresses of each exchanger."""
     asked = [(domain, RecordType.MX)]
     asked += [(name, kind) for name in exchangers for kind in (RecordType.A, RecordType.AAAA)]
-    answers = await asyncio.gather(*(_ask(server, name, kind, recursion=recursion) for name, kind in asked))
+    answers = await asyncio.gather(*(asker.ask(server, name, kind, recursion=True) for name, kind in asked))
     return tuple(
         Wire(name, kind.value, answer.octets, answer.is_cut, answer.ttls)
         for (name, kind), answer in zip(asked, answers, strict=True)
@@ -65,18 +65,18 @@ async def gather_wire(domain: str, exchangers: Sequence[str], server: Server, *,
     )
 
 
-async def _said(domain: str, server: NameServer, port: int) -> Said:
+async def _said(domain: str, server: NameServer, asker: PacedServers, port: int) -> Said:
     where = Server(server.address, port)
-    mx, soa = await asyncio.gather(_ask(where, domain, RecordType.MX), _soa(where, domain))
+    mx, soa = await asyncio.gather(asker.ask(where, domain, RecordType.MX), _soa(where, domain, asker))
     why = mx.answer.why if isinstance(mx.answer, Temporary | Bogus) else ""
     return Said(server.name, server.address, soa, None if why else mx.answer, mx.is_authoritative, why)
 
 
-async def _soa(server: Server, domain: str) -> int | None:
+async def _soa(server: Server, domain: str, asker: PacedServers) -> int | None:
     """The serial of the zone: of the domain, else of the name above it whose zone this is."""
     name = domain
     while "." in name:
-        told = await _ask(server, name, RecordType.SOA)
+        told = await asker.ask(server, name, RecordType.SOA)
         if isinstance(told.answer, Found):
             soa = told.answer.records[0]
             return soa.serial if isinstance(soa, Soa) else None
@@ -84,14 +84,6 @@ async def _soa(server: Server, domain: str) -> int | None:
             return None
         name = name.partition(".")[2]
     return None
-
-
-async def _ask(server: Server, name: str, kind: RecordType, *, recursion: bool = False) -> Direct:
-    for _ in range(TRIES):
-        told = await ask_server(server, name, kind, recursion=recursion)
-        if not isinstance(told.answer, Temporary):
-            break
-    return told
 
 
 async def _addresses(name: str, snapshot: Snapshot, resolver: Resolver) -> list[NameServer]:

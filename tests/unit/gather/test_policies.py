@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postroad.dns import Server, WireResolver, WireSettings, ZoneResolver, parse_zones
+from postroad.dns import PacedServers, Server, WireResolver, WireSettings, ZoneResolver, parse_zones
 from postroad.gather import gather, gather_more
 from postroad.gather.https import MAX_OCTETS, Fetched, fetch, read_response
 from postroad.gather.servers import NameServer, gather_drift, gather_servers, gather_wire
@@ -142,9 +142,9 @@ def test_each_authoritative_server_is_asked_for_itself():
             server = Server(ip_address(host), port)
             resolver = WireResolver(WireSettings((server,)))
             snapshot = await gather_more(await gather("example.com", resolver), resolver)
-            servers = await gather_servers(snapshot, resolver)
-            said = await gather_drift("example.com", servers, port)
-            return servers, said, await gather_wire("example.com", ["mail.example.com"], server, recursion=True)
+            servers, asker = await gather_servers(snapshot, resolver), PacedServers()
+            said = await gather_drift("example.com", servers, asker, port)
+            return servers, said, await gather_wire("example.com", ["mail.example.com"], server, asker)
 
     servers, said, wire = asyncio.run(gathered())
     assert (NameServer("ns1.example.com", ip_address("127.0.0.1")),) == servers
