@@ -104,7 +104,7 @@ def read_snapshot(path: Path) -> Snapshot:
         return read_lookup(json.loads(path.read_text("utf-8")))
     except OSError as problem:
         raise InputError(f"{path}: {problem.strerror}") from None
-    except (UnreadableFactsError, ValueError) as problem:
+    except (UnreadableFactsError, ValueError, RecursionError) as problem:
         raise InputError(f"{path}: {problem}") from None
 
 

@@ -11,6 +11,8 @@ from postroad.words.names import AddressLiteral, Unreadable, parse_destination
 
 Shape = dict[str, Any]
 
+MAX_PREFERENCE = 65535
+
 _STATUS = {Found: "found", NoData: "no-data", NoName: "no-name", Temporary: "temporary", Bogus: "bogus"}
 
 
@@ -37,7 +39,7 @@ def read_lookup(shape: object) -> Snapshot:
     """
     try:
         return _read(shape)
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
         told = f"{problem!r}" if isinstance(problem, KeyError) else str(problem)
         raise UnreadableFactsError(
             f"no look-up as `postroad lookup DOMAIN --json` saves it ({told or 'it is something else'})"
@@ -54,11 +56,11 @@ def _read(shape: Any) -> Snapshot:  # noqa: ANN401  # whatever the file had
         domain,
         NoData() if isinstance(domain, AddressLiteral) else _read_answer(facts["mx"], _mx),
         {
-            name: HostFacts(_read_answer(each["a"], IPv4Address), _read_answer(each["aaaa"], IPv6Address))
+            _name(name): HostFacts(_read_answer(each["a"], IPv4Address), _read_answer(each["aaaa"], IPv6Address))
             for name, each in facts["hosts"].items()
         },
-        _read_answer(servers, str) if servers else None,
-        {ip_address(address): _read_answer(each, str) for address, each in facts["reverse"].items()},
+        _read_answer(servers, _name) if servers else None,
+        {ip_address(address): _read_answer(each, _name) for address, each in facts["reverse"].items()},
     )
 
 
@@ -79,12 +81,12 @@ def _record(record: object) -> str:
 
 
 def _read_answer(shape: Mapping[str, Any], read: Any) -> Answer[Any]:  # noqa: ANN401  # text -> record
-    status, ttl_s, aliases = shape["status"], int(shape.get("ttl_s", 0)), tuple(map(str, shape.get("aliases", ())))
+    status, ttl_s, aliases = shape["status"], int(shape.get("ttl_s", 0)), tuple(map(_name, shape.get("aliases", ())))
     if status == "found":
         records = tuple(read(record) for record in shape["records"])
-        return Found(records, ttl_s, aliases, str(shape.get("name", "")), shape.get("authentic") is True)
+        return Found(records, ttl_s, aliases, _name(shape.get("name", "")), shape.get("authentic") is True)
     if status in ("temporary", "bogus"):
-        return (Temporary if status == "temporary" else Bogus)(str(shape["why"]))
+        return (Temporary if status == "temporary" else Bogus)(str(shape["why"]).encode("utf-8", "replace").decode())
     if status not in ("no-data", "no-name"):
         raise ValueError(f"no answer has the status {status!r}")
     return (NoData if status == "no-data" else NoName)(ttl_s, aliases)
@@ -92,4 +94,13 @@ def _read_answer(shape: Mapping[str, Any], read: Any) -> Answer[Any]:  # noqa: A
 
 def _mx(text: str) -> Mx:
     preference, _, exchange = text.partition(" ")
-    return Mx(int(preference), exchange)
+    if not 0 <= int(preference) <= MAX_PREFERENCE:
+        raise ValueError(f"no preference is {preference}")
+    return Mx(int(preference), _name(exchange))
+
+
+def _name(text: str) -> str:
+    """A name as `words.names` writes them: what a resolver gives has no other characters."""
+    if not (text.isascii() and text.isprintable()) or text != text.lower():
+        raise ValueError(f"{text!r} is no domain name")
+    return text

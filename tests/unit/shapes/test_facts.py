@@ -53,3 +53,28 @@ def test_what_is_no_lookup_says_so(shape):
     """Other JSON is refused with a sentence, and nothing else is raised."""
     with pytest.raises(UnreadableFactsError, match="no look-up"):
         read_lookup(shape)
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SNAPSHOTS, JUNK, st.data())
+def test_a_damaged_lookup_is_read_or_refused(snapshot, junk, data):
+    """Whatever stands in place of a value: a snapshot that can be shown, or a sentence."""
+    shape = json.loads(json.dumps(lookup_shape(snapshot)))
+    place = shape
+    while isinstance(place, dict) and place:
+        key = data.draw(st.sampled_from(sorted(place)))
+        if not isinstance(place[key], dict) or data.draw(st.booleans()):
+            place[key] = junk
+            break
+        place = place[key]
+    try:
+        read = read_lookup(shape)
+    except UnreadableFactsError:
+        return
+    assert repr(lookup_shape(read)).encode()
