@@ -81,3 +81,9 @@ def test_files_and_functions_stay_small():
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= 60
         ]
     assert wrong == []
+
+
+def test_test_files_have_names_of_their_own():
+    """Two files of one name are one module to pytest: it takes the first and stops at the second."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert [] == sorted(name for name in set(names) if names.count(name) > 1)
