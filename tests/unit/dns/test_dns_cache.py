@@ -256,3 +256,14 @@ def test_a_bug_below_reaches_all_and_is_not_kept():
         assert Found(("x",), 300) == await cache.resolve("a.example", A)
 
     asyncio.run(story())
+
+
+def test_what_is_known_is_recalled_without_asking():
+    """None before it is known and after its time; in between the same turns as if it were waited for."""
+    cache, clock, asked = cached(Found(("x", "y"), 300))
+    assert cache.recall("a.example", A) is None
+    assert [] == asked
+    assert ("x", "y") == run(cache).records
+    assert [("y", "x"), ("x", "y")] == [cache.recall("a.example", A).records for _ in range(2)]
+    clock.now += 300
+    assert cache.recall("a.example", A) is None

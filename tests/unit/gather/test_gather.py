@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from postroad.dns import RecordType, ZoneResolver, parse_zones
+from postroad.dns import CachingResolver, RecordType, ZoneResolver, parse_zones
 from postroad.gather import GatherSettings, gather, gather_more
 from postroad.routing import Route, decide
 from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
@@ -179,3 +179,21 @@ def test_more_is_limited_too():
     snapshot, asked = more(answers, max_addresses=5, max_hosts=4)
     assert (5, 1 + 4) == (len(snapshot.reverse), len(snapshot.hosts))
     assert 5 + 1 + 2 * 4 == len(asked)
+
+
+def test_domains_that_share_an_exchanger_ask_for_it_once_and_share_its_turns():
+    """Through a cache: one question a host and family for all domains, each domain with its own first address."""
+    resolver = Dictionary({
+        **{(f"d{n}.example", "MX"): Found((Mx(10, "mx.example"),), 300) for n in range(4)},
+        ("mx.example", "A"): Found((V4, ip_address("192.0.2.2")), 300),
+        ("mx.example", "AAAA"): NoData(300),
+    })  # fmt: skip
+
+    async def story():
+        cache = CachingResolver(resolver, lambda: 0.0)
+        return [(await gather(f"d{n}.example", cache)).hosts["mx.example"] for n in range(4)]
+
+    hosts = asyncio.run(story())
+    assert ["192.0.2.1", "192.0.2.2"] * 2 == [str(facts.a.records[0]) for facts in hosts]
+    assert [NoData(300)] * 4 == [facts.aaaa for facts in hosts]
+    assert 6 == len(resolver.asked)
