@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check fuzz truth faults bench bench-relay bench-failover lock clean
+.PHONY: setup demo test check fuzz truth faults bench bench-relay bench-failover bench-bulk lock clean
 
 setup: .venv/ready
 
@@ -44,6 +44,9 @@ bench-relay: setup
 
 bench-failover: setup
 	$(BIN)/python bench/failover.py $(ARGS)
+
+bench-bulk: setup
+	$(BIN)/python bench/bulk.py $(ARGS)
 
 lock:
 	$(BIN)/python -m pip install --quiet pip-tools
