@@ -60,7 +60,7 @@ def _named(what: str | None, domain: str | None, zones: Sequence[Path]) -> tuple
 
     if what and what in SETUPS and not zones:
         return SETUPS[what].domain, [SETUPS[what].zone]
-    if not zones and what and Path(what).is_file():
+    if not zones and what and (Path(what).is_file() or "/" in what):  # no domain has a slash: it is meant as a file
         return domain or _only_domain([Path(what)]), [Path(what)]
     if what and domain and what != domain:
         raise InputError(f"two domains, {what} and {domain}: name one")

@@ -101,3 +101,9 @@ def test_setups_in_json():
     shape = json.loads(run("setups", "--sender", "postfix", "--sender", "sendmail", "--json")[1])
     assert ["t1", "t2", "t3", "t4", "t5", "t6", "one", "filter"] == [each["name"] for each in shape["sets"]]
     assert 9 == len(shape["answers"])
+
+
+def test_a_file_that_is_missing_is_told_as_one():
+    """What has a slash is no domain: the name of the file comes back, with what is wrong with it."""
+    done = CliRunner().invoke(app, ["compare", "t1", "/nowhere/now.zone"])
+    assert (2, True) == (done.exit_code, "/nowhere/now.zone: cannot be read" in done.output)
