@@ -80,7 +80,7 @@ class Sink:
     """One smtp-sink that counts; the counters stand at the end of what it prints."""
 
     def __init__(self, world: World, address: str):
-        self._out = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
+        self._out = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop
         command = world.of_tools(["smtp-sink", "-u", "nobody", "-c", f"{address}:25", "2000"])
         self._process = subprocess.Popen(command, stdout=self._out, stderr=self._out)
         while not listens(address, 25):

@@ -1,6 +1,7 @@
 """The house keeps its floors: imports go down only, and the pure floors touch no world."""
 
 import ast
+import re
 from pathlib import Path
 
 SOURCE = Path(__file__).parent.parent / "src" / "postroad"
@@ -87,3 +88,16 @@ def test_test_files_have_names_of_their_own():
     """Two files of one name are one module to pytest: it takes the first and stops at the second."""
     names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
     assert [] == sorted(name for name in set(names) if names.count(name) > 1)
+
+
+def test_each_suppression_carries_its_reason():
+    """Whoever silences a checker says why, behind a second `#` in the same line."""
+    bare = re.compile(r"# (?:noqa|type: ignore)[^#]*$")
+    files = [*SOURCE.rglob("*.py"), *(SOURCE.parents[1] / "bench").glob("*.py")]
+    wrong = [
+        f"{path.name}:{number}"
+        for path in files
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if bare.search(line)
+    ]
+    assert [] == wrong

@@ -43,7 +43,7 @@ def write_duration(seconds: float) -> str:
     return f"{milliseconds}ms" if milliseconds else "0s"
 
 
-def read_size(value: Any) -> int:  # noqa: ANN401
+def read_size(value: Any) -> int:  # noqa: ANN401  # whatever stands in the file
     """A number of octets, from that number or a text as `50MiB`."""
     found = _SIZE.match(value) if isinstance(value, str) else None
     if found:
@@ -61,7 +61,7 @@ def write_size(octets: int) -> str:
     return str(octets)
 
 
-def read_domain(value: Any) -> str:  # noqa: ANN401
+def read_domain(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
     """A domain name in canonical form."""
     domain = parse_domain(value) if isinstance(value, str) else Unreadable(str(value), "not a text")
     if isinstance(domain, Unreadable):
@@ -69,7 +69,7 @@ def read_domain(value: Any) -> str:  # noqa: ANN401
     return domain
 
 
-def read_pattern(value: Any) -> str:  # noqa: ANN401
+def read_pattern(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
     """What a route is for: `example.com`, `.example.com` for all below it, or `*` for all mail."""
     if value == "*":
         return "*"
@@ -78,7 +78,7 @@ def read_pattern(value: Any) -> str:  # noqa: ANN401
     return read_domain(value)
 
 
-def read_network(value: Any) -> Network:  # noqa: ANN401
+def read_network(value: Any) -> Network:  # noqa: ANN401  # whatever stands in the file
     """A network, or a single address as the network it is."""
     try:
         return ip_network(value if isinstance(value, str) else "")
@@ -86,7 +86,7 @@ def read_network(value: Any) -> Network:  # noqa: ANN401
         raise ValueError(f"{_shown(value)} is no network; write one, as {_network_meant(value)}") from None
 
 
-def read_address(value: Any) -> Address:  # noqa: ANN401
+def read_address(value: Any) -> Address:  # noqa: ANN401  # whatever stands in the file
     """An IP address."""
     address = parse_address(value) if isinstance(value, str) else None
     if address is None:
@@ -94,20 +94,20 @@ def read_address(value: Any) -> Address:  # noqa: ANN401
     return address
 
 
-def read_host(value: Any) -> str | Address:  # noqa: ANN401
+def read_host(value: Any) -> str | Address:  # noqa: ANN401  # whatever stands in the file
     """A host: its name in canonical form, or its address."""
     address = parse_address(value) if isinstance(value, str) else None
     return address or read_domain(value)
 
 
-def read_path(value: Any, info: ValidationInfo) -> Path:  # noqa: ANN401
+def read_path(value: Any, info: ValidationInfo) -> Path:  # noqa: ANN401  # whatever stands in the file
     """A path; a relative one begins in the folder of the settings file."""
     if not isinstance(value, str) or not value:
         raise ValueError(f'{_shown(value)} is no path; write one, as "/etc/postroad/users"')
     return Path((info.context or {}).get("folder", ""), value)
 
 
-def read_place(value: Any) -> tuple[str | Address, int | None]:  # noqa: ANN401
+def read_place(value: Any) -> tuple[str | Address, int | None]:  # noqa: ANN401  # whatever stands in the file
     """A host with its port, if it has one: `smtp.example.net:587`, `192.0.2.1`, `[2001:db8::1]:25`."""
     text = value if isinstance(value, str) else ""
     if parse_address(text):
@@ -129,15 +129,15 @@ def write_place(place: tuple[str | Address, int | None]) -> str:
     return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
-def read_server(value: Any) -> str:  # noqa: ANN401
+def read_server(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
     """A name server: an address, with a port if it is not 53."""
     host, port = read_place(value)
     if isinstance(host, str):
-        raise ValueError(f'{_shown(value)} is no address; write the name server\'s own, as "192.0.2.53"')  # noqa: TRY004
+        raise ValueError(f'{_shown(value)} is no address; write the name server\'s own, as "192.0.2.53"')  # noqa: TRY004  # wrong text, or type
     return write_place((host, port))
 
 
-def read_endpoint(value: Any) -> tuple[Address, int] | None:  # noqa: ANN401
+def read_endpoint(value: Any) -> tuple[Address, int] | None:  # noqa: ANN401  # whatever stands in the file
     """An address and a port to listen on; none if the text is empty."""
     if value == "":
         return None

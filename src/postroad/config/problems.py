@@ -106,6 +106,6 @@ def section_in(kind: Any) -> type[BaseModel] | None:  # noqa: ANN401  # any anno
     return next((found for inner in get_args(kind) if (found := section_in(inner))), None)
 
 
-def is_list(kind: Any) -> bool:  # noqa: ANN401
+def is_list(kind: Any) -> bool:  # noqa: ANN401  # a type, or what looks like one
     """Whether an annotation is a tuple."""
     return get_origin(kind) is tuple

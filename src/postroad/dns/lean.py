@@ -207,11 +207,11 @@ class _Reply:
 
 _READERS: dict[int, Callable[[_Reply, int], Any]] = {
     _A: _Reply._a,  # noqa: SLF001  # the table of the class above
-    _AAAA: _Reply._aaaa,  # noqa: SLF001
-    _MX: _Reply._mx,  # noqa: SLF001
-    _CNAME: _Reply._target,  # noqa: SLF001
-    _NS: _Reply._target,  # noqa: SLF001
-    _SOA: _Reply._soa,  # noqa: SLF001
+    _AAAA: _Reply._aaaa,  # noqa: SLF001  # the table of this class
+    _MX: _Reply._mx,  # noqa: SLF001  # the table of this class
+    _CNAME: _Reply._target,  # noqa: SLF001  # the table of this class
+    _NS: _Reply._target,  # noqa: SLF001  # the table of this class
+    _SOA: _Reply._soa,  # noqa: SLF001  # the table of this class
 }
 
 

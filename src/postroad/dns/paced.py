@@ -56,7 +56,7 @@ class PacedServers:
                 del self._asked[next(iter(self._asked))]
         return await asyncio.shield(task)
 
-    async def _ask(self, server: Server, name: str, kind: RecordType, recursion: bool) -> Direct:  # noqa: FBT001
+    async def _ask(self, server: Server, name: str, kind: RecordType, recursion: bool) -> Direct:  # noqa: FBT001  # a private step of `ask`
         room = self._rooms.setdefault(server, asyncio.Semaphore(self._each))
         async with room:
             told = await ask_server(server, name, kind, recursion=recursion)

@@ -166,7 +166,7 @@ async def over_udp(query: dns.message.Message, server: Server) -> dns.message.Me
     where = str(server.address)
     family = socket.AF_INET if server.address.version == 4 else socket.AF_INET6
     # Connected, so that a closed port is told at once and a third machine's datagrams are the kernel's to drop.
-    sock = await _BACKEND.make_socket(family, socket.SOCK_DGRAM, 0, None, (where, server.port))  # type: ignore[no-untyped-call]
+    sock = await _BACKEND.make_socket(family, socket.SOCK_DGRAM, 0, None, (where, server.port))  # type: ignore[no-untyped-call]  # dnspython leaves it bare
     async with sock:
         try:
             return await dns.asyncquery.udp(
@@ -196,7 +196,7 @@ def _decoded(octets: bytes, query: bytes) -> dns.message.Message | None:
     try:
         message = dns.message.from_wire(octets, raise_on_truncation=True)
     except dns.message.Truncated as cut:
-        message = cut.message()  # type: ignore[no-untyped-call]
+        message = cut.message()  # type: ignore[no-untyped-call]  # dnspython leaves it bare
     except Exception:  # noqa: BLE001  # as above
         return None
     return message if dns.message.from_wire(octets[:2] + query).is_response(message) else None

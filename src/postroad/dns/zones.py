@@ -219,7 +219,7 @@ class _Tokenizer(dns.tokenizer.Tokenizer):
 
     _line = 1
 
-    def get(self, want_leading: bool = False, want_comment: bool = False) -> dns.tokenizer.Token:  # noqa: FBT001, FBT002
+    def get(self, want_leading: bool = False, want_comment: bool = False) -> dns.tokenizer.Token:  # noqa: FBT001, FBT002  # as the class it stands in for
         if self.ungotten_token is None:
             self._line = self.line_number - (self.ungotten_char == "\n")
         return super().get(want_leading, want_comment)

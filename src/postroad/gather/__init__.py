@@ -115,6 +115,6 @@ class _Asker:
     def _recalled(self, name: str, kind: RecordType) -> Any:  # noqa: ANN401  # as Resolver.resolve
         return self._resolver.recall(name, kind) if isinstance(self._resolver, CachingResolver) else None
 
-    async def _ask(self, name: str, kind: RecordType) -> Any:  # noqa: ANN401
+    async def _ask(self, name: str, kind: RecordType) -> Any:  # noqa: ANN401  # the answer to any question
         async with self._room:
             return await self._resolver.resolve(name, kind)
