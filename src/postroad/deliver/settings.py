@@ -42,7 +42,8 @@ class DeliverSettings:
 
     `hostname` is what EHLO says; empty means the address literal of the connection (RFC 5321 section 4.1.4).
     `source` are addresses of this machine to connect from, one of each family; none: the system's choice.
-    `tls` is the context for STARTTLS, None to stay in the clear; `tls_required`: no mail in the clear.
+    `tls` is the context for STARTTLS, None to stay in the clear; `tls_required`: no mail in the clear;
+    `implicit_tls`: the connection begins with the handshake (RFC 8314 section 3.3), and STARTTLS is not asked for.
     `login` is given to every host of the route: for a smarthost, never for other people's exchangers.
     `chunking` sends the message with BDAT (RFC 3030) where it is offered.
     """
@@ -54,6 +55,7 @@ class DeliverSettings:
     walk: WalkPolicy = field(default_factory=WalkPolicy)
     tls: ssl.SSLContext | None = None
     tls_required: bool = False
+    implicit_tls: bool = False
     login: Login | None = None
     chunking: bool = True
 
