@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -27,12 +27,14 @@ from postroad.config.kinds import (
     Place,
     Server,
     Size,
+    Targets,
 )
 from postroad.pace import RetrySchedule
 from postroad.routing import StaticHost
 
 MIB = 2**20
 SMTP_PORT = 25
+SMTPS_PORT = 465
 SPOOL = Path("/var/spool/postroad")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -101,6 +103,46 @@ class Relay(Section):
         default=False, description="AUTH without TLS too, for clients of this machine."
     )
     complete_headers: bool = Field(default=True, description="Add Date and Message-ID where a message lacks them.")
+
+
+class Aliases(Section):
+    """Who gets mail for `root` and other names of this machine, which has no mailboxes: without an alias it is refused.
+
+    Any key but `file` is a name, and its value an address, another of the names, or a list of those; `"*"` has the mail
+    of all names that are not there. They hold for names without a domain, at `hostname`, `own`, `localhost` and
+    `localhost.localdomain`, unless a route is for that domain.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Targets] = Field(init=False)
+
+    root: Targets = Field(default=(), description='Who reads what cron sends: `"ops@example.com"`.')
+    postmaster: Targets = Field(
+        default=(),
+        description='Taken from anyone (RFC 5321), and told of reports that fail: `["root"]`, or an address.',
+    )
+    file: File | None = Field(
+        default=None,
+        description="More of them, as in aliases(5); what stands here counts more. Addresses and names only.",
+    )
+
+    @property
+    def table(self) -> Mapping[str, tuple[str, ...]]:
+        """What the keys say, by the name in lower case."""
+        named = {"root": self.root, "postmaster": self.postmaster, **self.__pydantic_extra__}
+        return {name.lower(): targets for name, targets in named.items() if targets}
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        _once_each("it has", (name.lower() for name in self.model_fields_set))
+        for name, targets in self.__pydantic_extra__.items():
+            if not name or "@" in name:
+                raise ValueError(
+                    f'"{name}" is no name; write the part before the @ alone, for it holds for all own names'
+                )
+            if not targets:
+                raise ValueError(f'"{name}" has no address; write one, as "user@example.com", or leave it out')
+        return self
 
 
 class Limits(Section):
@@ -226,7 +268,13 @@ class StaticRoute(Section):
     tls: Literal["opportunistic", "required", "verified", "none"] | None = Field(
         default=None,
         description="Encrypt if offered; or always; or only to whom its certificate proves to be the host; or never."
-        " Unset: `opportunistic`, with `auth` `verified`. All by STARTTLS.",
+        " Unset: `opportunistic`, with `auth` `verified`.",
+    )
+    security: Literal["starttls", "tls"] | None = Field(
+        default=None, description="TLS begins by STARTTLS, or at once. Unset: at once at port 465, else by STARTTLS."
+    )
+    ca_file: File | None = Field(
+        default=None, description="PEM: the authorities that `verified` trusts, instead of the system's."
     )
     auth: Auth | None = Field(default=None, description="`{user = ..., password_file = ...}`.")
 
@@ -238,9 +286,15 @@ class StaticRoute(Section):
         return tuple(StaticHost(each.host, each.port, each.weight) for each in self.hosts)
 
     @property
-    def security(self) -> str:
+    def demand(self) -> str:
         """What TLS has to do."""
         return self.tls or ("verified" if self.auth else "opportunistic")
+
+    @property
+    def is_implicit(self) -> bool:
+        """Whether connections begin with TLS (RFC 8314 section 3.3); who says `none` means none, whatever the port."""
+        at_once = [each.port == SMTPS_PORT for each in self.static_hosts]
+        return self.demand != "none" and (self.security == "tls" or (self.security is None and any(at_once)))
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -249,8 +303,18 @@ class StaticRoute(Section):
             raise ValueError("write exactly one of hosts, next_hop and mx_of")
         if self.auth and self.mx_of:
             raise ValueError("auth is for hosts or next_hop: a password is not given to whom DNS names")
-        if self.auth and self.security in ("none", "opportunistic"):
+        if self.auth and self.demand in ("none", "opportunistic"):
             raise ValueError('auth sends a password, which tls must hide; write tls = "verified"')
+        if self.security and self.mx_of:
+            raise ValueError("security is for hosts or next_hop: exchangers are asked for STARTTLS at port 25")
+        if self.security == "tls" and self.demand == "none":
+            raise ValueError('security = "tls" and tls = "none" contradict each other; leave one out')
+        if self.security is None and len({each.port == SMTPS_PORT for each in self.static_hosts}) > 1:
+            raise ValueError(
+                'TLS begins at once at port 465 and by STARTTLS at others; write security = "tls" or "starttls" for all'
+            )
+        if self.ca_file and self.demand != "verified":
+            raise ValueError('ca_file says whom to trust, and only tls = "verified" asks; write that, or leave it out')
         _once_each("hosts has", (f"{each.host} port {each.port}" for each in self.hosts))
         return self
 
@@ -307,6 +371,7 @@ class Config(Section):
     listen: tuple[Listen, ...] = Field(default=(Listen(),))
     tls: Tls = Tls()
     relay: Relay = Relay()
+    aliases: Aliases = Aliases()
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     deliver: Deliver = Deliver()

@@ -17,11 +17,12 @@ from postroad.routing.own import Own, embedded
 from postroad.routing.policy import PROCEDURES, Onward, RoutePolicy, WalkPolicy
 from postroad.routing.record import read_route, route_record
 from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Status, decide
-from postroad.routing.static import StaticHost, by_domain, decide_static, on_behalf, pick
+from postroad.routing.static import EVERYTHING, StaticHost, by_domain, decide_static, on_behalf, pick
 from postroad.routing.turn import turned
 from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
 
 __all__ = [
+    "EVERYTHING",
     "LOCALHOST",
     "PROCEDURES",
     "Alias",

@@ -52,6 +52,11 @@ class Aliases:
         """The addresses that a local part stands for; none if nobody has its mail."""
         return self.to.get(_key(local)) or self.to.get(EVERYONE, ())
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Whose mail every machine has, and nobody gets here: cron writes to root, other people to postmaster."""
+        return tuple(name for name in ("root", POSTMASTER) if not self.of(name))
+
     def refusal(self, mailbox: Mailbox, closed: Reply | None) -> Reply | None:
         """The reply to RCPT if it is no; `closed` is the one to whoever may not relay.
 

@@ -109,7 +109,8 @@ def test_postmaster_without_alias_is_told_which_setting_is_missing(closed):
     ("table", "why"),
     [
         ({"root": "root"}, "aliases.root: the alias leads back to itself (root > root)"),
-        ({"root": "ops", "ops": "Root@relay.example"}, "aliases.root: the alias leads back to itself (root > ops > root)"),
+        ({"root": "ops", "ops": "Root@relay.example"},
+         "aliases.root: the alias leads back to itself (root > ops > root)"),
         ({"root": "a@example.com,ops", "ops": "x", "x": "ops"}, "(root > ops > x > ops)"),
         ({"all_": "root"}, "aliases.*: the alias leads back to itself (* > *)"),
         ({"root": "ops"}, "aliases.root: ops is no alias, and there are no mailboxes here"),
@@ -145,7 +146,7 @@ def test_a_file_of_aliases_is_read():
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ('a: "|/usr/bin/procmail"', "line 2: \"|/usr/bin/procmail\": no program is run here"),
+        ('a: "|/usr/bin/procmail"', 'line 2: "|/usr/bin/procmail": no program is run here'),
         ("a: |/usr/bin/procmail", "line 2: |/usr/bin/procmail: no program is run here"),
         ("a: b@example.com, /dev/null", "line 2: /dev/null: nothing is written to files here"),
         ("a: :include:/etc/list", "line 2: :include:/etc/list: no other file is read"),
@@ -167,9 +168,10 @@ def test_what_is_no_alias_is_told_by_its_line(line, why):
 @given(st.text(alphabet='ab:,"|/# \t\n@\\.*', max_size=60))
 def test_any_text_is_aliases_or_a_sentence(text):
     """Nothing else is raised, and what comes out has no local names left in it."""
+    aliases, said = Aliases(), ""
     try:
         aliases = resolve_aliases(parse_aliases(text, "f"), HERE)
     except ValueError as problem:
-        assert "f line " in str(problem)
-    else:
-        assert not any(aliases.is_local(box) for boxes in aliases.to.values() for box in boxes)
+        said = str(problem)
+    assert not said or said.startswith("f line ")
+    assert not any(aliases.is_local(box) for boxes in aliases.to.values() for box in boxes)
