@@ -91,7 +91,7 @@ class Tls(Section):
 
 
 class Relay(Section):
-    """Who may send mail to anyone. All others may send none: this machine has no mailboxes."""
+    """Who may send mail to anyone. All others may write to the postmaster only."""
 
     networks: tuple[NetworkRange, ...] = Field(
         default=(ip_network("127.0.0.0/8"), ip_network("::1/128")), description="These may, without a password."
@@ -106,11 +106,11 @@ class Relay(Section):
 
 
 class Aliases(Section):
-    """Who gets mail for `root` and other names of this machine, which has no mailboxes: without an alias it is refused.
+    """Who gets mail for `root` and other names of this machine. It has no mailboxes: without an alias mail is refused.
 
-    Any key but `file` is a name, and its value an address, another of the names, or a list of those; `"*"` has the mail
-    of all names that are not there. They hold for names without a domain, at `hostname`, `own`, `localhost` and
-    `localhost.localdomain`, unless a route is for that domain.
+    Any key but `file` is a name, and its value an address, another of the names, or a list of those; `"*"` is for every
+    name that is not there. Aliases hold for names without a domain and for those at `hostname`, `own`, `localhost` and
+    `localhost.localdomain`; not for a domain that a route names.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -119,11 +119,11 @@ class Aliases(Section):
     root: Targets = Field(default=(), description='Who reads what cron sends: `"ops@example.com"`.')
     postmaster: Targets = Field(
         default=(),
-        description='Taken from anyone (RFC 5321), and told of reports that fail: `["root"]`, or an address.',
+        description='Who reads what others write to the postmaster of this machine: `"root"`, or an address.',
     )
     file: File | None = Field(
         default=None,
-        description="More of them, as in aliases(5); what stands here counts more. Addresses and names only.",
+        description="More aliases, in the form of aliases(5), with addresses and names only; the keys here come first.",
     )
 
     @property
@@ -364,7 +364,8 @@ class Config(Section):
     hostname: DomainName | None = Field(default=None, description="Who we say we are; unset: this machine's full name.")
     own: tuple[Host, ...] = Field(
         default=(),
-        description="Other names and addresses of this machine: where DNS lists one, mail goes only to better ones.",
+        description="Other names of this machine, and addresses that no interface of it has, as that of a router which"
+        " passes port 25 on: where DNS lists one of ours, mail goes only to better ones.",
     )
     drain: Duration = Field(default=30.0, description="At SIGTERM, how long deliveries under way may take to end.")
     spool: Spool = Field(default_factory=Spool)

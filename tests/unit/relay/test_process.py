@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import smtplib
 from base64 import b64encode
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -70,6 +71,50 @@ def test_message_goes_from_the_port_to_an_exchanger():
 
     content, left = asyncio.run(story())
     assert (True, True, 0) == (content.startswith(b"Received: from client.example"), content.endswith(MESSAGE), left)
+
+
+ROOT = "root@relay.example.org"
+
+
+def test_mail_for_root_goes_where_the_alias_says():
+    """What cron writes is read by somebody: the original recipient goes along, and the sender stays."""
+
+    async def story():
+        async with house("aliases.root = 'ann@example.com'") as it:
+            await it.submit(ROOT, "ann@example.com", sender=ROOT)
+            await it.verdict()
+            return [each.envelope for each in it.lab.received]
+
+    (envelope,) = asyncio.run(story())
+    assert (ROOT, ["ann@example.com"]) == (
+        str(envelope.reverse_path),
+        [str(to.mailbox) for to in envelope.recipients],
+    )
+
+
+def test_report_for_root_goes_where_the_alias_says():
+    """Cron's own mail that fails is not lost with its report: this machine has no mailbox for it."""
+
+    async def story():
+        async with house("aliases.root = 'ann@example.com'", faults={"127.0.0.13": "r550"}) as it:
+            await it.submit("bob@example.net", sender=ROOT)
+            await it.verdict(2)
+            return it.lab.received
+
+    (report,) = asyncio.run(story())
+    assert (None, "ann@example.com") == (report.envelope.reverse_path, str(report.envelope.recipients[0].mailbox))
+    assert b"To: <root@relay.example.org>" in report.content
+
+
+def test_mail_for_a_name_without_alias_is_refused():
+    """At once, while the sender still listens."""
+
+    async def story():
+        async with house() as it:
+            await it.submit(ROOT)
+
+    with pytest.raises(smtplib.SMTPRecipientsRefused, match=r"550.*5\.1\.1.*\[aliases\]"):
+        asyncio.run(story())
 
 
 def test_what_was_accepted_outlives_the_process(tmp_path):
