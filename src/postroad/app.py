@@ -33,7 +33,7 @@ from postroad.smtp import canonical_newlines
 from postroad.words.facts import Snapshot
 from postroad.words.mail import Envelope, Mailbox, Recipient, domain_of, parse_mailbox
 from postroad.words.names import Destination, Unreadable, parse_address, parse_destination, parse_domain
-from postroad.words.outcome import Outcome, Result, Scope
+from postroad.words.outcome import Outcome, Result
 from postroad.words.trace import Listener, nobody
 from postroad.words.trail import Attempt
 
@@ -127,9 +127,7 @@ class Road:
 
     async def _attempt(self, message: Message, routed: Routed) -> Attempt:
         if isinstance(routed.answer, Refusal):
-            refusal = routed.answer
-            outcome = Outcome(refusal.result, Scope.DOMAIN, refusal.text, refusal.enhanced)
-            return Attempt(routed.destination, (outcome,) * len(message.envelope.recipients), (), None, 0.0)
+            return routed.answer.attempt(len(message.envelope.recipients))
         job = Job(message, routed.destination, routed.plan, routed.seed)
         return await attempt(job, self.deliver, self.listener)
 

@@ -13,7 +13,6 @@ from postroad.lab.rehearsal import Rehearsal
 from postroad.lab.scenario import Scenario, story
 from postroad.routing import Refusal
 from postroad.smtp import Timeouts
-from postroad.words.outcome import Outcome, Scope
 from postroad.words.trail import Attempt
 
 CONTENT = b"From: sender@lab.invalid\r\nSubject: a scenario\r\n\r\nWhat happens to this?\r\n"
@@ -61,8 +60,7 @@ async def _take(scenario: Scenario, seed: int) -> Take:
 
 def _rehearse(scenario: Scenario, routed: Routed, lab: Lab) -> Attempt:
     if isinstance(routed.answer, Refusal):
-        outcome = Outcome(routed.answer.result, Scope.DOMAIN, routed.answer.text, routed.answer.enhanced)
-        return Attempt(routed.destination, (outcome,) * len(scenario.recipients), (), None, 0.0)
+        return routed.answer.attempt(len(scenario.recipients))
     faults = {lab.moved.get(address, address): fault for address, fault in scenario.faults.items()}
     rehearsal = Rehearsal(faults, scenario.walk, connect_timeout_s=scenario.connect_timeout_s, tls=scenario.tls)
     return rehearsal.attempt(routed.destination, routed.plan, len(scenario.recipients), routed.seed)

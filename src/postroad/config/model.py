@@ -177,11 +177,10 @@ class Timeouts(Section):
 class Deliver(Section):
     """How mail goes out."""
 
-    concurrency: AtLeastOne = Field(default=200, description="Deliveries at once, in all.")
-    concurrency_per_set: AtLeastOne = Field(
-        default=20, description="To the exchangers of a domain, or of several that share them."
+    concurrency: AtLeastOne = Field(
+        default=200, description="Deliveries at once, in all; those that only wait for a slow host count apart."
     )
-    concurrency_per_address: AtLeastOne = Field(default=50, description="To one address.")
+    concurrency_per_address: AtLeastOne = Field(default=20, description="To one address, as Postfix has it.")
     reuse: Duration = Field(default=300.0, description="How long a connection may be used again; 0: never.")
     reuse_idle: Duration = Field(default=2.0, description="How long it waits for another message before it ends.")
     reuse_messages: AtLeastOne = Field(default=100, description="Messages over one connection.")

@@ -10,8 +10,10 @@ attempt means), `bounce` (who is told), `loop` (from the spool and back).
 
 from postroad.deliver.attempt import Job, attempt
 from postroad.deliver.bounce import Bounces, Reporter
-from postroad.deliver.loop import Loop, LoopSettings, World, draw_seed
+from postroad.deliver.course import draw_seed
+from postroad.deliver.loop import Loop, LoopSettings, World
 from postroad.deliver.pool import ReusePolicy
+from postroad.deliver.queue import QueueLimits
 from postroad.deliver.settings import DeliverSettings, opportunistic_tls, verified_tls
 from postroad.deliver.settling import Fate, Verdict
 from postroad.deliver.ways import Way
@@ -23,6 +25,7 @@ __all__ = [
     "Job",
     "Loop",
     "LoopSettings",
+    "QueueLimits",
     "Reporter",
     "ReusePolicy",
     "Verdict",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from postroad.deliver.pool import Door, Pool
@@ -28,11 +29,16 @@ class Job:
 
 
 async def attempt(
-    job: Job, settings: DeliverSettings, listener: Listener = nobody, pool: Pool | None = None
+    job: Job,
+    settings: DeliverSettings,
+    listener: Listener = nobody,
+    pool: Pool | None = None,
+    greeted: Callable[[], None] = lambda: None,
 ) -> Attempt:
     """Try to deliver once, along the plan. Raises nothing for what the network or a host does.
 
     With a pool, a resting connection to the first address drawn is used, and what is left open rests there after.
+    `greeted` is called when a host has greeted and the session with it begins.
     Tells `deliver.attempt.started|complete` and, for each contact, `deliver.contact.started|complete`.
     """
     began = asyncio.get_running_loop().time()
@@ -42,8 +48,19 @@ async def attempt(
         walk = Walk(job.plan.targets, recipients, settings.walk, now=began)
     else:
         now = asyncio.get_running_loop().time()
+        greeted()
         walk = Walk.resumed(job.plan.targets, recipients, settings.walk, reused, began=began, ended=now)
-    return await _Run(job, settings, listener, pool, walk, began).run()
+    return await _Run(job, _Means(settings, listener, pool, greeted), walk, began).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What an attempt has to work with."""
+
+    settings: DeliverSettings
+    listener: Listener
+    pool: Pool | None
+    greeted: Callable[[], None]
 
 
 async def _on_resting(job: Job, settings: DeliverSettings, pool: Pool) -> Ended | None:
@@ -71,13 +88,12 @@ async def _on_resting(job: Job, settings: DeliverSettings, pool: Pool) -> Ended 
 class _Run:
     """An attempt while it lasts: one task for each open contact, all in one event loop, so the Walk needs no lock."""
 
-    def __init__(  # made in one place, above
-        self, job: Job, settings: DeliverSettings, listener: Listener, pool: Pool | None, walk: Walk, began: float
-    ) -> None:
+    def __init__(self, job: Job, means: _Means, walk: Walk, began: float) -> None:
         self._job = job
-        self._pool = pool
-        self._settings = settings
-        self._listener = listener
+        self._pool = means.pool
+        self._settings = means.settings
+        self._listener = means.listener
+        self._greeted = means.greeted
         self._now = asyncio.get_running_loop().time
         self._begun = began
         self._walk = walk
@@ -165,6 +181,7 @@ class _Run:
         self._walk.tell(Greeted(number), self._now())
         if self._walk.holder != number:
             return False
+        self._greeted()
         for other in [other for other in self._tasks if other != number]:
             if not self._tasks[other].done():
                 self._tasks[other].cancel()

@@ -1,52 +1,44 @@
-"""The delivery loop: takes parcels in turn, attempts each, settles it, and feeds itself from the spool."""
+"""The delivery loop: takes parcels in turn, attempts each, settles it. It awaits; what to do is decided beside it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
 
+from postroad.deliver.aftermath import Sign, blocked, news_of, settlement
 from postroad.deliver.attempt import Job, attempt
 from postroad.deliver.bounce import Reporter
+from postroad.deliver.course import Course, draw_course, draw_seed
+from postroad.deliver.feed import AGAIN_S, Feed
+from postroad.deliver.outages import Outages
 from postroad.deliver.pool import Pool, ReusePolicy
 from postroad.deliver.probe import Probes
-from postroad.deliver.queue import Item, Queue
+from postroad.deliver.queue import Item, Queue, QueueLimits
 from postroad.deliver.settings import DeliverSettings
-from postroad.deliver.settling import Verdict, judge, summary
+from postroad.deliver.settling import judge
 from postroad.deliver.ways import Finder, Way, Ways
 from postroad.dialogue import Message, Pieces
-from postroad.pace import Health, HealthPolicy, RetrySchedule, WindowPolicy, is_expired, next_at
-from postroad.routing import Plan, Refusal, draw
+from postroad.pace import Health, HealthPolicy, RetrySchedule, is_expired, next_at
+from postroad.routing import Refusal, Route
 from postroad.spool import Parcel, Settlement, Spool, SpoolError
 from postroad.words.names import Address
-from postroad.words.outcome import Outcome, Phase, Result, Scope
-from postroad.words.record import attempt_record
+from postroad.words.outcome import Result
 from postroad.words.trace import Event, Listener, nobody
-from postroad.words.trail import Attempt, Target
+from postroad.words.trail import Attempt
 
 T = TypeVar("T")
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
 WHOLE = 64 * 1024  # octets of a content that is read whole; a larger one is sent piece by piece
-AGAIN_S = 1.0  # between two tries to settle on a spool in trouble
-STEP_S = 60.0  # a clock set back by less delays mail by less
-HEED_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class LoopSettings:
-    """How much at once, and how patient. `concurrency` and `per_address` count deliveries at once."""
+    """How much at once, and how patient."""
 
-    concurrency: int = 200
-    per_address: int = 50
-    # The health of addresses says when a set is dead, so no window does.
-    window: WindowPolicy = field(default_factory=lambda: WindowPolicy(dead_after=float("inf")))
-    held: int = 10_000  # parcels in memory; the others rest in the spool
+    queue: QueueLimits = field(default_factory=QueueLimits)
     poll_s: float = 1.0  # how soon mail is found that another process put into the spool
     reuse: ReusePolicy = field(default_factory=ReusePolicy)
     schedule: RetrySchedule = field(default_factory=RetrySchedule)
@@ -62,26 +54,6 @@ class World:
     listener: Listener = nobody
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
-    """Where one delivery is to go: targets that are well, then those that are ill, in the order drawn."""
-
-    way: Way
-    turn: int = 0
-    well: tuple[Target, ...] = ()
-    ill: tuple[Target, ...] = ()
-
-    @property
-    def first(self) -> Address | None:
-        """The address asked first, where a place is needed."""
-        return self.well[0].address if self.well else None
-
-    @property
-    def plan(self) -> Plan:
-        """All of them."""
-        return Plan((*self.well, *self.ill))
-
-
 class Loop:
     """Delivers what the spool has. Draws come from the seed of each message, not from the dice of the world."""
 
@@ -89,21 +61,19 @@ class Loop:
         self.settings = settings
         self._spool = spool
         self._reporter = reporter
-        self._wall = world.wall
-        self._rng = world.rng
-        self._listener = world.listener
+        self._world = world
         self._now = asyncio.get_running_loop().time
         self.ways = Ways(find, self._now)
-        self.queue = Queue(settings.held, settings.window, settings.per_address)
+        self.queue = Queue(settings.queue)
         self.health = Health(settings.health)
+        self.feed = Feed(spool, self.queue, self.take, world.wall, self._now, self._tell_trouble)
         self._pool = Pool(settings.reuse, self._now)
-        self._probes = Probes(self.health, self._now, self._changed)
+        self.outages = Outages()
+        self._probes = Probes(self.health, self._now, self._changed, self.outages.concerns)
         self._unrouted: dict[str, list[Item]] = {}
+        self._blocked: list[tuple[Item, Settlement]] = []  # to be settled together
         self._runners = 0
-        self._hungry = asyncio.Event()
-        self._ahead_s = float("inf")  # the time of mail before the clock of the loop, when last compared
-        self._heeded_at = 0.0
-        self._has_more = False  # the spool had more due when last asked
+        self._aging: asyncio.TimerHandle | None = None
         self._is_draining = False
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -117,6 +87,7 @@ class Loop:
             item = Item(parcel)
             self.queue.admit(item)
             self._enter(item)
+        self._pump()
 
     @property
     def in_flight(self) -> int:
@@ -134,86 +105,50 @@ class Loop:
         self.ways = Ways(find, self._now)
         self._reporter = reporter
         self._pool.policy = settings.reuse
-        self.queue.limit(settings.held, settings.window, settings.per_address)
+        self.queue.limit(settings.queue)
+        self.feed.poll_s, self.feed.schedule = settings.poll_s, settings.schedule
 
     def look(self) -> None:
         """There may be something new in the spool: look now, not at the next poll."""
-        self._hungry.set()
+        self.feed.look()
 
     async def run(self) -> None:
-        """Feed from the spool until drained; SpoolError is told and waited out."""
-        while not self._is_draining:
-            try:
-                await self._heed_clock()
-                wait_s = await self._feed()
-            except SpoolError as trouble:
-                self._tell("deliver.spool.failed", why=trouble.why)
-                wait_s = AGAIN_S
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._hungry.wait()
-            self._hungry.clear()
-
-    async def _heed_clock(self) -> None:
-        """Mail must not wait for a time that only a clock set back since called near: looked for after each step back.
-
-        And at the start, for what happened before it; and hourly, for deliveries that were under way at the step.
-        """
-        now, loop_now = self._wall(), self._now()
-        if now - loop_now < self._ahead_s - STEP_S or loop_now >= self._heeded_at + HEED_S:
-            schedule = self.settings.schedule
-            await self._spool.set_back(now, now + schedule.longest_s * (1 + schedule.jitter))
-            self._heeded_at = loop_now
-        self._ahead_s = now - loop_now
+        """Feed from the spool until drained."""
+        self.feed.poll_s, self.feed.schedule = self.settings.poll_s, self.settings.schedule
+        await self.feed.run()
 
     async def drain(self, limit_s: float) -> int:
         """Begin nothing new, let deliveries under way end, then give up the rest; how many were given up."""
         self._is_draining = True
-        self._hungry.set()
+        self.feed.stop()
         await self._give_back()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                while self._runners:
-                    await asyncio.wait(set(self._tasks), return_when=asyncio.FIRST_COMPLETED)
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=limit_s)
         given_up = self._runners
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._aging:
+            self._aging.cancel()
         self._probes.close()
         await self._pool.close()
         await self._give_back()
         return given_up
 
     async def _give_back(self) -> None:
-        """What waits here goes back to the spool; if it takes nothing now, it takes all when this node starts again."""
-        items = [*self.queue.drop_waiting(), *(item for items in self._unrouted.values() for item in items)]
+        """What waits here goes back to the spool."""
+        waiting = [*self.queue.drop_waiting(), *(item for items in self._unrouted.values() for item in items)]
+        waiting += [item for item, _ in self._blocked]
         self._unrouted.clear()
-        with contextlib.suppress(SpoolError):
-            await self._spool.release([item.parcel for item in items])
-
-    async def _feed(self) -> float:
-        """Claim what is due and finds room; how long to wait until the next look."""
-        room = self.queue.room
-        if room < self.queue.most // 10:
-            return self.settings.poll_s
-        most, each = min(room, 1000), min(max(1, room // 4), 500)
-        full = self.queue.full_destinations()
-        parcels = await self._spool.claim(self._wall(), most, each=each, skip=full)
-        self._has_more = bool(parcels)
-        self.take(parcels)
-        if self._is_draining:  # since we asked
-            await self._give_back()
-        if parcels:
-            return 0.0
-        due_at = await self._spool.next_due(full)
-        return self.settings.poll_s if due_at is None else min(self.settings.poll_s, max(due_at - self._wall(), 0.01))
+        self._blocked.clear()
+        await self.feed.give_back([item.parcel for item in waiting])
 
     def _enter(self, item: Item) -> None:
+        """Draw its course, or find the way first: once for all that wait for the same."""
         destination = item.parcel.destination
         way = self.ways.get(destination)
         if way:
-            self.queue.line_up(item, way)
-            self._pump()
+            self._line_up(item, way)
         elif destination in self._unrouted:
             self._unrouted[destination].append(item)
         else:
@@ -226,84 +161,84 @@ class Loop:
         except Exception as bug:  # noqa: BLE001  # as in _serve
             for item in self._unrouted.pop(destination, []):
                 await self._put_off(item, bug)
-                self._finish(item, met_host=None)
+                self.queue.finish(item, self._now(), met_host=None)
             return
         for item in self._unrouted.pop(destination, []):
-            self.queue.line_up(item, way)
+            self._line_up(item, way)
         self._pump()
 
+    def _line_up(self, item: Item, way: Way) -> None:
+        course = item.course = self._course(item.parcel, way)
+        if course.is_blocked:
+            self._block(item, course)
+        elif not self.queue.line_up(item, course):
+            self._return(item, course)
+
+    def _course(self, parcel: Parcel, way: Way) -> Course:
+        if not isinstance(way.answer, Route):
+            return Course(way)
+        route, turn = self.ways.turn(parcel.destination, way)
+        is_last = is_expired(self.settings.schedule, parcel.mail.received_at, self._world.wall())
+        course = draw_course(parcel, way, route, turn)
+        if is_last:  # it asks everyone
+            return course
+        course = course.arranged(self.health, self._now())
+        self._probes.want(course.ill, way.settings)
+        return course
+
     def _pump(self) -> None:
-        while self._runners < self.settings.concurrency and not self._is_draining and (item := self.queue.next()):
+        """Begin what may begin now, and come back when what is under way has grown old."""
+        again = self.queue.age(self._now())
+        while not self._is_draining and (item := self.queue.next(self._now())):
             self._runners += 1
             self._spawn(self._run(item))
+        if again is not None and self.queue.is_held_up and self._aging is None and not self._is_draining:
+            self._aging = asyncio.get_running_loop().call_at(again, self._age)
+
+    def _age(self) -> None:
+        self._aging = None
+        self._pump()
 
     async def _run(self, item: Item | None) -> None:
         """Deliver one item after the other: a task for each would cost more than some deliveries do."""
         try:
             while item:
                 await self._serve(item)
-                if self._has_more and self.queue.room > self.queue.most // 2:
-                    self._hungry.set()
-                item = None if self._is_draining else self.queue.next()
+                self.feed.look_if_low()
+                item = None if self._is_draining else self.queue.next(self._now())
                 self._pump()  # the window may have opened further
         finally:
             self._runners -= 1
 
     async def _serve(self, item: Item) -> None:
-        """See an item through, or leave it parked until a place at its address is free."""
         met_host = None
         try:
-            course = await self._course(item)
-            if not self.queue.enter(item, course.first):
-                return
-            met_host = await self._deliver(item, course)
+            course = self._refreshed(item)
+            if course.is_blocked:
+                await self._settle(item.parcel, course, blocked(item.parcel, course))
+            else:
+                done = await self._attempt(item, course)
+                met_host = self._hear(done, course.way.settings) if course.well else None
+                await self._settle(item.parcel, course, done)
         except Exception as bug:  # noqa: BLE001  # one message must not end the relay: told, and tried again later
             await self._put_off(item, bug)
-        self._finish(item, met_host=met_host)
+        self.queue.finish(item, self._now(), met_host=met_host)
 
-    def _finish(self, item: Item, *, met_host: bool | None) -> None:
-        self.queue.finish(item, met_host=met_host)
-
-    async def _course(self, item: Item) -> Course:
-        """The order drawn for this delivery: from the message's own seed and the number of the attempt."""
-        parcel = item.parcel
-        way = self.ways.get(parcel.destination) or await self.ways.find(parcel.destination)
-        if isinstance(way.answer, Refusal):
-            return Course(way)
-        route, turn = self.ways.turn(parcel.destination, way)
-        plan = draw(route, way.policy, Random(draw_seed(parcel)))
-        well, ill = self.health.arrange(plan.targets, self._now())
-        self._probes.want(ill, way.settings)
-        if is_expired(self.settings.schedule, parcel.mail.received_at, self._wall()):
-            return Course(way, turn, plan.targets)  # the last attempt asks everyone
-        return Course(way, turn, well, ill)
-
-    async def _deliver(self, item: Item, course: Course) -> bool | None:
-        """Attempt it and settle it; whether any host had a session with us, None if none was asked."""
-        met_host = None
-        if course.ill and not course.well:
-            done = self._wait_for_host(item, course)
-        else:
-            done = await self._attempt(item, course)
-            met_host = self._hear(done, course.way.settings) if course.well else None
-        await self._settle(item.parcel, course, done)
-        return met_host
-
-    def _wait_for_host(self, item: Item, course: Course) -> Attempt:
-        """No attempt: all of its hosts are ill, and mail need not find that out once more."""
-        parcel = item.parcel
-        outcomes = (_all_ill(course.ill),) * len(parcel.mail.envelope.recipients)
-        return Attempt(parcel.destination, outcomes, (), draw_seed(parcel), 0.0)
+    def _refreshed(self, item: Item) -> Course:
+        """The course as it is now: while the item waited, hosts may have failed or answered."""
+        course = item.course
+        assert course is not None  # noqa: S101  # it had one when it lined up
+        if not self.health and not course.ill:
+            return course
+        return self._course(item.parcel, course.way)
 
     async def _attempt(self, item: Item, course: Course) -> Attempt:
         envelope, way = item.parcel.mail.envelope, course.way
         if isinstance(way.answer, Refusal):
-            refusal = way.answer
-            outcome = Outcome(refusal.result, Scope.DOMAIN, refusal.text, refusal.enhanced)
-            return Attempt(refusal.destination, (outcome,) * len(envelope.recipients), (), None, 0.0)
+            return way.answer.attempt(len(envelope.recipients))
         content = await self._content(item.parcel)
         job = Job(Message(envelope, content), way.answer.destination, course.plan, draw_seed(item.parcel))
-        return await attempt(job, way.settings, nobody, self._pool)
+        return await attempt(job, way.settings, nobody, self._pool, lambda: self.queue.greeted(item, self._now()))
 
     async def _content(self, parcel: Parcel) -> bytes | Pieces:
         body = self._spool.body(parcel.mail)
@@ -312,53 +247,76 @@ class Loop:
         return b"".join([piece async for piece in body])
 
     def _hear(self, done: Attempt, settings: DeliverSettings) -> bool:
-        """Learn from an attempt which hosts are ill; whether any had a session with us."""
+        """Learn from an attempt which hosts are unhealthy; whether any had a session with us."""
         met = False
-        for place, contact in enumerate(done.contacts):
-            ending = contact.ending
-            if ending is None:
-                is_beaten = any(later.ending for later in done.contacts[place + 1 :])
-                if is_beaten and contact.phase is Phase.CONNECT:
-                    self._probes.suspect(contact.target, settings)
-            elif ending.scope is Scope.HOST and contact.phase in (Phase.CONNECT, Phase.GREETING):
-                self._probes.failed(contact.target, settings)
-                self._pool.drop(contact.target.address)
-            elif ending.scope is not Scope.US:  # our own lack of a socket says nothing about a host
-                met = True
-                if self.health.succeeded(contact.target.address, self._now()):
-                    self._changed(contact.target.address, is_well=True)
+        for news in news_of(done):
+            match news.sign:
+                case Sign.SUSPECT:
+                    self._probes.suspect(news.target, settings)
+                case Sign.FAILS:
+                    self._probes.failed(news.target, settings)
+                    self._pool.drop(news.target.address)
+                case Sign.ANSWERS:
+                    met = True
+                    if self.health.succeeded(news.target.address, self._now()):
+                        self._changed(news.target.address, is_well=True)
         return met
 
     async def _settle(self, parcel: Parcel, course: Course, done: Attempt) -> None:
-        now = self._wall()
-        verdict = judge(parcel, done, self.settings.schedule, now, self._rng)
+        now = self._world.wall()
+        verdict = judge(parcel, done, self.settings.schedule, now, self._world.rng)
         reports = await self._insist(lambda: self._reporter.reports(parcel, verdict, done, now))
-        settlement = Settlement(
-            parcel,
-            left=tuple(fate.recipient for fate in verdict.left),
-            due_at=verdict.due_at,
-            record=_record(done, course, [str(each.mailbox) for each in parcel.mail.envelope.recipients]),
-            counts=bool(done.contacts) or isinstance(course.way.answer, Refusal),
-            warned=parcel.warned or verdict.is_late,
-            waits_for_host=verdict.waits_for_host,
-            said=summary(done) if verdict.left else "",
-            reports=reports,
-        )
-        ill = self._still_ill(course) if verdict.waits_for_host else ()
-        await self._insist(lambda: self._spool.settle([settlement], now))
-        self._wait_for(ill, parcel.destination)
+        settled = settlement(parcel, course, done, verdict, reports)
+        await self._insist(lambda: self._spool.settle([settled], now))
+        if verdict.waits_for_host:
+            self._look_back(parcel.destination, course)
         if reports:
             self.look()
-        self._tell_done(parcel, done, verdict)
+        self._tell("deliver.parcel.complete", parcel=parcel, attempt=done, verdict=verdict)
 
-    def _still_ill(self, course: Course) -> tuple[Target, ...]:
-        return self.health.arrange(course.plan.targets, self._now())[1]
+    def _block(self, item: Item, course: Course) -> None:
+        """All of its hosts are unhealthy: it waits, with all others of which that is found in this turn of the loop."""
+        parcel, done = item.parcel, blocked(item.parcel, course)
+        verdict = judge(parcel, done, self.settings.schedule, self._world.wall(), self._world.rng)
+        if verdict.is_late:  # its sender is to be told
+            self.queue.line_up(item, course)
+            return
+        if self.outages.begin(course.way.key, (target.address for target in course.ill)):
+            self._tell("deliver.set.blocked", destination=parcel.destination, hosts=[str(each) for each in course.ill])
+        self._set_aside(item, settlement(parcel, course, done, verdict, ()))
 
-    def _wait_for(self, ill: tuple[Target, ...], destination: str) -> None:
-        """Have a parcel woken when one of its hosts is well again; one may be by now, and have woken it too early."""
-        self._probes.wait_for([target.address for target in ill], destination)
-        for target in self.health.arrange(ill, self._now())[0]:
-            self._wake(target.address)
+    def _return(self, item: Item, course: Course) -> None:
+        """Too many wait for its host already: it waits in the spool, about as long as those before it take."""
+        parcel = item.parcel
+        due_at = self._world.wall() + self.queue.wait_s(course.first) * self._world.rng.uniform(1, 1.2)
+        recipients = parcel.mail.envelope.recipients
+        said = f"{Result.DEFERRED}: many messages wait for {course.well[0]}"
+        self._set_aside(item, Settlement(parcel, recipients, due_at, "", counts=False, warned=parcel.warned, said=said))
+
+    def _set_aside(self, item: Item, settled: Settlement) -> None:
+        if not self._blocked:
+            self._spawn(self._settle_blocked())
+        self._blocked.append((item, settled))
+
+    async def _settle_blocked(self) -> None:
+        """One commit for all that were set aside meanwhile."""
+        await asyncio.sleep(0)
+        taken, self._blocked = self._blocked, []
+        try:
+            await self._insist(lambda: self._spool.settle([settled for _, settled in taken], self._world.wall()))
+        except Exception as bug:  # noqa: BLE001  # as in _serve
+            self._tell("deliver.parcel.broken", parcel=taken[0][0].parcel, error=bug)
+        courses = {item.parcel.destination: item.course for item, settled in taken if settled.waits_for_host}
+        for item, _ in taken:
+            self.queue.finish(item, self._now(), met_host=None)
+        for destination, course in courses.items():
+            if course:
+                self._look_back(destination, course)
+
+    def _look_back(self, destination: str, course: Course) -> None:
+        """One of its hosts may be well by now, and have woken this parcel too early."""
+        if any(self.health.is_well(target.address, self._now()) for target in course.plan.targets):
+            self._spawn(self._wake(lambda name: name == destination))
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it, however long the spool is in trouble: what became of mail must not be forgotten."""
@@ -366,63 +324,43 @@ class Loop:
             try:
                 return await work()
             except SpoolError as trouble:
-                self._tell("deliver.spool.failed", why=trouble.why)
+                self._tell_trouble(trouble)
                 await asyncio.sleep(AGAIN_S)
 
     async def _put_off(self, item: Item, bug: Exception) -> None:
-        parcel, now = item.parcel, self._wall()
+        parcel, now = item.parcel, self._world.wall()
         self._tell("deliver.parcel.broken", parcel=parcel, error=bug)
         received_at, attempts = parcel.mail.received_at, parcel.attempts + 1
-        due_at = next_at(self.settings.schedule, received_at=received_at, attempts=attempts, now=now, rng=self._rng)
+        rng = self._world.rng
+        due_at = next_at(self.settings.schedule, received_at=received_at, attempts=attempts, now=now, rng=rng)
         said = f"{Result.DEFERRED}: put off by trouble of our own: {bug!r}"
         left = Settlement(parcel, parcel.mail.envelope.recipients, due_at, warned=parcel.warned, said=said)
         await self._insist(lambda: self._spool.settle([left], now))
 
     def _changed(self, address: Address, *, is_well: bool) -> None:
-        """A host fell ill, or is well again."""
+        """A host fell ill, or is well again: then all mail that waits for it is due now."""
         self._tell("deliver.host.recovered" if is_well else "deliver.host.failed", address=str(address))
         if is_well:
-            self._wake(address)
+            self.outages.end(address)
+            self._spawn(self._wake(lambda name: self.ways.may_lead(name, address)))
 
-    def _wake(self, address: Address) -> None:
-        """A host answers again: what waits for it is due now."""
-        for destination in self._probes.take_waiting(address):
-            self._spawn(self._hasten(destination))
-
-    async def _hasten(self, destination: str) -> None:
-        with contextlib.suppress(SpoolError):
-            if await self._spool.hasten(destination, self._wall()):
-                self.look()
+    async def _wake(self, is_meant: Callable[[str], bool]) -> None:
+        try:
+            woken = await self.feed.wake(is_meant)
+        except SpoolError as trouble:
+            self._tell_trouble(trouble)
+        else:
+            if woken:
+                self._tell("deliver.queue.woken", parcels=woken)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _tell_trouble(self, trouble: SpoolError) -> None:
+        self._tell("deliver.spool.failed", why=trouble.why)
+
     def _tell(self, name: str, **fields: object) -> None:
-        if self._listener is not nobody:
-            self._listener(Event(name, fields))
-
-    def _tell_done(self, parcel: Parcel, done: Attempt, verdict: Verdict) -> None:
-        if self._listener is not nobody:
-            self._tell("deliver.parcel.complete", parcel=parcel, attempt=done, verdict=verdict)
-
-
-def draw_seed(parcel: Parcel) -> int:
-    """The seed of this attempt's draw: recorded, and another one for each attempt."""
-    return parcel.mail.seed + parcel.attempts
-
-
-def _all_ill(targets: tuple[Target, ...]) -> Outcome:
-    names = ", ".join(str(target) for target in targets[:3])
-    text = f"every exchanger failed a moment ago and has not answered since ({names})"
-    return Outcome(Result.DEFERRED, Scope.HOST, text, "4.4.1", Phase.CONNECT)
-
-
-def _record(done: Attempt, course: Course, recipients: Collection[str]) -> str:
-    """The attempt as the spool keeps it; the route, which is the same for thousands of them, is text already."""
-    way = course.way
-    shape = attempt_record(done) | {"recipients": list(recipients), "procedure": way.policy.name, "turn": course.turn}
-    if course.ill:
-        shape["ill"] = [str(target.address) for target in course.ill]
-    return f'{_encode(shape)[:-1]},"route":{way.record}}}'
+        if self._world.listener is not nobody:
+            self._world.listener(Event(name, fields))

@@ -17,7 +17,6 @@ from postroad.words.trail import Target
 # With the 250 ms it had in the race, a host that does not answer is ill within a second; what is merely far is not.
 SUSPECT_S = 0.6
 GREETING_S = 30.0
-MOST_WAITING = 1000  # destinations remembered for one address; the others come back by their schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +34,19 @@ class Changed(Protocol):
 
 
 class Probes:
-    """One probe at a time for each ill address, while somebody wants it. `changed` hears what became known."""
+    """One probe at a time for each ill address, while somebody wants it or mail waits for it (`is_awaited`).
 
-    def __init__(self, health: Health, now: Callable[[], float], changed: Changed) -> None:
+    `changed` hears what became known.
+    """
+
+    def __init__(
+        self, health: Health, now: Callable[[], float], changed: Changed, is_awaited: Callable[[Address], bool]
+    ) -> None:
         self._health = health
+        self._is_awaited = is_awaited
         self._now = now
         self._changed = changed
         self._wanted: dict[Address, _Hop] = {}
-        self._waiting: dict[Address, set[str]] = {}
         self._suspects: set[Address] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -64,17 +68,6 @@ class Probes:
             self._wanted[target.address] = _hop(target, settings)
         if ill:
             self._arm()
-
-    def wait_for(self, addresses: Iterable[Address], destination: str) -> None:
-        """Mail for a destination waits until one of these answers."""
-        for address in addresses:
-            waiting = self._waiting.setdefault(address, set())
-            if len(waiting) < MOST_WAITING:
-                waiting.add(destination)
-
-    def take_waiting(self, address: Address) -> set[str]:
-        """The destinations that waited for an address; they do no more."""
-        return self._waiting.pop(address, set())
 
     def close(self) -> None:
         """Probe no more."""
@@ -127,7 +120,7 @@ class Probes:
                 self._changed(address, is_well=True)
         else:
             self._failed(address)
-            if was_suspect or address in self._waiting:
+            if was_suspect or self._is_awaited(address):
                 self._wanted[address] = hop
             self._arm()
 

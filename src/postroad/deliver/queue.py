@@ -1,65 +1,124 @@
-"""Whose turn it is: parcels in memory, in one lane for each set of exchangers, served round and round.
+"""Whose turn it is: parcels in memory, each before the door of the address that was drawn for it first. Pure.
 
-A slow set keeps its own mail waiting and nobody else's: it has as many deliveries at once as its window is wide, and
-no more of the memory than is left to all the others.
+An address has as many deliveries at once as its window is wide, so a slow one keeps the mail drawn for it waiting and
+no other's: the shares stay as drawn, and the others go at their own pace. Before a door the destinations take turns,
+and the doors take turns among themselves.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from postroad.deliver.ways import Way
+from postroad.deliver.course import Course
+from postroad.deliver.places import Places
 from postroad.pace import Turns, Window, WindowPolicy
 from postroad.spool import Parcel
 from postroad.words.names import Address
 
-IDLE_LANES = 10_000  # windows remembered of sets that have nothing waiting
+IDLE_DOORS = 10_000  # windows remembered of addresses that have nothing to do
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Item:
-    """A claimed parcel in memory, with its way once that is known."""
+    """A claimed parcel in memory, with the course drawn for it once its way is known."""
 
     parcel: Parcel
-    way: Way | None = None
-    lane: Lane | None = None
-    place: Address | None = None  # where it has one of the deliveries at once
+    course: Course | None = None
+    door: Door | None = None
 
 
-@dataclass(slots=True)
-class Lane:
-    """What waits for one set of exchangers."""
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """`held` parcels in memory, `concurrency` contacts that cost work, `waiting` parcels before one address."""
 
-    key: Hashable
+    held: int = 10_000
+    concurrency: int = 200
+    waiting: int = 1000
+    # The health of addresses says when a host is dead, so no window does
+    window: WindowPolicy = field(default_factory=lambda: WindowPolicy(dead_after=float("inf")))
+
+
+@dataclass(slots=True, eq=False)
+class Door:
+    """What waits for one address. `old` counts deliveries there that have lasted long, `pace_s` is the time for one."""
+
+    address: Address
     window: Window
-    waiting: deque[Item] = field(default_factory=deque)
+    lines: dict[str, deque[Item]] = field(default_factory=dict)  # by destination
+    turns: Turns[str] = field(default_factory=Turns)
+    waiting: int = 0
+    old: int = 0
+    proved: bool = False
+    pace_s: float = 0.0
+    left_at: float = 0.0
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether its host has shown that it answers, and keeps nobody waiting now."""
+        return self.proved and not self.old
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another delivery may begin. A host that has not shown yet that it answers gets one."""
+        return self.window.has_room and (self.proved or self.window.in_flight == 0)
+
+    def left(self, now: float) -> None:
+        """A delivery has ended: how long one after the other takes, the last few counting most."""
+        self.pace_s += (min(now - self.left_at, 60.0) - self.pace_s) / 16
+        self.left_at = now
+
+    def push(self, item: Item) -> None:
+        """One more waits."""
+        destination = item.parcel.destination
+        self.lines.setdefault(destination, deque()).append(item)
+        self.turns.add(destination)
+        self.waiting += 1
+
+    def pop(self) -> Item:
+        """The one whose turn it is."""
+        destination = self.turns.next()
+        assert destination is not None  # noqa: S101  # whoever asks has seen that something waits
+        line = self.lines[destination]
+        item = line.popleft()
+        if not line:
+            del self.lines[destination]
+            self.turns.discard(destination)
+        self.waiting -= 1
+        return item
+
+    def clear(self) -> list[Item]:
+        """Everything that waits, taken out."""
+        items = [item for line in self.lines.values() for item in line]
+        self.lines.clear()
+        self.turns = Turns()
+        self.waiting = 0
+        return items
 
 
 class Queue:
-    """The parcels in memory: at most `most`. An item enters by `admit`, leaves by `finish`."""
+    """The parcels in memory. An item enters by `admit` and `line_up`, is begun by `next`, leaves by `finish`."""
 
-    def __init__(self, most: int, window: WindowPolicy, per_address: int) -> None:
-        self.most = most
-        self._window = window
-        self._per_address = per_address
-        self._lanes: OrderedDict[Hashable, Lane] = OrderedDict()
-        self._turns: Turns[Hashable] = Turns()
-        self._by_destination: dict[str, int] = {}
-        self._at_address: dict[Address, int] = {}
-        self._parked: dict[Address, deque[Item]] = {}
-        self._unparked: deque[Item] = deque()
+    def __init__(self, limits: QueueLimits) -> None:
+        self.limits = limits
+        self.places = Places(limits.concurrency)
         self.size = 0
+        self._doors: OrderedDict[Address, Door] = OrderedDict()
+        # The doors that have something to do and room for it: those of trusted hosts, and the others
+        self._turns: dict[bool, Turns[Address]] = {True: Turns(), False: Turns()}
+        self._last = False  # which of the two had the last turn
+        self._at_once: deque[Item] = deque()  # no host is asked for these
+        self._by_destination: dict[str, int] = {}
 
-    def limit(self, most: int, window: WindowPolicy, per_address: int) -> None:
-        """Other limits from now on; lanes that are there keep their windows."""
-        self.most, self._window, self._per_address = most, window, per_address
+    def limit(self, limits: QueueLimits) -> None:
+        """Other limits from now on; doors that are there keep their windows."""
+        self.limits = limits
+        self.places.concurrency = limits.concurrency
 
     @property
     def room(self) -> int:
         """How many more parcels may be held."""
-        return self.most - self.size
+        return self.limits.held - self.size
 
     def has_room_for(self, destination: str) -> bool:
         """Whether a parcel for this destination may enter: none may hold more than is left to all others."""
@@ -67,108 +126,132 @@ class Queue:
 
     def full_destinations(self) -> set[str]:
         """Those that hold as much as they may."""
-        return {name for name, count in self._by_destination.items() if count >= self.room}
+        room = self.room
+        return {name for name, count in self._by_destination.items() if count >= room}
 
     def admit(self, item: Item) -> None:
-        """Count an item; it is not yet in a lane, for its way may not be known."""
+        """Count an item; it does not wait for its turn yet, for its way may not be known."""
         self.size += 1
         destination = item.parcel.destination
         self._by_destination[destination] = self._by_destination.get(destination, 0) + 1
 
-    def line_up(self, item: Item, way: Way) -> None:
-        """Let an item wait for its turn."""
-        lane = self._lanes.get(way.key)
-        if lane is None:
-            lane = self._lanes[way.key] = Lane(way.key, Window(self._window))
-            self._forget_idle()
-        item.way, item.lane = way, lane
-        lane.waiting.append(item)
-        if lane.window.has_room:
-            self._turns.add(way.key)
-
-    def next(self) -> Item | None:
-        """The item whose turn it is, its delivery begun; None if there is none now."""
-        if self._unparked:
-            return self._unparked.popleft()
-        key = self._turns.next()
-        if key is None:
-            return None
-        lane = self._lanes[key]
-        item = lane.waiting.popleft()
-        lane.window.begin()
-        if not lane.waiting or not lane.window.has_room:
-            self._turns.discard(key)
-        return item
-
-    def enter(self, item: Item, address: Address | None) -> bool:
-        """Take a place at an address, for any other; False if all are taken: parked, `next` has it once one is free."""
-        if item.place == address:
+    def line_up(self, item: Item, course: Course) -> bool:
+        """Let an item wait for its turn; False if too many wait for the same address: it should wait in the spool."""
+        item.course = course
+        if course.first is None:
+            self._at_once.append(item)
             return True
-        self._leave(item)
-        if address is None:
-            return True
-        there = self._at_address.get(address, 0)
-        if there >= self._per_address:
-            self._parked.setdefault(address, deque()).append(item)
+        door = self._door(course.first)
+        if door.waiting >= self.limits.waiting:
             return False
-        self._at_address[address] = there + 1
-        item.place = address
+        item.door = door
+        door.push(item)
+        self._place(door)
         return True
 
-    def finish(self, item: Item, *, met_host: bool | None) -> None:
+    def next(self, now: float) -> Item | None:
+        """The item whose turn it is, its delivery begun; None if there is none now."""
+        if self._at_once:
+            return self._at_once.popleft()
+        for trusted in (not self._last, self._last):
+            if self._turns[trusted] and self.places.has_room(proved=trusted):
+                self._last = trusted
+                address = self._turns[trusted].next()
+                assert address is not None  # noqa: S101  # there are some
+                return self._begin(self._doors[address], now)
+        return None
+
+    def greeted(self, item: Item, now: float) -> None:
+        """Its host, or another of its course, has greeted."""
+        if self.places.is_old(item) and item.door:
+            item.door.old -= 1
+            self._place(item.door)
+        self.places.greeted(item, now)
+
+    def age(self, now: float) -> float | None:
+        """Count what lasts long apart; when to ask again (None: nothing is under way that will)."""
+        aged, again = self.places.age(now)
+        for item in aged:
+            if isinstance(item, Item) and item.door:
+                item.door.old += 1
+                self._place(item.door)
+        return again
+
+    def finish(self, item: Item, now: float, *, met_host: bool | None) -> None:
         """An item is settled. `met_host`: whether any host had a session with us; None says nothing about them."""
-        self._leave(item)
         self.size -= 1
         destination = item.parcel.destination
         held = self._by_destination.pop(destination) - 1
         if held:
             self._by_destination[destination] = held
-        if item.lane:
-            self._feed_back(item.lane, met_host=met_host)
+        if item.door:
+            self._leave(item, item.door, now, met_host=met_host)
 
     def drop_waiting(self) -> list[Item]:
-        """Take out all that waits, in lanes or for a place: the relay ends."""
-        parked = [item for items in self._parked.values() for item in items]
-        items = [*self._unparked, *parked, *(item for lane in self._lanes.values() for item in lane.waiting)]
-        self._unparked.clear()
-        self._parked.clear()
-        for lane in self._lanes.values():
-            lane.waiting.clear()
-            self._turns.discard(lane.key)
+        """Take out all that waits: the relay ends."""
+        items = [*self._at_once, *(item for door in self._doors.values() for item in door.clear())]
+        self._at_once.clear()
+        self._turns = {True: Turns(), False: Turns()}
         return items
 
-    def _leave(self, item: Item) -> None:
-        """Give back its place: to whoever is parked for it, so that a place never stands free while one waits."""
-        address, item.place = item.place, None
-        if address is None:
-            return
-        parked = self._parked.get(address)
-        if parked:
-            heir = parked.popleft()
-            heir.place = address
-            self._unparked.append(heir)
-            if not parked:
-                del self._parked[address]
-            return
-        self._at_address[address] -= 1
-        if not self._at_address[address]:
-            del self._at_address[address]
+    @property
+    def waiting(self) -> int:
+        """Items that wait for their turn."""
+        return len(self._at_once) + sum(door.waiting for door in self._doors.values())
 
-    def _feed_back(self, lane: Lane, *, met_host: bool | None) -> None:
+    @property
+    def is_held_up(self) -> bool:
+        """Whether an item could begin if fewer contacts were busy."""
+        return any(self._turns.values())
+
+    def wait_s(self, address: Address | None) -> float:
+        """How long a parcel may wait that comes now to this address: by what it has served lately."""
+        door = self._doors.get(address) if address else None
+        return min(max(door.waiting * door.pace_s, 10.0), 3600.0) if door else 10.0
+
+    def _door(self, address: Address) -> Door:
+        door = self._doors.get(address)
+        if door is None:
+            door = self._doors[address] = Door(address, Window(self.limits.window))
+            self._forget_idle()
+        return door
+
+    def _begin(self, door: Door, now: float) -> Item:
+        item = door.pop()
+        door.window.begin()
+        self.places.begin(item, now)
+        self._place(door)
+        return item
+
+    def _leave(self, item: Item, door: Door, now: float, *, met_host: bool | None) -> None:
+        if self.places.is_old(item):
+            door.old -= 1
+        self.places.end(item)
+        door.left(now)
         if met_host is None:
-            lane.window.abandoned()
+            door.window.abandoned()
         elif met_host:
-            lane.window.succeeded()
+            door.proved = True
+            door.window.succeeded()
         else:
-            lane.window.failed()
-        if lane.waiting and lane.window.has_room:
-            self._turns.add(lane.key)
+            door.window.failed()
+            door.proved = door.proved and door.window.size > 1
+        self._place(door)
+
+    def _place(self, door: Door) -> None:
+        """Let a door have turns exactly if it has something to do and room for it."""
+        is_ready, trusted = bool(door.waiting) and door.has_room, door.is_trusted
+        self._turns[not trusted].discard(door.address)
+        if is_ready:
+            self._turns[trusted].add(door.address)
+        else:
+            self._turns[trusted].discard(door.address)
 
     def _forget_idle(self) -> None:
-        """Drop the oldest lane that is idle, if there are too many; busy ones go to the end."""
-        for _ in range(len(self._lanes) - IDLE_LANES):
-            key, lane = next(iter(self._lanes.items()))
-            if lane.waiting or lane.window.in_flight:
-                self._lanes.move_to_end(key)
+        """Drop the oldest door that has nothing to do, if there are too many; busy ones go to the end."""
+        for _ in range(len(self._doors) - IDLE_DOORS):
+            address, door = next(iter(self._doors.items()))
+            if door.waiting or door.window.in_flight:
+                self._doors.move_to_end(address)
             else:
-                del self._lanes[key]
+                del self._doors[address]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from postroad.deliver.settings import DeliverSettings
 from postroad.routing import Refusal, Route, RoutePolicy, route_record, turned
+from postroad.words.names import Address
 
 MOST = 10_000  # destinations remembered
 
@@ -80,9 +81,12 @@ class Ways:
         known.turn += 1
         return turned(way.answer, turn), turn
 
-    def forget(self) -> None:
-        """Forget all of them: the settings have changed."""
-        self._known.clear()
+    def may_lead(self, destination: str, address: Address) -> bool:
+        """Whether mail for a destination may go to an address: also if its way is not remembered."""
+        known = self._known.get(destination)
+        if known is None or isinstance(known.way.answer, Refusal):
+            return True
+        return any(address in each.addresses for level in known.way.answer.levels for each in level.exchangers)
 
 
 def _key(answer: Route | Refusal, settings: DeliverSettings) -> Hashable:

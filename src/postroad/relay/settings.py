@@ -12,6 +12,7 @@ from postroad.app import InputError, build_own, host_name, readable
 from postroad.deliver import (
     DeliverSettings,
     LoopSettings,
+    QueueLimits,
     ReusePolicy,
     opportunistic_tls,
     verified_tls,
@@ -152,13 +153,14 @@ def _deliver(config: Config, hostname: str) -> DeliverSettings:
 
 def _loop(config: Config) -> LoopSettings:
     out, retry = config.deliver, config.retry
-    most = out.concurrency_per_set
+    most = out.concurrency_per_address
     window = WindowPolicy(initial=min(5, most), most=most, dead_after=float("inf"))
+    queue = QueueLimits(concurrency=out.concurrency, window=window)
     schedule = RetrySchedule(
         retry.first, retry.factor, retry.longest, retry.jitter, retry.expiry, retry.warn_after or None
     )
     reuse = ReusePolicy(out.reuse_idle, out.reuse, out.reuse_messages)
-    return LoopSettings(out.concurrency, out.concurrency_per_address, window, reuse=reuse, schedule=schedule)
+    return LoopSettings(queue, reuse=reuse, schedule=schedule)
 
 
 def _receive(config: Config, hostname: str) -> ReceiveSettings:

@@ -11,7 +11,8 @@ from postroad.routing.own import Own, embedded
 from postroad.routing.policy import PROCEDURES, RoutePolicy
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like, to_unicode
-from postroad.words.outcome import Result
+from postroad.words.outcome import Outcome, Result, Scope
+from postroad.words.trail import Attempt
 
 
 class Status(StrEnum):
@@ -121,6 +122,11 @@ class Refusal:
     source: Source | None = None
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[Note, ...] = ()
+
+    def attempt(self, recipients: int) -> Attempt:
+        """The attempt that this ends without any contact, for so many recipients."""
+        outcome = Outcome(self.result, Scope.DOMAIN, self.text, self.enhanced)
+        return Attempt(self.destination, (outcome,) * recipients, (), None, 0.0)
 
 
 @dataclass

@@ -205,7 +205,14 @@ class Spool(Protocol):
         ...
 
     async def hasten(self, destination: str, now: float) -> int:
-        """Make parcels due that wait because no host of the destination answered, 1000 at most; how many."""
+        """Make parcels due that wait because no host of the destination answered, 1000 at most; how many.
+
+        Who wants all of them goes on until there are none.
+        """
+        ...
+
+    async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
+        """Destinations with parcels that wait because no host answered: those behind `after` in order of name."""
         ...
 
     async def next_due(self, skip: Collection[str] = ()) -> float | None:

@@ -119,6 +119,12 @@ class MemorySpool:
             slot.parcel = replace(slot.parcel, due_at=now)
         return len(late)
 
+    async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
+        """See Spool."""
+        self._check()
+        names = (to for to, slots in self._waiting().items() if any(slot.waits_for_host for slot in slots))
+        return tuple(sorted(name for name in names if name > after)[:limit])
+
     async def next_due(self, skip: Collection[str] = ()) -> float | None:
         """See Spool."""
         self._check()

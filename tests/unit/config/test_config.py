@@ -69,11 +69,7 @@ def test_defaults_are_those_of_the_rooms():
     assert WalkPolicy() == WalkPolicy(stagger_s=out.stagger, level_stagger_s=out.level_stagger)
     assert PROCEDURES["rfc5321"].families == out.families
     defaults = LoopSettings()
-    assert (defaults.concurrency, defaults.window.most, defaults.per_address) == (
-        out.concurrency,
-        out.concurrency_per_set,
-        out.concurrency_per_address,
-    )
+    assert (defaults.queue.concurrency, defaults.queue.window.most) == (out.concurrency, out.concurrency_per_address)
     assert (DeliverSettings().port, DeliverSettings().timeouts.connect_s) == (out.port, out.connect_timeout)
 
 

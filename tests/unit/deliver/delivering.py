@@ -11,7 +11,7 @@ from postroad.deliver import Bounces, DeliverSettings, Loop, LoopSettings, Way, 
 from postroad.dns import Server, WireResolver, WireSettings, parse_zones
 from postroad.gather import gather
 from postroad.lab import Lab, parse_fault
-from postroad.pace import HealthPolicy, WindowPolicy
+from postroad.pace import HealthPolicy
 from postroad.routing import PROCEDURES, Own, decide
 from postroad.spool import Mail, Selection, State
 from postroad.spool.memory import MemorySpool
@@ -22,7 +22,7 @@ from postroad.words.outcome import Result
 LIMIT_S = 20  # a safety net: nothing waits for it
 NOON = 1_700_000_000.0
 POLICY = replace(PROCEDURES["rfc5321"], allow_loopback=True)
-USUAL = LoopSettings(window=WindowPolicy(dead_after=float("inf")))
+USUAL = LoopSettings()
 QUICK_PROBES = replace(USUAL, health=HealthPolicy(first_penalty_s=0.02, longest_penalty_s=0.02))
 ZONE = """
 $TTL 60

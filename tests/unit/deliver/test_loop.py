@@ -24,6 +24,7 @@ from delivering import (
 from postroad.deliver import DeliverSettings, loop
 from postroad.lab import parse_fault
 from postroad.net import listen
+from postroad.pace import WindowPolicy
 from postroad.smtp import ServerConfig
 from postroad.spool import SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
@@ -33,6 +34,7 @@ from postroad.words.reply import Reply
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
+ONE_EACH = replace(USUAL, queue=replace(USUAL.queue, window=WindowPolicy(1, 1, float("inf"))))
 ACCEPT, REFUSE = parse_fault("accept"), parse_fault("refuse")
 
 
@@ -319,7 +321,7 @@ def test_one_address_has_so_many_at_once_and_no_more():
         await it.done(20)
         return it.results, it.lab.counts("connected")[parse_address("127.0.0.11")]
 
-    results, connected = tell(story, zone=zone, settings=replace(USUAL, per_address=1))
+    results, connected = tell(story, zone=zone, settings=ONE_EACH)
     assert ([DELIVERED] * 20, 1) == (results, connected)
 
 
@@ -363,7 +365,7 @@ def test_drain_gives_back_what_is_parked():
         await it.loop.drain(0)
         return len(await it.spool.until_waiting(4))
 
-    assert 4 == tell(story, {"127.0.0.14": "tarpit:3600"}, settings=replace(USUAL, per_address=1))
+    assert 4 == tell(story, {"127.0.0.14": "tarpit:3600"}, settings=ONE_EACH)
 
 
 @pytest.mark.parametrize("times_well", [0, 1])
@@ -493,10 +495,10 @@ def test_reload_gives_other_settings_to_what_begins_then():
     async def story(it):
         await it.post("ann@example.com")
         await it.done()
-        settings = replace(USUAL, per_address=7, schedule=replace(USUAL.schedule, expiry_s=1.0))
+        settings = replace(USUAL, queue=replace(USUAL.queue, held=7), schedule=replace(USUAL.schedule, expiry_s=1.0))
         it.loop.reload(settings, it.find, it.reporter(settings))
         await it.post("ann@example.com", at=NOON - 2)
         await it.done(2)
-        return it.asked, it.loop.queue._per_address
+        return it.asked, it.loop.queue.limits.held
 
     assert (["example.com", "example.com"], 7) == tell(story)

@@ -7,7 +7,8 @@ from delivering import LIMIT_S, ZONE, Told
 
 from postroad.deliver import DeliverSettings
 from postroad.deliver import probe as module
-from postroad.deliver.probe import MOST_WAITING, Probes
+from postroad.deliver.outages import Outages
+from postroad.deliver.probe import Probes
 from postroad.dns import parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.pace import Health, HealthPolicy
@@ -31,7 +32,8 @@ class Ward:
         self.now = asyncio.get_running_loop().time
         self.health = Health(policy)
         self.settings = DeliverSettings(hostname="relay.example", port=lab.port, timeouts=Timeouts(connect_s=0.5))
-        self.probes = Probes(self.health, self.now, self._changed)
+        self.outages = Outages()
+        self.probes = Probes(self.health, self.now, self._changed, self.outages.concerns)
 
     def _changed(self, address, *, is_well):
         self.told(Event("recovered" if is_well else "ill", {"address": address}))
@@ -89,14 +91,13 @@ def test_host_is_probed_until_it_is_well():
     """As long as mail waits for it, each penalty ends with another probe."""
 
     async def story(it):
-        it.probes.wait_for([HOST], "example.net")
+        it.outages.begin("example.net", [HOST])
         it.failed()
         await it.told.until("lab.smtp.connected", 3)
         await it.lab.set_fault(HOST, parse_fault("accept"))
-        await it.told.until("recovered")
-        return it.probes.take_waiting(HOST), it.probes.take_waiting(HOST)
+        return (await it.told.until("recovered"))["address"]
 
-    assert ({"example.net"}, set()) == tell(story, "g421")
+    assert HOST == tell(story, "g421")
 
 
 def test_host_nobody_wants_is_probed_no_more():
@@ -145,14 +146,3 @@ def test_suspect_that_keeps_silent_is_ill(monkeypatch):
         return (await it.told.until("ill"))["address"], it.health.is_well(HOST, it.now())
 
     assert (HOST, False) == tell(story, "blackhole", SLOW)
-
-
-def test_so_many_destinations_are_remembered_for_a_host():
-    """The others come back by their own time."""
-
-    async def story(it):
-        for number in range(MOST_WAITING + 5):
-            it.probes.wait_for([HOST], f"d{number}")
-        return len(it.probes.take_waiting(HOST))
-
-    assert MOST_WAITING == tell(story)

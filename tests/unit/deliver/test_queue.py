@@ -1,20 +1,26 @@
-"""Whose turn it is: lanes in turn, windows, and places at addresses."""
+"""Whose turn it is: doors in turn, windows, and what one destination or one slow host may hold."""
 
+from collections import Counter
+from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
 
 from delivering import NOON, POLICY, recipients
 
-from postroad.deliver import DeliverSettings, Way
-from postroad.deliver.queue import IDLE_LANES, Item, Queue
+from postroad.deliver import DeliverSettings, QueueLimits, Way
+from postroad.deliver.course import Course
+from postroad.deliver.queue import IDLE_DOORS, Item, Queue
 from postroad.pace import WindowPolicy
 from postroad.routing import Refusal, Status
 from postroad.spool import Mail, Parcel
 from postroad.words.mail import Envelope
 from postroad.words.outcome import Result
+from postroad.words.trail import Target
 
-HERE, THERE = ip_address("192.0.2.1"), ip_address("192.0.2.2")
-SETTINGS = DeliverSettings()
+HERE, THERE, FAR = (ip_address(f"192.0.2.{number}") for number in (1, 2, 3))
+WAY = Way(Refusal("x", Status.TEMPORARY, Result.DEFERRED, "4.4.4", ""), POLICY, DeliverSettings(), 60.0, "x")
+NOWHERE = Course(WAY)
+FOREVER = float("inf")
 
 
 def item(destination, number=1):
@@ -23,46 +29,57 @@ def item(destination, number=1):
     return Item(Parcel(number, destination, Mail(f"m{number}", envelope, NOON, number, 1), NOON))
 
 
-def way(key):
-    """A way with nothing to it but its lane."""
-    refusal = Refusal(key, Status.TEMPORARY, Result.DEFERRED, "4.4.4", "", None)
-    return Way(refusal, POLICY, SETTINGS, 60.0, key)
+def course(address):
+    """One that asks this address first."""
+    return Course(WAY, 0, (Target("mx", address, 10),))
 
 
-def queue(most=100, window=5, per_address=50):
-    """An empty one."""
-    return Queue(most, WindowPolicy(initial=window, most=20), per_address)
+def queue(most=100, window=5, **limits):
+    """An empty one, whose hosts have all shown that they answer."""
+    policy = WindowPolicy(initial=window, most=20, dead_after=FOREVER)
+    return Queue(QueueLimits(held=most, window=policy, **limits))
 
 
-def put(it, destination, count=1):
-    """Admit and line up so many items; they are returned."""
+def put(it, destination, count=1, address=HERE, *, proved=True):
+    """Admit and line up so many items before an address; they are returned."""
     items = [item(destination, number) for number in range(count)]
     for each in items:
         it.admit(each)
-        it.line_up(each, way(destination))
+        it.line_up(each, course(address))
+    if proved:
+        it._doors[address].proved = True
+        it._place(it._doors[address])
     return items
 
 
-def turns(it, count):
+def turns(it, count, now=0.0):
     """The destinations of the next items."""
-    return [each.parcel.destination if each else None for each in (it.next() for _ in range(count))]
+    return [each.parcel.destination if each else None for each in (it.next(now) for _ in range(count))]
 
 
-def test_lanes_take_turns():
-    """A destination with much mail has one turn for each turn of another."""
-    it = queue()
+def test_destinations_take_turns_before_a_door():
+    """One with much mail has one turn for each turn of another."""
+    it = queue(window=20)
     put(it, "a", 4)
     put(it, "b", 2)
     assert ["a", "b", "a", "b", "a", "a", None] == turns(it, 7)
 
 
-def test_lane_has_as_many_at_once_as_its_window_is_wide():
+def test_doors_take_turns():
+    """An address with much mail has one turn for each turn of another."""
+    it = queue()
+    put(it, "a", 4, HERE)
+    put(it, "b", 2, THERE)
+    assert ["a", "b", "a", "b", "a", "a", None] == turns(it, 7)
+
+
+def test_address_has_as_many_at_once_as_its_window_is_wide():
     """The rest waits until one ends; success opens the window by and by."""
     it = queue(window=2)
     put(it, "a", 10)
-    first, _second, none = it.next(), it.next(), it.next()
+    first, _second, none = it.next(0), it.next(0), it.next(0)
     assert none is None
-    it.finish(first, met_host=True)
+    it.finish(first, 1.0, met_host=True)
     assert ["a", None] == turns(it, 2)
 
 
@@ -71,12 +88,104 @@ def test_window_opens_with_success_and_closes_with_failure():
     it = queue(window=2)
     put(it, "a", 10)
     for _ in range(2):
-        it.finish(it.next(), met_host=True)
+        it.finish(it.next(0), 1.0, met_host=True)
     assert ["a", "a", "a", None] == turns(it, 4)
     it = queue(window=2)
     put(it, "a", 10)
-    it.finish(it.next(), met_host=False)
+    it.finish(it.next(0), 1.0, met_host=False)
     assert ["a", None] == turns(it, 2)
+
+
+def test_unknown_host_is_met_by_one_delivery():
+    """Only when it has shown that it answers does it get as many as its window allows."""
+    it = queue()
+    put(it, "a", 10, proved=False)
+    first = it.next(0)
+    assert it.next(0) is None
+    it.finish(first, 1.0, met_host=True)
+    assert ["a"] * 5 + [None] == turns(it, 6)
+
+
+def test_slow_exchanger_costs_only_its_own_mail():
+    """Its places are its own: what was drawn for others finds theirs free, however much waits for it."""
+    it = queue(most=10_000, window=5)
+    put(it, "a", 500, HERE)
+    put(it, "a", 500, THERE)
+    stuck = [it.next(0) for _ in range(10)]
+    served = Counter()
+    for each in stuck:
+        served[each.door.address] += 1
+    for _ in range(100):
+        each = next(one for one in stuck if one.door.address == THERE)
+        stuck.remove(each)
+        it.finish(each, 1.0, met_host=True)
+        while each := it.next(1.0):
+            stuck.append(each)
+            served[each.door.address] += 1
+    assert (5, True) == (served[HERE], served[THERE] > 100)
+
+
+def test_too_many_for_one_address_wait_in_the_spool():
+    """Beyond a number the queue takes no more for it; the time it names grows with what waits, and others go on."""
+    it = queue(waiting=3)
+    put(it, "a", 3, HERE)
+    late = item("a", 4)
+    it.admit(late)
+    assert not it.line_up(late, course(HERE))
+    assert it.line_up(late, course(THERE))
+    assert 10.0 == it.wait_s(HERE)
+    it._doors[HERE].pace_s = 20.0
+    assert (60.0, 10.0) == (it.wait_s(HERE), it.wait_s(FAR))
+
+
+def test_tar_pits_leave_room_for_others():
+    """Two hundred hosts that take connections and say nothing: a moment later fresh mail elsewhere begins at once."""
+    it = queue(most=10_000, concurrency=20)
+    for number in range(200):
+        put(it, f"pit{number}", 5, ip_address(f"10.0.{number}.1"), proved=False)
+    now = 0.0
+    for _ in range(100):
+        while it.next(now):
+            pass
+        now += 0.01
+        it.age(now)
+    put(it, "new", 1, FAR, proved=False)
+    put(it, "known", 1, THERE)
+    begun = []
+    for _ in range(10):
+        while each := it.next(now):
+            begun.append(each.parcel.destination)
+        now += 0.01
+        it.age(now)
+    assert "known" in begun
+
+
+def test_hosts_that_drip_cannot_take_the_places_of_the_others():
+    """Sessions that last grow old and count apart; some places are kept for hosts that have proved themselves."""
+    it = queue(most=10_000, concurrency=20)
+    for number in range(300):
+        put(it, f"drip{number}", 1, ip_address(f"10.{number // 200}.{number % 200}.1"), proved=False)
+    now = 0.0
+    for _ in range(60):
+        while each := it.next(now):
+            it.greeted(each, now)
+        now += 0.1
+        it.age(now)
+    put(it, "known", 4, THERE)
+    assert ["known"] * 4 == turns(it, 4, now)
+
+
+def test_who_asks_no_host_waits_for_no_place():
+    """A refusal by DNS, or mail whose hosts are all unhealthy, is settled at once."""
+    it = queue(concurrency=1)
+    put(it, "a", 2)
+    it.next(0)
+    other = item("b")
+    it.admit(other)
+    it.line_up(other, NOWHERE)
+    assert it.next(0) is other
+    it.finish(other, 0.0, met_host=None)
+    assert 2 == it.size
 
 
 def test_no_destination_holds_more_than_is_left_to_the_others():
@@ -93,99 +202,62 @@ def test_finished_items_make_room():
     it = queue(most=10)
     items = put(it, "a", 5)
     for _ in items:
-        it.finish(it.next(), met_host=None)
-    assert (10, set(), 0) == (it.room, it.full_destinations(), it.size)
-
-
-def test_place_at_an_address_goes_to_who_waits_longest():
-    """With one place the second and third are parked, and have it one after the other."""
-    it = queue(per_address=1)
-    put(it, "a", 3)
-    first, second, third = it.next(), it.next(), it.next()
-    assert [True, False, False] == [it.enter(each, HERE) for each in (first, second, third)]
-    assert it.next() is None
-    it.finish(first, met_host=True)
-    assert it.next() is second
-    assert it.enter(second, HERE)
-    it.finish(second, met_host=True)
-    assert (third, True) == (it.next(), it.enter(third, HERE))
-
-
-def test_place_that_is_not_used_is_handed_on():
-    """One that had waited for an address goes to another after all: the next one parked is not forgotten."""
-    it = queue(per_address=1)
-    put(it, "a", 3)
-    first, second, third = it.next(), it.next(), it.next()
-    for each in (first, second, third):
-        it.enter(each, HERE)
-    it.finish(first, met_host=True)
-    assert it.next() is second
-    assert it.enter(second, THERE)
-    assert it.next() is third
-    assert it.enter(third, HERE)
-
-
-def test_who_is_parked_is_not_overtaken():
-    """A place that becomes free belongs to who waits for it, not to who comes just then."""
-    it = queue(per_address=1)
-    put(it, "a", 3)
-    first, second, third = it.next(), it.next(), it.next()
-    it.enter(first, HERE)
-    it.enter(second, HERE)
-    it.finish(first, met_host=True)
-    assert not it.enter(third, HERE)
-    assert it.next() is second
-
-
-def test_who_needs_no_place_is_let_in():
-    """A delivery that asks no host, or a finished one, holds nothing."""
-    it = queue(per_address=1)
-    put(it, "a", 2)
-    first, second = it.next(), it.next()
-    assert it.enter(first, None)
-    assert it.enter(first, HERE)
-    it.finish(first, met_host=None)
-    assert it.enter(second, HERE)
+        it.finish(it.next(0), 0.0, met_host=None)
+    assert (10, set(), 0, 0) == (it.room, it.full_destinations(), it.size, len(it.places))
 
 
 def test_all_that_waits_is_dropped_at_the_end():
-    """In lanes, parked, or unparked and not yet begun again; what is under way is not."""
-    it = queue(window=4, per_address=1)
+    """Before doors or on its way to none; what is under way is not."""
+    it = queue(window=1)
     items = put(it, "a", 6)
-    under_way, unparked, parked, busy = (it.next() for _ in range(4))
-    for each in (under_way, unparked, parked):
-        it.enter(each, HERE)
-    it.enter(busy, THERE)
-    it.finish(under_way, met_host=True)
-    assert {id(each) for each in (unparked, parked, *items[4:])} == {id(each) for each in it.drop_waiting()}
-    assert it.next() is None
+    nowhere = item("b")
+    it.admit(nowhere)
+    it.line_up(nowhere, NOWHERE)
+    assert it.next(0) is nowhere
+    under_way = it.next(0)
+    assert {id(each) for each in items} - {id(under_way)} == {id(each) for each in it.drop_waiting()}
+    assert it.next(0) is None
 
 
 def test_places_and_rooms_always_add_up():
     """Whatever happens in whatever order, nobody waits for a free place, and in the end nothing is left."""
-    rng = Random(1)
-    it = queue(most=1000, window=20, per_address=2)
-    items = [each for name in "abc" for each in put(it, name, 40)]
+    rng, now = Random(1), 0.0
+    it = queue(most=1000, window=3, concurrency=7)
+    items = [each for name in "abc" for address in (HERE, THERE) for each in put(it, name, 40, address, proved=False)]
     begun, done = [], 0
     while done < len(items):
-        nxt = it.next()
-        if nxt and it.enter(nxt, rng.choice([HERE, THERE, None])):
+        now += rng.random() * 0.1
+        nxt = it.next(now)
+        if nxt:
             begun.append(nxt)
-        elif begun and (nxt is None or rng.random() < 0.5):
-            it.finish(begun.pop(rng.randrange(len(begun))), met_host=rng.choice([True, None]))
+            if rng.random() < 0.7:
+                it.greeted(nxt, now)
+        else:
+            assert begun
+        if begun and (nxt is None or rng.random() < 0.5):
+            it.finish(begun.pop(rng.randrange(len(begun))), now, met_host=rng.choice([True, True, None, False]))
             done += 1
-        assert all(it._at_address.get(address, 0) == it._per_address for address in it._parked)
-    assert (0, {}, {}) == (it.size, it._at_address, it._parked)
+        it.age(now)
+    assert (0, 0, 0) == (it.size, len(it.places), it.waiting)
+    assert all(door.old == 0 and door.window.in_flight == 0 for door in it._doors.values())
 
 
-def test_idle_lanes_are_forgotten_busy_ones_are_not():
-    """A relay that has seen many domains remembers the windows of so many."""
+def test_idle_doors_are_forgotten_busy_ones_are_not():
+    """A relay that has seen many addresses remembers the windows of so many."""
     it = queue(most=10**6)
-    busy = put(it, "busy")[0]
-    assert it.next() is busy
-    for number in range(IDLE_LANES + 10):
-        (idle,) = put(it, f"d{number}")
-        it.next()
-        it.finish(idle, met_host=True)
-    assert len(it._lanes) <= IDLE_LANES + 1
-    assert "busy" in it._lanes
+    put(it, "busy", 1, HERE)
+    busy = it.next(0)
+    for number in range(IDLE_DOORS + 10):
+        put(it, f"d{number}", 1, ip_address(0x0A000000 + number))
+        it.finish(it.next(0), 0.0, met_host=True)
+    assert len(it._doors) <= IDLE_DOORS + 1
+    assert busy.door.address in it._doors
+
+
+def test_other_limits_hold_from_then_on():
+    """More or fewer contacts at once, by a word."""
+    it = queue(concurrency=1)
+    put(it, "a", 3)
+    assert ["a", None] == turns(it, 2)
+    it.limit(replace(it.limits, concurrency=3))
+    assert ["a", "a", None] == turns(it, 3)

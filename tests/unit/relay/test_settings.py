@@ -22,13 +22,7 @@ def test_defaults_of_the_file_are_those_of_the_rooms():
     """An empty file asks for what each room does by itself."""
     it = relay_settings(Config(hostname="relay.example.org"))
     usual = LoopSettings()
-    assert (usual.concurrency, usual.per_address, usual.reuse, usual.schedule, usual.window) == (
-        it.loop.concurrency,
-        it.loop.per_address,
-        it.loop.reuse,
-        it.loop.schedule,
-        it.loop.window,
-    )
+    assert usual == it.loop
     assert (DeliverSettings().walk, DeliverSettings().timeouts) == (it.deliver.walk, it.deliver.timeouts)
     assert (ReceiveLimits(), ReceiveTimeouts()) == (it.receive.limits, it.receive.timeouts)
     assert (30.0, (), False) == (it.drain_s, it.next_hops, it.policy.allow_loopback)
@@ -187,7 +181,6 @@ def test_times_and_limits_reach_their_rooms():
         reuse_idle = "3s"
         reuse_messages = 9
         concurrency = 11
-        concurrency_per_set = 3
         concurrency_per_address = 4
         families = [4]
         [retry]
@@ -207,7 +200,7 @@ def test_times_and_limits_reach_their_rooms():
         it.deliver.timeouts.connect_s,
     )
     assert (60.0, 3.0, 9) == (it.loop.reuse.age_s, it.loop.reuse.idle_s, it.loop.reuse.messages)
-    assert (11, 3, 3, 4) == (it.loop.concurrency, it.loop.window.initial, it.loop.window.most, it.loop.per_address)
+    assert (11, 4, 4) == (it.loop.queue.concurrency, it.loop.queue.window.initial, it.loop.queue.window.most)
     assert (60.0, 86400.0, None) == (it.loop.schedule.first_s, it.loop.schedule.expiry_s, it.loop.schedule.warn_after_s)
     assert ((4,), 2**20, 7, 9.0) == (
         it.policy.families,

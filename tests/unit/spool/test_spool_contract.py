@@ -337,6 +337,26 @@ def test_a_host_that_answers_again_hastens_those_who_wait_for_it(tell):
     tell(story)
 
 
+def test_destinations_without_a_host_are_known_by_name(tell):
+    """In slices, in order of name, each once, and only while somebody waits there for a host."""
+
+    async def story(spool):
+        for id_, to, waits in (
+            ("m1", "a@b.example", True),
+            ("m2", "b@b.example", True),
+            ("m3", "c@a.example", True),
+            ("m4", "c@c.example", False),
+            ("m5", "c@d.example", True),
+        ):
+            (parcel,) = await spool.add(letter(id_, to), BODY, claim=True)
+            await spool.settle([deferred(parcel, waits_for_host=waits)], NOW)
+        assert ("a.example", "b.example") == await spool.stranded("", 2)
+        assert ("d.example",) == await spool.stranded("b.example", 2)
+        assert () == await spool.stranded("d.example", 2)
+
+    tell(story)
+
+
 def test_held_parcels_are_not_claimed(tell):
     """Waiting -> held -> waiting; a claimed parcel is never held."""
 

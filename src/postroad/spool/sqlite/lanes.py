@@ -39,6 +39,16 @@ UPDATE parcel SET due_at = ?1 WHERE number IN (
     WHERE destination = ?2 AND node IS NULL AND held = 0 AND waits_for_host = 1 AND due_at > ?1 ORDER BY due_at LIMIT ?3
 )
 """
+# Each step of the recursion seeks the next name in the index: DISTINCT would read every parcel
+_NEXT_STRANDED = "SELECT min(destination) FROM parcel WHERE node IS NULL AND held = 0 AND waits_for_host = 1"
+_STRANDED = f"""
+WITH RECURSIVE name(destination) AS (
+    {_NEXT_STRANDED} AND destination > ?1
+    UNION ALL
+    SELECT ({_NEXT_STRANDED} AND destination > name.destination) FROM name WHERE name.destination IS NOT NULL
+)
+SELECT destination FROM name WHERE destination IS NOT NULL LIMIT ?2
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +117,11 @@ def set_back(db: sqlite3.Connection, nows: Sequence[float]) -> list[None]:
     for now in nows:
         refresh(db, [row[0] for row in db.execute(_NOT_AHEAD, (now, now, now)).fetchall()])
     return [None] * len(nows)
+
+
+def stranded(db: sqlite3.Connection, after: str, limit: int) -> tuple[str, ...]:
+    """Destinations behind this name whose parcels wait for a host."""
+    return tuple(destination for (destination,) in db.execute(_STRANDED, (after, limit)))
 
 
 def next_due(db: sqlite3.Connection, skip: Collection[str]) -> float | None:

@@ -124,6 +124,10 @@ class SqliteSpool:
         """See Spool."""
         return await self._writer.submit(lanes.hasten, (destination, now))
 
+    async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
+        """See Spool."""
+        return await self._reader.ask(lanes.stranded, after, limit)
+
     async def next_due(self, skip: Collection[str] = ()) -> float | None:
         """See Spool."""
         return await self._reader.ask(lanes.next_due, frozenset(skip))

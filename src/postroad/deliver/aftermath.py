@@ -1,0 +1,84 @@
+"""What an attempt leads to: the settlement of its parcel, and what it says about the health of hosts. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from postroad.deliver.bounce import Reports
+from postroad.deliver.course import Course, draw_seed
+from postroad.deliver.settling import Verdict, summary
+from postroad.routing import Refusal
+from postroad.spool import Parcel, Settlement
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.record import attempt_record
+from postroad.words.trail import Attempt, Target
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Sign(Enum):
+    """What a contact says about its host."""
+
+    ANSWERS = auto()  # it had a session with us
+    FAILS = auto()  # no connection, or no greeting
+    SUSPECT = auto()  # silent while another one, asked later, greeted: slow or dead
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A sign of one host."""
+
+    sign: Sign
+    target: Target
+
+
+def news_of(done: Attempt) -> Iterator[News]:
+    """What the contacts of an attempt say about their hosts."""
+    for place, contact in enumerate(done.contacts):
+        ending = contact.ending
+        if ending is None:
+            is_beaten = any(later.ending for later in done.contacts[place + 1 :])
+            if is_beaten and contact.phase is Phase.CONNECT:
+                yield News(Sign.SUSPECT, contact.target)
+        elif ending.scope is Scope.HOST and contact.phase in (Phase.CONNECT, Phase.GREETING):
+            yield News(Sign.FAILS, contact.target)
+        elif ending.scope is not Scope.US:  # our own lack of a socket says nothing about a host
+            yield News(Sign.ANSWERS, contact.target)
+
+
+def blocked(parcel: Parcel, course: Course) -> Attempt:
+    """No attempt: all hosts of the course are unhealthy."""
+    names = ", ".join(str(target) for target in course.ill[:3])
+    text = f"every exchanger failed a moment ago and has not answered since ({names})"
+    outcome = Outcome(Result.DEFERRED, Scope.HOST, text, "4.4.1", Phase.CONNECT)
+    recipients = len(parcel.mail.envelope.recipients)
+    return Attempt(parcel.destination, (outcome,) * recipients, (), draw_seed(parcel), 0.0)
+
+
+def settlement(parcel: Parcel, course: Course, done: Attempt, verdict: Verdict, reports: Reports) -> Settlement:
+    """What the spool is to commit. That all hosts are still unhealthy is worth no record: it comes again and again."""
+    is_new = bool(done.contacts) or isinstance(course.way.answer, Refusal)
+    return Settlement(
+        parcel,
+        left=tuple(fate.recipient for fate in verdict.left),
+        due_at=verdict.due_at,
+        record=_record(parcel, course, done) if is_new or not verdict.left else "",
+        counts=is_new,
+        warned=parcel.warned or verdict.is_late,
+        waits_for_host=verdict.waits_for_host,
+        said=summary(done) if verdict.left else "",
+        reports=reports,
+    )
+
+
+def _record(parcel: Parcel, course: Course, done: Attempt) -> str:
+    """The attempt as the spool keeps it; the route, which is the same for thousands of them, is text already."""
+    way = course.way
+    recipients = [str(each.mailbox) for each in parcel.mail.envelope.recipients]
+    shape = attempt_record(done) | {"recipients": recipients, "procedure": way.policy.name, "turn": course.turn}
+    if course.ill:
+        shape["ill"] = [str(target.address) for target in course.ill]
+    return f'{_encode(shape)[:-1]},"route":{way.record}}}'

@@ -1,0 +1,117 @@
+"""What the loop takes from the spool and gives back: claims in turn, clocks set back, mail that waits for hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection
+
+from postroad.deliver.queue import Queue
+from postroad.pace import RetrySchedule
+from postroad.spool import Parcel, Spool, SpoolError
+
+AGAIN_S = 1.0  # between two tries on a spool in trouble
+STEP_S = 60.0  # a clock set back by less delays mail by less
+HEED_S = 3600.0
+SLICE = 1000  # destinations looked at in one go when a host answers again
+
+
+class Feed:
+    """Claims what is due and finds room. `take` gets the parcels; `wall` and `now` are the clocks of mail and loop."""
+
+    def __init__(  # made in one place
+        self,
+        spool: Spool,
+        queue: Queue,
+        take: Callable[[Collection[Parcel]], None],
+        wall: Callable[[], float],
+        now: Callable[[], float],
+        tell_trouble: Callable[[SpoolError], None],
+    ) -> None:
+        self.poll_s = 1.0
+        self.schedule = RetrySchedule()
+        self._spool = spool
+        self._queue = queue
+        self._take = take
+        self._wall = wall
+        self._now = now
+        self._tell_trouble = tell_trouble
+        self._hungry = asyncio.Event()
+        self._has_more = False  # the spool had more due when last asked
+        self._is_over = False
+        self._ahead_s = float("inf")  # the time of mail before the clock of the loop, when last compared
+        self._heeded_at = 0.0
+
+    def look(self) -> None:
+        """There may be something new in the spool: look now, not at the next poll."""
+        self._hungry.set()
+
+    def look_if_low(self) -> None:
+        """The same, if the spool had more and half of the room is free."""
+        if self._has_more and self._queue.room > self._queue.limits.held // 2:
+            self._hungry.set()
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._is_over = True
+        self._hungry.set()
+
+    async def run(self) -> None:
+        """Feed until stopped; SpoolError is told and waited out."""
+        while not self._is_over:
+            try:
+                await self._heed_clock()
+                wait_s = await self._feed()
+            except SpoolError as trouble:
+                self._tell_trouble(trouble)
+                wait_s = AGAIN_S
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._hungry.wait()
+            self._hungry.clear()
+
+    async def give_back(self, parcels: Collection[Parcel]) -> None:
+        """Back to the spool; if it takes nothing now, it takes all when this node starts again."""
+        with contextlib.suppress(SpoolError):
+            await self._spool.release(parcels)
+
+    async def wake(self, is_meant: Callable[[str], bool]) -> int:
+        """A host answers again: all mail that waits for one, of these destinations, is due now; how much that is."""
+        woken, after = 0, ""
+        while destinations := await self._spool.stranded(after, SLICE):
+            for destination in destinations:
+                if is_meant(destination):
+                    while some := await self._spool.hasten(destination, self._wall()):
+                        woken += some
+                        self.look()
+            after = destinations[-1]
+        return woken
+
+    async def _heed_clock(self) -> None:
+        """Mail must not wait for a time that only a clock set back since called near: looked for after each step back.
+
+        And at the start, for what happened before it; and hourly, for deliveries that were under way at the step.
+        """
+        now, loop_now = self._wall(), self._now()
+        if now - loop_now < self._ahead_s - STEP_S or loop_now >= self._heeded_at + HEED_S:
+            await self._spool.set_back(now, now + self.schedule.longest_s * (1 + self.schedule.jitter))
+            self._heeded_at = loop_now
+        self._ahead_s = now - loop_now
+
+    async def _feed(self) -> float:
+        """Claim what is due and finds room; how long to wait until the next look."""
+        room = self._queue.room
+        if room < self._queue.limits.held // 10:
+            return self.poll_s
+        most, each = min(room, 1000), min(max(1, room // 4), 500)
+        full = self._queue.full_destinations()
+        parcels = await self._spool.claim(self._wall(), most, each=each, skip=full)
+        self._has_more = bool(parcels)
+        if self._is_over:  # since we asked
+            await self.give_back(parcels)
+            return 0.0
+        self._take(parcels)
+        if parcels:
+            return 0.0
+        due_at = await self._spool.next_due(full)
+        return self.poll_s if due_at is None else min(self.poll_s, max(due_at - self._wall(), 0.01))

@@ -1,0 +1,92 @@
+"""How many contacts at once: those that cost work, and apart from them those that only wait. Pure.
+
+A contact that waits for a connection or a greeting costs a socket and next to no work, and one with a host that drips
+costs little more; counted with the others, a few hundred tar pits would stop all mail. So a contact is busy while it is
+young, and again when its host greets; once it is old it counts apart. Hosts that have not proved themselves may not
+use all of what there is.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from enum import Enum, auto
+
+APART = 4
+"""For each contact that may be busy, so many that wait for a greeting, and so many slow sessions."""
+
+KEPT = 5
+"""One in so many places is kept for hosts that have proved themselves."""
+
+
+class Stage(Enum):
+    """What a contact counts as."""
+
+    __hash__ = object.__hash__
+
+    YOUNG = auto()  # begun a moment ago
+    WAITING = auto()  # still without a greeting
+    BRISK = auto()  # greeted a moment ago
+    SLOW = auto()
+
+
+# How long a contact stays, in seconds, and what it is then. A host near us greets within the first; under load a
+# whole session lasts milliseconds.
+AGES = {Stage.YOUNG: (0.05, Stage.WAITING), Stage.BRISK: (1.0, Stage.SLOW)}
+
+
+class Places:
+    """Who has a place. `concurrency` contacts may be busy at once; where many hosts greet together, a few more."""
+
+    def __init__(self, concurrency: int) -> None:
+        self.concurrency = concurrency
+        self._stages: dict[Hashable, Stage] = {}
+        self._lines: dict[Stage, OrderedDict[Hashable, float]] = {stage: OrderedDict() for stage in Stage}
+
+    def __len__(self) -> int:
+        return len(self._stages)
+
+    @property
+    def busy(self) -> int:
+        """Contacts that cost work now."""
+        return len(self._lines[Stage.YOUNG]) + len(self._lines[Stage.BRISK])
+
+    def has_room(self, *, proved: bool) -> bool:
+        """Whether another contact may begin, with a host that has proved itself or one that has not."""
+        most = self.concurrency if proved else max(1, self.concurrency - self.concurrency // KEPT)
+        return self.busy < most and len(self._lines[Stage.WAITING]) < most * APART
+
+    def begin(self, contact: Hashable, now: float, stage: Stage = Stage.YOUNG) -> None:
+        """A contact is begun; over a connection that is there already it is brisk at once."""
+        self._stages[contact] = stage
+        self._lines[stage][contact] = now
+
+    def greeted(self, contact: Hashable, now: float) -> None:
+        """Its host has greeted."""
+        if contact in self._stages:
+            self.end(contact)
+            self.begin(contact, now, Stage.BRISK)
+
+    def end(self, contact: Hashable) -> None:
+        """It is over."""
+        del self._lines[self._stages.pop(contact)][contact]
+
+    def is_old(self, contact: Hashable) -> bool:
+        """Whether its host has kept it so long that it counts apart."""
+        return self._stages.get(contact) in (Stage.WAITING, Stage.SLOW)
+
+    def age(self, now: float) -> tuple[tuple[Hashable, ...], float | None]:
+        """Let contacts grow old; which have, and when to ask again (None: nobody will)."""
+        aged: list[Hashable] = []
+        again: list[float] = []
+        for stage, (lasts_s, after) in AGES.items():
+            line, apart = self._lines[stage], self._lines[after]
+            while line and len(apart) < self.concurrency * APART:
+                contact, since = next(iter(line.items()))
+                if now < since + lasts_s:
+                    again.append(since + lasts_s)
+                    break
+                self.end(contact)
+                self.begin(contact, since, after)
+                aged.append(contact)
+        return tuple(aged), min(again, default=None)
