@@ -92,7 +92,7 @@ def _delivered_at_once(job: Job, reused: _Reused) -> Attempt:
         0.0,
         ms,
         session.phase,
-        outcomes[0],
+        None,
         reused.told,
         session.tls,
         reused=True,

@@ -26,7 +26,7 @@ def attempted(outcome, *, contacts=True):
     """The event of an attempt that ended so."""
     envelope = Envelope(parse_mailbox("me@example.net"), (Recipient(parse_mailbox("ann@example.com")),))
     parcel = Parcel(1, "example.com", Mail("M1", envelope, NOON, 7, 10), NOON)
-    contact = Contact(TARGET, 0, 5, outcome.phase, outcome, {0: outcome}, tls="TLSv1.3 X")
+    contact = Contact(TARGET, 0, 5, outcome.phase, None, {0: outcome}, tls="TLSv1.3 X")
     done = Attempt("example.com", (outcome,), (contact,) if contacts else (), 7, 12.34)
     verdict = judge(parcel, done, RetrySchedule(jitter=0), NOON, Random(1))
     return Event("deliver.parcel.complete", {"parcel": parcel, "attempt": done, "verdict": verdict})
