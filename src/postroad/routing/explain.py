@@ -95,16 +95,15 @@ def _left_out(drop: Dropped) -> str:
 
 
 def _contact(contact: Contact, place: int, names: Sequence[str]) -> Iterator[str]:
-    """One contact: a sentence for each answer, with those it was for unless it was the only one."""
+    """One contact: a sentence for each answer, with those it was for unless it was for all."""
     took = f"{contact.ended_ms - contact.started_ms:.0f} ms"
     begun = f"{'First' if place == 0 else 'Then'} {contact.target}"
     if contact.clear_again:
         begun += " again, without TLS"
     if contact.is_unused:
         yield f"{begun} was contacted at {contact.started_ms:.0f} ms and closed unused: another greeted first."
-    answers = contact.answers
-    for outcome, indices in answers.items():
-        whom = f" for {_whom(indices, names)}" if indices and len(answers) > 1 else ""
+    for outcome, indices in contact.answers.items():
+        whom = f" for {_whom(indices, names)}" if 0 < len(indices) < len(names) else ""
         if outcome.result is Result.DELIVERED:
             secured = f" over {contact.tls}" if contact.tls else ""
             yield f"{begun} took it{whom}{secured} in {took}: {outcome.text}."
@@ -112,6 +111,7 @@ def _contact(contact: Contact, place: int, names: Sequence[str]) -> Iterator[str
             phase = outcome.phase or contact.phase
             at = "" if phase is Phase.CONNECT else f" at {phase}"
             yield f"{begun} did not take it{whom} ({outcome.result}{at}, {took}): {outcome.text}."
+        begun = "It"
 
 
 def _end(outcome: Outcome, source: str, whom: str = "") -> str:

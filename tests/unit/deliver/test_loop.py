@@ -55,7 +55,7 @@ def report_in(it, address="127.0.0.13"):
 
 def machine_part(report):
     """The fields about the message, and those about the first recipient."""
-    (part,) = [part for part in report.walk() if part.get_content_type() == "message/delivery-status"]
+    part, *_ = [part for part in report.walk() if part.get_content_type() == "message/delivery-status"]
     return part.get_payload()[1]
 
 
@@ -216,15 +216,66 @@ def test_nobody_is_told_who_must_not_or_will_not_be(how):
     assert ([FAILED], 0) == tell(story, {"127.0.0.14": "r550"})
 
 
-def test_report_that_fails_is_not_reported():
-    """A report refused by the sender's exchanger ends there: mail loops are cut."""
+async def lost(it, *postmaster):
+    """A report that the sender's exchanger refuses: what became of all, what is left, and what was told of it."""
+    it.postmaster = postmaster
+    it.loop.reload(USUAL, it.find, it.reporter(USUAL))
+    await it.post("ann@example.org")
+    await it.done(3 if it.postmaster else 2)
+    told = [(each["recipients"], each["origin"]) for each in it.told.named("deliver.report.failed")]
+    return it.results, (await it.spool.stats(NOON)).messages, told
+
+
+BOTH_REFUSE = {"127.0.0.14": "r550", "127.0.0.13": "r550"}
+
+
+def test_report_that_fails_is_told_and_ends_there():
+    """A report refused by the sender's exchanger makes no other, and the log has it: a double bounce."""
+    assert ([FAILED, FAILED], 0, [(["me@example.net"], "report on B000001")]) == tell(lost, BOTH_REFUSE)
+
+
+def test_report_that_fails_reaches_the_postmaster():
+    """Under the null reverse-path, with the report that could not be delivered, whom it was for and why."""
 
     async def story(it):
-        await it.post("ann@example.org")
-        await it.done(2)
-        return it.results, (await it.spool.stats(NOON)).messages
+        what = await lost(it, "boss@example.com")
+        received = [each for address in ("127.0.0.11", "127.0.0.12") for each in it.lab.at(address).received]
+        return what, received
 
-    assert ([FAILED, FAILED], 0) == tell(story, {"127.0.0.14": "r550", "127.0.0.13": "r550"})
+    (results, left, _), (received,) = tell(story, BOTH_REFUSE)
+    assert ([FAILED, FAILED, DELIVERED], 0) == (results, left)
+    assert (None, "boss@example.com") == (
+        received.envelope.reverse_path,
+        str(received.envelope.recipients[0].mailbox),
+    )
+    report = email.message_from_bytes(received.content, policy=email.policy.default)
+    fields = machine_part(report)
+    assert ("Undelivered report: me@example.net", "dns; mail.example.net") == (report["Subject"], fields["Remote-MTA"])
+    assert "ann@example.org" in report.as_string()
+
+
+def test_report_to_the_postmaster_that_fails_is_told_and_ends_there():
+    """Nobody is told of it by mail: no loop, whatever the postmaster's exchanger says."""
+    told = [(["me@example.net"], "report on B000001"), (["boss@example.org"], "double bounce of B000003")]
+    assert ([FAILED] * 3, 0, told) == tell(lambda it: lost(it, "boss@example.org"), BOTH_REFUSE)
+
+
+def test_report_on_a_recipient_beyond_ascii_needs_no_smtputf8():
+    """A sender in ASCII hears of it through a host that knows nothing of SMTPUTF8."""
+
+    async def story(it):
+        host = Host(config=ServerConfig("mx", smtputf8=False))
+        door = await listen(parse_address("127.0.0.15"), it.lab.port, host.serve)
+        try:
+            content = "Subject: Grüße\r\n\r\nHello.\r\n".encode()
+            await it.post("jürgen@example.org", sender="me@[127.0.0.15]", content=content, smtputf8=True)
+            await it.done(2)
+            return it.results, machine_part(email.message_from_bytes(host.content, policy=email.policy.default))
+        finally:
+            await door.stop()
+
+    results, fields = tell(story, {"127.0.0.14": "r550"})
+    assert ([FAILED, DELIVERED], "utf-8; j\\x{FC}rgen@example.org") == (results, fields["Final-Recipient"])
 
 
 def test_success_is_reported_where_the_host_does_not():
