@@ -16,7 +16,7 @@ from postroad.deliver.pool import Pool, ReusePolicy
 from postroad.deliver.probe import Probes
 from postroad.deliver.queue import Item, Queue
 from postroad.deliver.settings import DeliverSettings
-from postroad.deliver.settling import Verdict, judge, lost_report, summary
+from postroad.deliver.settling import Verdict, judge, lost_report
 from postroad.deliver.ways import Finder, Way, Ways
 from postroad.dialogue import Message, Pieces
 from postroad.pace import Health, HealthPolicy, RetrySchedule, WindowPolicy, is_expired, next_at
@@ -341,7 +341,7 @@ class Loop:
             counts=bool(done.contacts) or isinstance(course.way.answer, Refusal),
             warned=parcel.warned or verdict.is_late,
             waits_for_host=verdict.waits_for_host,
-            said=summary(verdict.left),
+            said=verdict.said,
             reports=reports,
         )
         ill = self._still_ill(course) if verdict.waits_for_host else ()

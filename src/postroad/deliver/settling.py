@@ -55,6 +55,11 @@ class Verdict:
         """In one word, the worst for the sender."""
         return Result.FAILED if self.failed else Result.DEFERRED if self.left else Result.DELIVERED
 
+    @property
+    def said(self) -> str:
+        """For the queue list: what those who are left heard, "" if nobody is."""
+        return _line(self.left) if self.left else ""
+
 
 def judge(parcel: Parcel, attempt: Attempt, schedule: RetrySchedule, now: float, rng: Random) -> Verdict:
     """Sort the recipients. What is deferred past its time has failed (RFC 5321 section 4.5.4.1)."""
@@ -74,15 +79,6 @@ def judge(parcel: Parcel, attempt: Attempt, schedule: RetrySchedule, now: float,
     )
 
 
-def summary(fates: tuple[Fate, ...]) -> str:
-    """What these recipients heard, in a line that names the host: the answer most of them have, and how many do."""
-    if not fates:
-        return ""
-    answers = Counter((fate.outcome.result, fate.said) for fate in fates)
-    (result, said), count = answers.most_common(1)[0]
-    return f"{result}{'' if len(answers) == 1 else f' ({count} of {len(fates)})'}: {said}"
-
-
 def lost_report(parcel: Parcel, verdict: Verdict) -> dict[str, object] | None:
     """The facts of a report that cannot be delivered: mail with the null reverse-path, which has nobody to tell."""
     if parcel.mail.envelope.reverse_path or not verdict.failed:
@@ -90,7 +86,7 @@ def lost_report(parcel: Parcel, verdict: Verdict) -> dict[str, object] | None:
     return {
         "id": parcel.mail.id,
         "recipients": [str(fate.recipient.mailbox) for fate in verdict.failed],
-        "why": summary(verdict.failed),
+        "why": _line(verdict.failed),
         "origin": parcel.mail.origin or None,
     }
 
@@ -118,3 +114,10 @@ def _expired(outcome: Outcome, schedule: RetrySchedule) -> Outcome:
 
 def _with(fates: list[Fate], result: Result) -> tuple[Fate, ...]:
     return tuple(fate for fate in fates if fate.outcome.result is result)
+
+
+def _line(fates: tuple[Fate, ...]) -> str:
+    """What these recipients heard, and from which host: the answer that most of them have, and how many those are."""
+    answers = Counter((fate.outcome.result, fate.said) for fate in fates)
+    (result, said), count = answers.most_common(1)[0]
+    return f"{result}{'' if len(answers) == 1 else f' ({count} of {len(fates)})'}: {said}"

@@ -19,7 +19,8 @@ class Target:
     port: int | None = None  # None: the usual one
 
     def __str__(self) -> str:
-        return f"{self.exchange} [{self.address}]"
+        is_literal = not self.exchange or self.exchange.startswith("[")
+        return f"[{self.address}]" if is_literal else f"{self.exchange} [{self.address}]"
 
 
 _GRAVITY = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)  # the worst for the sender first
@@ -97,7 +98,11 @@ class Attempt:
     def source_of(self, index: int) -> Contact | None:
         """The contact whose answer is the outcome of a recipient; None if no host was asked for it."""
         outcome = self.outcomes[index]
-        return next((contact for contact, said in reversed(self.story_of(index)) if _rests_on(outcome, said)), None)
+        for contact in reversed(self.contacts):
+            said = contact.recipients.get(index)
+            if said is outcome or (said and _rests_on(outcome, said)):
+                return contact
+        return None
 
 
 def _rests_on(outcome: Outcome, said: Outcome) -> bool:

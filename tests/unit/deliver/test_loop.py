@@ -25,10 +25,11 @@ from postroad.deliver import DeliverSettings, loop
 from postroad.lab import parse_fault
 from postroad.net import listen
 from postroad.smtp import ServerConfig
-from postroad.spool import SpoolError, Trouble
+from postroad.spool import Selection, SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.names import parse_address
+from postroad.words.record import read_record
 from postroad.words.reply import Reply
 
 HOUR_S = 3600.0
@@ -302,11 +303,13 @@ def test_mail_that_stays_deferred_is_given_up_and_reported():
     """After the time of the schedule 4yz becomes a failure, with status 4.4.7 and the last answer."""
 
     async def story(it):
-        await it.post("ann@example.org", at=NOON - 5 * DAY_S)
+        id_ = await it.post("ann@example.org", at=NOON - 5 * DAY_S)
         await it.done(2)
-        return it.results, machine_part(report_in(it))
+        (record,) = (await it.spool.story(id_)).records
+        return it.results, machine_part(report_in(it)), read_record(record.text)[0].result
 
-    results, fields = tell(story, {"127.0.0.14": "r450"})
+    results, fields, recorded = tell(story, {"127.0.0.14": "r450"})
+    assert FAILED is recorded
     assert ([FAILED, DELIVERED], "failed", "4.4.7") == (results, fields["Action"], fields["Status"])
     assert "450" in fields["Diagnostic-Code"]
 
@@ -336,6 +339,23 @@ def test_sender_of_late_mail_is_told_once():
         return it.results, machine_part(report_in(it))["Action"]
 
     assert ([DEFERRED, DELIVERED, DEFERRED], "delayed") == tell(story, {"127.0.0.14": "r450"})
+
+
+def test_queue_shows_who_waits_its_own_answer():
+    """Not the 550 of the other recipient, who is done with; and the host that gave it."""
+
+    async def story(it):
+        host = Host({"Rcpt ann": Reply(550, ("5.1.1 nobody",)), "Rcpt bob": Reply(450, ("4.2.2 full",))})
+        door = await listen(parse_address("127.0.0.15"), it.lab.port, host.serve)
+        try:
+            await it.post("ann@[127.0.0.15]", "bob@[127.0.0.15]", sender="")
+            await it.done()
+            (listed,) = await it.spool.listed(Selection())
+            return listed.said, [each["why"] for each in it.told.named("deliver.report.failed")]
+        finally:
+            await door.stop()
+
+    assert ("deferred: [127.0.0.15]: 450 4.2.2 full", ["failed: [127.0.0.15]: 550 5.1.1 nobody"]) == tell(story)
 
 
 def test_only_those_who_wait_are_tried_again():

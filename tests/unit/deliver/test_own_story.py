@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from postroad.cli.queue_text import told, traced
 from postroad.deliver import Bounces
-from postroad.deliver.settling import judge, summary
+from postroad.deliver.settling import judge
 from postroad.pace import RetrySchedule
 from postroad.routing import Connected, Ended, Greeted, Onward, Try, Verdict, Wait, Walk, WalkPolicy, explain_attempt
 from postroad.shapes import story_shape, trace_shape
@@ -131,8 +131,8 @@ def test_line_for_the_queue_quotes_only_what_those_who_wait_heard(done, age_s):
     (parcel,) = asyncio.run(MemorySpool().add(mail, CONTENT))
     verdict = judge(parcel, done, SCHEDULE, NOON, Random(1))
     left = [fate.recipient.mailbox.local for fate in verdict.left]
-    assert quoted(summary(verdict.left)) <= {"all", *left}
-    assert not left or any(str(target) in summary(verdict.left) for target in TARGETS)
+    assert quoted(verdict.said) <= {"all", *left}
+    assert not left or any(str(target) in verdict.said for target in TARGETS)
 
 
 def part_of(done, indices):
@@ -158,7 +158,7 @@ async def settled(attempts, age_s):
             reports += await bounces.reports(parcel, verdict, NOON)
             names = [str(each.mailbox) for each in open_]
             record = json.dumps(attempt_record(verdict.attempt) | {"recipients": names})
-            left, said = tuple(fate.recipient for fate in verdict.left), summary(verdict.left)
+            left, said = tuple(fate.recipient for fate in verdict.left), verdict.said
             await spool.settle([Settlement(parcel, left, NOON if left else None, record, said=said)], NOON)
         parcels = await spool.claim(NOON, 1, each=1)
     return [email.message_from_bytes(octets, policy=email.policy.default) for _, octets in reports], await spool.story(

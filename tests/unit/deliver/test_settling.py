@@ -6,7 +6,7 @@ from random import Random
 
 from delivering import NOON, recipients
 
-from postroad.deliver.settling import EXPIRED, judge, lost_report, summary
+from postroad.deliver.settling import EXPIRED, judge, lost_report
 from postroad.pace import RetrySchedule
 from postroad.spool import Mail, Parcel
 from postroad.words.mail import Envelope, Mailbox
@@ -113,7 +113,7 @@ def test_line_for_the_queue_is_about_those_who_wait():
     """Not the 550 of one who is done with, but the answer to who is left, with the host that gave it."""
     contact = Contact(TARGET, 0, 1, Phase.RCPT, None, {0: LATER, 1: NEVER, 2: OK})
     verdict = judge(parcel(), attempt(LATER, NEVER, OK, contacts=(contact,)), SCHEDULE, NOON, Random(1))
-    assert "deferred: mail.example.com [192.0.2.1]: 450 later" == summary(verdict.left)
+    assert "deferred: mail.example.com [192.0.2.1]: 450 later" == verdict.said
 
 
 def test_line_for_the_queue_counts_those_it_is_about():
@@ -121,13 +121,25 @@ def test_line_for_the_queue_counts_those_it_is_about():
     full = replace(LATER, text="452 full")
     contact = Contact(TARGET, 0, 1, Phase.RCPT, None, {0: full, 1: LATER, 2: LATER})
     verdict = judge(parcel(), attempt(full, LATER, LATER, contacts=(contact,)), SCHEDULE, NOON, Random(1))
-    assert "deferred (2 of 3): mail.example.com [192.0.2.1]: 450 later" == summary(verdict.left)
-    assert "" == summary(())
+    assert "deferred (2 of 3): mail.example.com [192.0.2.1]: 450 later" == verdict.said
+    assert "" == judged(parcel(1), OK).said
+
+
+def test_same_words_of_two_hosts_are_each_hosts_own():
+    """Both said 450 later: each of the two recipients has it from the host that it was put to."""
+    other = replace(TARGET, exchange="other.example.com")
+    contacts = (
+        Contact(TARGET, 0, 1, Phase.RCPT, None, {0: LATER, 1: NEVER}),
+        Contact(other, 1, 2, Phase.RCPT, None, {1: LATER}),
+    )
+    done = attempt(LATER, LATER, contacts=contacts)
+    fates = judge(parcel(2), done, SCHEDULE, NOON, Random(1)).left
+    assert [TARGET, other] == [fate.target for fate in fates]
 
 
 def test_mail_that_met_no_host_names_none():
     """All hosts were unhealthy: the text says which."""
-    assert "deferred: connection refused" == summary(judged(parcel(1), AWAY).left)
+    assert "deferred: connection refused" == judged(parcel(1), AWAY).said
 
 
 def test_record_of_mail_given_up_says_that_it_failed():
