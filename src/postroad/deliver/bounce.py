@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from postroad.deliver.settling import Fate, Verdict
 from postroad.dsn import Action, Report, Reported, Tried, build, wanted, wants_content
+from postroad.routing import Aliases
 from postroad.spool import Mail, Parcel, Spool, SpoolError, Trouble
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.record import read_record
@@ -44,7 +45,8 @@ class Births(Protocol):
 class Bounces:
     """The reporter of a relay. `births` gives a report its id and the seed of its own deliveries.
 
-    `postmaster` are told of reports that cannot be delivered: nobody, if it is empty.
+    `postmaster` are told of reports that cannot be delivered: nobody, if it is empty. `aliases` say who gets the
+    reports for senders of this machine.
     """
 
     spool: Spool
@@ -52,18 +54,16 @@ class Bounces:
     expiry_s: float
     births: Births
     postmaster: tuple[Mailbox, ...] = ()
+    aliases: Aliases = field(default_factory=Aliases)
 
     async def reports(self, parcel: Parcel, verdict: Verdict, now: float) -> Reports:
         """See Reporter. Of mail with the null reverse-path no sender can be told (RFC 5321 section 6.1)."""
         mail = parcel.mail
+        instead = () if mail.envelope.reverse_path else self._instead(mail, verdict)
         if mail.envelope.reverse_path:
             news = [(action, fate) for action, fate in _news(verdict) if wanted(action, fate.recipient)]
-            origin = f"report on {mail.id}"
         else:
-            # The last one in a chain: if it fails too there is nobody left to tell, and no loop begins
-            is_last = mail.origin.startswith(DOUBLE) or not self.postmaster
-            news = [] if is_last else [(Action.FAILED, fate) for fate in verdict.failed]
-            origin = f"{DOUBLE}{mail.id}"
+            news = [(Action.FAILED, fate) for fate in verdict.failed if instead]
         if not news:
             return ()
         earlier = await self._earlier(parcel)
@@ -76,14 +76,26 @@ class Bounces:
             )
             for action, fate in news
         )
-        report = self._report(mail, now, reported, await self._content(mail))
+        report = self._report(mail, now, reported, await self._content(mail), instead)
         built = build(report)
         if built is None:
             return ()
         envelope, octets = built
+        origin = f"{DOUBLE if instead else 'report on '}{mail.id}"
+        # root of this machine reads elsewhere what cron's mail came to
+        envelope = self.aliases.expanded(envelope)
         return ((Mail(report.id, envelope, now, self.births.seed(), len(octets), origin), octets),)
 
-    def _report(self, mail: Mail, now: float, reported: tuple[Reported, ...], content: bytes) -> Report:
+    def _instead(self, mail: Mail, verdict: Verdict) -> tuple[Mailbox, ...]:
+        """Who is told of a report that fails. If that is such a one itself nobody is, so that no loop begins."""
+        if mail.origin.startswith(DOUBLE):
+            return ()
+        failed = {fate.recipient.mailbox for fate in verdict.failed}
+        return tuple(each for each in self.postmaster if each not in failed)
+
+    def _report(
+        self, mail: Mail, now: float, reported: tuple[Reported, ...], content: bytes, instead: tuple[Mailbox, ...]
+    ) -> Report:
         return Report(
             self.births.id(),
             self.hostname,
@@ -94,7 +106,7 @@ class Bounces:
             content.partition(b"\r\n\r\n")[0] + b"\r\n",
             content if wants_content(mail.envelope, mail.size) else None,
             mail.received_at + self.expiry_s,
-            instead=self.postmaster,
+            instead=instead,
         )
 
     async def _earlier(self, parcel: Parcel) -> list[tuple[list[str], float, Attempt]]:

@@ -261,6 +261,19 @@ def test_report_to_the_postmaster_that_fails_is_told_and_ends_there():
     assert ([FAILED] * 3, 0, told) == tell(lambda it: lost(it, "boss@example.org"), BOTH_REFUSE)
 
 
+def test_postmaster_who_refused_a_report_is_not_sent_another():
+    """The address that has just said no is no place to complain to."""
+
+    async def story(it):
+        it.postmaster = ("me@example.net",)
+        it.loop.reload(USUAL, it.find, it.reporter(USUAL))
+        await it.post("ann@example.org")
+        await it.done(2)
+        return it.results, (await it.spool.stats(NOON)).messages
+
+    assert ([FAILED, FAILED], 0) == tell(story, BOTH_REFUSE)
+
+
 def test_report_on_a_recipient_beyond_ascii_needs_no_smtputf8():
     """A sender in ASCII hears of it through a host that knows nothing of SMTPUTF8."""
 
