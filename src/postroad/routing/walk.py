@@ -108,7 +108,7 @@ class _Fate:
 class Walk:
     """The walk of one attempt. `now` is any clock that only goes forward, in seconds.
 
-    `contacts` has every contact so far in order of start, the ended ones with their ending.
+    `contacts` has every contact so far in order of start, the ended ones with what they meant for each recipient.
     `holder` is the number of the contact whose session is going on, or None.
     """
 
