@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 from postroad.deliver.bounce import Reports
 from postroad.deliver.course import Course, draw_seed
-from postroad.deliver.settling import Verdict, summary
+from postroad.deliver.settling import Verdict
 from postroad.routing import Refusal
 from postroad.spool import Parcel, Settlement
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -38,14 +38,14 @@ class News:
 def news_of(done: Attempt) -> Iterator[News]:
     """What the contacts of an attempt say about their hosts."""
     for place, contact in enumerate(done.contacts):
-        ending = contact.ending
-        if ending is None:
-            is_beaten = any(later.ending for later in done.contacts[place + 1 :])
+        host = contact.host
+        if contact.is_unused:
+            is_beaten = any(not later.is_unused for later in done.contacts[place + 1 :])
             if is_beaten and contact.phase is Phase.CONNECT:
                 yield News(Sign.SUSPECT, contact.target)
-        elif ending.scope is Scope.HOST and contact.phase in (Phase.CONNECT, Phase.GREETING):
+        elif host and host.scope is Scope.HOST and contact.phase in (Phase.CONNECT, Phase.GREETING):
             yield News(Sign.FAILS, contact.target)
-        elif ending.scope is not Scope.US:  # our own lack of a socket says nothing about a host
+        elif not (host and host.scope is Scope.US):  # our own lack of a socket says nothing about a host
             yield News(Sign.ANSWERS, contact.target)
 
 
@@ -58,8 +58,9 @@ def blocked(parcel: Parcel, course: Course) -> Attempt:
     return Attempt(parcel.destination, (outcome,) * recipients, (), draw_seed(parcel), 0.0)
 
 
-def settlement(parcel: Parcel, course: Course, done: Attempt, verdict: Verdict, reports: Reports) -> Settlement:
+def settlement(parcel: Parcel, course: Course, verdict: Verdict, reports: Reports) -> Settlement:
     """What the spool is to commit. That all hosts are still unhealthy is worth no record: it comes again and again."""
+    done = verdict.attempt
     is_new = bool(done.contacts) or isinstance(course.way.answer, Refusal)
     return Settlement(
         parcel,
@@ -69,7 +70,7 @@ def settlement(parcel: Parcel, course: Course, done: Attempt, verdict: Verdict, 
         counts=is_new,
         warned=parcel.warned or verdict.is_late,
         waits_for_host=verdict.waits_for_host,
-        said=summary(done) if verdict.left else "",
+        said=verdict.said,
         reports=reports,
     )
 

@@ -18,7 +18,7 @@ from postroad.deliver.pool import Pool, ReusePolicy
 from postroad.deliver.probe import Probes
 from postroad.deliver.queue import Item, Queue, QueueLimits
 from postroad.deliver.settings import DeliverSettings
-from postroad.deliver.settling import judge
+from postroad.deliver.settling import judge, lost_report
 from postroad.deliver.ways import Finder, Way, Ways
 from postroad.dialogue import Message, Pieces
 from postroad.pace import Health, HealthPolicy, RetrySchedule, is_expired, next_at
@@ -265,14 +265,16 @@ class Loop:
     async def _settle(self, parcel: Parcel, course: Course, done: Attempt) -> None:
         now = self._world.wall()
         verdict = judge(parcel, done, self.settings.schedule, now, self._world.rng)
-        reports = await self._insist(lambda: self._reporter.reports(parcel, verdict, done, now))
-        settled = settlement(parcel, course, done, verdict, reports)
+        reports = await self._insist(lambda: self._reporter.reports(parcel, verdict, now))
+        settled = settlement(parcel, course, verdict, reports)
         await self._insist(lambda: self._spool.settle([settled], now))
         if verdict.waits_for_host:
             self._look_back(parcel.destination, course)
         if reports:
             self.look()
         self._tell("deliver.parcel.complete", parcel=parcel, attempt=done, verdict=verdict)
+        if lost := lost_report(parcel, verdict):
+            self._tell("deliver.report.failed", **lost)
 
     def _block(self, item: Item, course: Course) -> None:
         """All of its hosts are unhealthy: it waits, with all others of which that is found in this turn of the loop."""
@@ -283,7 +285,7 @@ class Loop:
             return
         if self.outages.begin(course.way.key, (target.address for target in course.ill)):
             self._tell("deliver.set.blocked", destination=parcel.destination, hosts=[str(each) for each in course.ill])
-        self._set_aside(item, settlement(parcel, course, done, verdict, ()))
+        self._set_aside(item, settlement(parcel, course, verdict, ()))
 
     def _return(self, item: Item, course: Course) -> None:
         """Too many wait for its host already: it waits in the spool, about as long as those before it take."""
@@ -306,6 +308,7 @@ class Loop:
             await self._insist(lambda: self._spool.settle([settled for _, settled in taken], self._world.wall()))
         except Exception as bug:  # noqa: BLE001  # as in _serve
             self._tell("deliver.parcel.broken", parcel=taken[0][0].parcel, error=bug)
+        self._tell("deliver.queue.aside", parcels=len(taken))
         courses = {item.parcel.destination: item.course for item, settled in taken if settled.waits_for_host}
         for item, _ in taken:
             self.queue.finish(item, self._now(), met_host=None)

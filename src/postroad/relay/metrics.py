@@ -97,9 +97,12 @@ CONTACTS = Counted(
     "Addresses contacted in them: the result, or `unused` after a lost race, and the phase where it ended.",
     ("result", "phase"),
 )
+DOUBLE_BOUNCES = Counted(
+    "postroad_double_bounces_total", "Reports, and other mail without a sender, that could not be delivered."
+)
 SPOOL_FAILURES = Counted("postroad_spool_failures_total", "Times the spool could not do what deliveries asked of it.")
 BUGS = Counted("postroad_bugs_total", "Deliveries put off by a bug of ours; the log has each.")
-COUNTED = (RECEIVED, OCTETS, REFUSED, TURNED_AWAY, WRONG, ATTEMPTS, CONTACTS, SPOOL_FAILURES, BUGS)
+COUNTED = (RECEIVED, OCTETS, REFUSED, TURNED_AWAY, WRONG, ATTEMPTS, CONTACTS, DOUBLE_BOUNCES, SPOOL_FAILURES, BUGS)
 
 ATTEMPT = Timed(
     "postroad_attempt_seconds",
@@ -198,6 +201,8 @@ class Metrics:
                 self._count(WRONG)
             case "deliver.parcel.complete":
                 self._count_attempt(event)
+            case "deliver.report.failed":
+                self._count(DOUBLE_BOUNCES)
             case "deliver.parcel.broken":
                 self._count(BUGS)
             case "deliver.spool.failed" | "relay.spool.failed":

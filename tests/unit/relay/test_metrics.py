@@ -107,9 +107,11 @@ def test_refusals_are_counted_by_their_code():
             it.told(Event("receive.message.failed", {"why": "the client went away"}))
             it.told(Event("receive.session.failed", {"why": "421 4.3.2 too many connections"}))
             it.told(Event("deliver.parcel.broken", {"parcel": None, "error": ValueError()}))
+            it.told(Event("deliver.report.failed", {"id": "B1", "recipients": ["me@example.net"], "why": "550 no"}))
             return await scrape(numbers)
 
     samples = asyncio.run(story())
+    assert 1 == samples["double_bounces_total",]
     assert 1 == samples["messages_refused_total", "452"] == samples["messages_refused_total", "none"]
     assert 1 == samples["connections_refused_total", "421"] == samples["bugs_total",]
 
