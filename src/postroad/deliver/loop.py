@@ -169,9 +169,9 @@ class Loop:
 
     def _line_up(self, item: Item, way: Way) -> None:
         course = item.course = self._course(item.parcel, way)
-        if course.is_blocked:
-            self._block(item, course)
-        elif not self.queue.line_up(item, course):
+        if self._block(item, course):
+            return
+        if not self.queue.line_up(item, course):
             self._return(item, course)
 
     def _course(self, parcel: Parcel, way: Way) -> Course:
@@ -213,7 +213,9 @@ class Loop:
     async def _serve(self, item: Item) -> None:
         met_host = None
         try:
-            course = self._refreshed(item)
+            course = await self._refreshed(item)
+            if self._block(item, course):
+                return
             if course.is_blocked:
                 await self._settle(item.parcel, course, blocked(item.parcel, course))
             else:
@@ -224,13 +226,14 @@ class Loop:
             await self._put_off(item, bug)
         self.queue.finish(item, self._now(), met_host=met_host)
 
-    def _refreshed(self, item: Item) -> Course:
-        """The course as it is now: while the item waited, hosts may have failed or answered."""
-        course = item.course
+    async def _refreshed(self, item: Item) -> Course:
+        """The course as it is now: while the item waited, hosts may have failed or answered, and DNS changed."""
+        course, destination = item.course, item.parcel.destination
         assert course is not None  # noqa: S101  # it had one when it lined up
-        if not self.health and not course.ill:
+        way = self.ways.get(destination) or await self.ways.find(destination)
+        if way.answer == course.way.answer and not self.health and not course.ill:
             return course
-        return self._course(item.parcel, course.way)
+        return self._course(item.parcel, way)
 
     async def _attempt(self, item: Item, course: Course) -> Attempt:
         envelope, way = item.parcel.mail.envelope, course.way
@@ -276,16 +279,18 @@ class Loop:
         if lost := lost_report(parcel, verdict):
             self._tell("deliver.report.failed", **lost)
 
-    def _block(self, item: Item, course: Course) -> None:
-        """All of its hosts are unhealthy: it waits, with all others of which that is found in this turn of the loop."""
+    def _block(self, item: Item, course: Course) -> bool:
+        """Set an item aside if all of its hosts are unhealthy; False if not, or if its sender is to hear that it is late."""
+        if not course.is_blocked:
+            return False
         parcel, done = item.parcel, blocked(item.parcel, course)
         verdict = judge(parcel, done, self.settings.schedule, self._world.wall(), self._world.rng)
-        if verdict.is_late:  # its sender is to be told
-            self.queue.line_up(item, course)
-            return
+        if verdict.is_late:
+            return False
         if self.outages.begin(course.way.key, (target.address for target in course.ill)):
             self._tell("deliver.set.blocked", destination=parcel.destination, hosts=[str(each) for each in course.ill])
         self._set_aside(item, settlement(parcel, course, verdict, ()))
+        return True
 
     def _return(self, item: Item, course: Course) -> None:
         """Too many wait for its host already: it waits in the spool, about as long as those before it take."""
