@@ -1,11 +1,13 @@
 """SMTP as bytes and events, both ends, without I/O (floor 1), after the manner of h11.
 
 Rule 1: what may be said when stands in the tables of `states`, and nowhere else.
-Rule 2: bytes may come in any pieces: whole or one by one, the events are the same.
+Rule 2: bytes may come in any pieces: whole or one by one, the events are the same; but for a client that does not
+    wait where it must (RFC 2920 section 3.1), which is sent away where that is seen.
 Rule 3: a peer's nonsense is an event; an exception (`LocalProtocolError`) means that our own side broke the rules.
 Rule 4: a line ends with CRLF, and a message with CRLF.CRLF. A bare CR or LF ends nothing (no smuggling).
 
-Stops: `grammar` (commands), `wire` (lines, dots, replies), `states` (the tables), `events`, `client`, `server`.
+Stops: `grammar` (commands), `wire` (lines, dots, newlines, replies), `states` (the tables), `events`, `client`,
+`content` (what every octet of a message passes), `sasl` (AUTH), `offer` (what a server offers and refuses), `server`.
 """
 
 from postroad.smtp.client import Capabilities, Client, LocalProtocolError
@@ -16,6 +18,7 @@ from postroad.smtp.events import (
     AuthGiven,
     BodyComplete,
     BodyPiece,
+    BodyRefused,
     Closed,
     Commanded,
     Greeting,
@@ -45,7 +48,8 @@ from postroad.smtp.grammar import (
     format_command,
     parse_command,
 )
-from postroad.smtp.server import Server, ServerConfig, Transaction
+from postroad.smtp.offer import ServerConfig, Transaction
+from postroad.smtp.server import Server
 from postroad.smtp.states import ClientState, ServerState
 from postroad.smtp.wire import Limits, canonical_newlines, format_reply
 
@@ -59,6 +63,7 @@ __all__ = [
     "Bdat",
     "BodyComplete",
     "BodyPiece",
+    "BodyRefused",
     "Capabilities",
     "Client",
     "ClientState",
