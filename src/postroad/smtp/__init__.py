@@ -6,11 +6,12 @@ Rule 2: bytes may come in any pieces: whole or one by one, the events are the sa
 Rule 3: a peer's nonsense is an event; an exception (`LocalProtocolError`) means that our own side broke the rules.
 Rule 4: a line ends with CRLF, and a message with CRLF.CRLF. A bare CR or LF ends nothing (no smuggling).
 
-Stops: `grammar` (commands), `wire` (lines, dots, newlines, replies), `states` (the tables), `events`, `client`,
-`content` (what every octet of a message passes), `sasl` (AUTH), `offer` (what a server offers and refuses), `server`.
+Stops: `grammar` (commands), `wire` (lines, dots, newlines, replies), `states` (the tables), `events`; the client's end:
+`client`, `timeouts`, `transaction` (one message, as steps); the server's: `content` (what every octet of a message
+passes), `sasl` (AUTH), `offer` (what is offered and refused), `server`.
 """
 
-from postroad.smtp.client import Capabilities, Client, LocalProtocolError
+from postroad.smtp.client import Capabilities, Client, LocalProtocolError, SessionOver, UnsafeContent
 from postroad.smtp.events import (
     NEED_DATA,
     PAUSED,
@@ -48,9 +49,11 @@ from postroad.smtp.grammar import (
     format_command,
     parse_command,
 )
-from postroad.smtp.offer import ServerConfig, Transaction
+from postroad.smtp.offer import ServerConfig
 from postroad.smtp.server import Server
 from postroad.smtp.states import ClientState, ServerState
+from postroad.smtp.timeouts import Timeouts
+from postroad.smtp.transaction import Break, Done, Expect, More, Terms, Transaction, Write, host_outcome
 from postroad.smtp.wire import Limits, canonical_newlines, format_reply
 
 __all__ = [
@@ -64,6 +67,7 @@ __all__ = [
     "BodyComplete",
     "BodyPiece",
     "BodyRefused",
+    "Break",
     "Capabilities",
     "Client",
     "ClientState",
@@ -71,8 +75,10 @@ __all__ = [
     "Command",
     "Commanded",
     "Data",
+    "Done",
     "Ehlo",
     "EndOfData",
+    "Expect",
     "Expn",
     "Greeting",
     "Helo",
@@ -80,6 +86,7 @@ __all__ = [
     "Limits",
     "LocalProtocolError",
     "Mail",
+    "More",
     "Noop",
     "Quit",
     "Rcpt",
@@ -88,14 +95,20 @@ __all__ = [
     "Server",
     "ServerConfig",
     "ServerState",
+    "SessionOver",
     "StartTls",
     "StartTlsRequested",
+    "Terms",
+    "Timeouts",
     "Transaction",
+    "UnsafeContent",
     "Unsolicited",
     "Violation",
     "Vrfy",
+    "Write",
     "canonical_newlines",
     "format_command",
     "format_reply",
+    "host_outcome",
     "parse_command",
 ]

@@ -16,19 +16,21 @@ class Content:
         self._refuses_bare = refuses_bare
         self._octets = 0
         self._newlines = NewlineCheck()
+        self._is_bare = False
 
     def take(self, piece: bytes) -> bytes:
         """Some more of it: what is to be handed on, nothing once the message is sure to be refused."""
         self._octets += len(piece)
-        self._newlines.see(piece)
-        is_lost = self._octets > self._most or (self._newlines.is_broken and self._refuses_bare)
+        self._is_bare = self._newlines.is_bare(piece) or self._is_bare
+        is_lost = self._octets > self._most or (self._is_bare and self._refuses_bare)
         return b"" if is_lost else piece
 
     def refusal(self) -> Reply | None:
         """That was all: why it cannot be taken, if it cannot."""
         if self._octets > self._most:
             return too_large(self._most)
-        return BARE if self._newlines.is_bare and self._refuses_bare else None
+        is_bare = self._is_bare or self._newlines.ends_bare  # a CR at the very end waits for an LF in vain
+        return BARE if is_bare and self._refuses_bare else None
 
 
 def too_large(most: int) -> Reply:

@@ -68,7 +68,7 @@ class ServerConfig:
 
 
 @dataclass(slots=True)
-class Transaction:
+class OpenTransaction:
     """The transaction that is open: MAIL as agreed to, and the recipients taken."""
 
     mail: Mail
@@ -118,7 +118,7 @@ def mail_refusal(mail: Mail, config: ServerConfig, *, ascii_only: bool) -> Reply
 
 
 def rcpt_refusal(
-    recipient: Recipient, transaction: Transaction, config: ServerConfig, *, ascii_only: bool
+    recipient: Recipient, transaction: OpenTransaction, config: ServerConfig, *, ascii_only: bool
 ) -> Reply | None:
     """Why the transaction does not get this recipient. `ascii_only`: the line had nothing else."""
     if len(transaction.recipients) >= config.max_recipients:

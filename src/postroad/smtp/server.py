@@ -36,8 +36,8 @@ from postroad.smtp.offer import (
     NOT_SMTP,
     OUT_OF_ORDER,
     OUT_OF_STEP,
+    OpenTransaction,
     ServerConfig,
-    Transaction,
     agreement,
     extension_refusal,
     is_foreign,
@@ -73,7 +73,7 @@ class Server:
         self.is_extended = False  # by EHLO, not HELO
         self.is_tls = False
         self.is_authenticated = False
-        self._transaction: Transaction | None = None
+        self._transaction: OpenTransaction | None = None
         self._lines = LineBuffer(config.limits.command_line)
         self._has_ended = False
         self._awaiting: Command | AuthGiven | BodyComplete | Answered | None = None
@@ -84,7 +84,7 @@ class Server:
         self._errors = 0
 
     @property
-    def transaction(self) -> Transaction:
+    def transaction(self) -> OpenTransaction:
         """The open transaction.
 
         Raises:
@@ -202,7 +202,7 @@ class Server:
         if isinstance(command, Rcpt):
             self.transaction.recipients.append(command.recipient)
         elif isinstance(command, Mail):
-            self._transaction = Transaction(command)
+            self._transaction = OpenTransaction(command)
             self._content = Content(self.config.size, refuses_bare=self.config.refuse_bare_newlines)
         elif isinstance(command, Data):
             self._body = DotReader()
