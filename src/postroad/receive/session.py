@@ -34,7 +34,7 @@ from postroad.smtp import (
     format_reply,
 )
 from postroad.smtp.events import Pause, ServerEvent
-from postroad.words.mail import Envelope, Mailbox, distinct
+from postroad.words.mail import Envelope, distinct
 from postroad.words.reply import Reply
 
 BREATH = 100  # events of one read answered before other sessions have their turn
@@ -150,7 +150,7 @@ class Session:
     def _decide(self, event: Commanded) -> Reply:
         refusal = None
         if isinstance(event.command, Rcpt):
-            refusal = self._closed
+            refusal = self.desk.settings.aliases.refusal(event.command.recipient.mailbox, self._closed)
         elif isinstance(event.command, Mail):
             refusal = self._too_much()
         elif not isinstance(event.command, _ERRANDS):
@@ -217,17 +217,11 @@ class Session:
         return Incoming(self.desk, source, self._addressed(server.transaction.envelope))
 
     def _addressed(self, envelope: Envelope) -> Envelope:
-        """The envelope as it is kept: every recipient once, and the bare <postmaster> with our name as its domain."""
-        if len(envelope.recipients) == 1 and envelope.recipients[0].mailbox.domain:
-            return envelope
-        postmaster = Mailbox("postmaster", self.desk.settings.hostname)  # RFC 5321 section 4.5.1
-        return replace(
-            envelope,
-            recipients=distinct(
-                recipient if recipient.mailbox.domain else replace(recipient, mailbox=postmaster)
-                for recipient in envelope.recipients
-            ),
-        )
+        """The envelope as it is kept: aliases by the addresses they stand for, and every recipient once."""
+        expanded = self.desk.settings.aliases.expanded(envelope)
+        if len(expanded.recipients) == 1:
+            return expanded
+        return replace(expanded, recipients=distinct(expanded.recipients))
 
     async def _forget(self, reply: Reply | None) -> None:
         """The message under way will not be whole: refused with a reply, or gone with the client."""
