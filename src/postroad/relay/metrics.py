@@ -108,9 +108,6 @@ DOUBLE_BOUNCES = Counted(
 )
 SPOOL_FAILURES = Counted("postroad_spool_failures_total", "Times the spool could not do what deliveries asked of it.")
 BUGS = Counted("postroad_bugs_total", "Deliveries put off by a bug of ours; the log has each.")
-<<<<<<< HEAD
-COUNTED = (RECEIVED, OCTETS, REFUSED, TURNED_AWAY, WRONG, ATTEMPTS, CONTACTS, DOUBLE_BOUNCES, SPOOL_FAILURES, BUGS)
-=======
 COUNTED = (
     RECEIVED,
     OCTETS,
@@ -121,10 +118,10 @@ COUNTED = (
     NOT_SMTP,
     ATTEMPTS,
     CONTACTS,
+    DOUBLE_BOUNCES,
     SPOOL_FAILURES,
     BUGS,
 )
->>>>>>> receive
 
 ATTEMPT = Timed(
     "postroad_attempt_seconds",

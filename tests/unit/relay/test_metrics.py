@@ -113,11 +113,8 @@ def test_refusals_are_counted_by_their_code():
             return await scrape(numbers)
 
     samples = asyncio.run(story())
-<<<<<<< HEAD
     assert 1 == samples["double_bounces_total",]
-=======
     assert 1 == samples["protocol_violations_total", "221"] == samples["tls_handshakes_failed_total",]
->>>>>>> receive
     assert 1 == samples["messages_refused_total", "452"] == samples["messages_refused_total", "none"]
     assert 1 == samples["connections_refused_total", "421"] == samples["bugs_total",]
 
