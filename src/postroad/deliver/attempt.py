@@ -74,6 +74,8 @@ async def _on_resting(job: Job, settings: DeliverSettings, pool: Pool) -> Ended 
         await session.deliver(job.message, tuple(range(len(job.message.envelope.recipients))))
     except HostError as lost:
         session.close()
+        if session.is_unheard:  # as good as a race lost: the others first, it may be asked again
+            return Ended(0, Phase.CONNECT, reused=True)
         if session.phase is Phase.MAIL and not session.told:
             return None
         host = lost.outcome

@@ -280,7 +280,7 @@ class Loop:
             self._tell("deliver.report.failed", **lost)
 
     def _block(self, item: Item, course: Course) -> bool:
-        """Set an item aside if all of its hosts are unhealthy; False if not, or if its sender is to hear that it is late."""
+        """Set an item aside if all its hosts are unhealthy, and its sender need not hear that it is late."""
         if not course.is_blocked:
             return False
         parcel, done = item.parcel, blocked(item.parcel, course)

@@ -66,8 +66,11 @@ class Session:
         self.opened_at = asyncio.get_running_loop().time()
         self._resets = False  # the host may hold a transaction that brought no message
         self._stream = stream
-        self._deadline = Deadline(stream.abort)
+        self.is_unheard = False  # the host was gone: nothing of what was sent last has reached it
+        self._deadline = Deadline(self._expire)
         self._limit_s = 0.0
+        self._sign_s = 0.0  # how often a sign of life is looked for; 0: not at all
+        self._left_s = 0.0  # of the limit, while one is
         self._settings = settings
         self._client = Client()
         self._events: deque[object] = deque()
@@ -222,7 +225,8 @@ class Session:
             match step:
                 case Write(octets):
                     await self._write(octets)
-                case Expect(limit_s):
+                case Expect(limit_s, sign_s):
+                    self._sign_s = sign_s or 0.0
                     transaction.hear(await self._reply(limit_s, allows_421=True))
                 case More():
                     pieces = pieces or message.pieces()
@@ -300,6 +304,7 @@ class Session:
                     self._events.extend(self._client.receive(await self._stream.read()))
             except NetError as problem:
                 raise self._lost(problem.why) from problem
+        self._sign_s = 0.0
         reply = self._take_event()
         if reply.code == 421 and not allows_421:  # "closing", to any command (RFC 5321 section 4.2.3)
             raise HostError(self.phase, host_outcome(reply, self.phase))
@@ -335,8 +340,19 @@ class Session:
                 raise self._lost(f"the host broke the protocol: {reply}, and then {refusal}")
 
     def _allow(self, limit_s: float) -> None:
-        self._limit_s = limit_s
+        self._limit_s, self._left_s = limit_s, 0.0
+        if self._sign_s:
+            self._left_s, limit_s = limit_s - self._sign_s, self._sign_s
         self._deadline.allow(limit_s)
+
+    def _expire(self) -> float | None:
+        """The time is up, unless a host is asked for a sign of life and gives one: then it may take its time."""
+        if self._left_s > 0 and not self._stream.is_unheard:
+            self._left_s -= self._sign_s
+            return self._sign_s
+        self.is_unheard = self._left_s > 0
+        self._stream.abort()
+        return None
 
     def _agreed(self, reply: Reply) -> Reply:
         if reply.code >= 400:
@@ -347,7 +363,9 @@ class Session:
         return HostError(self.phase, Outcome(Result.DEFERRED, Scope.HOST, text, status, self.phase))
 
     def _lost(self, why: str) -> HostError:
-        if self._deadline.is_missed:
+        if self.is_unheard:
+            why = "the host has not taken what was sent on a connection kept open"
+        elif self._deadline.is_missed:
             why = f"timed out after {self._limit_s:g} s"
         return self._refuse(why, "4.4.2")
 

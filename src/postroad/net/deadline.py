@@ -9,9 +9,12 @@ NEVER = float("inf")
 
 
 class Deadline:
-    """Calls `missed` once, when the time last allowed is over. Moving it further away costs next to nothing."""
+    """Calls `missed` when the time last allowed is over; it may give some more (seconds), else that was all.
 
-    def __init__(self, missed: Callable[[], None]) -> None:
+    Moving it further away costs next to nothing.
+    """
+
+    def __init__(self, missed: Callable[[], float | None]) -> None:
         self.is_missed = False
         self._loop = asyncio.get_running_loop()
         self._missed = missed
@@ -47,6 +50,9 @@ class Deadline:
         self._timer, self._rings_at = None, NEVER
         if self._at <= self._loop.time():
             self.is_missed = True
-            self._missed()
+            more_s = self._missed()
+            if more_s is not None:
+                self.is_missed = False
+                self.allow(more_s)
         elif self._at < NEVER:
             self._arm()

@@ -25,6 +25,7 @@ class _MemoryStream:
     joined: _MemoryStream
     tls: str | None = None
     certificate: bytes | None = None
+    is_unheard = False
 
     def __init__(self, local: Endpoint, peer: Endpoint) -> None:
         self.local = local

@@ -71,6 +71,14 @@ class Stream(Protocol):
         """Octets that have come and `read` would give at once; 0 is no promise, for more may be on its way."""
         ...
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether the peer's kernel has not acknowledged what was written, though ours has sent it again.
+
+        False where that cannot be known. A host that is merely slow to answer acknowledges in time.
+        """
+        ...
+
     async def read(self) -> bytes:
         """All octets that have come, waiting for at least one; b"" once the peer has ended its side."""
         ...

@@ -134,11 +134,17 @@ class Walk:
         began: float,
         ended: float,
     ) -> Walk:
-        """A walk whose first contact is over: on a connection that was there already it needed no race."""
+        """A walk whose first contact is over: on a connection that was there already it needed no race.
+
+        News without any outcome: the host was gone, so the others are asked first.
+        """
         walk = cls(targets, recipients, policy, now=began)
         number = walk._start(walk._places[0], began).number  # its own constructor
-        walk.holder = number
-        walk._end(news, ended)  # its own constructor
+        if news.host or news.recipients:
+            walk.holder = number
+            walk._end(news, ended)
+        else:
+            walk._put_last(number, ended)
         return walk
 
     @property
@@ -208,6 +214,14 @@ class Walk:
             contact.place.state = _State.FRESH  # unused, so as good as untried
             phase = Phase.GREETING if contact.greeting_due else Phase.CONNECT
             self._contacts[other] = replace(self._contacts[other], ended_ms=self._ms(now), phase=phase)
+
+    def _put_last(self, number: int, now: float) -> None:
+        """A contact that led to nothing, and says nothing: its place is free again, behind all others."""
+        place = self._open.pop(number).place
+        place.state = _State.FRESH
+        self._places.remove(place)
+        self._places.append(place)
+        self._contacts[number] = replace(self._contacts[number], ended_ms=self._ms(now), reused=True)
 
     def _end(self, news: Ended, now: float) -> None:
         place = self._open.pop(news.number).place

@@ -15,8 +15,9 @@ class Timeouts:
     starttls_s: float = 120.0
     mail_s: float = 300.0
     rcpt_s: float = 300.0
-    # On a connection that rested: a host that vanished meanwhile says nothing for ever, and no content is sent yet.
-    resting_s: float = 3.0
+    # On a connection that rested the host may have vanished: after this time, and again, its kernel is looked to for a
+    # sign of life. No content has been sent yet, so another exchanger may be asked.
+    resting_s: float = 0.25
     data_s: float = 120.0
     block_s: float = 180.0  # for each piece of the message
     dot_s: float = 600.0  # long on purpose: giving up early makes duplicates (RFC 1047)

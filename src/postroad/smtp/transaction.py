@@ -37,9 +37,13 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """Read a reply, within so many seconds, and give it to `hear`."""
+    """Read a reply, within so many seconds, and give it to `hear`.
+
+    `sign_s`: a host that has not even acknowledged what was sent by then, or later, is gone.
+    """
 
     limit_s: float
+    sign_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,7 @@ class Transaction:
 
     def _hear_mail(self) -> Generator[Step, Reply | bytes | None, Reply]:
         limits = self._terms.timeouts
-        return (yield from _reply(min(limits.mail_s, limits.resting_s) if self._terms.rested else limits.mail_s))
+        return (yield from _reply(limits.mail_s, limits.resting_s if self._terms.rested else None))
 
     def _hear_rcpt(self, mail: Reply, index: int, reply: Reply) -> None:
         if mail.code >= 400:
@@ -331,8 +335,8 @@ def host_outcome(reply: Reply, phase: Phase) -> Outcome:
     return Outcome(Result.DEFERRED, Scope.HOST, str(reply), status, phase, reply)
 
 
-def _reply(limit_s: float) -> Generator[Step, Reply | bytes | None, Reply]:
-    reply = yield Expect(limit_s)
+def _reply(limit_s: float, sign_s: float | None = None) -> Generator[Step, Reply | bytes | None, Reply]:
+    reply = yield Expect(limit_s, sign_s)
     assert isinstance(reply, Reply)  # noqa: S101  # what `hear` takes
     return reply
 

@@ -47,6 +47,11 @@ class Told:
         """The fields of all events of a name."""
         return [event.fields for event in self.events if event.name == name]
 
+    async def another(self):
+        """Wait for one more event, whichever."""
+        self._news.clear()
+        await self._news.wait()
+
     async def until(self, name, count=1):
         """Wait for so many events of a name; the fields of the last."""
         while len(self.named(name)) < count:
