@@ -22,6 +22,7 @@ _LEVELS = {
     "deliver.spool.failed": "error",
     "relay.reload.failed": "error",
     "relay.spool.failed": "error",
+    "relay.spool.repaired": "warning",
 }
 
 

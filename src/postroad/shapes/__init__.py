@@ -6,6 +6,7 @@ A new key may appear in a version; a key that goes or changes its meaning makes 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -93,7 +94,10 @@ def explain_shape(story: Story) -> Shape:
     """`postroad explain --json`: every attempt with the order drawn again, and whether the contacts kept to it."""
     from postroad.relay.story import chapter, tell  # noqa: PLC0415  # no other shape needs the relay
 
-    chapters = [chapter(record) for record in story.records]
+    chapters = []
+    for record in story.records:
+        with suppress(ValueError):  # damaged: the sentences say so
+            chapters.append(chapter(record))
     return {
         "version": VERSION,
         "id": story.mail.id,
@@ -152,9 +156,13 @@ def story_shape(story: Story) -> Shape:
 
 def trace_shape(story: Story) -> Shape:
     """`postroad queue trace --json`."""
-    attempts = []
+    attempts: list[Shape] = []
     for record in story.records:
-        attempt, recipients = read_record(record.text)
+        try:
+            attempt, recipients = read_record(record.text)
+        except ValueError as problem:
+            attempts.append({"at": record.at, "damaged": str(problem)})
+            continue
         outcomes = zip(recipients, attempt.outcomes, strict=False)
         told = {mailbox: _outcome(outcome) for mailbox, outcome in outcomes}
         attempts.append({"at": record.at, "recipients": told, **attempt_shape(attempt)})
