@@ -321,6 +321,7 @@ def test_a_spool_that_was_replaced_leaves_the_new_one_alone(tmp_path):
         after = await SqliteSpool.open(folder, node="one", reserve=4 * MIB)
         await after.add(letter("new"), BODY)
         assert Trouble.GONE == before._writer._disk.place.trouble().kind
+        assert ["old"] == [one.parcel.mail.id for one in await before.listed(EVERYTHING)]
         await before.close()
         await after.add(letter("newer"), BODY)
         await after.close()
