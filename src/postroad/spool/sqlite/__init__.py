@@ -5,8 +5,8 @@ Rule 2: what is done for each message is a few statements over a whole batch: no
 Rule 3: no statement reads all parcels, but those of `queue stats` and of searches by people.
 
 Stops: `folder` (whose it is, locks), `file` (the database, its schema), `place` (whether it is still there), `room` and
-`relief` (the disk, short of room and full), `writer` and `reader` (the threads), `keeping`, `lanes`, `settling`, `queue`
-(the statements), `rows` (mail as columns), `trouble` (errors in sentences), `spool` (the protocol).
+`relief` (the disk, short of room and full), `writer` and `reader` (the threads), `keeping`, `lanes`, `settling`,
+`queue` (the statements), `rows` (mail as columns), `trouble` (errors in sentences), `spool` (the protocol).
 """
 
 from postroad.spool.sqlite.spool import SqliteSpool

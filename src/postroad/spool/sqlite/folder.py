@@ -18,7 +18,7 @@ LOG = f"{FILE}-wal"
 RESERVE = "reserve.bin"
 
 _NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")  # it names a file
-_OURS = re.compile(r"spool\.db(-wal|-shm|-journal)?|reserve\.bin|[A-Za-z0-9_.-]+\.lock")
+_OURS = re.compile(r"spool\.db(-wal|-shm|-journal)?|reserve\.bin|[A-Za-z0-9_.-]+\.lock|lost\+found")
 _PID = 10  # always as many characters: what is written over needs no room, even on a full disk
 
 
