@@ -33,7 +33,7 @@ async def disk(scale):
 
 
 async def filled(scale):
-    """Another program fills the disk to the last octet while mail waits: all of it arrives, though nobody makes room."""
+    """Another program takes the last octet while mail waits: all of it arrives, though nobody makes room."""
     async with Stage("filled", 28, scale, settings={"spool": {"reserve": 2 * MIB}}) as stage:
         stage.spool.mkdir()
         problem = _mount(stage.spool)
