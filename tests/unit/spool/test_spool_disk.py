@@ -16,6 +16,7 @@ from letters import BODY, EVERYTHING, NOW, letter, octets, states
 from postroad.receive.keeper import reply_to
 from postroad.spool import PIECE, Settlement, SpoolError, Trouble
 from postroad.spool.sqlite import SqliteSpool, file
+from postroad.spool.sqlite.room import Room
 
 MIB = 1 << 20
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="wants root: to be another user, or to mount a file system")
@@ -90,6 +91,29 @@ def test_a_folder_open_to_others_is_closed_with_words(tmp_path, bits):
     (said,) = run(remarks, folder)
     assert (0o700, True, True) == (mode(folder), str(folder) in said, f"{bits:04o}" in said)
     assert () == run(remarks, folder)
+
+
+def test_a_new_folder_is_on_the_disk_before_mail_is_in_it(tmp_path, monkeypatch):
+    """A power cut must not lose the folder with the mail: the folder above it is synced."""
+    synced = []
+    monkeypatch.setattr("postroad.spool.sqlite.folder.os.fsync", lambda fd: synced.append(os.fstat(fd).st_ino))
+    run(nothing, tmp_path / "spool")
+    assert [tmp_path.stat().st_ino] == synced
+
+
+def test_the_room_is_looked_at_once_a_second(tmp_path, monkeypatch):
+    """Not for every message: what was found holds for a second, and no longer."""
+    clock, free = [10.0], [8 * MIB]
+    monkeypatch.setattr("postroad.spool.sqlite.room.free_in", lambda _folder: free[0])
+    room = Room(tmp_path, 4 * MIB, lambda: clock[0])
+    room.check()
+    free[0], clock[0] = MIB, 10.9
+    room.check()
+    clock[0] = 11.0
+    with pytest.raises(SpoolError, match="1 MiB free, and 4 MiB are kept for settling"):
+        room.check()
+    free[0], clock[0] = 4 * MIB, 12.0
+    room.check()
 
 
 def test_a_folder_that_holds_something_else_is_not_closed(tmp_path):
