@@ -483,6 +483,36 @@ def test_freed_room_is_used_again(tmp_path):
     run(story, one(tmp_path, history_s=0))
 
 
+def test_a_finished_message_keeps_no_body(tmp_path):
+    """Its history stays for a day, the octets go with its last parcel: pieces and the end of them."""
+
+    async def story(spool):
+        await spool.write("m1", b"abc")
+        (parcel,) = await spool.add(letter(size=6), b"end", claim=True)
+        await spool.settle([Settlement(parcel, record="{}")], NOW)
+        db = spool._writer._db
+        assert (0, None) == (
+            db.execute("SELECT count(*) FROM piece").fetchone()[0],
+            db.execute("SELECT rest FROM message").fetchone()[0],
+        )
+        assert 1 == len((await spool.story("m1")).records)
+
+    run(story, one(tmp_path))
+
+
+def test_a_long_history_is_swept_in_slices(tmp_path):
+    """A thousand messages in a commit: mail flows in between."""
+
+    async def story(spool):
+        added = await asyncio.gather(*(spool.add(letter(f"m{n}"), BODY, claim=True) for n in range(2001)))
+        await spool.settle([Settlement(parcel) for (parcel,) in added], NOW)
+        before = spool.commits
+        await spool.sweep(NOW + 86401)
+        assert (0, 4) == ((await spool.stats(NOW)).finished, spool.commits - before)  # the last one is for arrivals
+
+    run(story, one(tmp_path))
+
+
 def test_new_mail_is_refused_while_room_is_short(tmp_path, monkeypatch):
     """What was taken before is settled all the same, and with room again new mail is taken."""
     free = [1 << 30]
