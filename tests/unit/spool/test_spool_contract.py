@@ -472,8 +472,8 @@ def test_a_host_that_answers_again_is_given_a_thousand_at_once(tell):
     """To prove that it does; who hastens again gets the rest."""
 
     async def story(spool):
-        parcels = [parcel for n in range(1002) for parcel in await spool.add(letter(f"m{n:04}"), BODY, claim=True)]
-        await spool.settle([deferred(parcel, waits_for_host=True) for parcel in parcels], NOW)
+        added = await asyncio.gather(*(spool.add(letter(f"m{n}"), BODY, claim=True) for n in range(1002)))
+        await spool.settle([deferred(parcel, waits_for_host=True) for (parcel,) in added], NOW)
         assert [1000, 2, 0] == [await spool.hasten("far.example", NOW) for _ in range(3)]
 
     tell(story)
