@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -62,16 +63,11 @@ def open_lock(folder: Path, name: str) -> IO[str]:
 def open_private(where: Path) -> int:
     """A file of the spool, made if need be: for the owner of the folder alone, whoever made it."""
     fd = os.open(where, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        info = os.fstat(fd)
+    with suppress(PermissionError):  # another user's, or a root without the powers of one: it is open, that will do
+        os.fchmod(fd, 0o600)
         if os.geteuid() == 0:
             owner = where.parent.stat()
             os.fchown(fd, owner.st_uid, owner.st_gid)
-        if stat.S_IMODE(info.st_mode) != 0o600 and os.geteuid() in (0, info.st_uid):
-            os.fchmod(fd, 0o600)
-    except BaseException:
-        os.close(fd)
-        raise
     return fd
 
 
