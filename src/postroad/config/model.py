@@ -65,7 +65,9 @@ class Spool(Section):
         default=86400.0, description="How long `queue trace` and `explain` still know of a finished message."
     )
     reserve: Size = Field(
-        default=64 * MIB, description="With less room than this on the disk no new mail is taken; settling needs some."
+        default=64 * MIB,
+        description="With less room than this on the disk no new mail is taken. Up to half of it is a file, given up "
+        "when others fill the disk, so that accepted mail can leave.",
     )
 
 

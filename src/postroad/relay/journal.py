@@ -23,6 +23,7 @@ _LEVELS = {
     "relay.alias.missing": "warning",
     "relay.reload.failed": "error",
     "relay.spool.failed": "error",
+    "relay.spool.repaired": "warning",
 }
 
 

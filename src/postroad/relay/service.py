@@ -65,6 +65,8 @@ async def serve(load: Callable[[], Config], place: Place) -> None:
     async with AsyncExitStack() as ends:
         spool = await _open_spool(config, place)
         ends.push_async_callback(spool.close)
+        for remark in spool.remarks:
+            tell(Event("relay.spool.repaired", {"what": remark}))
         relay = Relay(settings, spool, _resolver(config), tell)
         if config.metrics.listen:
             address, port = config.metrics.listen

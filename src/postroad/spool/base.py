@@ -26,11 +26,12 @@ class Trouble(StrEnum):
     NEWER = "newer"
     FAILING = "failing"
     MISSING = "missing"
+    GONE = "gone"
     CLOSED = "closed"
 
 
 class SpoolError(Exception):
-    """The spool could not do it; nothing of it was done. `why` says for people what, where, and how to mend it."""
+    """The spool could not do it; nothing of it was done. `why` says for people what, where, and how to fix it."""
 
     def __init__(self, kind: Trouble, why: str) -> None:
         super().__init__(why)
@@ -192,7 +193,7 @@ class Spool(Protocol):
         """Take up to `most` parcels that are due, at most `each` of one destination, none of those in `skip`.
 
         Goes round the destinations, whatever another has waiting: first comes the one that has been due longest
-        without being served.
+        without being served. What the spool cannot read any more is held, and not among them.
         """
         ...
 
@@ -221,7 +222,10 @@ class Spool(Protocol):
         ...
 
     async def sweep(self, now: float) -> None:
-        """Delete finished messages past the history time, and what never finished arriving (a day old)."""
+        """Delete finished messages past the history time, and what never finished arriving (a day old).
+
+        And look whether all is in order: a spool that takes no mail because it was moved says so here.
+        """
         ...
 
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:

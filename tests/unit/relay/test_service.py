@@ -198,6 +198,33 @@ def test_numbers_are_served_and_end_with_the_relay(tmp_path, monkeypatch):
     assert asyncio.run(story()).endswith(b"\r\n\r\nok\n")
 
 
+def test_an_open_spool_is_closed_and_one_that_is_gone_takes_no_mail(tmp_path, monkeypatch):
+    """The log says what was repaired; mail for a file nobody would find again hears 451 and not 250."""
+
+    def send(where):
+        host, _, port = where.rpartition(":")
+        with smtplib.SMTP(host, int(port), timeout=LIMIT_S) as client:
+            client.sendmail("a@example.net", ["b@[192.0.2.1]"], MESSAGE)
+
+    async def story():
+        spool = tmp_path / "spool"
+        spool.mkdir()
+        spool.chmod(0o755)
+        async with serving(monkeypatch, tmp_path) as (_, told, _service):
+            repaired = (await told.until("relay.spool.repaired"))["what"]
+            where = (await told.until("relay.port.open"))["where"]
+            await asyncio.to_thread(send, where)
+            spool.rename(tmp_path / "elsewhere")
+            with pytest.raises(smtplib.SMTPDataError) as refused:
+                await asyncio.to_thread(send, where)
+            (tmp_path / "elsewhere").rename(spool)
+            await asyncio.to_thread(send, where)
+        return repaired, refused.value.smtp_code
+
+    repaired, code = asyncio.run(story())
+    assert (True, 451) == ("its mode is 0700 now" in repaired, code)
+
+
 @pytest.mark.parametrize(
     ("which", "hint"), [("listen", "name another port in"), ("metrics", "another address or port")]
 )
