@@ -13,7 +13,9 @@ from relaying import house
 
 from postroad.net import NetError
 from postroad.relay import metrics as module
-from postroad.relay.metrics import ATTEMPT, COUNTED, DELIVERY, READ, STORED, Metrics
+from postroad.relay.counts import COUNTED, TIMED
+from postroad.relay.metrics import READ, STORED, Metrics
+from postroad.relay.telling import Telling
 from postroad.spool import SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.words.trace import Event
@@ -25,12 +27,14 @@ LOOPBACK = ip_address("127.0.0.1")
 async def measured(**how):
     """A house with its numbers."""
     async with house(**how) as it:
-        numbers = await Metrics(it.relay).open(LOOPBACK, 0)
-        it.told.others.append(numbers)
+        telling = Telling()
+        numbers = await Metrics(it.relay, telling).open(LOOPBACK, 0)
+        it.told.others.append(telling)
         try:
             yield it, numbers
         finally:
             await numbers.close()
+            telling.close()
 
 
 def fetch(numbers, path, method="GET"):
@@ -69,7 +73,8 @@ def test_scrape_counts_what_happened():
 
     samples = asyncio.run(story())
     expected = {
-        ("messages_received_total",): 3,
+        ("messages_received_total", "smtp"): 3,
+        ("messages_received_total", "sendmail"): 0,
         ("attempts_total", "delivered"): 1,
         ("attempts_total", "failed"): 1,
         ("attempts_total", "deferred"): 1,
@@ -95,7 +100,7 @@ def test_every_number_of_the_reference_is_there():
 
     text = asyncio.run(story())
     named = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    assert {each.name for each in (*COUNTED, ATTEMPT, DELIVERY, *READ, *STORED)} == named
+    assert {each.name for each in (*COUNTED, *TIMED, *READ, *STORED)} == named
 
 
 def test_refusals_are_counted_by_their_code():
@@ -197,7 +202,7 @@ def test_port_that_is_taken_is_an_error():
     async def story():
         async with measured() as (it, numbers):
             with pytest.raises(NetError, match="in use"):
-                await Metrics(it.relay).open(LOOPBACK, numbers.port)
+                await Metrics(it.relay, Telling()).open(LOOPBACK, numbers.port)
 
     asyncio.run(story())
 
