@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from postroad.deliver import Verdict
@@ -17,6 +19,9 @@ from postroad.words.trace import Event
 from postroad.words.trail import Attempt
 
 STDERR = 2
+
+_ODD = re.compile('[ "=]')
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes one for each line
 
 Facts = dict[str, Any]
 
@@ -197,7 +202,7 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
 
 
 def _as_json(at: float, name: str, level: str, facts: Mapping[str, Any]) -> str:
-    return json.dumps({"at": _time(at), "level": level, "event": name, **facts}, ensure_ascii=False)
+    return _encode({"at": _time(at), "level": level, "event": name, **facts})
 
 
 def _as_text(at: float, name: str, facts: Mapping[str, Any]) -> str:
@@ -207,7 +212,7 @@ def _as_text(at: float, name: str, facts: Mapping[str, Any]) -> str:
 
 def _word(value: Any) -> str:  # noqa: ANN401  # any value of JSON
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if text.isprintable() and not set(text) & set(' "=') else json.dumps(text)
+    return text if text.isprintable() and not _ODD.search(text) else json.dumps(text)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # any field of an event
@@ -217,4 +222,10 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  # any field of an event
 
 
 def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second = int(at)
+    return f"{_second(second)}.{int((at - second) * 1000):03d}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")

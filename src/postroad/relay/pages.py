@@ -140,7 +140,7 @@ class Request:
 
 
 def _read(head: bytes) -> Request | None:
-    """A request from its head; None if it is none (RFC 9112 sections 3 and 5)."""
+    """A request from its head; None if it is none."""
     line, *fields = head[:-4].decode("latin-1").split("\r\n")
     words = line.split(" ")
     if len(words) != 3 or words[2] not in ("HTTP/1.0", "HTTP/1.1"):
