@@ -285,10 +285,11 @@ class Reloading:
                 await self._reload()
             except InputError as problem:
                 self._voice.tell(Event("relay.reload.failed", {"why": str(problem)}))
-            except (NetError, OSError) as problem:
-                hint = "nothing has changed; a port that overlaps one that is open wants a restart"
-                self._voice.tell(Event("relay.reload.failed", {"why": f"{problem}: {hint}"}))
-            notify("READY=1")
+            except NetError as problem:
+                hint = "nothing has changed; restart the relay if the new port overlaps one that is open"
+                self._voice.tell(Event("relay.reload.failed", {"why": f"{problem.why}: {hint}"}))
+            finally:
+                notify("READY=1")
 
     async def _reload(self) -> None:
         config, relay = self._load(), self._relay

@@ -112,11 +112,27 @@ def test_refusals_are_counted_by_their_code():
             it.told(Event("receive.message.failed", {"why": "the client went away"}))
             it.told(Event("receive.session.failed", {"why": "421 4.3.2 too many connections"}))
             it.told(Event("deliver.parcel.broken", {"parcel": None, "error": ValueError()}))
+            it.told(Event("deliver.report.failed", {}))
+            it.told(Event("receive.tls.failed", {}))
             return await scrape(numbers)
 
     samples = asyncio.run(story())
     assert 1 == samples["messages_refused_total", "452"] == samples["messages_refused_total", "none"]
     assert 1 == samples["connections_refused_total", "421"] == samples["bugs_total",]
+    assert 1 == samples["report_failures_total",] == samples["tls_failures_total",]
+
+
+def test_lines_the_log_lost_are_a_number():
+    """As the log counts them, also while it is stuck."""
+
+    async def story():
+        async with house() as it:
+            numbers = await Metrics(it.relay, Telling(), lambda: 7).open(LOOPBACK, 0)
+            samples = await scrape(numbers)
+            await numbers.close()
+            return samples["log_lines_lost_total",]
+
+    assert 7 == asyncio.run(story())
 
 
 def test_only_two_pages_and_only_to_read():
