@@ -9,6 +9,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from postroad.receive.auth import PasswordHash
+from postroad.routing import Aliases
 from postroad.words.names import Address
 
 MIB = 1024 * 1024
@@ -47,7 +48,7 @@ class ReceiveTimeouts:
     command_s: float = 300.0  # RFC 5321 section 4.5.3.2.7 asks for 5 minutes at least
     block_s: float = 180.0  # the longest silence within a message
     tls_s: float = 60.0
-    session_s: float = 3600.0  # then 421 as soon as no message is under way
+    session_s: float = 3600.0  # then 421; a message under way has block_s to end
     goodbye_s: float = 5.0  # for a client that is sent away to take the reply
     least_rate: float = 100.0  # octets a second within a message, after the first block_s; Postfix has 500
 
@@ -77,6 +78,7 @@ class ReceiveSettings:
     `networks` may relay without AUTH; `users` after it. `tls` is the certificate of every port that does TLS.
     AUTH is offered under TLS only; with `auth_in_clear_on_loopback` also to clients of this machine in the clear.
     `completes`: Date and Message-ID are added where they are missing (RFC 6409 section 8).
+    `aliases` say who gets mail for names of this machine.
     """
 
     hostname: str
@@ -88,3 +90,4 @@ class ReceiveSettings:
     completes: bool = True
     limits: ReceiveLimits = field(default_factory=ReceiveLimits)
     timeouts: ReceiveTimeouts = field(default_factory=ReceiveTimeouts)
+    aliases: Aliases = field(default_factory=Aliases)

@@ -97,8 +97,19 @@ COUNTED = (
         ("code",),
         _code,
     ),
-    Counted("postroad_tls_failures_total", "TLS handshakes of clients that failed.", ("receive.tls.failed",)),
     Counted("postroad_auth_failures_total", "Wrong passwords.", ("receive.auth.failed",)),
+    Counted(
+        "postroad_tls_handshakes_failed_total",
+        "TLS handshakes of clients that failed or took too long.",
+        ("receive.tls.failed",),
+    ),
+    Counted(
+        "postroad_protocol_violations_total",
+        "Clients sent away because they spoke another protocol (221) or did not wait for a reply (554).",
+        ("receive.protocol.failed",),
+        ("code",),
+        _code,
+    ),
     Counted(
         "postroad_attempts_total",
         "Attempts at a destination: `failed` if any recipient failed, else `deferred` if any was, else `delivered`.",
@@ -114,8 +125,8 @@ COUNTED = (
         _contacts,
     ),
     Counted(
-        "postroad_report_failures_total",
-        "Reports that could not be delivered either, so that nobody heard of mail that failed.",
+        "postroad_double_bounces_total",
+        "Reports, and other mail without a sender, that could not be delivered.",
         ("deliver.report.failed",),
     ),
     Counted(

@@ -74,7 +74,7 @@ class Relay:
         kept = {listen.place: listen for listen in self.settings.listen}
         self.settings = replace(settings, listen=tuple(kept.get(listen.place, listen) for listen in wanted))
         self.receiver.settings = settings.receive
-        self.loop.reload(settings.loop, Finder(settings, resolver), self._bounces())
+        self.loop.reload(settings.loop, Finder(self.settings, resolver), self._bounces())
         for listen, sock in fresh:
             await self._open_port(listen, sock)
         for place in self._ports.keys() - {listen.place for listen in wanted}:
@@ -117,7 +117,9 @@ class Relay:
             self._listener(news)
 
     def _bounces(self) -> Bounces:
-        return Bounces(self.spool, self.settings.hostname, self.settings.loop.schedule.expiry_s, self._births)
+        it = self.settings
+        expiry_s = it.loop.schedule.expiry_s
+        return Bounces(self.spool, it.hostname, expiry_s, self._births, it.postmaster, it.aliases)
 
     async def _keep_house(self) -> None:
         """Renew the lease, and sweep what has been done long ago."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from postroad.config import Config
 
 AT_RELOAD = frozenset({
-    "hostname", "own", "drain", "route",
+    "hostname", "own", "drain", "route", "aliases",
     "listen",  # ports are opened and closed; what else changes of a port that stays waits for a restart
     "tls.certificate", "tls.key",
     "relay.networks", "relay.users", "relay.auth_in_clear_on_loopback", "relay.complete_headers",
@@ -20,7 +20,7 @@ AT_RELOAD = frozenset({
     "limits.auth_failures", "limits.auth_failures_per_minute", "limits.memory",
     "timeouts.command", "timeouts.block", "timeouts.tls", "timeouts.session", "timeouts.least_rate",
     "deliver.concurrency", "deliver.concurrency_per_set", "deliver.concurrency_per_address",
-    "deliver.reuse", "deliver.reuse_idle", "deliver.reuse_messages",
+    "deliver.reuse", "deliver.reuse_idle", "deliver.reuse_messages", "deliver.recipients_per_transaction",
     "deliver.stagger", "deliver.level_stagger", "deliver.connect_timeout",
     "deliver.source", "deliver.families", "deliver.starttls", "deliver.port", "deliver.allow_loopback",
     "retry.first", "retry.factor", "retry.longest", "retry.jitter", "retry.expiry", "retry.warn_after",
@@ -32,10 +32,10 @@ NOT_OF_A_RELAY = frozenset({"check.fail_on", "check.ignore", "check.controls", "
 
 
 def values(section: BaseModel, above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key of the settings, as `table.key`, with its value; a list of tables is one."""
+    """Every key of the settings, as `table.key`, with its value; a list of tables is one, as is a table of any keys."""
     for name in type(section).model_fields:
         value = getattr(section, name)
-        if isinstance(value, BaseModel):
+        if isinstance(value, BaseModel) and value.model_config.get("extra") != "allow":
             yield from values(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value

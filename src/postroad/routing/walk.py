@@ -108,7 +108,7 @@ class _Fate:
 class Walk:
     """The walk of one attempt. `now` is any clock that only goes forward, in seconds.
 
-    `contacts` has every contact so far in order of start, the ended ones with their ending.
+    `contacts` has every contact so far in order of start, the ended ones with what they meant for each recipient.
     `holder` is the number of the contact whose session is going on, or None.
     """
 
@@ -122,6 +122,24 @@ class Walk:
         self._fates = [_Fate() for _ in range(recipients)]
         self._open: dict[int, _Open] = {}
         self._contacts: list[Contact] = []
+
+    @classmethod
+    def resumed(
+        cls,
+        targets: tuple[Target, ...],
+        recipients: int,
+        policy: WalkPolicy,
+        news: Ended,
+        *,
+        began: float,
+        ended: float,
+    ) -> Walk:
+        """A walk whose first contact is over: on a connection that was there already it needed no race."""
+        walk = cls(targets, recipients, policy, now=began)
+        number = walk._start(walk._places[0], began).number  # its own constructor
+        walk.holder = number
+        walk._end(news, ended)  # its own constructor
+        return walk
 
     @property
     def contacts(self) -> tuple[Contact, ...]:
@@ -204,12 +222,13 @@ class Walk:
         elif news.host:
             for index in set(asked).difference(news.recipients):
                 self._fates[index].answers.append(news.host)
+        meant = dict.fromkeys(asked, news.host) if news.host else {}
         self._contacts[news.number] = replace(
             self._contacts[news.number],
             ended_ms=self._ms(now),
             phase=news.phase,
-            ending=news.host or _worst(news.recipients),
-            recipients=dict(news.recipients),
+            host=news.host,
+            recipients={**meant, **news.recipients},
             tls=news.tls,
             reused=news.reused,
             dsn_over=news.dsn_over,
@@ -254,9 +273,3 @@ def _combined(answers: list[Outcome]) -> Outcome:
     if not refusals:
         return told[-1]
     return replace(told[-1], text=f"{told[-1].text}; another exchanger refused for good ({refusals[0].text})")
-
-
-def _worst(outcomes: Mapping[int, Outcome]) -> Outcome | None:
-    """What a contact is known by when its recipients fared differently: the least good of their outcomes."""
-    order = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)
-    return min(outcomes.values(), key=lambda outcome: order.index(outcome.result), default=None)

@@ -37,7 +37,10 @@ class Replied:
 
 @dataclass(frozen=True, slots=True)
 class Unsolicited:
-    """Client: a reply that answers nothing, as 421 before the server hangs up. Never taken for a later command's."""
+    """Client: a reply that answers nothing, as 421 before the server hangs up. It ends the session.
+
+    If it answered a later command, every reply after it would be one out of step.
+    """
 
     reply: Reply
 
@@ -66,9 +69,13 @@ class Commanded:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Server: something the session itself knows the answer to, an error or a challenge: give `reply`."""
+    """Server: something the session itself knows the answer to, an error or a challenge: give `reply`.
+
+    With a `violation` the client has broken the rules so that nothing it says can be relied on: the session is over.
+    """
 
     reply: Reply
+    violation: str = ""  # what it said or did, for the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,11 @@ class BodyPiece:
 @dataclass(frozen=True, slots=True)
 class BodyComplete:
     """Server: the message is whole; the answer says whether it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRefused(Answered):
+    """Server: the message is whole, and the session itself cannot take it; what came of it is to be forgotten."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Rule 1: whether a command may be sent or taken in a state is decided here and nowhere else.
 Rule 2: the client's table is about what was *sent*, for with pipelining the replies come later; where a reply
 changes the state, `CLIENT_REPLIES` has it. The server's table is about commands it has *agreed to*.
+Rule 3: `GOES_ON` says which reply lets a client go on. One that neither goes on nor refuses ends the session.
 """
 
 from __future__ import annotations
@@ -80,6 +81,33 @@ CLIENT_MOVES: dict[ClientState, dict[type[Command], ClientState]] = {
 }
 
 
+# The reply that goes on, by what it answers: a class of codes by its first digit, or one code. 4yz and 5yz refuse, and
+# anything else is out of step: the host answers something we did not say, and the session is of no more use.
+GOES_ON: dict[type[Command] | None, frozenset[int]] = {
+    None: frozenset({220}),  # the greeting
+    **dict.fromkeys((Ehlo, Helo, Mail, Rcpt, EndOfData, Bdat, Rset, Noop, Vrfy, Expn, Help, Quit), frozenset({2})),
+    Data: frozenset({354}),
+    StartTls: frozenset({220}),
+    Auth: frozenset({2, 334}),  # 334 is a challenge, and another reply to the same AUTH follows (RFC 4954 section 4)
+}
+
+
+class Answer(Enum):
+    """What a reply says to the command it answers."""
+
+    GOES_ON = auto()
+    REFUSES = auto()
+    OUT_OF_STEP = auto()
+
+
+def answer(kind: type[Command] | None, code: int) -> Answer:
+    """What a reply of this code says to a command of this kind (None: as a greeting)."""
+    if code // 100 in (4, 5):
+        return Answer.REFUSES
+    goes_on = GOES_ON[kind]
+    return Answer.GOES_ON if code // 100 in goes_on or code in goes_on else Answer.OUT_OF_STEP
+
+
 # Where a reply leads, by what it answers: if it agrees (2yz, 3yz), and if it refuses. What is not here leads nowhere.
 CLIENT_REPLIES: dict[ClientState, dict[type[Command], tuple[ClientState, ClientState]]] = {
     C.HELLO_SENT: {Ehlo: (C.READY, C.HELLO), Helo: (C.READY, C.HELLO)},
@@ -92,14 +120,14 @@ CLIENT_REPLIES: dict[ClientState, dict[type[Command], tuple[ClientState, ClientS
 
 
 def after_reply(state: ClientState, command: Command | None, reply: Reply) -> ClientState:
-    """Where the client stands once this command (None: the greeting) is answered so. Codes count by their class."""
+    """Where the client stands once this command (None: the greeting) is answered by a reply that is in step."""
     if command is None:
         return C.HELLO if reply.code == 220 else C.QUITTING
-    if state is C.AUTH and reply.code // 100 == 3:  # a challenge
+    if state is C.AUTH and reply.code == 334:  # a challenge
         return state
     leads = CLIENT_REPLIES.get(state)
     agreed, refused = leads.get(type(command), (state, state)) if leads else (state, state)
-    return agreed if reply.is_positive else refused
+    return agreed if reply.code < 400 else refused
 
 
 class ServerState(Enum):
@@ -107,6 +135,7 @@ class ServerState(Enum):
 
     __hash__ = object.__hash__
 
+    GREETING = auto()  # nothing said yet, and nothing may have come
     FRESH = auto()  # greeted; EHLO or HELO is due
     REFUSING = auto()  # greeted with 554: only QUIT is taken (RFC 5321 section 3.1)
     READY = auto()
@@ -145,9 +174,10 @@ _BY_NAME: dict[str, type[Command]] = {
 }
 
 SERVER_MOVES: dict[ServerState, dict[type[Command], ServerState]] = {
+    S.GREETING: {},
     S.FRESH: _taken(S.FRESH),
     S.REFUSING: {Quit: S.CLOSED},
-    S.READY: _taken(S.READY, mail=S.MAIL, tls=S.TLS, auth=S.READY),
+    S.READY: _taken(S.READY, mail=S.MAIL, tls=S.TLS, auth=S.AUTH),
     S.MAIL: _taken(S.MAIL, rcpt=S.RCPT),
     S.RCPT: _taken(S.RCPT, rcpt=S.RCPT, data=S.BODY, bdat=S.CHUNKS),
     S.CHUNKS: _taken(S.CHUNKS, bdat=S.CHUNKS),
@@ -156,3 +186,36 @@ SERVER_MOVES: dict[ServerState, dict[type[Command], ServerState]] = {
     S.TLS: {},
     S.CLOSED: {},
 }
+
+# Where the end of a dialogue within a state leads, however it is answered: of a message, of AUTH, of a handshake (on
+# a port that begins with TLS the greeting comes behind it)
+SERVER_ENDS: dict[ServerState, ServerState] = {
+    S.GREETING: S.GREETING,
+    S.CHUNKS: S.READY,
+    S.BODY: S.READY,
+    S.AUTH: S.READY,
+    S.TLS: S.FRESH,
+}
+
+# RFC 2920 section 3.1, RFC 3207 section 4 and RFC 4954 section 4: nothing may be sent behind these before their reply
+_GROUP_ENDS = (Ehlo, Helo, Data, Vrfy, Expn, Noop, StartTls)
+
+
+def after_greeting(reply: Reply) -> ServerState:
+    """Where the server stands once it has greeted so."""
+    if reply.is_positive:
+        return S.FRESH
+    return S.CLOSED if reply.code == 421 else S.REFUSING
+
+
+def ends_group(command: Command, *, extended: bool) -> bool:
+    """Whether a client must wait for the reply to this command before it says more.
+
+    As Postfix 3.9 has it: without EHLO nobody has been offered PIPELINING, so every command ends its group. The octets
+    of a chunk are part of their command; behind QUIT nothing is read.
+    """
+    if isinstance(command, Bdat | Quit):
+        return False
+    if isinstance(command, Auth):  # PLAIN is known to end with its initial response: RFC 4954 section 4
+        return command.initial is None or command.mechanism != "PLAIN"
+    return not extended or isinstance(command, _GROUP_ENDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from postroad.words.names import AddressLiteral, Destination, Unreadable, parse_destination
@@ -71,6 +72,30 @@ def parse_mailbox(text: str) -> Mailbox | Unreadable:
     return Mailbox(local, destination)
 
 
+def distinct(recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
+    """Each mailbox once, in the order they came: what was first said of it holds.
+
+    Domains are compared as `parse_destination` writes them, so in any case; local parts octet by octet, for whether
+    their case counts is the receiver's business (RFC 5321 section 2.4).
+    """
+    first: dict[Mailbox, Recipient] = {}
+    for recipient in recipients:
+        first.setdefault(recipient.mailbox, recipient)
+    return tuple(first.values())
+
+
 def domain_of(mailbox: Mailbox) -> str:
     """The destination as text: what groups recipients into one attempt."""
     return str(mailbox.domain) if isinstance(mailbox.domain, AddressLiteral) else mailbox.domain
+
+
+def needs_smtputf8(envelope: Envelope, content: bytes) -> bool:
+    """Whether only hosts with SMTPUTF8 can take it: an address or a header beyond ASCII (RFC 6531 section 3.3).
+
+    A client may say SMTPUTF8 of any message; `content` may be cut off behind its header.
+    """
+    mailboxes = [recipient.mailbox for recipient in envelope.recipients]
+    if envelope.reverse_path:
+        mailboxes.append(envelope.reverse_path)
+    header = content.partition(b"\r\n\r\n")[0]
+    return any(mailbox.needs_smtputf8 for mailbox in mailboxes) or not header.isascii()

@@ -125,6 +125,7 @@ def configured(folder, port):
     path = folder / "postroad.toml"
     path.write_text(
         f"hostname = 'relay.example.org'\nspool.path = 'spool'\nlisten = [{{port = {port}}}]\nlog.format = 'json'\n"
+        "aliases = {root = 'ann@example.com', postmaster = 'root'}\n"
     )
     return path
 
