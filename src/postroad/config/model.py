@@ -337,6 +337,10 @@ class Log(Section):
         default="console", description="Lines for people, or one JSON object each."
     )
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is told.")
+    level_prefix: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Begin `console` lines with their level, as `<4>` (sd-daemon(3)); `auto`: if journald reads them.",
+    )
 
 
 class Accept(Section):

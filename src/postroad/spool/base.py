@@ -12,6 +12,9 @@ from postroad.words.mail import Envelope, Recipient, domain_of
 LEASE_S = 60.0
 """A node that has not renewed for this long is taken for dead, and its claims are released."""
 
+PARCELS = 1 << 20
+"""Parcel numbers for each message: more destinations than any server takes recipients."""
+
 PIECE = 256 * 1024
 """Octets of a body kept and handed out at a time: what bounds memory, however large the message."""
 
@@ -56,7 +59,10 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """The part of a message that goes to one destination: the unit of claim and settlement."""
+    """The part of a message that goes to one destination: the unit of claim and settlement.
+
+    `number` is the message's times PARCELS, plus which of its destinations it is.
+    """
 
     number: int
     destination: str  # canonical domain, or an address literal in brackets
@@ -64,6 +70,11 @@ class Parcel:
     due_at: float
     attempts: int = 0  # made so far
     warned: bool = False  # the sender was told of the delay
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it is the first of its message, and never was settled: true once in the life of a message."""
+        return self.number % PARCELS == 0 and self.attempts == 0 and self.due_at == self.mail.received_at
 
 
 @dataclass(frozen=True, slots=True)

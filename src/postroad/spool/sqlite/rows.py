@@ -15,9 +15,6 @@ from postroad.words.names import AddressLiteral, parse_destination
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-PARCELS = 1 << 20
-"""Parcel numbers for each message: more destinations than any server takes recipients."""
-
 MAIL = "message.id, message.about, message.received_at, message.size"
 """The columns `read_mail` wants."""
 
