@@ -66,7 +66,7 @@ class Loop:
         self.ways = Ways(find, self._now)
         self.queue = Queue(settings.queue)
         self.health = Health(settings.health)
-        self.feed = Feed(spool, self.queue, self.take, world.wall, self._now, self._tell_trouble)
+        self.feed = Feed(spool, self.queue, self._claimed, world.wall, self._now, self._tell_trouble)
         self._pool = Pool(settings.reuse, self._now)
         self.outages = Outages()
         self._probes = Probes(self.health, self._now, self._changed, self.outages.concerns)
@@ -88,6 +88,10 @@ class Loop:
             self.queue.admit(item)
             self._enter(item)
         self._pump()
+
+    def _claimed(self, parcels: Collection[Parcel]) -> None:
+        self._tell("deliver.claim.complete", parcels=parcels)
+        self.take(parcels)
 
     @property
     def in_flight(self) -> int:
