@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from random import Random
@@ -19,6 +20,7 @@ from postroad.deliver.probe import Probes
 from postroad.deliver.queue import Item, Queue, QueueLimits
 from postroad.deliver.settings import DeliverSettings
 from postroad.deliver.settling import judge, lost_report
+from postroad.deliver.step import Step
 from postroad.deliver.ways import Finder, Way, Ways
 from postroad.dialogue import Message, Pieces
 from postroad.pace import Health, HealthPolicy, RetrySchedule, is_expired, next_at
@@ -72,6 +74,7 @@ class Loop:
         self._probes = Probes(self.health, self._now, self._changed, self.outages.concerns)
         self._unrouted: dict[str, list[Item]] = {}
         self._blocked: list[tuple[Item, Settlement]] = []  # to be settled together
+        self.step = Step(lambda: self.queue.waiting, self._now, time.thread_time)
         self._runners = 0
         self._aging: asyncio.TimerHandle | None = None
         self._is_draining = False
@@ -229,6 +232,7 @@ class Loop:
         except Exception as bug:  # noqa: BLE001  # one message must not end the relay: told, and tried again later
             await self._put_off(item, bug)
         self.queue.finish(item, self._now(), met_host=met_host)
+        self.step.go_on()
 
     async def _refreshed(self, item: Item) -> Course:
         """The course as it is now: while the item waited, hosts may have failed or answered, and DNS changed."""
@@ -324,6 +328,7 @@ class Loop:
         for destination, course in courses.items():
             if course:
                 self._look_back(destination, course)
+        self._pump()
 
     def _look_back(self, destination: str, course: Course) -> None:
         """One of its hosts may be well by now, and have woken this parcel too early."""
@@ -352,7 +357,11 @@ class Loop:
     def _changed(self, address: Address, *, is_well: bool) -> None:
         """A host fell ill, or is well again: then all mail that waits for it is due now."""
         self._tell("deliver.host.recovered" if is_well else "deliver.host.failed", address=str(address))
-        if is_well:
+        if not is_well:
+            for item in self.queue.evict(address):
+                if item.course:
+                    self._line_up(item, item.course.way)
+        else:
             self.outages.end(address)
             self._spawn(self._wake(lambda name: self.ways.may_lead(name, address)))
 

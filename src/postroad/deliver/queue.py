@@ -187,6 +187,17 @@ class Queue:
         if item.door:
             self._leave(item, item.door, now, met_host=met_host)
 
+    def evict(self, address: Address) -> list[Item]:
+        """Take out what waits for an address: its host has failed, and each may have another to go to."""
+        door = self._doors.get(address)
+        if door is None:
+            return []
+        items = door.clear()
+        self._place(door)
+        for item in items:
+            item.door = None
+        return items
+
     def drop_waiting(self) -> list[Item]:
         """Take out all that waits: the relay ends."""
         items = [*self._at_once, *(item for door in self._doors.values() for item in door.clear())]
@@ -196,8 +207,8 @@ class Queue:
 
     @property
     def waiting(self) -> int:
-        """Items that wait for their turn."""
-        return len(self._at_once) + sum(door.waiting for door in self._doors.values())
+        """Items that are not begun."""
+        return self.size - len(self.places)
 
     @property
     def is_held_up(self) -> bool:

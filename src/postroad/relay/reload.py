@@ -19,7 +19,7 @@ AT_RELOAD = frozenset({
     "limits.messages_per_connection", "limits.messages_per_minute", "limits.errors", "limits.idle_commands",
     "limits.auth_failures", "limits.auth_failures_per_minute", "limits.memory",
     "timeouts.command", "timeouts.block", "timeouts.tls", "timeouts.session", "timeouts.least_rate",
-    "deliver.concurrency", "deliver.concurrency_per_set", "deliver.concurrency_per_address",
+    "deliver.concurrency", "deliver.concurrency_per_address",
     "deliver.reuse", "deliver.reuse_idle", "deliver.reuse_messages", "deliver.recipients_per_transaction",
     "deliver.stagger", "deliver.level_stagger", "deliver.connect_timeout",
     "deliver.source", "deliver.families", "deliver.starttls", "deliver.port", "deliver.allow_loopback",

@@ -76,6 +76,11 @@ class Told:
         """The fields of all events of a name."""
         return [event.fields for event in self.events if event.name == name]
 
+    async def another(self):
+        """Wait for one more event, whichever."""
+        self._news.clear()
+        await self._news.wait()
+
     async def until(self, name, count=1):
         """Wait for so many events of a name; the fields of the last."""
         while len(self.named(name)) < count:
@@ -100,6 +105,12 @@ class WatchedSpool(MemorySpool):
         """As ever."""
         await super().release(parcels)
         self._news.set()
+
+    async def until_none_due(self, count):
+        """Wait until so many parcels wait, none of which is due."""
+        while (stats := await self.stats(NOON)).waiting != count or stats.due:
+            self._news.clear()
+            await self._news.wait()
 
     async def until_waiting(self, count):
         """Wait until so many parcels are nobody's; those parcels."""

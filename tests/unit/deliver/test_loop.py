@@ -26,7 +26,7 @@ from postroad.lab import parse_fault
 from postroad.net import listen
 from postroad.pace import WindowPolicy
 from postroad.smtp import ServerConfig
-from postroad.spool import Selection, SpoolError, Trouble
+from postroad.spool import Selection, SpoolError, Trouble, memory
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.names import parse_address
@@ -167,6 +167,26 @@ def test_mail_waits_for_its_hosts_and_goes_when_one_is_up():
     down = {"127.0.0.11": "refuse", "127.0.0.12": "refuse"}
     settings = replace(QUICK_PROBES, health=replace(QUICK_PROBES.health, first_penalty_s=0.2, longest_penalty_s=0.2))
     assert (True, True, 1, [DELIVERED] * 4) == tell(story, down, settings=settings)
+
+
+def test_long_outage_ends_at_once(monkeypatch):
+    """However much waits for a set of exchangers, all of it goes when one of them answers, far before its next time."""
+    monkeypatch.setattr(memory, "HASTENED", 10)  # of one call
+    many = 55
+
+    async def story(it):
+        for number in range(many):
+            await it.post(f"user{number}@example.com", claim=False)
+        await it.spool.until_none_due(many)
+        await it.lab.set_fault("127.0.0.12", ACCEPT)
+        woken = await it.told.until("deliver.queue.woken")
+        while it.results.count(DELIVERED) < many:
+            await it.told.another()
+        return woken["parcels"], len(it.told.named("deliver.set.blocked")), it.results.count(DEFERRED) <= 2
+
+    down = {"127.0.0.11": "refuse", "127.0.0.12": "refuse"}
+    settings = replace(QUICK_PROBES, health=replace(QUICK_PROBES.health, first_penalty_s=0.2, longest_penalty_s=0.2))
+    assert (many, 1, True) == tell(story, down, settings=settings)
 
 
 def test_host_that_recovers_while_its_mail_is_settled_wakes_it():

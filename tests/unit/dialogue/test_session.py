@@ -270,3 +270,47 @@ def test_host_with_our_own_name_is_not_sent_to():
     """At port 25 a host that calls itself as we do is we: mail would go in circles."""
     host = Host(config=ServerConfig("us.example.net"))
     assert (Phase.EHLO, Result.DEFERRED, Scope.HOST) == _host_error(host)
+
+
+class Watched:
+    """A stream whose peer acknowledges or does not, and which counts how often it is asked."""
+
+    def __init__(self, stream, is_unheard, signs):
+        self._stream = stream
+        self._is_unheard = is_unheard
+        self._signs = signs
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    @property
+    def is_unheard(self):
+        self._signs.append(self._is_unheard)
+        return self._is_unheard
+
+
+@pytest.mark.parametrize("is_unheard", [True, False])
+def test_host_gone_under_a_resting_connection_is_known_soon(is_unheard):
+    """What a silent host has not even acknowledged was sent to nobody; one that acknowledges may take its time."""
+    signs = []
+
+    async def main():
+        ours, theirs = pair()
+        ours = Watched(ours, is_unheard, signs)
+        host = Host()
+        served = asyncio.create_task(host.serve(theirs))
+        timeouts = Timeouts(mail_s=0.1, resting_s=0.02)
+        session = Session(ours, ClientSettings(hostname="us.example.net", timeouts=timeouts))
+        message = Message(Envelope(None, RECIPIENTS), CONTENT)
+        try:
+            await session.greet()
+            await session.hello("mx.example.com")
+            await session.deliver(message, (0, 1))
+            served.cancel()
+            with pytest.raises(HostError) as caught:
+                await session.deliver(message, (0, 1))
+        finally:
+            session.close()
+        return session.is_unheard, caught.value.phase, len(signs) > 1
+
+    assert (is_unheard, Phase.MAIL, not is_unheard) == asyncio.run(main())

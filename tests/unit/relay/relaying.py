@@ -47,10 +47,12 @@ class Told:
         """The fields of all events of a name."""
         return [event.fields for event in self.events if event.name == name]
 
-    async def another(self):
-        """Wait for one more event, whichever."""
+    async def until_true(self, asked):
+        """Ask after each event, until the answer is yes."""
         self._news.clear()
-        await self._news.wait()
+        while not await asked():
+            await self._news.wait()
+            self._news.clear()
 
     async def until(self, name, count=1):
         """Wait for so many events of a name; the fields of the last."""

@@ -149,8 +149,11 @@ def test_what_was_accepted_outlives_the_process(tmp_path):
         async with house(faults=faults, spool=spool) as it:
             if faults:
                 await it.submit("ann@example.com", "bob@example.net", times=3)
-                while (await it.relay.spool.stats(0)).waiting < 6:
-                    await it.told.another()
+
+                async def all_wait():
+                    return (await it.relay.spool.stats(0)).waiting == 6
+
+                await it.told.until_true(all_wait)
                 await it.relay.spool.hurry(Selection(), 0)
             else:
                 await it.verdict(6)

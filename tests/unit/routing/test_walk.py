@@ -199,3 +199,29 @@ def test_any_order_of_news_keeps_the_walk_sound(steps, targets, recipients):
         else:
             news = {"connect": Connected(number), "greet": Greeted(number)}
             walk.tell(news.get(what, Ended(number, Phase.CONNECT, host=REFUSED)), now)
+
+
+@given(
+    st.lists(st.sampled_from([A, A2, B, BACKUP]), min_size=1, unique=True),
+    st.sampled_from([DELIVERED, LATER, NEVER, REFUSED, LOST]),
+)
+def test_resumed_walk_is_the_walk(targets, met):
+    """Begun from a contact that needed no race, a walk goes on as if it had made that contact itself."""
+    host, told = (met, {}) if met.scope is Scope.HOST else (None, {0: met})
+    news = Ended(0, Phase.DOT, told, host, reused=True)
+    stepped = Walk(tuple(targets), 1, WalkPolicy(), now=0.0)
+    stepped.next(0.0)
+    stepped.tell(Connected(0), 0.0)
+    stepped.tell(Greeted(0), 0.0)
+    stepped.tell(news, 1.0)
+    resumed = Walk.resumed(tuple(targets), 1, WalkPolicy(), news, began=0.0, ended=1.0)
+    assert (stepped.contacts, stepped.next(1.0)) == (resumed.contacts, resumed.next(1.0))
+
+
+def test_host_gone_from_a_resting_connection_is_asked_last():
+    """It says nothing, and the others are there at once; alone, it is connected to anew."""
+    gone = Ended(0, Phase.CONNECT, reused=True)
+    walk = Walk.resumed((A, B), 1, WalkPolicy(), gone, began=0.0, ended=0.25)
+    assert [B, A] == [walk.next(now).target for now in (0.25, 1.0)]
+    assert [True, "unused"] == [walk.contacts[0].reused, walk.contacts[0].word]
+    assert A == Walk.resumed((A,), 1, WalkPolicy(), gone, began=0.0, ended=0.25).next(0.25).target

@@ -1,0 +1,54 @@
+"""Keeps receiving in step with delivering when the processor is short: who sends us mail waits, not the mail.
+
+Only then: mail that waits for a slow host or for an outage to end is no reason to take in less. Postfix has
+`in_flow_delay` for the same, whatever the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+
+SAMPLE_S = 0.25
+SATURATED = 0.9  # share of the time that the thread of the loop was computing
+MOST = 200  # messages taken and not begun, before whoever sends more must wait
+LONGEST_S = 1.0  # that a client waits for its reply because of this, as with Postfix
+
+
+class Step:
+    """Where a sender waits for its reply. `now` is a clock, `used` the processor time of the thread, in seconds."""
+
+    def __init__(self, waiting: Callable[[], int], now: Callable[[], float], used: Callable[[], float]) -> None:
+        self._waiting = waiting
+        self._now = now
+        self._used = used
+        self._sampled = (now(), used())
+        self._is_saturated = False
+        self._line: deque[asyncio.Future[None]] = deque()
+
+    async def keep(self) -> None:
+        """Return at once, or once some of what was taken before has been delivered."""
+        if self._waiting() < MOST or not self._looks_saturated():
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_S):
+                await turn
+
+    def go_on(self) -> None:
+        """A delivery has ended: one who waits may go on."""
+        while self._line:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def _looks_saturated(self) -> bool:
+        now, (at, used) = self._now(), self._sampled
+        if now - at >= SAMPLE_S:
+            self._sampled = now, self._used()
+            self._is_saturated = self._sampled[1] - used >= SATURATED * (now - at)
+        return self._is_saturated

@@ -1,0 +1,70 @@
+"""Receiving in step with delivering: only where the processor is short, and never for long."""
+
+import asyncio
+
+from postroad.deliver import step
+from postroad.deliver.step import MOST, Step
+
+
+class Machine:
+    """Clocks moved by hand."""
+
+    def __init__(self):
+        self.now = self.used = 0.0
+        self.waiting = MOST
+
+    def step(self):
+        """Steps on this machine."""
+        return Step(lambda: self.waiting, lambda: self.now, lambda: self.used)
+
+    def run(self, seconds, share):
+        """Time goes by, so much of it spent computing."""
+        self.now += seconds
+        self.used += seconds * share
+
+
+def held_up(*, share=1.0, waiting=MOST):
+    """Whether a sender has to wait, and goes on when a delivery ends."""
+
+    async def main():
+        machine = Machine()
+        machine.waiting = waiting
+        it = machine.step()
+        machine.run(1.0, share)
+        sender = asyncio.create_task(it.keep())
+        await asyncio.sleep(0)
+        is_held_up = not sender.done()
+        it.go_on()
+        await sender
+        return is_held_up
+
+    return asyncio.run(main())
+
+
+def test_sender_waits_while_the_processor_is_short():
+    """With many messages taken and not begun, the next one is answered when a delivery has ended."""
+    assert held_up()
+
+
+def test_sender_does_not_wait_for_slow_hosts():
+    """Where the processor is idle, mail waits for hosts, and taking in more takes nothing from them."""
+    assert not held_up(share=0.5)
+
+
+def test_sender_does_not_wait_without_a_queue():
+    """However busy the machine: what is taken is begun at once."""
+    assert not held_up(waiting=MOST - 1)
+
+
+def test_sender_is_answered_after_a_while_in_any_case(monkeypatch):
+    """No delivery ends, and the reply goes out all the same."""
+    monkeypatch.setattr(step, "LONGEST_S", 0.01)
+
+    async def main():
+        machine = Machine()
+        it = machine.step()
+        machine.run(1.0, 1.0)
+        await it.keep()
+        it.go_on()
+
+    asyncio.run(main())
