@@ -40,6 +40,6 @@ def explain(
 
         screen.print_json(explain_shape(story))
     else:
-        out = screen.console()
+        out = screen.Screen()
         for sentence in tell(story):
-            out.print(sentence, markup=False)
+            out.line(sentence)

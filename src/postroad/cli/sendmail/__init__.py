@@ -10,9 +10,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from postroad.cli import screen
 
 if TYPE_CHECKING:
     from postroad.cli.sendmail.arguments import Arguments
@@ -103,7 +106,8 @@ def _submit(arguments: Arguments, config: Config) -> int:
         _say(f"the port of the relay was asked because of the spool: {done.instead}")
         return UNAVAILABLE if done.is_for_good else TEMPORARY
     if arguments.verbose:
-        typer.echo(f"kept as {mail.id}")
+        with suppress(OSError):  # it is kept, whoever hears that: to say another thing makes the caller send it again
+            screen.say(f"kept as {mail.id}")
     return OK
 
 
@@ -160,5 +164,5 @@ def _origin(arguments: Arguments, hostname: str, id_: str) -> Origin:
 
 
 def _say(text: str, status: int = OK) -> int:
-    typer.echo("\n".join(f"sendmail: {line}" for line in text.splitlines()), err=True)
+    screen.remark(text, "sendmail")
     return status
