@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 import typer
 
 from postroad.cli import door
-from postroad.words.visible import as_json, defused, visible
+from postroad.words.visible import defused, json_text, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -104,12 +104,12 @@ def say(text: str) -> None:
 
 def print_json(shape: dict[str, Any]) -> None:
     """One JSON object, indented for people; jq and programs do not mind."""
-    document(as_json(shape, indent=2) + "\n")
+    document(json_text(shape, indent=2) + "\n")
 
 
 def print_line(shape: dict[str, Any]) -> None:
     """One JSON object on one line, at once: for what goes on (NDJSON)."""
-    document(as_json(shape) + "\n")
+    document(json_text(shape) + "\n")
 
 
 def remark(text: str, name: str = "postroad") -> None:

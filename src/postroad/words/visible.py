@@ -43,7 +43,7 @@ def read_back(text: str) -> str:
     return _ESCAPE.sub(lambda found: _read(found[0]), text)
 
 
-def as_json(shape: Any, indent: int | None = None) -> str:  # noqa: ANN401  # any value of JSON
+def json_text(shape: Any, indent: int | None = None) -> str:  # noqa: ANN401  # any value of JSON
     """JSON in printable ASCII: the data is whole, and a terminal has nothing to obey (json leaves DEL as it is)."""
     return json.dumps(shape, indent=indent, default=str).replace("\x7f", "\\u007f")
 
@@ -62,4 +62,4 @@ def _written(char: str) -> str:
     code = ord(char)
     if char in _NAMED:
         return _NAMED[char]
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return f"\\x{code:02x}" if code < 0x20 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.words.visible import as_json, defused, read_back, visible
+from postroad.words.visible import json_text, defused, read_back, visible
 
 ANY = st.text(st.characters(exclude_categories=()) | st.sampled_from("\\\n\rxuUnrt0a\x1b\u202e"))
 
@@ -74,7 +74,7 @@ def test_defused_text_stays_as_it_is(text):
 @given(st.dictionaries(ANY, ANY | st.none() | st.integers()))
 def test_json_is_ascii_and_keeps_the_data(shape):
     """No octet of JSON is obeyed by a terminal, and a program reads what was said."""
-    written = as_json(shape)
+    written = json_text(shape)
     assert written.isascii()
     assert written.isprintable()
     assert shape == json.loads(written)
