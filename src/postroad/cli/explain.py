@@ -35,11 +35,12 @@ def explain(
         screen.fail(f"no message {message_id} is known; `postroad queue list` shows those that wait", screen.FINDINGS)
     from postroad.relay.story import tell
 
-    if json:
-        from postroad.shapes import explain_shape
+    try:
+        if json:
+            from postroad.shapes import explain_shape
 
-        screen.print_json(explain_shape(story))
-    else:
-        out = screen.Screen()
-        for sentence in tell(story):
-            out.line(sentence)
+            screen.print_json(explain_shape(story))
+        else:
+            screen.Screen().lines(list(tell(story)))
+    except ValueError as problem:  # a record of another version, or damaged
+        screen.fail(f"{message_id}: {problem}; see `postroad queue trace {message_id}`", screen.FINDINGS)

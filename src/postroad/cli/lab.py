@@ -130,12 +130,14 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     over = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, over.set)
-    lab = Lab(loaded.zone_data, port=port, order=order, faults=_faults(faults), tls=tls, listener=_printer(json=json))
+    watched = screen.Watched(_printer(json=json), over.set)
+    lab = Lab(loaded.zone_data, port=port, order=order, faults=_faults(faults), tls=tls, listener=watched)
     try:
         async with lab:
             _show_up(lab, json=json)
             with contextlib.suppress(asyncio.CancelledError):
                 await over.wait()
+        watched.end()
     except NetError as problem:
         screen.fail(f"{problem.why}; choose another --port", screen.TEMPORARY)
 

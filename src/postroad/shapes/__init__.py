@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from postroad.app import Routed, Sent
 from postroad.routing import Dropped, Refusal, Route
 from postroad.shapes.facts import facts_shape
-from postroad.spool import Listed, Stats, Story
+from postroad.spool import Listed, Record, Stats, Story
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName, Snapshot, Temporary
 from postroad.words.mail import Envelope
 from postroad.words.names import Address
@@ -152,13 +152,18 @@ def story_shape(story: Story) -> Shape:
 
 def trace_shape(story: Story) -> Shape:
     """`postroad queue trace --json`."""
-    attempts = []
-    for record in story.records:
+    return {"version": VERSION, "id": story.mail.id, "attempts": [_recorded(record) for record in story.records]}
+
+
+def _recorded(record: Record) -> Shape:
+    """An attempt as it was kept, or why it cannot be read."""
+    try:
         attempt, recipients = read_record(record.text)
-        outcomes = zip(recipients, attempt.outcomes, strict=False)
-        told = {mailbox: _outcome(outcome) for mailbox, outcome in outcomes}
-        attempts.append({"at": record.at, "recipients": told, **attempt_shape(attempt)})
-    return {"version": VERSION, "id": story.mail.id, "attempts": attempts}
+    except ValueError as problem:
+        return {"at": record.at, "destination": record.destination, "problem": str(problem)}
+    outcomes = zip(recipients, attempt.outcomes, strict=False)
+    told = {mailbox: _outcome(outcome) for mailbox, outcome in outcomes}
+    return {"at": record.at, "recipients": told, **attempt_shape(attempt)}
 
 
 def stats_shape(stats: Stats) -> Shape:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.words.visible import json_text, defused, read_back, visible
+from postroad.words.visible import defused, json_text, read_back, visible
 
 ANY = st.text(st.characters(exclude_categories=()) | st.sampled_from("\\\n\rxuUnrt0a\x1b\u202e"))
 
