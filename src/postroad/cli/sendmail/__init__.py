@@ -2,7 +2,8 @@
 
 Its command line and exit statuses are those of sendmail, not of the other commands: programs rely on them.
 
-Stops: `arguments` (the command line), `draft` (the message), `deposit` (into the spool).
+Stops: `arguments` (the command line), `draft` (the message), `people` (whom its header names), `deposit` (into the
+spool).
 """
 
 from __future__ import annotations
