@@ -25,8 +25,9 @@ from postroad.checks.catalogue import RULES
 from postroad.checks.nouns import Severity
 from postroad.cli import screen
 from postroad.config.model import Check, Config
+from postroad.files import read_text
 from postroad.report import Checked, Form, nagios_code, render
-from postroad.words.names import Destination
+from postroad.words.names import Destination, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,12 +161,9 @@ def _warn_of_expired(terms: Terms) -> None:
 
 def _lines(file: str) -> Iterator[tuple[int, str]]:
     """The lines of a file that are neither empty nor comments."""
-    try:
-        text = sys.stdin.read() if file == STDIN else Path(file).read_text("utf-8-sig")
-    except OSError as problem:
-        raise InputError(f"{file}: {problem.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{file}: it is no UTF-8; save the file as UTF-8") from None
+    text = read_text(sys.stdin.buffer if file == STDIN else file)
+    if isinstance(text, Unreadable):
+        raise InputError(f"{file}: {text.why}")
     for number, line in enumerate(text.splitlines(), 1):
         bare = line.partition("#")[0].strip()
         if bare:

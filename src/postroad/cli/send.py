@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from postroad.words.trail import Contact
 
 SMTP_PORT = 25
+MOST = 256 * 1024**2  # octets of a message; no server takes so many
 
 
 def send(
@@ -78,14 +79,15 @@ def send(
 
 
 def _read(file: Path) -> bytes:
-    try:
-        if str(file) != "-":
-            return file.read_bytes()
-        if sys.stdin.isatty():
-            screen.remark("reading the message from the terminal; end it with Ctrl-D")
-        return sys.stdin.buffer.read()
-    except OSError as problem:
-        screen.fail(f"{file}: {problem.strerror}; name a readable message file, or - for standard input")
+    from postroad.files import read_octets, read_stream
+    from postroad.words.names import Unreadable
+
+    if str(file) == "-" and sys.stdin.isatty():
+        screen.remark("reading the message from the terminal; end it with Ctrl-D")
+    octets = read_stream(sys.stdin.buffer, "-", MOST) if str(file) == "-" else read_octets(file, MOST)
+    if isinstance(octets, Unreadable):
+        screen.fail(f"{file}: {octets.why}; name a readable message file, or - for standard input")
+    return octets
 
 
 def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:

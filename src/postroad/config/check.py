@@ -8,6 +8,7 @@ from pathlib import Path
 
 from postroad.app import InputError, build_resolver
 from postroad.config.model import Config
+from postroad.files import is_open_to_all
 from postroad.net import NetError, bind
 from postroad.relay import relay_settings
 
@@ -35,6 +36,10 @@ def warnings(config: Config) -> Iterator[str]:
     for number, port in enumerate(config.listen, 1):
         if config.relay.users and port.tls == "none" and not port.address.is_loopback:
             yield f"listen[{number}].tls is none: no user can authenticate there, for the password would be seen"
+    secrets = [config.relay.users, *(route.auth.password_file for route in config.route if route.auth)]
+    for path in secrets:
+        if path and is_open_to_all(path):
+            yield f"{path} can be read by every user of this machine; say: chmod o-r {path}"
 
 
 def _of_folder(path: Path) -> Iterator[str]:

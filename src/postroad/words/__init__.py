@@ -6,5 +6,5 @@ Rule 3: results have three names, everywhere: delivered, deferred, failed.
 
 Stops: `names` (domains and addresses), `mail` (mailboxes, envelopes), `reply` (what an SMTP server says),
 `facts` (what DNS said), `outcome` (what became of it), `trail` (where an attempt went), `trace` (steps told live),
-`visible` (text from strangers, fit to be shown).
+`visible` (text from strangers, fit to be shown), `toml` (what a TOML file says).
 """

@@ -1,7 +1,7 @@
 """Run commands, each in a process of its own, with a stdout that cannot be written; tell how each ended.
 
-`python behind_the_door.py CASES.json`: a list of {"words": [...], "ways": ["full", ...]}. The modules are loaded
-once and each process is a fork, for that is a tenth of a second less for each; what it does at its end it does as any process.
+`python behind_the_door.py CASES.json`: a list of {"words": [...], "ways": ["full", ...]}. The modules are loaded once
+and each process is a fork, for that takes a tenth of the time; what it does at its end it does as any process.
 """
 
 import json

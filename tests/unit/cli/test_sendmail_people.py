@@ -34,7 +34,7 @@ ORIGIN = Origin("relay.example.net", "cron", 1000, "", "ID", 1_000_000_000.0)
         ("root", ["root"]),
         ("grüße <ü@bücher.example>", ["ü@bücher.example"]),
         ("<a@example.org> b@example.org", ["a@example.org b@example.org"]),
-        ("a@x Bcc: c@y", ["a@x Bcc:c@y"]),
+        ("a@x Bcc: c@y", ["a@x Bcc: c@y"]),
         (f"{'(' * DEEP}{')' * DEEP} a@example.org", ["a@example.org"]),
         (f"{'<' * DEEP}", Unreadable("<" + "<" * 40, "it begins and does not end")),
         (f"{'(' * DEEP}a@example.org", Unreadable("(" * 40, "it begins and does not end")),

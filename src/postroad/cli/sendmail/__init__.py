@@ -91,14 +91,12 @@ def _submit(arguments: Arguments, config: Config) -> int:
 
     from postroad.app import InputError, host_name
     from postroad.cli.sendmail.deposit import deposit
-    from postroad.cli.sendmail.draft import read
+    from postroad.cli.sendmail.draft import bounded, read
 
     hostname = config.hostname or host_name() or "localhost.localdomain"
-    octets = read(sys.stdin.buffer, dot_ends=arguments.dot_ends)
+    octets = read(bounded(sys.stdin.buffer, config.limits.message_size), dot_ends=arguments.dot_ends)
     if len(octets) > config.limits.message_size:
-        raise InputError(
-            f"the message has {len(octets)} octets, and limits.message_size is {config.limits.message_size}"
-        )
+        raise InputError(f"the message has more than {config.limits.message_size} octets, which is limits.message_size")
     mail, content = _made(arguments, octets, hostname)
     done = asyncio.run(deposit(mail, content, config, hostname))
     for mailbox, outcome in done.refused:

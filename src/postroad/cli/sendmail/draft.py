@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from email.utils import formataddr
+from typing import BinaryIO
 
 from postroad.app import InputError, readable
 from postroad.cli.sendmail.people import addresses_in
@@ -16,6 +17,8 @@ from postroad.words.mail import Mailbox
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")  # RFC 5322 section 2.2, with the blanks of its section 4.5.8
 _STRAY = re.compile(rb"\r(?![\r\n])(?!\Z)")  # CRs before an LF are of a line end, be it made twice
 _MBOX_FROM = re.compile(rb"(?:>*From [^\n]*\n)+")  # how a mailbox file separates messages; some programs send it along
+
+LONGEST_PIECE = 64 * 1024  # octets of a line read at a time
 
 _TO = ("to", "cc", "bcc")
 _RESENT_TO = ("resent-to", "resent-cc", "resent-bcc")
@@ -62,6 +65,13 @@ class Draft:
             )
         names = _RESENT_TO if self.has(*_RESENT_TO) else _TO
         return addresses(_text(field) for field in self.fields if _name(field) in names)
+
+
+def bounded(file: BinaryIO, most: int) -> Iterator[bytes]:
+    """The lines of a file, long ones in pieces, until there are more octets than the most."""
+    while most >= 0 and (piece := file.readline(LONGEST_PIECE)):
+        most -= len(piece)
+        yield piece
 
 
 def read(lines: Iterable[bytes], *, dot_ends: bool) -> bytes:
@@ -134,10 +144,12 @@ def _person(full_name: str, address: str) -> str:
 
 
 def _until_dot(lines: Iterable[bytes]) -> Iterator[bytes]:
+    begins = True
     for line in lines:
-        if line.rstrip(b"\r\n") == b".":
+        if begins and line.rstrip(b"\r\n") == b".":
             return
         yield line
+        begins = line.endswith(b"\n")
 
 
 def _name(field: bytes) -> str:
