@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from postroad.cli import options, screen
+from postroad.cli.tree import group
 
-app = typer.Typer(
-    help="Settings: what is in effect, whether a file is right, users.", no_args_is_help=True, rich_markup_mode=None
-)
+app = group("Settings: what is in effect, whether a file is right, users.")
 
 
 @app.command(epilog="Example: postroad config show --config docs/examples/postroad.toml")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from postroad.cli import options, screen
+from postroad.cli.tree import group
 
 if TYPE_CHECKING:
     from postroad.lab import Fault, Lab
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from postroad.words.names import Address
     from postroad.words.trace import Event
 
-app = typer.Typer(
-    help="A nameserver and exchangers on loopback, with faults to order.", no_args_is_help=True, rich_markup_mode=None
-)
+app = group("A nameserver and exchangers on loopback, with faults to order.")
 
 
 @app.command(epilog="Example: postroad lab up --zone my.zone --fault 127.0.0.11=blackhole")

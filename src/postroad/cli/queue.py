@@ -12,13 +12,12 @@ import typer
 
 from postroad.cli import options, screen
 from postroad.cli.spool import opened
+from postroad.cli.tree import group
 
 if TYPE_CHECKING:
     from postroad.spool import Selection, Spool, Story
 
-app = typer.Typer(
-    help="The mail that waits: see it, hasten it, hold it, delete it.", no_args_is_help=True, rich_markup_mode=None
-)
+app = group("The mail that waits: see it, hasten it, hold it, delete it.")
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Messages.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A message.")]

@@ -23,16 +23,12 @@ from postroad.cli.sendmail import called_as_sendmail, sendmail
 from postroad.cli.sendmail import run as run_sendmail
 from postroad.cli.setups import setups
 from postroad.cli.simulate import simulate
+from postroad.cli.tree import group
 
-app = typer.Typer(
+app = group(
+    "Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records.",
     name="postroad",
-    help="Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records.",
     epilog="Example: postroad route example.org --explain",
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # "[check]" in a help text is no colour
 )
 app.command(epilog="Example: postroad lookup example.org --format nslookup")(lookup)
 app.command(epilog="Example: postroad check example.org --smtp --fail-on warning")(check)
