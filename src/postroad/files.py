@@ -50,11 +50,6 @@ def trusted_text(path: Path, most: int = MOST) -> str | Unreadable:
     return read_text(path, most)
 
 
-def is_open_to_all(path: Path) -> bool:
-    """Whether every user of the machine can read it. Not refused: secrets of containers are mounted like that."""
-    return bool(_mode(path) & stat.S_IROTH)
-
-
 def _unreadable(name: str, problem: Exception) -> Unreadable:
     return Unreadable(name, f"cannot be read: {getattr(problem, 'strerror', None) or problem}")
 

@@ -35,15 +35,6 @@ def test_who_may_write_a_secret_may_use_it(mode, words, tmp_path):
     assert (bool(words), True) == (isinstance(read, Unreadable), words in str(read))
 
 
-@pytest.mark.parametrize(("mode", "expected"), [(0o640, False), (0o644, True)])
-def test_a_secret_that_all_can_read_is_noticed(mode, expected, tmp_path):
-    """It is used all the same: secrets of containers are mounted like that."""
-    path = tmp_path / "users"
-    path.write_text("x")
-    path.chmod(mode)
-    assert expected == files.is_open_to_all(path)
-
-
 @pytest.mark.parametrize(
     "text",
     [

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from postroad.app import InputError, build_resolver
 from postroad.config.model import Config
-from postroad.files import is_open_to_all
 from postroad.net import NetError, bind
 from postroad.relay import relay_settings
 
@@ -26,20 +25,6 @@ def problems(config: Config) -> Iterator[str]:
             bind(port.address, 0).close()
         except NetError as problem:
             yield f"listen[{number}].address: {problem.why}; name an address of this machine"
-
-
-def warnings(config: Config) -> Iterator[str]:
-    """What works, but is hardly meant."""
-    for network in config.relay.networks:
-        if network.prefixlen == 0:
-            yield f"relay.networks has {network}: anyone who reaches a port may send mail to anyone"
-    for number, port in enumerate(config.listen, 1):
-        if config.relay.users and port.tls == "none" and not port.address.is_loopback:
-            yield f"listen[{number}].tls is none: no user can authenticate there, for the password would be seen"
-    secrets = [config.relay.users, *(route.auth.password_file for route in config.route if route.auth)]
-    for path in secrets:
-        if path and is_open_to_all(path):
-            yield f"{path} can be read by every user of this machine; say: chmod o-r {path}"
 
 
 def _of_folder(path: Path) -> Iterator[str]:
