@@ -95,3 +95,12 @@ def test_a_zone_reads_no_other_file():
     """No $INCLUDE, of whatever: a device, itself, another."""
     problem = parse_zones({"zone": "$ORIGIN example.\n$INCLUDE /dev/zero\n"})
     assert (2, "zone file directive '$INCLUDE' is not allowed") == (problem.line, problem.why)
+
+
+def test_a_relay_takes_no_users_from_a_file_that_all_can_change(tmp_path):
+    """`config check` says so with the command that makes it good, and a relay does not start with it."""
+    (tmp_path / "users").write_text("")
+    (tmp_path / "users").chmod(0o666)
+    (tmp_path / "postroad.toml").write_text(f'[relay]\nusers = "users"\n[spool]\npath = "{tmp_path}"\n')
+    done = CliRunner().invoke(app, ["config", "check", str(tmp_path / "postroad.toml")])
+    assert (2, True) == (done.exit_code, f"chmod o-w {tmp_path / 'users'}" in done.output)

@@ -269,3 +269,21 @@ def test_a_spool_of_somebody_else_is_told(queue, monkeypatch):
     monkeypatch.setattr(Path, "stat", refuse)
     assert 2 == queue("list")[0]
     assert "ask as the user of the relay, or as root" in queue("list", stderr=True)[1]
+
+
+@pytest.mark.parametrize(
+    "command", [["queue", "trace"], ["queue", "trace", "--json"], ["explain"], ["explain", "--json"]]
+)
+def test_a_record_that_cannot_be_read_is_told(command, tmp_path):
+    """One of a version to come, or damaged: what is wrong is said, and nothing is a traceback."""
+
+    async def fill():
+        queue = await SqliteSpool.open(tmp_path, node="relay")
+        (parcel,) = await queue.add(_mail("ONE", "me@example.net", "a@example.org"), BODY, claim=True)
+        left = parcel.mail.envelope.recipients
+        await queue.settle([Settlement(parcel, left, time.time() + 60, '{"version": 99}', said="x")], time.time())
+        await queue.close()
+
+    asyncio.run(fill())
+    done = CliRunner().invoke(app, [*command, "ONE", "--spool", str(tmp_path)])
+    assert (command[0] == "explain", True) == (done.exit_code == 1, "version" in done.output)
