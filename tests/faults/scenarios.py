@@ -9,6 +9,7 @@ ALL = {
     "dying": outages.dying,
     "clock": clocks.clock,
     "disk": disks.disk,
+    "filled": disks.filled,
     "quota": disks.quota,
     "idle": crowds.idle,
     "crowd": crowds.crowd,

@@ -70,11 +70,19 @@ class Receiver:
 
         """
         sock = sock or bind(listen.address, listen.port, reuse_port=listen.reuse_port)
-        door = await serve(sock, lambda stream: self._receive(stream, listen.tls))
+        door = await serve(
+            sock, lambda stream: self._receive(stream, listen.tls), begins_with_tls=listen.tls is Tls.IMPLICIT
+        )
         self._doors.append(door)
         if self._ticker is None:
             self._tick()
         return Endpoint(door.address, door.port)
+
+    def close(self, where: Endpoint) -> None:
+        """Take no more on a port; the connections it has go on."""
+        for door in self._doors:
+            if Endpoint(door.address, door.port) == where:
+                door.close()
 
     async def drain(self, limit_s: float) -> None:
         """Take no more; 421 to who is idle, time to finish for messages under way, then drop what is left."""

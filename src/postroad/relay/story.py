@@ -72,7 +72,11 @@ def tell(story: Story) -> Iterator[str]:
     yield from _beginning(story)
     before: Route | None = None
     for number, record in enumerate(story.records, 1):
-        told = chapter(record)
+        try:
+            told = chapter(record)
+        except ValueError as problem:
+            yield f"Attempt {number}, {_time(record.at)}: its record is damaged ({problem})."
+            continue
         yield f"Attempt {number}, {_time(told.at)}, for {_people(told.recipients)}:"
         if told.route and told.route != before:
             yield from explain_route(told.route, PROCEDURES[told.procedure])
@@ -80,7 +84,7 @@ def tell(story: Story) -> Iterator[str]:
         yield from explain_plan(told.plan, told.attempt.seed)
         if told.ill:
             yield f"Put last, because they had just failed: {', '.join(told.ill)}."
-        yield from explain_attempt(told.attempt)
+        yield from explain_attempt(told.attempt, told.recipients)
         if told.attempt.contacts and not told.holds:
             yield "The contacts are not in the order that this seed gives now: the record is older than this version."
     yield from (_waiting(parcel) for parcel in story.parcels)

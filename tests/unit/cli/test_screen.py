@@ -35,6 +35,7 @@ MAY = {
     "cli/send.py": "reads the message from stdin",
     "cli/checking.py": "reads domains from stdin",
     "cli/sendmail/__init__.py": "reads the message from stdin",
+    "relay/journal.py": "writes the log, escaped by its own form, to what it is handed",
     "relay/service.py": "hands stderr to the log, and tells the crew by a pipe that it is ready",
     "show/pen.py": "is told by rich what the terminal can show, and writes nothing",
 }
