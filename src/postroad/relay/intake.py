@@ -82,4 +82,4 @@ class Intake:
             self._loop.take(parcels)
         else:
             self._loop.look()
-        await self._loop.step.keep()
+        await self._loop.pressure.wait()

@@ -17,7 +17,7 @@ MOST = 200  # messages taken and not begun, before whoever sends more must wait
 LONGEST_S = 1.0  # that a client waits for its reply because of this, as with Postfix
 
 
-class Step:
+class Pressure:
     """Where a sender waits for its reply. `now` is a clock, `used` the processor time of the thread, in seconds."""
 
     def __init__(self, waiting: Callable[[], int], now: Callable[[], float], used: Callable[[], float]) -> None:
@@ -28,7 +28,7 @@ class Step:
         self._is_saturated = False
         self._line: deque[asyncio.Future[None]] = deque()
 
-    async def keep(self) -> None:
+    async def wait(self) -> None:
         """Return at once, or once some of what was taken before has been delivered."""
         if self._waiting() < MOST or not self._looks_saturated():
             return
