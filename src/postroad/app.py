@@ -14,7 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
-from postroad.deliver import DeliverSettings, Job, Message, attempt
+from postroad.deliver import DeliverSettings, Job, attempt
+from postroad.dialogue import Message
 from postroad.dns import (
     CachingResolver,
     Resolver,

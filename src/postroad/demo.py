@@ -14,7 +14,8 @@ from statistics import median
 
 import postroad.lab
 from postroad.app import InputError, Road, build_message, build_policy
-from postroad.deliver import DeliverSettings, Message
+from postroad.deliver import DeliverSettings
+from postroad.dialogue import Message
 from postroad.dns import CachingResolver, Server, WireResolver, WireSettings, ZoneProblem, load_zones
 from postroad.lab import Fault, Lab, Mode
 from postroad.routing import Route, odds

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from postroad.app import InputError, Road, Routed, build_message, build_policy
-from postroad.deliver import DeliverSettings, Timeouts, opportunistic_tls
+from postroad.deliver import DeliverSettings, opportunistic_tls
 from postroad.dns import Server, WireResolver, WireSettings, ZoneProblem, load_zones
 from postroad.lab import Lab
 from postroad.lab.rehearsal import Rehearsal
 from postroad.lab.scenario import Scenario, story
 from postroad.routing import Refusal
+from postroad.smtp import Timeouts
 from postroad.words.outcome import Outcome, Scope
 from postroad.words.trail import Attempt
 

@@ -90,8 +90,9 @@ def _read(file: Path) -> bytes:
 
 def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:
     from postroad.app import host_name
-    from postroad.deliver import DeliverSettings, Timeouts, opportunistic_tls
+    from postroad.deliver import DeliverSettings, opportunistic_tls
     from postroad.routing import WalkPolicy
+    from postroad.smtp import Timeouts
 
     return DeliverSettings(
         hostname=hello or host_name(),

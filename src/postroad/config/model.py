@@ -143,6 +143,9 @@ class Deliver(Section):
     reuse: Duration = Field(default=300.0, description="How long a connection may be used again; 0: never.")
     reuse_idle: Duration = Field(default=2.0, description="How long it waits for another message before it ends.")
     reuse_messages: AtLeastOne = Field(default=100, description="Messages over one connection.")
+    recipients_per_transaction: AtLeastOne = Field(
+        default=100, description="A message for more goes to a host in several transactions, on one connection."
+    )
     stagger: Duration = Field(
         default=0.25, description="After this time without a connection an equal exchanger is tried as well."
     )

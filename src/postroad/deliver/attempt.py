@@ -7,14 +7,14 @@ import contextlib
 from dataclasses import dataclass
 
 from postroad.deliver.pool import Door, Pool
-from postroad.deliver.session import HostError, Message, Session
 from postroad.deliver.settings import DeliverSettings
+from postroad.dialogue import HostError, Message, Session
 from postroad.net import Kind, NetError, Stream, connect
 from postroad.routing import Connected, Ended, Greeted, Plan, Try, Verdict, Wait, Walk
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.trace import Event, Listener, nobody
-from postroad.words.trail import Attempt, Contact, Target
+from postroad.words.trail import Attempt, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,121 +35,86 @@ async def attempt(
     With a pool, a resting connection to the first address drawn is used, and what is left open rests there after.
     Tells `deliver.attempt.started|complete` and, for each contact, `deliver.contact.started|complete`.
     """
+    began = asyncio.get_running_loop().time()
+    recipients = len(job.message.envelope.recipients)
     reused = await _on_resting(job, settings, pool) if pool and job.plan.targets else None
-    if reused and listener is nobody and reused.is_delivered:
-        return _delivered_at_once(job, reused)
-    return await _Run(job, settings, listener, pool).run(reused)
+    if reused is None:
+        walk = Walk(job.plan.targets, recipients, settings.walk, now=began)
+    else:
+        now = asyncio.get_running_loop().time()
+        walk = Walk.resumed(job.plan.targets, recipients, settings.walk, reused, began=began, ended=now)
+    return await _Run(job, settings, listener, pool, walk, began).run()
 
 
-@dataclass(frozen=True, slots=True)
-class _Reused:
-    """What came of a message on a resting connection to the first address drawn: as a contact that needed no race."""
-
-    session: Session
-    began: float
-    ended: float
-    told: dict[int, Outcome]
-    host: Outcome | None = None
-
-    @property
-    def is_delivered(self) -> bool:
-        return self.host is None and all(outcome.result is Result.DELIVERED for outcome in self.told.values())
-
-    @property
-    def news(self) -> Ended:
-        """For the walk."""
-        session = self.session
-        return Ended(0, session.phase, self.told, self.host, session.tls, reused=True, dsn_over=session.takes_dsn_over)
-
-
-async def _on_resting(job: Job, settings: DeliverSettings, pool: Pool) -> _Reused | None:
+async def _on_resting(job: Job, settings: DeliverSettings, pool: Pool) -> Ended | None:
     """Use a connection that has rested, if there is one. That the host hung up on it meanwhile says nothing: None."""
     door = Door.of(job.plan.targets[0], settings)
     session = pool.take(door)
     if session is None:
         return None
-    now = asyncio.get_running_loop().time
-    began = now()
+    host = None
     try:
-        told = await session.transaction(job.message, tuple(range(len(job.message.envelope.recipients))))
+        await session.deliver(job.message, tuple(range(len(job.message.envelope.recipients))))
     except HostError as lost:
         session.close()
-        return None if session.phase is Phase.MAIL else _Reused(session, began, now(), session.told, lost.outcome)
+        if session.phase is Phase.MAIL and not session.told:
+            return None
+        host = lost.outcome
     except BaseException:
         session.close()
         raise
-    pool.give(door, session)
-    return _Reused(session, began, now(), told)
-
-
-def _delivered_at_once(job: Job, reused: _Reused) -> Attempt:
-    """What the walk would say if it were asked. Under load most attempts end so, and a walk costs as much again."""
-    outcomes = tuple(reused.told.values())
-    ms = (reused.ended - reused.began) * 1000.0
-    session = reused.session
-    contact = Contact(
-        job.plan.targets[0],
-        0.0,
-        ms,
-        session.phase,
-        outcomes[0],
-        reused.told,
-        session.tls,
-        reused=True,
-        dsn_over=session.takes_dsn_over,
-    )
-    return Attempt(job.destination, outcomes, (contact,), job.seed, ms)
+    else:
+        pool.give(door, session)
+    return Ended(0, session.phase, session.told, host, session.tls, reused=True, dsn_over=session.takes_dsn_over)
 
 
 class _Run:
     """An attempt while it lasts: one task for each open contact, all in one event loop, so the Walk needs no lock."""
 
-    def __init__(self, job: Job, settings: DeliverSettings, listener: Listener, pool: Pool | None) -> None:
+    def __init__(  # made in one place, above
+        self, job: Job, settings: DeliverSettings, listener: Listener, pool: Pool | None, walk: Walk, began: float
+    ) -> None:
         self._job = job
         self._pool = pool
         self._settings = settings
         self._listener = listener
         self._now = asyncio.get_running_loop().time
-        self._begun = self._now()
-        recipients = len(job.message.envelope.recipients)
-        self._walk = Walk(job.plan.targets, recipients, settings.walk, now=self._begun)
+        self._begun = began
+        self._walk = walk
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
 
-    async def run(self, reused: _Reused | None) -> Attempt:
+    async def run(self) -> Attempt:
         """Walk to the verdict; leaving the task group waits for the winner's QUIT, and raises what is a bug."""
         if self._listener is not nobody:
             facts = {"destination": self._job.destination, "seed": self._job.seed}
             self._listener(Event("deliver.attempt.started", facts))
-        if reused:
-            self._catch_up(reused)
-        async with asyncio.TaskGroup() as group:
-            outcomes = (await self._walk_to_the_end(group)).outcomes
-            elapsed_ms = (self._now() - self._begun) * 1000.0
+            for number in range(len(self._walk.contacts)):  # made before the walk began: on a resting connection
+                self._tell_listener("started", number)
+                self._tell_listener("complete", number)
+        step = self._walk.next(self._now())
+        if isinstance(step, Verdict):  # under load most attempts end so
+            outcomes = step.outcomes
+        else:
+            async with asyncio.TaskGroup() as group:
+                outcomes = (await self._walk_to_the_end(group, step)).outcomes
+        elapsed_ms = (self._now() - self._begun) * 1000.0
         done = Attempt(self._job.destination, outcomes, self._walk.contacts, self._job.seed, elapsed_ms)
         if self._listener is not nobody:
             self._listener(Event("deliver.attempt.complete", {"attempt": done}))
         return done
 
-    def _catch_up(self, reused: _Reused) -> None:
-        """Tell the walk of the contact that was made without it."""
-        step = self._walk.next(self._begun)
-        assert isinstance(step, Try)  # noqa: S101  # there is a target, and nothing has been heard yet
-        self._tell_listener("started", step.number)
-        self._walk.tell(Connected(step.number), self._begun)
-        self._walk.tell(Greeted(step.number), self._begun)
-        self._end(reused.news)
-
-    async def _walk_to_the_end(self, group: asyncio.TaskGroup) -> Verdict:
+    async def _walk_to_the_end(self, group: asyncio.TaskGroup, step: Try | Wait | Verdict) -> Verdict:
         while True:
-            match self._walk.next(self._now()):
+            match step:
                 case Verdict() as verdict:
                     return verdict
-                case Try(number=number) as step:
+                case Try(number=number):
                     self._tell_listener("started", number)
                     self._tasks[number] = group.create_task(self._contact(step))
                 case Wait(until):
                     await self._wait(until)
+            step = self._walk.next(self._now())
 
     async def _wait(self, until: float | None) -> None:
         with contextlib.suppress(TimeoutError):
@@ -166,10 +131,10 @@ class _Run:
             outcome = Outcome(Result.DEFERRED, scope, error.why, "4.4.1", Phase.CONNECT)
             self._end(Ended(step.number, Phase.CONNECT, host=outcome))
             return
-        session = Session(stream, self._settings, clear=step.clear)
+        session = Session(stream, self._settings)
         try:
             self._walk.tell(Connected(step.number), self._now())
-            await session.greet()
+            await session.greet(step.target.exchange)
             if self._take_hold(step.number):
                 await self._talk(session, step)
                 return
@@ -186,8 +151,8 @@ class _Run:
         return await connect(target.address, port, timeout_s=limit_s, source=source)
 
     async def _talk(self, session: Session, step: Try) -> None:
-        await session.hello(step.target.exchange)
-        told = await session.transaction(self._job.message, self._walk.recipients(step.number))
+        await session.hello(step.target.exchange, tls=not step.clear)
+        told = await session.deliver(self._job.message, self._walk.recipients(step.number))
         over = session.takes_dsn_over
         self._end(Ended(step.number, session.phase, told, tls=session.tls, dsn_over=over))
         if self._pool:

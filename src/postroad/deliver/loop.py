@@ -15,10 +15,10 @@ from postroad.deliver.bounce import Reporter
 from postroad.deliver.pool import Pool, ReusePolicy
 from postroad.deliver.probe import Probes
 from postroad.deliver.queue import Item, Queue
-from postroad.deliver.session import Message, Pieces
 from postroad.deliver.settings import DeliverSettings
 from postroad.deliver.settling import Verdict, judge, summary
 from postroad.deliver.ways import Finder, Way, Ways
+from postroad.dialogue import Message, Pieces
 from postroad.pace import Health, HealthPolicy, RetrySchedule, WindowPolicy, is_expired, next_at
 from postroad.routing import Plan, Refusal, draw
 from postroad.spool import Parcel, Settlement, Spool, SpoolError

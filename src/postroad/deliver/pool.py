@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from postroad.deliver.session import Session
 from postroad.deliver.settings import DeliverSettings
+from postroad.dialogue import Session
 from postroad.words.names import Address
 from postroad.words.trail import Target
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from postroad.deliver.session import HostError, Session
 from postroad.deliver.settings import DeliverSettings
+from postroad.dialogue import HostError, Session
 from postroad.net import NetError, connect
 from postroad.pace import Health
 from postroad.words.names import Address

@@ -5,7 +5,7 @@ Rule 2: what fails is a fact of the Probe, never an exception; what fails here (
 Rule 3: recipients are asked for only in a deep probe, which its owner has confirmed; nothing is ever sent to them.
 
 Stops: `probe` (one address), `survey` (all of them, after a control target said that port 25 is open from here),
-`talk` (commands and replies with time limits), `certificate` (what a server showed).
+`certificate` (what a server showed).
 """
 
 from postroad.probe.probe import ProbeSettings, Subject, probe

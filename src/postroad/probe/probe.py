@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from postroad.checks.nouns import Probe
+from postroad.dialogue import ClientSettings, HostError, Session
 from postroad.net import Kind, NetError, connect
 from postroad.probe.certificate import believing, doubting, read_certificate
-from postroad.probe.talk import Talk, TalkError
-from postroad.smtp import Capabilities, Ehlo, Mail, Rcpt, Rset, StartTls
+from postroad.smtp import Ehlo, Mail, Rcpt, Rset, StartTls, Timeouts, host_outcome
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.names import Address
-from postroad.words.reply import Reply
+from postroad.words.outcome import Phase
 
 SMTP_PORT = 25
 
@@ -72,76 +72,84 @@ class _Visit:
         except NetError as problem:
             return replace(self._seen, why=problem.why, ours=problem.kind is Kind.LOCAL)
         connected = now()
-        talk = Talk(stream, limits.reply_s)
+        session = Session(stream, self._client_settings())
         self._note(phase="greeting", connect_ms=(connected - started) * 1000)
         try:
-            greeting = await talk.greeting(limits.greeting_s)
+            greeting = await session.greet()
             self._note(greeting=greeting.text, greeting_ms=(now() - connected) * 1000)
-            await self._session(talk, greeting)
-        except TalkError as problem:
-            self._note(why=str(problem))
-        except NetError as problem:
-            self._note(why=problem.why)
+            await self._talk(session)
+        except HostError as problem:
+            self._note(why=problem.outcome.text)
+            if problem.outcome.reply and self._seen.phase == "greeting":
+                self._note(greeting=problem.outcome.reply.text, greeting_ms=(now() - connected) * 1000)
         finally:
-            await talk.bye()
+            await session.quit()
         return self._seen
 
-    async def _session(self, talk: Talk, greeting: Reply) -> None:
-        if greeting.code != 220:
-            raise TalkError(str(greeting))
-        await self._hello(talk)
-        if "STARTTLS" in self._seen.capabilities and await self._tls(talk):
-            await self._hello(talk)
+    def _client_settings(self) -> ClientSettings:
+        reply_s = self._settings.reply_s
+        timeouts = Timeouts(
+            greeting_s=self._settings.greeting_s,
+            ehlo_s=reply_s,
+            starttls_s=reply_s,
+            mail_s=reply_s,
+            rcpt_s=reply_s,
+            block_s=reply_s,
+            quit_s=reply_s,
+        )
+        return ClientSettings(hostname=self._settings.hostname, timeouts=timeouts, tls=self._context)
+
+    async def _talk(self, session: Session) -> None:
+        await self._hello(session)
+        if "STARTTLS" in self._seen.capabilities and await self._tls(session):
+            await self._hello(session)
         if self._settings.deep:
-            await self._deep(talk)
+            await self._deep(session)
         self._note(phase="quit", ok=True)
 
-    async def _hello(self, talk: Talk) -> None:
+    async def _hello(self, session: Session) -> None:
         self._note(phase="ehlo")
-        reply = await talk.ask(Ehlo(self._settings.hostname))
-        if not reply.is_positive:
-            raise TalkError(str(reply))
-        offered = talk.client.capabilities or Capabilities()
+        reply = await session.ask(Ehlo(self._settings.hostname), self._settings.reply_s, Phase.EHLO)
+        if reply.code >= 400:
+            raise HostError(Phase.EHLO, host_outcome(reply, Phase.EHLO))
         words = {line.split()[0].upper() for line in reply.lines[1:] if line.split()}
         # What was offered in the clear counts as seen, but STARTTLS is not offered again (RFC 3207 section 4.2)
         starttls = {"STARTTLS"} & self._seen.capabilities
+        offered = session.capabilities
         self._note(hello=offered.name.lower(), capabilities=frozenset(words | starttls), size=offered.size)
 
-    async def _tls(self, talk: Talk) -> bool:
+    async def _tls(self, session: Session) -> bool:
         """Whether the session is under TLS now."""
         self._note(phase="starttls")
-        reply = await talk.ask(StartTls())
-        if not reply.is_positive:
+        reply = await session.ask(StartTls(), self._settings.reply_s, Phase.STARTTLS)
+        if reply.code >= 400:
             self._note(why=f"STARTTLS: {reply}")
             return False
         try:
-            async with asyncio.timeout(self._settings.reply_s):
-                await talk.stream.start_tls(self._context, self._subject.exchange or None)
-        except TimeoutError:
-            raise TalkError("no end of the TLS handshake") from None
-        except NetError as problem:
-            if isinstance(problem.__cause__, ssl.SSLCertVerificationError):
-                self.untrusted = problem.__cause__.verify_message or "not trusted"
+            await session.start_tls(self._subject.exchange)
+        except HostError as problem:
+            cause = problem.__cause__.__cause__ if problem.__cause__ else None
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                self.untrusted = cause.verify_message or "not trusted"
             raise
-        talk.client.tls_started()
-        der = talk.stream.certificate
-        self._note(tls=talk.stream.tls, certificate=read_certificate(der, self._why_not) if der else None)
+        der = session.certificate
+        self._note(tls=session.tls, certificate=read_certificate(der, self._why_not) if der else None)
         return True
 
-    async def _deep(self, talk: Talk) -> None:
+    async def _deep(self, session: Session) -> None:
         """Recipients asked for and taken back: nothing is sent."""
         domain, settings = self._subject.domain, self._settings
-        if (await talk.ask(Mail(None))).is_positive:
-            self._note(takes_postmaster=await _takes(talk, "postmaster", domain))
-            self._note(takes_unknown=await _takes(talk, settings.unknown, domain))
-            self._note(takes_strangers=await _takes(talk, settings.unknown, settings.stranger))
-            await talk.ask(Rset())
+        if (await session.ask(Mail(None), settings.reply_s, Phase.MAIL)).code < 400:
+            self._note(takes_postmaster=await self._takes(session, "postmaster", domain))
+            self._note(takes_unknown=await self._takes(session, settings.unknown, domain))
+            self._note(takes_strangers=await self._takes(session, settings.unknown, settings.stranger))
+            await session.ask(Rset(), settings.reply_s)
+
+    async def _takes(self, session: Session, local: str, domain: str) -> bool | None:
+        """Whether a recipient is taken; None for "not now"."""
+        rcpt = Rcpt(Recipient(Mailbox(local, domain)))
+        reply = await session.ask(rcpt, self._settings.reply_s, Phase.RCPT)
+        return None if reply.is_temporary else reply.code < 400
 
     def _note(self, **seen: object) -> None:
         self._seen = replace(self._seen, **seen)  # type: ignore[arg-type]  # the fields of Probe
-
-
-async def _takes(talk: Talk, local: str, domain: str) -> bool | None:
-    """Whether a recipient is taken; None for "not now"."""
-    reply = await talk.ask(Rcpt(Recipient(Mailbox(local, domain))))
-    return None if reply.is_temporary else reply.is_positive

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from postroad.app import InputError, build_own, host_name, readable
 from postroad.deliver import (
     DeliverSettings,
-    Login,
     LoopSettings,
     ReusePolicy,
-    Timeouts,
     opportunistic_tls,
     verified_tls,
 )
+from postroad.dialogue import Login
 from postroad.pace import RetrySchedule, WindowPolicy
 from postroad.receive import (
     ListenSettings,
@@ -29,6 +28,7 @@ from postroad.receive import (
     parse_users,
 )
 from postroad.routing import PROCEDURES, Own, RoutePolicy, StaticHost, WalkPolicy
+from postroad.smtp import Timeouts
 
 if TYPE_CHECKING:
     from postroad.config import Config, StaticRoute
@@ -87,12 +87,13 @@ def relay_settings(config: Config) -> RelaySettings:
 def _deliver(config: Config, hostname: str) -> DeliverSettings:
     out = config.deliver
     return DeliverSettings(
-        hostname,
-        out.port,
-        out.source,
-        Timeouts(connect_s=out.connect_timeout),
-        WalkPolicy(stagger_s=out.stagger, level_stagger_s=out.level_stagger),
-        opportunistic_tls() if out.starttls == "opportunistic" else None,
+        hostname=hostname,
+        port=out.port,
+        source=out.source,
+        timeouts=Timeouts(connect_s=out.connect_timeout),
+        walk=WalkPolicy(stagger_s=out.stagger, level_stagger_s=out.level_stagger),
+        tls=opportunistic_tls() if out.starttls == "opportunistic" else None,
+        recipients=out.recipients_per_transaction,
     )
 
 

@@ -123,6 +123,24 @@ class Walk:
         self._open: dict[int, _Open] = {}
         self._contacts: list[Contact] = []
 
+    @classmethod
+    def resumed(
+        cls,
+        targets: tuple[Target, ...],
+        recipients: int,
+        policy: WalkPolicy,
+        news: Ended,
+        *,
+        began: float,
+        ended: float,
+    ) -> Walk:
+        """A walk whose first contact is over: on a connection that was there already it needed no race."""
+        walk = cls(targets, recipients, policy, now=began)
+        number = walk._start(walk._places[0], began).number  # its own constructor
+        walk.holder = number
+        walk._end(news, ended)  # its own constructor
+        return walk
+
     @property
     def contacts(self) -> tuple[Contact, ...]:
         """Every contact made, in order of start."""

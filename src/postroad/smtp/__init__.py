@@ -5,10 +5,11 @@ Rule 2: bytes may come in any pieces: whole or one by one, the events are the sa
 Rule 3: a peer's nonsense is an event; an exception (`LocalProtocolError`) means that our own side broke the rules.
 Rule 4: a line ends with CRLF, and a message with CRLF.CRLF. A bare CR or LF ends nothing (no smuggling).
 
-Stops: `grammar` (commands), `wire` (lines, dots, replies), `states` (the tables), `events`, `client`, `server`.
+Stops: `grammar` (commands), `wire` (lines, dots, replies), `states` (the tables), `events`, `client`, `timeouts`,
+`transaction` (one message, as steps), `server`.
 """
 
-from postroad.smtp.client import Capabilities, Client, LocalProtocolError
+from postroad.smtp.client import Capabilities, Client, LocalProtocolError, SessionOver, UnsafeContent
 from postroad.smtp.events import (
     NEED_DATA,
     PAUSED,
@@ -45,8 +46,10 @@ from postroad.smtp.grammar import (
     format_command,
     parse_command,
 )
-from postroad.smtp.server import Server, ServerConfig, Transaction
+from postroad.smtp.server import Server, ServerConfig
 from postroad.smtp.states import ClientState, ServerState
+from postroad.smtp.timeouts import Timeouts
+from postroad.smtp.transaction import Break, Done, Expect, More, Terms, Transaction, Write, host_outcome
 from postroad.smtp.wire import Limits, canonical_newlines, format_reply
 
 __all__ = [
@@ -59,6 +62,7 @@ __all__ = [
     "Bdat",
     "BodyComplete",
     "BodyPiece",
+    "Break",
     "Capabilities",
     "Client",
     "ClientState",
@@ -66,8 +70,10 @@ __all__ = [
     "Command",
     "Commanded",
     "Data",
+    "Done",
     "Ehlo",
     "EndOfData",
+    "Expect",
     "Expn",
     "Greeting",
     "Helo",
@@ -75,6 +81,7 @@ __all__ = [
     "Limits",
     "LocalProtocolError",
     "Mail",
+    "More",
     "Noop",
     "Quit",
     "Rcpt",
@@ -83,14 +90,20 @@ __all__ = [
     "Server",
     "ServerConfig",
     "ServerState",
+    "SessionOver",
     "StartTls",
     "StartTlsRequested",
+    "Terms",
+    "Timeouts",
     "Transaction",
+    "UnsafeContent",
     "Unsolicited",
     "Violation",
     "Vrfy",
+    "Write",
     "canonical_newlines",
     "format_command",
     "format_reply",
+    "host_outcome",
     "parse_command",
 ]

@@ -7,13 +7,21 @@ from dataclasses import dataclass
 
 from postroad.smtp.events import ClientEvent, Closed, Greeting, Replied, Unsolicited, Violation
 from postroad.smtp.grammar import Bdat, Command, Ehlo, EndOfData, Helo, StartTls, format_command
-from postroad.smtp.states import CLIENT_MOVES, ClientState, after_reply
-from postroad.smtp.wire import DotStuffer, Limits, LineBuffer, ReplyReader
+from postroad.smtp.states import CLIENT_MOVES, Answer, ClientState, after_reply, answer
+from postroad.smtp.wire import DotStuffer, Limits, LineBuffer, NewlineCheck, ReplyReader
 from postroad.words.reply import Reply
 
 
 class LocalProtocolError(Exception):
     """Our own side asked for a move the table does not have: a bug, not the peer's doing."""
+
+
+class SessionOver(LocalProtocolError):  # noqa: N818  # an ending
+    """The host has ended the session, or broken it: what it did is the last event, and nothing more can be said."""
+
+
+class UnsafeContent(Exception):  # noqa: N818  # not an error of the program: the content is what it is
+    """The content has a bare CR or LF. Some servers end a message there, and would read the rest as commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +44,9 @@ def read_capabilities(reply: Reply) -> Capabilities:
     """The lines of a reply to EHLO (RFC 5321 section 4.1.1.1); keywords in any case, unknown ones passed over."""
     words = [line.upper().split() for line in reply.lines[1:]]
     offered = {line[0]: line[1:] for line in words if line}
-    size = offered.get("SIZE")
     return Capabilities(
         name=reply.lines[0].partition(" ")[0],
-        size=None if size is None else int(size[0]) if size and size[0].isascii() and size[0].isdigit() else 0,
+        size=_size(offered["SIZE"]) if "SIZE" in offered else None,
         pipelining="PIPELINING" in offered,
         eight_bit_mime="8BITMIME" in offered,
         smtputf8="SMTPUTF8" in offered,
@@ -51,11 +58,17 @@ def read_capabilities(reply: Reply) -> Capabilities:
     )
 
 
+def _size(words: list[str]) -> int:
+    """The limit, 0 for none. RFC 1870 section 4 allows 20 digits; a longer number is no limit that we could meet."""
+    return int(words[0]) if words and words[0].isascii() and words[0].isdigit() and len(words[0]) <= 20 else 0
+
+
 class Client:
     """A session as the client sees it.
 
     Commands may be sent ahead of the replies to earlier ones (RFC 2920); replies come out in their order. `state` is
-    where the client stands, `capabilities` what the server offers (None before EHLO or HELO is answered).
+    where the client stands, `capabilities` what the server offers (None before EHLO or HELO is answered). Two things
+    it cannot do: take a reply that does not fit its command, and send content with a bare CR or LF.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -66,11 +79,13 @@ class Client:
         self._replies = ReplyReader(limits)
         self._pending: deque[Command] = deque()
         self._stuffer = DotStuffer()
+        self._newlines = NewlineCheck()
+        self.owed = 0  # octets of the chunk that was announced and not sent yet
         self._is_over = False
 
     def may_send(self, kind: type[Command]) -> bool:
         """Whether the table has this move now."""
-        return kind in CLIENT_MOVES[self.state]
+        return kind in CLIENT_MOVES[self.state] and not self.owed
 
     def send(self, command: Command) -> bytes:
         """The bytes of a command.
@@ -80,39 +95,57 @@ class Client:
 
         """
         after = CLIENT_MOVES[self.state].get(type(command))
-        if after is None:
-            raise LocalProtocolError(f"{type(command).__name__} may not be sent in state {self.state.name}")
+        if after is None or self.owed:
+            raise self._illegal(type(command).__name__)
+        octets = format_command(command)
+        if octets.count(b"\n") != 1 or octets.count(b"\r") != 1:  # an argument must not become a command of its own
+            raise LocalProtocolError(f"a line break in an argument of {type(command).__name__}")
         self.state = after
         self._pending.append(command)
-        return format_command(command)
+        if isinstance(command, Bdat):
+            self.owed = command.size
+            if command.last:
+                self.state = ClientState.READY
+        return octets
 
     def send_body(self, piece: bytes) -> bytes:
-        """A piece of the message after 354, dots doubled. Pieces may end anywhere."""
+        """A piece of the message after 354, dots doubled. Pieces may end anywhere.
+
+        Raises:
+            UnsafeContent: it has a bare CR or LF; the connection must be dropped.
+
+        """
         if self.state is not ClientState.BODY:
-            raise LocalProtocolError(f"no message may be sent in state {self.state.name}")
+            raise self._illegal("content")
+        self._check(piece)
         return self._stuffer.stuff(piece)
 
     def end_body(self) -> bytes:
         """The final dot. Its reply is a Replied to EndOfData."""
+        self._check_end()
         self.send(EndOfData())
         end, self._stuffer = self._stuffer.end(), DotStuffer()
         return end
 
-    def send_chunk(self, payload: bytes, *, last: bool) -> bytes:
-        """BDAT and its octets, as they are (RFC 3030)."""
-        return self.send_chunk_line(len(payload), last=last) + payload
+    def send_chunk(self, piece: bytes) -> bytes:
+        """Octets of the chunk that the last BDAT announced, as they are (RFC 3030).
 
-    def send_chunk_line(self, size: int, *, last: bool) -> bytes:
-        """BDAT; so many octets must follow it, as they are."""
-        line = self.send(Bdat(size, last))
-        if last:
-            self.state = ClientState.READY
-        return line
+        Raises:
+            UnsafeContent: as in `send_body`: whoever relays the message further may send it by DATA.
+
+        """
+        if len(piece) > self.owed or self._is_over:
+            raise self._illegal(f"{len(piece)} octets where {self.owed} were announced")
+        self._check(piece)
+        self.owed -= len(piece)
+        if not self.owed and self.state is ClientState.READY:
+            self._check_end()
+        return piece
 
     def auth_response(self, text: str) -> bytes:
         """The answer to a 334, already in base64."""
         if self.state is not ClientState.AUTH:
-            raise LocalProtocolError("no challenge is open")
+            raise self._illegal("an answer to a challenge")
         return text.encode("ascii") + b"\r\n"
 
     def tls_started(self) -> None:
@@ -135,27 +168,56 @@ class Client:
             if self._replies.problem:
                 events.append(self._ended(Violation(self._replies.problem)))
             elif reply:
-                events += self._replied(reply)
+                events.append(self._replied(reply))
         return events
 
-    def _replied(self, reply: Reply) -> list[ClientEvent]:
-        if self.state is ClientState.GREETING:
-            self.state = after_reply(self.state, None, reply)
-            return [Greeting(reply)]
-        if not self._pending:
-            return [Unsolicited(reply)]
-        command = self._pending[0]
+    def _replied(self, reply: Reply) -> ClientEvent:
+        greets = self.state is ClientState.GREETING
+        if not greets and not self._pending:
+            return self._ended(Unsolicited(reply))
+        command = None if greets else self._pending[0]
+        if answer(type(command) if command else None, reply.code) is Answer.OUT_OF_STEP or _is_late(command, reply):
+            return self._ended(Violation(f"{reply} is no answer to {_called(command)}"))
         self.state = after_reply(self.state, command, reply)
+        if command is None:
+            return Greeting(reply)
         if self.state is not ClientState.AUTH:  # a challenge is followed by another reply to the same AUTH
             self._pending.popleft()
-        if isinstance(command, Ehlo | Helo) and reply.is_positive:
+        if isinstance(command, Ehlo | Helo) and reply.code < 400:
             self.capabilities = read_capabilities(reply) if isinstance(command, Ehlo) else Capabilities()
         if isinstance(command, StartTls) and self.state is ClientState.TLS and len(self._lines):
             self._lines.clear()
-            return [self._ended(Violation("octets in the clear after the reply to STARTTLS"))]
-        return [Replied(command, reply)]
+            return self._ended(Violation("octets in the clear after the reply to STARTTLS"))
+        return Replied(command, reply)
 
-    def _ended(self, event: Closed | Violation) -> Closed | Violation:
+    def _ended(self, event: Closed | Unsolicited | Violation) -> ClientEvent:
         self._is_over = True
         self.state = ClientState.CLOSED
         return event
+
+    def _illegal(self, what: str) -> LocalProtocolError:
+        kind = SessionOver if self._is_over else LocalProtocolError
+        return kind(f"{what} may not be sent in state {self.state.name}")
+
+    def _check(self, piece: bytes) -> None:
+        if self._newlines.is_bare(piece):
+            raise UnsafeContent
+
+    def _check_end(self) -> None:
+        ends_bare, self._newlines = self._newlines.ends_bare, NewlineCheck()
+        if ends_bare:
+            raise UnsafeContent
+
+
+def _called(command: Command | None) -> str:
+    if command is None:
+        return "a new connection"
+    return "the final dot" if isinstance(command, EndOfData) else type(command).__name__.upper()
+
+
+def _is_late(command: Command | None, reply: Reply) -> bool:
+    """Whether BDAT is answered by what answers RCPT: 2.1.z is about an address (RFC 3463 section 3.2).
+
+    In one flight with the envelope, unlike DATA, BDAT has no 354 that would show a host one reply out of step.
+    """
+    return isinstance(command, Bdat) and reply.code // 100 == 2 and (reply.enhanced or "").startswith("2.1.")

@@ -37,7 +37,10 @@ class Replied:
 
 @dataclass(frozen=True, slots=True)
 class Unsolicited:
-    """Client: a reply that answers nothing, as 421 before the server hangs up. Never taken for a later command's."""
+    """Client: a reply that answers nothing, as 421 before the server hangs up. It ends the session.
+
+    If it answered a later command, every reply after it would be one out of step.
+    """
 
     reply: Reply
 

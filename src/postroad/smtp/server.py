@@ -78,7 +78,7 @@ class ServerConfig:
 
 
 @dataclass(slots=True)
-class Transaction:
+class _Open:
     """The transaction that is open: MAIL as agreed to, and the recipients taken."""
 
     mail: Mail
@@ -112,7 +112,7 @@ class Server:
         self.is_extended = False  # by EHLO, not HELO
         self.is_tls = False
         self.is_authenticated = False
-        self._transaction: Transaction | None = None
+        self._transaction: _Open | None = None
         self._lines = LineBuffer(config.limits.command_line)
         self._has_ended = False
         self._awaiting: Command | AuthGiven | BodyComplete | Answered | None = None
@@ -124,7 +124,7 @@ class Server:
         self._errors = 0
 
     @property
-    def transaction(self) -> Transaction:
+    def transaction(self) -> _Open:
         """The open transaction.
 
         Raises:
@@ -278,7 +278,7 @@ class Server:
         if isinstance(command, Rcpt):
             self.transaction.recipients.append(command.recipient)
         elif isinstance(command, Mail):
-            self._transaction = Transaction(command)
+            self._transaction = _Open(command)
             self._octets, self._is_bare = 0, False
         elif isinstance(command, Data):
             self._body = DotReader()

@@ -3,6 +3,7 @@
 Rule 1: whether a command may be sent or taken in a state is decided here and nowhere else.
 Rule 2: the client's table is about what was *sent*, for with pipelining the replies come later; where a reply
 changes the state, `CLIENT_REPLIES` has it. The server's table is about commands it has *agreed to*.
+Rule 3: `GOES_ON` says which reply lets a client go on. One that neither goes on nor refuses ends the session.
 """
 
 from __future__ import annotations
@@ -80,6 +81,33 @@ CLIENT_MOVES: dict[ClientState, dict[type[Command], ClientState]] = {
 }
 
 
+# The reply that goes on, by what it answers: a class of codes by its first digit, or one code. 4yz and 5yz refuse, and
+# anything else is out of step: the host answers something we did not say, and the session is of no more use.
+GOES_ON: dict[type[Command] | None, frozenset[int]] = {
+    None: frozenset({220}),  # the greeting
+    **dict.fromkeys((Ehlo, Helo, Mail, Rcpt, EndOfData, Bdat, Rset, Noop, Vrfy, Expn, Help, Quit), frozenset({2})),
+    Data: frozenset({354}),
+    StartTls: frozenset({220}),
+    Auth: frozenset({2, 334}),  # 334 is a challenge, and another reply to the same AUTH follows (RFC 4954 section 4)
+}
+
+
+class Answer(Enum):
+    """What a reply says to the command it answers."""
+
+    GOES_ON = auto()
+    REFUSES = auto()
+    OUT_OF_STEP = auto()
+
+
+def answer(kind: type[Command] | None, code: int) -> Answer:
+    """What a reply of this code says to a command of this kind (None: as a greeting)."""
+    if code // 100 in (4, 5):
+        return Answer.REFUSES
+    goes_on = GOES_ON[kind]
+    return Answer.GOES_ON if code // 100 in goes_on or code in goes_on else Answer.OUT_OF_STEP
+
+
 # Where a reply leads, by what it answers: if it agrees (2yz, 3yz), and if it refuses. What is not here leads nowhere.
 CLIENT_REPLIES: dict[ClientState, dict[type[Command], tuple[ClientState, ClientState]]] = {
     C.HELLO_SENT: {Ehlo: (C.READY, C.HELLO), Helo: (C.READY, C.HELLO)},
@@ -92,14 +120,14 @@ CLIENT_REPLIES: dict[ClientState, dict[type[Command], tuple[ClientState, ClientS
 
 
 def after_reply(state: ClientState, command: Command | None, reply: Reply) -> ClientState:
-    """Where the client stands once this command (None: the greeting) is answered so. Codes count by their class."""
+    """Where the client stands once this command (None: the greeting) is answered by a reply that is in step."""
     if command is None:
         return C.HELLO if reply.code == 220 else C.QUITTING
-    if state is C.AUTH and reply.code // 100 == 3:  # a challenge
+    if state is C.AUTH and reply.code == 334:  # a challenge
         return state
     leads = CLIENT_REPLIES.get(state)
     agreed, refused = leads.get(type(command), (state, state)) if leads else (state, state)
-    return agreed if reply.is_positive else refused
+    return agreed if reply.code < 400 else refused
 
 
 class ServerState(Enum):

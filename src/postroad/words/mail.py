@@ -74,3 +74,15 @@ def parse_mailbox(text: str) -> Mailbox | Unreadable:
 def domain_of(mailbox: Mailbox) -> str:
     """The destination as text: what groups recipients into one attempt."""
     return str(mailbox.domain) if isinstance(mailbox.domain, AddressLiteral) else mailbox.domain
+
+
+def needs_smtputf8(envelope: Envelope, content: bytes) -> bool:
+    """Whether only hosts with SMTPUTF8 can take it: an address or a header beyond ASCII (RFC 6531 section 3.3).
+
+    A client may say SMTPUTF8 of any message; `content` may be cut off behind its header.
+    """
+    mailboxes = [recipient.mailbox for recipient in envelope.recipients]
+    if envelope.reverse_path:
+        mailboxes.append(envelope.reverse_path)
+    header = content.partition(b"\r\n\r\n")[0]
+    return any(mailbox.needs_smtputf8 for mailbox in mailboxes) or not header.isascii()

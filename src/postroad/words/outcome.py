@@ -51,3 +51,33 @@ class Outcome:
     phase: Phase | None = None
     reply: Reply | None = None
     unsettled: bool = False  # the final dot was sent and no reply came: the host may have the message
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A host's word that it has the message: the end of it was sent, and this 2yz reply answers that.
+
+    From here on the mail is the host's (RFC 5321 section 4.2.5). Only `smtp.Transaction` makes receipts.
+
+    Raises:
+        ValueError: the reply is of another class.
+
+    """
+
+    reply: Reply
+
+    def __post_init__(self) -> None:
+        if self.reply.code // 100 != 2:
+            raise ValueError(f"{self.reply.code} is no receipt")
+
+
+def delivered(receipt: Receipt) -> Outcome:
+    """The outcome of a message that its host has: the one way to call something delivered that was really sent."""
+    reply = receipt.reply
+    return Outcome(Result.DELIVERED, Scope.MESSAGE, str(reply), reply.enhanced or "2.0.0", Phase.DOT, reply)
+
+
+def refused(reply: Reply, scope: Scope, phase: Phase) -> Outcome:
+    """The outcome of a 4yz or 5yz reply."""
+    result, digit = (Result.FAILED, 5) if reply.is_permanent else (Result.DEFERRED, 4)
+    return Outcome(result, scope, str(reply), reply.enhanced or f"{digit}.0.0", phase, reply)

@@ -173,7 +173,7 @@ async def office(faults=None, *, settings=USUAL, deliver=None, spool=None, zone=
     faults = {address: parse_fault(fault) for address, fault in (faults or {}).items()}
     told = Told()
     async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": zone}), faults=faults, listener=told) as lab:
-        deliver = replace(deliver or DeliverSettings("relay.example"), port=lab.port)
+        deliver = replace(deliver or DeliverSettings(hostname="relay.example"), port=lab.port)
         it = Office(lab, spool or WatchedSpool(), settings, deliver, told)
         if find:
             it.loop.reload(settings, lambda destination: find(it, destination), it.reporter(settings))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import sqrt
 
 import pytest
+from answering import Host
 from delivering import (
     CONTENT,
     DEFERRED,
@@ -19,7 +20,6 @@ from delivering import (
     counts,
     office,
 )
-from test_session import Host
 
 from postroad.deliver import DeliverSettings, loop
 from postroad.lab import parse_fault
@@ -474,7 +474,7 @@ def test_large_message_streams_through(tmp_path, chunking):
     async def story():
         spool = await SqliteSpool.open(tmp_path, node="one")
         try:
-            settings = DeliverSettings("relay.example", chunking=chunking)
+            settings = DeliverSettings(hostname="relay.example", chunking=chunking)
             async with office(spool=spool, deliver=settings) as it:
                 await it.post("ann@example.org", content=content)
                 await it.done()

@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 
 from delivering import LIMIT_S, ZONE, Told
 
-from postroad.deliver import DeliverSettings, Timeouts
+from postroad.deliver import DeliverSettings
 from postroad.deliver import probe as module
 from postroad.deliver.probe import MOST_WAITING, Probes
 from postroad.dns import parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.pace import Health, HealthPolicy
+from postroad.smtp import Timeouts
 from postroad.words.names import parse_address
 from postroad.words.trace import Event
 from postroad.words.trail import Target
@@ -29,7 +30,7 @@ class Ward:
         self.told = told
         self.now = asyncio.get_running_loop().time
         self.health = Health(policy)
-        self.settings = DeliverSettings("relay.example", lab.port, timeouts=Timeouts(connect_s=0.5))
+        self.settings = DeliverSettings(hostname="relay.example", port=lab.port, timeouts=Timeouts(connect_s=0.5))
         self.probes = Probes(self.health, self.now, self._changed)
 
     def _changed(self, address, *, is_well):

@@ -60,8 +60,8 @@ def test_a_certificate_that_is_not_trusted_is_read_all_the_same():
         ("refuse", "connect", "connection refused"),
         ("g421", "greeting", "421 4.3.2 The lab says: not now"),
         ("g554", "greeting", "554 5.3.2 The lab says: no mail here"),
-        ("close", "ehlo", "connection closed without a reply"),
-        ("slow:5", "greeting", "no reply within 0.3 s"),
+        ("close", "ehlo", "the host closed the connection"),
+        ("slow:5", "greeting", "timed out after 0.3 s"),
     ],
 )
 def test_how_far_it_got_is_told(fault, phase, why):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from postroad.config import Config
-from postroad.deliver import DeliverSettings, Job, Message, attempt
+from postroad.deliver import DeliverSettings, Job, attempt
+from postroad.dialogue import Message
 from postroad.routing import Plan
 from postroad.spool import PIECE, Mail, SpoolError, Trouble
 from postroad.spool.sqlite import SqliteSpool
@@ -68,7 +69,7 @@ async def _into_spool(mail: Mail, octets: bytes, config: Config) -> None:
 async def _by_smtp(message: Message, target: Target, hostname: str) -> tuple[tuple[str, Outcome], ...]:
     """Those whom the relay did not take it for, and what it said."""
     plan = Plan((target,))
-    done = await attempt(Job(message, target.exchange, plan), DeliverSettings(hostname))
+    done = await attempt(Job(message, target.exchange, plan), DeliverSettings(hostname=hostname))
     outcomes = zip(message.envelope.recipients, done.outcomes, strict=True)
     return tuple((str(to.mailbox), said) for to, said in outcomes if said.result is not Result.DELIVERED)
 

@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from answering import Host
 
-from postroad.deliver import DeliverSettings, Message, Timeouts
-from postroad.deliver.session import HostError, Session
+from postroad.dialogue import ClientSettings, HostError, Message, Session
 from postroad.net import pair
-from postroad.smtp import NEED_DATA, BodyComplete, BodyPiece, Closed, Commanded, Server, ServerConfig
+from postroad.smtp import ServerConfig, Timeouts
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Phase, Result, Scope
 from postroad.words.reply import Reply
@@ -18,47 +18,6 @@ RECIPIENTS = tuple(Recipient(Mailbox(name, "example.com")) for name in ("ann", "
 QUICK = Timeouts(greeting_s=0.05, mail_s=0.05, rcpt_s=0.05, data_s=0.05, dot_s=0.05)
 
 
-@dataclass
-class Host:
-    """A server that answers as told: by the name of the command, or by "name argument"; "." is the message."""
-
-    answers: dict[str, Reply | None] = field(default_factory=dict)
-    config: ServerConfig = field(default_factory=lambda: ServerConfig("mx.example.com"))
-    greeting: Reply | None = None
-    heard: list[str] = field(default_factory=list)
-    content: bytes = b""
-
-    async def serve(self, stream):
-        """Talk until the client is gone, or an answer of None says hang up."""
-        server = Server(self.config)
-        stream.write(server.greet(self.greeting))
-        while True:
-            server.feed(await stream.read())
-            while (event := server.next_event()) is not NEED_DATA:
-                if isinstance(event, Closed):
-                    stream.close()
-                    return
-                if isinstance(event, BodyPiece):
-                    self.content += event.data
-                    continue
-                name, usual = self._name(event)
-                answer = self.answers.get(name, usual)
-                if answer is None:
-                    stream.close()
-                    return
-                stream.write(server.reply(answer))
-
-    def _name(self, event):
-        if isinstance(event, BodyComplete):
-            self.heard.append(".")
-            return ".", Reply(250, ("2.0.0 taken",))
-        name = type(event.command).__name__ if isinstance(event, Commanded) else "?"
-        self.heard.append(name)
-        if name == "Rcpt":
-            name = f"Rcpt {event.command.recipient.mailbox.local}"
-        return name, event.reply
-
-
 def talk(host, *, chunking=True, envelope=None, timeouts=QUICK, content=CONTENT):
     """One session with the host; what recipients were told, or the HostError."""
     message = Message(envelope or Envelope(None, RECIPIENTS), content)
@@ -66,11 +25,11 @@ def talk(host, *, chunking=True, envelope=None, timeouts=QUICK, content=CONTENT)
     async def main():
         ours, theirs = pair()
         served = asyncio.create_task(host.serve(theirs))
-        session = Session(ours, DeliverSettings("us.example.net", chunking=chunking, timeouts=timeouts))
+        session = Session(ours, ClientSettings(hostname="us.example.net", chunking=chunking, timeouts=timeouts))
         try:
             await session.greet()
             await session.hello("mx.example.com")
-            told = await session.transaction(message, (0, 1))
+            told = await session.deliver(message, tuple(range(len(message.envelope.recipients))))
             await session.quit()
         finally:
             ours.close()
@@ -179,11 +138,29 @@ def test_message_too_large_for_the_host_is_not_offered():
     assert ["Ehlo", "Quit"] == host.heard
 
 
-def test_address_beyond_ascii_needs_smtputf8():
-    """Without SMTPUTF8 at the host such a message cannot be sent there (RFC 6531)."""
+ACCENTED = (Recipient(Mailbox("zo\u00eb", "example.com")), RECIPIENTS[1])
+ASCII_ONLY = ServerConfig("mx", smtputf8=False)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "content"),
+    [
+        (Envelope(None, ACCENTED, smtputf8=True), CONTENT),
+        (Envelope(None, RECIPIENTS, smtputf8=True), b"Subject: \xc3\xab\r\n\r\n"),
+    ],
+)
+def test_what_is_beyond_ascii_needs_smtputf8(envelope, content):
+    """Without SMTPUTF8 at the host, an address or a header beyond ASCII cannot be sent there (RFC 6531)."""
+    host = Host(config=ASCII_ONLY)
+    assert {Result.FAILED} == set(talk(host, envelope=envelope, content=content).values())
+    assert ["Ehlo", "Quit"] == host.heard
+
+
+@pytest.mark.parametrize("chunking", [True, False])
+def test_ascii_message_needs_no_smtputf8(chunking):
+    """A client may say SMTPUTF8 of any message: where nothing is beyond ASCII, any host can take it."""
     envelope = Envelope(None, RECIPIENTS, smtputf8=True)
-    host = Host(config=ServerConfig("mx", smtputf8=False))
-    assert {"ann": Result.FAILED, "bob": Result.FAILED} == talk(host, envelope=envelope)
+    assert BOTH == talk(Host(config=ASCII_ONLY), envelope=envelope, chunking=chunking)
 
 
 def test_silent_host_times_out_in_its_phase():
@@ -202,3 +179,94 @@ def test_large_message_is_sent_in_pieces():
     for chunking in (True, False):
         host = Host(config=ServerConfig("mx", chunking=chunking))
         assert (BOTH, True) == (talk(host, content=content, timeouts=Timeouts()), host.content == content)
+
+
+MANY = tuple(Recipient(Mailbox(f"user{number}", "example.com")) for number in range(25))
+
+
+@dataclass
+class Small(Host):
+    """A host that takes a few recipients in one transaction, and answers the others with one code."""
+
+    code: int = 452
+    most: int = 10
+    transactions: list[list[str]] = field(default_factory=list)
+
+    def _name(self, event):
+        name, usual = super()._name(event)
+        if name == "Mail":
+            self.transactions.append([])
+        elif name.startswith("Rcpt") and len(self.transactions[-1]) >= self.most:
+            return name, Reply(self.code, ("4.5.3 too many recipients",))
+        elif name.startswith("Rcpt"):
+            self.transactions[-1].append(name)
+        return name, usual
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize("chunking", [True, False])
+@pytest.mark.parametrize("code", [452, 552])
+def test_one_recipient_too_many_goes_in_the_next_transaction(pipelining, chunking, code):
+    """RFC 5321 section 4.5.3.1.10: after 452 to RCPT, or 552 in its place, the rest follows at once."""
+    host = Small(config=ServerConfig("mx", pipelining=pipelining, chunking=chunking), code=code)
+    told = talk(host, envelope=Envelope(None, MANY), chunking=chunking)
+    assert ({Result.DELIVERED}, 25) == (set(told.values()), len(told))
+    assert [10, 10, 5] == [len(taken) for taken in host.transactions]
+    assert 25 == len({name for taken in host.transactions for name in taken})
+
+
+def test_a_transaction_has_a_hundred_recipients_at_most():
+    """Every host must take that many (RFC 5321 section 4.5.3.1.8), so no more are offered to it at once."""
+    host = Small(most=1000)
+    recipients = tuple(Recipient(Mailbox(f"user{number}", "example.com")) for number in range(230))
+    assert {Result.DELIVERED} == set(talk(host, envelope=Envelope(None, recipients)).values())
+    assert [100, 100, 30] == [len(taken) for taken in host.transactions]
+
+
+@pytest.mark.parametrize(("code", "expected"), [(452, Result.DEFERRED), (552, Result.FAILED)])
+def test_full_mailbox_is_no_crowd(code, expected):
+    """With nobody else accepted in the transaction, 452 and 552 are about the recipient, and stand."""
+    host = Host({"Rcpt bob": Reply(code, ("x.2.2 mailbox full",))})
+    assert {"ann": Result.DELIVERED, "bob": expected} == talk(host)
+    assert ["Mail", "Rcpt", "Rcpt", ".", "Mail", "Rcpt"] == host.heard[1:7]
+
+
+@pytest.mark.parametrize("content", [b"a\nb\r\n", b"a\rb\r\n", b"a\r", b"x" * 70_000 + b"\n.\r\nMAIL FROM:<>\r\n"])
+@pytest.mark.parametrize("chunking", [True, False])
+def test_bare_newline_never_leaves(content, chunking):
+    """Whatever the spool has, a bare CR or LF is not sent; the host gets no whole message, by DATA or BDAT."""
+    host = Host(config=ServerConfig("mx", chunking=chunking, refuse_bare_newlines=False))
+    assert {"ann": Result.FAILED, "bob": Result.FAILED} == talk(host, content=content)
+    assert "." not in host.heard
+
+
+@pytest.mark.parametrize("extra", [b"250 ok\r\n", b"354 go\r\n", b"550 no\r\n"])
+@pytest.mark.parametrize("at", ["Ehlo", "Mail", "Rcpt ann"])
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize("chunking", [True, False])
+def test_host_one_reply_ahead_loses_nothing(extra, at, pipelining, chunking):
+    """A reply too many shifts all that follow: refused at its end, the message is not called delivered."""
+
+    class Ahead(Host):
+        def _name(self, event):
+            name, usual = super()._name(event)
+            if name == at:
+                asyncio.get_running_loop().call_soon(self.stream.write, extra)
+            return name, usual
+
+        async def serve(self, stream):
+            self.stream = stream
+            await super().serve(stream)
+
+    host = Ahead({".": Reply(554, ("5.7.1 spam",))}, ServerConfig("mx", pipelining=pipelining, chunking=chunking))
+    try:
+        told = talk(host)
+    except HostError:
+        told = {}
+    assert Result.DELIVERED not in told.values()
+
+
+def test_host_with_our_own_name_is_not_sent_to():
+    """At port 25 a host that calls itself as we do is we: mail would go in circles."""
+    host = Host(config=ServerConfig("us.example.net"))
+    assert (Phase.EHLO, Result.DEFERRED, Scope.HOST) == _host_error(host)

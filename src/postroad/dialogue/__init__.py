@@ -1,0 +1,21 @@
+"""SMTP as a client, over one connection (floor 3): for delivery, for probes and for checks alike.
+
+Rule 1: no decision is taken here. What may be said, and what a reply means, is decided in `smtp`.
+Rule 2: whatever the network or the host does ends as a `HostError`, which has an Outcome of host scope.
+
+Stops: `settings` (who we say we are, and our patience), `message` (what is sent), `session` (the one driver).
+"""
+
+from postroad.dialogue.message import PIECE, Message, Pieces
+from postroad.dialogue.session import HostError, Session
+from postroad.dialogue.settings import ClientSettings, Login
+
+__all__ = [
+    "PIECE",
+    "ClientSettings",
+    "HostError",
+    "Login",
+    "Message",
+    "Pieces",
+    "Session",
+]

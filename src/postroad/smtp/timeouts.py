@@ -1,0 +1,23 @@
+"""How long a client waits, phase by phase (RFC 5321 section 4.5.3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Time limits of a session in seconds, at the least that RFC 5321 section 4.5.3.2 asks where it asks."""
+
+    connect_s: float = 30.0  # no RFC names it; Postfix and Haraka wait this long
+    greeting_s: float = 300.0
+    ehlo_s: float = 300.0
+    starttls_s: float = 120.0
+    mail_s: float = 300.0
+    rcpt_s: float = 300.0
+    # On a connection that rested: a host that vanished meanwhile says nothing for ever, and no content is sent yet.
+    resting_s: float = 3.0
+    data_s: float = 120.0
+    block_s: float = 180.0  # for each piece of the message
+    dot_s: float = 600.0  # long on purpose: giving up early makes duplicates (RFC 1047)
+    quit_s: float = 2.0  # all is settled by then; the reply to QUIT changes nothing

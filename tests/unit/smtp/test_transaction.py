@@ -1,0 +1,249 @@
+"""One message to one host: every reply at every step, and nothing delivered that was not sent."""
+
+import ast
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import postroad
+from postroad.smtp import (
+    Auth,
+    Bdat,
+    Break,
+    Client,
+    ClientState,
+    Data,
+    Done,
+    Ehlo,
+    Expect,
+    Helo,
+    Mail,
+    More,
+    Noop,
+    Quit,
+    Rcpt,
+    Replied,
+    Rset,
+    StartTls,
+    Terms,
+    Transaction,
+    Violation,
+    Write,
+)
+from postroad.smtp.wire import NewlineCheck, has_bare
+from postroad.words.mail import Envelope, Mailbox, Recipient
+from postroad.words.outcome import Outcome, Phase, Receipt, Result, Scope
+from postroad.words.reply import Reply
+
+SOURCE = Path(postroad.__file__).parent
+RECIPIENTS = (Recipient(Mailbox("ann", "example.com")), Recipient(Mailbox("bob", "example.com")))
+CONTENT = b"Subject: x\r\n\r\n.dot\r\n"
+CODES = range(1000)
+LOST = Outcome(Result.DEFERRED, Scope.HOST, "lost", "4.4.2", Phase.MAIL)
+USUAL = {"MAIL": 250, "RCPT": 250, "DATA": 354, ".": 250, "BDAT": 250, "RSET": 250}
+FORMS = list(product([True, False], [True, False], [True, False], [True, False]))
+
+
+def ready(*, pipelining=True, chunking=True):
+    """A client that has heard what the host offers."""
+    client = Client()
+    client.receive(b"220 hi\r\n")
+    client.send(Ehlo("me.example"))
+    offers = [b"250-DSN\r\n"] + [b"250-PIPELINING\r\n"] * pipelining + [b"250-CHUNKING\r\n"] * chunking
+    client.receive(b"250-mx.example\r\n" + b"".join(offers) + b"250 SIZE 1000000\r\n")
+    return client
+
+
+class Host:
+    """Answers what it is sent, each step as usual but for one, and knows whether it ever saw a whole message."""
+
+    def __init__(self, odd_step=-1, odd_code=0):
+        self.odd_step, self.odd_code = odd_step, odd_code
+        self.steps = []  # what was answered
+        self.due = []  # what was sent and is not answered
+        self.has_message = False
+
+    def take(self, octets):
+        """Octets of the client: lines, and the content behind them."""
+        for line in octets.split(b"\r\n"):
+            verb = line.split(b" ")[0].decode()
+            if verb in USUAL:
+                self.due.append(verb)
+                self.has_message |= verb in (".", "BDAT")
+
+    def answer(self):
+        """The next reply."""
+        step = self.due.pop(0)
+        code = self.odd_code if len(self.steps) == self.odd_step else USUAL[step]
+        self.steps.append(step)
+        return b"%03d x\r\n" % code
+
+
+def carried_out(host, terms, *, pipelining, chunking, whole):
+    """A transaction driven to its end; None instead of what was told if the host broke it."""
+    client = ready(pipelining=pipelining, chunking=chunking)
+    content = CONTENT if whole else len(CONTENT)
+    transaction = Transaction(client, Envelope(None, RECIPIENTS), content, (0, 1), terms)
+    pieces = [CONTENT[:5], CONTENT[5:], b""]
+    while not isinstance(step := transaction.next(), Done):
+        if isinstance(step, Write):
+            host.take(step.octets)
+        elif isinstance(step, More):
+            transaction.give(pieces.pop(0))
+        elif isinstance(step, Break):
+            transaction.lose(step.outcome)
+        else:
+            (event,) = client.receive(host.answer())
+            if isinstance(event, Replied):
+                transaction.hear(event.reply)
+            else:
+                transaction.lose(LOST)
+    return transaction
+
+
+def results(transaction):
+    """What each of the two was told: a result, "?" where the host may have the message, None where nothing."""
+    told = [transaction.told.get(index) for index in (0, 1)]
+    return tuple("?" if each and each.unsettled else each and each.result for each in told)
+
+
+@pytest.mark.parametrize(("pipelining", "chunking", "whole", "rested"), FORMS)
+def test_every_code_at_every_step(pipelining, chunking, whole, rested):
+    """Only a 2yz to the end of a message that was sent makes it delivered; what fits nowhere breaks the session."""
+    how = {"pipelining": pipelining, "chunking": chunking, "whole": whole}
+    terms = Terms(rested=rested, resets=rested)
+    usual = Host()
+    assert (Result.DELIVERED,) * 2 == results(carried_out(usual, terms, **how))
+    carried = (452, 552)
+    for step, code in product(range(len(usual.steps)), CODES):
+        verb = usual.steps[step]
+        goes_on = code == 354 if verb == "DATA" else 200 <= code < 300
+        host = Host(step, code)
+        transaction = carried_out(host, terms, **how)
+        heard = results(transaction)
+        assert set(heard) <= {None, "?", *Result}
+        if goes_on:
+            expected = (Result.DELIVERED,) * 2
+        elif code == 421 or (code // 100 in (4, 5) and verb == "RSET"):
+            expected = (None, None)
+        elif code // 100 in (4, 5):
+            refused = Result.DEFERRED if code < 500 else Result.FAILED
+            other = None if code in carried else refused
+            expected = {"RCPT": (other, Result.DELIVERED)}.get(verb, (refused,) * 2)
+            if verb == "RCPT" and usual.steps[step - 1] == "RCPT":
+                expected = expected[::-1]
+        elif host.has_message:  # nonsense, when the message may be there
+            expected = ("?", "?")
+        else:
+            expected = (None, None)
+        assert (verb, code, expected) == (verb, code, heard)
+
+
+KINDS = {
+    Ehlo("me"): (ClientState.HELLO, 2),
+    Helo("me"): (ClientState.HELLO, 2),
+    StartTls(): (ClientState.READY, 220),
+    Auth("PLAIN", "AA=="): (ClientState.READY, 2),
+    Mail(None): (ClientState.READY, 2),
+    Rcpt(RECIPIENTS[0]): (ClientState.MAIL, 2),
+    Data(): (ClientState.RCPT, 354),
+    Bdat(0, last=True): (ClientState.RCPT, 2),
+    Bdat(0): (ClientState.RCPT, 2),
+    Rset(): (ClientState.READY, 2),
+    Noop(): (ClientState.READY, 2),
+    Quit(): (ClientState.READY, 2),
+}
+
+
+@pytest.mark.parametrize("command", KINDS, ids=lambda command: type(command).__name__)
+def test_client_takes_only_replies_that_fit(command):
+    """Each command has the replies that let the session go on, 4yz and 5yz refuse, and any other ends it."""
+    state, goes_on = KINDS[command]
+    for code in CODES:
+        client = Client()
+        client.receive(b"220 hi\r\n")
+        client.state = state
+        client.send(command)
+        (event,) = client.receive(b"%03d x\r\n" % code)
+        fits = code // 100 in (goes_on, 4, 5) or (goes_on > 9 and code == goes_on)
+        fits |= code == 334 and isinstance(command, Auth)
+        assert (code, Replied if fits else Violation) == (code, type(event))
+
+
+def test_greeting_is_220_or_a_refusal():
+    """Nothing else begins a session."""
+    begun = {code for code in CODES if not isinstance(Client().receive(b"%03d x\r\n" % code)[0], Violation)}
+    assert {220, *range(400, 600)} == begun
+
+
+def test_answer_to_rcpt_is_no_receipt():
+    """2.1.5 is about an address: a host that says it to BDAT is one reply out of step (RFC 3463 section 3.2)."""
+    client = ready()
+    transaction = Transaction(client, Envelope(None, RECIPIENTS), CONTENT, (0,), Terms())
+    transaction.next()
+    events = client.receive(b"250 extra\r\n250 2.1.0 ok\r\n250 2.1.5 ok\r\n554 5.7.1 spam\r\n")
+    assert [Replied, Replied, Violation] == [type(event) for event in events]
+
+
+@pytest.mark.parametrize("code", [250, 251, 299])
+def test_receipt_is_made_of_2yz(code):
+    """The word of a host that it has the message is a reply of its class."""
+    assert code == Receipt(Reply(code, ("ok",))).reply.code
+
+
+@pytest.mark.parametrize("code", [211 - 100, 334, 354, 421, 550])
+def test_no_other_reply_makes_a_receipt(code):
+    """Nothing but 2yz is one."""
+    with pytest.raises(ValueError, match="no receipt"):
+        Receipt(Reply(code, ("x",)))
+
+
+def _calls(name):
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                yield path.relative_to(SOURCE).as_posix(), node
+
+
+def test_only_a_receipt_makes_delivered():
+    """One line of the program makes receipts, and one turns them into outcomes: no other calls mail delivered."""
+    assert ["smtp/transaction.py"] == [path for path, _ in _calls("Receipt")]
+    assert ["smtp/transaction.py"] == [path for path, _ in _calls("delivered")]
+    says = [path for path, call in _calls("Outcome") if "Result.DELIVERED" in ast.unparse(call)]
+    assert ["words/outcome.py"] == says
+
+
+BITS = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"."]), max_size=12).map(b"".join)
+
+
+@given(st.lists(BITS, max_size=6))
+def test_bare_newlines_are_seen_across_pieces(pieces):
+    """However the content is cut, a CR or LF that stands alone is found, and nothing else."""
+    check = NewlineCheck()
+    found = any(check.is_bare(piece) for piece in pieces)
+    assert has_bare(b"".join(pieces)) == (found or check.ends_bare)
+
+
+@given(BITS.map(lambda octets: octets * 3), st.integers(1, 5), st.booleans())
+def test_what_is_written_has_no_bare_newline(content, size, chunking):
+    """Whatever the content, the octets written have CR and LF in pairs only, or the message is never ended."""
+    client = ready(chunking=chunking)
+    transaction = Transaction(client, Envelope(None, RECIPIENTS), len(content), (0,), Terms())
+    pieces = [content[start : start + size] for start in range(0, len(content), size)]
+    host, wire = Host(), b""
+    while not isinstance(step := transaction.next(), Done | Break):
+        if isinstance(step, Write):
+            host.take(step.octets) if not wire or b"BDAT" in step.octets else None
+            wire += step.octets
+        elif isinstance(step, More):
+            transaction.give(pieces.pop(0) if pieces else b"")
+        elif isinstance(step, Expect):
+            code = 354 if transaction.phase is Phase.DATA else 250
+            for event in client.receive(b"%d x\r\n" % code):
+                transaction.hear(event.reply)
+    is_sent = isinstance(step, Done)
+    assert is_sent == (not has_bare(content))
+    assert not is_sent or not has_bare(wire)
