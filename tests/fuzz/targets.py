@@ -3,6 +3,7 @@
 from functools import cache
 from pathlib import Path
 
+from tests.fuzz import journeys
 from tests.unit.dns.lean_and_slow import both
 
 from postroad.dns import RecordType, parse_zones
@@ -94,7 +95,28 @@ def lean(octets):
         assert fast is None or fast == slow
 
 
-TARGETS = {"server": server, "client": client, "command": command, "zone": zone, "lean": lean}
+TARGETS = {
+    "server": server,
+    "client": client,
+    "transaction": journeys.transaction,
+    "content": journeys.content,
+    "draft": journeys.draft,
+    "command": command,
+    "zone": zone,
+    "lean": lean,
+}
+
+TOKENS = [b"\r\n", b"\r", b"\n", b".", b"\r\n.\r\n", b"\x00", b"<>", b"\xff", b"250-", b"BDAT 3\r\n", b"a" * 5000]
+TOKENS += [
+    b"250 ok\r\n",
+    b"354 go\r\n",
+    b"421 bye\r\n",
+    b"452 4.5.3 many\r\n",
+    b"550 no\r\n",
+    b"Bcc: x@y\r",
+    b" \t",
+    b"(",
+]
 
 
 @cache
@@ -105,7 +127,6 @@ def corpus(name):
 
 def mutated(rng, octets):
     """A few random changes: cut, doubled, replaced, and pieces that matter to SMTP put in."""
-    tokens = [b"\r\n", b"\r", b"\n", b".", b"\r\n.\r\n", b"\x00", b"<>", b"\xff", b"250-", b"BDAT 3\r\n", b"a" * 5000]
     data = bytearray(octets)
     for _ in range(rng.randrange(1, 6)):
         at, end = sorted((rng.randrange(len(data) + 1), rng.randrange(len(data) + 1)))
@@ -117,5 +138,5 @@ def mutated(rng, octets):
         elif change == 2 and at < len(data):
             data[at] = rng.randrange(256)
         else:
-            data[at:at] = rng.choice(tokens)
+            data[at:at] = rng.choice(TOKENS)
     return bytes(data)

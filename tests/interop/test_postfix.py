@@ -42,7 +42,6 @@ def test_each_recipient_has_what_postfix_said_of_it(postfix, box, send):
     assert [1] == [len(box.wait("here@postfix.example"))]
 
 
-@pytest.mark.xfail(reason="452 to RCPT does not go on in a next transaction yet")
 def test_recipients_beyond_the_limit_of_postfix_follow_at_once(postfix, box, send):
     """Postfix takes five recipients in a transaction; twelve are delivered in one attempt."""
     everybody = [f"r{number}@five.example" for number in range(12)]
