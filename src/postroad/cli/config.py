@@ -45,7 +45,8 @@ def check(
     """
     from postroad.app import InputError
     from postroad.config import load
-    from postroad.config.check import problems, warnings
+    from postroad.config.check import problems
+    from postroad.config.doubts import warnings
 
     wrong, doubtful = [], []
     try:

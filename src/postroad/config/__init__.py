@@ -1,12 +1,12 @@
 """The settings (floor 5): one TOML file, every key with a default, every error a sentence.
 
 Rule 1: what a setting is, is said once, in `model`: the reader, the errors, `config show` and the reference follow.
-Rule 2: only `check` opens what a setting names (certificates, folders), and changes nothing.
+Rule 2: only `check` and `doubts` open what a setting names (certificates, folders), and changes nothing.
 Rule 3: importing this costs pydantic: commands do it when they run.
 
 Stops: `kinds` (times, sizes, networks as people write them), `model` (every setting), `problems` (what is wrong with a
 file, in sentences), `show` (the settings in effect, as TOML, and the reference), `check` (whether what they name is
-there and can be used).
+there and can be used), `doubts` (what can be used, but is hardly meant, or cannot work).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from postroad.config.model import (
     Accept,
+    Aliases,
     Auth,
     Check,
     Config,
@@ -43,6 +44,7 @@ from postroad.config.problems import sentences
 __all__ = [
     "USUAL_FILE",
     "Accept",
+    "Aliases",
     "Auth",
     "Check",
     "Config",

@@ -27,16 +27,6 @@ def problems(config: Config) -> Iterator[str]:
             yield f"listen[{number}].address: {problem.why}; name an address of this machine"
 
 
-def warnings(config: Config) -> Iterator[str]:
-    """What works, but is hardly meant."""
-    for network in config.relay.networks:
-        if network.prefixlen == 0:
-            yield f"relay.networks has {network}: anyone who reaches a port may send mail to anyone"
-    for number, port in enumerate(config.listen, 1):
-        if config.relay.users and port.tls == "none" and not port.address.is_loopback:
-            yield f"listen[{number}].tls is none: no user can authenticate there, for the password would be seen"
-
-
 def _of_folder(path: Path) -> Iterator[str]:
     """The relay makes the folder, so the nearest one above that is there must let it."""
     there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())

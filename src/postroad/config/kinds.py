@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, ValidationInfo
 
+from postroad.routing import parse_target
 from postroad.words.names import Address, Unreadable, parse_address, parse_domain
 
 Network = IPv4Network | IPv6Network
@@ -147,6 +148,19 @@ def read_endpoint(value: Any) -> tuple[Address, int] | None:  # noqa: ANN401  # 
     return host, port
 
 
+def read_targets(value: Any) -> tuple[str, ...]:  # noqa: ANN401  # whatever stands in the file
+    """What an alias leads to: one address or several, or the names of other aliases."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ValueError(f'{_shown(value)} is no address; write one, or several, as ["a@example.com", "b@example.com"]')
+    return tuple(str(parse_target(item)).removesuffix("@") for item in items)
+
+
+def write_targets(targets: tuple[str, ...]) -> str | list[str]:
+    """One as a text, several as a list."""
+    return targets[0] if len(targets) == 1 else list(targets)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -174,6 +188,7 @@ Host = Annotated[str | Address, PlainValidator(read_host), _AS_TEXT]
 File = Annotated[Path, PlainValidator(read_path), _AS_TEXT]
 Server = Annotated[str, PlainValidator(read_server)]
 Place = Annotated[tuple[str | Address, int | None], PlainValidator(read_place), PlainSerializer(write_place)]
+Targets = Annotated[tuple[str, ...], PlainValidator(read_targets), PlainSerializer(write_targets)]
 Listening = Annotated[
     tuple[Address, int] | None,
     PlainValidator(read_endpoint),

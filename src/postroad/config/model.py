@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -27,12 +27,14 @@ from postroad.config.kinds import (
     Place,
     Server,
     Size,
+    Targets,
 )
 from postroad.pace import RetrySchedule
 from postroad.routing import StaticHost
 
 MIB = 2**20
 SMTP_PORT = 25
+SMTPS_PORT = 465
 SPOOL = Path("/var/spool/postroad")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -89,7 +91,7 @@ class Tls(Section):
 
 
 class Relay(Section):
-    """Who may send mail to anyone. All others may send none: this machine has no mailboxes."""
+    """Who may send mail to anyone. All others may write to the postmaster only."""
 
     networks: tuple[NetworkRange, ...] = Field(
         default=(ip_network("127.0.0.0/8"), ip_network("::1/128")), description="These may, without a password."
@@ -101,6 +103,46 @@ class Relay(Section):
         default=False, description="AUTH without TLS too, for clients of this machine."
     )
     complete_headers: bool = Field(default=True, description="Add Date and Message-ID where a message lacks them.")
+
+
+class Aliases(Section):
+    """Who gets mail for `root` and other names of this machine. It has no mailboxes: without an alias mail is refused.
+
+    Any key but `file` is a name, and its value an address, another of the names, or a list of those; `"*"` is for every
+    name that is not there. Aliases hold for names without a domain and for those at `hostname`, `own`, `localhost` and
+    `localhost.localdomain`; not for a domain that a route names.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Targets] = Field(init=False)
+
+    root: Targets = Field(default=(), description='Who reads what cron sends: `"ops@example.com"`.')
+    postmaster: Targets = Field(
+        default=(),
+        description='Who reads what others write to the postmaster of this machine: `"root"`, or an address.',
+    )
+    file: File | None = Field(
+        default=None,
+        description="More aliases, in the form of aliases(5), with addresses and names only; the keys here come first.",
+    )
+
+    @property
+    def table(self) -> Mapping[str, tuple[str, ...]]:
+        """What the keys say, by the name in lower case."""
+        named = {"root": self.root, "postmaster": self.postmaster, **self.__pydantic_extra__}
+        return {name.lower(): targets for name, targets in named.items() if targets}
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        _once_each("it has", (name.lower() for name in self.model_fields_set))
+        for name, targets in self.__pydantic_extra__.items():
+            if not name or "@" in name:
+                raise ValueError(
+                    f'"{name}" is no name; write the part before the @ alone, for it holds for all own names'
+                )
+            if not targets:
+                raise ValueError(f'"{name}" has no address; write one, as "user@example.com", or leave it out')
+        return self
 
 
 class Limits(Section):
@@ -229,7 +271,13 @@ class StaticRoute(Section):
     tls: Literal["opportunistic", "required", "verified", "none"] | None = Field(
         default=None,
         description="Encrypt if offered; or always; or only to whom its certificate proves to be the host; or never."
-        " Unset: `opportunistic`, with `auth` `verified`. All by STARTTLS.",
+        " Unset: `opportunistic`, with `auth` `verified`.",
+    )
+    security: Literal["starttls", "tls"] | None = Field(
+        default=None, description="TLS begins by STARTTLS, or at once. Unset: at once at port 465, else by STARTTLS."
+    )
+    ca_file: File | None = Field(
+        default=None, description="PEM: the authorities that `verified` trusts, instead of the system's."
     )
     auth: Auth | None = Field(default=None, description="`{user = ..., password_file = ...}`.")
 
@@ -241,9 +289,15 @@ class StaticRoute(Section):
         return tuple(StaticHost(each.host, each.port, each.weight) for each in self.hosts)
 
     @property
-    def security(self) -> str:
+    def demand(self) -> str:
         """What TLS has to do."""
         return self.tls or ("verified" if self.auth else "opportunistic")
+
+    @property
+    def is_implicit(self) -> bool:
+        """Whether connections begin with TLS (RFC 8314 section 3.3); who says `none` means none, whatever the port."""
+        at_once = [each.port == SMTPS_PORT for each in self.static_hosts]
+        return self.demand != "none" and (self.security == "tls" or (self.security is None and any(at_once)))
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -252,8 +306,18 @@ class StaticRoute(Section):
             raise ValueError("write exactly one of hosts, next_hop and mx_of")
         if self.auth and self.mx_of:
             raise ValueError("auth is for hosts or next_hop: a password is not given to whom DNS names")
-        if self.auth and self.security in ("none", "opportunistic"):
+        if self.auth and self.demand in ("none", "opportunistic"):
             raise ValueError('auth sends a password, which tls must hide; write tls = "verified"')
+        if self.security and self.mx_of:
+            raise ValueError("security is for hosts or next_hop: exchangers are asked for STARTTLS at port 25")
+        if self.security == "tls" and self.demand == "none":
+            raise ValueError('security = "tls" and tls = "none" contradict each other; leave one out')
+        if self.security is None and len({each.port == SMTPS_PORT for each in self.static_hosts}) > 1:
+            raise ValueError(
+                'TLS begins at once at port 465 and by STARTTLS at others; write security = "tls" or "starttls" for all'
+            )
+        if self.ca_file and self.demand != "verified":
+            raise ValueError('ca_file says whom to trust, and only tls = "verified" asks; write that, or leave it out')
         _once_each("hosts has", (f"{each.host} port {each.port}" for each in self.hosts))
         return self
 
@@ -303,13 +367,15 @@ class Config(Section):
     hostname: DomainName | None = Field(default=None, description="Who we say we are; unset: this machine's full name.")
     own: tuple[Host, ...] = Field(
         default=(),
-        description="Other names and addresses of this machine: where DNS lists one, mail goes only to better ones.",
+        description="Other names of this machine, and addresses that no interface of it has, as that of a router which"
+        " passes port 25 on: where DNS lists one of ours, mail goes only to better ones.",
     )
     drain: Duration = Field(default=30.0, description="At SIGTERM, how long deliveries under way may take to end.")
     spool: Spool = Field(default_factory=Spool)
     listen: tuple[Listen, ...] = Field(default=(Listen(),))
     tls: Tls = Tls()
     relay: Relay = Relay()
+    aliases: Aliases = Aliases()
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     deliver: Deliver = Deliver()

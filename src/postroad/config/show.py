@@ -71,6 +71,7 @@ def _lines(section: BaseModel, dumped: Mapping[str, Any]) -> Iterator[str]:
         mark = "" if name in section.model_fields_set else " (default)"
         yield f"# {meaning(field)}{mark}"
         yield f"# {name} =" if dumped[name] is None else f"{name} = {value(dumped[name])}"
+    yield from (f"{value(name)} = {value(dumped[name])}" for name in section.model_extra or ())
 
 
 def meaning(field: FieldInfo) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from postroad.deliver.settling import Fate, Verdict
 from postroad.dsn import Action, Report, Reported, Tried, build, wanted, wants_content
+from postroad.routing import Aliases
 from postroad.spool import Mail, Parcel, Spool, SpoolError, Trouble
-from postroad.words.mail import Recipient
+from postroad.words.mail import Mailbox, Recipient
 from postroad.words.record import read_record
 from postroad.words.trail import Attempt
 
@@ -40,12 +41,17 @@ class Births(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bounces:
-    """The reporter of a relay. `births` gives a report its id and the seed of its own deliveries."""
+    """The reporter of a relay. `births` gives a report its id and the seed of its own deliveries.
+
+    `postmaster` reads reports that fail; `aliases` say who gets those for senders of this machine.
+    """
 
     spool: Spool
     hostname: str
     expiry_s: float
     births: Births
+    postmaster: tuple[Mailbox, ...] = ()
+    aliases: Aliases = field(default_factory=Aliases)
 
     async def reports(self, parcel: Parcel, verdict: Verdict, done: Attempt, now: float) -> Reports:
         """See Reporter. Whoever sent with the null reverse-path is told nothing (RFC 5321 section 6.1)."""
@@ -81,6 +87,7 @@ class Bounces:
         if built is None:
             return ()
         envelope, octets = built
+        envelope = self.aliases.expanded(envelope)  # root of this machine reads elsewhere what cron's mail came to
         return ((Mail(id_, envelope, now, seed, len(octets), f"report on {parcel.mail.id}"), octets),)
 
     async def _earlier(self, parcel: Parcel) -> list[tuple[list[str], Tried]]:

@@ -5,10 +5,11 @@ Rule 2: whatever goes wrong on the way is a `NetError` with a sentence for peopl
 Rule 3: time limits for reading and writing are the caller's, with a `Deadline`; only `connect` has its own.
 
 Stops: `stream` (the contract), `tcp` (`connect`, `listen`), `memory` (`pair`, the same contract without a network),
-`deadline` (a time limit that moves along).
+`deadline` (a time limit that moves along), `interfaces` (the addresses of this machine).
 """
 
 from postroad.net.deadline import Deadline
+from postroad.net.interfaces import interface_addresses
 from postroad.net.memory import pair
 from postroad.net.stream import Endpoint, Kind, NetError, Stream
 from postroad.net.tcp import Listener, bind, connect, listen, serve
@@ -22,6 +23,7 @@ __all__ = [
     "Stream",
     "bind",
     "connect",
+    "interface_addresses",
     "listen",
     "pair",
     "serve",

@@ -29,7 +29,6 @@ from postroad.smtp import (
     format_reply,
 )
 from postroad.smtp.events import Pause, ServerEvent
-from postroad.words.mail import Envelope, Mailbox
 from postroad.words.reply import Reply
 
 BREATH = 100  # events of one read answered before other sessions have their turn
@@ -148,7 +147,7 @@ class Session:
     def _decide(self, event: Commanded) -> Reply:
         refusal = None
         if isinstance(event.command, Rcpt):
-            refusal = self._closed
+            refusal = self.desk.settings.aliases.refusal(event.command.recipient.mailbox, self._closed)
         elif isinstance(event.command, Mail):
             refusal = self._too_much()
         elif not isinstance(event.command, _ERRANDS):
@@ -207,18 +206,7 @@ class Session:
     def _begun(self) -> Incoming:
         server = self._server
         source = Source(self.client, server.client_name, server.is_extended, self._stream.tls)
-        return Incoming(self.desk, source, self._complete_paths(server.transaction.envelope))
-
-    def _complete_paths(self, envelope: Envelope) -> Envelope:
-        """The bare <postmaster> is ours (RFC 5321 section 4.5.1), so it gets our name as its domain."""
-        if all(recipient.mailbox.domain for recipient in envelope.recipients):
-            return envelope
-        hostname = self.desk.settings.hostname
-        recipients = tuple(
-            recipient if recipient.mailbox.domain else replace(recipient, mailbox=Mailbox("postmaster", hostname))
-            for recipient in envelope.recipients
-        )
-        return replace(envelope, recipients=recipients)
+        return Incoming(self.desk, source, self.desk.settings.aliases.expanded(server.transaction.envelope))
 
     async def _forget(self, reply: Reply | None) -> None:
         """The message under way will not be whole: refused with a reply, or gone with the client."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from postroad.receive.auth import PasswordHash
+from postroad.routing import Aliases
 from postroad.words.names import Address
 
 MIB = 1024 * 1024
@@ -72,6 +73,7 @@ class ReceiveSettings:
     `networks` may relay without AUTH; `users` after it. `tls` is the certificate of every port that does TLS.
     AUTH is offered under TLS only; with `auth_in_clear_on_loopback` also to clients of this machine in the clear.
     `completes`: Date and Message-ID are added where they are missing (RFC 6409 section 8).
+    `aliases` say who gets mail for names of this machine.
     """
 
     hostname: str
@@ -83,3 +85,4 @@ class ReceiveSettings:
     completes: bool = True
     limits: ReceiveLimits = field(default_factory=ReceiveLimits)
     timeouts: ReceiveTimeouts = field(default_factory=ReceiveTimeouts)
+    aliases: Aliases = field(default_factory=Aliases)

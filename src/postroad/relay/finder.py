@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from postroad.deliver import Way
 from postroad.dns import Resolver
 from postroad.gather import gather, gather_hosts
+from postroad.net import interface_addresses
 from postroad.relay.settings import NextHop, RelaySettings
-from postroad.routing import by_domain, decide, decide_static, on_behalf, pick
+from postroad.routing import Own, by_domain, decide, decide_static, on_behalf, pick
 from postroad.words.facts import Found, NoData, NoName, Snapshot
-from postroad.words.names import AddressLiteral, Destination, parse_destination
+from postroad.words.names import Address, AddressLiteral, Destination, parse_destination
 
 LONGEST_LIFE_S = 300.0
 """A way is asked for anew after this time at the latest; the resolver's cache keeps to the TTL besides."""
@@ -19,13 +22,28 @@ TROUBLE_S = 5
 """How long the lack of an answer is remembered, as the resolver's cache does."""
 
 
-class Finder:
-    """The way to a destination: by a static route if one names it, else by DNS."""
+OWN_LIFE_S = 60.0
+"""How long the addresses of this machine are remembered: they change when a network comes or goes."""
 
-    def __init__(self, settings: RelaySettings, resolver: Resolver) -> None:
+
+class Finder:
+    """The way to a destination: by a static route if one names it, else by DNS. `interfaces` are our own addresses."""
+
+    def __init__(
+        self,
+        settings: RelaySettings,
+        resolver: Resolver,
+        interfaces: Callable[[], frozenset[Address]] = interface_addresses,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._resolver = resolver
         self._table: Mapping[str, NextHop] = by_domain(settings.next_hops)
+        self._interfaces = interfaces
+        self._now = now
+        self._own_ends = float("-inf")
+        listens = frozenset((each.address, each.port) for each in settings.listen)
+        self._own = replace(settings.own, listens=listens, port=settings.deliver.port)
 
     async def __call__(self, destination_text: str) -> Way:
         """Ask; whatever DNS does ends in the answer."""
@@ -34,7 +52,7 @@ class Finder:
         hop = pick(self._table, destination)
         if hop is None:
             snapshot = await gather(destination, self._resolver)
-            answer = decide(snapshot, self._settings.policy, self._settings.own)
+            answer = decide(snapshot, self._settings.policy, self._who_we_are())
             return Way.of(answer, self._settings.policy, self._settings.deliver, _life_s(snapshot))
         return await self._by_hop(hop, destination)
 
@@ -42,13 +60,19 @@ class Finder:
         policy = self._settings.policy
         if hop.mx_of:
             snapshot = await gather(hop.mx_of, self._resolver)
-            answer = on_behalf(decide(snapshot, policy, self._settings.own), destination)
+            answer = on_behalf(decide(snapshot, policy, self._who_we_are()), destination)
         else:
             names = [each.host for each in hop.hosts if isinstance(each.host, str)]
             hosts = await gather_hosts(names, self._resolver)
             snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
-            answer = decide_static(hop.hosts, destination, hosts, policy)
+            answer = decide_static(hop.hosts, destination, hosts, policy, self._who_we_are())
         return Way.of(answer, policy, hop.settings, _life_s(snapshot))
+
+    def _who_we_are(self) -> Own:
+        if self._now() >= self._own_ends:
+            self._own_ends = self._now() + OWN_LIFE_S
+            self._own = replace(self._own, interfaces=self._interfaces())
+        return self._own
 
 
 def _life_s(snapshot: Snapshot) -> float:

@@ -20,6 +20,7 @@ _LEVELS = {
     "receive.session.complete": "debug",
     "deliver.parcel.broken": "error",
     "deliver.spool.failed": "error",
+    "relay.alias.missing": "warning",
     "relay.reload.failed": "error",
     "relay.spool.failed": "error",
 }

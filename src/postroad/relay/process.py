@@ -73,7 +73,9 @@ class Relay:
         await self.spool.close()
 
     def _bounces(self) -> Bounces:
-        return Bounces(self.spool, self.settings.hostname, self.settings.loop.schedule.expiry_s, self._births)
+        it = self.settings
+        expiry_s = it.loop.schedule.expiry_s
+        return Bounces(self.spool, it.hostname, expiry_s, self._births, it.postmaster, it.aliases)
 
     async def _keep_house(self) -> None:
         """Renew the lease, and sweep what has been done long ago."""

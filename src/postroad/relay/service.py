@@ -76,6 +76,10 @@ async def serve(load: Callable[[], Config], place: Place) -> None:
         _on_signals(stop, lambda: _reload(load, relay, tell))
         ends.push_async_callback(relay.close)
         await _open_ports(relay, shares_ports=place.number > 0)
+        for name in settings.aliases.missing if place.number <= 1 else ():
+            tell(
+                Event("relay.alias.missing", {"name": name, "why": "its mail is refused: name an address in [aliases]"})
+            )
         _open_more_files()
         _tune()
         _say_ready(place)

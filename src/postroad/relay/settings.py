@@ -27,8 +27,24 @@ from postroad.receive import (
     Tls,
     parse_users,
 )
-from postroad.routing import PROCEDURES, Own, RoutePolicy, StaticHost, WalkPolicy
+from postroad.routing import (
+    EVERYTHING,
+    LOCALHOST,
+    PROCEDURES,
+    Alias,
+    Aliases,
+    Own,
+    RoutePolicy,
+    StaticHost,
+    WalkPolicy,
+    by_domain,
+    parse_aliases,
+    parse_target,
+    pick,
+    resolve_aliases,
+)
 from postroad.smtp import Timeouts
+from postroad.words.mail import Mailbox
 
 if TYPE_CHECKING:
     from postroad.config import Config, StaticRoute
@@ -58,6 +74,16 @@ class RelaySettings:
     next_hops: tuple[NextHop, ...] = ()
     drain_s: float = 30.0
 
+    @property
+    def aliases(self) -> Aliases:
+        """Who gets mail for our own names."""
+        return self.receive.aliases
+
+    @property
+    def postmaster(self) -> tuple[Mailbox, ...]:
+        """Who reads what concerns the relay itself; nobody, where postmaster has no alias."""
+        return self.aliases.of("postmaster")
+
 
 def relay_settings(config: Config) -> RelaySettings:
     """The settings of a file, with the certificates, users and passwords that it names.
@@ -66,7 +92,7 @@ def relay_settings(config: Config) -> RelaySettings:
         InputError: one of those files cannot be read or used.
 
     """
-    hostname = config.hostname or host_name() or "localhost.localdomain"
+    hostname = hostname_of(config)
     deliver = _deliver(config, hostname)
     policy = replace(
         PROCEDURES["rfc5321"], families=config.deliver.families, allow_loopback=config.deliver.allow_loopback
@@ -82,6 +108,33 @@ def relay_settings(config: Config) -> RelaySettings:
         tuple(_next_hop(route, deliver) for route in config.route),
         config.drain,
     )
+
+
+def hostname_of(config: Config) -> str:
+    """Who we say we are."""
+    return config.hostname or host_name() or "localhost.localdomain"
+
+
+def aliases_of(config: Config) -> Aliases:
+    """The aliases of the settings and of the file they name, with what they lead to.
+
+    A domain that a route is for is not ours alone: the machine may be called as the domain whose mail is elsewhere.
+
+    Raises:
+        InputError: the file cannot be read, or an alias leads nowhere.
+
+    """
+    routed = by_domain(config.route)
+    routed.pop(EVERYTHING, None)
+    names = build_own([hostname_of(config), *map(str, config.own)]).names | LOCALHOST
+    file = config.aliases.file
+    try:
+        table = parse_aliases(_text(file), str(file)) if file else {}
+        for name, targets in config.aliases.table.items():
+            table[name] = Alias(tuple(map(parse_target, targets)), f"aliases.{name}")
+        return resolve_aliases(table, (name for name in names if pick(routed, name) is None))
+    except ValueError as problem:
+        raise InputError(str(problem)) from None
 
 
 def _deliver(config: Config, hostname: str) -> DeliverSettings:
@@ -134,20 +187,31 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
         timeouts=ReceiveTimeouts(
             timeouts.command, timeouts.block, timeouts.tls, timeouts.session, least_rate=timeouts.least_rate
         ),
+        aliases=aliases_of(config),
     )
 
 
 def _next_hop(route: StaticRoute, usual: DeliverSettings) -> NextHop:
     login = Login(route.auth.user, _secret(route.auth.password_file)) if route.auth else None
     settings = replace(usual, login=login, tls=opportunistic_tls())
-    match route.security:
-        case "none":
-            settings = replace(settings, tls=None)
-        case "required" | "verified" as demand:
-            context = verified_tls() if demand == "verified" else opportunistic_tls()
-            walk = replace(usual.walk, clear_after_tls_failure=False)
-            settings = replace(settings, tls=context, tls_required=True, walk=walk)
+    if route.demand == "none":
+        settings = replace(settings, tls=None)
+    elif route.is_implicit or route.demand != "opportunistic":  # where TLS comes first there is no "in the clear"
+        context = _verified(route.ca_file) if route.demand == "verified" else opportunistic_tls()
+        walk = replace(usual.walk, clear_after_tls_failure=False)
+        settings = replace(settings, tls=context, tls_required=True, implicit_tls=route.is_implicit, walk=walk)
     return NextHop(route.domains, settings, route.static_hosts, route.mx_of or "")
+
+
+def _verified(authorities: Path | None) -> ssl.SSLContext:
+    if authorities is None:
+        return verified_tls()
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except (OSError, ssl.SSLError) as problem:
+        raise InputError(
+            f"{authorities} cannot be used ({problem}); name a PEM file of authorities that this user may read"
+        ) from None
 
 
 def _users(path: Path) -> Mapping[str, PasswordHash]:

@@ -4,22 +4,29 @@ Rule 1: pure. Time comes in as `now`, chance as a seeded `Random`; nothing here 
 Rule 2: bad records are answers, not exceptions: a `Refusal`, or a `Dropped` with its reason.
 Rule 3: the same code decides a real delivery, explains it and simulates it.
 
-Stops: `policy` (the procedures as data), `rules` (Snapshot -> Route or Refusal), `static` (routes of our own settings),
-`order` (Route -> odds, and a drawn Plan), `turn` (a host's addresses in turn), `walk` (Plan -> Try, Wait or Verdict,
-told what happened), `record` (a route that lasts), `explain` (all of it in sentences).
+Stops: `policy` (the procedures as data), `own` (who we are), `aliases` (mail for our own names), `rules` (Snapshot ->
+Route or Refusal), `static` (routes of our own settings), `order` (Route -> odds, and a drawn Plan), `turn` (a host's
+addresses in turn), `walk` (Plan -> Try, Wait or Verdict, told what happened), `record` (a route that lasts), `explain`
+(all of it in sentences).
 """
 
+from postroad.routing.aliases import LOCALHOST, Alias, Aliases, parse_aliases, parse_target, resolve_aliases
 from postroad.routing.explain import explain_attempt, explain_plan, explain_route
 from postroad.routing.order import Odds, Plan, draw, odds
-from postroad.routing.policy import PROCEDURES, Onward, Own, RoutePolicy, WalkPolicy
+from postroad.routing.own import Own, embedded
+from postroad.routing.policy import PROCEDURES, Onward, RoutePolicy, WalkPolicy
 from postroad.routing.record import read_route, route_record
 from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Status, decide
-from postroad.routing.static import StaticHost, by_domain, decide_static, on_behalf, pick
+from postroad.routing.static import EVERYTHING, StaticHost, by_domain, decide_static, on_behalf, pick
 from postroad.routing.turn import turned
 from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
 
 __all__ = [
+    "EVERYTHING",
+    "LOCALHOST",
     "PROCEDURES",
+    "Alias",
+    "Aliases",
     "Connected",
     "DropReason",
     "Dropped",
@@ -46,13 +53,17 @@ __all__ = [
     "decide",
     "decide_static",
     "draw",
+    "embedded",
     "explain_attempt",
     "explain_plan",
     "explain_route",
     "odds",
     "on_behalf",
+    "parse_aliases",
+    "parse_target",
     "pick",
     "read_route",
+    "resolve_aliases",
     "route_record",
     "turned",
 ]

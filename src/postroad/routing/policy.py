@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from postroad.words.names import Address
-
 LEAST_ALTERNATIVES = 2  # "the SMTP client SHOULD try at least two addresses", RFC 5321 section 5.1
 
 
@@ -40,14 +38,6 @@ class RoutePolicy:
         """A limit under two would break the SHOULD of RFC 5321 section 5.1."""
         if self.limit is not None and self.limit < LEAST_ALTERNATIVES:
             raise ValueError(f"limit={self.limit}: at least {LEAST_ALTERNATIVES} addresses must be allowed")
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """Who we are: found in a list of exchangers it marks where that list ends for us (RFC 5321 section 5.1)."""
-
-    names: frozenset[str] = frozenset()
-    addresses: frozenset[Address] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain, groupby, zip_longest
 
-from postroad.routing.policy import PROCEDURES, Own, RoutePolicy
-from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoName, Snapshot, Temporary
+from postroad.routing.own import Own, embedded
+from postroad.routing.policy import PROCEDURES, RoutePolicy
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like, to_unicode
 from postroad.words.outcome import Result
 
@@ -48,6 +49,7 @@ class DropReason(StrEnum):
     NOT_LOOKED_UP = "not-looked-up"
     LOOPBACK = "loopback"
     UNSPECIFIED = "unspecified"
+    LINK_LOCAL = "link-local"
     NOT_UNICAST = "not-unicast"
     FAMILY = "family"
     LIMIT = "limit"
@@ -228,13 +230,24 @@ def _drop_duplicate_names(draft: _Draft) -> None:
 
 
 def _cut_own_names(draft: _Draft) -> None:
-    mine = [record for record in draft.mx if record.exchange in draft.own.names]
+    mine = [record for record in draft.mx if not draft.own.names.isdisjoint(_names(draft, record))]
     if mine:
         _cut(draft, min(record.preference for record in mine), {record.exchange for record in mine})
 
 
+def _names(draft: _Draft, record: Mx) -> Iterator[str]:
+    """All names of an exchanger: as listed, the aliases it goes by, and the canonical one at their end."""
+    yield record.exchange
+    facts = draft.snapshot.hosts.get(record.exchange)
+    for answer in (facts.a, facts.aaaa) if facts else ():
+        if isinstance(answer, Found | NoData | NoName):
+            yield from answer.aliases
+        if isinstance(answer, Found):
+            yield answer.name
+
+
 def _cut_own_addresses(draft: _Draft) -> None:
-    mine = [record for record, addresses in draft.hosts if draft.own.addresses.intersection(addresses)]
+    mine = [record for record, addresses in draft.hosts if any(map(draft.own.is_exchanger, addresses))]
     if mine:
         _cut(draft, min(record.preference for record in mine), {record.exchange for record in mine})
 
@@ -335,16 +348,14 @@ def _drop_unusable(draft: _Draft) -> None:
 
 def _fault(address: Address, *, allow_loopback: bool) -> tuple[DropReason, str] | None:
     """Why an address is no place to send mail to. Haraka was sent in circles by such records (its issue 2809)."""
-    plain = getattr(address, "ipv4_mapped", None) or address
+    plain = embedded(address)
     if plain.is_unspecified or (plain.version == 4 and plain.packed[0] == 0):
         return DropReason.UNSPECIFIED, "the unspecified address reaches only this machine"
     if plain.is_loopback and not allow_loopback:
         return DropReason.LOOPBACK, "a loopback address reaches only this machine"
-    if (
-        plain.is_multicast
-        or (plain.version == 4 and plain.packed[0] >= 240)
-        or (plain.version == 6 and plain.is_link_local)
-    ):
+    if plain.is_link_local:  # 169.254.169.254 is where clouds keep the secrets of a machine
+        return DropReason.LINK_LOCAL, "a link-local address reaches only the network this machine stands in"
+    if plain.is_multicast or (plain.version == 4 and plain.packed[0] >= 240):
         return DropReason.NOT_UNICAST, "not the address of one host that can be reached from elsewhere"
     return None
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
+from postroad.routing.own import Own
 from postroad.routing.policy import RoutePolicy
 from postroad.routing.rules import (
     Dropped,
+    DropReason,
     Exchanger,
     Level,
     Note,
@@ -65,21 +67,33 @@ def pick(table: Mapping[str, R], destination: Destination) -> R | None:
 
 
 def decide_static(
-    hosts: tuple[StaticHost, ...], destination: Destination, facts: Mapping[str, HostFacts], policy: RoutePolicy
+    hosts: tuple[StaticHost, ...],
+    destination: Destination,
+    facts: Mapping[str, HostFacts],
+    policy: RoutePolicy,
+    own: Own = Own(),  # noqa: B008  # frozen
 ) -> Route | Refusal:
     """The hosts of a route as equal exchangers, with what was looked up of their names.
 
-    Their addresses are taken as they are, loopback too: whoever wrote the settings meant them. Where none is left the
-    mail waits: a slip in the settings must not return it.
+    Their addresses are taken as they are, loopback too: whoever wrote the settings meant them. Only a port of ours is
+    left out, for it gives the mail back to us. Where none is left the mail waits: a slip in the settings must not
+    return it.
     """
-    found = [(each, _addresses(each, facts, policy)) for each in hosts]
-    usable = tuple(Exchanger(str(e.host), addresses, e.weight, e.port) for e, addresses in found if addresses)
-    dropped = tuple(_dropped(str(each.host), facts) for each, addresses in found if not addresses)
+    usable: list[Exchanger] = []
+    dropped: list[Dropped] = []
+    for each in hosts:
+        addresses = _addresses(each, facts, policy)
+        ours = [address for address in addresses if own.takes_mail_at(address, each.port or own.port)]
+        dropped += [_is_ours(each, address, own) for address in ours]
+        if not addresses:
+            dropped.append(_dropped(str(each.host), facts))
+        elif left := tuple(address for address in addresses if address not in ours):
+            usable.append(Exchanger(str(each.host), left, each.weight, each.port))
     if usable:
-        return Route(destination, Source.STATIC, (Level(0, usable),), dropped)
+        return Route(destination, Source.STATIC, (Level(0, tuple(usable)),), tuple(dropped))
     why = "; ".join(f"{drop.exchange}: {drop.text}" for drop in dropped)
     text = f"no host of the route for {destination} can be used: {why}"
-    return Refusal(destination, Status.TEMPORARY, Result.DEFERRED, "4.4.4", text, Source.STATIC, dropped)
+    return Refusal(destination, Status.TEMPORARY, Result.DEFERRED, "4.4.4", text, Source.STATIC, tuple(dropped))
 
 
 def on_behalf(answer: Route | Refusal, destination: Destination) -> Route | Refusal:
@@ -113,3 +127,8 @@ def _addresses(each: StaticHost, facts: Mapping[str, HostFacts], policy: RoutePo
 
 def _dropped(name: str, facts: Mapping[str, HostFacts]) -> Dropped:
     return Dropped(name, None, 0, *why_no_address(facts[name]))
+
+
+def _is_ours(each: StaticHost, address: Address, own: Own) -> Dropped:
+    text = f"this relay takes mail at [{address}] port {each.port or own.port}: what is sent there comes back"
+    return Dropped(str(each.host), address, 0, DropReason.OWN_HOST, text)

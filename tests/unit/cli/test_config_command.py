@@ -98,6 +98,20 @@ def test_an_open_relay_is_warned_of(file):
     assert "anyone who reaches a port may send mail to anyone" in shape["warnings"][0]
 
 
+def test_a_warning_leaves_the_exit_status_alone(file):
+    """A relay can run without a reader for root, but it is told; aliases that loop are an error."""
+    done = _run("check", file(""))
+    assert (0, True) == (done.exit_code, "aliases.root: mail for root is refused" in done.stderr)
+    loop = _run("check", file('[aliases]\nroot = "ops"\nops = "root"'))
+    assert (2, True) == (loop.exit_code, "leads back to itself (root > ops > root)" in loop.stderr)
+
+
+def test_aliases_are_shown(file):
+    """Names of one's own as well, quoted where TOML wants it."""
+    shown = _run("show", "--config", file('[aliases]\nroot = "a@b.c"\n"*" = ["root", "d@e.f"]')).output.splitlines()
+    assert ['root = "a@b.c"', '"*" = ["root", "d@e.f"]'] == [line for line in shown if line.startswith(("root", '"*"'))]
+
+
 def test_a_line_of_the_users_file_is_made():
     """The password comes from standard input, and is verified by what stands in the line."""
     done = _run("hash", "alice", input="secret\n")

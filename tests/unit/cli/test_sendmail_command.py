@@ -27,7 +27,10 @@ def settings(tmp_path):
 
     asyncio.run(make())
     path = tmp_path / "p.toml"
-    path.write_text('hostname = "relay.example.net"\n[spool]\npath = "spool"\n[limits]\nmessage_size = 2000000\n')
+    path.write_text(
+        'hostname = "relay.example.net"\n[spool]\npath = "spool"\n[limits]\nmessage_size = 2000000\n'
+        '[aliases]\nroot = ["ops@example.com", "night@example.com"]\n'
+    )
     return path
 
 
@@ -71,9 +74,38 @@ def test_recipients_come_from_the_header_and_the_command_line(send, settings):
 
 
 def test_without_t_the_header_names_nobody(send, settings):
-    """Recipients on the command line alone; a bare name is a user of this machine."""
-    assert 0 == send("root")
-    assert ["root@relay.example.net"] == _to(_kept(settings)[0][0])
+    """Recipients on the command line alone."""
+    assert 0 == send("d@example.net")
+    assert ["d@example.net"] == _to(_kept(settings)[0][0])
+
+
+@pytest.mark.parametrize("name", ["root", "Root@localhost", "root@relay.example.net"])
+def test_root_gets_mail_where_the_alias_says(send, settings, name):
+    """A bare name is a user of this machine, who reads mail elsewhere; the sender stays who it is."""
+    assert 0 == send("-f", "root", "--", name, "ops@example.com")
+    mail, octets = _kept(settings)[0]
+    assert (["ops@example.com", "night@example.com"], "root@relay.example.net") == (
+        _to(mail),
+        str(mail.envelope.reverse_path),
+    )
+    assert mail.size == len(octets)
+
+
+def test_who_has_no_alias_is_refused_at_once(send, settings, capsys):
+    """67, EX_NOUSER, with the setting that is missing: else the message and its report would be lost silently."""
+    assert 67 == send("nobody", "a@example.org")
+    assert (
+        "sendmail: nobody@relay.example.net: this machine has no mailboxes, and nobody has no alias;"
+        f" name an address for it in [aliases] of {settings}\n"
+    ) == capsys.readouterr().err
+    assert [] == _kept(settings)
+
+
+def test_an_alias_that_loops_is_an_error_of_the_settings(send, settings, capsys):
+    """78, with the loop."""
+    settings.write_text(settings.read_text() + 'ops = "staff"\nstaff = "ops@localhost"\n')
+    assert 78 == send("a@example.org")
+    assert "leads back to itself (ops > staff > ops)" in capsys.readouterr().err
 
 
 def test_the_sender_is_the_user_unless_one_is_given(send, settings):
@@ -174,5 +206,5 @@ def test_the_whole_program_works_by_its_old_name(settings, tmp_path):
     done = subprocess.run(words, input=MESSAGE, capture_output=True, timeout=60, check=False)
     assert (0, b"", b"") == (done.returncode, done.stdout, done.stderr)
     mail, octets = _kept(settings)[0]
-    assert "root@relay.example.net" == _to(mail)[0]
+    assert "ops@example.com" == _to(mail)[0]
     assert message_from_bytes(octets)["From"].startswith("CronDaemon <")

@@ -99,6 +99,9 @@ hosts = [{host = "10.0.0.5", weight = 3}, {host = "node2.example", port = 2525}]
 domains = ["*"]
 next_hop = "smtp.example.net:587"
 auth = {user = "me", password_file = "/run/secret"}
+[aliases]
+root = "ops@example.com"
+"*" = ["root", "night@example.com"]
 [metrics]
 listen = "127.0.0.1:9925"
 """
@@ -123,7 +126,34 @@ def test_routes_are_ready_to_be_picked():
         StaticHost("node2.example", 2525, 1),
     ) == cluster.static_hosts
     assert (StaticHost("smtp.example.net", 587),) == smarthost.static_hosts
-    assert ("opportunistic", "verified") == (cluster.security, smarthost.security)
+    assert ("opportunistic", "verified") == (cluster.demand, smarthost.demand)
+
+
+def test_aliases_are_a_table_of_names():
+    """Any key is a name, whatever its case; one address or several."""
+    config = read("[aliases]\nRoot = 'a@b.c'\n'*' = ['root', 'd@e.f']\nfile = 'more'", FILE)
+    assert {"root": ("a@b.c",), "*": ("root", "d@e.f")} == dict(config.aliases.table)
+    assert Path("/etc/more") == config.aliases.file
+
+
+@pytest.mark.parametrize(
+    ("hosts", "more", "is_implicit"),
+    [
+        ("next_hop = 'a.b:465'", "", True),
+        ("next_hop = 'a.b:465'", "security = 'starttls'", False),
+        ("next_hop = 'a.b:465'", "tls = 'none'", False),
+        ("next_hop = 'a.b:587'", "", False),
+        ("next_hop = 'a.b'", "", False),
+        ("next_hop = 'a.b:2465'", "security = 'tls'", True),
+        ("hosts = [{host = 'a.b', port = 465}, {host = 'c.d', port = 2465}]", "security = 'tls'", True),
+        ("hosts = [{host = 'a.b', port = 465}, {host = 'c.d', port = 465}]", "tls = 'verified'", True),
+        ("mx_of = 'a.b'", "", False),
+    ],
+)
+def test_port_465_begins_with_tls(hosts, more, is_implicit):
+    """RFC 8314: without a word; at another port the settings say so."""
+    (route,) = read(f"[[route]]\ndomains = ['*']\n{hosts}\n{more}", FILE).route
+    assert is_implicit == route.is_implicit
 
 
 def test_settings_do_not_change():
@@ -179,6 +209,24 @@ def test_what_is_dumped_can_be_read_again():
          "route[1]: auth is for hosts or next_hop: a password is not given to whom DNS names"),
         ("[[route]]\ndomains = ['a.b']\nmx_of = 'c'\n[[route]]\ndomains = ['A.b']\nmx_of = 'd'",
          "the routes name a.b twice; leave one out"),
+        ("[[route]]\ndomains = ['*']\nmx_of = 'a.b'\nsecurity = 'tls'",
+         "route[1]: security is for hosts or next_hop: exchangers are asked for STARTTLS at port 25"),
+        ("[[route]]\ndomains = ['*']\nnext_hop = 'a.b:465'\nsecurity = 'tls'\ntls = 'none'",
+         'route[1]: security = "tls" and tls = "none" contradict each other; leave one out'),
+        ("[[route]]\ndomains = ['*']\nhosts = [{host = 'a.b', port = 465}, {host = 'a.b', port = 587}]",
+         'route[1]: TLS begins at once at port 465 and by STARTTLS at others;'
+         ' write security = "tls" or "starttls" for all'),
+        ("[[route]]\ndomains = ['*']\nnext_hop = 'a.b:465'\nca_file = 'x'",
+         'route[1]: ca_file says whom to trust, and only tls = "verified" asks; write that, or leave it out'),
+        ("[aliases]\nroot = 1", 'aliases.root: 1 is no address; write one, or several,'
+         ' as ["a@example.com", "b@example.com"]'),
+        ("[aliases]\nroot = '|/bin/x'", "aliases.root: |/bin/x: no program is run here; write an address"),
+        ("[aliases]\nops = 'a@b@'", "aliases.ops: a@b@ is no address and no alias"
+         " (the part before the @, 'a@b', has a character that needs quoting); write one, as user@example.com"),
+        ("[aliases]\nops = []", 'aliases: "ops" has no address; write one, as "user@example.com", or leave it out'),
+        ("[aliases]\n'a@b' = 'ops'",
+         'aliases: "a@b" is no name; write the part before the @ alone, for it holds for all own names'),
+        ("[aliases]\nOps = 'a@b.c'\nops = 'a@b.c'", "aliases: it has ops twice; leave one out"),
         ("[metrics]\nlisten = 9925",
          'metrics.listen: 9925 is no address with a port; write both, as "127.0.0.1:9925"'),
         ("hostname = mail",

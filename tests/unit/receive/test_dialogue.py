@@ -8,6 +8,7 @@ import pytest
 from talking import ENVELOPE, HEAD, HELLO, MESSAGE, NOON, SETTINGS, tell
 
 from postroad.receive import Arrival, PasswordHash
+from postroad.routing import Alias, Aliases, parse_target, resolve_aliases
 from postroad.spool import PIECE, SpoolError, Trouble
 from postroad.words.mail import Mailbox, Recipient
 
@@ -100,10 +101,23 @@ def test_null_reverse_path_is_fine():
     assert ("250", None) == (said[-1], arrival.envelope.reverse_path)
 
 
-def test_bare_postmaster_gets_our_name():
-    """RFC 5321 section 4.5.1: it needs no domain, but what is kept has one."""
-    _, ((arrival, _),) = dialogue(b"MAIL FROM:<>\r\nRCPT TO:<Postmaster>\r\nDATA\r\n" + MESSAGE + b".\r\n", 4)
-    assert "postmaster@relay.example" == str(arrival.envelope.recipients[0].mailbox)
+ALIASES = resolve_aliases({"postmaster": Alias((parse_target("ops@example.com"),), "here")}, {"relay.example"})
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "203.0.113.9"])
+@pytest.mark.parametrize("address", [b"Postmaster", b"postmaster@RELAY.example"])
+def test_mail_for_postmaster_goes_where_the_alias_says(peer, address):
+    """RFC 5321 section 4.5.1: it is taken from everyone, needs no domain, and what is kept has one."""
+    talk = b"MAIL FROM:<>\r\nRCPT TO:<" + address + b">\r\nDATA\r\n" + MESSAGE + b".\r\n"
+    said, ((arrival, _),) = dialogue(talk, 4, replace(SETTINGS, aliases=ALIASES), peer)
+    assert ("250", "ops@example.com") == (said[-1], str(arrival.envelope.recipients[0].mailbox))
+
+
+def test_local_name_without_alias_is_refused_at_once():
+    """There are no mailboxes here: who says 250 would lose the mail and its report."""
+    talk = b"MAIL FROM:<me@example.net>\r\nRCPT TO:<root@relay.example>\r\nRCPT TO:<Postmaster>\r\n"
+    settings = replace(SETTINGS, aliases=Aliases(frozenset({"relay.example"})))
+    assert (["250", "550", "550"], []) == dialogue(talk, 3, settings)
 
 
 def test_vrfy_says_neither_yes_nor_no():

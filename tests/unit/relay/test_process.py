@@ -2,14 +2,17 @@
 
 import asyncio
 import io
+import smtplib
 from base64 import b64encode
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from math import sqrt
+from pathlib import Path
 
 import pytest
-from relaying import MESSAGE, house, resolver_of, settings_of
+from relaying import MESSAGE, ZONE, house, resolver_of, settings_of
 
+from postroad import lab
 from postroad.lab.certificate import server_context
 from postroad.net import bind
 from postroad.receive import ListenSettings, Receiver, ReceiveSettings, Tls, hash_password
@@ -39,12 +42,12 @@ class Keeper:
 
 
 @asynccontextmanager
-async def smarthost():
+async def smarthost(tls=Tls.STARTTLS):
     """A host that passes mail on for who knows the password, over TLS only; its port, and what it took."""
     keeper = Keeper()
     users = {"me": hash_password(PASSWORD)}
     receiver = Receiver(ReceiveSettings("smart.example", (), users, server_context(), auth_delay_s=0), keeper)
-    where = await receiver.open(ListenSettings(ip_address("127.0.0.1"), 0, Tls.STARTTLS))
+    where = await receiver.open(ListenSettings(ip_address("127.0.0.1"), 0, tls))
     try:
         yield where.port, keeper.kept
     finally:
@@ -70,6 +73,50 @@ def test_message_goes_from_the_port_to_an_exchanger():
 
     content, left = asyncio.run(story())
     assert (True, True, 0) == (content.startswith(b"Received: from client.example"), content.endswith(MESSAGE), left)
+
+
+ROOT = "root@relay.example.org"
+
+
+def test_mail_for_root_goes_where_the_alias_says():
+    """What cron writes is read by somebody: the original recipient goes along, and the sender stays."""
+
+    async def story():
+        async with house("aliases.root = 'ann@example.com'") as it:
+            await it.submit(ROOT, "ann@example.com", sender=ROOT)
+            await it.verdict()
+            return [each.envelope for each in it.lab.received]
+
+    (envelope,) = asyncio.run(story())
+    assert (ROOT, ["ann@example.com"]) == (
+        str(envelope.reverse_path),
+        [str(to.mailbox) for to in envelope.recipients],
+    )
+
+
+def test_report_for_root_goes_where_the_alias_says():
+    """Cron's own mail that fails is not lost with its report: this machine has no mailbox for it."""
+
+    async def story():
+        async with house("aliases.root = 'ann@example.com'", faults={"127.0.0.13": "r550"}) as it:
+            await it.submit("bob@example.net", sender=ROOT)
+            await it.verdict(2)
+            return it.lab.received
+
+    (report,) = asyncio.run(story())
+    assert (None, "ann@example.com") == (report.envelope.reverse_path, str(report.envelope.recipients[0].mailbox))
+    assert b"To: <root@relay.example.org>" in report.content
+
+
+def test_mail_for_a_name_without_alias_is_refused():
+    """At once, while the sender still listens."""
+
+    async def story():
+        async with house() as it:
+            await it.submit(ROOT)
+
+    with pytest.raises(smtplib.SMTPRecipientsRefused, match=r"550.*5\.1\.1.*\[aliases\]"):
+        asyncio.run(story())
 
 
 def test_what_was_accepted_outlives_the_process(tmp_path):
@@ -142,6 +189,25 @@ def test_smarthost_has_the_mail_after_password_and_tls(tmp_path):
         assert "deliver.attempt.complete" in out.getvalue()
         assert PASSWORD not in out.getvalue() + repr(events)
         assert b64encode(f"\0me\0{PASSWORD}".encode()).decode() not in out.getvalue() + repr(events)
+
+
+@pytest.mark.parametrize(("security", "tls"), [("tls", Tls.IMPLICIT), ("starttls", Tls.STARTTLS)])
+def test_private_authority_proves_the_smarthost(tmp_path, security, tls):
+    """A `ca_file` vouches for it, whether TLS begins at once or by STARTTLS; only then it hears the password."""
+
+    async def story():
+        async with smarthost(tls) as (port, kept):
+            text = route(port, "verified", tmp_path).replace("127.0.0.1", "mail.lab.invalid")
+            text += f"\nsecurity = '{security}'\nca_file = '{Path(lab.__file__).parent / 'tls' / 'certificate.pem'}'"
+            async with house(text, zone=f"{ZONE}$ORIGIN lab.invalid.\nmail A 127.0.0.1\n") as it:
+                await it.submit("ann@example.com")
+                return kept, (await it.verdict()).result
+
+    kept, result = asyncio.run(story())
+    assert (Result.DELIVERED, ["ESMTPSA"]) == (
+        result,
+        [arrival.origin.partition("by ")[2].partition(" ")[0] for arrival, _ in kept],
+    )
 
 
 def test_wrong_password_keeps_the_mail(tmp_path):

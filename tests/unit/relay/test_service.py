@@ -124,6 +124,17 @@ def test_systemd_hears_each_step(tmp_path, monkeypatch):
     assert ["RELOADING", "MONOTONIC_USEC"] == [line.partition("=")[0] for line in reloading.splitlines()]
 
 
+def test_start_says_whose_mail_is_refused(tmp_path, monkeypatch):
+    """Cron's mail for root and everyone's for postmaster, until the settings name who reads it."""
+
+    async def story():
+        async with serving(monkeypatch, tmp_path) as (_lab, told, _service):
+            await told.until("relay.alias.missing", 2)
+            return [fields["name"] for fields in told.named("relay.alias.missing")]
+
+    assert ["root", "postmaster"] == asyncio.run(story())
+
+
 def test_nobody_to_notify_is_no_trouble(monkeypatch, tmp_path):
     """Without systemd nothing is said; a systemd that is gone does not hear it."""
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)

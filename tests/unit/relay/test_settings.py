@@ -65,6 +65,64 @@ def test_route_demands_of_tls_what_it_says(tls, has_context, is_required, verifi
     assert is_required != hop.settings.walk.clear_after_tls_failure
 
 
+@pytest.mark.parametrize(("tls", "verifies"), [("opportunistic", False), ("required", False), ("verified", True)])
+def test_where_tls_comes_first_it_is_required(tls, verifies):
+    """There is no clear to fall back to; whether the host is proven is asked as ever."""
+    (hop,) = settings(f"[[route]]\ndomains = ['*']\nnext_hop = 'smtp.example.net:465'\ntls = '{tls}'").next_hops
+    it = hop.settings
+    assert (True, True, False) == (it.implicit_tls, it.tls_required, it.walk.clear_after_tls_failure)
+    assert verifies == (it.tls.verify_mode is ssl.CERT_REQUIRED)
+
+
+def test_private_authority_is_trusted_instead_of_the_systems(tmp_path):
+    """A certificate of one's own vouches for one's own smarthost; a file that is none is an error."""
+    pem = Path(lab.__file__).parent / "tls" / "certificate.pem"
+    text = "[[route]]\ndomains = ['*']\nnext_hop = 'smtp.example.net:465'\ntls = 'verified'\nca_file = '{}'"
+    context = settings(text.format(pem)).next_hops[0].settings.tls
+    assert (ssl.CERT_REQUIRED, True, 1) == (
+        context.verify_mode,
+        context.check_hostname,
+        context.cert_store_stats()["x509"],
+    )
+    (tmp_path / "bad.pem").write_text("no certificate")
+    for name in ("bad.pem", "none.pem"):
+        with pytest.raises(InputError, match=rf"{name} cannot be used .*PEM file of authorities"):
+            settings(text.format(name), tmp_path)
+
+
+def test_aliases_come_from_the_settings_and_the_file(tmp_path):
+    """What both have counts as the settings say; postmaster reads what concerns the relay."""
+    (tmp_path / "aliases").write_text("postmaster: root\nroot: other@example.com\nnoc: noc@example.com\n")
+    it = settings("aliases = {file = 'aliases', root = 'ops@example.com'}", tmp_path)
+    assert ["ops@example.com", "noc@example.com"] == [str(it.aliases.of(name)[0]) for name in ("ROOT", "noc")]
+    assert ["ops@example.com"] == list(map(str, it.postmaster))
+    assert () == settings("").postmaster
+
+
+def test_names_of_this_machine_are_local():
+    """Those of the settings, and what every machine calls itself; not a domain whose mail has a route."""
+    text = "own = ['mx.example.net', 'example.com', 'a.corp.example', '192.0.2.1']\n"
+    routes = "[[route]]\ndomains = ['example.com', '.corp.example', '*']\nmx_of = 'example.com'"
+    local = {"relay.example.org", "mx.example.net", "localhost", "localhost.localdomain"}
+    assert local <= settings(text + routes).aliases.names
+    assert {"example.com", "a.corp.example", "192.0.2.1"}.isdisjoint(settings(text + routes).aliases.names)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("aliases = {root = 'ops', ops = 'root@relay.example.org'}", r"aliases.root: .* itself \(root > ops > root\)"),
+        ("aliases.file = 'none'", "none cannot be read"),
+        ("aliases.file = 'relay.toml'", r"relay.toml line 1: /dev/null: nothing is written to files"),
+    ],
+)
+def test_aliases_that_lead_nowhere_are_an_error(tmp_path, text, why):
+    """At once, and not when mail is under way."""
+    (tmp_path / "relay.toml").write_text("a: /dev/null")
+    with pytest.raises(InputError, match=why):
+        settings(text, tmp_path)
+
+
 def test_route_overrides_a_file_that_never_encrypts():
     """What a route says of TLS counts for it, whatever is usual."""
     text = "deliver.starttls = 'none'\n[[route]]\ndomains = ['*']\nnext_hop = 'smtp.example.net'\ntls = 'required'"

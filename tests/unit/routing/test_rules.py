@@ -88,7 +88,8 @@ def test_ip_address_as_target_is_dropped():
         (host("::ffff:127.0.0.1"), DropReason.LOOPBACK),
         (host("224.0.0.1"), DropReason.NOT_UNICAST),
         (host("255.255.255.255"), DropReason.NOT_UNICAST),
-        (host("fe80::1"), DropReason.NOT_UNICAST),
+        (host("fe80::1"), DropReason.LINK_LOCAL),
+        (host("169.254.169.254"), DropReason.LINK_LOCAL),
     ],
 )
 def test_unusable_target_is_left_out_with_its_reason(facts, reason):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from postroad.cli.sendmail.arguments import Arguments
     from postroad.cli.sendmail.draft import Origin
     from postroad.config import Config
+    from postroad.routing import Aliases
     from postroad.spool import Mail
 
 # sysexits.h
-OK, USAGE, DATA, UNAVAILABLE, TEMPORARY, CONFIG = 0, 64, 65, 69, 75, 78
+OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, CONFIG = 0, 64, 65, 67, 69, 75, 78
 
 
 def sendmail(
@@ -35,10 +37,10 @@ def sendmail(
 
     It goes into the spool of the settings; a user who may not write there hands it to the first loopback port of the
     relay. What the message lacks of From, Date and Message-ID is added. A name without a domain is a user of this
-    machine.
+    machine: [aliases] in the settings says which address has their mail.
 
-    Exit status, as sysexits.h has it: 0 kept, 64 wrong usage, 65 an address or the message cannot be used, 69 refused,
-    75 not now: try again, 78 the settings are wrong.
+    Exit status, as sysexits.h has it: 0 kept, 64 wrong usage, 65 an address or the message cannot be used, 67 a user
+    has no alias, 69 refused, 75 not now: try again, 78 the settings are wrong.
     """
     raise typer.Exit(run(arguments or ()))
 
@@ -59,6 +61,7 @@ def run(words: Sequence[str]) -> int:
     from postroad.app import InputError
     from postroad.cli.sendmail.arguments import Misuse, parse
     from postroad.config import load
+    from postroad.relay.settings import aliases_of
     from postroad.spool import SpoolError
 
     try:
@@ -66,6 +69,7 @@ def run(words: Sequence[str]) -> int:
         for remark in arguments.remarks:
             _say(remark)
         config = load(arguments.config)
+        aliases = aliases_of(config)
     except Misuse as problem:
         return _say(str(problem), USAGE)
     except InputError as problem:
@@ -73,7 +77,7 @@ def run(words: Sequence[str]) -> int:
     if arguments.nothing:
         return OK
     try:
-        return _submit(arguments, config)
+        return _submit(arguments, config, aliases)
     except InputError as problem:
         return _say(str(problem), DATA)
     except SpoolError as trouble:
@@ -82,20 +86,27 @@ def run(words: Sequence[str]) -> int:
         return _say(f"standard input cannot be read: {problem.strerror}", TEMPORARY)
 
 
-def _submit(arguments: Arguments, config: Config) -> int:
+def _submit(arguments: Arguments, config: Config, aliases: Aliases) -> int:
     import asyncio
 
-    from postroad.app import InputError, host_name
+    from postroad.app import InputError
     from postroad.cli.sendmail.deposit import deposit
     from postroad.cli.sendmail.draft import read
+    from postroad.relay.settings import hostname_of
 
-    hostname = config.hostname or host_name() or "localhost.localdomain"
+    hostname = hostname_of(config)
     octets = read(sys.stdin.buffer, dot_ends=arguments.dot_ends)
     if len(octets) > config.limits.message_size:
         raise InputError(
             f"the message has {len(octets)} octets, and limits.message_size is {config.limits.message_size}"
         )
     mail, content = _made(arguments, octets, hostname)
+    unknown = [to.mailbox for to in mail.envelope.recipients if aliases.refusal(to.mailbox, None)]
+    for each in unknown:
+        _say(f"{each}: this machine has no mailboxes, and {each.local} has no alias; {_where_aliases(arguments)}")
+    if unknown:
+        return NO_USER
+    mail = replace(mail, envelope=aliases.expanded(mail.envelope))
     done = asyncio.run(deposit(mail, content, config, hostname))
     for mailbox, outcome in done.refused:
         _say(f"{mailbox}: {outcome.text}")
@@ -105,6 +116,12 @@ def _submit(arguments: Arguments, config: Config) -> int:
     if arguments.verbose:
         typer.echo(f"kept as {mail.id}")
     return OK
+
+
+def _where_aliases(arguments: Arguments) -> str:
+    from postroad.config import USUAL_FILE, find
+
+    return f"name an address for it in [aliases] of {arguments.config or find() or USUAL_FILE}"
 
 
 def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[Mail, bytes]:

@@ -14,7 +14,7 @@ OPTIONS = "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q:tvx"
 LONGEST_ENVID = 100  # RFC 3461 section 4.4
 
 _NOTIFY = {"FAILURE", "DELAY", "SUCCESS", "NEVER"}
-_NOTHING_TO_DO = {"i", "h", "H"}  # -bi: there are no aliases; -bh, -bH: there is no host status
+_NOTHING_TO_DO = {"i", "h", "H"}  # -bi: aliases are read anew each time; -bh, -bH: there is no host status
 _ELSEWHERE = {
     "d": "-bd: the daemon is `postroad relay`",
     "p": "-bp: the queue is shown by `postroad queue list`",

@@ -1,0 +1,129 @@
+"""What a relay can run with, but is hardly meant, or cannot work: one sentence each, with how to fix it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+from postroad.app import InputError, host_name
+from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, Listen, StaticRoute
+from postroad.net import interface_addresses
+from postroad.relay.settings import aliases_of
+from postroad.routing import Own
+
+SUBMISSION_PORT = 587
+_CAP_NET_BIND_SERVICE = 1 << 10  # capabilities(7)
+_UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+_STATUS = Path("/proc/self/status")
+
+
+def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
+    """What works, but is hardly meant, and what cannot work though the relay runs."""
+    for network in config.relay.networks:
+        if network.prefixlen == 0:
+            yield f"relay.networks has {network}: anyone who reaches a port may send mail to anyone"
+    if not (config.hostname or host_name()):
+        yield "hostname: this machine has no full name, and many servers refuse who says localhost.localdomain; set it"
+    for number, port in enumerate(config.listen, 1):
+        yield from (f"listen[{number}].{doubt}" for doubt in _of_port(port, config))
+    yield from _of_users(config)
+    yield from _of_certificate(config, now or datetime.now(UTC))
+    yield from _of_aliases(config)
+    own = _own(config)
+    for number, route in enumerate(config.route, 1):
+        yield from (f"route[{number}]: {doubt}" for doubt in _of_route(route, own))
+
+
+def _of_port(port: Listen, config: Config) -> Iterator[str]:
+    if port.tls == "implicit" and port.port in (SMTP_PORT, SUBMISSION_PORT):
+        yield f'tls: at port {port.port} clients begin in the clear, so none gets in; write "starttls", or port 465'
+    if port.tls != "implicit" and port.port == SMTPS_PORT:
+        yield 'tls: at port 465 clients begin with TLS, so none gets in; write "implicit", or port 587'
+    if config.relay.users and port.tls == "none" and not port.address.is_loopback:
+        yield "tls is none: no user can authenticate there, for the password would be seen"
+    if not _may_bind(port.port):
+        yield (
+            f"port: {port.port} is not for this user; start the relay as one who has CAP_NET_BIND_SERVICE, as"
+            " docs/examples/postroad.service does, or name a port from 1024"
+        )
+
+
+def _of_users(config: Config) -> Iterator[str]:
+    relay = config.relay
+    in_clear = relay.auth_in_clear_on_loopback and any(port.address.is_loopback for port in config.listen)
+    if relay.users and not in_clear and all(port.tls == "none" for port in config.listen):
+        yield 'relay.users: no port has TLS, so nobody can authenticate; write tls = "starttls" for one of [[listen]]'
+    if relay.users:
+        yield from _of_secret("relay.users", relay.users)
+    if config.tls.key or config.tls.certificate:
+        yield from _of_secret("tls.key", config.tls.key or config.tls.certificate)
+
+
+def _of_secret(key: str, path: Path | None) -> Iterator[str]:
+    """A file that is nobody else's business."""
+    with suppress(OSError):
+        mode = path.stat().st_mode if path else 0
+        for bit, what in ((0o002, "changed"), (0o004, "read")):
+            if mode & bit:
+                yield f"{key}: {path} can be {what} by every user of this machine; chmod o-rwx {path}"
+                return
+
+
+def _of_certificate(config: Config, now: datetime) -> Iterator[str]:
+    path = config.tls.certificate
+    if path is None:
+        return
+    if all(port.tls == "none" for port in config.listen):
+        yield 'tls.certificate: no port uses it; write tls = "starttls" or "implicit" in [[listen]]'
+    from cryptography import x509  # noqa: PLC0415  # heavy, and only where there is a certificate
+
+    with suppress(OSError, ValueError):  # what cannot be read at all is a problem, not a doubt
+        certificate = x509.load_pem_x509_certificates(path.read_bytes())[0]
+        if certificate.not_valid_after_utc < now:
+            yield f"tls.certificate: {path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; renew it"
+        if certificate.not_valid_before_utc > now:
+            yield f"tls.certificate: {path} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"
+
+
+def _of_aliases(config: Config) -> Iterator[str]:
+    with suppress(InputError):  # a problem, and shown as one
+        for name in aliases_of(config).missing:
+            yield f'aliases.{name}: mail for {name} is refused; name who reads it, as {name} = "ops@example.com"'
+
+
+def _of_route(route: StaticRoute, own: Own) -> Iterator[str]:
+    ports = {each.port or SMTP_PORT for each in route.static_hosts}
+    if route.demand == "none" and SMTPS_PORT in ports:
+        yield 'tls is "none", but port 465 begins with TLS: no mail gets through; leave tls out'
+    if route.security == "starttls" and SMTPS_PORT in ports:
+        yield 'security is "starttls", but port 465 begins with TLS; leave security out'
+    if route.security == "tls" and not ports.isdisjoint((SMTP_PORT, SUBMISSION_PORT)):
+        yield 'security is "tls", but ports 25 and 587 begin in the clear; leave security out'
+    if route.auth and route.demand == "required":
+        yield 'tls = "required" gives the password to whoever answers; write "verified", with ca_file if need be'
+    if route.auth:
+        yield from _of_secret("auth.password_file", route.auth.password_file)
+    for each in route.static_hosts:
+        port = each.port or SMTP_PORT
+        if isinstance(each.host, IPv4Address | IPv6Address) and own.takes_mail_at(each.host, port):
+            yield f"{each.host} port {port} is this relay: what is sent there comes back, so it is left out"
+
+
+def _own(config: Config) -> Own:
+    listens = frozenset((port.address, port.port) for port in config.listen)
+    addresses = frozenset(each for each in config.own if not isinstance(each, str))
+    return Own(addresses=addresses, interfaces=interface_addresses(), listens=listens)
+
+
+def _may_bind(port: int) -> bool:
+    try:
+        if port >= int(_UNPRIVILEGED.read_text()):
+            return True
+        effective = next(line for line in _STATUS.read_text().splitlines() if line.startswith("CapEff:"))
+    except (OSError, ValueError, StopIteration):  # no Linux: who knows
+        return port >= 1024 or os.geteuid() == 0
+    return bool(int(effective.split()[1], 16) & _CAP_NET_BIND_SERVICE)
