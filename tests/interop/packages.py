@@ -33,7 +33,11 @@ def environment(**more):
     }
 
 
+def other():
+    """The servers' user."""
+    return pwd.getpwnam(OTHERS)
+
+
 def give_away(path):
     """Let the servers' user own a file or folder."""
-    other = pwd.getpwnam(OTHERS)
-    os.chown(path, other.pw_uid, other.pw_gid)
+    os.chown(path, other().pw_uid, other().pw_gid)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.faults.relays import ROOT, write_settings
 from tests.interop import places
-from tests.interop.packages import OTHERS, PEERS, environment, give_away
+from tests.interop.packages import OTHERS, PEERS, environment, give_away, other
 
 from postroad.receive.auth import hash_password
 
@@ -190,17 +190,14 @@ def exim(folder, ports):
         give_away(folder / file.name)
     facts = {"peers": PEERS, "folder": folder, "others": OTHERS, "ports": ports, "box": places.BOX}
     (folder / "conf").write_text(EXIM.format(relay=places.RELAY, address=places.EXIM, **facts))
-    return Process(folder, exim_command(folder, "-bdf"), env=exim_environment(folder))
+    command = [PEERS / "usr/sbin/exim4", "-C", folder / "conf", "-bdf"]
+    return Process(folder, command, env=_exim_environment(folder))
 
 
-def exim_command(folder, *arguments):
-    """Exim with our configuration."""
-    return [PEERS / "usr/sbin/exim4", "-C", folder / "conf", *arguments]
-
-
-def exim_environment(folder):
-    """The machine's users, and Debian-exim."""
-    for name, lent in (("passwd", "Debian-exim:x:8:8::/:/bin/false"), ("group", "Debian-exim:x:8:")):
+def _exim_environment(folder):
+    """The machine's users and groups, and Debian-exim as another name of the servers' own."""
+    user, group = other().pw_uid, other().pw_gid
+    for name, lent in (("passwd", f"Debian-exim:x:{user}:{group}::/:/bin/false"), ("group", f"Debian-exim:x:{group}:")):
         (folder / name).write_text(Path("/etc", name).read_text() + lent + "\n")
     return environment(
         LD_PRELOAD="libnss_wrapper.so", NSS_WRAPPER_PASSWD=folder / "passwd", NSS_WRAPPER_GROUP=folder / "group"
