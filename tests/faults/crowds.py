@@ -69,18 +69,22 @@ async def slow(scale):
         return stage.close()
 
 
-_BODY = b"EHLO slow.example\r\nMAIL FROM:<>\r\nRCPT TO:<slow@one.example>\r\nDATA\r\n"
+_HELLO = b"EHLO slow.example\r\n"
+_BODY = b"MAIL FROM:<>\r\nRCPT TO:<slow@one.example>\r\nDATA\r\n"
 _GIFTS = (
-    (b"", b"EHLO a.long.name.that.takes.its.time.example\r\n"),
-    (_BODY, b"Subject: this is not in a hurry at all, and its end will not be seen\r\n"),
-    (b"NOOP\r\n" * 20, b""),
+    ((), b"EHLO a.long.name.that.takes.its.time.example\r\n"),
+    ((_HELLO, _BODY), b"Subject: this is not in a hurry at all, and its end will not be seen\r\n"),
+    ((_HELLO, b"RSET\r\n" * 20), b""),
 )
 
 
 async def _dawdle(stage, told, at_once, slowly):
-    """Send something at once, the rest octet by octet, then wait; note what the relay says in the end."""
+    """Send some flights at once, the rest octet by octet, then wait; note what the relay says in the end."""
     reader, writer = await asyncio.open_connection(*stage.relay.place, local_addr=(str(stage.address(66)), 0))
-    writer.write(at_once)
+    await reader.readline()  # the greeting
+    for flight in at_once:
+        writer.write(flight)
+        await reader.read(65536)
     dripping = asyncio.create_task(_drip(writer, slowly))
     try:
         said = b""

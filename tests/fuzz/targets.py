@@ -18,9 +18,11 @@ from postroad.smtp import (
     ServerConfig,
     StartTlsRequested,
     format_command,
+    format_reply,
     parse_command,
 )
 from postroad.smtp.grammar import Ehlo
+from postroad.smtp.offer import OUT_OF_STEP
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import Unreadable, parse_domain
 from postroad.words.reply import Reply
@@ -34,6 +36,7 @@ SAFE = Reply(250, ("ok",))
 def _served(octets, config, size):
     """Everything a server says and takes, fed in pieces of a size."""
     server, said, content = Server(config), [], b""
+    server.greet()
     for start in range(0, len(octets), size):
         server.feed(octets[start : start + size])
         while (event := server.next_event()) is not NEED_DATA and not isinstance(event, Closed):
@@ -49,9 +52,13 @@ def _served(octets, config, size):
 
 
 def server(octets):
-    """A server hears the same whole or byte by byte."""
+    """A server hears the same whole or byte by byte, up to where the client does not wait as it must."""
     for config in (CONFIG, CONFIG_KEPT):
-        assert _served(octets, config, max(len(octets), 1)) == _served(octets, config, 1)
+        whole, single = _served(octets, config, max(len(octets), 1)), _served(octets, config, 1)
+        if whole[-1:] == [format_reply(OUT_OF_STEP)]:
+            assert whole[:-1] == single[: len(whole) - 1]
+        else:
+            assert whole == single
 
 
 def client(octets):

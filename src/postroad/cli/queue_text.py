@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from postroad.cli.send import contact_line
 from postroad.spool import Listed, State, Stats, Story
 from postroad.words.mail import Envelope, Recipient
-from postroad.words.outcome import Outcome
 from postroad.words.record import read_record
+from postroad.words.trail import Attempt
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -90,8 +90,8 @@ def traced(story: Story) -> Iterator[str]:
         seed = f"seed {attempt.seed}, " if attempt.seed is not None else ""
         yield f"{number}. {_at(record.at)}  {attempt.destination}: {attempt.result} ({seed}{attempt.elapsed_ms:.0f} ms)"
         yield from (contact_line(contact) for contact in attempt.contacts)
-        for mailbox, outcome in zip(recipients, attempt.outcomes, strict=False):
-            yield f"  {mailbox}: {_said(outcome)}"
+        for index, mailbox in enumerate(recipients[: len(attempt.outcomes)]):
+            yield f"  {mailbox}: {_said(attempt, index)}"
     if not story.records:
         yield "no attempt yet"
 
@@ -108,30 +108,33 @@ def counted(numbers: Stats, now: float) -> Iterator[str]:
         yield f"{count:>8}  {destination}"
 
 
-def _fate(recipient: Recipient, story: Story, answers: dict[str, Outcome], now: float) -> str:
+def _fate(recipient: Recipient, story: Story, answers: dict[str, str], now: float) -> str:
     said = answers.get(str(recipient.mailbox))
     listed = next((each for each in story.parcels if recipient in each.parcel.mail.envelope.recipients), None)
     if listed is None:
-        return _said(said) if said else "deleted"
+        return said or "deleted"
     count = listed.parcel.attempts
     tries = f" after {count} attempt{'' if count == 1 else 's'}" if count else ""
-    last = f"; last answer: {_said(said)}" if said else ""
+    last = f"; last answer: {said}" if said else ""
     return f"{listed.state}{tries}, {_next(listed, now)}{last}"
 
 
-def _last_answers(story: Story) -> dict[str, Outcome]:
-    answers: dict[str, Outcome] = {}
+def _last_answers(story: Story) -> dict[str, str]:
+    answers: dict[str, str] = {}
     for record in story.records:
         try:
             attempt, recipients = read_record(record.text)
         except ValueError:  # `trace` says what is wrong with it
             continue
-        answers.update(zip(recipients, attempt.outcomes, strict=False))
+        known = recipients[: len(attempt.outcomes)]
+        answers.update((mailbox, _said(attempt, index)) for index, mailbox in enumerate(known))
     return answers
 
 
-def _said(outcome: Outcome) -> str:
-    return f"{outcome.result} ({outcome.status}): {outcome.text}"
+def _said(attempt: Attempt, index: int) -> str:
+    """What became of one recipient in an attempt, and which host said so."""
+    outcome, source = attempt.outcomes[index], attempt.source_of(index)
+    return f"{outcome.result} ({outcome.status}): {f'{source.target}: ' if source else ''}{outcome.text}"
 
 
 def _next(listed: Listed, now: float) -> str:

@@ -112,11 +112,12 @@ def _show_live(out: Console, event: Event) -> None:
 
 def contact_line(contact: Contact) -> str:
     """One address contacted: `+  250 ms  mail2.example.com [192.0.2.12]  delivered in 12 ms: 250 ok`."""
-    said = contact.ending.text if contact.ending else "another exchanger greeted first"
-    phase = "" if contact.word in ("delivered", "unused") else f" at {contact.phase}"
+    is_one = contact.word not in ("delivered", "unused") and len(contact.answers) == 1
+    phase = f" at {contact.phase}" if is_one else ""
     took = contact.ended_ms - contact.started_ms
     secured = f" over {contact.tls}" if contact.tls else ""
-    return f"  +{contact.started_ms:5.0f} ms  {contact.target}  {contact.word}{phase} in {took:.0f} ms{secured}: {said}"
+    ended = f"{contact.word}{phase} in {took:.0f} ms{secured}"
+    return f"  +{contact.started_ms:5.0f} ms  {contact.target}  {ended}: {contact.said}"
 
 
 def _style(word: str) -> str:

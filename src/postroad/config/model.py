@@ -169,7 +169,7 @@ class Timeouts(Section):
     block: Duration = Field(default=180.0, description="The longest silence within a message.")
     tls: Duration = Field(default=60.0, description="For the TLS handshake.")
     session: Duration = Field(
-        default=3600.0, description="In all; then the connection ends after the message under way."
+        default=3600.0, description="In all; a message under way then gets the time of `block` to end."
     )
     least_rate: Count = Field(default=100, description="Octets a second that a message must arrive with.")
 

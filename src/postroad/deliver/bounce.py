@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from postroad.deliver.settling import Fate, Verdict
@@ -15,6 +16,7 @@ from postroad.words.record import read_record
 from postroad.words.trail import Attempt
 
 HEADER = 50 * 1024  # octets of the message read for its header
+DOUBLE = "double bounce of "  # how the origin of a report on a report begins
 
 Reports = tuple[tuple[Mail, bytes], ...]
 
@@ -22,7 +24,7 @@ Reports = tuple[tuple[Mail, bytes], ...]
 class Reporter(Protocol):
     """Makes the notifications; each is a message of its own, with its body."""
 
-    async def reports(self, parcel: Parcel, verdict: Verdict, done: Attempt, now: float) -> Reports:
+    async def reports(self, parcel: Parcel, verdict: Verdict, now: float) -> Reports:
         """The news of this attempt that its sender wants, as one message; none if there is none."""
         ...
 
@@ -43,7 +45,8 @@ class Births(Protocol):
 class Bounces:
     """The reporter of a relay. `births` gives a report its id and the seed of its own deliveries.
 
-    `postmaster` reads reports that fail; `aliases` say who gets those for senders of this machine.
+    `postmaster` are told of reports that cannot be delivered: nobody, if it is empty. `aliases` say who gets the
+    reports for senders of this machine.
     """
 
     spool: Spool
@@ -53,52 +56,69 @@ class Bounces:
     postmaster: tuple[Mailbox, ...] = ()
     aliases: Aliases = field(default_factory=Aliases)
 
-    async def reports(self, parcel: Parcel, verdict: Verdict, done: Attempt, now: float) -> Reports:
-        """See Reporter. Whoever sent with the null reverse-path is told nothing (RFC 5321 section 6.1)."""
-        news = [(action, fate) for action, fate in _news(verdict) if wanted(action, fate.recipient)]
-        if not news or parcel.mail.envelope.reverse_path is None:
+    async def reports(self, parcel: Parcel, verdict: Verdict, now: float) -> Reports:
+        """See Reporter. Of mail with the null reverse-path no sender can be told (RFC 5321 section 6.1)."""
+        mail = parcel.mail
+        instead = () if mail.envelope.reverse_path else self._instead(mail, verdict)
+        if mail.envelope.reverse_path:
+            news = [(action, fate) for action, fate in _news(verdict) if wanted(action, fate.recipient)]
+        else:
+            news = [(Action.FAILED, fate) for fate in verdict.failed if instead]
+        if not news:
             return ()
         earlier = await self._earlier(parcel)
-        recipients = parcel.mail.envelope.recipients
         reported = tuple(
             Reported(
                 fate.recipient,
                 action,
                 fate.outcome,
-                (*_of(fate.recipient, earlier), Tried(now, done, recipients.index(fate.recipient))),
+                (*_of(fate.recipient, earlier), Tried(now, verdict.attempt, fate.index)),
             )
             for action, fate in news
         )
-        content = await self._content(parcel.mail)
-        id_, seed = self.births.id(), self.births.seed()
-        original = parcel.mail.envelope
-        report = Report(
-            id_,
-            self.hostname,
-            original,
-            parcel.mail.received_at,
-            now,
-            reported,
-            content.partition(b"\r\n\r\n")[0] + b"\r\n",
-            content if wants_content(original, parcel.mail.size) else None,
-            parcel.mail.received_at + self.expiry_s,
-        )
+        report = self._report(mail, now, reported, await self._content(mail), instead)
         built = build(report)
         if built is None:
             return ()
         envelope, octets = built
-        envelope = self.aliases.expanded(envelope)  # root of this machine reads elsewhere what cron's mail came to
-        return ((Mail(id_, envelope, now, seed, len(octets), f"report on {parcel.mail.id}"), octets),)
+        origin = f"{DOUBLE if instead else 'report on '}{mail.id}"
+        # root of this machine reads elsewhere what cron's mail came to
+        envelope = self.aliases.expanded(envelope)
+        return ((Mail(report.id, envelope, now, self.births.seed(), len(octets), origin), octets),)
 
-    async def _earlier(self, parcel: Parcel) -> list[tuple[list[str], Tried]]:
-        """The attempts before this one, each with its recipients."""
+    def _instead(self, mail: Mail, verdict: Verdict) -> tuple[Mailbox, ...]:
+        """Who is told of a report that fails. If that is such a one itself nobody is, so that no loop begins."""
+        if mail.origin.startswith(DOUBLE):
+            return ()
+        failed = {fate.recipient.mailbox for fate in verdict.failed}
+        return tuple(each for each in self.postmaster if each not in failed)
+
+    def _report(
+        self, mail: Mail, now: float, reported: tuple[Reported, ...], content: bytes, instead: tuple[Mailbox, ...]
+    ) -> Report:
+        return Report(
+            self.births.id(),
+            self.hostname,
+            mail.envelope,
+            mail.received_at,
+            now,
+            reported,
+            content.partition(b"\r\n\r\n")[0] + b"\r\n",
+            content if wants_content(mail.envelope, mail.size) else None,
+            mail.received_at + self.expiry_s,
+            instead=instead,
+        )
+
+    async def _earlier(self, parcel: Parcel) -> list[tuple[list[str], float, Attempt]]:
+        """The attempts before this one, each with its recipients; one that cannot be read must not hold up the news."""
         story = await self.spool.story(parcel.mail.id) if parcel.attempts else None
-        records = [record for record in story.records if record.destination == parcel.destination] if story else []
-        return [
-            (recipients, Tried(record.at, done))
-            for record in records
-            for done, recipients in [read_record(record.text)]
-        ]
+        earlier = []
+        for record in story.records if story else ():
+            with contextlib.suppress(ValueError):
+                if record.destination == parcel.destination:
+                    done, recipients = read_record(record.text)
+                    earlier.append((recipients, record.at, done))
+        return earlier
 
     async def _content(self, mail: Mail) -> bytes:
         """The whole message if it is to be returned, else enough for its header."""
@@ -123,8 +143,8 @@ def _news(verdict: Verdict) -> Iterator[tuple[Action, Fate]]:
     yield from ((Action.RELAYED, fate) for fate in verdict.delivered if not fate.dsn_over)
 
 
-def _of(recipient: Recipient, earlier: list[tuple[list[str], Tried]]) -> Iterator[Tried]:
+def _of(recipient: Recipient, earlier: list[tuple[list[str], float, Attempt]]) -> Iterator[Tried]:
     address = str(recipient.mailbox)
-    for recipients, tried in earlier:
+    for recipients, at, done in earlier:
         if address in recipients:
-            yield replace(tried, index=recipients.index(address))
+            yield Tried(at, done, recipients.index(address))

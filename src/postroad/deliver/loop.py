@@ -16,7 +16,7 @@ from postroad.deliver.pool import Pool, ReusePolicy
 from postroad.deliver.probe import Probes
 from postroad.deliver.queue import Item, Queue
 from postroad.deliver.settings import DeliverSettings
-from postroad.deliver.settling import Verdict, judge, summary
+from postroad.deliver.settling import Verdict, judge, lost_report
 from postroad.deliver.ways import Finder, Way, Ways
 from postroad.dialogue import Message, Pieces
 from postroad.pace import Health, HealthPolicy, RetrySchedule, WindowPolicy, is_expired, next_at
@@ -315,15 +315,15 @@ class Loop:
         """Learn from an attempt which hosts are ill; whether any had a session with us."""
         met = False
         for place, contact in enumerate(done.contacts):
-            ending = contact.ending
-            if ending is None:
-                is_beaten = any(later.ending for later in done.contacts[place + 1 :])
+            host = contact.host
+            if contact.is_unused:
+                is_beaten = any(not later.is_unused for later in done.contacts[place + 1 :])
                 if is_beaten and contact.phase is Phase.CONNECT:
                     self._probes.suspect(contact.target, settings)
-            elif ending.scope is Scope.HOST and contact.phase in (Phase.CONNECT, Phase.GREETING):
+            elif host and host.scope is Scope.HOST and contact.phase in (Phase.CONNECT, Phase.GREETING):
                 self._probes.failed(contact.target, settings)
                 self._pool.drop(contact.target.address)
-            elif ending.scope is not Scope.US:  # our own lack of a socket says nothing about a host
+            elif not (host and host.scope is Scope.US):  # our own lack of a socket says nothing about a host
                 met = True
                 if self.health.succeeded(contact.target.address, self._now()):
                     self._changed(contact.target.address, is_well=True)
@@ -332,16 +332,16 @@ class Loop:
     async def _settle(self, parcel: Parcel, course: Course, done: Attempt) -> None:
         now = self._wall()
         verdict = judge(parcel, done, self.settings.schedule, now, self._rng)
-        reports = await self._insist(lambda: self._reporter.reports(parcel, verdict, done, now))
+        reports = await self._insist(lambda: self._reporter.reports(parcel, verdict, now))
         settlement = Settlement(
             parcel,
             left=tuple(fate.recipient for fate in verdict.left),
             due_at=verdict.due_at,
-            record=_record(done, course, [str(each.mailbox) for each in parcel.mail.envelope.recipients]),
+            record=_record(verdict.attempt, course, [str(each.mailbox) for each in parcel.mail.envelope.recipients]),
             counts=bool(done.contacts) or isinstance(course.way.answer, Refusal),
             warned=parcel.warned or verdict.is_late,
             waits_for_host=verdict.waits_for_host,
-            said=summary(done) if verdict.left else "",
+            said=verdict.said,
             reports=reports,
         )
         ill = self._still_ill(course) if verdict.waits_for_host else ()
@@ -406,6 +406,8 @@ class Loop:
     def _tell_done(self, parcel: Parcel, done: Attempt, verdict: Verdict) -> None:
         if self._listener is not nobody:
             self._tell("deliver.parcel.complete", parcel=parcel, attempt=done, verdict=verdict)
+        if lost := lost_report(parcel, verdict):
+            self._tell("deliver.report.failed", **lost)
 
 
 def draw_seed(parcel: Parcel) -> int:

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from random import Random
 
+from postroad.dsn import span
 from postroad.pace import RetrySchedule, is_expired, is_warning_due, next_at
 from postroad.spool import Parcel
 from postroad.words.mail import Recipient
 from postroad.words.outcome import Outcome, Result, Scope
-from postroad.words.trail import Attempt
+from postroad.words.trail import Attempt, Target
 
 EXPIRED = "4.4.7"  # "delivery time expired", RFC 3463 section 3.5
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of one recipient, and whether the host took over what the sender wants to be told."""
+    """What became of one recipient, whose answer that is, and whether that host took over what the sender is told.
+
+    `index` is the recipient's place in the attempt, `target` None if no host was asked for this recipient.
+    """
 
     recipient: Recipient
     outcome: Outcome
     dsn_over: bool = False
+    index: int = 0
+    target: Target | None = None
+
+    @property
+    def said(self) -> str:
+        """The answer, with the host that gave it."""
+        return f"{self.target}: {self.outcome.text}" if self.target else self.outcome.text
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be done about a parcel after an attempt. `due_at` is set exactly if somebody is left."""
+    """What is to be done about a parcel after an attempt. `due_at` is set exactly if somebody is left.
 
+    `attempt` is the attempt as judged: what it deferred past its time has failed there too.
+    """
+
+    attempt: Attempt
     delivered: tuple[Fate, ...]
     failed: tuple[Fate, ...]
     left: tuple[Fate, ...]
@@ -39,15 +55,21 @@ class Verdict:
         """In one word, the worst for the sender."""
         return Result.FAILED if self.failed else Result.DEFERRED if self.left else Result.DELIVERED
 
+    @property
+    def said(self) -> str:
+        """For the queue list: what those who are left heard, "" if nobody is."""
+        return _line(self.left) if self.left else ""
+
 
 def judge(parcel: Parcel, attempt: Attempt, schedule: RetrySchedule, now: float, rng: Random) -> Verdict:
     """Sort the recipients. What is deferred past its time has failed (RFC 5321 section 4.5.4.1)."""
-    fates = _fates(parcel, attempt)
     received_at = parcel.mail.received_at
     if is_expired(schedule, received_at, now):
-        fates = [_expired(fate, schedule) for fate in fates]
+        attempt = replace(attempt, outcomes=tuple(_expired(outcome, schedule) for outcome in attempt.outcomes))
+    fates = _fates(parcel, attempt)
     left = _with(fates, Result.DEFERRED)
     return Verdict(
+        attempt,
         _with(fates, Result.DELIVERED),
         _with(fates, Result.FAILED),
         left,
@@ -57,37 +79,45 @@ def judge(parcel: Parcel, attempt: Attempt, schedule: RetrySchedule, now: float,
     )
 
 
-def summary(attempt: Attempt) -> str:
-    """The attempt in a line, for the queue list: the outcome that is worst for the sender, and who said so."""
-    order = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)
-    worst = min(attempt.outcomes, key=lambda outcome: order.index(outcome.result))
-    at = [contact.target for contact in attempt.contacts if contact.ending and contact.ending.text == worst.text]
-    return f"{worst.result}: {f'{at[-1]}: ' if at else ''}{worst.text}"
+def lost_report(parcel: Parcel, verdict: Verdict) -> dict[str, object] | None:
+    """The facts of a report that cannot be delivered: mail with the null reverse-path, which has nobody to tell."""
+    if parcel.mail.envelope.reverse_path or not verdict.failed:
+        return None
+    return {
+        "id": parcel.mail.id,
+        "recipients": [str(fate.recipient.mailbox) for fate in verdict.failed],
+        "why": _line(verdict.failed),
+        "origin": parcel.mail.origin or None,
+    }
 
 
 def _fates(parcel: Parcel, attempt: Attempt) -> list[Fate]:
-    recipients = parcel.mail.envelope.recipients
-    return [
-        Fate(recipient, outcome, _is_taken_over(attempt, index))
-        for index, (recipient, outcome) in enumerate(zip(recipients, attempt.outcomes, strict=True))
-    ]
+    recipients = zip(parcel.mail.envelope.recipients, attempt.outcomes, strict=True)
+    return [_fate(attempt, index, *each) for index, each in enumerate(recipients)]
 
 
-def _is_taken_over(attempt: Attempt, index: int) -> bool:
-    for contact in attempt.contacts:
-        said = contact.recipients.get(index)
-        if said and said.result is Result.DELIVERED:
-            return contact.dsn_over
-    return False
+def _fate(attempt: Attempt, index: int, recipient: Recipient, outcome: Outcome) -> Fate:
+    source = attempt.source_of(index)
+    if source is None:
+        return Fate(recipient, outcome, index=index)
+    is_taken_over = outcome.result is Result.DELIVERED and source.dsn_over
+    return Fate(recipient, outcome, is_taken_over, index, source.target)
 
 
-def _expired(fate: Fate, schedule: RetrySchedule) -> Fate:
-    if fate.outcome.result is not Result.DEFERRED:
-        return fate
-    days = f"{schedule.expiry_s / 86400:g} days" if schedule.expiry_s >= 86400 else f"{schedule.expiry_s:g} s"
-    text = f"given up after {days}; the last answer was: {fate.outcome.text}"
-    return replace(fate, outcome=replace(fate.outcome, result=Result.FAILED, text=text, status=EXPIRED))
+def _expired(outcome: Outcome, schedule: RetrySchedule) -> Outcome:
+    """An outcome that is the last: what was said stays at the beginning of its text."""
+    if outcome.result is not Result.DEFERRED:
+        return outcome
+    text = f"{outcome.text}; given up after {span(schedule.expiry_s)}"
+    return replace(outcome, result=Result.FAILED, text=text, status=EXPIRED)
 
 
 def _with(fates: list[Fate], result: Result) -> tuple[Fate, ...]:
     return tuple(fate for fate in fates if fate.outcome.result is result)
+
+
+def _line(fates: tuple[Fate, ...]) -> str:
+    """What these recipients heard, and from which host: the answer that most of them have, and how many those are."""
+    answers = Counter((fate.outcome.result, fate.said) for fate in fates)
+    (result, said), count = answers.most_common(1)[0]
+    return f"{result}{'' if len(answers) == 1 else f' ({count} of {len(fates)})'}: {said}"

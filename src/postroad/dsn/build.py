@@ -12,7 +12,7 @@ from postroad.dsn.lines import address, date, escape, field, plain
 from postroad.dsn.people import tell
 from postroad.dsn.programs import fields
 from postroad.dsn.report import Action, Report, wanted, wants_content
-from postroad.words.mail import Envelope, Mailbox, Recipient
+from postroad.words.mail import Envelope, Recipient
 
 MAX_HEADER = 50 * 1024
 """Octets of the message's header that are returned; a longer one is cut at the end of a line."""
@@ -43,36 +43,33 @@ class _Part:
 def build(report: Report) -> tuple[Envelope, bytes] | None:
     """The report as a message with CRLF line ends, and the envelope it travels under; None if nobody is to be told.
 
-    It is 7-bit unless what it returns is not, or the sender's own address needs SMTPUTF8.
+    It is 7-bit unless what it returns is not, or an address it goes to needs SMTPUTF8.
     """
-    sender = report.original.reverse_path
-    reported = [each for each in report.reported if wanted(each.action, each.recipient)]
-    if sender is None or not reported:  # RFC 5321 section 4.5.5: mail from <> is not answered
+    to = report.addressees
+    reported = [each for each in report.reported if report.is_double or wanted(each.action, each.recipient)]
+    if not to or not reported:  # RFC 5321 section 4.5.5: mail from <> is not answered
         return None
     reported.sort(key=lambda each: list(Action).index(each.action))
     report = replace(report, reported=tuple(reported))
-    unicode = _is_global(report, sender)
+    # Only then: all hosts of its way would have to offer SMTPUTF8
+    unicode = any(each.needs_smtputf8 for each in to)
     parts = [bytes(part) for part in _parts(report, unicode=unicode)]
     eight_bit = unicode or not all(part.isascii() for part in parts)
     boundary = f"=_{sha256(b''.join(parts)).hexdigest()[:48]}"  # no part can contain the hash of itself
-    content = "\r\n".join(_header(report, sender, boundary, eight_bit=eight_bit)).encode() + b"\r\n\r\n"
+    content = "\r\n".join(_header(report, boundary, eight_bit=eight_bit)).encode() + b"\r\n\r\n"
     content += b"".join(b"--%b\r\n%b\r\n" % (boundary.encode(), part) for part in parts)
-    return Envelope(None, (Recipient(sender),), unicode, eight_bit), content + b"--%b--\r\n" % boundary.encode()
+    return Envelope(None, tuple(map(Recipient, to)), unicode, eight_bit), content + b"--%b--\r\n" % boundary.encode()
 
 
-def _is_global(report: Report, sender: Mailbox) -> bool:
-    """Whether it must be internationalised mail itself: only then, for all hosts of its way must have SMTPUTF8."""
-    return sender.needs_smtputf8 or (report.original.smtputf8 and not _header_block(report).isascii())
-
-
-def _header(report: Report, sender: Mailbox, boundary: str, *, eight_bit: bool) -> Iterator[str]:
+def _header(report: Report, boundary: str, *, eight_bit: bool) -> Iterator[str]:
     name = re.sub(r"[^A-Za-z0-9._-]", "-", report.id)
     first = escape(address(report.reported[0].recipient.mailbox))
     others = f" and {len(report.reported) - 1} more" if len(report.reported) > 1 else ""
     author = address(report.postmaster) if report.postmaster else f"MAILER-DAEMON@{plain(report.hostname)}"
     yield field("From", f"Mail Delivery System <{author}>")
-    yield field("To", f"<{address(sender)}>")
-    yield field("Subject", f"{_SUBJECT[report.reported[0].action]}: {first}{others}")
+    yield field("To", ", ".join(f"<{address(each)}>" for each in report.addressees))
+    what = "Undelivered report" if report.is_double else _SUBJECT[report.reported[0].action]
+    yield field("Subject", f"{what}: {first}{others}")
     yield field("Date", date(report.now))
     yield field("Message-ID", f"<{name}.{int(report.now)}.report@{report.hostname}>")
     cause = _MESSAGE_ID.search(_header_block(report))
@@ -97,15 +94,31 @@ def _parts(report: Report, *, unicode: bool) -> tuple[_Part, _Part, _Part]:
 def _text(text: str) -> _Part:
     if text.isascii():
         return _Part("text/plain; charset=us-ascii", _crlf(text.encode()))
-    return _Part("text/plain; charset=utf-8", _crlf(quopri.encodestring(text.encode())), "quoted-printable")
+    return _Part("text/plain; charset=utf-8", _quoted(text.encode()), "quoted-printable")
 
 
 def _returned(report: Report, *, unicode: bool) -> _Part:
-    """The whole message only for a failure and RET=FULL; the header in all other cases (RFC 3461 section 4.3)."""
+    """The whole message only for a failure and RET=FULL; the header in all other cases (RFC 3461 section 4.3).
+
+    A message sent with SMTPUTF8 whose header is not ASCII is no message/rfc822 (RFC 6532 section 3.7). To a sender
+    without SMTPUTF8 only its header returns, in quoted-printable as RFC 6522 section 4 allows.
+    """
+    header, content = _header_block(report), report.content
     failed = any(each.action is Action.FAILED for each in report.reported)
-    if failed and report.content is not None and wants_content(report.original, len(report.content)):
-        return _Part("message/global" if unicode else "message/rfc822", _crlf(report.content))
-    return _Part("message/global-headers" if unicode else "text/rfc822-headers", _header_block(report))
+    if failed and content is not None and wants_content(report.original, len(content)):
+        if unicode:
+            return _Part("message/global", _crlf(content))
+        if header.isascii() or not report.original.smtputf8:  # raw octets beyond ASCII return as they came
+            return _Part("message/rfc822", _crlf(content))
+    if unicode:
+        return _Part("message/global-headers", header)
+    if header.isascii():
+        return _Part("text/rfc822-headers", header)
+    return _Part("text/rfc822-headers; charset=utf-8", _quoted(header), "quoted-printable")
+
+
+def _quoted(text: bytes) -> bytes:
+    return _crlf(quopri.encodestring(text.replace(b"\r\n", b"\n")))
 
 
 def _header_block(report: Report) -> bytes:

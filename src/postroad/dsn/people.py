@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 
-from postroad.dsn.lines import address, date, plain, said
+from postroad.dsn.lines import address, date, plain, said, span
 from postroad.dsn.report import Action, Report, Reported, Tried
-from postroad.words.outcome import Result
+from postroad.words.outcome import Outcome
 from postroad.words.trail import Contact
 
 _NEWS = {
     Action.FAILED: "could not be delivered to {}. No further attempt will be made.",
-    Action.DELAYED: "has not been delivered yet to {}. It is still being tried{}.",
-    Action.RELAYED: "was taken by the next mail server for {}, which does not report what becomes of it.",
+    Action.DELAYED: "has not been delivered to {} yet. Delivery will be retried{}.",
+    Action.RELAYED: "was passed on to the next mail server for {}. That server does not confirm delivery.",
     Action.DELIVERED: "was delivered to {}.",
 }
 _ADVICE = {
     Action.FAILED: "",
-    Action.DELAYED: "You need not do anything: you will be told if it cannot be delivered in the end.",
-    Action.RELAYED: "You need not do anything: you asked to be told.",
-    Action.DELIVERED: "You need not do anything: you asked to be told.",
+    Action.DELAYED: "You do not need to do anything: you will get another report if it cannot be delivered.",
+    Action.RELAYED: "You do not need to do anything: you get this report because you asked for it.",
+    Action.DELIVERED: "You do not need to do anything: you get this report because you asked for it.",
 }
+_DOUBLE = (
+    "A report, sent under the null reverse-path <>, could not be delivered to {}: the sender of the message that the"
+    " report is about. No further attempt will be made. You get this as the postmaster, and nobody else has been told."
+)
 
 # What the sender of failed mail can do, by the beginning of the enhanced status (RFC 3463).
 _HINTS = {
-    "4": "Send it again later, or reach the recipient another way.",
-    "5.1": "Check the address for a typing error. If it is right, ask the recipient for the one they use now.",
+    "4": "Send it again later, or reach the recipient in another way.",
+    "5.1": "Check the address for a typing error. If it is right, ask the recipient for their current address.",
     "5.1.7": "Check your own address, the one the message was sent from: it was refused.",
     "5.1.8": "Check your own address, the one the message was sent from: it was refused.",
-    "5.1.10": "Check the part after the @: that domain takes no mail at all.",
-    "5.2.2": "The mailbox is full. Reach the recipient another way, and send it again later.",
-    "5.2.3": "The message is too large for this mailbox. Send less, or send it another way.",
-    "5.3.4": "The message is too large for the other side. Send less, or send it another way.",
-    "5.7": "It was refused by a rule of the other side, which only their postmaster can change: pass this report on.",
+    "5.1.10": "Check the part after the @: that domain accepts no mail at all.",
+    "5.2.2": "The mailbox is full. Reach the recipient in another way, or send the message again later.",
+    "5.2.3": "The message is too large for this mailbox. Make it smaller, or share it in another way.",
+    "5.3.4": "The message is too large for the receiving server. Make it smaller, or share it in another way.",
+    "5.7": "A rule of the receiving server forbids it. Only its postmaster can change that: forward them this report.",
 }
-_ELSE = "Pass this report on to the postmaster of the other side: it has all they need to find the cause."
+_ELSE = "Forward this report to the postmaster of the receiving server: it has all they need to find the cause."
 
 
 def tell(report: Report) -> str:
@@ -45,33 +50,64 @@ def tell(report: Report) -> str:
         if told:
             lines += [*_news(report, action, len(told)), ""]
         for each in told:
-            lines += [*_result(each), ""]
-    for trail in _trails(report):
-        for number, tried in trail:
-            lines += [*_table(number, tried), ""]
-    lines += _wrapped("The next part of this report is for programs; the last one is your message, or its header.", "")
+            lines += [*_result(report, each), ""]
+    for group in _groups(report):
+        names = [address(each.recipient.mailbox) for each in group]
+        for attempt in zip(*(each.told for each in group), strict=True):
+            tries = [(name, tried) for name, (_, tried) in zip(names, attempt, strict=True)]
+            lines += [*_table(attempt[0][0], tries), ""]
+    what = "the report that could not be delivered" if report.is_double else "your message"
+    lines += _wrapped(
+        f"The next part of this report is for programs. The last part is {what}, or its header alone.", ""
+    )
     return "\n".join(lines) + "\n"
 
 
 def _news(report: Report, action: Action, count: int) -> list[str]:
-    until = f", until {date(report.will_retry_until)}" if report.will_retry_until is not None else ""
-    news = _NEWS[action].format("the address below" if count == 1 else f"the {count} addresses below", until)
-    return _wrapped(f"Your message that arrived here on {date(report.received_at)} {news} {_ADVICE[action]}", "")
+    whom = "the address below" if count == 1 else f"the {count} addresses below"
+    if report.is_double:
+        return _wrapped(_DOUBLE.format(whom), "")
+    until = f" until {date(report.will_retry_until)}" if report.will_retry_until is not None else ""
+    news = f"{_NEWS[action].format(whom, until)} {_ADVICE[action]}"
+    return _wrapped(f"Your message, which arrived here on {date(report.received_at)}, {news}", "")
 
 
-def _result(each: Reported) -> list[str]:
+def _result(report: Report, each: Reported) -> list[str]:
     """One recipient: its address, the last word of the other side as it was said, and what the sender can do."""
-    outcome, failed = each.outcome, each.action is Action.FAILED
     lines = [f"  {address(each.recipient.mailbox)}"]
-    if failed and outcome.result is Result.DEFERRED:
-        lines += _wrapped("It could not be delivered in the time given to it. The last attempt ended like this:")
+    lines += _given_up(report, each) if each.is_given_up else _answered(each)
+    is_hint_wanted = each.action is Action.FAILED and not report.is_double
+    return lines + (_wrapped(_hint(each.outcome.status)) if is_hint_wanted else [])
+
+
+def _answered(each: Reported) -> list[str]:
+    """Who said what last; and when, if that was not in the last attempt."""
+    word = each.last_word
+    outcome = word.outcome if word else each.outcome
+    who = _server(word.contact) if word else "The mail server"
+    when = f" on {date(word.at)}" if word and word.at != each.trail[-1].at else ""
     if outcome.reply:
-        who = each.last_word.target if each.last_word else "The mail server"
-        lines += _wrapped(f"{said(str(who))} said:")
-        lines += [line for text in outcome.reply.lines for line in _wrapped(f"{outcome.reply.code} {text}", " " * 8)]
-    else:
-        lines += _wrapped(f"{outcome.text}.")
-    return lines + (_wrapped(_hint(outcome.status)) if failed else [])
+        return [*_wrapped(f"{who} replied{when}:"), *_quoted(outcome)]
+    return _wrapped(f"{who}{when}: {outcome.text}." if word else f"{outcome.text}.")
+
+
+def _given_up(report: Report, each: Reported) -> list[str]:
+    """How long it was tried and how often, and what was met last."""
+    count = sum(bool(tried.attempt.story_of(tried.index)) for tried in each.trail)
+    tries = f", in {'one attempt' if count == 1 else f'{count} attempts'}" if count else ""
+    news = f"It could not be delivered within {span(report.now - report.received_at)}{tries}."
+    word = each.last_word
+    if word is None:
+        return _wrapped(f"{news} No server could be contacted: {each.outcome.text}.")
+    who, when = _server(word.contact), date(word.at)
+    if word.outcome.reply:
+        return [*_wrapped(f"{news} The last server to answer was {who}, on {when}:"), *_quoted(word.outcome)]
+    return _wrapped(f"{news} The last server tried was {who}, on {when}: {word.outcome.text}.")
+
+
+def _quoted(outcome: Outcome) -> list[str]:
+    reply = outcome.reply
+    return [line for text in reply.lines for line in _wrapped(f"{reply.code} {text}", " " * 8)] if reply else []
 
 
 def _hint(status: str) -> str:
@@ -80,33 +116,54 @@ def _hint(status: str) -> str:
     return next((_HINTS[start] for start in starts if start in _HINTS), _ELSE)
 
 
-def _trails(report: Report) -> list[tuple[tuple[int, Tried], ...]]:
-    """The attempts to tell of, once each: the recipients of a destination have them in common."""
-    trails = {
-        tuple((tried.at, str(tried.attempt.destination)) for tried in each.trail): each.told for each in report.reported
-    }
-    return list(trails.values())
+def _groups(report: Report) -> list[list[Reported]]:
+    """Those who have their attempts in common: these are told of once."""
+    groups: dict[tuple[tuple[float, str], ...], list[Reported]] = {}
+    for each in report.reported:
+        key = tuple((tried.at, str(tried.attempt.destination)) for tried in each.trail)
+        groups.setdefault(key, []).append(each)
+    return list(groups.values())
 
 
-def _table(number: int, tried: Tried) -> list[str]:
-    """One attempt: a line for each contact, with the milliseconds since the attempt began."""
-    contacts, outcomes = tried.attempt.contacts, tried.attempt.outcomes
-    head = f"Attempt {number} for {plain(str(tried.attempt.destination))}, {date(tried.at)}:"
-    if not contacts:
-        return [head, *_wrapped(f"No server was contacted: {outcomes[0].text}." if outcomes else "Nothing was tried.")]
-    servers = [said(str(contact.target), 320) for contact in contacts]
-    width = min(max(len(server) for server in servers), 60)
-    rows = [
-        f"{contact.started_ms:8.0f}  {server:{width}}  {contact.phase:8}  {_ending(contact)}"
-        for contact, server in zip(contacts, servers, strict=True)
-    ]
+def _table(number: int, tries: list[tuple[str, Tried]]) -> list[str]:
+    """One attempt: a line for each answer to these recipients, with the milliseconds since the attempt began."""
+    attempt, at = tries[0][1].attempt, tries[0][1].at
+    head = f"Attempt {number} for {plain(str(attempt.destination))}, {date(at)}:"
+    told = [(contact, answers) for contact in attempt.contacts if (answers := _answers(contact, tries))]
+    if not told:
+        reasons = dict.fromkeys(tried.attempt.outcomes[tried.index].text for _, tried in tries)
+        return [head, *(line for reason in reasons for line in _wrapped(f"No server was contacted: {reason}."))]
+    width = min(max(len(_server(contact)) for contact, _ in told), 60)
+    rows = [row for contact, answers in told for row in _rows(contact, answers, width)]
     return [head, f"{'ms':>8}  {'server':{width}}  {'phase':8}  result", *rows]
 
 
-def _ending(contact: Contact) -> str:
-    if contact.ending is None:
-        return "unused: another server greeted first"
-    return said(f"{contact.word}: {contact.ending.text}", 200)
+def _rows(contact: Contact, answers: list[str], width: int) -> Iterator[str]:
+    first, *others = answers
+    yield f"{contact.started_ms:8.0f}  {_server(contact):{width}}  {contact.phase:8}  {first}"
+    yield from (f"{'':{8 + 2 + width + 2 + 8 + 2}}{other}" for other in others)
+
+
+def _server(contact: Contact) -> str:
+    return said(str(contact.target), 320)
+
+
+def _answers(contact: Contact, tries: list[tuple[str, Tried]]) -> list[str]:
+    """What a contact meant for these recipients, with whom it was for unless it was for all of them."""
+    if contact.is_unused:
+        return ["unused: another server greeted first"]
+    answers: dict[Outcome, list[str]] = {}
+    for name, tried in tries:
+        if tried.index in contact.recipients:
+            answers.setdefault(contact.recipients[tried.index], []).append(name)
+    return [
+        said(f"{outcome.result}: {outcome.text}", 200) + (f" ({_people(names)})" if len(names) < len(tries) else "")
+        for outcome, names in answers.items()
+    ]
+
+
+def _people(names: list[str]) -> str:
+    return said(names[0], 320) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def _wrapped(text: str, indent: str = "    ") -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 
 from postroad.dsn.lines import address, date, escape, field, plain, said
-from postroad.dsn.report import Action, Report, Reported, Tried
+from postroad.dsn.report import Action, Report, Reported, Tried, Word
 from postroad.words.trail import Contact
 
 _MAX_ADDRESS = 900  # an original recipient that fits no line is left out; only its sender could have made it up
@@ -32,29 +33,42 @@ def _message(report: Report) -> list[str]:
 
 def _recipient(report: Report, each: Reported, *, unicode: bool) -> list[str]:
     """RFC 3464 section 2.3, in its order."""
-    outcome, until = each.outcome, report.will_retry_until
-    diagnostic = f"smtp; {outcome.reply}" if outcome.reply else f"X-Postroad; {outcome.text}"
+    until, at = report.will_retry_until, each.last_attempt_at
     known = {
         "Original-Recipient": _original(each.recipient.orcpt, unicode=unicode),
         "Final-Recipient": _final(each, unicode=unicode),
         "Action": each.action.value,
-        "Status": outcome.status,
+        "Status": each.outcome.status,
         "Remote-MTA": _remote(each.last_word),
-        "Diagnostic-Code": escape(said(diagnostic)),
-        "Last-Attempt-Date": date(each.trail[-1].at) if each.trail else None,
+        "Diagnostic-Code": escape(said(_diagnostic(each))),
+        "Last-Attempt-Date": date(at) if at is not None else None,
         "Will-Retry-Until": date(until) if until is not None and each.action is Action.DELAYED else None,
     }
-    contacts = [(number, tried, contact) for number, tried in each.told for contact in tried.attempt.contacts]
+    contacts = [
+        (number, tried, contact)
+        for number, tried in each.told
+        for contact in tried.attempt.contacts
+        if contact.is_unused or tried.index in contact.recipients
+    ]
     return [
         *(field(name, value) for name, value in known.items() if value),
         *(field("X-Postroad-Contact", _contact(*contact)) for contact in contacts),
     ]
 
 
+def _diagnostic(each: Reported) -> str:
+    """The words of the host itself where it said any (RFC 3464 section 2.3.6), else ours, of which server they are."""
+    word = each.last_word
+    outcome = word.outcome if word else each.outcome
+    if outcome.reply:
+        return f"smtp; {outcome.reply}"
+    return f"X-Postroad; {word.contact.target}: {outcome.text}" if word else f"X-Postroad; {outcome.text}"
+
+
 def _original(orcpt: str | None, *, unicode: bool) -> str | None:
     """ORCPT as it was given, and only then (RFC 3461 section 6.3)."""
     kind, semicolon, text = plain(orcpt or "").partition(";")
-    written = f"{kind}; {_typed(text, unicode=unicode)}"
+    written = f"{kind}; {_typed(text, _PLAIN_OR_CODED, unicode=unicode)}"
     fits = kind.replace("-", "").isalnum() and kind.isascii() and semicolon and text and len(written) <= _MAX_ADDRESS
     return written if fits else None
 
@@ -62,28 +76,38 @@ def _original(orcpt: str | None, *, unicode: bool) -> str | None:
 def _final(each: Reported, *, unicode: bool) -> str:
     mailbox = each.recipient.mailbox
     kind = "utf-8" if mailbox.needs_smtputf8 else "rfc822"
-    return f"{kind}; {_typed(address(mailbox), unicode=unicode)}"
+    return f"{kind}; {_typed(address(mailbox), _PLAIN, unicode=unicode)}"
 
 
-def _typed(text: str, *, unicode: bool) -> str:
-    r"""An address beyond ASCII as RFC 6533 section 3 has it: \x{..} for what is not plain, or may not be written."""
+_PLAIN = re.compile(r"[!-*,-<>-\[\]-~]")  # QCHAR of RFC 6533 section 3: no space, backslash, "+" nor "="
+_PLAIN_OR_CODED = re.compile(rf"\\x\{{[0-9A-F]{{2,6}}\}}|{_PLAIN.pattern}")  # ORCPT may be coded already
+
+
+def _typed(text: str, plain: re.Pattern[str], *, unicode: bool) -> str:
+    r"""An address beyond ASCII as RFC 6533 section 3 has it: `\x{..}` for what is not plain.
+
+    That is utf-8-addr-unitext, or utf-8-addr-xtext if it must be in seven bits.
+    """
     if text.isascii():
         return text
-    return "".join(
-        char
-        if ("!" <= char <= "~" and char not in "+=\\") or (unicode and not char.isascii())
-        else f"\\x{{{ord(char):02X}}}"
-        for char in text
+    return re.sub(
+        rf"({plain.pattern})|(.)",
+        lambda found: found[1] or (found[2] if unicode and not found[2].isascii() else f"\\x{{{ord(found[2]):02X}}}"),
+        text,
     )
 
 
-def _remote(contact: Contact | None) -> str | None:
-    return f"dns; {contact.target.exchange or f'[{contact.target.address}]'}" if contact else None
+def _remote(word: Word | None) -> str | None:
+    """Who reported the status to us (RFC 3464 section 2.3.5): nobody did where no host replied."""
+    if word is None or not word.outcome.reply:
+        return None
+    target = word.contact.target
+    return f"dns; {target.exchange or f'[{target.address}]'}"
 
 
 def _contact(number: int, tried: Tried, contact: Contact) -> str:
-    """One contact as JSON: it has no line breaks, and nothing beyond ASCII."""
-    outcome = tried.said(contact)
+    """One contact as JSON, as it was for this recipient: it has no line breaks, and nothing beyond ASCII."""
+    outcome = contact.recipients.get(tried.index)
     values = {
         "attempt": number,
         "at": round(tried.at, 3),

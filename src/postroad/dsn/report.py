@@ -27,15 +27,26 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One attempt: when it began (wall time), and which of its recipients is meant, None if that is not known."""
+    """One attempt: when it ended (wall time), and which of its recipients is meant."""
 
     at: float
     attempt: Attempt
-    index: int | None = None
+    index: int
 
-    def said(self, contact: Contact) -> Outcome | None:
-        """What a contact of the attempt said to the recipient meant, else how it ended as a whole."""
-        return contact.ending if self.index is None else contact.recipients.get(self.index, contact.ending)
+    @property
+    def word(self) -> Word | None:
+        """The answer that this attempt came to for its recipient; None if no host was asked."""
+        contact = self.attempt.source_of(self.index)
+        return Word(self.at, contact, contact.recipients[self.index]) if contact else None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What one recipient was answered: when, in which contact, and how."""
+
+    at: float
+    contact: Contact
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +64,22 @@ class Reported:
         return tuple(enumerate(self.trail, 1))[-MAX_ATTEMPTS:]
 
     @property
-    def last_word(self) -> Contact | None:
-        """The contact whose reply the outcome is, if it has one and the trail has it."""
-        if self.outcome.reply is None:
-            return None
-        contacts = ((tried, contact) for tried in reversed(self.trail) for contact in reversed(tried.attempt.contacts))
-        return next((contact for tried, contact in contacts if tried.said(contact) == self.outcome), None)
+    def is_given_up(self) -> bool:
+        """Whether it failed for want of time alone: no host refused it for good (RFC 3463 section 2, class 4)."""
+        return self.action is Action.FAILED and self.outcome.status.startswith("4.")
+
+    @property
+    def last_word(self) -> Word | None:
+        """The answer behind the outcome. Mail that waited may have asked nobody at last: then the one before that."""
+        waited = self.is_given_up or self.action is Action.DELAYED
+        attempts = reversed(self.trail) if waited else self.trail[-1:]
+        return next((tried.word for tried in attempts if tried.word), None)
+
+    @property
+    def last_attempt_at(self) -> float | None:
+        """When a host was last asked for this recipient; if none ever was, when that was last tried."""
+        asked = (tried.at for tried in reversed(self.trail) if tried.attempt.story_of(tried.index))
+        return next(asked, self.trail[-1].at if self.trail else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +88,8 @@ class Report:
 
     `id` is the report's own, unique at `hostname`. `header` is that of the message, up to its empty line; `content`
     the whole message, needed only if `wants_content`. Mail is retried until `will_retry_until`, if any is delayed.
-    `postmaster` writes the report, MAILER-DAEMON@hostname if not given. Times are wall time.
+    `postmaster` writes the report, MAILER-DAEMON@hostname if not given. `instead` are told in place of a sender who is
+    null: the mail is a report that cannot be delivered. Times are wall time.
     """
 
     id: str
@@ -80,6 +102,17 @@ class Report:
     content: bytes | None = None
     will_retry_until: float | None = None
     postmaster: Mailbox | None = None
+    instead: tuple[Mailbox, ...] = ()
+
+    @property
+    def is_double(self) -> bool:
+        """Whether what failed is a report itself (RFC 5321 section 4.5.5), so that its sender cannot be told."""
+        return self.original.reverse_path is None
+
+    @property
+    def addressees(self) -> tuple[Mailbox, ...]:
+        """Who is told."""
+        return (self.original.reverse_path,) if self.original.reverse_path else self.instead
 
 
 _ASKED = {
@@ -96,5 +129,8 @@ def wanted(action: Action, recipient: Recipient) -> bool:
 
 
 def wants_content(original: Envelope, size: int) -> bool:
-    """Whether a report of failure returns a message of this many octets whole: RET=FULL, and not too large."""
-    return original.ret == "FULL" and size <= MAX_WHOLE
+    """Whether a report of failure returns a message of this many octets whole: RET=FULL, and not too large.
+
+    A report that cannot be delivered returns too: who is told instead of its addressee has seen nothing of it.
+    """
+    return (original.ret == "FULL" or original.reverse_path is None) and size <= MAX_WHOLE

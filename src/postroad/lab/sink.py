@@ -21,6 +21,7 @@ from postroad.smtp import (
     Closed,
     Commanded,
     Data,
+    Mail,
     Rcpt,
     Server,
     ServerConfig,
@@ -242,6 +243,8 @@ class _Session:
         return b""
 
     def _to_command(self, event: Commanded) -> Reply:
+        if isinstance(event.command, Mail):
+            self._pieces.clear()  # of a message that was refused, or given up
         if isinstance(event.command, Rcpt) and event.reply.is_positive:
             if self._mode in AT_RCPT:
                 return AT_RCPT[self._mode]

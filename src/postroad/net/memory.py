@@ -43,7 +43,7 @@ class _MemoryStream:
             self.joined.arrive(data)
 
     async def drain(self) -> None:
-        while self._lost is None and self.joined.backlog > BUFFERED:
+        while self._lost is None and self.joined.waiting > BUFFERED:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
         if self._lost:
@@ -62,8 +62,7 @@ class _MemoryStream:
         self._end(NetError("connection reset by peer", Kind.RESET))
 
     @property
-    def backlog(self) -> int:
-        """Octets waiting to be read at this end."""
+    def waiting(self) -> int:
         return self._inbox.size
 
     def arrive(self, data: bytes) -> None:

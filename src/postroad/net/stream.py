@@ -66,6 +66,11 @@ class Stream(Protocol):
         """What the peer showed in the TLS handshake, in DER, believed or not; None in the clear."""
         ...
 
+    @property
+    def waiting(self) -> int:
+        """Octets that have come and `read` would give at once; 0 is no promise, for more may be on its way."""
+        ...
+
     async def read(self) -> bytes:
         """All octets that have come, waiting for at least one; b"" once the peer has ended its side."""
         ...
@@ -79,7 +84,7 @@ class Stream(Protocol):
         ...
 
     async def start_tls(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
-        """Go on under TLS, as client or server according to who opened the connection.
+        """Go on (or, where the port begins with TLS, begin) under TLS, as client or server as the connection has it.
 
         Octets that came in the clear and were not read yet are an attack (RFC 3207 section 5): NetError, kind tls,
         as for a failed handshake; the connection is aborted. A server writes its 220 and calls this with no other

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import fcntl
 import socket
 import ssl
+import sys
+import termios
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from ipaddress import ip_address
@@ -18,6 +21,7 @@ from postroad.words.names import Address
 Handler = Callable[[Stream], Awaitable[None]]
 
 BACKLOG = 512  # connections the kernel may accept ahead of us; it cuts this to its own maximum
+ACCEPT_AGAIN_S = 1.0  # after an accept that failed for want of something, as asyncio's own servers
 TLS_GOODBYE_S = 1.0  # how long a closing TLS stream waits for the peer's close_notify, which mail servers often omit
 
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
@@ -77,20 +81,26 @@ def bind(address: Address, port: int, *, reuse_port: bool = False) -> socket.soc
     return sock
 
 
-async def listen(address: Address, port: int, handler: Handler, *, backlog: int = BACKLOG) -> Listener:
+async def listen(
+    address: Address, port: int, handler: Handler, *, backlog: int = BACKLOG, begins_with_tls: bool = False
+) -> Listener:
     """Accept connections and give each to `handler`, in a task of its own; port 0 is any free one.
+
+    Where a connection `begins_with_tls`, nothing of it is read before the handler calls `start_tls`.
 
     Raises:
         NetError: local: the port is taken, or not ours to take.
 
     """
-    return await serve(bind(address, port), handler, backlog=backlog)
+    return await serve(bind(address, port), handler, backlog=backlog, begins_with_tls=begins_with_tls)
 
 
-async def serve(sock: socket.socket, handler: Handler, *, backlog: int = BACKLOG) -> Listener:
+async def serve(
+    sock: socket.socket, handler: Handler, *, backlog: int = BACKLOG, begins_with_tls: bool = False
+) -> Listener:
     """As `listen`, on a socket already bound; the listener owns it from here."""
     listener = Listener(sock, handler)
-    await listener.start(backlog)
+    await (listener.start_held(backlog) if begins_with_tls else listener.start(backlog))
     return listener
 
 
@@ -104,6 +114,7 @@ class Listener:
         self._sock = sock
         self._handler = handler
         self._server: asyncio.Server | None = None
+        self._accepting: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, backlog: int) -> None:
@@ -111,10 +122,22 @@ class Listener:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _TcpStream(self._begin), sock=self._sock, backlog=backlog)
 
+    async def start_held(self, backlog: int) -> None:
+        """As `start`, with streams that read nothing before `start_tls`.
+
+        The accepting is ours: a server of the loop reads as soon as it has accepted, so that the first octets of the
+        handshake are often there before the handshake is; and a handshake that it does itself fails without a word.
+        """
+        self._sock.setblocking(False)  # noqa: FBT003  # the name says it
+        self._sock.listen(backlog)
+        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+
     def close(self) -> None:
         """Accept no more; connections that are open go on."""
         if self._server:
             self._server.close()
+        if self._accepting:
+            self._accepting.cancel()
 
     async def stop(self) -> None:
         """Accept no more, drop the open connections and wait for their handlers to end."""
@@ -122,9 +145,26 @@ class Listener:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
+        if self._accepting:
+            tasks.append(self._accepting)
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._server:
             await self._server.wait_closed()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                try:
+                    sock, _ = await loop.sock_accept(self._sock)
+                except OSError as problem:
+                    if _kind(problem) is Kind.LOCAL:  # out of file descriptors, say: what waits in the queue may wait
+                        await asyncio.sleep(ACCEPT_AGAIN_S)
+                    continue
+                stream = _TcpStream(self._begin)
+                stream.connection_made(_Unread(sock, stream))
+        finally:
+            self._sock.close()
 
     def _begin(self, stream: Stream) -> None:
         task = asyncio.get_running_loop().create_task(self._handle(stream))
@@ -152,6 +192,7 @@ class _TcpStream(asyncio.Protocol):
 
     def __init__(self, accepted: Callable[[Stream], None] | None = None) -> None:
         self._accepted = accepted
+        self._is_server = accepted is not None
         self._transport: asyncio.Transport
         self._inbox = Inbox()
         self._is_reading_paused = False
@@ -207,6 +248,12 @@ class _TcpStream(asyncio.Protocol):
             self.abort()
             raise
 
+    @property
+    def waiting(self) -> int:
+        if self._inbox.size or self.tls:
+            return self._inbox.size
+        return _waiting(self._transport)
+
     def close(self) -> None:
         self._transport.close()
 
@@ -216,8 +263,10 @@ class _TcpStream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=BUFFERED)
-        if self._accepted and self._has_peer():
-            self._accepted(self)
+        self.tls = _described(transport.get_extra_info("ssl_object"))
+        accepted, self._accepted = self._accepted, None  # once: the transport under TLS is another one
+        if accepted and self._has_peer():
+            accepted(self)
 
     def data_received(self, data: bytes) -> None:
         self._inbox.put(data)
@@ -248,12 +297,17 @@ class _TcpStream(asyncio.Protocol):
             return False
 
     async def _upgrade(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
+        if isinstance(self._transport, _Unread):
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: self, self._transport.hand_over(), ssl=context, ssl_shutdown_timeout=TLS_GOODBYE_S
+            )
+            return
         transport = await asyncio.get_running_loop().start_tls(
             self._transport,
             self,
             context,
-            server_side=self._accepted is not None,
-            server_hostname=None if self._accepted else server_hostname,
+            server_side=self._is_server,
+            server_hostname=None if self._is_server else server_hostname,
             ssl_shutdown_timeout=TLS_GOODBYE_S,
         )
         if transport is None:
@@ -276,6 +330,40 @@ class _TcpStream(asyncio.Protocol):
     def _make_room(self) -> None:
         if self._room and not self._room.done():
             self._room.set_result(None)
+
+
+class _Unread(asyncio.Transport):
+    """An accepted connection that nobody reads or writes yet: what stands in for a transport before TLS."""
+
+    def __init__(self, sock: socket.socket, protocol: asyncio.Protocol) -> None:
+        super().__init__({"peername": _name(sock.getpeername), "sockname": _name(sock.getsockname)})
+        self._sock: socket.socket | None = sock
+        self._protocol = protocol
+
+    def hand_over(self) -> socket.socket:
+        """The socket, which is no longer ours."""
+        sock, self._sock = self._sock, None
+        if sock is None:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "connection closed before the TLS handshake")
+        return sock
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing is written."""
+
+    def is_closing(self) -> bool:
+        """Whether it is closed."""
+        return self._sock is None
+
+    def close(self) -> None:
+        """Hang up."""
+        sock, self._sock = self._sock, None
+        if sock:
+            sock.close()
+            self._protocol.connection_lost(None)
+
+    def abort(self) -> None:
+        """The same: nothing is buffered."""
+        self.close()
 
 
 def _explained(problem: OSError) -> NetError:
@@ -309,6 +397,24 @@ def _described(tls: ssl.SSLObject | None) -> str | None:
         return None
     cipher = tls.cipher()
     return f"{tls.version()} {cipher[0]}" if cipher else tls.version()
+
+
+def _name(ask: Callable[[], tuple[str, int]]) -> tuple[str, int] | None:
+    try:
+        return ask()
+    except OSError:  # gone again, as a port scan is
+        return None
+
+
+def _waiting(transport: asyncio.Transport) -> int:
+    """Octets in the kernel, which the loop has not read yet."""
+    sock = transport.get_extra_info("socket")
+    count = bytearray(4)
+    try:
+        fcntl.ioctl(sock.fileno(), termios.FIONREAD, count)
+    except (OSError, ValueError, AttributeError):  # gone, or no socket at all
+        return 0
+    return int.from_bytes(count, sys.byteorder)
 
 
 def _endpoint(transport: asyncio.Transport, which: str) -> Endpoint:

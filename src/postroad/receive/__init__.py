@@ -6,8 +6,9 @@ Rule 3: no client can hold more than its share of memory, time or connections; e
 Rule 4: nothing waits in the loop: one timer watches all deadlines, and one read's work is cut into breaths.
 
 Stops: `settings`, `policy` (who may relay), `auth` (users and passwords), `headers` (what is put in front), `limits`
-(what is counted), `keeper` (who is handed the mail), `desk` (what sessions share), `incoming` (one message), `session`
-(one connection), `listener` (all ports).
+(what is counted), `turns` (who is next), `keeper` (who is handed the mail), `desk` (what sessions share), `incoming`
+(one message), `patience`, `login` and `telling` (of one connection: its time, its AUTH, its events), `session` (one
+connection), `listener` (all ports).
 """
 
 from postroad.receive.auth import PasswordHash, hash_password, parse_users, verify

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from postroad.words.names import Unreadable
 
-AT_ONCE = 2  # verifications: each takes 16 MiB and some 50 ms of a processor
 REMEMBERED = 1000  # users whose last good password is known without scrypt
 
 # The form of passlib and of the modular crypt formats: base64 without padding.
@@ -63,31 +62,37 @@ def verify(password: str, known: PasswordHash) -> bool:
 
 
 class Verifier:
-    """Verifies passwords in threads, a few at once, and remembers who was right, so that they wait for scrypt once."""
+    """Verifies passwords in threads and remembers who was right, so that a user waits for scrypt once."""
 
     def __init__(self) -> None:
-        self._slots = asyncio.Semaphore(AT_ONCE)
         self._secret = secrets.token_bytes(32)  # of this process: what is remembered is worth nothing elsewhere
         self._right: dict[str, tuple[PasswordHash, bytes]] = {}
         self._nobody = PasswordHash(secrets.token_bytes(16), bytes(32))
 
+    def remembers(self, users: Mapping[str, PasswordHash], user: str, password: str) -> bool:
+        """Whether this user was right with this password before, and the users file still says the same."""
+        before = self._right.get(user)
+        return (
+            before is not None
+            and before[0] is users.get(user)
+            and hmac.compare_digest(before[1], self._fingerprint(password))
+        )
+
     async def is_right(self, users: Mapping[str, PasswordHash], user: str, password: str) -> bool:
         """Whether there is such a user with this password; an unknown one takes as long as a wrong password."""
         known = users.get(user, self._nobody)
-        seen = hashlib.blake2b(password.encode(), key=self._secret).digest()
-        before = self._right.get(user)
-        if before and before[0] is known and hmac.compare_digest(before[1], seen):
-            return True
-        async with self._slots:
-            is_right = await asyncio.to_thread(verify, password, known)
-        if is_right and known is not self._nobody:
-            self._remember(user, known, seen)
-        return is_right and known is not self._nobody
+        is_right = await asyncio.to_thread(verify, password, known) and known is not self._nobody
+        if is_right:
+            self._remember(user, known, password)
+        return is_right
 
-    def _remember(self, user: str, known: PasswordHash, seen: bytes) -> None:
+    def _remember(self, user: str, known: PasswordHash, password: str) -> None:
         if len(self._right) >= REMEMBERED:
             self._right.clear()
-        self._right[user] = (known, seen)
+        self._right[user] = (known, self._fingerprint(password))
+
+    def _fingerprint(self, password: str) -> bytes:
+        return hashlib.blake2b(password.encode(), key=self._secret).digest()
 
 
 def _derived(password: str, like: PasswordHash) -> bytes:

@@ -11,8 +11,12 @@ from postroad.receive.auth import Verifier
 from postroad.receive.keeper import Keeper
 from postroad.receive.limits import Ledger, Rate
 from postroad.receive.settings import ReceiveLimits, ReceiveSettings
+from postroad.receive.turns import Turns
 from postroad.smtp import Limits, ServerConfig
 from postroad.words import trace
+
+VERIFICATIONS = 2  # of passwords at once: each takes 16 MiB and some 50 ms of a processor
+WAITING_EACH = 50  # of each client for one of them: 1.3 seconds of work
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,7 @@ class Desk:
     listener: trace.Listener = trace.nobody
     clock: Callable[[], float] = time.time
     verifier: Verifier = field(default_factory=Verifier)
+    verifications: Turns = field(default_factory=lambda: Turns(VERIFICATIONS, WAITING_EACH))
     messages: Rate = field(default_factory=Rate)
     auth_failures: Rate = field(default_factory=Rate)
 

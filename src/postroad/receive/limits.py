@@ -50,6 +50,10 @@ class Rate:
         self._buckets[party] = (left - 1, now)
         return True
 
+    def give_back(self, party: str, most: int, now: float) -> None:
+        """What was spent last was not due."""
+        self._buckets[party] = (min(most, self.left(party, most, now) + 1), now)
+
     def sweep(self, now: float) -> None:
         """Forget those who have been quiet for a minute: their buckets are full again."""
         for party in [party for party, (_, at) in self._buckets.items() if now - at >= MINUTE_S]:

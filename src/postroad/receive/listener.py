@@ -70,7 +70,9 @@ class Receiver:
 
         """
         sock = sock or bind(listen.address, listen.port, reuse_port=listen.reuse_port)
-        door = await serve(sock, lambda stream: self._receive(stream, listen.tls))
+        door = await serve(
+            sock, lambda stream: self._receive(stream, listen.tls), begins_with_tls=listen.tls is Tls.IMPLICIT
+        )
         self._doors.append(door)
         if self._ticker is None:
             self._tick()

@@ -33,8 +33,8 @@ def newcomer(address: Address) -> Client:
     return Client(plain, str(plain) if isinstance(plain, IPv4Address) else f"{int(plain) >> 64:x}/64")
 
 
-def may_relay(client: Client, settings: ReceiveSettings) -> Reply | None:
-    """None if this client may send mail to anyone; else the reply to its RCPT. There are no local domains."""
+def relay_refusal(client: Client, settings: ReceiveSettings) -> Reply | None:
+    """The reply to RCPT of a client that may not relay; None for one that may. There are no local domains."""
     if client.user is not None or is_among(client.address, settings.networks):
         return None
     return CLOSED_NO_AUTH if settings.users else CLOSED

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import math
+import ssl
 from dataclasses import replace
 
 from postroad.net import Kind, NetError, Stream
 from postroad.receive.desk import Desk
 from postroad.receive.incoming import Incoming, Source
-from postroad.receive.policy import Client, may_authenticate, may_relay
+from postroad.receive.login import Login
+from postroad.receive.patience import Patience
+from postroad.receive.policy import Client, may_authenticate, relay_refusal
 from postroad.receive.settings import Tls
+from postroad.receive.telling import Telling
 from postroad.smtp import (
     NEED_DATA,
     Answered,
     AuthGiven,
     BodyComplete,
     BodyPiece,
+    BodyRefused,
     Commanded,
     Data,
     Mail,
@@ -29,20 +34,19 @@ from postroad.smtp import (
     format_reply,
 )
 from postroad.smtp.events import Pause, ServerEvent
+from postroad.words.mail import Envelope, distinct
 from postroad.words.reply import Reply
 
 BREATH = 100  # events of one read answered before other sessions have their turn
 
 READY_FOR_TLS = Reply(220, ("2.0.0 ready to start TLS",))
 NO_TLS = Reply(454, ("4.7.0 no TLS now",))
-WELCOME = Reply(235, ("2.7.0 authenticated",))
-WRONG = Reply(535, ("5.7.8 wrong user or password",))
-LATER = Reply(454, ("4.7.0 too many wrong passwords, try again in a minute",))
 TOO_FAST = Reply(450, ("4.7.1 too many messages in a minute",))
 ENOUGH = Reply(421, ("4.7.0 enough messages for one connection",))
 TOO_MANY_ERRORS = Reply(421, ("4.7.0 too many errors",))
 TOO_IDLE = Reply(421, ("4.7.0 too many commands and no message",))
 TIMED_OUT = Reply(421, ("4.4.2 waited too long",))
+TOO_LONG = Reply(421, ("4.4.2 the session has lasted too long",))
 LEAVING = Reply(421, ("4.3.2 going down, try again later",))
 
 _IN_BODY = (ServerState.BODY, ServerState.CHUNKS)
@@ -59,24 +63,28 @@ class Session:
         self.deadline = math.inf
         self.messages = 0
         self.why = ""  # the connection ended as it did, "" for in order
+        self.patience = Patience(desk.settings.timeouts, asyncio.get_running_loop().time())
         self._stream = stream
         self._tls = tls
         self._now = asyncio.get_running_loop().time
-        self._closed = may_relay(self.client, desk.settings)
+        self._closed = relay_refusal(self.client, desk.settings)
         self._server = Server(self._config())
+        self._login = Login(desk)
+        self._telling = Telling(desk, stream)
         self._incoming: Incoming | None = None
         self._is_over = False
         self._is_last = False  # over as soon as no message is under way
-        self._ends_at = self._now() + desk.settings.timeouts.session_s
-        self._patience = desk.settings.timeouts.command_s
-        self._idle_commands = self._refused = self._wrong_passwords = 0
+        self._idle_commands = self._refused = 0
 
     async def run(self) -> None:
         """Greet, then answer whatever comes until one of the two has had enough. Never raises NetError."""
         try:
             if self._tls is Tls.IMPLICIT:
                 await self._start_tls()
-            self._stream.write(self._server.greet())
+            if self._stream.waiting:  # before the greeting, which no client of SMTP says anything before
+                await self._hear()
+            if not self._is_over:
+                self._stream.write(self._server.greet())
             while not self._is_over:
                 await self._hear()
         except NetError as problem:
@@ -90,7 +98,7 @@ class Session:
         if self._is_over:
             self._stream.abort()
         else:
-            self._leave(TIMED_OUT)
+            self._leave(TOO_LONG if self.patience.has_ended(self._now()) else TIMED_OUT)
 
     def finish(self) -> None:
         """End as soon as no message is under way: now, if it only waits for the next one."""
@@ -100,26 +108,21 @@ class Session:
 
     async def _hear(self) -> None:
         """One read, and all that follows from it."""
-        if self._is_last and not self._server.is_open:
-            self._leave(LEAVING)
+        now, patience = self._now(), self.patience
+        if not self._server.is_open and (self._is_last or patience.has_ended(now)):
+            self._leave(LEAVING if self._is_last else TOO_LONG)
             return
-        self.deadline = self._now() + self._patience
-        if self._server.state not in _IN_BODY:
-            self.deadline = min(self.deadline, self._ends_at)
+        self.deadline = patience.deadline(now, in_message=self._server.state in _IN_BODY)
         await self._stream.drain()
         data = await self._stream.read()
-        self._patience, self.deadline = self.deadline - self._now(), math.inf
+        self.deadline = math.inf
+        patience.waited(self._now() - now)
         if self._is_over:
             return
         if self._server.state in _IN_BODY:
-            self._extend(len(data))
+            patience.earn(len(data))
         self._server.feed(data)
         await self._answer()
-
-    def _extend(self, octets: int) -> None:
-        """Within a message octets buy time, at the least rate; so one that drips runs out of it."""
-        times = self.desk.settings.timeouts
-        self._patience = min(times.block_s, self._patience + octets / times.least_rate)
 
     async def _answer(self) -> None:
         """Go through the events of one read; their replies leave in one write."""
@@ -142,7 +145,7 @@ class Session:
     def _say(self, out: list[bytes]) -> None:
         self._stream.write(b"".join(out))
         if self._server.state is not ServerState.CHUNKS:  # where only octets buy time
-            self._patience = self.desk.settings.timeouts.command_s
+            self.patience.renew()
 
     def _decide(self, event: Commanded) -> Reply:
         refusal = None
@@ -172,6 +175,11 @@ class Session:
     async def _respond(self, event: ServerEvent | Pause) -> Reply | None:
         """To all that is no command."""
         if isinstance(event, Answered):
+            if event.violation:
+                self.why = event.reply.text
+                self._telling.violation(event)
+            if isinstance(event, BodyRefused):
+                self._incoming = self._incoming or self._begun()  # nothing of it may have come this far
             return event.reply
         if isinstance(event, BodyComplete):
             return await self._complete()
@@ -198,66 +206,35 @@ class Session:
         self.messages += 1
         self._idle_commands = 0
         if reply.is_positive:
-            self._tell_complete(incoming, self._now() - began)
+            self._telling.complete(incoming, self.client.user, self._now() - began)
         else:
-            self._tell_failed(incoming, str(reply))
+            self._telling.failed(incoming, str(reply))
         return reply
 
     def _begun(self) -> Incoming:
         server = self._server
         source = Source(self.client, server.client_name, server.is_extended, self._stream.tls)
-        return Incoming(self.desk, source, self.desk.settings.aliases.expanded(server.transaction.envelope))
+        return Incoming(self.desk, source, self._addressed(server.transaction.envelope))
+
+    def _addressed(self, envelope: Envelope) -> Envelope:
+        """The envelope as it is kept: aliases by the addresses they stand for, and every recipient once."""
+        expanded = self.desk.settings.aliases.expanded(envelope)
+        if len(expanded.recipients) == 1:
+            return expanded
+        return replace(expanded, recipients=distinct(expanded.recipients))
 
     async def _forget(self, reply: Reply | None) -> None:
         """The message under way will not be whole: refused with a reply, or gone with the client."""
         incoming, self._incoming = self._incoming, None
         if incoming:
             await incoming.abandon()
-            self._tell_failed(incoming, str(reply) if reply else self.why or "the client went away")
-
-    def _tell_complete(self, incoming: Incoming, elapsed_s: float) -> None:
-        if self.desk.is_heard:
-            self.desk.tell(
-                "receive.message.complete",
-                id=incoming.id,
-                **self._facts(incoming),
-                size=incoming.size,
-                tls=self._stream.tls,
-                user=self.client.user,
-                elapsed_s=elapsed_s,
-            )
-
-    def _tell_failed(self, incoming: Incoming, why: str) -> None:
-        if self.desk.is_heard:
-            self.desk.tell("receive.message.failed", **self._facts(incoming), why=why)
-
-    def _facts(self, incoming: Incoming) -> dict[str, object]:
-        envelope = incoming.envelope
-        return {
-            "peer": str(self._stream.peer),
-            "sender": str(envelope.reverse_path or "<>"),
-            "recipients": [str(recipient.mailbox) for recipient in envelope.recipients],
-        }
+            self._telling.failed(incoming, str(reply) if reply else self.why or "the client went away")
 
     async def _authenticate(self, given: AuthGiven) -> Reply:
-        settings, now = self.desk.settings, self._now()
-        if self.desk.auth_failures.left(self.client.party, settings.limits.auth_failures_rate, now) < 1:
-            return LATER
-        if given.authorization in ("", given.username) and await self.desk.verifier.is_right(
-            settings.users, given.username, given.password
-        ):
-            self.client = replace(self.client, user=given.username)
-            self._closed = may_relay(self.client, settings)
-            return WELCOME
-        return await self._wrong_password(given.username)
-
-    async def _wrong_password(self, user: str) -> Reply:
-        limits = self.desk.settings.limits
-        self.desk.auth_failures.spend(self.client.party, limits.auth_failures_rate, self._now())
-        self._wrong_passwords += 1
-        self.desk.tell("receive.auth.failed", peer=str(self._stream.peer), user=user)
-        await asyncio.sleep(self.desk.settings.auth_delay_s)
-        return TOO_MANY_ERRORS if self._wrong_passwords >= limits.auth_failures else WRONG
+        reply = await self._login.answer(given, self.client, str(self._stream.peer))
+        if reply.is_positive:
+            self._know(replace(self.client, user=given.username))
+        return reply
 
     async def _upgrade(self, out: list[bytes]) -> None:
         """Answer STARTTLS behind what was answered before, and go on under it."""
@@ -269,7 +246,16 @@ class Session:
             await self._start_tls()
 
     async def _start_tls(self) -> None:
-        context = self.desk.settings.tls
+        try:
+            await self._shake_hands(self.desk.settings.tls)
+        except NetError as problem:
+            self._telling.no_tls(problem.why)
+            raise
+        self._know(replace(self.client, is_tls=True, user=None))
+        self._server.config = self._config()
+        self._server.tls_started()
+
+    async def _shake_hands(self, context: ssl.SSLContext | None) -> None:
         if context is None:
             raise NetError("no certificate for a port with TLS", Kind.LOCAL)
         try:
@@ -277,10 +263,11 @@ class Session:
                 await self._stream.start_tls(context, None)
         except TimeoutError as problem:
             raise NetError("TLS handshake timed out", Kind.TIMEOUT) from problem
-        self.client = replace(self.client, is_tls=True, user=None)
-        self._closed = may_relay(self.client, self.desk.settings)
-        self._server.config = self._config()
-        self._server.tls_started()
+
+    def _know(self, client: Client) -> None:
+        """More is known of the client, or less."""
+        self.client = client
+        self._closed = relay_refusal(client, self.desk.settings)
 
     def _config(self) -> ServerConfig:
         """What is offered now."""

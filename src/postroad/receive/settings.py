@@ -43,7 +43,7 @@ class ReceiveTimeouts:
     command_s: float = 300.0  # RFC 5321 section 4.5.3.2.7 asks for 5 minutes at least
     block_s: float = 180.0  # the longest silence within a message
     tls_s: float = 60.0
-    session_s: float = 3600.0  # then 421 as soon as no message is under way
+    session_s: float = 3600.0  # then 421; a message under way has block_s to end
     goodbye_s: float = 5.0  # for a client that is sent away to take the reply
     least_rate: float = 100.0  # octets a second within a message, after the first block_s; Postfix has 500
 

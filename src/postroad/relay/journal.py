@@ -76,16 +76,16 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
         "ms": round(attempt.elapsed_ms, 1),
     }
     facts["result"] = verdict.result.value
+    worst = (*verdict.failed, *verdict.left, *verdict.delivered)[0]
     if attempt.contacts:
-        last = attempt.contacts[-1]
+        last = verdict.attempt.source_of(worst.index) or attempt.contacts[-1]
         facts |= {
             "exchange": last.target.exchange,
             "address": str(last.target.address),
             "contacts": len(attempt.contacts),
         }
         facts |= {"tls": last.tls} if last.tls else {}
-    worst = (*verdict.failed, *verdict.left, *verdict.delivered)[0].outcome
-    facts |= {"status": worst.status, "text": worst.text}
+    facts |= {"status": worst.outcome.status, "text": worst.outcome.text}
     if verdict.due_at:
         facts["due"] = _time(verdict.due_at)
     return facts

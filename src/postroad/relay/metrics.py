@@ -87,6 +87,12 @@ REFUSED = Counted(
 )
 TURNED_AWAY = Counted("postroad_connections_refused_total", "Connections turned away, by reply code.", ("code",))
 WRONG = Counted("postroad_auth_failures_total", "Wrong passwords.")
+NO_TLS = Counted("postroad_tls_handshakes_failed_total", "TLS handshakes of clients that failed or took too long.")
+NOT_SMTP = Counted(
+    "postroad_protocol_violations_total",
+    "Clients sent away because they spoke another protocol (221) or did not wait for a reply (554).",
+    ("code",),
+)
 ATTEMPTS = Counted(
     "postroad_attempts_total",
     "Attempts at a destination: `failed` if any recipient failed, else `deferred` if any was, else `delivered`.",
@@ -97,9 +103,25 @@ CONTACTS = Counted(
     "Addresses contacted in them: the result, or `unused` after a lost race, and the phase where it ended.",
     ("result", "phase"),
 )
+DOUBLE_BOUNCES = Counted(
+    "postroad_double_bounces_total", "Reports, and other mail without a sender, that could not be delivered."
+)
 SPOOL_FAILURES = Counted("postroad_spool_failures_total", "Times the spool could not do what deliveries asked of it.")
 BUGS = Counted("postroad_bugs_total", "Deliveries put off by a bug of ours; the log has each.")
-COUNTED = (RECEIVED, OCTETS, REFUSED, TURNED_AWAY, WRONG, ATTEMPTS, CONTACTS, SPOOL_FAILURES, BUGS)
+COUNTED = (
+    RECEIVED,
+    OCTETS,
+    REFUSED,
+    TURNED_AWAY,
+    WRONG,
+    NO_TLS,
+    NOT_SMTP,
+    ATTEMPTS,
+    CONTACTS,
+    DOUBLE_BOUNCES,
+    SPOOL_FAILURES,
+    BUGS,
+)
 
 ATTEMPT = Timed(
     "postroad_attempt_seconds",
@@ -196,8 +218,14 @@ class Metrics:
                 self._count(TURNED_AWAY, _code(fields["why"]))
             case "receive.auth.failed":
                 self._count(WRONG)
+            case "receive.tls.failed":
+                self._count(NO_TLS)
+            case "receive.protocol.failed":
+                self._count(NOT_SMTP, _code(fields["why"]))
             case "deliver.parcel.complete":
                 self._count_attempt(event)
+            case "deliver.report.failed":
+                self._count(DOUBLE_BOUNCES)
             case "deliver.parcel.broken":
                 self._count(BUGS)
             case "deliver.spool.failed" | "relay.spool.failed":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from postroad.routing.order import Plan, odds
 from postroad.routing.policy import Equals, RoutePolicy
 from postroad.routing.rules import Dropped, Level, Refusal, Route, Source
 from postroad.words.names import Address, to_unicode
-from postroad.words.outcome import Phase, Result
+from postroad.words.outcome import Outcome, Phase, Result
 from postroad.words.trail import Attempt, Contact
 
 _SOURCES = {
@@ -41,17 +42,20 @@ def explain_plan(plan: Plan, seed: int | None) -> list[str]:
     return [f"{drawn} {order}{more}.", *(_left_out(drop) for drop in plan.dropped)]
 
 
-def explain_attempt(attempt: Attempt) -> list[str]:
-    """The story of an attempt: each contact in its order, then what became of it."""
-    story = [_contact(contact, place) for place, contact in enumerate(attempt.contacts)]
-    results = [outcome.result for outcome in attempt.outcomes]
-    if len(set(results)) == 1:
-        last = attempt.outcomes[0]
-        end = f"So it is {last.result}" + ("." if last.result is Result.DELIVERED else f": {last.text}.")
-    else:
-        counts = ", ".join(f"{results.count(result)} {result}" for result in Result if result in results)
-        end = f"Of {len(results)} recipients: {counts}."
-    return [*story, end]
+def explain_attempt(attempt: Attempt, recipients: Sequence[str] = ()) -> list[str]:
+    """The story of an attempt: each contact in its order, then what became of each recipient, and who said so.
+
+    Without their names, recipients are called by their number.
+    """
+    names = recipients or [f"recipient {number}" for number in range(1, len(attempt.outcomes) + 1)]
+    story = [sentence for place, contact in enumerate(attempt.contacts) for sentence in _contact(contact, place, names)]
+    fates: dict[tuple[Outcome, str], list[int]] = {}
+    for index, outcome in enumerate(attempt.outcomes):
+        source = attempt.source_of(index)
+        fates.setdefault((outcome, f"{source.target}: " if source else ""), []).append(index)
+    if len(fates) == 1:
+        return [*story, *(_end(*fate) for fate in fates)]
+    return [*story, *(_end(*fate, _whom(indices, names)) for fate, indices in fates.items())]
 
 
 def percent(share: Fraction) -> str:
@@ -90,18 +94,38 @@ def _left_out(drop: Dropped) -> str:
     return f"Left out: {where} at preference {drop.preference}, {drop.text}."
 
 
-def _contact(contact: Contact, place: int) -> str:
+def _contact(contact: Contact, place: int, names: Sequence[str]) -> Iterator[str]:
+    """One contact: a sentence for each answer, with those it was for unless it was for all."""
     took = f"{contact.ended_ms - contact.started_ms:.0f} ms"
     begun = f"{'First' if place == 0 else 'Then'} {contact.target}"
     if contact.clear_again:
         begun += " again, without TLS"
-    if contact.ending is None:
-        return f"{begun} was contacted at {contact.started_ms:.0f} ms and closed unused: another greeted first."
-    if contact.ending.result is Result.DELIVERED:
-        secured = f" over {contact.tls}" if contact.tls else ""
-        return f"{begun} took it{secured} in {took}: {contact.ending.text}."
-    at = "" if contact.phase is Phase.CONNECT else f" at {contact.phase}"
-    return f"{begun} did not take it ({contact.ending.result}{at}, {took}): {contact.ending.text}."
+    if contact.is_unused:
+        yield f"{begun} was contacted at {contact.started_ms:.0f} ms and closed unused: another greeted first."
+    for outcome, indices in contact.answers.items():
+        whom = f" for {_whom(indices, names)}" if 0 < len(indices) < len(names) else ""
+        if outcome.result is Result.DELIVERED:
+            secured = f" over {contact.tls}" if contact.tls else ""
+            yield f"{begun} took it{whom}{secured} in {took}: {outcome.text}."
+        else:
+            phase = outcome.phase or contact.phase
+            at = "" if phase is Phase.CONNECT else f" at {phase}"
+            yield f"{begun} did not take it{whom} ({outcome.result}{at}, {took}): {outcome.text}."
+        begun = "It"
+
+
+def _end(outcome: Outcome, source: str, whom: str = "") -> str:
+    if outcome.result is Result.DELIVERED:
+        return f"So it was delivered{f' to {whom}' if whom else ''}."
+    ended = "failed" if outcome.result is Result.FAILED else "was deferred"
+    return f"So it {ended}{f' for {whom}' if whom else ''}: {source}{outcome.text}."
+
+
+def _whom(indices: Sequence[int], names: Sequence[str]) -> str:
+    """Those recipients by their names, the first three of many."""
+    known = [names[index] if index < len(names) else f"recipient {index + 1}" for index in indices[:3]]
+    more = f" and {len(indices) - 3} more" if len(indices) > 3 else ""
+    return f"{', '.join(known)}{more}" if more or len(known) == 1 else _list(known)
 
 
 def _list(names: list[str]) -> str:

@@ -108,7 +108,7 @@ class _Fate:
 class Walk:
     """The walk of one attempt. `now` is any clock that only goes forward, in seconds.
 
-    `contacts` has every contact so far in order of start, the ended ones with their ending.
+    `contacts` has every contact so far in order of start, the ended ones with what they meant for each recipient.
     `holder` is the number of the contact whose session is going on, or None.
     """
 
@@ -222,12 +222,13 @@ class Walk:
         elif news.host:
             for index in set(asked).difference(news.recipients):
                 self._fates[index].answers.append(news.host)
+        meant = dict.fromkeys(asked, news.host) if news.host else {}
         self._contacts[news.number] = replace(
             self._contacts[news.number],
             ended_ms=self._ms(now),
             phase=news.phase,
-            ending=news.host or _worst(news.recipients),
-            recipients=dict(news.recipients),
+            host=news.host,
+            recipients={**meant, **news.recipients},
             tls=news.tls,
             reused=news.reused,
             dsn_over=news.dsn_over,
@@ -272,9 +273,3 @@ def _combined(answers: list[Outcome]) -> Outcome:
     if not refusals:
         return told[-1]
     return replace(told[-1], text=f"{told[-1].text}; another exchanger refused for good ({refusals[0].text})")
-
-
-def _worst(outcomes: Mapping[int, Outcome]) -> Outcome | None:
-    """What a contact is known by when its recipients fared differently: the least good of their outcomes."""
-    order = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)
-    return min(outcomes.values(), key=lambda outcome: order.index(outcome.result), default=None)

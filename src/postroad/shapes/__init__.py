@@ -6,6 +6,7 @@ A new key may appear in a version; a key that goes or changes its meaning makes 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -145,6 +146,7 @@ def story_shape(story: Story) -> Shape:
         "origin": mail.origin,
         "envid": mail.envelope.envid,
         "parcels": [_parcel(each) for each in story.parcels],
+        "recipients": _last_answers(story),
         "attempts": len(story.records),
         "finished_at": story.finished_at,
     }
@@ -155,9 +157,7 @@ def trace_shape(story: Story) -> Shape:
     attempts = []
     for record in story.records:
         attempt, recipients = read_record(record.text)
-        outcomes = zip(recipients, attempt.outcomes, strict=False)
-        told = {mailbox: _outcome(outcome) for mailbox, outcome in outcomes}
-        attempts.append({"at": record.at, "recipients": told, **attempt_shape(attempt)})
+        attempts.append({"at": record.at, "recipients": _answers(attempt, recipients), **attempt_shape(attempt)})
     return {"version": VERSION, "id": story.mail.id, "attempts": attempts}
 
 
@@ -179,15 +179,15 @@ def attempt_shape(attempt: Attempt) -> Shape:
 
 def contact_shape(contact: Contact) -> Shape:
     """One address contacted: where, how long, how far it got, and what it said."""
-    reply = contact.ending.reply if contact.ending else None
+    codes = {outcome.reply.code if outcome.reply else None for outcome in contact.answers}
     return {
         **_target(contact.target),
         "started_ms": round(contact.started_ms, 1),
         "ended_ms": round(contact.ended_ms, 1),
         "phase": contact.phase.value,
         "result": contact.word,
-        "code": reply.code if reply else None,
-        "text": contact.ending.text if contact.ending else "closed unused: another exchanger greeted first",
+        "code": codes.pop() if len(codes) == 1 else None,
+        "text": "closed unused: another exchanger greeted first" if contact.is_unused else contact.said,
         "tls": contact.tls,
         "clear_again": contact.clear_again,
         "recipients": {str(index): _outcome(outcome) for index, outcome in contact.recipients.items()},
@@ -289,6 +289,30 @@ def _outcome(outcome: Outcome) -> Shape:
         "status": outcome.status,
         "code": outcome.reply.code if outcome.reply else None,
         "text": outcome.text,
+    }
+
+
+def _last_answers(story: Story) -> Shape:
+    """The last outcome of each recipient, with whose answer it is; null before the first attempt."""
+    answers: Shape = {str(each.mailbox): None for each in story.mail.envelope.recipients}
+    for record in story.records:
+        with suppress(ValueError):  # a record that this version cannot read
+            attempt, recipients = read_record(record.text)
+            answers |= _answers(attempt, recipients)
+    return answers
+
+
+def _answers(attempt: Attempt, recipients: Sequence[str]) -> Shape:
+    said = enumerate(zip(recipients, attempt.outcomes, strict=False))
+    return {mailbox: _outcome(outcome) | _source(attempt, index) for index, (mailbox, outcome) in said}
+
+
+def _source(attempt: Attempt, index: int) -> Shape:
+    """Whose answer the outcome of a recipient is."""
+    contact = attempt.source_of(index)
+    return {
+        "exchange": contact.target.exchange if contact else None,
+        "address": str(contact.target.address) if contact else None,
     }
 
 

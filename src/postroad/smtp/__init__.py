@@ -1,12 +1,14 @@
 """SMTP as bytes and events, both ends, without I/O (floor 1), after the manner of h11.
 
 Rule 1: what may be said when stands in the tables of `states`, and nowhere else.
-Rule 2: bytes may come in any pieces: whole or one by one, the events are the same.
+Rule 2: bytes may come in any pieces: whole or one by one, the events are the same; but for a client that does not
+    wait where it must (RFC 2920 section 3.1), which is sent away where that is seen.
 Rule 3: a peer's nonsense is an event; an exception (`LocalProtocolError`) means that our own side broke the rules.
 Rule 4: a line ends with CRLF, and a message with CRLF.CRLF. A bare CR or LF ends nothing (no smuggling).
 
-Stops: `grammar` (commands), `wire` (lines, dots, replies), `states` (the tables), `events`, `client`, `timeouts`,
-`transaction` (one message, as steps), `server`.
+Stops: `grammar` (commands), `wire` (lines, dots, newlines, replies), `states` (the tables), `events`; the client's end:
+`client`, `timeouts`, `transaction` (one message, as steps); the server's: `content` (what every octet of a message
+passes), `sasl` (AUTH), `offer` (what is offered and refused), `server`.
 """
 
 from postroad.smtp.client import Capabilities, Client, LocalProtocolError, SessionOver, UnsafeContent
@@ -17,6 +19,7 @@ from postroad.smtp.events import (
     AuthGiven,
     BodyComplete,
     BodyPiece,
+    BodyRefused,
     Closed,
     Commanded,
     Greeting,
@@ -46,7 +49,8 @@ from postroad.smtp.grammar import (
     format_command,
     parse_command,
 )
-from postroad.smtp.server import Server, ServerConfig
+from postroad.smtp.offer import ServerConfig
+from postroad.smtp.server import Server
 from postroad.smtp.states import ClientState, ServerState
 from postroad.smtp.timeouts import Timeouts
 from postroad.smtp.transaction import Break, Done, Expect, More, Terms, Transaction, Write, host_outcome
@@ -62,6 +66,7 @@ __all__ = [
     "Bdat",
     "BodyComplete",
     "BodyPiece",
+    "BodyRefused",
     "Break",
     "Capabilities",
     "Client",

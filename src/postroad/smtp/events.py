@@ -69,9 +69,13 @@ class Commanded:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Server: something the session itself knows the answer to, an error or a challenge: give `reply`."""
+    """Server: something the session itself knows the answer to, an error or a challenge: give `reply`.
+
+    With a `violation` the client has broken the rules so that nothing it says can be relied on: the session is over.
+    """
 
     reply: Reply
+    violation: str = ""  # what it said or did, for the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,11 @@ class BodyPiece:
 @dataclass(frozen=True, slots=True)
 class BodyComplete:
     """Server: the message is whole; the answer says whether it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRefused(Answered):
+    """Server: the message is whole, and the session itself cannot take it; what came of it is to be forgotten."""
 
 
 @dataclass(frozen=True, slots=True)

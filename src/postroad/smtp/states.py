@@ -135,6 +135,7 @@ class ServerState(Enum):
 
     __hash__ = object.__hash__
 
+    GREETING = auto()  # nothing said yet, and nothing may have come
     FRESH = auto()  # greeted; EHLO or HELO is due
     REFUSING = auto()  # greeted with 554: only QUIT is taken (RFC 5321 section 3.1)
     READY = auto()
@@ -173,9 +174,10 @@ _BY_NAME: dict[str, type[Command]] = {
 }
 
 SERVER_MOVES: dict[ServerState, dict[type[Command], ServerState]] = {
+    S.GREETING: {},
     S.FRESH: _taken(S.FRESH),
     S.REFUSING: {Quit: S.CLOSED},
-    S.READY: _taken(S.READY, mail=S.MAIL, tls=S.TLS, auth=S.READY),
+    S.READY: _taken(S.READY, mail=S.MAIL, tls=S.TLS, auth=S.AUTH),
     S.MAIL: _taken(S.MAIL, rcpt=S.RCPT),
     S.RCPT: _taken(S.RCPT, rcpt=S.RCPT, data=S.BODY, bdat=S.CHUNKS),
     S.CHUNKS: _taken(S.CHUNKS, bdat=S.CHUNKS),
@@ -184,3 +186,36 @@ SERVER_MOVES: dict[ServerState, dict[type[Command], ServerState]] = {
     S.TLS: {},
     S.CLOSED: {},
 }
+
+# Where the end of a dialogue within a state leads, however it is answered: of a message, of AUTH, of a handshake (on
+# a port that begins with TLS the greeting comes behind it)
+SERVER_ENDS: dict[ServerState, ServerState] = {
+    S.GREETING: S.GREETING,
+    S.CHUNKS: S.READY,
+    S.BODY: S.READY,
+    S.AUTH: S.READY,
+    S.TLS: S.FRESH,
+}
+
+# RFC 2920 section 3.1, RFC 3207 section 4 and RFC 4954 section 4: nothing may be sent behind these before their reply
+_GROUP_ENDS = (Ehlo, Helo, Data, Vrfy, Expn, Noop, StartTls)
+
+
+def after_greeting(reply: Reply) -> ServerState:
+    """Where the server stands once it has greeted so."""
+    if reply.is_positive:
+        return S.FRESH
+    return S.CLOSED if reply.code == 421 else S.REFUSING
+
+
+def ends_group(command: Command, *, extended: bool) -> bool:
+    """Whether a client must wait for the reply to this command before it says more.
+
+    As Postfix 3.9 has it: without EHLO nobody has been offered PIPELINING, so every command ends its group. The octets
+    of a chunk are part of their command; behind QUIT nothing is read.
+    """
+    if isinstance(command, Bdat | Quit):
+        return False
+    if isinstance(command, Auth):  # PLAIN is known to end with its initial response: RFC 4954 section 4
+        return command.initial is None or command.mechanism != "PLAIN"
+    return not extended or isinstance(command, _GROUP_ENDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from postroad.words.names import AddressLiteral, Destination, Unreadable, parse_destination
@@ -69,6 +70,18 @@ def parse_mailbox(text: str) -> Mailbox | Unreadable:
     if isinstance(destination, Unreadable):
         return Unreadable(text, destination.why)
     return Mailbox(local, destination)
+
+
+def distinct(recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
+    """Each mailbox once, in the order they came: what was first said of it holds.
+
+    Domains are compared as `parse_destination` writes them, so in any case; local parts octet by octet, for whether
+    their case counts is the receiver's business (RFC 5321 section 2.4).
+    """
+    first: dict[Mailbox, Recipient] = {}
+    for recipient in recipients:
+        first.setdefault(recipient.mailbox, recipient)
+    return tuple(first.values())
 
 
 def domain_of(mailbox: Mailbox) -> str:

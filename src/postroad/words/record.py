@@ -6,7 +6,7 @@ The shape is versioned and only grows: a record written by an older Postroad mus
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -15,7 +15,8 @@ from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.reply import Reply
 from postroad.words.trail import Attempt, Contact, Target
 
-VERSION = 1
+VERSION = 2
+"""2: each answer of a contact names the recipients it was for. 1 had one ending a contact, the worst of them."""
 
 Shape = dict[str, Any]
 
@@ -41,10 +42,13 @@ def read_attempt(record: Mapping[str, Any]) -> Attempt:
     """
     try:
         destination = parse_destination(record["to"])
-        if record["v"] != VERSION or not isinstance(destination, str | AddressLiteral):
-            raise ValueError(f"not an attempt of version {VERSION}")
+        if record["v"] not in (1, VERSION) or not isinstance(destination, str | AddressLiteral):
+            raise ValueError(f"not an attempt of version {VERSION} or older")
         outcomes = tuple(_read_outcome(outcome) for outcome in record["outcomes"])
-        contacts = tuple(_read_contact(contact) for contact in record["contacts"])
+        if record["v"] == 1:
+            contacts = _read_first_version(record["contacts"], len(outcomes))
+        else:
+            contacts = tuple(_read_contact(contact, *_read_answers(contact)) for contact in record["contacts"])
         return Attempt(destination, outcomes, contacts, record["seed"], record["ms"])
     except (KeyError, TypeError) as problem:
         raise ValueError(f"not a record of an attempt: {problem}") from problem
@@ -101,32 +105,52 @@ def _contact(contact: Contact) -> Shape:
     }
     if contact.target.port:
         shape["port"] = contact.target.port
-    if contact.ending:
-        shape["ending"] = _outcome(contact.ending)
-    told = {str(index): _outcome(said) for index, said in contact.recipients.items() if said is not contact.ending}
-    same = [index for index, said in contact.recipients.items() if said is contact.ending]
-    for key, value in (("told", told), ("same", same), ("tls", contact.tls)):
-        if value:
-            shape[key] = value
+    answers = contact.answers
+    if contact.host:
+        shape["host"] = _outcome(contact.host) | {"to": answers.pop(contact.host)}
+    if answers:
+        shape["answers"] = [_outcome(outcome) | {"to": indices} for outcome, indices in answers.items()]
+    if contact.tls:
+        shape["tls"] = contact.tls
     for flag in ("clear_again", "reused", "dsn_over"):
         if getattr(contact, flag):
             shape[flag] = True
     return shape
 
 
-def _read_contact(shape: Mapping[str, Any]) -> Contact:
-    target = Target(shape["exchange"], ip_address(shape["address"]), shape["preference"], shape.get("port"))
-    ending = _read_outcome(shape["ending"]) if "ending" in shape else None
-    told = {int(index): _read_outcome(said) for index, said in shape.get("told", {}).items()}
-    if ending:
-        told.update(dict.fromkeys(shape.get("same", ()), ending))
+def _read_answers(shape: Mapping[str, Any]) -> tuple[Outcome | None, dict[int, Outcome]]:
+    """What a contact failed by as a whole, if it did, and what it meant for each recipient."""
+    answers = [(_read_outcome(answer), answer["to"]) for answer in shape.get("answers", ())]
+    host = _read_outcome(shape["host"]) if "host" in shape else None
+    if host:
+        answers.append((host, shape["host"]["to"]))
+    return host, {index: outcome for outcome, indices in answers for index in indices}
+
+
+def _read_first_version(shapes: Iterable[Mapping[str, Any]], count: int) -> tuple[Contact, ...]:
+    """Contacts whose failure did not say whom it concerned: all whose mail no contact before had taken."""
+    contacts, settled = [], set[int]()
+    for shape in shapes:
+        ending = _read_outcome(shape["ending"]) if "ending" in shape else None
+        meant = {int(index): _read_outcome(said) for index, said in shape.get("told", {}).items()}
+        if ending:
+            meant.update(dict.fromkeys(shape.get("same", ()), ending))
+        host = ending if ending and ending.scope in (Scope.HOST, Scope.US) else None
+        if host:
+            meant = dict.fromkeys(sorted(set(range(count)) - settled), host) | meant
+        settled |= {index for index, said in meant.items() if said.result is Result.DELIVERED or said.unsettled}
+        contacts.append(_read_contact(shape, host, meant))
+    return tuple(contacts)
+
+
+def _read_contact(shape: Mapping[str, Any], host: Outcome | None, recipients: Mapping[int, Outcome]) -> Contact:
     return Contact(
-        target,
+        Target(shape["exchange"], ip_address(shape["address"]), shape["preference"], shape.get("port")),
         shape["from"],
         shape["until"],
         Phase(shape["phase"]),
-        ending,
-        told,
+        host,
+        recipients,
         shape.get("tls"),
         shape.get("clear_again", False),
         shape.get("reused", False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from postroad.words.names import Address, Destination
@@ -19,32 +19,61 @@ class Target:
     port: int | None = None  # None: the usual one
 
     def __str__(self) -> str:
-        return f"{self.exchange} [{self.address}]"
+        is_literal = not self.exchange or self.exchange.startswith("[")
+        return f"[{self.address}]" if is_literal else f"{self.exchange} [{self.address}]"
+
+
+_GRAVITY = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)  # the worst for the sender first
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One address contacted in an attempt, and how it ended.
+    """One address contacted in an attempt, and what it meant for each recipient.
 
-    `ending` is an Outcome of host scope if the contact failed as a whole, a delivered/deferred/failed one after a
-    session, or None if another contact won the race first. Times are milliseconds since the attempt began.
+    `recipients` has an outcome for each recipient that was asked for, or would have been if the host had not failed
+    first: answers stand nowhere else, so that none can be taken for the answer to another recipient.
+    `host` is set if the contact failed as a whole. Neither: another contact won the race, and this one was not used.
+    Times are milliseconds since the attempt began.
     """
 
     target: Target
     started_ms: float
     ended_ms: float
     phase: Phase
-    ending: Outcome | None
-    recipients: Mapping[int, Outcome]  # index of the recipient in the attempt -> what this contact said
+    host: Outcome | None
+    recipients: Mapping[int, Outcome]  # index of the recipient in the attempt -> what this contact meant for it
     tls: str | None = None  # protocol and cipher, None in the clear
     clear_again: bool = False  # the second contact with this address, after its TLS failed
     reused: bool = False  # on a connection kept from an earlier message
     dsn_over: bool = False  # the host took over what the sender wants to be told (RFC 3461 section 5.2)
 
     @property
+    def is_unused(self) -> bool:
+        """Whether another contact won the race, so that nobody was asked for here."""
+        return self.host is None and not self.recipients
+
+    @property
     def word(self) -> str:
-        """How it ended, in one word: the result, or `unused` if the race was lost."""
-        return self.ending.result.value if self.ending else "unused"
+        """How it ended, in one word: the result that is worst for the sender, or `unused` if the race was lost."""
+        if self.is_unused:
+            return "unused"
+        return _worst([self.host] if self.host else self.recipients.values()).value
+
+    @property
+    def answers(self) -> dict[Outcome, list[int]]:
+        """Each different answer with the recipients it is for: none of them if the host failed when none was left."""
+        answers: dict[Outcome, list[int]] = {self.host: []} if self.host else {}
+        for index, outcome in self.recipients.items():
+            answers.setdefault(outcome, []).append(index)
+        return answers
+
+    @property
+    def said(self) -> str:
+        """All answers in a line: one as it is; of several, how many recipients each is for."""
+        answers = self.answers
+        if len(answers) < 2:
+            return next((outcome.text for outcome in answers), "another exchanger greeted first")
+        return "; ".join(f"{len(indices)} {outcome.result}: {outcome.text}" for outcome, indices in answers.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +89,26 @@ class Attempt:
     @property
     def result(self) -> Result:
         """The worst for the sender: failed if any failed, else deferred if any is, else delivered."""
-        results = {outcome.result for outcome in self.outcomes}
-        for worst in (Result.FAILED, Result.DEFERRED):
-            if worst in results:
-                return worst
-        return Result.DELIVERED
+        return _worst(self.outcomes)
+
+    def story_of(self, index: int) -> tuple[tuple[Contact, Outcome], ...]:
+        """Every contact that concerned one recipient, with what it meant for that recipient."""
+        return tuple((contact, contact.recipients[index]) for contact in self.contacts if index in contact.recipients)
+
+    def source_of(self, index: int) -> Contact | None:
+        """The contact whose answer is the outcome of a recipient; None if no host was asked for it."""
+        outcome = self.outcomes[index]
+        for contact in reversed(self.contacts):
+            said = contact.recipients.get(index)
+            if said is outcome or (said and _rests_on(outcome, said)):
+                return contact
+        return None
+
+
+def _rests_on(outcome: Outcome, said: Outcome) -> bool:
+    """Whether an outcome is what was said; its text may go on with what that came to."""
+    return (outcome.reply, outcome.phase) == (said.reply, said.phase) and outcome.text.startswith(said.text)
+
+
+def _worst(outcomes: Iterable[Outcome]) -> Result:
+    return min((outcome.result for outcome in outcomes), key=_GRAVITY.index, default=Result.DELIVERED)

@@ -31,7 +31,7 @@ def _mail(id_, sender, *recipients):
 def _settlement(parcel):
     """The parcel was tried, and has an hour to wait."""
     target = Target("mail.example.org", ip_address("192.0.2.1"), 10)
-    contact = Contact(target, 0.0, 12.0, Phase.RCPT, LATER, {0: LATER})
+    contact = Contact(target, 0.0, 12.0, Phase.RCPT, None, {0: LATER})
     done = Attempt(parcel.destination, (LATER,), (contact,), 7, 12.0)
     left = parcel.mail.envelope.recipients
     record = json.dumps(attempt_record(done) | {"recipients": [str(each.mailbox) for each in left]})
@@ -111,7 +111,7 @@ def test_show_tells_each_recipient(queue):
     assert 0 == status
     assert (
         "to        a@example.org: waiting after 1 attempt, next try in 1 h;"
-        " last answer: deferred (4.2.0): 450 4.2.0 try later"
+        " last answer: deferred (4.2.0): mail.example.org [192.0.2.1]: 450 4.2.0 try later"
     ) in lines
     assert "to        b@example.com: waiting, due now" in lines
 
@@ -126,6 +126,15 @@ def test_show_has_the_whole_envelope_for_programs(queue):
         shape["finished_at"],
     )
     assert None is _json(queue("show", "TWO", "--json"))["from"]
+
+
+def test_show_has_the_last_answer_to_each_recipient_for_programs(queue):
+    """With the host that gave it; null for who was not tried yet."""
+    told = _json(queue("show", "ONE", "--json"))["recipients"]
+    assert None is told["b@example.com"]
+    assert ("deferred", "mail.example.org", "192.0.2.1") == tuple(
+        told["a@example.org"][key] for key in ("result", "exchange", "address")
+    )
 
 
 def test_trace_has_every_contact(queue):

@@ -114,6 +114,7 @@ class Office:
 
     def __init__(self, lab, spool, settings, deliver, told):
         self.lab = lab
+        self.postmaster = ()
         self.spool = spool
         self.deliver = deliver
         self.told = told
@@ -127,7 +128,8 @@ class Office:
 
     def reporter(self, settings):
         """Reports on behalf of this office."""
-        return Bounces(self.spool, "relay.example", settings.schedule.expiry_s, self.births)
+        postmaster = tuple(map(parse_mailbox, self.postmaster))
+        return Bounces(self.spool, "relay.example", settings.schedule.expiry_s, self.births, postmaster)
 
     async def find(self, destination):
         """The way by the lab's DNS."""
@@ -136,11 +138,11 @@ class Office:
         answer = decide(await gather(name, self._resolver), POLICY, Own())
         return Way.of(answer, POLICY, self.deliver, 60.0)
 
-    async def post(self, *to, sender="me@example.net", content=CONTENT, at=NOON, claim=True, **wishes):
+    async def post(self, *to, sender="me@example.net", content=CONTENT, at=NOON, claim=True, smtputf8=False, **wishes):
         """Accept a message as the listener does; its id."""
         path = parse_mailbox(sender) if sender else None
         who = to if isinstance(to[0], Recipient) else recipients(*to, **wishes)
-        mail = Mail(self.births.id(), Envelope(path, who), at, self.births.seed(), len(content))
+        mail = Mail(self.births.id(), Envelope(path, who, smtputf8), at, self.births.seed(), len(content))
         parcels = await self.spool.add(mail, content, claim=claim)
         if claim:
             self.loop.take(parcels)

@@ -105,4 +105,4 @@ def test_our_own_trouble_is_not_the_hosts(monkeypatch):
 
     monkeypatch.setattr(sys.modules["postroad.deliver.attempt"], "connect", refuse)  # its name is a function's too
     sent, _, _ = send()
-    assert [Scope.US] * 2 == [contact.ending.scope for contact in sent.deliveries[0].attempt.contacts]
+    assert [Scope.US] * 2 == [contact.host.scope for contact in sent.deliveries[0].attempt.contacts]

@@ -26,7 +26,7 @@ CONTENT = b"Message-ID: <1@example.net>\r\nSubject: hello\r\n\r\n" + b"All of th
 def attempt(*outcomes, dsn_over=False):
     """An attempt with these outcomes, all by one contact."""
     said = dict(enumerate(outcomes))
-    contact = Contact(TARGET, 0, 5, Phase.DOT, outcomes[0], said, dsn_over=dsn_over)
+    contact = Contact(TARGET, 0, 5, Phase.DOT, None, said, dsn_over=dsn_over)
     return Attempt("example.com", outcomes, (contact,), 7, 5.0)
 
 
@@ -45,7 +45,7 @@ def reported(done, *, who=None, sender="me@example.net", at=NOON, earlier=None, 
             (parcel,) = await it.claim(NOON, 1, each=1)
         verdict = judge(parcel, done, SCHEDULE, at, Random(1))
         bounces = Bounces(it, "relay.example", SCHEDULE.expiry_s, Births())
-        return await bounces.reports(parcel, verdict, done, at)
+        return await bounces.reports(parcel, verdict, at)
 
     return asyncio.run(main())
 

@@ -25,10 +25,11 @@ from postroad.deliver import DeliverSettings, loop
 from postroad.lab import parse_fault
 from postroad.net import listen
 from postroad.smtp import ServerConfig
-from postroad.spool import SpoolError, Trouble
+from postroad.spool import Selection, SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.names import parse_address
+from postroad.words.record import read_record
 from postroad.words.reply import Reply
 
 HOUR_S = 3600.0
@@ -55,7 +56,7 @@ def report_in(it, address="127.0.0.13"):
 
 def machine_part(report):
     """The fields about the message, and those about the first recipient."""
-    (part,) = [part for part in report.walk() if part.get_content_type() == "message/delivery-status"]
+    part, *_ = [part for part in report.walk() if part.get_content_type() == "message/delivery-status"]
     return part.get_payload()[1]
 
 
@@ -216,15 +217,79 @@ def test_nobody_is_told_who_must_not_or_will_not_be(how):
     assert ([FAILED], 0) == tell(story, {"127.0.0.14": "r550"})
 
 
-def test_report_that_fails_is_not_reported():
-    """A report refused by the sender's exchanger ends there: mail loops are cut."""
+async def lost(it, *postmaster):
+    """A report that the sender's exchanger refuses: what became of all, what is left, and what was told of it."""
+    it.postmaster = postmaster
+    it.loop.reload(USUAL, it.find, it.reporter(USUAL))
+    await it.post("ann@example.org")
+    await it.done(3 if it.postmaster else 2)
+    told = [(each["recipients"], each["origin"]) for each in it.told.named("deliver.report.failed")]
+    return it.results, (await it.spool.stats(NOON)).messages, told
+
+
+BOTH_REFUSE = {"127.0.0.14": "r550", "127.0.0.13": "r550"}
+
+
+def test_report_that_fails_is_told_and_ends_there():
+    """A report refused by the sender's exchanger makes no other, and the log has it: a double bounce."""
+    assert ([FAILED, FAILED], 0, [(["me@example.net"], "report on B000001")]) == tell(lost, BOTH_REFUSE)
+
+
+def test_report_that_fails_reaches_the_postmaster():
+    """Under the null reverse-path, with the report that could not be delivered, whom it was for and why."""
 
     async def story(it):
+        what = await lost(it, "boss@example.com")
+        received = [each for address in ("127.0.0.11", "127.0.0.12") for each in it.lab.at(address).received]
+        return what, received
+
+    (results, left, _), (received,) = tell(story, BOTH_REFUSE)
+    assert ([FAILED, FAILED, DELIVERED], 0) == (results, left)
+    assert (None, "boss@example.com") == (
+        received.envelope.reverse_path,
+        str(received.envelope.recipients[0].mailbox),
+    )
+    report = email.message_from_bytes(received.content, policy=email.policy.default)
+    fields = machine_part(report)
+    assert ("Undelivered report: me@example.net", "dns; mail.example.net") == (report["Subject"], fields["Remote-MTA"])
+    assert "ann@example.org" in report.as_string()
+
+
+def test_report_to_the_postmaster_that_fails_is_told_and_ends_there():
+    """Nobody is told of it by mail: no loop, whatever the postmaster's exchanger says."""
+    told = [(["me@example.net"], "report on B000001"), (["boss@example.org"], "double bounce of B000003")]
+    assert ([FAILED] * 3, 0, told) == tell(lambda it: lost(it, "boss@example.org"), BOTH_REFUSE)
+
+
+def test_postmaster_who_refused_a_report_is_not_sent_another():
+    """The address that has just said no is no place to complain to."""
+
+    async def story(it):
+        it.postmaster = ("me@example.net",)
+        it.loop.reload(USUAL, it.find, it.reporter(USUAL))
         await it.post("ann@example.org")
         await it.done(2)
         return it.results, (await it.spool.stats(NOON)).messages
 
-    assert ([FAILED, FAILED], 0) == tell(story, {"127.0.0.14": "r550", "127.0.0.13": "r550"})
+    assert ([FAILED, FAILED], 0) == tell(story, BOTH_REFUSE)
+
+
+def test_report_on_a_recipient_beyond_ascii_needs_no_smtputf8():
+    """A sender in ASCII hears of it through a host that knows nothing of SMTPUTF8."""
+
+    async def story(it):
+        host = Host(config=ServerConfig("mx", smtputf8=False))
+        door = await listen(parse_address("127.0.0.15"), it.lab.port, host.serve)
+        try:
+            content = "Subject: Grüße\r\n\r\nHello.\r\n".encode()
+            await it.post("jürgen@example.org", sender="me@[127.0.0.15]", content=content, smtputf8=True)
+            await it.done(2)
+            return it.results, machine_part(email.message_from_bytes(host.content, policy=email.policy.default))
+        finally:
+            await door.stop()
+
+    results, fields = tell(story, {"127.0.0.14": "r550"})
+    assert ([FAILED, DELIVERED], "utf-8; j\\x{FC}rgen@example.org") == (results, fields["Final-Recipient"])
 
 
 def test_success_is_reported_where_the_host_does_not():
@@ -251,11 +316,13 @@ def test_mail_that_stays_deferred_is_given_up_and_reported():
     """After the time of the schedule 4yz becomes a failure, with status 4.4.7 and the last answer."""
 
     async def story(it):
-        await it.post("ann@example.org", at=NOON - 5 * DAY_S)
+        id_ = await it.post("ann@example.org", at=NOON - 5 * DAY_S)
         await it.done(2)
-        return it.results, machine_part(report_in(it))
+        (record,) = (await it.spool.story(id_)).records
+        return it.results, machine_part(report_in(it)), read_record(record.text)[0].result
 
-    results, fields = tell(story, {"127.0.0.14": "r450"})
+    results, fields, recorded = tell(story, {"127.0.0.14": "r450"})
+    assert FAILED is recorded
     assert ([FAILED, DELIVERED], "failed", "4.4.7") == (results, fields["Action"], fields["Status"])
     assert "450" in fields["Diagnostic-Code"]
 
@@ -285,6 +352,23 @@ def test_sender_of_late_mail_is_told_once():
         return it.results, machine_part(report_in(it))["Action"]
 
     assert ([DEFERRED, DELIVERED, DEFERRED], "delayed") == tell(story, {"127.0.0.14": "r450"})
+
+
+def test_queue_shows_who_waits_its_own_answer():
+    """Not the 550 of the other recipient, who is done with; and the host that gave it."""
+
+    async def story(it):
+        host = Host({"Rcpt ann": Reply(550, ("5.1.1 nobody",)), "Rcpt bob": Reply(450, ("4.2.2 full",))})
+        door = await listen(parse_address("127.0.0.15"), it.lab.port, host.serve)
+        try:
+            await it.post("ann@[127.0.0.15]", "bob@[127.0.0.15]", sender="")
+            await it.done()
+            (listed,) = await it.spool.listed(Selection())
+            return listed.said, [each["why"] for each in it.told.named("deliver.report.failed")]
+        finally:
+            await door.stop()
+
+    assert ("deferred: [127.0.0.15]: 450 4.2.2 full", ["failed: [127.0.0.15]: 550 5.1.1 nobody"]) == tell(story)
 
 
 def test_only_those_who_wait_are_tried_again():

@@ -1,14 +1,15 @@
 """What an attempt means for its parcel: recipients sorted, times set, words for the list."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
 
 from delivering import NOON, recipients
 
-from postroad.deliver.settling import EXPIRED, judge, summary
+from postroad.deliver.settling import EXPIRED, judge, lost_report
 from postroad.pace import RetrySchedule
 from postroad.spool import Mail, Parcel
-from postroad.words.mail import Envelope
+from postroad.words.mail import Envelope, Mailbox
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.trail import Attempt, Contact, Target
 
@@ -18,6 +19,7 @@ OK = Outcome(Result.DELIVERED, Scope.MESSAGE, "250 ok", "2.0.0", Phase.DOT)
 LATER = Outcome(Result.DEFERRED, Scope.RECIPIENT, "450 later", "4.2.0", Phase.RCPT)
 NEVER = Outcome(Result.FAILED, Scope.RECIPIENT, "550 no", "5.1.1", Phase.RCPT)
 AWAY = Outcome(Result.DEFERRED, Scope.HOST, "connection refused", "4.4.1", Phase.CONNECT)
+SENDER = Mailbox("me", "example.net")
 TARGET = Target("mail.example.com", ip_address("192.0.2.1"), 10)
 
 
@@ -78,7 +80,7 @@ def test_deferred_mail_fails_when_its_time_is_over():
     """Status 4.4.7, with the last answer in the text; who was delivered stays so."""
     verdict = judged(parcel(2), OK, LATER, at=NOON + 5 * DAY_S)
     (failed,) = verdict.failed
-    assert (EXPIRED, "given up after 5 days; the last answer was: 450 later") == (
+    assert (EXPIRED, "450 later; given up after 5 days") == (
         failed.outcome.status,
         failed.outcome.text,
     )
@@ -100,15 +102,60 @@ def test_sender_is_warned_once_and_not_of_mail_given_up():
 
 def test_taker_of_notifications_is_the_contact_that_took_the_message():
     """DSN at a host that refused says nothing about the one that took it."""
-    refused = Contact(TARGET, 0, 1, Phase.RCPT, LATER, {0: LATER}, dsn_over=True)
+    refused = Contact(TARGET, 0, 1, Phase.RCPT, None, {0: LATER}, dsn_over=True)
     for over in (True, False):
-        took = Contact(TARGET, 1, 2, Phase.DOT, OK, {0: OK}, dsn_over=over)
+        took = Contact(TARGET, 1, 2, Phase.DOT, None, {0: OK}, dsn_over=over)
         verdict = judge(parcel(1), attempt(OK, contacts=(refused, took)), SCHEDULE, NOON, Random(1))
         assert over == verdict.delivered[0].dsn_over
 
 
-def test_line_for_the_queue_says_who_said_the_worst():
-    """The outcome that is worst for the sender, and the host it came from if one did."""
-    contact = Contact(TARGET, 0, 1, Phase.RCPT, LATER, {0: LATER})
-    assert "deferred: mail.example.com [192.0.2.1]: 450 later" == summary(attempt(OK, LATER, contacts=(contact,)))
-    assert "failed: 550 no" == summary(attempt(LATER, NEVER, OK))
+def test_line_for_the_queue_is_about_those_who_wait():
+    """Not the 550 of one who is done with, but the answer to who is left, with the host that gave it."""
+    contact = Contact(TARGET, 0, 1, Phase.RCPT, None, {0: LATER, 1: NEVER, 2: OK})
+    verdict = judge(parcel(), attempt(LATER, NEVER, OK, contacts=(contact,)), SCHEDULE, NOON, Random(1))
+    assert "deferred: mail.example.com [192.0.2.1]: 450 later" == verdict.said
+
+
+def test_line_for_the_queue_counts_those_it_is_about():
+    """Of several answers the most frequent one is shown, with how many have it; with nobody left there is none."""
+    full = replace(LATER, text="452 full")
+    contact = Contact(TARGET, 0, 1, Phase.RCPT, None, {0: full, 1: LATER, 2: LATER})
+    verdict = judge(parcel(), attempt(full, LATER, LATER, contacts=(contact,)), SCHEDULE, NOON, Random(1))
+    assert "deferred (2 of 3): mail.example.com [192.0.2.1]: 450 later" == verdict.said
+    assert "" == judged(parcel(1), OK).said
+
+
+def test_same_words_of_two_hosts_are_each_hosts_own():
+    """Both said 450 later: each of the two recipients has it from the host that it was put to."""
+    other = replace(TARGET, exchange="other.example.com")
+    contacts = (
+        Contact(TARGET, 0, 1, Phase.RCPT, None, {0: LATER, 1: NEVER}),
+        Contact(other, 1, 2, Phase.RCPT, None, {1: LATER}),
+    )
+    done = attempt(LATER, LATER, contacts=contacts)
+    fates = judge(parcel(2), done, SCHEDULE, NOON, Random(1)).left
+    assert [TARGET, other] == [fate.target for fate in fates]
+
+
+def test_mail_that_met_no_host_names_none():
+    """All hosts were unhealthy: the text says which."""
+    assert "deferred: connection refused" == judged(parcel(1), AWAY).said
+
+
+def test_record_of_mail_given_up_says_that_it_failed():
+    """What was deferred for the last time is not shown as deferred for ever after."""
+    verdict = judged(parcel(2), OK, LATER, at=NOON + 5 * DAY_S)
+    assert [Result.DELIVERED, Result.FAILED] == [outcome.result for outcome in verdict.attempt.outcomes]
+
+
+def test_only_a_report_that_failed_for_good_is_lost():
+    """Mail with the null reverse-path has nobody to be told; who sent under a name has a report instead."""
+    named = parcel(1)
+    named = replace(named, mail=replace(named.mail, envelope=replace(named.mail.envelope, reverse_path=SENDER)))
+    assert [None, None, None] == [
+        lost_report(each, judged(each, outcome))
+        for each, outcome in ((named, NEVER), (parcel(1), LATER), (parcel(1), OK))
+    ]
+    assert {"id": "m1", "recipients": ["cat@example.com"], "why": "failed: 550 no", "origin": None} == lost_report(
+        parcel(3), judged(parcel(3), OK, LATER, NEVER)
+    )

@@ -31,6 +31,8 @@ NO_USER = Reply(550, ("5.1.1 <bob@example.org>: no such user here,", "5.1.1 see 
 NEVER = Outcome(Result.FAILED, Scope.RECIPIENT, str(NO_USER), "5.1.1", Phase.RCPT, NO_USER)
 TAKEN = Outcome(Result.DELIVERED, Scope.MESSAGE, "250 2.0.0 ok", "2.0.0", Phase.DOT, Reply(250, ("2.0.0 ok",)))
 
+GIVEN_UP = replace(REFUSED, result=Result.FAILED, text="connection refused; given up after 5 days", status="4.4.7")
+
 HEADER = b"From: alice@sender.example\r\nSubject: Hello\r\nMessage-ID: <hello@sender.example>\r\n"
 CONTENT = HEADER + b"\r\nGood day.\r\n"
 
@@ -40,11 +42,11 @@ def attempt(outcome, *contacts):
     return Attempt("example.org", (outcome,), contacts, seed=7, elapsed_ms=300.0)
 
 
-DOWN = attempt(REFUSED, Contact(ONE, 0.0, 0.6, Phase.CONNECT, REFUSED, {}))
+DOWN = attempt(REFUSED, Contact(ONE, 0.0, 0.6, Phase.CONNECT, REFUSED, {0: REFUSED}))
 ASKED = attempt(
     NEVER,
     Contact(ONE, 0.0, 250.4, Phase.CONNECT, None, {}),
-    Contact(TWO, 250.0, 300.2, Phase.RCPT, NEVER, {0: NEVER}, tls="TLSv1.3 TLS_AES_256_GCM_SHA384"),
+    Contact(TWO, 250.0, 300.2, Phase.RCPT, None, {0: NEVER}, tls="TLSv1.3 TLS_AES_256_GCM_SHA384"),
 )
 TRAIL = (Tried(NOON - 300, DOWN, 0), Tried(NOON - 1, ASKED, 0))
 FAILED = Reported(Recipient(BOB), Action.FAILED, NEVER, TRAIL)
@@ -182,29 +184,62 @@ def test_delay_tells_until_when_it_is_tried():
         fields["Status"],
         fields["Will-Retry-Until"],
     )
-    assert "X-Postroad; connection refused" == fields["Diagnostic-Code"]
+    assert "X-Postroad; mx1.example.org [192.0.2.1]: connection refused" == fields["Diagnostic-Code"]
     assert "Remote-MTA" not in fields
-    assert "It is still being tried, until Tue, 06 Jan 2026 12:00:00 +0000. You need not do anything" in people(made)
+    assert "will be retried until Tue, 06 Jan 2026 12:00:00 +0000. You do not need to do anything" in people(made)
     assert "Delayed: bob@example.org" == read(made)[0]["Subject"]
 
 
 def test_mail_given_up_after_days_says_so():
-    """What was deferred to the end is failed, with what it met last."""
-    made = build(report(replace(FAILED, outcome=REFUSED, trail=TRAIL[:1])))
-    assert ("failed", "4.4.1") == (told(made)[1]["Action"], told(made)[1]["Status"])
-    assert "in the time given to it. The last attempt ended like this: connection refused." in people(made)
+    """How long it was tried, and what it met last, from whom."""
+    made = build(report(replace(FAILED, outcome=GIVEN_UP, trail=TRAIL[:1])))
+    assert ("failed", "4.4.7") == (told(made)[1]["Action"], told(made)[1]["Status"])
+    assert (
+        "within 5 minutes, in one attempt. The last server tried was mx1.example.org [192.0.2.1],"
+        " on Thu, 01 Jan 2026 11:55:00 +0000: connection refused."
+    ) in people(made)
     assert "Send it again later" in people(made)
+
+
+def test_mail_given_up_names_the_last_server_that_answered():
+    """Though the last attempts had no contact at all, all servers being unhealthy: who said what, and when."""
+    busy = Reply(450, ("4.3.2 come back tomorrow",))
+    later = Outcome(Result.DEFERRED, Scope.MESSAGE, str(busy), "4.3.2", Phase.MAIL, busy)
+    asked = Tried(NOON - 9000, attempt(later, Contact(TWO, 0, 9, Phase.MAIL, None, {0: later})), 0)
+    nobody = replace(REFUSED, text="every exchanger failed a moment ago")
+    trail = (
+        Tried(NOON - 9900, DOWN, 0),
+        asked,
+        Tried(NOON - 5000, attempt(nobody), 0),
+        Tried(NOON, attempt(nobody), 0),
+    )
+    made = build(report(replace(FAILED, outcome=replace(nobody, status="4.4.7"), trail=trail)))
+    fields = told(made)[1]
+    assert (
+        "in 2 attempts. The last server to answer was mx2.example.org [2001:db8::2],"
+        " on Thu, 01 Jan 2026 09:30:00 +0000: 450 4.3.2 come back tomorrow"
+    ) in people(made)
+    assert ("dns; mx2.example.org", "smtp; 450 4.3.2 come back tomorrow", "Thu, 01 Jan 2026 09:30:00 +0000") == tuple(
+        fields[name] for name in ("Remote-MTA", "Diagnostic-Code", "Last-Attempt-Date")
+    )
+
+
+def test_refusal_by_dns_is_not_laid_on_a_server_of_an_earlier_attempt():
+    """The domain is gone: what a host of it said yesterday is in the table, and is not why the mail failed."""
+    gone = Outcome(Result.FAILED, Scope.DOMAIN, "the domain does not exist", "5.1.2")
+    made = build(report(replace(FAILED, outcome=gone, trail=(*TRAIL[:1], Tried(NOON, attempt(gone), 0)))))
+    assert "X-Postroad; the domain does not exist" == told(made)[1]["Diagnostic-Code"]
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
     [
         ("5.1.1", "typing error"),
-        ("5.1.10", "takes no mail at all"),
+        ("5.1.10", "accepts no mail at all"),
         ("5.2.2", "mailbox is full"),
         ("5.3.4", "too large"),
-        ("5.7.26", "rule of the other side"),
-        ("5.0.0", "postmaster of the other side"),
+        ("5.7.26", "rule of the receiving server"),
+        ("5.0.0", "postmaster of the receiving server"),
         ("4.4.7", "again later"),
     ],
 )
@@ -223,18 +258,26 @@ def test_failure_without_any_contact():
 
 def test_recipients_of_a_domain_share_one_table():
     """Two recipients, two blocks of fields, one table of attempts; the gravest comes first and makes the subject."""
-    carol = Reported(Recipient(Mailbox("carol", "example.org"), frozenset({"SUCCESS"})), Action.RELAYED, TAKEN, TRAIL)
-    made = build(report(carol, FAILED))
+    asked = Contact(TWO, 0, 9, Phase.DOT, None, {0: NEVER, 1: TAKEN})
+    refused = Contact(ONE, 0, 1, Phase.CONNECT, REFUSED, dict.fromkeys((0, 1), REFUSED))
+    both = replace(ASKED, outcomes=(NEVER, TAKEN), contacts=(asked,))
+    down = replace(DOWN, outcomes=(REFUSED, REFUSED), contacts=(refused,))
+    first, second = ((Tried(NOON - 300, down, index), Tried(NOON - 1, both, index)) for index in (0, 1))
+    carol = Reported(Recipient(Mailbox("carol", "example.org"), frozenset({"SUCCESS"})), Action.RELAYED, TAKEN, second)
+    made = build(report(carol, replace(FAILED, trail=first)))
     assert ["failed", "relayed"] == [block["Action"] for block in told(made)[1:]]
     assert "Undelivered: bob@example.org and 1 more" == read(made)[0]["Subject"]
     assert 1 == people(made).count("Attempt 2 for example.org")
-    assert "was taken by the next mail server for the address below" in people(made)
+    assert "was passed on to the next mail server for the address below" in people(made)
+    assert f"failed: {NO_USER} (bob@example.org)" in people(made)
+    assert "delivered: 250 2.0.0 ok (carol@example.org)" in people(made)
+    assert 1 == people(made).count("deferred: connection refused")
 
 
 def test_each_recipient_has_its_own_answer_in_the_fields():
     """Where one contact told two recipients different things, each block has its own."""
     full = Outcome(Result.FAILED, Scope.RECIPIENT, "552 full", "5.2.2", Phase.RCPT, Reply(552, ("full",)))
-    both = Attempt("example.org", (NEVER, full), (Contact(TWO, 0, 9, Phase.RCPT, NEVER, {0: NEVER, 1: full}),), 1, 9)
+    both = Attempt("example.org", (NEVER, full), (Contact(TWO, 0, 9, Phase.RCPT, None, {0: NEVER, 1: full}),), 1, 9)
     carol = Reported(Recipient(Mailbox("carol", "example.org")), Action.FAILED, full, (Tried(NOON, both, 1),))
     block = read(build(report(replace(FAILED, trail=(Tried(NOON, both, 0),)), carol)))[2].get_payload()[2]
     assert ("dns; mx2.example.org", "552 full") == (
@@ -265,6 +308,26 @@ def test_notify_decides_what_is_told(action, notify, told_of):
 def test_mail_from_nobody_is_never_reported():
     """A report that fails makes no report: loops end here."""
     assert build(report(FAILED, envelope=Envelope(None, (FAILED.recipient,)))) is None
+
+
+def test_report_that_fails_goes_to_the_postmaster():
+    """Under the null reverse-path again, whole, with whom it was for and why that one did not get it."""
+    boss, deputy = Mailbox("boss", "example.net"), Mailbox("deputy", "example.net")
+    recipient = replace(FAILED.recipient, notify=frozenset({"NEVER"}))
+    envelope = Envelope(None, (recipient,))
+    made = build(report(replace(FAILED, recipient=recipient), envelope=envelope, instead=(boss, deputy)))
+    assert Envelope(None, (Recipient(boss), Recipient(deputy))) == made[0]
+    message, _, status, returned = read(made)
+    assert ("Undelivered report: bob@example.org", "boss@example.net, deputy@example.net") == (
+        message["Subject"],
+        message["To"],
+    )
+    assert "A report, sent under the null reverse-path <>, could not be delivered to the address below" in people(made)
+    assert f"{TWO} replied: 550 5.1.1 <bob@example.org>: no such user here," in people(made)
+    assert ("rfc822; bob@example.org", "failed") == tuple(
+        status.get_payload()[1][name] for name in ("Final-Recipient", "Action")
+    )
+    assert "Good day.\n" == returned.get_payload()[0].get_payload().replace("\r\n", "\n")
 
 
 def test_who_wants_nothing_is_left_out():
@@ -321,19 +384,44 @@ def test_one_endless_line_of_header_is_left_out():
 
 
 def test_eight_bit_content_makes_an_eight_bit_report():
-    """What returns is not changed: octets beyond ASCII need 8BITMIME, and the envelope says so."""
+    """A message returned whole is not changed: octets beyond ASCII need 8BITMIME, and the envelope says so."""
+    content = HEADER + "\r\nGrüße\r\n".encode()
+    original = Envelope(SENDER, (FAILED.recipient,), eight_bit=True, ret="FULL")
+    made = build(report(FAILED, content=content, envelope=original))
+    assert (True, False) == (made[0].eight_bit, made[0].smtputf8)
+    assert content in made[1]
+    assert "8bit" == read(made)[3]["Content-Transfer-Encoding"]
+
+
+@pytest.mark.parametrize("smtputf8", [True, False])
+@pytest.mark.parametrize("ret", ["FULL", None])
+def test_header_beyond_ascii_asks_nothing_of_the_senders_host(smtputf8, ret):
+    """A header in UTF-8 returns in seven bits to a sender in ASCII: neither SMTPUTF8 nor 8BITMIME is needed."""
+    header = "Subject: Grüße = gut\r\nX: y\r\n".encode()
+    original = Envelope(SENDER, (Recipient(UNICODE),), smtputf8=smtputf8, ret=ret)
+    made = build(report(replace(FAILED, recipient=Recipient(UNICODE)), header=header, content=None, envelope=original))
+    assert (False, False, True) == (made[0].smtputf8, made[0].eight_bit, made[1].isascii())
+    assert ("message/delivery-status", "text/rfc822-headers") == (
+        read(made)[2].get_content_type(),
+        read(made)[3].get_content_type(),
+    )
+    assert header == read(made)[3].get_payload(decode=True).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def test_whole_message_beyond_ascii_returns_as_its_header():
+    """A message that needs SMTPUTF8 is no message/rfc822, and its sender may read no other (RFC 6532 section 3.7)."""
     header = "Subject: Grüße\r\n".encode()
-    envelope, content = build(report(FAILED, header=header))
-    assert (True, False) == (envelope.eight_bit, envelope.smtputf8)
-    assert header in content
-    assert "8bit" == read((envelope, content))[3]["Content-Transfer-Encoding"]
+    original = Envelope(SENDER, (Recipient(UNICODE),), smtputf8=True, ret="FULL")
+    made = build(report(FAILED, header=header, content=header + b"\r\nbody\r\n", envelope=original))
+    assert (False, "text/rfc822-headers") == (made[0].smtputf8, read(made)[3].get_content_type())
 
 
 def test_reply_beyond_ascii_leaves_the_report_in_seven_bits():
     """People read it as it was said, in quoted-printable; programs have it escaped."""
     reply = Reply(550, ("5.1.1 Empfänger unbekannt",))
     outcome = replace(NEVER, reply=reply, text=str(reply))
-    envelope, content = build(report(replace(FAILED, outcome=outcome)))
+    trail = (Tried(NOON, attempt(outcome, Contact(TWO, 0, 9, Phase.RCPT, None, {0: outcome})), 0),)
+    envelope, content = build(report(replace(FAILED, outcome=outcome, trail=trail)))
     assert not envelope.eight_bit
     assert content.isascii()
     assert "550 5.1.1 Empfänger unbekannt" in people((envelope, content))
@@ -346,6 +434,36 @@ def test_recipient_beyond_ascii_is_of_type_utf_8():
     assert "utf-8; j\\x{FC}rgen@xn--mnchen-3ya.example" == told(made)[1]["Final-Recipient"]
     assert made[1].isascii()
     assert "jürgen@" in people(made)
+
+
+EMBEDDED = re.compile(r"\\x\{([0-9A-F]+)\}")
+XTEXT = re.compile(  # utf-8-addr-xtext, RFC 6533 section 3
+    r"(?:[!-*,-<>-\[\]-~]|\\x\{(?:[01][1-9]|10|20|2B|3D|7F|5C|[89A-F][0-9A-F]|[1-9A-F][0-9A-F]{2}"
+    r"|(?:[1-9A-CE-F][0-9A-F]|D[0-7])[0-9A-F]{2}|[1-9A-F][0-9A-F]{4}|10[0-9A-F]{4})\})+\Z"
+)
+any_local = st.text(st.characters(min_codepoint=0x21, exclude_categories=["C", "Z"]), min_size=1, max_size=15)
+
+
+@given(local=any_local.filter(lambda text: not text.isascii()), smtputf8=st.booleans())
+def test_address_beyond_ascii_is_read_back_from_seven_bits(local, smtputf8):
+    """By the grammar of RFC 6533 section 3, decoded as it says: the address itself, whatever it holds."""
+    recipient = Recipient(Mailbox(local, "example.org"))
+    made = build(
+        report(replace(FAILED, recipient=recipient), envelope=Envelope(SENDER, (recipient,), smtputf8=smtputf8))
+    )
+    kind, _, written = told(made)[1]["Final-Recipient"].partition("; ")
+    assert "utf-8" == kind
+    assert XTEXT.match(written)
+    assert f"{local}@example.org" == EMBEDDED.sub(lambda found: chr(int(found[1], 16)), written)
+    assert (False, False) == (made[0].smtputf8, made[0].eight_bit)
+
+
+@pytest.mark.parametrize("given_as", ["j\u00fcrgen@old.example", "j\\x{FC}rgen@old.example"])
+def test_original_recipient_is_not_coded_twice(given_as):
+    """ORCPT of type utf-8 comes as it is or coded, and goes out coded once."""
+    recipient = Recipient(UNICODE, orcpt=f"utf-8;{given_as}")
+    fields = told(build(report(replace(FAILED, recipient=recipient))))[1]
+    assert "utf-8; j\\x{FC}rgen@old.example" == fields["Original-Recipient"]
 
 
 def test_sender_beyond_ascii_has_an_internationalised_report():
@@ -411,7 +529,7 @@ def test_nothing_from_outside_breaks_a_report(lines, orcpt, envid, local, key):
     reply = Reply(550, tuple(lines))
     outcome = replace(NEVER, reply=reply, text=str(reply))
     recipient = Recipient(Mailbox(local, "x" * 63 + ".example"), orcpt=f"rfc822;{orcpt}")
-    tried = Tried(NOON, attempt(outcome, Contact(TWO, 0, 1, Phase.RCPT, outcome, {0: outcome}, tls=key[:20])), 0)
+    tried = Tried(NOON, attempt(outcome, Contact(TWO, 0, 1, Phase.RCPT, None, {0: outcome}, tls=key[:20])), 0)
     each = Reported(recipient, Action.FAILED, outcome, (tried,))
     made = build(report(each, envelope=Envelope(SENDER, (recipient,), envid=envid)))
     message, *parts = read(made)

@@ -1,8 +1,10 @@
 """A client that talks to a receiver over a stream in memory, and a keeper that remembers."""
 
 import asyncio
+import re
 from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_address
+from itertools import pairwise
 
 from postroad.net import Endpoint, NetError, pair
 from postroad.receive import Receiver, ReceiveSettings, Tls
@@ -13,6 +15,8 @@ HELLO = b"EHLO client.example\r\n"
 ENVELOPE = b"MAIL FROM:<me@example.net>\r\nRCPT TO:<ann@example.com>\r\n"
 HEAD = b"Date: Tue, 14 Nov 2023 22:13:20 +0000\r\nMessage-ID: <1@client.example>\r\nSubject: hello\r\n\r\n"
 MESSAGE = HEAD + b"How are you?\r\n"
+MemoryStream = type(pair()[0])
+_LAST = re.compile(rb"(?im)^(?:EHLO|HELO|DATA|NOOP|VRFY|EXPN|STARTTLS|AUTH)\b[^\r\n]*\r\n")
 
 
 class MemoryKeeper:
@@ -78,14 +82,40 @@ class Talk:
         with suppress(NetError):
             return await self.stream.read()
 
+    async def say(self, octets):
+        """Say something as a client does: flight by flight, the next one when the last one has been heard."""
+        for flight in flights(octets):
+            self.stream.write(flight)
+            await self._is_heard()
+
+    async def _is_heard(self):
+        """Until the receiver waits for more, or for no more."""
+        inbox = self.stream.joined._inbox
+        await until(lambda: inbox.has_ended or (inbox._arrival and not inbox.size))
+
     async def ask(self, octets, count=1):
         """Say something, and hear so many replies."""
-        self.stream.write(octets)
+        if isinstance(self.stream, MemoryStream):
+            await self.say(octets)
+        else:
+            self.stream.write(octets)
         return await self.hear(count)
 
     async def codes(self, octets, count=1):
         """As `ask`, with the codes alone."""
         return [reply[:3] for reply in await self.ask(octets, count)]
+
+
+async def until(is_so):
+    """Let the others run until it is so."""
+    while not is_so():  # noqa: ASYNC110  # no event tells of it
+        await asyncio.sleep(0)
+
+
+def flights(octets):
+    """What may be sent at once, cut behind each line whose reply must be waited for (RFC 2920 section 3.1)."""
+    ends = [0, *(found.end() for found in _LAST.finditer(octets)), len(octets)]
+    return [octets[start:end] for start, end in pairwise(ends) if start < end]
 
 
 class House:
@@ -104,7 +134,8 @@ class House:
         task = asyncio.create_task(self._attend(server, tls))
         talk = Talk(client)
         if hello:
-            assert ["220", "250"] == await talk.codes(HELLO, 2)
+            assert ["220"] == [reply[:3] for reply in await talk.hear()]
+            assert ["250"] == await talk.codes(HELLO)
         yield talk
         client.close()
         await task

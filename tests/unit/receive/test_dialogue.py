@@ -278,7 +278,8 @@ def test_client_gone_before_the_reply_has_sent_its_mail():
     async def story(house):
         house.keeper.gate.clear()
         async with house.visit() as client:
-            client.stream.write(ENVELOPE + b"DATA\r\n" + MESSAGE + b".\r\n")
+            await client.ask(ENVELOPE + b"DATA\r\n", 3)
+            client.stream.write(MESSAGE + b".\r\n")
             await house.keeper.asked.wait()
             client.stream.abort()
             house.keeper.gate.set()

@@ -63,27 +63,22 @@ def test_user_given_twice_is_a_problem():
 
 
 def test_right_password_is_remembered_and_a_change_forgets_it():
-    """Scrypt runs once for a user who is right; a new hash in the file makes the old password wrong at once."""
+    """Who was right needs no scrypt again; a new hash in the file makes the old password wrong at once."""
 
     async def story():
         verifier, users = Verifier(), {"ann": cheap("secret")}
-        asked = [await verifier.is_right(users, "ann", password) for password in ("secret", "secret", "wrong")]
-        changed = await verifier.is_right({"ann": cheap("other")}, "ann", "secret")
-        unknown = await verifier.is_right(users, "bob", "secret")
-        assert ([True, True, False], False, False) == (asked, changed, unknown)
-
-    asyncio.run(story())
-
-
-def test_right_password_needs_scrypt_once(monkeypatch):
-    """A client with a connection for each message costs no 50 ms each."""
-    calls = []
-    monkeypatch.setattr("postroad.receive.auth.verify", lambda *given: calls.append(given) or True)
-
-    async def story():
-        verifier, users = Verifier(), {"ann": cheap("secret")}
-        for _ in range(5):
-            assert await verifier.is_right(users, "ann", "secret")
-        assert 1 == len(calls)
+        before = verifier.remembers(users, "ann", "secret")
+        assert [True, False] == [await verifier.is_right(users, "ann", word) for word in ("secret", "wrong")]
+        assert (False, True, False) == (
+            before,
+            verifier.remembers(users, "ann", "secret"),
+            verifier.remembers(users, "ann", "wrong"),
+        )
+        changed = {"ann": cheap("other")}
+        assert (False, False) == (
+            verifier.remembers(changed, "ann", "secret"),
+            await verifier.is_right(changed, "ann", "secret"),
+        )
+        assert not await verifier.is_right(users, "bob", "secret")
 
     asyncio.run(story())

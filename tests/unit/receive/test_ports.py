@@ -3,12 +3,16 @@
 import asyncio
 import base64
 import hashlib
+import smtplib
+import ssl
+from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
-from talking import ENVELOPE, HELLO, MESSAGE, SETTINGS, House, Talk, tell
+import uvloop
+from talking import ENVELOPE, HELLO, MESSAGE, SETTINGS, House, Talk, tell, until
 
 from postroad.lab.certificate import NAME, server_context, trusting_context
 from postroad.net import NetError, bind, connect
@@ -45,9 +49,15 @@ async def call(house, tls):
     await house.receiver.stop()
 
 
+async def greeted(client):
+    """The greeting heard, EHLO said; what is offered."""
+    assert ["220"] == [reply[:3] for reply in await client.hear()]
+    return (await client.ask(HELLO))[0]
+
+
 async def secured(client):
     """STARTTLS and EHLO again; what is offered then."""
-    await client.ask(HELLO, 2)
+    await greeted(client)
     assert ["220"] == await client.codes(b"STARTTLS\r\n")
     await client.stream.start_tls(trusting_context(), NAME)
     return (await client.ask(HELLO))[0]
@@ -77,11 +87,95 @@ def test_tls_from_the_first_octet():
     async def story(house):
         async with call(house, Tls.IMPLICIT) as client:
             await client.stream.start_tls(trusting_context(), NAME)
-            greeting, offers = await client.ask(HELLO, 2)
-            assert (True, False, True) == (greeting.startswith("220"), "STARTTLS" in offers, "AUTH" in offers)
+            offers = await greeted(client)
+            assert (False, True) == ("STARTTLS" in offers, "AUTH" in offers)
             assert ["235"] == await client.codes(plain("ann", "secret", "ann"))
 
     tell(story, SECURE)
+
+
+def test_starttls_forgets_the_user():
+    """What was proved in the clear is worth nothing under TLS (RFC 3207 section 4.2): AUTH is due again."""
+
+    async def story(house):
+        async with call(house, Tls.STARTTLS) as client:
+            await greeted(client)
+            assert ["235"] == await client.codes(plain("ann", "secret"))
+            assert ["250", "250", "250"] == await client.codes(ENVELOPE + b"RSET\r\n", 3)
+            assert ["220"] == await client.codes(b"STARTTLS\r\n")
+            await client.stream.start_tls(trusting_context(), NAME)
+            assert "AUTH PLAIN LOGIN" in (await client.ask(HELLO))[0]
+            assert ["250", "550"] == await client.codes(ENVELOPE, 2)
+            assert ["250", "235"] == [*await client.codes(b"RSET\r\n"), *await client.codes(plain("ann", "secret"))]
+
+    tell(story, replace(SECURE, auth_in_clear_on_loopback=True))
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_many_handshakes_at_once_all_succeed(runner):
+    """Twenty threads of smtplib on a port that begins with TLS: none loses its first octets."""
+
+    async def story():
+        house = House(SECURE)
+        where = await house.receiver.open(ListenSettings(LOOPBACK, 0, Tls.IMPLICIT))
+        said = await asyncio.gather(*(asyncio.to_thread(noop_under_tls, where.port) for _ in range(40)))
+        await house.receiver.stop()
+        assert ([(250, 40)], []) == (list(Counter(said).items()), house.told("receive.tls.failed"))
+
+    runner(story())
+
+
+def noop_under_tls(port):
+    """The code that NOOP gets."""
+    with smtplib.SMTP_SSL("127.0.0.1", port, context=ssl._create_unverified_context(), timeout=10) as client:
+        return client.noop()[0]
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_handshake_that_fails_is_told(runner):
+    """Octets that are no handshake, or a client that goes: one event with the peer and why, one for the session."""
+
+    async def story():
+        house = House(SECURE)
+        where = await house.receiver.open(ListenSettings(LOOPBACK, 0, Tls.IMPLICIT))
+        talk = Talk(await connect(LOOPBACK, where.port, timeout_s=5))
+        talk.stream.write(HELLO)
+        while await talk._read():
+            pass
+        gone = await connect(LOOPBACK, where.port, timeout_s=5)
+        peers = [str(stream.local) for stream in (talk.stream, gone)]
+        gone.close()
+        await until(lambda: len(house.told("receive.session.complete")) == 2)
+        talk.stream.close()
+        await house.receiver.stop()
+        told = house.told("receive.tls.failed")
+        assert peers == [event["peer"] for event in told]
+        assert all(event["why"].startswith("TLS handshake failed: ") for event in told)
+        assert 0 == house.receiver.connections
+
+    runner(story())
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_handshakes_that_hang_are_counted_and_end(runner):
+    """Clients that connect and say nothing count as connections, and are dropped when their time is over."""
+
+    async def story():
+        limits, times = replace(SECURE.limits, connections_each=2), replace(SECURE.timeouts, tls_s=0.2)
+        house = House(replace(SECURE, limits=limits, timeouts=times))
+        where = await house.receiver.open(ListenSettings(LOOPBACK, 0, Tls.IMPLICIT))
+        silent = [await connect(LOOPBACK, where.port, timeout_s=5) for _ in range(2)]
+        await until(lambda: house.receiver.connections == 2)
+        surplus = Talk(await connect(LOOPBACK, where.port, timeout_s=5))
+        assert [""] == await surplus.hear()
+        assert 1 == len(house.told("receive.session.failed"))
+        assert ["", ""] == [(await Talk(stream).hear())[0] for stream in silent]
+        assert ["TLS handshake timed out"] * 2 == [event["why"] for event in house.told("receive.tls.failed")]
+        for stream in (*silent, surplus.stream):
+            stream.close()
+        await house.receiver.stop()
+
+    runner(story())
 
 
 def test_wrong_passwords_end_the_session():
@@ -114,10 +208,11 @@ def test_handshake_that_never_comes_is_given_up():
 
     async def story(house):
         async with call(house, Tls.STARTTLS) as client:
-            await client.ask(HELLO, 2)
+            await greeted(client)
             await client.ask(b"STARTTLS\r\n")
             assert [""] == await client.hear()
         assert ["TLS handshake timed out"] == [fields["why"] for fields in house.told("receive.session.complete")]
+        assert ["TLS handshake timed out"] == [fields["why"] for fields in house.told("receive.tls.failed")]
 
     tell(story, replace(SECURE, timeouts=replace(SECURE.timeouts, tls_s=0.01)))
 
@@ -187,8 +282,7 @@ def test_message_that_drips_runs_out_of_time():
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             assert 180 == pytest.approx(session.deadline - later(0), abs=1)
-            session._patience = 10.0
-            session.deadline = later(10)
+            session.patience.left_s = 10.0
             client.stream.write(b"x" * 200)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -205,7 +299,7 @@ def test_endless_session_ends():
     async def story(house):
         async with house.visit() as client:
             assert ["250"] == await client.codes(b"NOOP\r\n")
-            next(iter(house.receiver._sessions))._ends_at = later(1)
+            next(iter(house.receiver._sessions)).patience.ends_at = later(1)
             await client.codes(b"NOOP\r\n")
             house.receiver.expire(later(2))
             assert ["421"] == await client.codes(b"", 1)
@@ -218,9 +312,9 @@ def test_client_that_takes_no_reply_is_dropped():
 
     async def story(house):
         async with call(house, Tls.NONE) as client:
-            await client.ask(HELLO, 2)
+            await greeted(client)
             for _ in range(40):
-                client.stream.write(b"EHLO x\r\n" * 5_000)
+                client.stream.write(b"RSET\r\n" * 5_000)
                 await asyncio.sleep(0)
             while house.receiver.connections:
                 house.receiver.expire(later(1000))
@@ -235,12 +329,13 @@ def test_drain_ends_the_idle_and_lets_messages_finish():
     async def story(house):
         house.keeper.gate.clear()
         async with house.visit() as idle, house.visit() as busy:
-            busy.stream.write(ENVELOPE + b"DATA\r\n" + MESSAGE + b".\r\n")
+            assert ["250", "250", "354"] == await busy.codes(ENVELOPE + b"DATA\r\n", 3)
+            busy.stream.write(MESSAGE + b".\r\n")
             await house.keeper.asked.wait()
             draining = asyncio.create_task(house.receiver.drain(10))
             assert ["421 4.3.2 going down, try again later", ""] == await idle.hear(2)
             house.keeper.gate.set()
-            assert ["250", "250", "354", "250", "421"] == [reply[:3] for reply in await busy.hear(5)]
+            assert ["250", "421"] == [reply[:3] for reply in await busy.hear(2)]
             await draining
         assert 1 == len(house.keeper.kept)
 
@@ -252,7 +347,8 @@ def test_drain_has_its_limit():
 
     async def story(house):
         async with call(house, Tls.NONE) as client:
-            await client.ask(HELLO + ENVELOPE + b"DATA\r\n", 5)
+            await greeted(client)
+            await client.ask(ENVELOPE + b"DATA\r\n", 3)
             await house.receiver.drain(0.01)
             assert 0 == house.receiver.connections
             assert [""] == await client.hear()

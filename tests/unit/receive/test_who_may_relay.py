@@ -7,7 +7,7 @@ import pytest
 
 from postroad.receive import PasswordHash, ReceiveSettings
 from postroad.receive.limits import Ledger, Rate, Tally
-from postroad.receive.policy import may_authenticate, may_relay, newcomer
+from postroad.receive.policy import may_authenticate, newcomer, relay_refusal
 
 SETTINGS = ReceiveSettings("relay.example")
 WITH_USERS = replace(SETTINGS, users={"ann": PasswordHash(b"s", b"k")})
@@ -30,21 +30,21 @@ WITH_USERS = replace(SETTINGS, users={"ann": PasswordHash(b"s", b"k")})
 )
 def test_relay_is_open_to_loopback_only(address, is_open):
     """Without a word in the settings nobody but this machine relays."""
-    assert is_open == (may_relay(newcomer(ip_address(address)), SETTINGS) is None)
+    assert is_open == (relay_refusal(newcomer(ip_address(address)), SETTINGS) is None)
 
 
 def test_networks_replace_loopback():
     """What the settings name is all there is: this machine too must be named."""
     settings = replace(SETTINGS, networks=(ip_network("192.0.2.0/24"),))
-    answers = [may_relay(newcomer(ip_address(address)), settings) for address in ("192.0.2.7", "127.0.0.1")]
+    answers = [relay_refusal(newcomer(ip_address(address)), settings) for address in ("192.0.2.7", "127.0.0.1")]
     assert [None, 550] == [answer and answer.code for answer in answers]
 
 
 def test_user_relays_from_anywhere():
     """Who has proved a name may relay; who could is told so."""
     stranger = newcomer(ip_address("192.0.2.7"))
-    assert may_relay(replace(stranger, user="ann"), WITH_USERS) is None
-    assert "5.7.1 relaying denied: authenticate first" == may_relay(stranger, WITH_USERS).text
+    assert relay_refusal(replace(stranger, user="ann"), WITH_USERS) is None
+    assert "5.7.1 relaying denied: authenticate first" == relay_refusal(stranger, WITH_USERS).text
 
 
 @pytest.mark.parametrize(

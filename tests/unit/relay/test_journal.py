@@ -19,15 +19,17 @@ from postroad.words.trail import Attempt, Contact, Target
 NOON = 1_700_000_000.0
 TARGET = Target("mail.example.com", ip_address("192.0.2.1"), 10)
 OK = Outcome(Result.DELIVERED, Scope.MESSAGE, "250 2.0.0 taken", "2.0.0", Phase.DOT)
+NEVER = Outcome(Result.FAILED, Scope.RECIPIENT, "550 no", "5.1.1", Phase.RCPT)
 LATER = Outcome(Result.DEFERRED, Scope.RECIPIENT, "450 later\r\nforged line", "4.2.0", Phase.RCPT)
 
 
-def attempted(outcome, *, contacts=True):
+def attempted(*outcomes, contacts=None):
     """The event of an attempt that ended so."""
-    envelope = Envelope(parse_mailbox("me@example.net"), (Recipient(parse_mailbox("ann@example.com")),))
+    who = tuple(Recipient(parse_mailbox(f"{name}@example.com")) for name in ("ann", "bob")[: len(outcomes)])
+    envelope = Envelope(parse_mailbox("me@example.net"), who)
     parcel = Parcel(1, "example.com", Mail("M1", envelope, NOON, 7, 10), NOON)
-    contact = Contact(TARGET, 0, 5, outcome.phase, outcome, {0: outcome}, tls="TLSv1.3 X")
-    done = Attempt("example.com", (outcome,), (contact,) if contacts else (), 7, 12.34)
+    contact = Contact(TARGET, 0, 5, outcomes[0].phase, None, {0: outcomes[0]}, tls="TLSv1.3 X")
+    done = Attempt("example.com", outcomes, (contact,) if contacts is None else contacts, 7, 12.34)
     verdict = judge(parcel, done, RetrySchedule(jitter=0), NOON, Random(1))
     return Event("deliver.parcel.complete", {"parcel": parcel, "attempt": done, "verdict": verdict})
 
@@ -72,7 +74,7 @@ def test_deferred_attempt_says_when_it_is_tried_again():
 
 def test_attempt_without_contacts_names_none():
     """All hosts were ill, or there is no route."""
-    (line,) = lines(attempted(LATER, contacts=False), form="json")
+    (line,) = lines(attempted(LATER, contacts=()), form="json")
     assert "exchange" not in json.loads(line)
 
 
@@ -99,6 +101,7 @@ def test_line_for_people_quotes_what_has_spaces():
         (Event("receive.message.failed", {}), "warning"),
         (Event("deliver.host.failed", {}), "warning"),
         (Event("deliver.host.recovered", {}), "info"),
+        (Event("deliver.report.failed", {}), "warning"),
         (Event("deliver.spool.failed", {}), "error"),
         (Event("relay.spool.failed", {}), "error"),
     ],
@@ -114,3 +117,19 @@ def test_bug_is_told_with_its_parcel():
     parcel = attempted(OK).fields["parcel"]
     (line,) = lines(Event("deliver.parcel.broken", {"parcel": parcel, "error": ValueError("a bug")}))
     assert """deliver.parcel.broken id=M1 error="ValueError('a bug')\"""" in line
+
+
+def test_report_that_fails_is_a_line_of_its_own():
+    """A double bounce: which, to whom and why."""
+    lost = {"id": "B1", "recipients": ["me@example.net"], "why": "failed: 550 no", "origin": None}
+    assert [
+        '2023-11-14T22:13:20.000Z deliver.report.failed id=B1 recipients=me@example.net why="failed: 550 no"'
+    ] == lines(Event("deliver.report.failed", lost))
+
+
+def test_line_names_the_host_whose_words_it_quotes():
+    """Not the one that was contacted last, for somebody else."""
+    other = Target("other.example.com", ip_address("192.0.2.2"), 20)
+    contacts = (Contact(TARGET, 0, 5, Phase.RCPT, None, {0: NEVER}), Contact(other, 5, 9, Phase.RCPT, None, {1: LATER}))
+    (line,) = lines(attempted(NEVER, LATER, contacts=contacts), form="json")
+    assert ("mail.example.com", "550 no") == (json.loads(line)["exchange"], json.loads(line)["text"])

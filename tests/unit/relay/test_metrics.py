@@ -106,10 +106,15 @@ def test_refusals_are_counted_by_their_code():
             it.told(Event("receive.message.failed", {"why": "452 4.3.1 no room"}))
             it.told(Event("receive.message.failed", {"why": "the client went away"}))
             it.told(Event("receive.session.failed", {"why": "421 4.3.2 too many connections"}))
+            it.told(Event("receive.protocol.failed", {"why": "221 2.7.0 goodbye", "said": "GET / HTTP/1.1"}))
+            it.told(Event("receive.tls.failed", {"why": "TLS handshake timed out"}))
             it.told(Event("deliver.parcel.broken", {"parcel": None, "error": ValueError()}))
+            it.told(Event("deliver.report.failed", {"id": "B1", "recipients": ["me@example.net"], "why": "550 no"}))
             return await scrape(numbers)
 
     samples = asyncio.run(story())
+    assert 1 == samples["double_bounces_total",]
+    assert 1 == samples["protocol_violations_total", "221"] == samples["tls_handshakes_failed_total",]
     assert 1 == samples["messages_refused_total", "452"] == samples["messages_refused_total", "none"]
     assert 1 == samples["connections_refused_total", "421"] == samples["bugs_total",]
 

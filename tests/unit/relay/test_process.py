@@ -108,6 +108,24 @@ def test_report_for_root_goes_where_the_alias_says():
     assert b"To: <root@relay.example.org>" in report.content
 
 
+def test_report_that_fails_goes_to_the_postmaster_alias():
+    """Who sent it cannot be told, so the one who runs the relay is."""
+
+    async def story():
+        async with house("aliases.postmaster = 'boss@example.com'", faults={"127.0.0.13": "r550"}) as it:
+            await it.submit("bob@example.net", sender="me@example.net")
+            await it.verdict(3)
+            return it.lab.received, len(it.told.named("deliver.report.failed"))
+
+    (report,), warnings = asyncio.run(story())
+    assert (None, "boss@example.com", 1) == (
+        report.envelope.reverse_path,
+        str(report.envelope.recipients[0].mailbox),
+        warnings,
+    )
+    assert b"Subject: Undelivered report: me@example.net" in report.content
+
+
 def test_mail_for_a_name_without_alias_is_refused():
     """At once, while the sender still listens."""
 

@@ -34,7 +34,7 @@ def record(*, turn=0, ill=(), order=None):
     """The record of an attempt whose first two hosts were down, in the order drawn or in another."""
     targets = order or draw(turned(ROUTE, turn), PROCEDURES["rfc5321"], Random(42)).targets
     down = Outcome(Result.DEFERRED, Scope.HOST, "connection refused", "4.4.1", Phase.CONNECT)
-    contacts = tuple(Contact(target, 0.0, 1.0, Phase.CONNECT, down, {}) for target in targets[:2])
+    contacts = tuple(Contact(target, 0.0, 1.0, Phase.CONNECT, down, {0: down}) for target in targets[:2])
     attempt = Attempt("example.com", (down,), contacts, 42, 2.0)
     shape = attempt_record(attempt) | {"recipients": ["b@example.com"], "turn": turn, "route": route_record(ROUTE)}
     return Record("example.com", 1_800_000_001.0, json.dumps(shape | ({"ill": list(ill)} if ill else {})))

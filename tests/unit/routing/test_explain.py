@@ -1,12 +1,20 @@
 """Explanations are sentences a person can act on."""
 
+from ipaddress import ip_address
 from random import Random
 
 from domains import T1, T2, T4, domain
 
-from postroad.routing import PROCEDURES, Own, decide, draw, explain_plan, explain_route
+from postroad.routing import PROCEDURES, Own, decide, draw, explain_attempt, explain_plan, explain_route
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.trail import Attempt, Contact, Target
 
 RFC5321 = PROCEDURES["rfc5321"]
+ONE, TWO = (Target(f"mx{number}", ip_address(f"192.0.2.{number}"), 10) for number in (1, 2))
+AWAY = Outcome(Result.DEFERRED, Scope.HOST, "connection refused", "4.4.1", Phase.CONNECT)
+TAKEN = Outcome(Result.DELIVERED, Scope.MESSAGE, "250 ok", "2.0.0", Phase.DOT)
+NEVER = Outcome(Result.FAILED, Scope.RECIPIENT, "550 no", "5.1.1", Phase.RCPT)
+LATER = Outcome(Result.DEFERRED, Scope.RECIPIENT, "450 later", "4.2.0", Phase.RCPT)
 
 
 def test_equals_are_named_with_their_odds():
@@ -41,3 +49,45 @@ def test_plan_names_its_seed():
     """A drawn order can be had again."""
     plan = draw(decide(T2), RFC5321, Random(3))
     assert ["With seed 3 the order is mail [192.0.2.11], then mail [192.0.2.12]."] == explain_plan(plan, 3)
+
+
+def attempted(*outcomes, contacts):
+    """An attempt for so many recipients."""
+    return Attempt("example.com", outcomes, contacts, 3, 20.0)
+
+
+def test_attempt_is_told_in_order():
+    """One recipient: who was contacted, what each said, and how it ended."""
+    contacts = (
+        Contact(ONE, 0.0, 0.4, Phase.CONNECT, AWAY, {0: AWAY}),
+        Contact(TWO, 0.4, 250.0, Phase.CONNECT, None, {}),
+        Contact(TWO, 250.0, 262.0, Phase.DOT, None, {0: TAKEN}, tls="TLSv1.3"),
+    )
+    assert [
+        "First mx1 [192.0.2.1] did not take it (deferred, 0 ms): connection refused.",
+        "Then mx2 [192.0.2.2] was contacted at 0 ms and closed unused: another greeted first.",
+        "Then mx2 [192.0.2.2] took it over TLSv1.3 in 12 ms: 250 ok.",
+        "So it was delivered.",
+    ] == explain_attempt(attempted(TAKEN, contacts=contacts))
+
+
+def test_each_answer_is_told_with_whom_it_was_for():
+    """One contact, three recipients, three answers; nobody hears another's."""
+    contact = Contact(ONE, 0.0, 5.0, Phase.DOT, None, {0: TAKEN, 1: NEVER, 2: LATER})
+    told = explain_attempt(attempted(TAKEN, NEVER, LATER, contacts=(contact,)), ["ann", "bob", "cat"])
+    assert [
+        "First mx1 [192.0.2.1] took it for ann in 5 ms: 250 ok.",
+        "It did not take it for bob (failed at rcpt, 5 ms): 550 no.",
+        "It did not take it for cat (deferred at rcpt, 5 ms): 450 later.",
+        "So it was delivered to ann.",
+        "So it failed for bob: mx1 [192.0.2.1]: 550 no.",
+        "So it was deferred for cat: mx1 [192.0.2.1]: 450 later.",
+    ] == told
+
+
+def test_many_recipients_are_counted():
+    """Three are named, the others are a number; without names they have numbers too."""
+    contact = Contact(ONE, 0.0, 5.0, Phase.DOT, None, {**dict.fromkeys(range(5), TAKEN), 5: NEVER})
+    attempt = attempted(*[TAKEN] * 5, NEVER, contacts=(contact,))
+    assert "So it was delivered to recipient 1, recipient 2, recipient 3 and 2 more." in explain_attempt(attempt)
+    assert "So it was delivered to a, b, c and 2 more." in explain_attempt(attempt, list("abcdef"))

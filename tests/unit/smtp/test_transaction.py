@@ -1,6 +1,7 @@
 """One message to one host: every reply at every step, and nothing delivered that was not sent."""
 
 import ast
+import re
 from itertools import product
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from postroad.smtp import (
     Violation,
     Write,
 )
-from postroad.smtp.wire import NewlineCheck, has_bare
+from postroad.smtp.wire import NewlineCheck
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Outcome, Phase, Receipt, Result, Scope
 from postroad.words.reply import Reply
@@ -45,6 +46,11 @@ CODES = range(1000)
 LOST = Outcome(Result.DEFERRED, Scope.HOST, "lost", "4.4.2", Phase.MAIL)
 USUAL = {"MAIL": 250, "RCPT": 250, "DATA": 354, ".": 250, "BDAT": 250, "RSET": 250}
 FORMS = list(product([True, False], [True, False], [True, False], [True, False]))
+
+
+def has_bare(octets):
+    """Whether a CR or LF stands alone."""
+    return re.search(rb"\r(?!\n)|(?<!\r)\n", octets) is not None
 
 
 def ready(*, pipelining=True, chunking=True):

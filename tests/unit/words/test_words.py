@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.words.mail import Mailbox, parse_mailbox
+from postroad.words.mail import Mailbox, Recipient, distinct, parse_mailbox
 from postroad.words.names import (
     AddressLiteral,
     Unreadable,
@@ -117,3 +117,17 @@ def test_people_read_unicode():
 def test_enhanced_code_must_agree_with_the_code(code, text, expected):
     """An enhanced code of another class than the reply is not believed (RFC 2034)."""
     assert expected == Reply(code, (text,)).enhanced
+
+
+LOCALS = st.sampled_from(["ann", "Ann", "bob"])
+
+
+@given(st.lists(st.tuples(LOCALS, st.sampled_from(["a.example", "b.example"]), st.booleans())))
+def test_distinct_keeps_the_first_of_each(drawn):
+    """Each mailbox once, in the order they came, as it was first said."""
+    recipients = [
+        Recipient(Mailbox(local, domain), frozenset({"NEVER"} if never else ())) for local, domain, never in drawn
+    ]
+    kept = distinct(recipients)
+    assert list(dict.fromkeys(each.mailbox for each in recipients)) == [each.mailbox for each in kept]
+    assert all(next(each for each in recipients if each.mailbox == one.mailbox) is one for one in kept)

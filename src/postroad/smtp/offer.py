@@ -1,0 +1,151 @@
+"""What a server offers, and what it must refuse by itself: decisions over one command, without a session."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from postroad.smtp.content import too_large
+from postroad.smtp.grammar import (
+    Auth,
+    Bdat,
+    Command,
+    Data,
+    Ehlo,
+    Expn,
+    Helo,
+    Help,
+    Mail,
+    Quit,
+    Rcpt,
+    StartTls,
+    Vrfy,
+)
+from postroad.smtp.wire import Limits
+from postroad.words.mail import Envelope, Recipient
+from postroad.words.reply import Reply
+
+MIB = 1024 * 1024
+
+OK = Reply(250, ("2.0.0 ok",))
+OUT_OF_ORDER = Reply(503, ("5.5.1 bad sequence of commands",))
+NOT_SMTP = Reply(221, ("2.7.0 this is a mail server, and that was not SMTP: goodbye",))
+OUT_OF_STEP = Reply(554, ("5.5.0 Error: SMTP protocol synchronization",))  # Postfix's words, which log tools know
+NEEDS_SMTPUTF8 = Reply(553, ("5.6.7 the address needs SMTPUTF8",))
+_NOT_OFFERED = Reply(555, ("5.5.4 a parameter that is not offered",))
+
+_USUAL: dict[type[Command], Reply] = {
+    Mail: Reply(250, ("2.1.0 ok",)),
+    Rcpt: Reply(250, ("2.1.5 ok",)),
+    Data: Reply(354, ("end with a dot on a line of its own",)),
+    Vrfy: Reply(252, ("2.1.5 cannot say; send it and see",)),  # RFC 5321 section 3.5.3: neither confirm nor deny
+    Expn: Reply(502, ("5.5.1 no EXPN here",)),
+    Help: Reply(214, ("2.0.0 see RFC 5321",)),
+    Quit: Reply(221, ("2.0.0 goodbye",)),
+}
+
+# What browsers and web clients say, by script or by accident: a request, or a header line (as Postfix has it)
+_FOREIGN = re.compile(rb"(?i:GET|POST|CONNECT)(?: |\Z)|[!-9;-~]+:|.* HTTP/[0-9.]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """What a server is called, offers and endures. `auth` names SASL mechanisms, of PLAIN and LOGIN."""
+
+    hostname: str
+    size: int = 50 * MIB
+    max_recipients: int = 1000  # at least 100 must be taken, RFC 5321 section 4.5.3.1.8
+    pipelining: bool = True
+    eight_bit_mime: bool = True
+    smtputf8: bool = True
+    chunking: bool = True
+    dsn: bool = True
+    starttls: bool = False
+    auth: tuple[str, ...] = ()
+    refuse_bare_newlines: bool = True  # else they are kept as content; they never end anything
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(slots=True)
+class OpenTransaction:
+    """The transaction that is open: MAIL as agreed to, and the recipients taken."""
+
+    mail: Mail
+    recipients: list[Recipient] = field(default_factory=list)
+
+    @property
+    def envelope(self) -> Envelope:
+        """Both as an Envelope, every RCPT as it came."""
+        mail = self.mail
+        eight_bit = mail.body == "8BITMIME"
+        recipients = tuple(self.recipients)
+        return Envelope(mail.reverse_path, recipients, mail.smtputf8, eight_bit, mail.ret, mail.envid)
+
+
+def is_foreign(line: bytes) -> bool:
+    """Whether a line that is no command is one of another protocol: HTTP, or the header of a message."""
+    return _FOREIGN.match(line) is not None
+
+
+def extension_refusal(command: StartTls | Auth | Bdat, config: ServerConfig, *, tls: bool, known: bool) -> Reply | None:
+    """Why this command of an extension is not taken now: `tls` is on, the client is `known`, or it is not offered."""
+    match command:
+        case StartTls() if not config.starttls or tls:
+            return Reply(503, ("5.5.1 no STARTTLS here",))
+        case Auth() if known:
+            return Reply(503, ("5.5.1 authenticated already",))  # RFC 4954 section 4
+        case Auth(mechanism) if mechanism not in config.auth:
+            return Reply(504, ("5.5.4 no such mechanism",))
+        case Bdat() if not config.chunking:
+            return Reply(502, ("5.5.1 no CHUNKING here",))
+    return None
+
+
+def mail_refusal(mail: Mail, config: ServerConfig, *, ascii_only: bool) -> Reply | None:
+    """Why this transaction is not begun. `ascii_only`: the line had nothing else."""
+    if mail.size is not None and mail.size > config.size:
+        return too_large(config.size)
+    unknown = (
+        (mail.smtputf8 and not config.smtputf8)
+        or (mail.body == "8BITMIME" and not config.eight_bit_mime)
+        or ((mail.ret or mail.envid) and not config.dsn)
+        or (mail.auth is not None and not config.auth)
+    )
+    if unknown:
+        return _NOT_OFFERED
+    return None if ascii_only or mail.smtputf8 else NEEDS_SMTPUTF8  # U-labels too: RFC 6531 section 3.3
+
+
+def rcpt_refusal(
+    recipient: Recipient, transaction: OpenTransaction, config: ServerConfig, *, ascii_only: bool
+) -> Reply | None:
+    """Why the transaction does not get this recipient. `ascii_only`: the line had nothing else."""
+    if len(transaction.recipients) >= config.max_recipients:
+        return Reply(452, ("4.5.3 too many recipients",))
+    if (recipient.notify or recipient.orcpt) and not config.dsn:
+        return _NOT_OFFERED
+    return None if ascii_only or transaction.mail.smtputf8 else NEEDS_SMTPUTF8
+
+
+def agreement(command: Command, config: ServerConfig, *, tls: bool, known: bool) -> Reply:
+    """The reply that agrees to a command."""
+    if isinstance(command, Ehlo):
+        return _hello(config, tls, known)
+    return Reply(250, (config.hostname,)) if isinstance(command, Helo) else _USUAL.get(type(command), OK)
+
+
+@lru_cache(maxsize=64)
+def _hello(config: ServerConfig, tls: bool, known: bool) -> Reply:  # noqa: FBT001  # a cache has no keywords
+    """The answer to EHLO: the name, and what is offered now."""
+    words = {
+        "PIPELINING": config.pipelining,
+        "8BITMIME": config.eight_bit_mime,
+        "SMTPUTF8": config.smtputf8,
+        "CHUNKING": config.chunking,
+        "DSN": config.dsn,
+        "STARTTLS": config.starttls and not tls,
+        f"AUTH {' '.join(config.auth)}": bool(config.auth) and not known,
+    }
+    offered = (word for word, is_offered in words.items() if is_offered)
+    return Reply(250, (config.hostname, "ENHANCEDSTATUSCODES", f"SIZE {config.size}", *offered))

@@ -1,0 +1,91 @@
+"""The octets of a message: whichever command brings them, in whatever pieces, one object has seen them all."""
+
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from test_ends import ENVELOPE, HELLO, TRANSACTION, codes, serve
+
+from postroad.smtp import ServerConfig
+from postroad.smtp.wire import NewlineCheck
+
+CONTENTS = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"a", b"\x00"]), max_size=12).map(b"".join)
+
+
+def alone(octets):
+    """Whether a CR or LF stands alone, by the letter of RFC 5321 section 2.3.8."""
+    return re.search(rb"\r(?!\n)|(?<!\r)\n", octets) is not None
+
+
+def by_chunks(content, sizes):
+    """The content by BDAT, cut into chunks of these sizes, with the rest in the last one."""
+    lines = b""
+    for size in sizes:
+        piece, content = content[:size], content[size:]
+        lines += b"BDAT %d\r\n%b" % (len(piece), piece)
+    return lines + b"BDAT %d LAST\r\n%b" % (len(content), content)
+
+
+@given(CONTENTS, st.lists(st.integers(0, 4), max_size=6))
+@example(b"a\r\nb", [2])
+@example(b"a\r", [1])
+@example(b"\r", [])
+@example(b"\r\n", [1, 0])
+def test_newline_alone_is_found_in_any_pieces(content, sizes):
+    """However a message is cut, the answer is that of the whole: a CR and its LF may come in two pieces."""
+    check, rest, found = NewlineCheck(), content, False
+    for size in sizes:
+        found = check.is_bare(rest[:size]) or found
+        rest = rest[size:]
+    found = check.is_bare(rest) or found
+    assert alone(content) == (found or check.ends_bare)
+
+
+@given(CONTENTS, st.lists(st.integers(0, 4), max_size=4), st.integers(1, 30))
+@example(b"\n.\r\nMAIL FROM:<evil@example.net>\r\n", [], 1)
+@example(b"one\r", [3], 4)
+@example(b"one\r\ntwo", [4], 7)
+def test_chunks_let_no_bare_newline_in(content, sizes, pieces):
+    """By BDAT a bare CR or LF is refused with 554 5.6.0, across chunks and packets, and the session goes on."""
+    replies, messages = serve([HELLO, TRANSACTION + by_chunks(content, sizes) + b"NOOP\r\n"], pieces=pieces)
+    expected = [554, 250] if alone(content) else [250, 250]
+    assert (expected, [] if alone(content) else [content]) == (codes(replies)[-2:], [taken for _, taken in messages])
+
+
+@given(CONTENTS.filter(lambda content: b"." not in content), st.integers(1, 9))
+def test_data_lets_no_bare_newline_in(content, pieces):
+    """By DATA the same, across packets: a CR in front of the final dot is a bare one."""
+    flights = [HELLO, TRANSACTION + b"DATA\r\n", content + b"\r\n.\r\nNOOP\r\n"]
+    replies, messages = serve(flights, pieces=pieces)
+    expected = content + b"\r\n"
+    assert [554 if alone(expected) else 250, 250] == codes(replies)[-2:]
+    assert ([] if alone(expected) else [expected]) == [taken for _, taken in messages]
+
+
+def test_refusal_of_a_bare_newline_has_its_status():
+    """5.6.0: it is the content that is wrong."""
+    replies, _ = serve(ENVELOPE + by_chunks(b"a\nb", []))
+    assert b"554 5.6.0 a bare CR or LF in the message (RFC 5321 section 2.3.8)" == replies.splitlines()[-1]
+
+
+def test_next_message_does_not_pay_for_the_last_one():
+    """A lone CR at the end of one message, or of one given up, does not spoil the next."""
+    broken, given_up = by_chunks(b"a\r", []), b"BDAT 1\r\n\rRSET\r\n"
+    last = by_chunks(b"\r\nx", [])
+    replies, messages = serve(ENVELOPE + broken + TRANSACTION + given_up + TRANSACTION + last)
+    assert ([554, 250], [b"\r\nx"]) == ([codes(replies)[4], codes(replies)[-1]], [taken for _, taken in messages])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [([10], [250]), ([11], [552]), ([5, 5], [250, 250]), ([5, 6], [250, 552]), ([11, 0], [250, 552])],
+)
+def test_chunks_are_counted(sizes, expected):
+    """Over the limit by one octet, in one chunk or several, is 552 at the end; the limit itself is welcome."""
+    *first, last = sizes
+    chunks = b"".join(b"BDAT %d\r\n%b" % (size, b"x" * size) for size in first)
+    octets = ENVELOPE + chunks + b"BDAT %d LAST\r\n%b" % (last, b"x" * last)
+    replies, messages = serve(octets, ServerConfig("mx.example", size=10))
+    assert (expected, expected[-1] == 250) == (codes(replies)[4:], bool(messages))
+    assert all(len(content) == 10 for _, content in messages)
