@@ -52,13 +52,15 @@ def _served(octets, config, size):
 
 
 def server(octets):
-    """A server hears the same whole or byte by byte, up to where the client does not wait as it must."""
+    """A server hears the same in any pieces as byte by byte, up to where the client does not wait as it must."""
     for config in (CONFIG, CONFIG_KEPT):
-        whole, single = _served(octets, config, max(len(octets), 1)), _served(octets, config, 1)
-        if whole[-1:] == [format_reply(OUT_OF_STEP)]:
-            assert whole[:-1] == single[: len(whole) - 1]
-        else:
-            assert whole == single
+        single = _served(octets, config, 1)
+        for size in (2, 7, 50, max(len(octets), 1)):
+            said = _served(octets, config, size)
+            if said[-1:] == [format_reply(OUT_OF_STEP)]:
+                assert said[:-1] == single[: len(said) - 1]
+            else:
+                assert said == single
 
 
 def client(octets):
