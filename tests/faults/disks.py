@@ -1,5 +1,7 @@
-"""No room for the spool: a full file system, and a quota."""
+"""No room for the spool: a full file system, one that others fill, and a quota."""
 
+import contextlib
+import os
 import resource
 import subprocess
 
@@ -30,6 +32,43 @@ async def disk(scale):
             _run("umount", stage.spool)
 
 
+async def filled(scale):
+    """Another program takes the last octet while mail waits: all of it arrives, though nobody makes room."""
+    async with Stage("filled", 28, scale, settings={"spool": {"reserve": 2 * MIB}}) as stage:
+        stage.spool.mkdir()
+        problem = _mount(stage.spool)
+        if problem:
+            stage.figures.skipped = f"a file system of its own wants root: {problem}"
+            return stage.figures
+        try:
+            return await _starve(stage)
+        finally:
+            await stage.relay.kill()
+            _run("umount", stage.spool)
+
+
+async def _starve(stage):
+    stage.letters = Letters(stage.rng, big=0)
+    stage.be(Mood.DEFER)
+    await stage.relay.start()
+    async with stage.load(connections=5):
+        await stage.accepted(100)
+    ballast = stage.spool / "other.log"
+    _write_until_full(ballast)
+    deferred = sum(sink.deferred for sink in stage.sinks)
+    await until(lambda: sum(sink.deferred for sink in stage.sinks) > deferred + 200)  # each is settled on the full disk
+    stage.be(Mood.TAKE)
+    await stage.drain()
+    stage.figures.notes["free_at_the_end"] = os.statvfs(stage.spool).f_bavail
+    return stage.close()
+
+
+def _write_until_full(path):
+    with path.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+
+
 async def quota(scale):
     """No file may grow beyond a size, as under a quota: the same."""
     async with Stage("quota", 17, scale) as stage:
@@ -40,7 +79,7 @@ async def quota(scale):
 
 def _mount(folder):
     """Mount a small file system there; what stands in the way."""
-    return _run("mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", folder)
+    return _run("mount", "-t", "tmpfs", "-o", f"size={ROOM},mode=0700", "tmpfs", folder)
 
 
 def _run(*command):

@@ -18,6 +18,7 @@ ALL = {
     "log-full": logs.full,
     "clock": clocks.clock,
     "disk": disks.disk,
+    "filled": disks.filled,
     "quota": disks.quota,
     "idle": crowds.idle,
     "crowd": crowds.crowd,

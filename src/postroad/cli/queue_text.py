@@ -155,6 +155,8 @@ def _sender(envelope: Envelope) -> str:
 
 
 def _recipients(envelope: Envelope) -> str:
+    if not envelope.recipients:  # of a damaged message
+        return "?"
     first, *others = envelope.recipients
     return f"{first.mailbox}{f' +{len(others)}' if others else ''}"
 

@@ -22,8 +22,9 @@ def relay(
 ) -> None:
     """Take mail by SMTP, keep it on disk, deliver it to the exchangers of each domain, retry, report.
 
-    Runs in the foreground until SIGTERM, which lets deliveries under way end; SIGHUP reads the settings again. The log
-    goes to stderr. Without a settings file it listens on 127.0.0.1 port 25 for clients of this machine.
+    Runs in the foreground until SIGTERM, which lets deliveries under way end; SIGHUP reads the settings again, and the
+    log names those that need a restart. The log goes to stderr; the relay goes on if it cannot be written. Without a
+    settings file it listens on 127.0.0.1 port 25 for clients of this machine.
 
     Exit status: 0 ended in order, 2 the settings, the spool or a port cannot be used.
     """
@@ -36,15 +37,17 @@ def relay(
 
     async def served() -> None:
         if workers > 1:
-            from postroad.relay.crew import Crew, command_of_ours
+            from postroad.relay.crew import command_of_ours, oversee
 
-            load()
             named = [("--config", config), ("--spool", spool)]
             chosen = [text for option, value in named if value for text in (option, str(value))]
-            await Crew(command_of_ours(chosen), workers).run()
+            await oversee(load(), command_of_ours(chosen), workers)
         else:
             from postroad.relay.service import Place, serve
 
             await serve(load, Place(worker))
 
+    from postroad.relay.service import keep_standard_descriptors
+
+    keep_standard_descriptors()
     screen.run(served)

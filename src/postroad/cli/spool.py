@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def opened(folder: Path | None, config: Path | None) -> AsyncIterator[Spool]:
-    """The spool in a folder, or in that of the settings. What ails it ends the command: 3 if it may be over soon.
+    """The spool in a folder, or in that of the settings. Trouble with it ends the command: 2 if there is none, else 3.
 
     Raises:
         InputError: the settings are wrong.
@@ -24,6 +24,7 @@ async def opened(folder: Path | None, config: Path | None) -> AsyncIterator[Spoo
     from postroad.spool import SpoolError, Trouble
     from postroad.spool.sqlite import SqliteSpool
 
+    none = (Trouble.MISSING, Trouble.READ_ONLY, Trouble.NEWER)
     where = folder or _of_settings(config)
     try:
         spool = await SqliteSpool.open(where, node="")
@@ -32,7 +33,7 @@ async def opened(folder: Path | None, config: Path | None) -> AsyncIterator[Spoo
         finally:
             await spool.close()
     except SpoolError as trouble:
-        screen.fail(trouble.why, screen.TEMPORARY if trouble.kind in (Trouble.LOCKED, Trouble.FULL) else screen.USAGE)
+        screen.fail(trouble.why, screen.USAGE if trouble.kind in none else screen.TEMPORARY)
 
 
 def _of_settings(config: Path | None) -> Path:

@@ -65,7 +65,9 @@ class Spool(Section):
         default=86400.0, description="How long `queue trace` and `explain` still know of a finished message."
     )
     reserve: Size = Field(
-        default=64 * MIB, description="With less room than this on the disk no new mail is taken; settling needs some."
+        default=64 * MIB,
+        description="With less room than this on the disk no new mail is taken. Up to half of it is a file, given up "
+        "when others fill the disk, so that accepted mail can leave.",
     )
 
 
@@ -335,6 +337,10 @@ class Log(Section):
         default="console", description="Lines for people, or one JSON object each."
     )
     level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is told.")
+    level_prefix: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Begin `console` lines with their level, as `<4>` (sd-daemon(3)); `auto`: if journald reads them.",
+    )
 
 
 class Accept(Section):

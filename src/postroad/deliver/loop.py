@@ -200,6 +200,7 @@ class Loop:
         full = self.queue.full_destinations()
         parcels = await self._spool.claim(self._wall(), most, each=each, skip=full)
         self._has_more = bool(parcels)
+        self._tell("deliver.claim.complete", parcels=parcels)
         self.take(parcels)
         if self._is_draining:  # since we asked
             await self._give_back()

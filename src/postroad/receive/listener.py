@@ -78,6 +78,12 @@ class Receiver:
             self._tick()
         return Endpoint(door.address, door.port)
 
+    def close(self, where: Endpoint) -> None:
+        """Take no more on a port; the connections it has go on."""
+        for door in self._doors:
+            if Endpoint(door.address, door.port) == where:
+                door.close()
+
     async def drain(self, limit_s: float) -> None:
         """Take no more; 421 to who is idle, time to finish for messages under way, then drop what is left."""
         self._is_leaving = True

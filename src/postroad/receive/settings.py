@@ -35,6 +35,11 @@ class ListenSettings:
     tls: Tls = Tls.NONE
     reuse_port: bool = False
 
+    @property
+    def place(self) -> tuple[Address, int]:
+        """Where it is."""
+        return self.address, self.port
+
 
 @dataclass(frozen=True, slots=True)
 class ReceiveTimeouts:

@@ -4,11 +4,13 @@ Rule 1: nothing of mail is decided here: `receive` takes it, the spool keeps it,
 Rule 2: a stop is orderly: no new mail, then no new deliveries, then what is unfinished is given back to the spool.
 
 Stops: `settings` (from the file to the rooms' own), `finder` (the way to a destination), `intake` (into the spool),
-`process` (the relay), `service` (signals, systemd), `journal` (the log), `metrics` (numbers over HTTP).
+`process` (the relay), `reload` (what a change of the settings changes), `service` (signals, systemd), `crew` (several
+processes), `telling` (who hears of it), `journal` (the log), `counts` (what is counted), `metrics` (numbers over HTTP),
+`pages` (HTTP), `story` (of one message, for people).
 """
 
-from postroad.relay.intake import Births
+from postroad.relay.intake import Births, sendmail_origin
 from postroad.relay.process import Relay
 from postroad.relay.settings import NextHop, RelaySettings, relay_settings
 
-__all__ = ["Births", "NextHop", "Relay", "RelaySettings", "relay_settings"]
+__all__ = ["Births", "NextHop", "Relay", "RelaySettings", "relay_settings", "sendmail_origin"]

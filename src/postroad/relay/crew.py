@@ -8,9 +8,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from postroad.app import InputError
-from postroad.relay.service import READY, notify
+from postroad.relay.service import READY, notify, telling
+from postroad.words.trace import Event, Listener, nobody
+
+if TYPE_CHECKING:
+    from postroad.config import Config
 
 AGAIN_S = 1.0
 """Between the end of a worker nobody asked to end, and its next start."""
@@ -18,12 +23,27 @@ AGAIN_S = 1.0
 USAGE = 2  # the exit code of what another start does not mend
 
 
-class Crew:
-    """Workers `1..count`: each is started, started again if it dies, and told what we are told."""
+async def oversee(config: Config, command: Sequence[str], count: int) -> None:
+    """Run a crew until SIGTERM or SIGINT, with a log of its own among theirs.
 
-    def __init__(self, command: Sequence[str], count: int) -> None:
+    Raises:
+        InputError: as `Crew.run`.
+
+    """
+    async with telling(config) as voice:
+        await Crew(command, count, voice.tell).run()
+
+
+class Crew:
+    """Workers `1..count`: each is started, started again if it dies, and told what we are told.
+
+    One that dies leaves the others at work. They end with this process, however it ends: it holds their stdin open.
+    """
+
+    def __init__(self, command: Sequence[str], count: int, listener: Listener = nobody) -> None:
         self._command = command
         self._count = count
+        self._tell = listener
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._is_ending = False
 
@@ -31,7 +51,7 @@ class Crew:
         """Until SIGTERM or SIGINT; SIGHUP is passed on.
 
         Raises:
-            InputError: a worker says that the settings, the spool or a port cannot be used.
+            InputError: a worker says, at the first start, that the settings, the spool or a port cannot be used.
 
         """
         loop = asyncio.get_running_loop()
@@ -51,16 +71,25 @@ class Crew:
     async def _watch(self, number: int, ready: asyncio.Event) -> None:
         while not self._is_ending:
             code = await self._work(number, ready)
-            if code == USAGE:
-                raise InputError(f"worker {number} could not start; its reason stands above")
-            if not self._is_ending:
-                await asyncio.sleep(AGAIN_S)
+            if not await self._is_replaced(number, code, was_ready=ready.is_set()):
+                return
+
+    async def _is_replaced(self, number: int, code: int, *, was_ready: bool) -> bool:
+        """Whether a worker that has ended is started again, once it is time."""
+        if self._is_ending:
+            return False
+        if code == USAGE and not was_ready:
+            raise InputError(f"worker {number} could not start; its reason stands above")
+        self._tell(Event("relay.worker.failed", {"worker": number, "why": _ending(code), "again_s": AGAIN_S}))
+        await asyncio.sleep(AGAIN_S)
+        return True
 
     async def _work(self, number: int, ready: asyncio.Event) -> int:
         # systemd hears of all of them from here; each alone would say that the service is up, or gone
         alone = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}
+        pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            *self._command, "--worker", str(number), stdout=asyncio.subprocess.PIPE, env=alone
+            *self._command, "--worker", str(number), stdin=pipe, stdout=pipe, env=alone
         )
         self._processes[number] = process
         if self._is_ending:
@@ -86,6 +115,10 @@ async def _announce(starting: Sequence[asyncio.Event]) -> None:
     for ready in starting:
         await ready.wait()
     notify("READY=1")
+
+
+def _ending(code: int) -> str:
+    return f"ended with status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
 
 def command_of_ours(options: Sequence[str]) -> tuple[str, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
 from postroad.deliver import Loop
 from postroad.receive import Arrival
-from postroad.spool import Mail, Spool
+from postroad.spool import Mail, Parcel, Spool
 from postroad.words.mail import domain_of
+from postroad.words.trace import Event
 
 SEED_BITS = 48
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
@@ -31,6 +32,25 @@ class Births:
     def seed(self) -> int:
         """The seed of a message's draws."""
         return self._rng.getrandbits(SEED_BITS)
+
+
+def sendmail_origin(user: str, uid: int) -> str:
+    """The origin of mail that a user of this machine puts into the spool by `postroad sendmail`."""
+    return f"user {user} (uid {uid}) by sendmail"
+
+
+def picked_up(parcels: Iterable[Parcel]) -> Iterator[Event]:
+    """What is told of mail by `postroad sendmail` among parcels just claimed: nothing else of us saw it come.
+
+    Once for each message, whichever of its parcels is claimed first and by whichever process; once more only if a relay
+    ends before it has tried to deliver it.
+    """
+    for parcel in parcels:
+        mail = parcel.mail
+        if parcel.is_fresh and mail.origin.startswith("user ") and mail.origin.endswith(" by sendmail"):
+            sender = str(mail.envelope.reverse_path or "<>")
+            facts = {"id": mail.id, "sender": sender, "size": mail.size, "origin": mail.origin, "protocol": "sendmail"}
+            yield Event("relay.pickup.complete", facts)
 
 
 class Intake:

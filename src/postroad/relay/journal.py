@@ -1,67 +1,179 @@
-"""What a relay tells of itself: one line for each event, for people or for programs."""
+"""The log of a relay: one line for each event, for people or for programs, in as few writes as possible."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import os
+import re
+import select
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from functools import lru_cache
+from typing import Any
 
 from postroad.deliver import Verdict
+from postroad.relay.telling import LOST, Told
 from postroad.spool import Parcel
 from postroad.words.trace import Event
 from postroad.words.trail import Attempt
 
+STDERR = 2
+
+_ODD = re.compile('[ "=]')
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes one for each line
+
 Facts = dict[str, Any]
 
-LEVELS = ("debug", "info", "warning", "error")
-_LEVELS = {
+LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}
+"""How much an event matters, each with its number in syslog(3)."""
+
+LEVEL_OF = {
     "receive.session.started": "debug",
     "receive.session.complete": "debug",
     "deliver.parcel.broken": "error",
     "deliver.spool.failed": "error",
     "relay.alias.missing": "warning",
+    "relay.bug.caught": "error",
+    "relay.parent.gone": "error",
     "relay.reload.failed": "error",
     "relay.spool.failed": "error",
+    "relay.spool.repaired": "warning",
+    LOST: "warning",
 }
+"""Of events whose name does not say it: what ends in `.failed` is a warning, everything else info."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How the log looks.
+
+    `level` is the least that is written: debug has every session, info every message and attempt, warning what did
+    not go well, error what is wrong with the relay itself. With `is_prefixed` lines of the console form begin with
+    their level, as `<4>`, which journald takes off and remembers (sd-daemon(3)).
+    """
+
+    form: str = "console"
+    level: str = "info"
+    is_prefixed: bool = False
 
 
 class Journal:
-    """A trace listener that writes lines. `console`: `12:00:01 deliver.attempt.complete id=... result=delivered`.
+    """A subscriber that writes lines. `console`: `12:00:01 deliver.attempt.complete id=... result=delivered`.
 
-    `level` is the least that is written: debug has every session, info every message and attempt, warning what did
-    not go well, error what is wrong with the relay itself.
+    What cannot be written is lost, and counted; the first line that can be written again says how many were lost.
+    `style` may be replaced.
     """
 
-    def __init__(self, out: TextIO, form: str, wall: Callable[[], float], level: str = "info") -> None:
-        self._out = out
-        self._format = _as_json if form == "json" else _as_text
-        self._wall = wall
-        self._least = LEVELS.index(level)
+    def __init__(self, write: Callable[[bytes], int], style: Style | None = None) -> None:
+        self.style = style or Style()
+        self.lost = 0
+        self._out = write
+        self._missing = 0  # lines lost since one could be written
+        self._why = ""
+        self._is_torn = False  # the last line was written in part
 
-    def __call__(self, event: Event) -> None:
-        """Write an event down."""
-        if LEVELS.index(_level(event)) >= self._least:
-            self._out.write(self._format(self._wall(), *_told(event)))
-            self._out.flush()
+    def wants(self, event: Event) -> bool:
+        """Whether it is written at all."""
+        return LEVELS[level_of(event)] <= LEVELS[self.style.level]
+
+    def take(self, batch: Sequence[Told]) -> None:
+        """Write events down."""
+        style = self.style
+        for lines in _gathered([_line(style, at, event) for at, event in batch]):
+            if self._missing and self._write(self._loss(style, batch[-1][0])) == 0:
+                self._missing = 0
+            self._miss(lines.count(b"\n") if self._missing else self._write(lines))
+
+    def _loss(self, style: Style, at: float) -> bytes:
+        return _line(style, at, Event("relay.log.lost", {"lines": self._missing, "why": self._why}))
+
+    def _miss(self, lines: int) -> None:
+        self.lost += lines
+        self._missing += lines
+
+    def _write(self, lines: bytes) -> int:
+        """How many of these lines could not be written."""
+        octets, done = b"\n" + lines if self._is_torn else lines, 0
+        try:
+            while done < len(octets):
+                done += self._out(octets[done:])
+        except OSError as problem:
+            self._why = problem.strerror or str(problem)
+        if done:
+            self._is_torn = octets[done - 1 : done] != b"\n"
+        start = max(done, len(octets) - len(lines))
+        if self._is_torn and octets[done : done + 1] == b"\n":  # all of it but its end, which comes with the next line
+            start = done + 1
+        return octets.count(b"\n", start)
 
 
-def _level(event: Event) -> str:
-    if event.name in _LEVELS:
-        return _LEVELS[event.name]
+def write_stderr(octets: bytes) -> int:
+    """Write to stderr, and wait if it takes nothing now; how much it took.
+
+    Not by way of `sys.stderr`, which keeps what it could not write, and is None where there is no stderr.
+    """
+    while True:
+        try:
+            return os.write(STDERR, octets)
+        except BlockingIOError:  # another process that shares it has made it so
+            poll = select.poll()
+            poll.register(STDERR, select.POLLOUT)
+            poll.poll()
+
+
+def is_journald() -> bool:
+    """Whether stderr goes to journald, which says so by device and inode (systemd.exec(5))."""
+    try:
+        status = os.fstat(STDERR)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def level_of(event: Event) -> str:
+    """The level of an event."""
+    level = LEVEL_OF.get(event.name)
+    if level:
+        return level
     if event.name == "deliver.parcel.complete":
         verdict = event.fields["verdict"]
         return "warning" if verdict.failed or verdict.left else "info"
     return "warning" if event.name.endswith(".failed") else "info"
 
 
+def _gathered(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """As many lines at once as a pipe takes whole: several workers write to one (pipe(7), PIPE_BUF)."""
+    some: list[bytes] = []
+    size = 0
+    for line in lines:
+        if some and size + len(line) > select.PIPE_BUF:
+            yield b"".join(some)
+            some, size = [], 0
+        some.append(line)
+        size += len(line)
+    if some:
+        yield b"".join(some)
+
+
+def _line(style: Style, at: float, event: Event) -> bytes:
+    """An event as a line; a bug in telling of it is told in its place."""
+    try:
+        level, (name, facts) = level_of(event), _told(event)
+    except Exception as bug:  # noqa: BLE001  # one odd event must not take the others of its batch with it
+        level, name, facts = "error", "relay.bug.caught", {"event": event.name, "error": repr(bug)}
+    text = _as_json(at, name, level, facts) if style.form == "json" else _as_text(at, name, facts)
+    prefix = f"<{LEVELS[level]}>" if style.is_prefixed and style.form != "json" else ""
+    return f"{prefix}{text}\n".encode(errors="backslashreplace")
+
+
 def _told(event: Event) -> tuple[str, Facts]:
+    fields = event.fields
     if event.name == "deliver.parcel.complete":
-        fields = event.fields
         return "deliver.attempt.complete", attempt_facts(fields["parcel"], fields["attempt"], fields["verdict"])
     if event.name == "deliver.parcel.broken":
-        return event.name, {"id": event.fields["parcel"].mail.id, "error": repr(event.fields["error"])}
-    return event.name, {key: _plain(value) for key, value in event.fields.items() if value is not None}
+        return event.name, {"id": fields["parcel"].mail.id, "error": repr(fields["error"])}
+    return event.name, {key: _plain(value) for key, value in fields.items() if value is not None}
 
 
 def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
@@ -91,18 +203,18 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
     return facts
 
 
-def _as_json(at: float, name: str, facts: Mapping[str, Any]) -> str:
-    return json.dumps({"at": _time(at), "event": name, **facts}, ensure_ascii=False) + "\n"
+def _as_json(at: float, name: str, level: str, facts: Mapping[str, Any]) -> str:
+    return _encode({"at": _time(at), "level": level, "event": name, **facts})
 
 
 def _as_text(at: float, name: str, facts: Mapping[str, Any]) -> str:
     words = " ".join(f"{key}={_word(value)}" for key, value in facts.items())
-    return f"{_time(at)} {name} {words}\n"
+    return f"{_time(at)} {name} {words}".rstrip()
 
 
 def _word(value: Any) -> str:  # noqa: ANN401  # any value of JSON
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if text.isprintable() and not set(text) & set(' "=') else json.dumps(text)
+    return text if text.isprintable() and not _ODD.search(text) else json.dumps(text)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # any field of an event
@@ -112,4 +224,10 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  # any field of an event
 
 
 def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second = int(at)
+    return f"{_second(second)}.{int((at - second) * 1000):03d}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
@@ -20,7 +20,10 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from postroad.app import host_name
+from postroad.relay.counts import COUNTED, TIMED, TROUBLE, Counted, Fields, Timed
 from postroad.relay.pages import Page, PageServer
+from postroad.relay.telling import Telling, Told
 from postroad.spool import SpoolError, Stats
 from postroad.words.names import Address
 from postroad.words.trace import Event
@@ -33,27 +36,15 @@ ANSWER_S = 2.0  # an event loop that needs longer is in trouble
 TROUBLE_S = 30.0  # how long trouble with the spool is told of after its last sign: the lease is renewed this often
 
 Reading = Mapping[str, float] | float
+Count = Callable[[float, Fields], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """A number that grows with events; with a label, one for each of its values."""
+class Scene:
+    """What numbers are read from."""
 
-    name: str
-    meaning: str
-    labels: tuple[str, ...] = ()
-    kind: str = "counter"
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """How long something took, in buckets of seconds."""
-
-    name: str
-    meaning: str
-    buckets: tuple[float, ...]
-    labels: tuple[str, ...] = ()
-    kind: str = "histogram"
+    relay: Relay
+    lost_lines: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +53,7 @@ class Read:
 
     name: str
     meaning: str
-    read: Callable[[Relay], Reading]
+    read: Callable[[Scene], Reading]
     labels: tuple[str, ...] = ()
     kind: str = "gauge"
 
@@ -78,71 +69,22 @@ class Stored:
     kind: str = "gauge"
 
 
-RECEIVED = Counted("postroad_messages_received_total", "Messages accepted: on disk, and answered with 250.")
-OCTETS = Counted("postroad_octets_received_total", "Octets of them.")
-REFUSED = Counted(
-    "postroad_messages_refused_total",
-    "Messages whose data came and were not accepted, by reply code; `none`: the client went away.",
-    ("code",),
-)
-TURNED_AWAY = Counted("postroad_connections_refused_total", "Connections turned away, by reply code.", ("code",))
-WRONG = Counted("postroad_auth_failures_total", "Wrong passwords.")
-NO_TLS = Counted("postroad_tls_handshakes_failed_total", "TLS handshakes of clients that failed or took too long.")
-NOT_SMTP = Counted(
-    "postroad_protocol_violations_total",
-    "Clients sent away because they spoke another protocol (221) or did not wait for a reply (554).",
-    ("code",),
-)
-ATTEMPTS = Counted(
-    "postroad_attempts_total",
-    "Attempts at a destination: `failed` if any recipient failed, else `deferred` if any was, else `delivered`.",
-    ("result",),
-)
-CONTACTS = Counted(
-    "postroad_contacts_total",
-    "Addresses contacted in them: the result, or `unused` after a lost race, and the phase where it ended.",
-    ("result", "phase"),
-)
-DOUBLE_BOUNCES = Counted(
-    "postroad_double_bounces_total", "Reports, and other mail without a sender, that could not be delivered."
-)
-SPOOL_FAILURES = Counted("postroad_spool_failures_total", "Times the spool could not do what deliveries asked of it.")
-BUGS = Counted("postroad_bugs_total", "Deliveries put off by a bug of ours; the log has each.")
-COUNTED = (
-    RECEIVED,
-    OCTETS,
-    REFUSED,
-    TURNED_AWAY,
-    WRONG,
-    NO_TLS,
-    NOT_SMTP,
-    ATTEMPTS,
-    CONTACTS,
-    DOUBLE_BOUNCES,
-    SPOOL_FAILURES,
-    BUGS,
-)
-
-ATTEMPT = Timed(
-    "postroad_attempt_seconds",
-    "How long an attempt took that contacted anyone.",
-    (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
-)
-DELIVERY = Timed(
-    "postroad_delivery_seconds",
-    "From acceptance to delivery at a destination.",
-    (0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 1800, 3600, 14400, 86400, 432000),
-)
 READ = (
-    Read("postroad_deliveries_in_flight", "Deliveries under way.", lambda relay: relay.loop.in_flight),
-    Read("postroad_parcels_in_memory", "Parcels claimed and not yet settled.", lambda relay: relay.loop.queue.size),
-    Read("postroad_connections_open", "Connections of clients.", lambda relay: relay.receiver.connections),
-    Read("postroad_connections_resting", "Connections kept for a next message.", lambda relay: relay.loop.resting),
-    Read("postroad_addresses_ill", "Addresses that failed and are left alone.", lambda relay: len(relay.loop.health)),
+    Read("postroad_deliveries_in_flight", "Deliveries under way.", lambda it: it.relay.loop.in_flight),
+    Read("postroad_parcels_in_memory", "Parcels claimed and not yet settled.", lambda it: it.relay.loop.queue.size),
+    Read("postroad_connections_open", "Connections of clients.", lambda it: it.relay.receiver.connections),
+    Read("postroad_connections_resting", "Connections kept for a next message.", lambda it: it.relay.loop.resting),
+    Read("postroad_addresses_ill", "Addresses that failed and are left alone.", lambda it: len(it.relay.loop.health)),
     Read(
         "postroad_spool_commits_total",
         "Transactions committed.",
-        lambda relay: getattr(relay.spool, "commits", 0),  # a spool in memory has none
+        lambda it: getattr(it.relay.spool, "commits", 0),  # a spool in memory has none
+        kind="counter",
+    ),
+    Read(
+        "postroad_log_lines_lost_total",
+        "Lines that could not be written to the log, or not in time.",
+        lambda it: it.lost_lines(),
         kind="counter",
     ),
 )
@@ -165,27 +107,25 @@ STORED = (
 
 
 class Metrics:
-    """A trace listener that counts, and the pages `/metrics` and `/health`.
+    """A subscriber that counts, and the pages `/metrics` and `/health`.
 
     The pages come from a thread, which asks the event loop for news of the spool: a loop that does not answer is
-    told of.
+    reported.
     """
 
-    def __init__(self, relay: Relay, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, relay: Relay, telling: Telling, lost_lines: Callable[[], int] = lambda: 0) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody reads
-        self._relay = relay
-        self._wall = wall
+        self._scene = Scene(relay, lost_lines)
         self._loop = asyncio.get_running_loop()
         self._registry = CollectorRegistry()
-        self._counters = {
-            each: Counter(each.name, each.meaning, each.labels, registry=self._registry) for each in COUNTED
-        }
-        self._times = {
-            each: Histogram(each.name, each.meaning, buckets=each.buckets, registry=self._registry)
-            for each in (ATTEMPT, DELIVERY)
-        }
         self._registry.register(_Now(self._readings))
-        self._server = PageServer({"/metrics": self._metrics, "/health": self._health})
+        self._counts: dict[str, list[Count]] = {name: [self._note_trouble] for name in TROUBLE}
+        for row in (*COUNTED, *TIMED):
+            count = _counter(row, self._registry) if isinstance(row, Counted) else _timer(row, self._registry)
+            for name in row.events:
+                self._counts.setdefault(name, []).append(count)
+        self._subscription = telling.subscribe("metrics", self)
+        self._server = PageServer({"/metrics": self._metrics, "/health": self._health}, self._names)
         self._stats: Stats | None = None
         self._stats_at = self._trouble_at = float("-inf")
         self._trouble = ""
@@ -205,58 +145,32 @@ class Metrics:
         """Answer no more."""
         await self._server.close()
 
-    def __call__(self, event: Event) -> None:
-        """Count what an event says."""
-        fields = event.fields
-        match event.name:
-            case "receive.message.complete":
-                self._count(RECEIVED)
-                self._count(OCTETS, by=fields["size"])
-            case "receive.message.failed":
-                self._count(REFUSED, _code(fields["why"]))
-            case "receive.session.failed":
-                self._count(TURNED_AWAY, _code(fields["why"]))
-            case "receive.auth.failed":
-                self._count(WRONG)
-            case "receive.tls.failed":
-                self._count(NO_TLS)
-            case "receive.protocol.failed":
-                self._count(NOT_SMTP, _code(fields["why"]))
-            case "deliver.parcel.complete":
-                self._count_attempt(event)
-            case "deliver.report.failed":
-                self._count(DOUBLE_BOUNCES)
-            case "deliver.parcel.broken":
-                self._count(BUGS)
-            case "deliver.spool.failed" | "relay.spool.failed":
-                self._count(SPOOL_FAILURES)
-                self._note_trouble(fields["why"])
+    def wants(self, event: Event) -> bool:
+        """Whether it counts for anything."""
+        return event.name in self._counts
 
-    def _count(self, what: Counted, *labels: str, by: float = 1) -> None:
-        counter = self._counters[what]
-        (counter.labels(*labels) if labels else counter).inc(by)
+    def take(self, batch: Sequence[Told]) -> None:
+        """Count what happened."""
+        for at, event in batch:
+            for count in self._counts.get(event.name, ()):
+                count(at, event.fields)
 
-    def _count_attempt(self, event: Event) -> None:
-        done, verdict = event.fields["attempt"], event.fields["verdict"]
-        self._count(ATTEMPTS, verdict.result.value)
-        for contact in done.contacts:
-            self._count(CONTACTS, contact.word, contact.phase.value)
-        if done.contacts:
-            self._times[ATTEMPT].observe(done.elapsed_ms / 1000)
-        if verdict.delivered:
-            self._times[DELIVERY].observe(max(self._wall() - event.fields["parcel"].mail.received_at, 0.0))
+    def _note_trouble(self, _at: float, fields: Fields) -> None:
+        self._trouble, self._trouble_at = str(fields["why"]), time.monotonic()
 
-    def _note_trouble(self, why: str) -> None:
-        self._trouble, self._trouble_at = why, self._loop.time()
+    def _names(self) -> set[str]:
+        return {self._scene.relay.settings.hostname.lower(), host_name()}
 
     def _metrics(self) -> Page:
         self._ask_loop()
+        self._subscription.flush(ANSWER_S)
         return Page(generate_latest(self._registry), kind=CONTENT_TYPE_LATEST)
 
     def _health(self) -> Page:
         if not self._ask_loop():
             return _ill(f"the event loop did not answer within {ANSWER_S:g} s")
-        if self._loop.time() - self._trouble_at < TROUBLE_S:
+        self._subscription.flush(ANSWER_S)
+        if time.monotonic() - self._trouble_at < TROUBLE_S:
             return _ill(f"the spool is in trouble: {self._trouble}")
         return Page(b"ok\n")
 
@@ -278,16 +192,38 @@ class Metrics:
         self._stats_at = self._loop.time()
         try:
             async with asyncio.timeout(ANSWER_S / 2):
-                self._stats = await self._relay.spool.stats(self._wall())
+                self._stats = await self._scene.relay.spool.stats(time.time())
         except SpoolError as trouble:
-            self._note_trouble(trouble.why)
+            self._note_trouble(time.time(), {"why": trouble.why})
         except TimeoutError:  # a long queue on a slow disk: what was known before will do
             pass
 
     def _readings(self) -> Iterator[tuple[Read | Stored, Reading]]:
-        yield from ((each, each.read(self._relay)) for each in READ)
+        yield from ((each, each.read(self._scene)) for each in READ)
         if stats := self._stats:
             yield from ((each, each.read(stats)) for each in STORED)
+
+
+def _counter(row: Counted, registry: CollectorRegistry) -> Count:
+    counter = Counter(row.name, row.meaning, row.labels, registry=registry)
+    for value in row.starts:
+        counter.labels(value)
+
+    def count(_at: float, fields: Fields) -> None:
+        for labels, by in row.of(fields):
+            (counter.labels(*labels) if labels else counter).inc(by)
+
+    return count
+
+
+def _timer(row: Timed, registry: CollectorRegistry) -> Count:
+    histogram = Histogram(row.name, row.meaning, buckets=row.buckets, registry=registry)
+
+    def count(at: float, fields: Fields) -> None:
+        for seconds in row.of(at, fields):
+            histogram.observe(seconds)
+
+    return count
 
 
 class _Now(Collector):
@@ -309,15 +245,9 @@ def reference() -> str:
     """The page on metrics, for people."""
     rows = [
         f"| `{each.name}` | {each.kind} | {', '.join(f'`{label}`' for label in each.labels)} | {each.meaning} |"
-        for each in (*COUNTED, ATTEMPT, DELIVERY, *READ, *STORED)
+        for each in (*COUNTED, *TIMED, *READ, *STORED)
     ]
     return "\n".join([_HEAD, "| name | kind | labels | meaning |", "| --- | --- | --- | --- |", *rows, ""])
-
-
-def _code(why: str) -> str:
-    """The code of a reply, "none" for another reason."""
-    code = why.partition(" ")[0]
-    return code if len(code) == 3 and code.isdigit() else "none"
 
 
 def _ill(why: str) -> Page:
@@ -332,7 +262,10 @@ With `listen` of [`[metrics]`](settings.md) set, say to `"127.0.0.1:9925"`, a re
 - `GET /health`: 200 and `ok`; or 503 and why, if the event loop did not answer within {ANSWER_S:g} s or the spool was
   in trouble within the last {TROUBLE_S:g} s.
 
-There is no password: the port is for this machine, or for a network that may know these numbers.
+There is no password: the port is for this machine, or for a network that may know these numbers. So that no web page
+can have a browser read them (DNS rebinding), the Host of a request must be an IP address, `localhost`, or the name of
+the relay; any other is answered with 421.
 
-This page is written by `python -m tests.docs.generate` from `src/postroad/relay/metrics.py`; a test compares them.
+This page is written by `python -m tests.docs.generate` from `counts.py` and `metrics.py` in `src/postroad/relay`; a
+test compares them.
 """

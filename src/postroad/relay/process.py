@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Sequence
@@ -11,27 +12,31 @@ from random import Random
 
 from postroad.deliver import Bounces, Loop, World
 from postroad.dns import Resolver
-from postroad.receive import Receiver
+from postroad.net import Endpoint, bind
+from postroad.receive import ListenSettings, Receiver
 from postroad.relay.finder import Finder
-from postroad.relay.intake import Births, Intake
+from postroad.relay.intake import Births, Intake, picked_up
 from postroad.relay.settings import RelaySettings
 from postroad.spool import LEASE_S, Spool, SpoolError
+from postroad.words.names import Address
 from postroad.words.trace import Event, Listener, nobody
 
 SWEEP_S = 60.0
 
 
 class Relay:
-    """One relay process. `open` it, wait, then `close` it; between them `reload` gives new sessions new settings."""
+    """One relay process. `open` it, wait, then `close` it; between them `reload` takes other settings."""
 
     def __init__(self, settings: RelaySettings, spool: Spool, resolver: Resolver, listener: Listener = nobody) -> None:
         self.settings = settings
         self.spool = spool
         self._listener = listener
         self._births = Births()
-        world = World(time.time, Random(self._births.seed()), listener)
+        world = World(time.time, Random(self._births.seed()), self._hear)
         self.loop = Loop(spool, Finder(settings, resolver), self._bounces(), settings.loop, world)
         self.receiver = Receiver(settings.receive, Intake(spool, self.loop, self._births), listener=listener)
+        self._ports: dict[tuple[Address, int], Endpoint] = {}
+        self._shares_ports = self._was_given_ports = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self, sockets: Sequence[socket.socket] = (), *, shares_ports: bool = False) -> None:
@@ -41,10 +46,9 @@ class Relay:
             NetError: a port is taken, or not ours to take.
 
         """
+        self._shares_ports, self._was_given_ports = shares_ports, bool(sockets)
         for place, listen in enumerate(self.settings.listen):
-            sock = sockets[place] if place < len(sockets) else None
-            where = await self.receiver.open(replace(listen, reuse_port=shares_ports), sock)
-            self._listener(Event("relay.port.open", {"where": where, "tls": listen.tls}))
+            await self._open_port(listen, sockets[place] if place < len(sockets) else None)
         self._tasks = [asyncio.create_task(work) for work in (self.loop.run(), self._keep_house())]
 
     async def wait(self, stop: asyncio.Event) -> None:
@@ -55,11 +59,28 @@ class Relay:
         for task in done - {asked}:
             task.result()
 
-    def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
-        """Go on with other settings: sessions and deliveries that begin from now on have them. Ports stay."""
-        self.settings = replace(settings, listen=self.settings.listen)
+    async def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
+        """Go on with other settings: sessions and deliveries that begin from now on have them.
+
+        Ports that are new are opened, those that are gone closed; one that stays is as it was. Ports that another
+        opened for us, such as systemd, all stay.
+
+        Raises:
+            NetError: local: a new port is taken, or not ours to take; then nothing has changed.
+
+        """
+        wanted = self.settings.listen if self._was_given_ports else settings.listen
+        fresh = self._bound([listen for listen in wanted if listen.place not in self._ports])
+        kept = {listen.place: listen for listen in self.settings.listen}
+        self.settings = replace(settings, listen=tuple(kept.get(listen.place, listen) for listen in wanted))
         self.receiver.settings = settings.receive
-        self.loop.reload(settings.loop, Finder(settings, resolver), self._bounces())
+        self.loop.reload(settings.loop, Finder(self.settings, resolver), self._bounces())
+        for listen, sock in fresh:
+            await self._open_port(listen, sock)
+        for place in self._ports.keys() - {listen.place for listen in wanted}:
+            where = self._ports.pop(place)
+            self.receiver.close(where)
+            self._listener(Event("relay.port.closed", {"where": where}))
 
     async def close(self) -> None:
         """End in order: no new mail, then no new deliveries; what is not done in time is done after the next start."""
@@ -71,6 +92,29 @@ class Relay:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.spool.close()
+
+    def _bound(self, listens: Sequence[ListenSettings]) -> list[tuple[ListenSettings, socket.socket]]:
+        """A socket for each of these ports, or for none."""
+        with contextlib.ExitStack() as undo:
+            bound = [
+                (each, undo.enter_context(bind(each.address, each.port, reuse_port=self._shares_ports)))
+                for each in listens
+            ]
+            undo.pop_all()
+        return bound
+
+    async def _open_port(self, listen: ListenSettings, sock: socket.socket | None) -> None:
+        where = await self.receiver.open(replace(listen, reuse_port=self._shares_ports), sock)
+        self._ports[listen.place] = where
+        self._listener(Event("relay.port.open", {"where": where, "tls": listen.tls}))
+
+    def _hear(self, event: Event) -> None:
+        """What the loop tells is passed on; of what it claims, only what nobody has heard of."""
+        if event.name != "deliver.claim.complete":
+            self._listener(event)
+            return
+        for news in picked_up(event.fields["parcels"]):
+            self._listener(news)
 
     def _bounces(self) -> Bounces:
         it = self.settings

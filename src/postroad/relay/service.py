@@ -8,29 +8,34 @@ import os
 import resource
 import signal
 import socket
+import stat
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+import traceback
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postroad.app import InputError, build_resolver
 from postroad.dns import Resolver
 from postroad.net import Endpoint, NetError
-from postroad.relay.journal import Journal
+from postroad.relay.journal import Journal, Style, is_journald, write_stderr
 from postroad.relay.process import Relay
+from postroad.relay.reload import changed, waiting
 from postroad.relay.settings import relay_settings
+from postroad.relay.telling import Subscription, Telling
 from postroad.spool import SpoolError
 from postroad.spool.sqlite import SqliteSpool
-from postroad.words.names import Address
-from postroad.words.trace import Event, Listener
+from postroad.words.trace import Event
 
 if TYPE_CHECKING:
     from postroad.config import Config
     from postroad.relay.metrics import Metrics
 
 READY = "ready"
+FAREWELL_S = 0.1  # for the log of a worker whose parent is gone
 FIRST_FD = 3  # systemd's first socket, sd_listen_fds(3)
 
 
@@ -46,34 +51,45 @@ class Place:
         return f"relay-{self.number}" if self.number else "relay"
 
 
-async def serve(load: Callable[[], Config], place: Place) -> None:
-    """Run a relay until SIGTERM or SIGINT; SIGHUP has `load` read the settings again.
+Write = Callable[[bytes], int]
+
+
+async def serve(load: Callable[[], Config], place: Place, write: Write = write_stderr) -> None:
+    """Run a relay until SIGTERM or SIGINT; SIGHUP has `load` read the settings again. `write` takes the log.
 
     Raises:
         InputError: the settings, the spool or a port cannot be used.
+        SystemExit: a bug has ended it; the log has it.
 
     """
     config = load()
-    settings = relay_settings(config)
-    journal = Journal(sys.stderr, config.log.format, time.time, config.log.level)
-    listeners: list[Listener] = [journal]
+    async with telling(config, write) as voice:
+        try:
+            await _serve(config, load, place, voice)
+        except InputError:
+            raise
+        except Exception as bug:  # noqa: BLE001  # a traceback on stderr could wait for a reader for ever
+            voice.tell(_caught("the relay ends", bug))
+            raise SystemExit(1) from None
 
-    def tell(event: Event) -> None:
-        for listener in listeners:
-            listener(event)
 
+async def _serve(config: Config, load: Callable[[], Config], place: Place, voice: Voice) -> None:
+    if place.number:
+        _end_with_parent(voice)
+    settings, tell = relay_settings(config), voice.tell
     async with AsyncExitStack() as ends:
         spool = await _open_spool(config, place)
         ends.push_async_callback(spool.close)
+        for remark in spool.remarks:
+            tell(Event("relay.spool.repaired", {"what": remark}))
         relay = Relay(settings, spool, _resolver(config), tell)
         if config.metrics.listen:
             address, port = config.metrics.listen
-            metrics = await _open_metrics(relay, address, port + max(0, place.number - 1))
+            metrics = await _open_metrics(relay, voice, Endpoint(address, port + max(0, place.number - 1)))
             ends.push_async_callback(metrics.close)
-            listeners.append(metrics)
             tell(Event("relay.metrics.open", {"where": Endpoint(address, metrics.port)}))
         stop = asyncio.Event()
-        _on_signals(stop, lambda: _reload(load, relay, tell))
+        _on_signals(stop, Reloading(config, load, relay, voice).begin)
         ends.push_async_callback(relay.close)
         await _open_ports(relay, shares_ports=place.number > 0)
         for name in settings.aliases.missing if place.number <= 1 else ():
@@ -85,6 +101,85 @@ async def serve(load: Callable[[], Config], place: Place) -> None:
         _say_ready(place)
         await relay.wait(stop)
         notify("STOPPING=1")
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Who is told, and the log among them."""
+
+    tell: Telling
+    journal: Journal
+    log: Subscription
+
+    @property
+    def lost_lines(self) -> int:
+        """Lines that did not get into the log."""
+        return self.journal.lost + self.log.lost
+
+
+@asynccontextmanager
+async def telling(config: Config, write: Write = write_stderr) -> AsyncIterator[Voice]:
+    """The log, and whoever subscribes besides; at the end they have a moment for what is still to be said."""
+    tell = Telling()
+    journal = Journal(write, style_of(config))
+    voice = Voice(tell, journal, tell.subscribe("log", journal))
+    hooks = sys.unraisablehook, threading.excepthook
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, about: tell(_caught(str(about["message"]), about.get("exception")))
+    )
+    sys.unraisablehook = lambda about: tell(_caught(f"Exception ignored in {about.object!r}", about.exc_value))
+    threading.excepthook = lambda about: tell(_caught("a thread has ended", about.exc_value))
+    try:
+        yield voice
+    finally:
+        sys.unraisablehook, threading.excepthook = hooks
+        asyncio.get_running_loop().set_exception_handler(None)
+        await asyncio.to_thread(tell.close)
+
+
+def style_of(config: Config) -> Style:
+    """How the log looks, as the settings have it."""
+    log = config.log
+    is_prefixed = is_journald() if log.level_prefix == "auto" else log.level_prefix == "always"
+    return Style(log.format, log.level, is_prefixed)
+
+
+def _caught(what: str, bug: BaseException | None) -> Event:
+    """A bug of ours, for the log: nothing of a relay writes to stderr but the log, for stderr may stall."""
+    trace = "".join(traceback.format_exception(bug)[-5:]) if bug else None
+    return Event("relay.bug.caught", {"what": what, "error": repr(bug), "trace": trace})
+
+
+def keep_standard_descriptors() -> None:
+    """Put /dev/null where stdin, stdout or stderr are closed: else a file or socket of ours gets what is written there.
+
+    To be called before anything is opened.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it is given the lowest number that is free, which is this one
+
+
+def _end_with_parent(voice: Voice) -> None:
+    """Have this worker end when the process ends that started it, however it ends: it holds our stdin open.
+
+    At once, for the next start wants our ports and our name in the spool; what was under way is done after it, as after
+    any crash.
+    """
+    if not stat.S_ISFIFO(os.fstat(0).st_mode) and not stat.S_ISSOCK(os.fstat(0).st_mode):
+        return
+
+    def watch() -> None:
+        with suppress(OSError):
+            while os.read(0, 1024):
+                pass
+        voice.tell(Event("relay.parent.gone", {"why": "the process that started this worker has ended"}))
+        voice.log.flush(FAREWELL_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def _tune() -> None:
@@ -108,7 +203,8 @@ def _open_more_files() -> None:
 def _say_ready(place: Place) -> None:
     """To systemd, or to the process that watches over all of them."""
     if place.number:
-        print(READY, flush=True)  # noqa: T201  # stdout is a pipe to it
+        with suppress(BrokenPipeError):  # it is gone, and we are about to
+            print(READY, flush=True)  # noqa: T201  # stdout is a pipe to it
     else:
         notify("READY=1")
 
@@ -146,11 +242,11 @@ def _resolver(config: Config) -> Resolver:
     return build_resolver(config.dns.zones, config.dns.resolvers)
 
 
-async def _open_metrics(relay: Relay, address: Address, port: int) -> Metrics:
+async def _open_metrics(relay: Relay, voice: Voice, where: Endpoint) -> Metrics:
     from postroad.relay.metrics import Metrics  # noqa: PLC0415  # its library is loaded where it is used
 
     try:
-        return await Metrics(relay).open(address, port)
+        return await Metrics(relay, voice.tell, lambda: voice.lost_lines).open(where.address, where.port)
     except NetError as problem:
         raise InputError(f"{problem.why}: name another address or port in [metrics]") from None
 
@@ -164,19 +260,49 @@ async def _open_ports(relay: Relay, *, shares_ports: bool) -> None:
 
 
 def _on_signals(stop: asyncio.Event, reload: Callable[[], None]) -> None:
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it: a log that nobody reads is no reason to end
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
 
 
-def _reload(load: Callable[[], Config], relay: Relay, tell: Listener) -> None:
-    """Take the settings of the file as it is now; if they are wrong the old ones stay, and the log says why."""
-    notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-    try:
-        config = load()
-        relay.reload(relay_settings(config), _resolver(config))
-        tell(Event("relay.reload.complete", {}))
-    except InputError as problem:
-        tell(Event("relay.reload.failed", {"why": str(problem)}))
-    notify("READY=1")
+class Reloading:
+    """Takes the settings of the file as it is now; if they are wrong the old ones stay, and the log says why."""
+
+    def __init__(self, config: Config, load: Callable[[], Config], relay: Relay, voice: Voice) -> None:
+        self._started = self._config = config
+        self._load = load
+        self._relay = relay
+        self._voice = voice
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self) -> None:
+        """Do it, after what may be under way."""
+        task = asyncio.get_running_loop().create_task(self._run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self) -> None:
+        async with self._turn:
+            notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            try:
+                await self._reload()
+            except InputError as problem:
+                self._voice.tell(Event("relay.reload.failed", {"why": str(problem)}))
+            except NetError as problem:
+                hint = "nothing has changed; restart the relay if the new port overlaps one that is open"
+                self._voice.tell(Event("relay.reload.failed", {"why": f"{problem.why}: {hint}"}))
+            finally:
+                notify("READY=1")
+
+    async def _reload(self) -> None:
+        config, relay = self._load(), self._relay
+        settings = relay_settings(config)
+        await relay.reload(settings, _resolver(config))
+        self._voice.journal.style = style_of(config)
+        wait = waiting(self._started, config) + ["listen"] * (relay.settings.listen != settings.listen)
+        facts = {"changed": changed(self._config, config), "needs_restart": wait}
+        self._config = config
+        self._voice.tell(Event("relay.reload.complete", {key: value for key, value in facts.items() if value}))

@@ -72,7 +72,11 @@ def tell(story: Story) -> Iterator[str]:
     yield from _beginning(story)
     before: Route | None = None
     for number, record in enumerate(story.records, 1):
-        told = chapter(record)
+        try:
+            told = chapter(record)
+        except ValueError as problem:
+            yield f"Attempt {number}, {_time(record.at)}: its record is damaged ({problem})."
+            continue
         yield f"Attempt {number}, {_time(told.at)}, for {_people(told.recipients)}:"
         if told.route and told.route != before:
             yield from explain_route(told.route, PROCEDURES[told.procedure])

@@ -94,7 +94,10 @@ def explain_shape(story: Story) -> Shape:
     """`postroad explain --json`: every attempt with the order drawn again, and whether the contacts kept to it."""
     from postroad.relay.story import chapter, tell  # noqa: PLC0415  # no other shape needs the relay
 
-    chapters = [chapter(record) for record in story.records]
+    chapters = []
+    for record in story.records:
+        with suppress(ValueError):  # damaged: the sentences say so
+            chapters.append(chapter(record))
     return {
         "version": VERSION,
         "id": story.mail.id,
@@ -154,9 +157,13 @@ def story_shape(story: Story) -> Shape:
 
 def trace_shape(story: Story) -> Shape:
     """`postroad queue trace --json`."""
-    attempts = []
+    attempts: list[Shape] = []
     for record in story.records:
-        attempt, recipients = read_record(record.text)
+        try:
+            attempt, recipients = read_record(record.text)
+        except ValueError as problem:
+            attempts.append({"at": record.at, "damaged": str(problem)})
+            continue
         attempts.append({"at": record.at, "recipients": _answers(attempt, recipients), **attempt_shape(attempt)})
     return {"version": VERSION, "id": story.mail.id, "attempts": attempts}
 

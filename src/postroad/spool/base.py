@@ -12,6 +12,9 @@ from postroad.words.mail import Envelope, Recipient, domain_of
 LEASE_S = 60.0
 """A node that has not renewed for this long is taken for dead, and its claims are released."""
 
+PARCELS = 1 << 20
+"""Parcel numbers for each message: more destinations than any server takes recipients."""
+
 PIECE = 256 * 1024
 """Octets of a body kept and handed out at a time: what bounds memory, however large the message."""
 
@@ -26,11 +29,12 @@ class Trouble(StrEnum):
     NEWER = "newer"
     FAILING = "failing"
     MISSING = "missing"
+    GONE = "gone"
     CLOSED = "closed"
 
 
 class SpoolError(Exception):
-    """The spool could not do it; nothing of it was done. `why` says for people what, where, and how to mend it."""
+    """The spool could not do it; nothing of it was done. `why` says for people what, where, and how to fix it."""
 
     def __init__(self, kind: Trouble, why: str) -> None:
         super().__init__(why)
@@ -55,7 +59,10 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """The part of a message that goes to one destination: the unit of claim and settlement."""
+    """The part of a message that goes to one destination: the unit of claim and settlement.
+
+    `number` is the message's times PARCELS, plus which of its destinations it is.
+    """
 
     number: int
     destination: str  # canonical domain, or an address literal in brackets
@@ -63,6 +70,11 @@ class Parcel:
     due_at: float
     attempts: int = 0  # made so far
     warned: bool = False  # the sender was told of the delay
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it is the first of its message, and never was settled: true once in the life of a message."""
+        return self.number % PARCELS == 0 and self.attempts == 0 and self.due_at == self.mail.received_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +204,7 @@ class Spool(Protocol):
         """Take up to `most` parcels that are due, at most `each` of one destination, none of those in `skip`.
 
         Goes round the destinations, whatever another has waiting: first comes the one that has been due longest
-        without being served.
+        without being served. What the spool cannot read any more is held, and not among them.
         """
         ...
 
@@ -221,7 +233,10 @@ class Spool(Protocol):
         ...
 
     async def sweep(self, now: float) -> None:
-        """Delete finished messages past the history time, and what never finished arriving (a day old)."""
+        """Delete finished messages past the history time, and what never finished arriving (a day old).
+
+        And look whether all is in order: a spool that takes no mail because it was moved says so here.
+        """
         ...
 
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:

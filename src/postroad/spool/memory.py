@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from postroad.spool.base import (
+    PARCELS,
     PIECE,
     Body,
     Listed,
@@ -62,7 +63,7 @@ class MemorySpool:
         self._kept: dict[str, _Kept] = {}
         self._slots: dict[int, _Slot] = {}  # in order of acceptance
         self._served: dict[str, tuple[float, int]] = {}  # destination -> when, and which turn it was
-        self._next = 1
+        self._next = PARCELS
         self._turn = 0
         self._is_closed = False
 
@@ -224,7 +225,7 @@ class MemorySpool:
         self._arrivals.pop(mail.id, None)
         parts = enumerate(split(mail), start=self._next)
         parcels = tuple(Parcel(number, to, part, mail.received_at) for number, (to, part) in parts)
-        self._next += len(parcels)
+        self._next += PARCELS
         self._slots.update((parcel.number, _Slot(parcel, state)) for parcel in parcels)
         self._kept[mail.id] = _Kept(mail, octets, open=len(parcels))
         return parcels

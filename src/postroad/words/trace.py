@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One step: its name and its data."""
+    """One step: its name and its data, which does not change any more: who listens may come to it later."""
 
     name: str
     fields: Mapping[str, Any] = field(default_factory=dict)

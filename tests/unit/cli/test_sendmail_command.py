@@ -7,6 +7,7 @@ import pwd
 import subprocess
 import sys
 from email import message_from_bytes
+from pathlib import Path
 
 import pytest
 
@@ -195,6 +196,35 @@ def test_without_spool_and_port_it_is_to_be_tried_again(settings, send, capsys):
     said = capsys.readouterr().err
     assert "connection refused" in said
     assert "there is no spool" in said
+
+
+@pytest.mark.parametrize("case", [(True, True, 0), (False, True, 0), (True, False, 0), (False, False, 75)])
+def test_who_may_enter_the_spool_needs_no_relay(settings, send, postroad_lab, monkeypatch, capsys, case):
+    """While the relay runs all users fare alike; while it does not, others than its own and root hear 75 and why."""
+    enters, runs, status = case
+    port = postroad_lab(ZONE).port if runs else 1
+    settings.write_text(f'[spool]\npath = "spool"\n[[listen]]\naddress = "127.0.0.11"\nport = {port}\n')
+    real = Path.stat
+
+    def refuse(path, **options):
+        if path.name == "spool.db" and not enters:
+            raise PermissionError(13, "Permission denied")
+        return real(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", refuse)
+        assert status == send("a@example.org")
+    said = capsys.readouterr().err
+    assert (status != 0) == ("the message is not kept: no relay answers at 127.0.0.11 port 1" in said)
+    assert (status != 0) == ("is not for this user" in said)
+    assert enters == bool(_kept(settings))
+
+
+def test_a_disk_short_of_room_refuses_a_tool_as_the_relay_does(settings, send, monkeypatch, capsys):
+    """75: what `spool.reserve` keeps for settling is not for new mail, whoever brings it."""
+    monkeypatch.setattr("postroad.spool.sqlite.room.free_in", lambda _folder: 1 << 20)
+    assert 75 == send("a@example.org")
+    assert "1 MiB free" in capsys.readouterr().err
 
 
 def test_the_whole_program_works_by_its_old_name(settings, tmp_path):

@@ -178,7 +178,7 @@ def test_what_is_dumped_can_be_read_again():
         ("[limits]\nmessage_siz = 3", "limits.message_siz: there is no such key; did you mean message_size?"),
         ("port = 25", "port: there is no such key here; there is one in [[listen]]"),
         ("[drian]", "drian: there is no such key; did you mean drain?"),
-        ("[log]\nx = 1", "log.x: there is no such key; there are format, level"),
+        ("[log]\nx = 1", "log.x: there is no such key; there are format, level, level_prefix"),
         ("[limits]\nrecipients = 'many'",
          'limits.recipients: "many" is not what it should be; write a whole number, as 10'),
         ("[limits]\nrecipients = 0", "limits.recipients: 0 is out of bounds; write 1 or more"),

@@ -1,15 +1,24 @@
 """The log: one line for each event, for people or for programs, of what is worth it."""
 
+import errno
 import io
 import json
+import os
+import re
+import select
+import threading
+from contextlib import suppress
 from ipaddress import ip_address
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from postroad.deliver.settling import judge
 from postroad.pace import RetrySchedule
-from postroad.relay.journal import LEVELS, Journal
+from postroad.relay import journal as module
+from postroad.relay.journal import LEVELS, Journal, Style, is_journald, write_stderr
 from postroad.spool import Mail, Parcel
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -36,11 +45,15 @@ def attempted(*outcomes, contacts=None):
 
 def lines(*events, form="console", level="info"):
     """What is written of these events."""
-    out = io.StringIO()
-    journal = Journal(out, form, lambda: NOON, level)
-    for event in events:
-        journal(event)
-    return out.getvalue().splitlines()
+    return written(*events, style=Style(form, level)).decode().splitlines()
+
+
+def written(*events, style):
+    """The octets that are written of these events."""
+    out = io.BytesIO()
+    journal = Journal(out.write, style)
+    journal.take([(NOON, event) for event in events if journal.wants(event)])
+    return out.getvalue()
 
 
 def test_attempt_is_one_line_of_json():
@@ -48,6 +61,7 @@ def test_attempt_is_one_line_of_json():
     (line,) = lines(attempted(OK), form="json")
     assert json.loads(line) == {
         "at": "2023-11-14T22:13:20.000Z",
+        "level": "info",
         "event": "deliver.attempt.complete",
         "id": "M1",
         "from": "me@example.net",
@@ -100,6 +114,10 @@ def test_line_for_people_quotes_what_has_spaces():
         (attempted(LATER), "warning"),
         (Event("receive.message.failed", {}), "warning"),
         (Event("deliver.host.failed", {}), "warning"),
+        (Event("receive.tls.failed", {}), "warning"),
+        (Event("relay.worker.failed", {}), "warning"),
+        (Event("relay.events.lost", {}), "warning"),
+        (Event("relay.pickup.complete", {}), "info"),
         (Event("deliver.host.recovered", {}), "info"),
         (Event("deliver.report.failed", {}), "warning"),
         (Event("deliver.spool.failed", {}), "error"),
@@ -108,8 +126,10 @@ def test_line_for_people_quotes_what_has_spaces():
 )
 def test_each_event_has_its_level(event, level):
     """It is written at its level and at every lower one."""
-    written = [each for each in LEVELS if lines(event, level=each)]
-    assert LEVELS[: LEVELS.index(level) + 1] == tuple(written)
+    told = [each for each in LEVELS if lines(event, level=each)]
+    assert list(LEVELS)[: list(LEVELS).index(level) + 1] == told
+    (line,) = lines(event, level=level, form="json")
+    assert level == json.loads(line)["level"]
 
 
 def test_bug_is_told_with_its_parcel():
@@ -117,6 +137,115 @@ def test_bug_is_told_with_its_parcel():
     parcel = attempted(OK).fields["parcel"]
     (line,) = lines(Event("deliver.parcel.broken", {"parcel": parcel, "error": ValueError("a bug")}))
     assert """deliver.parcel.broken id=M1 error="ValueError('a bug')\"""" in line
+
+
+class Pipe:
+    """What a log is written to: `fates` says of each write how much it takes, or that it fails; then it takes all."""
+
+    def __init__(self, fates=()):
+        self.fates = list(fates)
+        self.octets = b""
+        self.writes = []
+
+    def write(self, octets):
+        """Take some."""
+        fate = self.fates.pop(0) if self.fates else None
+        if fate == "fails":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken = octets if fate is None else octets[:fate]
+        self.octets += taken
+        self.writes.append(taken)
+        return len(taken)
+
+
+def numbered(number):
+    """An event that can be told from others in the log."""
+    return NOON, Event("a.thing.complete", {"number": number})
+
+
+@given(fates=st.lists(st.sampled_from(["fails", 1, 10, 40, 200, None]), max_size=30), batches=st.integers(1, 12))
+def test_log_that_cannot_be_written_loses_whole_lines_and_says_how_many(fates, batches):
+    """However writes fail or stop half-way: no line is glued to another, and told are those written and those lost."""
+    pipe = Pipe(fates)
+    journal = Journal(pipe.write)
+    for number in range(batches):
+        journal.take([numbered(3 * number + each) for each in range(3)])
+    pipe.fates.clear()
+    journal.take([numbered("last")])
+    whole = re.compile(r"2023-11-14T22:13:20.000Z a.thing.complete number=(\w+)")
+    told = re.compile(r'2023-11-14T22:13:20.000Z relay.log.lost lines=(\d+) why="No space left on device"')
+    lines = pipe.octets.decode().splitlines()
+    written = [match[1] for line in lines if (match := whole.fullmatch(line))]
+    confessed = sum(int(match[1]) for line in lines if (match := told.fullmatch(line)))
+    assert "last" == written[-1]
+    assert written[:-1] == sorted(written[:-1], key=int)
+    assert all("2023-11-14T22:13:20.000Z".startswith(line[:24]) and line.count("2023") <= 1 for line in lines)
+    assert (3 * batches + 1 - len(written), journal.lost) == (journal.lost, confessed)
+
+
+def test_writes_are_few_and_whole_for_a_pipe():
+    """A batch leaves in writes that a pipe takes in one piece, each of whole lines; a longer line leaves alone."""
+    pipe = Pipe()
+    long = NOON, Event("a.thing.complete", {"text": "x" * 2 * select.PIPE_BUF})
+    Journal(pipe.write).take([*(numbered(number) for number in range(200)), long, numbered(200)])
+    assert [True] * len(pipe.writes) == [each.endswith(b"\n") for each in pipe.writes]
+    sizes = [len(each) for each in pipe.writes]
+    assert (201, 5) == (pipe.octets.count(b"number="), len(sizes))
+    assert [True, True, True, False, True] == [size <= select.PIPE_BUF for size in sizes]
+
+
+@pytest.mark.parametrize(("form", "level", "begins"), [
+    ("console", "info", "<6>2023"), ("console", "warning", "<4>2023"), ("console", "error", "<3>2023"),
+    ("console", "debug", "<7>2023"), ("json", "error", '{"at"'),
+])  # fmt: skip
+def test_journald_has_the_level_in_front(form, level, begins):
+    """As sd-daemon(3) numbers it; JSON has a key for it instead."""
+    name = {"warning": "a.b.failed", "error": "relay.bug.caught", "debug": "receive.session.started"}.get(
+        level, "a.b.c"
+    )
+    style = Style(form, "debug", is_prefixed=True)
+    assert written(Event(name), style=style).decode().startswith(begins)
+
+
+def test_journald_is_known_by_its_device_and_inode(monkeypatch, tmp_path):
+    """$JOURNAL_STREAM may be inherited by who writes elsewhere."""
+    with (tmp_path / "log").open("w") as log:
+        monkeypatch.setattr(module, "STDERR", log.fileno())
+        status = os.fstat(log.fileno())
+        said = []
+        for stream in (f"{status.st_dev}:{status.st_ino}", f"{status.st_dev}:1", ""):
+            monkeypatch.setenv("JOURNAL_STREAM", stream)
+            said.append(is_journald())
+    assert [True, False, False] == said
+    assert not is_journald()  # it is closed
+
+
+def test_stderr_that_takes_nothing_now_is_waited_for(monkeypatch):
+    """Another process may have made it non-blocking, and what does not fit now is written when it does."""
+    hearing, telling = os.pipe()
+    os.set_blocking(telling, False)
+    monkeypatch.setattr(module, "STDERR", telling)
+    fill = 0
+    with suppress(BlockingIOError):
+        while True:
+            fill += os.write(telling, b"x" * 4096)
+    writing = threading.Thread(target=write_stderr, args=(b"line\n",))
+    writing.start()
+    rest = b""
+    while not rest.endswith(b"line\n"):
+        rest += os.read(hearing, 65536)
+    writing.join()
+    os.close(hearing)
+    os.close(telling)
+    assert fill + len(b"line\n") == len(rest)
+
+
+def test_event_that_cannot_be_told_takes_no_other_with_it():
+    """It is a bug of ours, and stands as one between the others."""
+    out = io.BytesIO()
+    Journal(out.write).take([numbered(1), (NOON, Event("deliver.parcel.complete", {})), numbered(2)])
+    names = [line.split()[1] for line in out.getvalue().decode().splitlines()]
+    assert ["a.thing.complete", "relay.bug.caught", "a.thing.complete"] == names
 
 
 def test_report_that_fails_is_a_line_of_its_own():

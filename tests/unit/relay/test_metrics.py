@@ -13,7 +13,9 @@ from relaying import house
 
 from postroad.net import NetError
 from postroad.relay import metrics as module
-from postroad.relay.metrics import ATTEMPT, COUNTED, DELIVERY, READ, STORED, Metrics
+from postroad.relay.counts import COUNTED, TIMED
+from postroad.relay.metrics import READ, STORED, Metrics
+from postroad.relay.telling import Telling
 from postroad.spool import SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.words.trace import Event
@@ -25,12 +27,14 @@ LOOPBACK = ip_address("127.0.0.1")
 async def measured(**how):
     """A house with its numbers."""
     async with house(**how) as it:
-        numbers = await Metrics(it.relay).open(LOOPBACK, 0)
-        it.told.others.append(numbers)
+        telling = Telling()
+        numbers = await Metrics(it.relay, telling).open(LOOPBACK, 0)
+        it.told.others.append(telling)
         try:
             yield it, numbers
         finally:
             await numbers.close()
+            telling.close()
 
 
 def fetch(numbers, path, method="GET"):
@@ -69,7 +73,8 @@ def test_scrape_counts_what_happened():
 
     samples = asyncio.run(story())
     expected = {
-        ("messages_received_total",): 3,
+        ("messages_received_total", "smtp"): 3,
+        ("messages_received_total", "sendmail"): 0,
         ("attempts_total", "delivered"): 1,
         ("attempts_total", "failed"): 1,
         ("attempts_total", "deferred"): 1,
@@ -95,7 +100,7 @@ def test_every_number_of_the_reference_is_there():
 
     text = asyncio.run(story())
     named = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    assert {each.name for each in (*COUNTED, ATTEMPT, DELIVERY, *READ, *STORED)} == named
+    assert {each.name for each in (*COUNTED, *TIMED, *READ, *STORED)} == named
 
 
 def test_refusals_are_counted_by_their_code():
@@ -117,6 +122,19 @@ def test_refusals_are_counted_by_their_code():
     assert 1 == samples["protocol_violations_total", "221"] == samples["tls_handshakes_failed_total",]
     assert 1 == samples["messages_refused_total", "452"] == samples["messages_refused_total", "none"]
     assert 1 == samples["connections_refused_total", "421"] == samples["bugs_total",]
+
+
+def test_lines_the_log_lost_are_a_number():
+    """As the log counts them, also while it is stuck."""
+
+    async def story():
+        async with house() as it:
+            numbers = await Metrics(it.relay, Telling(), lambda: 7).open(LOOPBACK, 0)
+            samples = await scrape(numbers)
+            await numbers.close()
+            return samples["log_lines_lost_total",]
+
+    assert 7 == asyncio.run(story())
 
 
 def test_only_two_pages_and_only_to_read():
@@ -202,7 +220,7 @@ def test_port_that_is_taken_is_an_error():
     async def story():
         async with measured() as (it, numbers):
             with pytest.raises(NetError, match="in use"):
-                await Metrics(it.relay).open(LOOPBACK, numbers.port)
+                await Metrics(it.relay, Telling()).open(LOOPBACK, numbers.port)
 
     asyncio.run(story())
 

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import smtplib
+import time
 from base64 import b64encode
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -16,11 +17,14 @@ from postroad import lab
 from postroad.lab.certificate import server_context
 from postroad.net import bind
 from postroad.receive import ListenSettings, Receiver, ReceiveSettings, Tls, hash_password
-from postroad.relay import Relay
-from postroad.relay.journal import Journal
-from postroad.spool import Selection, SpoolError, Trouble
+from postroad.relay import Relay, sendmail_origin
+from postroad.relay.journal import Journal, Style
+from postroad.relay.metrics import Metrics
+from postroad.relay.telling import Telling
+from postroad.spool import Mail, Selection, SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
+from postroad.words.mail import Envelope, Recipient, parse_mailbox
 from postroad.words.outcome import Result
 
 PASSWORD = "correct horse"
@@ -200,13 +204,12 @@ def test_smarthost_has_the_mail_after_password_and_tls(tmp_path):
     kept, events = asyncio.run(story())
     assert [("ESMTPSA" in arrival.origin, "as me" in arrival.origin) for arrival, _ in kept] == [(True, True)] * 2
     for form in ("console", "json"):
-        out = io.StringIO()
-        journal = Journal(out, form, lambda: 0.0, "debug")
-        for event in events:
-            journal(event)
-        assert "deliver.attempt.complete" in out.getvalue()
-        assert PASSWORD not in out.getvalue() + repr(events)
-        assert b64encode(f"\0me\0{PASSWORD}".encode()).decode() not in out.getvalue() + repr(events)
+        out = io.BytesIO()
+        Journal(out.write, Style(form, "debug")).take([(0.0, event) for event in events])
+        log = out.getvalue().decode()
+        assert "deliver.attempt.complete" in log
+        assert PASSWORD not in log + repr(events)
+        assert b64encode(f"\0me\0{PASSWORD}".encode()).decode() not in log + repr(events)
 
 
 @pytest.mark.parametrize(("security", "tls"), [("tls", Tls.IMPLICIT), ("starttls", Tls.STARTTLS)])
@@ -277,7 +280,7 @@ def test_reload_changes_routes_and_limits_and_keeps_ports():
             await it.submit("ann@example.net")
             await it.verdict()
             text = f"limits.recipients = 1\n[[route]]\ndomains = ['*']\nnext_hop = '127.0.0.11:{it.lab.port}'"
-            it.relay.reload(settings_of(text, it.lab), resolver_of(it.lab))
+            await it.relay.reload(settings_of(text, it.lab), resolver_of(it.lab))
             await it.submit("ann@example.net")
             await it.verdict(2)
             return it.taken(), it.relay.receiver.settings.limits.recipients
@@ -366,3 +369,36 @@ def test_slow_deliveries_are_given_up_at_the_end():
         return it.told.named("relay.drained")
 
     assert [{"given_up": 1}] == asyncio.run(story())
+
+
+@pytest.mark.parametrize("fault", ["accept", "r450"])
+def test_mail_by_sendmail_is_told_once(tmp_path, fault):
+    """Another process put it into the spool: it is told when found, once for all its destinations and attempts."""
+
+    async def story():
+        spool = await SqliteSpool.open(tmp_path, node="relay")
+        async with house(faults={"127.0.0.11": fault, "127.0.0.12": fault}, spool=spool) as it:
+            telling = Telling()
+            numbers = Metrics(it.relay, telling)
+            it.told.others.append(telling)
+            tool = await SqliteSpool.open(tmp_path, node="")
+            to = tuple(Recipient(parse_mailbox(each)) for each in ("ann@example.com", "bob@example.net"))
+            envelope = Envelope(parse_mailbox("root@example.org"), to)
+            mail = Mail("01SENDMAIL", envelope, time.time(), 7, len(MESSAGE), sendmail_origin("root", 0))
+            await tool.add(mail, MESSAGE)
+            await tool.close()
+            await it.submit("ann@example.com")
+            await it.told.until("deliver.parcel.complete", 3)
+            await spool.hurry(Selection(), 0)
+            it.relay.loop.look()
+            if fault != "accept":
+                await it.told.until("deliver.parcel.complete", 5)
+            text = (await asyncio.to_thread(numbers._metrics)).body.decode()
+            telling.close()
+            return it.told.named("relay.pickup.complete"), [line for line in text.splitlines() if "received" in line]
+
+    told, numbers = asyncio.run(story())
+    facts = {"sender": "root@example.org", "size": len(MESSAGE), "origin": "user root (uid 0) by sendmail"}
+    assert [{"id": "01SENDMAIL", **facts, "protocol": "sendmail"}] == told
+    assert 'postroad_messages_received_total{source="sendmail"} 1.0' in numbers
+    assert 'postroad_messages_received_total{source="smtp"} 1.0' in numbers

@@ -1,6 +1,7 @@
 """A relay as a service: signals, systemd, and a process that ends in order."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import smtplib
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
@@ -57,18 +59,18 @@ def config_of(path, **tables):
 
 
 class Log:
-    """What is written on stderr, as events."""
+    """What is written on stderr, as events; it is written by a thread."""
 
     def __init__(self, told):
         self._told = told
+        self._loop = asyncio.get_running_loop()
 
-    def write(self, text):
-        """A line of JSON."""
-        fields = json.loads(text)
-        self._told(Event(fields.pop("event"), fields))
-
-    def flush(self):
-        """Nothing is held back."""
+    def write(self, octets):
+        """Lines of JSON."""
+        for line in octets.splitlines():
+            fields = json.loads(line)
+            self._loop.call_soon_threadsafe(self._told, Event(fields.pop("event"), fields))
+        return len(octets)
 
 
 class Systemd:
@@ -93,10 +95,9 @@ class Systemd:
 async def serving(monkeypatch, folder, load=None, **tables):
     """A service in this process, which ends by a signal; its log and its task."""
     told = Told()
-    monkeypatch.setattr("sys.stderr", Log(told))
     async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
         path = written(lab, folder)
-        service = asyncio.create_task(serve(lambda: (load or config_of)(path, **tables), Place()))
+        service = asyncio.create_task(serve(lambda: (load or config_of)(path, **tables), Place(), Log(told).write))
         await told.until("relay.port.open")
         try:
             yield lab, told, service
@@ -181,6 +182,75 @@ def test_wrong_settings_at_sighup_change_nothing(tmp_path, monkeypatch):
     assert ("retry.first: nonsense", False) == asyncio.run(story())
 
 
+def test_sighup_says_what_changed_and_what_needs_a_restart(tmp_path, monkeypatch):
+    """Each time, until the file has the old value again or the relay is restarted; the log changes at once."""
+    updates = iter([{}, {"drain": 7.0, "reserve": 1, "level": "info"}, {"reserve": 1}, {}])
+
+    def load(path):
+        config, update = config_of(path), next(updates)
+        spool = config.spool.model_copy(update={key: update[key] for key in update if key == "reserve"})
+        log = config.log.model_copy(update={key: update[key] for key in update if key == "level"})
+        return config.model_copy(update={"spool": spool, "log": log, "drain": update.get("drain", 5.0)})
+
+    async def story():
+        async with serving(monkeypatch, tmp_path, load) as (_, told, _service):
+            for count in (1, 2, 3):
+                os.kill(os.getpid(), signal.SIGHUP)
+                await told.until("relay.reload.complete", count)
+            return [
+                {key: each[key] for key in each if key not in ("at", "level")}
+                for each in told.named("relay.reload.complete")
+            ]
+
+    first = {"changed": ["drain", "spool.reserve", "log.level"], "needs_restart": ["spool.reserve"]}
+    second = {"changed": ["drain", "log.level"], "needs_restart": ["spool.reserve"]}
+    assert [first, second, {"changed": ["spool.reserve"]}] == asyncio.run(story())
+
+
+def test_bug_that_ends_the_relay_is_in_the_log(tmp_path, monkeypatch):
+    """With where it happened; the exit status is 1, so that systemd starts it again. Nothing else is on stderr."""
+
+    class Buggy(SqliteSpool):
+        async def claim(self, *_arguments, **_how):
+            raise ValueError("a bug")
+
+    monkeypatch.setattr("postroad.relay.service.SqliteSpool", Buggy)
+
+    async def story():
+        told = Told()
+        async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
+            path = written(lab, tmp_path)
+            with pytest.raises(SystemExit) as ended:
+                await serve(lambda: config_of(path), Place(), Log(told).write)
+            return ended.value.code, await told.until("relay.bug.caught")
+
+    status, bug = asyncio.run(story())
+    assert (1, "error", "ValueError('a bug')") == (status, bug["level"], bug["error"])
+    assert "in claim" in bug["trace"]
+
+
+def test_what_python_would_print_is_in_the_log(tmp_path, monkeypatch):
+    """A task that nobody awaited, a thread that ended, an object that could not be deleted: stderr may stall."""
+
+    class Sticky:
+        def __del__(self):
+            raise ValueError("sticky")
+
+    async def story():
+        async with serving(monkeypatch, tmp_path) as (_, told, _service):
+            loop = asyncio.get_running_loop()
+            loop.call_soon(lambda: 1 / 0)
+            Sticky()
+            thread = threading.Thread(target=lambda: 1 / 0)
+            thread.start()
+            thread.join()
+            await told.until("relay.bug.caught", 3)
+            return [each["error"] for each in told.named("relay.bug.caught")]
+
+    errors = asyncio.run(story())
+    assert ["ValueError('sticky')", *["ZeroDivisionError('division by zero')"] * 2] == sorted(errors)
+
+
 def test_numbers_are_served_and_end_with_the_relay(tmp_path, monkeypatch):
     """Where the settings say so; the port is free again afterwards."""
 
@@ -196,6 +266,33 @@ def test_numbers_are_served_and_end_with_the_relay(tmp_path, monkeypatch):
         return answer
 
     assert asyncio.run(story()).endswith(b"\r\n\r\nok\n")
+
+
+def test_an_open_spool_is_closed_and_one_that_is_gone_takes_no_mail(tmp_path, monkeypatch):
+    """The log says what was repaired; mail for a file nobody would find again hears 451 and not 250."""
+
+    def send(where):
+        host, _, port = where.rpartition(":")
+        with smtplib.SMTP(host, int(port), timeout=LIMIT_S) as client:
+            client.sendmail("a@example.net", ["b@[192.0.2.1]"], MESSAGE)
+
+    async def story():
+        spool = tmp_path / "spool"
+        spool.mkdir()
+        spool.chmod(0o755)
+        async with serving(monkeypatch, tmp_path) as (_, told, _service):
+            repaired = (await told.until("relay.spool.repaired"))["what"]
+            where = (await told.until("relay.port.open"))["where"]
+            await asyncio.to_thread(send, where)
+            spool.rename(tmp_path / "elsewhere")
+            with pytest.raises(smtplib.SMTPDataError) as refused:
+                await asyncio.to_thread(send, where)
+            (tmp_path / "elsewhere").rename(spool)
+            await asyncio.to_thread(send, where)
+        return repaired, refused.value.smtp_code
+
+    repaired, code = asyncio.run(story())
+    assert (True, 451) == ("its mode is 0700 now" in repaired, code)
 
 
 @pytest.mark.parametrize(
@@ -222,14 +319,16 @@ def test_port_that_is_taken_ends_the_start(tmp_path, which, hint):
 class Process:
     """`postroad relay` in a process of its own, on a socket it inherits."""
 
-    def __init__(self, path):
+    def __init__(self, path, stderr=subprocess.PIPE, **options):
         sock = bind(LOOPBACK, 0)
+        sock.listen()  # so that clients may come before it has started
         self.port = sock.getsockname()[1]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("LISTEN", "NOTIFY"))}
         self._process = subprocess.Popen(
             [sys.executable, "-c", ACTIVATED, str(sock.fileno()), str(path)],
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
+            **options,
             pass_fds=[sock.fileno()],
             env=environment,
         )
@@ -254,6 +353,8 @@ class Process:
         """SIGTERM; its exit status and the events it still had to tell."""
         self._process.send_signal(signal.SIGTERM)
         _, rest = self._process.communicate(timeout=LIMIT_S)
+        if rest is None:
+            return self._process.returncode, []
         return self._process.returncode, [json.loads(line) for line in rest.splitlines()]
 
 
@@ -283,3 +384,50 @@ def test_sigterm_ends_a_process_that_loses_nothing(tmp_path):
     opened, status, again, between, in_the_end, last, port = asyncio.run(story())
     assert f"127.0.0.1:{port}" == opened["where"]
     assert (0, 0, 35, 35, "relay.drained") == (status, again, between, in_the_end, last)
+
+
+def nobody_listens():
+    """A pipe whose reader is gone."""
+    hearing, telling = os.pipe()
+    os.close(hearing)
+    return telling, ()
+
+
+def nobody_reads():
+    """A pipe that is full after a few lines."""
+    hearing, telling = os.pipe()
+    fcntl.fcntl(telling, fcntl.F_SETPIPE_SZ, 4096)
+    return telling, (hearing,)
+
+
+def full():
+    """A disk without room."""
+    return os.open("/dev/full", os.O_WRONLY), ()
+
+
+def closed():
+    """No stderr at all."""
+    return None, ()
+
+
+@pytest.mark.parametrize("kind", [nobody_listens, nobody_reads, full, closed])
+def test_log_that_cannot_be_written_changes_nothing(tmp_path, kind):
+    """All mail is accepted and arrives once, and the relay ends in order and in time."""
+
+    async def story():
+        stderr, others = kind()
+        options = {} if stderr is not None else {"preexec_fn": lambda: os.close(2)}
+        told = Told()
+        async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE}), listener=told) as lab:
+            process = Process(written(lab, tmp_path), stderr, **options)
+            await asyncio.to_thread(process.submit, "ann@example.com", 60)
+            await told.until("lab.smtp.received", 60)
+            status, _ = await asyncio.to_thread(process.end)
+            spool = await SqliteSpool.open(tmp_path / "spool", node="")
+            left = (await spool.stats(0)).messages
+            await spool.close()
+        for number in {stderr, *others} - {None}:
+            os.close(number)
+        return len(lab.received), left, status
+
+    assert (60, 0, 0) == asyncio.run(story())

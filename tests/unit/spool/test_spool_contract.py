@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from letters import BODY, EVERYTHING, NOW, letter, octets, play, recipients, states
+from letters import BODY, EVERYTHING, NOW, SIZE, letter, octets, play, recipients, states
 
 from postroad.spool import PIECE, Selection, Settlement, SpoolError, State, Stats, Trouble
 from postroad.spool.base import Record
@@ -468,17 +468,30 @@ def test_stats_count_what_there_is(tell):
     tell(story)
 
 
+def test_a_host_that_answers_again_is_given_a_thousand_at_once(tell):
+    """To prove that it does; who hastens again gets the rest."""
+
+    async def story(spool):
+        added = await asyncio.gather(*(spool.add(letter(f"m{n}"), BODY, claim=True) for n in range(1002)))
+        await spool.settle([deferred(parcel, waits_for_host=True) for (parcel,) in added], NOW)
+        assert [1000, 2, 0] == [await spool.hasten("far.example", NOW) for _ in range(3)]
+
+    tell(story)
+
+
 def test_what_never_finished_arriving_is_swept_up(tell):
     """A day after a sweep saw it first: the spool has no clock to know it sooner."""
 
     async def story(spool):
-        await spool.write("m1", b"abc")
+        for id_ in ("m1", "m2"):
+            await spool.write(id_, b"abc")
         await spool.sweep(NOW)
         await spool.sweep(NOW + 86400)
-        await spool.write("m1", b"def")
+        (parcel,) = await spool.add(letter("m1", size=SIZE + 3), BODY, claim=True)
+        assert b"abc" + BODY == await octets(spool, parcel.mail)
         await spool.sweep(NOW + 86401)
-        (parcel,) = await spool.add(letter(), BODY, claim=True)
-        assert BODY == await octets(spool, parcel.mail)
+        with pytest.raises(ValueError, match="octets"):
+            await spool.add(letter("m2", size=SIZE + 3), BODY)
 
     tell(story)
 

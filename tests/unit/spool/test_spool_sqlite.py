@@ -1,6 +1,7 @@
 """What only the spool on SQLite has: a file, a writer, other processes, and disks that fail."""
 
 import asyncio
+import fcntl
 import os
 import resource
 import sqlite3
@@ -217,9 +218,17 @@ def cut_short(where):
     os.truncate(where, where.stat().st_size // 2)
 
 
-@pytest.mark.parametrize("damage", [garbage, foreign, cut_short])
+def overwritten(where):
+    """As long as it was, and its second half is something else."""
+    cut_short(where)
+    with where.open("r+b") as image:
+        image.seek(0, os.SEEK_END)
+        image.write(b"\xa5" * image.tell())
+
+
+@pytest.mark.parametrize("damage", [garbage, foreign, cut_short, overwritten])
 def test_what_is_no_spool_is_not_opened(tmp_path, damage):
-    """Garbage, somebody else's database, half a file: corrupt, in a sentence that names the file."""
+    """Garbage, somebody else's database, half a file, half of something else: corrupt, and the file is named."""
     damage(tmp_path / "spool.db")
     trouble = trouble_of(one(tmp_path))
     assert (Trouble.CORRUPT, True) == (trouble.kind, "spool.db" in trouble.why)
@@ -309,6 +318,73 @@ def test_a_lock_held_by_another_program_is_waited_for_then_told(tmp_path):
         other.execute("ROLLBACK")
         other.close()
         await spool.add(letter(), BODY)
+
+    run(story, one(tmp_path))
+
+
+def test_a_settlement_waits_for_a_stranger_who_writes(tmp_path):
+    """It reads before it writes: had it begun to read before the other's commit, SQLite would refuse it the write."""
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter(), BODY, claim=True)
+        stranger = connect(tmp_path / "spool.db")
+        stranger.execute("BEGIN IMMEDIATE")
+        stranger.execute("UPDATE tally SET next_turn = next_turn + 1")
+        task = asyncio.ensure_future(spool.settle([Settlement(parcel)], NOW))
+        await asyncio.wait([task], timeout=0.1)
+        stranger.execute("COMMIT")
+        stranger.close()
+        await task
+        assert () == await spool.listed(EVERYTHING)
+
+    run(story, one(tmp_path))
+
+
+def test_small_bodies_are_remembered_until_they_leave_and_not_too_many(tmp_path, monkeypatch):
+    """Up to 64 KiB, claimed as they were added, 32 MiB in all; forgotten as they are settled or released."""
+    kib = 1024
+    monkeypatch.setattr("postroad.spool.sqlite.spool.FRESH", 150 * kib)
+
+    async def story(spool):
+        taken = []
+        for n, size in enumerate((64 * kib + 1, 64 * kib, 64 * kib, 64 * kib, 10)):
+            taken += await spool.add(letter(f"m{n}", size=size), bytes(size), claim=True)
+        await spool.add(letter("rests"), BODY)
+        assert ["m1", "m2", "m3"] == list(spool._fresh)
+        assert [bytes(64 * kib)] == [piece async for piece in spool.body(taken[1].mail)]
+        await spool.release(taken[:2])
+        await spool.settle([Settlement(taken[2])], NOW)
+        assert (["m3"], 64 * kib) == (list(spool._fresh), spool._fresh_octets)
+
+    run(story, one(tmp_path))
+
+
+def test_processes_commit_in_turn(tmp_path):
+    """While another has the turn nothing is committed, and the call waits; SQLite's own waiting would sleep."""
+
+    async def story(spool):
+        with (tmp_path / "writers.lock").open() as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            task = asyncio.ensure_future(spool.add(letter(), BODY))
+            await asyncio.wait([task], timeout=0.2)
+            assert (False, 0) == (task.done(), spool.commits)
+            fcntl.flock(other, fcntl.LOCK_UN)
+            await task
+
+    run(story, one(tmp_path))
+
+
+def test_a_commit_has_so_many_calls_and_no_more(tmp_path):
+    """What gathered while another had the turn: 500 go at a time, so that the first need not wait for the last."""
+
+    async def story(spool):
+        with (tmp_path / "writers.lock").open() as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            tasks = [asyncio.ensure_future(spool.add(letter(f"m{n}"), BODY)) for n in range(1201)]
+            await spool.stats(NOW)
+            fcntl.flock(other, fcntl.LOCK_UN)
+            await asyncio.gather(*tasks)
+        assert 3 == spool.commits
 
     run(story, one(tmp_path))
 
@@ -405,6 +481,36 @@ def test_freed_room_is_used_again(tmp_path):
         assert sizes[-1] < sizes[0] * 1.2
 
     run(story, one(tmp_path, history_s=0))
+
+
+def test_a_finished_message_keeps_no_body(tmp_path):
+    """Its history stays for a day, the octets go with its last parcel: pieces and the end of them."""
+
+    async def story(spool):
+        await spool.write("m1", b"abc")
+        (parcel,) = await spool.add(letter(size=6), b"end", claim=True)
+        await spool.settle([Settlement(parcel, record="{}")], NOW)
+        db = spool._writer._db
+        assert (0, None) == (
+            db.execute("SELECT count(*) FROM piece").fetchone()[0],
+            db.execute("SELECT rest FROM message").fetchone()[0],
+        )
+        assert 1 == len((await spool.story("m1")).records)
+
+    run(story, one(tmp_path))
+
+
+def test_a_long_history_is_swept_in_slices(tmp_path):
+    """A thousand messages in a commit: mail flows in between."""
+
+    async def story(spool):
+        added = await asyncio.gather(*(spool.add(letter(f"m{n}"), BODY, claim=True) for n in range(2001)))
+        await spool.settle([Settlement(parcel) for (parcel,) in added], NOW)
+        before = spool.commits
+        await spool.sweep(NOW + 86401)
+        assert (0, 4) == ((await spool.stats(NOW)).finished, spool.commits - before)  # the last one is for arrivals
+
+    run(story, one(tmp_path))
 
 
 def test_new_mail_is_refused_while_room_is_short(tmp_path, monkeypatch):

@@ -133,7 +133,7 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[Mail, byt
     """
     from postroad.app import InputError, readable
     from postroad.cli.sendmail.draft import addresses, finish, parse, qualified
-    from postroad.relay import Births
+    from postroad.relay import Births, sendmail_origin
     from postroad.spool import Mail
     from postroad.words.mail import Envelope, Recipient, parse_mailbox
 
@@ -156,7 +156,7 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[Mail, byt
         ret=arguments.ret,
         envid=arguments.envid,
     )
-    told = f"user {origin.user} (uid {origin.uid}) by sendmail"
+    told = sendmail_origin(origin.user, origin.uid)
     return Mail(origin.id, envelope, origin.at, births.seed(), len(content), told), content
 
 

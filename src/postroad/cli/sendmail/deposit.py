@@ -12,7 +12,7 @@ from postroad.routing import Plan
 from postroad.spool import PIECE, Mail, SpoolError, Trouble
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.names import Address
-from postroad.words.outcome import Outcome, Result
+from postroad.words.outcome import Outcome, Phase, Result
 from postroad.words.trail import Target
 
 _NOT_FOR_US = {Trouble.MISSING, Trouble.READ_ONLY}
@@ -52,11 +52,14 @@ async def deposit(mail: Mail, octets: bytes, config: Config, hostname: str) -> D
     target = _port(config)
     if target is None:
         raise trouble
-    return Deposited(await _by_smtp(Message(mail.envelope, octets), target, hostname), trouble.why)
+    refused = await _by_smtp(Message(mail.envelope, octets), target, hostname)
+    if refused and all(outcome.phase is Phase.CONNECT for _mailbox, outcome in refused):
+        raise SpoolError(trouble.kind, _nobody_home(target, refused[0][1], trouble))
+    return Deposited(refused, trouble.why)
 
 
 async def _into_spool(mail: Mail, octets: bytes, config: Config) -> None:
-    spool = await SqliteSpool.open(config.spool.path, node="")
+    spool = await SqliteSpool.open(config.spool.path, node="", reserve=config.spool.reserve)  # refused as by the relay
     try:
         last = max(0, len(octets) - 1) // PIECE * PIECE
         for start in range(0, last, PIECE):
@@ -72,6 +75,11 @@ async def _by_smtp(message: Message, target: Target, hostname: str) -> tuple[tup
     done = await attempt(Job(message, target.exchange, plan), DeliverSettings(hostname=hostname))
     outcomes = zip(message.envelope.recipients, done.outcomes, strict=True)
     return tuple((str(to.mailbox), said) for to, said in outcomes if said.result is not Result.DELIVERED)
+
+
+def _nobody_home(target: Target, said: Outcome, trouble: SpoolError) -> str:
+    where = f"{target.address} port {target.port}"
+    return f"the message is not kept: no relay answers at {where} ({said.text}), and {trouble.why}; try again later"
 
 
 def _port(config: Config) -> Target | None:

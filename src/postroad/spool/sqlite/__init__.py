@@ -4,8 +4,9 @@ Rule 1: one thread writes, and a batch of calls is one commit; who asks reads on
 Rule 2: what is done for each message is a few statements over a whole batch: no index is touched that it does not need.
 Rule 3: no statement reads all parcels, but those of `queue stats` and of searches by people.
 
-Stops: `file` (folder, lock, schema), `writer` and `reader` (the threads), `keeping`, `lanes`, `settling`, `queue` (the
-statements), `rows` (mail as columns), `room` (on the disk), `trouble` (errors in sentences), `spool` (the protocol).
+Stops: `folder` (whose it is, locks), `file` (the database, its schema), `place` (whether it is still there), `room` and
+`relief` (the disk, short of room and full), `writer` and `reader` (the threads), `keeping`, `lanes`, `settling`,
+`queue` (the statements), `rows` (mail as columns), `trouble` (errors in sentences), `spool` (the protocol).
 """
 
 from postroad.spool.sqlite.spool import SqliteSpool

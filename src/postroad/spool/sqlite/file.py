@@ -1,21 +1,18 @@
-"""The folder on disk: made, locked, opened, brought up to date."""
+"""The database: opened as it must be to keep promises, and brought up to date."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import IO
 
 from postroad.spool.base import SpoolError, Trouble
-from postroad.spool.sqlite.trouble import trouble_with
+from postroad.spool.sqlite.folder import open_private
+from postroad.spool.sqlite.trouble import trouble_with_file, troubles
 
-FILE = "spool.db"
 MARK = 0x506F7374
 """`PRAGMA application_id` of a spool: no other database is taken for one."""
 
@@ -31,52 +28,35 @@ CACHE_KIB = 8192
 LOG = 64 * 1024 * 1024
 """What is left of the log's file once a burst, or a long reader, is over."""
 
-_NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")  # it names a file
 
-
-def take_folder(folder: Path, node: str) -> IO[str]:
-    """Make the folder if there is none, and take the node's name in it: until the file is closed or the process ends.
+def prepare(where: Path, *, make: bool) -> None:
+    """See that there is a file to open, or make it, empty.
 
     Raises:
-        SpoolError: read-only: not ours to write; locked: a living process has the name.
-        ValueError: no name for a node.
-
-    """
-    if not _NODE.match(node):
-        raise ValueError(f"{node!r} is no name for a node: letters, digits, dots, hyphens")
-    try:
-        _make(folder)
-        file = (folder / f"{node}.lock").open("a+")
-    except OSError as problem:
-        why = f"the spool {folder} cannot be made or written: {problem.strerror}; give it to the user of postroad"
-        raise SpoolError(Trouble.READ_ONLY, why) from problem
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as problem:
-        raise _taken(folder, node, file) from problem
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    return file
-
-
-def open_database(where: Path, *, make: bool) -> sqlite3.Connection:
-    """Open the database to write, made or brought up to date if need be.
-
-    Raises:
-        SpoolError: missing, newer, corrupt, locked, read-only, full.
+        SpoolError: missing, read-only, full.
 
     """
     if not make and not _is_there(where):
         raise SpoolError(Trouble.MISSING, f"there is no spool {where}: name its folder, or start the relay once")
-    if make:
-        # Whatever the umask and the mode of the folder: its files take the mode of the database
-        os.close(os.open(where, os.O_CREAT | os.O_WRONLY, 0o600))
+    try:
+        if make and not where.exists():
+            os.close(open_private(where))  # its log and the log's index take its mode and its owner
+    except OSError as problem:
+        raise trouble_with_file(where, problem) from problem
+
+
+def open_database(where: Path) -> sqlite3.Connection:
+    """Open the database to write, its schema made or brought up to date if need be.
+
+    Raises:
+        SpoolError: newer, corrupt, locked, read-only, full.
+
+    """
     with troubles(where):
         db = connect(where)
         try:
             _check(db, where)
-            db.execute("PRAGMA journal_mode = WAL").fetchall()
+            _turn_to_log(db, where)
             _migrate(db)
             _probe(db)
         except BaseException:
@@ -88,7 +68,10 @@ def open_database(where: Path, *, make: bool) -> sqlite3.Connection:
 def connect(where: Path) -> sqlite3.Connection:
     """A connection, to be used by one thread at a time."""
     db = sqlite3.connect(where, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256)
+    db.text_factory = _text
     db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA fullfsync = ON")  # macOS: without it a sync ends in the drive's memory
+    db.execute("PRAGMA checkpoint_fullfsync = ON")
     db.execute("PRAGMA temp_store = MEMORY")
     db.execute("PRAGMA secure_delete = OFF").fetchall()  # else each page of a body is written once more, as zeros
     db.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
@@ -98,9 +81,10 @@ def connect(where: Path) -> sqlite3.Connection:
 
 
 def connect_reader(where: Path) -> sqlite3.Connection:
-    """A connection that cannot write."""
+    """A connection that cannot write. It opens the log now: by its path, which may lead elsewhere later."""
     db = connect(where)
     db.execute("PRAGMA query_only = ON")
+    db.execute("SELECT 1 FROM tally").fetchall()
     return db
 
 
@@ -119,16 +103,16 @@ def _is_there(where: Path) -> bool:
         raise SpoolError(Trouble.READ_ONLY, why) from problem
 
 
-def _make(folder: Path) -> None:
-    """For its owner alone: it holds other people's mail. A power cut must not lose the folder with the mail in it."""
-    if folder.is_dir():
-        return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    parent = os.open(folder.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+def _text(octets: bytes) -> str:
+    """A text, also if it is damaged: by itself SQLite would give up the whole answer."""
+    return octets.decode("utf-8", "replace")
+
+
+def _turn_to_log(db: sqlite3.Connection, where: Path) -> None:
+    mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":  # SQLite says no more than that
+        why = f"the file system of {where} cannot hold a write-ahead log ({mode}): name a folder on a local disk"
+        raise SpoolError(Trouble.FAILING, why)
 
 
 def _check(db: sqlite3.Connection, where: Path) -> None:
@@ -179,23 +163,3 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-def _taken(folder: Path, node: str, file: IO[str]) -> SpoolError:
-    file.seek(0)
-    pid = file.read().strip() or "unknown"
-    file.close()
-    why = f"the spool {folder} is in use: process {pid} is its node {node!r}; end it, or give this one another name"
-    return SpoolError(Trouble.LOCKED, why)
-
-
-@contextlib.contextmanager
-def troubles(where: Path) -> Iterator[None]:
-    """What SQLite complains of inside becomes a SpoolError."""
-    try:
-        yield
-    except sqlite3.Error as problem:
-        trouble = trouble_with(where, problem)
-        if trouble is None:
-            raise
-        raise trouble from problem

@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from postroad.spool.base import PIECE, Mail, Parcel, SpoolError, Trouble, split
+from postroad.spool.base import PARCELS, PIECE, Mail, Parcel, SpoolError, Trouble, split
 from postroad.spool.sqlite.lanes import refresh
-from postroad.spool.sqlite.rows import PARCELS, Row, insert, write_about, write_recipients
+from postroad.spool.sqlite.rows import Row, insert, write_about, write_recipients
 
 _TAKE_NUMBERS = "UPDATE tally SET next_message = next_message + ? RETURNING next_message"
 _MESSAGE = "INSERT INTO message (number, id, received_at, size, pieces, about, rest)"

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from postroad.spool.base import LEASE_S, Parcel
-from postroad.spool.sqlite.rows import PARCEL, numbers, read_parcel
+from postroad.spool.sqlite.rows import DAMAGED, PARCEL, Row, numbers, read_parcel
+from postroad.spool.sqlite.trouble import Damaged
 
 HASTENED = 1000
 """Parcels made due at once because a host answers again: what it is given to prove that it does."""
@@ -22,12 +23,13 @@ ON CONFLICT DO UPDATE SET turn_at = max(excluded.turn_at, served_at)
 _NO_TIME = -1e300  # before any: never served
 _DUE_LANES = "SELECT destination FROM lane WHERE turn_at <= ? ORDER BY turn_at, turn, destination"
 _DUE_IN_LANE = f"""
-SELECT {PARCEL} FROM parcel JOIN message ON message.number = parcel.number >> 20
+SELECT {PARCEL} FROM parcel LEFT JOIN message ON message.number = parcel.number >> 20
 WHERE destination = ? AND node IS NULL AND held = 0 AND due_at <= ? ORDER BY due_at, parcel.number LIMIT ?
 """
 _TURNS = "UPDATE tally SET next_turn = next_turn + ? RETURNING next_turn"
 _SERVED = "UPDATE lane SET served_at = ?, turn = ? WHERE destination = ?"
 _NOT_AHEAD = "UPDATE lane SET served_at = ? WHERE turn_at > ? AND served_at > ? RETURNING destination"
+_HOLD_DAMAGED = "UPDATE parcel SET held = 1, said = ? WHERE number = ?"
 _CLAIM = "UPDATE parcel SET node = ? WHERE number IN (SELECT value FROM json_each(?))"
 _RELEASE = """
 UPDATE parcel SET node = NULL WHERE number IN (SELECT value FROM json_each(?)) AND +node = ? RETURNING destination
@@ -123,12 +125,21 @@ def _claim(db: sqlite3.Connection, asked: Claim) -> tuple[Parcel, ...]:
         if limit <= 0:
             break
         rows = db.execute(_DUE_IN_LANE, (destination, asked.now, limit)).fetchall()
-        taken += map(read_parcel, rows)
+        taken += _readable(db, rows)
         served.append(destination)
-    if taken:
+    if served:
         db.execute(_CLAIM, (asked.node, numbers(parcel.number for parcel in taken)))
         _move_back(db, served, asked.now)
     return tuple(taken)
+
+
+def _readable(db: sqlite3.Connection, rows: Iterable[Row]) -> Iterator[Parcel]:
+    """Those that can be read; the others are held, so that none comes again and again and stops its lane."""
+    for row in rows:
+        try:
+            yield read_parcel(row)
+        except Damaged as problem:
+            db.execute(_HOLD_DAMAGED, (f"{DAMAGED} ({problem})", row[5]))
 
 
 def _due_lanes(db: sqlite3.Connection, asked: Claim) -> Iterator[str]:

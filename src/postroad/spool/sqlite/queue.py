@@ -9,16 +9,19 @@ from collections.abc import Sequence
 
 from postroad.spool.base import Listed, Record, Selection, State, Stats, Story
 from postroad.spool.sqlite.lanes import refresh
-from postroad.spool.sqlite.rows import LISTED, MAIL, numbers, read_listed, read_mail, text_of
+from postroad.spool.sqlite.rows import LISTED, MAIL, Row, moment, numbers, read_listed, read_mail, sound, text_of
+from postroad.spool.sqlite.trouble import Damaged
 
 BUSIEST = 20
 """Destinations that `stats` names."""
 
 # In this order, or a search for two messages would read a million parcels (and the other way round).
-_BY_PARCEL = "parcel CROSS JOIN message ON message.number = parcel.number >> 20"
+_BY_PARCEL = "parcel LEFT JOIN message ON message.number = parcel.number >> 20"
 _BY_MESSAGE = """
 message CROSS JOIN parcel ON parcel.number >= message.number << 20 AND parcel.number < (message.number + 1) << 20
 """
+# Of damaged JSON there is no sender; unguarded it would be an error of the whole search.
+_SENDER = "CASE WHEN json_valid(message.about) THEN json_extract(message.about, '$[2]') END = ?"
 _STATES = {
     State.WAITING: "parcel.node IS NULL AND parcel.held = 0",
     State.CLAIMED: "parcel.node IS NOT NULL",
@@ -73,13 +76,17 @@ def story(db: sqlite3.Connection, id_: str) -> Story | None:
     if row is None:
         return None
     number, finished_at = row[-2:]
-    records = tuple(Record(*of) for of in db.execute(_RECORDS, (number,)))
+    records = tuple(_record(of) for of in db.execute(_RECORDS, (number,)))
+    finished_at = finished_at if finished_at is None else moment(finished_at)
     return Story(read_mail(row), listed(db, Selection(ids=(id_,)), -1), records, finished_at)
 
 
 def stats(db: sqlite3.Connection, now: float) -> Stats:
     """Numbers."""
-    messages, octets, finished = db.execute("SELECT messages, octets, finished FROM tally").fetchone()
+    tally = db.execute("SELECT messages, octets, finished FROM tally").fetchone() or ()
+    if not tally:
+        raise Damaged("no counters")
+    messages, octets, finished = (sound(count, int) for count in tally)
     waiting, due = db.execute(_WAITING, (now,)).fetchone()
     oldest = db.execute(_OLDEST).fetchone()
     return Stats(
@@ -90,9 +97,14 @@ def stats(db: sqlite3.Connection, now: float) -> Stats:
         claimed=db.execute(_CLAIMED).fetchone()[0],
         held=db.execute(_HELD).fetchone()[0],
         finished=finished,
-        oldest_at=oldest[0] if oldest else None,
-        destinations=tuple(db.execute(_BUSIEST, (BUSIEST,)).fetchall()),
+        oldest_at=moment(oldest[0]) if oldest else None,
+        destinations=tuple((sound(to, str), count) for to, count in db.execute(_BUSIEST, (BUSIEST,))),
     )
+
+
+def _record(row: Row) -> Record:
+    destination, at, text = row
+    return Record(sound(destination, str), moment(at), sound(text, str))
 
 
 def _change(db: sqlite3.Connection, statement: str, *values: object) -> int:
@@ -110,7 +122,7 @@ def _where(selection: Selection) -> tuple[str, str, list[object]]:
     if selection.destination:
         terms.append(("parcel.destination = ?", (selection.destination,)))
     if selection.sender:
-        terms.append(("json_extract(message.about, '$[2]') = ?", (text_of(selection.sender),)))
+        terms.append((_SENDER, (text_of(selection.sender),)))
     if selection.state:
         terms.append((_STATES[selection.state], ()))
     if selection.due_before is not None:

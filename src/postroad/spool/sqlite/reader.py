@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Concatenate, ParamSpec, TypeVar
 
-from postroad.spool.sqlite.trouble import closed, trouble_with
+from postroad.spool.sqlite.trouble import closed, troubles
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,12 +22,12 @@ THREADS = 2
 class Reader:
     """Answers questions from connections of its own."""
 
-    def __init__(self, where: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, where: Path, connections: Collection[sqlite3.Connection]) -> None:
         self._where = where
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="spool-reader")
+        self._pool = ThreadPoolExecutor(len(connections), thread_name_prefix="spool-reader")
         self._idle: SimpleQueue[sqlite3.Connection] = SimpleQueue()
-        for _ in range(THREADS):
-            self._idle.put(connect())
+        for db in connections:
+            self._idle.put(db)
         self._is_closed = False
 
     async def ask(
@@ -50,7 +50,7 @@ class Reader:
             return
         self._is_closed = True
         await asyncio.to_thread(self._pool.shutdown)
-        for _ in range(THREADS):
+        while not self._idle.empty():
             self._idle.get().close()
 
     def _answer(
@@ -58,11 +58,7 @@ class Reader:
     ) -> R:
         db = self._idle.get()
         try:
-            return question(db, *args, **kwargs)
-        except sqlite3.Error as problem:
-            trouble = trouble_with(self._where, problem)
-            if trouble is None:
-                raise
-            raise trouble from problem
+            with troubles(self._where):
+                return question(db, *args, **kwargs)
         finally:
             self._idle.put(db)

@@ -1,20 +1,19 @@
-"""Mail as columns of a row, and back."""
+"""Mail as columns of a row, and back: each is read as if somebody else had written it, for a disk may have."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from postroad.spool.base import Listed, Mail, Parcel, State
+from postroad.spool.sqlite.trouble import Damaged
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.names import AddressLiteral, parse_destination
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
-
-PARCELS = 1 << 20
-"""Parcel numbers for each message: more destinations than any server takes recipients."""
 
 MAIL = "message.id, message.about, message.received_at, message.size"
 """The columns `read_mail` wants."""
@@ -25,10 +24,14 @@ PARCEL = f"{MAIL}, parcel.recipients, parcel.number, parcel.destination, parcel.
 LISTED = f"{PARCEL}, parcel.node, parcel.held, parcel.said"
 """The columns `read_listed` wants."""
 
+DAMAGED = "what the spool has of it is damaged"
+"""What is said of a parcel that cannot be read."""
+
 # All ASCII, whatever a client put into its names: a lone surrogate would not go into a column.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _AT_ONCE = (32, 8, 1)  # few lengths, so that SQLite's statements are prepared once
 _SMTPUTF8, _EIGHT_BIT = 1, 2
+_FAR = 1e11  # seconds: the year 5138, which calendars still have
 
 
 def numbers(values: Iterable[int]) -> str:
@@ -71,36 +74,86 @@ def write_recipients(recipients: Sequence[Recipient]) -> str:
 
 
 def read_mail(row: Row) -> Mail:
-    """A message from the columns MAIL."""
+    """A message from the columns MAIL.
+
+    Raises:
+        Damaged: it is none.
+
+    """
     return _mail(row, None)
 
 
 def read_parcel(row: Row) -> Parcel:
-    """A parcel from the columns PARCEL."""
+    """A parcel from the columns PARCEL.
+
+    Raises:
+        Damaged: it is none, or its message is not.
+
+    """
     recipients, number, destination, due_at, attempts, warned = row[4:10]
-    return Parcel(number, destination, _mail(row, recipients), due_at, attempts, bool(warned))
+    mail = _mail(row, recipients if recipients is None else sound(recipients, str))
+    return Parcel(number, sound(destination, str), mail, moment(due_at), sound(attempts, int), bool(warned))
 
 
 def read_listed(row: Row) -> Listed:
-    """A parcel and its state from the columns LISTED."""
+    """A parcel and its state from the columns LISTED; a damaged one with what can be read of it."""
     node, held, said = row[10:13]
     state = State.CLAIMED if node is not None else State.HELD if held else State.WAITING
-    return Listed(read_parcel(row), state, node or "", said)
+    try:
+        return Listed(read_parcel(row), state, sound(node or "", str), sound(said, str))
+    except Damaged as problem:
+        return Listed(_rest(row), state, said=f"{DAMAGED} ({problem})")
+
+
+def sound(value: object, kind: type[T]) -> T:
+    """A value of this type, as it was written.
+
+    Raises:
+        Damaged: of another.
+
+    """
+    if isinstance(value, kind):
+        return value
+    raise Damaged(f"{type(value).__name__} instead of {kind.__name__}")
+
+
+def moment(value: object) -> float:
+    """A time, as it was written.
+
+    Raises:
+        Damaged: none that a clock shows.
+
+    """
+    if isinstance(value, float) and abs(value) < _FAR:
+        return value
+    raise Damaged(f"{value!r} instead of a time")
+
+
+def _rest(row: Row) -> Parcel:
+    """What is left of a damaged parcel, for people."""
+    id_, received_at, size, number, destination, due_at = (row[place] for place in (0, 2, 3, 5, 6, 7))
+    at, due = (time if isinstance(time, float) and abs(time) < _FAR else 0.0 for time in (received_at, due_at))
+    mail = Mail(str(id_ or ""), Envelope(None, ()), at, 0, size if isinstance(size, int) else 0)
+    return Parcel(number, str(destination), mail, due)
 
 
 def _mail(row: Row, open_recipients: str | None) -> Mail:
     id_, about, received_at, size = row[:4]
-    seed, origin, sender, flags, ret, envid, everybody = json.loads(about)
-    recipients = everybody if open_recipients is None else json.loads(open_recipients)
-    envelope = Envelope(
-        None if sender == "<>" else _mailbox(sender),
-        tuple(map(_recipient, recipients)),
-        smtputf8=bool(flags & _SMTPUTF8),
-        eight_bit=bool(flags & _EIGHT_BIT),
-        ret=ret,
-        envid=envid,
-    )
-    return Mail(id_, envelope, received_at, seed, size, origin)
+    try:
+        seed, origin, sender, flags, ret, envid, everybody = json.loads(sound(about, str))
+        recipients = everybody if open_recipients is None else json.loads(open_recipients)
+        envelope = Envelope(
+            None if sender == "<>" else _mailbox(sender),
+            tuple(map(_recipient, sound(recipients, list))),
+            smtputf8=bool(flags & _SMTPUTF8),
+            eight_bit=bool(flags & _EIGHT_BIT),
+            ret=ret if ret is None else sound(ret, str),
+            envid=envid if envid is None else sound(envid, str),
+        )
+    except (ValueError, TypeError, RecursionError) as problem:
+        raise Damaged(str(problem)) from problem
+    at, octets = moment(received_at), sound(size, int)
+    return Mail(sound(id_, str), envelope, at, sound(seed, int), octets, sound(origin, str))
 
 
 def _plain(recipient: Recipient) -> str | list[Any]:
@@ -113,12 +166,15 @@ def _plain(recipient: Recipient) -> str | list[Any]:
 def _recipient(plain: str | list[Any]) -> Recipient:
     if isinstance(plain, str):
         return Recipient(_mailbox(plain))
-    mailbox, notify, orcpt = plain
-    return Recipient(_mailbox(mailbox), frozenset(notify), orcpt)
+    mailbox, notify, orcpt = sound(plain, list)
+    wishes = frozenset(sound(wish, str) for wish in sound(notify, list))
+    return Recipient(_mailbox(mailbox), wishes, orcpt if orcpt is None else sound(orcpt, str))
 
 
 def _mailbox(text: str) -> Mailbox:
     """A mailbox that was one when it was written: only a literal needs reading again."""
-    local, _, domain = text.rpartition("@")
+    local, _, domain = sound(text, str).rpartition("@")
+    if not local or not domain:
+        raise Damaged("an address without @")
     literal = parse_destination(domain) if domain.startswith("[") else domain
     return Mailbox(local, literal if isinstance(literal, AddressLiteral) else domain)

@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from postroad.spool.base import Settlement
+from postroad.spool.base import PARCELS, Settlement
 from postroad.spool.sqlite.keeping import Whole, add, discard
 from postroad.spool.sqlite.lanes import refresh
-from postroad.spool.sqlite.rows import PARCELS, Row, insert, numbers, text_of, write_recipients
+from postroad.spool.sqlite.rows import Row, insert, numbers, text_of, write_recipients
 
 SLICE = 1000
 """Rows deleted in one commit: what bounds how long a sweep holds up the others."""

@@ -7,13 +7,29 @@ import contextlib
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
-from postroad.spool.base import Body, Listed, Mail, Parcel, Selection, Settlement, State, Stats, Story
+from postroad.spool.base import (
+    Body,
+    Listed,
+    Mail,
+    Parcel,
+    Selection,
+    Settlement,
+    SpoolError,
+    State,
+    Stats,
+    Story,
+    Trouble,
+)
 from postroad.spool.sqlite import file, keeping, lanes, queue, settling
-from postroad.spool.sqlite.reader import Reader
+from postroad.spool.sqlite.folder import FILE, LOG, Hold, take_folder
+from postroad.spool.sqlite.place import Place
+from postroad.spool.sqlite.reader import THREADS, Reader
+from postroad.spool.sqlite.relief import take
 from postroad.spool.sqlite.room import Room
-from postroad.spool.sqlite.writer import Work, Writer
+from postroad.spool.sqlite.trouble import troubles
+from postroad.spool.sqlite.writer import Disk, Work, Writer
 
 FRESH = 32 * 1024 * 1024
 """Octets of small bodies remembered from `add` until they are settled: most mail is never read back from the disk."""
@@ -25,23 +41,24 @@ DAY_S = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Which process this is, how long it remembers what is finished, and the file that holds its name."""
+    """Which process this is, how long it remembers what is finished, and its hold on the folder."""
 
     name: str
     history_s: float
-    lock: IO[str] | None = None
+    hold: Hold | None = None
 
 
 class SqliteSpool:
     """A spool in a folder. With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none."""
 
-    def __init__(self, writer: Writer, reader: Reader, node: Node, room: Room) -> None:
+    def __init__(self, writer: Writer, reader: Reader, node: Node, disk: Disk) -> None:
         self._writer = writer
         self._reader = reader
         self._node = node.name
         self._history_s = node.history_s
-        self._lock = node.lock
-        self._room = room
+        self._hold = node.hold
+        self._place = disk.place
+        self._room = disk.room
         self._fresh: dict[str, bytes] = {}
         self._fresh_octets = 0
 
@@ -53,38 +70,71 @@ class SqliteSpool:
             folder: where the database is; made with mode 0700.
             node: the name of this process among those that share the spool; "" for a tool.
             history_s: how long finished messages and their records are kept; 0: not at all.
-            reserve: octets of the disk that new mail does not get, for settling needs some.
+            reserve: octets of the disk that new mail does not get, for settling needs some; up to half of them are a
+                file that is given up when other programs leave no room.
 
         Raises:
             SpoolError: locked (a living process has the name), missing, newer, corrupt, read-only, full.
 
         """
         loop = asyncio.get_running_loop()
-        return await asyncio.to_thread(cls._open, folder, Node(node, history_s), Room(folder, reserve, loop.time), loop)
+        room = Room(folder, reserve, loop.time)
+        return await asyncio.to_thread(cls._open, folder, Node(node, history_s), room, loop)
 
     @classmethod
     def _open(cls, folder: Path, node: Node, room: Room, loop: asyncio.AbstractEventLoop) -> Self:
-        where = folder / file.FILE
+        where = folder / FILE
         with contextlib.ExitStack() as undo:
-            lock = undo.enter_context(file.take_folder(folder, node.name)) if node.name else None
-            db = file.open_database(where, make=bool(node.name))
+            if node.name:
+                hold = take_folder(folder, node.name)
+                undo.callback(hold.lock.close)
+                node = replace(node, hold=hold)
+            try:
+                opened = cls._open_database(where, node, room, loop)
+            except SpoolError as trouble:
+                freed = room.give_up_reserve() if trouble.kind is Trouble.FULL else 0
+                if not freed:
+                    raise
+                opened = cls._open_database(where, node, room, loop, freed)
+            undo.pop_all()
+        return opened
+
+    @classmethod
+    def _open_database(
+        cls, where: Path, node: Node, room: Room, loop: asyncio.AbstractEventLoop, freed: int = 0
+    ) -> Self:
+        file.prepare(where, make=bool(node.name))
+        place = Place(where)
+        with contextlib.ExitStack() as undo:
+            db = file.open_database(where)
             undo.callback(db.close)
-            with file.troubles(where):
+            with troubles(where):
                 if node.name:
                     lanes.take_back(db, node.name)
-                reader = Reader(where, lambda: file.connect_reader(where))
+                    room.make_reserve()
+                if freed:
+                    take(db, where.with_name(LOG), freed)
+                readers = [undo.enter_context(contextlib.closing(file.connect_reader(where))) for _ in range(THREADS)]
+            place.check()
+            disk = Disk(place, room)
+            writer = Writer(db, where, disk, loop)
             undo.pop_all()
-        return cls(Writer(db, where, loop), reader, replace(node, lock=lock), room)
+        return cls(writer, Reader(where, readers), node, disk)
 
     @property
     def commits(self) -> int:
         """Transactions committed since it was opened."""
         return self._writer.commits
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was not as it should be, and was put right as it was opened: sentences for the log."""
+        return self._hold.remarks if self._hold else ()
+
     async def write(self, id_: str, piece: bytes) -> None:
         """See Spool."""
         self._room.check()
-        await self._writer.submit(keeping.write, (id_, piece, self._node))
+        await self._writer.submit(keeping.write, (id_, piece, self._node), enters=True)
 
     async def discard(self, id_: str) -> None:
         """See Spool."""
@@ -96,7 +146,7 @@ class SqliteSpool:
             raise ValueError("a message without recipients goes nowhere")
         self._room.check()
         whole = keeping.Whole(mail, rest, self._name() if claim else None)
-        parcels = await self._writer.submit(keeping.add, whole, self._give_back)
+        parcels = await self._writer.submit(keeping.add, whole, self._give_back, enters=True)
         if claim and len(rest) == mail.size <= FRESH_EACH and self._fresh_octets < FRESH:
             self._fresh[mail.id] = rest
             self._fresh_octets += mail.size
@@ -138,6 +188,7 @@ class SqliteSpool:
 
     async def sweep(self, now: float) -> None:
         """See Spool."""
+        await asyncio.to_thread(self._look_after)
         while await self._writer.submit(settling.sweep_history, now - self._history_s) == settling.SLICE:
             pass
         while await self._writer.submit(settling.sweep_arrivals, now):
@@ -180,8 +231,8 @@ class SqliteSpool:
         """See Spool."""
         await self._reader.close()
         await self._writer.close()
-        if self._lock:
-            self._lock.close()
+        if self._hold:
+            self._hold.lock.close()
 
     async def _change(self, selection: Selection, work: Work[Any, int], *values: object) -> int:
         """Change parcels slice by slice: the relay's commits come in between."""
@@ -190,6 +241,11 @@ class SqliteSpool:
             count += await self._writer.submit(work, (found, *values))
             last = found[-1]
         return count
+
+    def _look_after(self) -> None:
+        self._place.check()
+        if self._node:
+            self._room.make_reserve()
 
     def _name(self) -> str:
         if not self._node:

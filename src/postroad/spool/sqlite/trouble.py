@@ -1,8 +1,11 @@
-"""What SQLite complains of, as a SpoolError that says what, where, and how to mend it."""
+"""What SQLite complains of, as a SpoolError that says what, where, and what to do about it."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from postroad.spool.base import SpoolError, Trouble
@@ -24,30 +27,60 @@ _KINDS = {
     sqlite3.SQLITE_BUSY: Trouble.LOCKED,
     sqlite3.SQLITE_LOCKED: Trouble.LOCKED,
     sqlite3.SQLITE_PROTOCOL: Trouble.LOCKED,
-    sqlite3.SQLITE_CORRUPT: Trouble.CORRUPT,
-    sqlite3.SQLITE_NOTADB: Trouble.CORRUPT,
     sqlite3.SQLITE_IOERR: Trouble.FAILING,
 }
+"""All else is damage: the statements are tested, so a schema or a row that they do not fit is none that we wrote."""
 
 _SENTENCES = {
     Trouble.FULL: "no room left for the spool {where}: make room on its file system, or raise the quota",
     Trouble.READ_ONLY: "the spool {where} cannot be written: give the user who runs postroad the folder and its files",
     Trouble.LOCKED: "the spool {where} is locked by another program: end the one that has it open for long",
-    Trouble.CORRUPT: "the spool {where} is no database or a damaged one: put it aside, and save what is left of it "
-    "with `sqlite3 spool.db .recover`",
+    Trouble.CORRUPT: "the spool {where} is not a database, or a damaged one: stop the relay, save what can be read "
+    "with `sqlite3 {where} .recover | sqlite3 recovered.db`, and put that in its place",
     Trouble.FAILING: "the disk under the spool {where} fails to read or write: see the kernel's log",
 }
 
 
-def trouble_with(where: Path, problem: sqlite3.Error) -> SpoolError | None:
+class Damaged(Exception):  # noqa: N818  # what a row is, not what failed here
+    """A row is not as we write it: something else has changed it."""
+
+
+def trouble_with(where: Path, problem: Exception) -> SpoolError | None:
     """The error for callers; None if it is no trouble with the disk but a fault in the program."""
+    if isinstance(problem, SpoolError):
+        return problem
+    if isinstance(problem, sqlite3.ProgrammingError) or not isinstance(problem, _SAID):
+        return None
     code = getattr(problem, "sqlite_errorcode", None)
     if code is None:
-        return None
-    kind = Trouble.FULL if code in _WRITES else _KINDS.get(code & 0xFF)
-    if kind is None:
-        return None
+        kind = Trouble.CORRUPT
+    else:
+        kind = Trouble.FULL if code in _WRITES else _KINDS.get(code & 0xFF, Trouble.CORRUPT)
     return SpoolError(kind, f"{_SENTENCES[kind].format(where=where)} ({problem})")
+
+
+def trouble_with_file(where: Path, problem: OSError) -> SpoolError:
+    """The same for a file that the system does not let us have."""
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SpoolError(Trouble.FULL, _SENTENCES[Trouble.FULL].format(where=where))
+    why = f"the spool {where} cannot be made or written: {problem.strerror}; give it to the user of postroad"
+    return SpoolError(Trouble.READ_ONLY, why)
+
+
+_SAID = (sqlite3.DatabaseError, Damaged, UnicodeDecodeError)
+"""What comes of a database. The last one when SQLite quotes damaged octets in what it complains of."""
+
+
+@contextlib.contextmanager
+def troubles(where: Path) -> Iterator[None]:
+    """What SQLite complains of inside becomes a SpoolError, and so does what it gives that we never wrote."""
+    try:
+        yield
+    except Exception as problem:
+        trouble = trouble_with(where, problem)
+        if trouble is None or trouble is problem:
+            raise
+        raise trouble from problem
 
 
 def closed(where: Path) -> SpoolError:

@@ -13,45 +13,77 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from postroad.spool.sqlite.trouble import closed, trouble_with
+from postroad.spool.base import SpoolError, Trouble
+from postroad.spool.sqlite.folder import LOG, open_lock
+from postroad.spool.sqlite.place import Place
+from postroad.spool.sqlite.relief import reliefs
+from postroad.spool.sqlite.room import Room
+from postroad.spool.sqlite.trouble import closed, trouble_with, trouble_with_file
 
 A = TypeVar("A")
 R = TypeVar("R")
 Work = Callable[[sqlite3.Connection, Sequence[A]], Sequence[R]]
 """Does all calls of one kind, given by their arguments, at once: one result each, in order."""
 
-TURN = "writers.lock"
-"""Locked by the process that commits. SQLite waits by sleeping, up to 100 ms; this wait ends when the commit does."""
+TURN = "writers"
+"""The lock of the process that commits. SQLite waits by sleeping, up to 100 ms; this wait ends when the commit does."""
 
 MOST = 500
 """Calls in one commit: what bounds the wait of the first of them."""
 
+_OF_ONE = {None, Trouble.CORRUPT}
+"""Troubles of one call, which spoil no other: a fault, a damaged page or row. The others are the disk's."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One call, and where its result goes. `unwanted` gets the result if nobody waits for it any more."""
+    """One call, and where its result goes. `unwanted` gets the result if nobody waits for it any more.
+
+    `enters`: it brings mail, which is refused where it could be lost, or what was accepted before needs the room.
+    """
 
     work: Work[Any, Any]
     argument: Any
     future: asyncio.Future[Any]
     unwanted: Callable[[Any], object] | None = None
+    enters: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What the database lies on: whether it is still in its place, and what room there is."""
+
+    place: Place
+    room: Room
 
 
 class Writer:
     """Runs work in transactions on a connection of its own, in a thread of its own."""
 
-    def __init__(self, db: sqlite3.Connection, where: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, db: sqlite3.Connection, where: Path, disk: Disk, loop: asyncio.AbstractEventLoop) -> None:
         self._db = db
         self._where = where
+        self._log = where.with_name(LOG)
+        self._disk = disk
         self._loop = loop
-        self._turn = (where.parent / TURN).open("a")
+        try:
+            self._turn = open_lock(where.parent, TURN)
+        except OSError as problem:
+            raise trouble_with_file(where.parent, problem) from problem
         self._gathered: SimpleQueue[Job | None] = SimpleQueue()
         self.is_closed = False
         self.commits = 0
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work[A, R], argument: A, unwanted: Callable[[R], object] | None = None) -> asyncio.Future[R]:
+    def submit(
+        self,
+        work: Work[A, R],
+        argument: A,
+        unwanted: Callable[[R], object] | None = None,
+        *,
+        enters: bool = False,
+    ) -> asyncio.Future[R]:
         """Have it done in the next commit; the future is done when that is on the disk.
 
         Raises:
@@ -61,7 +93,7 @@ class Writer:
         if self.is_closed:
             raise closed(self._where)
         future: asyncio.Future[R] = self._loop.create_future()
-        self._gathered.put(Job(work, argument, future, unwanted))
+        self._gathered.put(Job(work, argument, future, unwanted, enters))
         return future
 
     async def close(self) -> None:
@@ -77,7 +109,7 @@ class Writer:
             first = self._gathered.get()
             fcntl.flock(self._turn, fcntl.LOCK_EX)
             jobs, goes_on = self._gather(first)
-            results = self._commit(jobs) if jobs else []
+            results = self._do(jobs)
             fcntl.flock(self._turn, fcntl.LOCK_UN)
             self._hand_over(jobs, results)
         with contextlib.suppress(sqlite3.Error):  # a reader may be in the way; the next start does it
@@ -97,16 +129,50 @@ class Writer:
             return jobs, False
         return jobs, True
 
+    def _do(self, jobs: list[Job]) -> list[Any]:
+        """The results. Mail goes into no file that nobody would find again."""
+        trouble = self._disk.place.trouble() if any(job.enters for job in jobs) else None
+        return self._refuse(jobs, trouble) if trouble else self._commit(jobs)
+
+    def _refuse(self, jobs: list[Job], trouble: SpoolError) -> list[Any]:
+        """Do all but those that bring mail."""
+        others = iter(self._commit([job for job in jobs if not job.enters]))
+        return [trouble if job.enters else next(others) for job in jobs]
+
     def _commit(self, jobs: list[Job]) -> list[Any]:
         """The results: of a batch that cannot be done, an error for each; a fault in one does not spoil the others."""
+        if not jobs:
+            return []
+        done, problem = self._try(jobs)
+        if problem is None:
+            return done
+        kind = problem.kind if isinstance(problem, SpoolError) else None
+        if kind in _OF_ONE and len(jobs) > 1:
+            return [self._commit([job])[0] for job in jobs]
+        if isinstance(problem, SpoolError) and kind is Trouble.FULL:
+            if any(job.enters for job in jobs):
+                return self._refuse(jobs, problem)
+            return self._squeeze(jobs, problem)
+        return [problem for _ in jobs]
+
+    def _squeeze(self, jobs: list[Job], problem: Exception | None) -> list[Any]:
+        """Do them though the disk is full: what was accepted before has room set aside for it."""
+        done: list[Any] = []
+        if self._disk.place.trouble() is None:
+            for is_worth_it in reliefs(self._db, self._log, self._disk.room):
+                if is_worth_it and problem:
+                    done, problem = self._try(jobs)
+                if problem is None:
+                    return done
+        return [problem for _ in jobs]
+
+    def _try(self, jobs: list[Job]) -> tuple[list[Any], Exception | None]:
+        """The results, or what is wrong; nothing of it is done then."""
         try:
-            return self._together(jobs)
+            return self._together(jobs), None
         except Exception as problem:  # noqa: BLE001  # a fault must reach its caller, and leave the thread alive
             self._roll_back()
-            trouble = trouble_with(self._where, problem) if isinstance(problem, sqlite3.Error) else None
-            if len(jobs) == 1 or trouble:
-                return [trouble or problem for _ in jobs]
-        return [self._commit([job])[0] for job in jobs]
+            return [], trouble_with(self._where, problem) or problem
 
     def _together(self, jobs: list[Job]) -> list[Any]:
         """Run them in one transaction. Calls of one kind go together: none of them waits for another's result."""

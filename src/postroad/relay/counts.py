@@ -1,0 +1,168 @@
+"""What is counted of what happens: one row for each number, with the events it grows by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Fields = Mapping[str, Any]
+Growth = tuple[tuple[str, ...], float]
+"""The values of the labels, and by how much."""
+
+
+def _by_one(_fields: Fields) -> Iterable[Growth]:
+    return [((), 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A number that grows with events; with labels, one for each of their values. `starts` are those shown from 0."""
+
+    name: str
+    meaning: str
+    events: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    of: Callable[[Fields], Iterable[Growth]] = _by_one
+    starts: tuple[str, ...] = ()
+    kind: str = "counter"
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """How long something took, in buckets of seconds; `of` has the time it was told, and its fields."""
+
+    name: str
+    meaning: str
+    events: tuple[str, ...]
+    buckets: tuple[float, ...]
+    of: Callable[[float, Fields], Iterable[float]]
+    labels: tuple[str, ...] = ()
+    kind: str = "histogram"
+
+
+def _code(fields: Fields) -> Iterable[Growth]:
+    """The code of a reply, "none" for another reason."""
+    code = str(fields["why"]).partition(" ")[0]
+    return [((code if len(code) == 3 and code.isdigit() else "none",), 1)]
+
+
+def _source(fields: Fields) -> str:
+    return "sendmail" if fields.get("protocol") == "sendmail" else "smtp"
+
+
+def _contacts(fields: Fields) -> Iterable[Growth]:
+    return [((contact.word, contact.phase.value), 1) for contact in fields["attempt"].contacts]
+
+
+def _attempt_s(_at: float, fields: Fields) -> Iterable[float]:
+    done = fields["attempt"]
+    return [done.elapsed_ms / 1000] if done.contacts else []
+
+
+def _delivery_s(at: float, fields: Fields) -> Iterable[float]:
+    return [max(at - fields["parcel"].mail.received_at, 0.0)] if fields["verdict"].delivered else []
+
+
+ACCEPTED = ("receive.message.complete", "relay.pickup.complete")
+
+COUNTED = (
+    Counted(
+        "postroad_messages_received_total",
+        "Messages accepted, by `smtp` (on disk, and answered with 250) or from `sendmail`.",
+        ACCEPTED,
+        ("source",),
+        lambda fields: [((_source(fields),), 1)],
+        ("smtp", "sendmail"),
+    ),
+    Counted(
+        "postroad_octets_received_total",
+        "Octets of them.",
+        ACCEPTED,
+        ("source",),
+        lambda fields: [((_source(fields),), fields["size"])],
+        ("smtp", "sendmail"),
+    ),
+    Counted(
+        "postroad_messages_refused_total",
+        "Messages whose data came and were not accepted, by reply code; `none`: the client went away.",
+        ("receive.message.failed",),
+        ("code",),
+        _code,
+    ),
+    Counted(
+        "postroad_connections_refused_total",
+        "Connections turned away, by reply code.",
+        ("receive.session.failed",),
+        ("code",),
+        _code,
+    ),
+    Counted("postroad_auth_failures_total", "Wrong passwords.", ("receive.auth.failed",)),
+    Counted(
+        "postroad_tls_handshakes_failed_total",
+        "TLS handshakes of clients that failed or took too long.",
+        ("receive.tls.failed",),
+    ),
+    Counted(
+        "postroad_protocol_violations_total",
+        "Clients sent away because they spoke another protocol (221) or did not wait for a reply (554).",
+        ("receive.protocol.failed",),
+        ("code",),
+        _code,
+    ),
+    Counted(
+        "postroad_attempts_total",
+        "Attempts at a destination: `failed` if any recipient failed, else `deferred` if any was, else `delivered`.",
+        ("deliver.parcel.complete",),
+        ("result",),
+        lambda fields: [((fields["verdict"].result.value,), 1)],
+    ),
+    Counted(
+        "postroad_contacts_total",
+        "Addresses contacted in them: the result, or `unused` after a lost race, and the phase where it ended.",
+        ("deliver.parcel.complete",),
+        ("result", "phase"),
+        _contacts,
+    ),
+    Counted(
+        "postroad_double_bounces_total",
+        "Reports, and other mail without a sender, that could not be delivered.",
+        ("deliver.report.failed",),
+    ),
+    Counted(
+        "postroad_spool_failures_total",
+        "Times the spool could not do what was asked of it.",
+        ("deliver.spool.failed", "relay.spool.failed"),
+    ),
+    Counted(
+        "postroad_bugs_total",
+        "Deliveries put off by a bug of ours, and other bugs caught; the log has each.",
+        ("deliver.parcel.broken", "relay.bug.caught"),
+    ),
+    Counted(
+        "postroad_events_uncounted_total",
+        "Events that these numbers miss, because counting them did not keep up.",
+        ("relay.events.lost",),
+        of=lambda fields: [((), fields["count"])],
+    ),
+)
+
+TIMED = (
+    Timed(
+        "postroad_attempt_seconds",
+        "How long an attempt took that contacted anyone.",
+        ("deliver.parcel.complete",),
+        (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+        _attempt_s,
+    ),
+    Timed(
+        "postroad_delivery_seconds",
+        "From acceptance to delivery at a destination.",
+        ("deliver.parcel.complete",),
+        (0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 1800, 3600, 14400, 86400, 432000),
+        _delivery_s,
+    ),
+)
+
+TROUBLE = ("deliver.spool.failed", "relay.spool.failed")
+"""After these the relay is not well for a while."""

@@ -1,0 +1,116 @@
+"""The folder on disk: made, closed to other users, its files made, its nodes' names taken."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from postroad.spool.base import SpoolError, Trouble
+from postroad.spool.sqlite.trouble import trouble_with_file
+
+FILE = "spool.db"
+LOG = f"{FILE}-wal"
+RESERVE = "reserve.bin"
+
+_NODE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")  # it names a file
+_OURS = re.compile(r"spool\.db(-wal|-shm|-journal)?|reserve\.bin|[A-Za-z0-9_.-]+\.lock|lost\+found")
+_PID = 10  # always as many characters: what is written over needs no room, even on a full disk
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A node's name in a folder, until `lock` is closed or the process ends. `remarks`: what was put right for it."""
+
+    lock: IO[str]
+    remarks: tuple[str, ...] = ()
+
+
+def take_folder(folder: Path, node: str) -> Hold:
+    """Make the folder if there is none, close it to other users, and take the node's name in it.
+
+    Raises:
+        SpoolError: read-only: not ours to write, or to close; locked: a living process has the name.
+        ValueError: no name for a node.
+
+    """
+    if not _NODE.match(node):
+        raise ValueError(f"{node!r} is no name for a node: letters, digits, dots, hyphens")
+    try:
+        _make(folder)
+        remarks = _close(folder)
+        lock = open_lock(folder, node)
+    except OSError as problem:
+        raise trouble_with_file(folder, problem) from problem
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        raise _taken(folder, node, lock) from problem
+    _sign(lock)
+    return Hold(lock, remarks)
+
+
+def open_lock(folder: Path, name: str) -> IO[str]:
+    """The file to lock for a name, made if need be."""
+    return os.fdopen(open_private(folder / f"{name}.lock"), "r+")
+
+
+def open_private(where: Path) -> int:
+    """A file of the spool, made if need be: for the owner of the folder alone, whoever made it."""
+    fd = os.open(where, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with suppress(PermissionError):  # another user's, or a root without the powers of one: it is open, that will do
+        os.fchmod(fd, 0o600)
+        if os.geteuid() == 0:
+            owner = where.parent.stat()
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+    return fd
+
+
+def _make(folder: Path) -> None:
+    """For its owner alone: it holds other people's mail. A power cut must not lose the folder with the mail in it."""
+    if folder.is_dir():
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    parent = os.open(folder.parent, os.O_RDONLY)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
+
+
+def _close(folder: Path) -> tuple[str, ...]:
+    """Close the folder to other users; what was done, in a sentence."""
+    info = folder.stat()
+    mode = stat.S_IMODE(info.st_mode)
+    if not mode & 0o077:
+        return ()
+    others = f"users other than its owner may enter the spool folder {folder} (mode {mode:04o})"
+    if foreign := sorted(each.name for each in folder.iterdir() if not _OURS.fullmatch(each.name)):
+        # It may be /tmp, or somebody's home: not ours to close
+        why = f"{others}, and it holds what is no spool ({foreign[0]}): name a folder of its own in spool.path"
+        raise SpoolError(Trouble.READ_ONLY, why)
+    if os.geteuid() not in (0, info.st_uid):
+        raise SpoolError(Trouble.READ_ONLY, f"{others}: run `chmod 0700 {folder}` as its owner or as root")
+    folder.chmod(0o700)
+    return (f"{others}: its mode is 0700 now",)
+
+
+def _sign(lock: IO[str]) -> None:
+    """Say whose it is, for people: a disk that has no room for it stops nobody."""
+    try:
+        lock.write(f"{os.getpid():<{_PID}}\n")
+        lock.flush()
+    except OSError:
+        os.ftruncate(lock.fileno(), 0)
+
+
+def _taken(folder: Path, node: str, lock: IO[str]) -> SpoolError:
+    pid = lock.read().strip() or "unknown"
+    lock.close()
+    why = f"the spool {folder} is in use: process {pid} is its node {node!r}; end it, or give this one another name"
+    return SpoolError(Trouble.LOCKED, why)
