@@ -118,11 +118,12 @@ class RelayProcess:
         await self._end(signal.SIGKILL)
         return children
 
-    @contextlib.contextmanager
-    def paused(self, *pids):
-        """These processes stand still."""
+    @contextlib.asynccontextmanager
+    async def paused(self, *pids):
+        """These processes stand still: a signal takes its time, above all on a busy machine."""
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
+        await until(lambda: all(_state(pid) in "TZ" for pid in pids))
         try:
             yield
         finally:
@@ -184,10 +185,15 @@ class RelayProcess:
 
 def is_running(pid):
     """Whether a process is there and no zombie: where nobody collects orphans they stay as such."""
+    return _state(pid) != "Z"
+
+
+def _state(pid):
+    """Its letter in /proc: T stands still, Z has ended or was never there."""
     try:
-        return "Z" != Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return "Z"
 
 
 def write_settings(path, settings):

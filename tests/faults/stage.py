@@ -125,7 +125,7 @@ class Stage:
         await until(lambda: number in self.relay.children())
         workers = self.relay.children()
         killed = workers.pop(number)
-        with self.relay.paused(self.relay.pid, *workers.values()):
+        async with self.relay.paused(self.relay.pid, *workers.values()):
             os.kill(killed, signal.SIGKILL)
             await until(lambda: not is_running(killed))
             claimed = await self._claimed_by(number)

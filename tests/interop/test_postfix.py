@@ -47,7 +47,7 @@ def test_recipients_beyond_the_limit_of_postfix_follow_at_once(postfix, box, sen
     everybody = [f"r{number}@five.example" for number in range(12)]
     sent = send(everybody)
     assert {"delivered"} == {outcome.result for outcome in sent}
-    assert [5, 5, 2] == [len(kept.recipients) for kept in box.wait(*everybody)]
+    assert [2, 5, 5] == sorted(len(kept.recipients) for kept in box.wait(*everybody))
 
 
 def test_report_tells_the_sender_what_postfix_said(postfix, relay, box, ports):
