@@ -3,16 +3,18 @@
 Rule 1: addresses only; names are `dns`'s business.
 Rule 2: whatever goes wrong on the way is a `NetError` with a sentence for people and a kind for programs.
 Rule 3: time limits for reading and writing are the caller's, with a `Deadline`; only `connect` has its own.
+Rule 4: octets are read in a task, or heard by a plain call; who only waits needs no task.
 
-Stops: `stream` (the contract), `tcp` (`connect`, `listen`), `memory` (`pair`, the same contract without a network),
-`deadline` (a time limit that moves along), `interfaces` (the addresses of this machine).
+Stops: `stream` (the contract), `tcp` (`connect`), `ports` (`listen`, `serve`, `accept`), `memory` (`pair`, the same
+contract without a network), `deadline` (a time limit that moves along), `interfaces` (the addresses of this machine).
 """
 
 from postroad.net.deadline import Deadline
 from postroad.net.interfaces import interface_addresses
 from postroad.net.memory import pair
+from postroad.net.ports import Listener, accept, bind, listen, serve
 from postroad.net.stream import Endpoint, Kind, NetError, Stream
-from postroad.net.tcp import Listener, bind, connect, listen, serve
+from postroad.net.tcp import connect
 
 __all__ = [
     "Deadline",
@@ -21,6 +23,7 @@ __all__ = [
     "Listener",
     "NetError",
     "Stream",
+    "accept",
     "bind",
     "connect",
     "interface_addresses",

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from ipaddress import IPv4Address
 
-from postroad.net.stream import BUFFERED, Endpoint, Inbox, Kind, NetError, Stream
+from postroad.net.stream import BUFFERED, Ear, Endpoint, Inbox, Kind, NetError, Stream
 
 _CLIENT = Endpoint(IPv4Address("127.0.0.1"), 40000)
 _SERVER = Endpoint(IPv4Address("127.0.0.1"), 25)
@@ -39,6 +39,14 @@ class _MemoryStream:
         self.joined.make_room()
         return data
 
+    @property
+    def trouble(self) -> NetError | None:
+        return self._inbox.error
+
+    def listen(self, ear: Ear | None) -> None:
+        self._inbox.ear = ear
+        self._hand_over()
+
     def write(self, data: bytes) -> None:
         if data and self._lost is None:
             self.joined.arrive(data)
@@ -69,17 +77,32 @@ class _MemoryStream:
     def arrive(self, data: bytes) -> None:
         """The other end has written."""
         self._inbox.put(data)
+        self._hand_over_soon()
 
     def make_room(self) -> None:
         """The other end has read."""
         if self._room and not self._room.done():
             self._room.set_result(None)
+        self._hand_over_soon()
 
     def lose(self, error: NetError | None) -> None:
         """The other end is gone: by its will, or with an error."""
         self._inbox.end(error)
         self._lost = self._lost or error or NetError("connection closed", Kind.RESET)
         self.make_room()
+
+    def _hand_over_soon(self) -> None:
+        """Not at once: whoever writes must not be interrupted by the answer."""
+        if self._inbox.ear and self._inbox.has_news:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        if self._lost is None and self.joined.waiting > BUFFERED:
+            return
+        size = self._inbox.size
+        self._inbox.hand_over()
+        if size > self._inbox.size:
+            self.joined.make_room()
 
     def _end(self, error: NetError | None) -> None:
         if self._lost is None or not self._inbox.has_ended:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from postroad.words.names import Address
+
+Ear = Callable[[bytes], None]
 
 BUFFERED = 256 * 1024
 """Octets a stream holds for a slow reader before it stops its peer, and for a slow peer before `drain` waits."""
@@ -44,7 +47,10 @@ class Endpoint(NamedTuple):
 
 
 class Stream(Protocol):
-    """Bytes both ways. One task reads, one writes. Any method may raise NetError; only `close` and `abort` never do."""
+    """Bytes both ways. One task reads, one writes. Any method may raise NetError; only `close` and `abort` never do.
+
+    Who does not want to wait for octets in a task listens for them instead.
+    """
 
     @property
     def peer(self) -> Endpoint:
@@ -79,8 +85,21 @@ class Stream(Protocol):
         """
         ...
 
+    @property
+    def trouble(self) -> NetError | None:
+        """Why nothing more will come, if the peer has not simply ended its side; None before the end."""
+        ...
+
     async def read(self) -> bytes:
         """All octets that have come, waiting for at least one; b"" once the peer has ended its side."""
+        ...
+
+    def listen(self, ear: Ear | None) -> None:
+        """Hand octets to `ear` as they come, first those that are here already; None: keep them for whoever is next.
+
+        At the end, whatever its reason, b"" and no more. While the peer is slow to take what is written, nothing of
+        what it says is handed on.
+        """
         ...
 
     def write(self, data: bytes) -> None:
@@ -110,21 +129,22 @@ class Stream(Protocol):
 
 
 class Inbox:
-    """Octets that have come and nobody has read yet: the receiving half of a stream, for one reader."""
+    """Octets that have come and nobody has read or heard yet: the receiving half of a stream, for one reader or ear."""
 
-    __slots__ = ("_arrival", "_chunks", "_ended", "_error", "size")
+    __slots__ = ("_arrival", "_chunks", "ear", "error", "has_ended", "size")
 
     def __init__(self) -> None:
         self.size = 0
+        self.ear: Ear | None = None
+        self.has_ended = False  # nothing more will come
+        self.error: NetError | None = None
         self._chunks: list[bytes] = []
-        self._ended = False
-        self._error: NetError | None = None
         self._arrival: asyncio.Future[None] | None = None
 
     @property
-    def has_ended(self) -> bool:
-        """Whether nothing more will come."""
-        return self._ended
+    def has_news(self) -> bool:
+        """Whether there is something to hand over: octets, or the end."""
+        return self.has_ended or self.size > 0
 
     def put(self, data: bytes) -> None:
         """Octets have come."""
@@ -134,13 +154,21 @@ class Inbox:
 
     def end(self, error: NetError | None = None) -> None:
         """Nothing more will come; with an error, not by the peer's will. Only the first ending counts."""
-        if not self._ended:
-            self._ended, self._error = True, error
+        if not self.has_ended:
+            self.has_ended, self.error = True, error
             self._wake()
+
+    def hand_over(self) -> None:
+        """Let the ear, if there is one, hear what is here. It may go away at each step; behind the end it does."""
+        if self.ear and self.size:
+            self.ear(self._emptied())
+        if self.ear and self.has_ended:
+            ear, self.ear = self.ear, None
+            ear(b"")
 
     async def take(self) -> bytes:
         """Everything there is, waiting for something; then b"", or the error, for ever."""
-        while not self._chunks and not self._ended:
+        while not self._chunks and not self.has_ended:
             if self._arrival is not None:
                 raise RuntimeError("two tasks read one stream")
             self._arrival = asyncio.get_running_loop().create_future()
@@ -150,8 +178,8 @@ class Inbox:
                 self._arrival = None
         if self._chunks:
             return self._emptied()
-        if self._error:
-            raise NetError(self._error.why, self._error.kind)
+        if self.error:
+            raise NetError(self.error.why, self.error.kind)
         return b""
 
     def _emptied(self) -> bytes:

@@ -11,18 +11,14 @@ import socket
 import ssl
 import sys
 import termios
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import cached_property
 from ipaddress import ip_address
 from typing import cast
 
-from postroad.net.stream import BUFFERED, Endpoint, Inbox, Kind, NetError, Stream
+from postroad.net.stream import BUFFERED, Ear, Endpoint, Inbox, Kind, NetError, Stream
 from postroad.words.names import Address
 
-Handler = Callable[[Stream], Awaitable[None]]
-
-BACKLOG = 512  # connections the kernel may accept ahead of us; it cuts this to its own maximum
-ACCEPT_AGAIN_S = 1.0  # after an accept that failed for want of something, as asyncio's own servers
 TLS_GOODBYE_S = 1.0  # how long a closing TLS stream waits for the peer's close_notify, which mail servers often omit
 
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
@@ -56,136 +52,28 @@ async def connect(address: Address, port: int, *, timeout_s: float, source: Addr
     return stream
 
 
-def bind(address: Address, port: int, *, reuse_port: bool = False) -> socket.socket:
-    """A TCP socket that holds an address and port (0: the kernel picks one) and does not listen yet.
-
-    With `reuse_port` other sockets of this user may hold the same, and the kernel spreads connections over them.
-
-    Raises:
-        NetError: local: the port is taken, or not ours to take.
-
-    """
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    # asyncio turns TCP_NODELAY on only where the protocol is named
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setblocking(False)  # noqa: FBT003  # the name says it
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if address.version == 6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((str(address), port))
-    except OSError as problem:
-        sock.close()
-        raise NetError(f"cannot bind {Endpoint(address, port)}: {problem.strerror or problem}", Kind.LOCAL) from problem
-    return sock
+def stream_of_server(accepted: Callable[[Stream], None]) -> asyncio.Protocol:
+    """A stream as a server of the loop wants it; `accepted` is called with it when it is connected."""
+    return _TcpStream(accepted)
 
 
-async def listen(
-    address: Address, port: int, handler: Handler, *, backlog: int = BACKLOG, begins_with_tls: bool = False
-) -> Listener:
-    """Accept connections and give each to `handler`, in a task of its own; port 0 is any free one.
-
-    Where a connection `begins_with_tls`, nothing of it is read before the handler calls `start_tls`.
-
-    Raises:
-        NetError: local: the port is taken, or not ours to take.
-
-    """
-    return await serve(bind(address, port), handler, backlog=backlog, begins_with_tls=begins_with_tls)
+def begin_held(sock: socket.socket, accepted: Callable[[Stream], None]) -> None:
+    """Call `accepted` with a stream on a connection of which nothing is read before `start_tls`."""
+    stream = _TcpStream(accepted)
+    stream.connection_made(_Unread(sock, stream))
 
 
-async def serve(
-    sock: socket.socket, handler: Handler, *, backlog: int = BACKLOG, begins_with_tls: bool = False
-) -> Listener:
-    """As `listen`, on a socket already bound; the listener owns it from here."""
-    listener = Listener(sock, handler)
-    await (listener.start_held(backlog) if begins_with_tls else listener.start(backlog))
-    return listener
-
-
-class Listener:
-    """An open port. A handler's stream is closed when the handler returns; a NetError is an ordinary ending of it."""
-
-    def __init__(self, sock: socket.socket, handler: Handler) -> None:
-        name = sock.getsockname()
-        self.address: Address = ip_address(name[0])
-        self.port: int = name[1]
-        self._sock = sock
-        self._handler = handler
-        self._server: asyncio.Server | None = None
-        self._accepting: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self, backlog: int) -> None:
-        """Accept connections from now on."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _TcpStream(self._begin), sock=self._sock, backlog=backlog)
-
-    async def start_held(self, backlog: int) -> None:
-        """As `start`, with streams that read nothing before `start_tls`.
-
-        The accepting is ours: a server of the loop reads as soon as it has accepted, so that the first octets of the
-        handshake are often there before the handshake is; and a handshake that it does itself fails without a word.
-        """
-        self._sock.setblocking(False)  # noqa: FBT003  # the name says it
-        self._sock.listen(backlog)
-        self._accepting = asyncio.get_running_loop().create_task(self._accept())
-
-    def close(self) -> None:
-        """Accept no more; connections that are open go on."""
-        if self._server:
-            self._server.close()
-        if self._accepting:
-            self._accepting.cancel()
-
-    async def stop(self) -> None:
-        """Accept no more, drop the open connections and wait for their handlers to end."""
-        self.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if self._accepting:
-            tasks.append(self._accepting)
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._server:
-            await self._server.wait_closed()
-
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while True:
-                try:
-                    sock, _ = await loop.sock_accept(self._sock)
-                except OSError as problem:
-                    if _kind(problem) is Kind.LOCAL:  # out of file descriptors, say: what waits in the queue may wait
-                        await asyncio.sleep(ACCEPT_AGAIN_S)
-                    continue
-                stream = _TcpStream(self._begin)
-                stream.connection_made(_Unread(sock, stream))
-        finally:
-            self._sock.close()
-
-    def _begin(self, stream: Stream) -> None:
-        task = asyncio.get_running_loop().create_task(self._handle(stream))
-        self._tasks.add(task)
-        task.add_done_callback(lambda task: self._end(task, stream))
-
-    async def _handle(self, stream: Stream) -> None:
-        with contextlib.suppress(NetError):
-            await self._handler(stream)
-
-    def _end(self, task: asyncio.Task[None], stream: Stream) -> None:
-        # Here and not in `_handle`, which never runs if it is cancelled before its first step.
-        self._tasks.discard(task)
-        problem = None if task.cancelled() else task.exception()
-        if task.cancelled() or problem:
-            stream.abort()
-        stream.close()
-        if problem:
-            context = {"message": f"the handler of {stream.peer} failed", "exception": problem, "task": task}
-            task.get_loop().call_exception_handler(context)
+def kind_of(problem: OSError) -> Kind:
+    """Which of the kinds of trouble it is."""
+    if isinstance(problem, ConnectionRefusedError):
+        return Kind.REFUSED
+    if isinstance(problem, TimeoutError):
+        return Kind.TIMEOUT
+    if isinstance(problem, ssl.SSLError):
+        return Kind.TLS
+    if problem.errno in _UNREACHABLE:
+        return Kind.UNREACHABLE
+    return Kind.RESET if problem.errno in _RESET else Kind.LOCAL
 
 
 class _TcpStream(asyncio.Protocol):
@@ -219,13 +107,20 @@ class _TcpStream(asyncio.Protocol):
         tls = self._transport.get_extra_info("ssl_object")
         return tls.getpeercert(binary_form=True) if tls else None
 
+    @property
+    def trouble(self) -> NetError | None:
+        return self._inbox.error
+
     async def read(self) -> bytes:
         data = await self._inbox.take()
         if self._is_reading_paused:
-            self._is_reading_paused = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
+            self._go_on_reading()
         return data
+
+    def listen(self, ear: Ear | None) -> None:
+        self._inbox.ear = ear
+        if ear is not None and self._inbox.has_news and not self._is_full:
+            self._hand_over()
 
     def write(self, data: bytes) -> None:
         if self._lost is None:
@@ -289,6 +184,10 @@ class _TcpStream(asyncio.Protocol):
             accepted(self)
 
     def data_received(self, data: bytes) -> None:
+        ear = self._inbox.ear
+        if ear is not None and not self._is_full:
+            ear(data)
+            return
         self._inbox.put(data)
         if self._inbox.size > BUFFERED and not self._is_reading_paused:
             self._is_reading_paused = True
@@ -296,6 +195,8 @@ class _TcpStream(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._inbox.end()
+        if not self._is_full:
+            self._inbox.hand_over()
         return self.tls is None  # the other direction stays open; TLS of asyncio cannot do that
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -307,6 +208,7 @@ class _TcpStream(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._is_full = False
         self._make_room()
+        self._hand_over()
 
     def _has_peer(self) -> bool:
         """Whether the peer is still there: one that has reset the connection before we came to it is not told of."""
@@ -343,9 +245,22 @@ class _TcpStream(asyncio.Protocol):
         return error
 
     def _lose(self, error: NetError | None) -> None:
+        self._is_full = False
         self._inbox.end(error)
         self._lost = self._lost or error or NetError("connection closed", Kind.RESET)
         self._make_room()
+        self._inbox.hand_over()
+
+    def _hand_over(self) -> None:
+        """To the ear, if there is one, what came while there was none."""
+        if self._is_reading_paused and self._inbox.ear:
+            self._go_on_reading()
+        self._inbox.hand_over()
+
+    def _go_on_reading(self) -> None:
+        self._is_reading_paused = False
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _make_room(self) -> None:
         if self._room and not self._room.done():
@@ -387,20 +302,8 @@ class _Unread(asyncio.Transport):
 
 
 def _explained(problem: OSError) -> NetError:
-    kind = _kind(problem)
+    kind = kind_of(problem)
     return NetError(_SENTENCES.get(kind) or (problem.strerror or str(problem)).lower(), kind)
-
-
-def _kind(problem: OSError) -> Kind:
-    if isinstance(problem, ConnectionRefusedError):
-        return Kind.REFUSED
-    if isinstance(problem, TimeoutError):
-        return Kind.TIMEOUT
-    if isinstance(problem, ssl.SSLError):
-        return Kind.TLS
-    if problem.errno in _UNREACHABLE:
-        return Kind.UNREACHABLE
-    return Kind.RESET if problem.errno in _RESET else Kind.LOCAL
 
 
 def _reason(problem: OSError) -> str:

@@ -61,6 +61,18 @@ def over(request):
     return run
 
 
+async def until(is_so):
+    """Let the others run until it is so."""
+    while not is_so():  # noqa: ASYNC110  # no event tells of it
+        await asyncio.sleep(0)
+
+
+async def rest(turns=100):
+    """Let the others run for a while."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
 async def read_exactly(stream, count):
     """As many octets, in as many reads as it takes."""
     data = b""
@@ -174,6 +186,86 @@ def test_cancelled_read_loses_nothing(over):
         await asyncio.gather(reading, return_exceptions=True)
         client.write(b"late")
         assert b"late" == await read_exactly(server, 4)
+
+    over(story)
+
+
+def test_ear_hears_what_a_reader_would_read(over):
+    """What was there before it listened, what comes then, and the end once; and it costs no task."""
+
+    async def story(client, server):
+        heard = []
+        client.write(b"before, ")
+        await until(lambda: server.waiting)
+        server.listen(heard.append)
+        client.write(b"after")
+        client.close()
+        await until(lambda: b"" in heard)
+        await rest()
+        assert (b"before, after", 1, None) == (b"".join(heard), heard.count(b""), server.trouble)
+
+    over(story)
+
+
+def test_ear_that_goes_away_leaves_the_rest_to_a_reader(over):
+    """Who has heard enough loses nothing, and may listen again."""
+
+    async def story(client, server):
+        heard = []
+
+        def hear(data):
+            heard.append(data)
+            server.listen(None)
+
+        server.listen(hear)
+        for word in (b"one", b"two"):
+            client.write(word)
+            await until(lambda: heard)
+        assert b"two" == await read_exactly(server, 3)
+        server.listen(hear)
+        client.write(b"three")
+        await until(lambda: len(heard) == 2)
+        client.close()
+        assert ([b"one", b"three"], b"") == (heard, await server.read())
+
+    over(story)
+
+
+def test_peer_that_takes_nothing_is_not_heard(over):
+    """Whoever does not read the answers is asked no further: memory does not fill with them."""
+
+    async def story(client, server):
+        heard = []
+
+        def answer(data):
+            heard.append(data)
+            server.write(b"x" * 64 * BUFFERED)
+
+        server.listen(answer)
+        client.write(b"one")
+        await until(lambda: heard)
+        client.write(b"two")
+        await rest()
+        assert [b"one"] == heard
+        await read_exactly(client, 64 * BUFFERED)
+        await until(lambda: len(heard) == 2)
+
+    over(story)
+
+
+def test_ear_is_told_of_an_end_however_it_comes(over):
+    """A peer that is gone with what it did not take, or our own abort: b"" and nothing more."""
+
+    async def story(client, server):
+        ends = ([], [])
+        for stream, heard in zip((client, server), ends, strict=True):
+            stream.listen(heard.append)
+        server.listen(None)
+        server.write(b"x" * 64 * BUFFERED)
+        server.listen(ends[1].append)
+        client.abort()
+        await until(lambda: all(ends) and not any(heard[-1] for heard in ends))
+        assert [1, 1] == [heard.count(b"") for heard in ends]
 
     over(story)
 
