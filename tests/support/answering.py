@@ -15,6 +15,7 @@ class Host:
     greeting: Reply | None = None
     heard: list[str] = field(default_factory=list)
     content: bytes = b""
+    extra: dict[str, bytes] = field(default_factory=dict)  # octets that follow the first reply to a command
 
     async def serve(self, stream):
         """Talk until the client is gone, or an answer of None says hang up."""
@@ -34,7 +35,7 @@ class Host:
                 if answer is None:
                     stream.close()
                     return
-                stream.write(server.reply(answer))
+                stream.write(server.reply(answer) + self.extra.pop(name, b""))
 
     def _name(self, event):
         if isinstance(event, BodyComplete):

@@ -6,7 +6,8 @@ import asyncio
 import base64
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import Callable
+from typing import NoReturn
 
 from postroad.dialogue.message import PIECE, Message
 from postroad.dialogue.settings import ClientSettings, Login
@@ -53,6 +54,38 @@ class HostError(Exception):
         self.outcome = outcome
 
 
+Done = Callable[[BaseException | None], None]
+
+
+class _Sending:
+    """A message on its way, in one transaction after the other."""
+
+    def __init__(self, message: Message, recipients: tuple[int, ...], most: int, done: Done) -> None:
+        self.message = message
+        self.recipients = len(recipients)
+        self.left = recipients
+        self.done = done
+        self.transaction: Transaction | None = None
+        self.feeding: asyncio.Task[None] | None = None
+        self._most = most
+        self._group: tuple[int, ...] = ()
+
+    @property
+    def is_feeding(self) -> bool:
+        """Whether a task hands the content over."""
+        return self.feeding is not None and not self.feeding.done()
+
+    def next_group(self) -> tuple[int, ...]:
+        """The recipients of the next transaction."""
+        self._group, self.left = self.left[: self._most], self.left[self._most :]
+        return self._group
+
+    def carry(self, carried: tuple[int, ...]) -> None:
+        """These were too many for one transaction: as many as the host took this time it will take again."""
+        if carried:
+            self.left, self._most = (*carried, *self.left), len(self._group) - len(carried)
+
+
 class Session:
     """A session as a client over a stream. `phase` is where it stands.
 
@@ -64,6 +97,7 @@ class Session:
         self.told: dict[int, Outcome] = {}
         self.messages = 0  # transactions begun
         self.opened_at = asyncio.get_running_loop().time()
+        self._sending: _Sending | None = None
         self._resets = False  # the host may hold a transaction that brought no message
         self._stream = stream
         self.is_unheard = False  # the host was gone: nothing of what was sent last has reached it
@@ -140,28 +174,29 @@ class Session:
         return await self._reply(limit_s)
 
     async def deliver(self, message: Message, recipients: tuple[int, ...]) -> dict[int, Outcome]:
-        """Send the message to these of its recipients, in as many transactions as it takes; what each was told.
+        """Send the message to these of its recipients; what each was told.
 
         Raises:
             HostError: the session ended before those not in `told` were settled.
 
         """
-        self.told, left, most = {}, recipients, self._settings.recipients
-        while left:
-            group, left = left[:most], left[most:]
-            transaction = self._begin(message, group)
-            try:
-                await self._drive(transaction, message)
-            except HostError as lost:
-                transaction.lose(lost.outcome)
-                self._settle(transaction)
-                if len(self.told) < len(recipients):
-                    raise
-                return self.told
-            self._settle(transaction)
-            if transaction.carried:  # as many as it took this time it will take again
-                left, most = (*transaction.carried, *left), len(group) - len(transaction.carried)
+        done = asyncio.get_running_loop().create_future()
+        self.start(message, recipients, lambda error: None if done.done() else done.set_result(error))
+        error = await done
+        if error:
+            raise error
         return self.told
+
+    def start(self, message: Message, recipients: tuple[int, ...], done: Done) -> None:
+        """The same without a task: what can be written is written now, and `done` is called when it is over.
+
+        It gets what `deliver` raises, or None. In as many transactions as it takes: a host that takes only some of the
+        recipients at once gets the others in the next one.
+        """
+        self.told = {}
+        self._sending = _Sending(message, recipients, self._settings.recipients, done)
+        self._stream.listen(self._hear)
+        self._go_on()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -194,48 +229,108 @@ class Session:
 
     def close(self) -> None:
         """Leave without a word."""
+        if self._sending and self._sending.feeding:
+            self._sending.feeding.cancel()
+        self._sending = None
         self._deadline.close()
         self._stream.close()
 
     async def quit(self) -> None:
         """Say goodbye; the mail is settled, so nothing that happens here matters."""
-        if self._client.may_send(Quit):
+        self._stream.listen(None)
+        if self._client.may_send(Quit) and not self._events:
             with contextlib.suppress(HostError):
                 await self.ask(Quit(), self._settings.timeouts.quit_s)
         self.close()
 
-    def _begin(self, message: Message, recipients: tuple[int, ...]) -> Transaction:
-        settings = self._settings
+    def _go_on(self) -> None:
+        """Begin the next transaction, or end."""
+        sending = self._sending
+        assert sending is not None  # noqa: S101  # it is under way
+        try:
+            self._refuse_leftovers()
+        except HostError as lost:
+            self._end(sending, lost)
+            return
+        if not sending.left:
+            self._end(sending, None)
+            return
+        settings, message = self._settings, sending.message
         terms = Terms(settings.timeouts, settings.chunking, rested=self.messages > 0, resets=self._resets)
         content = message.content if isinstance(message.content, bytes) else message.size
         self.phase, self.messages = Phase.MAIL, self.messages + 1
-        return Transaction(self._client, message.envelope, content, recipients, terms)
+        sending.transaction = Transaction(self._client, message.envelope, content, sending.next_group(), terms)
+        self._drive(sending, sending.transaction)
+
+    def _drive(self, sending: _Sending, transaction: Transaction) -> None:
+        """Do what the transaction says, until it waits or is over."""
+        try:
+            while True:
+                match transaction.next():
+                    case Write(octets):
+                        self._stream.write(octets)
+                    case Expect(limit_s, sign_s):
+                        if not self._events:
+                            self._allow(limit_s, sign_s or 0.0)
+                            return
+                        self.phase = transaction.phase
+                        transaction.hear(self._take_event())
+                    case More():
+                        sending.feeding = asyncio.get_running_loop().create_task(self._feed(sending, transaction))
+                        return
+                    case Break(outcome):
+                        self._break_off(transaction.phase, outcome)
+                    case _:
+                        break
+        except HostError as lost:
+            transaction.lose(lost.outcome)
+            self._settle(transaction)
+            self._end(sending, None if len(self.told) == sending.recipients else lost)
+            return
+        self._settle(transaction)
+        sending.carry(transaction.carried)
+        self._go_on()
+
+    def _break_off(self, phase: Phase, outcome: Outcome) -> NoReturn:
+        self._stream.abort()
+        raise HostError(phase, outcome)
+
+    async def _feed(self, sending: _Sending, transaction: Transaction) -> None:
+        """Hand over the content piece by piece, as the host takes it. One that hung up may have said why: go on."""
+        pieces, is_lost = sending.message.pieces(), False
+        try:
+            while isinstance(step := transaction.next(), More | Write):
+                if isinstance(step, More):
+                    transaction.give(await anext(pieces, b""))
+                elif not is_lost:
+                    is_lost = not await self._write(step.octets)
+        except HostError as lost:
+            transaction.lose(lost.outcome)
+            self._settle(transaction)
+            self._end(sending, None if len(self.told) == sending.recipients else lost)
+        except BaseException as problem:  # the content cannot be read, or we are cancelled: not the host's doing
+            self._stream.abort()
+            self._end(sending, problem)
+            if isinstance(problem, asyncio.CancelledError):
+                raise
+        else:
+            self._drive(sending, transaction)
+
+    def _hear(self, data: bytes) -> None:
+        """Octets of the host, or b"" at the end."""
+        trouble = None if data else self._stream.trouble
+        self._events.extend([trouble] if trouble else self._client.receive(data))
+        sending = self._sending
+        if sending and sending.transaction and self._events and not sending.is_feeding:
+            self._drive(sending, sending.transaction)
 
     def _settle(self, transaction: Transaction) -> None:
         self.phase, self._resets = transaction.phase, transaction.is_open
         self.told.update(transaction.told)
 
-    async def _drive(self, transaction: Transaction, message: Message) -> None:
-        """Do what the transaction says until it is over."""
-        self._refuse_leftovers()
-        pieces: AsyncIterator[bytes] | None = None
-        while True:
-            step = transaction.next()
-            self.phase = transaction.phase
-            match step:
-                case Write(octets):
-                    await self._write(octets)
-                case Expect(limit_s, sign_s):
-                    self._sign_s = sign_s or 0.0
-                    transaction.hear(await self._reply(limit_s, allows_421=True))
-                case More():
-                    pieces = pieces or message.pieces()
-                    transaction.give(await anext(pieces, b""))
-                case Break(outcome):
-                    self._stream.abort()
-                    raise HostError(self.phase, outcome)
-                case _:
-                    return
+    def _end(self, sending: _Sending, error: BaseException | None) -> None:
+        self._sending = None
+        sending.done(error)
 
     async def _handshake(self, exchange: str) -> None:
         if self._settings.tls is None:
@@ -278,8 +373,8 @@ class Session:
         if reply.code != 235:
             raise HostError(self.phase, host_outcome(reply, self.phase))
 
-    async def _write(self, data: bytes) -> None:
-        """Write in pieces, waiting until the stream has room. A host that hung up may have said why: read on."""
+    async def _write(self, data: bytes) -> bool:
+        """Write in pieces, waiting until the stream has room; False if the host has hung up: it may have said why."""
         for start in range(0, len(data), PIECE):
             self._allow(self._settings.timeouts.block_s)
             self._stream.write(data if len(data) <= PIECE else data[start : start + PIECE])
@@ -288,9 +383,10 @@ class Session:
             except NetError:
                 if self._deadline.is_missed:
                     raise self._lost("") from None
-                return
+                return False
+        return True
 
-    async def _reply(self, limit_s: float, *, allows_421: bool = False) -> Reply:
+    async def _reply(self, limit_s: float) -> Reply:
         """The next reply, which answers what was said.
 
         Raises:
@@ -304,9 +400,8 @@ class Session:
                     self._events.extend(self._client.receive(await self._stream.read()))
             except NetError as problem:
                 raise self._lost(problem.why) from problem
-        self._sign_s = 0.0
         reply = self._take_event()
-        if reply.code == 421 and not allows_421:  # "closing", to any command (RFC 5321 section 4.2.3)
+        if reply.code == 421:  # "closing", to any command (RFC 5321 section 4.2.3)
             raise HostError(self.phase, host_outcome(reply, self.phase))
         return reply
 
@@ -330,6 +425,8 @@ class Session:
                 raise self._lost(f"the host broke the protocol: {why}")
             case Closed():
                 raise self._lost("the host closed the connection")
+            case NetError() as problem:
+                raise self._lost(problem.why) from problem
         raise AssertionError("no such event")
 
     def _mistrust(self, command: Command, reply: Reply) -> None:
@@ -339,11 +436,10 @@ class Session:
             case Unsolicited(refusal) if refusal.code >= 400 and refusal.code != 421:
                 raise self._lost(f"the host broke the protocol: {reply}, and then {refusal}")
 
-    def _allow(self, limit_s: float) -> None:
-        self._limit_s, self._left_s = limit_s, 0.0
-        if self._sign_s:
-            self._left_s, limit_s = limit_s - self._sign_s, self._sign_s
-        self._deadline.allow(limit_s)
+    def _allow(self, limit_s: float, sign_s: float = 0.0) -> None:
+        self._limit_s, self._sign_s = limit_s, sign_s
+        self._left_s = limit_s - sign_s if sign_s else 0.0
+        self._deadline.allow(sign_s or limit_s)
 
     def _expire(self) -> float | None:
         """The time is up, unless a host is asked for a sign of life and gives one: then it may take its time."""

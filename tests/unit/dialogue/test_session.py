@@ -247,18 +247,8 @@ def test_bare_newline_never_leaves(content, chunking):
 def test_host_one_reply_ahead_loses_nothing(extra, at, pipelining, chunking):
     """A reply too many shifts all that follow: refused at its end, the message is not called delivered."""
 
-    class Ahead(Host):
-        def _name(self, event):
-            name, usual = super()._name(event)
-            if name == at:
-                asyncio.get_running_loop().call_soon(self.stream.write, extra)
-            return name, usual
-
-        async def serve(self, stream):
-            self.stream = stream
-            await super().serve(stream)
-
-    host = Ahead({".": Reply(554, ("5.7.1 spam",))}, ServerConfig("mx", pipelining=pipelining, chunking=chunking))
+    config = ServerConfig("mx", pipelining=pipelining, chunking=chunking)
+    host = Host({".": Reply(554, ("5.7.1 spam",))}, config, extra={at: extra})
     try:
         told = talk(host)
     except HostError:
