@@ -28,29 +28,31 @@ class Job:
     seed: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An attempt that was begun on a connection at hand, and goes on: its walk, and when it began."""
+
+    walk: Walk
+    began: float
+
+
 async def attempt(
     job: Job,
     settings: DeliverSettings,
     listener: Listener = nobody,
     pool: Pool | None = None,
     greeted: Callable[[], None] = lambda: None,
+    begun: Begun | None = None,
 ) -> Attempt:
     """Try to deliver once, along the plan. Raises nothing for what the network or a host does.
 
-    With a pool, a resting connection to the first address drawn is used, and what is left open rests there after.
-    `greeted` is called when a host has greeted and the session with it begins.
+    With a pool, connections that are left open rest there after. `greeted` is called when a session begins.
     Tells `deliver.attempt.started|complete` and, for each contact, `deliver.contact.started|complete`.
     """
-    began = asyncio.get_running_loop().time()
-    recipients = len(job.message.envelope.recipients)
-    reused = await _on_resting(job, settings, pool) if pool and job.plan.targets else None
-    if reused is None:
-        walk = Walk(job.plan.targets, recipients, settings.walk, now=began)
-    else:
+    if begun is None:
         now = asyncio.get_running_loop().time()
-        greeted()
-        walk = Walk.resumed(job.plan.targets, recipients, settings.walk, reused, began=began, ended=now)
-    return await _Run(job, _Means(settings, listener, pool, greeted), walk, began).run()
+        begun = Begun(Walk(job.plan.targets, len(job.message.envelope.recipients), settings.walk, now=now), now)
+    return await _Run(job, _Means(settings, listener, pool, greeted), begun).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,42 +65,18 @@ class _Means:
     greeted: Callable[[], None]
 
 
-async def _on_resting(job: Job, settings: DeliverSettings, pool: Pool) -> Ended | None:
-    """Use a connection that has rested, if there is one. That the host hung up on it meanwhile says nothing: None."""
-    door = Door.of(job.plan.targets[0], settings)
-    session = pool.take(door)
-    if session is None:
-        return None
-    host = None
-    try:
-        await session.deliver(job.message, tuple(range(len(job.message.envelope.recipients))))
-    except HostError as lost:
-        session.close()
-        if session.is_unheard:  # as good as a race lost: the others first, it may be asked again
-            return Ended(0, Phase.CONNECT, reused=True)
-        if session.phase is Phase.MAIL and not session.told:
-            return None
-        host = lost.outcome
-    except BaseException:
-        session.close()
-        raise
-    else:
-        pool.give(door, session)
-    return Ended(0, session.phase, session.told, host, session.tls, reused=True, dsn_over=session.takes_dsn_over)
-
-
 class _Run:
     """An attempt while it lasts: one task for each open contact, all in one event loop, so the Walk needs no lock."""
 
-    def __init__(self, job: Job, means: _Means, walk: Walk, began: float) -> None:
+    def __init__(self, job: Job, means: _Means, begun: Begun) -> None:
         self._job = job
         self._pool = means.pool
         self._settings = means.settings
         self._listener = means.listener
         self._greeted = means.greeted
         self._now = asyncio.get_running_loop().time
-        self._begun = began
-        self._walk = walk
+        self._begun = begun.began
+        self._walk = begun.walk
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._news = asyncio.Event()
 
@@ -107,24 +85,17 @@ class _Run:
         if self._listener is not nobody:
             facts = {"destination": self._job.destination, "seed": self._job.seed}
             self._listener(Event("deliver.attempt.started", facts))
-            for number in range(len(self._walk.contacts)):  # made before the walk began: on a resting connection
-                self._tell_listener("started", number)
-                self._tell_listener("complete", number)
-        step = self._walk.next(self._now())
-        if isinstance(step, Verdict):  # under load most attempts end so
-            outcomes = step.outcomes
-        else:
-            async with asyncio.TaskGroup() as group:
-                outcomes = (await self._walk_to_the_end(group, step)).outcomes
+        async with asyncio.TaskGroup() as group:
+            outcomes = (await self._walk_to_the_end(group)).outcomes
         elapsed_ms = (self._now() - self._begun) * 1000.0
         done = Attempt(self._job.destination, outcomes, self._walk.contacts, self._job.seed, elapsed_ms)
         if self._listener is not nobody:
             self._listener(Event("deliver.attempt.complete", {"attempt": done}))
         return done
 
-    async def _walk_to_the_end(self, group: asyncio.TaskGroup, step: Try | Wait | Verdict) -> Verdict:
+    async def _walk_to_the_end(self, group: asyncio.TaskGroup) -> Verdict:
         while True:
-            match step:
+            match step := self._walk.next(self._now()):
                 case Verdict() as verdict:
                     return verdict
                 case Try(number=number):
@@ -132,7 +103,6 @@ class _Run:
                     self._tasks[number] = group.create_task(self._contact(step))
                 case Wait(until):
                     await self._wait(until)
-            step = self._walk.next(self._now())
 
     async def _wait(self, until: float | None) -> None:
         with contextlib.suppress(TimeoutError):

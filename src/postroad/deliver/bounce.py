@@ -24,6 +24,10 @@ Reports = tuple[tuple[Mail, bytes], ...]
 class Reporter(Protocol):
     """Makes the notifications; each is a message of its own, with its body."""
 
+    def has_news(self, parcel: Parcel, verdict: Verdict) -> bool:
+        """Whether anybody wants to hear of this attempt."""
+        ...
+
     async def reports(self, parcel: Parcel, verdict: Verdict, now: float) -> Reports:
         """The news of this attempt that its sender wants, as one message; none if there is none."""
         ...
@@ -55,6 +59,12 @@ class Bounces:
     births: Births
     postmaster: tuple[Mailbox, ...] = ()
     aliases: Aliases = field(default_factory=Aliases)
+
+    def has_news(self, parcel: Parcel, verdict: Verdict) -> bool:
+        """See Reporter."""
+        if not parcel.mail.envelope.reverse_path:
+            return bool(verdict.failed)
+        return any(wanted(action, fate.recipient) for action, fate in _news(verdict))
 
     async def reports(self, parcel: Parcel, verdict: Verdict, now: float) -> Reports:
         """See Reporter. Of mail with the null reverse-path no sender can be told (RFC 5321 section 6.1)."""

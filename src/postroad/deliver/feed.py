@@ -7,10 +7,10 @@ import contextlib
 from collections.abc import Callable, Collection
 
 from postroad.deliver.queue import Queue
+from postroad.deliver.settler import AGAIN_S
 from postroad.pace import RetrySchedule
 from postroad.spool import Parcel, Spool, SpoolError
 
-AGAIN_S = 1.0  # between two tries on a spool in trouble
 STEP_S = 60.0  # a clock set back by less delays mail by less
 HEED_S = 3600.0
 SLICE = 1000  # destinations looked at in one go when a host answers again

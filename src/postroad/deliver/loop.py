@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 from postroad.deliver.aftermath import Sign, blocked, news_of, settlement
-from postroad.deliver.attempt import Job, attempt
-from postroad.deliver.bounce import Reporter
+from postroad.deliver.attempt import Job
+from postroad.deliver.bounce import Reporter, Reports
+from postroad.deliver.courier import Courier
 from postroad.deliver.course import Course, draw_course, draw_seed
-from postroad.deliver.feed import AGAIN_S, Feed
+from postroad.deliver.feed import Feed
 from postroad.deliver.outages import Outages
 from postroad.deliver.pool import Pool, ReusePolicy
 from postroad.deliver.pressure import Pressure
 from postroad.deliver.probe import Probes
 from postroad.deliver.queue import Item, Queue, QueueLimits
 from postroad.deliver.settings import DeliverSettings
-from postroad.deliver.settling import judge, lost_report
+from postroad.deliver.settler import AGAIN_S, Settler
+from postroad.deliver.settling import Verdict, judge, lost_report
 from postroad.deliver.ways import Finder, Way, Ways
 from postroad.dialogue import Message, Pieces
 from postroad.pace import Health, HealthPolicy, RetrySchedule, is_expired, next_at
@@ -30,8 +34,6 @@ from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trace import Event, Listener, nobody
 from postroad.words.trail import Attempt, Target
-
-T = TypeVar("T")
 
 WHOLE = 64 * 1024  # octets of a content that is read whole; a larger one is sent piece by piece
 
@@ -73,9 +75,13 @@ class Loop:
         self.outages = Outages()
         self._probes = Probes(self.health, self._now, self._changed, self.outages.concerns)
         self._unrouted: dict[str, list[Item]] = {}
-        self._blocked: list[tuple[Item, Settlement]] = []  # to be settled together
         self.pressure = Pressure(lambda: self.queue.waiting, self._now, time.thread_time)
-        self._runners = 0
+        self.in_flight = 0  # deliveries under way
+        self._courier = Courier(self._pool, self._spawn, self._now)
+        self._settler = Settler(spool, world.wall, self._tell_trouble)
+        self._aside = 0  # parcels set aside and not yet told of
+        self._has_ended = asyncio.Event()  # a delivery, a settlement or a task: who waits for the end looks again
+        self._is_pumping = False
         self._aging: asyncio.TimerHandle | None = None
         self._is_draining = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,11 +101,6 @@ class Loop:
     def _claimed(self, parcels: Collection[Parcel]) -> None:
         self._tell("deliver.claim.complete", parcels=parcels)
         self.take(parcels)
-
-    @property
-    def in_flight(self) -> int:
-        """Deliveries under way."""
-        return self._runners
 
     @property
     def resting(self) -> int:
@@ -129,11 +130,13 @@ class Loop:
         self._is_draining = True
         self.feed.stop()
         await self._give_back()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=limit_s)
-        given_up = self._runners
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._until_quiet()
+        given_up = self.in_flight
         for task in self._tasks:
             task.cancel()
+        self._courier.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._aging:
             self._aging.cancel()
@@ -142,12 +145,15 @@ class Loop:
         await self._give_back()
         return given_up
 
+    async def _until_quiet(self) -> None:
+        while self.in_flight or self._settler.pending or self._tasks:
+            self._has_ended.clear()
+            await self._has_ended.wait()
+
     async def _give_back(self) -> None:
         """What waits here goes back to the spool."""
         waiting = [*self.queue.drop_waiting(), *(item for items in self._unrouted.values() for item in items)]
-        waiting += [item for item, _ in self._blocked]
         self._unrouted.clear()
-        self._blocked.clear()
         await self.feed.give_back([item.parcel for item in waiting])
 
     def _enter(self, item: Item) -> None:
@@ -165,10 +171,9 @@ class Loop:
     async def _route(self, destination: str) -> None:
         try:
             way = await self.ways.find(destination)
-        except Exception as bug:  # noqa: BLE001  # as in _serve
+        except Exception as bug:  # noqa: BLE001  # as in _guarded
             for item in self._unrouted.pop(destination, []):
-                await self._put_off(item, bug)
-                self.queue.finish(item, self._now(), met_host=None)
+                self._put_off(item, bug)
             return
         for item in self._unrouted.pop(destination, []):
             self._line_up(item, way)
@@ -195,10 +200,13 @@ class Loop:
 
     def _pump(self) -> None:
         """Begin what may begin now, and come back when what is under way has grown old."""
+        if self._is_pumping:  # what is begun may end at once
+            return
+        self._is_pumping = True
         again = self.queue.age(self._now())
         while not self._is_draining and (item := self.queue.next(self._now())):
-            self._runners += 1
-            self._spawn(self._run(item))
+            self._begin(item)
+        self._is_pumping = False
         if again is not None and self.queue.is_held_up and self._aging is None and not self._is_draining:
             self._aging = asyncio.get_running_loop().call_at(again, self._age)
 
@@ -206,56 +214,81 @@ class Loop:
         self._aging = None
         self._pump()
 
-    async def _run(self, item: Item | None) -> None:
-        """Deliver one item after the other: a task for each would cost more than some deliveries do."""
-        try:
-            while item:
-                await self._serve(item)
-                self.feed.look_if_low()
-                item = None if self._is_draining else self.queue.next(self._now())
-                self._pump()  # the window may have opened further
-        finally:
-            self._runners -= 1
+    def _begin(self, item: Item) -> None:
+        """At once, if all that it needs is at hand: its way, and its content."""
+        item.is_under_way = True
+        self.in_flight += 1
+        course = item.course
+        assert course is not None  # noqa: S101  # it had one when it lined up
+        content = self._spool.at_hand(item.parcel.mail)
+        if content is None or self.ways.get(item.parcel.destination) is not course.way:
+            self._spawn(self._prepare(item))
+        else:
+            self._set_out(item, content)
 
-    async def _serve(self, item: Item) -> None:
-        met_host = None
+    async def _prepare(self, item: Item) -> None:
+        """Find the way anew, if DNS has changed since, and read the content."""
+        parcel = item.parcel
         try:
-            course = await self._refreshed(item)
+            way = self.ways.get(parcel.destination) or await self.ways.find(parcel.destination)
+            if item.course is None or way.answer != item.course.way.answer:
+                item.course = self._course(parcel, way)
+            body = self._spool.body(parcel.mail)
+            large = parcel.mail.size > WHOLE
+            content = body if large else b"".join([piece async for piece in body])
+        except Exception as bug:  # noqa: BLE001  # as in _guarded
+            self._ended(item, bug)
+        else:
+            self._set_out(item, content)
+
+    def _set_out(self, item: Item, content: bytes | Pieces) -> None:
+        with self._guarded(item):
+            parcel, course = item.parcel, item.course
+            assert course is not None  # noqa: S101  # as in _begin
+            if self.health or course.ill:  # while it waited, hosts may have failed or answered
+                course = item.course = self._course(parcel, course.way)
             if self._block(item, course):
                 return
-            if course.is_blocked:
-                await self._settle(item.parcel, course, blocked(item.parcel, course))
+            if isinstance(course.way.answer, Refusal):
+                self._ended(item, course.way.answer.attempt(len(parcel.mail.envelope.recipients)))
+            elif course.is_blocked:
+                self._ended(item, blocked(parcel, course))
             else:
-                done = await self._attempt(item, course)
-                met_host = self._hear(done, course.way.settings) if course.well else None
-                await self._settle(item.parcel, course, done)
-        except Exception as bug:  # noqa: BLE001  # one message must not end the relay: told, and tried again later
-            await self._put_off(item, bug)
-        self.queue.finish(item, self._now(), met_host=met_host)
-        self.pressure.go_on()
+                message = Message(parcel.mail.envelope, content)
+                job = Job(message, course.way.answer.destination, course.plan, draw_seed(parcel))
+                greeted, ended = partial(self._greeted, item), partial(self._ended, item)
+                self._courier.start(job, course.way.settings, greeted, ended)
 
-    async def _refreshed(self, item: Item) -> Course:
-        """The course as it is now: while the item waited, hosts may have failed or answered, and DNS changed."""
-        course, destination = item.course, item.parcel.destination
-        assert course is not None  # noqa: S101  # it had one when it lined up
-        way = self.ways.get(destination) or await self.ways.find(destination)
-        if way.answer == course.way.answer and not self.health and not course.ill:
-            return course
-        return self._course(item.parcel, way)
+    def _greeted(self, item: Item) -> None:
+        self.queue.greeted(item, self._now())
 
-    async def _attempt(self, item: Item, course: Course) -> Attempt:
-        envelope, way = item.parcel.mail.envelope, course.way
-        if isinstance(way.answer, Refusal):
-            return way.answer.attempt(len(envelope.recipients))
-        content = await self._content(item.parcel)
-        job = Job(Message(envelope, content), way.answer.destination, course.plan, draw_seed(item.parcel))
-        return await attempt(job, way.settings, nobody, self._pool, lambda: self.queue.greeted(item, self._now()))
+    @contextlib.contextmanager
+    def _guarded(self, item: Item) -> Iterator[None]:
+        """One message must not end the relay: what is a bug puts it off, is told, and it is tried again later."""
+        try:
+            yield
+        except Exception as bug:  # noqa: BLE001  # see above
+            self._put_off(item, bug)
 
-    async def _content(self, parcel: Parcel) -> bytes | Pieces:
-        body = self._spool.body(parcel.mail)
-        if parcel.mail.size > WHOLE:
-            return body
-        return b"".join([piece async for piece in body])
+    def _ended(self, item: Item, done: Attempt | BaseException) -> None:
+        """An attempt is over: learn from it, and have it settled."""
+        with self._guarded(item):
+            if isinstance(done, BaseException):
+                raise done
+            course = item.course
+            assert course is not None  # noqa: S101  # as in _begin
+            met_host = self._hear(done, course.way.settings) if course.well else None
+            self._leave(item, met_host=met_host)
+            self._judge(item, course, done)
+        self._pump()
+
+    def _leave(self, item: Item, *, met_host: bool | None = None) -> None:
+        """It is under way no more, if it was."""
+        if item.is_under_way:
+            item.is_under_way = False
+            self.in_flight -= 1
+            self.queue.leave(item, self._now(), met_host=met_host)
+            self.pressure.go_on()
 
     def _hear(self, done: Attempt, settings: DeliverSettings) -> bool:
         """Learn from an attempt which hosts are unhealthy; whether any had a session with us."""
@@ -273,19 +306,46 @@ class Loop:
                         self._changed(news.target.address, is_well=True)
         return met
 
-    async def _settle(self, parcel: Parcel, course: Course, done: Attempt) -> None:
-        now = self._world.wall()
-        verdict = judge(parcel, done, self.settings.schedule, now, self._world.rng)
-        reports = await self._insist(lambda: self._reporter.reports(parcel, verdict, now))
-        settled = settlement(parcel, course, verdict, reports)
+    def _judge(self, item: Item, course: Course, done: Attempt) -> None:
+        verdict = judge(item.parcel, done, self.settings.schedule, self._world.wall(), self._world.rng)
+        if self._reporter.has_news(item.parcel, verdict):
+            self._spawn(self._report(item, course, verdict))
+        else:
+            self._settle(item, course, verdict, ())
+
+    async def _report(self, item: Item, course: Course, verdict: Verdict) -> None:
+        """Write the report first: it enters the spool with the settlement."""
+        try:
+            while True:
+                try:
+                    reports = await self._reporter.reports(item.parcel, verdict, self._world.wall())
+                    break
+                except SpoolError as trouble:
+                    self._tell_trouble(trouble)
+                    await asyncio.sleep(AGAIN_S)
+        except Exception as bug:  # noqa: BLE001  # as in _guarded
+            self._put_off(item, bug)
+        else:
+            self._settle(item, course, verdict, reports)
+
+    def _settle(self, item: Item, course: Course, verdict: Verdict, reports: Reports) -> None:
         ill = course.arranged(self.health, self._now()).ill if verdict.waits_for_host else ()
-        await self._insist(lambda: self._spool.settle([settled], now))
-        self._look_back(parcel.destination, ill)
-        if reports:
-            self.look()
-        self._tell("deliver.parcel.complete", parcel=parcel, attempt=done, verdict=verdict)
-        if lost := lost_report(parcel, verdict):
-            self._tell("deliver.report.failed", **lost)
+
+        def committed() -> None:
+            self._let_go(item)
+            self._look_back(item.parcel.destination, ill)
+            if reports:
+                self.look()
+            self._tell("deliver.parcel.complete", parcel=item.parcel, attempt=verdict.attempt, verdict=verdict)
+            if lost := lost_report(item.parcel, verdict):
+                self._tell("deliver.report.failed", **lost)
+
+        self._settler.add(settlement(item.parcel, course, verdict, reports), committed)
+
+    def _let_go(self, item: Item) -> None:
+        self.queue.forget(item)
+        self.feed.look_if_low()
+        self._has_ended.set()
 
     def _block(self, item: Item, course: Course) -> bool:
         """Set an item aside if all its hosts are unhealthy, and its sender need not hear that it is late."""
@@ -297,7 +357,8 @@ class Loop:
             return False
         if self.outages.begin(course.way.key, (target.address for target in course.ill)):
             self._tell("deliver.set.blocked", destination=parcel.destination, hosts=[str(each) for each in course.ill])
-        self._set_aside(item, settlement(parcel, course, verdict, ()))
+        self._leave(item)
+        self._set_aside(item, course, settlement(parcel, course, verdict, ()))
         return True
 
     def _return(self, item: Item, course: Course) -> None:
@@ -306,53 +367,36 @@ class Loop:
         due_at = self._world.wall() + self.queue.wait_s(course.first) * self._world.rng.uniform(1, 1.2)
         recipients = parcel.mail.envelope.recipients
         said = f"{Result.DEFERRED}: many messages wait for {course.well[0]}"
-        self._set_aside(item, Settlement(parcel, recipients, due_at, "", counts=False, warned=parcel.warned, said=said))
+        settled = Settlement(parcel, recipients, due_at, "", counts=False, warned=parcel.warned, said=said)
+        self._settler.add(settled, lambda: self._let_go(item))
 
-    def _set_aside(self, item: Item, settled: Settlement) -> None:
-        if not self._blocked:
-            self._spawn(self._settle_blocked())
-        self._blocked.append((item, settled))
+    def _set_aside(self, item: Item, course: Course, settled: Settlement) -> None:
+        self._aside += 1
 
-    async def _settle_blocked(self) -> None:
-        """One commit for all that were set aside meanwhile."""
-        await asyncio.sleep(0)
-        taken, self._blocked = self._blocked, []
-        try:
-            await self._insist(lambda: self._spool.settle([settled for _, settled in taken], self._world.wall()))
-        except Exception as bug:  # noqa: BLE001  # as in _serve
-            self._tell("deliver.parcel.broken", parcel=taken[0][0].parcel, error=bug)
-        self._tell("deliver.queue.aside", parcels=len(taken))
-        courses = {item.parcel.destination: item.course for item, settled in taken if settled.waits_for_host}
-        for item, _ in taken:
-            self.queue.finish(item, self._now(), met_host=None)
-        for destination, course in courses.items():
-            if course:
-                self._look_back(destination, course.ill)
-        self._pump()
+        def committed() -> None:
+            self._let_go(item)
+            self._look_back(item.parcel.destination, course.ill)
+            if self._aside:
+                self._tell("deliver.queue.aside", parcels=self._aside)
+                self._aside = 0
+
+        self._settler.add(settled, committed)
 
     def _look_back(self, destination: str, ill: tuple[Target, ...]) -> None:
         """One of the hosts it waits for may be well by now, and have woken this parcel too early."""
         if any(self.health.is_well(target.address, self._now()) for target in ill):
             self._spawn(self._wake(lambda name: name == destination))
 
-    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do it, however long the spool is in trouble: what became of mail must not be forgotten."""
-        while True:
-            try:
-                return await work()
-            except SpoolError as trouble:
-                self._tell_trouble(trouble)
-                await asyncio.sleep(AGAIN_S)
-
-    async def _put_off(self, item: Item, bug: Exception) -> None:
+    def _put_off(self, item: Item, bug: BaseException) -> None:
         parcel, now = item.parcel, self._world.wall()
         self._tell("deliver.parcel.broken", parcel=parcel, error=bug)
+        self._leave(item)
         received_at, attempts = parcel.mail.received_at, parcel.attempts + 1
         rng = self._world.rng
         due_at = next_at(self.settings.schedule, received_at=received_at, attempts=attempts, now=now, rng=rng)
         said = f"{Result.DEFERRED}: put off by trouble of our own: {bug!r}"
         left = Settlement(parcel, parcel.mail.envelope.recipients, due_at, warned=parcel.warned, said=said)
-        await self._insist(lambda: self._spool.settle([left], now))
+        self._settler.add(left, lambda: self._let_go(item))
 
     def _changed(self, address: Address, *, is_well: bool) -> None:
         """A host fell ill, or is well again: then all mail that waits for it is due now."""
@@ -377,10 +421,14 @@ class Loop:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._task_ended)
 
-    def _tell_trouble(self, trouble: SpoolError) -> None:
-        self._tell("deliver.spool.failed", why=trouble.why)
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._has_ended.set()
+
+    def _tell_trouble(self, trouble: Exception) -> None:
+        self._tell("deliver.spool.failed", why=trouble.why if isinstance(trouble, SpoolError) else repr(trouble))
 
     def _tell(self, name: str, **fields: object) -> None:
         if self._world.listener is not nobody:

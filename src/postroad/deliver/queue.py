@@ -26,6 +26,7 @@ class Item:
     parcel: Parcel
     course: Course | None = None
     door: Door | None = None
+    is_under_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +98,13 @@ class Door:
 
 
 class Queue:
-    """The parcels in memory. An item enters by `admit` and `line_up`, is begun by `next`, leaves by `finish`."""
+    """The parcels in memory: an item is admitted and lined up, `next` begins it, it leaves, and is forgotten."""
 
     def __init__(self, limits: QueueLimits) -> None:
         self.limits = limits
         self.places = Places(limits.concurrency)
         self.size = 0
+        self.waiting = 0  # items that are not begun
         self._doors: OrderedDict[Address, Door] = OrderedDict()
         # The doors that have something to do and room for it: those of trusted hosts, and the others
         self._turns: dict[bool, Turns[Address]] = {True: Turns(), False: Turns()}
@@ -140,18 +142,21 @@ class Queue:
         item.course = course
         if course.first is None:
             self._at_once.append(item)
+            self.waiting += 1
             return True
         door = self._door(course.first)
         if door.waiting >= self.limits.waiting:
             return False
         item.door = door
         door.push(item)
+        self.waiting += 1
         self._place(door)
         return True
 
     def next(self, now: float) -> Item | None:
         """The item whose turn it is, its delivery begun; None if there is none now."""
         if self._at_once:
+            self.waiting -= 1
             return self._at_once.popleft()
         for trusted in (not self._last, self._last):
             if self._turns[trusted] and self.places.has_room(proved=trusted):
@@ -177,15 +182,21 @@ class Queue:
                 self._place(item.door)
         return again
 
-    def finish(self, item: Item, now: float, *, met_host: bool | None) -> None:
-        """An item is settled. `met_host`: whether any host had a session with us; None says nothing about them."""
+    def leave(self, item: Item, now: float, *, met_host: bool | None) -> None:
+        """A delivery has ended. `met_host`: whether any host had a session with us; None says nothing about them."""
+        door, item.door = item.door, None
+        if door:
+            self._leave(item, door, now, met_host=met_host)
+
+    def forget(self, item: Item) -> None:
+        """An item is settled."""
         self.size -= 1
         destination = item.parcel.destination
-        held = self._by_destination.pop(destination) - 1
+        held = self._by_destination[destination] - 1
         if held:
             self._by_destination[destination] = held
-        if item.door:
-            self._leave(item, item.door, now, met_host=met_host)
+        else:
+            del self._by_destination[destination]
 
     def evict(self, address: Address) -> list[Item]:
         """Take out what waits for an address: its host has failed, and each may have another to go to."""
@@ -193,6 +204,7 @@ class Queue:
         if door is None:
             return []
         items = door.clear()
+        self.waiting -= len(items)
         self._place(door)
         for item in items:
             item.door = None
@@ -202,13 +214,9 @@ class Queue:
         """Take out all that waits: the relay ends."""
         items = [*self._at_once, *(item for door in self._doors.values() for item in door.clear())]
         self._at_once.clear()
+        self.waiting = 0
         self._turns = {True: Turns(), False: Turns()}
         return items
-
-    @property
-    def waiting(self) -> int:
-        """Items that are not begun."""
-        return self.size - len(self.places)
 
     @property
     def is_held_up(self) -> bool:
@@ -229,6 +237,7 @@ class Queue:
 
     def _begin(self, door: Door, now: float) -> Item:
         item = door.pop()
+        self.waiting -= 1
         door.window.begin()
         self.places.begin(item, now)
         self._place(door)

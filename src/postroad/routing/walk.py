@@ -152,6 +152,12 @@ class Walk:
         """Every contact made, in order of start."""
         return tuple(self._contacts)
 
+    @property
+    def outcomes(self) -> tuple[Outcome, ...] | None:
+        """What became of each recipient, once nobody is left to be asked for any of them."""
+        settled = [fate.settled for fate in self._fates]
+        return None if None in settled else tuple(each for each in settled if each)
+
     def next(self, now: float) -> Try | Wait | Verdict:
         """What to do now. Ask again after each `tell`, and when the time of a Wait has come."""
         if all(fate.settled for fate in self._fates):

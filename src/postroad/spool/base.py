@@ -235,6 +235,10 @@ class Spool(Protocol):
         """The body of a message that is kept, read piece by piece."""
         ...
 
+    def at_hand(self, mail: Mail) -> bytes | None:
+        """The body of a message, if it is remembered and need not be read; else None."""
+        ...
+
     async def renew(self, now: float) -> int:
         """Renew this node's lease, and release what dead nodes had claimed; how many parcels that freed."""
         ...

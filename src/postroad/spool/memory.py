@@ -138,6 +138,11 @@ class MemorySpool:
         kept = self._kept.get(mail.id)
         return _Body(mail, None if kept is None or kept.finished_at is not None else kept.octets)
 
+    def at_hand(self, mail: Mail) -> bytes | None:
+        """See Spool."""
+        kept = self._kept.get(mail.id)
+        return kept.octets if kept and kept.finished_at is None else None
+
     async def renew(self, now: float) -> int:  # noqa: ARG002  # no other node can be here
         """See Spool."""
         self._check()

@@ -52,6 +52,12 @@ def put(it, destination, count=1, address=HERE, *, proved=True):
     return items
 
 
+def finish(it, one, now, *, met_host):
+    """It has been delivered, or not, and settled."""
+    it.leave(one, now, met_host=met_host)
+    it.forget(one)
+
+
 def turns(it, count, now=0.0):
     """The destinations of the next items."""
     return [each.parcel.destination if each else None for each in (it.next(now) for _ in range(count))]
@@ -79,7 +85,7 @@ def test_address_has_as_many_at_once_as_its_window_is_wide():
     put(it, "a", 10)
     first, _second, none = it.next(0), it.next(0), it.next(0)
     assert none is None
-    it.finish(first, 1.0, met_host=True)
+    finish(it, first, 1.0, met_host=True)
     assert ["a", None] == turns(it, 2)
 
 
@@ -88,11 +94,11 @@ def test_window_opens_with_success_and_closes_with_failure():
     it = queue(window=2)
     put(it, "a", 10)
     for _ in range(2):
-        it.finish(it.next(0), 1.0, met_host=True)
+        finish(it, it.next(0), 1.0, met_host=True)
     assert ["a", "a", "a", None] == turns(it, 4)
     it = queue(window=2)
     put(it, "a", 10)
-    it.finish(it.next(0), 1.0, met_host=False)
+    finish(it, it.next(0), 1.0, met_host=False)
     assert ["a", None] == turns(it, 2)
 
 
@@ -102,7 +108,7 @@ def test_unknown_host_is_met_by_one_delivery():
     put(it, "a", 10, proved=False)
     first = it.next(0)
     assert it.next(0) is None
-    it.finish(first, 1.0, met_host=True)
+    finish(it, first, 1.0, met_host=True)
     assert ["a"] * 5 + [None] == turns(it, 6)
 
 
@@ -118,7 +124,7 @@ def test_slow_exchanger_costs_only_its_own_mail():
     for _ in range(100):
         each = next(one for one in stuck if one.door.address == THERE)
         stuck.remove(each)
-        it.finish(each, 1.0, met_host=True)
+        finish(it, each, 1.0, met_host=True)
         while each := it.next(1.0):
             stuck.append(each)
             served[each.door.address] += 1
@@ -184,7 +190,7 @@ def test_who_asks_no_host_waits_for_no_place():
     it.admit(other)
     it.line_up(other, NOWHERE)
     assert it.next(0) is other
-    it.finish(other, 0.0, met_host=None)
+    finish(it, other, 0.0, met_host=None)
     assert 2 == it.size
 
 
@@ -202,7 +208,7 @@ def test_finished_items_make_room():
     it = queue(most=10)
     items = put(it, "a", 5)
     for _ in items:
-        it.finish(it.next(0), 0.0, met_host=None)
+        finish(it, it.next(0), 0.0, met_host=None)
     assert (10, set(), 0, 0) == (it.room, it.full_destinations(), it.size, len(it.places))
 
 
@@ -235,7 +241,7 @@ def test_places_and_rooms_always_add_up():
         else:
             assert begun
         if begun and (nxt is None or rng.random() < 0.5):
-            it.finish(begun.pop(rng.randrange(len(begun))), now, met_host=rng.choice([True, True, None, False]))
+            finish(it, begun.pop(rng.randrange(len(begun))), now, met_host=rng.choice([True, True, None, False]))
             done += 1
         it.age(now)
     assert (0, 0, 0) == (it.size, len(it.places), it.waiting)
@@ -249,7 +255,7 @@ def test_idle_doors_are_forgotten_busy_ones_are_not():
     busy = it.next(0)
     for number in range(IDLE_DOORS + 10):
         put(it, f"d{number}", 1, ip_address(0x0A000000 + number))
-        it.finish(it.next(0), 0.0, met_host=True)
+        finish(it, it.next(0), 0.0, met_host=True)
     assert len(it._doors) <= IDLE_DOORS + 1
     assert busy.door.address in it._doors
 

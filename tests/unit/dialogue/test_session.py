@@ -246,7 +246,6 @@ def test_bare_newline_never_leaves(content, chunking):
 @pytest.mark.parametrize("chunking", [True, False])
 def test_host_one_reply_ahead_loses_nothing(extra, at, pipelining, chunking):
     """A reply too many shifts all that follow: refused at its end, the message is not called delivered."""
-
     config = ServerConfig("mx", pipelining=pipelining, chunking=chunking)
     host = Host({".": Reply(554, ("5.7.1 spam",))}, config, extra={at: extra})
     try:

@@ -182,6 +182,10 @@ class SqliteSpool:
         """See Spool."""
         return await self._reader.ask(lanes.next_due, frozenset(skip))
 
+    def at_hand(self, mail: Mail) -> bytes | None:
+        """See Spool."""
+        return self._fresh.get(mail.id)
+
     def body(self, mail: Mail) -> Body:
         """See Spool."""
         return _Body(self._reader, mail, self._fresh.get(mail.id))

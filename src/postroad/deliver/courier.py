@@ -1,0 +1,110 @@
+"""Takes one message to its hosts: over a connection that rests there without a task, else along the walk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from postroad.deliver.attempt import Begun, Job, attempt
+from postroad.deliver.pool import Door, Pool
+from postroad.deliver.settings import DeliverSettings
+from postroad.dialogue import HostError, Session
+from postroad.routing import Ended, Walk
+from postroad.words.outcome import Phase
+from postroad.words.trace import nobody
+from postroad.words.trail import Attempt
+
+Greeted = Callable[[], None]
+Done = Callable[[Attempt | BaseException], None]
+
+
+class _Trip:
+    """One message on its way: what it is, and who is to hear of it."""
+
+    __slots__ = ("began", "done", "greeted", "job", "settings")
+
+    def __init__(self, job: Job, settings: DeliverSettings, greeted: Greeted, done: Done, began: float) -> None:
+        self.job = job
+        self.settings = settings
+        self.greeted = greeted
+        self.done = done
+        self.began = began
+
+
+class Courier:
+    """Starts attempts. `spawn` runs a task that the drain waits for; `now` is the clock of the event loop."""
+
+    def __init__(
+        self, pool: Pool, spawn: Callable[[Coroutine[Any, Any, None]], None], now: Callable[[], float]
+    ) -> None:
+        self._pool = pool
+        self._spawn = spawn
+        self._now = now
+        self._out: set[Session] = set()
+
+    def start(self, job: Job, settings: DeliverSettings, greeted: Greeted, done: Done) -> None:
+        """Attempt it; `done` gets the Attempt, or the bug. `greeted` is called when a session begins."""
+        trip = _Trip(job, settings, greeted, done, self._now())
+        door = Door.of(job.plan.targets[0], settings)
+        session = self._pool.take(door)
+        if session is None:
+            self._spawn(self._walk(trip, None))
+            return
+        greeted()
+        self._out.add(session)
+        recipients = tuple(range(len(job.message.envelope.recipients)))
+        session.start(job.message, recipients, partial(self._came_back, trip, session, door))
+
+    def stop(self) -> None:
+        """Hang up on what is under way."""
+        for session in self._out:
+            session.close()
+        self._out.clear()
+
+    def _came_back(self, trip: _Trip, session: Session, door: Door, error: BaseException | None) -> None:
+        """From a resting connection: mostly that was all, else the walk goes on from there."""
+        self._out.discard(session)
+        if error is None:
+            self._pool.give(door, session)
+        else:
+            session.close()
+            if not isinstance(error, HostError):
+                trip.done(error)
+                return
+        news = _news(session, error)
+        if news is None:
+            self._spawn(self._walk(trip, None))
+            return
+        job, now = trip.job, self._now()
+        recipients = len(job.message.envelope.recipients)
+        walk = Walk.resumed(job.plan.targets, recipients, trip.settings.walk, news, began=trip.began, ended=now)
+        outcomes = walk.outcomes
+        if outcomes:
+            elapsed_ms = (now - trip.began) * 1000.0
+            trip.done(Attempt(job.destination, outcomes, walk.contacts, job.seed, elapsed_ms))
+        else:
+            self._spawn(self._walk(trip, Begun(walk, trip.began)))
+
+    async def _walk(self, trip: _Trip, begun: Begun | None) -> None:
+        try:
+            done = await attempt(trip.job, trip.settings, nobody, self._pool, trip.greeted, begun)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as bug:  # noqa: BLE001  # whoever waits for the attempt has to hear of it
+            trip.done(bug)
+        else:
+            trip.done(done)
+
+
+def _news(session: Session, lost: HostError | None) -> Ended | None:
+    """For the walk. That the host hung up on a connection while it rested says nothing: None."""
+    over = session.takes_dsn_over
+    if lost is None:
+        return Ended(0, session.phase, session.told, None, session.tls, reused=True, dsn_over=over)
+    if session.is_unheard:  # as good as a race lost: the others first, it may be asked again
+        return Ended(0, Phase.CONNECT, reused=True)
+    if session.phase is Phase.MAIL and not session.told:
+        return None
+    return Ended(0, session.phase, session.told, lost.outcome, session.tls, reused=True, dsn_over=over)

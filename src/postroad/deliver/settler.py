@@ -1,0 +1,55 @@
+"""Has the spool commit what became of parcels: all of one turn of the loop together, until it has been done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from postroad.spool import Settlement, Spool, SpoolError
+
+AGAIN_S = 1.0  # between two tries on a spool in trouble
+
+Committed = Callable[[], None]
+
+
+class Settler:
+    """Settles. What became of mail must not be forgotten, so it insists, however long the spool is in trouble."""
+
+    def __init__(self, spool: Spool, wall: Callable[[], float], tell_trouble: Callable[[Exception], None]) -> None:
+        self._spool = spool
+        self._wall = wall
+        self._tell_trouble = tell_trouble
+        self._gathered: list[tuple[Settlement, Committed]] = []
+        self._answers: set[asyncio.Future[None]] = set()
+        self.pending = 0  # settlements not yet committed
+
+    def add(self, settlement: Settlement, committed: Committed) -> None:
+        """Settle a parcel with the next commit; `committed` is called when that is on the disk."""
+        if not self._gathered:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._gathered.append((settlement, committed))
+        self.pending += 1
+
+    def _flush(self) -> None:
+        batch, self._gathered = self._gathered, []
+        self._commit(batch)
+
+    def _commit(self, batch: list[tuple[Settlement, Committed]]) -> None:
+        answer = self._spool.settle([settlement for settlement, _ in batch], self._wall())
+        done = asyncio.ensure_future(answer)
+        self._answers.add(done)
+        done.add_done_callback(partial(self._heard, batch))
+
+    def _heard(self, batch: list[tuple[Settlement, Committed]], done: asyncio.Future[None]) -> None:
+        self._answers.discard(done)
+        trouble = None if done.cancelled() else done.exception()
+        if isinstance(trouble, SpoolError):
+            self._tell_trouble(trouble)
+            asyncio.get_running_loop().call_later(AGAIN_S, self._commit, batch)
+            return
+        if isinstance(trouble, Exception):  # a bug: the parcels stay claimed until the next start
+            self._tell_trouble(trouble)
+        self.pending -= len(batch)
+        for _, committed in batch:
+            committed()
