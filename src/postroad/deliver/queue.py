@@ -64,9 +64,15 @@ class Door:
         """Whether another delivery may begin. A host that has not shown yet that it answers gets one."""
         return self.window.has_room and (self.proved or self.window.in_flight == 0)
 
-    def left(self, now: float) -> None:
+    def begin(self, now: float) -> None:
+        """A delivery begins. Where none was under way, the time before it says nothing about the host's pace."""
+        if not self.window.in_flight:
+            self.left_at = now
+        self.window.begin()
+
+    def end(self, now: float) -> None:
         """A delivery has ended: how long one after the other takes, the last few counting most."""
-        self.pace_s += (min(now - self.left_at, 60.0) - self.pace_s) / 16
+        self.pace_s += (now - self.left_at - self.pace_s) / 16
         self.left_at = now
 
     def push(self, item: Item) -> None:
@@ -226,7 +232,7 @@ class Queue:
     def wait_s(self, address: Address | None) -> float:
         """How long a parcel may wait that comes now to this address: by what it has served lately."""
         door = self._doors.get(address) if address else None
-        return min(max(door.waiting * door.pace_s, 10.0), 3600.0) if door else 10.0
+        return min(max(door.waiting * door.pace_s, 10.0), 600.0) if door else 10.0
 
     def _door(self, address: Address) -> Door:
         door = self._doors.get(address)
@@ -238,7 +244,7 @@ class Queue:
     def _begin(self, door: Door, now: float) -> Item:
         item = door.pop()
         self.waiting -= 1
-        door.window.begin()
+        door.begin(now)
         self.places.begin(item, now)
         self._place(door)
         return item
@@ -247,7 +253,7 @@ class Queue:
         if self.places.is_old(item):
             door.old -= 1
         self.places.end(item)
-        door.left(now)
+        door.end(now)
         if met_host is None:
             door.window.abandoned()
         elif met_host:

@@ -267,3 +267,15 @@ def test_other_limits_hold_from_then_on():
     assert ["a", None] == turns(it, 2)
     it.limit(replace(it.limits, concurrency=3))
     assert ["a", "a", None] == turns(it, 3)
+
+
+def test_pace_of_a_host_leaves_out_the_time_nobody_asked():
+    """After an hour without mail a host is as quick as it was: what waits for it does not rest for an hour."""
+    it = queue(waiting=1000)
+    put(it, "a", 100)
+    now = 3600.0
+    for _ in range(100):
+        one = it.next(now)
+        now += 0.01
+        finish(it, one, now, met_host=True)
+    assert 0.005 < it._doors[HERE].pace_s < 0.011
