@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from postroad.net import Kind, NetError, Stream
 from postroad.receive.desk import Desk
-from postroad.receive.incoming import Incoming, Source
+from postroad.receive.incoming import Incoming, Source, protocol_of
 from postroad.receive.login import Login
 from postroad.receive.patience import Patience
 from postroad.receive.policy import Client, may_authenticate, relay_refusal
@@ -54,44 +57,73 @@ _IDLE = (ServerState.FRESH, ServerState.READY, ServerState.REFUSING)
 _ERRANDS = (Mail, Rcpt, Data, Quit)  # what brings a message on its way; anything else is counted
 
 
-class Session:
-    """One connection. `deadline` (of the loop's clock) is when the client is late; infinite while it waits for us."""
+def _result(done: asyncio.Future[Any]) -> Reply | None:
+    """What the work itself says, if it says anything."""
+    reply: Reply | None = done.result()
+    return reply
 
-    def __init__(self, desk: Desk, stream: Stream, client: Client, tls: Tls = Tls.NONE) -> None:
+
+class Session:
+    """One connection, driven by what comes on it: octets are heard, and answered in the same call.
+
+    What takes time is waited for: meanwhile nothing is heard, and the stream keeps what comes.
+    """
+
+    def __init__(self, desk: Desk, stream: Stream, client: Client, tls: Tls, ended: Callable[[Session], None]) -> None:
         self.desk = desk
         self.client = client
-        self.deadline = math.inf
         self.messages = 0
         self.why = ""  # the connection ended as it did, "" for in order
-        self.patience = Patience(desk.settings.timeouts, asyncio.get_running_loop().time())
+        self._now = asyncio.get_running_loop().time
+        self.patience = Patience(desk.settings.timeouts, self._now())
         self._stream = stream
         self._tls = tls
-        self._now = asyncio.get_running_loop().time
+        self._ended = ended
         self._closed = relay_refusal(self.client, desk.settings)
         self._server = Server(self._config())
-        self._login = Login(desk)
-        self._telling = Telling(desk, stream)
+        self._login: Login | None = None
+        self._telling = Telling(desk, str(stream.peer))
+        self._source: Source | None = None  # once it has said who it is
         self._incoming: Incoming | None = None
-        self._is_over = False
+        self._out: list[bytes] = []  # replies of this read
+        self._work: asyncio.Future[Any] | None = None  # what we wait for
+        self._then: Callable[[asyncio.Future[Any]], Reply | None] = _result
         self._is_last = False  # over as soon as no message is under way
+        self._is_over = self._has_ended = False
+        self._goodbye_at = math.inf
         self._idle_commands = self._refused = 0
 
-    async def run(self) -> None:
-        """Greet, then answer whatever comes until one of the two has had enough. Never raises NetError."""
+    @property
+    def deadline(self) -> float:
+        """When the client is late, by the loop's clock; infinite while it waits for us."""
+        if self._work:
+            return math.inf
+        if self._is_over:
+            return self._goodbye_at
+        return self.patience.deadline(in_message=self._server.state in _IN_BODY)
+
+    def start(self) -> None:
+        """Greet; from then on the octets drive it."""
+        self._telling.started()
+        if self._tls is Tls.IMPLICIT:
+            self._wait(self._begin_tls())
+        else:
+            self._greet()
+            self._stream.listen(self.hear)
+
+    def hear(self, data: bytes) -> None:
+        """Octets have come, or the end: go on."""
         try:
-            if self._tls is Tls.IMPLICIT:
-                await self._start_tls()
-            if self._stream.waiting:  # before the greeting, which no client of SMTP says anything before
-                await self._hear()
-            if not self._is_over:
-                self._stream.write(self._server.greet())
-            while not self._is_over:
-                await self._hear()
-        except NetError as problem:
-            self.why = self.why or problem.why
-        finally:
-            self.deadline = math.inf
-            await self._forget(None)
+            if not data:
+                self._hear_end()
+            elif not self._is_over:
+                if self._server.state in _IN_BODY:
+                    self.patience.earn(self._now(), len(data))
+                self._server.feed(data)
+                self._answer()
+        except BaseException:
+            self.drop()
+            raise
 
     def expire(self) -> None:
         """The deadline has passed: say so and close, or drop it if that has been said."""
@@ -103,57 +135,116 @@ class Session:
     def finish(self) -> None:
         """End as soon as no message is under way: now, if it only waits for the next one."""
         self._is_last = True
-        if self.deadline < math.inf and self._server.state in _IDLE:
+        if not (self._work or self._is_over) and self._server.state in _IDLE:
             self._leave(LEAVING)
 
-    async def _hear(self) -> None:
-        """One read, and all that follows from it."""
-        now, patience = self._now(), self.patience
-        if not self._server.is_open and (self._is_last or patience.has_ended(now)):
-            self._leave(LEAVING if self._is_last else TOO_LONG)
-            return
-        self.deadline = patience.deadline(now, in_message=self._server.state in _IN_BODY)
-        await self._stream.drain()
-        data = await self._stream.read()
-        self.deadline = math.inf
-        patience.waited(self._now() - now)
-        if self._is_over:
-            return
-        if self._server.state in _IN_BODY:
-            patience.earn(len(data))
-        self._server.feed(data)
-        await self._answer()
+    def drop(self) -> None:
+        """End it now, whatever is under way."""
+        self._stream.abort()
+        if self._work:
+            self._work.cancel()
+        else:
+            self._end()
 
-    async def _answer(self) -> None:
-        """Go through the events of one read; their replies leave in one write."""
-        server = self._server
-        out: list[bytes] = []
-        while not self._is_over and (event := server.next_event()) is not NEED_DATA:
-            if isinstance(event, BodyPiece):
-                await self._take(event.data)
-            elif isinstance(event, StartTlsRequested):
-                await self._upgrade(out)
-            elif reply := self._decide(event) if isinstance(event, Commanded) else await self._respond(event):
+    def _greet(self) -> None:
+        if self._stream.waiting == 0:  # no client of SMTP says anything before the greeting
+            self._stream.write(self._server.greet())
+
+    def _answer(self) -> None:
+        """Go through the events there are, unless one takes time; then the replies leave in one write."""
+        server, out = self._server, self._out
+        while not (self._work or self._is_over) and (event := server.next_event()) is not NEED_DATA:
+            reply = self._decide(event) if isinstance(event, Commanded) else self._respond(event)
+            if reply:
                 out.append(server.reply(reply))
                 if self._incoming and not server.is_open:
-                    await self._forget(reply)
+                    self._forget(str(reply))
                 if len(out) % BREATH == 0:
-                    await asyncio.sleep(0)
+                    self._wait(asyncio.sleep(0))
+        if self._work:
+            return
         if out:
-            self._say(out)
+            self._say()
+        if self._is_over:
+            self._end()
+        else:
+            self._look_at_the_clock()
 
-    def _say(self, out: list[bytes]) -> None:
-        self._stream.write(b"".join(out))
+    def _say(self) -> None:
+        out = self._out
+        self._stream.write(out[0] if len(out) == 1 else b"".join(out))
+        out.clear()
         if self._server.state is not ServerState.CHUNKS:  # where only octets buy time
-            self.patience.renew()
+            self.patience.renew(self._now())
+
+    def _look_at_the_clock(self) -> None:
+        if (self._is_last or self.patience.has_ended(self._now())) and not self._server.is_open:
+            self._leave(LEAVING if self._is_last else TOO_LONG)
+
+    def _wait(self, work: Awaitable[Any], then: Callable[[asyncio.Future[Any]], Reply | None] = _result) -> None:
+        """Hear nothing until something is done, and go on with the reply that `then` makes of it."""
+        self._stream.listen(None)
+        self.patience.pause(self._now())
+        self._work, self._then = asyncio.ensure_future(work), then
+        self._work.add_done_callback(self._resume)
+
+    def _resume(self, done: asyncio.Future[Any]) -> None:
+        then, self._then, self._work = self._then, _result, None
+        self.patience.resume(self._now())
+        try:
+            if reply := then(done):
+                self._out.append(self._server.reply(reply))
+            self._answer()
+            if not (self._work or self._has_ended):
+                self._stream.listen(self.hear)
+        except NetError as problem:
+            self._give_up(problem)
+        except asyncio.CancelledError:  # by drop
+            self._end()
+        except BaseException:
+            self.drop()
+            raise
+
+    def _hear_end(self) -> None:
+        """Nothing more will come."""
+        if problem := self._stream.trouble:
+            self._give_up(problem)
+        elif self._is_over:
+            self._end()
+        else:
+            self._server.feed(b"")
+            self._answer()
+
+    def _give_up(self, problem: NetError) -> None:
+        self.why = self.why or problem.why
+        self._end()
+
+    def _end(self) -> None:
+        """There is no more to do on this connection."""
+        if not self._has_ended:
+            self._is_over = self._has_ended = True
+            self._stream.listen(None)
+            self._forget(self.why or "the client went away")
+            self._stream.close()
+            self._telling.ended(self.messages, self.why)
+            self._ended(self)
+
+    def _leave(self, reply: Reply) -> None:
+        """421 unasked (RFC 5321 section 3.8), and close; who does not take it is dropped at the deadline."""
+        self._is_over = True
+        self.why = self.why or reply.text
+        self._stream.write(format_reply(reply))
+        self._stream.close()
+        self._goodbye_at = self._now() + self.desk.settings.timeouts.goodbye_s
 
     def _decide(self, event: Commanded) -> Reply:
-        refusal = None
-        if isinstance(event.command, Rcpt):
-            refusal = self.desk.settings.aliases.refusal(event.command.recipient.mailbox, self._closed)
-        elif isinstance(event.command, Mail):
+        command, refusal = event.command, None
+        if isinstance(command, Rcpt):
+            refusal = self.desk.settings.aliases.refusal(command.recipient.mailbox, self._closed)
+        elif isinstance(command, Mail):
             refusal = self._too_much()
-        elif not isinstance(event.command, _ERRANDS):
+        elif not isinstance(command, _ERRANDS):
+            self._source = None  # it may have another name now
             self._idle_commands += 1
             refusal = TOO_IDLE if self._idle_commands > self.desk.settings.limits.idle_commands else None
         if refusal is None:
@@ -172,49 +263,73 @@ class Session:
             return TOO_FAST
         return None
 
-    async def _respond(self, event: ServerEvent | Pause) -> Reply | None:
+    def _respond(self, event: ServerEvent | Pause) -> Reply | None:
         """To all that is no command."""
-        if isinstance(event, Answered):
-            if event.violation:
-                self.why = event.reply.text
-                self._telling.violation(event)
-            if isinstance(event, BodyRefused):
-                self._incoming = self._incoming or self._begun()  # nothing of it may have come this far
-            return event.reply
-        if isinstance(event, BodyComplete):
-            return await self._complete()
-        if isinstance(event, AuthGiven):
-            return await self._authenticate(event)
-        self._is_over = True
-        if self._server.is_open and self._server.state is not ServerState.CLOSED:
-            self.why = "the client went away within a transaction"
+        if isinstance(event, BodyPiece):
+            self._take(event.data)
+        elif isinstance(event, BodyComplete):
+            return self._complete()
+        elif isinstance(event, Answered):
+            return self._answered(event)
+        elif isinstance(event, StartTlsRequested):
+            return self._upgrade()
+        elif isinstance(event, AuthGiven):
+            self._wait(self._authenticate(event))
+        else:
+            self._is_over = True
+            if self._server.is_open and self._server.state is not ServerState.CLOSED:
+                self.why = "the client went away within a transaction"
         return None
 
-    async def _take(self, octets: bytes) -> None:
+    def _answered(self, event: Answered) -> Reply:
+        if event.violation:
+            self.why = event.reply.text
+            self._telling.violation(event)
+        if isinstance(event, BodyRefused):
+            self._incoming = self._incoming or self._begun()  # nothing of it may have come this far
+        return event.reply
+
+    def _take(self, octets: bytes) -> None:
         if self._incoming is None:
             self._incoming = self._begun()
-        await self._incoming.take(octets)
+        if work := self._incoming.take(octets):
+            self._wait(work)
 
-    async def _complete(self) -> Reply:
-        began = self._now()
+    def _complete(self) -> Reply | None:
         incoming, self._incoming = self._incoming or self._begun(), None
+        settled = partial(self._settled, incoming, self._now())
+        kept = incoming.keep()
+        if kept is None:
+            return settled(None)
+        self._wait(kept, settled)
+        return None
+
+    def _settled(self, incoming: Incoming, began: float, kept: asyncio.Future[None] | None) -> Reply:
+        """It is known what became of a message."""
         try:
-            reply = await incoming.complete()
+            reply = incoming.reply(kept)
         except BaseException:
-            await incoming.abandon()
+            incoming.abandon()
             raise
         self.messages += 1
         self._idle_commands = 0
         if reply.is_positive:
-            self._telling.complete(incoming, self.client.user, self._now() - began)
+            self._telling.complete(incoming, self._stream.tls, self.client.user, self._now() - began)
         else:
             self._telling.failed(incoming, str(reply))
         return reply
 
     def _begun(self) -> Incoming:
-        server = self._server
-        source = Source(self.client, server.client_name, server.is_extended, self._stream.tls)
-        return Incoming(self.desk, source, self._addressed(server.transaction.envelope))
+        envelope = self._addressed(self._server.transaction.envelope)
+        if envelope.smtputf8:
+            return Incoming(self.desk, self._described(smtputf8=True), envelope)
+        self._source = self._source or self._described(smtputf8=False)
+        return Incoming(self.desk, self._source, envelope)
+
+    def _described(self, *, smtputf8: bool) -> Source:
+        server, client = self._server, self.client
+        by = protocol_of(client, extended=server.is_extended, smtputf8=smtputf8)
+        return Source(client, server.client_name, by, hostname=self.desk.settings.hostname, tls=self._stream.tls)
 
     def _addressed(self, envelope: Envelope) -> Envelope:
         """The envelope as it is kept: aliases by the addresses they stand for, and every recipient once."""
@@ -223,27 +338,32 @@ class Session:
             return expanded
         return replace(expanded, recipients=distinct(expanded.recipients))
 
-    async def _forget(self, reply: Reply | None) -> None:
+    def _forget(self, why: str) -> None:
         """The message under way will not be whole: refused with a reply, or gone with the client."""
         incoming, self._incoming = self._incoming, None
         if incoming:
-            await incoming.abandon()
-            self._telling.failed(incoming, str(reply) if reply else self.why or "the client went away")
+            incoming.abandon()
+            self._telling.failed(incoming, why)
 
     async def _authenticate(self, given: AuthGiven) -> Reply:
+        self._login = self._login or Login(self.desk)
         reply = await self._login.answer(given, self.client, str(self._stream.peer))
         if reply.is_positive:
             self._know(replace(self.client, user=given.username))
         return reply
 
-    async def _upgrade(self, out: list[bytes]) -> None:
+    def _upgrade(self) -> Reply | None:
         """Answer STARTTLS behind what was answered before, and go on under it."""
-        ready = self.desk.settings.tls is not None
-        out.append(self._server.reply(READY_FOR_TLS if ready else NO_TLS))
-        if ready:
-            self._stream.write(b"".join(out))
-            out.clear()
-            await self._start_tls()
+        if self.desk.settings.tls is None:
+            return NO_TLS
+        self._out.append(self._server.reply(READY_FOR_TLS))
+        self._say()
+        self._wait(self._start_tls())
+        return None
+
+    async def _begin_tls(self) -> None:
+        await self._start_tls()
+        self._greet()
 
     async def _start_tls(self) -> None:
         try:
@@ -267,17 +387,10 @@ class Session:
     def _know(self, client: Client) -> None:
         """More is known of the client, or less."""
         self.client = client
+        self._source = None
         self._closed = relay_refusal(client, self.desk.settings)
 
     def _config(self) -> ServerConfig:
         """What is offered now."""
         starttls = self._tls is Tls.STARTTLS and self.desk.settings.tls is not None
         return self.desk.config(starttls=starttls, auth=may_authenticate(self.client, self.desk.settings))
-
-    def _leave(self, reply: Reply) -> None:
-        """421 unasked (RFC 5321 section 3.8), and close; who does not take it is dropped at the deadline."""
-        self._is_over = True
-        self.why = self.why or reply.text
-        self._stream.write(format_reply(reply))
-        self._stream.close()
-        self.deadline = self._now() + self.desk.settings.timeouts.goodbye_s

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from random import Random
 
 from postroad.deliver import Loop
 from postroad.receive import Arrival
-from postroad.spool import Mail, Parcel, Spool
+from postroad.spool import Mail, Parcel, Spool, SpoolError
 from postroad.words.mail import domain_of
 from postroad.words.trace import Event
 
@@ -60,6 +63,7 @@ class Intake:
         self._spool = spool
         self._loop = loop
         self._births = births
+        self._discards: set[asyncio.Task[None]] = set()
 
     def begin(self) -> str:
         """A fresh id."""
@@ -69,17 +73,45 @@ class Intake:
         """Put a piece of a big message aside."""
         await self._spool.write(id_, piece)
 
-    async def discard(self, id_: str) -> None:
-        """Forget a message that will not be whole."""
-        await self._spool.discard(id_)
+    def discard(self, id_: str) -> None:
+        """Forget a message that will not be whole; nobody waits for that."""
+        task = asyncio.get_running_loop().create_task(self._discard(id_))
+        self._discards.add(task)
+        task.add_done_callback(self._discards.discard)
 
-    async def keep(self, arrival: Arrival, rest: bytes) -> None:
-        """Keep a message; durable on return."""
-        mail = Mail(arrival.id, arrival.envelope, arrival.at, self._births.seed(), arrival.size, arrival.origin)
-        claims = self._loop.has_room_for({domain_of(each.mailbox) for each in arrival.envelope.recipients})
-        parcels = await self._spool.add(mail, rest, claim=claims)
-        if claims:
-            self._loop.take(parcels)
+    def keep(self, arrival: Arrival, rest: bytes) -> asyncio.Future[None]:
+        """Keep a message; durable when that is done."""
+        id_, envelope, at, size, origin = arrival
+        mail = Mail(id_, envelope, at, self._births.seed(), size, origin)
+        claims = self._loop.has_room_for({domain_of(each.mailbox) for each in envelope.recipients})
+        kept = asyncio.get_running_loop().create_future()
+        added = asyncio.ensure_future(self._spool.add(mail, rest, claim=claims))
+        added.add_done_callback(partial(self._added, kept, claims))
+        return kept
+
+    def _added(self, kept: asyncio.Future[None], claims: bool, added: asyncio.Future[tuple[Parcel, ...]]) -> None:  # noqa: FBT001  # a callback's
+        """It is in the spool, or not: on with it, and let the client know in step with what is delivered."""
+        try:
+            parcels = added.result()
+            if claims:
+                self._loop.take(parcels)
+            else:
+                self._loop.look()
+        except BaseException as trouble:  # noqa: BLE001  # whatever it is, the client must not wait for ever
+            if not kept.done():
+                kept.set_exception(trouble)
+            return
+        turn = self._loop.step.keep()
+        if turn is None:
+            _let_know(kept)
         else:
-            self._loop.look()
-        await self._loop.step.keep()
+            turn.add_done_callback(lambda _turn: _let_know(kept))
+
+    async def _discard(self, id_: str) -> None:
+        with contextlib.suppress(SpoolError):  # the spool sweeps up what is left over
+            await self._spool.discard(id_)
+
+
+def _let_know(kept: asyncio.Future[None]) -> None:
+    if not kept.done():  # else nobody waits for it any more
+        kept.set_result(None)

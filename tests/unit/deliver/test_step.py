@@ -31,12 +31,11 @@ def held_up(*, share=1.0, waiting=MOST):
         machine.waiting = waiting
         it = machine.step()
         machine.run(1.0, share)
-        sender = asyncio.create_task(it.keep())
-        await asyncio.sleep(0)
-        is_held_up = not sender.done()
+        turn = it.keep()
         it.go_on()
-        await sender
-        return is_held_up
+        if turn:
+            await turn
+        return turn is not None
 
     return asyncio.run(main())
 
