@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check fuzz truth faults bench bench-relay bench-failover bench-bulk lock clean
+.PHONY: setup demo test peers check fuzz truth faults bench bench-relay bench-failover bench-bulk lock clean
 
 setup: .venv/ready
 
@@ -20,6 +20,12 @@ test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# Other people's mail servers, for the tests that meet them: Debian packages unpacked into .peers, nothing installed
+peers: .peers/ready
+
+.peers/ready: tests/interop/unpack.sh
+	tests/interop/unpack.sh
 
 check: setup
 	$(BIN)/ruff check --fix .
@@ -54,4 +60,4 @@ lock:
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,13 +9,19 @@ SOURCE = Path(__file__).parent.parent / "src" / "postroad"
 FLOORS = {
     "words": 0,
     "routing": 1, "smtp": 1, "pace": 1, "tls": 1, "dsn": 1, "checks": 1, "simulation": 1,
-    "dns": 2, "net": 2, "spool": 2,
+    "files": 2, "dns": 2, "net": 2, "spool": 2,
     "gather": 3, "dialogue": 3,
     "deliver": 4, "receive": 4, "lab": 4, "probe": 4,
     "config": 5, "app": 5, "relay": 5, "shapes": 5, "show": 5, "report": 5, "checking": 5,
     "demo": 5, "stage": 5, "api": 5, "cli": 5, "web": 5,
 }  # fmt: skip
-NEIGHBOURS = {("checks", "routing"), ("checks", "tls"), ("simulation", "routing"), ("simulation", "pace")}
+NEIGHBOURS = {
+    ("checks", "routing"),
+    ("checks", "tls"),
+    ("simulation", "routing"),
+    ("simulation", "pace"),
+    ("dns", "files"),
+}
 # Entry points called by another program, as cli/ is: they stand on the top floor wherever their file lies.
 ENTRY_POINTS = {"lab/pytest_plugin.py", "__init__.py", "__main__.py"}
 FORBIDDEN_WHEN_PURE = {"asyncio", "socket", "ssl", "sqlite3", "time", "os", "logging", "random"}

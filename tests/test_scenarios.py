@@ -29,7 +29,7 @@ def _write(folder, **files):
     ("files", "why"),
     [
         ({}, "no file 'zone' in it"),
-        ({"zone": ""}, "send: No such file"),
+        ({"zone": ""}, "send: cannot be read: No such file"),
         ({"zone": "", "send": "whom me\n"}, "send:1: 'whom me': write one of from, to, seeds"),
         ({"zone": "", "send": "seeds one\n"}, "seeds are whole numbers"),
         ({"zone": "", "send": "stagger soon\n"}, "no number of seconds"),

@@ -44,7 +44,7 @@ def _play(names, scale):
     sys.stdout.write(f"seed {scale.seed}; duplicates promised: at most so many\n{HEAD}\n")
     found = []
     for name in names:
-        found.append(asyncio.run(scenarios.ALL[name](scale)))
+        found.append(asyncio.run(scenarios.play(name, scale)))
         sys.stdout.write(line(found[-1]) + "\n")
         sys.stdout.flush()
     return found

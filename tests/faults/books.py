@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 PATIENCE_S = 60.0  # without any change for so long nothing more is hoped for
 LOOK_S = 0.02
+NO_REPLY = 0  # in the place of a code
 _SUM = re.compile(rb"^X-Test-Sum: (\d+)\r\n", re.MULTILINE)
 
 
@@ -22,6 +23,7 @@ class Ledger:
         self.damaged = set()
         self.reports = 0  # notifications that came back to the sender
         self.unanswered = 0  # taken by an exchanger that died before it said so
+        self.doubtful = None  # those who may have a message once more, if it is known of each
         self.replies = Counter()  # what clients were told in place of what they hoped for
 
     def take(self, envelope, content):
@@ -42,6 +44,18 @@ class Ledger:
     def missing(self):
         """Accepted, and not arrived."""
         return self.accepted - self.taken.keys()
+
+    @property
+    def unexplained(self):
+        """Arrived more often than may be, where that is known of each."""
+        if self.doubtful is None:
+            return set()
+        return {mailbox for mailbox, count in self.taken.items() if count > 1 + self.doubtful[mailbox]}
+
+    @property
+    def untold(self):
+        """Arrived, and the client never heard that it was accepted."""
+        return self.taken.keys() - self.accepted
 
     @property
     def duplicated(self):
@@ -72,8 +86,10 @@ class Figures:
         self.promised += ledger.unanswered
         self.must(self.accepted > 0, "nothing was accepted, so nothing was tried")
         self.must(self.lost == 0, f"accepted and lost: {sorted(ledger.missing)[:5]}")
+        self.must(not ledger.replies[NO_REPLY], f"{ledger.replies[NO_REPLY]} times clients waited in vain for a reply")
         self.must(not ledger.damaged, f"arrived changed: {sorted(ledger.damaged)[:5]}")
         self.must(self.duplicated <= self.promised, f"{self.duplicated} duplicates, {self.promised} allowed")
+        self.must(not ledger.unexplained, f"not in flight, and twice there: {sorted(ledger.unexplained)[:5]}")
         self.must(ledger.reports == 0, f"{ledger.reports} notifications for mail that could be delivered")
 
     def must(self, holds, otherwise):
@@ -86,13 +102,13 @@ class Figures:
         return asdict(self)
 
 
-async def until(condition, progress=lambda: None):
+async def until(condition, progress=lambda: None, patience_s=PATIENCE_S):
     """Wait for a condition, for as long as there is progress; whether it came."""
     seen, changed_at = progress(), time.monotonic()
     while not condition():
         if (now := progress()) != seen:
             seen, changed_at = now, time.monotonic()
-        if time.monotonic() - changed_at > PATIENCE_S:
+        if time.monotonic() - changed_at > patience_s:
             return False
         await asyncio.sleep(LOOK_S)
     return True

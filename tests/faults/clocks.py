@@ -9,7 +9,8 @@ DAY_S = 86400.0
 
 async def clock(scale):
     """No jump of a day sends mail back early, or leaves it waiting for a time that is a day away."""
-    async with Stage("clock", 15, scale, bent=True) as stage:
+    async with Stage("clock", 15, scale) as stage:
+        stage.relay.set_clock(0.0)
         stage.be(Mood.DEFER)
         await stage.relay.start()
         await _deferred(stage)

@@ -7,6 +7,7 @@ from tests.faults.sinks import Mood
 from tests.faults.stage import Stage
 
 CONNECTIONS = 20
+CREW = 2
 MOST = 400  # messages accepted in one life
 MOST_S = 0.8  # of a life that is ended while it begins
 EARLY = 0.2  # of the kills do so: they hit the recovery from the kill before
@@ -15,17 +16,41 @@ EARLY = 0.2  # of the kills do so: they hit the recovery from the kill before
 async def kill(scale):
     """Every accepted message arrives; those arrive twice, at most, whose delivery a kill had cut off."""
     async with Stage("kill", 11, scale) as stage:
-        for sink in stage.sinks:
-            sink.pause_s = 0.02
-        stage.be(*[Mood.TAKE] * 9, Mood.DEFER)
-        async with stage.load(connections=CONNECTIONS):
-            for _ in range(scale.kills):
-                await _live_and_die(stage)
+        return await _play(stage, _live_and_die)
+
+
+async def workers(scale):
+    """The same with two processes at one spool, all of them killed at once."""
+    async with Stage("workers", 21, scale, workers=CREW) as stage:
+        return await _play(stage, _live_and_die)
+
+
+async def parent(scale):
+    """The same, and only the parent is killed: its workers end with it, so that it can be started again."""
+    async with Stage("parent", 22, scale, workers=CREW) as stage:
+        return await _play(stage, _lose_parent)
+
+
+async def worker(scale):
+    """One worker is killed again and again: the others go on, and what it had in hand is delivered as well."""
+    async with Stage("worker", 23, scale, workers=CREW) as stage:
+        await stage.relay.start()
+        return await _play(stage, _lose_worker)
+
+
+async def _play(stage, disaster):
+    for sink in stage.sinks:
+        sink.pause_s = 0.02
+    stage.be(*[Mood.TAKE] * 9, Mood.DEFER)
+    async with stage.load(connections=CONNECTIONS):
+        for _ in range(stage.scale.kills):
+            await disaster(stage)
+        if not stage.relay.is_alive:
             await stage.relay.start()
-            await asyncio.sleep(scale.seconds / 5)
-        stage.be(Mood.TAKE)
-        await stage.drain()
-        return stage.close()
+        await asyncio.sleep(stage.scale.seconds / 5)
+    stage.be(Mood.TAKE)
+    await stage.drain()
+    return stage.close()
 
 
 async def _live_and_die(stage):
@@ -34,6 +59,21 @@ async def _live_and_die(stage):
         await asyncio.sleep(stage.rng.uniform(0, MOST_S))
     else:
         await stage.relay.start()
-        await stage.accepted(stage.rng.randrange(MOST))
-        await asyncio.sleep(stage.rng.uniform(0, LOOK_S))  # not always as a reply has just been read
+        await _some_mail(stage)
     await stage.kill()
+
+
+async def _lose_parent(stage):
+    await stage.relay.start()
+    await _some_mail(stage)
+    await stage.kill_parent()
+
+
+async def _lose_worker(stage):
+    await _some_mail(stage)
+    await stage.kill_worker(stage.rng.randint(1, CREW))
+
+
+async def _some_mail(stage):
+    await stage.accepted(stage.rng.randrange(MOST))
+    await asyncio.sleep(stage.rng.uniform(0, LOOK_S))  # not always as a reply has just been read

@@ -3,6 +3,8 @@
 import asyncio
 import zlib
 
+from tests.faults.books import NO_REPLY, PATIENCE_S
+
 DOMAINS = ("one.example", "two.example")
 LINE = b"Nothing of this may be lost, and nothing changed.\r\n.\r\n.. as it stands\r\n"
 REST_S = 0.02  # before a client that was cut off comes back
@@ -15,10 +17,11 @@ class RefusedError(Exception):
 class Letters:
     """Messages, each with recipients of its own: one in ten goes to two domains, `big` in a hundred are in pieces."""
 
-    def __init__(self, rng, *, big=2, lines=40):
+    def __init__(self, rng, *, big=2, lines=40, many=1):
         self._rng = rng
         self.big = big
         self._lines = lines
+        self._many = many  # recipients in each domain
         self._count = 0
 
     def next(self):
@@ -29,7 +32,8 @@ class Letters:
         lines = rng.randrange(4000, 9000) if rng.random() < self.big / 100 else rng.randrange(1, self._lines)
         text = b"%d %d\r\n" % (self._count, rng.getrandbits(64)) + LINE * lines
         head = b"Subject: %d\r\nX-Test-Sum: %d\r\n\r\n" % (self._count, zlib.crc32(text))
-        return [f"m{self._count}@{domain}" for domain in domains], head + text
+        names = [f"m{self._count}"] if self._many == 1 else [f"m{self._count}-{each}" for each in range(self._many)]
+        return [f"{name}@{domain}" for domain in domains for name in names], head + text
 
 
 class Load:
@@ -108,6 +112,14 @@ class Talk:
 
     async def reply(self):
         """The code of the next reply."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._code()
+        except TimeoutError:
+            self._ledger.replies[NO_REPLY] += 1
+            raise
+
+    async def _code(self):
         line = b"000-"
         while line[3:4] == b"-":
             line = await self._reader.readline()

@@ -1,7 +1,10 @@
 """The relay under test, as a process of its own."""
 
 import asyncio
+import contextlib
+import fcntl
 import json
+import os
 import re
 import resource
 import signal
@@ -9,18 +12,31 @@ import socket
 import struct
 import subprocess
 import sys
+from enum import StrEnum
 from pathlib import Path
 
 from tests.faults.books import until
 
 ROOT = Path(__file__).parents[2]
+PIPE = 4096  # octets that a pipe nobody reads still takes
+END_S = 30.0  # more than any relay here may take to end
+_WORKER = re.compile(rb"--worker\0(\d+)\0")
 BROKEN = re.compile(r"Traceback|deliver\.parcel\.broken|never retrieved|Exception ignored", re.MULTILINE)
 
 
-class RelayProcess:
-    """One relay after the other, on the same settings, port and spool."""
+class Log(StrEnum):
+    """Where a relay writes its log."""
 
-    def __init__(self, folder, place, *, penalty_s=None):
+    FILE = "a file"
+    CLOSED = "a pipe whose reader goes once the relay has started"
+    STALLED = "a pipe that nobody reads"
+    FULL = "a full disk"
+
+
+class RelayProcess:
+    """One relay after the other, on the same settings, port and spool; a crew, with more than one worker."""
+
+    def __init__(self, folder, place, *, penalty_s=None, workers=1, log_to=Log.FILE):
         self.place = place
         self.starts = 0
         self._log = folder / "relay.log"
@@ -28,6 +44,9 @@ class RelayProcess:
         self._clock = folder / "clock"
         self._penalty = "" if penalty_s is None else str(penalty_s)
         self._process = None
+        self._workers = workers
+        self._log_to = log_to
+        self._unread = []  # ends of pipes that nobody reads
         self.limits = {}  # of the process: RLIMIT_..., soft and hard
 
     @property
@@ -53,7 +72,9 @@ class RelayProcess:
                 self.set_clock(0.0)
             program = ["tests.faults.child", str(self._clock), self._penalty]
         command = [sys.executable, "-m", *program, "relay", "--config", str(self._settings)]
-        with self._log.open("ab") as log:
+        if self._workers > 1:
+            command += ["--workers", str(self._workers)]
+        with self._open_log() as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, process_group=0
             )
@@ -72,10 +93,59 @@ class RelayProcess:
         await until(lambda: self._is_open() or not self.is_alive)
         if not self.is_alive:
             raise RuntimeError(f"the relay does not start: {self.log()[-2000:]}")
+        if self._log_to is Log.CLOSED:
+            self.close()
+
+    def children(self):
+        """The processes of a crew, by the number of the worker."""
+        found = {}
+        for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
+            if number := _WORKER.search(Path(f"/proc/{pid}/cmdline").read_bytes()):
+                found[int(number[1])] = int(pid)
+        return found
 
     async def kill(self):
-        """End it as a crash does."""
+        """End it as a crash does, with all its workers."""
+        children = self.children().values() if self.is_alive else ()
+        if self.is_alive:
+            os.killpg(self.pid, signal.SIGKILL)
         await self._end(signal.SIGKILL)
+        await until(lambda: not any(map(is_running, children)))
+
+    async def kill_parent(self):
+        """End the parent of a crew as a crash does, and it alone; the workers that it had."""
+        children = self.children().values()
+        await self._end(signal.SIGKILL)
+        return children
+
+    @contextlib.asynccontextmanager
+    async def paused(self, *pids):
+        """These processes stand still: a signal takes its time, above all on a busy machine."""
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        await until(lambda: all(_state(pid) in "TZ" for pid in pids))
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def close(self):
+        """Let go of pipes."""
+        for end in self._unread:
+            os.close(end)
+        self._unread.clear()
+
+    def _open_log(self):
+        if self._log_to is Log.FILE:
+            return self._log.open("ab")
+        if self._log_to is Log.FULL:
+            return Path("/dev/full").open("wb")
+        reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE)
+        self._unread.append(reading)
+        return os.fdopen(writing, "wb", buffering=0)
 
     async def stop(self):
         """End it in order; its exit status."""
@@ -86,7 +156,11 @@ class RelayProcess:
             return None
         if self.is_alive:
             self._process.send_signal(number)
-        return await asyncio.to_thread(self._process.wait)
+        try:
+            return await asyncio.to_thread(self._process.wait, END_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+            return await asyncio.to_thread(self._process.wait)
 
     def log(self):
         """All it has said."""
@@ -107,6 +181,19 @@ class RelayProcess:
     def _is_open(self):
         with socket.socket() as sock:
             return sock.connect_ex(self.place) == 0
+
+
+def is_running(pid):
+    """Whether a process is there and no zombie: where nobody collects orphans they stay as such."""
+    return _state(pid) != "Z"
+
+
+def _state(pid):
+    """Its letter in /proc: T stands still, Z has ended or was never there."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
 
 
 def write_settings(path, settings):

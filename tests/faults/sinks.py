@@ -13,16 +13,22 @@ from postroad.smtp import (
     BodyPiece,
     Closed,
     Commanded,
+    Ehlo,
     Rcpt,
     Server,
     ServerConfig,
     ServerState,
+    format_reply,
 )
 from postroad.words.reply import Reply
 
 TAKEN = Reply(250, ("2.0.0 taken",))
 LATER = Reply(451, ("4.3.0 not now",))
+EARLY = Reply(250, ("2.0.0 one reply too many",))
+ODD = Reply(354, ("go ahead, out of place",))
+ROOM = 5  # recipients that a sink with a limit takes in one transaction
 CONFIG = ServerConfig("sink.example")
+WITHOUT_CHUNKS = ServerConfig("sink.example", chunking=False)  # there a message is begun by DATA
 
 
 class Mood(StrEnum):
@@ -34,6 +40,18 @@ class Mood(StrEnum):
     IN_DATA = "drop in DATA"
     AT_DOT = "drop after the dot, not taken"
     AFTER_DOT = "drop after the dot, taken"
+    MANY_452 = "452 to the sixth recipient"
+    MANY_552 = "552 to the sixth recipient"
+    EARLY_AT_EHLO = "a reply too many to EHLO"
+    EARLY_AT_RCPT = "a reply too many to RCPT, and nothing taken"
+    ODD_AT_DOT = "354 after the dot, not taken"
+
+
+_TOO_MANY = {
+    Mood.MANY_452: Reply(452, ("4.5.3 too many recipients",)),
+    Mood.MANY_552: Reply(552, ("too many recipients",)),  # RFC 5321 section 4.5.3.1.10: to be taken as 452
+}
+_ENDS = {Mood.DEFER: LATER, Mood.EARLY_AT_RCPT: LATER, Mood.ODD_AT_DOT: ODD}
 
 
 class DiedError(Exception):
@@ -46,6 +64,7 @@ class Sink:
     def __init__(self, address, ledger, rng):
         self.address = ip_address(address)
         self.moods = (Mood.TAKE,)
+        self.config = CONFIG
         self.pause_s = 0.0
         self.sessions = 0
         self.deferred = 0
@@ -83,9 +102,10 @@ class _Session:
     def __init__(self, sink, stream):
         self._sink = sink
         self._stream = stream
-        self._server = Server(CONFIG)
+        self._server = Server(sink.config)
         self._pieces = []
         self._mood = Mood.TAKE
+        self._is_out_of_step = False
 
     async def run(self):
         self._stream.write(self._server.greet())
@@ -101,7 +121,7 @@ class _Session:
         if isinstance(event, Commanded):
             self._mood = self._sink.rng.choice(self._sink.moods) if isinstance(event.command, Rcpt) else self._mood
             self._die_if(Mood.AT_RCPT, when=isinstance(event.command, Rcpt))
-            self._reply(event.reply)
+            self._command(event)
         elif isinstance(event, Answered):
             self._reply(event.reply)
         elif isinstance(event, BodyPiece):
@@ -110,11 +130,25 @@ class _Session:
         elif isinstance(event, BodyComplete):
             await self._complete()
 
+    def _command(self, event):
+        is_rcpt = isinstance(event.command, Rcpt)
+        is_full = is_rcpt and len(self._server.transaction.recipients) >= ROOM
+        said = self._server.reply(_TOO_MANY.get(self._mood, event.reply) if is_full else event.reply)
+        # in one write with the reply before it: nobody could tell a later one from the reply to the next command
+        self._stream.write(said + format_reply(EARLY) if self._is_early(event.command) else said)
+
+    def _is_early(self, command):
+        if isinstance(command, Ehlo):
+            self._is_out_of_step = self._sink.rng.choice(self._sink.moods) is Mood.EARLY_AT_EHLO
+            return self._is_out_of_step
+        return isinstance(command, Rcpt) and self._mood is Mood.EARLY_AT_RCPT
+
     async def _complete(self):
         content, self._pieces = b"".join(self._pieces), []
         self._die_if(Mood.IN_DATA)
         self._die_if(Mood.AT_DOT)
-        if self._mood is not Mood.DEFER:
+        end = LATER if self._is_out_of_step else _ENDS.get(self._mood, TAKEN)
+        if end is TAKEN:
             self._sink.ledger.take(self._server.transaction.envelope, content)
         else:
             self._sink.deferred += 1
@@ -123,7 +157,7 @@ class _Session:
         self._die_if(Mood.AFTER_DOT)
         if self._sink.pause_s:
             await asyncio.sleep(self._sink.rng.uniform(0, self._sink.pause_s))
-        self._reply(LATER if self._mood is Mood.DEFER else TAKEN)
+        self._reply(end)
 
     def _die_if(self, mood, *, when=True):
         if when and self._mood is mood:

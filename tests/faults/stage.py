@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
+import signal
 import socket
 import sqlite3
 import tempfile
 import time
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,7 +17,7 @@ from random import Random
 
 from tests.faults.books import LOOK_S, Figures, Ledger, until
 from tests.faults.load import Letters, Load
-from tests.faults.relays import RelayProcess, write_settings
+from tests.faults.relays import RelayProcess, is_running, write_settings
 from tests.faults.sinks import Sink
 
 from postroad.spool import Selection, SpoolError, State
@@ -31,6 +34,7 @@ a.sink.example. IN A {0}1
 b.sink.example. IN A {0}2
 c.sink.example. IN A {0}3
 """
+ORPHANS_S = 5.0  # what workers may take to end after their parent
 NAMES = ("one.example", "two.example", "home.example", "a.sink.example", "b.sink.example", "c.sink.example")
 
 
@@ -51,11 +55,12 @@ SHORT = Scale(kills=3, seconds=0.5, crowd=300, penalty_s=0.3)
 class Stage:
     """`async with Stage(...)`: the exchangers are open, the relay is not started yet; at the end all is gone.
 
-    Every scenario has a network of its own, so that all may play at once.
+    Every scenario has a network of its own, so that all may play at once. `relay`: options of RelayProcess.
     """
 
-    def __init__(self, name, network, scale, *, settings=None, bent=False, forgiving=False):
+    def __init__(self, name, network, scale, *, settings=None, forgiving=False, **relay):
         self.net = f"127.0.{network}."
+        self.scale = scale
         self.rng = Random(f"{scale.seed} {name}")
         self.figures = Figures(name)
         self.ledger = Ledger()
@@ -65,9 +70,7 @@ class Stage:
         self.sinks = [Sink(f"{self.net}{number}", self.ledger, self.rng) for number in (1, 2, 3)]
         self.port = free_port([str(sink.address) for sink in self.sinks])
         place = (f"{self.net}25", free_port([f"{self.net}25"]))
-        self.relay = RelayProcess(self.folder, place, penalty_s=scale.penalty_s if forgiving else None)
-        if bent:
-            self.relay.set_clock(0.0)
+        self.relay = RelayProcess(self.folder, place, penalty_s=scale.penalty_s if forgiving else None, **relay)
         self._write_settings(place, settings or {})
         self._began = 0.0
 
@@ -79,6 +82,7 @@ class Stage:
 
     async def __aexit__(self, *_):
         await self.relay.kill()
+        self.relay.close()
         for sink in self.sinks:
             await sink.close()
         shutil.rmtree(self.folder)
@@ -105,6 +109,31 @@ class Stage:
     async def kill(self):
         """Kill the relay, and read in the spool it leaves which deliveries were in flight: those may come twice."""
         await self.relay.kill()
+        await self._count_doubts()
+
+    async def kill_parent(self):
+        """Kill the parent of a crew alone: its workers are to end with it, and leave ports and spool to the next."""
+        workers = await self.relay.kill_parent()
+        ended = await until(lambda: not any(map(is_running, workers)), patience_s=ORPHANS_S)
+        self.figures.must(ended, f"workers live {ORPHANS_S:g} s after their parent")
+        for pid in filter(is_running, workers):
+            os.kill(pid, signal.SIGKILL)
+        await self._count_doubts()
+
+    async def kill_worker(self, number):
+        """Kill one worker of a crew; all else stands still until it is read which deliveries it had in flight."""
+        await until(lambda: number in self.relay.children())
+        workers = self.relay.children()
+        killed = workers.pop(number)
+        async with self.relay.paused(self.relay.pid, *workers.values()):
+            os.kill(killed, signal.SIGKILL)
+            await until(lambda: not is_running(killed))
+            claimed = await self._claimed_by(number)
+        self.figures.kills += 1
+        self.figures.promised += len(claimed)
+        self.ledger.doubtful = (self.ledger.doubtful or Counter()) + Counter(claimed)
+
+    async def _count_doubts(self):
         ended = await until(lambda: not any(sink.sessions for sink in self.sinks))
         self.figures.must(ended, "connections outlive the relay")
         self.figures.kills += 1
@@ -151,6 +180,16 @@ class Stage:
 
     async def _in_doubt(self):
         """How many recipients a dead relay had claimed, and an exchanger taken from it."""
+        claimed = await self._claimed()
+        return len({mailbox for mailboxes in claimed.values() for mailbox in mailboxes} & self.ledger.fresh)
+
+    async def _claimed_by(self, number):
+        """The recipients that one worker has claimed."""
+        claimed = await self._claimed()
+        return {each for node, mailboxes in claimed.items() if node.endswith(f"-{number}") for each in mailboxes}
+
+    async def _claimed(self):
+        """The recipients claimed in a spool that nobody uses now, by node."""
         copy = self.folder / "dead"
         copy.mkdir()
         for part in ("spool.db", "spool.db-wal"):  # opened in its place it would be recovered before the relay does
@@ -158,9 +197,9 @@ class Stage:
                 shutil.copy(self.spool / part, copy / part)
         try:
             self.figures.must(await asyncio.to_thread(_is_sound, copy / "spool.db"), "the spool is damaged")
-            return len(await _claimed(copy) & self.ledger.fresh)
+            return await _claimed(copy)
         except SpoolError:  # killed before there was one
-            return 0
+            return {}
         finally:
             shutil.rmtree(copy)
 
@@ -190,7 +229,10 @@ async def _claimed(folder):
         listed = await spool.listed(Selection(state=State.CLAIMED), 1_000_000)
     finally:
         await spool.close()
-    return {str(recipient.mailbox) for each in listed for recipient in each.parcel.mail.envelope.recipients}
+    claimed = defaultdict(set)
+    for each in listed:
+        claimed[each.node] |= {str(recipient.mailbox) for recipient in each.parcel.mail.envelope.recipients}
+    return claimed
 
 
 def _is_sound(path):

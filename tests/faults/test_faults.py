@@ -17,7 +17,7 @@ def figures():
     """What each scenario found; they wait more than they work, so they play together."""
 
     async def play():
-        return await asyncio.gather(*(scenario(SHORT) for scenario in scenarios.ALL.values()))
+        return await asyncio.gather(*(scenarios.play(name, SHORT) for name in scenarios.ALL))
 
     return dict(zip(scenarios.ALL, asyncio.run(play()), strict=True))
 

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz [SECONDS] [TARGET...]`: mutate the corpus until the time is up; tell what breaks."""
+"""`python -m tests.fuzz [SECONDS] [TARGET...]`: mutate the corpus of each target for so long; tell what breaks."""
 
 import sys
 import time
@@ -15,17 +15,24 @@ def main():
     if unknown:
         sys.exit(f"no target {', '.join(sorted(unknown))}; there are {', '.join(sorted(targets.TARGETS))}")
     seed = time.time_ns()
-    rng, deadline, rounds = Random(seed), time.monotonic() + seconds, 0
-    sys.stdout.write(f"seed {seed}, {seconds:g} s, {', '.join(names)}\n")
+    rng = Random(seed)
+    for name in names:
+        rounds = _fuzz(name, rng, seconds)
+        sys.stdout.write(f"{name:<12} seed {seed}, {seconds:g} s, {rounds} rounds, nothing broke\n")
+        sys.stdout.flush()
+
+
+def _fuzz(name, rng, seconds):
+    """How many rounds there was time for."""
+    deadline, rounds = time.monotonic() + seconds, 0
     while time.monotonic() < deadline:
-        for name in names:
-            octets = targets.mutated(rng, rng.choice(targets.corpus(name)))
-            try:
-                targets.TARGETS[name](octets)
-            except Exception as problem:  # noqa: BLE001  # whatever it is, it is the finding
-                sys.exit(f"{name}: {problem!r}\n{octets!r}")
-            rounds += 1
-    sys.stdout.write(f"{rounds} rounds, nothing broke\n")
+        octets = targets.mutated(rng, rng.choice(targets.corpus(name)))
+        try:
+            targets.TARGETS[name](octets)
+        except Exception as problem:  # noqa: BLE001  # whatever it is, it is the finding
+            sys.exit(f"{name}: {problem!r}\n{octets!r}")
+        rounds += 1
+    return rounds
 
 
 main()

@@ -3,6 +3,7 @@
 from functools import cache
 from pathlib import Path
 
+from tests.fuzz import journeys
 from tests.unit.dns.lean_and_slow import both
 
 from postroad.dns import RecordType, parse_zones
@@ -51,13 +52,15 @@ def _served(octets, config, size):
 
 
 def server(octets):
-    """A server hears the same whole or byte by byte, up to where the client does not wait as it must."""
+    """A server hears the same in any pieces as byte by byte, up to where the client does not wait as it must."""
     for config in (CONFIG, CONFIG_KEPT):
-        whole, single = _served(octets, config, max(len(octets), 1)), _served(octets, config, 1)
-        if whole[-1:] == [format_reply(OUT_OF_STEP)]:
-            assert whole[:-1] == single[: len(whole) - 1]
-        else:
-            assert whole == single
+        single = _served(octets, config, 1)
+        for size in (2, 7, 50, max(len(octets), 1)):
+            said = _served(octets, config, size)
+            if said[-1:] == [format_reply(OUT_OF_STEP)]:
+                assert said[:-1] == single[: len(said) - 1]
+            else:
+                assert said == single
 
 
 def client(octets):
@@ -101,7 +104,28 @@ def lean(octets):
         assert fast is None or fast == slow
 
 
-TARGETS = {"server": server, "client": client, "command": command, "zone": zone, "lean": lean}
+TARGETS = {
+    "server": server,
+    "client": client,
+    "transaction": journeys.transaction,
+    "content": journeys.content,
+    "draft": journeys.draft,
+    "command": command,
+    "zone": zone,
+    "lean": lean,
+}
+
+TOKENS = [b"\r\n", b"\r", b"\n", b".", b"\r\n.\r\n", b"\x00", b"<>", b"\xff", b"250-", b"BDAT 3\r\n", b"a" * 5000]
+TOKENS += [
+    b"250 ok\r\n",
+    b"354 go\r\n",
+    b"421 bye\r\n",
+    b"452 4.5.3 many\r\n",
+    b"550 no\r\n",
+    b"Bcc: x@y\r",
+    b" \t",
+    b"(",
+]
 
 
 @cache
@@ -112,7 +136,6 @@ def corpus(name):
 
 def mutated(rng, octets):
     """A few random changes: cut, doubled, replaced, and pieces that matter to SMTP put in."""
-    tokens = [b"\r\n", b"\r", b"\n", b".", b"\r\n.\r\n", b"\x00", b"<>", b"\xff", b"250-", b"BDAT 3\r\n", b"a" * 5000]
     data = bytearray(octets)
     for _ in range(rng.randrange(1, 6)):
         at, end = sorted((rng.randrange(len(data) + 1), rng.randrange(len(data) + 1)))
@@ -124,5 +147,5 @@ def mutated(rng, octets):
         elif change == 2 and at < len(data):
             data[at] = rng.randrange(256)
         else:
-            data[at:at] = rng.choice(tokens)
+            data[at:at] = rng.choice(TOKENS)
     return bytes(data)

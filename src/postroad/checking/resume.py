@@ -32,5 +32,5 @@ def done_in(path: Path) -> frozenset[str]:
 def _domain(path: Path, number: int, line: bytes) -> str:
     try:
         return str(json.loads(line)["domain"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{path}:{number}: no line of `postroad check --format ndjson`; name another file") from None

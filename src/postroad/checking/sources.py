@@ -25,11 +25,12 @@ from postroad.dns import (
     parse_server,
     system_servers,
 )
+from postroad.files import read_text
 from postroad.probe import ProbeSettings, Survey
 from postroad.probe.probe import SMTP_PORT
 from postroad.shapes.facts import UnreadableFactsError, read_lookup
 from postroad.words.facts import Snapshot
-from postroad.words.names import Address
+from postroad.words.names import Address, Unreadable
 
 ONE_RUN = CacheSettings(longest_s=7 * 86400, trouble_s=600, max_answers=500_000, max_records=1_000_000)
 """A run looks at one moment: what was asked once is not asked again, trouble included."""
@@ -100,10 +101,11 @@ def read_snapshot(path: Path) -> Snapshot:
         InputError: the file cannot be read, or has something else.
 
     """
+    text = read_text(path)
+    if isinstance(text, Unreadable):
+        raise InputError(f"{path}: {text.why}")
     try:
-        return read_lookup(json.loads(path.read_text("utf-8")))
-    except OSError as problem:
-        raise InputError(f"{path}: {problem.strerror}") from None
+        return read_lookup(json.loads(text))
     except (UnreadableFactsError, ValueError, RecursionError) as problem:
         raise InputError(f"{path}: {problem}") from None
 

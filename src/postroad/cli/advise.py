@@ -9,8 +9,6 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from postroad.simulation.advise import Advice
 
 
@@ -48,61 +46,59 @@ def advise(
 
         screen.print_json(advice_shape(advice))
     else:
-        _show(screen.console(), advice)
+        _show(screen.Screen(), advice)
     if advice.after:
         raise typer.Exit(screen.FINDINGS)
 
 
-def _show(out: Console, advice: Advice) -> None:
+def _show(out: screen.Screen, advice: Advice) -> None:
     domain = advice.before.snapshot.domain
     if advice.after is None:
-        out.print(f"{domain}: nothing to change, because {'; '.join(advice.because)}.", markup=False, style="bold")
+        out.line(f"{domain}: nothing to change, because {'; '.join(advice.because)}.", style="bold")
     else:
         _show_change(out, advice)
     for remark in advice.remarks:
-        out.print(f"note: {remark}", markup=False)
+        out.line(f"note: {remark}")
 
 
-def _show_change(out: Console, advice: Advice) -> None:
+def _show_change(out: screen.Screen, advice: Advice) -> None:
     from postroad.simulation.phrases import named
 
     count = len(advice.gone) + len(advice.new)
-    out.print(f"{advice.before.snapshot.domain}: change {named(count, 'line')}.", markup=False, style="bold")
+    out.line(f"{advice.before.snapshot.domain}: change {named(count, 'line')}.", style="bold")
     for edit in advice.edits:
-        out.print(f"  {edit.why}:", markup=False)
+        out.line(f"  {edit.why}:")
         for sign, lines, style in (("-", edit.gone, "red"), ("+", edit.new, "green")):
             for line in lines:
-                out.print(f"    {sign} {line}", markup=False, style=style)
+                out.line(f"    {sign} {line}", style=style)
     for title, standing in (("before", advice.before), ("after", advice.after)):
-        out.print(f"\n; {title}", markup=False, style="bold")
+        out.line()
+        out.line(f"; {title}", style="bold")
         for line in standing.lines if standing else ():
-            out.print(str(line), markup=False)
-    out.print("\nWhat it reaches", style="bold")
+            out.line(str(line))
+    out.line()
+    out.line("What it reaches", style="bold")
     for sentence in advice.because:
-        out.print(f"{sentence}.", markup=False)
-    out.print()
+        out.line(f"{sentence}.")
+    out.line()
     _show_proof(out, advice)
-    out.print()
+    out.line()
 
 
-def _show_proof(out: Console, advice: Advice) -> None:
+def _show_proof(out: screen.Screen, advice: Advice) -> None:
     """For each sender what it did with the old records, and does with the new ones."""
-    from rich.table import Table
-
     from postroad.simulation.phrases import percent
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in ("sender", "busiest before", "after", "kept before", "after", "questions before", "after"):
-        table.add_column(head, justify="left" if head == "sender" else "right", header_style="bold")
     pairs = [each.by_sender() for each in (advice.before, advice.after) if each]
+    heads = ("sender", "busiest before", "after", "kept before", "after", "questions before", "after")
+    rows = []
     for name in advice.before.whole.by:
         old, new = (each[name] for each in pairs)
         cells = [(percent(a), percent(b)) for a, b in ((old.busiest, new.busiest), (old.kept, new.kept))]
         asked = (f"{float(old.questions):g}", f"{float(new.questions):g}")
-        table.add_row(name, *(cell for pair in (*cells, asked) for cell in pair))
-    out.print(table)
-    out.print(
+        rows.append((name, *(cell for pair in (*cells, asked) for cell in pair)))
+    out.table(screen.Table(heads, rows, frozenset(heads[1:])))
+    out.line(
         "busiest: part of its first contacts on one server; kept: gets through at once whichever one server refuses",
-        markup=False,
         style="dim",
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
-
-import typer
 
 from postroad.app import InputError, destination_of
 from postroad.checking import (
@@ -27,8 +25,9 @@ from postroad.checks.catalogue import RULES
 from postroad.checks.nouns import Severity
 from postroad.cli import screen
 from postroad.config.model import Check, Config
+from postroad.files import read_text
 from postroad.report import Checked, Form, nagios_code, render
-from postroad.words.names import Destination
+from postroad.words.names import Destination, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +100,7 @@ def run_checks(
     results = sorted(screen.run(checked), key=lambda each: order[each.domain])
     _warn_of_expired(terms)
     if resume:
-        typer.echo(f"postroad: {len(results)} checked, {len(wanted) - len(left)} done before", err=True)
+        screen.remark(f"{len(results)} checked, {len(wanted) - len(left)} done before")
     elif form != Form.NDJSON:
         _show(results, form)
     return nagios_code(results) if form == Form.NAGIOS else exit_status(results, terms.fail_on)
@@ -123,54 +122,48 @@ def _sink(resume: Path | None, form: str) -> Iterator[Callable[[Checked], None]]
     """Where a result goes at once: to the file of a bulk run, to stdout as NDJSON, or nowhere yet."""
     if resume:
         with resume.open("a", encoding="utf-8") as file:
-            yield lambda result: _write(result, file)
+            yield lambda result: _write(_line_of(result), file)
     elif form == Form.NDJSON:
-        yield lambda result: _write(result, sys.stdout)
+        yield lambda result: screen.document(_line_of(result))
     else:
         yield lambda _result: None
 
 
-def _write(result: Checked, file: TextIO) -> None:
-    file.write(render([result], Form.NDJSON, color=False, width=0))
+def _line_of(result: Checked) -> str:
+    return render([result], Form.NDJSON, color=False, width=0)
+
+
+def _write(line: str, file: TextIO) -> None:
+    file.write(line)
     file.flush()
 
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr where that is a terminal and there is more than one to wait for."""
-    if total < 2 or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=screen.console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda: progress.advance(task)
+    """A bar where there is more than one to wait for."""
+    with screen.progress(wanted=total > 1) as begin:
+        done, tell = count(1), begin("checked")
+        yield lambda: tell(next(done) / total)
 
 
 def _show(results: Sequence[Checked], form: str) -> None:
-    out = screen.console()
-    color = out.is_terminal and "NO_COLOR" not in os.environ
-    ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
-    typer.echo(render(results, form, color=color, width=out.width, ascii_only=ascii_only), nl=False)
+    out = screen.Screen()
+    text = render(results, form, color=out.has_colour, width=out.width, ascii_only=screen.is_ascii_only())
+    screen.document(text)
 
 
 def _warn_of_expired(terms: Terms) -> None:
     from datetime import UTC, datetime
 
     for each in terms.expired(datetime.now(UTC).date()):
-        typer.echo(f"postroad: {each.rule} was accepted until {each.until}, and counts again: {each.reason}", err=True)
+        screen.remark(f"{each.rule} was accepted until {each.until}, and counts again: {each.reason}")
 
 
 def _lines(file: str) -> Iterator[tuple[int, str]]:
     """The lines of a file that are neither empty nor comments."""
-    try:
-        text = sys.stdin.read() if file == STDIN else Path(file).read_text("utf-8-sig")
-    except OSError as problem:
-        raise InputError(f"{file}: {problem.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{file}: it is no UTF-8; save the file as UTF-8") from None
+    text = read_text(sys.stdin.buffer if file == STDIN else file)
+    if isinstance(text, Unreadable):
+        raise InputError(f"{file}: {text.why}")
     for number, line in enumerate(text.splitlines(), 1):
         bare = line.partition("#")[0].strip()
         if bare:

@@ -65,8 +65,8 @@ def _show(comparison: Comparison, form: Form) -> None:
     elif form is Form.TEXT:
         from postroad.cli.comparison import print_text
 
-        print_text(screen.console(), comparison)
+        print_text(screen.Screen(), comparison)
     else:
         from postroad.cli.comparison import to_html, to_markdown
 
-        typer.echo(to_html(comparison) if form is Form.HTML else to_markdown(comparison))
+        screen.document(f"{to_html(comparison) if form is Form.HTML else to_markdown(comparison)}\n")

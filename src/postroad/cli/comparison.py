@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
+from postroad.cli import screen
 from postroad.simulation.compare import Comparison, Difference
 from postroad.simulation.phrases import percent, seconds
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from postroad.simulation.standing import Standing
 
 HEADS = ("set", "servers", "busiest", "even", "kept", "silent", "questions", "octets", "records")
@@ -54,31 +53,25 @@ def row(standing: Standing) -> tuple[str, ...]:
     )
 
 
-def print_text(out: Console, comparison: Comparison) -> None:
+def print_text(out: screen.Screen, comparison: Comparison) -> None:
     """In a terminal or a pipe."""
-    out.print(headline(comparison), markup=False, style="bold")
-    out.print()
+    out.line(headline(comparison), style="bold")
+    out.line()
     print_table(out, comparison)
     for each in comparison.verdicts:
-        out.print(each.sentence, markup=False)
+        out.line(each.sentence)
     for difference in comparison.differences:
-        out.print()
+        out.line()
         for line in _difference(difference):
-            out.print(line, markup=False)
+            out.line(line)
 
 
-def print_table(out: Console, comparison: Comparison) -> None:
+def print_table(out: screen.Screen, comparison: Comparison) -> None:
     """The numbers side by side, with what they are beneath."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in HEADS:
-        table.add_column(head, justify="left" if head == HEADS[0] else "right", header_style="bold")
-    for standing in comparison.standings:
-        table.add_row(*row(standing))
-    out.print(table)
-    out.print(LEGEND, markup=False, style="dim")
-    out.print()
+    rows = [row(standing) for standing in comparison.standings]
+    out.table(screen.Table(HEADS, rows, frozenset(HEADS[1:])))
+    out.line(LEGEND, style="dim")
+    out.line()
 
 
 def to_markdown(comparison: Comparison) -> str:

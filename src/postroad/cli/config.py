@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from postroad.cli import options, screen
+from postroad.cli.tree import group
 
-app = typer.Typer(help="Settings: what is in effect, whether a file is right, users.", no_args_is_help=True)
+app = group("Settings: what is in effect, whether a file is right, users.")
 
 
 @app.command(epilog="Example: postroad config show --config docs/examples/postroad.toml")
@@ -30,8 +31,8 @@ def show(config: options.ConfigFile = None, json: options.Json = False) -> None:
 
         screen.print_json(config_shape(settings, file))
         return
-    typer.echo(f"# {file}\n" if file else "# no file: all settings have their defaults\n")
-    typer.echo(toml(settings))
+    screen.say(f"# {file}" if file else "# no file: all settings have their defaults")
+    screen.document(f"\n{toml(settings)}\n")
 
 
 @app.command(epilog="Example: postroad config check docs/examples/postroad.toml")
@@ -59,9 +60,9 @@ def check(
         screen.print_json({"version": 1, "file": str(file), "problems": wrong, "warnings": doubtful})
     else:
         for line in [*(f"warning: {warning}" for warning in doubtful), *wrong]:
-            typer.echo(f"postroad: {line}", err=True)
+            screen.remark(f"{line}")
         if not wrong:
-            typer.echo(f"{file}: a relay can run with it")
+            screen.say(f"{file}: a relay can run with it")
     raise typer.Exit(screen.USAGE if wrong else screen.DONE)
 
 
@@ -85,7 +86,7 @@ def hash_(
     if json:
         screen.print_json({"version": 1, "user": user, "line": line})
     else:
-        typer.echo(line)
+        screen.say(line)
 
 
 def _password() -> str:

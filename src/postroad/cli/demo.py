@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,8 +9,6 @@ import typer
 from postroad.cli import options, screen
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from postroad.demo import Act
 
 BAR = 20  # characters of a full bar
@@ -31,27 +28,25 @@ def demo(
     else:
         from postroad.demo import best
 
-        screen.console().print(f"\n{best(acts)}", markup=False)
+        screen.Screen().lines(("", best(acts)))
     raise typer.Exit(screen.DONE if all(act.survived for act in acts) else screen.FINDINGS)
 
 
 async def _show(messages: int, *, quiet: bool) -> list[Act]:
-    from rich.live import Live
-
     from postroad.demo import perform
 
     acts: dict[str, Act] = {}
-    out = screen.console()
-    if quiet or not sys.stdout.isatty():
+    out = screen.Screen()
+    if quiet or not screen.is_terminal():
         async for act in perform(messages):
             if act.is_over and act.name in acts and act.received and not quiet:
-                out.print("\n".join(_lines(act)), markup=False)
+                out.lines(_lines(act))
             acts[act.name] = act
         return list(acts.values())
-    with Live(console=out, refresh_per_second=8) as live:
+    with out.live() as update:
         async for act in perform(messages):
             acts[act.name] = act
-            live.update(_table(list(acts.values())))
+            update(_table(list(acts.values())))
     return list(acts.values())
 
 
@@ -65,39 +60,27 @@ def _lines(act: Act) -> list[str]:
     return [head, *rows]
 
 
-def _table(acts: list[Act]) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    columns = (
-        "set-up",
-        "server",
-        "fixed order",
-        "expected",
-        "seen",
-        "",
-        "after the kill",
-        "lost",
-        "added by fail-over",
-    )
-    for column in columns:
-        table.add_column(column, justify="left" if column in ("set-up", "server", "") else "right", header_style="bold")
+def _table(acts: list[Act]) -> screen.Table:
+    text = ("set-up", "server", "")
+    heads = ("set-up", "server", "fixed order", "expected", "seen", "", "after the kill", "lost", "added by fail-over")
+    rows: list[tuple[screen.Styled, ...]] = []
     for act in acts:
         for number, (server, strict, expected, seen, after, bar) in enumerate(_rows(act)):
             first = number == 0
-            dead = server == str(act.killed)
-            table.add_row(
-                f"[bold]{act.name}[/bold] {act.title}" if first else "",
-                f"[red]{server} killed[/red]" if dead else server,
-                strict,
-                expected,
-                seen,
-                f"[cyan]{bar}[/cyan]",
-                after,
-                (f"{act.lost}" if act.is_over else f"{act.sent}/{act.messages}") if first else "",
-                f"{act.added_ms:.0f} ms" if first and act.failover_ms else "",
+            rows.append(
+                (
+                    (f"{act.name} {act.title}", "bold") if first else "",
+                    (f"{server} killed", "red") if server == str(act.killed) else server,
+                    strict,
+                    expected,
+                    seen,
+                    (bar, "cyan"),
+                    after,
+                    (f"{act.lost}" if act.is_over else f"{act.sent}/{act.messages}") if first else "",
+                    f"{act.added_ms:.0f} ms" if first and act.failover_ms else "",
+                )
             )
-    return table
+    return screen.Table(heads, rows, frozenset(heads) - frozenset(text))
 
 
 def _rows(act: Act) -> list[tuple[str, str, str, str, str, str]]:

@@ -40,6 +40,4 @@ def explain(
 
         screen.print_json(explain_shape(story))
     else:
-        out = screen.console()
-        for sentence in tell(story):
-            out.print(sentence, markup=False)
+        screen.Screen().lines(tell(story))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from postroad.cli import options, screen
+from postroad.cli.tree import group
 
 if TYPE_CHECKING:
     from postroad.lab import Fault, Lab
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from postroad.words.names import Address
     from postroad.words.trace import Event
 
-app = typer.Typer(help="A nameserver and exchangers on loopback, with faults to order.", no_args_is_help=True)
+app = group("A nameserver and exchangers on loopback, with faults to order.")
 
 
 @app.command(epilog="Example: postroad lab up --zone my.zone --fault 127.0.0.11=blackhole")
@@ -65,14 +66,14 @@ def run(
 async def _play(scenarios: list[Scenario], *, quiet: bool) -> list[tuple[str, tuple[Take, ...]]]:
     from postroad.stage import stage
 
-    out = screen.console()
+    out = screen.Screen()
     played = []
     for scenario in scenarios:
         takes = await stage(scenario)
         played.append((scenario.name, takes))
         if not quiet:
             for line in _told(scenario.name, takes):
-                out.print(line, markup=False)
+                out.line(line)
     return played
 
 
@@ -128,12 +129,14 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     over = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, over.set)
-    lab = Lab(loaded.zone_data, port=port, order=order, faults=_faults(faults), tls=tls, listener=_printer(json=json))
+    watched = screen.Watched(_printer(json=json), over.set)
+    lab = Lab(loaded.zone_data, port=port, order=order, faults=_faults(faults), tls=tls, listener=watched)
     try:
         async with lab:
             _show_up(lab, json=json)
             with contextlib.suppress(asyncio.CancelledError):
                 await over.wait()
+        watched.end()
     except NetError as problem:
         screen.fail(f"{problem.why}; choose another --port", screen.TEMPORARY)
 
@@ -163,14 +166,14 @@ def _show_up(lab: Lab, *, json: bool) -> None:
             {"version": 1, "resolver": resolver, "port": lab.port, "exchangers": exchangers, "moved": moved}
         )
         return
-    typer.echo(f"name server  {resolver}")
+    screen.say(f"name server  {resolver}")
     for address, fault in exchangers.items():
-        typer.echo(f"exchanger    {address}:{lab.port}  {fault}")
+        screen.say(f"exchanger    {address}:{lab.port}  {fault}")
     for written, place in moved.items():
-        typer.echo(f"moved        {written} is served at {place}")
+        screen.say(f"moved        {written} is served at {place}")
     to_lab = f"--resolver {resolver} --port {lab.port}"
-    typer.echo(f"try          postroad send --from me@example.net --to user@example.com {to_lab} FILE")
-    typer.echo("stop it with Ctrl-C")
+    screen.say(f"try          postroad send --from me@example.net --to user@example.com {to_lab} FILE")
+    screen.say("stop it with Ctrl-C")
 
 
 def _printer(*, json: bool) -> Any:  # noqa: ANN401  # a Listener, whose module is imported late
@@ -178,6 +181,6 @@ def _printer(*, json: bool) -> Any:  # noqa: ANN401  # a Listener, whose module 
         if json:
             screen.print_line({"event": event.name, **event.fields})
         else:
-            typer.echo(f"{event.name}  " + "  ".join(f"{name}={value}" for name, value in event.fields.items()))
+            screen.say(f"{event.name}  " + "  ".join(f"{name}={value}" for name, value in event.fields.items()))
 
     return show

@@ -47,11 +47,12 @@ def lookup(
     if json:
         screen.print_json(shape)
     elif form is Format.NSLOOKUP:
-        typer.echo("\n".join(_nslookup(shape, *_asked(zone, resolver))))
+        for line in _nslookup(shape, *_asked(zone, resolver)):
+            screen.say(line)
     else:
-        out = screen.console()
+        out = screen.Screen()
         for line in _text(shape):
-            out.print(line, markup=False)
+            out.line(line)
     raise typer.Exit(_exit_code(shape))
 
 

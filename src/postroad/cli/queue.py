@@ -12,11 +12,12 @@ import typer
 
 from postroad.cli import options, screen
 from postroad.cli.spool import opened
+from postroad.cli.tree import group
 
 if TYPE_CHECKING:
     from postroad.spool import Selection, Spool, Story
 
-app = typer.Typer(help="The mail that waits: see it, hasten it, hold it, delete it.", no_args_is_help=True)
+app = group("The mail that waits: see it, hasten it, hold it, delete it.")
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Messages.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A message.")]
@@ -87,11 +88,11 @@ def list_(
     elif shown:
         from postroad.cli.queue_text import table
 
-        screen.console().print(table(shown, time.time()))
+        screen.Screen().table(table(shown, time.time()))
         if more:
-            typer.echo(f"and more: only the first {limit} are shown; --limit shows more", err=True)
+            screen.remark(f"and more: only the first {limit} are shown; --limit shows more")
     else:
-        typer.echo("nothing waits" if which == Which(None, spool=spool, config=config) else "nothing matches")
+        screen.say("nothing waits" if which == Which(None, spool=spool, config=config) else "nothing matches")
     _exit(len(shown))
 
 
@@ -111,8 +112,7 @@ def show(
     else:
         from postroad.cli.queue_text import told
 
-        for line in told(story, time.time()):
-            screen.console().print(line, markup=False)
+        screen.Screen().lines(told(story, time.time()))
 
 
 @app.command(epilog=f"{EXAMPLES}trace 1E2DAPNHV84C8G00")
@@ -131,8 +131,7 @@ def trace(
     else:
         from postroad.cli.queue_text import traced
 
-        for line in traced(story):
-            screen.console().print(line, markup=False)
+        screen.Screen().lines(traced(story))
 
 
 @app.command(epilog=f"{EXAMPLES}retry --destination example.org")
@@ -223,8 +222,7 @@ def stats(spool: options.SpoolFolder = None, config: options.ConfigFile = None, 
     else:
         from postroad.cli.queue_text import counted
 
-        for line in counted(numbers, now):
-            screen.console().print(line, markup=False)
+        screen.Screen().lines(counted(numbers, now))
 
 
 def _ask(which: Which, question: Callable[[Spool], Awaitable[T]]) -> T:
@@ -258,7 +256,7 @@ def _change(which: Which, word: str, change: Callable[[Spool, Selection], Awaita
     if json:
         screen.print_json({"version": 1, "change": word, "parcels": count, "under_way": busy})
     else:
-        typer.echo(f"{count} {word}" + (f"; {busy} under way, left alone" if busy else ""))
+        screen.say(f"{count} {word}" + (f"; {busy} under way, left alone" if busy else ""))
     _exit(count)
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from postroad.cli.screen import Table
 from postroad.cli.send import contact_line
 from postroad.spool import Listed, State, Stats, Story
 from postroad.words.mail import Envelope, Recipient
 from postroad.words.record import read_record
 from postroad.words.trail import Attempt
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 ANSWER = 60  # characters of the last answer in the list; `show` has it whole
 
@@ -36,29 +33,22 @@ def size_of(octets: int) -> str:
 
 def table(parcels: Sequence[Listed], now: float) -> Table:
     """The queue, a line for each parcel."""
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("id", "state", "age", "size", "from", "to", "tries", "next", "last answer"):
-        right = column in ("age", "size", "tries")
-        shown.add_column(
-            column, justify="right" if right else "left", header_style="bold", no_wrap=column != "last answer"
-        )
-    for each in parcels:
-        mail = each.parcel.mail
-        shown.add_row(
-            mail.id,
+    heads = ("id", "state", "age", "size", "from", "to", "tries", "next", "last answer")
+    rows = [
+        (
+            each.parcel.mail.id,
             each.state.value,
-            span(now - mail.received_at),
-            size_of(mail.size),
-            Text(_sender(mail.envelope)),
-            Text(_recipients(mail.envelope)),
+            span(now - each.parcel.mail.received_at),
+            size_of(each.parcel.mail.size),
+            _sender(each.parcel.mail.envelope),
+            _recipients(each.parcel.mail.envelope),
             str(each.parcel.attempts),
             _next(each, now),
-            Text(_shortened(each.said)),
+            _shortened(each.said),
         )
-    return shown
+        for each in parcels
+    ]
+    return Table(heads, rows, frozenset({"age", "size", "tries"}), wraps="last answer")
 
 
 def told(story: Story, now: float) -> Iterator[str]:

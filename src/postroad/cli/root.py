@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from postroad.cli import config, lab, queue
+from postroad.cli import config, lab, queue, screen
 from postroad.cli.advise import advise
 from postroad.cli.check import check
 from postroad.cli.compare import compare
 from postroad.cli.demo import demo
+from postroad.cli.door import through
 from postroad.cli.explain import explain
 from postroad.cli.lookup import lookup
 from postroad.cli.relay import relay
@@ -22,15 +23,12 @@ from postroad.cli.sendmail import called_as_sendmail, sendmail
 from postroad.cli.sendmail import run as run_sendmail
 from postroad.cli.setups import setups
 from postroad.cli.simulate import simulate
+from postroad.cli.tree import group
 
-app = typer.Typer(
+app = group(
+    "Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records.",
     name="postroad",
-    help="Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records.",
     epilog="Example: postroad route example.org --explain",
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,
 )
 app.command(epilog="Example: postroad lookup example.org --format nslookup")(lookup)
 app.command(epilog="Example: postroad check example.org --smtp --fail-on warning")(check)
@@ -59,7 +57,7 @@ def _print_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        typer.echo(f"postroad {version('postroad')}")
+        screen.say(f"postroad {version('postroad')}")
         raise typer.Exit
 
 
@@ -76,5 +74,6 @@ def main() -> None:
     """Run the command line."""
     words = called_as_sendmail(sys.argv)
     if words is not None:  # its options are not of typer's kind, and `--` must come through
-        sys.exit(run_sendmail(words))
-    app()
+        through(lambda: sys.exit(run_sendmail(words)), is_answer=False)
+        return
+    through(app)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from postroad.cli import options, screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from postroad.app import Routed
     from postroad.routing import Dropped, Route
 
@@ -44,7 +42,7 @@ def route(
     elif explain:
         _explain(answer)
     else:
-        _show(screen.console(), answer)
+        _show(screen.Screen(), answer)
     _exit(answer)
 
 
@@ -60,46 +58,38 @@ def _exit(routed: Routed) -> None:
 def _explain(routed: Routed) -> None:
     from postroad.routing import explain_plan, explain_route
 
-    out = screen.console()
+    out = screen.Screen()
     sentences = [*explain_route(routed.answer, routed.policy), *explain_plan(routed.plan, routed.seed)]
     for sentence in sentences:
-        out.print(sentence, markup=False)
+        out.line(sentence)
 
 
-def _show(out: Console, routed: Routed) -> None:
+def _show(out: screen.Screen, routed: Routed) -> None:
     from postroad.routing import Refusal
 
     answer = routed.answer
     if isinstance(answer, Refusal):
-        out.print(f"[bold]{routed.destination}[/bold]: {answer.status}: ", end="")
-        out.print(f"{answer.text} ({answer.enhanced})", markup=False)
+        out.line((str(routed.destination), "bold"), f": {answer.status}: {answer.text} ({answer.enhanced})")
     else:
         _show_route(out, routed, answer)
     for drop in (*answer.dropped, *routed.plan.dropped):
-        out.print(f"  left out: {_place(drop)}: {drop.text} ({drop.reason})", markup=False, style="yellow")
+        out.line(f"  left out: {_place(drop)}: {drop.text} ({drop.reason})", style="yellow")
     for note in answer.notes:
-        out.print(f"  note: {note.text} ({note.kind})", markup=False, style="cyan")
+        out.line(f"  note: {note.text} ({note.kind})", style="cyan")
 
 
-def _show_route(out: Console, routed: Routed, answer: Route) -> None:
-    from rich.table import Table
-
+def _show_route(out: screen.Screen, routed: Routed, answer: Route) -> None:
     exchangers = [each for level in answer.levels for each in level.exchangers]
     addresses = sum(len(each.addresses) for each in exchangers)
-    out.print(
+    out.line(
         f"{routed.destination}: {_count(len(answer.levels), 'preference level')}, "
         f"{_count(len(exchangers), 'exchanger')}, {_count(addresses, 'address', 'es')}; "
-        f"source {answer.source}, procedure {routed.policy.name}",
-        markup=False,
+        f"source {answer.source}, procedure {routed.policy.name}"
     )
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column, justify in (("preference", "right"), ("exchanger", "left"), ("address", "left"), ("first", "right")):
-        table.add_column(column, justify=justify, header_style="bold")  # type: ignore[arg-type]  # a literal, typed as str
-    for row in _rows(routed, answer):
-        table.add_row(*row)
-    out.print(table)
+    heads = ("preference", "exchanger", "address", "first")
+    out.table(screen.Table(heads, _rows(routed, answer), frozenset({"preference", "first"})))
     order = " > ".join(f"{target.exchange} [{target.address}]" for target in routed.plan.targets)
-    out.print(f"order with seed {routed.seed}: {order}", markup=False)
+    out.line(f"order with seed {routed.seed}: {order}")
 
 
 def _rows(routed: Routed, answer: Route) -> list[tuple[str, str, str, str]]:

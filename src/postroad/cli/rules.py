@@ -9,8 +9,6 @@ import typer
 from postroad.cli import options, screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from postroad.checks.nouns import Rule
     from postroad.report.phrases import Rules
 
@@ -32,9 +30,9 @@ def rules(
     if json:
         _print_json(RULES, rule)
     elif rule is None:
-        _list(screen.console(), RULES)
+        _list(screen.Screen(), RULES)
     else:
-        _explain(screen.console(), RULES[rule])
+        _explain(screen.Screen(), RULES[rule])
 
 
 def _print_json(known: Rules, rule: str | None) -> None:
@@ -53,27 +51,23 @@ def _no_such(rule: str, known: Rules) -> str:
     return f"there is no rule {rule!r}" + (f"; did you mean {' or '.join(near)}?" if near else "; see: postroad rules")
 
 
-def _list(out: Console, known: Rules) -> None:
+def _list(out: screen.Screen, known: Rules) -> None:
     from postroad.report.manual import by_topic, tally
 
-    out.print(tally(known), style="bold", markup=False)
+    out.line(tally(known), style="bold")
     width = max((len(rule) for rule in known), default=0)
     for topic, found in by_topic(known).items():
-        out.print()
-        out.print(f"{topic} ({len(found)})", style="bold", markup=False)
+        out.line()
+        out.line(f"{topic} ({len(found)})", style="bold")
         for rule in found:
-            out.print(f"  {rule.severity:<7}", style=STYLES[rule.severity], end="")
-            out.print(f"  {rule.id:<{width}}  {rule.title}", markup=False)
+            out.line((f"  {rule.severity:<7}", STYLES[rule.severity]), f"  {rule.id:<{width}}  {rule.title}")
 
 
-def _explain(out: Console, rule: Rule) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
+def _explain(out: screen.Screen, rule: Rule) -> None:
     from postroad.report.manual import needs
     from postroad.report.phrases import sources, why
 
-    out.print(f"{rule.id}: {rule.title}", style="bold", markup=False)
+    out.line(f"{rule.id}: {rule.title}", style="bold")
     lines = {
         "severity": rule.severity.value,
         "topic": rule.topic.value,
@@ -82,9 +76,4 @@ def _explain(out: Console, rule: Rule) -> None:
         "needs": needs(rule).replace("`", ""),
         "mend": "a finding shows the zone lines that mend it, where lines of a zone can",
     }
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim")
-    for label, words in lines.items():
-        if words:
-            table.add_row(f"  {label}", Text(words))
-    out.print(table)
+    out.table(screen.Table((), [((f"  {label}", "dim"), words) for label, words in lines.items() if words]))

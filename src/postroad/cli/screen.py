@@ -1,18 +1,28 @@
-"""What commands share in showing: exit codes, errors, JSON, colour and pipes."""
+"""What commands share in showing: the screen, errors, JSON, exit codes. No command writes anything in another way.
+
+A text is shown as one line, with what a terminal would obey written out (`words.visible`); styles are added behind
+that, and no text is read as markup.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import typer
 
+from postroad.cli import door
+from postroad.words.visible import defused, json_text, visible
+
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+    from postroad.words.trace import Event, Listener
 
 T = TypeVar("T")
 
@@ -22,31 +32,143 @@ USAGE = 2
 TEMPORARY = 3
 
 EXIT_CODES = {"delivered": DONE, "failed": FINDINGS, "deferred": TEMPORARY}
+WIDTH_OF_A_PIPE = 200
+
+Styled = str | tuple[str, str]  # a text, or a text and its style
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A rich console: colour at a terminal unless NO_COLOR is set, plain text of full width into a pipe."""
-    from rich.console import Console
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under their heads, or without any. Columns named in `right` hold numbers, that in `wraps` long text."""
 
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else 200
-    return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty())
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Styled]]
+    right: frozenset[str] = frozenset()
+    wraps: str | None = None
+
+
+class Screen:
+    """Where a command's answer is shown: colour at a terminal unless NO_COLOR is set, plain text into a pipe."""
+
+    def __init__(self) -> None:
+        self._console = _console(sys.stdout)
+        self.width = self._console.width
+        self.has_colour = self._console.is_terminal and "NO_COLOR" not in os.environ
+
+    def line(self, *parts: Styled, style: str = "") -> None:
+        """One line, whatever is in its texts."""
+        self._console.print(_text(parts, style))
+
+    def lines(self, texts: Iterable[str], style: str = "") -> None:
+        """Several."""
+        for text in texts:
+            self.line(text, style=style)
+
+    def table(self, table: Table) -> None:
+        """A table."""
+        self._console.print(_drawn(table))
+
+    def picture(self, drawing: RenderableType) -> None:
+        """A picture of `show`, whose labels are fit to be shown."""
+        self._console.print(drawing)
+
+    @contextmanager
+    def live(self) -> Iterator[Callable[[Table], None]]:
+        """A table that is drawn anew in its place whenever there is another."""
+        from rich.live import Live
+
+        with _moving(sys.stdout), Live(console=self._console, refresh_per_second=8) as shown:
+            yield lambda table: shown.update(_drawn(table))
+
+
+def is_terminal() -> bool:
+    """Whether somebody watches stdout."""
+    return sys.stdout.isatty()
+
+
+def is_ascii_only() -> bool:
+    """Whether stdout has no more than ASCII."""
+    return not (sys.stdout.encoding or "").lower().startswith("utf")
+
+
+def document(text: str) -> None:
+    """A text of many lines, put together by a room that made what it quotes fit to be shown."""
+    sys.stdout.write(door.fit(text))
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """One line."""
+    document(visible(text) + "\n")
 
 
 def print_json(shape: dict[str, Any]) -> None:
     """One JSON object, indented for people; jq and programs do not mind."""
-    typer.echo(json.dumps(shape, indent=2, ensure_ascii=False))
+    document(json_text(shape, indent=2) + "\n")
 
 
 def print_line(shape: dict[str, Any]) -> None:
     """One JSON object on one line, at once: for what goes on (NDJSON)."""
-    typer.echo(json.dumps(shape, ensure_ascii=False, default=str))
+    document(json_text(shape) + "\n")
+
+
+def remark(text: str, name: str = "postroad") -> None:
+    """A line for people on stderr; each line of the text is one. Where stderr is full, the exit code has to do.
+
+    It is a sentence of ours, what it quotes stands in it as Python writes it: only what is left is written out.
+    """
+    with suppress(OSError):
+        sys.stderr.write("".join(f"{name}: {defused(line)}\n" for line in text.split("\n")))
+        sys.stderr.flush()
 
 
 def fail(text: str, code: int = USAGE) -> NoReturn:
     """End with an error for people on stderr."""
-    typer.echo(f"postroad: {text}", err=True)
+    remark(text)
     raise typer.Exit(code)
+
+
+class Watched:
+    """A listener that shows events. One that fails holds up no mail: it shows no more, and `end` says why."""
+
+    def __init__(self, show: Listener, failed: Callable[[], None] = lambda: None) -> None:
+        self._show = show
+        self._failed = failed
+        self._trouble: OSError | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Show an event, if the last could be shown."""
+        if self._trouble is None:
+            try:
+                self._show(event)
+            except OSError as trouble:
+                self._trouble = trouble
+                self._failed()
+
+    def end(self) -> None:
+        """Raise what went wrong."""
+        if self._trouble:
+            raise self._trouble
+
+
+@contextmanager
+def progress(*, wanted: bool = True) -> Iterator[Callable[[str], Callable[[float], None]]]:
+    """Bars on stderr, at a terminal only: begin one by its name, then tell which part is done."""
+    if not wanted or not sys.stderr.isatty():
+        yield lambda _name: lambda _part: None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    )  # fmt: skip
+    with _moving(sys.stderr), Progress(*columns, console=_console(sys.stderr), transient=True) as bars:
+
+        def begin(name: str) -> Callable[[float], None]:
+            task = bars.add_task(visible(name), total=1.0)
+            return lambda part: bars.update(task, completed=part)
+
+        yield begin
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -65,7 +187,38 @@ def input_errors() -> Iterator[None]:
     try:
         yield
     except InputError as problem:
-        fail(str(problem).replace("\n", "\npostroad: "))
+        fail(str(problem))
+
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH_OF_A_PIPE
+    return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty())
+
+
+def _moving(stream: TextIO) -> AbstractContextManager[None]:
+    return stream.moving() if isinstance(stream, door.Door) else nullcontext()
+
+
+def _text(parts: Iterable[Styled], style: str = "") -> Text:
+    from rich.text import Text
+
+    styled = ((part, "") if isinstance(part, str) else part for part in parts)
+    return Text.assemble(*((visible(text), of_part) for text, of_part in styled), style=style)
+
+
+def _drawn(table: Table) -> RenderableType:
+    from rich.table import Table as Grid
+
+    drawn = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(table.heads))
+    for head in table.heads:
+        is_long = table.wraps is not None and head == table.wraps
+        right = "right" if head in table.right else "left"
+        drawn.add_column(head, justify=right, header_style="bold", no_wrap=table.wraps is not None and not is_long)  # type: ignore[arg-type]  # a literal, typed as str
+    for row in table.rows:
+        drawn.add_row(*(_text([cell]) for cell in row))
+    return drawn
 
 
 def _loop_factory() -> Callable[[], Any] | None:

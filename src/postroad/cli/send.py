@@ -11,14 +11,13 @@ import typer
 from postroad.cli import options, screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from postroad.app import Sent
     from postroad.deliver import DeliverSettings
     from postroad.words.trace import Event
     from postroad.words.trail import Contact
 
 SMTP_PORT = 25
+MOST = 256 * 1024**2  # octets of a message; no server takes so many
 
 
 def send(
@@ -52,7 +51,8 @@ def send(
     Exit status: 0 all delivered, 1 any failed, 2 wrong usage, 3 any deferred and none failed.
     """
     content = _read(file)
-    out = screen.console()
+    out = screen.Screen()
+    watched = screen.Watched(lambda event: None if json else _show_live(out, event))
 
     async def sent() -> Sent:
         from postroad.app import Road, build_message, build_own, build_policy, build_resolver
@@ -63,11 +63,12 @@ def send(
             build_policy(procedure, allow_loopback=port != SMTP_PORT),
             build_own(own or ()),
             _settings(port, stagger, connect_timeout, hello, starttls=starttls),
-            lambda event: None if json else _show_live(out, event),
+            watched,
         )
         return await road.send(message, seed)
 
     answer = screen.run(sent)
+    watched.end()
     if json:
         from postroad.shapes import send_shape
 
@@ -78,14 +79,15 @@ def send(
 
 
 def _read(file: Path) -> bytes:
-    try:
-        if str(file) != "-":
-            return file.read_bytes()
-        if sys.stdin.isatty():
-            typer.echo("postroad: reading the message from the terminal; end it with Ctrl-D", err=True)
-        return sys.stdin.buffer.read()
-    except OSError as problem:
-        screen.fail(f"{file}: {problem.strerror}; name a readable message file, or - for standard input")
+    from postroad.files import read_octets, read_stream
+    from postroad.words.names import Unreadable
+
+    if str(file) == "-" and sys.stdin.isatty():
+        screen.remark("reading the message from the terminal; end it with Ctrl-D")
+    octets = read_stream(sys.stdin.buffer, "-", MOST) if str(file) == "-" else read_octets(file, MOST)
+    if isinstance(octets, Unreadable):
+        screen.fail(f"{file}: {octets.why}; name a readable message file, or - for standard input")
+    return octets
 
 
 def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:
@@ -103,11 +105,11 @@ def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, 
     )
 
 
-def _show_live(out: Console, event: Event) -> None:
+def _show_live(out: screen.Screen, event: Event) -> None:
     if event.name == "deliver.attempt.started":
-        out.print(f"{event.fields['destination']} (seed {event.fields['seed']})", markup=False, style="bold")
+        out.line(f"{event.fields['destination']} (seed {event.fields['seed']})", style="bold")
     elif event.name == "deliver.contact.complete":
-        out.print(contact_line(event.fields["contact"]), markup=False, style=_style(event.fields["contact"].word))
+        out.line(contact_line(event.fields["contact"]), style=_style(event.fields["contact"].word))
 
 
 def contact_line(contact: Contact) -> str:
@@ -124,13 +126,12 @@ def _style(word: str) -> str:
     return {"delivered": "green", "deferred": "yellow", "failed": "red"}.get(word, "dim")
 
 
-def _show_end(out: Console, sent: Sent, *, explain: bool) -> None:
+def _show_end(out: screen.Screen, sent: Sent, *, explain: bool) -> None:
     from postroad.routing import explain_attempt, explain_plan, explain_route
 
     for mailbox, outcome in sent.outcomes.items():
-        out.print(
+        out.line(
             f"{mailbox}: {outcome.result} ({outcome.status}): {outcome.text}",
-            markup=False,
             style=_style(outcome.result),
         )
     if explain:
@@ -138,4 +139,4 @@ def _show_end(out: Console, sent: Sent, *, explain: bool) -> None:
             routed = delivery.routed
             why = [*explain_route(routed.answer, routed.policy), *explain_plan(routed.plan, routed.seed)]
             for sentence in [*why, *explain_attempt(delivery.attempt)]:
-                out.print(sentence, markup=False)
+                out.line(sentence)

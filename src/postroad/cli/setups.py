@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from postroad.simulation.answers import Answered
     from postroad.simulation.compare import Comparison
 
@@ -41,23 +39,23 @@ def setups(
 
         screen.print_json(setups_shape(comparison, answered))
     else:
-        _show(screen.console(), comparison, answered)
+        _show(screen.Screen(), comparison, answered)
 
 
-def _show(out: Console, comparison: Comparison, answered: tuple[Answered, ...]) -> None:
+def _show(out: screen.Screen, comparison: Comparison, answered: tuple[Answered, ...]) -> None:
     from postroad.cli.comparison import headline, print_table
     from postroad.simulation.setups import SETUPS
 
-    out.print(headline(comparison), markup=False, style="bold")
-    out.print()
+    out.line(headline(comparison), style="bold")
+    out.line()
     for standing in comparison.standings:
-        out.print(f"{standing.name}: {SETUPS[standing.name].title}", markup=False, style="bold")
+        out.line(f"{standing.name}: {SETUPS[standing.name].title}", style="bold")
         for line in standing.lines:
-            out.print(f"    {line}", markup=False)
-    out.print()
+            out.line(f"    {line}")
+    out.line()
     print_table(out, comparison)
     for each in answered:
-        out.print(each.question, markup=False, style="bold")
+        out.line(each.question, style="bold")
         for sentence in each.answer:
-            out.print(f"  {sentence}", markup=False)
-        out.print()
+            out.line(f"  {sentence}")
+        out.line()

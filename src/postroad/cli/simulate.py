@@ -11,8 +11,6 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from postroad.show import Picture
     from postroad.simulation.crowd import View
     from postroad.simulation.nouns import Forecast
@@ -71,7 +69,7 @@ def simulate(
 
         screen.print_json(simulate_shape(standing, view, tried))
     else:
-        _show(screen.console(), standing, view, tried)
+        _show(screen.Screen(), standing, view, tried)
     if _stopped(standing):
         raise typer.Exit(screen.FINDINGS)
 
@@ -157,36 +155,36 @@ def summary(standing: Standing, view: View) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _show(out: Console, standing: Standing, view: View, tried: Mapping[str, Trials]) -> None:
+def _show(out: screen.Screen, standing: Standing, view: View, tried: Mapping[str, Trials]) -> None:
     from postroad.show.terminal import heat_map, survival_bars, timeline
 
-    out.print(summary(standing, view), markup=False, style="bold")
+    out.line(summary(standing, view), style="bold")
     if not standing.servers:
         _say(out, _no_way(standing))
         return
     picture = _picture(standing, view)
-    out.print()
-    out.print(heat_map(picture.forecasts))
-    out.print()
+    out.line()
+    out.picture(heat_map(picture.forecasts))
+    out.line()
     worst = sorted(standing.lost, key=lambda address: standing.lost[address].delivered)[:MOST_LOST]
-    out.print(
+    out.picture(
         survival_bars({str(address): picture.lost[str(address)] for address in standing.lost if address in worst})
     )
     if picture.example:
-        out.print()
-        out.print(timeline(picture.example, picture.sender))
-    out.print()
+        out.line()
+        out.picture(timeline(picture.example, picture.sender))
+    out.line()
     if tried:
         from postroad.cli.trying import print_trials
 
         print_trials(out, standing, tried)
-        out.print()
+        out.line()
     _say(out, _told(standing, view))
 
 
-def _say(out: Console, sentences: Iterator[str]) -> None:
+def _say(out: screen.Screen, sentences: Iterator[str]) -> None:
     for sentence in sentences:
-        out.print(sentence, markup=False)
+        out.line(sentence)
 
 
 def _no_way(standing: Standing) -> Iterator[str]:

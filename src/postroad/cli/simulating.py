@@ -144,13 +144,14 @@ def _crowd(names: Sequence[str], mix: str | None, file: Path | None) -> Crowd:
 
 def _own(file: Path) -> OwnSenders:
     from postroad.app import InputError
+    from postroad.files import read_text
     from postroad.simulation.reading import read_senders
     from postroad.words.names import Unreadable
 
-    try:
-        read = read_senders(file.read_text("utf-8"))
-    except (OSError, ValueError) as problem:
-        raise InputError(f"{file}: cannot be read: {getattr(problem, 'strerror', None) or problem}") from problem
+    text = read_text(file)
+    if isinstance(text, Unreadable):
+        raise InputError(f"{file}: {text.why}")
+    read = read_senders(text)
     if isinstance(read, Unreadable):
         raise InputError(f"{file}: {read.text}: {read.why}")
     return read

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,9 @@ from postroad.config.model import (
     Tls,
 )
 from postroad.config.problems import sentences
+from postroad.files import read_text
+from postroad.words.names import Unreadable
+from postroad.words.toml import parse_toml
 
 __all__ = [
     "USUAL_FILE",
@@ -66,6 +68,7 @@ __all__ = [
     "read",
 ]
 
+MOST = 1024**2  # octets of a file of settings
 USUAL_FILE = Path("/etc/postroad/postroad.toml")
 
 
@@ -85,12 +88,10 @@ def load(path: Path | None = None) -> Config:
     path = path or find()
     if path is None:
         return Config()
-    try:
-        return read(path.read_bytes().decode(), path)
-    except OSError as problem:
-        raise _error(path, [f"{problem.strerror}; name a settings file that can be read"]) from None
-    except UnicodeDecodeError as problem:
-        raise _error(path, [f"octet {problem.start} is no UTF-8; save the file as UTF-8"]) from None
+    text = read_text(path, MOST)
+    if isinstance(text, Unreadable):
+        raise _error(path, [text.why])
+    return read(text, path)
 
 
 def read(text: str, path: Path) -> Config:
@@ -100,10 +101,9 @@ def read(text: str, path: Path) -> Config:
         InputError: as `load`.
 
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
-        raise _error(path, [f"it is no TOML: {problem}; texts stand in quotes"]) from None
+    tables = parse_toml(text)
+    if isinstance(tables, Unreadable):
+        raise _error(path, [f"it is no TOML: {tables.why}; texts stand in quotes"])
     try:
         # By way of JSON pydantic reads strictly (no "25" for 25), and still takes lists and texts for what they mean
         return Config.model_validate_json(json.dumps(tables, default=str), context={"folder": path.absolute().parent})

@@ -16,11 +16,11 @@ from postroad.deliver.course import Course, draw_course, draw_seed
 from postroad.deliver.feed import AGAIN_S, Feed
 from postroad.deliver.outages import Outages
 from postroad.deliver.pool import Pool, ReusePolicy
+from postroad.deliver.pressure import Pressure
 from postroad.deliver.probe import Probes
 from postroad.deliver.queue import Item, Queue, QueueLimits
 from postroad.deliver.settings import DeliverSettings
 from postroad.deliver.settling import judge, lost_report
-from postroad.deliver.step import Step
 from postroad.deliver.ways import Finder, Way, Ways
 from postroad.dialogue import Message, Pieces
 from postroad.pace import Health, HealthPolicy, RetrySchedule, is_expired, next_at
@@ -74,7 +74,7 @@ class Loop:
         self._probes = Probes(self.health, self._now, self._changed, self.outages.concerns)
         self._unrouted: dict[str, list[Item]] = {}
         self._blocked: list[tuple[Item, Settlement]] = []  # to be settled together
-        self.step = Step(lambda: self.queue.waiting, self._now, time.thread_time)
+        self.pressure = Pressure(lambda: self.queue.waiting, self._now, time.thread_time)
         self._runners = 0
         self._aging: asyncio.TimerHandle | None = None
         self._is_draining = False
@@ -232,7 +232,7 @@ class Loop:
         except Exception as bug:  # noqa: BLE001  # one message must not end the relay: told, and tried again later
             await self._put_off(item, bug)
         self.queue.finish(item, self._now(), met_host=met_host)
-        self.step.go_on()
+        self.pressure.go_on()
 
     async def _refreshed(self, item: Item) -> Course:
         """The course as it is now: while the item waited, hosts may have failed or answered, and DNS changed."""

@@ -24,9 +24,12 @@ import dns.zonefile
 
 from postroad.dns.answers import MAX_ALIASES, Reply, is_referral, resolve_with, to_text
 from postroad.dns.resolver import RecordType
+from postroad.files import read_text
 from postroad.words.facts import Answer, Temporary
+from postroad.words.names import Unreadable
 
 DEFAULT_TTL_S = 3600  # where neither the record, nor $TTL, nor a record before says one
+MOST_GENERATED = 65_536  # records that $GENERATE lines make of one set of files: a /16, and some seconds
 _DIRECTIVES = ("$ORIGIN", "$TTL", "$GENERATE")  # no $INCLUDE: a pasted zone reads no other file
 _NOWHERE = dns.name.Name((b"\x00no origin\x00", b""))  # the origin until $ORIGIN names one: no real name is below it
 _WILD = dns.name.Name((b"*",))
@@ -166,11 +169,10 @@ def load_zones(paths: Iterable[Path | str]) -> ZoneResolver | ZoneProblem:
     """Read master files from disk."""
     texts = {}
     for path in paths:
-        try:
-            texts[str(path)] = Path(path).read_text("utf-8-sig")
-        except (OSError, ValueError) as problem:
-            why = problem.strerror if isinstance(problem, OSError) else None
-            return ZoneProblem(str(path), 0, f"cannot be read: {why or problem}")
+        text = read_text(path)
+        if isinstance(text, Unreadable):
+            return ZoneProblem(str(path), 0, text.why)
+        texts[str(path)] = text
     zones = parse_zones(texts)
     return zones if isinstance(zones, ZoneProblem) else ZoneResolver(zones)
 
@@ -239,10 +241,12 @@ class _Collected:
         self.manager = self
         self.lines: list[ZoneLine] = []
         self._kinds: dict[dns.name.Name, dns.node.NodeKind] = {}
+        self._generated = 0
 
     def begin(self, tokens: _Tokenizer) -> None:
         """A new file."""
         self._tokens = tokens
+        self._last = ("", 0)
         self.soas: set[dns.name.Name] = set()
         self.origins: set[dns.name.Name] = set()
 
@@ -255,6 +259,7 @@ class _Collected:
 
     def add(self, name: dns.name.Name, ttl_s: int, record: dns.rdata.Rdata) -> None:
         """Take a record; signatures are left out, nothing here validates."""
+        self._count_generated()
         if record.covers():
             return
         for used in (name, *_names_in(record)):
@@ -267,6 +272,14 @@ class _Collected:
         self.lines.append(ZoneLine(to_text(name), kind, value, *self._tokens.where(), ttl_s))
         if record.rdtype == dns.rdatatype.SOA:
             self.soas.add(name)
+
+    def _count_generated(self) -> None:
+        """A line has one record, or it is a $GENERATE, whose ends anyone may write far apart."""
+        place = self._tokens.where()
+        self._generated += place == self._last
+        self._last = place
+        if self._generated >= MOST_GENERATED:
+            raise _ZoneError(f"$GENERATE makes more than {MOST_GENERATED} records here; say less, or write records out")
 
     def _set_origin(self, origin: dns.name.Name) -> None:
         _require_origin(origin)

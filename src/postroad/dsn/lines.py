@@ -11,6 +11,8 @@ from postroad.words.mail import Mailbox
 # Line breaks of any kind, signs that turn the reading direction, and halves of characters.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
+LONGEST_WORD = 980  # octets, so that a line has no more than 998 (RFC 5322 section 2.1.1)
+
 
 def plain(text: str) -> str:
     """Text on one line, with spaces for what must not be there."""
@@ -32,9 +34,14 @@ def escape(text: str) -> str:
 
 
 def field(name: str, value: str) -> str:
-    """One header field, folded in front of spaces (RFC 5322 section 2.2.3): unfolded it is the same text again."""
+    """One header field, folded in front of spaces (RFC 5322 section 2.2.3): unfolded it is the same text again.
+
+    A word that fits no line is broken by spaces, so that no line is too long whatever a stranger wrote.
+    """
     lines = [f"{name}:"]
-    for piece in re.split(r"(?<=[^ ])(?= )", f" {plain(value)}"):
+    longest = LONGEST_WORD if value.isascii() else LONGEST_WORD // 4
+    fitting = re.sub(rf"\S{{{longest}}}(?=\S)", r"\g<0> ", plain(value))
+    for piece in re.split(r"(?<=[^ ])(?= )", f" {fitting}"):
         if len(lines[-1]) + len(piece) > 78 and len(lines[-1]) > len(name) + 1:
             lines.append("")
         lines[-1] += piece

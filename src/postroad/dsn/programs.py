@@ -113,7 +113,7 @@ def _contact(number: int, tried: Tried, contact: Contact) -> str:
         "at": round(tried.at, 3),
         "started_ms": round(contact.started_ms, 1),
         "ended_ms": round(contact.ended_ms, 1),
-        "exchange": contact.target.exchange,
+        "exchange": said(contact.target.exchange),  # escaped octets of DNS names make it longer than 255
         "address": str(contact.target.address),
         "port": contact.target.port,
         "preference": contact.target.preference,
@@ -121,6 +121,6 @@ def _contact(number: int, tried: Tried, contact: Contact) -> str:
         "result": outcome.result.value if outcome else contact.word,
         "status": outcome.status if outcome else None,
         "text": said(outcome.text, 400) if outcome else None,
-        "tls": contact.tls,
+        "tls": said(contact.tls) if contact.tls else None,
     }
     return json.dumps({key: value for key, value in values.items() if value is not None})

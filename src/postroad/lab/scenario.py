@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from postroad.files import read_text
 from postroad.routing import WalkPolicy
 from postroad.words.faults import Fault, parse_fault
 from postroad.words.mail import Mailbox, parse_mailbox
@@ -144,10 +145,9 @@ def _mailbox(folder: Path, text: str) -> Mailbox:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        text = path.read_text()
-    except OSError as problem:
-        raise ScenarioError(f"{path}: {problem.strerror}; a scenario folder has zone, send and expect") from problem
+    text = read_text(path)
+    if isinstance(text, Unreadable):
+        raise ScenarioError(f"{path}: {text.why}; a scenario folder has zone, send and expect")
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield number, line.strip()

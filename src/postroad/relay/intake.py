@@ -101,7 +101,7 @@ class Intake:
             if not kept.done():
                 kept.set_exception(trouble)
             return
-        turn = self._loop.step.keep()
+        turn = self._loop.pressure.turn()
         if turn is None:
             _let_know(kept)
         else:

@@ -21,7 +21,7 @@ from postroad.words.trail import Attempt
 STDERR = 2
 
 _ODD = re.compile('[ "=]')
-_encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes one for each line
+_encode = json.JSONEncoder().encode  # json.dumps makes one for each line; ASCII, for logs are read on terminals
 
 Facts = dict[str, Any]
 
@@ -204,7 +204,7 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
 
 
 def _as_json(at: float, name: str, level: str, facts: Mapping[str, Any]) -> str:
-    return _encode({"at": _time(at), "level": level, "event": name, **facts})
+    return _encode({"at": _time(at), "level": level, "event": name, **facts}).replace("\x7f", "\\u007f")
 
 
 def _as_text(at: float, name: str, facts: Mapping[str, Any]) -> str:

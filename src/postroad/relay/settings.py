@@ -18,6 +18,7 @@ from postroad.deliver import (
     verified_tls,
 )
 from postroad.dialogue import Login
+from postroad.files import trusted_text
 from postroad.pace import RetrySchedule, WindowPolicy
 from postroad.receive import (
     ListenSettings,
@@ -46,6 +47,7 @@ from postroad.routing import (
 )
 from postroad.smtp import Timeouts
 from postroad.words.mail import Mailbox
+from postroad.words.names import Unreadable
 
 if TYPE_CHECKING:
     from postroad.config import Config, StaticRoute
@@ -228,10 +230,10 @@ def _secret(path: Path) -> str:
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path} cannot be read ({problem}); name a text file this user may read") from None
+    text = trusted_text(path)
+    if isinstance(text, Unreadable):
+        raise InputError(f"{path} {text.why}; name a text file that this user may read")
+    return text
 
 
 def _certificate(certificate: Path, key: Path | None) -> ssl.SSLContext:

@@ -13,7 +13,7 @@ from postroad.checks.nouns import Finding, Rule, Severity
 from postroad.report import phrases
 from postroad.report.nouns import Checked
 from postroad.report.phrases import Rules
-from postroad.show.labels import clean
+from postroad.words.visible import defused
 
 FAILS = frozenset({Severity.ERROR, Severity.WARNING})  # what a build should not pass over; the rest is told
 
@@ -38,7 +38,7 @@ def _suite(result: Checked, rules: Rules, index: int) -> Element:
     suite = Element(
         "testsuite",
         {
-            "name": clean(result.domain) or ".",
+            "name": defused(result.domain) or ".",
             "package": "postroad",
             "id": str(index),
             "hostname": "localhost",
@@ -56,7 +56,7 @@ def _suite(result: Checked, rules: Rules, index: int) -> Element:
 
 def _case(result: Checked, rule: Rule) -> Element:
     """The rule's case: failed, skipped with the reason, or passed."""
-    case = Element("testcase", {"name": rule.id, "classname": f"postroad.{clean(result.domain)}", "time": "0"})
+    case = Element("testcase", {"name": rule.id, "classname": f"postroad.{defused(result.domain)}", "time": "0"})
     found = [each for each in result.findings if each.rule == rule.id]
     failed = [each for each in found if each.severity in FAILS and not each.inconclusive]
     if failed:
@@ -74,16 +74,16 @@ def _skipped(result: Checked, rule: Rule, found: Sequence[Finding]) -> str:
     if unclear := [each for each in found if each.inconclusive]:
         return f"inconclusive: {_line(unclear[0])}"
     accepted = [each for each in result.accepted if each.finding.rule == rule.id]
-    return clean(f"accepted: {accepted[0].reason}") if accepted else ""
+    return defused(f"accepted: {accepted[0].reason}") if accepted else ""
 
 
 def _line(finding: Finding) -> str:
-    return f"{phrases.where(finding.place)}: {clean(finding.seen)}"
+    return f"{phrases.where(finding.place)}: {defused(finding.seen)}"
 
 
 def _whole(finding: Finding, rule: Rule) -> str:
     lines = [_line(finding), phrases.why(rule), phrases.sources(rule), *phrases.mended(finding)]
-    return "\n".join([*(line for line in lines if line), *([clean(finding.line)] if finding.line else [])])
+    return "\n".join([*(line for line in lines if line), *([defused(finding.line)] if finding.line else [])])
 
 
 def _told(result: Checked) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from postroad.checks.nouns import Severity
 from postroad.report import phrases
 from postroad.report.nouns import Checked
-from postroad.show.labels import clean
+from postroad.words.visible import defused
 
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 NAMED = 3  # rules named in the line
@@ -27,7 +27,7 @@ def nagios_code(results: Sequence[Checked]) -> int:
 def nagios(results: Sequence[Checked]) -> str:
     """The line. Notes are counted and never alarm."""
     total, code = phrases.total(results), nagios_code(results)
-    subject = clean(results[0].domain) if len(results) == 1 else phrases.number(len(results), "domain")
+    subject = defused(results[0].domain) if len(results) == 1 else phrases.number(len(results), "domain")
     alarms = [each for result in results for each in result.findings if each.inconclusive or each.severity in ALARMS]
     rules = list(dict.fromkeys(each.rule for each in phrases.worst_first(alarms)))
     named = f" ({', '.join([*rules[:NAMED], *(['...'] if len(rules) > NAMED else [])])})" if rules else ""

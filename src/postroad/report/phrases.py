@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from postroad.checks.nouns import Finding, Place, Rule, Severity
 from postroad.report.nouns import Checked
-from postroad.show.labels import clean
+from postroad.words.visible import defused
 
 INCONCLUSIVE = "inconclusive"
 RANKS = (Severity.ERROR, Severity.WARNING, Severity.NOTE, Severity.INFO)  # worst first
@@ -38,7 +38,7 @@ class Group:
         """What it is called, where those around it are named above."""
         place = self.place
         name = place.domain if self.depth == 0 else f"preference {place.preference}"
-        return clean((name, name, place.exchange or ".", str(place.address))[self.depth])
+        return defused((name, name, place.exchange or ".", str(place.address))[self.depth])
 
     def beside(self, finding: Finding) -> str:
         """What of a finding's place the title does not tell."""
@@ -81,7 +81,7 @@ def tell(counted: Mapping[str, int]) -> str:
 
 def summary(result: Checked) -> str:
     """The domain in one line."""
-    return f"{clean(result.domain)}: {tell(counts(result))}; {shape_of(result)}"
+    return f"{defused(result.domain)}: {tell(counts(result))}; {shape_of(result)}"
 
 
 def overall(results: Sequence[Checked]) -> str:
@@ -165,7 +165,7 @@ def where(place: Place) -> str:
     """A place in one line."""
     parts = [place.exchange or ("." if place.exchange == "" else None), f"[{place.address}]" if place.address else None]
     named = " ".join(part for part in parts if part)
-    return clean(named or (f"preference {place.preference}" if place.preference is not None else place.domain))
+    return defused(named or (f"preference {place.preference}" if place.preference is not None else place.domain))
 
 
 def sources(rule: Rule | None) -> str:
@@ -182,7 +182,7 @@ def why(rule: Rule) -> str:
 
 def mended(finding: Finding) -> list[str]:
     """The zone lines that mend it, harmless."""
-    return [clean(line.expandtabs()) for line in finding.mend.splitlines() if line.strip()]
+    return [defused(line.expandtabs()) for line in finding.mend.splitlines() if line.strip()]
 
 
 def time_of(epoch: float) -> str:

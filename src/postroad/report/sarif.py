@@ -5,7 +5,6 @@ Sections are those of the OASIS standard "Static Analysis Results Interchange Fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import PurePath
@@ -16,7 +15,7 @@ from postroad.checks.nouns import Finding, Place, Rule, Severity
 from postroad.report import phrases
 from postroad.report.nouns import Accepted, Checked
 from postroad.report.phrases import Rules
-from postroad.show.labels import clean
+from postroad.words.visible import defused, json_text
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note", Severity.INFO: "none"}
@@ -31,7 +30,7 @@ def sarif(results: Sequence[Checked], rules: Rules) -> str:
     found += [_accepted(accepted, index) for each in results for accepted in each.accepted]
     driver = {"name": "postroad", "version": version("postroad"), "rules": [_rule(rule) for rule in rules.values()]}
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": found}]}
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    return json_text(log, indent=2) + "\n"
 
 
 def _rule(rule: Rule) -> Shape:
@@ -50,7 +49,10 @@ def _result(finding: Finding, index: dict[str, int]) -> Shape:
     if finding.rule in index:
         shape["ruleIndex"] = index[finding.rule]
     mended = phrases.mended(finding)
-    words = [f"{phrases.where(finding.place)}: {clean(finding.seen)}", *(["Mend it with:", *mended] if mended else [])]
+    words = [
+        f"{phrases.where(finding.place)}: {defused(finding.seen)}",
+        *(["Mend it with:", *mended] if mended else []),
+    ]
     return shape | {
         **_kind(finding),
         "message": {"text": "\n".join(words)},
@@ -70,14 +72,14 @@ def _kind(finding: Finding) -> Shape:
 
 def _accepted(accepted: Accepted, index: dict[str, int]) -> Shape:
     until = f" (until {accepted.until})" if accepted.until else ""
-    suppression = {"kind": "external", "status": "accepted", "justification": clean(accepted.reason) + until}
+    suppression = {"kind": "external", "status": "accepted", "justification": defused(accepted.reason) + until}
     return {**_result(accepted.finding, index), "suppressions": [suppression]}
 
 
 def _location(finding: Finding) -> Shape:
     place = finding.place
     name = str(place.address) if place.address else place.exchange or place.domain
-    logical = {"name": clean(name), "fullyQualifiedName": _full_name(place), "kind": "resource"}
+    logical = {"name": defused(name), "fullyQualifiedName": _full_name(place), "kind": "resource"}
     shape: Shape = {"logicalLocations": [logical]}
     if spot := phrases.file_and_line(finding.line):
         shape["physicalLocation"] = {
@@ -89,7 +91,7 @@ def _location(finding: Finding) -> Shape:
 
 def _full_name(place: Place) -> str:
     parts = (place.domain, place.preference, place.exchange, place.address)
-    return clean("/".join(str(part) for part in parts if part is not None))
+    return defused("/".join(str(part) for part in parts if part is not None))
 
 
 def _uri(file: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from postroad.checks.nouns import Finding, Rule
 from postroad.report import phrases
 from postroad.report.nouns import Checked
 from postroad.report.phrases import Rules
+from postroad.words.visible import json_text
 
 VERSION = 1
 
@@ -23,13 +23,13 @@ def as_json(results: Sequence[Checked], rules: Rules) -> str:
         "counts": phrases.total(results),
         "domains": [checked_shape(result, rules) for result in results],
     }
-    return json.dumps(shape, indent=2, ensure_ascii=False) + "\n"
+    return json_text(shape, indent=2) + "\n"
 
 
 def ndjson(results: Sequence[Checked], rules: Rules) -> str:
     """One object a line and domain, each with the version: lines of several runs can be put together."""
     shapes = ({"version": VERSION, **checked_shape(result, rules)} for result in results)
-    return "".join(json.dumps(shape, ensure_ascii=False) + "\n" for shape in shapes)
+    return "".join(json_text(shape) + "\n" for shape in shapes)
 
 
 def checked_shape(result: Checked, rules: Rules) -> Shape:

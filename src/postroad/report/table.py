@@ -12,7 +12,7 @@ from postroad.checks.nouns import Finding
 from postroad.report import phrases
 from postroad.report.nouns import Checked
 from postroad.report.phrases import Rules
-from postroad.show.labels import clean
+from postroad.words.visible import defused
 
 COLUMNS = ("domain", "preference", "exchange", "address", "rule", "severity", "seen", "mend", "line", "accepted")
 ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~])")
@@ -50,7 +50,7 @@ def _row(result: Checked, finding: Finding, accepted: str) -> list[str]:
 
 def _harmless(cell: str) -> str:
     """A cell that is text: one that a spreadsheet would take for a formula gets an apostrophe in front."""
-    cell = clean(cell)
+    cell = defused(cell)
     return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
@@ -83,9 +83,9 @@ def _line(finding: Finding, rules: Rules) -> str:
 
 def _plain(words: str) -> str:
     """Words that Markdown leaves as they are: no markup, no HTML, nobody is notified."""
-    return ACTIVE.sub(r"\\\1", escape(clean(words), quote=False)).replace("@", "&#64;")
+    return ACTIVE.sub(r"\\\1", escape(defused(words), quote=False)).replace("@", "&#64;")
 
 
 def _code(words: str) -> str:
     """Words in a code span of a table's cell."""
-    return "`" + clean(words).replace("`", "'").replace("|", r"\|") + "`"
+    return "`" + defused(words).replace("`", "'").replace("|", r"\|") + "`"

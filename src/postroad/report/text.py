@@ -10,7 +10,7 @@ from postroad.checks.nouns import Finding
 from postroad.report import phrases
 from postroad.report.nouns import Accepted, Checked
 from postroad.report.phrases import INCONCLUSIVE, Group, Rules
-from postroad.show.labels import clean
+from postroad.words.visible import defused
 
 SYMBOLS = {"error": "✗", "warning": "!", "note": "·", "info": "i", INCONCLUSIVE: "?", "ok": "✓", "accepted": "~"}
 PLAIN = {**SYMBOLS, "error": "x", "note": "-", "ok": "+"}  # where only ASCII can be shown
@@ -71,14 +71,14 @@ def _finding(finding: Finding, group: Group, rules: Rules, pen: Pen, told: set[s
     indent = 2 * (group.depth + 1)
     word, beside = phrases.word(finding), group.beside(finding)
     yield f"{' ' * indent}{pen.symbol(word)} {pen.paint(word, PAINT[word])} {pen.paint(finding.rule, BOLD)}"
-    seen = f"{beside}: {clean(finding.seen)}" if beside else clean(finding.seen)
+    seen = f"{beside}: {defused(finding.seen)}" if beside else defused(finding.seen)
     yield from (" " * (indent + 2) + line for line in pen.block(seen, indent + 2))
     rule = rules.get(finding.rule)
     if rule and finding.rule not in told and not finding.inconclusive:
         yield from _labelled("why", pen.block(phrases.why(rule), indent + 2 + LABEL), indent + 2, pen)
         yield from _labelled("source", pen.block(phrases.sources(rule), indent + 2 + LABEL), indent + 2, pen)
     yield from _labelled("mend", phrases.mended(finding), indent + 2, pen)  # whole, so that it can be copied
-    yield from _labelled("at", [clean(finding.line)] if finding.line else [], indent + 2, pen)
+    yield from _labelled("at", [defused(finding.line)] if finding.line else [], indent + 2, pen)
 
 
 def _labelled(label: str, lines: Sequence[str], indent: int, pen: Pen) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _labelled(label: str, lines: Sequence[str], indent: int, pen: Pen) -> Iterat
 
 def _accepted(each: Accepted, pen: Pen) -> Iterator[str]:
     until = f" (until {each.until})" if each.until else ""
-    words = f"{each.finding.rule}, {phrases.where(each.finding.place)}: {clean(each.reason)}{until}"
+    words = f"{each.finding.rule}, {phrases.where(each.finding.place)}: {defused(each.reason)}{until}"
     first, *more = pen.block(words, 13)
     yield f"  {pen.symbol('accepted')} {pen.paint('accepted', PAINT['accepted'])} {first}"
     yield from (" " * 13 + line for line in more)

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from postroad.show.labels import clean, short
+from postroad.show.labels import short
 from postroad.show.picture import By
 from postroad.simulation.nouns import Forecast
 from postroad.simulation.records import places
 from postroad.words.faults import Mode
 from postroad.words.names import Address, parse_address
+from postroad.words.visible import defused
 
 NAME_ROOM = 28  # characters of a name in a heading; the address beneath tells the rest apart
 
@@ -35,7 +36,7 @@ class Column:
     @property
     def full(self) -> str:
         """The server in words, for a legend or a tooltip."""
-        known = f"{', '.join(clean(name) for name in self.names)} [{self.key}]" if self.names else self.key
+        known = f"{', '.join(defused(name) for name in self.names)} [{self.key}]" if self.names else self.key
         return f"{known}, preference {self.head[2]}" if self.preferences else known
 
 
@@ -73,4 +74,6 @@ def lost_columns(lost: Mapping[str, By]) -> dict[Column, By]:
     order = {column.key: index for index, column in enumerate(known)}
     columns = {str(parse_address(key) or key): by for key, by in lost.items()}
     keys = sorted(columns, key=lambda key: order.get(key, len(order)))
-    return {replace(known[order[key]], down=None) if key in order else Column(clean(key)): columns[key] for key in keys}
+    return {
+        replace(known[order[key]], down=None) if key in order else Column(defused(key)): columns[key] for key in keys
+    }

@@ -8,6 +8,7 @@ from fractions import Fraction
 from postroad.simulation.nouns import Example, Forecast, Step
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
+from postroad.words.visible import defused
 
 TITLE_FIRST = "Who is contacted first"
 TITLE_LOST = "What becomes of the first attempt when a server is lost"
@@ -47,14 +48,9 @@ ORDERS = {
 }
 
 
-def clean(text: str) -> str:
-    """The text without what a terminal or browser would obey: controls and marks of direction become "?"."""
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
 def short(text: str, room: int) -> str:
-    """The cleaned text, its middle left out if it is longer than `room` characters."""
-    text = clean(text)
+    """The defused text, its middle left out if it is longer than `room` characters."""
+    text = defused(text)
     if len(text) <= room:
         return text
     tail = (room - 2) // 2
@@ -97,7 +93,7 @@ def ending(example: Example) -> str:
 
 def headline(example: Example, sender: str = "") -> str:
     """The title of a timeline."""
-    whose = f" by {clean(sender)}" if sender else ""
+    whose = f" by {defused(sender)}" if sender else ""
     return f"One delivery{whose}: {ending(example)}"
 
 
@@ -122,7 +118,7 @@ def shown(steps: Sequence[Step]) -> list[tuple[int, Step]]:
 
 def unable(forecasts: Iterable[tuple[str, Forecast]]) -> list[str]:
     """A sentence for each sender that cannot use the records."""
-    return [f"{clean(sender)}: {clean(each.unable)}" for sender, each in forecasts if each.unable]
+    return [f"{defused(sender)}: {defused(each.unable)}" for sender, each in forecasts if each.unable]
 
 
 def circumstances(forecasts: Iterable[Forecast]) -> str:

@@ -16,10 +16,11 @@ from postroad.show import labels, palette
 from postroad.show.axis import Axis, Span, folded
 from postroad.show.bars import caption, parts, sentence
 from postroad.show.columns import Column, columns_of, first_share, lost_columns
-from postroad.show.labels import clean, percent, seconds, short
+from postroad.show.labels import percent, seconds, short
 from postroad.show.picture import By, Picture
 from postroad.simulation.nouns import Example, Forecast, Step
 from postroad.words.outcome import Result
+from postroad.words.visible import defused
 
 SHADES = 20  # classes of colour between no share and all
 NAME_ROOM = 48  # characters of a name in the timeline
@@ -52,7 +53,7 @@ def save(picture: Picture, path: Path) -> None:
 
 def text(words: str) -> str:
     """Words from outside, harmless between tags and in a quoted attribute."""
-    return escape(clean(words))
+    return escape(defused(words))
 
 
 def _style() -> str:

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from postroad.show import palette
-from postroad.show.labels import clean
 from postroad.words.outcome import Result
+from postroad.words.visible import defused
 
 MARGIN = 0.4
 HATCHES = {Result.DELIVERED: "", Result.DEFERRED: "/////", Result.FAILED: "xxxxx"}
@@ -68,7 +68,7 @@ class Sheet:
         self._axes.text(
             x,
             y,
-            "\n".join(clean(line) for line in words.split("\n")),
+            "\n".join(defused(line) for line in words.split("\n")),
             fontsize=points,
             color=colour,
             ha=across,
@@ -80,7 +80,7 @@ class Sheet:
 
     def lines(self, words: str, *, points: float = 9, colour: str = palette.INK, bold: bool = False) -> None:
         """Words over the whole width, in as many lines as they need."""
-        for line in wrap(clean(words), int((self.width - 2 * MARGIN) / breadth(1, points))) or [""]:
+        for line in wrap(defused(words), int((self.width - 2 * MARGIN) / breadth(1, points))) or [""]:
             self.text(MARGIN, self.y + points / 144, line, points=points, colour=colour, bold=bold)
             self.y += points * 1.5 / 72
 

@@ -5,7 +5,6 @@ The keys are the fields of `Sender`, and their types say what a value may be: th
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
@@ -16,6 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from postroad.simulation.model import Sender
 from postroad.simulation.senders import MIXES, SENDERS
 from postroad.words.names import Unreadable
+from postroad.words.toml import parse_toml
 
 DEFAULT_LIKE = "rfc5321"
 NONE = "none"  # TOML has no word for it
@@ -39,10 +39,9 @@ class _WrongError(ValueError):
 
 def read_senders(text: str) -> OwnSenders | Unreadable:
     """Read `[senders.NAME]` and `[mixes.NAME]` tables; docs/reference/senders.md tells what they hold."""
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
-        return Unreadable("TOML", str(problem))
+    tables = parse_toml(text)
+    if isinstance(tables, Unreadable):
+        return tables
     try:
         _known("", tables, ("senders", "mixes"))
         senders = {name: _sender(name, _table(f"senders.{name}", each)) for name, each in _all(tables, "senders")}

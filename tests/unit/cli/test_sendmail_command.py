@@ -149,7 +149,7 @@ def test_a_large_message_comes_through_whole(send, settings):
         ([], 65, "there is no recipient in the command line"),
         (["a..b@example.org"], 65, "a..b@example.org"),
         (["-f", "me@-", "a@example.org"], 65, "me@-"),
-        (["-C", "/none.toml", "a@example.org"], 78, "/none.toml: No such file"),
+        (["-C", "/none.toml", "a@example.org"], 78, "/none.toml: cannot be read: No such file"),
         (["-bi"], 0, ""),
         (["-N", "often", "a@example.org"], 0, "-N often is passed over"),
     ],
@@ -163,7 +163,7 @@ def test_exit_statuses_are_those_of_sysexits(send, capsys, words, status, said):
 def test_a_message_over_the_limit_is_refused(send, capsys):
     """As a client would hear it by SMTP."""
     assert 65 == send("a@example.org", message=b"x" * 2_000_001)
-    assert "limits.message_size is 2000000" in capsys.readouterr().err
+    assert "more than 2000000 octets, which is limits.message_size" in capsys.readouterr().err
 
 
 def test_t_without_recipients_is_told(send, capsys):

@@ -2,7 +2,8 @@
 
 Its command line and exit statuses are those of sendmail, not of the other commands: programs rely on them.
 
-Stops: `arguments` (the command line), `draft` (the message), `deposit` (into the spool).
+Stops: `arguments` (the command line), `draft` (the message), `people` (whom its header names), `deposit` (into the
+spool).
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from postroad.cli import screen
 
 if TYPE_CHECKING:
     from postroad.cli.sendmail.arguments import Arguments
@@ -91,15 +95,13 @@ def _submit(arguments: Arguments, config: Config, aliases: Aliases) -> int:
 
     from postroad.app import InputError
     from postroad.cli.sendmail.deposit import deposit
-    from postroad.cli.sendmail.draft import read
+    from postroad.cli.sendmail.draft import bounded, read
     from postroad.relay.settings import hostname_of
 
     hostname = hostname_of(config)
-    octets = read(sys.stdin.buffer, dot_ends=arguments.dot_ends)
+    octets = read(bounded(sys.stdin.buffer, config.limits.message_size), dot_ends=arguments.dot_ends)
     if len(octets) > config.limits.message_size:
-        raise InputError(
-            f"the message has {len(octets)} octets, and limits.message_size is {config.limits.message_size}"
-        )
+        raise InputError(f"the message has more than {config.limits.message_size} octets, which is limits.message_size")
     mail, content = _made(arguments, octets, hostname)
     unknown = [to.mailbox for to in mail.envelope.recipients if aliases.refusal(to.mailbox, None)]
     for each in unknown:
@@ -114,7 +116,8 @@ def _submit(arguments: Arguments, config: Config, aliases: Aliases) -> int:
         _say(f"the port of the relay was asked because of the spool: {done.instead}")
         return UNAVAILABLE if done.is_for_good else TEMPORARY
     if arguments.verbose:
-        typer.echo(f"kept as {mail.id}")
+        with suppress(OSError):  # it is kept, whoever hears that: to say another thing makes the caller send it again
+            screen.say(f"kept as {mail.id}")
     return OK
 
 
@@ -177,5 +180,5 @@ def _origin(arguments: Arguments, hostname: str, id_: str) -> Origin:
 
 
 def _say(text: str, status: int = OK) -> int:
-    typer.echo("\n".join(f"sendmail: {line}" for line in text.splitlines()), err=True)
+    screen.remark(text, "sendmail")
     return status

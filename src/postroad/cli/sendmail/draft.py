@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from email.utils import formataddr, getaddresses
+from email.utils import formataddr
+from typing import BinaryIO
 
+from postroad.app import InputError, readable
+from postroad.cli.sendmail.people import addresses_in
 from postroad.receive.headers import format_date
 from postroad.smtp import canonical_newlines
 from postroad.words.mail import Mailbox
 
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")  # RFC 5322 section 2.2, with the blanks of its section 4.5.8
+_STRAY = re.compile(rb"\r(?![\r\n])(?!\Z)")  # CRs before an LF are of a line end, be it made twice
 _MBOX_FROM = re.compile(rb"(?:>*From [^\n]*\n)+")  # how a mailbox file separates messages; some programs send it along
+
+LONGEST_PIECE = 64 * 1024  # octets of a line read at a time
 
 _TO = ("to", "cc", "bcc")
 _RESENT_TO = ("resent-to", "resent-cc", "resent-bcc")
@@ -33,19 +39,39 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message with CRLF line ends: its header fields, each whole with its folds, and the rest from the empty line."""
+    """A message with CRLF line ends: its header fields, each whole with its folds, and the rest from the empty line.
+
+    `had_stray_cr`: the header had a CR that ends no line.
+    """
 
     fields: tuple[bytes, ...]
     rest: bytes
+    had_stray_cr: bool = False
 
     def has(self, *names: str) -> bool:
         """Whether there is a field of one of these names, which are in lower case."""
         return any(_name(field) in names for field in self.fields)
 
     def recipients(self) -> list[str]:
-        """The addresses of To, Cc and Bcc; of a message sent anew, of the Resent- fields (RFC 5322 section 3.6.6)."""
+        """The addresses of To, Cc and Bcc; of a message sent anew, of the Resent- fields (RFC 5322 section 3.6.6).
+
+        Raises:
+            InputError: it cannot be known who is meant.
+
+        """
+        if self.had_stray_cr:
+            raise InputError(
+                "the header has a CR inside a line, so recipients cannot be read from it; end lines with LF"
+            )
         names = _RESENT_TO if self.has(*_RESENT_TO) else _TO
         return addresses(_text(field) for field in self.fields if _name(field) in names)
+
+
+def bounded(file: BinaryIO, most: int) -> Iterator[bytes]:
+    """The lines of a file, long ones in pieces, until there are more octets than the most."""
+    while most >= 0 and (piece := file.readline(LONGEST_PIECE)):
+        most -= len(piece)
+        yield piece
 
 
 def read(lines: Iterable[bytes], *, dot_ends: bool) -> bytes:
@@ -55,22 +81,25 @@ def read(lines: Iterable[bytes], *, dot_ends: bool) -> bytes:
 
 def parse(octets: bytes) -> Draft:
     """Take a message apart. What does not begin like a header has none; where a header stops being one, text begins."""
-    text = canonical_newlines(_MBOX_FROM.sub(b"", octets, count=1) if _MBOX_FROM.match(octets) else octets)
-    if not text.endswith(b"\r\n"):
-        text += b"\r\n"
-    fields: list[bytes] = []
+    text = _MBOX_FROM.sub(b"", octets, count=1) if _MBOX_FROM.match(octets) else octets
+    fields: list[list[bytes]] = []
     place = 0
     while place < len(text):
-        end = text.index(b"\r\n", place) + 2
-        if fields and text[place : place + 1] in (b" ", b"\t"):
-            fields[-1] += text[place:end]
-        elif _NAME.match(text, place, end):
-            fields.append(text[place:end])
+        end = text.find(b"\n", place) + 1 or len(text)
+        # A stray CR must not become CRLF as it does in the text: the header that is sent would have a field that was
+        # not read for recipients. RFC 5322 section 2.2 has no CR in a field; a blank stands for it, as with Postfix.
+        line = text[place:end].rstrip(b"\r\n").replace(b"\r", b" ")
+        if fields and line[:1] in (b" ", b"\t"):
+            fields[-1].append(line)
+        elif _NAME.match(line):
+            fields.append([line])
         else:
             break
         place = end
-    rest = text[place:]
-    return Draft(tuple(fields), rest if rest.startswith(b"\r\n") else b"\r\n" + rest)
+    head, rest = text[:place], canonical_newlines(text[place:])
+    whole = tuple(b"".join(line + b"\r\n" for line in field) for field in fields)
+    rest = rest if rest.endswith(b"\r\n") or not rest else rest + b"\r\n"
+    return Draft(whole, rest if rest.startswith(b"\r\n") else b"\r\n" + rest, bool(_STRAY.search(head)))
 
 
 def finish(draft: Draft, origin: Origin, sender: Mailbox | None) -> bytes:
@@ -80,8 +109,13 @@ def finish(draft: Draft, origin: Origin, sender: Mailbox | None) -> bytes:
 
 
 def addresses(texts: Iterable[str]) -> list[str]:
-    """The addresses in texts such as `Name <user@host>, other@host`."""
-    return [address for _name, address in getaddresses(list(texts)) if address]
+    """The addresses in texts such as `Name <user@host>, other@host`.
+
+    Raises:
+        InputError: a text has a beginning without an end, and so nobody can say who is meant.
+
+    """
+    return [address for text in texts for address in readable(addresses_in(text))]
 
 
 def qualified(addresses_: Collection[str], hostname: str) -> list[str]:
@@ -110,10 +144,12 @@ def _person(full_name: str, address: str) -> str:
 
 
 def _until_dot(lines: Iterable[bytes]) -> Iterator[bytes]:
+    begins = True
     for line in lines:
-        if line.rstrip(b"\r\n") == b".":
+        if begins and line.rstrip(b"\r\n") == b".":
             return
         yield line
+        begins = line.endswith(b"\n")
 
 
 def _name(field: bytes) -> str:

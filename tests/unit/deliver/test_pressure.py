@@ -2,8 +2,8 @@
 
 import asyncio
 
-from postroad.deliver import step
-from postroad.deliver.step import MOST, Step
+from postroad.deliver import pressure
+from postroad.deliver.pressure import MOST, Pressure
 
 
 class Machine:
@@ -13,9 +13,9 @@ class Machine:
         self.now = self.used = 0.0
         self.waiting = MOST
 
-    def step(self):
-        """Steps on this machine."""
-        return Step(lambda: self.waiting, lambda: self.now, lambda: self.used)
+    def pressure(self):
+        """The pressure on this machine."""
+        return Pressure(lambda: self.waiting, lambda: self.now, lambda: self.used)
 
     def run(self, seconds, share):
         """Time goes by, so much of it spent computing."""
@@ -29,12 +29,11 @@ def held_up(*, share=1.0, waiting=MOST):
     async def main():
         machine = Machine()
         machine.waiting = waiting
-        it = machine.step()
+        it = machine.pressure()
         machine.run(1.0, share)
-        turn = it.keep()
+        turn = it.turn()
         it.go_on()
-        if turn:
-            await turn
+        assert turn is None or turn.done()
         return turn is not None
 
     return asyncio.run(main())
@@ -57,13 +56,13 @@ def test_sender_does_not_wait_without_a_queue():
 
 def test_sender_is_answered_after_a_while_in_any_case(monkeypatch):
     """No delivery ends, and the reply goes out all the same."""
-    monkeypatch.setattr(step, "LONGEST_S", 0.01)
+    monkeypatch.setattr(pressure, "LONGEST_S", 0.01)
 
     async def main():
         machine = Machine()
-        it = machine.step()
+        it = machine.pressure()
         machine.run(1.0, 1.0)
-        await it.keep()
+        await it.turn()
         it.go_on()
 
     asyncio.run(main())

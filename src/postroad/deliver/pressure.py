@@ -16,7 +16,7 @@ MOST = 200  # messages taken and not begun, before whoever sends more must wait
 LONGEST_S = 1.0  # that a client waits for its reply because of this, as with Postfix
 
 
-class Step:
+class Pressure:
     """Where a sender waits for its reply. `now` is a clock, `used` the processor time of the thread, in seconds."""
 
     def __init__(self, waiting: Callable[[], int], now: Callable[[], float], used: Callable[[], float]) -> None:
@@ -27,7 +27,7 @@ class Step:
         self._is_saturated = False
         self._line: deque[asyncio.Future[None]] = deque()
 
-    def keep(self) -> asyncio.Future[None] | None:
+    def turn(self) -> asyncio.Future[None] | None:
         """What a sender has to wait for: None, or that some of what was taken before has been delivered."""
         if self._waiting() < MOST or not self._looks_saturated():
             return None

@@ -1,0 +1,46 @@
+"""Who listens where, on loopback: everyone who takes mail by MX has an address of their own, and the same port."""
+
+from dataclasses import dataclass
+
+from tests.faults.stage import free_port
+
+BOX = "127.0.77.1"  # where all mail ends: aiosmtpd
+POSTFIX = "127.0.77.2"
+POSTFIX_TLS = "127.0.77.3"
+POSTFIX_FIVE = "127.0.77.4"  # takes five recipients in a transaction
+EXIM = "127.0.77.5"
+RELAY = "127.0.77.25"
+STRANGER = "127.0.77.66"  # a client that must say who it is
+FRIENDS = "127.0.0.0/18"  # clients that need not: 127.0.0.1
+ADDRESSES = (BOX, POSTFIX, POSTFIX_TLS, POSTFIX_FIVE, EXIM)
+ZONE = f"""
+$TTL 60
+box.example.       MX 10 mail.box.example.
+home.example.      MX 10 mail.box.example.
+clear.example.     MX 10 mail.box.example.
+starttls.example.  MX 10 mail.box.example.
+implicit.example.  MX 10 mail.box.example.
+postfix.example.   MX 10 mail.postfix.example.
+tls.example.       MX 10 mail.tls.example.
+five.example.      MX 10 mail.five.example.
+exim.example.      MX 10 mail.exim.example.
+mail.box.example.     A {BOX}
+mail.postfix.example. A {POSTFIX}
+mail.tls.example.     A {POSTFIX_TLS}
+mail.five.example.    A {POSTFIX_FIVE}
+mail.exim.example.    A {EXIM}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where mail is taken: by all servers, by the relay with STARTTLS, and by the relay with TLS from the start."""
+
+    smtp: int
+    relay: int
+    implicit: int
+
+    @classmethod
+    def free(cls):
+        """Some that are free now."""
+        return cls(free_port(ADDRESSES), free_port([RELAY]), free_port([RELAY]))

@@ -1,0 +1,199 @@
+"""One door to the screen: nothing goes round it, and nothing that a stranger wrote is obeyed behind it."""
+
+import ast
+import asyncio
+import io
+import json
+import time
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import postroad
+from postroad.cli import door, screen
+from postroad.cli.root import app
+from postroad.spool import Mail, Settlement
+from postroad.spool.sqlite import SqliteSpool
+from postroad.words.mail import Envelope, Mailbox, Recipient
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.record import attempt_record
+from postroad.words.trace import Event
+from postroad.words.trail import Attempt, Contact, Target
+from postroad.words.visible import visible
+
+SOURCE = Path(postroad.__file__).parent
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m [red]x[/red] \u202egnp.exe\u2066 a\u200bb\r\nTO  boss@example.org \x7f\x00"
+SHOWN = visible(HOSTILE)
+
+# Who may name a standard stream or rich's console, beside the door and the screen, and why
+MAY = {
+    "cli/door.py": "it is the door",
+    "cli/screen.py": "it is what commands write by",
+    "cli/config.py": "reads the password from stdin",
+    "cli/send.py": "reads the message from stdin",
+    "cli/checking.py": "reads domains from stdin",
+    "cli/sendmail/__init__.py": "reads the message from stdin",
+    "relay/journal.py": "writes the log, escaped by its own form, to what it is handed",
+    "relay/service.py": "hands stderr to the log, and tells the crew by a pipe that it is ready",
+    "show/pen.py": "is told by rich what the terminal can show, and writes nothing",
+}
+STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
+STREAMS_NAMED = {"cli/door.py", "cli/screen.py", "relay/service.py"}
+
+
+def _named(node):
+    """What of the ways to a screen a piece of code names."""
+    match node:
+        case ast.Call(func=ast.Name(id="print")):
+            return "print"
+        case ast.Attribute(value=ast.Name(id="typer"), attr="echo" | "secho" | "echo_via_pager" as name):
+            return f"typer.{name}"
+        case ast.Attribute(value=ast.Name(id="sys"), attr=name) if name in STREAMS:
+            return f"sys.{name}"
+        case ast.ImportFrom(module=str(module)) if module.startswith("rich.") and module != "rich.text":
+            return module
+        case ast.Attribute(value=ast.Name(id="os"), attr="write" | "writev" as name):
+            return f"os.{name}"
+    return None
+
+
+def test_only_the_screen_writes():
+    """No room prints, echoes, or takes a standard stream or a console of rich, but those that are named here."""
+    found = {
+        (path.relative_to(SOURCE).as_posix(), named)
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (named := _named(node))
+    }
+    assert set() == {(file, named) for file, named in found if file not in MAY}
+    assert set() == {(file, named) for file, named in found if named in STREAMS and file not in STREAMS_NAMED}
+
+
+def _seen(show, capsys):
+    show()
+    captured = capsys.readouterr()
+    return captured.out + captured.err
+
+
+WAYS = {
+    "line": lambda text: screen.Screen().line(text),
+    "styled": lambda text: screen.Screen().line((text, "bold red"), style="dim"),
+    "lines": lambda text: screen.Screen().lines([text, text]),
+    "cell": lambda text: screen.Screen().table(screen.Table(("a", "b"), [(text, (text, "red"))], frozenset("b"))),
+    "grid": lambda text: screen.Screen().table(screen.Table((), [(text,)])),
+    "say": screen.say,
+    "remark": screen.remark,
+    "json": lambda text: screen.print_json({text: [text]}),
+    "ndjson": lambda text: screen.print_line({text: text}),
+    "document": screen.document,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_a_stranger_writes_is_obeyed(way, capsys):
+    """By each function of the screen: no control, no mark of direction, nothing without width."""
+    seen = _seen(lambda: WAYS[way](HOSTILE), capsys)
+    assert seen.replace("\n", "").isprintable()
+    assert "\\x1b]0;owned\\x07" in seen or "\\u001b]0;owned\\u0007" in seen
+
+
+@pytest.mark.parametrize("way", ["line", "styled", "grid", "say"])
+def test_a_line_is_one_line_and_markup_is_text(way, capsys):
+    """No line break begins a line that was never written, and no word in brackets is a colour."""
+    seen = _seen(lambda: WAYS[way](HOSTILE), capsys)
+    assert SHOWN in seen
+    assert [] == [line for line in seen.splitlines() if line.startswith("TO")]
+
+
+def test_colours_are_added_behind_the_door(monkeypatch):
+    """At a terminal a style paints the text, and the text paints nothing."""
+    out = io.StringIO()
+    out.isatty = lambda: True
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    screen.Screen().line(("\x1b[32mgreen", "red"))
+    assert "\x1b[31m\\x1b[32mgreen\x1b[0m\n" == out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b]0;x\x07", "\x1b[2J", "\x1b[1A", "\x1bc", "\x9b2J", "\r", "\x08", "\x1b[31;", "\u202e"]
+)
+def test_the_stream_obeys_nothing_but_colours(text):
+    """Whatever writes to stdout, typer or rich, moves no cursor and sets no title; colours and lines stay."""
+    out = io.StringIO()
+    door.Door(out, "it").write(f"\x1b[1;31ma{text}b\x1b[0m\n")
+    written = out.getvalue()
+    assert written.startswith("\x1b[1;31ma\\")
+    assert written.endswith("b\x1b[0m\n")
+    assert written.removeprefix("\x1b[1;31m").removesuffix("\x1b[0m\n").isprintable()
+
+
+def test_what_draws_itself_anew_may_move_the_cursor():
+    """A progress bar may, while it lasts; and never sets a title."""
+    out = io.StringIO()
+    stream = door.Door(out, "it")
+    with stream.moving():
+        stream.write("\r\x1b[2K\x1b[1A\x1b[?25l\x1b]0;x\x07")
+    stream.write("\r")
+    assert "\r\x1b[2K\x1b[1A\x1b[?25l\\x1b]0;x\\x07\\r" == out.getvalue()
+
+
+def test_a_screen_that_fails_holds_up_no_mail():
+    """Who watches a delivery is told no more once the screen failed; the failure is raised at the end."""
+    shown = []
+
+    def show(event):
+        shown.append(event.name)
+        raise OSError(28, "full")
+
+    watched = screen.Watched(show)
+    for name in ("one", "two"):
+        watched(Event(name, {}))
+    assert ["one"] == shown
+    with pytest.raises(OSError, match="full"):
+        watched.end()
+
+
+@pytest.fixture
+def spool(tmp_path):
+    """A spool with a message whose every text is a stranger's, tried once."""
+    boxes = tuple(Recipient(Mailbox(f'"{HOSTILE}"', "example.org"), orcpt=f"rfc822;{HOSTILE}") for _ in range(1))
+    body = b"Subject: x\r\n\r\nx\r\n"
+    envelope = Envelope(Mailbox(HOSTILE, "example.net"), boxes, envid=HOSTILE)
+    mail = Mail("ONE", envelope, time.time() - 300, 7, len(body), f"192.0.2.1 {HOSTILE} by ESMTP")
+    said = Outcome(Result.DEFERRED, Scope.HOST, f"450 {HOSTILE}", "4.2.0", Phase.RCPT)
+    contact = Contact(Target(HOSTILE, ip_address("192.0.2.1"), 10), 0.0, 1.0, Phase.RCPT, said, {0: said}, HOSTILE)
+    done = Attempt("example.org", (said,), (contact,), 7, 1.0)
+    record = json.dumps(attempt_record(done) | {"recipients": [str(each.mailbox) for each in boxes]})
+
+    async def fill():
+        queue = await SqliteSpool.open(tmp_path, node="relay")
+        (parcel,) = await queue.add(mail, body, claim=True)
+        await queue.settle([Settlement(parcel, boxes, time.time() + 3600, record, said=f"450 {HOSTILE}")], time.time())
+        await queue.close()
+
+    asyncio.run(fill())
+    return tmp_path
+
+
+def test_a_cell_begins_no_row(capsys):
+    """In a table a text takes the lines that it needs, and those are its own."""
+    seen = _seen(lambda: screen.Screen().table(screen.Table(("id", "said"), [("1", "a\n2  b"), ("3", "c")])), capsys)
+    assert ["id  said", "1   a\\n2  b", "3   c"] == [line.rstrip() for line in seen.splitlines()]
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+@pytest.mark.parametrize(
+    "command",
+    [("queue", "list"), ("queue", "show", "ONE"), ("queue", "trace", "ONE"), ("queue", "stats"), ("explain", "ONE")],
+    ids=" ".join,
+)  # fmt: skip
+def test_commands_show_a_strangers_texts_as_text(command, form, spool):
+    """Reply, EHLO name, local parts, names of hosts: in no command do they reach the screen raw, nor begin a line."""
+    result = CliRunner().invoke(app, [*command, "--spool", str(spool), *form])
+    assert (0, None) == (result.exit_code, result.exception)
+    assert result.output.replace("\n", "").isprintable()
+    assert [] == [line for line in result.output.splitlines() if line.startswith("TO")]

@@ -1,0 +1,106 @@
+"""Files that people name: never read without an end, never a traceback, secrets only from where others cannot write."""
+
+import pytest
+from typer.testing import CliRunner
+
+from postroad import files
+from postroad.cli.root import app
+from postroad.dns import ZoneProblem, load_zones, parse_zones
+from postroad.dns.zones import MOST_GENERATED
+from postroad.words.names import Unreadable
+from postroad.words.toml import DEEPEST, parse_toml
+
+DEEP = 5000
+
+
+def test_a_device_without_an_end_is_an_error():
+    """It is read up to the bound, and no further."""
+    assert Unreadable("/dev/zero", "has more than 1000 octets") == files.read_octets("/dev/zero", 1000)
+    assert "/dev/zero: has more than" in str(load_zones(["/dev/zero"]))
+
+
+@pytest.mark.parametrize("name", ["missing", ".", "a\0b"])
+def test_what_is_no_file_is_an_error(name, tmp_path):
+    """Missing, a folder, a name that no file has."""
+    assert isinstance(files.read_text(tmp_path / name), Unreadable)
+
+
+@pytest.mark.parametrize(("mode", "words"), [(0o600, ""), (0o640, ""), (0o660, ""), (0o644, ""), (0o602, "chmod o-w")])
+def test_who_may_write_a_secret_may_use_it(mode, words, tmp_path):
+    """A file that every user can change is refused, with the command that makes it good."""
+    path = tmp_path / "users"
+    path.write_text("x")
+    path.chmod(mode)
+    read = files.trusted_text(path)
+    assert (bool(words), True) == (isinstance(read, Unreadable), words in str(read))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a = {'[' * DEEP}{']' * DEEP}",
+        f"a = {'{a=' * DEEP}1{'}' * DEEP}",
+        f"{'a.' * DEEP}a = 1",
+        f"[{'a.' * DEEP}a]\nb = 1",
+        "a = 1\n" * 2,
+    ],
+    ids=["lists", "inline tables", "dots", "a table", "a key twice"],
+)
+def test_toml_of_any_depth_is_read_or_refused(text):
+    """However it is nested: an answer, and no recursion without an end."""
+    assert isinstance(parse_toml(text), Unreadable)
+
+
+def test_toml_as_deep_as_anybody_writes_it_is_read():
+    """The bound is beyond what people need."""
+    assert {"a": 1} == parse_toml("a = 1")
+    assert not isinstance(parse_toml(f"{'a.' * (DEEPEST - 1)}a = 1"), Unreadable)
+
+
+@pytest.mark.parametrize(
+    "command", [["config", "check", "FILE"], ["config", "show", "--config", "FILE"], ["setups", "--senders", "FILE"]]
+)
+def test_a_command_names_the_file_that_is_nested(command, tmp_path):
+    """Which file, what is wrong with it, and exit status 2."""
+    path = tmp_path / "deep.toml"
+    path.write_text(f"a = {'[' * DEEP}{']' * DEEP}")
+    done = CliRunner().invoke(app, [str(path) if word == "FILE" else word for word in command])
+    assert (2, True, True) == (done.exit_code, str(path) in done.output, "nested more than 32 deep" in done.output)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "$GENERATE 1-3000000 h$ A 192.0.2.1",
+        "$GENERATE 1-3000000 h A 192.0.2.1",
+        "$GENERATE 0-65535 h$ A 192.0.2.1\n$GENERATE 1-3000000 i$ A 192.0.2.1",
+    ],
+)
+def test_generated_records_have_a_bound(lines, monkeypatch):
+    """The line and the limit are named, for one line as for many."""
+    monkeypatch.setattr("postroad.dns.zones.MOST_GENERATED", 500)
+    problem = parse_zones({"zone": f"$ORIGIN example.\n{lines}\n"})
+    assert isinstance(problem, ZoneProblem)
+    assert (2, "$GENERATE makes more than 500 records") == (problem.line, problem.why.partition(" here")[0])
+
+
+def test_a_network_of_reverse_names_can_be_generated():
+    """The limit leaves room for a /16."""
+    assert 2**16 <= MOST_GENERATED
+    zones = parse_zones({"zone": "$ORIGIN example.\n$GENERATE 1-300 h$ A 192.0.2.1\na A 192.0.2.1\nb A 192.0.2.1\n"})
+    assert 302 == len(zones.lines)
+
+
+def test_a_zone_reads_no_other_file():
+    """No $INCLUDE, of whatever: a device, itself, another."""
+    problem = parse_zones({"zone": "$ORIGIN example.\n$INCLUDE /dev/zero\n"})
+    assert (2, "zone file directive '$INCLUDE' is not allowed") == (problem.line, problem.why)
+
+
+def test_a_relay_takes_no_users_from_a_file_that_all_can_change(tmp_path):
+    """`config check` says so with the command that makes it good, and a relay does not start with it."""
+    (tmp_path / "users").write_text("")
+    (tmp_path / "users").chmod(0o666)
+    (tmp_path / "postroad.toml").write_text(f'[relay]\nusers = "users"\n[spool]\npath = "{tmp_path}"\n')
+    done = CliRunner().invoke(app, ["config", "check", str(tmp_path / "postroad.toml")])
+    assert (2, True) == (done.exit_code, f"chmod o-w {tmp_path / 'users'}" in done.output)
