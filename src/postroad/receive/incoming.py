@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from postroad.receive.desk import Desk
-from postroad.receive.headers import Hop, Stamp, prefix, protocol, read_head
+from postroad.receive.headers import Hop, Stamp, prefix, read_head
 from postroad.receive.keeper import Arrival, reply_to
 from postroad.receive.policy import Client
 from postroad.spool import PIECE, SpoolError
@@ -19,7 +19,10 @@ LOOPING = Reply(554, ("5.4.6 too many hops: the message goes in circles",))
 
 
 class Source:
-    """Who sends messages: a client, by the name it gave itself. `hop` and `origin` are what each message says of it."""
+    """Who sends a message, and `by` which protocol: `hop` and `origin` are what the message says of it.
+
+    `name` is the one the client gave itself.
+    """
 
     __slots__ = ("hop", "origin")
 
@@ -27,11 +30,6 @@ class Source:
         user = f" as {client.user}" if client.user else ""
         self.hop = Hop(name, client.address, hostname, by, tls)
         self.origin = f"{client.address} ({name}) by {by}{user}"
-
-
-def protocol_of(client: Client, *, extended: bool, smtputf8: bool) -> str:
-    """By what protocol a message of this client has come."""
-    return protocol(extended=extended, tls=client.is_tls, authenticated=client.user is not None, smtputf8=smtputf8)
 
 
 class Incoming:

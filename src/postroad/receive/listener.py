@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from postroad.net import Endpoint, Listener, Stream, accept, bind
 from postroad.receive.desk import Desk
+from postroad.receive.judge import LEAVING
 from postroad.receive.keeper import Keeper
 from postroad.receive.limits import Ledger, Tally
 from postroad.receive.policy import Client, newcomer
-from postroad.receive.session import LEAVING, Session
+from postroad.receive.session import Session
 from postroad.receive.settings import ListenSettings, ReceiveSettings, Tls
 from postroad.smtp import format_reply
 from postroad.words import trace

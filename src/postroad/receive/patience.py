@@ -20,10 +20,6 @@ class Patience:
         grace_s = self._times.block_s if in_message else 0.0
         return min(self.late_at, self.ends_at + grace_s)
 
-    def has_ended(self, now: float) -> bool:
-        """Whether the session has had its time."""
-        return now >= self.ends_at
-
     def earn(self, now: float, octets: int) -> None:
         """Within a message octets buy time, at the least rate; so one that drips runs out of it."""
         self.late_at = min(now + self._times.block_s, self.late_at + octets / self._times.least_rate)

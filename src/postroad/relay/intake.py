@@ -18,6 +18,7 @@ from postroad.words.trace import Event
 
 SEED_BITS = 48
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 class Births:
@@ -30,7 +31,7 @@ class Births:
     def id(self) -> str:
         """An id: 50 bits of milliseconds, so that ids sort by time, and 30 bits of chance."""
         number = int(self._wall() * 1000) << 30 | self._rng.getrandbits(30)
-        return "".join([_ALPHABET[number >> shift & 31] for shift in range(75, -1, -5)])
+        return "".join([_PAIRS[number >> shift & 1023] for shift in range(70, -1, -10)])
 
     def seed(self) -> int:
         """The seed of a message's draws."""
