@@ -45,10 +45,12 @@ class Messages:
         if self.incoming is None:
             self.incoming = self._begun()
 
-    def complete(self) -> Incoming:
-        """The message is whole, and will be kept or refused."""
-        incoming, self.incoming = self.incoming or self._begun(), None
-        return incoming
+    def keep(self) -> tuple[Incoming, asyncio.Future[None] | None]:
+        """The message is whole: have it kept. It, and what is to be waited for; `settle` is due then."""
+        incoming = self.incoming = self.incoming or self._begun()
+        kept = incoming.keep()
+        self.incoming = None
+        return incoming, kept
 
     def settle(self, incoming: Incoming, kept: asyncio.Future[None] | None, elapsed_s: float) -> Reply:
         """What the client is told, now that it is known what became of the message."""

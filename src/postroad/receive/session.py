@@ -199,8 +199,8 @@ class Session:
         return None
 
     def _complete(self) -> Reply | None:
-        incoming, began = self._messages.complete(), self._now()
-        kept = incoming.keep()
+        began = self._now()
+        incoming, kept = self._messages.keep()
         if kept is None:
             return self._messages.settle(incoming, None, 0.0)
         self._wait(kept, partial(self._settle, incoming, began))

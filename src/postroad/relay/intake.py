@@ -98,7 +98,7 @@ class Intake:
                 self._loop.take(parcels)
             else:
                 self._loop.look()
-        except BaseException as trouble:  # noqa: BLE001  # whatever it is, the client must not wait for ever
+        except (Exception, asyncio.CancelledError) as trouble:  # noqa: BLE001  # the client must not wait for ever
             if not kept.done():
                 kept.set_exception(trouble)
             return
