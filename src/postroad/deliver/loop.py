@@ -29,7 +29,7 @@ from postroad.spool import Parcel, Settlement, Spool, SpoolError
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trace import Event, Listener, nobody
-from postroad.words.trail import Attempt
+from postroad.words.trail import Attempt, Target
 
 T = TypeVar("T")
 
@@ -278,9 +278,9 @@ class Loop:
         verdict = judge(parcel, done, self.settings.schedule, now, self._world.rng)
         reports = await self._insist(lambda: self._reporter.reports(parcel, verdict, now))
         settled = settlement(parcel, course, verdict, reports)
+        ill = course.arranged(self.health, self._now()).ill if verdict.waits_for_host else ()
         await self._insist(lambda: self._spool.settle([settled], now))
-        if verdict.waits_for_host:
-            self._look_back(parcel.destination, course)
+        self._look_back(parcel.destination, ill)
         if reports:
             self.look()
         self._tell("deliver.parcel.complete", parcel=parcel, attempt=done, verdict=verdict)
@@ -327,12 +327,12 @@ class Loop:
             self.queue.finish(item, self._now(), met_host=None)
         for destination, course in courses.items():
             if course:
-                self._look_back(destination, course)
+                self._look_back(destination, course.ill)
         self._pump()
 
-    def _look_back(self, destination: str, course: Course) -> None:
-        """One of its hosts may be well by now, and have woken this parcel too early."""
-        if any(self.health.is_well(target.address, self._now()) for target in course.plan.targets):
+    def _look_back(self, destination: str, ill: tuple[Target, ...]) -> None:
+        """One of the hosts it waits for may be well by now, and have woken this parcel too early."""
+        if any(self.health.is_well(target.address, self._now()) for target in ill):
             self._spawn(self._wake(lambda name: name == destination))
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:

@@ -87,7 +87,7 @@ class _TcpStream(asyncio.Protocol):
         self._is_reading_paused = False
         self._lost: NetError | None = None
         self._room: asyncio.Future[None] | None = None  # resolved when there is room to write again
-        self._upgrading: asyncio.Future[None] | None = None  # the TLS handshake
+        self._upgrading: asyncio.Task[object] | None = None  # who waits for the TLS handshake
         self._is_full = False
         self.tls: str | None = None
 
@@ -144,16 +144,21 @@ class _TcpStream(asyncio.Protocol):
         if self._inbox.size:
             self.abort()
             raise NetError("octets in the clear before the TLS handshake", Kind.TLS)
-        self._upgrading = asyncio.ensure_future(self._upgrade(context, server_hostname))
+        # In this task and at once: a task of its own would begin a turn later, and the turn would read the client's
+        # first TLS octets as clear ones.
+        self._upgrading = task = asyncio.current_task()
         try:
-            await self._upgrading
+            await self._upgrade(context, server_hostname)
         except OSError as problem:  # SSLError, ConnectionError and TimeoutError are all of this family
             raise self._tls_failed(problem) from problem
         except asyncio.CancelledError:
-            self._transport.abort()
-            if _is_cancelled():
-                raise
-            raise self._tls_failed(ConnectionAbortedError(errno.ECONNABORTED, "given up")) from None
+            is_given_up, self._upgrading = self._upgrading is None, None
+            self.abort()
+            if is_given_up and task and task.uncancel() == 0:
+                raise self._tls_failed(ConnectionAbortedError(errno.ECONNABORTED, "given up")) from None
+            raise
+        finally:
+            self._upgrading = None
 
     @property
     def waiting(self) -> int:
@@ -167,7 +172,8 @@ class _TcpStream(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
         if self._upgrading:  # uvloop leaves who waits for a handshake waiting when its connection is aborted
-            self._upgrading.cancel()
+            task, self._upgrading = self._upgrading, None
+            task.cancel()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -259,12 +265,6 @@ class _TcpStream(asyncio.Protocol):
     def _make_room(self) -> None:
         if self._room and not self._room.done():
             self._room.set_result(None)
-
-
-def _is_cancelled() -> bool:
-    """Whether it is the task that is to end, not what it waits for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 class _Unread(asyncio.Transport):

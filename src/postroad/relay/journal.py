@@ -32,6 +32,8 @@ LEVEL_OF = {
     "receive.session.started": "debug",
     "receive.session.complete": "debug",
     "deliver.parcel.broken": "error",
+    "deliver.queue.aside": "debug",
+    "deliver.set.blocked": "warning",
     "deliver.spool.failed": "error",
     "relay.alias.missing": "warning",
     "relay.bug.caught": "error",

@@ -607,3 +607,16 @@ def test_reload_gives_other_settings_to_what_begins_then():
         return it.asked, it.loop.queue.limits.held
 
     assert (["example.com", "example.com"], 7) == tell(story)
+
+
+def test_host_that_answers_and_will_not_talk_is_not_asked_again_at_once():
+    """It is well, and yet mail waits: nothing wakes it before its time."""
+
+    async def story(it):
+        await it.post("ann@example.net")
+        await it.done()
+        (left,) = await it.spool.until_waiting(1)
+        return left.due_at > NOON, it.lab.counts("greeted")[parse_address("127.0.0.13")]
+
+    needs_tls = DeliverSettings(hostname="relay.example", tls_required=True)
+    assert (True, 1) == tell(story, deliver=needs_tls)
