@@ -285,6 +285,7 @@ class Session:
         """Answer STARTTLS behind what was answered before, and go on under it."""
         if self._desk.settings.tls is None:
             return NO_TLS
+        self._stream.be_deaf()
         self._stream.write(b"".join([*self._out, self._server.reply(READY_FOR_TLS)]))
         self._out.clear()
         self._wait(self._start_tls())

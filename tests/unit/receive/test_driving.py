@@ -1,6 +1,9 @@
 """How a session is driven: by what comes, without a task, and what takes time keeps the rest waiting in order."""
 
 import asyncio
+import select
+import socket
+import ssl
 
 import pytest
 import uvloop
@@ -10,6 +13,7 @@ from test_ports import LOOPBACK, SECURE, call, greeted, plain, secured
 from postroad.net import connect
 from postroad.net.stream import BUFFERED
 from postroad.receive import ListenSettings, Tls
+from postroad.receive import session as session_module
 
 CHUNK = b"BDAT %d LAST\r\n%b" % (len(MESSAGE), MESSAGE)
 ALL_OF_IT = [HELLO, ENVELOPE, b"DATA\r\n", MESSAGE + b".\r\n"]
@@ -180,3 +184,43 @@ def test_client_that_resets_is_forgotten(runner):
         )
 
     runner(within(story()))
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+def test_handshake_may_begin_before_the_server_has_turned_round(runner, monkeypatch):
+    """The client's first octets may be there as soon as 220 is said: they are the handshake's, never clear ones."""
+    monkeypatch.setattr(session_module, "BREATH", 1)  # STARTTLS is answered in a turn of its own
+
+    async def story():
+        house = House(SECURE)
+        where = await house.receiver.open(ListenSettings(LOOPBACK, 0, Tls.STARTTLS))
+        said = asyncio.create_task(asyncio.to_thread(code_under_starttls, where.port))
+        await until(lambda: house.receiver.connections)
+        (session,) = house.receiver._sessions
+        stream = session._stream
+        handle, write = stream._transport.get_extra_info("socket").fileno(), stream._transport.write
+
+        def write_and_wait(data):
+            write(data)
+            if b"ready to start TLS" in data:
+                select.select([handle], [], [], 5)
+                del stream.write
+
+        stream.write = write_and_wait
+        assert b"250" == await said
+        await house.receiver.stop()
+
+    runner(within(story()))
+
+
+def code_under_starttls(port):
+    """The code that EHLO gets after the handshake; STARTTLS comes behind another command."""
+    context = ssl._create_unverified_context()
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as clear:
+        for said, last in ((b"", b"220 "), (HELLO, b"250 "), (b"RSET\r\nSTARTTLS\r\n", b"220 ")):
+            clear.sendall(said)
+            while last not in clear.recv(4096):
+                pass
+        with context.wrap_socket(clear) as secure:
+            secure.sendall(HELLO)
+            return secure.recv(4096)[:3]
