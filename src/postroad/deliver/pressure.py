@@ -7,7 +7,6 @@ Only then: mail that waits for a slow host or for an outage to end is no reason 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable
 
@@ -28,22 +27,23 @@ class Pressure:
         self._is_saturated = False
         self._line: deque[asyncio.Future[None]] = deque()
 
-    async def wait(self) -> None:
-        """Return at once, or once some of what was taken before has been delivered."""
+    def turn(self) -> asyncio.Future[None] | None:
+        """What a sender has to wait for: None, or that some of what was taken before has been delivered."""
         if self._waiting() < MOST or not self._looks_saturated():
-            return
-        turn = asyncio.get_running_loop().create_future()
+            return None
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
         self._line.append(turn)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_S):
-                await turn
+        limit = loop.call_later(LONGEST_S, _begin, turn)
+        turn.add_done_callback(lambda _turn: limit.cancel())
+        return turn
 
     def go_on(self) -> None:
         """A delivery has ended: one who waits may go on."""
         while self._line:
             turn = self._line.popleft()
             if not turn.done():
-                turn.set_result(None)
+                _begin(turn)
                 return
 
     def _looks_saturated(self) -> bool:
@@ -52,3 +52,8 @@ class Pressure:
             self._sampled = now, self._used()
             self._is_saturated = self._sampled[1] - used >= SATURATED * (now - at)
         return self._is_saturated
+
+
+def _begin(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)

@@ -64,6 +64,9 @@ class _MemoryStream:
         why = "octets in the clear before the TLS handshake" if waiting else "no TLS over a stream in memory"
         raise NetError(why, Kind.TLS)
 
+    def be_deaf(self) -> None:
+        """There is no TLS to wait for."""
+
     def close(self) -> None:
         self._end(None)
 

@@ -115,8 +115,12 @@ class Stream(Protocol):
 
         Octets that came in the clear and were not read yet are an attack (RFC 3207 section 5): NetError, kind tls,
         as for a failed handshake; the connection is aborted. A server writes its 220 and calls this with no other
-        await between, or the client's first TLS octets are taken for such.
+        await between, or is deaf from before the 220, or the client's first TLS octets are taken for such.
         """
+        ...
+
+    def be_deaf(self) -> None:
+        """Take nothing more of what the peer sends until `start_tls` does."""
         ...
 
     def close(self) -> None:

@@ -160,6 +160,9 @@ class _TcpStream(asyncio.Protocol):
         finally:
             self._upgrading = None
 
+    def be_deaf(self) -> None:
+        self._transport.pause_reading()
+
     @property
     def waiting(self) -> int:
         if self._inbox.size or self.tls:

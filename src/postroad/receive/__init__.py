@@ -3,12 +3,13 @@
 Rule 1: closed by default. Who is in none of the networks and not authenticated relays nothing.
 Rule 2: 250 follows the keeper's word that the message is durable, and nothing else does.
 Rule 3: no client can hold more than its share of memory, time or connections; each limit has its own reply.
-Rule 4: nothing waits in the loop: one timer watches all deadlines, and one read's work is cut into breaths.
+Rule 4: a session is driven by what comes, without a task; what takes time goes on in a callback when it is done.
+Rule 5: nothing waits in the loop: one timer watches all deadlines, and one read's work is cut into breaths.
 
 Stops: `settings`, `policy` (who may relay), `auth` (users and passwords), `headers` (what is put in front), `limits`
 (what is counted), `turns` (who is next), `keeper` (who is handed the mail), `desk` (what sessions share), `incoming`
-(one message), `patience`, `login` and `telling` (of one connection: its time, its AUTH, its events), `session` (one
-connection), `listener` (all ports).
+(one message). Of one connection: `judge` (what it may do), `messages`, `patience` (its time), `login` (its AUTH),
+`telling` (its events), `session` (what drives them). `listener` (all ports).
 """
 
 from postroad.receive.auth import PasswordHash, hash_password, parse_users, verify

@@ -37,11 +37,6 @@ class Desk:
         """Tell a step to the listener."""
         self.listener(trace.Event(name, fields))
 
-    @property
-    def is_heard(self) -> bool:
-        """Whether anybody listens: else nothing need be said."""
-        return self.listener is not trace.nobody
-
     def config(self, *, starttls: bool, auth: bool) -> ServerConfig:
         """What a session offers."""
         return _config(self.settings.hostname, self.settings.limits, starttls, auth)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from time import gmtime
+from typing import NamedTuple
 
 from postroad.words.mail import Mailbox
 from postroad.words.names import Address, AddressLiteral
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")  # RFC 5322 section 2.2, with the blanks of its section 4.5.8
+# RFC 5322 section 2.2, with the blanks of its section 4.5.8; or the empty line
+_BEGINNING = re.compile(rb"[!-9;-~]+[ \t]*:|\r\n")
+_DATE, _MESSAGE_ID = re.compile(rb"\ndate[ \t]+:"), re.compile(rb"\nmessage-id[ \t]+:")
 # What may stand in a Received field as it was said: a name or an address literal, and no comment or fold of its own
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,253}\Z|\[[A-Za-z0-9:.]{1,60}\]\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What the header says, as far as a relay needs to know."""
 
     hops: int
@@ -27,17 +28,27 @@ class Head:
     begins_with_field: bool  # else the first line is text, and what stands in front must end with an empty line
 
 
-@dataclass(frozen=True, slots=True)
 class Hop:
-    """What a Received field tells (RFC 5321 section 4.4). `client` is the name the client gave itself."""
+    """From whom and how mail comes: the same for all messages of a client. `client` is the name it gave itself.
 
-    client: str
-    address: Address
-    hostname: str
-    protocol: str
+    `opening` is the Received field up to what each message has of its own (RFC 5321 section 4.4).
+    """
+
+    __slots__ = ("hostname", "opening")
+
+    def __init__(self, client: str, address: Address, hostname: str, protocol: str, tls: str | None = None) -> None:
+        literal = AddressLiteral(address)
+        name = client if _NAME.match(client) else literal
+        by = f"{hostname} with {protocol} ({tls})" if tls else f"{hostname} with {protocol}"
+        self.hostname = hostname
+        self.opening = f"Received: from {name} ({literal})\r\n\tby {by}\r\n\tid "
+
+
+class Stamp(NamedTuple):
+    """What a message has of its own: its id, and when it came."""
+
     id: str
     at: float
-    tls: str | None = None
     recipient: Mailbox | None = None  # where there is one only: the others are nobody's business
 
 
@@ -46,34 +57,28 @@ def read_head(message: bytes) -> Head:
     end = message.find(b"\r\n\r\n")
     lower = b"\n" + (message if end < 0 else message[:end]).lower()
     return Head(
-        hops=lower.count(b"\nreceived:"),
-        has_date=_has(lower, b"date"),
-        has_message_id=_has(lower, b"message-id"),
-        begins_with_field=message.startswith(b"\r\n") or _FIELD.match(message) is not None,
+        lower.count(b"\nreceived:"),
+        b"\ndate:" in lower or _DATE.search(lower) is not None,
+        b"\nmessage-id:" in lower or _MESSAGE_ID.search(lower) is not None,
+        _BEGINNING.match(message) is not None,
     )
 
 
-def prefix(head: Head, hop: Hop, *, completes: bool) -> bytes:
+def prefix(head: Head, hop: Hop, stamp: Stamp, *, completes: bool) -> bytes:
     """The fields to put in front: Received, and what is missing of Date and Message-ID (RFC 6409 section 8)."""
-    text = received(hop)
+    text = received(hop, stamp)
     if completes and not head.has_date:
-        text += f"Date: {format_date(int(hop.at))}\r\n"
+        text += f"Date: {format_date(int(stamp.at))}\r\n"
     if completes and not head.has_message_id:
-        text += f"Message-ID: <{hop.id}@{hop.hostname}>\r\n"
+        text += f"Message-ID: <{stamp.id}@{hop.hostname}>\r\n"
     return text.encode() if head.begins_with_field else text.encode() + b"\r\n"
 
 
-def received(hop: Hop) -> str:
-    """The Received field, CRLF included (RFC 5321 section 4.4)."""
-    literal = AddressLiteral(hop.address)
-    name = hop.client if _NAME.match(hop.client) else literal
-    tls = f" ({hop.tls})" if hop.tls else ""
-    recipient = f"\r\n\tfor <{hop.recipient}>" if hop.recipient else ""
-    return (
-        f"Received: from {name} ({literal})\r\n"
-        f"\tby {hop.hostname} with {hop.protocol}{tls}\r\n"
-        f"\tid {hop.id}{recipient}; {format_date(int(hop.at))}\r\n"
-    )
+def received(hop: Hop, stamp: Stamp) -> str:
+    """The Received field, CRLF included."""
+    id_, at, recipient = stamp
+    to = f"\r\n\tfor <{recipient}>" if recipient else ""
+    return f"{hop.opening}{id_}{to}; {format_date(int(at))}\r\n"
 
 
 def protocol(*, extended: bool, tls: bool, authenticated: bool, smtputf8: bool) -> str:
@@ -89,7 +94,3 @@ def format_date(at: int) -> str:
     t = gmtime(at)
     clock = f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
     return f"{_DAYS[t.tm_wday]}, {t.tm_mday} {_MONTHS[t.tm_mon - 1]} {t.tm_year} {clock} +0000"
-
-
-def _has(lower: bytes, name: bytes) -> bool:
-    return b"\n" + name + b":" in lower or re.search(rb"\n" + name + rb"[ \t]+:", lower) is not None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from postroad.receive.desk import Desk
-from postroad.receive.headers import Hop, prefix, protocol, read_head
+from postroad.receive.headers import Hop, Stamp, prefix, read_head
 from postroad.receive.keeper import Arrival, reply_to
 from postroad.receive.policy import Client
 from postroad.spool import PIECE, SpoolError
@@ -17,18 +18,24 @@ CROWDED = Reply(452, ("4.3.1 too much mail at once, try again soon",))
 LOOPING = Reply(554, ("5.4.6 too many hops: the message goes in circles",))
 
 
-@dataclass(frozen=True, slots=True)
 class Source:
-    """Who sends a message: the client, the name it gave itself, by EHLO (`extended`) or HELO, and its TLS."""
+    """Who sends a message, and `by` which protocol: `hop` and `origin` are what the message says of it.
 
-    client: Client
-    name: str
-    extended: bool
-    tls: str | None
+    `name` is the one the client gave itself.
+    """
+
+    __slots__ = ("hop", "origin")
+
+    def __init__(self, client: Client, name: str, by: str, *, hostname: str, tls: str | None) -> None:
+        user = f" as {client.user}" if client.user else ""
+        self.hop = Hop(name, client.address, hostname, by, tls)
+        self.origin = f"{client.address} ({name}) by {by}{user}"
 
 
 class Incoming:
     """A message whose octets are coming. Memory: PIECE and one read. What refuses it is told at its end."""
+
+    __slots__ = ("_at", "_desk", "_held", "_is_written", "_pieces", "_refusal", "_source", "envelope", "id", "size")
 
     def __init__(self, desk: Desk, source: Source, envelope: Envelope) -> None:
         self.envelope = envelope
@@ -42,42 +49,44 @@ class Incoming:
         self._is_written = False
         self._refusal: Reply | None = None
 
-    async def take(self, octets: bytes) -> None:
-        """Some more of it."""
+    def take(self, octets: bytes) -> Coroutine[Any, Any, None] | None:
+        """Some more of it; what is to be done before more is taken, if that needs time."""
         if self._refusal:
-            return
+            return None
         if not self._desk.ledger.take(len(octets)):
-            await self._refuse(CROWDED)
-            return
+            self._refuse(CROWDED)
+            return None
         self._pieces.append(octets)
         self._held += len(octets)
-        if self._held > PIECE:
-            await self._hand_on()
+        return self._hand_on() if self._held > PIECE else None
 
-    async def complete(self) -> Reply:
-        """That was all: have it kept; the reply says what became of it."""
+    def keep(self) -> asyncio.Future[None] | None:
+        """That was all: have it kept, if it is not refused. `reply` says what became of it."""
         if not self.id:
             self._begin()
-        if self._refusal is None:
-            try:
-                await self._keep()
-            except SpoolError as trouble:
-                await self._refuse(reply_to(trouble))
+        if self._refusal:
+            return None
+        rest = b"".join(self._pieces)
+        self._pieces.clear()
+        self.size += len(rest)
+        return self._desk.keeper.keep(Arrival(self.id, self.envelope, self._at, self.size, self._source.origin), rest)
+
+    def reply(self, kept: asyncio.Future[None] | None) -> Reply:
+        """What the client is told, once what `keep` gave is done."""
+        trouble = kept.exception() if kept else None
+        if isinstance(trouble, SpoolError):
+            self._refuse(reply_to(trouble))
+        elif trouble:
+            raise trouble
         self._let_go()
         return self._refusal or Reply(250, (f"2.0.0 kept as {self.id}",))
 
-    async def abandon(self) -> None:
+    def abandon(self) -> None:
         """It will not be whole: forget it."""
         self._let_go()
         if self._is_written:
             self._is_written = False
-            with contextlib.suppress(SpoolError):  # the spool sweeps up what is left over
-                await self._desk.keeper.discard(self.id)
-
-    async def _keep(self) -> None:
-        rest = b"".join(self._pieces)
-        self.size += len(rest)
-        await self._desk.keeper.keep(Arrival(self.id, self.envelope, self._at, self.size, self._origin()), rest)
+            self._desk.keeper.discard(self.id)
 
     async def _hand_on(self) -> None:
         """Whole pieces go to the keeper; less than one stays."""
@@ -92,7 +101,7 @@ class Incoming:
                 self._is_written = True
                 await self._desk.keeper.write(self.id, joined[start : start + PIECE])
         except SpoolError as trouble:
-            await self._refuse(reply_to(trouble))
+            self._refuse(reply_to(trouble))
             return
         self.size += whole
         self._pieces = [joined[whole:]]
@@ -101,47 +110,19 @@ class Incoming:
 
     def _begin(self) -> None:
         """The head is here: count the hops, and put our fields in front."""
-        settings = self._desk.settings
-        first = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        head = read_head(first)
-        if head.hops > settings.limits.hops:
-            self._refusal = LOOPING
-            self._let_go()
+        desk, pieces = self._desk, self._pieces
+        head = read_head(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if head.hops > desk.settings.limits.hops:
+            self._refuse(LOOPING)
             return
-        self.id = self._desk.keeper.begin()
-        self._at = self._desk.clock()
-        self._pieces.insert(0, prefix(head, self._hop(), completes=settings.completes))
+        self.id, self._at = desk.keeper.begin(), desk.clock()
+        recipients = self.envelope.recipients
+        stamp = Stamp(self.id, self._at, recipients[0].mailbox if len(recipients) == 1 else None)
+        pieces.insert(0, prefix(head, self._source.hop, stamp, completes=desk.settings.completes))
 
-    def _hop(self) -> Hop:
-        source, recipients = self._source, self.envelope.recipients
-        return Hop(
-            client=source.name,
-            address=source.client.address,
-            hostname=self._desk.settings.hostname,
-            protocol=self._protocol(),
-            id=self.id,
-            at=self._at,
-            tls=source.tls,
-            recipient=recipients[0].mailbox if len(recipients) == 1 else None,
-        )
-
-    def _origin(self) -> str:
-        source = self._source
-        user = f" as {source.client.user}" if source.client.user else ""
-        return f"{source.client.address} ({source.name}) by {self._protocol()}{user}"
-
-    def _protocol(self) -> str:
-        client = self._source.client
-        return protocol(
-            extended=self._source.extended,
-            tls=client.is_tls,
-            authenticated=client.user is not None,
-            smtputf8=self.envelope.smtputf8,
-        )
-
-    async def _refuse(self, reply: Reply) -> None:
+    def _refuse(self, reply: Reply) -> None:
         self._refusal = reply
-        await self.abandon()
+        self.abandon()
 
     def _let_go(self) -> None:
         self._desk.ledger.give(self._held)

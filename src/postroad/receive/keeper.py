@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import asyncio
+from typing import NamedTuple, Protocol
 
 from postroad.spool import SpoolError, Trouble
 from postroad.words.mail import Envelope
@@ -12,8 +12,7 @@ from postroad.words.reply import Reply
 _NO_ROOM = {Trouble.FULL, Trouble.READ_ONLY}
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A message that is whole. `size` counts the octets of its body as kept, the fields put in front included."""
 
     id: str
@@ -24,7 +23,7 @@ class Arrival:
 
 
 class Keeper(Protocol):
-    """Keeps mail. `write`, `discard` and `keep` may raise SpoolError; nothing of that call was done then."""
+    """Keeps mail. `write` may raise SpoolError, and so may what `keep` gives; nothing of that call was done then."""
 
     def begin(self) -> str:
         """A fresh id for a message: unique, and safe in a header and a file name."""
@@ -34,12 +33,12 @@ class Keeper(Protocol):
         """Put a piece of a big message aside; it has spool.PIECE octets at most."""
         ...
 
-    async def discard(self, id_: str) -> None:
-        """Forget what was written of a message that will not be whole."""
+    def discard(self, id_: str) -> None:
+        """Forget what was written of a message that will not be whole, sooner or later."""
         ...
 
-    async def keep(self, arrival: Arrival, rest: bytes) -> None:
-        """Keep a message: what was written, and `rest` behind it. On return it is durable."""
+    def keep(self, arrival: Arrival, rest: bytes) -> asyncio.Future[None]:
+        """Keep a message: what was written, and `rest` behind it. When that is done it is durable."""
         ...
 
 

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from postroad.net import Endpoint, Listener, Stream, bind, serve
+from postroad.net import Endpoint, Listener, Stream, accept, bind
 from postroad.receive.desk import Desk
+from postroad.receive.judge import LEAVING
 from postroad.receive.keeper import Keeper
 from postroad.receive.limits import Ledger, Tally
 from postroad.receive.policy import Client, newcomer
-from postroad.receive.session import LEAVING, Session
+from postroad.receive.session import Session
 from postroad.receive.settings import ListenSettings, ReceiveSettings, Tls
 from postroad.smtp import format_reply
 from postroad.words import trace
@@ -70,7 +71,7 @@ class Receiver:
 
         """
         sock = sock or bind(listen.address, listen.port, reuse_port=listen.reuse_port)
-        door = await serve(
+        door = await accept(
             sock, lambda stream: self._receive(stream, listen.tls), begins_with_tls=listen.tls is Tls.IMPLICIT
         )
         self._doors.append(door)
@@ -101,6 +102,11 @@ class Receiver:
         self._is_leaving = True
         doors, self._doors = self._doors, []
         for door in doors:
+            door.close()
+        for session in list(self._sessions):
+            session.drop()
+        await self._emptied()
+        for door in doors:
             await door.stop()
         if self._ticker:
             self._ticker.cancel()
@@ -123,33 +129,21 @@ class Receiver:
             self._is_empty.clear()
             await self._is_empty.wait()
 
-    async def _receive(self, stream: Stream, tls: Tls) -> None:
+    def _receive(self, stream: Stream, tls: Tls) -> None:
         client = newcomer(stream.peer.address)
         refusal = self._refusal(client)
         if refusal:
             self._turn_away(stream, refusal, tls)
             return
+        session = Session(self._desk, stream, client, tls, self._left)
         self._tally.enter(client.party)
-        session = Session(self._desk, stream, client, tls)
         self._sessions.add(session)
-        try:
-            await self._attend(session, stream)
-        finally:
-            self._sessions.discard(session)
-            self._tally.leave(client.party)
-            self._is_empty.set()
+        session.start()
 
-    async def _attend(self, session: Session, stream: Stream) -> None:
-        desk = session.desk
-        if not desk.is_heard:
-            await session.run()
-            return
-        peer = str(stream.peer)
-        desk.tell("receive.session.started", peer=peer)
-        try:
-            await session.run()
-        finally:
-            desk.tell("receive.session.complete", peer=peer, messages=session.messages, why=session.why)
+    def _left(self, session: Session) -> None:
+        self._sessions.discard(session)
+        self._tally.leave(session.client.party)
+        self._is_empty.set()
 
     def _refusal(self, client: Client) -> Reply | None:
         limits = self.settings.limits

@@ -6,30 +6,32 @@ from postroad.receive.settings import ReceiveTimeouts
 
 
 class Patience:
-    """What is left of it while we wait for this client. Moments are of the loop's clock."""
+    """When this client is late. Moments are of the loop's clock; while it waits for us, its time stands still."""
+
+    __slots__ = ("_times", "ends_at", "late_at")
 
     def __init__(self, times: ReceiveTimeouts, now: float) -> None:
-        self.left_s = times.command_s
+        self.late_at = now + times.command_s
         self.ends_at = now + times.session_s
         self._times = times
 
-    def deadline(self, now: float, *, in_message: bool) -> float:
-        """When the client is late if nothing comes. A message under way at the session's end has a while to finish."""
+    def deadline(self, *, in_message: bool) -> float:
+        """When it is late if nothing comes. A message under way at the session's end has a while to finish."""
         grace_s = self._times.block_s if in_message else 0.0
-        return min(now + self.left_s, self.ends_at + grace_s)
+        return min(self.late_at, self.ends_at + grace_s)
 
-    def has_ended(self, now: float) -> bool:
-        """Whether the session has had its time."""
-        return now >= self.ends_at
-
-    def waited(self, seconds: float) -> None:
-        """So much of it is gone: single octets buy no time."""
-        self.left_s -= seconds
-
-    def earn(self, octets: int) -> None:
+    def earn(self, now: float, octets: int) -> None:
         """Within a message octets buy time, at the least rate; so one that drips runs out of it."""
-        self.left_s = min(self._times.block_s, self.left_s + octets / self._times.least_rate)
+        self.late_at = min(now + self._times.block_s, self.late_at + octets / self._times.least_rate)
 
-    def renew(self) -> None:
-        """Something was answered: as at the beginning."""
-        self.left_s = self._times.command_s
+    def renew(self, now: float) -> None:
+        """Something was answered: as at the beginning. Single octets buy no time."""
+        self.late_at = now + self._times.command_s
+
+    def pause(self, now: float) -> None:
+        """It waits for us from now on."""
+        self.late_at -= now
+
+    def resume(self, now: float) -> None:
+        """We wait for it again."""
+        self.late_at += now

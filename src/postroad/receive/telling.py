@@ -2,48 +2,59 @@
 
 from __future__ import annotations
 
-from postroad.net import Stream
 from postroad.receive.desk import Desk
 from postroad.receive.incoming import Incoming
 from postroad.smtp import Answered
+from postroad.words.trace import Event, nobody
 
 
 class Telling:
-    """Makes the events of a connection. With nobody listening a message costs nothing here."""
+    """Makes the events of a connection. With nobody listening they cost nothing."""
 
-    def __init__(self, desk: Desk, stream: Stream) -> None:
-        self._desk = desk
-        self._stream = stream
+    __slots__ = ("_is_heard", "_listener", "_peer")
 
-    def complete(self, incoming: Incoming, user: str | None, elapsed_s: float) -> None:
+    def __init__(self, desk: Desk, peer: str) -> None:
+        self._listener = desk.listener
+        self._is_heard = desk.listener is not nobody
+        self._peer = peer
+
+    def started(self) -> None:
+        """The client is there."""
+        if self._is_heard:
+            self._listener(Event("receive.session.started", {"peer": self._peer}))
+
+    def ended(self, messages: int, why: str) -> None:
+        """It is gone; why, unless in order."""
+        if self._is_heard:
+            facts = {"peer": self._peer, "messages": messages, "why": why}
+            self._listener(Event("receive.session.complete", facts))
+
+    def complete(self, incoming: Incoming, tls: str | None, user: str | None, elapsed_s: float) -> None:
         """A message is kept."""
-        if self._desk.is_heard:
-            self._desk.tell(
-                "receive.message.complete",
-                id=incoming.id,
+        if self._is_heard:
+            facts = {
+                "id": incoming.id,
                 **self._facts(incoming),
-                size=incoming.size,
-                tls=self._stream.tls,
-                user=user,
-                elapsed_s=elapsed_s,
-            )
+                "size": incoming.size,
+                "tls": tls,
+                "user": user,
+                "elapsed_s": elapsed_s,
+            }
+            self._listener(Event("receive.message.complete", facts))
 
     def failed(self, incoming: Incoming, why: str) -> None:
         """A message has come, in part at least, and is not kept."""
-        if self._desk.is_heard:
-            self._desk.tell("receive.message.failed", **self._facts(incoming), why=why)
+        if self._is_heard:
+            self._listener(Event("receive.message.failed", {**self._facts(incoming), "why": why}))
 
     def violation(self, event: Answered) -> None:
         """The client is sent away, for it does not speak SMTP."""
-        self._desk.tell("receive.protocol.failed", peer=self._peer, said=event.violation, why=str(event.reply))
+        facts = {"peer": self._peer, "said": event.violation, "why": str(event.reply)}
+        self._listener(Event("receive.protocol.failed", facts))
 
     def no_tls(self, why: str) -> None:
         """A handshake has failed."""
-        self._desk.tell("receive.tls.failed", peer=self._peer, why=why)
-
-    @property
-    def _peer(self) -> str:
-        return str(self._stream.peer)
+        self._listener(Event("receive.tls.failed", {"peer": self._peer, "why": why}))
 
     def _facts(self, incoming: Incoming) -> dict[str, object]:
         envelope = incoming.envelope

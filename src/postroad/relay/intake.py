@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from random import Random
 
 from postroad.deliver import Loop
 from postroad.receive import Arrival
-from postroad.spool import Mail, Parcel, Spool
+from postroad.spool import Mail, Parcel, Spool, SpoolError
 from postroad.words.mail import domain_of
 from postroad.words.trace import Event
 
 SEED_BITS = 48
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 class Births:
@@ -27,7 +31,7 @@ class Births:
     def id(self) -> str:
         """An id: 50 bits of milliseconds, so that ids sort by time, and 30 bits of chance."""
         number = int(self._wall() * 1000) << 30 | self._rng.getrandbits(30)
-        return "".join([_ALPHABET[number >> shift & 31] for shift in range(75, -1, -5)])
+        return "".join([_PAIRS[number >> shift & 1023] for shift in range(70, -1, -10)])
 
     def seed(self) -> int:
         """The seed of a message's draws."""
@@ -60,6 +64,7 @@ class Intake:
         self._spool = spool
         self._loop = loop
         self._births = births
+        self._discards: set[asyncio.Task[None]] = set()
 
     def begin(self) -> str:
         """A fresh id."""
@@ -69,17 +74,45 @@ class Intake:
         """Put a piece of a big message aside."""
         await self._spool.write(id_, piece)
 
-    async def discard(self, id_: str) -> None:
-        """Forget a message that will not be whole."""
-        await self._spool.discard(id_)
+    def discard(self, id_: str) -> None:
+        """Forget a message that will not be whole; nobody waits for that."""
+        task = asyncio.get_running_loop().create_task(self._discard(id_))
+        self._discards.add(task)
+        task.add_done_callback(self._discards.discard)
 
-    async def keep(self, arrival: Arrival, rest: bytes) -> None:
-        """Keep a message; durable on return."""
-        mail = Mail(arrival.id, arrival.envelope, arrival.at, self._births.seed(), arrival.size, arrival.origin)
-        claims = self._loop.has_room_for({domain_of(each.mailbox) for each in arrival.envelope.recipients})
-        parcels = await self._spool.add(mail, rest, claim=claims)
-        if claims:
-            self._loop.take(parcels)
+    def keep(self, arrival: Arrival, rest: bytes) -> asyncio.Future[None]:
+        """Keep a message; durable when that is done."""
+        id_, envelope, at, size, origin = arrival
+        mail = Mail(id_, envelope, at, self._births.seed(), size, origin)
+        claims = self._loop.has_room_for({domain_of(each.mailbox) for each in envelope.recipients})
+        kept = asyncio.get_running_loop().create_future()
+        added = asyncio.ensure_future(self._spool.add(mail, rest, claim=claims))
+        added.add_done_callback(partial(self._added, kept, claims))
+        return kept
+
+    def _added(self, kept: asyncio.Future[None], claims: bool, added: asyncio.Future[tuple[Parcel, ...]]) -> None:  # noqa: FBT001  # a callback's
+        """It is in the spool, or not: on with it, and let the client know in step with what is delivered."""
+        try:
+            parcels = added.result()
+            if claims:
+                self._loop.take(parcels)
+            else:
+                self._loop.look()
+        except (Exception, asyncio.CancelledError) as trouble:  # noqa: BLE001  # the client must not wait for ever
+            if not kept.done():
+                kept.set_exception(trouble)
+            return
+        turn = self._loop.pressure.turn()
+        if turn is None:
+            _let_know(kept)
         else:
-            self._loop.look()
-        await self._loop.pressure.wait()
+            turn.add_done_callback(lambda _turn: _let_know(kept))
+
+    async def _discard(self, id_: str) -> None:
+        with contextlib.suppress(SpoolError):  # the spool sweeps up what is left over
+            await self._spool.discard(id_)
+
+
+def _let_know(kept: asyncio.Future[None]) -> None:
+    if not kept.done():  # else nobody waits for it any more
+        kept.set_result(None)

@@ -63,8 +63,10 @@ class Aliases:
         RFC 5321 section 4.5.1 wants postmaster taken from everyone. All else is for those who may relay: an alias of
         `*` would take whatever strangers guess.
         """
+        if not self.is_local(mailbox):
+            return closed
         is_postmaster = _key(mailbox.local) == POSTMASTER
-        if not self.is_local(mailbox) or (closed and not is_postmaster):
+        if closed and not is_postmaster:
             return closed
         if self.of(mailbox.local):
             return None

@@ -31,12 +31,10 @@ def held_up(*, share=1.0, waiting=MOST):
         machine.waiting = waiting
         it = machine.pressure()
         machine.run(1.0, share)
-        sender = asyncio.create_task(it.wait())
-        await asyncio.sleep(0)
-        is_held_up = not sender.done()
+        turn = it.turn()
         it.go_on()
-        await sender
-        return is_held_up
+        assert turn is None or turn.done()
+        return turn is not None
 
     return asyncio.run(main())
 
@@ -64,7 +62,7 @@ def test_sender_is_answered_after_a_while_in_any_case(monkeypatch):
         machine = Machine()
         it = machine.pressure()
         machine.run(1.0, 1.0)
-        await it.wait()
+        await it.turn()
         it.go_on()
 
     asyncio.run(main())

@@ -41,13 +41,16 @@ class MemoryKeeper:
             raise self.trouble
         self.pieces.setdefault(id_, []).append(piece)
 
-    async def discard(self, id_):
+    def discard(self, id_):
         """Forget the pieces."""
         self.discarded.append(id_)
         self.pieces.pop(id_, None)
 
-    async def keep(self, arrival, rest):
+    def keep(self, arrival, rest):
         """Keep all, unless there is trouble."""
+        return asyncio.ensure_future(self._keep(arrival, rest))
+
+    async def _keep(self, arrival, rest):
         self.asked.set()
         await self.gate.wait()
         if self.trouble:
@@ -91,7 +94,7 @@ class Talk:
     async def _is_heard(self):
         """Until the receiver waits for more, or for no more."""
         inbox = self.stream.joined._inbox
-        await until(lambda: inbox.has_ended or (inbox._arrival and not inbox.size))
+        await until(lambda: inbox.has_ended or (inbox.ear and not inbox.size))
 
     async def ask(self, octets, count=1):
         """Say something, and hear so many replies."""
@@ -131,18 +134,21 @@ class House:
         """A connection from this address; greeted and EHLO said, unless not wanted."""
         client, server = pair()
         server.peer = Endpoint(ip_address(peer), 40000)
-        task = asyncio.create_task(self._attend(server, tls))
+        sessions = set()  # one, or none if it is turned away
+
+        def accept():
+            before = set(self.receiver._sessions)
+            self.receiver._receive(server, tls)
+            sessions.update(self.receiver._sessions - before)
+
+        asyncio.get_running_loop().call_soon(accept)
         talk = Talk(client)
         if hello:
             assert ["220"] == [reply[:3] for reply in await talk.hear()]
             assert ["250"] == await talk.codes(HELLO)
         yield talk
         client.close()
-        await task
-
-    async def _attend(self, stream, tls):
-        await self.receiver._receive(stream, tls)
-        stream.close()  # as the listener of a port does
+        await until(lambda: not sessions & self.receiver._sessions)
 
     def told(self, name):
         """The fields of the events of a name."""

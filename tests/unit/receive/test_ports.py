@@ -282,7 +282,7 @@ def test_message_that_drips_runs_out_of_time():
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             assert 180 == pytest.approx(session.deadline - later(0), abs=1)
-            session.patience.left_s = 10.0
+            session.patience.late_at = later(10)
             client.stream.write(b"x" * 200)
             await asyncio.sleep(0)
             await asyncio.sleep(0)

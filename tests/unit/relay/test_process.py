@@ -40,9 +40,12 @@ class Keeper:
         """An id."""
         return f"K{len(self.kept)}"
 
-    async def keep(self, arrival, rest):
+    def keep(self, arrival, rest):
         """Take it."""
         self.kept.append((arrival, rest))
+        kept = asyncio.get_running_loop().create_future()
+        kept.set_result(None)
+        return kept
 
 
 @asynccontextmanager

@@ -1,0 +1,65 @@
+"""What one client may do, command by command, and when it is too much."""
+
+from __future__ import annotations
+
+from postroad.receive.desk import Desk
+from postroad.receive.policy import Client, relay_refusal
+from postroad.smtp import Commanded, Data, Mail, Quit, Rcpt
+from postroad.words.reply import Reply
+
+TOO_FAST = Reply(450, ("4.7.1 too many messages in a minute",))
+ENOUGH = Reply(421, ("4.7.0 enough messages for one connection",))
+TOO_MANY_ERRORS = Reply(421, ("4.7.0 too many errors",))
+TOO_IDLE = Reply(421, ("4.7.0 too many commands and no message",))
+LEAVING = Reply(421, ("4.3.2 going down, try again later",))
+
+_ERRANDS = (Mail, Rcpt, Data, Quit)  # what brings a message on its way; anything else is counted
+
+
+class Judge:
+    """Decides over the commands of one connection. `client` is what is known of it by now."""
+
+    __slots__ = ("_closed", "_desk", "_idle_commands", "_refused", "client", "is_last", "messages")
+
+    def __init__(self, desk: Desk, client: Client) -> None:
+        self.messages = 0
+        self.is_last = False  # no message may begin any more
+        self._desk = desk
+        self._idle_commands = self._refused = 0
+        self.know(client)
+
+    def know(self, client: Client) -> None:
+        """More is known of the client, or less."""
+        self.client = client
+        self._closed = relay_refusal(client, self._desk.settings)
+
+    def decide(self, event: Commanded, now: float) -> Reply:
+        """The reply to a command."""
+        settings, command, refusal = self._desk.settings, event.command, None
+        if isinstance(command, Rcpt):
+            refusal = settings.aliases.refusal(command.recipient.mailbox, self._closed)
+        elif isinstance(command, Mail):
+            refusal = self._too_much(now)
+        elif not isinstance(command, _ERRANDS):
+            self._idle_commands += 1
+            refusal = TOO_IDLE if self._idle_commands > settings.limits.idle_commands else None
+        if refusal is None:
+            return event.reply
+        self._refused += 1
+        return TOO_MANY_ERRORS if self._refused > settings.limits.errors else refusal
+
+    def count(self) -> None:
+        """A message has come."""
+        self.messages += 1
+        self._idle_commands = 0
+
+    def _too_much(self, now: float) -> Reply | None:
+        """Why this client may not begin another message (now, or in this connection)."""
+        limits = self._desk.settings.limits
+        if self.is_last:
+            return LEAVING
+        if limits.messages and self.messages >= limits.messages:
+            return ENOUGH
+        if limits.rate and not self._desk.messages.spend(self.client.party, limits.rate, now):
+            return TOO_FAST
+        return None

@@ -1,0 +1,169 @@
+"""What is received goes into the spool, then to the loop, and only then to the client's ears."""
+
+import asyncio
+
+import pytest
+import uvloop
+
+from postroad.receive import Arrival
+from postroad.relay.intake import Births, Intake
+from postroad.spool import SpoolError, Trouble
+from postroad.words.mail import Envelope, Recipient, parse_mailbox
+
+FULL = SpoolError(Trouble.FULL, "full")
+ARRIVAL = Arrival("id", Envelope(None, (Recipient(parse_mailbox("ann@example.com")),)), 0.0, 4, "someone")
+
+
+class Spool:
+    """Adds when it is told to; `steps` are those of all, in order."""
+
+    def __init__(self, steps):
+        self.done = asyncio.Event()
+        self.trouble = None
+        self._steps = steps
+
+    async def add(self, mail, rest, *, claim):
+        """Keep it."""
+        await self.done.wait()
+        if self.trouble:
+            raise self.trouble
+        self._steps.append("added")
+        return (mail.id, rest, claim)
+
+    async def discard(self, id_):
+        """Forget it."""
+        self._steps.append(f"discarded {id_}")
+        raise FULL
+
+
+class Loop:
+    """Takes what there is room for. `held` is the turn a client waits for, `bug` what goes wrong."""
+
+    def __init__(self, steps):
+        self.pressure = self
+        self.has_room = True
+        self.held = self.bug = None
+        self._steps = steps
+
+    def has_room_for(self, _destinations):
+        """Whether it takes any."""
+        return self.has_room
+
+    def take(self, parcels):
+        """Deliver these."""
+        if self.bug:
+            raise self.bug
+        self._steps.append(f"taken {parcels}")
+
+    def look(self):
+        """There is something."""
+        self._steps.append("looked")
+
+    def turn(self):
+        """What a client waits for."""
+        return self.held
+
+
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def tell(request):
+    """Run a story with an intake, its spool and loop, and the steps they make."""
+
+    def run(story):
+        async def main():
+            steps = []
+            spool, loop = Spool(steps), Loop(steps)
+            await story(Intake(spool, loop, Births()), spool, loop, steps)
+
+        request.param(main())
+
+    return run
+
+
+async def rest():
+    """Let the others run."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_client_hears_behind_the_commit_and_the_loop(tell):
+    """Nothing is known before it is durable; then the loop has it, then the client."""
+
+    async def story(intake, spool, loop, steps):
+        loop.has_room = True
+        kept = intake.keep(ARRIVAL, b"rest")
+        kept.add_done_callback(lambda _kept: steps.append("known"))
+        await rest()
+        assert [] == steps
+        spool.done.set()
+        await kept
+        await rest()
+        assert ["added", "taken ('id', b'rest', True)", "known"] == steps
+
+    tell(story)
+
+
+def test_mail_without_room_rests_in_the_spool(tell):
+    """The loop is told to look there when it can."""
+
+    async def story(intake, spool, loop, steps):
+        loop.has_room = False
+        spool.done.set()
+        await intake.keep(ARRIVAL, b"")
+        assert ["added", "looked"] == steps
+
+    tell(story)
+
+
+def test_client_waits_while_too_much_is_under_way(tell):
+    """The message is kept and on its way already; only the reply has to wait."""
+
+    async def story(intake, spool, loop, steps):
+        loop.held = asyncio.get_running_loop().create_future()
+        spool.done.set()
+        kept = intake.keep(ARRIVAL, b"")
+        await rest()
+        assert (2, False) == (len(steps), kept.done())
+        loop.held.set_result(None)
+        await kept
+
+    tell(story)
+
+
+@pytest.mark.parametrize(("spools", "loops"), [(FULL, None), (None, KeyError("bug"))])
+def test_trouble_reaches_whoever_waits(tell, spools, loops):
+    """That the spool is full, or a bug: nobody waits for a message that will never be kept."""
+
+    async def story(intake, spool, loop, steps):
+        spool.trouble, loop.bug = spools, loops
+        spool.done.set()
+        kept = intake.keep(ARRIVAL, b"")
+        await asyncio.wait([kept])
+        assert (spools or loops) is kept.exception()
+
+    tell(story)
+
+
+def test_message_whose_client_is_gone_is_delivered_all_the_same(tell):
+    """What is durable is on its way, whether or not anybody hears of it; nobody fails for it."""
+
+    async def story(intake, spool, loop, steps):
+        reported = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context))
+        intake.keep(ARRIVAL, b"").cancel()
+        await rest()
+        spool.done.set()
+        await rest()
+        assert (["added", "taken ('id', b'', True)"], []) == (steps, reported)
+
+    tell(story)
+
+
+def test_nobody_waits_until_a_message_is_forgotten(tell):
+    """A spool in trouble then sweeps it up later."""
+
+    async def story(intake, spool, loop, steps):
+        intake.discard("id")
+        await rest()
+        assert ["discarded id"] == steps
+
+    tell(story)
