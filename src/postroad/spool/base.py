@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
+from postroad.words.light import light
 from postroad.words.mail import Envelope, Recipient, domain_of
 
 LEASE_S = 60.0
@@ -42,7 +43,7 @@ class SpoolError(Exception):
         self.why = why
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Mail:
     """A message as accepted. `id` is unique, sorts by time and is safe in file names; `seed` decides every draw for it.
 
@@ -57,7 +58,7 @@ class Mail:
     origin: str = ""  # who handed it over, for people: "192.0.2.7 (client.example) by ESMTPS as user"
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Parcel:
     """The part of a message that goes to one destination: the unit of claim and settlement.
 
@@ -77,7 +78,7 @@ class Parcel:
         return self.number % PARCELS == 0 and self.attempts == 0 and self.due_at == self.mail.received_at
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Settlement:
     """What became of one claimed parcel, committed as a whole.
 
@@ -189,8 +190,8 @@ class Spool(Protocol):
         """Forget a message that was arriving."""
         ...
 
-    async def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> tuple[Parcel, ...]:
-        """Keep a message: what was written, and `rest` behind it. On return it is durable.
+    def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> Awaitable[tuple[Parcel, ...]]:
+        """Keep a message: what was written, and `rest` behind it. Once this is done it is durable.
 
         One parcel for each destination of the envelope, due at `mail.received_at`; with `claim` this node has them.
 
@@ -208,7 +209,7 @@ class Spool(Protocol):
         """
         ...
 
-    async def settle(self, settlements: Collection[Settlement], now: float) -> None:
+    def settle(self, settlements: Collection[Settlement], now: float) -> Awaitable[None]:
         """Commit what became of claimed parcels. One that is not claimed by this node any more is passed over."""
         ...
 
@@ -236,7 +237,7 @@ class Spool(Protocol):
         ...
 
     def at_hand(self, mail: Mail) -> bytes | None:
-        """The body of a message, if it is remembered and need not be read; else None."""
+        """The whole body, if it is in memory, so that nothing need be read and nobody waits; else None."""
         ...
 
     async def renew(self, now: float) -> int:

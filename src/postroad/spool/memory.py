@@ -135,13 +135,12 @@ class MemorySpool:
 
     def body(self, mail: Mail) -> Body:
         """See Spool."""
-        kept = self._kept.get(mail.id)
-        return _Body(mail, None if kept is None or kept.finished_at is not None else kept.octets)
+        return _Body(mail, self.at_hand(mail))
 
     def at_hand(self, mail: Mail) -> bytes | None:
         """See Spool."""
         kept = self._kept.get(mail.id)
-        return kept.octets if kept and kept.finished_at is None else None
+        return None if kept is None or kept.finished_at is not None else kept.octets
 
     async def renew(self, now: float) -> int:  # noqa: ARG002  # no other node can be here
         """See Spool."""

@@ -106,14 +106,13 @@ def test_the_room_is_looked_at_once_a_second(tmp_path, monkeypatch):
     clock, free = [10.0], [8 * MIB]
     monkeypatch.setattr("postroad.spool.sqlite.room.free_in", lambda _folder: free[0])
     room = Room(tmp_path, 4 * MIB, lambda: clock[0])
-    room.check()
+    assert room.trouble() is None
     free[0], clock[0] = MIB, 10.9
-    room.check()
+    assert room.trouble() is None
     clock[0] = 11.0
-    with pytest.raises(SpoolError, match="1 MiB free, and 4 MiB are kept for settling"):
-        room.check()
+    assert "1 MiB free, and 4 MiB are kept for settling" in room.trouble().why
     free[0], clock[0] = 4 * MIB, 12.0
-    room.check()
+    assert room.trouble() is None
 
 
 def test_a_folder_that_holds_something_else_is_not_closed(tmp_path):

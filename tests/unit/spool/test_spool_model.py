@@ -34,6 +34,11 @@ def plain(parcel):
     return parcel.mail, parcel.destination, parcel.due_at, parcel.attempts, parcel.warned
 
 
+async def outcome(call):
+    """Of a call, be it a coroutine or a future."""
+    return await call
+
+
 class TwoSpools(RuleBasedStateMachine):
     """Each rule asks both spools, and compares."""
 
@@ -53,7 +58,7 @@ class TwoSpools(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
     def run(self, call):
-        return self.runner.run(call)
+        return self.runner.run(outcome(call))
 
     def both(self, method, *args, **kwargs):
         results = [self.run(getattr(spool, method)(*args, **kwargs)) for spool in (self.memory, self.disk)]

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import re
 import resource
 import sqlite3
 import stat
@@ -15,7 +16,7 @@ import pytest
 from letters import BODY, EVERYTHING, NOW, letter, octets, states
 
 from postroad.spool import LEASE_S, PIECE, Selection, Settlement, SpoolError, Trouble
-from postroad.spool.sqlite import SqliteSpool, lanes, queue
+from postroad.spool.sqlite import SqliteSpool, fresh, lanes, queue, writer
 from postroad.spool.sqlite.file import connect
 
 
@@ -305,11 +306,11 @@ def test_a_quota_is_a_full_disk(tmp_path):
     assert ("full", int(kept) + 1) == (kind, int(messages))
 
 
-def test_a_lock_held_by_another_program_is_waited_for_then_told(tmp_path):
+def test_a_lock_held_by_another_program_is_waited_for_then_told(tmp_path, monkeypatch):
     """A moment is waited out; too long is `locked`, and nothing is lost by it."""
+    monkeypatch.setattr(writer, "BUSY_MS", 50)
 
     async def story(spool):
-        spool._writer._db.execute("PRAGMA busy_timeout = 50")
         other = connect(tmp_path / "spool.db")
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(SpoolError) as trouble:
@@ -341,20 +342,20 @@ def test_a_settlement_waits_for_a_stranger_who_writes(tmp_path):
 
 
 def test_small_bodies_are_remembered_until_they_leave_and_not_too_many(tmp_path, monkeypatch):
-    """Up to 64 KiB, claimed as they were added, 32 MiB in all; forgotten as they are settled or released."""
-    kib = 1024
-    monkeypatch.setattr("postroad.spool.sqlite.spool.FRESH", 150 * kib)
+    """Up to a piece, claimed as they were added, 32 MiB in all; forgotten as they are settled or released."""
+    monkeypatch.setattr(fresh, "MOST", PIECE * 5 // 2)
 
     async def story(spool):
         taken = []
-        for n, size in enumerate((64 * kib + 1, 64 * kib, 64 * kib, 64 * kib, 10)):
+        for n, size in enumerate((PIECE + 1, PIECE, PIECE, PIECE, 10)):
             taken += await spool.add(letter(f"m{n}", size=size), bytes(size), claim=True)
         await spool.add(letter("rests"), BODY)
-        assert ["m1", "m2", "m3"] == list(spool._fresh)
-        assert [bytes(64 * kib)] == [piece async for piece in spool.body(taken[1].mail)]
+        assert ["m1", "m2", "m3"] == spool._fresh.ids
+        assert (None, bytes(PIECE)) == (spool.at_hand(taken[0].mail), spool.at_hand(taken[1].mail))
+        assert [bytes(PIECE)] == [piece async for piece in spool.body(taken[1].mail)]
         await spool.release(taken[:2])
         await spool.settle([Settlement(taken[2])], NOW)
-        assert (["m3"], 64 * kib) == (list(spool._fresh), spool._fresh_octets)
+        assert (["m3"], PIECE) == (spool._fresh.ids, spool._fresh.octets)
 
     run(story, one(tmp_path))
 
@@ -411,7 +412,7 @@ def test_a_loop_that_is_gone_leaves_the_writer_alive(tmp_path):
 
     async def forgetful():
         spool = await one(tmp_path)
-        spool._writer.submit(lanes.renew, ("one", NOW))
+        spool._writer.submit(spool._kinds.renew, ("one", NOW))
         return spool
 
     spool = asyncio.run(forgetful())
@@ -445,7 +446,7 @@ def test_no_question_of_the_relay_reads_all_parcels(tmp_path):
 
 def marks(text):
     """How many parameters a statement has."""
-    return 3 if "?3" in text else text.count("?")
+    return max(map(int, re.findall(r"\?(\d)", text)), default=text.count("?"))
 
 
 def test_memory_stays_bounded_with_a_big_message(tmp_path):

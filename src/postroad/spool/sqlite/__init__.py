@@ -1,12 +1,14 @@
 """The spool in one SQLite file (floor 2): every promise of docs/design/spool.md, and one fsync for many messages.
 
-Rule 1: one thread writes, and a batch of calls is one commit; who asks reads on connections of their own.
-Rule 2: what is done for each message is a few statements over a whole batch: no index is touched that it does not need.
+Rule 1: a group of calls is one commit, one at a time: the loop does a short one up to COMMIT, and never waits; who asks
+reads on connections of their own.
+Rule 2: what is done for each message is a few statements over a whole group: no index is touched that it does not need.
 Rule 3: no statement reads all parcels, but those of `queue stats` and of searches by people.
 
 Stops: `folder` (whose it is, locks), `file` (the database, its schema), `place` (whether it is still there), `room` and
-`relief` (the disk, short of room and full), `writer` and `reader` (the threads), `keeping`, `lanes`, `settling`,
-`queue` (the statements), `rows` (mail as columns), `trouble` (errors in sentences), `spool` (the protocol).
+`relief` (the disk, short of room and full), `group` and `writer` (commits), `reader` (its threads), `keeping`, `lanes`,
+`settling`, `queue` (the statements), `kinds` (what they cost, and what follows), `fresh` (bodies remembered), `rows`
+(mail as columns), `trouble` (errors in sentences), `spool` (the protocol).
 """
 
 from postroad.spool.sqlite.spool import SqliteSpool

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from postroad.spool.base import PARCELS, PIECE, Mail, Parcel, SpoolError, Trouble, split
 from postroad.spool.sqlite.lanes import refresh
 from postroad.spool.sqlite.rows import Row, insert, write_about, write_recipients
 
-_TAKE_NUMBERS = "UPDATE tally SET next_message = next_message + ? RETURNING next_message"
+_COUNT = """
+UPDATE tally SET next_message = next_message + ?1, messages = messages + ?1, octets = octets + ?2
+RETURNING next_message - ?1
+"""
 _MESSAGE = "INSERT INTO message (number, id, received_at, size, pieces, about, rest)"
 _PARCEL = "INSERT INTO parcel (number, destination, due_at, node, recipients)"
 _ARRIVAL = """
@@ -25,8 +28,7 @@ SELECT pieces, CASE WHEN pieces > ? THEN (SELECT octets FROM piece WHERE piece.i
 _PIECE = "INSERT INTO piece (id, ordinal, octets) VALUES (?, ?, ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """A message to keep: its parcels are claimed by `node`, or wait."""
 
     mail: Mail
@@ -51,16 +53,16 @@ def discard(db: sqlite3.Connection, ids: Sequence[str]) -> list[None]:
 
 def add(db: sqlite3.Connection, messages: Sequence[Whole]) -> list[tuple[Parcel, ...]]:
     """Keep messages; the parcels of each."""
-    first = int(db.execute(_TAKE_NUMBERS, (len(messages),)).fetchone()[0]) - len(messages)
-    parcels = [_parcels(first + place, whole.mail) for place, whole in enumerate(messages)]
-    rows = [_message_row(db, first + place, whole) for place, whole in enumerate(messages)]
+    first = db.execute(_COUNT, (len(messages), sum([whole.mail.size for whole in messages]))).fetchone()[0]
+    numbered = list(enumerate(messages, int(first)))
     try:
-        insert(db, _MESSAGE, rows)
+        insert(db, _MESSAGE, [_message_row(db, number, whole) for number, whole in numbered])
     except sqlite3.IntegrityError as problem:
         raise ValueError("a message with this id is kept already") from problem
-    insert(db, _PARCEL, _parcel_rows(messages, parcels))
-    pairs = zip(messages, parcels, strict=True)
-    refresh(db, {parcel.destination for whole, of_it in pairs if whole.node is None for parcel in of_it})
+    parcels = [_parcels(number, whole.mail) for number, whole in numbered]
+    pairs = [(whole, parcel) for whole, of_it in zip(messages, parcels, strict=True) for parcel in of_it]
+    insert(db, _PARCEL, [_parcel_row(whole, parcel) for whole, parcel in pairs])
+    refresh(db, {parcel.destination for whole, parcel in pairs if whole.node is None})
     return parcels
 
 
@@ -78,10 +80,8 @@ def _write(db: sqlite3.Connection, id_: str, octets: bytes, node: str) -> None:
 
 
 def _parcels(number: int, mail: Mail) -> tuple[Parcel, ...]:
-    return tuple(
-        Parcel(number * PARCELS + place, destination, part, mail.received_at)
-        for place, (destination, part) in enumerate(split(mail))
-    )
+    parts = enumerate(split(mail), number * PARCELS)
+    return tuple([Parcel(place, destination, part, mail.received_at) for place, (destination, part) in parts])
 
 
 def _message_row(db: sqlite3.Connection, number: int, whole: Whole) -> Row:
@@ -101,11 +101,6 @@ def _assemble(db: sqlite3.Connection, mail: Mail, rest: bytes) -> tuple[int, byt
         raise ValueError(f"the body of {mail.id} has {octets + len(rest):.0f} octets, not {mail.size}")
     db.execute("DELETE FROM arrival WHERE id = ?", (mail.id,))
     return int(pieces), rest
-
-
-def _parcel_rows(messages: Sequence[Whole], parcels: Iterable[tuple[Parcel, ...]]) -> list[Row]:
-    pairs = zip(messages, parcels, strict=True)
-    return [_parcel_row(whole, parcel) for whole, of_it in pairs for parcel in of_it]
 
 
 def _parcel_row(whole: Whole, parcel: Parcel) -> Row:

@@ -64,6 +64,10 @@ class Claim:
     skip: Collection[str]
 
 
+Release = tuple[Sequence[Parcel], str]
+"""A call of Spool.release: the parcels, and the node that has them."""
+
+
 def take_back(db: sqlite3.Connection, node: str) -> None:
     """What a node that starts does about its life before: what it had claimed is free, what was arriving is lost."""
     db.execute("BEGIN IMMEDIATE")
@@ -88,10 +92,11 @@ def claim(db: sqlite3.Connection, asked: Sequence[Claim]) -> list[tuple[Parcel, 
     return [_claim(db, one) for one in asked]
 
 
-def release(db: sqlite3.Connection, asked: Sequence[tuple[Sequence[int], str]]) -> list[None]:
-    """Give parcels (numbers, node) back untouched."""
+def release(db: sqlite3.Connection, asked: Sequence[Release]) -> list[None]:
+    """Give parcels back untouched."""
     for parcels, node in asked:
-        refresh(db, {row[0] for row in db.execute(_RELEASE, (numbers(parcels), node)).fetchall()})
+        which = numbers(parcel.number for parcel in parcels)
+        refresh(db, {row[0] for row in db.execute(_RELEASE, (which, node)).fetchall()})
     return [None] * len(asked)
 
 

@@ -28,25 +28,21 @@ class Room:
         self._holds_until = 0.0
         self._free = 0
 
-    def check(self) -> None:
-        """Let new mail in, or not.
-
-        Raises:
-            SpoolError: full: less than the reserve is free.
-
-        """
+    def trouble(self) -> SpoolError | None:
+        """Why new mail is not let in: less than the reserve is free."""
         if not self._reserve:
-            return
+            return None
         if self._now() >= self._holds_until:
             try:
                 self._free = free_in(self._folder)
-            except OSError:  # it is gone: the writer says so
-                return
+            except OSError:  # it is gone: its place says so
+                return None
             self._holds_until = self._now() + LOOK_S
-        if self._free < self._reserve:
-            free, kept = self._free >> 20, self._reserve >> 20
-            why = f"{self._folder} has {free} MiB free, and {kept} MiB are kept for settling: make room"
-            raise SpoolError(Trouble.FULL, why)
+        if self._free >= self._reserve:
+            return None
+        free, kept = self._free >> 20, self._reserve >> 20
+        why = f"{self._folder} has {free} MiB free, and {kept} MiB are kept for settling: make room"
+        return SpoolError(Trouble.FULL, why)
 
     def make_reserve(self) -> None:
         """Make the file, if there is none and room for it. A disk that has no room for it does without."""

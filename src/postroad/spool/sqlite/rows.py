@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from postroad.spool.base import Listed, Mail, Parcel, State
@@ -29,7 +30,8 @@ DAMAGED = "what the spool has of it is damaged"
 
 # All ASCII, whatever a client put into its names: a lone surrogate would not go into a column.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_AT_ONCE = (32, 8, 1)  # few lengths, so that SQLite's statements are prepared once
+_quote = json.encoder.encode_basestring_ascii
+_AT_ONCE = 64
 _SMTPUTF8, _EIGHT_BIT = 1, 2
 _FAR = 1e11  # seconds: the year 5138, which calendars still have
 
@@ -42,15 +44,21 @@ def numbers(values: Iterable[int]) -> str:
 def insert(db: sqlite3.Connection, into: str, rows: Sequence[Row]) -> None:
     """Insert rows: `into` is the statement up to VALUES.
 
-    Many to a step, for each step gives up the interpreter's lock, and with a busy loop it is long in coming back.
+    Many to a step, for each step gives up the interpreter's lock, and with a busy loop it is long in coming back. Their
+    number is a power of two, so that SQLite prepares few statements.
     """
     start = 0
-    for many in _AT_ONCE:
-        while len(rows) - start >= many:
-            marks = ", ".join("?" * len(rows[0]))
-            values = [value for row in rows[start : start + many] for value in row]
-            db.execute(f"{into} VALUES {', '.join([f'({marks})'] * many)}", values)
-            start += many
+    while left := len(rows) - start:
+        many = min(_AT_ONCE, 1 << left.bit_length() - 1)
+        some = rows[start : start + many]
+        db.execute(_inserting(into, len(rows[0]), many), [value for row in some for value in row])
+        start += many
+
+
+@cache
+def _inserting(into: str, columns: int, many: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return f"{into} VALUES {', '.join([row] * many)}"
 
 
 def text_of(text: str) -> str:
@@ -64,13 +72,14 @@ def write_about(mail: Mail) -> str:
     reverse_path = envelope.reverse_path
     flags = _SMTPUTF8 * envelope.smtputf8 + _EIGHT_BIT * envelope.eight_bit
     sender = "<>" if reverse_path is None else str(reverse_path)
-    recipients = [_plain(recipient) for recipient in envelope.recipients]
-    return _encode([mail.seed, mail.origin, sender, flags, envelope.ret, envelope.envid, recipients])
+    wishes = "null,null" if envelope.ret is envelope.envid is None else _encode([envelope.ret, envelope.envid])[1:-1]
+    recipients = write_recipients(envelope.recipients)
+    return f"[{mail.seed},{_quote(mail.origin)},{_quote(sender)},{flags},{wishes},{recipients}]"
 
 
 def write_recipients(recipients: Sequence[Recipient]) -> str:
     """What `parcel.recipients` holds."""
-    return _encode([_plain(recipient) for recipient in recipients])
+    return f"[{','.join([_written(recipient) for recipient in recipients])}]"
 
 
 def read_mail(row: Row) -> Mail:
@@ -156,11 +165,11 @@ def _mail(row: Row, open_recipients: str | None) -> Mail:
     return Mail(sound(id_, str), envelope, at, sound(seed, int), octets, sound(origin, str))
 
 
-def _plain(recipient: Recipient) -> str | list[Any]:
-    """A recipient as JSON's types: most are an address and nothing else."""
+def _written(recipient: Recipient) -> str:
+    """A recipient as JSON: most are an address and nothing else."""
     if not recipient.notify and recipient.orcpt is None:
-        return str(recipient.mailbox)
-    return [str(recipient.mailbox), sorted(recipient.notify), recipient.orcpt]
+        return _quote(str(recipient.mailbox))
+    return _encode([str(recipient.mailbox), sorted(recipient.notify), recipient.orcpt])
 
 
 def _recipient(plain: str | list[Any]) -> Recipient:

@@ -1,11 +1,12 @@
 """What leaves: settled parcels, finished messages, history past its time."""
 
+# ruff: noqa: S608  # statements are put together from constants of this room; values are parameters
+
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from postroad.spool.base import PARCELS, Settlement
 from postroad.spool.sqlite.keeping import Whole, add, discard
@@ -30,12 +31,14 @@ _DELETE = """
 DELETE FROM parcel WHERE number IN (SELECT value FROM json_each(?)) AND node IS NULL RETURNING number, destination
 """
 _RECORD = "INSERT INTO record (message, destination, at, text)"
-_FINISH = """
-UPDATE message SET finished_at = ?, rest = NULL
-WHERE number IN (SELECT value FROM json_each(?)) AND finished_at IS NULL AND NOT EXISTS (
+_ENDING = """
+number IN (SELECT value FROM json_each(?)) AND finished_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM parcel WHERE parcel.number >= message.number << 20 AND parcel.number < (message.number + 1) << 20
 )
 """
+_ENDS = f"SELECT count(*), total(size), total(pieces) FROM message WHERE {_ENDING}"
+_FINISH = f"UPDATE message SET finished_at = ?, rest = NULL WHERE {_ENDING}"
+_COUNT = "UPDATE tally SET messages = messages - ?1, octets = octets - ?2, finished = finished + ?1"
 # No trigger does this: SQLite would keep the old pages, all 50 MiB of them, to undo the statement.
 _UNBODY = """
 DELETE FROM piece WHERE id IN (
@@ -52,24 +55,18 @@ DELETE FROM message WHERE number IN (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Settling:
-    """A call of Spool.settle."""
-
-    settlements: Sequence[Settlement]
-    node: str
-    now: float
-    keeps_history: bool
+Settling = tuple[Sequence[Settlement], float, str]
+"""A call of Spool.settle: the settlements, the time, and the node that has the parcels."""
 
 
-def settle(db: sqlite3.Connection, calls: Sequence[Settling]) -> list[None]:
+def settle(db: sqlite3.Connection, calls: Sequence[Settling], *, keeps_history: bool) -> list[None]:
     """Commit what became of claimed parcels."""
     kept = _still_claimed(db, calls)
     done = [one.parcel.number for one, _ in kept if not one.left]
     db.execute(_GONE, (numbers(done),))
     _defer(db, [one for one, _ in kept if one.left])
     insert(db, _RECORD, [_record(one, now) for one, now in kept if one.record])
-    finish(db, {number // PARCELS for number in done}, calls[-1].now, keeps_history=calls[-1].keeps_history)
+    finish(db, {number // PARCELS for number in done}, calls[-1][1], keeps_history=keeps_history)
     if reports := [Whole(mail, body) for one, _ in kept for mail, body in one.reports]:
         add(db, reports)
     return [None] * len(calls)
@@ -78,8 +75,13 @@ def settle(db: sqlite3.Connection, calls: Sequence[Settling]) -> list[None]:
 def finish(db: sqlite3.Connection, messages: Collection[int], now: float, *, keeps_history: bool) -> None:
     """Those of these messages that have no parcel left are finished."""
     which = numbers(messages)
+    count, octets, pieces = db.execute(_ENDS, (which,)).fetchone()
+    if not count:
+        return
     db.execute(_FINISH, (now, which))
-    db.execute(_UNBODY, (which,))
+    db.execute(_COUNT, (count, int(octets)))
+    if pieces:
+        db.execute(_UNBODY, (which,))
     if not keeps_history:
         db.execute(_FORGET, (which,))
 
@@ -94,9 +96,9 @@ def sweep_arrivals(db: sqlite3.Connection, nows: Sequence[float]) -> list[int]:
     return [_sweep_arrival(db, now) for now in nows]
 
 
-def delete(db: sqlite3.Connection, calls: Sequence[tuple[Sequence[int], float, bool]]) -> list[int]:
-    """Delete parcels (numbers, now, keeps history) that are not claimed: how many."""
-    return [_delete(db, parcels, now, keeps_history=keeps_history) for parcels, now, keeps_history in calls]
+def delete(db: sqlite3.Connection, calls: Sequence[tuple[Sequence[int], float]], *, keeps_history: bool) -> list[int]:
+    """Delete parcels (numbers, now) that are not claimed: how many."""
+    return [_delete(db, parcels, now, keeps_history=keeps_history) for parcels, now in calls]
 
 
 def _delete(db: sqlite3.Connection, parcels: Sequence[int], now: float, *, keeps_history: bool) -> int:
@@ -108,9 +110,9 @@ def _delete(db: sqlite3.Connection, parcels: Sequence[int], now: float, *, keeps
 
 def _still_claimed(db: sqlite3.Connection, calls: Sequence[Settling]) -> list[tuple[Settlement, float]]:
     """The settlements of parcels this node has, each parcel once, with the time of the call."""
-    asked = [(one, call.now) for call in calls for one in call.settlements]
-    which = numbers(one.parcel.number for one, _ in asked)
-    ours = set(json.loads(db.execute(_CLAIMED, (which, calls[0].node)).fetchone()[0]))
+    asked = [(one, now) for settlements, now, _ in calls for one in settlements]
+    which = numbers([one.parcel.number for one, _ in asked])
+    ours = set(json.loads(db.execute(_CLAIMED, (which, calls[0][2])).fetchone()[0]))
     if len(ours) == len(asked):
         return asked
     first: dict[int, tuple[Settlement, float]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -24,17 +24,15 @@ from postroad.spool.base import (
 )
 from postroad.spool.sqlite import file, keeping, lanes, queue, settling
 from postroad.spool.sqlite.folder import FILE, LOG, Hold, take_folder
+from postroad.spool.sqlite.fresh import Fresh
+from postroad.spool.sqlite.group import Kind
+from postroad.spool.sqlite.kinds import SHORT, Kinds
 from postroad.spool.sqlite.place import Place
 from postroad.spool.sqlite.reader import THREADS, Reader
 from postroad.spool.sqlite.relief import take
 from postroad.spool.sqlite.room import Room
 from postroad.spool.sqlite.trouble import troubles
-from postroad.spool.sqlite.writer import Disk, Work, Writer
-
-FRESH = 32 * 1024 * 1024
-"""Octets of small bodies remembered from `add` until they are settled: most mail is never read back from the disk."""
-
-FRESH_EACH = 64 * 1024
+from postroad.spool.sqlite.writer import Disk, Writer
 
 DAY_S = 86400.0
 
@@ -59,8 +57,8 @@ class SqliteSpool:
         self._hold = node.hold
         self._place = disk.place
         self._room = disk.room
-        self._fresh: dict[str, bytes] = {}
-        self._fresh_octets = 0
+        self._fresh = Fresh()
+        self._kinds = Kinds(self._fresh, self._give_back, keeps_history=node.history_s > 0)
 
     @classmethod
     async def open(cls, folder: Path, *, node: str, history_s: float = DAY_S, reserve: int = 0) -> Self:
@@ -133,46 +131,41 @@ class SqliteSpool:
 
     async def write(self, id_: str, piece: bytes) -> None:
         """See Spool."""
-        self._room.check()
-        await self._writer.submit(keeping.write, (id_, piece, self._node), enters=True)
+        await self._writer.submit(self._kinds.write, (id_, piece, self._node), len(piece))
 
     async def discard(self, id_: str) -> None:
         """See Spool."""
-        await self._writer.submit(keeping.discard, id_)
+        await self._writer.submit(self._kinds.discard, id_)
 
-    async def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> tuple[Parcel, ...]:
+    def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> asyncio.Future[tuple[Parcel, ...]]:
         """See Spool."""
         if not mail.envelope.recipients:
-            raise ValueError("a message without recipients goes nowhere")
-        self._room.check()
-        whole = keeping.Whole(mail, rest, self._name() if claim else None)
-        parcels = await self._writer.submit(keeping.add, whole, self._give_back, enters=True)
-        if claim and len(rest) == mail.size <= FRESH_EACH and self._fresh_octets < FRESH:
-            self._fresh[mail.id] = rest
-            self._fresh_octets += mail.size
-        return parcels
+            return self._writer.refuse(ValueError("a message without recipients goes nowhere"))
+        if claim and not self._node:
+            return self._writer.refuse(_no_node())
+        whole = keeping.Whole(mail, rest, self._node if claim else None)
+        return self._writer.submit(self._kinds.add, whole, len(rest))
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """See Spool."""
         asked = lanes.Claim(self._name(), now, most, each, frozenset(skip))
-        return await self._writer.submit(lanes.claim, asked, self._give_back)
+        return await self._writer.submit(self._kinds.claim, asked)
 
-    async def settle(self, settlements: Collection[Settlement], now: float) -> None:
+    def settle(self, settlements: Collection[Settlement], now: float) -> asyncio.Future[None]:
         """See Spool."""
-        if settlements:
-            call = settling.Settling(tuple(settlements), self._name(), now, self._history_s > 0)
-            await self._writer.submit(settling.settle, call)
-            self._forget([one.parcel for one in settlements])
+        if not self._node:
+            return self._writer.refuse(_no_node())
+        octets = sum([SHORT + one.parcel.mail.size for one in settlements])
+        return self._writer.submit(self._kinds.settle, (tuple(settlements), now, self._node), octets)
 
     async def release(self, parcels: Collection[Parcel]) -> None:
         """See Spool."""
         if parcels:
-            await self._writer.submit(lanes.release, ([parcel.number for parcel in parcels], self._name()))
-            self._forget(parcels)
+            await self._writer.submit(self._kinds.release, (tuple(parcels), self._name()))
 
     async def hasten(self, destination: str, now: float) -> int:
         """See Spool."""
-        return await self._writer.submit(lanes.hasten, (destination, now))
+        return await self._writer.submit(self._kinds.hasten, (destination, now))
 
     async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
         """See Spool."""
@@ -182,24 +175,24 @@ class SqliteSpool:
         """See Spool."""
         return await self._reader.ask(lanes.next_due, frozenset(skip))
 
-    def at_hand(self, mail: Mail) -> bytes | None:
-        """See Spool."""
-        return self._fresh.get(mail.id)
-
     def body(self, mail: Mail) -> Body:
         """See Spool."""
-        return _Body(self._reader, mail, self._fresh.get(mail.id))
+        return _Body(self._reader, mail, self.at_hand(mail))
+
+    def at_hand(self, mail: Mail) -> bytes | None:
+        """See Spool."""
+        return self._fresh.body(mail.id)
 
     async def renew(self, now: float) -> int:
         """See Spool."""
-        return await self._writer.submit(lanes.renew, (self._name(), now))
+        return await self._writer.submit(self._kinds.renew, (self._name(), now))
 
     async def sweep(self, now: float) -> None:
         """See Spool."""
         await asyncio.to_thread(self._look_after)
-        while await self._writer.submit(settling.sweep_history, now - self._history_s) == settling.SLICE:
+        while await self._writer.submit(self._kinds.sweep_history, now - self._history_s) == settling.SLICE:
             pass
-        while await self._writer.submit(settling.sweep_arrivals, now):
+        while await self._writer.submit(self._kinds.sweep_arrivals, now):
             pass
 
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
@@ -212,24 +205,24 @@ class SqliteSpool:
 
     async def hold(self, selection: Selection) -> int:
         """See Spool."""
-        return await self._change(selection, queue.hold)
+        return await self._change(selection, self._kinds.hold)
 
     async def unhold(self, selection: Selection) -> int:
         """See Spool."""
-        return await self._change(selection, queue.unhold)
+        return await self._change(selection, self._kinds.unhold)
 
     async def hurry(self, selection: Selection, now: float) -> int:
         """See Spool."""
-        return await self._change(selection, queue.hurry, now)
+        return await self._change(selection, self._kinds.hurry, now)
 
     async def set_back(self, now: float, latest: float) -> int:
         """See Spool."""
-        await self._writer.submit(lanes.set_back, now)
+        await self._writer.submit(self._kinds.set_back, now)
         return await self.hurry(Selection(state=State.WAITING, due_after=latest), now)
 
     async def delete(self, selection: Selection, now: float) -> int:
         """See Spool."""
-        return await self._change(selection, settling.delete, now, self._history_s > 0)
+        return await self._change(selection, self._kinds.delete, now)
 
     async def stats(self, now: float) -> Stats:
         """See Spool."""
@@ -242,11 +235,11 @@ class SqliteSpool:
         if self._hold:
             self._hold.lock.close()
 
-    async def _change(self, selection: Selection, work: Work[Any, int], *values: object) -> int:
+    async def _change(self, selection: Selection, kind: Kind[Any, int], *values: object) -> int:
         """Change parcels slice by slice: the relay's commits come in between."""
         count, last = 0, -1
         while found := await self._reader.ask(queue.found, selection, last, settling.SLICE):
-            count += await self._writer.submit(work, (found, *values))
+            count += await self._writer.submit(kind, (found, *values))
             last = found[-1]
         return count
 
@@ -257,17 +250,17 @@ class SqliteSpool:
 
     def _name(self) -> str:
         if not self._node:
-            raise ValueError("a tool has no node, so it claims and settles nothing")
+            raise _no_node()
         return self._node
 
-    def _give_back(self, parcels: tuple[Parcel, ...]) -> None:
+    def _give_back(self, parcels: Sequence[Parcel]) -> None:
         """Whoever asked for these was cancelled: nobody would ever settle them."""
         if self._node and not self._writer.is_closed:
-            self._writer.submit(lanes.release, ([parcel.number for parcel in parcels], self._node))
+            self._writer.submit(self._kinds.release, (parcels, self._node))
 
-    def _forget(self, parcels: Collection[Parcel]) -> None:
-        for parcel in parcels:
-            self._fresh_octets -= len(self._fresh.pop(parcel.mail.id, b""))
+
+def _no_node() -> ValueError:
+    return ValueError("a tool has no node, so it claims and settles nothing")
 
 
 class _Body:
