@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from postroad.words.names import AddressLiteral, Destination, Unreadable, parse_destination
+from postroad.words.value import value
 
 MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
 
@@ -17,7 +17,7 @@ _DOT_STRING = re.compile(rf"{_ATOM}(\.{_ATOM})*\Z")
 _QUOTED = re.compile(r'"(?:[\x20-\x21\x23-\x5b\x5d-\x7e\u0080-\U0010ffff]|\\[\x20-\x7e])*"\Z')
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Mailbox:
     """`local@domain`: the local part as written (its case is the receiver's business, RFC 5321 section 2.4)."""
 
@@ -33,7 +33,7 @@ class Mailbox:
         return not self.local.isascii()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Recipient:
     """One forward-path, with what RFC 3461 asks about notifications: NOTIFY words and the original recipient."""
 
@@ -42,7 +42,7 @@ class Recipient:
     orcpt: str | None = None  # "rfc822;user@example.org", xtext decoded
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Envelope:
     """What a message travels under. A reverse-path of None is the null one, `<>`: such mail is never bounced."""
 
