@@ -6,10 +6,12 @@ from collections import deque
 from dataclasses import dataclass
 
 from postroad.smtp.events import ClientEvent, Closed, Greeting, Replied, Unsolicited, Violation
-from postroad.smtp.grammar import Bdat, Command, Ehlo, EndOfData, Helo, StartTls, format_command
+from postroad.smtp.grammar import Bdat, Command, Ehlo, EndOfData, Helo, format_command
 from postroad.smtp.states import CLIENT_MOVES, Answer, ClientState, after_reply, answer
-from postroad.smtp.wire import DotStuffer, Limits, LineBuffer, NewlineCheck, ReplyReader
+from postroad.smtp.wire import DotStuffer, Limits, NewlineCheck, ReplyReader
 from postroad.words.reply import Reply
+
+_ENDINGS = (Unsolicited, Violation)
 
 
 class LocalProtocolError(Exception):
@@ -75,7 +77,6 @@ class Client:
         self.state = ClientState.GREETING
         self.capabilities: Capabilities | None = None
         limits = limits or Limits()
-        self._lines = LineBuffer(limits.reply_line)
         self._replies = ReplyReader(limits)
         self._pending: deque[Command] = deque()
         self._stuffer = DotStuffer()
@@ -161,14 +162,17 @@ class Client:
             return []
         if not data:
             return [self._ended(Closed(tuple(self._pending)))]
-        self._lines.feed(data)
         events: list[ClientEvent] = []
-        while not self._is_over and (line := self._lines.take()):
-            reply = self._replies.read(line)
-            if self._replies.problem:
-                events.append(self._ended(Violation(self._replies.problem)))
-            elif reply:
-                events.append(self._replied(reply))
+        replies = self._replies.read(data)
+        for reply in replies:
+            event = self._replied(reply)
+            if self.state is ClientState.TLS and (reply is not replies[-1] or self._replies.is_within):
+                event = self._ended(Violation("octets in the clear after the reply to STARTTLS"))
+            events.append(event)
+            if isinstance(event, _ENDINGS):
+                return events
+        if self._replies.problem:
+            events.append(self._ended(Violation(self._replies.problem)))
         return events
 
     def _replied(self, reply: Reply) -> ClientEvent:
@@ -185,9 +189,6 @@ class Client:
             self._pending.popleft()
         if isinstance(command, Ehlo | Helo) and reply.code < 400:
             self.capabilities = read_capabilities(reply) if isinstance(command, Ehlo) else Capabilities()
-        if isinstance(command, StartTls) and self.state is ClientState.TLS and len(self._lines):
-            self._lines.clear()
-            return self._ended(Violation("octets in the clear after the reply to STARTTLS"))
         return Replied(command, reply)
 
     def _ended(self, event: Closed | Unsolicited | Violation) -> ClientEvent:

@@ -35,7 +35,7 @@ OUT_OF_STEP = Reply(554, ("5.5.0 Error: SMTP protocol synchronization",))  # Pos
 NEEDS_SMTPUTF8 = Reply(553, ("5.6.7 the address needs SMTPUTF8",))
 _NOT_OFFERED = Reply(555, ("5.5.4 a parameter that is not offered",))
 
-_USUAL: dict[type[Command], Reply] = {
+USUAL: dict[type[Command], Reply] = {
     Mail: Reply(250, ("2.1.0 ok",)),
     Rcpt: Reply(250, ("2.1.5 ok",)),
     Data: Reply(354, ("end with a dot on a line of its own",)),
@@ -67,12 +67,14 @@ class ServerConfig:
     limits: Limits = field(default_factory=Limits)
 
 
-@dataclass(slots=True)
 class OpenTransaction:
     """The transaction that is open: MAIL as agreed to, and the recipients taken."""
 
-    mail: Mail
-    recipients: list[Recipient] = field(default_factory=list)
+    __slots__ = ("mail", "recipients")
+
+    def __init__(self, mail: Mail) -> None:
+        self.mail = mail
+        self.recipients: list[Recipient] = []
 
     @property
     def envelope(self) -> Envelope:
@@ -132,7 +134,7 @@ def agreement(command: Command, config: ServerConfig, *, tls: bool, known: bool)
     """The reply that agrees to a command."""
     if isinstance(command, Ehlo):
         return _hello(config, tls, known)
-    return Reply(250, (config.hostname,)) if isinstance(command, Helo) else _USUAL.get(type(command), OK)
+    return Reply(250, (config.hostname,)) if isinstance(command, Helo) else USUAL.get(type(command), OK)
 
 
 @lru_cache(maxsize=64)

@@ -199,6 +199,7 @@ SERVER_ENDS: dict[ServerState, ServerState] = {
 
 # RFC 2920 section 3.1, RFC 3207 section 4 and RFC 4954 section 4: nothing may be sent behind these before their reply
 _GROUP_ENDS = (Ehlo, Helo, Data, Vrfy, Expn, Noop, StartTls)
+_NEVER_END = (Bdat, Quit)  # the octets of a chunk are part of their command; behind QUIT nothing is read
 
 
 def after_greeting(reply: Reply) -> ServerState:
@@ -211,10 +212,9 @@ def after_greeting(reply: Reply) -> ServerState:
 def ends_group(command: Command, *, extended: bool) -> bool:
     """Whether a client must wait for the reply to this command before it says more.
 
-    As Postfix 3.9 has it: without EHLO nobody has been offered PIPELINING, so every command ends its group. The octets
-    of a chunk are part of their command; behind QUIT nothing is read.
+    As Postfix 3.9 has it: without EHLO nobody has been offered PIPELINING, so every command ends its group.
     """
-    if isinstance(command, Bdat | Quit):
+    if isinstance(command, _NEVER_END):
         return False
     if isinstance(command, Auth):  # PLAIN is known to end with its initial response: RFC 4954 section 4
         return command.initial is None or command.mechanism != "PLAIN"

@@ -6,5 +6,5 @@ Rule 3: results have three names, everywhere: delivered, deferred, failed.
 
 Stops: `names` (domains and addresses), `mail` (mailboxes, envelopes), `reply` (what an SMTP server says),
 `facts` (what DNS said), `outcome` (what became of it), `trail` (where an attempt went), `trace` (steps told live);
-`value` (how those are made that are made for each message).
+`light` (how those are made that are made for each message).
 """

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from postroad.smtp import (
@@ -326,6 +326,28 @@ COMMANDS = st.one_of(
 def test_command_comes_back_as_it_went(command):
     """Formatted and parsed, a command is itself."""
     assert command == parse_command(format_command(command).removesuffix(b"\r\n"))
+
+
+PARTS = st.lists(
+    st.sampled_from(
+        [
+            "a", "B.c", "@", "example.COM", "x1", "1", ".", "-", "<", ">", ":", " ", "SIZE=", " BODY=8BITMIME", " LAST",
+            "99", '"', "\u00e9", "0" * 20, "x" * 64, "postmaster", " SIZE=7", "\x00", "@x:",
+        ]
+    ),
+    max_size=8,
+).map("".join)  # fmt: skip
+PLAIN = st.sampled_from(["MAIL FROM:<a@b.example>", "MAIL FROM:<>", "RCPT TO:<A@B.example>", "BDAT 12", "DATA", "NOOP"])
+
+
+@given(st.tuples(PLAIN | st.sampled_from(["MAIL FROM:<", "RCPT TO:<", "BDAT "]), PARTS).map("".join))
+@example("MAIL FROM:<a@b.example> SIZE=5 BODY=8BITMIME")
+@example("MAIL FROM:<a@b.example> SIZE=" + "9" * 21)
+@example("BDAT 0 LAST")
+def test_plain_command_is_read_as_any_other(line):
+    """What one pattern sees is what the whole grammar finds, as it does for a verb in small letters."""
+    verb = line[:4]
+    assert parse_command(line.replace(verb, verb.lower(), 1).encode()) == parse_command(line.encode())
 
 
 @given(st.binary(max_size=80))

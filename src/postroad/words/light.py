@@ -1,4 +1,4 @@
-"""`value`: a dataclass that nobody changes, for what is made many times a message.
+"""`light`: a dataclass that nobody changes and that costs little, for what is made many times a message.
 
 To mypy it is a frozen dataclass, so nothing is assigned to its fields. At run time nothing forbids it: the `__init__`
 of a frozen one goes through `object.__setattr__` for each field, and takes three times as long.
@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass as value
+    from dataclasses import dataclass as light
 else:
     from dataclasses import dataclass
 
-    def value(*, frozen: bool, slots: bool):  # noqa: ANN201  # what it returns is said above, to the type checker
+    def light(*, frozen: bool, slots: bool):  # noqa: ANN201  # what it returns is said above, to the type checker
         """Equal and hashed by its fields, as the frozen one is."""
         return dataclass(slots=slots, unsafe_hash=frozen)
 
 
-__all__ = ["value"]
+__all__ = ["light"]
