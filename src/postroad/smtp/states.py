@@ -9,6 +9,7 @@ Rule 3: `GOES_ON` says which reply lets a client go on. One that neither goes on
 from __future__ import annotations
 
 from enum import Enum, auto
+from functools import cache
 
 from postroad.smtp.grammar import (
     Auth,
@@ -119,15 +120,18 @@ CLIENT_REPLIES: dict[ClientState, dict[type[Command], tuple[ClientState, ClientS
 }
 
 
-def after_reply(state: ClientState, command: Command | None, reply: Reply) -> ClientState:
-    """Where the client stands once this command (None: the greeting) is answered by a reply that is in step."""
-    if command is None:
-        return C.HELLO if reply.code == 220 else C.QUITTING
-    if state is C.AUTH and reply.code == 334:  # a challenge
+@cache  # by what the tables have and by 400 codes: a few thousand answers at the very most
+def after_reply(state: ClientState, kind: type[Command] | None, code: int) -> ClientState | None:
+    """Where the client stands once a command of this kind (None: the greeting) is answered so; None: out of step."""
+    said = answer(kind, code)
+    if said is Answer.OUT_OF_STEP:
+        return None
+    if kind is None:
+        return C.HELLO if code == 220 else C.QUITTING
+    if state is C.AUTH and code == 334:  # a challenge
         return state
-    leads = CLIENT_REPLIES.get(state)
-    agreed, refused = leads.get(type(command), (state, state)) if leads else (state, state)
-    return agreed if reply.code < 400 else refused
+    agreed, refused = CLIENT_REPLIES.get(state, {}).get(kind, (state, state))
+    return agreed if said is Answer.GOES_ON else refused
 
 
 class ServerState(Enum):

@@ -99,13 +99,20 @@ class DotStuffer:
     def stuff(self, piece: bytes) -> bytes:
         """The piece as it goes on the wire."""
         joined = self._tail + piece
-        stuffed = joined.replace(b"\r\n.", b"\r\n..")[len(self._tail) :]
-        self._tail = joined[-2:]
-        return stuffed
+        before, self._tail = len(self._tail), joined[-2:]
+        return joined.replace(b"\r\n.", b"\r\n..")[before:] if _dotted(joined) else piece
 
     def end(self) -> bytes:
         """The final dot, behind a CRLF if the body did not end with one."""
         return b".\r\n" if self._tail == b"\r\n" else END
+
+
+def stuff_dots(message: bytes) -> bytes:
+    """A whole message as it goes on the wire, the final dot included: what a DotStuffer makes of it."""
+    end = b".\r\n" if message.endswith(b"\r\n") or not message else END
+    if message.startswith(b"."):
+        message = b"." + message
+    return (message.replace(b"\r\n.", b"\r\n..") if _dotted(message) else message) + end
 
 
 class DotReader:
