@@ -37,10 +37,11 @@ from postroad.smtp.offer import (
     NOT_SMTP,
     OUT_OF_ORDER,
     OUT_OF_STEP,
+    USUAL,
     OpenTransaction,
     ServerConfig,
-    agreement,
     extension_refusal,
+    hello,
     is_foreign,
     mail_refusal,
     rcpt_refusal,
@@ -177,6 +178,8 @@ class Server:
             return self._error(command.reply)
         if not self._lines.is_spent and ends_group(command, extended=self.is_extended):
             return self._violation(OUT_OF_STEP, f"input behind {type(command).__name__.upper()}")
+        if type(command) not in SERVER_MOVES[self.state]:
+            return self._command_event(command, OUT_OF_ORDER)
         return self._command_event(command, self._refusal(command, ascii_only=line.isascii()))
 
     def _command_event(self, command: Command, refusal: Reply | None) -> ServerEvent | Pause:
@@ -189,14 +192,13 @@ class Server:
         self._awaiting = command
         if isinstance(command, StartTls):
             return StartTlsRequested()
-        return Commanded(command, agreement(command, self.config, tls=self.is_tls, known=self.is_authenticated))
+        usual = USUAL.get(type(command))
+        return Commanded(command, usual or hello(command, self.config, tls=self.is_tls, known=self.is_authenticated))
 
     def _refusal(self, command: Command, *, ascii_only: bool) -> Reply | None:
-        """Why the session itself cannot take this command: out of order, not offered, or too much."""
-        if type(command) not in SERVER_MOVES[self.state]:
-            return OUT_OF_ORDER
-        if isinstance(command, Rcpt):
-            return rcpt_refusal(command.recipient, self.transaction, self.config, ascii_only=ascii_only)
+        """Why the session itself cannot take this command, which is in order: not offered, or too much."""
+        if isinstance(command, Rcpt) and self._transaction:
+            return rcpt_refusal(command.recipient, self._transaction, self.config, ascii_only=ascii_only)
         if isinstance(command, Mail):
             return mail_refusal(command, self.config, ascii_only=ascii_only)
         if isinstance(command, _OF_EXTENSIONS):

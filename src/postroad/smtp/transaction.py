@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from postroad.smtp.client import Capabilities, Client, SessionOver, UnsafeContent
@@ -71,6 +72,7 @@ _Script = Generator[Step, Any, None]  # a Reply comes in where one was expected,
 _Piecewise = Generator[Step, Any, bytes]  # its result are the last octets, which are not written yet
 MORE, DONE = More(), Done()
 _DATA = Data()
+_expect = lru_cache(maxsize=64)(Expect)  # of the few time limits of the settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +164,14 @@ class Transaction:
             self.told = dict.fromkeys(self._recipients, unable)
             return
         timeouts = self._terms.timeouts
-        first = Expect(timeouts.mail_s, timeouts.resting_s if self._terms.rested else None)
+        first = _expect(timeouts.mail_s, timeouts.resting_s if self._terms.rested else None)
         if self._terms.resets:
             yield from self._reset(first)
         self.is_open = True
         if self._offered.pipelining:
             mail = yield Write(self._flight(), first)
             for index in self._recipients:
-                self._hear_rcpt(mail, index, (yield Expect(timeouts.rcpt_s)))
+                self._hear_rcpt(mail, index, (yield _expect(timeouts.rcpt_s)))
         else:
             yield from self._one_by_one(first)
         if self.told:
@@ -196,7 +198,7 @@ class Transaction:
         for index in self._recipients:
             if mail.code < 400:
                 self.phase = Phase.RCPT
-                reply = yield Write(self._client.send(self._rcpt(index)), Expect(self._terms.timeouts.rcpt_s))
+                reply = yield Write(self._client.send(self._rcpt(index)), _expect(self._terms.timeouts.rcpt_s))
             self._hear_rcpt(mail, index, reply)
 
     def _reset(self, first: Expect) -> _Script:
@@ -235,7 +237,7 @@ class Transaction:
         if not self._chunks:
             if self._accepted:
                 self.phase = Phase.DATA
-            go_ahead = Expect(self._terms.timeouts.data_s)
+            go_ahead = _expect(self._terms.timeouts.data_s)
             go = yield go_ahead if self._is_announced else Write(self._client.send(_DATA), go_ahead)
             if go.code >= 400:
                 self._tell(refused(go, Scope.MESSAGE, Phase.DATA))
@@ -244,7 +246,7 @@ class Transaction:
         if self._accepted:
             self._is_in_doubt = True
             self.phase = Phase.DOT
-        receipt = Expect(self._terms.timeouts.dot_s)
+        receipt = _expect(self._terms.timeouts.dot_s)
         reply = yield Write(last, receipt) if last else receipt
         self._is_in_doubt = False
         if reply.code >= 400:
