@@ -125,6 +125,8 @@ class DotReader:
 
     def read(self, data: bytes) -> tuple[bytes, bytes]:
         """A piece of content; and, where that is the last one, the octets behind the end."""
+        if data and self._not_content == len(self._held) and not data.startswith(b"."):
+            self._held, self._not_content = b"", 0  # no dot at the very beginning: the body as it is, and no copy of it
         joined = self._held + data
         dotted = _dotted(joined)  # nearly always, the first line that begins with a dot is the last one
         end = joined.find(END, dotted.start()) if dotted else -1

@@ -42,7 +42,7 @@ from postroad.smtp import (
 )
 from postroad.smtp.offer import OUT_OF_STEP
 from postroad.smtp.states import CLIENT_MOVES
-from postroad.smtp.wire import DotReader, DotStuffer
+from postroad.smtp.wire import DotReader, DotStuffer, stuff_dots
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.reply import Reply
 
@@ -290,6 +290,7 @@ def test_dots_come_back_as_they_went(body, size):
         assert not reader.has_ended
         piece, behind = reader.read(wire[start : start + size])
         pieces.append(piece)
+    assert stuff_dots(body) == wire
     expected = body if body.endswith(b"\r\n") or not body else body + b"\r\n"
     assert (expected, b"", True) == (b"".join(pieces), behind, reader.has_ended)
 
