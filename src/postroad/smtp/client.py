@@ -186,7 +186,7 @@ class Client:
         replies = self._replies.read(data)
         for reply in replies:
             event = self._replied(reply)
-            if self.state is ClientState.TLS and (reply is not replies[-1] or self._replies.is_within):
+            if self.state is ClientState.TLS and not (reply is replies[-1] and self._replies.is_between):
                 event = self._ended(Violation("octets in the clear after the reply to STARTTLS"))
             events.append(event)
             if isinstance(event, _ENDINGS):

@@ -33,7 +33,7 @@ TOO_MANY = frozenset({452, 552})  # RFC 5321 section 4.5.3.1.10: a client takes 
 
 @light(frozen=True, slots=True)
 class Write:
-    """Write these octets. What comes `then` is the next step of itself."""
+    """Write these octets. What comes `then` is the next step, without a word to the transaction."""
 
     octets: bytes
     then: Expect | More
@@ -128,7 +128,7 @@ class Transaction:
         return step
 
     def hear(self, news: Reply | bytes | None) -> None:
-        """The reply that was expected, in step: the client has seen to that."""
+        """The reply that was expected, in step: the client has seen to that. Or, by `give`, the piece that was."""
         if isinstance(news, Reply) and news.code == 421:  # "closing": to any command (RFC 5321 section 4.2.3)
             self._step = Break(host_outcome(news, self.phase))
             return

@@ -195,7 +195,7 @@ class ReplyReader:
 
     def __init__(self, limits: Limits) -> None:
         self.problem = ""
-        self.is_within = False  # some of a reply is there, and its end is not
+        self.is_between = True  # all that has come is whole replies
         self._limits = limits
         self._buffer = LineBuffer(limits.reply_line)
         self._code = 0
@@ -205,7 +205,7 @@ class ReplyReader:
         """The replies that these octets bring or make whole, up to a problem."""
         replies: list[Reply] = []
         at = 0
-        if not self.is_within:
+        if self.is_between:
             while (found := _PLAIN_REPLY.match(data, at)) and found.end() - at <= self._limits.reply_line:
                 code, text = found.groups(b"")
                 replies.append(Reply(int(code), (text.decode("utf-8", "replace"),)))
@@ -220,7 +220,7 @@ class ReplyReader:
         while not self.problem and (line := self._buffer.take()) is not None:
             if reply := self._completed(line):
                 replies.append(reply)
-        self.is_within = self._buffer.is_within or bool(self._lines)
+        self.is_between = not (self._buffer.is_within or self._lines or self.problem)
 
     def _completed(self, line: bytes) -> Reply | None:
         """The reply that this line completes, if it does."""

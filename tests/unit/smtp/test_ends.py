@@ -393,11 +393,12 @@ def test_unasked_421_answers_no_command():
     assert [Unsolicited(Reply(421, ("bye",)))] == client_at(ClientState.READY).receive(b"421 bye\r\n")
 
 
-def test_octets_behind_the_reply_to_starttls_are_a_violation():
+@pytest.mark.parametrize("behind", [b"250 injected\r\n", b"2", b"250-in\r\n", b"garbage\r\n", b"\n", b"x" * 5000])
+def test_octets_behind_the_reply_to_starttls_are_a_violation(behind):
     """Replies injected in the clear never answer a command under TLS."""
     client = client_at(ClientState.READY)
     client.send(StartTls())
-    (event,) = client.receive(b"220 go\r\n250 injected\r\n")
+    (event,) = client.receive(b"220 go\r\n" + behind)
     assert (Violation, []) == (type(event), client.receive(b"250 more\r\n"))
 
 
