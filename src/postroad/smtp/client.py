@@ -6,10 +6,14 @@ from collections import deque
 from dataclasses import dataclass
 
 from postroad.smtp.events import ClientEvent, Closed, Greeting, Replied, Unsolicited, Violation
-from postroad.smtp.grammar import Bdat, Command, Ehlo, EndOfData, Helo, StartTls, format_command
-from postroad.smtp.states import CLIENT_MOVES, Answer, ClientState, after_reply, answer
-from postroad.smtp.wire import DotStuffer, Limits, LineBuffer, NewlineCheck, ReplyReader
+from postroad.smtp.grammar import Bdat, Command, Ehlo, EndOfData, Helo, format_command
+from postroad.smtp.states import CLIENT_MOVES, ClientState, after_reply
+from postroad.smtp.wire import DotStuffer, Limits, NewlineCheck, ReplyReader, has_bare, stuff_dots
 from postroad.words.reply import Reply
+
+_ENDINGS = (Unsolicited, Violation)
+_HELLOS = (Ehlo, Helo)
+_END_OF_DATA = EndOfData()
 
 
 class LocalProtocolError(Exception):
@@ -75,7 +79,6 @@ class Client:
         self.state = ClientState.GREETING
         self.capabilities: Capabilities | None = None
         limits = limits or Limits()
-        self._lines = LineBuffer(limits.reply_line)
         self._replies = ReplyReader(limits)
         self._pending: deque[Command] = deque()
         self._stuffer = DotStuffer()
@@ -87,26 +90,44 @@ class Client:
         """Whether the table has this move now."""
         return kind in CLIENT_MOVES[self.state] and not self.owed
 
-    def send(self, command: Command) -> bytes:
-        """The bytes of a command.
+    def send(self, *commands: Command) -> bytes:
+        """The bytes of commands that go in one flight.
 
         Raises:
-            LocalProtocolError: it may not be sent now.
+            LocalProtocolError: one may not be sent now.
 
         """
-        after = CLIENT_MOVES[self.state].get(type(command))
-        if after is None or self.owed:
-            raise self._illegal(type(command).__name__)
-        octets = format_command(command)
-        if octets.count(b"\n") != 1 or octets.count(b"\r") != 1:  # an argument must not become a command of its own
-            raise LocalProtocolError(f"a line break in an argument of {type(command).__name__}")
-        self.state = after
-        self._pending.append(command)
-        if isinstance(command, Bdat):
-            self.owed = command.size
-            if command.last:
-                self.state = ClientState.READY
-        return octets
+        flight = []
+        for command in commands:
+            kind = type(command)
+            after = CLIENT_MOVES[self.state].get(kind)
+            if after is None or self.owed:
+                raise self._illegal(kind.__name__)
+            line = format_command(command)
+            if line.find(b"\n") != len(line) - 1 or line.find(b"\r") != len(line) - 2:  # or it would be two commands
+                raise LocalProtocolError(f"a line break in an argument of {kind.__name__}")
+            self.state = after
+            self._pending.append(command)
+            if isinstance(command, Bdat):
+                self.owed = command.size
+                if command.last:
+                    self.state = ClientState.READY
+            flight.append(line)
+        return b"".join(flight)
+
+    def send_message(self, content: bytes) -> bytes:
+        """The whole message after 354, dots doubled, and the final dot. Its reply is a Replied to EndOfData.
+
+        Raises:
+            UnsafeContent: as in `send_body`.
+
+        """
+        if self.state is not ClientState.BODY:
+            raise self._illegal("content")
+        if has_bare(content):
+            raise UnsafeContent
+        self.send(_END_OF_DATA)
+        return stuff_dots(content)
 
     def send_body(self, piece: bytes) -> bytes:
         """A piece of the message after 354, dots doubled. Pieces may end anywhere.
@@ -123,7 +144,7 @@ class Client:
     def end_body(self) -> bytes:
         """The final dot. Its reply is a Replied to EndOfData."""
         self._check_end()
-        self.send(EndOfData())
+        self.send(_END_OF_DATA)
         end, self._stuffer = self._stuffer.end(), DotStuffer()
         return end
 
@@ -161,33 +182,34 @@ class Client:
             return []
         if not data:
             return [self._ended(Closed(tuple(self._pending)))]
-        self._lines.feed(data)
         events: list[ClientEvent] = []
-        while not self._is_over and (line := self._lines.take()):
-            reply = self._replies.read(line)
-            if self._replies.problem:
-                events.append(self._ended(Violation(self._replies.problem)))
-            elif reply:
-                events.append(self._replied(reply))
+        replies = self._replies.read(data)
+        for reply in replies:
+            event = self._replied(reply)
+            if self.state is ClientState.TLS and not (reply is replies[-1] and self._replies.is_between):
+                event = self._ended(Violation("octets in the clear after the reply to STARTTLS"))
+            events.append(event)
+            if isinstance(event, _ENDINGS):
+                return events
+        if self._replies.problem:
+            events.append(self._ended(Violation(self._replies.problem)))
         return events
 
     def _replied(self, reply: Reply) -> ClientEvent:
-        greets = self.state is ClientState.GREETING
-        if not greets and not self._pending:
+        command = self._pending[0] if self._pending else None
+        if command is None and self.state is not ClientState.GREETING:
             return self._ended(Unsolicited(reply))
-        command = None if greets else self._pending[0]
-        if answer(type(command) if command else None, reply.code) is Answer.OUT_OF_STEP or _is_late(command, reply):
+        kind = None if command is None else type(command)
+        after = after_reply(self.state, kind, reply.code)  # type: ignore[arg-type]  # a class is hashable
+        if after is None or (kind is Bdat and _is_late(reply)):
             return self._ended(Violation(f"{reply} is no answer to {_called(command)}"))
-        self.state = after_reply(self.state, command, reply)
+        self.state = after
         if command is None:
             return Greeting(reply)
-        if self.state is not ClientState.AUTH:  # a challenge is followed by another reply to the same AUTH
+        if after is not ClientState.AUTH:  # a challenge is followed by another reply to the same AUTH
             self._pending.popleft()
-        if isinstance(command, Ehlo | Helo) and reply.code < 400:
-            self.capabilities = read_capabilities(reply) if isinstance(command, Ehlo) else Capabilities()
-        if isinstance(command, StartTls) and self.state is ClientState.TLS and len(self._lines):
-            self._lines.clear()
-            return self._ended(Violation("octets in the clear after the reply to STARTTLS"))
+        if isinstance(command, _HELLOS) and reply.code < 400:
+            self.capabilities = read_capabilities(reply) if kind is Ehlo else Capabilities()
         return Replied(command, reply)
 
     def _ended(self, event: Closed | Unsolicited | Violation) -> ClientEvent:
@@ -215,9 +237,9 @@ def _called(command: Command | None) -> str:
     return "the final dot" if isinstance(command, EndOfData) else type(command).__name__.upper()
 
 
-def _is_late(command: Command | None, reply: Reply) -> bool:
+def _is_late(reply: Reply) -> bool:
     """Whether BDAT is answered by what answers RCPT: 2.1.z is about an address (RFC 3463 section 3.2).
 
     In one flight with the envelope, unlike DATA, BDAT has no 354 that would show a host one reply out of step.
     """
-    return isinstance(command, Bdat) and reply.code // 100 == 2 and (reply.enhanced or "").startswith("2.1.")
+    return reply.code // 100 == 2 and (reply.enhanced or "").startswith("2.1.")

@@ -21,16 +21,15 @@ class Content:
     def take(self, piece: bytes) -> bytes:
         """Some more of it: what is to be handed on, nothing once the message is sure to be refused."""
         self._octets += len(piece)
-        self._is_bare = self._newlines.is_bare(piece) or self._is_bare
-        is_lost = self._octets > self._most or (self._is_bare and self._refuses_bare)
-        return b"" if is_lost else piece
+        self._is_bare = self._refuses_bare and self._newlines.is_bare(piece)
+        return b"" if self._is_bare or self._octets > self._most else piece
 
     def refusal(self) -> Reply | None:
         """That was all: why it cannot be taken, if it cannot."""
         if self._octets > self._most:
             return too_large(self._most)
-        is_bare = self._is_bare or self._newlines.ends_bare  # a CR at the very end waits for an LF in vain
-        return BARE if is_bare and self._refuses_bare else None
+        # A CR at the very end waits for an LF in vain
+        return BARE if self._is_bare or self._newlines.ends_bare else None
 
 
 def too_large(most: int) -> Reply:

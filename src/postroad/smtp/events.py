@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from postroad.smtp.grammar import Command
+from postroad.words.light import light
 from postroad.words.reply import Reply
 
 
@@ -27,7 +28,7 @@ class Greeting:
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Replied:
     """Client: the reply to a command, in the order they were sent."""
 
@@ -59,7 +60,7 @@ class Violation:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Commanded:
     """Server: a command for the application to decide on, with the reply that agrees to it."""
 
@@ -67,7 +68,7 @@ class Commanded:
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Answered:
     """Server: something the session itself knows the answer to, an error or a challenge: give `reply`.
 
@@ -78,7 +79,7 @@ class Answered:
     violation: str = ""  # what it said or did, for the log
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class BodyPiece:
     """Server: some of the message, dots taken away. Needs no answer."""
 
@@ -90,7 +91,7 @@ class BodyComplete:
     """Server: the message is whole; the answer says whether it is kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class BodyRefused(Answered):
     """Server: the message is whole, and the session itself cannot take it; what came of it is to be forgotten."""
 
@@ -114,5 +115,6 @@ class AuthGiven:
         return f"AuthGiven({self.mechanism!r}, {self.username!r})"
 
 
+BODY_COMPLETE = BodyComplete()
 ClientEvent = Greeting | Replied | Unsolicited | Closed | Violation
 ServerEvent = Commanded | Answered | BodyPiece | BodyComplete | StartTlsRequested | AuthGiven | Closed

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from postroad.words.mail import Mailbox, Recipient, parse_mailbox
+from postroad.words.light import light
+from postroad.words.mail import PLAIN_MAILBOX, Mailbox, Recipient, parse_mailbox
 from postroad.words.names import Unreadable
 from postroad.words.reply import Reply
 
@@ -17,6 +19,10 @@ _PATHS = {word: re.compile(f"(?i:{word}){_PATH}") for word in ("FROM", "TO")}
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")  # RFC 3461 section 4
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLUS_HEX = re.compile(r"\+([0-9A-F]{2})")
+_SIZE = r"[0-9]{1,20}"  # RFC 1870 section 4
+_PLAIN_MAIL = re.compile(f"MAIL FROM:<(?:{PLAIN_MAILBOX})?>(?: SIZE=({_SIZE}))?(?: BODY=(7BIT|8BITMIME))?")
+_PLAIN_RCPT = re.compile(f"RCPT TO:<{PLAIN_MAILBOX}>")
+_PLAIN_BDAT = re.compile(f"BDAT ({_SIZE})( LAST)?")
 _NOTIFY = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
 
 
@@ -34,7 +40,7 @@ class Helo:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Mail:
     """The reverse-path (None: the null one) and what is to be known of the message (RFC 5321 section 4.1.1.2)."""
 
@@ -47,7 +53,7 @@ class Mail:
     auth: str | None = None  # decoded, RFC 4954 section 5
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Rcpt:
     """One forward-path (RFC 5321 section 4.1.1.3). The bare `<postmaster>` is a mailbox with an empty domain."""
 
@@ -64,7 +70,7 @@ class EndOfData:
     """No command but the final dot: what the reply to a whole message answers."""
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Bdat:
     """A chunk of so many octets follows this line (RFC 3030 section 2)."""
 
@@ -136,38 +142,24 @@ class BadSyntax:
 
 
 def parse_command(line: bytes) -> Command | BadSyntax:
-    """Read one command line, without its CRLF. Never raises."""
+    """Read one command line, without its CRLF. Never raises.
+
+    As nearly all clients write it, one pattern does; whatever else may be meant is for the parser of its verb.
+    """
+    if fixed := _FIXED.get(line):
+        return fixed
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         return _bad(500, "5.5.2 the line is neither ASCII nor UTF-8")
-    if _CONTROL.search(text):
-        return _bad(500, "5.5.2 a control character in a command")
-    verb, _, rest = text.partition(" ")
-    parser = _PARSERS.get(verb.upper())
-    return parser(rest.strip(" ")) if parser else _bad(500, "5.5.1 no such command")
+    if plain := _PLAIN_PARSERS.get(text[:5]):
+        return plain(text) or _parse(text)
+    return _parse(text)
 
 
 def format_command(command: Command) -> bytes:
     """The line of a command, CRLF included."""
-    match command:
-        case Ehlo(name) | Helo(name):
-            text = f"{type(command).__name__.upper()} {name}"
-        case Mail():
-            text = f"MAIL FROM:<{command.reverse_path or ''}>{_mail_parameters(command)}"
-        case Rcpt(recipient):
-            text = f"RCPT TO:<{_forward_path(recipient.mailbox)}>{_rcpt_parameters(recipient)}"
-        case Bdat(size, last):
-            text = f"BDAT {size}{' LAST' if last else ''}"
-        case Noop(argument) | Vrfy(argument) | Expn(argument) | Help(argument):
-            text = f"{type(command).__name__.upper()} {argument}".rstrip()
-        case Auth(mechanism, initial):
-            text = f"AUTH {mechanism}" + ("" if initial is None else f" {initial or '='}")
-        case EndOfData():
-            return b".\r\n"
-        case _:
-            text = type(command).__name__.upper()
-    return text.encode() + b"\r\n"
+    return _WORDS.get(type(command)) or _FORMATS[type(command)](command).encode() + b"\r\n"
 
 
 def encode_xtext(text: str) -> str:
@@ -182,28 +174,91 @@ def decode_xtext(text: str) -> str | None:
     return _PLUS_HEX.sub(lambda found: chr(int(found.group(1), 16)), text)
 
 
-def _mail_parameters(mail: Mail) -> str:
-    words = {
-        "SIZE": mail.size,
-        "BODY": mail.body,
-        "RET": mail.ret,
-        "ENVID": None if mail.envid is None else encode_xtext(mail.envid),
-        "AUTH": None if mail.auth is None else encode_xtext(mail.auth) or "<>",
-    }
-    said = "".join(f" {name}={value}" for name, value in words.items() if value is not None)
-    return said + (" SMTPUTF8" if mail.smtputf8 else "")
+def _format_mail(mail: Mail) -> str:
+    path = mail.reverse_path
+    text = f"MAIL FROM:<{path.local}@{path.domain}>" if path else "MAIL FROM:<>"
+    if mail.size is not None:
+        text += f" SIZE={mail.size}"
+    if mail.body is not None:
+        text += f" BODY={mail.body}"
+    if mail.ret is not None:
+        text += f" RET={mail.ret}"
+    if mail.envid is not None:
+        text += f" ENVID={encode_xtext(mail.envid)}"
+    if mail.auth is not None:
+        text += f" AUTH={encode_xtext(mail.auth) or '<>'}"
+    return f"{text} SMTPUTF8" if mail.smtputf8 else text
 
 
-def _rcpt_parameters(recipient: Recipient) -> str:
-    said = f" NOTIFY={','.join(sorted(recipient.notify))}" if recipient.notify else ""
+def _format_rcpt(rcpt: Rcpt) -> str:
+    recipient = rcpt.recipient
+    mailbox = recipient.mailbox
+    text = f"RCPT TO:<{mailbox.local}@{mailbox.domain}>" if mailbox.domain else f"RCPT TO:<{mailbox.local}>"
+    if recipient.notify:
+        text += f" NOTIFY={','.join(sorted(recipient.notify))}"
     if recipient.orcpt is not None:
         kind, _, address = recipient.orcpt.partition(";")
-        said += f" ORCPT={kind};{encode_xtext(address)}"
-    return said
+        text += f" ORCPT={kind};{encode_xtext(address)}"
+    return text
 
 
-def _forward_path(mailbox: Mailbox) -> str:
-    return str(mailbox) if mailbox.domain else mailbox.local
+def _format_auth(auth: Auth) -> str:
+    return f"AUTH {auth.mechanism}" + ("" if auth.initial is None else f" {auth.initial or '='}")
+
+
+_WORDS: dict[type[Command], bytes] = {
+    Data: b"DATA\r\n",
+    EndOfData: b".\r\n",
+    Rset: b"RSET\r\n",
+    Quit: b"QUIT\r\n",
+    StartTls: b"STARTTLS\r\n",
+}
+_FORMATS: dict[type[Command], Callable[[Any], str]] = {
+    Mail: _format_mail,
+    Rcpt: _format_rcpt,
+    Bdat: lambda bdat: f"BDAT {bdat.size} LAST" if bdat.last else f"BDAT {bdat.size}",
+    Ehlo: lambda ehlo: f"EHLO {ehlo.name}",
+    Helo: lambda helo: f"HELO {helo.name}",
+    Noop: lambda noop: f"NOOP {noop.text}".rstrip(),
+    Vrfy: lambda vrfy: f"VRFY {vrfy.text}".rstrip(),
+    Expn: lambda expn: f"EXPN {expn.text}".rstrip(),
+    Help: lambda wanted: f"HELP {wanted.text}".rstrip(),
+    Auth: _format_auth,
+}
+_FIXED: dict[bytes, Command] = {b"DATA": Data(), b"RSET": Rset(), b"NOOP": Noop(), b"QUIT": Quit()}
+
+
+def _plain_mail(text: str) -> Mail | None:
+    if found := _PLAIN_MAIL.fullmatch(text):
+        local, domain, size, body = found.groups()
+        return Mail(Mailbox(local, domain.lower()) if local else None, int(size) if size else None, body)
+    return None
+
+
+def _plain_rcpt(text: str) -> Rcpt | None:
+    found = _PLAIN_RCPT.fullmatch(text)
+    return Rcpt(Recipient(Mailbox(found[1], found[2].lower()))) if found else None
+
+
+def _plain_bdat(text: str) -> Bdat | None:
+    found = _PLAIN_BDAT.fullmatch(text)
+    return Bdat(int(found[1]), last=found[2] is not None) if found else None
+
+
+_PLAIN_PARSERS: dict[str, Callable[[str], Command | None]] = {
+    "MAIL ": _plain_mail,
+    "RCPT ": _plain_rcpt,
+    "BDAT ": _plain_bdat,
+}
+
+
+def _parse(text: str) -> Command | BadSyntax:
+    """By the whole grammar."""
+    if _CONTROL.search(text):
+        return _bad(500, "5.5.2 a control character in a command")
+    verb, _, rest = text.partition(" ")
+    parser = _PARSERS.get(verb.upper())
+    return parser(rest.strip(" ")) if parser else _bad(500, "5.5.1 no such command")
 
 
 def _parse_mail(rest: str) -> Command | BadSyntax:

@@ -14,11 +14,12 @@ from postroad.smtp.grammar import (
     Data,
     Ehlo,
     Expn,
-    Helo,
     Help,
     Mail,
+    Noop,
     Quit,
     Rcpt,
+    Rset,
     StartTls,
     Vrfy,
 )
@@ -35,13 +36,15 @@ OUT_OF_STEP = Reply(554, ("5.5.0 Error: SMTP protocol synchronization",))  # Pos
 NEEDS_SMTPUTF8 = Reply(553, ("5.6.7 the address needs SMTPUTF8",))
 _NOT_OFFERED = Reply(555, ("5.5.4 a parameter that is not offered",))
 
-_USUAL: dict[type[Command], Reply] = {
+USUAL: dict[type[Command], Reply] = {  # the reply that agrees to a command, but for a hello's
     Mail: Reply(250, ("2.1.0 ok",)),
     Rcpt: Reply(250, ("2.1.5 ok",)),
     Data: Reply(354, ("end with a dot on a line of its own",)),
     Vrfy: Reply(252, ("2.1.5 cannot say; send it and see",)),  # RFC 5321 section 3.5.3: neither confirm nor deny
     Expn: Reply(502, ("5.5.1 no EXPN here",)),
     Help: Reply(214, ("2.0.0 see RFC 5321",)),
+    Rset: OK,
+    Noop: OK,
     Quit: Reply(221, ("2.0.0 goodbye",)),
 }
 
@@ -67,12 +70,14 @@ class ServerConfig:
     limits: Limits = field(default_factory=Limits)
 
 
-@dataclass(slots=True)
 class OpenTransaction:
     """The transaction that is open: MAIL as agreed to, and the recipients taken."""
 
-    mail: Mail
-    recipients: list[Recipient] = field(default_factory=list)
+    __slots__ = ("mail", "recipients")
+
+    def __init__(self, mail: Mail) -> None:
+        self.mail = mail
+        self.recipients: list[Recipient] = []
 
     @property
     def envelope(self) -> Envelope:
@@ -128,11 +133,9 @@ def rcpt_refusal(
     return None if ascii_only or transaction.mail.smtputf8 else NEEDS_SMTPUTF8
 
 
-def agreement(command: Command, config: ServerConfig, *, tls: bool, known: bool) -> Reply:
-    """The reply that agrees to a command."""
-    if isinstance(command, Ehlo):
-        return _hello(config, tls, known)
-    return Reply(250, (config.hostname,)) if isinstance(command, Helo) else _USUAL.get(type(command), OK)
+def hello(command: Command, config: ServerConfig, *, tls: bool, known: bool) -> Reply:
+    """The reply that agrees to EHLO or HELO, with the name and what is offered."""
+    return _hello(config, tls, known) if isinstance(command, Ehlo) else Reply(250, (config.hostname,))
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from postroad.smtp.content import Content
 from postroad.smtp.events import (
+    BODY_COMPLETE,
     NEED_DATA,
     PAUSED,
     Answered,
@@ -36,21 +37,27 @@ from postroad.smtp.offer import (
     NOT_SMTP,
     OUT_OF_ORDER,
     OUT_OF_STEP,
+    USUAL,
     OpenTransaction,
     ServerConfig,
-    agreement,
     extension_refusal,
+    hello,
     is_foreign,
     mail_refusal,
     rcpt_refusal,
 )
 from postroad.smtp.sasl import Exchange
 from postroad.smtp.states import SERVER_ENDS, SERVER_MOVES, ServerState, after_greeting, ends_group
-from postroad.smtp.wire import DotReader, Line, LineBuffer, format_reply
+from postroad.smtp.wire import DotReader, LineBuffer, format_reply
 from postroad.words.reply import Reply
 
 CHUNK_TAKEN = Reply(250, ("2.0.0 chunk taken",))
 TOO_MANY_ERRORS = Reply(421, ("4.7.0 too many errors",))
+
+_ENDS = (BodyComplete, BodyRefused, AuthGiven)  # what ends a dialogue within a state, however it is answered
+_HELLOS = (Ehlo, Helo)
+_OF_EXTENSIONS = (StartTls, Auth, Bdat)
+
 QUOTED = 60  # octets of a line that is not SMTP that are told to the application
 
 
@@ -80,6 +87,7 @@ class Server:
         self._content = Content(0, refuses_bare=True)
         self._body = DotReader()
         self._chunk: _Chunk | None = None
+        self._is_whole = False  # the last octets of the message, or of the chunk, are given out
         self._exchange: Exchange | None = None
         self._errors = 0
 
@@ -119,21 +127,20 @@ class Server:
             return PAUSED
         if self.state is ServerState.CLOSED:
             return Closed()
-        event = self._event()
+        event = self._conclude() if self._is_whole else NEED_DATA if self._lines.is_spent else self._event()
         return Closed() if event is NEED_DATA and self._has_ended else event
 
     def reply(self, reply: Reply) -> bytes:
         """Answer the last event, and move on as the answer has it."""
         answered, self._awaiting = self._awaiting, None
-        if isinstance(answered, BodyComplete | BodyRefused):
+        if isinstance(answered, _ENDS):
             self._end()
-        elif isinstance(answered, AuthGiven):
-            self._end()
-            self.is_authenticated = reply.is_positive
+            if isinstance(answered, AuthGiven):
+                self.is_authenticated = reply.is_positive
         elif isinstance(answered, Answered):
             if answered.violation:
                 self.state = ServerState.CLOSED
-        elif reply.is_positive and answered is not None:
+        elif answered is not None and reply.code // 100 in (2, 3):
             self._agree(answered)
         if reply.code == 421:
             self.state = ServerState.CLOSED
@@ -148,6 +155,7 @@ class Server:
         self._end()
 
     def _event(self) -> ServerEvent | Pause:
+        """What the octets bring that are here."""
         if self._chunk:
             return self._chunk_event(self._chunk)
         if self.state is ServerState.BODY:
@@ -155,21 +163,24 @@ class Server:
         if self.state is ServerState.TLS:
             return NEED_DATA
         if self.state is ServerState.GREETING:  # RFC 5321 section 3.1: the client waits for the greeting
-            return self._violation(OUT_OF_STEP, "input before the greeting") if len(self._lines) else NEED_DATA
+            return self._violation(OUT_OF_STEP, "input before the greeting")
         line = self._lines.take()
         if line is None:
             return NEED_DATA
         return self._auth_event(line, self._exchange) if self._exchange else self._line_event(line)
 
-    def _line_event(self, line: Line) -> ServerEvent | Pause:
-        command = BadSyntax(Reply(500, (f"5.5.2 {line.fault}",))) if line.fault else parse_command(line.octets)
+    def _line_event(self, line: bytes) -> ServerEvent | Pause:
+        fault = self._lines.fault
+        command = BadSyntax(Reply(500, (f"5.5.2 {fault}",))) if fault else parse_command(line)
         if isinstance(command, BadSyntax):
-            if is_foreign(line.octets):
-                return self._violation(NOT_SMTP, line.octets[:QUOTED].decode("ascii", "backslashreplace"))
+            if is_foreign(line):
+                return self._violation(NOT_SMTP, line[:QUOTED].decode("ascii", "backslashreplace"))
             return self._error(command.reply)
-        if len(self._lines) and ends_group(command, extended=self.is_extended):
+        if not self._lines.is_spent and ends_group(command, extended=self.is_extended):
             return self._violation(OUT_OF_STEP, f"input behind {type(command).__name__.upper()}")
-        return self._command_event(command, self._refusal(command, ascii_only=line.octets.isascii()))
+        if type(command) not in SERVER_MOVES[self.state]:
+            return self._command_event(command, OUT_OF_ORDER)
+        return self._command_event(command, self._refusal(command, ascii_only=line.isascii()))
 
     def _command_event(self, command: Command, refusal: Reply | None) -> ServerEvent | Pause:
         if isinstance(command, Bdat):
@@ -181,19 +192,17 @@ class Server:
         self._awaiting = command
         if isinstance(command, StartTls):
             return StartTlsRequested()
-        return Commanded(command, agreement(command, self.config, tls=self.is_tls, known=self.is_authenticated))
+        usual = USUAL.get(type(command))
+        return Commanded(command, usual or hello(command, self.config, tls=self.is_tls, known=self.is_authenticated))
 
     def _refusal(self, command: Command, *, ascii_only: bool) -> Reply | None:
-        """Why the session itself cannot take this command: out of order, not offered, or too much."""
-        if type(command) not in SERVER_MOVES[self.state]:
-            return OUT_OF_ORDER
-        match command:
-            case Rcpt(recipient):
-                return rcpt_refusal(recipient, self.transaction, self.config, ascii_only=ascii_only)
-            case Mail():
-                return mail_refusal(command, self.config, ascii_only=ascii_only)
-            case StartTls() | Auth() | Bdat():
-                return extension_refusal(command, self.config, tls=self.is_tls, known=self.is_authenticated)
+        """Why the session itself cannot take this command, which is in order: not offered, or too much."""
+        if isinstance(command, Rcpt) and self._transaction:
+            return rcpt_refusal(command.recipient, self._transaction, self.config, ascii_only=ascii_only)
+        if isinstance(command, Mail):
+            return mail_refusal(command, self.config, ascii_only=ascii_only)
+        if isinstance(command, _OF_EXTENSIONS):
+            return extension_refusal(command, self.config, tls=self.is_tls, known=self.is_authenticated)
         return None
 
     def _agree(self, command: Command) -> None:
@@ -206,7 +215,7 @@ class Server:
             self._content = Content(self.config.size, refuses_bare=self.config.refuse_bare_newlines)
         elif isinstance(command, Data):
             self._body = DotReader()
-        elif isinstance(command, Ehlo | Helo):
+        elif isinstance(command, _HELLOS):
             self.client_name = command.name
             self.is_extended = isinstance(command, Ehlo)
         if self.state is ServerState.READY:
@@ -218,13 +227,11 @@ class Server:
         self._transaction = self._exchange = None
 
     def _body_event(self) -> ServerEvent | Pause:
-        body = self._body
-        if not body.has_ended and (data := self._lines.clear()):
-            piece, behind = body.read(data)
+        piece, behind = self._body.read(self._lines.clear())
+        if behind:
             self._lines.feed(behind)
-            if piece := self._content.take(piece):
-                return BodyPiece(piece)
-        return self._complete() if body.has_ended else NEED_DATA
+        self._is_whole = self._body.has_ended
+        return self._piece(piece)
 
     def _begin_chunk(self, bdat: Bdat, refusal: Reply | None) -> ServerEvent | Pause:
         # Refused or not, the octets are on their way and must be passed over (RFC 3030 section 2)
@@ -236,19 +243,25 @@ class Server:
     def _chunk_event(self, chunk: _Chunk) -> ServerEvent | Pause:
         data = self._lines.take_octets(chunk.left)
         chunk.left -= len(data)
-        if not chunk.refusal and (piece := self._content.take(data)):
-            return BodyPiece(piece)
-        if chunk.left:
-            return NEED_DATA
-        self._chunk = None
-        if chunk.refusal:
-            return self._error(chunk.refusal)
-        return self._complete() if chunk.last else self._answer(CHUNK_TAKEN)
+        self._is_whole = not chunk.left
+        return self._piece(b"" if chunk.refusal else data)
 
-    def _complete(self) -> ServerEvent:
-        """The message is whole: the application's to answer, unless the session must refuse it."""
+    def _piece(self, octets: bytes) -> ServerEvent | Pause:
+        """Octets of the message to hand on, if any; their end is the next event."""
+        if octets and (piece := self._content.take(octets)):
+            return BodyPiece(piece)
+        return self._conclude() if self._is_whole else NEED_DATA
+
+    def _conclude(self) -> ServerEvent:
+        """A chunk is whole, or the message: the application's to answer, unless the session must refuse it."""
+        self._is_whole = False
+        chunk, self._chunk = self._chunk, None
+        if chunk and chunk.refusal:
+            return self._error(chunk.refusal)
+        if chunk and not chunk.last:
+            return self._answer(CHUNK_TAKEN)
         refusal = self._content.refusal()
-        self._awaiting = BodyRefused(self._counted(refusal)) if refusal else BodyComplete()
+        self._awaiting = BodyRefused(self._counted(refusal)) if refusal else BODY_COMPLETE
         return self._awaiting
 
     def _begin_auth(self, auth: Auth) -> ServerEvent:
@@ -256,10 +269,10 @@ class Server:
         self._exchange = Exchange(auth.mechanism)
         return self._auth_step(self._exchange.begin(auth.initial))
 
-    def _auth_event(self, line: Line, exchange: Exchange) -> ServerEvent:
-        if line.fault:
-            return self._auth_step(Reply(500, (f"5.5.2 {line.fault}",)))
-        return self._auth_step(exchange.hear(line.octets))
+    def _auth_event(self, line: bytes, exchange: Exchange) -> ServerEvent:
+        if self._lines.fault:
+            return self._auth_step(Reply(500, (f"5.5.2 {self._lines.fault}",)))
+        return self._auth_step(exchange.hear(line))
 
     def _auth_step(self, step: Reply | AuthGiven) -> ServerEvent:
         if isinstance(step, AuthGiven):

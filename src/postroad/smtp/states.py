@@ -9,6 +9,7 @@ Rule 3: `GOES_ON` says which reply lets a client go on. One that neither goes on
 from __future__ import annotations
 
 from enum import Enum, auto
+from functools import cache
 
 from postroad.smtp.grammar import (
     Auth,
@@ -119,15 +120,18 @@ CLIENT_REPLIES: dict[ClientState, dict[type[Command], tuple[ClientState, ClientS
 }
 
 
-def after_reply(state: ClientState, command: Command | None, reply: Reply) -> ClientState:
-    """Where the client stands once this command (None: the greeting) is answered by a reply that is in step."""
-    if command is None:
-        return C.HELLO if reply.code == 220 else C.QUITTING
-    if state is C.AUTH and reply.code == 334:  # a challenge
+@cache  # by what the tables have and by 400 codes: a few thousand answers at the very most
+def after_reply(state: ClientState, kind: type[Command] | None, code: int) -> ClientState | None:
+    """Where the client stands once a command of this kind (None: the greeting) is answered so; None: out of step."""
+    said = answer(kind, code)
+    if said is Answer.OUT_OF_STEP:
+        return None
+    if kind is None:
+        return C.HELLO if code == 220 else C.QUITTING
+    if state is C.AUTH and code == 334:  # a challenge
         return state
-    leads = CLIENT_REPLIES.get(state)
-    agreed, refused = leads.get(type(command), (state, state)) if leads else (state, state)
-    return agreed if reply.code < 400 else refused
+    agreed, refused = CLIENT_REPLIES.get(state, {}).get(kind, (state, state))
+    return agreed if said is Answer.GOES_ON else refused
 
 
 class ServerState(Enum):
@@ -199,6 +203,7 @@ SERVER_ENDS: dict[ServerState, ServerState] = {
 
 # RFC 2920 section 3.1, RFC 3207 section 4 and RFC 4954 section 4: nothing may be sent behind these before their reply
 _GROUP_ENDS = (Ehlo, Helo, Data, Vrfy, Expn, Noop, StartTls)
+_NEVER_END = (Bdat, Quit)  # the octets of a chunk are part of their command; behind QUIT nothing is read
 
 
 def after_greeting(reply: Reply) -> ServerState:
@@ -211,10 +216,9 @@ def after_greeting(reply: Reply) -> ServerState:
 def ends_group(command: Command, *, extended: bool) -> bool:
     """Whether a client must wait for the reply to this command before it says more.
 
-    As Postfix 3.9 has it: without EHLO nobody has been offered PIPELINING, so every command ends its group. The octets
-    of a chunk are part of their command; behind QUIT nothing is read.
+    As Postfix 3.9 has it: without EHLO nobody has been offered PIPELINING, so every command ends its group.
     """
-    if isinstance(command, Bdat | Quit):
+    if isinstance(command, _NEVER_END):
         return False
     if isinstance(command, Auth):  # PLAIN is known to end with its initial response: RFC 4954 section 4
         return command.initial is None or command.mechanism != "PLAIN"

@@ -16,10 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
-from postroad.smtp.client import Client, SessionOver, UnsafeContent
+from postroad.smtp.client import Capabilities, Client, SessionOver, UnsafeContent
 from postroad.smtp.grammar import Bdat, Command, Data, Mail, Rcpt, Rset
 from postroad.smtp.timeouts import Timeouts
+from postroad.words.light import light
 from postroad.words.mail import Envelope, Recipient, needs_smtputf8
 from postroad.words.outcome import Outcome, Phase, Receipt, Result, Scope, delivered, refused
 from postroad.words.reply import Reply
@@ -28,14 +31,15 @@ ONE_FLIGHT = 64 * 1024  # a message up to this size goes out with its envelope: 
 TOO_MANY = frozenset({452, 552})  # RFC 5321 section 4.5.3.1.10: a client takes 552 to RCPT for the 452 that was meant
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Write:
-    """Write these octets."""
+    """Write these octets. What comes `then` is the next step, without a word to the transaction."""
 
     octets: bytes
+    then: Expect | More
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Expect:
     """Read a reply, within so many seconds, and give it to `hear`.
 
@@ -64,8 +68,11 @@ class Done:
 
 
 Step = Write | Expect | More | Break | Done
-_Script = Generator[Step, Reply | bytes | None, None]
+_Script = Generator[Step, Any, None]  # a Reply comes in where one was expected, a piece of the content for More
+_Piecewise = Generator[Step, Any, bytes]  # its result are the last octets, which are not written yet
 MORE, DONE = More(), Done()
+_DATA = Data()
+_expect = lru_cache(maxsize=64)(Expect)  # of the few time limits of the settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,36 +105,46 @@ class Transaction:
         self.is_open = False  # the host may hold a transaction that brought no message
         self._client = client
         self._envelope = envelope
-        self._content = content if isinstance(content, bytes) else None
         self._size = len(content) if isinstance(content, bytes) else content
+        self._whole = content if isinstance(content, bytes) and self._size <= ONE_FLIGHT else None
         self._recipients = recipients
         self._terms = terms
         self._accepted: list[int] = []
+        self._is_announced = False  # DATA or BDAT has gone with the envelope
         self._is_in_doubt = False  # the end of the message is on its way, and no reply to it has come
-        offered = client.capabilities
-        self._pipelines = bool(offered and offered.pipelining)
-        self._chunks = bool(terms.chunking and offered and offered.chunking)
+        self._offered = client.capabilities or Capabilities()
+        self._chunks = terms.chunking and self._offered.chunking
+        # Of a message whose octets are not here yet, its client's word must do
+        self._smtputf8 = envelope.smtputf8 and (isinstance(content, int) or needs_smtputf8(envelope, content))
         self._script = self._run()
         self._step: Step = DONE
-        self._go_on(None)
+        self.hear(None)
 
     def next(self) -> Step:
         """What to do now. A Write is handed out once; the rest stands until `hear` or `give` answers it."""
         step = self._step
         if isinstance(step, Write):
-            self._go_on(None)
+            self._step = step.then
         return step
 
-    def hear(self, reply: Reply) -> None:
-        """The reply that was expected, in step: the client has seen to that."""
-        if reply.code == 421:  # "service not available, closing": to any command (RFC 5321 section 4.2.3)
-            self._step = Break(host_outcome(reply, self.phase))
-        else:
-            self._go_on(reply)
+    def hear(self, news: Reply | bytes | None) -> None:
+        """The reply that was expected, in step: the client has seen to that. Or, by `give`, the piece that was."""
+        if isinstance(news, Reply) and news.code == 421:  # "closing": to any command (RFC 5321 section 4.2.3)
+            self._step = Break(host_outcome(news, self.phase))
+            return
+        try:
+            self._step = self._script.send(news)
+        except StopIteration:
+            self._step = DONE
+        except SessionOver:
+            self._step = Expect(self._terms.timeouts.rcpt_s)  # there it is: read it
+        except UnsafeContent:
+            self.told = dict.fromkeys(self._recipients, _UNSAFE)
+            self._step = Break(_UNSAFE)
 
     def give(self, piece: bytes) -> None:
         """A piece of the content."""
-        self._go_on(piece)
+        self.hear(piece)
 
     def lose(self, outcome: Outcome) -> None:
         """The connection is gone, or the host out of step, for this reason. Who might have the message is told so.
@@ -141,71 +158,54 @@ class Transaction:
             self.told.update({index: doubt for index in self._recipients if index not in (*self.told, *self.carried)})
         self._step = DONE
 
-    def _go_on(self, news: Reply | bytes | None) -> None:
-        try:
-            self._step = self._script.send(news)
-        except SessionOver:
-            self._step = Expect(self._terms.timeouts.rcpt_s)  # there it is: read it
-        except UnsafeContent:
-            self.told = dict.fromkeys(self._recipients, _UNSAFE)
-            self._step = Break(_UNSAFE)
-
     def _run(self) -> _Script:
-        unable = self._unable()
-        if unable:
+        """The envelope, in one flight if the host takes that (RFC 2920), and the message behind it."""
+        if unable := self._unable():
             self.told = dict.fromkeys(self._recipients, unable)
+            return
+        timeouts = self._terms.timeouts
+        first = _expect(timeouts.mail_s, timeouts.resting_s if self._terms.rested else None)
+        if self._terms.resets:
+            yield from self._reset(first)
+        self.is_open = True
+        if self._offered.pipelining:
+            mail = yield Write(self._flight(), first)
+            for index in self._recipients:
+                self._hear_rcpt(mail, index, (yield _expect(timeouts.rcpt_s)))
         else:
-            if self._terms.resets:
-                yield from self._reset()
-            self.is_open = True
-            yield from self._flight() if self._pipelines else self._one_by_one()
-        while True:
-            yield DONE
+            yield from self._one_by_one(first)
+        if self.told:
+            self._carry()
+        if self._accepted or self._is_announced:
+            yield from self._transfer()
 
-    def _flight(self) -> _Script:
-        """The envelope in one flight (RFC 2920), with DATA, or with BDAT and all of a small message (RFC 3030)."""
-        send, timeouts = self._client.send, self._terms.timeouts
-        whole = self._chunks and not self._terms.rested and self._content is not None and self._size <= ONE_FLIGHT
-        octets = [send(self._mail()), *(send(self._rcpt(index)) for index in self._recipients)]
-        if whole or not self._chunks:
-            octets.append(self._opening())
-        if whole and self._content is not None:
-            octets.append(self._client.send_chunk(self._content))
+    def _flight(self) -> bytes:
+        """The envelope with DATA, or with BDAT and all of a small message (RFC 3030), or by itself."""
+        whole = self._whole if self._chunks and not self._terms.rested else None
+        commands = [self._mail(), *map(self._rcpt, self._recipients)]
+        if whole is not None or not self._chunks:
+            self._is_announced = True
+            commands.append(self._opening())
+        octets = self._client.send(*commands)
+        if whole is not None:
+            octets += self._client.send_chunk(whole)
             self._is_in_doubt = True
-        yield Write(b"".join(octets))
-        mail = yield from self._hear_mail()
-        for index in self._recipients:
-            reply = yield from _reply(timeouts.rcpt_s)
-            self._hear_rcpt(mail, index, reply)
-        self._carry()
-        if whole:
-            yield from self._end()
-        elif not self._chunks:
-            yield from self._data()
-        elif self._accepted:
-            yield Write(self._opening())
-            yield from self._chunk()
+        return octets
 
-    def _one_by_one(self) -> _Script:
+    def _one_by_one(self, first: Expect) -> _Script:
         """Each command after the reply to the one before."""
-        yield Write(self._client.send(self._mail()))
-        mail = yield from self._hear_mail()
+        mail = reply = yield Write(self._client.send(self._mail()), first)
         for index in self._recipients:
             if mail.code < 400:
                 self.phase = Phase.RCPT
-                yield Write(self._client.send(self._rcpt(index)))
-                reply = yield from _reply(self._terms.timeouts.rcpt_s)
-                self._hear_rcpt(mail, index, reply)
-            else:
-                self._hear_rcpt(mail, index, mail)
-        self._carry()
-        if self._accepted:
-            yield Write(self._opening())
-            yield from self._chunk() if self._chunks else self._data()
+                reply = yield Write(self._client.send(self._rcpt(index)), _expect(self._terms.timeouts.rcpt_s))
+            self._hear_rcpt(mail, index, reply)
 
-    def _hear_mail(self) -> Generator[Step, Reply | bytes | None, Reply]:
-        limits = self._terms.timeouts
-        return (yield from _reply(limits.mail_s, limits.resting_s if self._terms.rested else None))
+    def _reset(self, first: Expect) -> _Script:
+        """Refused recipients leave a transaction open, in which the next MAIL is out of sequence."""
+        reply = yield Write(self._client.send(Rset()), first)
+        if reply.code >= 400:
+            yield Break(host_outcome(reply, self.phase))
 
     def _hear_rcpt(self, mail: Reply, index: int, reply: Reply) -> None:
         if mail.code >= 400:
@@ -228,53 +228,26 @@ class Transaction:
             for index in self.carried:
                 del self.told[index]
 
-    def _opening(self) -> bytes:
+    def _opening(self) -> Command:
         """What begins the transfer of the message: DATA, or BDAT for all of it as one chunk."""
-        return self._client.send(Bdat(self._size, last=True) if self._chunks else Data())
+        return Bdat(self._size, last=True) if self._chunks else _DATA
 
-    def _data(self) -> _Script:
-        """The message after DATA; an empty one to a host that says 354 though it refused all (RFC 2920 section 3.1)."""
+    def _transfer(self) -> _Script:
+        """The message, and the reply to its end: the one thing that makes it delivered."""
+        if not self._chunks:
+            if self._accepted:
+                self.phase = Phase.DATA
+            go_ahead = _expect(self._terms.timeouts.data_s)
+            go = yield go_ahead if self._is_announced else Write(self._client.send(_DATA), go_ahead)
+            if go.code >= 400:
+                self._tell(refused(go, Scope.MESSAGE, Phase.DATA))
+                return
+        last = b"" if self._is_in_doubt else (yield from self._chunk() if self._chunks else self._data())
         if self._accepted:
-            self.phase = Phase.DATA
-        go = yield from _reply(self._terms.timeouts.data_s)
-        if go.code >= 400:
-            self._tell(refused(go, Scope.MESSAGE, Phase.DATA))
-            return
-        if not self._accepted:
-            yield Write(self._client.end_body())
-        elif self._content is not None and self._size <= ONE_FLIGHT:
-            octets = self._client.send_body(self._content) + self._client.end_body()
             self._is_in_doubt = True
-            yield Write(octets)
-        else:
-            while piece := (yield from self._piece()):
-                yield Write(self._client.send_body(piece))
-            octets = self._client.end_body()
-            self._is_in_doubt = True
-            yield Write(octets)
-        yield from self._end()
-
-    def _chunk(self) -> _Script:
-        """The octets of the chunk that was announced."""
-        while self._client.owed and (piece := (yield from self._piece())):
-            octets = self._client.send_chunk(piece)
-            self._is_in_doubt = self._client.owed == 0
-            yield Write(octets)
-        if self._client.owed:
-            yield Break(_SHORT)
-        self._is_in_doubt = True
-        yield from self._end()
-
-    def _piece(self) -> Generator[Step, Reply | bytes | None, bytes]:
-        piece = yield MORE
-        assert isinstance(piece, bytes)  # noqa: S101  # what `give` takes
-        return piece
-
-    def _end(self) -> _Script:
-        """The reply to the end of the message: the one thing that makes it delivered."""
-        if self._accepted:
             self.phase = Phase.DOT
-        reply = yield from _reply(self._terms.timeouts.dot_s)
+        receipt = _expect(self._terms.timeouts.dot_s)
+        reply = yield Write(last, receipt) if last else receipt
         self._is_in_doubt = False
         if reply.code >= 400:
             self._tell(refused(reply, Scope.MESSAGE, Phase.DOT))
@@ -282,63 +255,65 @@ class Transaction:
             self._tell(delivered(Receipt(reply)))
             self.is_open = False
 
+    def _data(self) -> _Piecewise:
+        """The message after DATA; an empty one to a host that says 354 though it refused all (RFC 2920 section 3.1)."""
+        if not self._accepted:
+            return self._client.end_body()
+        if self._whole is not None:
+            return self._client.send_message(self._whole)
+        piece = yield MORE
+        while piece:
+            piece = yield Write(self._client.send_body(piece), MORE)
+        return self._client.end_body()
+
+    def _chunk(self) -> _Piecewise:
+        """All of the message as one chunk."""
+        octets = self._client.send(self._opening())
+        if self._whole is not None:
+            return octets + self._client.send_chunk(self._whole)
+        while self._client.owed:
+            piece = yield Write(octets, MORE)
+            if not piece:
+                yield Break(_SHORT)
+            octets = self._client.send_chunk(piece)
+        return octets
+
     def _tell(self, outcome: Outcome) -> None:
         """All recipients that were accepted share what became of the message."""
         self.told.update(dict.fromkeys(self._accepted, outcome))
 
-    def _reset(self) -> _Script:
-        """Refused recipients leave a transaction open, in which the next MAIL is out of sequence."""
-        yield Write(self._client.send(Rset()))
-        reply = yield from self._hear_mail()
-        if reply.code >= 400:
-            yield Break(host_outcome(reply, self.phase))
-
     def _unable(self) -> Outcome | None:
         """Why this host cannot take this message, by its own word at EHLO. Another one may."""
-        offered = self._client.capabilities
-        if offered and offered.size and self._size > offered.size:
+        offered = self._offered
+        if offered.size and self._size > offered.size:
             text = f"the message has {self._size} octets, the host takes {offered.size} (RFC 1870)"
             return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.3.4", Phase.MAIL)
-        if self._needs_smtputf8 and not (offered and offered.smtputf8):
+        if self._smtputf8 and not offered.smtputf8:
             text = "the message needs SMTPUTF8, which the host does not offer (RFC 6531)"
             return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.6.7", Phase.MAIL)
         return None
 
-    @property
-    def _needs_smtputf8(self) -> bool:
-        """Of a message whose octets are not here yet, its client's word must do."""
-        return self._envelope.smtputf8 and (self._content is None or needs_smtputf8(self._envelope, self._content))
-
     def _mail(self) -> Command:
         """MAIL with what the host knows. An 8-bit message goes to a 7-bit host as it is: see docs/decisions."""
-        offered, envelope = self._client.capabilities, self._envelope
-        eight_bit = bool(offered and offered.eight_bit_mime and envelope.eight_bit)
-        dsn = bool(offered and offered.dsn)
+        offered, envelope = self._offered, self._envelope
         return Mail(
             envelope.reverse_path,
-            size=self._size if offered and offered.size is not None else None,
-            body="8BITMIME" if eight_bit else None,
-            smtputf8=self._needs_smtputf8,
-            ret=envelope.ret if dsn else None,
-            envid=envelope.envid if dsn else None,
+            size=self._size if offered.size is not None else None,
+            body="8BITMIME" if offered.eight_bit_mime and envelope.eight_bit else None,
+            smtputf8=self._smtputf8,
+            ret=envelope.ret if offered.dsn else None,
+            envid=envelope.envid if offered.dsn else None,
         )
 
     def _rcpt(self, index: int) -> Command:
         recipient = self._envelope.recipients[index]
-        offered = self._client.capabilities
-        return Rcpt(recipient if offered and offered.dsn else Recipient(recipient.mailbox))
+        return Rcpt(recipient if self._offered.dsn else Recipient(recipient.mailbox))
 
 
 def host_outcome(reply: Reply, phase: Phase) -> Outcome:
     """What it means for all mail that a host ends the session with this reply: not now, not here."""
     status = reply.enhanced if reply.enhanced and reply.is_temporary else "4.3.0"
     return Outcome(Result.DEFERRED, Scope.HOST, str(reply), status, phase, reply)
-
-
-def _reply(limit_s: float, sign_s: float | None = None) -> Generator[Step, Reply | bytes | None, Reply]:
-    reply = yield Expect(limit_s, sign_s)
-    assert isinstance(reply, Reply)  # noqa: S101  # what `hear` takes
-    return reply
 
 
 _UNSAFE = Outcome(

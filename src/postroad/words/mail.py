@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from postroad.words.names import AddressLiteral, Destination, Unreadable, parse_destination
+from postroad.words.light import light
+from postroad.words.names import MAX_NAME, AddressLiteral, Destination, Unreadable, parse_destination
 
 MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
 
@@ -16,8 +16,18 @@ _DOT_STRING = re.compile(rf"{_ATOM}(\.{_ATOM})*\Z")
 # Quoted-string of RFC 5321 section 4.1.2: qtextSMTP and quoted-pairSMTP, no controls, so no CR or LF can hide in it.
 _QUOTED = re.compile(r'"(?:[\x20-\x21\x23-\x5b\x5d-\x7e\u0080-\U0010ffff]|\\[\x20-\x7e])*"\Z')
 
+# Nearly every mailbox there is, as two groups, the local part and the domain: what `parse_mailbox` looks at step by
+# step, seen at once. No name that ends with a digit: it may be an address.
+_PLAIN_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++"
+_PLAIN_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}+(?<!-)"
+PLAIN_MAILBOX = (
+    rf"(?=[^@]{{1,{MAX_LOCAL}}}@)({_PLAIN_ATOM}(?:\.{_PLAIN_ATOM})*+)"
+    rf"@(?![A-Za-z0-9_.-]{{{MAX_NAME + 1}}})({_PLAIN_LABEL}(?:\.{_PLAIN_LABEL})*+)(?<![0-9])"
+)
+_PLAIN = re.compile(PLAIN_MAILBOX)
 
-@dataclass(frozen=True, slots=True)
+
+@light(frozen=True, slots=True)
 class Mailbox:
     """`local@domain`: the local part as written (its case is the receiver's business, RFC 5321 section 2.4)."""
 
@@ -33,7 +43,7 @@ class Mailbox:
         return not self.local.isascii()
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Recipient:
     """One forward-path, with what RFC 3461 asks about notifications: NOTIFY words and the original recipient."""
 
@@ -42,7 +52,7 @@ class Recipient:
     orcpt: str | None = None  # "rfc822;user@example.org", xtext decoded
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Envelope:
     """What a message travels under. A reverse-path of None is the null one, `<>`: such mail is never bounced."""
 
@@ -56,6 +66,8 @@ class Envelope:
 
 def parse_mailbox(text: str) -> Mailbox | Unreadable:
     """Read `local@domain`, `"quoted local"@domain` or `local@[192.0.2.1]`; angle brackets around it are taken off."""
+    if plain := _PLAIN.fullmatch(text):
+        return Mailbox(plain[1], plain[2].lower())
     bare = text.strip()
     if bare.startswith("<") and bare.endswith(">"):
         bare = bare[1:-1]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from postroad.words.light import light
 from postroad.words.reply import Reply
 
 
@@ -40,7 +40,7 @@ class Phase(StrEnum):
     DOT = "dot"
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Outcome:
     """A result with its scope, a text for people, the enhanced status (RFC 3463) and the reply behind it, if any."""
 
@@ -53,7 +53,7 @@ class Outcome:
     unsettled: bool = False  # the final dot was sent and no reply came: the host may have the message
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Receipt:
     """A host's word that it has the message: the end of it was sent, and this 2yz reply answers that.
 

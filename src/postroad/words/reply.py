@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from postroad.words.light import light
 
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Reply:
     """A reply: three digits and one text or more (RFC 5321 section 4.2). Lines hold no code and no CRLF."""
 
@@ -39,7 +40,7 @@ class Reply:
     @property
     def text(self) -> str:
         """The lines joined by one space, enhanced code included."""
-        return " ".join(line for line in self.lines if line)
+        return self.lines[0] if len(self.lines) == 1 else " ".join([line for line in self.lines if line])
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}".rstrip()

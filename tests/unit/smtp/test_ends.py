@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from postroad.smtp import (
@@ -42,7 +42,7 @@ from postroad.smtp import (
 )
 from postroad.smtp.offer import OUT_OF_STEP
 from postroad.smtp.states import CLIENT_MOVES
-from postroad.smtp.wire import DotReader, DotStuffer
+from postroad.smtp.wire import DotReader, DotStuffer, stuff_dots
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.reply import Reply
 
@@ -290,6 +290,7 @@ def test_dots_come_back_as_they_went(body, size):
         assert not reader.has_ended
         piece, behind = reader.read(wire[start : start + size])
         pieces.append(piece)
+    assert stuff_dots(body) == wire
     expected = body if body.endswith(b"\r\n") or not body else body + b"\r\n"
     assert (expected, b"", True) == (b"".join(pieces), behind, reader.has_ended)
 
@@ -326,6 +327,28 @@ COMMANDS = st.one_of(
 def test_command_comes_back_as_it_went(command):
     """Formatted and parsed, a command is itself."""
     assert command == parse_command(format_command(command).removesuffix(b"\r\n"))
+
+
+PARTS = st.lists(
+    st.sampled_from(
+        [
+            "a", "B.c", "@", "example.COM", "x1", "1", ".", "-", "<", ">", ":", " ", "SIZE=", " BODY=8BITMIME", " LAST",
+            "99", '"', "\u00e9", "0" * 20, "x" * 64, "postmaster", " SIZE=7", "\x00", "@x:",
+        ]
+    ),
+    max_size=8,
+).map("".join)  # fmt: skip
+PLAIN = st.sampled_from(["MAIL FROM:<a@b.example>", "MAIL FROM:<>", "RCPT TO:<A@B.example>", "BDAT 12", "DATA", "NOOP"])
+
+
+@given(st.tuples(PLAIN | st.sampled_from(["MAIL FROM:<", "RCPT TO:<", "BDAT "]), PARTS).map("".join))
+@example("MAIL FROM:<a@b.example> SIZE=5 BODY=8BITMIME")
+@example("MAIL FROM:<a@b.example> SIZE=" + "9" * 21)
+@example("BDAT 0 LAST")
+def test_plain_command_is_read_as_any_other(line):
+    """What one pattern sees is what the whole grammar finds, as it does for a verb in small letters."""
+    verb = line[:4]
+    assert parse_command(line.replace(verb, verb.lower(), 1).encode()) == parse_command(line.encode())
 
 
 @given(st.binary(max_size=80))
@@ -370,11 +393,12 @@ def test_unasked_421_answers_no_command():
     assert [Unsolicited(Reply(421, ("bye",)))] == client_at(ClientState.READY).receive(b"421 bye\r\n")
 
 
-def test_octets_behind_the_reply_to_starttls_are_a_violation():
+@pytest.mark.parametrize("behind", [b"250 injected\r\n", b"2", b"250-in\r\n", b"garbage\r\n", b"\n", b"x" * 5000])
+def test_octets_behind_the_reply_to_starttls_are_a_violation(behind):
     """Replies injected in the clear never answer a command under TLS."""
     client = client_at(ClientState.READY)
     client.send(StartTls())
-    (event,) = client.receive(b"220 go\r\n250 injected\r\n")
+    (event,) = client.receive(b"220 go\r\n" + behind)
     assert (Violation, []) == (type(event), client.receive(b"250 more\r\n"))
 
 

@@ -1,7 +1,7 @@
 """The nouns: what they read, what they refuse and why."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from postroad.words.mail import Mailbox, Recipient, distinct, parse_mailbox
@@ -96,6 +96,25 @@ def test_any_text_is_a_mailbox_or_unreadable(text):
     answer = parse_mailbox(text)
     assert isinstance(answer, Unreadable) or not {"\r", "\n"} & set(str(answer))
     assert isinstance(answer, Mailbox | Unreadable)
+
+
+ADDRESSES = st.lists(
+    st.sampled_from(["a", "B1", "-", "_", ".", "@", '"', "+", " ", "1", "\u00e9", "x" * 63, "x.x." * 62, "[192.0.2.1]"])
+).map("".join)
+
+
+@given(st.tuples(ADDRESSES, ADDRESSES).map("@".join))
+@example("x" * 64 + "@a")
+@example("x" * 65 + "@a")
+@example("a@" + "x" * 64)
+@example("a@" + "x." * 126 + "x")
+@example("a@" + "x." * 126 + "xx")
+@example("a@192.0.2.1")
+@example("a@b.c1")
+def test_plain_mailbox_is_read_as_any_other(text):
+    """What is seen at once is what is found step by step, as it is for a text with a blank in front."""
+    seen, found = parse_mailbox(text), parse_mailbox(f" {text}")
+    assert found == seen or found.why == seen.why
 
 
 def test_address_in_the_place_of_a_name_is_seen():
