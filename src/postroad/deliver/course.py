@@ -7,10 +7,13 @@ from random import Random
 
 from postroad.deliver.ways import Way
 from postroad.pace import Health
-from postroad.routing import Plan, Route, draw
+from postroad.routing import Plan, Route, throw
 from postroad.spool import Parcel
 from postroad.words.names import Address
 from postroad.words.trail import Target
+
+
+_DICE = Random()  # seeded before each throw: making one anew takes as long as all the rest of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Course:
     @property
     def is_blocked(self) -> bool:
         """Whether all hosts are unhealthy: mail need not find that out once more."""
-        return bool(self.ill) and not self.well
+        return not self.well and bool(self.ill)
 
     def arranged(self, health: Health, now: float) -> Course:
         """The same with unhealthy hosts last."""
@@ -52,4 +55,5 @@ def draw_seed(parcel: Parcel) -> int:
 
 def draw_course(parcel: Parcel, way: Way, route: Route, turn: int) -> Course:
     """The order drawn for this attempt, from the message's own seed."""
-    return Course(way, turn, draw(route, way.policy, Random(draw_seed(parcel))).targets)
+    _DICE.seed(draw_seed(parcel))
+    return Course(way, turn, way.plan(route, turn, throw(route, way.policy, _DICE)).targets)

@@ -181,17 +181,19 @@ class Loop:
 
     def _line_up(self, item: Item, way: Way) -> None:
         course = item.course = self._course(item.parcel, way)
-        if self._block(item, course):
+        if course.is_blocked and self._block(item, course):
             return
-        if not self.queue.line_up(item, course):
+        if not self._is_draining and self.queue.begin(item, course, self._now()):
+            self._begin(item)
+        elif not self.queue.line_up(item, course):
             self._return(item, course)
 
     def _course(self, parcel: Parcel, way: Way) -> Course:
         if not isinstance(way.answer, Route):
             return Course(way)
-        route, turn = self.ways.turn(parcel.destination, way)
+        turn = self.ways.turn(parcel.destination, way)
         is_last = is_expired(self.settings.schedule, parcel.mail.received_at, self._world.wall())
-        course = draw_course(parcel, way, route, turn)
+        course = draw_course(parcel, way, way.answer, turn)
         if is_last:  # it asks everyone
             return course
         course = course.arranged(self.health, self._now())
@@ -200,7 +202,7 @@ class Loop:
 
     def _pump(self) -> None:
         """Begin what may begin now, and come back when what is under way has grown old."""
-        if self._is_pumping:  # what is begun may end at once
+        if not self.queue.waiting or self._is_pumping:  # what is begun may end at once
             return
         self._is_pumping = True
         again = self.queue.age(self._now())
@@ -242,37 +244,34 @@ class Loop:
             self._set_out(item, content)
 
     def _set_out(self, item: Item, content: bytes | Pieces) -> None:
-        with self._guarded(item):
-            parcel, course = item.parcel, item.course
-            assert course is not None  # noqa: S101  # as in _begin
-            if self.health or course.ill:  # while it waited, hosts may have failed or answered
-                course = item.course = self._course(parcel, course.way)
-            if self._block(item, course):
-                return
-            if isinstance(course.way.answer, Refusal):
-                self._ended(item, course.way.answer.attempt(len(parcel.mail.envelope.recipients)))
-            elif course.is_blocked:
-                self._ended(item, blocked(parcel, course))
-            else:
-                message = Message(parcel.mail.envelope, content)
-                job = Job(message, course.way.answer.destination, course.plan, draw_seed(parcel))
-                greeted, ended = partial(self._greeted, item), partial(self._ended, item)
-                self._courier.start(job, course.way.settings, greeted, ended)
+        try:
+            self._start(item, content)
+        except Exception as bug:  # noqa: BLE001  # one message must not end the relay: it is told, and tried again later
+            self._put_off(item, bug)
+
+    def _start(self, item: Item, content: bytes | Pieces) -> None:
+        parcel, course = item.parcel, item.course
+        assert course is not None  # noqa: S101  # as in _begin
+        if self.health or course.ill:  # while it waited, hosts may have failed or answered
+            course = item.course = self._course(parcel, course.way)
+        if course.is_blocked and self._block(item, course):
+            return
+        if isinstance(course.way.answer, Refusal):
+            self._ended(item, course.way.answer.attempt(len(parcel.mail.envelope.recipients)))
+        elif course.is_blocked:
+            self._ended(item, blocked(parcel, course))
+        else:
+            message = Message(parcel.mail.envelope, content)
+            job = Job(message, course.way.answer.destination, course.plan, draw_seed(parcel))
+            greeted, ended = partial(self._greeted, item), partial(self._ended, item)
+            self._courier.start(job, course.way.settings, greeted, ended)
 
     def _greeted(self, item: Item) -> None:
         self.queue.greeted(item, self._now())
 
-    @contextlib.contextmanager
-    def _guarded(self, item: Item) -> Iterator[None]:
-        """One message must not end the relay: what is a bug puts it off, is told, and it is tried again later."""
-        try:
-            yield
-        except Exception as bug:  # noqa: BLE001  # see above
-            self._put_off(item, bug)
-
     def _ended(self, item: Item, done: Attempt | BaseException) -> None:
         """An attempt is over: learn from it, and have it settled."""
-        with self._guarded(item):
+        try:
             if isinstance(done, BaseException):
                 raise done
             course = item.course
@@ -280,6 +279,8 @@ class Loop:
             met_host = self._hear(done, course.way.settings) if course.well else None
             self._leave(item, met_host=met_host)
             self._judge(item, course, done)
+        except Exception as bug:  # noqa: BLE001  # as in _set_out
+            self._put_off(item, bug)
         self._pump()
 
     def _leave(self, item: Item, *, met_host: bool | None = None) -> None:
@@ -348,9 +349,7 @@ class Loop:
         self._has_ended.set()
 
     def _block(self, item: Item, course: Course) -> bool:
-        """Set an item aside if all its hosts are unhealthy, and its sender need not hear that it is late."""
-        if not course.is_blocked:
-            return False
+        """Set an item aside whose hosts are all unhealthy; False if its sender has to hear that it is late."""
         parcel, done = item.parcel, blocked(item.parcel, course)
         verdict = judge(parcel, done, self.settings.schedule, self._world.wall(), self._world.rng)
         if verdict.is_late:

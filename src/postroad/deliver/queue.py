@@ -159,6 +159,19 @@ class Queue:
         self._place(door)
         return True
 
+    def begin(self, item: Item, course: Course, now: float) -> bool:
+        """Begin an item that has just come, if nobody waits where it goes and there is room: it lines up nowhere."""
+        if course.first is None:
+            item.course = course
+            return True
+        door = self._door(course.first)
+        if door.waiting or not door.has_room or not self.places.has_room(proved=door.is_trusted):
+            return False
+        item.course, item.door = course, door
+        door.begin(now)
+        self.places.begin(item, now)
+        return True
+
     def next(self, now: float) -> Item | None:
         """The item whose turn it is, its delivery begun; None if there is none now."""
         if self._at_once:
@@ -262,7 +275,8 @@ class Queue:
         else:
             door.window.failed()
             door.proved = door.proved and door.window.size > 1
-        self._place(door)
+        if door.waiting:
+            self._place(door)
 
     def _place(self, door: Door) -> None:
         """Let a door have turns exactly if it has something to do and room for it."""

@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 
 from postroad.deliver.settings import DeliverSettings
-from postroad.routing import Refusal, Route, RoutePolicy, route_record, turned
+from postroad.routing import Plan, Refusal, Route, RoutePolicy, Throw, plan_of, route_record, turned, turns_of
 from postroad.words.names import Address
 
 MOST = 10_000  # destinations remembered
+MOST_PLANS = 100  # orders remembered of one way
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,25 @@ class Way:
     life_s: float
     key: Hashable
     record: str = field(default="", compare=False)
+    turns: int = field(default=1, compare=False)  # after which its addresses stand as they did
+    plans: dict[tuple[int, Throw], Plan] = field(default_factory=dict, compare=False, repr=False)
+
+    def plan(self, route: Route, turn: int, thrown: Throw) -> Plan:
+        """The order of its route that a throw means at a turn. There are few of them, so they are remembered."""
+        seen = turn % self.turns, thrown
+        plan = self.plans.get(seen)
+        if plan is None:
+            plan = plan_of(turned(route, turn), self.policy, thrown)
+            if len(self.plans) < MOST_PLANS:
+                self.plans[seen] = plan
+        return plan
 
     @classmethod
     def of(cls, answer: Route | Refusal, policy: RoutePolicy, settings: DeliverSettings, life_s: float) -> Way:
         """A way with its key and record."""
         record = json.dumps(route_record(answer), ensure_ascii=False, separators=(",", ":"))
-        return cls(answer, policy, settings, life_s, _key(answer, settings), record)
+        turns = turns_of(answer) if isinstance(answer, Route) else 1
+        return cls(answer, policy, settings, life_s, _key(answer, settings), record, turns)
 
 
 Finder = Callable[[str], Awaitable[Way]]
@@ -71,15 +85,13 @@ class Ways:
             self._known.popitem(last=False)
         return way
 
-    def turn(self, destination: str, way: Way) -> tuple[Route, int]:
-        """The route of the way as its next use sees it, and the number of that turn."""
-        assert isinstance(way.answer, Route)  # noqa: S101  # a refusal is not used
+    def turn(self, destination: str, way: Way) -> int:
+        """The number of the next use of a way."""
         known = self._known.get(destination)
         if known is None or known.way is not way:
-            return way.answer, 0
-        turn = known.turn
+            return 0
         known.turn += 1
-        return turned(way.answer, turn), turn
+        return known.turn - 1
 
     def may_lead(self, destination: str, address: Address) -> bool:
         """Whether mail for a destination may go to an address: also if its way is not remembered."""

@@ -411,11 +411,13 @@ class Session:
             self._take_event()
 
     def _take_event(self) -> Reply:
-        match self._events.popleft():
+        event = self._events.popleft()
+        if isinstance(event, Replied):
+            if self._events:
+                self._mistrust(event.command, event.reply)
+            return event.reply
+        match event:
             case Greeting(reply):
-                return reply
-            case Replied(command, reply):
-                self._mistrust(command, reply)
                 return reply
             case Unsolicited(reply) if reply.code == 421:
                 raise HostError(self.phase, host_outcome(reply, self.phase))
@@ -432,7 +434,7 @@ class Session:
     def _mistrust(self, command: Command, reply: Reply) -> None:
         """A refusal right behind what looks like a receipt may be the true answer, the other an earlier command's."""
         ends = isinstance(command, Bdat | EndOfData) and reply.code < 400
-        match self._events[0] if ends and self._events else None:
+        match self._events[0] if ends else None:
             case Unsolicited(refusal) if refusal.code >= 400 and refusal.code != 421:
                 raise self._lost(f"the host broke the protocol: {reply}, and then {refusal}")
 

@@ -69,6 +69,8 @@ class Health:
 
     def succeeded(self, address: Address, now: float) -> bool:
         """The host greeted: it is well. True if it was ill before, so that mail waiting for it can be woken."""
+        if not self._ill:
+            return False
         self._forget(now)
         return self._ill.pop(address, None) is not None
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, chain, repeat
 from random import Random
 
 from postroad.routing.policy import Equals, RoutePolicy
-from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Route
+from postroad.routing.rules import Dropped, DropReason, Exchanger, Route
 from postroad.words.names import Address
 from postroad.words.trail import Target
+
+
+Throw = tuple[tuple[int, ...], ...]
+"""What chance decides of a draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,41 +65,66 @@ def draw(route: Route, policy: RoutePolicy, rng: Random) -> Plan:
 
     The same route, policy and state of `rng` give the same order, on every machine.
     """
-    drawn = [target for level in route.levels for target in _targets(level, policy, rng)]
+    return plan_of(route, policy, throw(route, policy, rng))
+
+
+def throw(route: Route, policy: RoutePolicy, rng: Random) -> Throw:
+    """The part of a draw that chance decides: for each level the places of its exchangers, taken in order of name."""
+    if policy.equals is not Equals.RANDOM:
+        return tuple(tuple(range(len(level.exchangers))) for level in route.levels)
+    return tuple([_thrown(level.exchangers, rng) for level in route.levels])
+
+
+def plan_of(route: Route, policy: RoutePolicy, thrown: Throw) -> Plan:
+    """The order that a throw of this route means."""
+    drawn = [
+        Target(each.name, address, level.preference, each.port)
+        for level, places in zip(route.levels, thrown, strict=True)
+        for each in _placed(level.exchangers, policy, places)
+        for address in each.addresses
+    ]
     targets, duplicates = _once_each(drawn)
     kept, cut = _limit(targets, policy.limit)
     return Plan(kept, (*duplicates, *cut))
 
 
-def _targets(level: Level, policy: RoutePolicy, rng: Random) -> list[Target]:
-    exchangers = list(level.exchangers)
-    if policy.equals is Equals.RANDOM:
-        # The seed alone decides, whatever order DNS had today
-        exchangers.sort(key=lambda exchanger: (exchanger.name, exchanger.port or 0))
-        if len({exchanger.weight for exchanger in exchangers}) == 1:
-            _shuffle(exchangers, rng)
-        else:
-            exchangers = _weighted(exchangers, rng)
-    return [
-        Target(each.name, address, level.preference, each.port) for each in exchangers for address in each.addresses
-    ]
+def _placed(exchangers: Sequence[Exchanger], policy: RoutePolicy, places: Sequence[int]) -> list[Exchanger]:
+    ranked = _ranked(exchangers) if policy.equals is Equals.RANDOM else exchangers
+    return [ranked[place] for place in places]
 
 
-def _shuffle(exchangers: list[Exchanger], rng: Random) -> None:
+def _ranked(exchangers: Sequence[Exchanger]) -> list[Exchanger]:
+    """The seed alone decides, whatever order DNS had today."""
+    return sorted(exchangers, key=lambda exchanger: (exchanger.name, exchanger.port or 0))
+
+
+def _thrown(exchangers: Sequence[Exchanger], rng: Random) -> tuple[int, ...]:
+    if len(exchangers) == 1:
+        return (0,)
+    weight = exchangers[0].weight
+    for each in exchangers:
+        if each.weight != weight:
+            return _weighted([one.weight for one in _ranked(exchangers)], rng)
+    return _shuffled(len(exchangers), rng)
+
+
+def _shuffled(count: int, rng: Random) -> tuple[int, ...]:
     """Fisher and Yates by `randrange`, spelt out so that a recorded seed replays under any Python version."""
-    for last in range(len(exchangers) - 1, 0, -1):
+    places = list(range(count))
+    for last in range(count - 1, 0, -1):
         chosen = rng.randrange(last + 1)
-        exchangers[last], exchangers[chosen] = exchangers[chosen], exchangers[last]
+        places[last], places[chosen] = places[chosen], places[last]
+    return tuple(places)
 
 
-def _weighted(exchangers: list[Exchanger], rng: Random) -> list[Exchanger]:
+def _weighted(weights: list[int], rng: Random) -> tuple[int, ...]:
     """One after the other, each with the chance of its weight among those not yet drawn (RFC 2782 does so for SRV)."""
-    left, drawn = list(exchangers), []
+    left, drawn = list(range(len(weights))), []
     while left:
-        point = rng.randrange(sum(each.weight for each in left))
-        reached = accumulate(each.weight for each in left)
-        drawn.append(left.pop(next(place for place, until in enumerate(reached) if point < until)))
-    return drawn
+        point = rng.randrange(sum(weights[place] for place in left))
+        reached = accumulate(weights[place] for place in left)
+        drawn.append(left.pop(next(at for at, until in enumerate(reached) if point < until)))
+    return tuple(drawn)
 
 
 def _once_each(drawn: list[Target]) -> tuple[list[Target], list[Dropped]]:

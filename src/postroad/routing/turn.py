@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import lcm
 
 from postroad.routing.rules import Exchanger, Level, Route
 from postroad.words.names import Address
@@ -21,6 +22,17 @@ def turned(route: Route, turn: int) -> Route:
         Level(level.preference, tuple(_turned(each, turn) for each in level.exchangers)) for level in route.levels
     )
     return replace(route, levels=tuple(levels))
+
+
+def turns_of(route: Route) -> int:
+    """After so many turns a route is seen again as it was."""
+    sizes = [
+        sum(address.version == version for address in each.addresses)
+        for level in route.levels
+        for each in level.exchangers
+        for version in (4, 6)
+    ]
+    return lcm(*(size for size in sizes if size))
 
 
 def _turned(each: Exchanger, turn: int) -> Exchanger:

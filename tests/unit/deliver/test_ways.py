@@ -46,7 +46,8 @@ class Clock:
 
 def firsts(ways, way, count):
     """The address that each of the next uses begins with."""
-    return [str(ways.turn("example.com", way)[0].levels[0].exchangers[0].addresses[0])[-1] for _ in range(count)]
+    plans = (way.plan(way.answer, ways.turn("example.com", way), ((0,),)) for _ in range(count))
+    return [str(plan.targets[0].address)[-1] for plan in plans]
 
 
 def test_way_is_remembered_for_its_life():
