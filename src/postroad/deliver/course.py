@@ -12,7 +12,6 @@ from postroad.spool import Parcel
 from postroad.words.names import Address
 from postroad.words.trail import Target
 
-
 _DICE = Random()  # seeded before each throw: making one anew takes as long as all the rest of it
 
 

@@ -13,7 +13,6 @@ from postroad.routing.rules import Dropped, DropReason, Exchanger, Route
 from postroad.words.names import Address
 from postroad.words.trail import Target
 
-
 Throw = tuple[tuple[int, ...], ...]
 """What chance decides of a draw."""
 
