@@ -272,16 +272,20 @@ class Loop:
     def _ended(self, item: Item, done: Attempt | BaseException) -> None:
         """An attempt is over: learn from it, and have it settled."""
         try:
-            if isinstance(done, BaseException):
-                raise done
-            course = item.course
-            assert course is not None  # noqa: S101  # as in _begin
-            met_host = self._hear(done, course.way.settings) if course.well else None
-            self._leave(item, met_host=met_host)
-            self._judge(item, course, done)
+            self._conclude(item, done)
         except Exception as bug:  # noqa: BLE001  # as in _set_out
             self._put_off(item, bug)
         self._pump()
+
+    def _conclude(self, item: Item, done: Attempt | BaseException) -> None:
+        if isinstance(done, BaseException):
+            self._put_off(item, done)
+            return
+        course = item.course
+        assert course is not None  # noqa: S101  # as in _begin
+        met_host = self._hear(done, course.way.settings) if course.well else None
+        self._leave(item, met_host=met_host)
+        self._judge(item, course, done)
 
     def _leave(self, item: Item, *, met_host: bool | None = None) -> None:
         """It is under way no more, if it was."""
