@@ -195,7 +195,7 @@ class Session:
         """
         self.told = {}
         self._sending = _Sending(message, recipients, self._settings.recipients, done)
-        self._stream.listen(self._hear)
+        self._stream.listen(self._hear, holds=False)  # a host that speaks before it has all is out of step
         self._go_on()
 
     @property

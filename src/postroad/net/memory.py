@@ -32,6 +32,7 @@ class _MemoryStream:
         self.peer = peer
         self._inbox = Inbox()
         self._room: asyncio.Future[None] | None = None
+        self._holds = True
         self._lost: NetError | None = None
 
     async def read(self) -> bytes:
@@ -43,8 +44,8 @@ class _MemoryStream:
     def trouble(self) -> NetError | None:
         return self._inbox.error
 
-    def listen(self, ear: Ear | None) -> None:
-        self._inbox.ear = ear
+    def listen(self, ear: Ear | None, *, holds: bool = True) -> None:
+        self._inbox.ear, self._holds = ear, holds
         self._hand_over()
 
     def write(self, data: bytes) -> None:
@@ -100,7 +101,7 @@ class _MemoryStream:
             asyncio.get_running_loop().call_soon(self._hand_over)
 
     def _hand_over(self) -> None:
-        if self._lost is None and self.joined.waiting > BUFFERED:
+        if self._holds and self._lost is None and self.joined.waiting > BUFFERED:
             return
         size = self._inbox.size
         self._inbox.hand_over()

@@ -94,11 +94,11 @@ class Stream(Protocol):
         """All octets that have come, waiting for at least one; b"" once the peer has ended its side."""
         ...
 
-    def listen(self, ear: Ear | None) -> None:
+    def listen(self, ear: Ear | None, *, holds: bool = True) -> None:
         """Hand octets to `ear` as they come, first those that are here already; None: keep them for whoever is next.
 
         At the end, whatever its reason, b"" and no more. While the peer is slow to take what is written, nothing of
-        what it says is handed on.
+        what it says is handed on, unless the stream is told not to hold it back.
         """
         ...
 

@@ -89,6 +89,7 @@ class _TcpStream(asyncio.Protocol):
         self._room: asyncio.Future[None] | None = None  # resolved when there is room to write again
         self._upgrading: asyncio.Task[object] | None = None  # who waits for the TLS handshake
         self._is_full = False
+        self._holds = True  # what comes while it is full
         self.tls: str | None = None
 
     @cached_property
@@ -117,9 +118,9 @@ class _TcpStream(asyncio.Protocol):
             self._go_on_reading()
         return data
 
-    def listen(self, ear: Ear | None) -> None:
-        self._inbox.ear = ear
-        if ear is not None and self._inbox.has_news and not self._is_full:
+    def listen(self, ear: Ear | None, *, holds: bool = True) -> None:
+        self._inbox.ear, self._holds = ear, holds
+        if ear is not None and self._inbox.has_news and not self._is_held:
             self._hand_over()
 
     def write(self, data: bytes) -> None:
@@ -188,7 +189,7 @@ class _TcpStream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         ear = self._inbox.ear
-        if ear is not None and not self._is_full:
+        if ear is not None and not (self._is_full and self._holds):
             ear(data)
             return
         self._inbox.put(data)
@@ -198,7 +199,7 @@ class _TcpStream(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._inbox.end()
-        if not self._is_full:
+        if not self._is_held:
             self._inbox.hand_over()
         return self.tls is None  # the other direction stays open; TLS of asyncio cannot do that
 
@@ -212,6 +213,10 @@ class _TcpStream(asyncio.Protocol):
         self._is_full = False
         self._make_room()
         self._hand_over()
+
+    @property
+    def _is_held(self) -> bool:
+        return self._is_full and self._holds
 
     def _has_peer(self) -> bool:
         """Whether the peer is still there: one that has reset the connection before we came to it is not told of."""

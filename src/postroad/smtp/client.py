@@ -197,6 +197,8 @@ class Client:
 
     def _replied(self, reply: Reply) -> ClientEvent:
         command = self._pending[0] if self._pending else None
+        if self.state is ClientState.BODY or self.owed:
+            return self._interrupted(reply)
         if command is None and self.state is not ClientState.GREETING:
             return self._ended(Unsolicited(reply))
         kind = None if command is None else type(command)
@@ -210,6 +212,14 @@ class Client:
             self._pending.popleft()
         if isinstance(command, _HELLOS) and reply.code < 400:
             self.capabilities = read_capabilities(reply) if kind is Ehlo else Capabilities()
+        return Replied(command, reply)
+
+    def _interrupted(self, reply: Reply) -> ClientEvent:
+        """A reply in the middle of the content ends the session. A host may refuse early; it cannot agree early."""
+        command = self._pending.popleft() if self._pending else EndOfData()
+        if reply.code < 400 or reply.code == 421 or self._pending:
+            return self._ended(Unsolicited(reply))
+        self._ended(Closed())
         return Replied(command, reply)
 
     def _ended(self, event: Closed | Unsolicited | Violation) -> ClientEvent:

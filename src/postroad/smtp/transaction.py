@@ -111,6 +111,7 @@ class Transaction:
         self._terms = terms
         self._accepted: list[int] = []
         self._is_announced = False  # DATA or BDAT has gone with the envelope
+        self._is_cut_off = False  # the host has ended the session, perhaps with a refusal
         self._is_in_doubt = False  # the end of the message is on its way, and no reply to it has come
         self._offered = client.capabilities or Capabilities()
         self._chunks = terms.chunking and self._offered.chunking
@@ -132,11 +133,16 @@ class Transaction:
         if isinstance(news, Reply) and news.code == 421:  # "closing": to any command (RFC 5321 section 4.2.3)
             self._step = Break(host_outcome(news, self.phase))
             return
+        if self._is_cut_off and isinstance(news, Reply):
+            self.phase, self._step = Phase.DOT, DONE
+            self._tell(refused(news, Scope.MESSAGE, Phase.DOT))
+            return
         try:
             self._step = self._script.send(news)
         except StopIteration:
             self._step = DONE
         except SessionOver:
+            self._is_cut_off = True
             self._step = Expect(self._terms.timeouts.rcpt_s)  # there it is: read it
         except UnsafeContent:
             self.told = dict.fromkeys(self._recipients, _UNSAFE)

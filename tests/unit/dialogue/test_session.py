@@ -8,7 +8,7 @@ from answering import Host
 
 from postroad.dialogue import ClientSettings, HostError, Message, Session
 from postroad.net import pair
-from postroad.smtp import ServerConfig, Timeouts
+from postroad.smtp import NEED_DATA, BodyPiece, Server, ServerConfig, Timeouts
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Phase, Result, Scope
 from postroad.words.reply import Reply
@@ -303,3 +303,46 @@ def test_host_gone_under_a_resting_connection_is_known_soon(is_unheard):
         return session.is_unheard, caught.value.phase, len(signs) > 1
 
     assert (is_unheard, Phase.MAIL, not is_unheard) == asyncio.run(main())
+
+
+@dataclass
+class Hasty(Host):
+    """A host that answers the message before it has all of it; then it hangs up, or swallows the rest."""
+
+    hangs_up: bool = False
+    says: bytes = b"250 2.0.0 taken\r\n"
+
+    async def serve(self, stream):
+        """As others do up to the first piece of the message."""
+        server = Server(self.config)
+        stream.write(server.greet())
+        while True:
+            server.feed(await stream.read())
+            while not isinstance(event := server.next_event(), BodyPiece) and event is not NEED_DATA:
+                stream.write(server.reply(event.reply))
+            if isinstance(event, BodyPiece):
+                break
+        stream.write(self.says)
+        await asyncio.sleep(0)
+        if self.hangs_up:
+            stream.abort()
+        while await stream.read():
+            pass
+
+
+LARGE = b"Subject: big\r\n\r\n" + b"a line of some octets\r\n" * 100_000
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+@pytest.mark.parametrize("chunking", [True, False])
+def test_reply_before_the_end_of_the_message_is_no_receipt(chunking, hangs_up):
+    """A 250 that came while most of the message was still here says nothing of it: the host is out of step."""
+    host = Hasty(config=ServerConfig("mx", chunking=chunking), hangs_up=hangs_up)
+    assert (Result.DEFERRED, Scope.HOST) == _host_error(host, content=LARGE, timeouts=Timeouts())[1:]
+
+
+@pytest.mark.parametrize("chunking", [True, False])
+def test_refusal_before_the_end_of_the_message_counts(chunking):
+    """A host need not read a message to its end to refuse it."""
+    host = Hasty(config=ServerConfig("mx", chunking=chunking), says=b"552 5.3.4 too large\r\n")
+    assert {"ann": Result.FAILED, "bob": Result.FAILED} == talk(host, content=LARGE, timeouts=Timeouts())
