@@ -26,6 +26,7 @@ class Limits:
     command_line: int = 4096
     reply_line: int = 4096
     reply_lines: int = 256
+    reply_kept: int = 4096  # octets of a reply's texts that are kept: a message may have a reply for each recipient
     errors: int = 50  # commands refused before the server hangs up
 
 
@@ -199,6 +200,7 @@ class ReplyReader:
         self._limits = limits
         self._buffer = LineBuffer(limits.reply_line)
         self._code = 0
+        self._count = self._kept = 0  # lines of the reply, and octets of what is kept of them
         self._lines: list[str] = []
 
     def read(self, data: bytes) -> list[Reply]:
@@ -231,15 +233,23 @@ class ReplyReader:
             self.problem = fault or f"no reply: {line[:60]!r}"
             return None
         code = int(found.group(1))
-        if self._lines and code != self._code:
+        if self._count and code != self._code:
             self.problem = f"a reply that begins with {self._code} goes on with {code}"
             return None
         self._code = code
-        self._lines.append((found.group(3) or b"").decode("utf-8", "replace").rstrip("\r"))
-        if len(self._lines) > self._limits.reply_lines:
+        self._keep(found.group(3) or b"")
+        if self._count > self._limits.reply_lines:
             self.problem = f"a reply of more than {self._limits.reply_lines} lines"
             return None
         if found.group(2) == b"-":
             return None
         reply, self._lines = Reply(code, tuple(self._lines)), []
+        self._count = self._kept = 0
         return reply
+
+    def _keep(self, text: bytes) -> None:
+        """Of a reply that is too long what came first is kept; its code counts as it is."""
+        self._count += 1
+        self._kept += len(text)
+        if self._kept <= self._limits.reply_kept or not self._lines:
+            self._lines.append(text.decode("utf-8", "replace").rstrip("\r"))
