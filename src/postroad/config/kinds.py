@@ -103,7 +103,7 @@ def read_host(value: Any) -> str | Address:  # noqa: ANN401  # whatever stands i
 
 def read_path(value: Any, info: ValidationInfo) -> Path:  # noqa: ANN401  # whatever stands in the file
     """A path; a relative one begins in the folder of the settings file."""
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError(f'{_shown(value)} is no path; write one, as "/etc/postroad/users"')
     return Path((info.context or {}).get("folder", ""), value)
 
