@@ -224,7 +224,7 @@ def test_what_is_dumped_can_be_read_again():
          'aliases: "a@b" is no name; write the part before the @ alone, for it holds for all own names'),
         ("[aliases]\nOps = 'a@b.c'\nops = 'a@b.c'", "aliases: it has ops twice; leave one out"),
         ('[relay]\nusers = "a\\u0000b"',
-         'relay.users: "a\\x00b" is no path; write one, as "/etc/postroad/users"'),
+         'relay.users: "a\0b" is no path; write one, as "/etc/postroad/users"'),
         ("[metrics]\nlisten = 9925",
          'metrics.listen: 9925 is no address with a port; write both, as "127.0.0.1:9925"'),
         ("hostname = mail",
