@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from postroad.receive.desk import Desk
@@ -11,7 +12,7 @@ from postroad.receive.headers import Hop, Stamp, prefix, read_head
 from postroad.receive.keeper import Arrival, reply_to
 from postroad.receive.policy import Client
 from postroad.spool import PIECE, SpoolError
-from postroad.words.mail import Envelope
+from postroad.words.mail import Envelope, needs_smtputf8
 from postroad.words.reply import Reply
 
 CROWDED = Reply(452, ("4.3.1 too much mail at once, try again soon",))
@@ -111,11 +112,15 @@ class Incoming:
     def _begin(self) -> None:
         """The head is here: count the hops, and put our fields in front."""
         desk, pieces = self._desk, self._pieces
-        head = read_head(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        begin = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        head = read_head(begin)
         if head.hops > desk.settings.limits.hops:
             self._refuse(LOOPING)
             return
         self.id, self._at = desk.keeper.begin(), desk.clock()
+        # A client may say SMTPUTF8 of any message; one that does not need it goes to every host (RFC 6531 section 3.3)
+        if self.envelope.smtputf8 and b"\r\n\r\n" in begin and not needs_smtputf8(self.envelope, begin):
+            self.envelope = replace(self.envelope, smtputf8=False)
         recipients = self.envelope.recipients
         stamp = Stamp(self.id, self._at, recipients[0].mailbox if len(recipients) == 1 else None)
         pieces.insert(0, prefix(head, self._source.hop, stamp, completes=desk.settings.completes))

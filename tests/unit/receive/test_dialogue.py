@@ -141,6 +141,14 @@ def test_bare_newline_refuses_the_message_and_not_the_session():
     assert (["554", "250"], 1) == ([said[3], said[7]], len(kept))
 
 
+@pytest.mark.parametrize(("subject", "needs_it"), [(b"plain", False), (b"zo\xc3\xab", True)])
+def test_smtputf8_is_kept_only_where_something_is_beyond_ascii(subject, needs_it):
+    """A client may say it of any message; one that is all ASCII can go to every host."""
+    mail = b"EHLO me\r\nMAIL FROM:<a@b.example> SMTPUTF8\r\nRCPT TO:<c@d.example>\r\nDATA\r\n"
+    _, kept = dialogue(mail + b"Subject: " + subject + b"\r\n\r\nhi\r\n.\r\n", 4)
+    assert [needs_it] == [arrival.envelope.smtputf8 for arrival, _ in kept]
+
+
 def test_message_that_has_hopped_too_often_is_refused():
     """One Received field more than the limit: it goes in circles."""
     hops = [b"Received: x\r\n" * count + MESSAGE for count in (3, 4)]
