@@ -349,7 +349,7 @@ class Loop:
 
     def _let_go(self, item: Item) -> None:
         self.queue.forget(item)
-        self.feed.look_if_low()
+        self.feed.look_if_low(item.parcel.destination)
         self._has_ended.set()
 
     def _block(self, item: Item, course: Course) -> bool:

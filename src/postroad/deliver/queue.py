@@ -16,6 +16,7 @@ from postroad.pace import Turns, Window, WindowPolicy
 from postroad.spool import Parcel
 from postroad.words.names import Address
 
+LOW = 4  # with less than one in so many of what its doors take, more is claimed for a destination
 IDLE_DOORS = 10_000  # windows remembered of addresses that have nothing to do
 
 
@@ -117,6 +118,7 @@ class Queue:
         self._last = False  # which of the two had the last turn
         self._at_once: deque[Item] = deque()  # no host is asked for these
         self._by_destination: dict[str, int] = {}
+        self._spread: dict[str, int] = {}  # over so many doors goes the mail of a destination
 
     def limit(self, limits: QueueLimits) -> None:
         """Other limits from now on; doors that are there keep their windows."""
@@ -129,13 +131,23 @@ class Queue:
         return self.limits.held - self.size
 
     def has_room_for(self, destination: str) -> bool:
-        """Whether a parcel for this destination may enter: none may hold more than is left to all others."""
-        return self._by_destination.get(destination, 0) < self.room
+        """Whether a parcel for this destination may enter.
+
+        None may hold more than is left to all others, nor more than its doors take.
+        """
+        return self._by_destination.get(destination, 0) < min(self.room, self._share(destination))
 
     def full_destinations(self) -> set[str]:
-        """Those that hold as much as they may."""
+        """Those for which nothing is claimed now: what waits before their doors will do for a while."""
         room = self.room
-        return {name for name, count in self._by_destination.items() if count >= room}
+        return {name for name, held in self._by_destination.items() if held >= min(room, self._share(name) // LOW)}
+
+    def is_low(self, destination: str) -> bool:
+        """Whether more may be claimed for a destination."""
+        return self._by_destination.get(destination, 0) < self._share(destination) // LOW
+
+    def _share(self, destination: str) -> int:
+        return self.limits.waiting * self._spread.get(destination, 1)
 
     def admit(self, item: Item) -> None:
         """Count an item; it does not wait for its turn yet, for its way may not be known."""
@@ -146,6 +158,7 @@ class Queue:
     def line_up(self, item: Item, course: Course) -> bool:
         """Let an item wait for its turn; False if too many wait for the same address: it should wait in the spool."""
         item.course = course
+        self._spread[item.parcel.destination] = max(1, len(course.well) + len(course.ill))
         if course.first is None:
             self._at_once.append(item)
             self.waiting += 1
@@ -216,6 +229,7 @@ class Queue:
             self._by_destination[destination] = held
         else:
             del self._by_destination[destination]
+            self._spread.pop(destination, None)
 
     def evict(self, address: Address) -> list[Item]:
         """Take out what waits for an address: its host has failed, and each may have another to go to."""

@@ -203,6 +203,21 @@ def test_no_destination_holds_more_than_is_left_to_the_others():
     assert (False, True, {"a"}, 5) == (it.has_room_for("a"), it.has_room_for("b"), it.full_destinations(), it.room)
 
 
+def test_no_more_is_claimed_than_doors_take():
+    """Of a long queue for two hosts so much is in memory as they may have waiting, and half of that is claimed."""
+    it = queue(most=10_000, waiting=8)
+    two = Course(WAY, 0, (Target("mx", HERE, 10), Target("my", THERE, 10)))
+    assert (set(), True) == (it.full_destinations(), it.is_low("a"))
+    for number in range(4):
+        one = item("a", number)
+        it.admit(one)
+        it.line_up(one, two)
+    assert ({"a"}, False, True) == (it.full_destinations(), it.is_low("a"), it.has_room_for("a"))
+    for number in range(4, 16):
+        it.admit(item("a", number))
+    assert not it.has_room_for("a")
+
+
 def test_finished_items_make_room():
     """What is settled counts no more."""
     it = queue(most=10)
