@@ -122,6 +122,14 @@ def test_any_octets_become_a_message(octets):
     assert b"\n" not in message.replace(b"\r\n", b"")
     assert b"\r" not in message.replace(b"\r\n", b"")
     assert b"\r\n\r\n" in message
+    assert b"\0" not in message
+
+
+def test_nul_octets_are_removed():
+    """No host takes a NUL: they go before anything is read, so that recipients are those of the header that is sent."""
+    draft = parse_message(b"T\0o: ann@exa\0mple.com\n\none\r\n\0.\r\ntwo\n")
+    assert ((b"To: ann@example.com\r\n",), b"\r\none\r\n.\r\ntwo\r\n") == (draft.fields, draft.rest)
+    assert ["ann@example.com"] == draft.recipients()
 
 
 def test_what_is_missing_is_added():

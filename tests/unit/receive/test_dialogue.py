@@ -130,8 +130,7 @@ def test_nothing_is_smuggled(end):
     """Whatever other servers take for the end of a message, the commands behind it are never obeyed."""
     evil = b"MAIL FROM:<evil@example.net>\r\nRCPT TO:<victim@example.com>\r\nDATA\r\nevil\r\n.\r\n"
     _, kept = dialogue(ENVELOPE + b"DATA\r\n" + HEAD + b"text" + end + evil, 4)
-    assert [] == [arrival for arrival, _ in kept if b"evil" in str(arrival.envelope.reverse_path).encode()]
-    assert len(kept) == (1 if b"\x00" in end else 0)
+    assert [] == kept
 
 
 def test_bare_newline_refuses_the_message_and_not_the_session():

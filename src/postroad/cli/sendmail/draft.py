@@ -11,7 +11,7 @@ from typing import BinaryIO
 from postroad.app import InputError, readable
 from postroad.cli.sendmail.people import addresses_in
 from postroad.receive.headers import format_date
-from postroad.smtp import canonical_newlines
+from postroad.smtp import NUL, canonical
 from postroad.words.mail import Mailbox
 
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")  # RFC 5322 section 2.2, with the blanks of its section 4.5.8
@@ -81,6 +81,7 @@ def read(lines: Iterable[bytes], *, dot_ends: bool) -> bytes:
 
 def parse(octets: bytes) -> Draft:
     """Take a message apart. What does not begin like a header has none; where a header stops being one, text begins."""
+    octets = octets.replace(NUL, b"")  # before names are read: what is sent must be what was read
     text = _MBOX_FROM.sub(b"", octets, count=1) if _MBOX_FROM.match(octets) else octets
     fields: list[list[bytes]] = []
     place = 0
@@ -96,7 +97,7 @@ def parse(octets: bytes) -> Draft:
         else:
             break
         place = end
-    head, rest = text[:place], canonical_newlines(text[place:])
+    head, rest = text[:place], canonical(text[place:])
     whole = tuple(b"".join(line + b"\r\n" for line in field) for field in fields)
     rest = rest if rest.endswith(b"\r\n") or not rest else rest + b"\r\n"
     return Draft(whole, rest if rest.startswith(b"\r\n") else b"\r\n" + rest, bool(_STRAY.search(head)))
