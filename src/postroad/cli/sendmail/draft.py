@@ -17,8 +17,11 @@ from postroad.words.mail import Mailbox
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")  # RFC 5322 section 2.2, with the blanks of its section 4.5.8
 _STRAY = re.compile(rb"\r(?![\r\n])(?!\Z)")  # CRs before an LF are of a line end, be it made twice
 _MBOX_FROM = re.compile(rb"(?:>*From [^\n]*\n)+")  # how a mailbox file separates messages; some programs send it along
+# What `surrogateescape` makes of octets that are no UTF-8: harmless in a name, but not in an address
+_UNDECODED = re.compile("[\ud800-\udfff]")
 
 LONGEST_PIECE = 64 * 1024  # octets of a line read at a time
+SHOWN = 100  # octets of an address that an error quotes
 
 _TO = ("to", "cc", "bcc")
 _RESENT_TO = ("resent-to", "resent-cc", "resent-bcc")
@@ -113,10 +116,15 @@ def addresses(texts: Iterable[str]) -> list[str]:
     """The addresses in texts such as `Name <user@host>, other@host`.
 
     Raises:
-        InputError: a text has a beginning without an end, and so nobody can say who is meant.
+        InputError: a text has a beginning without an end, or an address is no UTF-8: nobody can say who is meant.
 
     """
-    return [address for text in texts for address in readable(addresses_in(text))]
+    found = [address for text in texts for address in readable(addresses_in(text))]
+    for address in found:
+        if _UNDECODED.search(address):
+            shown = ascii(address.encode("utf-8", "surrogateescape")[:SHOWN]).removeprefix("b")
+            raise InputError(f"{shown}: the address is no UTF-8; write it in UTF-8, or with ASCII alone")
+    return found
 
 
 def qualified(addresses_: Collection[str], hostname: str) -> list[str]:
@@ -158,4 +166,4 @@ def _name(field: bytes) -> str:
 
 
 def _text(field: bytes) -> str:
-    return field.partition(b":")[2].decode("utf-8", "replace").replace("\r\n", " ").strip()
+    return field.partition(b":")[2].decode("utf-8", "surrogateescape").replace("\r\n", " ").strip()
