@@ -13,6 +13,7 @@ from postroad.cli.sendmail.people import addresses_in
 from postroad.receive.headers import format_date
 from postroad.smtp import NUL, canonical
 from postroad.words.mail import Mailbox
+from postroad.words.names import cut
 
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")  # RFC 5322 section 2.2, with the blanks of its section 4.5.8
 _STRAY = re.compile(rb"\r(?![\r\n])(?!\Z)")  # CRs before an LF are of a line end, be it made twice
@@ -21,7 +22,6 @@ _MBOX_FROM = re.compile(rb"(?:>*From [^\n]*\n)+")  # how a mailbox file separate
 _UNDECODED = re.compile("[\ud800-\udfff]")
 
 LONGEST_PIECE = 64 * 1024  # octets of a line read at a time
-SHOWN = 100  # octets of an address that an error quotes
 
 _TO = ("to", "cc", "bcc")
 _RESENT_TO = ("resent-to", "resent-cc", "resent-bcc")
@@ -122,7 +122,7 @@ def addresses(texts: Iterable[str]) -> list[str]:
     found = [address for text in texts for address in readable(addresses_in(text))]
     for address in found:
         if _UNDECODED.search(address):
-            shown = ascii(address.encode("utf-8", "surrogateescape")[:SHOWN]).removeprefix("b")
+            shown = ascii(cut(address).encode("utf-8", "surrogateescape")).removeprefix("b")
             raise InputError(f"{shown}: the address is no UTF-8; write it in UTF-8, or with ASCII alone")
     return found
 
