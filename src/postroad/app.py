@@ -29,7 +29,7 @@ from postroad.dns import (
 )
 from postroad.gather import gather, gather_more
 from postroad.routing import PROCEDURES, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
-from postroad.smtp import canonical_newlines
+from postroad.smtp import canonical
 from postroad.words.facts import Snapshot
 from postroad.words.mail import Envelope, Mailbox, Recipient, domain_of, parse_mailbox
 from postroad.words.names import Destination, Unreadable, parse_address, parse_destination, parse_domain
@@ -186,7 +186,7 @@ def build_policy(procedure: str, *, allow_loopback: bool = False) -> RoutePolicy
 
 
 def build_message(content: bytes | str | EmailMessage, sender: str | None, recipients: Iterable[str]) -> Message:
-    """A message with its envelope. Bare line ends become CRLF, as SMTP wants them (RFC 5321 section 2.3.8).
+    """A message with its envelope. Bare line ends become CRLF, NULs go: SMTP takes neither.
 
     Raises:
         InputError: an address cannot be read, or there is no recipient.
@@ -196,7 +196,7 @@ def build_message(content: bytes | str | EmailMessage, sender: str | None, recip
     mailboxes = [readable(parse_mailbox(recipient)) for recipient in recipients]
     if not mailboxes:
         raise InputError("no recipient is given")
-    octets = canonical_newlines(_octets(content))
+    octets = canonical(_octets(content))
     needs_utf8 = any(box.needs_smtputf8 for box in (*mailboxes, reverse_path) if box)
     unique = tuple(Recipient(mailbox) for mailbox in dict.fromkeys(mailboxes))
     envelope = Envelope(reverse_path, unique, smtputf8=needs_utf8, eight_bit=not octets.isascii())

@@ -1,10 +1,12 @@
 """Files that people name, read whole (floor 2): never more of one than a bound, and secrets only from safe places.
 
-A name may lead to a device without an end, or to a file of many gigabytes; an error is better than no memory.
+A name may lead to a device without an end, or to a file of many gigabytes; an error is better than no memory. What a
+setting names is read again and again, unattended: it is a plain file, for at a pipe the reader would wait for ever.
 """
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +14,7 @@ from typing import BinaryIO
 from postroad.words.names import Unreadable
 
 MOST = 64 * 1024**2  # octets; a zone file of a million records has less
+_NOT_PLAIN = "is not a regular file"
 
 
 def read_octets(path: Path | str, most: int = MOST) -> bytes | Unreadable:
@@ -35,29 +38,49 @@ def read_stream(file: BinaryIO, name: str, most: int = MOST) -> bytes | Unreadab
 def read_text(source: Path | str | BinaryIO, most: int = MOST) -> str | Unreadable:
     """A file of text, with or without a byte order mark."""
     octets = read_octets(source, most) if isinstance(source, Path | str) else read_stream(source, "-", most)
-    if isinstance(octets, Unreadable):
-        return octets
+    return octets if isinstance(octets, Unreadable) else _decoded(octets, str(source))
+
+
+def plain_octets(path: Path, most: int = MOST, *, trusted: bool = False) -> bytes | Unreadable:
+    """A plain file whole; nothing else, at which a reader could wait for ever. Trusted: not all users can change it."""
     try:
-        return octets.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        return Unreadable(str(source), f"is no UTF-8 at octet {problem.start}; save the file as UTF-8")
+        with open(path, "rb", opener=_at_once) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                return Unreadable(str(path), _NOT_PLAIN)
+            if trusted and mode & stat.S_IWOTH:
+                return Unreadable(str(path), f"can be changed by every user of this machine; say: chmod o-w {path}")
+            return read_stream(file, str(path), most)
+    except (OSError, ValueError) as problem:
+        return _unreadable(str(path), problem)
+
+
+def why_not_plain(path: Path) -> str:
+    """Why a file that others open for us, by its name, is none to be opened: it is there, and no plain file."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # whoever opens it has the words for that
+        return ""
+    return "" if stat.S_ISREG(mode) else _NOT_PLAIN
 
 
 def trusted_text(path: Path, most: int = MOST) -> str | Unreadable:
     """A file of text that says who may send mail, or as whom: refused where every user of the machine can change it."""
-    if _mode(path) & stat.S_IWOTH:
-        return Unreadable(str(path), f"can be changed by every user of this machine; say: chmod o-w {path}")
-    return read_text(path, most)
+    octets = plain_octets(path, most, trusted=True)
+    return octets if isinstance(octets, Unreadable) else _decoded(octets, str(path))
+
+
+def _decoded(octets: bytes, name: str) -> str | Unreadable:
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        return Unreadable(name, f"is no UTF-8 at octet {problem.start}; save the file as UTF-8")
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting: a pipe would have its opener wait for a writer."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _unreadable(name: str, problem: Exception) -> Unreadable:
     return Unreadable(name, f"cannot be read: {getattr(problem, 'strerror', None) or problem}")
-
-
-def _mode(path: Path) -> int:
-    """The permissions of a plain file; 0 for what is none, or is not there."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return 0
-    return stat.S_IMODE(mode) if stat.S_ISREG(mode) else 0

@@ -26,7 +26,7 @@ from postroad.smtp import (
     Terms,
     Transaction,
     Write,
-    canonical_newlines,
+    canonical,
 )
 from postroad.smtp.client import UnsafeContent
 from postroad.smtp.grammar import Bdat
@@ -40,7 +40,7 @@ RECIPIENTS = tuple(Recipient(Mailbox(name, "example.com")) for name in ("ann", "
 ENVELOPE = Envelope(Mailbox("me", "example.net"), RECIPIENTS)
 LOST = Outcome(Result.DEFERRED, Scope.HOST, "lost", "4.4.2", Phase.MAIL)
 ORIGIN = Origin("relay.example.net", "cron", 1000, "", "ID", 1_000_000_000.0)
-BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+UNSAFE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\x00")
 STEPS = 1000  # more than any transaction with three recipients has
 FORMS = list(product([True, False], [True, False], [1, 100_000]))
 
@@ -117,8 +117,8 @@ def _judge(moved, heard, sent, *, is_lost):
 
 
 def content(octets):
-    """What a client sends a server has, by DATA and by BDAT, in pieces; what has a bare CR or LF is never sent."""
-    clean = canonical_newlines(octets)
+    """What a client sends a server has, by DATA and by BDAT, in pieces; a bare CR or LF or a NUL is never sent."""
+    clean = canonical(octets)
     assert clean == _through(clean, 1, by_data=False)
     for size in (1, 7, max(len(clean), 1)):
         ended = clean if clean.endswith(b"\r\n") or not clean else clean + b"\r\n"
@@ -127,9 +127,9 @@ def content(octets):
         try:
             _through(octets, 5, by_data=by_data)
         except UnsafeContent:
-            assert BARE.search(octets)
+            assert UNSAFE.search(octets)
         else:
-            assert not BARE.search(octets)
+            assert not UNSAFE.search(octets)
 
 
 def _through(octets, size, *, by_data):
@@ -172,7 +172,7 @@ def draft(octets):
     with suppress(InputError):  # nobody can say who is meant
         made.recipients()
     finished = finish(made, ORIGIN, None)
-    assert not BARE.search(finished)
+    assert not UNSAFE.search(finished)
     assert b"\r\n\r\n" in finished
     again = parse(finished)
     assert finished.endswith(again.rest)

@@ -29,7 +29,7 @@ from postroad.words.reply import Reply
 
 CORPUS = Path(__file__).parent / "corpus"
 CONFIG = ServerConfig("mx.example", size=2000, max_recipients=3, auth=("PLAIN", "LOGIN"))
-CONFIG_KEPT = ServerConfig("mx.example", size=2000, refuse_bare_newlines=False)
+CONFIG_KEPT = ServerConfig("mx.example", size=2000, refuse_unsafe=False)
 SAFE = Reply(250, ("ok",))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import postroad
+from postroad.app import build_message
 
 ZONE = Path(__file__).parents[2] / "docs" / "examples" / "example.com.zone"
 LAB_ZONE = "$ORIGIN example.com.\n$TTL 60\n@ MX 10 mail1\n@ MX 20 mail2\nmail1 A 127.0.0.11\nmail2 A 127.0.0.12\n"
@@ -48,6 +49,12 @@ def test_send_gives_an_outcome_for_each_recipient(postroad_lab):
     sent = asyncio.run(postroad.send("Subject: x\n\nhello\n", sender="me@example.net", recipients=to, options=options))
     assert {"user@example.com": "delivered"} == {box: outcome.result for box, outcome in sent.outcomes.items()}
     assert [("127.0.0.12", b"Subject: x\r\n\r\nhello\r\n")] == [(str(m.address), m.content) for m in lab.received]
+
+
+def test_message_that_is_built_can_be_sent():
+    """Bare line ends become CRLF, and NULs go: no host has to take either."""
+    message = build_message(b"Subject: x\n\none\r\n\0.\r\ntwo\r", None, ["ann@example.com"])
+    assert b"Subject: x\r\n\r\none\r\n.\r\ntwo\r\n" == message.content
 
 
 def test_faults_change_while_the_lab_runs(postroad_lab):

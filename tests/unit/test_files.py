@@ -1,5 +1,8 @@
 """Files that people name: never read without an end, never a traceback, secrets only from where others cannot write."""
 
+import os
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -23,6 +26,36 @@ def test_a_device_without_an_end_is_an_error():
 def test_what_is_no_file_is_an_error(name, tmp_path):
     """Missing, a folder, a name that no file has."""
     assert isinstance(files.read_text(tmp_path / name), Unreadable)
+
+
+def test_a_pipe_or_a_device_is_no_plain_file(tmp_path):
+    """It is not waited for, nor read: nobody writes into the pipe."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        assert Unreadable(str(path), "is not a regular file") == files.plain_octets(path) == files.trusted_text(path)
+
+
+@pytest.mark.parametrize("made", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "[aliases]\nfile = 'odd'",
+        "[relay]\nusers = 'odd'",
+        "[tls]\ncertificate = 'odd'",
+        "[tls]\ncertificate = 'plain'\nkey = 'odd'",
+        "[dns]\nzones = ['odd']",
+        "[[route]]\ndomains = ['*']\nnext_hop = 'a.example:587'\ntls = 'verified'\nca_file = 'odd'",
+        "[[route]]\ndomains = ['*']\nnext_hop = 'a.example:587'\ntls = 'verified'\n"
+        "auth = {user = 'u', password_file = 'odd'}",
+    ],
+)
+def test_what_a_setting_names_is_a_plain_file(made, setting, tmp_path):
+    """`config check` waits for nobody at a pipe, reads no device, and says which file it is."""
+    made(tmp_path / "odd")
+    (tmp_path / "plain").write_text("")
+    (tmp_path / "postroad.toml").write_text(f'spool.path = "{tmp_path}"\n{setting}\n')
+    done = CliRunner().invoke(app, ["config", "check", str(tmp_path / "postroad.toml")])
+    assert (2, True) == (done.exit_code, f"{tmp_path / 'odd'} is not a regular file; name a " in done.output)
 
 
 @pytest.mark.parametrize(("mode", "words"), [(0o600, ""), (0o640, ""), (0o660, ""), (0o644, ""), (0o602, "chmod o-w")])

@@ -6,17 +6,18 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from postroad.app import InputError, build_resolver
+from postroad.app import InputError
 from postroad.config.model import Config
 from postroad.net import NetError, bind
 from postroad.relay import relay_settings
+from postroad.relay.settings import resolver_of
 
 
 def problems(config: Config) -> Iterator[str]:
     """What would keep a relay with these settings from working: one sentence each, with how to mend it."""
     try:
         relay_settings(config)
-        build_resolver(config.dns.zones, config.dns.resolvers)
+        resolver_of(config)
     except InputError as problem:
         yield str(problem)
     yield from _of_folder(config.spool.path)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from postroad.app import InputError, host_name
 from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, Listen, StaticRoute
+from postroad.files import plain_octets
 from postroad.net import interface_addresses
 from postroad.relay.settings import aliases_of
 from postroad.routing import Own
+from postroad.words.names import Unreadable
 
 SUBMISSION_PORT = 587
 _CAP_NET_BIND_SERVICE = 1 << 10  # capabilities(7)
@@ -81,8 +83,9 @@ def _of_certificate(config: Config, now: datetime) -> Iterator[str]:
         yield 'tls.certificate: no port uses it; write tls = "starttls" or "implicit" in [[listen]]'
     from cryptography import x509  # noqa: PLC0415  # heavy, and only where there is a certificate
 
-    with suppress(OSError, ValueError):  # what cannot be read at all is a problem, not a doubt
-        certificate = x509.load_pem_x509_certificates(path.read_bytes())[0]
+    octets = plain_octets(path)
+    with suppress(ValueError):  # what cannot be read at all is a problem, not a doubt
+        certificate = x509.load_pem_x509_certificates(b"" if isinstance(octets, Unreadable) else octets)[0]
         if certificate.not_valid_after_utc < now:
             yield f"tls.certificate: {path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; renew it"
         if certificate.not_valid_before_utc > now:

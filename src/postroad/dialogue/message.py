@@ -26,7 +26,7 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message and its envelope. `content` has CRLF line ends only; with a bare CR or LF it is never sent."""
+    """A message and its envelope. `content` has CRLF line ends only; with a bare CR or LF or a NUL it is not sent."""
 
     envelope: Envelope
     content: bytes | Pieces

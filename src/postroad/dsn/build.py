@@ -130,4 +130,4 @@ def _header_block(report: Report) -> bytes:
 
 
 def _crlf(content: bytes) -> bytes:
-    return re.sub(rb"\r\n|\r|\n", b"\r\n", content)
+    return re.sub(rb"\r\n|\r|\n", b"\r\n", content.replace(b"\0", b""))  # RFC 2045 section 2.8: no NUL

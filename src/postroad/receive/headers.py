@@ -14,6 +14,8 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # RFC 5322 section 2.2, with the blanks of its section 4.5.8; or the empty line
 _BEGINNING = re.compile(rb"[!-9;-~]+[ \t]*:|\r\n")
+# RFC 5322 section 4.5.8: blanks in front of the colon, obsolete, and taken by all
+_RECEIVED = re.compile(rb"\nreceived[ \t]+:")
 _DATE, _MESSAGE_ID = re.compile(rb"\ndate[ \t]+:"), re.compile(rb"\nmessage-id[ \t]+:")
 # What may stand in a Received field as it was said: a name or an address literal, and no comment or fold of its own
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,253}\Z|\[[A-Za-z0-9:.]{1,60}\]\Z")
@@ -57,7 +59,7 @@ def read_head(message: bytes) -> Head:
     end = message.find(b"\r\n\r\n")
     lower = b"\n" + (message if end < 0 else message[:end]).lower()
     return Head(
-        lower.count(b"\nreceived:"),
+        lower.count(b"\nreceived:") + len(_RECEIVED.findall(lower)),
         b"\ndate:" in lower or _DATE.search(lower) is not None,
         b"\nmessage-id:" in lower or _MESSAGE_ID.search(lower) is not None,
         _BEGINNING.match(message) is not None,

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 AGAIN_S = 1.0
 """Between the end of a worker nobody asked to end, and its next start."""
 
+GRACE_S = 5.0
+"""What a worker may take beyond the drain of the settings to end: one that is stopped, or stuck, never would."""
+
 USAGE = 2  # the exit code of what another start does not mend
 
 
@@ -31,21 +34,26 @@ async def oversee(config: Config, command: Sequence[str], count: int) -> None:
 
     """
     async with telling(config) as voice:
-        await Crew(command, count, voice.tell).run()
+        await Crew(command, count, voice.tell, end_s=config.drain + GRACE_S).run()
 
 
 class Crew:
     """Workers `1..count`: each is started, started again if it dies, and told what we are told.
 
     One that dies leaves the others at work. They end with this process, however it ends: it holds their stdin open.
+    Told to end, one that has not after `end_s` is killed.
     """
 
-    def __init__(self, command: Sequence[str], count: int, listener: Listener = nobody) -> None:
+    def __init__(
+        self, command: Sequence[str], count: int, listener: Listener = nobody, *, end_s: float = GRACE_S
+    ) -> None:
         self._command = command
         self._count = count
         self._tell = listener
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._is_ending = False
+        self._end_s = end_s
+        self._last_word: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT; SIGHUP is passed on.
@@ -67,6 +75,8 @@ class Crew:
             announcing.cancel()
             self._end()
             await asyncio.gather(*watches, return_exceptions=True)
+            if self._last_word:
+                self._last_word.cancel()
 
     async def _watch(self, number: int, ready: asyncio.Event) -> None:
         while not self._is_ending:
@@ -104,6 +114,15 @@ class Crew:
             self._is_ending = True
             notify("STOPPING=1")
             self._pass_on(signal.SIGTERM)
+            self._last_word = asyncio.get_running_loop().call_later(self._end_s, self._kill)
+
+    def _kill(self) -> None:
+        """End those that have not ended: what they had under way is done after the next start, as after any crash."""
+        for number, process in self._processes.items():
+            if process.returncode is None:
+                why = f"it has not ended within {self._end_s:g} s after SIGTERM, and is killed"
+                self._tell(Event("relay.worker.failed", {"worker": number, "why": why}))
+        self._pass_on(signal.SIGKILL)
 
     def _pass_on(self, number: signal.Signals) -> None:
         for process in self._processes.values():

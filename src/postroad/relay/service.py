@@ -18,13 +18,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postroad.app import InputError, build_resolver
-from postroad.dns import Resolver
+from postroad.app import InputError
 from postroad.net import Endpoint, NetError
 from postroad.relay.journal import Journal, Style, is_journald, write_stderr
 from postroad.relay.process import Relay
 from postroad.relay.reload import changed, waiting
-from postroad.relay.settings import relay_settings
+from postroad.relay.settings import relay_settings, resolver_of
 from postroad.relay.telling import Subscription, Telling
 from postroad.spool import SpoolError
 from postroad.spool.sqlite import SqliteSpool
@@ -82,7 +81,7 @@ async def _serve(config: Config, load: Callable[[], Config], place: Place, voice
         ends.push_async_callback(spool.close)
         for remark in spool.remarks:
             tell(Event("relay.spool.repaired", {"what": remark}))
-        relay = Relay(settings, spool, _resolver(config), tell)
+        relay = Relay(settings, spool, resolver_of(config), tell)
         if config.metrics.listen:
             address, port = config.metrics.listen
             metrics = await _open_metrics(relay, voice, Endpoint(address, port + max(0, place.number - 1)))
@@ -238,10 +237,6 @@ async def _open_spool(config: Config, place: Place) -> SqliteSpool:
         raise InputError(trouble.why) from None
 
 
-def _resolver(config: Config) -> Resolver:
-    return build_resolver(config.dns.zones, config.dns.resolvers)
-
-
 async def _open_metrics(relay: Relay, voice: Voice, where: Endpoint) -> Metrics:
     from postroad.relay.metrics import Metrics  # noqa: PLC0415  # its library is loaded where it is used
 
@@ -300,7 +295,7 @@ class Reloading:
     async def _reload(self) -> None:
         config, relay = self._load(), self._relay
         settings = relay_settings(config)
-        await relay.reload(settings, _resolver(config))
+        await relay.reload(settings, resolver_of(config))
         self._voice.journal.style = style_of(config)
         wait = waiting(self._started, config) + ["listen"] * (relay.settings.listen != settings.listen)
         facts = {"changed": changed(self._config, config), "needs_restart": wait}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postroad.app import InputError, build_own, host_name, readable
+from postroad.app import InputError, build_own, build_resolver, host_name, readable
 from postroad.deliver import (
     DeliverSettings,
     LoopSettings,
@@ -18,7 +18,7 @@ from postroad.deliver import (
     verified_tls,
 )
 from postroad.dialogue import Login
-from postroad.files import trusted_text
+from postroad.files import trusted_text, why_not_plain
 from postroad.pace import RetrySchedule, WindowPolicy
 from postroad.receive import (
     ListenSettings,
@@ -51,6 +51,7 @@ from postroad.words.names import Unreadable
 
 if TYPE_CHECKING:
     from postroad.config import Config, StaticRoute
+    from postroad.dns import Resolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +211,31 @@ def _next_hop(route: StaticRoute, usual: DeliverSettings) -> NextHop:
 def _verified(authorities: Path | None) -> ssl.SSLContext:
     if authorities is None:
         return verified_tls()
+    _plain(authorities, "name a PEM file of authorities")
     try:
         return ssl.create_default_context(cafile=authorities)
     except (OSError, ssl.SSLError) as problem:
         raise InputError(
             f"{authorities} cannot be used ({problem}); name a PEM file of authorities that this user may read"
         ) from None
+
+
+def resolver_of(config: Config) -> Resolver:
+    """Where the relay asks: zone files, else the name servers of the settings, else those of the system.
+
+    Raises:
+        InputError: a zone file cannot be read.
+
+    """
+    for zone in config.dns.zones:
+        _plain(zone, "name a zone file")
+    return build_resolver(config.dns.zones, config.dns.resolvers)
+
+
+def _plain(path: Path, fix: str) -> None:
+    """Refuse what is no plain file before anybody opens it by its name, and waits."""
+    if why_not := why_not_plain(path):
+        raise InputError(f"{path} {why_not}; {fix}")
 
 
 def _users(path: Path) -> Mapping[str, PasswordHash]:
@@ -237,6 +257,8 @@ def _text(path: Path) -> str:
 
 
 def _certificate(certificate: Path, key: Path | None) -> ssl.SSLContext:
+    for file in filter(None, (certificate, key)):
+        _plain(file, "name a PEM file")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(certificate, key)

@@ -54,10 +54,11 @@ from postroad.smtp.server import Server
 from postroad.smtp.states import ClientState, ServerState
 from postroad.smtp.timeouts import Timeouts
 from postroad.smtp.transaction import Break, Done, Expect, More, Terms, Transaction, Write, host_outcome
-from postroad.smtp.wire import Limits, canonical_newlines, format_reply
+from postroad.smtp.wire import NUL, Limits, canonical, format_reply
 
 __all__ = [
     "NEED_DATA",
+    "NUL",
     "PAUSED",
     "Answered",
     "Auth",
@@ -106,7 +107,7 @@ __all__ = [
     "Violation",
     "Vrfy",
     "Write",
-    "canonical_newlines",
+    "canonical",
     "format_command",
     "format_reply",
     "host_outcome",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from postroad.smtp.events import ClientEvent, Closed, Greeting, Replied, Unsolicited, Violation
 from postroad.smtp.grammar import Bdat, Command, Ehlo, EndOfData, Helo, format_command
 from postroad.smtp.states import CLIENT_MOVES, ClientState, after_reply
-from postroad.smtp.wire import DotStuffer, Limits, NewlineCheck, ReplyReader, has_bare, stuff_dots
+from postroad.smtp.wire import NUL, DotStuffer, Limits, NewlineCheck, ReplyReader, has_bare, stuff_dots
 from postroad.words.reply import Reply
 
 _ENDINGS = (Unsolicited, Violation)
@@ -25,7 +25,7 @@ class SessionOver(LocalProtocolError):  # noqa: N818  # an ending
 
 
 class UnsafeContent(Exception):  # noqa: N818  # not an error of the program: the content is what it is
-    """The content has a bare CR or LF. Some servers end a message there, and would read the rest as commands."""
+    """The content has a bare CR or LF, or a NUL. Some servers end a message there, and would obey the rest of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Client:
 
     Commands may be sent ahead of the replies to earlier ones (RFC 2920); replies come out in their order. `state` is
     where the client stands, `capabilities` what the server offers (None before EHLO or HELO is answered). Two things
-    it cannot do: take a reply that does not fit its command, and send content with a bare CR or LF.
+    it cannot do: take a reply that does not fit its command, and send content with a bare CR or LF, or a NUL.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -124,8 +124,10 @@ class Client:
         """
         if self.state is not ClientState.BODY:
             raise self._illegal("content")
+        if NUL in content:
+            raise _with_nul()
         if has_bare(content):
-            raise UnsafeContent
+            raise _bare()
         self.send(_END_OF_DATA)
         return stuff_dots(content)
 
@@ -133,7 +135,7 @@ class Client:
         """A piece of the message after 354, dots doubled. Pieces may end anywhere.
 
         Raises:
-            UnsafeContent: it has a bare CR or LF; the connection must be dropped.
+            UnsafeContent: it has a bare CR or LF, or a NUL; the connection must be dropped.
 
         """
         if self.state is not ClientState.BODY:
@@ -232,13 +234,23 @@ class Client:
         return kind(f"{what} may not be sent in state {self.state.name}")
 
     def _check(self, piece: bytes) -> None:
+        if NUL in piece:
+            raise _with_nul()
         if self._newlines.is_bare(piece):
-            raise UnsafeContent
+            raise _bare()
 
     def _check_end(self) -> None:
         ends_bare, self._newlines = self._newlines.ends_bare, NewlineCheck()
         if ends_bare:
-            raise UnsafeContent
+            raise _bare()
+
+
+def _bare() -> UnsafeContent:
+    return UnsafeContent("a bare CR or LF, which another server could take for its end (RFC 5321 section 2.3.8)")
+
+
+def _with_nul() -> UnsafeContent:
+    return UnsafeContent("a NUL octet, which no server has to take (RFC 2045 section 2.8)")
 
 
 def _called(command: Command | None) -> str:

@@ -66,7 +66,7 @@ class ServerConfig:
     dsn: bool = True
     starttls: bool = False
     auth: tuple[str, ...] = ()
-    refuse_bare_newlines: bool = True  # else they are kept as content; they never end anything
+    refuse_unsafe: bool = True  # else bare newlines and NULs are kept as content; they never end anything
     limits: Limits = field(default_factory=Limits)
 
 

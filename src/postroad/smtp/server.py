@@ -84,7 +84,7 @@ class Server:
         self._lines = LineBuffer(config.limits.command_line)
         self._has_ended = False
         self._awaiting: Command | AuthGiven | BodyComplete | Answered | None = None
-        self._content = Content(0, refuses_bare=True)
+        self._content = Content(0, refuses_unsafe=True)
         self._body = DotReader()
         self._chunk: _Chunk | None = None
         self._is_whole = False  # the last octets of the message, or of the chunk, are given out
@@ -212,7 +212,7 @@ class Server:
             self.transaction.recipients.append(command.recipient)
         elif isinstance(command, Mail):
             self._transaction = OpenTransaction(command)
-            self._content = Content(self.config.size, refuses_bare=self.config.refuse_bare_newlines)
+            self._content = Content(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
         elif isinstance(command, Data):
             self._body = DotReader()
         elif isinstance(command, _HELLOS):

@@ -144,9 +144,10 @@ class Transaction:
         except SessionOver:
             self._is_cut_off = True
             self._step = Expect(self._terms.timeouts.rcpt_s)  # there it is: read it
-        except UnsafeContent:
-            self.told = dict.fromkeys(self._recipients, _UNSAFE)
-            self._step = Break(_UNSAFE)
+        except UnsafeContent as fault:
+            unsafe = Outcome(Result.FAILED, Scope.MESSAGE, f"the message has {fault}", "5.6.0", Phase.DATA)
+            self.told = dict.fromkeys(self._recipients, unsafe)
+            self._step = Break(unsafe)
 
     def give(self, piece: bytes) -> None:
         """A piece of the content."""
@@ -322,11 +323,4 @@ def host_outcome(reply: Reply, phase: Phase) -> Outcome:
     return Outcome(Result.DEFERRED, Scope.HOST, str(reply), status, phase, reply)
 
 
-_UNSAFE = Outcome(
-    Result.FAILED,
-    Scope.MESSAGE,
-    "the message has a bare CR or LF, which another server could take for its end (RFC 5321 section 2.3.8)",
-    "5.6.0",
-    Phase.DATA,
-)
 _SHORT = Outcome(Result.DEFERRED, Scope.US, "the message is shorter here than it was when it came", "4.3.0", Phase.DATA)

@@ -10,6 +10,7 @@ from postroad.words.reply import Reply
 
 END = b"\r\n.\r\n"
 TOO_LONG = "line too long"
+NUL = b"\0"  # a receiver that strips it would read CRLF.CRLF in CRLF NUL.CRLF
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _dotted = re.compile(
     rb"\r\n\."
@@ -177,9 +178,9 @@ def has_bare(message: bytes) -> bool:
     return decoder.newlines not in _ALL_PAIRED
 
 
-def canonical_newlines(message: bytes) -> bytes:
-    """The message with each bare CR or LF as CRLF: bare ones must not be sent (RFC 5321 section 2.3.8)."""
-    return _BARE.sub(b"\r\n", message)
+def canonical(message: bytes) -> bytes:
+    """The message without NULs (RFC 2045 section 2.8), each bare CR or LF as CRLF (RFC 5321 section 2.3.8)."""
+    return _BARE.sub(b"\r\n", message.replace(NUL, b""))
 
 
 def format_reply(reply: Reply) -> bytes:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from postroad.words.light import light
-from postroad.words.names import MAX_NAME, AddressLiteral, Destination, Unreadable, parse_destination
+from postroad.words.names import MAX_NAME, AddressLiteral, Destination, Unreadable, cut, parse_destination
 
 MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
 
@@ -73,14 +73,14 @@ def parse_mailbox(text: str) -> Mailbox | Unreadable:
         bare = bare[1:-1]
     local, at, domain = bare.rpartition("@")
     if not at or not local:
-        return Unreadable(text, "an address is written user@domain")
+        return Unreadable(cut(text), "an address is written user@domain")
     if not (_DOT_STRING.match(local) or _QUOTED.match(local)):
-        return Unreadable(text, f"the part before the @, {local!r}, has a character that needs quoting")
+        return Unreadable(cut(text), f"the part before the @, {cut(local)!r}, has a character that needs quoting")
     if len(local.encode("utf-8", "replace")) > MAX_LOCAL:
-        return Unreadable(text, f"the part before the @ is longer than {MAX_LOCAL} octets")
+        return Unreadable(cut(text), f"the part before the @ is longer than {MAX_LOCAL} octets")
     destination = parse_destination(domain)
     if isinstance(destination, Unreadable):
-        return Unreadable(text, destination.why)
+        return Unreadable(cut(text), destination.why)
     return Mailbox(local, destination)
 
 

@@ -14,6 +14,8 @@ Address = IPv4Address | IPv6Address
 MAX_NAME = 253  # octets of presentation form, RFC 1035 section 2.3.4 less the length octets
 MAX_LABEL = 63
 
+SHOWN = 100  # characters of what cannot be read that an error quotes
+
 # Underscores are no host name (RFC 952) but stand in real MX targets, and resolving them does no harm.
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\Z")
 
@@ -27,6 +29,11 @@ class Unreadable:
 
     def __str__(self) -> str:
         return f"{self.text!r}: {self.why}"
+
+
+def cut(text: str) -> str:
+    """As much of a text as an error quotes: whoever wrote it knows it by its beginning."""
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ def parse_domain(text: str) -> str | Unreadable:
     """
     bare = text.strip().removesuffix(".").removesuffix("\u3002")
     if not bare:
-        return Unreadable(text, "a domain name is missing")
+        return Unreadable(cut(text), "a domain name is missing")
     name = _to_ascii(bare)
     if isinstance(name, Unreadable):
         return name
@@ -98,14 +105,16 @@ def to_unicode(name: str) -> str:
 
 def _parse_literal(text: str) -> AddressLiteral | Unreadable:
     if not text.endswith("]"):
-        return Unreadable(text, "the address literal has no closing bracket; write [192.0.2.1] or [IPv6:2001:db8::1]")
+        return Unreadable(
+            cut(text), "the address literal has no closing bracket; write [192.0.2.1] or [IPv6:2001:db8::1]"
+        )
     inner = text[1:-1]
     tagged = inner[:5].lower() == "ipv6:"
     address = parse_address(inner[5:] if tagged else inner)
     if address is None or "%" in inner:
-        return Unreadable(text, "no IP address between the brackets; write [192.0.2.1] or [IPv6:2001:db8::1]")
+        return Unreadable(cut(text), "no IP address between the brackets; write [192.0.2.1] or [IPv6:2001:db8::1]")
     if tagged != (address.version == 6):  # RFC 5321 section 4.1.3: IPv6 literals carry the tag, IPv4 ones do not
-        return Unreadable(text, "IPv6 literals are written [IPv6:...], IPv4 literals without a tag")
+        return Unreadable(cut(text), "IPv6 literals are written [IPv6:...], IPv4 literals without a tag")
     return AddressLiteral(address)
 
 
@@ -117,19 +126,19 @@ def _to_ascii(bare: str) -> str | Unreadable:
     try:
         return idna.encode(bare, uts46=True, transitional=False).decode("ascii").lower()
     except (idna.IDNAError, UnicodeError) as problem:
-        return Unreadable(bare, f"not an internationalised domain name: {problem}")
+        return Unreadable(cut(bare), f"not an internationalised domain name: {cut(str(problem))}")
 
 
 def _checked(text: str, name: str) -> str | Unreadable:
     if len(name) > MAX_NAME:
-        return Unreadable(text[:40] + "...", f"longer than {MAX_NAME} characters")
+        return Unreadable(cut(text), f"longer than {MAX_NAME} characters")
     if (name[-1].isdigit() or ":" in name) and parse_address(name) is not None:  # the parser alone takes 3 us
-        return Unreadable(text, f"an IP address; write it in brackets: {AddressLiteral(ip_address(name))}")
+        return Unreadable(cut(text), f"an IP address; write it in brackets: {AddressLiteral(ip_address(name))}")
     for label in name.split("."):
         if not label:
-            return Unreadable(text, "an empty label: two dots in a row, or a dot in front")
+            return Unreadable(cut(text), "an empty label: two dots in a row, or a dot in front")
         if len(label) > MAX_LABEL:
-            return Unreadable(text, f"a label longer than {MAX_LABEL} characters")
+            return Unreadable(cut(text), f"a label longer than {MAX_LABEL} characters")
         if not _LABEL.match(label):
-            return Unreadable(text, f"the label {label!r} has a character no domain name has")
+            return Unreadable(cut(text), f"the label {cut(label)!r} has a character no domain name has")
     return name

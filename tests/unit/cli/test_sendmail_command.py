@@ -172,6 +172,21 @@ def test_t_without_recipients_is_told(send, capsys):
     assert "no recipient in To, Cc or Bcc" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["-t"], ["caf\udce9@example.com"], ["-f", "caf\udce9@x.example", "a@example.org"]])
+def test_an_address_that_is_no_utf8_is_refused(send, settings, capsys, words):
+    """65, and nothing is sent to another address: in the header, on the command line, as the sender."""
+    message = b"To: caf\xe9@example.com\n\nx\n"
+    assert (65, []) == (send(*words, message=message), _kept(settings))
+    assert "write it in UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("to", [b"a" * 50_000, b"caf\xe9" * 10_000, b"x@" + b"a." * 20_000, b"a@" * 20_000])
+def test_a_bad_address_is_quoted_by_its_beginning(send, settings, capsys, to):
+    """However long it is, the error fits a few lines of a log."""
+    assert (65, []) == (send("-t", "d@example.net", message=b"To: " + to + b"@\n\nx\n"), _kept(settings))
+    assert len(capsys.readouterr().err) < 700
+
+
 def test_who_may_not_use_the_spool_uses_the_port(settings, send, postroad_lab):
     """Users of the machine need no rights in the spool: the relay takes it on its loopback port."""
     lab = postroad_lab(ZONE)

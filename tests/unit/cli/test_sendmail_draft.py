@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postroad.app import InputError
 from postroad.cli.sendmail import called_as_sendmail
 from postroad.cli.sendmail.arguments import Arguments, Misuse, parse
 from postroad.cli.sendmail.draft import Origin, addresses, finish, qualified, read
@@ -122,6 +123,14 @@ def test_any_octets_become_a_message(octets):
     assert b"\n" not in message.replace(b"\r\n", b"")
     assert b"\r" not in message.replace(b"\r\n", b"")
     assert b"\r\n\r\n" in message
+    assert b"\0" not in message
+
+
+def test_nul_octets_are_removed():
+    """No host takes a NUL: they go before anything is read, so that recipients are those of the header that is sent."""
+    draft = parse_message(b"T\0o: ann@exa\0mple.com\n\none\r\n\0.\r\ntwo\n")
+    assert ((b"To: ann@example.com\r\n",), b"\r\none\r\n.\r\ntwo\r\n") == (draft.fields, draft.rest)
+    assert ["ann@example.com"] == draft.recipients()
 
 
 def test_what_is_missing_is_added():
@@ -189,6 +198,23 @@ def test_a_message_sent_anew_goes_to_its_new_recipients():
 def test_addresses_are_found_in_what_people_write(text, expected):
     """Names, comments, groups and lists."""
     assert expected == addresses([text])
+
+
+@pytest.mark.parametrize(
+    "to", [b"caf\xe9@example.com", b"X <caf\xe9@example.com>", b"a@b.example, <ann@caf\xe9.example>"]
+)
+def test_an_address_that_is_no_utf8_is_refused(to):
+    """Read by replacing what cannot be read it would be another address."""
+    with pytest.raises(InputError, match=r"caf\\xe9.*: the address is no UTF-8"):
+        parse_message(b"To: " + to + b"\n\n").recipients()
+
+
+@pytest.mark.parametrize(
+    "to", [b"Ren\xe9 <ann@example.com>", b"ann@example.com (Ren\xe9)", b'"Ren\xe9, x" <ann@example.com>']
+)
+def test_a_name_that_is_no_utf8_does_no_harm(to):
+    """Old programs write Latin-1 names: the address is plain."""
+    assert ["ann@example.com"] == parse_message(b"To: " + to + b"\n\n").recipients()
 
 
 def test_a_bare_name_is_a_user_of_this_machine():

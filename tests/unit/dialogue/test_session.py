@@ -231,11 +231,13 @@ def test_full_mailbox_is_no_crowd(code, expected):
     assert ["Mail", "Rcpt", "Rcpt", ".", "Mail", "Rcpt"] == host.heard[1:7]
 
 
-@pytest.mark.parametrize("content", [b"a\nb\r\n", b"a\rb\r\n", b"a\r", b"x" * 70_000 + b"\n.\r\nMAIL FROM:<>\r\n"])
+@pytest.mark.parametrize(
+    "content", [b"a\nb\r\n", b"a\rb\r\n", b"a\r", b"x" * 70_000 + b"\n.\r\nMAIL FROM:<>\r\n", b"\r\n\x00.\r\n"]
+)
 @pytest.mark.parametrize("chunking", [True, False])
-def test_bare_newline_never_leaves(content, chunking):
-    """Whatever the spool has, a bare CR or LF is not sent; the host gets no whole message, by DATA or BDAT."""
-    host = Host(config=ServerConfig("mx", chunking=chunking, refuse_bare_newlines=False))
+def test_unsafe_content_never_leaves(content, chunking):
+    """Whatever the spool has, a bare CR or LF or a NUL is not sent; the host gets no whole message, by DATA or BDAT."""
+    host = Host(config=ServerConfig("mx", chunking=chunking, refuse_unsafe=False))
     assert {"ann": Result.FAILED, "bob": Result.FAILED} == talk(host, content=content)
     assert "." not in host.heard
 

@@ -546,6 +546,14 @@ def test_nothing_from_outside_breaks_a_report(lines, orcpt, envid, local, key):
     assert "failed" == json.loads(second["X-Postroad-Contact"])["result"]
 
 
+def test_report_of_a_message_with_nul_octets_can_be_sent():
+    """They do not come back: no host would take the report (RFC 2045 section 2.8)."""
+    header, content = b"Subject: a\0b\r\n", b"Subject: a\0b\r\n\r\none\r\n\0.\r\n"
+    full = Envelope(SENDER, (FAILED.recipient,), ret="FULL")
+    made = [build(report(FAILED, header=header)), build(report(FAILED, header=header, content=content, envelope=full))]
+    assert [(False, True)] * 2 == [(b"\0" in octets, b"Subject: ab\r\n" in octets) for _, octets in made]
+
+
 @given(header=st.binary(max_size=300))
 def test_any_header_comes_back_within_its_part(header):
     """What the message's header holds stays in the third part."""

@@ -104,9 +104,12 @@ def test_words_in_the_queue_of_the_port_come_before_the_greeting(runner):
         b"BDAT 2 LAST\r\na\r",
         b"BDAT 34 LAST\r\n\n.\r\nMAIL FROM:<evil@example.net>\r\n",
         b"DATA\r\na\r\r\n.\r\n",
+        b"BDAT 36 LAST\r\n\r\n\x00.\r\nMAIL FROM:<evil@example.net>\r\n",
+        b"DATA\r\na\r\n\x00.\r\nMAIL FROM:<evil@example.net>\r\n.\r\n",
+        b"DATA\r\na\r\n.\x00\r\n.\r\n",
     ],
 )
-def test_bare_newline_is_refused_at_every_door(message):
+def test_unsafe_content_is_refused_at_every_door(message):
     """554 at the end of the message, the event names who sent it, and the next message is welcome."""
 
     async def story(house):

@@ -130,8 +130,7 @@ def test_nothing_is_smuggled(end):
     """Whatever other servers take for the end of a message, the commands behind it are never obeyed."""
     evil = b"MAIL FROM:<evil@example.net>\r\nRCPT TO:<victim@example.com>\r\nDATA\r\nevil\r\n.\r\n"
     _, kept = dialogue(ENVELOPE + b"DATA\r\n" + HEAD + b"text" + end + evil, 4)
-    assert [] == [arrival for arrival, _ in kept if b"evil" in str(arrival.envelope.reverse_path).encode()]
-    assert len(kept) == (1 if b"\x00" in end else 0)
+    assert [] == kept
 
 
 def test_bare_newline_refuses_the_message_and_not_the_session():
@@ -151,9 +150,9 @@ def test_smtputf8_is_kept_only_where_something_is_beyond_ascii(subject, needs_it
 
 def test_message_that_has_hopped_too_often_is_refused():
     """One Received field more than the limit: it goes in circles."""
-    hops = [b"Received: x\r\n" * count + MESSAGE for count in (3, 4)]
+    hops = [field * count + MESSAGE for field in (b"Received: x\r\n", b"Received \t: x\r\n") for count in (3, 4)]
     said = [dialogue(ENVELOPE + b"DATA\r\n" + hop + b".\r\n", 4, limited(hops=3))[0][3] for hop in hops]
-    assert ["250", "554"] == said
+    assert ["250", "554"] * 2 == said
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,13 @@ def test_hops_are_counted_in_the_header_only():
     assert 2 == read_head(message).hops
 
 
+@given(st.lists(st.sampled_from([b"", b" ", b"\t", b" \t  "]), max_size=8))
+def test_hops_are_counted_with_obsolete_blanks(blanks):
+    """Blanks in front of the colon hide no hop (RFC 5322 section 4.5.8): mail in circles would pass the limit."""
+    message = b"".join(b"Received%b: from a\r\n" % blank for blank in blanks) + b"Subject: x\r\n\r\n"
+    assert len(blanks) == read_head(message).hops
+
+
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [

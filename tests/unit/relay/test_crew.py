@@ -46,15 +46,20 @@ class Births:
         os.close(self.telling)
 
 
-def test_worker_that_dies_is_started_again_and_all_end_with_us(monkeypatch):
-    """Killed, a worker comes back under its number; SIGTERM ends the crew in order."""
-    monkeypatch.setattr("postroad.relay.crew.AGAIN_S", 0.0)
+def inherit_pipes(monkeypatch):
+    """Let workers have the pipe of Births."""
     spawn = asyncio.create_subprocess_exec
 
     def passing_the_pipe(*command, **options):
         return spawn(*command, **options, close_fds=False)
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", passing_the_pipe)
+
+
+def test_worker_that_dies_is_started_again_and_all_end_with_us(monkeypatch):
+    """Killed, a worker comes back under its number; SIGTERM ends the crew in order."""
+    monkeypatch.setattr("postroad.relay.crew.AGAIN_S", 0.0)
+    inherit_pipes(monkeypatch)
 
     async def story():
         births = Births()
@@ -104,6 +109,27 @@ def test_worker_that_dies_is_told_and_its_new_settings_end_nobody(monkeypatch):
     failed = "relay.worker.failed", 1
     ended = (*failed, "ended with status 2")
     assert [(*failed, "killed by SIGKILL"), ended, ended] == asyncio.run(story())
+
+
+def test_worker_that_does_not_end_is_killed(monkeypatch):
+    """One that is stopped hears no SIGTERM: it is killed once it is time, and the log says so; the other one ends."""
+    inherit_pipes(monkeypatch)
+
+    async def story():
+        told, births = [], Births()
+        command = (sys.executable, "-S", "-c", WORKER, str(births.telling))
+        async with asyncio.timeout(LIMIT_S):
+            crew = Crew(command, 2, lambda event: told.append((event.name, event.fields)), end_s=0.0)
+            running = asyncio.create_task(crew.run())
+            stopped = (await births.next(2))["2"]
+            os.kill(stopped, signal.SIGSTOP)
+            os.kill(os.getpid(), signal.SIGTERM)
+            await running
+        births.close()
+        return [fields for name, fields in told if fields["worker"] == 2 and name == "relay.worker.failed"]
+
+    why = "it has not ended within 0 s after SIGTERM, and is killed"
+    assert [{"worker": 2, "why": why}] == asyncio.run(story())
 
 
 def test_worker_that_cannot_start_ends_the_crew():

@@ -18,6 +18,11 @@ def alone(octets):
     return re.search(rb"\r(?!\n)|(?<!\r)\n", octets) is not None
 
 
+def unsafe(octets):
+    """Whether a receiver could see the end of a message in it that is none: a newline alone, or a NUL."""
+    return alone(octets) or b"\x00" in octets
+
+
 def by_chunks(content, sizes):
     """The content by BDAT, cut into chunks of these sizes, with the rest in the last one."""
     lines = b""
@@ -46,27 +51,39 @@ def test_newline_alone_is_found_in_any_pieces(content, sizes):
 @example(b"\n.\r\nMAIL FROM:<evil@example.net>\r\n", [], 1)
 @example(b"one\r", [3], 4)
 @example(b"one\r\ntwo", [4], 7)
-def test_chunks_let_no_bare_newline_in(content, sizes, pieces):
-    """By BDAT a bare CR or LF is refused with 554 5.6.0, across chunks and packets, and the session goes on."""
+@example(b"\r\n\x00.\r\nMAIL FROM:<evil@example.net>\r\n", [2], 5)
+@example(b"\r\n.\x00\r\n", [], 1)
+def test_chunks_let_nothing_unsafe_in(content, sizes, pieces):
+    """By BDAT a bare CR, LF or NUL is refused with 554 5.6.0, across chunks and packets, and the session goes on."""
     replies, messages = serve([HELLO, TRANSACTION + by_chunks(content, sizes) + b"NOOP\r\n"], pieces=pieces)
-    expected = [554, 250] if alone(content) else [250, 250]
-    assert (expected, [] if alone(content) else [content]) == (codes(replies)[-2:], [taken for _, taken in messages])
+    expected = [554, 250] if unsafe(content) else [250, 250]
+    assert (expected, [] if unsafe(content) else [content]) == (codes(replies)[-2:], [taken for _, taken in messages])
 
 
 @given(CONTENTS.filter(lambda content: b"." not in content), st.integers(1, 9))
-def test_data_lets_no_bare_newline_in(content, pieces):
+@example(b"\r\n\x00.\r\nMAIL FROM:<evil@example.net>", 3)
+@example(b"\r\n.\x00\r\nMAIL FROM:<evil@example.net>", 1)
+def test_data_lets_nothing_unsafe_in(content, pieces):
     """By DATA the same, across packets: a CR in front of the final dot is a bare one."""
     flights = [HELLO, TRANSACTION + b"DATA\r\n", content + b"\r\n.\r\nNOOP\r\n"]
     replies, messages = serve(flights, pieces=pieces)
     expected = content + b"\r\n"
-    assert [554 if alone(expected) else 250, 250] == codes(replies)[-2:]
-    assert ([] if alone(expected) else [expected]) == [taken for _, taken in messages]
+    assert [554 if unsafe(expected) else 250, 250] == codes(replies)[-2:]
+    assert ([] if unsafe(expected) else [expected]) == [taken for _, taken in messages]
 
 
-def test_refusal_of_a_bare_newline_has_its_status():
-    """5.6.0: it is the content that is wrong."""
-    replies, _ = serve(ENVELOPE + by_chunks(b"a\nb", []))
-    assert b"554 5.6.0 a bare CR or LF in the message (RFC 5321 section 2.3.8)" == replies.splitlines()[-1]
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a\nb", b"a bare CR or LF in the message (RFC 5321 section 2.3.8)"),
+        (b"a\nb\x00", b"a NUL octet in the message (RFC 2045 section 2.8)"),
+    ],
+)
+@pytest.mark.parametrize("pieces", [1, 1000])
+def test_refusal_of_unsafe_content_has_its_status(content, words, pieces):
+    """5.6.0: it is the content that is wrong; the same words however it comes."""
+    replies, _ = serve([HELLO, TRANSACTION + by_chunks(content, [])], pieces=pieces)
+    assert b"554 5.6.0 " + words == replies.splitlines()[-1]
 
 
 def test_next_message_does_not_pay_for_the_last_one():

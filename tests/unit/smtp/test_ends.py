@@ -35,7 +35,7 @@ from postroad.smtp import (
     StartTlsRequested,
     Unsolicited,
     Violation,
-    canonical_newlines,
+    canonical,
     format_command,
     format_reply,
     parse_command,
@@ -110,9 +110,17 @@ SMUGGLED = [
 def test_nothing_but_crlf_dot_crlf_ends_a_message(end):
     """The published smuggling variants are content: the commands behind them are never obeyed."""
     inside = b"Subject: x\r\n\r\nbody" + end + b"MAIL FROM:<evil@example.net>\r\nmore"
-    config = ServerConfig("mx.example", refuse_bare_newlines=False)
+    config = ServerConfig("mx.example", refuse_unsafe=False)
     _, messages = serve(ENVELOPE + b"DATA\r\n" + inside + b"\r\n.\r\n", config)
     assert [inside.replace(b"\r\n.", b"\r\n") + b"\r\n"] == [content for _, content in messages]
+
+
+@pytest.mark.parametrize("end", [*SMUGGLED, b"\r\n.\x00\r\n"])
+def test_smuggled_end_refuses_the_message(end):
+    """With the usual settings such a message is not taken at all."""
+    inside = b"Subject: x\r\n\r\nbody" + end + b"MAIL FROM:<evil@example.net>\r\nmore\r\n.\r\n"
+    replies, messages = serve(ENVELOPE + b"DATA\r\n" + inside)
+    assert (554, []) == (codes(replies)[-1], messages)
 
 
 def test_message_with_bare_newlines_is_refused():
@@ -282,7 +290,7 @@ def test_server_hears_the_same_whole_or_in_pieces(octets, size):
 @given(st.binary(max_size=60) | st.lists(st.sampled_from([b"\r", b"\n", b".", b"a"])).map(b"".join), st.integers(1, 5))
 def test_dots_come_back_as_they_went(body, size):
     """Stuffed and read in any pieces, a body is itself, with a CRLF at its end."""
-    body = canonical_newlines(body)
+    body = canonical(body)
     stuffer, reader = DotStuffer(), DotReader()
     wire = b"".join(stuffer.stuff(body[start : start + size]) for start in range(0, len(body), size)) + stuffer.end()
     pieces, behind = [], b""

@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import postroad
@@ -52,6 +52,11 @@ FORMS = list(product([True, False], [True, False], [True, False], [True, False])
 def has_bare(octets):
     """Whether a CR or LF stands alone."""
     return re.search(rb"\r(?!\n)|(?<!\r)\n", octets) is not None
+
+
+def is_unsafe(octets):
+    """Whether another server could see the end of a message in it that is none."""
+    return has_bare(octets) or b"\x00" in octets
 
 
 def ready(*, pipelining=True, chunking=True):
@@ -234,9 +239,14 @@ def test_bare_newlines_are_seen_across_pieces(pieces):
     assert has_bare(b"".join(pieces)) == (found or check.ends_bare) == wire_has_bare(b"".join(pieces))
 
 
-@given(BITS.map(lambda octets: octets * 3), st.integers(1, 5), st.booleans())
-def test_what_is_written_has_no_bare_newline(content, size, chunking):
-    """Whatever the content, the octets written have CR and LF in pairs only, or the message is never ended."""
+UNSAFE_BITS = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b".", b"\x00"]), max_size=12).map(b"".join)
+
+
+@given((BITS | UNSAFE_BITS).map(lambda octets: octets * 3), st.integers(1, 5), st.booleans())
+@example(content=b"\r\n\x00.\r\n", size=2, chunking=True)
+@example(content=b"\r\n\x00.\r\n", size=100, chunking=False)
+def test_what_is_written_is_safe(content, size, chunking):
+    """Whatever the content, the octets written have CR and LF in pairs only and no NUL, or it is never ended."""
     client = ready(chunking=chunking)
     transaction = Transaction(client, Envelope(None, RECIPIENTS), len(content), (0,), Terms())
     pieces = [content[start : start + size] for start in range(0, len(content), size)]
@@ -252,5 +262,5 @@ def test_what_is_written_has_no_bare_newline(content, size, chunking):
             for event in client.receive(b"%d x\r\n" % code):
                 transaction.hear(event.reply)
     is_sent = isinstance(step, Done)
-    assert is_sent == (not has_bare(content))
-    assert not is_sent or not has_bare(wire)
+    assert is_sent == (not is_unsafe(content))
+    assert not is_sent or not is_unsafe(wire)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from postroad.words.mail import Mailbox, Recipient, distinct, parse_mailbox
 from postroad.words.names import (
+    SHOWN,
     AddressLiteral,
     Unreadable,
     is_address_like,
@@ -115,6 +116,16 @@ def test_plain_mailbox_is_read_as_any_other(text):
     """What is seen at once is what is found step by step, as it is for a text with a blank in front."""
     seen, found = parse_mailbox(text), parse_mailbox(f" {text}")
     assert found == seen or found.why == seen.why
+
+
+@given(st.text(min_size=1, max_size=8), st.text(max_size=8))
+@example("a b", "@x")
+@example("a", "@[1")
+def test_an_error_quotes_the_beginning_of_a_text(often, end):
+    """However long an address is, why it cannot be read is a sentence of bounded length (escapes are ten wide)."""
+    for text in (often * 5000 + end, end + often * 5000, f"x@{often * 5000}", f"x@{often * 5000}.{end}"):
+        read = parse_mailbox(text)
+        assert not isinstance(read, Unreadable) or len(str(read)) < 2 * 10 * (SHOWN + 3) + 200
 
 
 def test_address_in_the_place_of_a_name_is_seen():

@@ -11,12 +11,15 @@ from typing import BinaryIO
 from postroad.app import InputError, readable
 from postroad.cli.sendmail.people import addresses_in
 from postroad.receive.headers import format_date
-from postroad.smtp import canonical_newlines
+from postroad.smtp import NUL, canonical
 from postroad.words.mail import Mailbox
+from postroad.words.names import cut
 
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")  # RFC 5322 section 2.2, with the blanks of its section 4.5.8
 _STRAY = re.compile(rb"\r(?![\r\n])(?!\Z)")  # CRs before an LF are of a line end, be it made twice
 _MBOX_FROM = re.compile(rb"(?:>*From [^\n]*\n)+")  # how a mailbox file separates messages; some programs send it along
+# What `surrogateescape` makes of octets that are no UTF-8: harmless in a name, but not in an address
+_UNDECODED = re.compile("[\ud800-\udfff]")
 
 LONGEST_PIECE = 64 * 1024  # octets of a line read at a time
 
@@ -81,6 +84,7 @@ def read(lines: Iterable[bytes], *, dot_ends: bool) -> bytes:
 
 def parse(octets: bytes) -> Draft:
     """Take a message apart. What does not begin like a header has none; where a header stops being one, text begins."""
+    octets = octets.replace(NUL, b"")  # before names are read: what is sent must be what was read
     text = _MBOX_FROM.sub(b"", octets, count=1) if _MBOX_FROM.match(octets) else octets
     fields: list[list[bytes]] = []
     place = 0
@@ -96,7 +100,7 @@ def parse(octets: bytes) -> Draft:
         else:
             break
         place = end
-    head, rest = text[:place], canonical_newlines(text[place:])
+    head, rest = text[:place], canonical(text[place:])
     whole = tuple(b"".join(line + b"\r\n" for line in field) for field in fields)
     rest = rest if rest.endswith(b"\r\n") or not rest else rest + b"\r\n"
     return Draft(whole, rest if rest.startswith(b"\r\n") else b"\r\n" + rest, bool(_STRAY.search(head)))
@@ -112,10 +116,15 @@ def addresses(texts: Iterable[str]) -> list[str]:
     """The addresses in texts such as `Name <user@host>, other@host`.
 
     Raises:
-        InputError: a text has a beginning without an end, and so nobody can say who is meant.
+        InputError: a text has a beginning without an end, or an address is no UTF-8: nobody can say who is meant.
 
     """
-    return [address for text in texts for address in readable(addresses_in(text))]
+    found = [address for text in texts for address in readable(addresses_in(text))]
+    for address in found:
+        if _UNDECODED.search(address):
+            shown = ascii(cut(address).encode("utf-8", "surrogateescape")).removeprefix("b")
+            raise InputError(f"{shown}: the address is no UTF-8; write it in UTF-8, or with ASCII alone")
+    return found
 
 
 def qualified(addresses_: Collection[str], hostname: str) -> list[str]:
@@ -157,4 +166,4 @@ def _name(field: bytes) -> str:
 
 
 def _text(field: bytes) -> str:
-    return field.partition(b":")[2].decode("utf-8", "replace").replace("\r\n", " ").strip()
+    return field.partition(b":")[2].decode("utf-8", "surrogateescape").replace("\r\n", " ").strip()
