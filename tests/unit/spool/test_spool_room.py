@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 
 import pytest
 from grounds import MIB, ROOT_ONLY, fill, nothing, run, small_disk, trouble_with
@@ -205,6 +206,33 @@ def test_pieces_that_come_at_once_leave_the_room_to_settle(tmp_path):
     with small_disk(folder, 12 * MIB):
         run(story, folder, reserve=2 * MIB, history_s=0)
         run(again, folder, reserve=2 * MIB, history_s=0)
+
+
+@pytest.mark.root
+@ROOT_ONLY
+def test_a_start_on_a_full_disk_puts_the_log_back(tmp_path):
+    """There is no room for the log's index and no reserve: the log that a crash has left makes room itself."""
+    disk = tmp_path / "disk"
+    crashed = disk / "crashed"
+
+    async def story(spool):
+        assert await arrive(spool, "large", 8)
+        await leave(spool)
+        spool._writer._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        for n in range(9):
+            await spool.add(letter(f"m{n}", size=30000), bytes(30000))
+        crashed.mkdir(0o700)
+        for name in ("spool.db", "spool.db-wal"):
+            shutil.copy(disk / "spool" / name, crashed)
+
+    async def look(spool):
+        return [one.parcel.mail.id for one in await spool.listed(EVERYTHING)]
+
+    with small_disk(disk, 16 * MIB):
+        run(story, disk / "spool", history_s=0)
+        fill(disk)
+        assert 0 == free(disk)
+        assert [f"m{n}" for n in range(9)] == run(look, crashed, history_s=0)
 
 
 def test_pages_go_back_to_the_disk_when_the_log_has_no_room(tmp_path, monkeypatch):

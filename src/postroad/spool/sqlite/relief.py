@@ -16,6 +16,9 @@ A = TypeVar("A")
 
 _FILLER = "reserve"  # arrives for a moment, and is swept up as what never finished arriving if we die meanwhile
 
+READER_MS = 100
+"""How long a reader may keep the log from being emptied: a body is read in less."""
+
 
 def reliefs(db: sqlite3.Connection, log: Path, room: Room) -> Iterator[bool]:
     """Do one thing after the other, the least first: whether it makes another try worth while."""
@@ -65,9 +68,12 @@ def check_in(db: sqlite3.Connection) -> bool:
 
 
 def empty_log(db: sqlite3.Connection) -> None:
-    """Put the log back into the database and give its room back, unless a reader is in the way."""
+    """Put the log back into the database and give its room back, unless a reader is in the way for long."""
+    before = db.execute("PRAGMA busy_timeout").fetchone()[0]
+    db.execute(f"PRAGMA busy_timeout = {READER_MS}")
     with suppress(sqlite3.Error):
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    db.execute(f"PRAGMA busy_timeout = {before}")
 
 
 def _transact(db: sqlite3.Connection, work: Callable[[sqlite3.Connection, Sequence[A]], object], argument: A) -> None:

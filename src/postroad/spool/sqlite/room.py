@@ -16,6 +16,9 @@ RESERVE_MOST = 32 * 1024 * 1024
 LOG_SHARE = 4
 """The part of the reserve, a fourth, that free pages cannot stand for: the log is written on the disk itself."""
 
+START = 1024 * 1024
+"""What a start may write: the log's index, its own claims taken back."""
+
 COPIED_MOST = 32 * 1024 * 1024
 """What the database may hold to be written anew while mail waits: through memory, in less than a second."""
 
@@ -50,12 +53,15 @@ class Room:
         self._folder = folder
         self._reserve = reserve
         self._size = min(reserve // 2, RESERVE_MOST)
+        self._log = str(folder / LOG)
 
     def trouble(self, db: sqlite3.Connection, octets: int) -> SpoolError | None:
         """Why new mail of so many octets is not let in: it would leave less than the reserve.
 
         It looks each time, in some microseconds: what was found a moment ago, faster clients have filled since.
         """
+        if self._is_ample(octets):
+            return None
         found = self._look(db)
         if found is None or found.fits(octets, self._reserve):
             return None
@@ -84,6 +90,13 @@ class Room:
             return False
         return Found(found.left + found.pages, 0, found.kept, found.log).fits(octets, self._reserve)
 
+    def _is_ample(self, octets: int) -> bool:
+        """Whether it fits in any case: the database grows by no more than the log has."""
+        try:
+            return free_in(self._folder) - os.stat(self._log).st_size - 2 * octets >= self._reserve  # noqa: PTH116  # quick
+        except OSError:
+            return False
+
     def _look(self, db: sqlite3.Connection) -> Found | None:
         """None: nothing is asked for, or it is gone, as its place says, or damaged, as its statements say."""
         if not self._reserve:
@@ -98,6 +111,13 @@ class Room:
             left = free_in(self._folder) - max(0, count * size - grown)
             return Found(left, unused * size, (count - unused) * size, log)
         return None
+
+    def is_used_up(self) -> bool:
+        """Whether a start has neither the room it takes nor a reserve to give up for it."""
+        try:
+            return free_in(self._folder) < START and not (self._folder / RESERVE).exists()
+        except OSError:
+            return False
 
     def make_reserve(self) -> None:
         """Make the file, if there is none and room for it. A disk that has no room for it does without."""

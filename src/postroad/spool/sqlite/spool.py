@@ -87,6 +87,8 @@ class SqliteSpool:
                 hold = take_folder(folder, node.name)
                 undo.callback(hold.lock.close)
                 node = replace(node, hold=hold)
+            if room.is_used_up() and where.exists():
+                file.put_log_back(where)
             try:
                 opened = cls._open_database(where, node, room, loop)
             except SpoolError as trouble:

@@ -31,9 +31,6 @@ TURN = "writers"
 BUSY_MS = 10_000
 """How long a program that is none of ours may hold the lock. The loop does not wait for it, the thread does."""
 
-READER_MS = 100
-"""How long a reader may keep the log from being emptied."""
-
 _OF_ONE = {None, Trouble.CORRUPT}
 """Troubles of one call, which spoil no other: a fault, a damaged page or row. The others are the disk's."""
 
@@ -183,9 +180,7 @@ class Writer:
         trouble = self._trouble_for(calls)
         if trouble is None or trouble.kind is not Trouble.FULL:
             return trouble
-        self._wait_for_strangers(READER_MS)
         make_room(self._db, self._disk.room, sum([each.octets for each in calls if each.kind.enters]))
-        self._wait_for_strangers(BUSY_MS)
         return self._trouble_for(calls)
 
     def _refuse(self, calls: list[Calls[Any, Any]], trouble: SpoolError) -> list[Calls[Any, Any]]:
