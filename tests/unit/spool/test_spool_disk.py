@@ -11,39 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from grounds import MIB, ROOT_ONLY, nothing, run, trouble_with
 from letters import BODY, EVERYTHING, NOW, letter, octets, states
 
 from postroad.receive.keeper import reply_to
-from postroad.spool import PIECE, Settlement, SpoolError, Trouble
+from postroad.spool import Settlement, SpoolError, Trouble
 from postroad.spool.sqlite import SqliteSpool, file
-from postroad.spool.sqlite.room import Room
-
-MIB = 1 << 20
-ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="wants root: to be another user, or to mount a file system")
-
-
-def run(story, folder, node="one", **settings):
-    """Run a story about a spool on SQLite."""
-
-    async def whole():
-        spool = await SqliteSpool.open(folder, node=node, **settings)
-        try:
-            return await story(spool)
-        finally:
-            await spool.close()
-
-    return asyncio.run(whole())
-
-
-async def nothing(_spool):
-    """Open and close."""
-
-
-async def trouble_with(call):
-    """The kind of trouble a call ends in."""
-    with pytest.raises(SpoolError) as trouble:
-        await call
-    return trouble.value.kind
 
 
 def mode(path):
@@ -99,20 +72,6 @@ def test_a_new_folder_is_on_the_disk_before_mail_is_in_it(tmp_path, monkeypatch)
     monkeypatch.setattr("postroad.spool.sqlite.folder.os.fsync", lambda fd: synced.append(os.fstat(fd).st_ino))
     run(nothing, tmp_path / "spool")
     assert [tmp_path.stat().st_ino] == synced
-
-
-def test_the_room_is_looked_at_once_a_second(tmp_path, monkeypatch):
-    """Not for every message: what was found holds for a second, and no longer."""
-    clock, free = [10.0], [8 * MIB]
-    monkeypatch.setattr("postroad.spool.sqlite.room.free_in", lambda _folder: free[0])
-    room = Room(tmp_path, 4 * MIB, lambda: clock[0])
-    assert room.trouble() is None
-    free[0], clock[0] = MIB, 10.9
-    assert room.trouble() is None
-    clock[0] = 11.0
-    assert "1 MiB free, and 4 MiB are kept for settling" in room.trouble().why
-    free[0], clock[0] = 4 * MIB, 12.0
-    assert room.trouble() is None
 
 
 def test_a_folder_that_holds_something_else_is_not_closed(tmp_path):
@@ -225,6 +184,7 @@ SYNCED = """
 import asyncio, os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
+from grounds import MIB, ROOT_ONLY, nothing, run, trouble_with
 from letters import BODY, letter
 from postroad.spool.sqlite import SqliteSpool
 
@@ -251,6 +211,52 @@ def test_a_file_system_without_a_log_is_refused(tmp_path, monkeypatch):
     with pytest.raises(SpoolError, match=r"cannot hold a write-ahead log.*local disk") as trouble:
         run(nothing, tmp_path)
     assert Trouble.FAILING == trouble.value.kind
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm"])
+@pytest.mark.parametrize("replaced_by", [None, b""])
+def test_a_log_that_is_removed_under_the_relay_takes_no_mail(tmp_path, ending, replaced_by):
+    """No 250 into a log nobody would find; what was accepted is settled, and an orderly stop keeps the rest."""
+    folder = tmp_path / "spool"
+
+    async def story(spool):
+        for n in range(3):
+            await spool.add(letter(f"m{n}"), BODY)
+        log = folder / f"spool.db{ending}"
+        log.unlink()
+        if replaced_by is not None:
+            log.write_bytes(replaced_by)
+        with pytest.raises(SpoolError) as refused:
+            await spool.add(letter("late"), BODY)
+        assert (Trouble.GONE, 451, True) == (
+            refused.value.kind,
+            reply_to(refused.value).code,
+            str(log) in refused.value.why,
+        )
+        assert Trouble.GONE == await trouble_with(spool.sweep(NOW))
+        (first, *rest) = await spool.claim(NOW, 10, each=10)
+        await spool.settle([Settlement(first)], NOW)
+        await spool.release(rest)
+
+    async def look(spool):
+        await spool.add(letter("new"), BODY)
+        return [one.parcel.mail.id for one in await spool.listed(EVERYTHING)]
+
+    run(story, folder)
+    assert ["m1", "m2", "new"] == run(look, folder)
+
+
+def test_the_log_that_a_tool_shares_stays_when_the_tool_ends(tmp_path):
+    """SQLite removes a log with its last connection alone: the relay goes on taking mail."""
+
+    async def story(spool):
+        for n in range(3):
+            tool = await SqliteSpool.open(tmp_path, node="")
+            await tool.add(letter(f"t{n}"), BODY)
+            await tool.close()
+            await spool.add(letter(f"m{n}"), BODY)
+
+    run(story, tmp_path)
 
 
 def removed(folder):
@@ -354,132 +360,3 @@ def test_a_spool_that_was_replaced_leaves_the_new_one_alone(tmp_path):
 
     run(story, folder, reserve=4 * MIB)
     assert ["new", "newer"] == run(look, folder)
-
-
-def full(spool):
-    """No page more for the database: SQLite says what it says of a full disk. Undone by the function returned."""
-    db = spool._writer._db
-    pages = db.execute("PRAGMA page_count").fetchone()[0]
-    db.execute(f"PRAGMA max_page_count = {pages}").fetchone()
-    return lambda: db.execute("PRAGMA max_page_count = 1000000").fetchone()
-
-
-def test_on_a_full_disk_mail_is_refused_and_the_rest_of_its_group_is_done(tmp_path):
-    """A settlement that shares a group with a message does not fail with it."""
-
-    async def story(spool):
-        (parcel,) = await spool.add(letter("m1"), BODY, claim=True)
-        full(spool)
-        calls = (spool.add(letter("m2", size=PIECE), bytes(PIECE)), spool.settle([Settlement(parcel)], NOW))
-        refused, settled = await asyncio.gather(*calls, return_exceptions=True)
-        assert (Trouble.FULL, None) == (refused.kind, settled)
-
-    run(story, tmp_path)
-
-
-def test_the_reserve_is_given_up_for_what_leaves_alone(tmp_path, monkeypatch):
-    """New mail does not get it; a settlement does, once, and is done; the sweep makes it again."""
-    reserve = tmp_path / "reserve.bin"
-
-    async def story(spool):
-        (parcel,) = await spool.add(letter("m1"), BODY, claim=True)
-        report = letter("r1", sender="", size=PIECE)
-        settlement = Settlement(parcel, reports=((report, bytes(PIECE)),))
-        assert 2 * MIB == reserve.stat().st_size
-        make_room = full(spool)
-        assert Trouble.FULL == await trouble_with(spool.add(letter("m2", size=PIECE), bytes(PIECE)))
-        assert reserve.exists()
-        give_up = spool._room.give_up_reserve
-        monkeypatch.setattr(spool._room, "give_up_reserve", lambda: bool(make_room()) * give_up())
-        await spool.settle([settlement], NOW)
-        assert (False, ["r1"]) == (reserve.exists(), [one.parcel.mail.id for one in await spool.listed(EVERYTHING)])
-        assert (tmp_path / "spool.db-wal").stat().st_size > MIB
-        await spool.sweep(NOW)
-        assert 2 * MIB == reserve.stat().st_size
-
-    run(story, tmp_path, reserve=4 * MIB)
-
-
-def test_without_a_reserve_a_full_disk_is_told(tmp_path):
-    """Nothing to give up: the settlement fails, is not lost, and holds when it is tried again with room."""
-
-    async def story(spool):
-        (parcel,) = await spool.add(letter("m1"), BODY, claim=True)
-        make_room = full(spool)
-        settlement = Settlement(parcel, reports=((letter("r1", sender="", size=PIECE), bytes(PIECE)),))
-        assert Trouble.FULL == await trouble_with(spool.settle([settlement], NOW))
-        assert [("far.example", "claimed")] == await states(spool)
-        make_room()
-        await spool.settle([settlement], NOW)
-        return [path.name for path in tmp_path.iterdir()]
-
-    assert "reserve.bin" not in run(story, tmp_path)
-
-
-def test_a_reserve_no_longer_wanted_is_removed(tmp_path):
-    """`spool.reserve` was set to 0, or to another size."""
-    sizes = []
-    for wanted in (4 * MIB, 8 * MIB, 0):
-        run(nothing, tmp_path, reserve=wanted)
-        sizes.append((tmp_path / "reserve.bin").stat().st_size if (tmp_path / "reserve.bin").exists() else None)
-    assert [2 * MIB, 4 * MIB, None] == sizes
-
-
-@contextmanager
-def small_disk(folder, size):
-    """A file system of its own."""
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", folder], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
-def fill(folder):
-    """Another program writes until not an octet is free; how many it wrote."""
-    with (folder / "other.log").open("ab", buffering=0) as log:
-        try:
-            while log.write(bytes(4096)):
-                pass
-        except OSError:
-            return log.tell()
-
-
-@pytest.mark.root
-@ROOT_ONLY
-@pytest.mark.parametrize("restarts", [False, True])
-def test_what_was_accepted_leaves_a_disk_that_others_have_filled(tmp_path, restarts):
-    """0 octets free, 100 messages wait: each is claimed once and settled, over a restart as well."""
-    folder = tmp_path / "disk"
-    settings = {"reserve": 8 * MIB}
-    served = []
-
-    async def accept(spool):
-        for n in range(100):
-            await spool.add(letter(f"m{n:02}", f"bob@far{n}.example", size=3000), b"x" * 3000)
-        if restarts:
-            os.link(folder / "spool.db", folder / "spare")  # the last to close removes the log: as after a crash
-        else:
-            await deliver(spool)
-
-    async def deliver(spool):
-        fill(folder)
-        assert 0 == os.statvfs(folder).f_bavail
-        assert Trouble.FULL == await trouble_with(spool.add(letter("late"), BODY))
-        while parcels := await spool.claim(NOW, 7, each=1):
-            fill(folder)  # the other program takes whatever becomes free
-            for parcel in parcels:
-                served.append(parcel.mail.id)
-                await spool.settle([Settlement(parcel, record="{}" * 200)], NOW)
-        assert 0 == (await spool.stats(NOW)).messages
-        (folder / "other.log").unlink()
-        await spool.sweep(NOW)
-        assert (folder / "reserve.bin").exists()
-
-    with small_disk(folder, 32 * MIB):
-        run(accept, folder, **settings)
-        if restarts:
-            fill(folder)
-            run(deliver, folder, **settings)
-    assert [f"m{n:02}" for n in range(100)] == sorted(served)

@@ -526,7 +526,6 @@ def test_new_mail_is_refused_while_room_is_short(tmp_path, monkeypatch):
             return free[0]
 
     monkeypatch.setattr("postroad.spool.sqlite.room.os.statvfs", lambda _folder: Found())
-    monkeypatch.setattr("postroad.spool.sqlite.room.LOOK_S", 0.0)
 
     async def story():
         spool = await SqliteSpool.open(tmp_path, node="one", reserve=64 << 20)

@@ -68,6 +68,11 @@ def open_database(where: Path) -> sqlite3.Connection:
 def connect(where: Path) -> sqlite3.Connection:
     """A connection, to be used by one thread at a time."""
     db = sqlite3.connect(where, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256)
+    _set(db)
+    return db
+
+
+def _set(db: sqlite3.Connection) -> None:
     db.text_factory = _text
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA fullfsync = ON")  # macOS: without it a sync ends in the drive's memory
@@ -77,7 +82,6 @@ def connect(where: Path) -> sqlite3.Connection:
     db.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}").fetchall()
     db.execute(f"PRAGMA journal_size_limit = {LOG}").fetchall()
-    return db
 
 
 def connect_reader(where: Path) -> sqlite3.Connection:
@@ -86,6 +90,20 @@ def connect_reader(where: Path) -> sqlite3.Connection:
     db.execute("PRAGMA query_only = ON")
     db.execute("SELECT 1 FROM tally").fetchall()
     return db
+
+
+def put_log_back(where: Path) -> None:
+    """Put a log that was left behind into the database, on a disk that has no room for the log's index.
+
+    Alone with the database, SQLite has that index in memory. If others have it open, there is an index already.
+    """
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(where, timeout=0, isolation_level=None)) as db,
+    ):
+        db.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()  # first: the other settings open the log
+        _set(db)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def newest_version() -> int:

@@ -103,8 +103,7 @@ def _close(folder: Path) -> tuple[str, ...]:
 def _sign(lock: IO[str]) -> None:
     """Say whose it is, for people: a disk that has no room for it stops nobody."""
     try:
-        lock.write(f"{os.getpid():<{_PID}}\n")
-        lock.flush()
+        os.pwrite(lock.fileno(), f"{os.getpid():<{_PID}}\n".encode(), 0)  # not kept for later: closing it would fail
     except OSError:
         os.ftruncate(lock.fileno(), 0)
 

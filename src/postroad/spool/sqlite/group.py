@@ -41,11 +41,15 @@ class Kind(Generic[A, R]):
 
 @dataclass(slots=True, eq=False)
 class Calls(Generic[A, R]):
-    """Calls of one kind, and where their results go; once they are done, the results, or what is wrong with all."""
+    """Calls of one kind, and where their results go; once they are done, the results, or what is wrong with all.
+
+    `octets`: what they cost.
+    """
 
     kind: Kind[A, R]
     arguments: list[A] = field(default_factory=list)
     futures: list[asyncio.Future[R]] = field(default_factory=list)
+    octets: int = 0
     results: Sequence[R] = ()
     problem: Exception | None = None
 
@@ -93,6 +97,7 @@ class Group:
         calls.arguments.append(argument)
         calls.futures.append(future)
         self.count += 1
+        calls.octets += kind.cost + octets
         self.cost += kind.cost + octets
 
     def grows(self, now: float) -> bool:

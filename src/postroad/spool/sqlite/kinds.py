@@ -13,6 +13,9 @@ from postroad.spool.sqlite.group import Kind
 SHORT = 8 * 1024
 """The cost of a short call: 256 of them are as many as the loop does by itself."""
 
+RECIPIENT = 1024
+"""The cost of each further recipient: its address in the message, in a parcel and in their indexes."""
+
 
 class Kinds:
     """The kinds of calls of one spool. Parcels that nobody waits for any more are given to `give_back`."""

@@ -1,4 +1,4 @@
-"""What is done on a disk that others have filled, so that what was accepted before can be delivered and settled."""
+"""What is done on a disk that is full, so that what was accepted before is settled, and new mail gets the rest."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ A = TypeVar("A")
 
 _FILLER = "reserve"  # arrives for a moment, and is swept up as what never finished arriving if we die meanwhile
 
+READER_MS = 100
+"""How long a reader may keep the log from being emptied: a body is read in less."""
+
 
 def reliefs(db: sqlite3.Connection, log: Path, room: Room) -> Iterator[bool]:
     """Do one thing after the other, the least first: whether it makes another try worth while."""
@@ -24,6 +27,16 @@ def reliefs(db: sqlite3.Connection, log: Path, room: Room) -> Iterator[bool]:
     if freed:
         take(db, log, freed)
     yield freed > 0
+
+
+def make_room(db: sqlite3.Connection, room: Room, octets: int) -> None:
+    """Give back what the spool has and does not need, if that is enough for so many octets of new mail."""
+    if room.is_in_log(db, octets):
+        empty_log(db)
+    if room.trouble(db, octets) and room.is_in_pages(db, octets):
+        with suppress(sqlite3.Error):
+            db.execute("VACUUM")
+        empty_log(db)
 
 
 def take(db: sqlite3.Connection, log: Path, octets: int) -> None:
@@ -52,6 +65,15 @@ def check_in(db: sqlite3.Connection) -> bool:
     except sqlite3.Error:
         return False
     return bool(0 < frames == done)
+
+
+def empty_log(db: sqlite3.Connection) -> None:
+    """Put the log back into the database and give its room back, unless a reader is in the way for long."""
+    before = db.execute("PRAGMA busy_timeout").fetchone()[0]
+    db.execute(f"PRAGMA busy_timeout = {READER_MS}")
+    with suppress(sqlite3.Error):
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    db.execute(f"PRAGMA busy_timeout = {before}")
 
 
 def _transact(db: sqlite3.Connection, work: Callable[[sqlite3.Connection, Sequence[A]], object], argument: A) -> None:

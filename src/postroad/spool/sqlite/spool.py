@@ -26,7 +26,7 @@ from postroad.spool.sqlite import file, keeping, lanes, queue, settling
 from postroad.spool.sqlite.folder import FILE, LOG, Hold, take_folder
 from postroad.spool.sqlite.fresh import Fresh
 from postroad.spool.sqlite.group import Kind
-from postroad.spool.sqlite.kinds import SHORT, Kinds
+from postroad.spool.sqlite.kinds import RECIPIENT, SHORT, Kinds
 from postroad.spool.sqlite.place import Place
 from postroad.spool.sqlite.reader import THREADS, Reader
 from postroad.spool.sqlite.relief import take
@@ -76,7 +76,7 @@ class SqliteSpool:
 
         """
         loop = asyncio.get_running_loop()
-        room = Room(folder, reserve, loop.time)
+        room = Room(folder, reserve)
         return await asyncio.to_thread(cls._open, folder, Node(node, history_s), room, loop)
 
     @classmethod
@@ -87,6 +87,8 @@ class SqliteSpool:
                 hold = take_folder(folder, node.name)
                 undo.callback(hold.lock.close)
                 node = replace(node, hold=hold)
+            if room.is_used_up() and where.exists():
+                file.put_log_back(where)
             try:
                 opened = cls._open_database(where, node, room, loop)
             except SpoolError as trouble:
@@ -114,6 +116,7 @@ class SqliteSpool:
                     take(db, where.with_name(LOG), freed)
                 readers = [undo.enter_context(contextlib.closing(file.connect_reader(where))) for _ in range(THREADS)]
             place.check()
+            place.watch_log()
             disk = Disk(place, room)
             writer = Writer(db, where, disk, loop)
             undo.pop_all()
@@ -144,7 +147,8 @@ class SqliteSpool:
         if claim and not self._node:
             return self._writer.refuse(_no_node())
         whole = keeping.Whole(mail, rest, self._node if claim else None)
-        return self._writer.submit(self._kinds.add, whole, len(rest))
+        others = len(mail.envelope.recipients) - 1  # SHORT counts the first
+        return self._writer.submit(self._kinds.add, whole, len(rest) + others * RECIPIENT)
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """See Spool."""

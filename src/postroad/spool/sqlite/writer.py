@@ -18,7 +18,7 @@ from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.sqlite.folder import LOG, open_lock
 from postroad.spool.sqlite.group import LONG, MOST, Calls, Group, Kind, failed
 from postroad.spool.sqlite.place import Place
-from postroad.spool.sqlite.relief import reliefs
+from postroad.spool.sqlite.relief import empty_log, make_room, reliefs
 from postroad.spool.sqlite.room import Room
 from postroad.spool.sqlite.trouble import closed, trouble_with, trouble_with_file
 
@@ -42,9 +42,9 @@ class Disk:
     place: Place
     room: Room
 
-    def trouble(self) -> SpoolError | None:
-        """Why new mail should not go onto it."""
-        return self.place.trouble() or self.room.trouble()
+    def trouble(self, db: sqlite3.Connection, octets: int) -> SpoolError | None:
+        """Why so much new mail should not go onto it."""
+        return self.place.trouble() or self.room.trouble(db, octets)
 
 
 class Writer:
@@ -165,14 +165,23 @@ class Writer:
         fcntl.flock(self._turn, fcntl.LOCK_EX)
         self._wait_for_strangers(BUSY_MS)
         try:
-            trouble = self._trouble_for(calls)
+            trouble = self._trouble_left_for(calls)
             return self._refuse(calls, trouble) if trouble else self._do(calls)
         finally:
             self._wait_for_strangers(0)
 
     def _trouble_for(self, calls: list[Calls[Any, Any]]) -> SpoolError | None:
         """Mail goes into no file that nobody would find again, and onto no disk that is nearly full."""
-        return self._disk.trouble() if any(each.kind.enters for each in calls) else None
+        octets = sum([each.octets for each in calls if each.kind.enters])
+        return self._disk.trouble(self._db, octets) if octets else None
+
+    def _trouble_left_for(self, calls: list[Calls[Any, Any]]) -> SpoolError | None:
+        """The same once the spool has given back what it can spare."""
+        trouble = self._trouble_for(calls)
+        if trouble is None or trouble.kind is not Trouble.FULL:
+            return trouble
+        make_room(self._db, self._disk.room, sum([each.octets for each in calls if each.kind.enters]))
+        return self._trouble_for(calls)
 
     def _refuse(self, calls: list[Calls[Any, Any]], trouble: SpoolError) -> list[Calls[Any, Any]]:
         """Do all but those that bring mail."""
@@ -192,6 +201,8 @@ class Writer:
             return [done for each in calls for one in each.apart() for done in self._do([one])]
         if isinstance(problem, SpoolError) and kind is Trouble.FULL:
             if any(each.kind.enters for each in calls):
+                if self._disk.place.trouble() is None:
+                    empty_log(self._db)  # else what it has of the refused mail stays taken, by octets that are none
                 return self._refuse(calls, problem)
             problem = self._squeeze(calls, problem)
         return failed(calls, problem) if problem else calls
