@@ -336,8 +336,10 @@ class Loop:
     def _settle(self, item: Item, course: Course, verdict: Verdict, reports: Reports) -> None:
         ill = course.arranged(self.health, self._now()).ill if verdict.waits_for_host else ()
 
-        def committed() -> None:
-            self._let_go(item)
+        def committed(bug: BaseException | None) -> None:
+            self._let_go(item, bug)
+            if bug:
+                return
             self._look_back(item.parcel.destination, ill)
             if reports:
                 self.look()
@@ -347,7 +349,10 @@ class Loop:
 
         self._settler.add(settlement(item.parcel, course, verdict, reports), committed)
 
-    def _let_go(self, item: Item) -> None:
+    def _let_go(self, item: Item, bug: BaseException | None) -> None:
+        """It is settled, or cannot be, which is told."""
+        if bug:
+            self._tell("deliver.parcel.broken", parcel=item.parcel, error=bug)
         self.queue.forget(item)
         self.feed.look_if_low(item.parcel.destination)
         self._has_ended.set()
@@ -371,13 +376,13 @@ class Loop:
         recipients = parcel.mail.envelope.recipients
         said = f"{Result.DEFERRED}: many messages wait for {course.well[0]}"
         settled = Settlement(parcel, recipients, due_at, "", counts=False, warned=parcel.warned, said=said)
-        self._settler.add(settled, lambda: self._let_go(item))
+        self._settler.add(settled, partial(self._let_go, item))
 
     def _set_aside(self, item: Item, course: Course, settled: Settlement) -> None:
         self._aside += 1
 
-        def committed() -> None:
-            self._let_go(item)
+        def committed(bug: BaseException | None) -> None:
+            self._let_go(item, bug)
             self._look_back(item.parcel.destination, course.ill)
             if self._aside:
                 self._tell("deliver.queue.aside", parcels=self._aside)
@@ -399,7 +404,7 @@ class Loop:
         due_at = next_at(self.settings.schedule, received_at=received_at, attempts=attempts, now=now, rng=rng)
         said = f"{Result.DEFERRED}: put off by trouble of our own: {bug!r}"
         left = Settlement(parcel, parcel.mail.envelope.recipients, due_at, warned=parcel.warned, said=said)
-        self._settler.add(left, lambda: self._let_go(item))
+        self._settler.add(left, partial(self._let_go, item))
 
     def _changed(self, address: Address, *, is_well: bool) -> None:
         """A host fell ill, or is well again: then all mail that waits for it is due now."""

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from postroad.spool import Settlement, Spool, SpoolError
+from postroad.spool import Settlement, Spool, SpoolError, Trouble
 
 AGAIN_S = 1.0  # between two tries on a spool in trouble
 
-Committed = Callable[[], None]
+Committed = Callable[[BaseException | None], None]
+"""Hears that it is on the disk, or of the bug that keeps it from there: then it stays claimed until the next start."""
 
 
 class Settler:
@@ -44,12 +45,18 @@ class Settler:
     def _heard(self, batch: list[tuple[Settlement, Committed]], done: asyncio.Future[None]) -> None:
         self._answers.discard(done)
         trouble = None if done.cancelled() else done.exception()
-        if isinstance(trouble, SpoolError):
+        if trouble and len(batch) > 1 and _may_be_of_one(trouble):
+            for each in batch:
+                self._commit([each])
+        elif isinstance(trouble, SpoolError):
             self._tell_trouble(trouble)
             asyncio.get_running_loop().call_later(AGAIN_S, self._commit, batch)
-            return
-        if isinstance(trouble, Exception):  # a bug: the parcels stay claimed until the next start
-            self._tell_trouble(trouble)
-        self.pending -= len(batch)
-        for _, committed in batch:
-            committed()
+        else:
+            self.pending -= len(batch)
+            for _, committed in batch:
+                committed(trouble)
+
+
+def _may_be_of_one(trouble: BaseException) -> bool:
+    """Whether one settlement may be what is wrong, so that the others should not wait for it."""
+    return not isinstance(trouble, SpoolError) or trouble.kind in (Trouble.CORRUPT, Trouble.FAILING, Trouble.MISSING)
