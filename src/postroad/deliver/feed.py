@@ -103,7 +103,7 @@ class Feed:
         room = self._queue.room
         if room < self._queue.limits.held // 10:
             return self.poll_s
-        most, each = min(room, 1000), min(max(1, room // 4), 500)
+        most, each = min(room, 1000), max(1, min(room // 4, self._queue.limits.waiting // 2))
         full = self._queue.full_destinations()
         parcels = await self._spool.claim(self._wall(), most, each=each, skip=full)
         self._has_more = bool(parcels or full)

@@ -294,3 +294,15 @@ def test_pace_of_a_host_leaves_out_the_time_nobody_asked():
         now += 0.01
         finish(it, one, now, met_host=True)
     assert 0.005 < it._doors[HERE].pace_s < 0.011
+
+
+def test_who_has_just_come_overtakes_nobody():
+    """A door that has room again belongs to who waits before it."""
+    it = queue(concurrency=1)
+    put(it, "a", 2)
+    first = it.next(0)
+    finish(it, first, 1.0, met_host=True)
+    late = item("b")
+    it.admit(late)
+    assert not it.begin(late, course(HERE), 1.0)
+    assert ["a"] == turns(it, 1, 1.0)
