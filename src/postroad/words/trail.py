@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from postroad.words.light import light
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result
 
@@ -26,7 +27,7 @@ class Target:
 _GRAVITY = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)  # the worst for the sender first
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Contact:
     """One address contacted in an attempt, and what it meant for each recipient.
 
@@ -76,7 +77,7 @@ class Contact:
         return "; ".join(f"{len(indices)} {outcome.result}: {outcome.text}" for outcome, indices in answers.items())
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Attempt:
     """One attempt at the exchangers of one destination: what each recipient got, and the contacts in order of start."""
 
