@@ -75,7 +75,7 @@ class Loop:
         self.outages = Outages()
         self._probes = Probes(self.health, self._now, self._changed, self.outages.concerns)
         self._unrouted: dict[str, list[Item]] = {}
-        self.pressure = Pressure(lambda: self.queue.waiting, self._now, time.thread_time)
+        self.pressure = Pressure(self.queue, self._now, time.thread_time)
         self.in_flight = 0  # deliveries under way
         self._courier = Courier(self._pool, self._spawn, self._now)
         self._settler = Settler(spool, world.wall, self._tell_trouble)
@@ -88,7 +88,12 @@ class Loop:
 
     def has_room_for(self, destinations: Collection[str]) -> bool:
         """Whether a fresh message may be claimed at once, rather than rest in the spool first."""
-        return not self._is_draining and all(self.queue.has_room_for(name) for name in destinations)
+        if self._is_draining:
+            return False
+        for name in destinations:  # noqa: SIM110  # a generator is a call more for each
+            if not self.queue.has_room_for(name):
+                return False
+        return True
 
     def take(self, parcels: Collection[Parcel]) -> None:
         """Deliver parcels that this node has claimed."""
@@ -96,7 +101,8 @@ class Loop:
             item = Item(parcel)
             self.queue.admit(item)
             self._enter(item)
-        self._pump()
+        if self.queue.waiting:
+            self._pump()
 
     def _claimed(self, parcels: Collection[Parcel]) -> None:
         self._tell("deliver.claim.complete", parcels=parcels)
@@ -275,7 +281,8 @@ class Loop:
             self._conclude(item, done)
         except Exception as bug:  # noqa: BLE001  # as in _set_out
             self._put_off(item, bug)
-        self._pump()
+        if self.queue.waiting:
+            self._pump()
 
     def _conclude(self, item: Item, done: Attempt | BaseException) -> None:
         if isinstance(done, BaseException):
@@ -293,22 +300,22 @@ class Loop:
             item.is_under_way = False
             self.in_flight -= 1
             self.queue.leave(item, self._now(), met_host=met_host)
-            self.pressure.go_on()
+            if self.pressure.line:
+                self.pressure.go_on()
 
     def _hear(self, done: Attempt, settings: DeliverSettings) -> bool:
         """Learn from an attempt which hosts are unhealthy; whether any had a session with us."""
         met = False
-        for news in news_of(done):
-            match news.sign:
-                case Sign.SUSPECT:
-                    self._probes.suspect(news.target, settings)
-                case Sign.FAILS:
-                    self._probes.failed(news.target, settings)
-                    self._pool.drop(news.target.address)
-                case Sign.ANSWERS:
-                    met = True
-                    if self.health.succeeded(news.target.address, self._now()):
-                        self._changed(news.target.address, is_well=True)
+        for sign, target in news_of(done):
+            if sign is Sign.ANSWERS:
+                met = True
+                if self.health.succeeded(target.address, self._now()):
+                    self._changed(target.address, is_well=True)
+            elif sign is Sign.SUSPECT:
+                self._probes.suspect(target, settings)
+            else:
+                self._probes.failed(target, settings)
+                self._pool.drop(target.address)
         return met
 
     def _judge(self, item: Item, course: Course, done: Attempt) -> None:
@@ -340,11 +347,12 @@ class Loop:
             self._let_go(item, bug)
             if bug:
                 return
-            self._look_back(item.parcel.destination, ill)
+            if ill:
+                self._look_back(item.parcel.destination, ill)
             if reports:
                 self.look()
             self._tell("deliver.parcel.complete", parcel=item.parcel, attempt=verdict.attempt, verdict=verdict)
-            if lost := lost_report(item.parcel, verdict):
+            if verdict.failed and (lost := lost_report(item.parcel, verdict)):
                 self._tell("deliver.report.failed", **lost)
 
         self._settler.add(settlement(item.parcel, course, verdict, reports), committed)
@@ -354,8 +362,10 @@ class Loop:
         if bug:
             self._tell("deliver.parcel.broken", parcel=item.parcel, error=bug)
         self.queue.forget(item)
-        self.feed.look_if_low(item.parcel.destination)
-        self._has_ended.set()
+        if self.feed.has_more:
+            self.feed.look_if_low(item.parcel.destination)
+        if self._is_draining:
+            self._has_ended.set()
 
     def _block(self, item: Item, course: Course) -> bool:
         """Set an item aside whose hosts are all unhealthy; False if its sender has to hear that it is late."""

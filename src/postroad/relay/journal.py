@@ -46,6 +46,9 @@ LEVEL_OF = {
 """Of events whose name does not say it: what ends in `.failed` is a warning, everything else info."""
 
 
+_USUAL = frozenset({"receive.message.complete", "deliver.parcel.complete"})  # never less than info
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """How the log looks.
@@ -77,6 +80,8 @@ class Journal:
 
     def wants(self, event: Event) -> bool:
         """Whether it is written at all."""
+        if event.name in _USUAL and self.style.level == "info":
+            return True
         return LEVELS[level_of(event)] <= LEVELS[self.style.level]
 
     def take(self, batch: Sequence[Told]) -> None:

@@ -265,7 +265,7 @@ class Walk:
         return meant
 
     def _hear(self, index: int, target: Target, outcome: Outcome) -> None:
-        """What a recipient heard from an exchanger that does not have it: is it the last word, and who may add to it."""
+        """What a recipient heard from an exchanger that does not have the mail: the last word, or who may add to it."""
         heard = self._heard.setdefault(index, _Heard())
         heard.answers.append(outcome)
         if outcome.scope is Scope.HOST:
