@@ -8,7 +8,7 @@ from enum import Enum, auto
 from postroad.deliver.bounce import Reports
 from postroad.deliver.course import Course, draw_seed
 from postroad.deliver.settling import Verdict
-from postroad.routing import Refusal
+from postroad.routing import DICE, Refusal
 from postroad.spool import Parcel, Settlement
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.record import attempt_record
@@ -78,7 +78,7 @@ def _record(parcel: Parcel, course: Course, done: Attempt) -> str:
     way = course.way
     shape = attempt_record(done)
     shape["recipients"] = [str(each.mailbox) for each in parcel.mail.envelope.recipients]
-    shape["procedure"], shape["turn"] = way.policy.name, course.turn
+    shape["procedure"], shape["turn"], shape["dice"] = way.policy.name, course.turn, DICE
     if course.ill:
-        shape["ill"] = [str(target.address) for target in course.ill]
+        shape["ill"] = [target.where for target in course.ill]
     return f'{_encode(shape)[:-1]},"route":{way.record}}}'

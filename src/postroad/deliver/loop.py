@@ -187,7 +187,7 @@ class Loop:
 
     def _line_up(self, item: Item, way: Way) -> None:
         course = item.course = self._course(item.parcel, way)
-        if course.is_blocked and self._block(item, course):
+        if course.ill and course.is_blocked and self._block(item, course):
             return
         if not self._is_draining and self.queue.begin(item, course, self._now()):
             self._begin(item)
@@ -198,9 +198,10 @@ class Loop:
         if not isinstance(way.answer, Route):
             return Course(way)
         turn = self.ways.turn(parcel.destination, way)
-        is_last = is_expired(self.settings.schedule, parcel.mail.received_at, self._world.wall())
         course = draw_course(parcel, way, way.answer, turn)
-        if is_last:  # it asks everyone
+        if not self.health.is_any_ill or is_expired(
+            self.settings.schedule, parcel.mail.received_at, self._world.wall()
+        ):  # the last attempt asks everyone
             return course
         course = course.arranged(self.health, self._now())
         self._probes.want(course.ill, way.settings)
@@ -250,30 +251,24 @@ class Loop:
             self._set_out(item, content)
 
     def _set_out(self, item: Item, content: bytes | Pieces) -> None:
-        try:
-            self._start(item, content)
-        except Exception as bug:  # noqa: BLE001  # one message must not end the relay: it is told, and tried again later
-            self._put_off(item, bug)
-
-    def _start(self, item: Item, content: bytes | Pieces) -> None:
         parcel, course = item.parcel, item.course
         assert course is not None  # noqa: S101  # as in _begin
-        if self.health or course.ill:  # while it waited, hosts may have failed or answered
-            course = item.course = self._course(parcel, course.way)
-        if course.is_blocked and self._block(item, course):
-            return
-        if isinstance(course.way.answer, Refusal):
-            self._ended(item, course.way.answer.attempt(len(parcel.mail.envelope.recipients)))
-        elif course.is_blocked:
-            self._ended(item, blocked(parcel, course))
-        else:
+        try:
+            if self.health.is_any_ill or course.ill:  # while it waited, hosts may have failed or answered
+                course = item.course = self._course(parcel, course.way)
+                if course.is_blocked:
+                    if not self._block(item, course):
+                        self._ended(item, blocked(parcel, course))
+                    return
+            if isinstance(course.way.answer, Refusal):
+                self._ended(item, course.way.answer.attempt(len(parcel.mail.envelope.recipients)))
+                return
             message = Message(parcel.mail.envelope, content)
             job = Job(message, course.way.answer.destination, course.plan, draw_seed(parcel))
-            greeted, ended = partial(self._greeted, item), partial(self._ended, item)
+            greeted, ended = partial(self.queue.greeted, item), partial(self._ended, item)
             self._courier.start(job, course.way.settings, greeted, ended)
-
-    def _greeted(self, item: Item) -> None:
-        self.queue.greeted(item, self._now())
+        except Exception as bug:  # noqa: BLE001  # one message must not end the relay: it is told, and tried again later
+            self._put_off(item, bug)
 
     def _ended(self, item: Item, done: Attempt | BaseException) -> None:
         """An attempt is over: learn from it, and have it settled."""
@@ -290,7 +285,7 @@ class Loop:
             return
         course = item.course
         assert course is not None  # noqa: S101  # as in _begin
-        met_host = self._hear(done, course.way.settings) if course.well else None
+        met_host = self._hear(done, course.way.settings) if course.first else None
         self._leave(item, met_host=met_host)
         self._judge(item, course, done)
 
@@ -315,7 +310,7 @@ class Loop:
                 self._probes.suspect(target, settings)
             else:
                 self._probes.failed(target, settings)
-                self._pool.drop(target.address)
+                self._pool.drop(target.where)
         return met
 
     def _judge(self, item: Item, course: Course, done: Attempt) -> None:
@@ -420,7 +415,7 @@ class Loop:
         """A host fell ill, or is well again: then all mail that waits for it is due now."""
         self._tell("deliver.host.recovered" if is_well else "deliver.host.failed", address=str(address))
         if not is_well:
-            for item in self.queue.evict(address):
+            for item in self.queue.evict(str(address)):
                 if item.course:
                     self._line_up(item, item.course.way)
         else:

@@ -200,7 +200,7 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
         last = verdict.attempt.source_of(worst.index) or attempt.contacts[-1]
         facts |= {
             "exchange": last.target.exchange,
-            "address": str(last.target.address),
+            "address": last.target.where,
             "contacts": len(attempt.contacts),
         }
         facts |= {"tls": last.tls} if last.tls else {}

@@ -97,7 +97,7 @@ def _read_outcome(shape: Mapping[str, Any]) -> Outcome:
 def _contact(contact: Contact) -> Shape:
     shape: Shape = {
         "exchange": contact.target.exchange,
-        "address": str(contact.target.address),
+        "address": contact.target.where,
         "preference": contact.target.preference,
         "from": round(contact.started_ms, 1),
         "until": round(contact.ended_ms, 1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from postroad.words.light import light
 from postroad.words.names import Address, Destination
@@ -18,10 +18,14 @@ class Target:
     address: Address
     preference: int
     port: int | None = None  # None: the usual one
+    where: str = field(init=False, compare=False, repr=False)  # the address as text: an address takes long to hash
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where", str(self.address))
 
     def __str__(self) -> str:
         is_literal = not self.exchange or self.exchange.startswith("[")
-        return f"[{self.address}]" if is_literal else f"{self.exchange} [{self.address}]"
+        return f"[{self.where}]" if is_literal else f"{self.exchange} [{self.where}]"
 
 
 _GRAVITY = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)  # the worst for the sender first
