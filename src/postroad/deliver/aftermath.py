@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import Enum, auto
 
 from postroad.deliver.bounce import Reports
@@ -10,11 +9,12 @@ from postroad.deliver.course import Course, draw_seed
 from postroad.deliver.settling import Verdict
 from postroad.routing import DICE, Refusal
 from postroad.spool import Parcel, Settlement
+from postroad.words.jsontext import encoder
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.record import attempt_record
 from postroad.words.trail import Attempt, Target
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode = encoder(ascii_only=False, separators=(",", ":"))
 
 
 class Sign(Enum):

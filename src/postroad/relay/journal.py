@@ -15,13 +15,14 @@ from typing import Any
 from postroad.deliver import Verdict
 from postroad.relay.telling import LOST, Told
 from postroad.spool import Parcel
+from postroad.words.jsontext import encoder
 from postroad.words.trace import Event
 from postroad.words.trail import Attempt
 
 STDERR = 2
 
 _ODD = re.compile('[ "=]')
-_encode = json.JSONEncoder().encode  # json.dumps makes one for each line; ASCII, for logs are read on terminals
+_encode = encoder(ascii_only=True, separators=(", ", ": "))  # ASCII, for logs are read on terminals
 
 Facts = dict[str, Any]
 
@@ -194,7 +195,7 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
         "attempt": parcel.attempts + 1,
         "ms": round(attempt.elapsed_ms, 1),
     }
-    facts["result"] = verdict.result.value
+    facts["result"] = verdict.result
     worst = (*verdict.failed, *verdict.left, *verdict.delivered)[0]
     if attempt.contacts:
         last = verdict.attempt.source_of(worst.index) or attempt.contacts[-1]
