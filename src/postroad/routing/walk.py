@@ -120,7 +120,8 @@ class Walk:
         self.policy = policy or WalkPolicy()
         self.holder: int | None = None
         self._begun = now
-        self._places = list(map(_Place, targets))
+        self._targets = targets
+        self._places: list[_Place] = []  # made when a target's turn comes: mostly one is all
         self._settled: list[Outcome | None] = [None] * recipients
         self._heard: dict[int, _Heard] = {}  # of recipients that are not settled
         self._open: dict[int, _Open] = {}
@@ -142,10 +143,11 @@ class Walk:
         News without any outcome: the host was gone, so the others are asked first.
         """
         walk = cls(targets, recipients, policy, now=began)
+        walk._places = [first := _Place(targets[0])]
         if news.host or news.recipients:
-            walk._end(walk._places[0], began, news, ended)  # its own constructor
+            walk._end(first, began, news, ended)  # its own constructor
         else:
-            walk._put_last(walk._start(walk._places[0], began).number, ended)
+            walk._put_last(walk._start(first, began).number, ended)
         return walk
 
     @property
@@ -156,7 +158,7 @@ class Walk:
     @property
     def outcomes(self) -> tuple[Outcome, ...] | None:
         """What became of each recipient, once nobody is left to be asked for any of them."""
-        return None if None in self._settled else tuple(filter(None, self._settled))
+        return tuple(filter(None, self._settled)) if all(self._settled) else None
 
     def next(self, now: float) -> Try | Wait | Verdict:
         """What to do now. Ask again after each `tell`, and when the time of a Wait has come."""
@@ -199,10 +201,14 @@ class Walk:
         )
 
     def _next_place(self) -> _Place | None:
-        for place in self._places:
+        for place in self._all_places():
             if place.state is _State.FRESH and self._allowed(place.target):
                 return place
         return None
+
+    def _all_places(self) -> list[_Place]:
+        self._places += map(_Place, self._targets[len(self._places) :])
+        return self._places
 
     def _due(self, target: Target) -> float:
         """When the next contact may start: at once if none is open, else when the open ones have had their time."""
@@ -236,7 +242,7 @@ class Walk:
         """A contact that led to nothing, and says nothing: its place is free again, behind all others."""
         place = self._open.pop(number).place
         place.state = _State.FRESH
-        self._places.remove(place)
+        self._all_places().remove(place)
         self._places.append(place)
         self._contacts[number] = replace(self._contacts[number], ended_ms=self._ms(now), reused=True)
 

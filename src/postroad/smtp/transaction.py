@@ -144,7 +144,9 @@ class Transaction:
                 step = resume(reply)
                 if type(step) is not Expect:
                     break
-        except (StopIteration, SessionOver, UnsafeContent) as end:
+        except StopIteration:
+            return DONE
+        except (SessionOver, UnsafeContent) as end:
             return self._ended(end)
         return step
 
@@ -166,19 +168,19 @@ class Transaction:
     def _resume(self, news: bytes | None) -> Step:
         try:
             return self._script.send(news)
-        except (StopIteration, SessionOver, UnsafeContent) as end:
+        except StopIteration:
+            return DONE
+        except (SessionOver, UnsafeContent) as end:
             return self._ended(end)
 
-    def _ended(self, end: StopIteration | SessionOver | UnsafeContent) -> Step:
-        """What is left to do when the script is over, or could not go on."""
+    def _ended(self, end: SessionOver | UnsafeContent) -> Step:
+        """What is left to do when the script could not go on."""
         if isinstance(end, SessionOver):
             self._is_cut_off = True
             return Expect(self._terms.timeouts.rcpt_s)  # there it is: read it
-        if isinstance(end, UnsafeContent):
-            unsafe = Outcome(Result.FAILED, Scope.MESSAGE, f"the message has {end}", "5.6.0", Phase.DATA)
-            self.told = dict.fromkeys(self._recipients, unsafe)
-            return Break(unsafe)
-        return DONE
+        unsafe = Outcome(Result.FAILED, Scope.MESSAGE, f"the message has {end}", "5.6.0", Phase.DATA)
+        self.told = dict.fromkeys(self._recipients, unsafe)
+        return Break(unsafe)
 
     def _run(self) -> _Script:
         """The envelope, in one flight if the host takes that (RFC 2920), and the message behind it.
