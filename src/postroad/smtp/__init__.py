@@ -22,8 +22,7 @@ from postroad.smtp.events import (
     BodyRefused,
     Closed,
     Commanded,
-    Greeting,
-    Replied,
+    Ending,
     StartTlsRequested,
     Unsolicited,
     Violation,
@@ -53,10 +52,11 @@ from postroad.smtp.offer import ServerConfig
 from postroad.smtp.server import Server
 from postroad.smtp.states import ClientState, ServerState
 from postroad.smtp.timeouts import Timeouts
-from postroad.smtp.transaction import Break, Done, Expect, More, Terms, Transaction, Write, host_outcome
+from postroad.smtp.transaction import MORE, Break, Done, Expect, More, Step, Terms, Transaction, Write, host_outcome
 from postroad.smtp.wire import NUL, Limits, canonical, format_reply
 
 __all__ = [
+    "MORE",
     "NEED_DATA",
     "NUL",
     "PAUSED",
@@ -79,9 +79,9 @@ __all__ = [
     "Done",
     "Ehlo",
     "EndOfData",
+    "Ending",
     "Expect",
     "Expn",
-    "Greeting",
     "Helo",
     "Help",
     "Limits",
@@ -91,7 +91,6 @@ __all__ = [
     "Noop",
     "Quit",
     "Rcpt",
-    "Replied",
     "Rset",
     "Server",
     "ServerConfig",
@@ -99,6 +98,7 @@ __all__ = [
     "SessionOver",
     "StartTls",
     "StartTlsRequested",
+    "Step",
     "Terms",
     "Timeouts",
     "Transaction",

@@ -22,21 +22,6 @@ PAUSED = Pause.PAUSED
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
-    """Client: the server's first reply."""
-
-    reply: Reply
-
-
-@light(frozen=True, slots=True)
-class Replied:
-    """Client: the reply to a command, in the order they were sent."""
-
-    command: Command
-    reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
 class Unsolicited:
     """Client: a reply that answers nothing, as 421 before the server hangs up. It ends the session.
 
@@ -116,5 +101,10 @@ class AuthGiven:
 
 
 BODY_COMPLETE = BodyComplete()
-ClientEvent = Greeting | Replied | Unsolicited | Closed | Violation
+Ending = Unsolicited | Closed | Violation
+"""Client: why no reply will come any more."""
+
+ClientEvent = Reply | Ending
+"""Client: the greeting, or the reply to the next of the commands in the order they were sent; or the end."""
+
 ServerEvent = Commanded | Answered | BodyPiece | BodyComplete | StartTlsRequested | AuthGiven | Closed
