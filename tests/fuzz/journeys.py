@@ -7,12 +7,9 @@ from itertools import product
 from postroad.app import InputError
 from postroad.cli.sendmail.draft import Origin, finish, parse
 from postroad.smtp import (
-    NEED_DATA,
     BodyComplete,
-    BodyPiece,
     Break,
     Client,
-    Commanded,
     Data,
     Done,
     Ehlo,
@@ -32,7 +29,6 @@ from postroad.smtp.client import UnsafeContent
 from postroad.smtp.grammar import Bdat
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Outcome, Phase, Result, Scope
-from postroad.words.reply import Reply
 
 CONTENT = b"Subject: x\r\n\r\n.dot\r\n..\r\nend\r\n"
 STUFFED = CONTENT.replace(b"\r\n.", b"\r\n..") + b".\r\n"
@@ -141,28 +137,25 @@ def _through(octets, size, *, by_data):
     _ask(client, server, Rcpt(RECIPIENTS[0]))
     if by_data:
         _ask(client, server, Data())
-    else:
-        server.feed(client.send(Bdat(len(octets), last=True)))
+    sent = [] if by_data else [client.send(Bdat(len(octets), last=True))]
     pieces = [octets[start : start + size] for start in range(0, len(octets), size)]
-    sent = [client.send_body(piece) if by_data else client.send_chunk(piece) for piece in pieces]
+    sent += [client.send_body(piece) if by_data else client.send_chunk(piece) for piece in pieces]
     if by_data:
         sent.append(client.end_body())
     received = b""
-    for piece in sent or [b""]:
-        server.feed(piece)
-        while (event := server.next_event()) is not NEED_DATA:
+    for piece in sent:
+        event = server.receive(piece)
+        while event:
+            received += event.data
             if isinstance(event, BodyComplete):
                 return received
-            assert isinstance(event, BodyPiece)
-            received += event.data
+            event = server.receive()
     raise AssertionError("it does not end")
 
 
 def _ask(client, server, command):
-    server.feed(client.send(command))
-    event = server.next_event()
-    assert isinstance(event, Commanded), event
-    client.receive(server.reply(event.reply or Reply(250, ("ok",))))
+    assert command == server.receive(client.send(command))
+    client.receive(server.agree())
 
 
 def draft(octets):

@@ -13,18 +13,14 @@ passes), `sasl` (AUTH), `offer` (what is offered and refused), `server`.
 
 from postroad.smtp.client import Capabilities, Client, LocalProtocolError, SessionOver, UnsafeContent
 from postroad.smtp.events import (
-    NEED_DATA,
-    PAUSED,
     Answered,
     AuthGiven,
     BodyComplete,
     BodyPiece,
     BodyRefused,
     Closed,
-    Commanded,
     Greeting,
     Replied,
-    StartTlsRequested,
     Unsolicited,
     Violation,
 )
@@ -57,9 +53,7 @@ from postroad.smtp.transaction import Break, Done, Expect, More, Terms, Transact
 from postroad.smtp.wire import NUL, Limits, canonical, format_reply
 
 __all__ = [
-    "NEED_DATA",
     "NUL",
-    "PAUSED",
     "Answered",
     "Auth",
     "AuthGiven",
@@ -74,7 +68,6 @@ __all__ = [
     "ClientState",
     "Closed",
     "Command",
-    "Commanded",
     "Data",
     "Done",
     "Ehlo",
@@ -98,7 +91,6 @@ __all__ = [
     "ServerState",
     "SessionOver",
     "StartTls",
-    "StartTlsRequested",
     "Terms",
     "Timeouts",
     "Transaction",

@@ -31,12 +31,13 @@ MIB = 1024 * 1024
 
 OK = Reply(250, ("2.0.0 ok",))
 OUT_OF_ORDER = Reply(503, ("5.5.1 bad sequence of commands",))
+WELCOME = Reply(235, ("2.7.0 authenticated",))
 NOT_SMTP = Reply(221, ("2.7.0 this is a mail server, and that was not SMTP: goodbye",))
 OUT_OF_STEP = Reply(554, ("5.5.0 Error: SMTP protocol synchronization",))  # Postfix's words, which log tools know
 NEEDS_SMTPUTF8 = Reply(553, ("5.6.7 the address needs SMTPUTF8",))
 _NOT_OFFERED = Reply(555, ("5.5.4 a parameter that is not offered",))
 
-USUAL: dict[type[Command], Reply] = {  # the reply that agrees to a command, but for a hello's
+USUAL: dict[type[object], Reply] = {  # the reply that agrees to a command, but for a hello and AUTH
     Mail: Reply(250, ("2.1.0 ok",)),
     Rcpt: Reply(250, ("2.1.5 ok",)),
     Data: Reply(354, ("end with a dot on a line of its own",)),
@@ -46,6 +47,7 @@ USUAL: dict[type[Command], Reply] = {  # the reply that agrees to a command, but
     Rset: OK,
     Noop: OK,
     Quit: Reply(221, ("2.0.0 goodbye",)),
+    StartTls: Reply(220, ("2.0.0 ready to start TLS",)),
 }
 
 # What browsers and web clients say, by script or by accident: a request, or a header line (as Postfix has it)
