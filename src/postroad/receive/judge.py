@@ -39,7 +39,8 @@ class Judge:
         if isinstance(command, Rcpt):
             refusal = settings.aliases.refusal(command.recipient.mailbox, self._closed)
         elif isinstance(command, Mail):
-            refusal = self._too_much(now)
+            limits = settings.limits
+            refusal = self._too_much(now) if self.is_last or limits.messages or limits.rate else None
         elif not isinstance(command, _ERRANDS):
             self._idle_commands += 1
             refusal = TOO_IDLE if self._idle_commands > settings.limits.idle_commands else None

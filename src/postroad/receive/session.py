@@ -25,7 +25,6 @@ from postroad.smtp import (
     BodyPiece,
     BodyRefused,
     Closed,
-    Command,
     Server,
     ServerConfig,
     ServerState,
@@ -153,12 +152,15 @@ class Session:
         """Go through this event and those behind it, up to one that takes time; then the replies leave in one write."""
         server, out, now = self._server, self._out, self._now()
         while event:
-            if said := _RESPONSES.get(type(event), Session._obey)(self, event, now):
+            if respond := _RESPONSES.get(type(event)):
+                said = respond(self, event, now)
+            else:
+                refusal = self._judge.refusal(event, now)  # type: ignore[arg-type]  # a command: it has no response
+                said = server.reply(refusal) if refusal else server.agree()
+            if said:
                 out.append(said)
-                if self._messages.incoming and not server.is_open:
-                    self._messages.forget(said.decode().rstrip())
-                if len(out) % BREATH == 0:
-                    self._wait(asyncio.sleep(0), None)
+                if self._messages.incoming or len(out) % BREATH == 0:
+                    self._draw_breath(said)
             event = None if self._is_waiting or self._is_over else server.receive()
         if self._is_waiting:
             return
@@ -166,15 +168,23 @@ class Session:
             self._stream.write(out[0] if len(out) == 1 else b"".join(out))
             out.clear()
             if server.state is not ServerState.CHUNKS:  # where only octets buy time
-                self.patience.renew(now)
+                self.patience.late_at = now + self.patience.command_s
+        if self._is_over or self._judge.is_last or now >= self.patience.ends_at:
+            self._part()
+
+    def _draw_breath(self, said: bytes) -> None:
+        """A message under way may have ended with this reply, and others may have waited long enough."""
+        if self._messages.incoming and not self._server.is_open:
+            self._messages.forget(said.decode().rstrip())
+        if len(self._out) % BREATH == 0:
+            self._wait(asyncio.sleep(0), None)
+
+    def _part(self) -> None:
+        """End it, or do so as soon as no message is under way."""
         if self._is_over:
             self._end()
-        elif (now >= self.patience.ends_at or self._judge.is_last) and not server.is_open:
+        elif not self._server.is_open:
             self._leave(LEAVING if self._judge.is_last else TOO_LONG)
-
-    def _obey(self, command: Command, now: float) -> bytes:
-        refusal = self._judge.refusal(command, now)
-        return self._server.reply(refusal) if refusal else self._server.agree()
 
     def _take(self, piece: BodyPiece, _now: float) -> None:
         if work := self._messages.take(piece.data):

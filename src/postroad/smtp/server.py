@@ -47,6 +47,7 @@ TOO_MANY_ERRORS = Reply(421, ("4.7.0 too many errors",))
 _ENDS = (BodyComplete, BodyRefused, AuthGiven)  # what ends a dialogue within a state, however it is answered
 _HELLOS = (Ehlo, Helo)
 _OF_EXTENSIONS = (StartTls, Auth, Bdat)
+_ARE_BEGUN = (Bdat, Auth)  # what is agreed to as it comes: the rest of it follows
 _YES: dict[type[object], bytes] = {kind: format_reply(reply) for kind, reply in USUAL.items() if reply.is_positive}
 
 QUOTED = 60  # octets of a line that is not SMTP that are told to the application
@@ -171,37 +172,35 @@ class Server:
 
     def _command_event(self) -> ServerEvent | None:
         """As nearly all clients write it, one pattern finds it; whatever else is meant is for the whole grammar."""
-        if found := self._lines.take_match(PLAIN):
-            return self._in_order(plain_command(found), ascii_only=True)
-        line = self._lines.take()
-        return None if line is None else self._line_event(line)
-
-    def _line_event(self, line: bytes) -> ServerEvent | None:
-        fault = self._lines.fault
-        command = BadSyntax(Reply(500, (f"5.5.2 {fault}",))) if fault else parse_command(line)
-        if not isinstance(command, BadSyntax):
-            return self._in_order(command, ascii_only=line.isascii())
-        if is_foreign(line):
-            return self._violation(NOT_SMTP, line[:QUOTED].decode("ascii", "backslashreplace"))
-        return self._error(command.reply)
-
-    def _in_order(self, command: Command, *, ascii_only: bool) -> ServerEvent | None:
-        """A command, if it may come here and now."""
-        if not self._lines.is_spent and ends_group(command, extended=self.is_extended):
+        lines = self._lines
+        if found := lines.take_match(PLAIN):
+            command, ascii_only = plain_command(found), True
+        else:
+            line = lines.take()
+            if line is None:
+                return None
+            read = BadSyntax(Reply(500, (f"5.5.2 {lines.fault}",))) if lines.fault else parse_command(line)
+            if isinstance(read, BadSyntax):
+                return self._nonsense(line, read.reply)
+            command, ascii_only = read, line.isascii()
+        if not lines.is_spent and ends_group(command, extended=self.is_extended):
             return self._violation(OUT_OF_STEP, f"input behind {type(command).__name__.upper()}")
-        is_legal = type(command) in SERVER_MOVES[self.state]
-        refusal = self._refusal(command, ascii_only=ascii_only) if is_legal else OUT_OF_ORDER
-        if isinstance(command, Bdat):
-            return self._begin_chunk(command, refusal)
-        if refusal:
-            return self._error(refusal)
-        if isinstance(command, Auth):
-            return self._begin_auth(command)
+        if refusal := self._refusal(command, ascii_only=ascii_only):
+            return self._begin_chunk(command, refusal) if isinstance(command, Bdat) else self._error(refusal)
+        if isinstance(command, _ARE_BEGUN):
+            return self._begin_chunk(command, None) if isinstance(command, Bdat) else self._begin_auth(command)
         self._awaiting = command
         return command
 
+    def _nonsense(self, line: bytes, reply: Reply) -> Answered:
+        if is_foreign(line):
+            return self._violation(NOT_SMTP, line[:QUOTED].decode("ascii", "backslashreplace"))
+        return self._error(reply)
+
     def _refusal(self, command: Command, *, ascii_only: bool) -> Reply | None:
-        """Why the session itself cannot take this command, which is in order: not offered, or too much."""
+        """Why the session itself cannot take this command: it may not come now, is not offered, or is too much."""
+        if type(command) not in SERVER_MOVES[self.state]:
+            return OUT_OF_ORDER
         if isinstance(command, Rcpt) and self._transaction:
             return rcpt_refusal(command.recipient, self._transaction, self.config, ascii_only=ascii_only)
         if isinstance(command, Mail):
