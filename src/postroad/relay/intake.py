@@ -31,11 +31,16 @@ class Births:
     def id(self) -> str:
         """An id: 50 bits of milliseconds, so that ids sort by time, and 30 bits of chance."""
         number = int(self._wall() * 1000) << 30 | self._rng.getrandbits(30)
-        return "".join([_PAIRS[number >> shift & 1023] for shift in range(70, -1, -10)])
+        high, low = divmod(number, 1 << 40)
+        return _four_pairs(high) + _four_pairs(low)
 
     def seed(self) -> int:
         """The seed of a message's draws."""
         return self._rng.getrandbits(SEED_BITS)
+
+
+def _four_pairs(number: int) -> str:
+    return f"{_PAIRS[number >> 30]}{_PAIRS[number >> 20 & 1023]}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
 
 
 def sendmail_origin(user: str, uid: int) -> str:
@@ -84,8 +89,13 @@ class Intake:
         """Keep a message; durable when `kept` is called."""
         id_, envelope, at, size, origin = arrival
         mail = Mail(id_, envelope, at, self._births.seed(), size, origin)
-        claims = self._loop.has_room_for({domain_of(each.mailbox) for each in envelope.recipients})
-        added = asyncio.ensure_future(self._spool.add(mail, rest, claim=claims))
+        first, *others = envelope.recipients
+        destinations = (
+            {domain_of(each.mailbox) for each in envelope.recipients} if others else (domain_of(first.mailbox),)
+        )
+        claims = self._loop.has_room_for(destinations)
+        adding = self._spool.add(mail, rest, claim=claims)
+        added = adding if isinstance(adding, asyncio.Future) else asyncio.ensure_future(adding)
         added.add_done_callback(partial(self._added, kept, claims))
 
     def _added(self, kept: Kept, claims: bool, added: asyncio.Future[tuple[Parcel, ...]]) -> None:  # noqa: FBT001  # a callback's

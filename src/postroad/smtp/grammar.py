@@ -25,7 +25,7 @@ _BOX = PLAIN_MAILBOX
 # A whole line, as nearly all clients write it, in one look
 PLAIN = re.compile(
     rf"(?:MAIL FROM:<(?:{_BOX})?>(?: SIZE=({_SIZE}))?(?: BODY=(7BIT|8BITMIME))?"
-    rf"|RCPT TO:<{_BOX}>|(DATA|RSET|NOOP|QUIT)|BDAT ({_SIZE})( LAST)?|EHLO ([!-~]+))\r\n".encode()
+    rf"|RCPT TO:<{_BOX}>|(DATA|RSET|NOOP|QUIT)|BDAT ({_SIZE})( LAST)?|(EHLO|HELO) ([!-~]+))\r\n".encode()
 )
 _NOTIFY = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
 
@@ -160,15 +160,15 @@ def parse_command(line: bytes) -> Command | BadSyntax:
 
 def plain_command(found: re.Match[bytes]) -> Command:
     """The command that PLAIN has found: what `parse_command` makes of the same line."""
-    sender, domain, size, body, recipient, destination, word, octets, last, name = found.groups()
+    sender, domain, size, body, recipient, destination, word, octets, last, hello, name = found.groups()
     if recipient:
         return Rcpt(Recipient(Mailbox(recipient.decode(), destination.lower().decode())))
     if word:
         return _FIXED[word]
     if octets:
         return Bdat(int(octets), last is not None)
-    if name:
-        return Ehlo(name.decode())
+    if hello:
+        return Ehlo(name.decode()) if hello == b"EHLO" else Helo(name.decode())
     path = Mailbox(sender.decode(), domain.lower().decode()) if sender else None
     return Mail(path, int(size) if size else None, body.decode() if body else None)
 

@@ -10,10 +10,10 @@ from postroad.smtp.content import too_large
 from postroad.smtp.grammar import (
     Auth,
     Bdat,
-    Command,
     Data,
     Ehlo,
     Expn,
+    Helo,
     Help,
     Mail,
     Noop,
@@ -23,7 +23,7 @@ from postroad.smtp.grammar import (
     StartTls,
     Vrfy,
 )
-from postroad.smtp.wire import Limits
+from postroad.smtp.wire import Limits, format_reply
 from postroad.words.mail import Envelope, Recipient
 from postroad.words.reply import Reply
 
@@ -54,7 +54,7 @@ USUAL: dict[type[object], Reply] = {  # the reply that agrees to a command, but 
 _FOREIGN = re.compile(rb"(?i:GET|POST|CONNECT)(?: |\Z)|[!-9;-~]+:|.* HTTP/[0-9.]+\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # by identity it is a key that costs nothing
 class ServerConfig:
     """What a server is called, offers and endures. `auth` names SASL mechanisms, of PLAIN and LOGIN."""
 
@@ -135,13 +135,15 @@ def rcpt_refusal(
     return None if ascii_only or transaction.mail.smtputf8 else NEEDS_SMTPUTF8
 
 
-def hello(command: Command, config: ServerConfig, *, tls: bool, known: bool) -> Reply:
-    """The reply that agrees to EHLO or HELO, with the name and what is offered."""
-    return _hello(config, tls, known) if isinstance(command, Ehlo) else Reply(250, (config.hostname,))
+def hello(command: Ehlo | Helo, config: ServerConfig, *, tls: bool, known: bool) -> bytes:
+    """The reply that agrees to EHLO or HELO, with the name and what is offered, as octets."""
+    if isinstance(command, Ehlo):
+        return _hello(config, tls, known)
+    return format_reply(Reply(250, (config.hostname,)))
 
 
 @lru_cache(maxsize=64)
-def _hello(config: ServerConfig, tls: bool, known: bool) -> Reply:  # noqa: FBT001  # a cache has no keywords
+def _hello(config: ServerConfig, tls: bool, known: bool) -> bytes:  # noqa: FBT001  # a cache has no keywords
     """The answer to EHLO: the name, and what is offered now."""
     words = {
         "PIPELINING": config.pipelining,
@@ -153,4 +155,4 @@ def _hello(config: ServerConfig, tls: bool, known: bool) -> Reply:  # noqa: FBT0
         f"AUTH {' '.join(config.auth)}": bool(config.auth) and not known,
     }
     offered = (word for word, is_offered in words.items() if is_offered)
-    return Reply(250, (config.hostname, "ENHANCEDSTATUSCODES", f"SIZE {config.size}", *offered))
+    return format_reply(Reply(250, (config.hostname, "ENHANCEDSTATUSCODES", f"SIZE {config.size}", *offered)))

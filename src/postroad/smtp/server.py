@@ -139,11 +139,14 @@ class Server:
 
         """
         awaiting = self._awaiting
-        yes = _YES.get(type(awaiting))
-        if yes is None:
-            return self.reply(self._usual(awaiting))
+        if isinstance(awaiting, _HELLOS):
+            yes = hello(awaiting, self.config, tls=self.is_tls, known=self.is_authenticated)
+        elif type(awaiting) in _YES:
+            yes = _YES[type(awaiting)]
+        else:
+            return self.reply(_usual(awaiting))
         self._awaiting = None
-        self._agree(awaiting)  # type: ignore[arg-type]  # only commands have a line in that table
+        self._agree(awaiting)  # type: ignore[arg-type]  # a command: only these are in that table
         return yes
 
     def reply(self, reply: Reply) -> bytes:
@@ -208,18 +211,6 @@ class Server:
         if isinstance(command, _OF_EXTENSIONS):
             return extension_refusal(command, self.config, tls=self.is_tls, known=self.is_authenticated)
         return None
-
-    def _usual(self, event: Command | AuthGiven | BodyComplete | Answered | None) -> Reply:
-        """The answer to what has no fixed one."""
-        if isinstance(event, Answered):
-            return event.reply
-        if isinstance(event, _HELLOS):
-            return hello(event, self.config, tls=self.is_tls, known=self.is_authenticated)
-        if isinstance(event, AuthGiven):
-            return WELCOME
-        if event is None:
-            raise LookupError("no event waits for an answer")
-        return USUAL.get(type(event), OK)
 
     def _agree(self, command: Command) -> None:
         """Our side has said yes: take the move of the table."""
@@ -328,6 +319,15 @@ class Server:
     def _violation(self, reply: Reply, what: str) -> Answered:
         """The client does not speak SMTP, or not in step: an answer, and the end of the session."""
         return self._answer(reply, what)
+
+
+def _usual(event: Command | AuthGiven | BodyComplete | Answered | None) -> Reply:
+    """The answer to what is no command that is agreed to."""
+    if event is None:
+        raise LookupError("no event waits for an answer")
+    if isinstance(event, Answered):
+        return event.reply
+    return WELCOME if isinstance(event, AuthGiven) else USUAL.get(type(event), OK)
 
 
 # What octets are, where a chunk is not under way
