@@ -64,7 +64,7 @@ class Messages:
             incoming.abandon()
             raise
         self._judge.count()
-        if reply.is_positive:
+        if reply.code == 250:
             self._telling.complete(incoming, self._stream.tls, self._judge.client.user, elapsed_s)
         else:
             self._telling.failed(incoming, str(reply))

@@ -43,8 +43,8 @@ TOO_LONG = Reply(421, ("4.4.2 the session has lasted too long",))
 _IN_BODY = (ServerState.BODY, ServerState.CHUNKS)
 _IDLE = (ServerState.FRESH, ServerState.READY, ServerState.REFUSING)
 
-Then = Callable[[Any], Reply | None]
-"""What to say to the client now that something is done, given its result."""
+Then = Callable[[Any], None]
+"""How to go on now that something is done, given its result."""
 
 
 class Session:
@@ -109,7 +109,7 @@ class Session:
         """Greet; from then on the octets drive it."""
         self._telling.started()
         if self._tls is Tls.IMPLICIT:
-            self._wait(self._begin_tls(), None)
+            self._wait(self._begin_tls())
         else:
             self._greet()
             self._stream.listen(self.hear)
@@ -177,7 +177,7 @@ class Session:
         if self._messages.incoming and not self._server.is_open:
             self._messages.forget(said.decode().rstrip())
         if len(self._out) % BREATH == 0:
-            self._wait(asyncio.sleep(0), None)
+            self._wait(asyncio.sleep(0))
 
     def _part(self) -> None:
         """End it, or do so as soon as no message is under way."""
@@ -188,29 +188,28 @@ class Session:
 
     def _take(self, piece: BodyPiece, _now: float) -> None:
         if work := self._messages.take(piece.data):
-            self._wait(work, None)
+            self._wait(work)
 
     def _complete(self, last: BodyComplete, now: float) -> bytes | None:
         """The message is whole: it is kept once all of it is handed on."""
         self._asked_at = now
         if last.data and (work := self._messages.take(last.data)):
-            self._wait(work, lambda _done: self._keep())
-            return None
-        reply = self._keep()
-        return self._server.reply(reply) if reply else None
-
-    def _keep(self) -> Reply | None:
-        if not self._messages.keep(self._kept):
-            return self._messages.settle(None, 0.0)
-        self._pause()
+            self._wait(work, self._keep)
+        elif self._messages.keep(self._kept):
+            self._pause()
+        else:
+            return self._server.reply(self._messages.settle(None, 0.0))
         return None
+
+    def _keep(self, _handed_on: None) -> None:
+        if not self._messages.keep(self._kept):
+            self._go_on(self._messages.settle(None, 0.0))
 
     def _kept(self, trouble: Exception | None) -> None:
         """It is durable, or cannot be kept: it is known, though the client may be gone."""
         try:
             reply = self._messages.settle(trouble, self._now() - self._asked_at)
             if not self._has_ended:
-                self._unpause()
                 self._go_on(reply)
         except BaseException:
             self.drop()
@@ -234,23 +233,20 @@ class Session:
         """Hear nothing until our side is done; the client's time stands still."""
         self._is_waiting = True
         self._stream.listen(None)
-        self.patience.pause(self._now())
-
-    def _unpause(self) -> None:
-        self._is_waiting = False
-        self.patience.resume(self._now())
+        self.patience.late_at -= self._now()
 
     def _go_on(self, reply: Reply | None) -> None:
         """Our side is done: say so, and hear what has come meanwhile."""
+        self._is_waiting = False
+        self.patience.late_at += self._now()
         if reply:
             self._out.append(self._server.reply(reply))
-        if not self._is_waiting:
-            self._answer(self._server.receive())
+        self._answer(self._server.receive())
         if not (self._is_waiting or self._has_ended):
             self._stream.listen(self.hear)
 
-    def _wait(self, work: Awaitable[Any], then: Then | None) -> None:
-        """Go on when something is done, with the reply that `then` makes of it."""
+    def _wait(self, work: Awaitable[Any], then: Then | None = None) -> None:
+        """Go on when something is done: as `then` does, given its result."""
         self._pause()
         self._work, self._then = asyncio.ensure_future(work), then
         self._work.add_done_callback(self._resume)
@@ -259,8 +255,10 @@ class Session:
         then, self._then, self._work = self._then, None, None
         try:
             result = done.result()
-            self._unpause()
-            self._go_on(then(result) if then else None)
+            if then:
+                then(result)
+            else:
+                self._go_on(None)
         except NetError as problem:
             self._give_up(problem)
         except asyncio.CancelledError:  # by drop
@@ -301,7 +299,7 @@ class Session:
             self._ended(self)
 
     def _check(self, given: AuthGiven, _now: float) -> None:
-        self._wait(self._authenticate(given), lambda reply: reply)
+        self._wait(self._authenticate(given), self._go_on)
 
     async def _authenticate(self, given: AuthGiven) -> Reply:
         self._login = self._login or Login(self._desk)
@@ -317,7 +315,7 @@ class Session:
         self._stream.be_deaf()
         self._stream.write(b"".join([*self._out, self._server.agree()]))
         self._out.clear()
-        self._wait(self._start_tls(), None)
+        self._wait(self._start_tls())
         return None
 
     async def _begin_tls(self) -> None:

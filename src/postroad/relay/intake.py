@@ -31,16 +31,13 @@ class Births:
     def id(self) -> str:
         """An id: 50 bits of milliseconds, so that ids sort by time, and 30 bits of chance."""
         number = int(self._wall() * 1000) << 30 | self._rng.getrandbits(30)
-        high, low = divmod(number, 1 << 40)
-        return _four_pairs(high) + _four_pairs(low)
+        high, low, pairs = number >> 40, number & (1 << 40) - 1, _PAIRS
+        begin = f"{pairs[high >> 30]}{pairs[high >> 20 & 1023]}{pairs[high >> 10 & 1023]}{pairs[high & 1023]}"
+        return f"{begin}{pairs[low >> 30]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
 
     def seed(self) -> int:
         """The seed of a message's draws."""
         return self._rng.getrandbits(SEED_BITS)
-
-
-def _four_pairs(number: int) -> str:
-    return f"{_PAIRS[number >> 30]}{_PAIRS[number >> 20 & 1023]}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
 
 
 def sendmail_origin(user: str, uid: int) -> str:

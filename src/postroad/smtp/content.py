@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postroad.smtp.wire import NUL, NewlineCheck
+from postroad.smtp.wire import ALL_PAIRED, NUL, newline_decoder
 from postroad.words.reply import Reply
 
 BARE = Reply(554, ("5.6.0 a bare CR or LF in the message (RFC 5321 section 2.3.8)",))
@@ -18,7 +18,7 @@ class Content:
         self._most = most
         self._refuses_unsafe = refuses_unsafe
         self._octets = 0
-        self._newlines = NewlineCheck()
+        self._newlines = newline_decoder()
         self._is_bare = self._has_nul = False
 
     def take(self, piece: bytes, *, is_last: bool = False) -> bool:
@@ -26,7 +26,8 @@ class Content:
         self._octets += len(piece)
         if self._refuses_unsafe:
             self._has_nul = self._has_nul or NUL in piece  # whatever the pieces: it is looked for to the end
-            self._is_bare = self._newlines.is_bare(piece, is_last=is_last)
+            self._newlines.decode(piece.decode("latin-1"), is_last)  # a CR at the very end waits for an LF in vain
+            self._is_bare = self._newlines.newlines not in ALL_PAIRED
         return not (self._has_nul or self._is_bare or self._octets > self._most)
 
     @property

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any, Protocol
 
 from postroad.smtp.content import too_large
 from postroad.smtp.grammar import (
@@ -95,22 +97,17 @@ def is_foreign(line: bytes) -> bool:
     return _FOREIGN.match(line) is not None
 
 
-def extension_refusal(command: StartTls | Auth | Bdat, config: ServerConfig, *, tls: bool, known: bool) -> Reply | None:
-    """Why this command of an extension is not taken now: `tls` is on, the client is `known`, or it is not offered."""
-    match command:
-        case StartTls() if not config.starttls or tls:
-            return Reply(503, ("5.5.1 no STARTTLS here",))
-        case Auth() if known:
-            return Reply(503, ("5.5.1 authenticated already",))  # RFC 4954 section 4
-        case Auth(mechanism) if mechanism not in config.auth:
-            return Reply(504, ("5.5.4 no such mechanism",))
-        case Bdat() if not config.chunking:
-            return Reply(502, ("5.5.1 no CHUNKING here",))
-    return None
+class Standing(Protocol):
+    """What a session knows when a command comes."""
+
+    config: ServerConfig
+    is_tls: bool
+    is_authenticated: bool
+    opened: OpenTransaction | None
 
 
-def mail_refusal(mail: Mail, config: ServerConfig, *, ascii_only: bool) -> Reply | None:
-    """Why this transaction is not begun. `ascii_only`: the line had nothing else."""
+def _mail_refusal(mail: Mail, at: Standing, ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+    config = at.config
     if mail.size is not None and mail.size > config.size:
         return too_large(config.size)
     unknown = (
@@ -124,15 +121,39 @@ def mail_refusal(mail: Mail, config: ServerConfig, *, ascii_only: bool) -> Reply
     return None if ascii_only or mail.smtputf8 else NEEDS_SMTPUTF8  # U-labels too: RFC 6531 section 3.3
 
 
-def rcpt_refusal(
-    recipient: Recipient, transaction: OpenTransaction, config: ServerConfig, *, ascii_only: bool
-) -> Reply | None:
-    """Why the transaction does not get this recipient. `ascii_only`: the line had nothing else."""
-    if len(transaction.recipients) >= config.max_recipients:
+def _rcpt_refusal(rcpt: Rcpt, at: Standing, ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+    opened, recipient = at.opened, rcpt.recipient
+    if opened is None:
+        return OUT_OF_ORDER
+    if len(opened.recipients) >= at.config.max_recipients:
         return Reply(452, ("4.5.3 too many recipients",))
-    if (recipient.notify or recipient.orcpt) and not config.dsn:
+    if (recipient.notify or recipient.orcpt) and not at.config.dsn:
         return _NOT_OFFERED
-    return None if ascii_only or transaction.mail.smtputf8 else NEEDS_SMTPUTF8
+    return None if ascii_only or opened.mail.smtputf8 else NEEDS_SMTPUTF8
+
+
+def _starttls_refusal(_command: StartTls, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+    return Reply(503, ("5.5.1 no STARTTLS here",)) if at.is_tls or not at.config.starttls else None
+
+
+def _auth_refusal(auth: Auth, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+    if at.is_authenticated:
+        return Reply(503, ("5.5.1 authenticated already",))  # RFC 4954 section 4
+    return None if auth.mechanism in at.config.auth else Reply(504, ("5.5.4 no such mechanism",))
+
+
+def _bdat_refusal(_bdat: Bdat, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+    return None if at.config.chunking else Reply(502, ("5.5.1 no CHUNKING here",))
+
+
+# Why a command that is in order is not taken now: not offered, or too much. With whether its line is all ASCII
+REFUSALS: dict[type[object], Callable[[Any, Standing, bool], Reply | None]] = {
+    Mail: _mail_refusal,
+    Rcpt: _rcpt_refusal,
+    StartTls: _starttls_refusal,
+    Auth: _auth_refusal,
+    Bdat: _bdat_refusal,
+}
 
 
 def hello(command: Ehlo | Helo, config: ServerConfig, *, tls: bool, known: bool) -> bytes:

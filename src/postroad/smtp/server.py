@@ -17,7 +17,6 @@ from postroad.smtp.grammar import (
     Helo,
     Mail,
     Rcpt,
-    StartTls,
     parse_command,
     plain_command,
 )
@@ -26,15 +25,13 @@ from postroad.smtp.offer import (
     OK,
     OUT_OF_ORDER,
     OUT_OF_STEP,
+    REFUSALS,
     USUAL,
     WELCOME,
     OpenTransaction,
     ServerConfig,
-    extension_refusal,
     hello,
     is_foreign,
-    mail_refusal,
-    rcpt_refusal,
 )
 from postroad.smtp.sasl import Exchange
 from postroad.smtp.states import SERVER_ENDS, SERVER_MOVES, ServerState, after_greeting, ends_group
@@ -46,9 +43,11 @@ TOO_MANY_ERRORS = Reply(421, ("4.7.0 too many errors",))
 
 _ENDS = (BodyComplete, BodyRefused, AuthGiven)  # what ends a dialogue within a state, however it is answered
 _HELLOS = (Ehlo, Helo)
-_OF_EXTENSIONS = (StartTls, Auth, Bdat)
 _ARE_BEGUN = (Bdat, Auth)  # what is agreed to as it comes: the rest of it follows
-_YES: dict[type[object], bytes] = {kind: format_reply(reply) for kind, reply in USUAL.items() if reply.is_positive}
+_YES: dict[type[object], bytes] = {
+    **{kind: format_reply(reply) for kind, reply in USUAL.items() if reply.is_positive},
+    **dict.fromkeys(_HELLOS, b""),  # each has its own
+}
 
 QUOTED = 60  # octets of a line that is not SMTP that are told to the application
 
@@ -75,13 +74,13 @@ class Server:
         self.is_extended = False  # by EHLO, not HELO
         self.is_tls = False
         self.is_authenticated = False
-        self._transaction: OpenTransaction | None = None
+        self.opened: OpenTransaction | None = None  # the transaction
         self._lines = LineBuffer(config.limits.command_line)
         self._has_ended = False
         self._awaiting: Command | AuthGiven | BodyComplete | Answered | None = None
         self._due: Answered | None = None  # behind the event before it
-        self._content: Content  # of the message that comes
-        self._body: DotReader  # by DATA
+        self._content: Content | None = None  # of the message that comes
+        self._body: DotReader | None = None  # by DATA
         self._chunk: _Chunk | None = None
         self._exchange: Exchange | None = None
         self._errors = 0
@@ -94,14 +93,14 @@ class Server:
             LookupError: there is none.
 
         """
-        if self._transaction is None:
+        if self.opened is None:
             raise LookupError("no transaction is open")
-        return self._transaction
+        return self.opened
 
     @property
     def is_open(self) -> bool:
         """Whether a transaction is open."""
-        return self._transaction is not None
+        return self.opened is not None
 
     def greet(self, reply: Reply | None = None) -> bytes:
         """The first word, 220 by default. After 421 the session is over; after 5yz only QUIT is taken."""
@@ -138,15 +137,20 @@ class Server:
             LookupError: no event waits for an answer.
 
         """
-        awaiting = self._awaiting
-        if isinstance(awaiting, _HELLOS):
-            yes = hello(awaiting, self.config, tls=self.is_tls, known=self.is_authenticated)
-        elif type(awaiting) in _YES:
-            yes = _YES[type(awaiting)]
-        else:
-            return self.reply(_usual(awaiting))
+        command = self._awaiting
+        yes = _YES.get(type(command))
+        if yes is None:
+            return self.reply(_usual(command))
         self._awaiting = None
-        self._agree(awaiting)  # type: ignore[arg-type]  # a command: only these are in that table
+        self.state = SERVER_MOVES[self.state][type(command)]  # type: ignore[index]  # a command: it is in that table
+        if isinstance(command, Rcpt) and self.opened:
+            self.opened.recipients.append(command.recipient)
+        elif isinstance(command, Mail):
+            self.opened = OpenTransaction(command)
+        elif self.state is ServerState.READY:
+            self.opened = self._content = None
+            if isinstance(command, _HELLOS):
+                return self._meet(command)
         return yes
 
     def reply(self, reply: Reply) -> bytes:
@@ -159,8 +163,9 @@ class Server:
         elif isinstance(answered, Answered):
             if answered.violation:
                 self.state = ServerState.CLOSED
-        elif answered is not None and reply.is_positive:
-            self._agree(answered)
+        elif type(answered) in _YES and reply.is_positive:
+            self._awaiting = answered
+            self.agree()
         if reply.code == 421:
             self.state = ServerState.CLOSED
         return format_reply(reply)
@@ -188,10 +193,14 @@ class Server:
             command, ascii_only = read, line.isascii()
         if not lines.is_spent and ends_group(command, extended=self.is_extended):
             return self._violation(OUT_OF_STEP, f"input behind {type(command).__name__.upper()}")
-        if refusal := self._refusal(command, ascii_only=ascii_only):
-            return self._begin_chunk(command, refusal) if isinstance(command, Bdat) else self._error(refusal)
-        if isinstance(command, _ARE_BEGUN):
-            return self._begin_chunk(command, None) if isinstance(command, Bdat) else self._begin_auth(command)
+        refuse = REFUSALS.get(type(command)) if type(command) in SERVER_MOVES[self.state] else _out_of_order
+        refusal = refuse(command, self, ascii_only) if refuse else None
+        if isinstance(command, Bdat):
+            return self._begin_chunk(command, refusal)
+        if refusal:
+            return self._error(refusal)
+        if isinstance(command, Auth):
+            return self._begin_auth(command)
         self._awaiting = command
         return command
 
@@ -200,58 +209,33 @@ class Server:
             return self._violation(NOT_SMTP, line[:QUOTED].decode("ascii", "backslashreplace"))
         return self._error(reply)
 
-    def _refusal(self, command: Command, *, ascii_only: bool) -> Reply | None:
-        """Why the session itself cannot take this command: it may not come now, is not offered, or is too much."""
-        if type(command) not in SERVER_MOVES[self.state]:
-            return OUT_OF_ORDER
-        if isinstance(command, Rcpt) and self._transaction:
-            return rcpt_refusal(command.recipient, self._transaction, self.config, ascii_only=ascii_only)
-        if isinstance(command, Mail):
-            return mail_refusal(command, self.config, ascii_only=ascii_only)
-        if isinstance(command, _OF_EXTENSIONS):
-            return extension_refusal(command, self.config, tls=self.is_tls, known=self.is_authenticated)
-        return None
-
-    def _agree(self, command: Command) -> None:
-        """Our side has said yes: take the move of the table."""
-        before, self.state = self.state, SERVER_MOVES[self.state][type(command)]
-        if isinstance(command, Rcpt) and self._transaction:
-            self._transaction.recipients.append(command.recipient)
-        elif isinstance(command, Mail):
-            self._transaction = OpenTransaction(command)
-        elif self.state is ServerState.BODY:
-            self._body = DotReader()
-            self._content = Content(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
-        elif self.state is ServerState.CHUNKS:
-            if before is not ServerState.CHUNKS:
-                self._content = Content(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
-        elif self.state is ServerState.READY:
-            self._transaction = None
-            if isinstance(command, _HELLOS):
-                self.client_name = command.name
-                self.is_extended = isinstance(command, Ehlo)
+    def _meet(self, command: Ehlo | Helo) -> bytes:
+        self.client_name = command.name
+        self.is_extended = isinstance(command, Ehlo)
+        return hello(command, self.config, tls=self.is_tls, known=self.is_authenticated)
 
     def _end(self) -> None:
         """The dialogue within this state is over (a message, AUTH, a handshake), however it was answered."""
         self.state = SERVER_ENDS[self.state]
-        self._transaction = self._exchange = None
+        self.opened = self._exchange = self._body = self._content = None
 
     def _early(self) -> ServerEvent:
         """RFC 5321 section 3.1: the client waits for the greeting."""
         return self._violation(OUT_OF_STEP, "input before the greeting")
 
     def _body_event(self) -> ServerEvent | None:
-        piece, behind = self._body.read(self._lines.clear())
+        body = self._body = self._body or DotReader()
+        piece, behind = body.read(self._lines.clear())
         if behind:
             self._lines.feed(behind)
-        if self._body.has_ended:
+        if body.has_ended:
             return self._whole(piece)
-        return BodyPiece(piece) if piece and self._content.take(piece) else None
+        return BodyPiece(piece) if piece and self._is_taken(piece) else None
 
     def _begin_chunk(self, bdat: Bdat, refusal: Reply | None) -> ServerEvent | None:
         # Refused or not, the octets are on their way and must be passed over (RFC 3030 section 2)
         if refusal is None:
-            self._agree(bdat)
+            self.state = ServerState.CHUNKS
         self._chunk = _Chunk(bdat.size, bdat.last, refusal)
         return self._chunk_event(self._chunk)
 
@@ -260,7 +244,7 @@ class Server:
         chunk.left -= len(octets)
         if chunk.left == 0:
             return self._end_chunk(chunk, octets)
-        is_given = octets and not chunk.refusal and self._content.take(octets)
+        is_given = octets and not chunk.refusal and self._is_taken(octets)
         return BodyPiece(octets) if is_given else None
 
     def _end_chunk(self, chunk: _Chunk, octets: bytes) -> ServerEvent:
@@ -269,21 +253,27 @@ class Server:
             return self._error(chunk.refusal)
         if chunk.last:
             return self._whole(octets)
-        if octets and self._content.take(octets):
+        if octets and self._is_taken(octets):
             self._due = Answered(CHUNK_TAKEN)
             return BodyPiece(octets)
         return self._answer(CHUNK_TAKEN)
 
     def _whole(self, octets: bytes) -> ServerEvent:
         """The last octets of a message: the application's to answer, unless the session must refuse it."""
-        if self._content.take(octets, is_last=True):
+        content = self._content or Content(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
+        if content.take(octets, is_last=True):
             self._awaiting = BodyComplete(octets)
         else:
-            self._awaiting = BodyRefused(self._counted(self._content.refusal))
+            self._awaiting = BodyRefused(self._counted(content.refusal))
         return self._awaiting
 
+    def _is_taken(self, octets: bytes) -> bool:
+        """Some octets of a message, and not its last: whether they may be handed on."""
+        self._content = self._content or Content(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
+        return self._content.take(octets)
+
     def _begin_auth(self, auth: Auth) -> ServerEvent:
-        self._agree(auth)
+        self.state = ServerState.AUTH
         self._exchange = Exchange(auth.mechanism)
         return self._auth_step(self._exchange.begin(auth.initial))
 
@@ -319,6 +309,10 @@ class Server:
     def _violation(self, reply: Reply, what: str) -> Answered:
         """The client does not speak SMTP, or not in step: an answer, and the end of the session."""
         return self._answer(reply, what)
+
+
+def _out_of_order(_command: Command, _at: Server, _ascii_only: bool) -> Reply:  # noqa: FBT001  # as those of REFUSALS
+    return OUT_OF_ORDER
 
 
 def _usual(event: Command | AuthGiven | BodyComplete | Answered | None) -> Reply:

@@ -161,6 +161,16 @@ def test_chunks_make_a_message():
     assert ([250, 250, 221], b".a\r\n.") == (codes(replies)[-3:], content)
 
 
+@pytest.mark.parametrize("given_up", [b"BDAT 3\r\na\nb", b"BDAT 99\r\n" + b"x" * 99, b"BDAT 2\r\na\r"])
+@pytest.mark.parametrize("end", [b"RSET\r\n", HELLO])
+def test_message_that_is_given_up_spoils_no_other(given_up, end):
+    """What was wrong with the chunks of one, or too much of them, is nothing to the next."""
+    config = ServerConfig("mx.example", size=50)
+    flights = [HELLO, TRANSACTION, given_up, end, TRANSACTION + b"BDAT 3 LAST\r\na\r\n"]
+    replies, messages = serve(flights, config, pieces=1000)
+    assert ([250, 250, 250], [b"a\r\n"]) == (codes(replies)[-3:], [content for _, content in messages])
+
+
 def test_too_many_recipients_are_refused_one_by_one():
     """Beyond the limit each further recipient gets 452, the others stay."""
     config = ServerConfig("mx.example", max_recipients=1)
