@@ -211,6 +211,8 @@ class Session:
             reply = self._messages.settle(trouble, self._now() - self._asked_at)
             if not self._has_ended:
                 self._go_on(reply)
+        except NetError as problem:
+            self._give_up(problem)
         except BaseException:
             self.drop()
             raise
