@@ -8,12 +8,9 @@ from itertools import product
 from postroad.app import InputError
 from postroad.cli.sendmail.draft import Origin, finish, parse
 from postroad.smtp import (
-    NEED_DATA,
     BodyComplete,
-    BodyPiece,
     Break,
     Client,
-    Commanded,
     Data,
     Done,
     Ehlo,
@@ -140,28 +137,25 @@ def _through(octets, size, *, by_data):
     _ask(client, server, Rcpt(RECIPIENTS[0]))
     if by_data:
         _ask(client, server, Data())
-    else:
-        server.feed(client.send(Bdat(len(octets), last=True)))
+    sent = [] if by_data else [client.send(Bdat(len(octets), last=True))]
     pieces = [octets[start : start + size] for start in range(0, len(octets), size)]
-    sent = [client.send_body(piece) if by_data else client.send_chunk(piece) for piece in pieces]
+    sent += [client.send_body(piece) if by_data else client.send_chunk(piece) for piece in pieces]
     if by_data:
         sent.append(client.end_body())
     received = b""
-    for piece in sent or [b""]:
-        server.feed(piece)
-        while (event := server.next_event()) is not NEED_DATA:
+    for piece in sent:
+        event = server.receive(piece)
+        while event:
+            received += event.data
             if isinstance(event, BodyComplete):
                 return received
-            assert isinstance(event, BodyPiece)
-            received += event.data
+            event = server.receive()
     raise AssertionError("it does not end")
 
 
 def _ask(client, server, command):
-    server.feed(client.send(command))
-    event = server.next_event()
-    assert isinstance(event, Commanded), event
-    client.receive(server.reply(event.reply or Reply(250, ("ok",))))
+    assert command == server.receive(client.send(command))
+    client.receive(server.agree())
 
 
 def draft(octets):

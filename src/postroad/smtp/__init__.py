@@ -13,17 +13,13 @@ passes), `sasl` (AUTH), `offer` (what is offered and refused), `server`.
 
 from postroad.smtp.client import Capabilities, Client, LocalProtocolError, SessionOver, UnsafeContent
 from postroad.smtp.events import (
-    NEED_DATA,
-    PAUSED,
     Answered,
     AuthGiven,
     BodyComplete,
     BodyPiece,
     BodyRefused,
     Closed,
-    Commanded,
     Ending,
-    StartTlsRequested,
     Unsolicited,
     Violation,
 )
@@ -57,9 +53,7 @@ from postroad.smtp.wire import NUL, Limits, canonical, format_reply
 
 __all__ = [
     "MORE",
-    "NEED_DATA",
     "NUL",
-    "PAUSED",
     "Answered",
     "Auth",
     "AuthGiven",
@@ -74,7 +68,6 @@ __all__ = [
     "ClientState",
     "Closed",
     "Command",
-    "Commanded",
     "Data",
     "Done",
     "Ehlo",
@@ -97,7 +90,6 @@ __all__ = [
     "ServerState",
     "SessionOver",
     "StartTls",
-    "StartTlsRequested",
     "Step",
     "Terms",
     "Timeouts",

@@ -8,7 +8,7 @@ from answering import Host
 
 from postroad.dialogue import ClientSettings, HostError, Message, Session
 from postroad.net import pair
-from postroad.smtp import NEED_DATA, BodyPiece, Server, ServerConfig, Timeouts
+from postroad.smtp import BodyPiece, Server, ServerConfig, Timeouts
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Phase, Result, Scope
 from postroad.words.reply import Reply
@@ -192,15 +192,14 @@ class Small(Host):
     most: int = 10
     transactions: list[list[str]] = field(default_factory=list)
 
-    def _name(self, event):
-        name, usual = super()._name(event)
+    def _answer(self, name):
         if name == "Mail":
             self.transactions.append([])
         elif name.startswith("Rcpt") and len(self.transactions[-1]) >= self.most:
-            return name, Reply(self.code, ("4.5.3 too many recipients",))
+            return Reply(self.code, ("4.5.3 too many recipients",))
         elif name.startswith("Rcpt"):
             self.transactions[-1].append(name)
-        return name, usual
+        return super()._answer(name)
 
 
 @pytest.mark.parametrize("pipelining", [True, False])
@@ -345,10 +344,11 @@ class Hasty(Host):
         server = Server(self.config)
         stream.write(server.greet())
         while True:
-            server.feed(await stream.read())
-            while not isinstance(event := server.next_event(), BodyPiece) and event is not NEED_DATA:
-                stream.write(server.reply(event.reply))
-            if isinstance(event, BodyPiece):
+            event = server.receive(await stream.read())
+            while event and not isinstance(event, BodyPiece):
+                stream.write(server.agree())
+                event = server.receive()
+            if event:
                 break
         stream.write(self.says)
         await asyncio.sleep(0)
