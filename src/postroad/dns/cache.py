@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from postroad.dns.resolver import RecordType, Resolver
-from postroad.words.facts import Answer, Found, NoData, NoName
+from postroad.dns.resolver import RecordType, Resolver, deliver
+from postroad.words.facts import Answer, Bogus, Found, NoData, NoName, Temporary
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class CachingResolver:
         settings: CacheSettings = CacheSettings(),
     ) -> None:
         self._inner = inner
+        self._start = getattr(inner, "start", None)
         self._clock = clock
         self._settings = settings
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()  # least recently used first
@@ -61,19 +62,31 @@ class CachingResolver:
         """Wait for the one question under way; the last to give up waiting ends it."""
         question = self._asking.get(key)
         if question is None:
-            question = self._asking[key] = _Question(asyncio.create_task(self._ask(key)))
-        question.waiting += 1
+            question = _Question(key, self)
+            question.stop = self._begin(key, question)
+            self._asking[key] = question
+        waiting = asyncio.get_running_loop().create_future()
+        question.waiting.append(waiting)
         try:
-            return await asyncio.shield(question.task)
-        finally:
-            question.waiting -= 1
-            if question.waiting == 0:
-                question.task.cancel()  # does nothing to one that is done
-                if self._asking.get(key) is question:
-                    del self._asking[key]
+            return await waiting
+        except asyncio.CancelledError:
+            question.waiting.remove(waiting)
+            if not question.waiting and self._asking.get(key) is question:
+                question.stop()
+                del self._asking[key]
+            raise
 
-    async def _ask(self, key: _Key) -> _Kept:
-        answer = await self._inner.resolve(*key)
+    def _begin(self, key: _Key, question: _Question) -> Callable[[], object]:
+        """Ask: without a task if it can be done, a task costs as much as the rest."""
+        stop = self._start(*key, question) if self._start else None
+        if stop is None:
+            task = asyncio.create_task(self._inner.resolve(*key))
+            task.add_done_callback(lambda task: deliver(task, question))
+            stop = task.cancel
+        return stop
+
+    def keep(self, key: _Key, answer: Answer[Any]) -> _Kept:
+        """Remember an answer that has just come."""
         kept = _Kept(answer, self._clock() + self._life(answer))
         before = self._kept.pop(key, None)
         if before:
@@ -83,6 +96,10 @@ class CachingResolver:
         self._records += kept.size
         self._make_room()
         return kept
+
+    def settle(self, key: _Key) -> None:
+        """The question under way has its answer: the next to ask begins anew, or is given what is kept."""
+        del self._asking[key]
 
     def _life(self, answer: Answer[Any]) -> int:
         match answer:
@@ -102,36 +119,64 @@ class CachingResolver:
 _Key = tuple[str, RecordType]
 
 
-@dataclass(slots=True)
 class _Kept:
-    answer: Answer[Any]
-    ends_at: float
-    hand_outs: int = 0
+    """An answer, and until when it is good."""
 
-    @property
-    def size(self) -> int:
-        return len(self.answer.records) if isinstance(self.answer, Found) else 1
+    __slots__ = ("_handed", "_turns", "answer", "ends_at", "size")
+
+    def __init__(self, answer: Answer[Any], ends_at: float) -> None:
+        self.answer = answer
+        self.ends_at = ends_at
+        self.size = len(answer.records) if isinstance(answer, Found) else 1
+        self._turns = 0
+        self._handed = answer  # the last: most answers have one record, and are the same again within a second
 
     def take_over(self, before: _Kept) -> None:
+        """Go on from the answer before it, if that had the same records in the same order."""
         old = before.answer
         if isinstance(self.answer, Found) and isinstance(old, Found) and self.answer.records == old.records:
-            self.hand_outs = before.hand_outs
+            self._turns = before._turns
 
     def hand_out(self, now: float) -> Answer[Any]:
+        """The answer as it is now: its records in turn, and what is left of its time."""
+        handed = self._handed
+        if isinstance(handed, Temporary | Bogus):
+            return handed
         left_s = max(0, int(self.ends_at - now))
-        match self.answer:
-            case Found(records=records, aliases=aliases, name=name, authentic=authentic):
-                start = self.hand_outs % len(records) if records else 0
-                self.hand_outs += 1
-                turned = records[start:] + records[:start] if start else records
-                return Found(turned, left_s, aliases, name, authentic)
-            case NoData() | NoName():
-                return replace(self.answer, ttl_s=left_s)
-            case _:
-                return self.answer
+        if self.size > 1 or handed.ttl_s != left_s:
+            handed = self._handed = self._as_of(left_s)
+        return handed
+
+    def _as_of(self, left_s: int) -> Answer[Any]:
+        answer = self.answer
+        if not isinstance(answer, Found):
+            return replace(answer, ttl_s=left_s)  # type: ignore[type-var]
+        start = self._turns % self.size if self.size else 0
+        self._turns += 1
+        turned = answer.records[start:] + answer.records[:start] if start else answer.records
+        return Found(turned, left_s, answer.aliases, answer.name, answer.authentic)
 
 
-@dataclass(slots=True)
 class _Question:
-    task: asyncio.Task[_Kept]
-    waiting: int = 0
+    """A question under way, as an ear: those who wait for its answer."""
+
+    __slots__ = ("_cache", "_key", "stop", "waiting")
+    stop: Callable[[], object]
+
+    def __init__(self, key: _Key, cache: CachingResolver) -> None:
+        self._key = key
+        self._cache = cache
+        self.waiting: list[asyncio.Future[_Kept]] = []
+
+    def hear(self, answer: Answer[Any]) -> None:
+        kept = self._cache.keep(self._key, answer)
+        self._cache.settle(self._key)
+        for waiting in self.waiting:
+            if not waiting.done():
+                waiting.set_result(kept)
+
+    def fail(self, problem: BaseException) -> None:
+        self._cache.settle(self._key)
+        for waiting in self.waiting:
+            if not waiting.done():
+                waiting.set_exception(problem)

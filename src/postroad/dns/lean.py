@@ -26,39 +26,136 @@ _IN = 1
 _HEADER = struct.Struct("!HHHHHH")
 _KIND = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
+_TTL_AND_SIZE = struct.Struct("!IH")
 _OPT_RECORD = struct.Struct("!BHHIH")
 _SOA_TIMES = struct.Struct("!IIIII")
+_RCODE = 15
 _NXDOMAIN = 3
 _AD = 0x0020
 _ASKED = 0x0120  # RD and AD: AD asks the server to say whether it validated, RFC 6840 section 5.7
 _TOLD = 0xFA00  # QR, OPCODE and TC: of these a reply to a query that is whole has QR alone
 _QR = 0x8000
+_ASKING = _HEADER.pack(0, _ASKED, 1, 0, 0, 1)[2:]
+_START = 12  # of the question section
+_POINTER = 192  # the first octet of one is no less, RFC 1035 section 4.1.4
+_TO_QUESTION = b"\xc0\x0c"
+_OWNED = 6  # octets of pointer, type and class
+_BARE_OPT = 11  # octets of an OPT record without options
+_OPT_BEGINS = b"\0\0\x29"
 
 _NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\Z")
 _PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 _LENGTHS = tuple(bytes((length,)) for length in range(64))
+_MAX_LABEL = 63
 _MAX_NAME = 253  # characters without the final dot: 255 octets
 _MAX_POINTERS = 10
 _MAX_ALIASES = 5  # longer chains, loops among them, are judged elsewhere
 _MAX_TTL_S = 2**31 - 1  # RFC 2181 section 8
 
 
-def question(name: str, kind: RecordType, payload: int) -> bytes | None:
-    """A query but for its id, the two octets in front; None for other types, and names with any but host characters."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query but for its id, the two octets in front, and what of it a reply repeats."""
+
+    name: str
+    octets: bytes
+    section: bytes  # name, type and class
+    owned: bytes  # how a record of the type asked for begins, where its owner is a pointer to the name asked
+
+
+def question(name: str, kind: RecordType, payload: int) -> Question | None:
+    """A query as most are; None for other types, and names with any but host characters."""
     number = _NUMBERS.get(kind)
     if number is None or len(name) > _MAX_NAME or not _NAME.match(name):
         return None
     labels = b"".join([_LENGTHS[len(label)] + label for label in name.encode().split(b".")])
-    counts = _HEADER.pack(0, _ASKED, 1, 0, 0, 1)[2:]
-    return counts + labels + b"\0" + _KIND.pack(number, _IN) + _OPT_RECORD.pack(0, _OPT, payload, 0, 0)
+    number_and_class = _KIND.pack(number, _IN)
+    section = labels + b"\0" + number_and_class
+    octets = _ASKING + section + _OPT_RECORD.pack(0, _OPT, payload, 0, 0)
+    return Question(name, octets, section, _TO_QUESTION + number_and_class)
 
 
-def read(octets: bytes, asked: bytes) -> Reading | None:
-    """What a reply to a query of `question` says; its id is not looked at. None: let dnspython look at it."""
+def read(octets: bytes, asked: Question) -> Reading | None:
+    """What a reply to a query says; its id is not looked at. None: let dnspython look at it."""
     try:
-        return _Reply(octets, asked).answer()
+        return _plain(octets, asked) or _Reply(octets, asked).answer()
     except (_StrangeError, IndexError, struct.error, ValueError):
         return None
+
+
+def _plain(octets: bytes, asked: Question) -> Found[Any] | None:
+    """A reply as most are, read in one go: at the name asked what was asked for, and nothing else but OPT."""
+    _, flags, questions, answers, authorities, additional = _HEADER.unpack_from(octets)
+    if flags & (_TOLD | _RCODE) != _QR or questions != 1 or authorities or additional > 1 or not answers:
+        return None
+    if not octets.startswith(asked.section, _START):
+        return None  # in another case, or the reply to another question
+    at = _START + len(asked.section)
+    end = len(octets) - (_BARE_OPT if additional else 0)
+    if additional and not (octets.startswith(_OPT_BEGINS, end) and octets[end + 5 : end + 7] == octets[-2:] == b"\0\0"):
+        return None
+    shortest_s, take = _MAX_TTL_S, _PLAIN_READERS[asked.owned]
+    records: dict[Any, None] = {}  # a record said twice is one, RFC 2181 section 5
+    for _ in range(answers):
+        ttl_s, size = _TTL_AND_SIZE.unpack_from(octets, at + _OWNED)
+        if ttl_s > _MAX_TTL_S or not octets.startswith(asked.owned, at):
+            return None
+        if ttl_s < shortest_s:
+            shortest_s = ttl_s
+        begin = at + _OWNED + _TTL_AND_SIZE.size
+        at = begin + size
+        records[take(octets, begin, at, asked.name)] = None
+    return Found(tuple(records), shortest_s, (), asked.name, bool(flags & _AD)) if at == end else None
+
+
+def _plain_mx(octets: bytes, at: int, end: int, asked: str) -> Mx:
+    exchange, ends_at = _plain_name(octets, at + 2, asked)
+    if ends_at != end:
+        raise _StrangeError
+    return Mx(octets[at] << 8 | octets[at + 1], exchange)
+
+
+def _plain_name(octets: bytes, start: int, asked: str, hops: int = 0) -> tuple[str, int]:
+    """A name, and where it ends. A pointer leads into the question, whose text is known, or to a name before it."""
+    at, text, rest = start, b"", ""
+    while size := octets[at]:
+        at += 1
+        if size >= _POINTER:
+            target = (size & 63) << 8 | octets[at]
+            # A label of the question is as far in as in its text: a length takes the place of a dot.
+            place = target - _START
+            if place < len(asked) and (place == 0 or (place > 0 and asked[place - 1] == ".")):
+                rest = asked[place:]
+            elif _START + len(asked) < target < start and hops < _MAX_POINTERS:
+                rest, _ = _plain_name(octets, target, asked, hops + 1)  # somewhere before it, RFC 1035 section 4.1.4
+            else:
+                raise _StrangeError
+            break
+        label = octets[at : at + size]
+        if size > _MAX_LABEL or not (label.isalnum() or not label.translate(None, _PLAIN)):
+            raise _StrangeError
+        text = text + b"." + label if text else label
+        at += size
+    name = text.decode().lower()
+    name = f"{name}.{rest}" if name and rest else name or rest
+    if len(name) > _MAX_NAME:
+        raise _StrangeError
+    return name, at + 1
+
+
+def _plain_a(octets: bytes, at: int, end: int, _asked: str) -> IPv4Address:
+    return IPv4Address(octets[at:end])  # raises ValueError for anything but four octets
+
+
+def _plain_aaaa(octets: bytes, at: int, end: int, _asked: str) -> IPv6Address:
+    return IPv6Address(octets[at:end])
+
+
+_PLAIN_READERS: dict[bytes, Callable[[bytes, int, int, str], Any]] = {
+    _TO_QUESTION + _KIND.pack(_MX, _IN): _plain_mx,
+    _TO_QUESTION + _KIND.pack(_A, _IN): _plain_a,
+    _TO_QUESTION + _KIND.pack(_AAAA, _IN): _plain_aaaa,
+}
 
 
 class _StrangeError(Exception):
@@ -78,15 +175,15 @@ class _Reply:
 
     __slots__ = ("_asked", "_at", "_names", "_octets")
 
-    def __init__(self, octets: bytes, asked: bytes) -> None:
+    def __init__(self, octets: bytes, asked: Question) -> None:
         self._octets = octets
-        self._asked = asked[10:-11]  # the question section: what is between header and OPT
-        self._at = 12
+        self._asked = asked.section
+        self._at = _START
         self._names: dict[int, tuple[str, int]] = {}  # by where a name begins: the name and where it ends
 
     def answer(self) -> Reading | None:
         _, flags, questions, answers, authorities, additional = _HEADER.unpack_from(self._octets)
-        rcode = flags & 15
+        rcode = flags & _RCODE
         if flags & _TOLD != _QR or rcode not in (0, _NXDOMAIN) or questions != 1:
             return None
         name, kind = self._question()
@@ -102,7 +199,7 @@ class _Reply:
         return _Chain(name, kind, flags).follow(found, above)
 
     def _question(self) -> tuple[str, int]:
-        end = 12 + len(self._asked)
+        end = _START + len(self._asked)
         # Servers give the name back as it was asked or in another case; no length or type is changed by lower().
         if self._octets[12:end].lower() != self._asked:
             raise _StrangeError
@@ -142,7 +239,7 @@ class _Reply:
 
     def _name(self) -> str:
         at = self._at
-        if self._octets[at] >= 192:  # nothing but a pointer: the owner of nearly every record
+        if self._octets[at] >= _POINTER:  # nothing but a pointer: the owner of nearly every record
             self._at = at + 2
             return self._pointed_to(at, at, 0)
         name, self._at = self._name_at(at, 0)
@@ -152,11 +249,11 @@ class _Reply:
         octets, at = self._octets, start
         name = b""
         while size := octets[at]:
-            if size >= 192:
+            if size >= _POINTER:
                 break
             at += 1
             label = octets[at : at + size]
-            if size > 63 or len(label) < size or label.translate(None, _PLAIN):
+            if size > _MAX_LABEL or len(label) < size or label.translate(None, _PLAIN):
                 raise _StrangeError
             name = name + b"." + label if name else label
             at += size
@@ -173,7 +270,7 @@ class _Reply:
     def _pointed_to(self, at: int, start: int, hops: int) -> str:
         """The rest of a name, somewhere before it as a whole (RFC 1035 section 4.1.4)."""
         target = (self._octets[at] & 63) << 8 | self._octets[at + 1]
-        if not 12 <= target < start or hops == _MAX_POINTERS:
+        if not _START <= target < start or hops == _MAX_POINTERS:
             raise _StrangeError
         rest, end = self._names.get(target) or self._name_at(target, hops + 1)
         if end > start:
@@ -239,7 +336,7 @@ class _Chain:
             passed.append(self.name)
             ttl_s = min(ttl_s, alias.ttl_s)
             (self.name,) = alias.records
-        if self.flags & 15:  # NXDOMAIN, and yet records
+        if self.flags & _RCODE:  # NXDOMAIN, and yet records
             return None
         authentic = bool(self.flags & _AD)
         return Found(tuple(records.records), min(ttl_s, records.ttl_s), tuple(passed), self.name, authentic)
@@ -252,7 +349,7 @@ class _Chain:
                     return None
                 negative_s = min(soa.ttl_s, *soa.records)  # RFC 2308 section 5
                 break
-        if self.flags & 15:
+        if self.flags & _RCODE:
             return NoName(min(ttl_s, negative_s or 0), passed)
         if passed and negative_s is None:
             return None  # the alias leads out of the reply
