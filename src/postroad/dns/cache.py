@@ -65,7 +65,7 @@ class CachingResolver:
             question = _Question(key, self)
             question.stop = self._begin(key, question)
             self._asking[key] = question
-        waiting = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[_Kept] = asyncio.get_running_loop().create_future()
         question.waiting.append(waiting)
         try:
             return await waiting
@@ -148,13 +148,16 @@ class _Kept:
         return handed
 
     def _as_of(self, left_s: int) -> Answer[Any]:
-        answer = self.answer
-        if not isinstance(answer, Found):
-            return replace(answer, ttl_s=left_s)  # type: ignore[type-var]
-        start = self._turns % self.size if self.size else 0
-        self._turns += 1
-        turned = answer.records[start:] + answer.records[:start] if start else answer.records
-        return Found(turned, left_s, answer.aliases, answer.name, answer.authentic)
+        match self.answer:
+            case Found(records=records, aliases=aliases, name=name, authentic=authentic):
+                start = self._turns % self.size if records else 0
+                self._turns += 1
+                turned = records[start:] + records[:start] if start else records
+                return Found(turned, left_s, aliases, name, authentic)
+            case NoData() | NoName() as absent:
+                return replace(absent, ttl_s=left_s)
+            case trouble:
+                return trouble
 
 
 class _Question:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import Any, NamedTuple
 
 from postroad.dns.resolver import RecordType
 from postroad.words.facts import Found, Mx, NoData, NoName
@@ -20,11 +20,14 @@ from postroad.words.names import is_within
 Reading = Found[Any] | NoData | NoName
 
 _A, _NS, _CNAME, _SOA, _MX, _AAAA, _OPT = 1, 2, 5, 6, 15, 28, 41
-_NUMBERS = {RecordType.A: _A, RecordType.MX: _MX, RecordType.AAAA: _AAAA}
 _IN = 1
 
 _HEADER = struct.Struct("!HHHHHH")
 _KIND = struct.Struct("!HH")
+_NUMBERS = {
+    kind: _KIND.pack(number, _IN)
+    for kind, number in ((RecordType.A, _A), (RecordType.MX, _MX), (RecordType.AAAA, _AAAA))
+}
 _RECORD = struct.Struct("!HHIH")
 _TTL_AND_SIZE = struct.Struct("!IH")
 _OPT_RECORD = struct.Struct("!BHHIH")
@@ -53,8 +56,7 @@ _MAX_ALIASES = 5  # longer chains, loops among them, are judged elsewhere
 _MAX_TTL_S = 2**31 - 1  # RFC 2181 section 8
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):  # made in half the time of a frozen dataclass
     """A query but for its id, the two octets in front, and what of it a reply repeats."""
 
     name: str
@@ -69,10 +71,9 @@ def question(name: str, kind: RecordType, payload: int) -> Question | None:
     if number is None or len(name) > _MAX_NAME or not _NAME.match(name):
         return None
     labels = b"".join([_LENGTHS[len(label)] + label for label in name.encode().split(b".")])
-    number_and_class = _KIND.pack(number, _IN)
-    section = labels + b"\0" + number_and_class
+    section = labels + b"\0" + number
     octets = _ASKING + section + _OPT_RECORD.pack(0, _OPT, payload, 0, 0)
-    return Question(name, octets, section, _TO_QUESTION + number_and_class)
+    return Question(name, octets, section, _TO_QUESTION + number)
 
 
 def read(octets: bytes, asked: Question) -> Reading | None:
@@ -100,7 +101,7 @@ def _plain(octets: bytes, asked: Question) -> Found[Any] | None:
         ttl_s, size = _TTL_AND_SIZE.unpack_from(octets, at + _OWNED)
         if ttl_s > _MAX_TTL_S or not octets.startswith(asked.owned, at):
             return None
-        if ttl_s < shortest_s:
+        if ttl_s < shortest_s:  # noqa: PLR1730  # a call of min takes five times as long
             shortest_s = ttl_s
         begin = at + _OWNED + _TTL_AND_SIZE.size
         at = begin + size
@@ -152,9 +153,9 @@ def _plain_aaaa(octets: bytes, at: int, end: int, _asked: str) -> IPv6Address:
 
 
 _PLAIN_READERS: dict[bytes, Callable[[bytes, int, int, str], Any]] = {
-    _TO_QUESTION + _KIND.pack(_MX, _IN): _plain_mx,
-    _TO_QUESTION + _KIND.pack(_A, _IN): _plain_a,
-    _TO_QUESTION + _KIND.pack(_AAAA, _IN): _plain_aaaa,
+    _TO_QUESTION + _NUMBERS[RecordType.MX]: _plain_mx,
+    _TO_QUESTION + _NUMBERS[RecordType.A]: _plain_a,
+    _TO_QUESTION + _NUMBERS[RecordType.AAAA]: _plain_aaaa,
 }
 
 

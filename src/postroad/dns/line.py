@@ -41,9 +41,10 @@ class Line:
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
         self._timeout_s = timeout_s
         self._waiting: dict[int, tuple[Ear, float]] = {}  # and until when; the oldest first, all wait as long
-        self._ids = list(_IDS.unpack(secrets.token_bytes(_IDS.size)))
+        self._ids: list[int] = list(_IDS.unpack(secrets.token_bytes(_IDS.size)))
         self._taken = 0
         self._unsent: list[bytes] = []
+        self._is_blocked = False  # and sends the rest as soon as the kernel has room
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -62,22 +63,14 @@ class Line:
         return 0 < self._taken < MAX_QUESTIONS and bool(self._waiting) and self._loop is asyncio.get_running_loop()
 
     def put(self, query: bytes, ear: Ear) -> int:
-        """Send a query, given without its id, and call the ear back; the id is for `drop`.
-
-        Raises:
-            OSError: nothing can be sent; the ear hears nothing.
-
-        """
+        """Send a query, given without its id, in this turn of the loop, and call the ear back; the id is for `drop`."""
         number = self._draw()
         until = self._loop.time() + self._timeout_s
         self._waiting[number] = ear, until
         self._taken += 1
-        try:
-            self._send(number.to_bytes(2) + query)
-        except OSError as problem:
-            del self._waiting[number]
-            self._fail(problem)
-            raise
+        if not self._unsent:  # one after the other, those of a turn wake the server once, not once each
+            self._loop.call_soon(self._send)
+        self._unsent.append(number.to_bytes(2) + query)
         if self._sweeper is None:  # one timer for all: most questions are answered long before
             self._sweeper = self._loop.call_at(until, self._sweep)
         return number
@@ -109,24 +102,23 @@ class Line:
             number = int.from_bytes(secrets.token_bytes(2))
         return number
 
-    def _send(self, octets: bytes) -> None:
+    def _send(self) -> None:
+        """Send what is not sent yet; what the kernel does not hold, when it holds it."""
+        sent = 0
         try:
-            self._socket.send(octets)
-        except BlockingIOError:  # more than the kernel holds
-            self._unsent.append(octets)
-            self._loop.add_writer(self._socket, self._send_rest)
-
-    def _send_rest(self) -> None:
-        try:
-            while self._unsent:
-                self._socket.send(self._unsent[0])
-                del self._unsent[0]
+            for octets in self._unsent:
+                self._socket.send(octets)
+                sent += 1
         except BlockingIOError:
-            return
+            self._loop.add_writer(self._socket, self._send)
+            self._is_blocked = True
         except OSError as problem:
             self._fail(problem)
             return
-        self._loop.remove_writer(self._socket)
+        del self._unsent[:sent]
+        if self._is_blocked and not self._unsent:
+            self._loop.remove_writer(self._socket)
+            self._is_blocked = False
 
     def _hear(self) -> None:
         for _ in range(_MAX_IN_A_ROW):
@@ -170,8 +162,9 @@ class Line:
         if self._sweeper:
             self._sweeper.cancel()
         self._loop.remove_reader(self._socket)
-        if self._unsent:
+        if self._is_blocked:
             self._loop.remove_writer(self._socket)
+        self._unsent.clear()
         self._socket.close()
 
 

@@ -100,9 +100,8 @@ class _Asker:
     async def hosts(self, names: Iterable[str]) -> Mapping[str, HostFacts]:
         recall = self._recall
         known = {name: (recall(name, RecordType.A), recall(name, RecordType.AAAA)) for name in names}
-        unknown = [(name, RecordType.A) for name, (a, _) in known.items() if a is None]
-        unknown += [(name, RecordType.AAAA) for name, (_, aaaa) in known.items() if aaaa is None]
-        asked = await self._ask_all(unknown)
+        unknown = [name for name, (a, aaaa) in known.items() if a is None or aaaa is None]
+        asked = await self._ask_all([(name, kind) for name in unknown for kind in _missing(*known[name])])
         return {
             name: HostFacts(a or asked[name, RecordType.A], aaaa or asked[name, RecordType.AAAA])
             for name, (a, aaaa) in known.items()
@@ -130,6 +129,13 @@ class _Asker:
 
 
 _Question = tuple[str, RecordType]
+
+
+def _missing(a: object, aaaa: object) -> Iterable[RecordType]:
+    if a is None:
+        yield RecordType.A
+    if aaaa is None:
+        yield RecordType.AAAA
 
 
 def _unknown(_name: str, _kind: RecordType) -> None:

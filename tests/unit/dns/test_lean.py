@@ -19,7 +19,9 @@ NS = "example.com. 300 IN NS ns.example.com."
 
 def answered(name, kind, *records, **kwargs):
     """The octets of a well-formed reply."""
-    return reply(dns.message.from_wire(b"\0\7" + query(name, kind).octets), *records, **kwargs).to_wire(want_shuffle=False)
+    return reply(dns.message.from_wire(b"\0\7" + query(name, kind).octets), *records, **kwargs).to_wire(
+        want_shuffle=False
+    )
 
 
 @given(st.from_regex(r"([a-z0-9_-]{1,20}\.){0,6}[a-z]{1,9}", fullmatch=True), st.sampled_from([MX, A, AAAA]))
