@@ -1,11 +1,13 @@
 """How many domains a second are looked up: MX, then A and AAAA of every exchanger, each distinct exchanger once.
 
-    python bench/bulk.py [--domains 20000] [--rounds 3] [--dir DIRECTORY]
+    python bench/bulk.py [--domains 20000] [--rounds 3] [--check 3000] [--dir DIRECTORY]
 
 The same domains, from the same name server on loopback (NSD, from Debian's package, unpacked and not installed), by
 Postroad's `gather`, by dnspython's own asynchronous resolver and by aiodns (c-ares), in turn, round after round. Each
 asker is a process of its own, with as many domains under way at once; the peers get a memory of exchangers for
 nothing (a dict of futures), where ours is CachingResolver and counts. Ratios are those of the same round.
+
+Then how many domains of a list `postroad check` does a second, with all its rules and with --quick, start included.
 """
 
 # ruff: noqa: PLC0415  # each asker is a process that has only its own library
@@ -71,27 +73,33 @@ def _options() -> argparse.Namespace:
 # The name server
 
 
-def _zone(domains: int) -> str:
-    """Domains with two exchangers each out of the hosts; a host has an IPv4 and an IPv6 address."""
-    lines = [
-        "$ORIGIN bulk.example.",
-        "$TTL 3600",
-        "@ SOA ns hostmaster 1 7200 900 604800 300",
-        "@ NS ns",
-        "ns A 127.0.0.1",
-    ]
+def _zones(domains: int) -> dict[str, str]:
+    """Domains with two exchangers each out of the hosts; a host has an IPv4 and an IPv6 address, and both its name."""
+    forward = ["@ NS ns", "ns A 127.0.0.1"]
+    reverse4, reverse6 = ["@ NS ns.bulk.example."], ["@ NS ns.bulk.example."]
     for host in range(HOSTS):
-        lines += [f"mx{host} A 198.18.{host >> 8}.{host & 255}", f"mx{host} AAAA 2001:db8::{host:x}"]
+        forward += [f"mx{host} A 198.18.{host >> 8}.{host & 255}", f"mx{host} AAAA 2001:db8::{host:x}"]
+        reverse4.append(f"{host & 255}.{host >> 8} PTR mx{host}.bulk.example.")
+        reverse6.append(f"{'.'.join(reversed(f'{host:024x}'))} PTR mx{host}.bulk.example.")
     for domain in range(domains):
-        lines += [f"d{domain} MX {10 * (n + 1)} mx{(domain * 7 + n * 131) % HOSTS}" for n in range(EACH)]
-    return "\n".join(lines) + "\n"
+        forward += [f"d{domain} MX {10 * (n + 1)} mx{(domain * 7 + n * 131) % HOSTS}" for n in range(EACH)]
+        forward.append(f'd{domain} TXT "v=spf1 mx -all"')
+    zones = {"bulk.example": forward, "18.198.in-addr.arpa": reverse4, "8.b.d.0.1.0.0.2.ip6.arpa": reverse6}
+    return {origin: "\n".join([*_begin(origin), *lines, ""]) for origin, lines in zones.items()}
+
+
+def _begin(origin: str) -> list[str]:
+    return [f"$ORIGIN {origin}.", "$TTL 3600", "@ SOA ns.bulk.example. hostmaster.bulk.example. 1 7200 900 604800 300"]
 
 
 def _serve(directory: Path, port: int, domains: int) -> subprocess.Popen[bytes]:
     root = _unpacked(directory)
-    (directory / "bulk.zone").write_text(_zone(domains))
+    zones = _zones(domains)
+    for origin, text in zones.items():
+        (directory / f"{origin}.zone").write_text(text)
     config = directory / "nsd.conf"
-    config.write_text(f"""
+    config.write_text(
+        f"""
 server:
   ip-address: 127.0.0.1@{port}
   username: ""
@@ -102,12 +110,12 @@ server:
   xfrdfile: "{directory}/xfrd.state"
   zonelistfile: "{directory}/zone.list"
   minimal-responses: yes
+  rrl-ratelimit: 0
 remote-control:
   control-enable: no
-zone:
-  name: bulk.example
-  zonefile: bulk.zone
-""")
+"""
+        + "".join(f'zone:\n  name: {origin}\n  zonefile: "{origin}.zone"\n' for origin in zones)
+    )
     libraries = {"LD_LIBRARY_PATH": str(next(root.glob("usr/lib/*-linux-gnu")))}
     with (directory / "nsd.log").open("w") as log:
         return subprocess.Popen(

@@ -106,7 +106,7 @@ class WireResolver:
         flags = dns.flags.RD | dns.flags.AD
         query = dns.message.make_query(name, kind, use_edns=0, payload=self._settings.edns_payload, flags=flags)
         octets = query.to_wire()[2:]
-        return await self._say(octets, lambda reply: _decoded(reply, octets))
+        return await self._say(octets, lambda reply: decoded(reply, octets))
 
     async def _say(self, query: bytes, hear: _Hear[R], first: _First | None = None) -> R | Reply | Temporary | Bogus:
         """Put a query to each server until one has an answer."""
@@ -182,7 +182,7 @@ class _Started:
         if said is not None:
             self._ear.hear(said)
             return True
-        message = _decoded(octets, self._query.octets)
+        message = decoded(octets, self._query.octets)
         if message is not None:
             self.fail(message)
         return message is not None
@@ -261,10 +261,10 @@ async def _again(first: _First) -> dns.message.Message:
 
 
 def _heard(octets: bytes, query: lean.Question) -> lean.Reading | dns.message.Message | None:
-    return lean.read(octets, query) or _decoded(octets, query.octets)
+    return lean.read(octets, query) or decoded(octets, query.octets)
 
 
-def _decoded(octets: bytes, query: bytes) -> dns.message.Message | None:
+def decoded(octets: bytes, query: bytes) -> dns.message.Message | None:
     """The reply by dnspython, None if it is none to the query; with TC set it may be no more than its beginning."""
     try:
         message = dns.message.from_wire(octets, raise_on_truncation=True)

@@ -19,7 +19,7 @@ def query(name, kind):
 
 def slow(octets, name, kind):
     """The answer by dnspython; None where it is no reply, cut, trouble, or an alias that leads out."""
-    message = wire._decoded(octets, query(name, kind).octets)
+    message = wire.decoded(octets, query(name, kind).octets)
     if message is None or message.flags & dns.flags.TC:
         return None
     said = wire._judged(_SERVER, message)
