@@ -20,6 +20,7 @@ class CacheSettings:
     longest_negative_s: int = 3 * 3600  # RFC 2308 section 5: "one to three hours have been found to work well"
     trouble_s: int = 5  # RFC 2308 section 7.1 allows five minutes; mail is retried much later than this anyway
     max_answers: int = 10_000
+    as_they_came: bool = False  # neither turned nor aged: for those who look at records, and send nothing
     max_records: int = 100_000  # over all answers: a domain with thousands of MX records takes the place of many
 
 
@@ -47,7 +48,7 @@ class CachingResolver:
 
     async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
         """The answer, from memory while its TTL lasts; `ttl_s` is what is left of it."""
-        return self.recall(name, kind) or (await self._join((name, kind))).hand_out(self._clock())
+        return self.recall(name, kind) or self._hand_out(await self._join((name, kind)), self._clock())
 
     def recall(self, name: str, kind: RecordType) -> Answer[Any] | None:
         """The same if it is known, without asking and without waiting: None if it is not."""
@@ -56,7 +57,10 @@ class CachingResolver:
         if kept is None or kept.ends_at <= (now := self._clock()):
             return None
         self._kept.move_to_end(key)
-        return kept.hand_out(now)
+        return self._hand_out(kept, now)
+
+    def _hand_out(self, kept: _Kept, now: float) -> Answer[Any]:
+        return kept.answer if self._settings.as_they_came else kept.hand_out(now)
 
     async def _join(self, key: _Key) -> _Kept:
         """Wait for the one question under way; the last to give up waiting ends it."""
