@@ -54,16 +54,19 @@ def main() -> None:
     try:
         _wait_for(port)
         rounds = [_round(python, port, options.domains) for _ in range(options.rounds)]
+        _tell(rounds)
+        if options.check:
+            _tell_checks(port, min(options.check, options.domains), options)
     finally:
         server.terminate()
         server.wait()
-    _tell(rounds)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--domains", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--check", type=int, default=3_000, help="domains of the list that is checked; 0: none")
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()) / "postroad-bench")
     parser.add_argument("--ask", choices=PEERS, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
@@ -273,6 +276,32 @@ def _tell(rounds: list[dict[str, dict[str, float]]]) -> None:
         ratios = sorted(told["postroad"]["rate"] / told[peer]["rate"] for told in rounds)
         spread = f"{ratios[0]:.1f} {statistics.median(ratios):.1f} {ratios[-1]:.1f}" if peer != "postroad" else ""
         print(f"{peer:10} {rate:9,.0f} {cpu:7,.0f}   {spread}")
+
+
+# The check of a list
+
+
+def _tell_checks(port: int, domains: int, options: argparse.Namespace) -> None:
+    """What `postroad check` does with a list, by the clock on the wall: as whoever waits for it sees it."""
+    listed = options.dir / "list"
+    listed.write_text("".join(f"d{domain}.bulk.example\n" for domain in range(domains)))
+    command = [sys.executable, "-m", "postroad", "check", "-f", listed, "--format", "ndjson", "--fail-on", "never"]
+    command += ["--resolver", f"127.0.0.1:{port}", "--dns-port", str(port)]
+    print(f"\n{'check':10} {'domains/s':>15}   CPU us a domain: min, median, max")
+    for title, more in (("all rules", ()), ("--quick", ("--quick",))):
+        told = [_check([*command, *more], domains) for _ in range(options.rounds)]
+        rates, costs = (sorted(values) for values in zip(*told, strict=True))
+        spread = [f"{values[0]:,.0f} {statistics.median(values):,.0f} {values[-1]:,.0f}" for values in (rates, costs)]
+        print(f"{title:10} {spread[0]:>15}   {spread[1]}", flush=True)
+
+
+def _check(command: list[str | Path], domains: int) -> tuple[float, float]:
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.count("\n")
+    after, took = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - began
+    if found != domains:
+        sys.exit(f"{found} domains checked in place of {domains}")
+    return domains / took, (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / domains * 1e6
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ ONE_RUN = CacheSettings(longest_s=7 * 86400, trouble_s=600, as_they_came=True, m
 """A run looks at one moment: what was asked once is not asked again, trouble included.
 
 Hosts that many domains share are used again and again, and so outlive the answers about single domains, however long
-the list is. A host is the same for the last domain as for the first: its TTL has not run down, its addresses stand alike.
+the list is. A host is the same for the last domain as for the first: its TTL has not run down, its order is the same.
 """
 
 
