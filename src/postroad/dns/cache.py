@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from postroad.dns.resolver import RecordType, Resolver, deliver
-from postroad.words.facts import Answer, Bogus, Found, NoData, NoName, Temporary
+from postroad.words.facts import Answer, Found, NoData, NoName
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class CachingResolver:
     ) -> None:
         self._inner = inner
         self._start = getattr(inner, "start", None)
+        self._keeping = _Still if settings.as_they_came else _Kept
         self._clock = clock
         self._settings = settings
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()  # least recently used first
@@ -47,62 +48,64 @@ class CachingResolver:
         self._asking: dict[_Key, _Question] = {}
 
     async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
-        """The answer, from memory while its TTL lasts; `ttl_s` is what is left of it."""
-        return self.recall(name, kind) or self._hand_out(await self._join((name, kind)), self._clock())
+        """The answer, from memory while its TTL lasts; `ttl_s` is what is left of it.
 
-    def recall(self, name: str, kind: RecordType) -> Answer[Any] | None:
-        """The same if it is known, without asking and without waiting: None if it is not."""
+        There is one question under way for all who want the same; the last to give up waiting ends it.
+        """
+        known = self.recall(name, kind)
+        if known is not None:
+            return known
         key = (name, kind)
-        kept = self._kept.get(key)
-        if kept is None or kept.ends_at <= (now := self._clock()):
-            return None
-        self._kept.move_to_end(key)
-        return self._hand_out(kept, now)
-
-    def _hand_out(self, kept: _Kept, now: float) -> Answer[Any]:
-        return kept.answer if self._settings.as_they_came else kept.hand_out(now)
-
-    async def _join(self, key: _Key) -> _Kept:
-        """Wait for the one question under way; the last to give up waiting ends it."""
-        question = self._asking.get(key)
-        if question is None:
-            question = _Question(key, self)
-            question.stop = self._begin(key, question)
-            self._asking[key] = question
+        question = self._asking.get(key) or self._ask(key)
         waiting: asyncio.Future[_Kept] = asyncio.get_running_loop().create_future()
         question.waiting.append(waiting)
         try:
-            return await waiting
+            kept = await waiting
         except asyncio.CancelledError:
             question.waiting.remove(waiting)
             if not question.waiting and self._asking.get(key) is question:
                 question.stop()
                 del self._asking[key]
             raise
+        return kept.hand_out(kept.ends_at - self._clock())
 
-    def _begin(self, key: _Key, question: _Question) -> Callable[[], object]:
-        """Ask: without a task if it can be done, a task costs as much as the rest."""
+    def recall(self, name: str, kind: RecordType) -> Answer[Any] | None:
+        """The same if it is known, without asking and without waiting: None if it is not."""
+        key = (name, kind)
+        kept = self._kept.get(key)
+        if kept is None or (left_s := kept.ends_at - self._clock()) <= 0:
+            return None
+        self._kept.move_to_end(key)
+        return kept.hand_out(left_s)
+
+    def _ask(self, key: _Key) -> _Question:
+        """Begin a question: without a task if it can be done, a task costs as much as the rest."""
+        question = _Question(key, self)
         stop = self._start(*key, question) if self._start else None
         if stop is None:
             task = asyncio.create_task(self._inner.resolve(*key))
             task.add_done_callback(lambda task: deliver(task, question))
             stop = task.cancel
-        return stop
+        question.stop = stop
+        self._asking[key] = question
+        return question
 
-    def keep(self, key: _Key, answer: Answer[Any]) -> _Kept:
-        """Remember an answer that has just come."""
-        kept = _Kept(answer, self._clock() + self._life(answer))
+    def settle(self, key: _Key, answer: Answer[Any]) -> _Kept:
+        """A question has its answer: it is remembered, and given to the next who ask."""
+        del self._asking[key]
+        kept = self._keeping(answer, self._clock() + self._life(answer))
         before = self._kept.pop(key, None)
         if before:
             kept.take_over(before)
             self._records -= before.size
         self._kept[key] = kept
         self._records += kept.size
-        self._make_room()
+        if len(self._kept) > self._settings.max_answers or self._records > self._settings.max_records:
+            self._make_room()
         return kept
 
-    def settle(self, key: _Key) -> None:
-        """The question under way has its answer: the next to ask begins anew, or is given what is kept."""
+    def fail(self, key: _Key) -> None:
+        """A question has no answer but a bug: the next to ask begins anew."""
         del self._asking[key]
 
     def _life(self, answer: Answer[Any]) -> int:
@@ -126,14 +129,15 @@ _Key = tuple[str, RecordType]
 class _Kept:
     """An answer, and until when it is good."""
 
-    __slots__ = ("_handed", "_turns", "answer", "ends_at", "size")
+    __slots__ = ("_handed", "_is_steady", "_turns", "answer", "ends_at", "size")
 
     def __init__(self, answer: Answer[Any], ends_at: float) -> None:
         self.answer = answer
         self.ends_at = ends_at
         self.size = len(answer.records) if isinstance(answer, Found) else 1
         self._turns = 0
-        self._handed = answer  # the last: most answers have one record, and are the same again within a second
+        self._handed: Any = answer  # the last: most answers have one record, and are the same again within a second
+        self._is_steady = self.size == 1 and isinstance(answer, Found | NoData | NoName)
 
     def take_over(self, before: _Kept) -> None:
         """Go on from the answer before it, if that had the same records in the same order."""
@@ -141,14 +145,12 @@ class _Kept:
         if isinstance(self.answer, Found) and isinstance(old, Found) and self.answer.records == old.records:
             self._turns = before._turns
 
-    def hand_out(self, now: float) -> Answer[Any]:
+    def hand_out(self, left_s: float) -> Answer[Any]:
         """The answer as it is now: its records in turn, and what is left of its time."""
-        handed = self._handed
-        if isinstance(handed, Temporary | Bogus):
-            return handed
-        left_s = max(0, int(self.ends_at - now))
-        if self.size > 1 or handed.ttl_s != left_s:
-            handed = self._handed = self._as_of(left_s)
+        whole_s = int(left_s)
+        if not self._is_steady or self._handed.ttl_s != whole_s:
+            self._handed = self._as_of(max(0, whole_s))
+        handed: Answer[Any] = self._handed
         return handed
 
     def _as_of(self, left_s: int) -> Answer[Any]:
@@ -164,6 +166,15 @@ class _Kept:
                 return trouble
 
 
+class _Still(_Kept):
+    """An answer that is handed on as it came."""
+
+    __slots__ = ()
+
+    def hand_out(self, left_s: float) -> Answer[Any]:  # noqa: ARG002  # it does not count down
+        return self.answer
+
+
 class _Question:
     """A question under way, as an ear: those who wait for its answer."""
 
@@ -176,14 +187,13 @@ class _Question:
         self.waiting: list[asyncio.Future[_Kept]] = []
 
     def hear(self, answer: Answer[Any]) -> None:
-        kept = self._cache.keep(self._key, answer)
-        self._cache.settle(self._key)
+        kept = self._cache.settle(self._key, answer)
         for waiting in self.waiting:
             if not waiting.done():
                 waiting.set_result(kept)
 
     def fail(self, problem: BaseException) -> None:
-        self._cache.settle(self._key)
+        self._cache.fail(self._key)
         for waiting in self.waiting:
             if not waiting.done():
                 waiting.set_exception(problem)

@@ -17,7 +17,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from postroad.dns import CachingResolver, RecordType, Resolver, resolve_mx, resolve_ns
+from postroad.dns import CachingResolver, RecordType, Resolver, resolve_ns
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, NoName, Snapshot
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like
 
@@ -44,7 +44,7 @@ async def gather(destination: Destination, resolver: Resolver, settings: GatherS
     """
     if isinstance(destination, AddressLiteral):
         return Snapshot(destination, NoData())
-    mx = await resolve_mx(resolver, destination)
+    mx: Answer[Mx] = await resolver.resolve(destination, RecordType.MX)
     return Snapshot(destination, mx, await _Asker(resolver, settings).hosts(_names_to_ask(destination, mx, settings)))
 
 
