@@ -1,6 +1,7 @@
 """Fuzzed: a message on its way. Whatever a host answers, nothing is delivered that was not sent and taken."""
 
 import re
+from collections import deque
 from contextlib import suppress
 from itertools import product
 
@@ -17,7 +18,6 @@ from postroad.smtp import (
     Mail,
     More,
     Rcpt,
-    Replied,
     Server,
     ServerConfig,
     Terms,
@@ -29,6 +29,7 @@ from postroad.smtp.client import UnsafeContent
 from postroad.smtp.grammar import Bdat
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.reply import Reply
 
 CONTENT = b"Subject: x\r\n\r\n.dot\r\n..\r\nend\r\n"
 STUFFED = CONTENT.replace(b"\r\n.", b"\r\n..") + b".\r\n"
@@ -58,7 +59,7 @@ class Conversation:
             if not piece and not self._events:
                 return None
         event = self._events.pop(0)
-        return event.reply if isinstance(event, Replied) else None
+        return event if isinstance(event, Reply) else None
 
     def greeted(self):
         """Whether the host greets, and answers EHLO."""
@@ -79,22 +80,21 @@ def transaction(octets):
 def _carry_out(host, *, whole, terms):
     moved = Transaction(host.client, ENVELOPE, CONTENT if whole else len(CONTENT), (0, 1, 2), terms)
     heard, is_lost, pieces = [], False, [CONTENT[:7], CONTENT[7:], b""]
+    step = moved.begin()
     for _ in range(STEPS):
-        match moved.next():
-            case Write(written):
+        match step:
+            case Write(written, then):
                 host.sent += written
+                step = then
             case More():
-                moved.give(pieces.pop(0))
+                step = moved.give(pieces.pop(0))
             case Expect():
                 heard.append(reply := host.reply())
-                if reply:
-                    moved.hear(reply)
-                else:
-                    is_lost = True
-                    moved.lose(LOST)
+                step = moved.hear(deque([reply])) if reply else Break(LOST)
             case Break(outcome):
                 is_lost = True
                 moved.lose(outcome)
+                break
             case Done():
                 break
     else:

@@ -19,8 +19,7 @@ from postroad.smtp.events import (
     BodyPiece,
     BodyRefused,
     Closed,
-    Greeting,
-    Replied,
+    Ending,
     Unsolicited,
     Violation,
 )
@@ -49,10 +48,11 @@ from postroad.smtp.offer import ServerConfig
 from postroad.smtp.server import Server
 from postroad.smtp.states import ClientState, ServerState
 from postroad.smtp.timeouts import Timeouts
-from postroad.smtp.transaction import Break, Done, Expect, More, Terms, Transaction, Write, host_outcome
+from postroad.smtp.transaction import MORE, Break, Done, Expect, More, Step, Terms, Transaction, Write, host_outcome
 from postroad.smtp.wire import NUL, Limits, canonical, format_reply
 
 __all__ = [
+    "MORE",
     "NUL",
     "Answered",
     "Auth",
@@ -72,9 +72,9 @@ __all__ = [
     "Done",
     "Ehlo",
     "EndOfData",
+    "Ending",
     "Expect",
     "Expn",
-    "Greeting",
     "Helo",
     "Help",
     "Limits",
@@ -84,13 +84,13 @@ __all__ = [
     "Noop",
     "Quit",
     "Rcpt",
-    "Replied",
     "Rset",
     "Server",
     "ServerConfig",
     "ServerState",
     "SessionOver",
     "StartTls",
+    "Step",
     "Terms",
     "Timeouts",
     "Transaction",

@@ -10,21 +10,6 @@ from postroad.words.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
-    """Client: the server's first reply."""
-
-    reply: Reply
-
-
-@light(frozen=True, slots=True)
-class Replied:
-    """Client: the reply to a command, in the order they were sent."""
-
-    command: Command
-    reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
 class Unsolicited:
     """Client: a reply that answers nothing, as 421 before the server hangs up. It ends the session.
 
@@ -92,5 +77,11 @@ class AuthGiven:
         return f"AuthGiven({self.mechanism!r}, {self.username!r})"
 
 
-ClientEvent = Greeting | Replied | Unsolicited | Closed | Violation
+Ending = Unsolicited | Closed | Violation
+"""Client: why no reply will come any more."""
+
+ClientEvent = Reply | Ending
+"""Client: the greeting, or the reply to the next of the commands in the order they were sent; or the end."""
+
 ServerEvent = Command | Answered | BodyPiece | BodyComplete | AuthGiven | Closed
+"""Server: a command, to be agreed to or refused; or what else has come."""

@@ -175,7 +175,7 @@ def plain_command(found: re.Match[bytes]) -> Command:
 
 def format_command(command: Command) -> bytes:
     """The line of a command, CRLF included."""
-    return _WORDS.get(type(command)) or _FORMATS[type(command)](command).encode() + b"\r\n"
+    return WORDS.get(type(command)) or FORMATS[type(command)](command).encode() + b"\r\n"
 
 
 def encode_xtext(text: str) -> str:
@@ -222,14 +222,16 @@ def _format_auth(auth: Auth) -> str:
     return f"AUTH {auth.mechanism}" + ("" if auth.initial is None else f" {auth.initial or '='}")
 
 
-_WORDS: dict[type[Command], bytes] = {
+WORDS: dict[type[Command], bytes] = {
     Data: b"DATA\r\n",
     EndOfData: b".\r\n",
     Rset: b"RSET\r\n",
     Quit: b"QUIT\r\n",
     StartTls: b"STARTTLS\r\n",
 }
-_FORMATS: dict[type[Command], Callable[[Any], str]] = {
+"""Commands that are always the same line."""
+
+FORMATS: dict[type[Command], Callable[[Any], str]] = {
     Mail: _format_mail,
     Rcpt: _format_rcpt,
     Bdat: lambda bdat: f"BDAT {bdat.size} LAST" if bdat.last else f"BDAT {bdat.size}",
@@ -241,6 +243,8 @@ _FORMATS: dict[type[Command], Callable[[Any], str]] = {
     Help: lambda wanted: f"HELP {wanted.text}".rstrip(),
     Auth: _format_auth,
 }
+"""The lines of all others, without CRLF."""
+
 _FIXED: dict[bytes, Command] = {b"DATA": Data(), b"RSET": Rset(), b"NOOP": Noop(), b"QUIT": Quit()}
 
 

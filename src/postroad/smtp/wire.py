@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from io import IncrementalNewlineDecoder
 
 from postroad.words.reply import Reply
@@ -21,6 +22,7 @@ _dotted = re.compile(
 # It notes which line ends it has seen, in a fifth of the time that `replace` takes to take the pairs out
 newline_decoder = partial(IncrementalNewlineDecoder, None, translate=False)
 ALL_PAIRED = (None, "\r\n")  # what one has seen where no CR or LF stands alone
+USUAL_READ = 512  # octets that a host answers to an envelope, or less
 _PLAIN_REPLY = re.compile(rb"([2-5][0-9]{2})(?: ([^\r\n]*+))?\r\n")  # of one line: nearly all there are
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\Z", re.DOTALL)
 
@@ -213,6 +215,17 @@ def format_reply(reply: Reply) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
+@lru_cache(maxsize=256)  # a host says the same to each envelope; what names a message comes once, and is soon forgotten
+def _plain_replies(data: bytes) -> tuple[Reply, ...]:
+    """The replies that octets are, if all of them are whole and of one line each; else none."""
+    replies, at = [], 0
+    while found := _PLAIN_REPLY.match(data, at):
+        code, text = found.groups(b"")
+        replies.append(Reply(int(code), (text.decode("utf-8", "replace"),)))
+        at = found.end()
+    return tuple(replies) if at == len(data) else ()
+
+
 class ReplyReader:
     """Octets that become replies. `problem` is set once the peer has sent what is none; then nothing more is read."""
 
@@ -225,26 +238,25 @@ class ReplyReader:
         self._count = self._kept = 0  # lines of the reply, and octets of what is kept of them
         self._lines: list[str] = []
 
-    def read(self, data: bytes) -> list[Reply]:
+    def read(self, data: bytes) -> Sequence[Reply]:
         """The replies that these octets bring or make whole, up to a problem."""
-        replies: list[Reply] = []
-        at = 0
-        if self.is_between:
-            while (found := _PLAIN_REPLY.match(data, at)) and found.end() - at <= self._limits.reply_line:
-                code, text = found.groups(b"")
-                replies.append(Reply(int(code), (text.decode("utf-8", "replace"),)))
-                at = found.end()
-        if at < len(data):
-            self._read_lines(data[at:], replies)
-        return replies
+        if (
+            self.is_between
+            and len(data) <= min(USUAL_READ, self._limits.reply_line)
+            and (plain := _plain_replies(data))
+        ):
+            return plain
+        return self._read_lines(data)
 
-    def _read_lines(self, data: bytes, replies: list[Reply]) -> None:
+    def _read_lines(self, data: bytes) -> list[Reply]:
         """Of several lines, in several pieces, or none at all."""
+        replies: list[Reply] = []
         self._buffer.feed(data)
         while not self.problem and (line := self._buffer.take()) is not None:
             if reply := self._completed(line):
                 replies.append(reply)
         self.is_between = not (self._buffer.is_within or self._lines or self.problem)
+        return replies
 
     def _completed(self, line: bytes) -> Reply | None:
         """The reply that this line completes, if it does."""

@@ -306,6 +306,32 @@ def test_host_gone_under_a_resting_connection_is_known_soon(is_unheard):
     assert (is_unheard, Phase.MAIL, not is_unheard) == asyncio.run(main())
 
 
+@pytest.mark.parametrize("farewell", [b"", b"421 4.4.2 idle for too long\r\n"])
+def test_end_heard_while_a_connection_rested_is_no_answer(farewell):
+    """It was said before the next message was begun: at MAIL, with nobody told anything, so it is asked anew."""
+
+    async def main():
+        ours, theirs = pair()
+        served = asyncio.create_task(Host().serve(theirs))
+        session = Session(ours, ClientSettings(hostname="us.example.net", timeouts=QUICK))
+        message = Message(Envelope(None, RECIPIENTS), CONTENT)
+        try:
+            await session.greet()
+            await session.hello("mx.example.com")
+            await session.deliver(message, (0, 1))
+            served.cancel()
+            theirs.write(farewell)
+            theirs.close()
+            await asyncio.sleep(0)
+            with pytest.raises(HostError) as caught:
+                await session.deliver(message, (0, 1))
+        finally:
+            session.close()
+        return caught.value.phase, session.told
+
+    assert (Phase.MAIL, {}) == asyncio.run(main())
+
+
 @dataclass
 class Hasty(Host):
     """A host that answers the message before it has all of it; then it hangs up, or swallows the rest."""
