@@ -84,3 +84,4 @@ ClientEvent = Reply | Ending
 """Client: the greeting, or the reply to the next of the commands in the order they were sent; or the end."""
 
 ServerEvent = Command | Answered | BodyPiece | BodyComplete | AuthGiven | Closed
+"""Server: a command, to be agreed to or refused; or what else has come."""
