@@ -77,7 +77,7 @@ def _record(parcel: Parcel, course: Course, done: Attempt) -> str:
     """The attempt as the spool keeps it; the route, which is the same for thousands of them, is text already."""
     way = course.way
     shape = attempt_record(done)
-    shape["recipients"] = [str(each.mailbox) for each in parcel.mail.envelope.recipients]
+    shape["recipients"] = [each.mailbox.text for each in parcel.mail.envelope.recipients]
     shape["procedure"], shape["turn"], shape["dice"] = way.policy.name, course.turn, DICE
     if course.ill:
         shape["ill"] = [target.where for target in course.ill]

@@ -55,7 +55,7 @@ class Window:
     @property
     def has_room(self) -> bool:
         """Whether one more delivery may begin."""
-        return self.in_flight < self.size and not self.is_dead
+        return self.in_flight < self.size and self._cohorts + _ROUNDING < self.policy.dead_after
 
     def begin(self) -> None:
         """One more delivery is under way."""

@@ -161,7 +161,9 @@ class Session:
                 out.append(said)
                 if self._messages.incoming or len(out) % BREATH == 0:
                     self._draw_breath(said)
-            event = None if self._is_waiting or self._is_over else server.receive()
+            goes_on = not (self._is_waiting or self._is_over)
+            has_more = server.has_more or server.state is ServerState.CLOSED
+            event = server.receive() if goes_on and has_more else None
         if self._is_waiting:
             return
         if out:

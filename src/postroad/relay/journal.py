@@ -29,6 +29,8 @@ Facts = dict[str, Any]
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 """How much an event matters, each with its number in syslog(3)."""
 
+_INFO = LEVELS["info"]
+
 LEVEL_OF = {
     "receive.session.started": "debug",
     "receive.session.complete": "debug",
@@ -83,7 +85,10 @@ class Journal:
         """Whether it is written at all."""
         if event.name in _USUAL and self.style.level == "info":
             return True
-        return LEVELS[level_of(event)] <= LEVELS[self.style.level]
+        least = LEVELS[self.style.level]
+        if event.name not in LEVEL_OF and least >= _INFO:  # of these none matters less
+            return True
+        return LEVELS[level_of(event)] <= least
 
     def take(self, batch: Sequence[Told]) -> None:
         """Write events down."""
@@ -175,13 +180,18 @@ def _line(style: Style, at: float, event: Event) -> bytes:
     return f"{prefix}{text}\n".encode(errors="backslashreplace")
 
 
+_PLAIN = frozenset({str, int, bool, list})
+
+
 def _told(event: Event) -> tuple[str, Facts]:
     fields = event.fields
     if event.name == "deliver.parcel.complete":
         return "deliver.attempt.complete", attempt_facts(fields["parcel"], fields["attempt"], fields["verdict"])
     if event.name == "deliver.parcel.broken":
         return event.name, {"id": fields["parcel"].mail.id, "error": repr(fields["error"])}
-    return event.name, {key: _plain(value) for key, value in fields.items() if value is not None}
+    return event.name, {
+        key: value if type(value) in _PLAIN else _plain(value) for key, value in fields.items() if value is not None
+    }
 
 
 def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
@@ -189,8 +199,8 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
     mail = parcel.mail
     facts: Facts = {
         "id": mail.id,
-        "from": str(mail.envelope.reverse_path or "<>"),
-        "to": [str(each.mailbox) for each in mail.envelope.recipients],
+        "from": mail.envelope.reverse_path.text if mail.envelope.reverse_path else "<>",
+        "to": [each.mailbox.text for each in mail.envelope.recipients],
         "destination": parcel.destination,
         "attempt": parcel.attempts + 1,
         "ms": round(attempt.elapsed_ms, 1),

@@ -192,7 +192,7 @@ def decode_xtext(text: str) -> str | None:
 
 def _format_mail(mail: Mail) -> str:
     path = mail.reverse_path
-    text = f"MAIL FROM:<{path.local}@{path.domain}>" if path else "MAIL FROM:<>"
+    text = f"MAIL FROM:<{path.text}>" if path else "MAIL FROM:<>"
     if mail.size is not None:
         text += f" SIZE={mail.size}"
     if mail.body is not None:
@@ -209,7 +209,7 @@ def _format_mail(mail: Mail) -> str:
 def _format_rcpt(rcpt: Rcpt) -> str:
     recipient = rcpt.recipient
     mailbox = recipient.mailbox
-    text = f"RCPT TO:<{mailbox.local}@{mailbox.domain}>" if mailbox.domain else f"RCPT TO:<{mailbox.local}>"
+    text = f"RCPT TO:<{mailbox.text}>" if mailbox.domain else f"RCPT TO:<{mailbox.local}>"
     if recipient.notify:
         text += f" NOTIFY={','.join(sorted(recipient.notify))}"
     if recipient.orcpt is not None:

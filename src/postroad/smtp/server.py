@@ -74,6 +74,7 @@ class Server:
         self.is_extended = False  # by EHLO, not HELO
         self.is_tls = False
         self.is_authenticated = False
+        self.has_more = False  # behind the last event there may be another; so there is once the state is CLOSED
         self.opened: OpenTransaction | None = None  # the transaction
         self._lines = LineBuffer(config.limits.command_line)
         self._has_ended = False
@@ -128,6 +129,7 @@ class Server:
             event = None
         else:
             event = self._chunk_event(self._chunk) if self._chunk else _EVENTS[self.state](self)
+        self.has_more = self._has_ended or not self._lines.is_spent or self._due is not None
         return Closed() if event is None and self._has_ended else event
 
     def agree(self) -> bytes:

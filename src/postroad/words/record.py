@@ -28,8 +28,8 @@ def attempt_record(attempt: Attempt) -> Shape:
         "to": str(attempt.destination),
         "seed": attempt.seed,
         "ms": round(attempt.elapsed_ms, 1),
-        "outcomes": [_outcome(outcome) for outcome in attempt.outcomes],
-        "contacts": [_contact(contact) for contact in attempt.contacts],
+        "outcomes": list(map(_outcome, attempt.outcomes)),
+        "contacts": list(map(_contact, attempt.contacts)),
     }
 
 

@@ -19,9 +19,9 @@ from postroad.spool.sqlite import SqliteSpool
 
 OURS = str(Path(postroad.__file__).parent)
 MOST = 300
-"""For each message, where ten are under way and share their commits."""
+"""For each message, where twenty are under way and share their commits."""
 
-CLIENTS, EACH = 10, 10
+CLIENTS, EACH = 20, 10
 ZONE = "$TTL 3600\n$ORIGIN example.com.\n@ MX 10 mail\nmail A 127.0.0.11\n"
 LETTER = b"Subject: the usual\r\n\r\n" + b"As any other line of it, and none that is odd.\r\n" * 80
 FLIGHTS = (b"MAIL FROM:<me@example.net>\r\n", b"RCPT TO:<you@example.com>\r\n", b"DATA\r\n", LETTER + b".\r\n")
