@@ -172,7 +172,7 @@ class Stats:
 
 
 class Claims(Protocol):
-    """What delivering needs of a spool: it claims, reads and settles. Every method may raise SpoolError, as in Spool."""
+    """What delivering needs of a spool: it claims, reads and settles. What is said of Spool holds for it."""
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """Take up to `most` parcels that are due, at most `each` of one destination, none of those in `skip`.
