@@ -90,6 +90,9 @@ class RemoteSpool:
 
     async def piece(self, id_: str, ordinal: int) -> tuple[bytes, bool]:
         """See Spool."""
+        body = self._bodies.get(id_)
+        if body is not None:
+            return body, False
         piece, goes_on = await self._call("piece", id_, ordinal)
         return piece, goes_on
 

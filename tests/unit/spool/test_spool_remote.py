@@ -96,6 +96,7 @@ def test_fresh_mail_is_handed_over_with_its_body():
             mail = await accept(spool, other)
             (parcel,) = other.given
             seen = parcel.mail == mail, other.spool.at_hand(mail), len(other.handover)
+            assert await octets(other.spool, mail) == BODY
             await other.spool.settle([Settlement(parcel)], NOW)
             left = (await spool.stats(NOW)).messages
             return seen, left, len(other.handover), other.spool.at_hand(mail), other.settled
