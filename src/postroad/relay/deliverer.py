@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postroad.app import InputError
@@ -20,6 +21,7 @@ from postroad.relay.intake import Births
 from postroad.relay.journal import write_stderr
 from postroad.relay.service import Voice, Write, caught, style_of, telling, tune
 from postroad.relay.settings import relay_settings, resolver_of
+from postroad.relay.split import program
 from postroad.relay.tally import LOST_LINES, Tally
 from postroad.spool.remote import RemoteSpool
 from postroad.spool.wire import Link, Row, Words
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 REPORT_S = 0.25  # as often as Pressure looks at the processor
 FAREWELL_S = 0.1  # for the log, when the process that receives is gone
+WAITED = Path("/proc/thread-self/schedstat")  # the second number: nanoseconds, proc(5)
 COUNT_S = 1.0  # for what was told to be counted
 
 
@@ -37,7 +40,7 @@ async def deliver(descriptor: int) -> None:
     """Deliver for the process that started us and has the other end of this socket.
 
     Raises:
-        InputError: the settings cannot be used here.
+        InputError: the settings cannot be used here; or the program was replaced under its parent.
         SystemExit: a bug has ended it; the log has it.
 
     """
@@ -48,11 +51,14 @@ async def deliver(descriptor: int) -> None:
 
 async def deliver_over(sock: socket.socket, write: Write = write_stderr, end: Callable[[int], Any] = os._exit) -> None:
     """The same over a socket. `write` takes the log; `end` ends this process at once if it is an orphan."""
-    first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    words: dict[str, Callable[..., Any]] = {"configure": first.set_result}
+    first: asyncio.Future[tuple[str, bytes]] = asyncio.get_running_loop().create_future()
+    words: dict[str, Callable[..., Any]] = {"begin": lambda *them: first.set_result(them)}
     it: Deliverer | None = None
     link = await Link.open(sock, words, lambda: it.lost(end) if it else end(1))
-    config: Config = pickle.loads(await first)  # noqa: S301  # our parent's, over a socket without a name
+    theirs, pickled = await first
+    if theirs != (ours := program()):
+        raise InputError(f"this is {ours}, and what receives is still {theirs}: restart the relay")
+    config: Config = pickle.loads(pickled)  # noqa: S301  # our parent's, over a socket without a name
     async with telling(config, write) as voice:
         try:
             it = Deliverer(config, link, voice)
@@ -112,7 +118,7 @@ class Deliverer:
         while True:
             it = self._delivery.numbers
             numbers = (it.in_flight, it.parcels, it.resting, it.ill)
-            self._link.tell("report", time.monotonic(), time.thread_time(), numbers)
+            self._link.tell("report", time.monotonic(), time.thread_time() + _waited_s(), numbers)
             await asyncio.sleep(REPORT_S)
 
     def _take(self, row: Row, body: bytes | None) -> None:
@@ -141,3 +147,11 @@ class Deliverer:
         given_up = await self._delivery.drain(limit_s)
         self._is_drained = True
         return given_up
+
+
+def _waited_s() -> float:
+    """How long this thread has waited for a processor: where others have it, ours is as short as if we had used it."""
+    try:
+        return int(WAITED.read_text().split()[1]) / 1e9
+    except (OSError, LookupError, ValueError):  # not Linux, or a kernel that does not say
+        return 0.0

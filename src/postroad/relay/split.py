@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import platform
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from postroad.app import InputError
@@ -83,6 +85,7 @@ class Split:
         self._limits = limits
         self._tell = listener
         self._command = command
+        self._program = program()
         self._report = Report()
         self.tally = Tally()
         self._why_down = "the process that delivers has not started yet"
@@ -198,7 +201,7 @@ class Split:
             "counted": self.tally.add,
         }
         life.link = await Link.open(ours, {**self._handover.words, **news}, life.lost.set)
-        life.link.tell("configure", pickle.dumps(life.config))
+        life.link.tell("begin", self._program, pickle.dumps(life.config))
         return life
 
     def _is_ready(self, life: Life) -> None:
@@ -254,3 +257,10 @@ class Split:
 
 def _ending(code: int) -> str:
     return f"ended with status {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
+
+
+def program() -> str:
+    """What runs here, and on what: two ends of a link have to be the same."""
+    with suppress(PackageNotFoundError):
+        return f"postroad {version('postroad')} on Python {platform.python_version()}"
+    return f"postroad on Python {platform.python_version()}"

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,6 +23,7 @@ from relaying import LIMIT_S, MESSAGE, ZONE, House, Told
 
 from postroad.app import InputError
 from postroad.config import read
+from postroad.deliver import pressure
 from postroad.dns import parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.net import bind
@@ -33,6 +35,7 @@ from postroad.relay.metrics import Metrics
 from postroad.relay.settings import resolver_of
 from postroad.relay.split import Split
 from postroad.relay.telling import Telling
+from postroad.spool import SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.spool.remote import Handover
 from postroad.spool.wire import Link
@@ -90,14 +93,14 @@ def config_of(lab, text=""):
     """Settings for a lab; with numbers, wherever they are asked for."""
     host, port = lab.resolver_address
     return read(
-        f"hostname = 'relay.example.org'\ndns.resolvers = ['{host}:{port}']\nmetrics.listen = '127.0.0.1:9100'\n"
+        f"hostname = 'relay.example.org'\ndrain = '100ms'\ndns.resolvers = ['{host}:{port}']\nmetrics.listen = '127.0.0.1:9100'\n"
         f"deliver = {{port = {lab.port}, allow_loopback = true}}\nlog.format = 'json'\n{text}\n",
         Path("relay.toml"),
     )
 
 
 @asynccontextmanager
-async def parted(monkeypatch, faults=None):
+async def parted(monkeypatch, faults=None, spool=None):
     """A house whose relay delivers by another process: in this one, over a real socket."""
     monkeypatch.setattr(module, "AGAIN_S", 0.0)
     told = Told()
@@ -112,7 +115,7 @@ async def parted(monkeypatch, faults=None):
         monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
         config = config_of(lab)
         settings = replace(relay_settings(config), listen=(ListenSettings(LOOPBACK, 0),))
-        spool = MemorySpool()
+        spool = spool or MemorySpool()
         split = Split(config, settings.loop.queue, spool, told)
         relay = Relay(settings, spool, resolver_of(config), told, split)
         await relay.open()
@@ -134,16 +137,18 @@ def play(story, monkeypatch, **how):
     return asyncio.run(whole())
 
 
-async def numbers_of(it):
-    """A scrape, and what the page on health says."""
+async def numbers_of(it, *pages):
+    """A scrape, and what the page on health says; or these pages alone."""
     metrics = await Metrics(it.relay, Telling()).open(LOOPBACK, 0)
 
     def fetch(path):
         with urllib.request.urlopen(f"http://127.0.0.1:{metrics.port}{path}", timeout=10) as answer:
             return answer.read().decode()
 
-    text, health = [await asyncio.to_thread(fetch, path) for path in ("/metrics", "/health")]
-    await metrics.close()
+    try:
+        text, health = [await asyncio.to_thread(fetch, path) for path in pages or ("/metrics", "/health")]
+    finally:
+        await metrics.close()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {(each.name.removeprefix("postroad_"), *each.labels.values()): each.value for each in samples}, health
 
@@ -268,7 +273,7 @@ def test_one_whose_parent_is_gone_ends_at_once():
             ours, theirs = socket.socketpair()
             words = Handover(MemorySpool()).words
             link = await Link.open(ours, {**words, "ready": ready.set, "report": lambda *_: None})
-            link.tell("configure", pickle.dumps(config_of(lab)))
+            link.tell("begin", module.program(), pickle.dumps(config_of(lab)))
             process = Process(theirs.detach(), log)
             process._exit = ends.append
             await ready.wait()
@@ -278,6 +283,59 @@ def test_one_whose_parent_is_gone_ends_at_once():
         return ends[0]
 
     assert 1 == asyncio.run(story())
+
+
+def test_trouble_with_the_spool_is_seen_at_both_ends(monkeypatch):
+    """The one that delivers logs it and tries again; the page on health, which is here, says it too."""
+
+    class Full(MemorySpool):
+        times = 1
+
+        async def settle(self, settlements, now):
+            if self.times:
+                self.times -= 1
+                raise SpoolError(Trouble.FULL, "the disk is full")
+            await super().settle(settlements, now)
+
+    async def story(it):
+        monkeypatch.setattr("postroad.deliver.settler.AGAIN_S", 0.0)
+        await it.submit("ann@example.com")
+        why = (await it.log.until("deliver.spool.failed"))["why"]
+        await it.log.until("deliver.attempt.complete")
+        with pytest.raises(HTTPError) as ill:
+            await numbers_of(it, "/health")
+        with ill.value as answer:
+            return why, answer.read().decode()
+
+    expected = "the disk is full", "the spool is in trouble: the disk is full\n"
+    assert expected == play(story, monkeypatch, spool=Full())
+
+
+def test_senders_wait_while_the_other_process_has_no_processor_left(monkeypatch):
+    """With much handed over and not heard back of; not if it has time, and waits for slow hosts."""
+    monkeypatch.setattr("postroad.relay.deliverer.REPORT_S", 3600.0)
+
+    async def story(it):
+        await it.submit("bob@example.net", times=pressure.MOST)
+        waits = []
+        for second, used in enumerate((1.0, 1.1), 1):
+            it.split._hear_report(it.split._life, 1e9 + second, 1e9 + used, (0, 0, 0, 0))
+            waits.append(it.split.pressure.turn() is not None)
+        return waits
+
+    assert [True, False] == play(story, monkeypatch, faults={"127.0.0.13": "slow"})
+
+
+def test_program_that_was_replaced_asks_for_a_restart(monkeypatch):
+    """Its next process would not understand the one that runs."""
+
+    async def story(it):
+        it.split._program = "postroad 0.0"
+        it.processes[0].kill()
+        await it.told.until("relay.worker.failed", 2)
+        return it.told.named("relay.worker.failed")[1]["why"]
+
+    assert "ended with status 2" == play(story, monkeypatch)
 
 
 def test_one_that_cannot_start_ends_the_start(monkeypatch):
