@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import Collection, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -128,7 +128,10 @@ class Split:
 
     async def start(self) -> None:
         """See Delivering."""
-        life = self._life = await self._begin()
+        try:
+            life = self._life = await self._begin()
+        except OSError as problem:
+            raise InputError(f"the process that delivers cannot be started: {problem.strerror or problem}") from None
         ended = asyncio.create_task(life.process.wait())
         ready = asyncio.create_task(life.ready.wait())
         await asyncio.wait({ended, ready}, return_when=asyncio.FIRST_COMPLETED)
@@ -143,15 +146,18 @@ class Split:
     async def run(self) -> None:
         """See Delivering: start it again whenever it has died."""
         while not self._ending.is_set():
-            life = self._life = self._life or await self._begin()
-            why = _ending(await self._outlive(life))
+            try:
+                life = self._life = self._life or await self._begin()
+            except OSError as problem:  # no memory, or no process more
+                pid, why = None, f"cannot be started: {problem.strerror or problem}"
+            else:
+                pid, why = life.process.pid, _ending(await self._outlive(life))
             self._life = None
-            self._why_down = f"the process that delivers {why}, and is started again"
+            self._why_down = f"the process that delivers {why}; it is started again"
             await self._handover.end()
-            if self._ending.is_set():
-                return
-            self._tell(Event("relay.worker.failed", {"pid": life.process.pid, "why": why, "again_s": AGAIN_S}))
-            await asyncio.sleep(AGAIN_S)
+            if not self._ending.is_set():
+                self._tell(Event("relay.worker.failed", {"pid": pid, "why": why, "again_s": AGAIN_S}))
+                await asyncio.sleep(AGAIN_S)
 
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:  # noqa: ARG002  # it has one of its own
         """See Delivering: here only the limits; the rest is for `configure`."""
@@ -190,11 +196,13 @@ class Split:
         life = Life(self._config)
         ours, theirs = socket.socketpair()
         environment = {key: value for key, value in os.environ.items() if key not in OURS}
-        with theirs:
+        with theirs, ExitStack() as undo:
             end = theirs.fileno()
+            undo.callback(ours.close)
             life.process = await asyncio.create_subprocess_exec(
                 *self._command, str(end), stdin=asyncio.subprocess.DEVNULL, pass_fds=(end,), env=environment
             )
+            undo.pop_all()
         news: Words = {
             "ready": partial(self._is_ready, life),
             "report": partial(self._hear_report, life),
@@ -238,7 +246,8 @@ class Split:
 
     async def _drained(self, life: Life, limit_s: float) -> int:
         if not life.ready.is_set():  # it has nothing to end
-            life.process.kill()
+            with suppress(ProcessLookupError):
+                life.process.kill()
             return 0
         given_up = 0
         with suppress(SpoolError):  # it dies; nobody waits for it any more

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import pickle
@@ -93,7 +94,8 @@ def config_of(lab, text=""):
     """Settings for a lab; with numbers, wherever they are asked for."""
     host, port = lab.resolver_address
     return read(
-        f"hostname = 'relay.example.org'\ndrain = '100ms'\ndns.resolvers = ['{host}:{port}']\nmetrics.listen = '127.0.0.1:9100'\n"
+        f"hostname = 'relay.example.org'\ndrain = '100ms'\ndns.resolvers = ['{host}:{port}']\n"
+        "metrics.listen = '127.0.0.1:9100'\n"
         f"deliver = {{port = {lab.port}, allow_loopback = true}}\nlog.format = 'json'\n{text}\n",
         Path("relay.toml"),
     )
@@ -228,8 +230,30 @@ def test_health_says_who_is_missing(monkeypatch):
         room = it.split.has_room_for(["example.com"])
         return well, it.split.trouble, room
 
-    expected = "", "the process that delivers was killed by SIGKILL, and is started again", False
+    expected = "", "the process that delivers was killed by SIGKILL; it is started again", False
     assert expected == play(story, monkeypatch)
+
+
+def test_machine_without_room_for_a_process_is_asked_again(monkeypatch):
+    """Accepting goes on; whatever is missing may be there in a second."""
+
+    async def story(it):
+        start = asyncio.create_subprocess_exec
+        refusals = iter([BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")])
+
+        async def refused(*command, **options):
+            for problem in refusals:
+                raise problem
+            return await start(*command, **options)
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", refused)
+        it.processes[0].kill()
+        await it.told.until("relay.worker.failed", 2)
+        await it.submit("ann@example.com")
+        await it.log.until("deliver.attempt.complete")
+        return it.told.named("relay.worker.failed")[1]["why"]
+
+    assert "cannot be started: Resource temporarily unavailable" == play(story, monkeypatch)
 
 
 def test_one_that_says_nothing_is_killed(monkeypatch):
