@@ -28,13 +28,15 @@ def main():
     parser.add_argument("--kills", type=int, default=50, help="how often the relay is killed (50)")
     parser.add_argument("--seconds", type=float, default=5.0, help="how long the load of a scenario lasts (5)")
     parser.add_argument("--crowd", type=int, default=10_000, help="how many idle connections (10000)")
+    parser.add_argument("--mountain", type=int, default=1_000_000, help="messages of one destination (1000000)")
     parser.add_argument("--seed", type=int, default=Scale().seed)
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(scenarios.ALL))
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(scenarios.ALL):
         parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(scenarios.ALL)}")
-    found = _play(asked.names or scenarios.ALL, Scale(asked.kills, asked.seconds, asked.crowd, seed=asked.seed))
+    scale = Scale(asked.kills, asked.seconds, asked.crowd, mountain=asked.mountain, seed=asked.seed)
+    found = _play(asked.names or scenarios.ALL, scale)
     if asked.json:
         asked.json.write_text(json.dumps([figures.as_dict() for figures in found], indent=2) + "\n")
     sys.exit(any(figures.wrong for figures in found))

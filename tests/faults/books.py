@@ -102,7 +102,7 @@ class Figures:
         return asdict(self)
 
 
-async def until(condition, progress=lambda: None, patience_s=PATIENCE_S):
+async def until(condition, progress=lambda: None, patience_s=PATIENCE_S, look_s=LOOK_S):
     """Wait for a condition, for as long as there is progress; whether it came."""
     seen, changed_at = progress(), time.monotonic()
     while not condition():
@@ -110,5 +110,5 @@ async def until(condition, progress=lambda: None, patience_s=PATIENCE_S):
             seen, changed_at = now, time.monotonic()
         if time.monotonic() - changed_at > patience_s:
             return False
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(look_s)
     return True

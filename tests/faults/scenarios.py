@@ -1,6 +1,6 @@
 """All scenarios by name."""
 
-from tests.faults import clocks, crashes, crowds, disks, logs, outages, replies
+from tests.faults import clocks, crashes, crowds, disks, fair, logs, outages, replies
 from tests.faults.books import Figures
 
 ALL = {
@@ -23,6 +23,9 @@ ALL = {
     "idle": crowds.idle,
     "crowd": crowds.crowd,
     "slow": crowds.slow,
+    "outage": fair.outage,
+    "tarpits": fair.tarpits,
+    "mountain": fair.mountain,
 }
 
 

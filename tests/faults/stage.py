@@ -45,20 +45,24 @@ class Scale:
     kills: int = 50
     seconds: float = 5.0
     crowd: int = 10_000
+    pits: int = 200
+    mountain: int = 1_000_000
+    singles: int = 2_000
     penalty_s: float | None = None
     seed: int = 20261121
 
 
-SHORT = Scale(kills=3, seconds=0.5, crowd=300, penalty_s=0.3)
+SHORT = Scale(kills=3, seconds=0.5, crowd=300, pits=40, mountain=5000, singles=100, penalty_s=0.3)
 
 
 class Stage:
     """`async with Stage(...)`: the exchangers are open, the relay is not started yet; at the end all is gone.
 
-    Every scenario has a network of its own, so that all may play at once. `relay`: options of RelayProcess.
+    Every scenario has a network of its own, so that all may play at once. `zone`: more names.
+    `relay`: options of RelayProcess.
     """
 
-    def __init__(self, name, network, scale, *, settings=None, forgiving=False, **relay):
+    def __init__(self, name, network, scale, *, settings=None, zone="", forgiving=False, **relay):
         self.net = f"127.0.{network}."
         self.scale = scale
         self.rng = Random(f"{scale.seed} {name}")
@@ -71,7 +75,7 @@ class Stage:
         self.port = free_port([str(sink.address) for sink in self.sinks])
         place = (f"{self.net}25", free_port([f"{self.net}25"]))
         self.relay = RelayProcess(self.folder, place, penalty_s=scale.penalty_s if forgiving else None, **relay)
-        self._write_settings(place, settings or {})
+        self._write_settings(place, settings or {}, zone)
         self._began = 0.0
 
     async def __aenter__(self):
@@ -197,9 +201,9 @@ class Stage:
         finally:
             shutil.rmtree(copy)
 
-    def _write_settings(self, place, more):
+    def _write_settings(self, place, more, names):
         zone = self.folder / "zone"
-        zone.write_text(ZONE.format(self.net))
+        zone.write_text(ZONE.format(self.net) + names)
         settings = {
             "hostname": "relay.example",
             "drain": "5s",

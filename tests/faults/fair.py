@@ -1,0 +1,169 @@
+"""Mail that waits for others: exchangers long away, hosts that never answer, a destination with a mountain of mail."""
+
+import asyncio
+import contextlib
+import time
+import zlib
+from ipaddress import ip_address
+
+from tests.faults.books import until
+from tests.faults.load import Talk
+from tests.faults.stage import Stage
+
+from postroad.net import bind, serve
+from postroad.spool import Mail
+from postroad.spool.sqlite import SqliteSpool
+from postroad.words.mail import Envelope, Recipient, parse_mailbox
+
+NEVER = {"retry": {"first": "1h", "longest": "1h"}}  # what is not woken is not delivered
+FEW = 50  # lines in the log for a whole outage
+OTHERS = 2000  # deliveries of one destination that another's message may see pass: less than a second's work
+CLIENTS = 10
+EACH = 10  # messages for each pit: more than the places of any destination
+BATCH = 500
+DRIP_S = 1.0
+LOOK_S = 0.001
+TEXT = b"As many as these.\r\n"
+LETTER = b"Subject: one of many\r\nX-Test-Sum: %d\r\n\r\n" % zlib.crc32(TEXT) + TEXT
+
+
+async def outage(scale):
+    """All that waits for exchangers that are away goes on its way once one answers, and costs nothing until then."""
+    settings = NEVER | {"log": {"level": "info"}}
+    async with Stage("outage", 30, scale, settings=settings, forgiving=True) as stage:
+        for sink in stage.sinks:
+            await sink.close()
+        await stage.relay.start()
+        async with stage.load():
+            await stage.accepted(50)
+            await asyncio.sleep(scale.seconds)
+        queued, lines = len(stage.ledger.accepted), stage.relay.log().count(" deliver.")
+        stage.figures.must(lines <= FEW, f"{lines} lines in the log for mail that waits")
+        stage.figures.must(not stage.ledger.taken, "mail was delivered to nobody")
+        for sink in stage.sinks:
+            await sink.open(stage.port)
+        await until(lambda: stage.ledger.taken)
+        began = time.monotonic()
+        await stage.drain()
+        rate = round(queued / (time.monotonic() - began))
+        stage.figures.notes |= {"queued": queued, "lines": lines, "drained_each_s": rate}
+        return stage.close()
+
+
+async def tarpits(scale):
+    """Domains whose hosts are silent, or drip, stop nobody else: all other mail arrives while theirs waits."""
+    pits = {f"pit{number}.example": f"127.31.0.{1 + number}" for number in range(scale.pits)}
+    zone = "".join(f"{name}. IN MX 10 m.{name}.\nm.{name}. IN A {host}\n" for name, host in pits.items())
+    async with Stage("tarpits", 31, scale, settings=NEVER, zone=zone) as stage, _open(pits.values(), stage.port):
+        await stage.relay.start()
+        await _send(stage, [f"m{number}@{name}" for name in pits for number in range(EACH)])
+        waits, _others = await _deliver(stage, [f"m{number}@one.example" for number in range(stage.scale.singles)])
+        stage.figures.notes |= {"pits": len(pits), "longest_ms": round(waits * 1000)}
+        status = await stage.relay.stop()
+        stage.figures.must(status == 0, f"the relay ended with status {status}")
+        return stage.close()
+
+
+async def mountain(scale):
+    """One destination has a mountain of mail, others a message each: none of those waits for more than a few."""
+    zone = "".join(f"s{number}.example. IN MX 10 a.sink.example.\n" for number in range(scale.singles))
+    async with Stage("mountain", 32, scale, zone=zone) as stage:
+        piled = time.monotonic()
+        await _pile_up(stage.spool, scale.mountain)
+        begun = time.monotonic()
+        await stage.relay.start()
+        started = time.monotonic()
+        await until(lambda: stage.ledger.taken)
+        singles = [f"m@s{number}.example" for number in range(scale.singles)]
+        longest_s, others = await _deliver(stage, singles)
+        stage.figures.must(others <= OTHERS, f"a message waited for {others} of another destination")
+        left = scale.mountain + scale.singles - stage.ledger.taken.total()
+        stage.figures.must(left > 0, "the mountain was gone before all others had come")
+        stage.figures.notes |= {
+            "piled_up_s": round(begun - piled, 1),
+            "start_s": round(started - begun, 2),
+            "left": left,
+            "longest_ms": round(longest_s * 1000),
+            "others": others,
+        }
+        return stage.close()
+
+
+async def _deliver(stage, mailboxes):
+    """Send a message to each, some at a time, and wait for it; the longest wait, in seconds and in others delivered."""
+    left, waits = list(mailboxes), []
+    await asyncio.gather(*(_client(stage, left, waits) for _ in range(CLIENTS)))
+    return max(seconds for seconds, _ in waits), max(others for _, others in waits)
+
+
+async def _client(stage, left, waits):
+    taken = stage.ledger.taken
+    async with _session(stage) as talk:
+        while left:
+            mailbox = left.pop()
+            await _hand_over(talk, mailbox)
+            stage.ledger.accepted.add(mailbox)
+            accepted, before = time.monotonic(), taken.total()
+            await until(lambda: mailbox in taken, patience_s=30, look_s=LOOK_S)  # noqa: B023  # awaited within the turn
+            waits.append((time.monotonic() - accepted, taken.total() - before))
+
+
+async def _send(stage, mailboxes):
+    async with _session(stage) as talk:
+        for mailbox in mailboxes:
+            await _hand_over(talk, mailbox)
+
+
+@contextlib.asynccontextmanager
+async def _session(stage):
+    reader, writer = await asyncio.open_connection(*stage.relay.place)
+    talk = Talk(reader, writer, stage.ledger)
+    try:
+        await talk.expect(220)
+        await talk.say(b"EHLO client.example\r\n", 250)
+        yield talk
+    finally:
+        writer.transport.abort()
+
+
+async def _hand_over(talk, mailbox):
+    await talk.say(b"MAIL FROM:<sender@home.example>\r\nRCPT TO:<%s>\r\nDATA\r\n" % mailbox.encode(), 250, 250, 354)
+    await talk.say(LETTER + b".\r\n", 250)
+
+
+async def _pile_up(folder, count):
+    """Put so many messages for one destination into a spool that nobody uses yet, due at once."""
+    spool = await SqliteSpool.open(folder, node="relay")
+    sender, now = parse_mailbox("sender@home.example"), time.time()
+    try:
+        for first in range(0, count, BATCH):
+            some = (_mail(number, sender, now) for number in range(first, min(first + BATCH, count)))
+            await asyncio.gather(*(spool.add(mail, LETTER) for mail in some))
+    finally:
+        await spool.close()
+
+
+def _mail(number, sender, now):
+    recipient = Recipient(parse_mailbox(f"b{number}@one.example"))
+    return Mail(f"PILE{number:010}", Envelope(sender, (recipient,)), now, number, len(LETTER))
+
+
+@contextlib.asynccontextmanager
+async def _open(hosts, port):
+    """Hosts that take connections: one in two says nothing, the others begin a greeting that does not end."""
+    async with contextlib.AsyncExitStack() as ends:
+        for number, host in enumerate(hosts):
+            door = await serve(bind(ip_address(host), port), _drip if number % 2 else _be_silent)
+            ends.push_async_callback(door.stop)
+        yield
+
+
+async def _be_silent(stream):
+    await stream.read()
+
+
+async def _drip(stream):
+    stream.write(b"220-")
+    while True:
+        await asyncio.sleep(DRIP_S)
+        stream.write(b"x")
