@@ -64,7 +64,10 @@ class Bounces:
         """See Reporter."""
         if not parcel.mail.envelope.reverse_path:
             return bool(verdict.failed)
-        return any(wanted(action, fate.recipient) for action, fate in _news(verdict))
+        for action, fate in _news(verdict):  # noqa: SIM110  # a generator is a call more for each
+            if wanted(action, fate.recipient):
+                return True
+        return False
 
     async def reports(self, parcel: Parcel, verdict: Verdict, now: float) -> Reports:
         """See Reporter. Of mail with the null reverse-path no sender can be told (RFC 5321 section 6.1)."""
@@ -146,11 +149,13 @@ class Bounces:
 
 
 def _news(verdict: Verdict) -> Iterator[tuple[Action, Fate]]:
-    yield from ((Action.FAILED, fate) for fate in verdict.failed)
-    if verdict.is_late:
-        yield from ((Action.DELAYED, fate) for fate in verdict.left)
-    # A host that takes DSN over reports by itself; of another one this is the last word (RFC 3461 section 5.2.2)
-    yield from ((Action.RELAYED, fate) for fate in verdict.delivered if not fate.dsn_over)
+    for fate in verdict.failed:
+        yield Action.FAILED, fate
+    for fate in verdict.left if verdict.is_late else ():
+        yield Action.DELAYED, fate
+    for fate in verdict.delivered:
+        if not fate.dsn_over:  # a host that takes DSN over reports by itself; of another one (RFC 3461 section 5.2.2)
+            yield Action.RELAYED, fate  # this is the last word
 
 
 def _of(recipient: Recipient, earlier: list[tuple[list[str], float, Attempt]]) -> Iterator[Tried]:

@@ -15,13 +15,14 @@ from typing import Any
 from postroad.deliver import Verdict
 from postroad.relay.telling import LOST, Told
 from postroad.spool import Parcel
+from postroad.words.jsontext import encoder
 from postroad.words.trace import Event
 from postroad.words.trail import Attempt
 
 STDERR = 2
 
 _ODD = re.compile('[ "=]')
-_encode = json.JSONEncoder().encode  # json.dumps makes one for each line; ASCII, for logs are read on terminals
+_encode = encoder(ascii_only=True, separators=(", ", ": "))  # ASCII, for logs are read on terminals
 
 Facts = dict[str, Any]
 
@@ -44,6 +45,9 @@ LEVEL_OF = {
     LOST: "warning",
 }
 """Of events whose name does not say it: what ends in `.failed` is a warning, everything else info."""
+
+
+_USUAL = frozenset({"receive.message.complete", "deliver.parcel.complete"})  # never less than info
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class Journal:
 
     def wants(self, event: Event) -> bool:
         """Whether it is written at all."""
+        if event.name in _USUAL and self.style.level == "info":
+            return True
         return LEVELS[level_of(event)] <= LEVELS[self.style.level]
 
     def take(self, batch: Sequence[Told]) -> None:
@@ -189,13 +195,13 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
         "attempt": parcel.attempts + 1,
         "ms": round(attempt.elapsed_ms, 1),
     }
-    facts["result"] = verdict.result.value
+    facts["result"] = verdict.result
     worst = (*verdict.failed, *verdict.left, *verdict.delivered)[0]
     if attempt.contacts:
         last = verdict.attempt.source_of(worst.index) or attempt.contacts[-1]
         facts |= {
             "exchange": last.target.exchange,
-            "address": str(last.target.address),
+            "address": last.target.where,
             "contacts": len(attempt.contacts),
         }
         facts |= {"tls": last.tls} if last.tls else {}

@@ -40,12 +40,10 @@ class Keeper:
         """An id."""
         return f"K{len(self.kept)}"
 
-    def keep(self, arrival, rest):
+    def keep(self, arrival, rest, kept):
         """Take it."""
         self.kept.append((arrival, rest))
-        kept = asyncio.get_running_loop().create_future()
-        kept.set_result(None)
-        return kept
+        asyncio.get_running_loop().call_soon(kept, None)
 
 
 @asynccontextmanager
