@@ -91,8 +91,8 @@ class Split:
         self._why_down = "the process that delivers has not started yet"
         self._now = asyncio.get_running_loop().time
         self._heard_at = float("-inf")
-        self.pressure = Pressure(lambda: len(self._handover), lambda: self._report.at, lambda: self._report.used)
         self._handover = Handover(spool, self._settled)
+        self.pressure = Pressure(self._handover, lambda: self._report.at, lambda: self._report.used)
         self._life: Life | None = None
         self._ending = asyncio.Event()
         self._is_told_to_look = False
@@ -113,7 +113,7 @@ class Split:
     def has_room_for(self, destinations: Collection[str]) -> bool:
         """See Delivering. None may have more there than is left to all others, nor than may wait for one address."""
         it = self._handover
-        most = min(self._limits.held - len(it), self._limits.waiting)
+        most = min(self._limits.held - it.waiting, self._limits.waiting)
         return it.is_open and not self._ending.is_set() and all(it.count(name) < most for name in destinations)
 
     def take(self, parcels: Collection[Parcel]) -> None:

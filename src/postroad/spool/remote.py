@@ -131,7 +131,9 @@ class Handover:
             "piece": spool.piece,
         }
 
-    def __len__(self) -> int:
+    @property
+    def waiting(self) -> int:
+        """How many parcels it has."""
         return len(self._parcels)
 
     @property

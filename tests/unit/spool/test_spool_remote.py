@@ -95,11 +95,11 @@ def test_fresh_mail_is_handed_over_with_its_body():
         async with apart() as (spool, other):
             mail = await accept(spool, other)
             (parcel,) = other.given
-            seen = parcel.mail == mail, other.spool.at_hand(mail), len(other.handover)
+            seen = parcel.mail == mail, other.spool.at_hand(mail), other.handover.waiting
             assert await octets(other.spool, mail) == BODY
             await other.spool.settle([Settlement(parcel)], NOW)
             left = (await spool.stats(NOW)).messages
-            return seen, left, len(other.handover), other.spool.at_hand(mail), other.settled
+            return seen, left, other.handover.waiting, other.spool.at_hand(mail), other.settled
 
     assert ((True, BODY, 1), 0, 0, None, [1]) == asyncio.run(story())
 
@@ -113,9 +113,9 @@ def test_trouble_with_the_spool_crosses_and_settling_again_works():
             spool.trouble = SpoolError(Trouble.FULL, "no room")
             with pytest.raises(SpoolError, match="no room") as trouble:
                 await other.spool.settle([Settlement(other.given[0])], NOW)
-            kept, spool.trouble = len(other.handover), None
+            kept, spool.trouble = other.handover.waiting, None
             await other.spool.settle([Settlement(other.given[0])], NOW)
-            return trouble.value.kind, kept, len(other.handover)
+            return trouble.value.kind, kept, other.handover.waiting
 
     assert (Trouble.FULL, 1, 0) == asyncio.run(story())
 
@@ -183,7 +183,7 @@ def test_what_is_left_at_the_end_waits_in_the_spool():
         async with apart() as (spool, other):
             await accept(spool, other)
             await other.handover.take_back()
-            return await states(spool), len(other.handover)
+            return await states(spool), other.handover.waiting
 
     assert ([("far.example", "waiting")], 0) == asyncio.run(story())
 
@@ -229,7 +229,7 @@ def test_claim_that_nobody_waits_for_is_given_back():
             spool.free.set()
             while await states(spool) != [("far.example", "waiting")]:  # noqa: ASYNC110  # a bug would hang: see the limit
                 await asyncio.sleep(0)
-            return len(other.handover)
+            return other.handover.waiting
 
     assert 0 == asyncio.run(asyncio.wait_for(story(), 20))
 
