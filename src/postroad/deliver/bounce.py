@@ -10,7 +10,7 @@ from typing import Protocol
 from postroad.deliver.settling import Fate, Verdict
 from postroad.dsn import Action, Report, Reported, Tried, build, wanted, wants_content
 from postroad.routing import Aliases
-from postroad.spool import Mail, Parcel, Spool, SpoolError, Trouble
+from postroad.spool import Claims, Mail, Parcel, SpoolError, Trouble
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.record import read_record
 from postroad.words.trail import Attempt
@@ -53,7 +53,7 @@ class Bounces:
     reports for senders of this machine.
     """
 
-    spool: Spool
+    spool: Claims
     hostname: str
     expiry_s: float
     births: Births

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from postroad.deliver.queue import Queue
 from postroad.deliver.settler import AGAIN_S
 from postroad.pace import RetrySchedule
-from postroad.spool import Parcel, Spool, SpoolError
+from postroad.spool import Claims, Parcel, SpoolError
 
 STEP_S = 60.0  # a clock set back by less delays mail by less
 HEED_S = 3600.0
@@ -21,7 +21,7 @@ class Feed:
 
     def __init__(  # made in one place
         self,
-        spool: Spool,
+        spool: Claims,
         queue: Queue,
         take: Callable[[Collection[Parcel]], None],
         wall: Callable[[], float],

@@ -29,7 +29,7 @@ from postroad.deliver.ways import Finder, Way, Ways
 from postroad.dialogue import Message, Pieces
 from postroad.pace import Health, HealthPolicy, RetrySchedule, is_expired, next_at
 from postroad.routing import Refusal, Route
-from postroad.spool import Parcel, Settlement, Spool, SpoolError
+from postroad.spool import Claims, Parcel, Settlement, SpoolError
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trace import Event, Listener, nobody
@@ -61,7 +61,7 @@ class World:
 class Loop:
     """Delivers what the spool has. Draws come from the seed of each message, not from the dice of the world."""
 
-    def __init__(self, spool: Spool, find: Finder, reporter: Reporter, settings: LoopSettings, world: World) -> None:
+    def __init__(self, spool: Claims, find: Finder, reporter: Reporter, settings: LoopSettings, world: World) -> None:
         self.settings = settings
         self._spool = spool
         self._reporter = reporter

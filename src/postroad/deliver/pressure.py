@@ -20,7 +20,10 @@ LONGEST_S = 1.0  # that a client waits for its reply because of this, as with Po
 class Waiting(Protocol):
     """Where messages wait that were taken and not begun."""
 
-    waiting: int
+    @property
+    def waiting(self) -> int:
+        """How many."""
+        ...
 
 
 class Pressure:

@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
-from postroad.deliver import Loop
 from postroad.receive import Arrival, Kept
 from postroad.spool import Mail, Parcel, Spool, SpoolError
 from postroad.words.mail import domain_of
 from postroad.words.trace import Event
+
+if TYPE_CHECKING:
+    from postroad.relay.delivery import Delivering
 
 SEED_BITS = 48
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
@@ -62,7 +65,7 @@ def picked_up(parcels: Iterable[Parcel]) -> Iterator[Event]:
 class Intake:
     """Keeps what the listeners receive: in the spool first, and in the loop's hands at once if it has room."""
 
-    def __init__(self, spool: Spool, loop: Loop, births: Births) -> None:
+    def __init__(self, spool: Spool, loop: Delivering, births: Births) -> None:
         self._spool = spool
         self._loop = loop
         self._births = births

@@ -395,7 +395,7 @@ def test_mail_by_sendmail_is_told_once(tmp_path, fault):
             await it.submit("ann@example.com")
             await it.told.until("deliver.parcel.complete", 3)
             await spool.hurry(Selection(), 0)
-            it.relay.loop.look()
+            it.relay.delivery.look()
             if fault != "accept":
                 await it.told.until("deliver.parcel.complete", 5)
             text = (await asyncio.to_thread(numbers._metrics)).body.decode()
