@@ -22,16 +22,13 @@ class Course:
     turn: int = 0
     plan: Plan = NOBODY
     ill: tuple[Target, ...] = ()  # the last ones of the plan
+    first: str | None = None  # where the address is that is asked first; None if no host is asked
+    seed: int = 0  # of the draw
 
     @property
     def well(self) -> tuple[Target, ...]:
         """Those that are asked first."""
         return self.plan.targets[: len(self.plan.targets) - len(self.ill)]
-
-    @property
-    def first(self) -> str | None:
-        """Where the address is that is asked first; None if no host is asked."""
-        return self.plan.targets[0].where if len(self.plan.targets) > len(self.ill) else None
 
     @property
     def is_blocked(self) -> bool:
@@ -43,7 +40,7 @@ class Course:
         if not health.is_any_ill:
             return self
         well, ill = health.arrange(self.plan.targets, now)
-        return replace(self, plan=Plan((*well, *ill)), ill=ill)
+        return replace(self, plan=Plan((*well, *ill)), ill=ill, first=well[0].where if well else None)
 
 
 def draw_seed(parcel: Parcel) -> int:
@@ -53,4 +50,6 @@ def draw_seed(parcel: Parcel) -> int:
 
 def draw_course(parcel: Parcel, way: Way, route: Route, turn: int) -> Course:
     """The order drawn for this attempt, from the message's own seed."""
-    return Course(way, turn, way.plan(route, turn, throw(route, way.policy, Dice(draw_seed(parcel)))))
+    seed = draw_seed(parcel)
+    plan = way.plan(route, turn, throw(route, way.policy, Dice(seed)))
+    return Course(way, turn, plan, first=plan.targets[0].where if plan.targets else None, seed=seed)

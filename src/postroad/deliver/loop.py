@@ -15,7 +15,7 @@ from postroad.deliver.aftermath import Sign, blocked, news_of, settlement
 from postroad.deliver.attempt import Job
 from postroad.deliver.bounce import Reporter, Reports
 from postroad.deliver.courier import Courier
-from postroad.deliver.course import Course, draw_course, draw_seed
+from postroad.deliver.course import Course, draw_course
 from postroad.deliver.feed import Feed
 from postroad.deliver.outages import Outages
 from postroad.deliver.pool import Pool, ReusePolicy
@@ -264,7 +264,7 @@ class Loop:
                 self._ended(item, course.way.answer.attempt(len(parcel.mail.envelope.recipients)))
                 return
             message = Message(parcel.mail.envelope, content)
-            job = Job(message, course.way.answer.destination, course.plan, draw_seed(parcel))
+            job = Job(message, course.way.answer.destination, course.plan, course.seed)
             greeted, ended = partial(self.queue.greeted, item), partial(self._ended, item)
             self._courier.start(job, course.way.settings, greeted, ended)
         except Exception as bug:  # noqa: BLE001  # one message must not end the relay: it is told, and tried again later

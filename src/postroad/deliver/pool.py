@@ -53,14 +53,15 @@ class Pool:
         while shelf:
             session, since = shelf.pop()
             self._size -= 1
-            if self._now() - since <= self.policy.idle_s and self._is_young(session):
+            if self._now() - since <= self.policy.idle_s:
                 return session
             self._leave(session)
         return None
 
     def give(self, door: Door, session: Session) -> None:
         """Let a connection rest, or end it if it has served long enough."""
-        if not session.is_reusable or not self._is_young(session) or self._size >= self.policy.most:
+        has_served = session.messages >= self.policy.messages or self._now() - session.opened_at >= self.policy.age_s
+        if has_served or not session.is_reusable or self._size >= self.policy.most:
             self._leave(session)
             return
         session.rest()
@@ -91,9 +92,6 @@ class Pool:
         if self._sweeping:
             self._sweeping.cancel()
         await asyncio.gather(*self._leaving)
-
-    def _is_young(self, session: Session) -> bool:
-        return session.messages < self.policy.messages and self._now() - session.opened_at < self.policy.age_s
 
     def _sweep(self) -> None:
         self._sweeping = None

@@ -90,6 +90,7 @@ class Session:
     def __init__(self, stream: Stream, settings: ClientSettings) -> None:
         self.phase = Phase.GREETING
         self.told: dict[int, Outcome] = {}
+        self.tls: str | None = None  # protocol and cipher
         self.messages = 0  # transactions begun
         self.opened_at = asyncio.get_running_loop().time()
         self._sending: _Sending | None = None
@@ -192,7 +193,8 @@ class Session:
         """
         self.told = {}
         self._sending = _Sending(message, recipients, self._settings.recipients, done)
-        self._stream.listen(self._hear, holds=False)  # a host that speaks before it has all is out of step
+        if not self.messages:  # from then on for good
+            self._stream.listen(self._hear, holds=False)  # a host that speaks before it has all is out of step
         self._begin(self._sending)
 
     @property
@@ -210,11 +212,6 @@ class Session:
         """Whether the host takes over what the sender wants to be told (RFC 3461 section 5.2)."""
         offered = self._client.capabilities
         return offered is not None and offered.dsn
-
-    @property
-    def tls(self) -> str | None:
-        """Protocol and cipher, None in the clear."""
-        return self._stream.tls
 
     @property
     def certificate(self) -> bytes | None:
@@ -360,6 +357,7 @@ class Session:
         self._allow(self._settings.timeouts.starttls_s)
         try:
             await self._stream.start_tls(self._settings.tls, exchange or None)
+            self.tls = self._stream.tls
         except NetError as problem:
             raise self._lost(str(problem)) from problem
 

@@ -81,7 +81,8 @@ class Messages:
 
     def _begun(self) -> Incoming:
         server = self._server
-        envelope = self._addressed(server.transaction.envelope)
+        assert server.opened  # noqa: S101  # a message comes within one
+        envelope = self._addressed(server.opened.envelope)
         facts = (self._judge.client, server.client_name, server.is_extended, envelope.smtputf8)
         if self._source is None or self._facts != facts:
             self._facts = facts

@@ -34,6 +34,7 @@ _INFO = LEVELS["info"]
 LEVEL_OF = {
     "receive.session.started": "debug",
     "receive.session.complete": "debug",
+    "receive.message.complete": "info",
     "deliver.parcel.broken": "error",
     "deliver.queue.aside": "debug",
     "deliver.set.blocked": "warning",
@@ -86,9 +87,10 @@ class Journal:
         if event.name in _USUAL and self.style.level == "info":
             return True
         least = LEVELS[self.style.level]
-        if event.name not in LEVEL_OF and least >= _INFO:  # of these none matters less
+        level = LEVEL_OF.get(event.name)
+        if level is None and least >= _INFO:  # of these none matters less
             return True
-        return LEVELS[level_of(event)] <= least
+        return LEVELS[level or level_of(event)] <= least
 
     def take(self, batch: Sequence[Told]) -> None:
         """Write events down."""
@@ -172,7 +174,7 @@ def _gathered(lines: Sequence[bytes]) -> Iterator[bytes]:
 def _line(style: Style, at: float, event: Event) -> bytes:
     """An event as a line; a bug in telling of it is told in its place."""
     try:
-        level, (name, facts) = level_of(event), _told(event)
+        level, (name, facts) = LEVEL_OF.get(event.name) or level_of(event), _told(event)
     except Exception as bug:  # noqa: BLE001  # one odd event must not take the others of its batch with it
         level, name, facts = "error", "relay.bug.caught", {"event": event.name, "error": repr(bug)}
     text = _as_json(at, name, level, facts) if style.form == "json" else _as_text(at, name, facts)
@@ -190,7 +192,9 @@ def _told(event: Event) -> tuple[str, Facts]:
     if event.name == "deliver.parcel.broken":
         return event.name, {"id": fields["parcel"].mail.id, "error": repr(fields["error"])}
     return event.name, {
-        key: value if type(value) in _PLAIN else _plain(value) for key, value in fields.items() if value is not None
+        key: value if type(value) in _PLAIN else round(value, 3) if type(value) is float else _plain(value)
+        for key, value in fields.items()
+        if value is not None
     }
 
 
@@ -205,10 +209,12 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
         "attempt": parcel.attempts + 1,
         "ms": round(attempt.elapsed_ms, 1),
     }
-    facts["result"] = verdict.result
     worst = (*verdict.failed, *verdict.left, *verdict.delivered)[0]
+    facts["result"] = worst.outcome.result
     if attempt.contacts:
-        last = verdict.attempt.source_of(worst.index) or attempt.contacts[-1]
+        is_one = len(attempt.contacts) == 1
+        last = None if is_one else verdict.attempt.source_of(worst.index)
+        last = last or attempt.contacts[-1]
         facts |= {
             "exchange": last.target.exchange,
             "address": last.target.where,
@@ -236,8 +242,6 @@ def _word(value: Any) -> str:  # noqa: ANN401  # any value of JSON
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # any field of an event
-    if isinstance(value, float):
-        return round(value, 3)
     return value if isinstance(value, str | int | list) else str(value)
 
 

@@ -31,7 +31,7 @@ def item(destination, number=1):
 
 def course(address):
     """One that asks this address first."""
-    return Course(WAY, 0, Plan((Target("mx", ip_address(address), 10),)))
+    return Course(WAY, 0, Plan((Target("mx", ip_address(address), 10),)), first=address)
 
 
 def queue(most=100, window=5, **limits):
@@ -206,7 +206,7 @@ def test_no_destination_holds_more_than_is_left_to_the_others():
 def test_no_more_is_claimed_than_doors_take():
     """Of a long queue for two hosts so much is in memory as they may have waiting, and half of that is claimed."""
     it = queue(most=10_000, waiting=8)
-    two = Course(WAY, 0, Plan((Target("mx", ip_address(HERE), 10), Target("my", ip_address(THERE), 10))))
+    two = Course(WAY, 0, Plan((Target("mx", ip_address(HERE), 10), Target("my", ip_address(THERE), 10))), first=HERE)
     assert (set(), True) == (it.full_destinations(), it.is_low("a"))
     for number in range(4):
         one = item("a", number)

@@ -79,7 +79,7 @@ def write_about(mail: Mail) -> str:
 
 def write_recipients(recipients: Sequence[Recipient]) -> str:
     """What `parcel.recipients` holds."""
-    return f"[{','.join([_written(recipient) for recipient in recipients])}]"
+    return f"[{','.join(map(_written, recipients))}]"
 
 
 def read_mail(row: Row) -> Mail:
