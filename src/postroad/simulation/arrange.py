@@ -53,7 +53,12 @@ class Contact:
     then: Then
     wait_s: float
     shared: bool  # the address stands behind another name of this preference too
+    alone: bool = True  # its host has no other address
     members: list[Target] = field(default_factory=list)
+
+    def meeting(self, met: Mode, sender: Sender) -> Contact:
+        """The same address, behaving in this way."""
+        return replace(self, met=met, then=_reaction(sender, met, alone=self.alone), wait_s=_wait_s(sender, met))
 
 
 @dataclass(eq=False, slots=True)
@@ -105,6 +110,23 @@ def counted(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
         hosts=binds(limits.hosts, sum(not ENDS.issuperset(map(sender.after, modes)) for modes in hosts), len(found)),
         sessions=binds(limits.sessions, sum(mode in IN_SESSION for mode in onward), len(met)),
         families=limits.family_share and len(versions) > 1 and binds(limits.addresses, len(met), len(met)),
+    )
+
+
+def reachable(sender: Sender, found: tuple[Exchange, ...]) -> Counted:
+    """Which limits of a sender can be reached among these exchangers, whatever they do."""
+    addresses, limits = sum(len(each.addresses) for each in found), sender.limits
+
+    def binds(limit: int | None, total: int) -> bool:
+        return limit is not None and total > limit
+
+    return Counted(
+        addresses=binds(limits.addresses, addresses),
+        hosts=binds(limits.hosts, len(found)),
+        sessions=binds(limits.sessions, addresses),
+        families=limits.family_share
+        and len({address.version for each in found for address in each.addresses}) > 1
+        and binds(limits.addresses, addresses),
     )
 
 
@@ -207,8 +229,9 @@ class Arranger:
         for address in each.addresses:
             met = self._met(address)
             target = Target(each.name, address, each.preference)
-            wait_s = self._sender.waits.connect_s if met is Mode.BLACKHOLE else _WAITS.get(met, 0.0)
-            contact = Contact(target, met, self._then(each, met), wait_s, address in shared, [target])
+            sender, alone = self._sender, self._is_alone(each)
+            then, wait_s = _reaction(sender, met, alone=alone), _wait_s(sender, met)
+            contact = Contact(target, met, then, wait_s, address in shared, alone, [target])
             contacts[address.version].append(contact)
         self._made[each] = contacts
         return contacts
@@ -217,9 +240,10 @@ class Arranger:
         return self._case.down.get(address, Mode.ACCEPT)
 
     def _then(self, each: Exchange, met: Mode) -> Then:
-        then = self._sender.after(met)
-        alone = len(each.addresses) == 1 or self._sender.unit is Unit.ADDRESS
-        return Then.NEXT_ADDRESS if alone and then is Then.NEXT_HOST else then
+        return _reaction(self._sender, met, alone=self._is_alone(each))
+
+    def _is_alone(self, each: Exchange) -> bool:
+        return len(each.addresses) == 1 or self._sender.unit is Unit.ADDRESS
 
     def _bag(self, items: Iterable[Node]) -> Node:
         if not self._alike:
@@ -261,6 +285,15 @@ class Arranger:
         if sender.families is Families.V6_PASS or sender.limits.family_share or sender.waits.fallback_s is not None:
             parts.append(str(contact.target.address.version))
         return ":".join((*parts, str(contact.target.address) if contact.shared else ""))
+
+
+def _reaction(sender: Sender, met: Mode, *, alone: bool) -> Then:
+    then = sender.after(met)
+    return Then.NEXT_ADDRESS if alone and then is Then.NEXT_HOST else then
+
+
+def _wait_s(sender: Sender, met: Mode) -> float:
+    return sender.waits.connect_s if met is Mode.BLACKHOLE else _WAITS.get(met, 0.0)
 
 
 def _goes_through(thens: list[Then]) -> bool:
