@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from postroad.cli import options, screen, simulating
+from postroad.cli import options, screen, simulating, workload
 
 if TYPE_CHECKING:
     from postroad.show import Picture
     from postroad.simulation.crowd import View
     from postroad.simulation.nouns import Forecast
     from postroad.simulation.standing import Standing
-    from postroad.simulation.trials import Trials
+    from postroad.simulation.trials import TrialOptions, Trials
     from postroad.words.facts import Snapshot
 
 MOST_LOST = 6  # servers whose loss is drawn in a terminal; the page and the figure have all
@@ -42,9 +42,15 @@ def simulate(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one page with the pictures.")
     ] = None,
-    trials: Annotated[
-        int | None, typer.Option("--trials", metavar="N", min=1, help="Also try N messages of each sender, over a day.")
-    ] = None,
+    trials: workload.Messages = None,
+    burst: workload.Burst = None,
+    rate: workload.Rate = None,
+    sources: workload.Sources = None,
+    session: workload.Session = None,
+    greylist: workload.Greylist = None,
+    greylist_apart: workload.GreylistApart = False,
+    outage: workload.Outages = None,
+    retries: workload.Retries = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The seed of the trials.")] = 1,
     json: options.Json = False,
 ) -> None:
@@ -52,18 +58,20 @@ def simulate(
 
     Everything is exact for the first attempt of one message; nothing is sent. A server that is down refuses
     connections, or behaves as MODE says: refuse, blackhole, close, g421, g554, r450, r550, d451, e451. Trials follow
-    messages over all attempts, with caches, kept connections and memory.
+    messages over all attempts, with caches, kept connections, memory and retries; any of their flags asks for one.
 
     Exit status: 0 mail of every sender asked about has a chance, 1 that of some has none, 2 wrong usage, 3 DNS cannot
     tell now.
     """
+    flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     snapshot = simulating.snapshot_of(domain, of, zone or (), resolver or ())
     with screen.input_errors():
+        asked = flags.options()
         down_now = simulating.down_of(down or (), snapshot)
         view = simulating.view_of(sender or (), mix, senders, dns_order, down_now)
         standing = _measured(snapshot, view)
         _draw(_picture(standing, view), plot, html)
-    tried = _tried(standing, view, trials, seed)
+        tried = _tried(standing, view, asked, seed)
     if json:
         from postroad.shapes.simulation import simulate_shape
 
@@ -80,12 +88,12 @@ def _measured(snapshot: Snapshot, view: View) -> Standing:
     return measure(str(snapshot.domain), snapshot, view, examples=3)
 
 
-def _tried(standing: Standing, view: View, messages: int | None, seed: int) -> Mapping[str, Trials]:
-    if not messages or not standing.servers:
+def _tried(standing: Standing, view: View, asked: TrialOptions | None, seed: int) -> Mapping[str, Trials]:
+    if not asked or not standing.servers:
         return {}
     from postroad.cli.trying import run_trials
 
-    return run_trials(standing, view, messages, seed)
+    return run_trials(standing.snapshot, view, asked, seed)
 
 
 def _stopped(standing: Standing) -> list[str]:

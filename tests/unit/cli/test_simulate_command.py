@@ -165,6 +165,67 @@ def test_trials_follow_messages_with_intervals(simulate):
     assert "Trials: 500 messages" in simulate("--sender", "postfix", "--trials", "500")[1]
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--burst", "300/1.4s"], "60,000 messages of each sender over 1.4 s; 300 from each of 200 machines"),
+        (["--burst", "30/1.4s", "--trials", "300"], "300 messages of each sender over 1.4 s; 30 from each of 10"),
+        (["--rate", "1/s", "--sources", "2", "--trials", "600"], "600 messages of each sender over 5 min; 300 from"),
+        (["--greylist", "5m", "--trials", "300"], "300 messages of each sender over 24 h; greylisted for 5 min"),
+        (["--greylist", "5m", "--greylist-apart", "--trials", "300"], "by each server for itself"),
+        (["--outage", "mail1:r450@1h-3h", "--trials", "300"], "192.0.2.11 down (r450) from 60 min to 3 h"),
+        (["--outage", "2001:db8::13@30m-", "--trials", "300"], "2001:db8::13 down (refuse) from 30 min on"),
+        (["--retries", "gmail", "--trials", "300"], "retries as gmail"),
+        (["--retries", "5m,30m,2h", "--trials", "300"], "retries as given"),
+    ],
+)
+def test_trials_are_about_the_mail_that_is_asked_for(simulate, flags, told):
+    """Bursts, rates, greylisting, timed outages and timetables of retries are flags, and are told with the result."""
+    status, text = simulate("--sender", "postfix", *flags)
+    assert (0, True) == (status, told in " ".join(text.split()))
+
+
+def test_webmail_waits_longer_for_a_greylist_than_postfix(simulate):
+    """Gmail comes back from seven machines, each of them a stranger: several tries for a delay of five minutes."""
+
+    def tries(name):
+        shape = json.loads(
+            simulate("--sender", "postfix", "--greylist", "5m", "--retries", name, "--trials", "500", "--json")[1]
+        )
+        return shape["trials"][0]["tries"]["value"]
+
+    assert 2 == tries("postfix") < 3 < tries("gmail")
+
+
+def test_a_burst_tells_how_far_one_machine_strays(simulate):
+    """Kept connections attract mail: one machine is far from the mean of many."""
+    text = simulate("--sender", "postfix-reuse", "--burst", "300/1.4s", "--session", "15ms")[1]
+    assert "One machine with postfix-reuse sends " in text
+    assert "One machine" not in simulate("--sender", "postfix", "--burst", "300/1.4s", "--session", "15ms")[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--burst", "x"], "--burst x: write messages and a time"),
+        (["--burst", "3/0s"], "--burst 3/0s: there is a message or more"),
+        (["--rate", "3/s", "--burst", "3/s"], "give one of them"),
+        (["--outage", "mail1"], "write SERVER[:MODE]@FROM-UNTIL"),
+        (["--outage", "mail1@3h-1h"], "the outage of mail1 ends before it begins"),
+        (["--outage", "mail9@1h-3h"], "'mail9': no server of example.com has this name or address"),
+        (["--greylist-apart"], "--greylist-apart needs --greylist TIME"),
+        (["--greylist", "0s"], "greylisting lasts more than 0 s"),
+        (["--retries", "fastmail"], "--retries fastmail: no such timetable; there are postroad, postfix"),
+        (["--retries", "5m,soon"], '--retries: "soon" is no time'),
+        (["--retries", "0s"], "each more than 0 s"),
+    ],
+)
+def test_a_trial_that_cannot_be_is_refused(simulate, flags, why):
+    """With what is wrong, where, and what to write instead."""
+    status, said = simulate("--sender", "postfix", *flags, stderr=True)
+    assert (2, True) == (status, why in " ".join(said.split()))
+
+
 def test_pictures_go_into_files(simulate, tmp_path):
     """One page and one figure, as they are named."""
     pytest.importorskip("matplotlib")
