@@ -143,7 +143,7 @@ def _draw(picture: Picture, plot: Path | None, html: Path | None) -> None:
 
 def summary(standing: Standing, view: View) -> str:
     """Everything in one sentence."""
-    from postroad.simulation.phrases import listing, named, percent, seconds
+    from postroad.simulation.phrases import listing, named, seconds
 
     busiest = standing.busiest
     who = f"the mix {view.crowd.mix}" if view.crowd.mix else listing(view.crowd.senders)
@@ -153,10 +153,11 @@ def summary(standing: Standing, view: View) -> str:
     worst_s = standing.whole.mix.delay_worst_s
     stopped = _stopped(standing)
     count = f"{named(len(standing.servers), 'server')}{f', {down}' if down else ''}"
+    load = view.crowd.percent(standing.whole.first_by(busiest.address))
     mean, worst = seconds(standing.whole.mix.delay_mean_s), seconds(worst_s)
     parts = (
-        f"{standing.snapshot.domain}: {count}; of {who} {percent(standing.load)} of first contacts go to {busiest}",
-        f"{percent(standing.whole.delivered)} of mail gets through in the first attempt",
+        f"{standing.snapshot.domain}: {count}; of {who} {load} of first contacts go to {busiest}",
+        f"{view.crowd.percent(standing.whole.delivered_by())} of mail gets through in the first attempt",
         f"after {mean} on average, {worst} at worst" if worst_s >= 1 else "",
         f"none of {listing(stopped)}" if stopped else "",
     )

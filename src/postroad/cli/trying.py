@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from postroad.simulation.trials import Estimate, TrialOptions, Trials
     from postroad.words.facts import Snapshot
 
-STRAYING = 0.1  # parts of the mail of one machine, that are worth a line
+STRAYING = 0.1  # parts of the mail of one sending host, that are worth a line
 MOST_SERVERS = 8  # of a trial's table; the JSON has all
 
 
@@ -67,7 +67,7 @@ def _interval(estimate: Estimate | None) -> str:
 
 
 def _strayed(tried: Mapping[str, Trials]) -> Iterator[str]:
-    """How far single machines stray from the mean, where they do."""
+    """How far single sending hosts stray from the mean, where they do."""
     for name, each in tried.items():
         if len(each.single) < 2 or max(high - low for low, high in each.single.values()) < STRAYING:
             continue
@@ -75,4 +75,4 @@ def _strayed(tried: Mapping[str, Trials]) -> Iterator[str]:
             f"{low * 100:.0f} to {high * 100:.0f} % of its mail to {address}"
             for address, (low, high) in list(each.single.items())[:MOST_SERVERS]
         )
-        yield f"One machine with {name} sends {told}, in nine of ten cases."
+        yield f"One host with {name} sends {told}, in nine of ten cases."

@@ -24,7 +24,10 @@ Messages = Annotated[
 Burst = Annotated[
     str | None,
     typer.Option(
-        "--burst", metavar="N/TIME", help="Each machine sends N messages within TIME: 300/1.4s.", rich_help_panel=_PANEL
+        "--burst",
+        metavar="N/TIME",
+        help="Each sending host sends N messages within TIME: 300/1.4s.",
+        rich_help_panel=_PANEL,
     ),
 ]
 Rate = Annotated[
@@ -32,13 +35,13 @@ Rate = Annotated[
     typer.Option(
         "--rate",
         metavar="N/TIME",
-        help="Each machine sends N messages in each TIME: 1/s, 10/5m.",
+        help="Each sending host sends N messages in each TIME: 1/s, 10/5m.",
         rich_help_panel=_PANEL,
     ),
 ]
 Sources = Annotated[
     int | None,
-    typer.Option("--sources", metavar="N", min=1, help="So many machines send the mail.", rich_help_panel=_PANEL),
+    typer.Option("--sources", metavar="N", min=1, help="So many sending hosts share the mail.", rich_help_panel=_PANEL),
 ]
 Session = Annotated[
     str | None,

@@ -10,6 +10,7 @@ from postroad.simulation.answers import Answered
 from postroad.simulation.compare import Comparison, Difference
 from postroad.simulation.crowd import View
 from postroad.simulation.nouns import Example, Forecast
+from postroad.simulation.ranges import Range
 from postroad.simulation.records import Server, servers
 from postroad.simulation.standing import Standing
 from postroad.simulation.trials import Estimate, Trials
@@ -28,7 +29,11 @@ def simulate_shape(standing: Standing, view: View, tried: Mapping[str, Trials] =
         "results": [forecast_shape(name, each) for name, each in standing.whole.rows(mix).items()],
         "servers": [_server(server) for server in standing.servers],
         "cut_sets": _cut_sets(standing, mix),
-        "mix": {"name": mix or None, "weights": {name: float(part) for name, part in view.crowd.weights.items()}},
+        "mix": {
+            "name": mix or None,
+            "weights": {name: float(part) for name, part in view.crowd.weights.items()},
+            "range": _ranges(standing, view),
+        },
         "survival": [
             {
                 "sender": each.sender,
@@ -47,6 +52,21 @@ def simulate_shape(standing: Standing, view: View, tried: Mapping[str, Trials] =
         "fates": [{"kind": fate.kind, "text": fate.text} for fate in standing.fates],
     }
     return shape | ({"trials": [_trials(name, each) for name, each in tried.items()]} if tried else {})
+
+
+def _ranges(standing: Standing, view: View) -> Shape:
+    """The least and the largest of the figures of the mix, over all weights that it may have."""
+    whole, crowd = standing.whole, view.crowd
+    return {
+        "first": {
+            str(server.address): _range(crowd.range(whole.first_by(server.address))) for server in standing.servers
+        },
+        "delivered": _range(crowd.range(whole.delivered_by())),
+    }
+
+
+def _range(found: Range) -> Shape:
+    return {"low": float(found.low), "high": float(found.high)}
 
 
 def forecast_shape(sender: str, forecast: Forecast) -> Shape:

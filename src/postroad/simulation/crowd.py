@@ -8,6 +8,8 @@ from fractions import Fraction
 
 from postroad.simulation.model import Sender
 from postroad.simulation.nouns import Blend, Case, DnsOrder, Forecast
+from postroad.simulation.phrases import percent
+from postroad.simulation.ranges import RANGES, Range, range_of
 from postroad.simulation.records import servers
 from postroad.simulation.shares import blend, forecast
 from postroad.simulation.survival import Foresee
@@ -28,6 +30,18 @@ class Crowd:
     mix: str
     senders: Mapping[str, Sender]
     weights: Mapping[str, Fraction]
+
+    def range(self, values: Mapping[str, Fraction]) -> Range:
+        """How far a figure may lie, from what each sender gives; nothing but its sum where the weights are given."""
+        bounds = RANGES.get(self.mix, {})
+        if bounds.keys() != self.weights.keys():
+            bounds = {name: (weight, weight) for name, weight in self.weights.items()}
+        return range_of({name: values.get(name, Fraction(0)) for name in bounds}, bounds)
+
+    def percent(self, values: Mapping[str, Fraction]) -> str:
+        """A figure of the mix in words: its range, or one number where all mixes agree."""
+        found = self.range(values)
+        return percent(found.low) if found.is_sure else str(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,14 @@ class Outlook:
     def delivered(self) -> Fraction:
         """The part of all mail that gets through in the first attempt."""
         return self.mix.outcome.get(Result.DELIVERED, Fraction(0))
+
+    def delivered_by(self) -> Mapping[str, Fraction]:
+        """The part of each sender's mail that gets through in the first attempt."""
+        return {name: each.outcome.get(Result.DELIVERED, Fraction(0)) for name, each in self.by.items()}
+
+    def first_by(self, address: Address) -> Mapping[str, Fraction]:
+        """The part of each sender's first contacts that go to an address."""
+        return {name: each.first.get(address, Fraction(0)) for name, each in self.by.items()}
 
     def first(self, address: Address) -> Fraction:
         """The part of all first contacts that go to an address."""

@@ -69,7 +69,7 @@ def test_advice_shows_lines_before_and_after_with_proof():
     assert 1 == status
     assert "example.com: change 3 lines." == text.splitlines()[0]
     assert "    + example.com. 300 IN MX 10 mail2.example.com." in text
-    assert "rfc5321                 100 %   50 %        100 %  100 %                 3      5" in text
+    assert "rfc5321                   100 %   50 %        100 %  100 %                 3      5" in text
 
 
 def test_no_advice_is_told_with_its_reason():

@@ -147,7 +147,8 @@ def test_senders_and_mixes_of_ones_own(simulate, tmp_path):
     own.write_text('[senders.ours]\nlike = "postfix"\n[mixes.both]\nours = 3\nexim = 1\n')
     shape = json.loads(simulate("--senders", str(own), "--mix", "both", "--json")[1])
     assert ["ours", "exim", "both"] == [each["sender"] for each in shape["results"]]
-    assert {"name": "both", "weights": {"ours": 0.75, "exim": 0.25}} == shape["mix"]
+    assert ("both", {"ours": 0.75, "exim": 0.25}) == (shape["mix"]["name"], shape["mix"]["weights"])
+    assert {"low": 0.5, "high": 0.5} == shape["mix"]["range"]["first"]["192.0.2.11"]  # its weights are given
     own.write_text('[senders.ours]\nlike = "pigeon"\n')
     status, said = simulate("--senders", str(own), stderr=True)
     assert (2, True) == (status, "senders.ours.like" in said)
@@ -165,10 +166,21 @@ def test_trials_follow_messages_with_intervals(simulate):
     assert "Trials: 500 messages" in simulate("--sender", "postfix", "--trials", "500")[1]
 
 
+def test_the_mix_has_a_range_and_no_single_number(simulate):
+    """Nobody knows how much mail each sender sends: what is told of the mix holds for every plausible one."""
+    shape = json.loads(simulate("--json")[1])
+    first, delivered = shape["mix"]["range"]["first"]["192.0.2.11"], shape["mix"]["range"]["delivered"]
+    assert ({"low": 1.0, "high": 1.0}, 0.5) == (delivered, first["low"])
+    assert 0.55 < first["high"] < 0.75
+    text = " ".join(simulate()[1].split())
+    assert f"of the mix internet 50 to {round(first['high'] * 100 + 0.49)} % of first contacts go to mail1" in text
+    assert "100 % of mail gets through in the first attempt" in text
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--burst", "300/1.4s"], "60,000 messages of each sender over 1.4 s; 300 from each of 200 machines"),
+        (["--burst", "300/1.4s"], "60,000 messages of each sender over 1.4 s; 300 from each of 200 sending hosts"),
         (["--burst", "30/1.4s", "--trials", "300"], "300 messages of each sender over 1.4 s; 30 from each of 10"),
         (["--rate", "1/s", "--sources", "2", "--trials", "600"], "600 messages of each sender over 5 min; 300 from"),
         (["--greylist", "5m", "--trials", "300"], "300 messages of each sender over 24 h; greylisted for 5 min"),
@@ -200,8 +212,8 @@ def test_webmail_waits_longer_for_a_greylist_than_postfix(simulate):
 def test_a_burst_tells_how_far_one_machine_strays(simulate):
     """Kept connections attract mail: one machine is far from the mean of many."""
     text = simulate("--sender", "postfix-reuse", "--burst", "300/1.4s", "--session", "15ms")[1]
-    assert "One machine with postfix-reuse sends " in text
-    assert "One machine" not in simulate("--sender", "postfix", "--burst", "300/1.4s", "--session", "15ms")[1]
+    assert "One host with postfix-reuse sends " in text
+    assert "One host" not in simulate("--sender", "postfix", "--burst", "300/1.4s", "--session", "15ms")[1]
 
 
 @pytest.mark.parametrize(

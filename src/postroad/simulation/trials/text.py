@@ -47,7 +47,7 @@ def describe(trials: Trials) -> str:
     each = -(-load.messages // load.sources)
     parts = [f"{load.messages:,} messages of each sender over {span(load.over_s)}"]
     if each > 1:
-        parts.append(f"{each:,} from each of {load.sources:,} machines")
+        parts.append(f"{each:,} from each of {load.sources:,} sending hosts")
     if trial.greylist:
         apart = "" if trial.greylist.shared else ", by each server for itself"
         parts.append(f"greylisted for {span(trial.greylist.delay_s)}{apart}")
