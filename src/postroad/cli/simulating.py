@@ -45,7 +45,7 @@ def snapshot_of(what: str | None, domain: str | None, zones: Sequence[Path], res
     from postroad.words.facts import Bogus, Temporary
 
     with screen.input_errors():
-        named, files = _named(what, domain, zones)
+        named, files = named_records(what, domain, zones)
         road, destination = Road(build_resolver(files, resolvers)), destination_of(named)
     snapshot = screen.run(lambda: road.lookup(destination))
     if isinstance(snapshot.mx, Temporary | Bogus):
@@ -53,7 +53,7 @@ def snapshot_of(what: str | None, domain: str | None, zones: Sequence[Path], res
     return snapshot
 
 
-def _named(what: str | None, domain: str | None, zones: Sequence[Path]) -> tuple[str, Sequence[Path]]:
+def named_records(what: str | None, domain: str | None, zones: Sequence[Path]) -> tuple[str, Sequence[Path]]:
     """The domain, and the zone files that tell of it, if any."""
     from postroad.app import InputError
     from postroad.simulation.setups import SETUPS
