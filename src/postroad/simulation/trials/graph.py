@@ -88,8 +88,9 @@ class Graph:
 
     def resume(self, node: Ranks, place: Ranks) -> Ranks:
         """The options of attempts that begin where a connection is open already."""
-        wanted = list(zip(node.tolist(), place.tolist(), strict=True))
-        fresh = sorted(set(wanted).difference(self._kept))
+        pairs, which = np.unique(node * len(self._targets) + place, return_inverse=True)
+        wanted = [divmod(pair, len(self._targets)) for pair in pairs.tolist()]
+        fresh = [pair for pair in wanted if pair not in self._kept]
         for one, other in fresh:
             steps, start = self._where[one]
             self._kept[one, other] = len(self._options)
@@ -97,7 +98,7 @@ class Graph:
             self._add(_Option(steps, start, contact, start, 0.0, is_new_host=True), float(self._opened))
         if fresh:
             self._tabulate()
-        return np.array([self._kept[each] for each in wanted], np.int64)
+        return np.array([self._kept[pair] for pair in wanted], np.int64)[which]
 
     def follow(self, option: Ranks, met: Ranks) -> tuple[Ranks, Real, Ranks]:
         """Where what was met leads: a node, or -1 less a result for an end; the seconds an end takes; the contacts."""
