@@ -139,6 +139,7 @@ class Arranger:
         self._limits = limits
         self._alike = alike
         self._made: dict[Exchange, dict[int, list[Contact]]] = {}
+        self._joined: set[tuple[int, int]] = set()
         self._remembers = True  # whether it matters who of the level at hand said what
         self._counts_refusals = True
         self._passes = False
@@ -254,9 +255,16 @@ class Arranger:
             kind, count = kinds.get(key, (item, 0))
             kinds[key] = (kind, count + 1)
             if count:
-                _join(kind, item)
+                self._join(kind, item)
         # in the order of the shapes, so that what is alike has its parts in the same places
         return Bag(tuple(kinds[key] for key in sorted(kinds))) if kinds else NOTHING
+
+    def _join(self, kind: Node, other: Node) -> None:
+        """Let the contacts of one node stand for those of another, in the same places: once, whatever the plans."""
+        for mine, theirs in zip(contacts_of(kind), contacts_of(other), strict=True):
+            if (pair := (id(mine), id(theirs))) not in self._joined:  # a rotation shows each several times
+                self._joined.add(pair)
+                mine.members.extend(theirs.members)
 
     def _shape(self, node: Node) -> str:
         """What the sender can tell of a node: equal texts for what is alike."""
@@ -312,15 +320,6 @@ def contacts_of(node: Node) -> Iterator[Contact]:
             yield from contacts_of(leaf.contacts)
         else:
             yield leaf
-
-
-def _join(kind: Node, other: Node) -> None:
-    """Let the contacts of one node stand for those of another, in the same places."""
-    met: set[int] = set()
-    for mine, theirs in zip(contacts_of(kind), contacts_of(other), strict=True):
-        if id(mine) not in met:  # a rotation shows each several times
-            met.add(id(mine))
-            mine.members.extend(theirs.members)
 
 
 def _coin(_carried: Host, _following: Host) -> Fraction:
