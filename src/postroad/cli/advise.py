@@ -9,7 +9,7 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from postroad.simulation.advise import Advice
+    from postroad.planning.advise import Advice
 
 
 def advise(
@@ -38,7 +38,7 @@ def advise(
     snapshot = simulating.snapshot_of(domain, of, zone or (), resolver or ())
     with screen.input_errors():
         view = simulating.view_of(sender or (), mix, senders, dns_order, {})
-    from postroad.simulation.advise import advise as advised
+    from postroad.planning.advise import advise as advised
 
     advice = advised(snapshot, view, use_backups=use_backups)
     if json:
@@ -62,7 +62,7 @@ def _show(out: screen.Screen, advice: Advice) -> None:
 
 
 def _show_change(out: screen.Screen, advice: Advice) -> None:
-    from postroad.simulation.phrases import named
+    from postroad.planning.phrases import named
 
     count = len(advice.gone) + len(advice.new)
     out.line(f"{advice.before.snapshot.domain}: change {named(count, 'line')}.", style="bold")
@@ -87,7 +87,7 @@ def _show_change(out: screen.Screen, advice: Advice) -> None:
 
 def _show_proof(out: screen.Screen, advice: Advice) -> None:
     """For each sender what it did with the old records, and does with the new ones."""
-    from postroad.simulation.phrases import percent
+    from postroad.planning.phrases import percent
 
     pairs = [each.by_sender() for each in (advice.before, advice.after) if each]
     heads = ("sender", "busiest before", "after", "kept before", "after", "questions before", "after")

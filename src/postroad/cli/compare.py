@@ -10,7 +10,7 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from postroad.simulation.compare import Comparison
+    from postroad.planning.compare import Comparison
 
 
 class Form(StrEnum):
@@ -50,8 +50,8 @@ def compare(
     snapshots = [simulating.snapshot_of(each, of, (), resolver or ()) for each in sets]
     with screen.input_errors():
         view = simulating.view_of(sender or (), mix, senders, dns_order, {})
-    from postroad.simulation.compare import compare as compared
-    from postroad.simulation.standing import measure
+    from postroad.planning.compare import compare as compared
+    from postroad.planning.standing import measure
 
     comparison = compared([measure(name, each, view) for name, each in zip(sets, snapshots, strict=True)], view)
     _show(comparison, Form.JSON if json else form)

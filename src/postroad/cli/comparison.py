@@ -7,11 +7,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from postroad.cli import screen
-from postroad.simulation.compare import Comparison, Difference
-from postroad.simulation.phrases import percent, seconds
+from postroad.planning.compare import Comparison, Difference
+from postroad.planning.phrases import percent, seconds
 
 if TYPE_CHECKING:
-    from postroad.simulation.standing import Standing
+    from postroad.planning.standing import Standing
 
 HEADS = ("set", "servers", "busiest", "even", "kept", "silent", "questions", "octets", "records")
 LEGEND = (

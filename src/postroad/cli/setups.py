@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from postroad.simulation.answers import Answered
-    from postroad.simulation.compare import Comparison
+    from postroad.planning.answers import Answered
+    from postroad.planning.compare import Comparison
 
 
 def setups(
@@ -26,10 +26,10 @@ def setups(
     """
     with screen.input_errors():
         view = simulating.view_of(sender or (), mix, senders, dns_order, {})
-    from postroad.simulation.answers import answers
-    from postroad.simulation.compare import compare
-    from postroad.simulation.setups import SETUPS
-    from postroad.simulation.standing import measure
+    from postroad.planning.answers import answers
+    from postroad.planning.compare import compare
+    from postroad.planning.setups import SETUPS
+    from postroad.planning.standing import measure
 
     standings = [measure(name, simulating.snapshot_of(name, None, (), ()), view) for name in SETUPS]
     comparison = compare(standings, view)
@@ -44,7 +44,7 @@ def setups(
 
 def _show(out: screen.Screen, comparison: Comparison, answered: tuple[Answered, ...]) -> None:
     from postroad.cli.comparison import headline, print_table
-    from postroad.simulation.setups import SETUPS
+    from postroad.planning.setups import SETUPS
 
     out.line(headline(comparison), style="bold")
     out.line()

@@ -11,10 +11,10 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
+    from postroad.planning.crowd import View
+    from postroad.planning.standing import Standing
     from postroad.show import Picture
-    from postroad.simulation.crowd import View
     from postroad.simulation.nouns import Forecast
-    from postroad.simulation.standing import Standing
     from postroad.simulation.trials import Trials
     from postroad.words.facts import Snapshot
 
@@ -75,7 +75,7 @@ def simulate(
 
 
 def _measured(snapshot: Snapshot, view: View) -> Standing:
-    from postroad.simulation.standing import measure
+    from postroad.planning.standing import measure
 
     return measure(str(snapshot.domain), snapshot, view, examples=3)
 
@@ -135,7 +135,7 @@ def _draw(picture: Picture, plot: Path | None, html: Path | None) -> None:
 
 def summary(standing: Standing, view: View) -> str:
     """Everything in one sentence."""
-    from postroad.simulation.phrases import listing, named, percent, seconds
+    from postroad.planning.phrases import listing, named, percent, seconds
 
     busiest = standing.busiest
     who = f"the mix {view.crowd.mix}" if view.crowd.mix else listing(view.crowd.senders)
@@ -189,7 +189,7 @@ def _say(out: screen.Screen, sentences: Iterator[str]) -> None:
 
 def _no_way(standing: Standing) -> Iterator[str]:
     """What each sender makes of records without a server."""
-    from postroad.simulation.phrases import listing
+    from postroad.planning.phrases import listing
 
     by: dict[str, list[str]] = {}
     for name, each in standing.whole.by.items():
@@ -201,8 +201,8 @@ def _no_way(standing: Standing) -> Iterator[str]:
 
 def _told(standing: Standing, view: View) -> Iterator[str]:
     """Survival, DNS and hidden fate, in sentences."""
-    from postroad.simulation.compare import Goal, numbers, whom
-    from postroad.simulation.phrases import listing
+    from postroad.planning.compare import Goal, numbers, whom
+    from postroad.planning.phrases import listing
 
     known = {server.address: str(server) for server in standing.servers}
     for loss in standing.losses:
@@ -219,8 +219,8 @@ def _told(standing: Standing, view: View) -> Iterator[str]:
 
 def _waiting(standing: Standing, view: View) -> str:
     """From how many lost servers on some mail waits, by sender, where that is fewer than stop it."""
-    from postroad.simulation.compare import whom
-    from postroad.simulation.phrases import named
+    from postroad.planning.compare import whom
+    from postroad.planning.phrases import named
 
     by: dict[tuple[int, bool], list[str]] = {}
     for each in standing.survivals:

@@ -12,7 +12,7 @@ from postroad.cli import screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postroad.simulation.crowd import Crowd, View
+    from postroad.planning.crowd import Crowd, View
     from postroad.simulation.reading import OwnSenders
     from postroad.words.facts import Snapshot
     from postroad.words.faults import Mode
@@ -56,7 +56,7 @@ def snapshot_of(what: str | None, domain: str | None, zones: Sequence[Path], res
 def _named(what: str | None, domain: str | None, zones: Sequence[Path]) -> tuple[str, Sequence[Path]]:
     """The domain, and the zone files that tell of it, if any."""
     from postroad.app import InputError
-    from postroad.simulation.setups import SETUPS
+    from postroad.planning.setups import SETUPS
 
     if what and what in SETUPS and not zones:
         return SETUPS[what].domain, [SETUPS[what].zone]
@@ -77,8 +77,8 @@ def view_of(senders: Sequence[str], mix: str | None, file: Path | None, order: s
 
     """
     from postroad.app import InputError
+    from postroad.planning.crowd import View
     from postroad.simulation import DnsOrder
-    from postroad.simulation.crowd import View
 
     if order not in set(DnsOrder):
         raise InputError(f"no order {order!r}; there are {', '.join(DnsOrder)}")
@@ -97,7 +97,7 @@ def down_of(texts: Sequence[str], snapshot: Snapshot) -> dict[Address, Mode]:
 
 def _down(text: str, snapshot: Snapshot) -> dict[Address, Mode]:
     from postroad.app import InputError
-    from postroad.simulation.records import places, servers
+    from postroad.planning.records import places, servers
     from postroad.words.faults import Mode
     from postroad.words.names import parse_address
 
@@ -124,8 +124,8 @@ def _crowd(names: Sequence[str], mix: str | None, file: Path | None) -> Crowd:
     from fractions import Fraction
 
     from postroad.app import InputError
+    from postroad.planning.crowd import Crowd
     from postroad.simulation import MIXES, SENDERS
-    from postroad.simulation.crowd import Crowd
 
     own = _own(file) if file else None
     senders = {**SENDERS, **(own.senders if own else {})}

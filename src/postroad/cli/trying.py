@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from postroad.cli import screen
 
 if TYPE_CHECKING:
-    from postroad.simulation.crowd import View
-    from postroad.simulation.standing import Standing
+    from postroad.planning.crowd import View
+    from postroad.planning.standing import Standing
     from postroad.simulation.trials import Estimate, Trials
 
 MOST_SERVERS = 8  # of a trial's table; the JSON has all
@@ -31,7 +31,7 @@ def run_trials(standing: Standing, view: View, messages: int, seed: int) -> Mapp
 
 def print_trials(out: screen.Screen, standing: Standing, tried: Mapping[str, Trials]) -> None:
     """A row for each sender: first contacts with their intervals, outcome, time until delivery."""
-    from postroad.simulation.phrases import seconds
+    from postroad.planning.phrases import seconds
     from postroad.words.outcome import Result
 
     one = next(iter(tried.values()))

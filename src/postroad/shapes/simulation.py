@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from postroad.planning.advise import Advice
+from postroad.planning.answers import Answered
+from postroad.planning.compare import Comparison, Difference
+from postroad.planning.crowd import View
+from postroad.planning.records import Server, servers
+from postroad.planning.standing import Standing
 from postroad.shapes import VERSION, Shape
-from postroad.simulation.advise import Advice
-from postroad.simulation.answers import Answered
-from postroad.simulation.compare import Comparison, Difference
-from postroad.simulation.crowd import View
 from postroad.simulation.nouns import Example, Forecast
-from postroad.simulation.records import Server, servers
-from postroad.simulation.standing import Standing
 from postroad.simulation.trials import Estimate, Trials
 from postroad.words.names import Address
 from postroad.words.outcome import Result

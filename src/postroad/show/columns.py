@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from postroad.planning.records import places
 from postroad.show.labels import short
 from postroad.show.picture import By
 from postroad.simulation.nouns import Forecast
-from postroad.simulation.records import places
 from postroad.words.faults import Mode
 from postroad.words.names import Address, parse_address
 from postroad.words.visible import defused

@@ -3,8 +3,8 @@
 import pytest
 from plans import INTERNET, T1, T2, T3, T4, T5, only, planned
 
-from postroad.simulation.advise import advise, marks
-from postroad.simulation.repair import candidates, edited
+from postroad.planning.advise import advise, marks
+from postroad.planning.repair import candidates, edited
 
 
 def _lines(zone, **wishes):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from itertools import count
 
+from postroad.planning.records import Line, lines, places
 from postroad.routing import DropReason, decide
-from postroad.simulation.records import Line, lines, places
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
 from postroad.words.names import Address, is_within, parse_address
 from postroad.words.trail import Target

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from itertools import groupby
 
-from postroad.simulation.records import Server, places, servers
+from postroad.planning.records import Server, places, servers
 from postroad.words.facts import Found, Snapshot
 from postroad.words.names import Address
 

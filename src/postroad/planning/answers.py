@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from postroad.simulation.compare import Goal, numbers, whom
-from postroad.simulation.crowd import View
+from postroad.planning.compare import Goal, numbers, whom
+from postroad.planning.crowd import View
+from postroad.planning.phrases import listing, named, percent, seconds
+from postroad.planning.records import Server
+from postroad.planning.setups import SETUPS
+from postroad.planning.standing import Standing
+from postroad.planning.traffic import Traffic, traffic
 from postroad.simulation.nouns import Case, DnsOrder, Forecast
-from postroad.simulation.phrases import listing, named, percent, seconds
-from postroad.simulation.records import Server
 from postroad.simulation.senders import SENDERS
-from postroad.simulation.setups import SETUPS
 from postroad.simulation.shares import forecast
-from postroad.simulation.standing import Standing
-from postroad.simulation.traffic import Traffic, traffic
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result

@@ -4,10 +4,10 @@ from fractions import Fraction
 
 from plans import INTERNET, T1, T2, T3, T4, T5, at, only, planned
 
+from postroad.planning.compare import Goal, compare
+from postroad.planning.setups import SETUPS
+from postroad.planning.standing import measure
 from postroad.simulation import DnsOrder
-from postroad.simulation.compare import Goal, compare
-from postroad.simulation.setups import SETUPS
-from postroad.simulation.standing import measure
 from postroad.words.faults import Mode
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from postroad.simulation.crowd import Outlook, View
-from postroad.simulation.fates import Fate, fates
-from postroad.simulation.records import Line, Server, lines, servers
-from postroad.simulation.survival import Loss, Survival, losses, survive
-from postroad.simulation.traffic import Traffic, traffic
+from postroad.planning.crowd import Outlook, View
+from postroad.planning.fates import Fate, fates
+from postroad.planning.records import Line, Server, lines, servers
+from postroad.planning.survival import Loss, Survival, losses, survive
+from postroad.planning.traffic import Traffic, traffic
 from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
 from postroad.words.names import Address

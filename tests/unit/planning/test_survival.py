@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plans import T1, T3, T4, at, listed, planned
 
-from postroad.simulation.fates import fates
-from postroad.simulation.survival import Loss, Survival, losses, minimal_covers, survive
+from postroad.planning.fates import fates
+from postroad.planning.survival import Loss, Survival, losses, minimal_covers, survive
 from postroad.words.outcome import Result
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from postroad.planning.records import places
 from postroad.simulation.model import Asks
 from postroad.simulation.nouns import Forecast
-from postroad.simulation.records import places
 from postroad.words.facts import Answer, Found, Mx, Snapshot
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from postroad.planning.records import servers
+from postroad.planning.survival import Foresee
 from postroad.simulation.model import Sender
 from postroad.simulation.nouns import Blend, Case, DnsOrder, Forecast
-from postroad.simulation.records import servers
 from postroad.simulation.shares import blend, forecast
-from postroad.simulation.survival import Foresee
 from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
 from postroad.words.names import Address

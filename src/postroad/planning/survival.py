@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 
+from postroad.planning.records import servers
 from postroad.simulation.nouns import Forecast
-from postroad.simulation.records import servers
 from postroad.words.facts import Snapshot
 from postroad.words.names import Address
 from postroad.words.outcome import Result

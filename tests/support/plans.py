@@ -7,8 +7,8 @@ from ipaddress import ip_address
 
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather
+from postroad.planning.crowd import Crowd, View
 from postroad.simulation import MIXES, SENDERS
-from postroad.simulation.crowd import Crowd, View
 from postroad.simulation.nouns import Case, Example, Forecast, Questions, Step
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result

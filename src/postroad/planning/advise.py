@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from postroad.simulation.compare import Difference, difference
-from postroad.simulation.crowd import View
-from postroad.simulation.phrases import listing, percent
-from postroad.simulation.records import Line
-from postroad.simulation.repair import Edit, candidates, edited
-from postroad.simulation.standing import Standing, measure
-from postroad.simulation.traffic import traffic
+from postroad.planning.compare import Difference, difference
+from postroad.planning.crowd import View
+from postroad.planning.phrases import listing, percent
+from postroad.planning.records import Line
+from postroad.planning.repair import Edit, candidates, edited
+from postroad.planning.standing import Standing, measure
+from postroad.planning.traffic import traffic
 from postroad.words.facts import Snapshot
 
 # What a change must gain to be worth the work, or lose to be refused.

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
-from postroad.simulation.crowd import View
+from postroad.planning.crowd import View
+from postroad.planning.phrases import listing, named, percent, seconds
+from postroad.planning.records import Line, Server
+from postroad.planning.standing import Standing
 from postroad.simulation.model import Equals, Sender, Unit
-from postroad.simulation.phrases import listing, named, percent, seconds
-from postroad.simulation.records import Line, Server
-from postroad.simulation.standing import Standing
 from postroad.words.names import Address
 
 MOST_SENTENCES = 40  # of one kind; a zone of hundreds of servers says how many more there are
