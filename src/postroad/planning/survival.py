@@ -1,127 +1,103 @@
-"""What survives the loss of servers: which losses stop mail, and which make some of it wait.
+"""What survives the loss of machines: which losses stop mail, and which make some of it wait.
 
-All lost servers misbehave alike. For one order of trial a sender then makes the same list of contacts as long as
-everything on it is lost, and its mail gets through unless the whole list is. So exactly one minimal set of servers
+All lost machines misbehave alike. For one order of trial a sender then makes the same list of contacts as long as
+everything on it is lost, and its mail gets through unless the whole list is. So exactly one minimal set of machines
 stops all of a sender's mail: whatever stands on any of its lists. Some mail waits as soon as one list is lost whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 
-from postroad.planning.records import servers
+from postroad.planning.mix import Foresee, delivered, share
+from postroad.planning.records import Machine, Records
 from postroad.simulation.nouns import Forecast
-from postroad.words.facts import Snapshot
-from postroad.words.names import Address
-from postroad.words.outcome import Result
 
-MOST_SETS = (
-    100  # sets of exchangers told one by one: sixty names behind thirty addresses have more than a thousand million
-)
 MOST_QUESTIONS = 300  # forecasts the search for the smallest harmful loss may ask for: seconds, not minutes
-MOST_ALONE = 30  # servers that are each tried as the only one left, to see that nothing less than all is the smallest
-
-Foresee = Callable[[frozenset[Address]], Forecast]
-"""The forecast of one sender with these addresses lost, and with an example where that is all there are."""
+MOST_ALONE = 30  # machines that are each tried as the only one left, to see that nothing less than all is the smallest
 
 
 @dataclass(frozen=True, slots=True)
 class Survival:
     """What one sender survives.
 
-    `stops`: the one minimal set of servers whose loss leaves its mail no chance in an attempt (empty: there was none
-    before). `names`: each minimal set of exchangers whose loss does that; `more` than are listed. `waits`: a smallest
-    set whose loss makes some mail wait or fail; `surely` false: the search was cut short, a smaller one may exist.
+    `stops`: the one minimal set of machines whose loss leaves its mail no chance in an attempt (empty: there was none
+    before). `waits`: a smallest set whose loss makes some mail wait or fail; `surely` false: the search was cut short,
+    a smaller one may exist.
     """
 
     sender: str
-    stops: frozenset[Address]
-    names: tuple[frozenset[str], ...]
-    more: bool
-    waits: frozenset[Address]
+    stops: frozenset[Machine]
+    waits: frozenset[Machine]
     surely: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Servers whose loss stops all mail of these senders, `weight` of the mix together."""
+    """Machines whose loss stops all mail of these senders, `weight` of the mix together."""
 
-    servers: frozenset[Address]
+    machines: frozenset[Machine]
     senders: tuple[str, ...]
     weight: Fraction
 
 
-def survive(sender: str, snapshot: Snapshot, foresee: Foresee) -> Survival:
-    """What a sender survives, exact but for `more` and `surely`."""
-    known = servers(snapshot)
+def survive(sender: str, records: Records, foresee: Foresee) -> Survival:
+    """What a sender survives, exact but for `surely`."""
     whole = foresee(frozenset())
-    up = frozenset(server.address for server in known).difference(whole.case.down)
+    up = frozenset(records.up(whole.case.down))
     nothing_left = foresee(up)
-    listed = frozenset(step.address for example in nothing_left.examples for step in example.steps) & up
-    layers = _peel(foresee, listed)
-    stops = listed.union(*layers)
-    behind = [frozenset(server.exchangers) for server in known if server.address in stops]
-    names = list(islice(minimal_covers(behind), MOST_SETS + 1))
-    ordered = sorted(names[:MOST_SETS], key=lambda each: (len(each), sorted(each)))
-    if not stops or _delivered(whole) < 1:
-        waits, surely = frozenset[Address](), True
-    elif _lists_are_alike(nothing_left, listed, behind):
-        waits, surely = listed, True
-    else:
-        waits, surely = _smallest_wait(foresee, stops)
-    return Survival(sender, stops, tuple(ordered), len(names) > MOST_SETS, waits, surely)
+    met = (step.address for example in nothing_left.examples for step in example.steps)
+    listed = records.machines_of(met) & up
+    stops = _peeled(records, foresee, listed)
+    if not stops or delivered(whole) < 1:
+        return Survival(sender, stops, frozenset())
+    if _lists_are_alike(nothing_left, listed):
+        return Survival(sender, stops, listed)
+    return Survival(sender, stops, *_smallest_wait(records, foresee, stops))
 
 
 def losses(survivals: Sequence[Survival], weights: Mapping[str, Fraction]) -> tuple[Loss, ...]:
-    """Each set of servers that stops some sender's mail, the smallest first, with everyone it stops."""
+    """Each set of machines that stops some sender's mail, the smallest first, with everyone it stops."""
     found = []
     for stops in dict.fromkeys(each.stops for each in survivals if each.stops):
         stopped = tuple(each.sender for each in survivals if each.stops and each.stops <= stops)
         found.append(Loss(stops, stopped, sum((weights.get(name, Fraction(0)) for name in stopped), Fraction(0))))
-    return tuple(sorted(found, key=lambda loss: (len(loss.servers), -loss.weight)))
+    return tuple(sorted(found, key=lambda loss: (len(loss.machines), -loss.weight)))
 
 
-def minimal_covers(edges: Sequence[frozenset[str]]) -> Iterator[frozenset[str]]:
-    """Every minimal set of names that has one of each edge, each once, found without trying the others."""
-    yield from _covers(list(dict.fromkeys(edges)), frozenset(), frozenset())
+def _peeled(records: Records, foresee: Foresee, lost: frozenset[Machine]) -> frozenset[Machine]:
+    """These, and who accepts with these lost, then with those lost too, and so on until nobody does."""
+    while accepting := _accepting(records, foresee(lost)):
+        lost |= accepting
+    return lost
 
 
-def _peel(foresee: Foresee, lost: frozenset[Address]) -> list[Mapping[Address, Fraction]]:
-    """Who accepts with these lost, then with those lost too, and so on until nobody does, with the chance of each."""
-    layers: list[Mapping[Address, Fraction]] = []
-    while accepting := _accepting(foresee(lost)):
-        layers.append(accepting)
-        lost = lost.union(accepting)
-    return layers
-
-
-def _lists_are_alike(nothing_left: Forecast, listed: frozenset[Address], behind: Sequence[frozenset[str]]) -> bool:
-    """Whether every list a sender may make has as many servers as the one seen: then none is smaller."""
+def _lists_are_alike(nothing_left: Forecast, listed: frozenset[Machine]) -> bool:
+    """Whether every list a sender may make has as many machines as the one seen: then none is smaller."""
     count = nothing_left.attempts_max
-    once = len(listed) == count and all(len(names) == 1 for names in behind)
+    once = len(listed) == count and all(len(each.addresses) == len(each.exchangers) == 1 for each in listed)
     return once and nothing_left.attempts_mean == count
 
 
-def _smallest_wait(foresee: Foresee, stops: frozenset[Address]) -> tuple[frozenset[Address], bool]:
+def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]) -> tuple[frozenset[Machine], bool]:
     """A smallest loss by which some mail does not get through, and whether it is surely a smallest one.
 
-    Grown one server at a time along what accepts, as any list of contacts is; of sets that leave the same shares to the
-    same kinds of server one is followed, for they are alike.
+    Grown one machine at a time along what accepts, as any list of contacts is; of sets that leave the same shares to
+    the same kinds of machine one is followed, for they are alike.
     """
-    if len(stops) <= MOST_ALONE and all(_delivered(foresee(stops - {address})) == 1 for address in stops):
+    if len(stops) <= MOST_ALONE and all(delivered(foresee(stops - {machine})) == 1 for machine in stops):
         return stops, True
-    edge, asked = [frozenset[Address]()], 0
+    edge, asked = [frozenset[Machine]()], 0
     while edge:
-        grown: dict[object, frozenset[Address]] = {}
+        grown: dict[object, frozenset[Machine]] = {}
         for lost in edge:
-            for address in _accepting(foresee(lost)):
-                wider = lost | {address}
+            for machine in _accepting(records, foresee(lost)):
+                wider = lost | {machine}
                 after = foresee(wider)
                 asked += 1
-                if _delivered(after) < 1:
+                if delivered(after) < 1:
                     return wider, True
                 grown.setdefault(_signature(wider, after, stops), wider)
                 if asked > MOST_QUESTIONS:
@@ -130,37 +106,27 @@ def _smallest_wait(foresee: Foresee, stops: frozenset[Address]) -> tuple[frozens
     return stops, False
 
 
-def _shrunk(foresee: Foresee, lost: frozenset[Address]) -> frozenset[Address]:
+def _shrunk(foresee: Foresee, lost: frozenset[Machine]) -> frozenset[Machine]:
     """A loss of which every part is needed to make mail wait."""
-    for address in sorted(lost, key=lambda each: (each.version, int(each))):
-        if _delivered(foresee(lost - {address})) < 1:
-            lost -= {address}
+    for machine in sorted(lost, key=_number):
+        if delivered(foresee(lost - {machine})) < 1:
+            lost -= {machine}
     return lost
 
 
-def _accepting(forecast: Forecast) -> Mapping[Address, Fraction]:
-    return {address: chance for address, chance in forecast.accepted.items() if chance}
+def _accepting(records: Records, forecast: Forecast) -> frozenset[Machine]:
+    return records.machines_of(address for address, chance in forecast.accepted.items() if chance)
 
 
-def _delivered(forecast: Forecast) -> Fraction:
-    return forecast.outcome.get(Result.DELIVERED, Fraction(0))
-
-
-def _signature(lost: frozenset[Address], after: Forecast, stops: frozenset[Address]) -> object:
-    """What makes two losses alike: the shares left, by family, and how many of each family are lost."""
-    left = sorted((address.version, after.accepted.get(address, Fraction(0))) for address in stops - lost)
+def _signature(lost: frozenset[Machine], after: Forecast, stops: frozenset[Machine]) -> object:
+    """What makes two losses alike: the shares left, by families, and how many of each are lost."""
+    left = sorted((_families(machine), share(after.accepted, machine)) for machine in stops - lost)
     return tuple(left), after.attempts_mean
 
 
-def _covers(edges: list[frozenset[str]], chosen: frozenset[str], barred: frozenset[str]) -> Iterator[frozenset[str]]:
-    """MMCS (Murakami and Uno, 2014): a name that has no edge to itself is needless, and stays so as the set grows."""
-    edge = next((each for each in edges if not each & chosen), None)
-    if edge is None:
-        if chosen:
-            yield chosen
-        return
-    for name in sorted(edge - barred):
-        wider = chosen | {name}
-        if all(any(each & wider == {member} for each in edges) for member in wider):
-            yield from _covers(edges, wider, barred)
-        barred |= {name}
+def _families(machine: Machine) -> tuple[int, ...]:
+    return tuple(sorted(address.version for address in machine.addresses))
+
+
+def _number(machine: Machine) -> tuple[tuple[int, int], ...]:
+    return tuple((address.version, int(address)) for address in machine.addresses)

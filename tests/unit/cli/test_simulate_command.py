@@ -116,11 +116,11 @@ def test_status_three_where_the_records_cannot_be_told(simulate):
 
 
 def test_the_first_line_is_the_whole_story(simulate):
-    """One sentence: servers, the busiest with its share, what gets through."""
+    """One sentence: machines, the busiest with its share, what gets through."""
     status, text = simulate("--sender", "dns-order", "--down", "mail1")
     assert 0 == status
     assert (
-        "example.com: 4 servers, 192.0.2.11 down (refuse); of dns-order 100 % of first contacts go to "
+        "example.com: 3 machines, 192.0.2.11 down (refuse); of dns-order 100 % of first contacts go to "
         "mail1.example.com [192.0.2.11], 100 % of mail gets through in the first attempt"
     ) == text.splitlines()[0]
     assert "\x1b" not in text
@@ -132,10 +132,10 @@ def test_a_null_mx_has_no_server(tmp_path):
     zone.write_text("$ORIGIN example.com.\n@ MX 0 .\n")
     done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["simulate", str(zone), "--sender", "postfix"])
     assert 1 == done.exit_code
-    assert "example.com: no server takes its mail" == done.stdout.splitlines()[0]
+    assert "example.com: no machine takes its mail" == done.stdout.splitlines()[0]
 
 
-def test_set_ups_of_the_documents_have_names(simulate):
+def test_reference_set_ups_have_names(simulate):
     """t1 to t6 stand in place of a domain."""
     shape = json.loads(simulate("--sender", "postfix", "--json", named="t6")[1])
     assert 9 == len(shape["servers"])
@@ -147,7 +147,7 @@ def test_senders_and_mixes_of_ones_own(simulate, tmp_path):
     own.write_text('[senders.ours]\nlike = "postfix"\n[mixes.both]\nours = 3\nexim = 1\n')
     shape = json.loads(simulate("--senders", str(own), "--mix", "both", "--json")[1])
     assert ["ours", "exim", "both"] == [each["sender"] for each in shape["results"]]
-    assert {"name": "both", "weights": {"ours": 0.75, "exim": 0.25}} == shape["mix"]
+    assert {"name": "both", "weights": {"ours": 0.75, "exim": 0.25}, "assumed": ["ours"]} == shape["mix"]
     own.write_text('[senders.ours]\nlike = "pigeon"\n')
     status, said = simulate("--senders", str(own), stderr=True)
     assert (2, True) == (status, "senders.ours.like" in said)
