@@ -29,11 +29,12 @@ from postroad.words.names import Address
 from postroad.words.trace import Listener, nobody
 
 if TYPE_CHECKING:
+    from postroad.planning.advice import Advice
+    from postroad.planning.comparison import Comparison
+    from postroad.planning.mix import View
+    from postroad.planning.records import Records
     from postroad.report import Checked
     from postroad.simulation import Forecast
-    from postroad.simulation.advise import Advice
-    from postroad.simulation.compare import Comparison
-    from postroad.simulation.crowd import View
     from postroad.simulation.ranges import Range
     from postroad.simulation.trials import TrialOptions, Trials
 
@@ -173,22 +174,22 @@ def simulate(
     from postroad.simulation.trials import run  # noqa: PLC0415  # as above
 
     chosen = options or SimulateOptions()
-    snapshot = _records(domain, chosen)
-    view = _view(chosen, down_of(down, snapshot))
-    outlook = view.look(snapshot, examples=3)
+    records = _records(domain, chosen)
+    snapshot, view = records.snapshot, _view(chosen, down_of(down, records))
+    whole = view.look(records, examples=3)
     try:
         asked = {
             name: trials.trial(snapshot, sender, view.dns_order, view.down)
-            for name, sender in view.crowd.senders.items()
+            for name, sender in view.mix.senders.items()
             if trials
         }
     except ValueError as wrong:
         raise InputError(str(wrong)) from wrong
     return Simulation(
         snapshot,
-        outlook.by,
-        {address: view.crowd.range(outlook.first_by(address)) for address in outlook.mix.first},
-        view.crowd.range(outlook.delivered_by()),
+        whole.by,
+        {address: view.mix.range(whole.first_by(address)) for address in whole.mix.first},
+        view.mix.range(whole.delivered_by),
         {name: run(trial, seed) for name, trial in asked.items()},
     )
 
@@ -206,14 +207,14 @@ def compare(*sets: str, options: SimulateOptions | None = None) -> Comparison:
         InputError: there are fewer than two sets, or one of them or a sender cannot be used.
 
     """
-    from postroad.simulation.compare import compare as compared  # noqa: PLC0415  # the simulation costs 60 ms
-    from postroad.simulation.standing import measure  # noqa: PLC0415  # as above
+    from postroad.planning.comparison import compare as compared  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.planning.scorecard import measure  # noqa: PLC0415  # as above
 
     if len(sets) < 2:
         raise InputError("name two sets of records or more")
     chosen = options or SimulateOptions()
     view = _view(chosen, {})
-    return compared([measure(each, _records(each, chosen), view) for each in sets], view)
+    return compared([measure(each, _records(each, chosen), view) for each in sets])
 
 
 def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: bool = False) -> Advice:
@@ -231,20 +232,23 @@ def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: 
         InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.simulation.advise import advise as advised  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.planning.advice import advise as advised  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.planning.edits import Allowed  # noqa: PLC0415  # as above
 
     chosen = options or SimulateOptions()
-    return advised(_records(domain, chosen), _view(chosen, {}), use_backups=use_backups)
+    allowed = frozenset({Allowed.BACKUPS} if use_backups else ())
+    return advised(_records(domain, chosen), _view(chosen, {}), allowed)
 
 
-def _records(what: str, chosen: SimulateOptions) -> Snapshot:
+def _records(what: str, chosen: SimulateOptions) -> Records:
     from postroad.cli.simulating import named_records  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.planning.records import Records  # noqa: PLC0415  # as above
 
     domain, zones = named_records(what, None, list(map(Path, chosen.zones)))
     snapshot = lookup(domain, zones=zones, resolvers=chosen.resolvers)
     if isinstance(snapshot.mx, Temporary | Bogus):
         raise InputError(f"the records of {domain} cannot be told now: {snapshot.mx.why}")
-    return snapshot
+    return Records.of(snapshot)
 
 
 def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:

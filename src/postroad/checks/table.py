@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from postroad import planning
 from postroad.checks import lines, places
 from postroad.checks.nouns import Evidence, Place, Severity
+from postroad.planning import Machine
 from postroad.routing import Refusal
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoName, Temporary
 from postroad.words.names import Address, is_address_like, is_within
 from postroad.words.outcome import Result
+from postroad.words.trail import Target
 
 RESERVED = ("example.com", "example.net", "example.org", "example", "test", "invalid", "localhost")  # RFC 6761, 2606
 
@@ -67,6 +70,12 @@ def hosts(evidence: Evidence) -> tuple[Row, ...]:
         if row.addresses:
             seen.setdefault(row.name, row)
     return tuple(seen.values())
+
+
+def machines(group: Iterable[Row]) -> dict[Address, Machine]:
+    """The machine of each address of some rows: the same that survival and advice count."""
+    used = (Target(row.name, address, row.record.preference) for row in group for address in row.addresses)
+    return {address: machine for machine in planning.machines(used) for address in machine.addresses}
 
 
 def levels(evidence: Evidence) -> list[tuple[int, tuple[Row, ...]]]:

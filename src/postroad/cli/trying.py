@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from postroad.cli import screen
 
 if TYPE_CHECKING:
-    from postroad.simulation.crowd import View
-    from postroad.simulation.standing import Standing
+    from postroad.planning.mix import View
+    from postroad.planning.scorecard import Scorecard
     from postroad.simulation.trials import Estimate, TrialOptions, Trials
     from postroad.words.facts import Snapshot
 
 STRAYING = 0.1  # parts of the mail of one sending host, that are worth a line
-MOST_SERVERS = 8  # of a trial's table; the JSON has all
+MOST_SERVERS = 8  # addresses of a trial's table; the JSON has all
 
 
 def run_trials(snapshot: Snapshot, view: View, asked: TrialOptions, seed: int) -> Mapping[str, Trials]:
@@ -29,8 +29,7 @@ def run_trials(snapshot: Snapshot, view: View, asked: TrialOptions, seed: int) -
 
     try:
         trials = {
-            name: asked.trial(snapshot, sender, view.dns_order, view.down)
-            for name, sender in view.crowd.senders.items()
+            name: asked.trial(snapshot, sender, view.dns_order, view.down) for name, sender in view.mix.senders.items()
         }
     except ValueError as wrong:
         raise InputError(str(wrong)) from wrong
@@ -38,24 +37,25 @@ def run_trials(snapshot: Snapshot, view: View, asked: TrialOptions, seed: int) -
         return {name: run(trial, seed, begin(name)) for name, trial in trials.items()}
 
 
-def print_trials(out: screen.Screen, standing: Standing, tried: Mapping[str, Trials]) -> None:
+def print_trials(out: screen.Screen, card: Scorecard, tried: Mapping[str, Trials]) -> None:
     """A row for each sender: first contacts with their intervals, outcome, time until delivery."""
-    from postroad.simulation.phrases import seconds
+    from postroad.planning.phrases import seconds
     from postroad.simulation.trials import describe
     from postroad.words.outcome import Result
 
     out.line(f"Trials: {describe(next(iter(tried.values())))}")
-    shown = standing.servers[:MOST_SERVERS]
-    heads = ("sender", *(str(server.address) for server in shown), "delivered", "tries", "mean", "99 %", "worst")
+    addresses = [address for machine in card.records.machines for address in machine.addresses]
+    shown = addresses[:MOST_SERVERS]
+    heads = ("sender", *map(str, shown), "delivered", "tries", "mean", "99 %", "worst")
     rows = []
     for name, each in tried.items():
-        shares = [_interval(each.first.get(server.address)) for server in shown]
+        shares = [_interval(each.first.get(address)) for address in shown]
         delay = each.delay
         times = (seconds(delay.mean.value), seconds(delay.p99.value), seconds(delay.worst_s)) if delay else ("-",) * 3
         rows.append((name, *shares, _interval(each.outcome.get(Result.DELIVERED)), f"{each.tries.value:.3g}", *times))
     out.table(screen.Table(heads, rows, frozenset(heads[1:])))
-    if len(standing.servers) > MOST_SERVERS:
-        out.line(f"{len(standing.servers) - MOST_SERVERS} more servers: see --json")
+    if len(addresses) > MOST_SERVERS:
+        out.line(f"{len(addresses) - MOST_SERVERS} more addresses: see --json")
     for line in _strayed(tried):
         out.line(line)
 

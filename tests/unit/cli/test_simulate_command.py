@@ -1,6 +1,7 @@
 """`postroad simulate`: shares, survival and waits of real senders, from records that nobody published yet."""
 
 import json
+from math import ceil
 
 import pytest
 from typer.testing import CliRunner
@@ -116,11 +117,11 @@ def test_status_three_where_the_records_cannot_be_told(simulate):
 
 
 def test_the_first_line_is_the_whole_story(simulate):
-    """One sentence: servers, the busiest with its share, what gets through."""
+    """One sentence: machines, the busiest with its share, what gets through."""
     status, text = simulate("--sender", "dns-order", "--down", "mail1")
     assert 0 == status
     assert (
-        "example.com: 4 servers, 192.0.2.11 down (refuse); of dns-order 100 % of first contacts go to "
+        "example.com: 3 machines, 192.0.2.11 down (refuse); of dns-order 100 % of first contacts go to "
         "mail1.example.com [192.0.2.11], 100 % of mail gets through in the first attempt"
     ) == text.splitlines()[0]
     assert "\x1b" not in text
@@ -132,10 +133,10 @@ def test_a_null_mx_has_no_server(tmp_path):
     zone.write_text("$ORIGIN example.com.\n@ MX 0 .\n")
     done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["simulate", str(zone), "--sender", "postfix"])
     assert 1 == done.exit_code
-    assert "example.com: no server takes its mail" == done.stdout.splitlines()[0]
+    assert "example.com: no machine takes its mail" == done.stdout.splitlines()[0]
 
 
-def test_set_ups_of_the_documents_have_names(simulate):
+def test_reference_set_ups_have_names(simulate):
     """t1 to t6 stand in place of a domain."""
     shape = json.loads(simulate("--sender", "postfix", "--json", named="t6")[1])
     assert 9 == len(shape["servers"])
@@ -148,6 +149,7 @@ def test_senders_and_mixes_of_ones_own(simulate, tmp_path):
     shape = json.loads(simulate("--senders", str(own), "--mix", "both", "--json")[1])
     assert ["ours", "exim", "both"] == [each["sender"] for each in shape["results"]]
     assert ("both", {"ours": 0.75, "exim": 0.25}) == (shape["mix"]["name"], shape["mix"]["weights"])
+    assert ["ours"] == shape["mix"]["assumed"]
     assert {"low": 0.5, "high": 0.5} == shape["mix"]["range"]["first"]["192.0.2.11"]  # its weights are given
     own.write_text('[senders.ours]\nlike = "pigeon"\n')
     status, said = simulate("--senders", str(own), stderr=True)
@@ -173,7 +175,7 @@ def test_the_mix_has_a_range_and_no_single_number(simulate):
     assert ({"low": 1.0, "high": 1.0}, 0.5) == (delivered, first["low"])
     assert 0.55 < first["high"] < 0.75
     text = " ".join(simulate()[1].split())
-    assert f"of the mix internet 50 to {round(first['high'] * 100 + 0.49)} % of first contacts go to mail1" in text
+    assert f"of the mix internet 50 to {ceil(first['high'] * 100)} % of first contacts (" in text
     assert "100 % of mail gets through in the first attempt" in text
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plans import T1, planned
 
+from postroad.planning.mix import Mix, View
+from postroad.planning.records import Records
 from postroad.simulation import MIXES, SENDERS
-from postroad.simulation.crowd import Crowd, View
 from postroad.simulation.ranges import RANGES, Range, range_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "design" / "internet-mix.md"
@@ -85,11 +86,10 @@ def test_a_range_is_told_in_whole_per_cent(low, high, text):
 def test_a_mix_of_known_weights_has_one_number():
     """Senders named on the command line are all there are: nothing in their shares is assumed."""
     names = ("postfix", "dns-order")
-    crowd = Crowd("", {name: SENDERS[name] for name in names}, dict.fromkeys(names, Fraction(1, 2)))
-    view = View(crowd)
-    outlook = view.look(planned(T1))
-    first = next(iter(outlook.mix.first))
-    assert "75 %" == crowd.percent(outlook.first_by(first))
+    mix = Mix("", {name: SENDERS[name] for name in names}, dict.fromkeys(names, Fraction(1, 2)))
+    found = View(mix).look(Records.of(planned(T1)))
+    first = next(iter(found.mix.first))
+    assert "75 %" == mix.told(found.first_by(first))
 
 
 def test_more_freedom_is_a_wider_range():
