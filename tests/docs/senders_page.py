@@ -22,11 +22,9 @@ deferred, `f` failed, `c` the same once more without TLS, `+` delivered.
 """
 
 INTERNET = """
-`internet` is an assumption, not a measurement: nobody publishes which software sends how much mail. Half of it stands
-for the large providers, who say nothing of their senders and are taken at the word of RFC 5321. Of the other half some
-four fifths are divided as in a survey of servers that tell their name (Security Space, December 2023: Exim 56 %,
-Postfix 38 %, sendmail 3 %), though it counts receiving machines and not messages; the rest are senders without a
-shuffle.
+`internet` is an assumption, not a measurement: nobody publishes which software sends how much mail. So its figures are
+told as ranges, over all weights that are plausible; which of them has a source, and which has none, is in
+[the design](../design/internet-mix.md).
 """
 
 OWN = """## Senders and mixes of your own

@@ -12,9 +12,9 @@ from postroad.cli import screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postroad.simulation.crowd import Crowd, View
+    from postroad.planning.mix import Mix, View
+    from postroad.planning.records import Records
     from postroad.simulation.reading import OwnSenders
-    from postroad.words.facts import Snapshot
     from postroad.words.faults import Mode
     from postroad.words.names import Address
 
@@ -36,27 +36,28 @@ Order = Annotated[
 ]
 
 
-def snapshot_of(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Snapshot:
+def records_of(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Records:
     """The records asked for: a named set-up, a zone file, or a domain, from zone files or from DNS.
 
     Ends the command with 2 where it is none of them, and with 3 where DNS cannot tell now.
     """
     from postroad.app import Road, build_resolver, destination_of
+    from postroad.planning.records import Records
     from postroad.words.facts import Bogus, Temporary
 
     with screen.input_errors():
-        named, files = _named(what, domain, zones)
+        named, files = named_records(what, domain, zones)
         road, destination = Road(build_resolver(files, resolvers)), destination_of(named)
     snapshot = screen.run(lambda: road.lookup(destination))
     if isinstance(snapshot.mx, Temporary | Bogus):
         screen.fail(f"the records of {named} cannot be told now: {snapshot.mx.why}", screen.TEMPORARY)
-    return snapshot
+    return Records.of(snapshot)
 
 
-def _named(what: str | None, domain: str | None, zones: Sequence[Path]) -> tuple[str, Sequence[Path]]:
+def named_records(what: str | None, domain: str | None, zones: Sequence[Path]) -> tuple[str, Sequence[Path]]:
     """The domain, and the zone files that tell of it, if any."""
     from postroad.app import InputError
-    from postroad.simulation.setups import SETUPS
+    from postroad.planning.setups import SETUPS
 
     if what and what in SETUPS and not zones:
         return SETUPS[what].domain, [SETUPS[what].zone]
@@ -65,7 +66,7 @@ def _named(what: str | None, domain: str | None, zones: Sequence[Path]) -> tuple
     if what and domain and what != domain:
         raise InputError(f"two domains, {what} and {domain}: name one")
     if not what and not domain and not zones:
-        raise InputError("name a domain, a set-up of the documents (postroad setups shows them), or a zone with --zone")
+        raise InputError("name a domain, a reference set-up (postroad setups shows them), or a zone with --zone")
     return what or domain or _only_domain(zones), zones
 
 
@@ -77,27 +78,26 @@ def view_of(senders: Sequence[str], mix: str | None, file: Path | None, order: s
 
     """
     from postroad.app import InputError
+    from postroad.planning.mix import View
     from postroad.simulation import DnsOrder
-    from postroad.simulation.crowd import View
 
     if order not in set(DnsOrder):
         raise InputError(f"no order {order!r}; there are {', '.join(DnsOrder)}")
-    return View(_crowd(senders, mix, file), DnsOrder(order), down)
+    return View(_mix(senders, mix, file), DnsOrder(order), down)
 
 
-def down_of(texts: Sequence[str], snapshot: Snapshot) -> dict[Address, Mode]:
+def down_of(texts: Sequence[str], records: Records) -> dict[Address, Mode]:
     """What is down, from SERVER[:MODE]: an address, or an exchanger's name with all its addresses.
 
     Raises:
         InputError: no server of the domain, or no such mode.
 
     """
-    return {address: mode for text in texts for address, mode in _down(text, snapshot).items()}
+    return {address: mode for text in texts for address, mode in _down(text, records).items()}
 
 
-def _down(text: str, snapshot: Snapshot) -> dict[Address, Mode]:
+def _down(text: str, records: Records) -> dict[Address, Mode]:
     from postroad.app import InputError
-    from postroad.simulation.records import places, servers
     from postroad.words.faults import Mode
     from postroad.words.names import parse_address
 
@@ -109,23 +109,26 @@ def _down(text: str, snapshot: Snapshot) -> dict[Address, Mode]:
     mode = Mode(word) if word else Mode.REFUSE
     address = parse_address(server)
     if address:
-        if address not in {each.address for each in servers(snapshot)}:
-            raise InputError(f"{text!r}: no server of {snapshot.domain} has this address")
+        if address not in {place.address for place in records.places}:
+            raise InputError(f"{text!r}: no server of {records.snapshot.domain} has this address")
         return {address: mode}
-    short = {name: name.removesuffix(f".{snapshot.domain}") for name in snapshot.hosts}
-    name = server.lower().removesuffix(".")
-    found = {place.address: mode for place in places(snapshot) if name in (place.exchange, short.get(place.exchange))}
+    domain, name = records.snapshot.domain, server.lower().removesuffix(".")
+    found = {
+        place.address: mode
+        for place in records.places
+        if name in (place.exchange, place.exchange.removesuffix(f".{domain}"))
+    }
     if not found:
-        raise InputError(f"{text!r}: no exchanger of {snapshot.domain} has this name; write SERVER or SERVER:MODE")
+        raise InputError(f"{text!r}: no exchanger of {domain} has this name; write SERVER or SERVER:MODE")
     return found
 
 
-def _crowd(names: Sequence[str], mix: str | None, file: Path | None) -> Crowd:
+def _mix(names: Sequence[str], mix: str | None, file: Path | None) -> Mix:
     from fractions import Fraction
 
     from postroad.app import InputError
+    from postroad.planning.mix import Mix
     from postroad.simulation import MIXES, SENDERS
-    from postroad.simulation.crowd import Crowd
 
     own = _own(file) if file else None
     senders = {**SENDERS, **(own.senders if own else {})}
@@ -134,12 +137,12 @@ def _crowd(names: Sequence[str], mix: str | None, file: Path | None) -> Crowd:
     if missing:
         raise InputError(f"no sender {missing[0]!r}; there are {', '.join(senders)}")
     if names and not mix:
-        return Crowd("", {name: senders[name] for name in names}, dict.fromkeys(names, Fraction(1, len(set(names)))))
+        return Mix("", {name: senders[name] for name in names}, dict.fromkeys(names, Fraction(1, len(set(names)))))
     chosen = mix or DEFAULT_MIX
     if chosen not in mixes:
         raise InputError(f"no mix {chosen!r}; there are {', '.join(mixes)}")
     extra = names or (() if mix else ("postroad",))
-    return Crowd(chosen, {name: senders[name] for name in dict.fromkeys((*extra, *mixes[chosen]))}, mixes[chosen])
+    return Mix(chosen, {name: senders[name] for name in dict.fromkeys((*extra, *mixes[chosen]))}, mixes[chosen])
 
 
 def _own(file: Path) -> OwnSenders:

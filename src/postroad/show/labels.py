@@ -11,7 +11,7 @@ from postroad.words.outcome import Result
 from postroad.words.visible import defused
 
 TITLE_FIRST = "Who is contacted first"
-TITLE_LOST = "What becomes of the first attempt when a server is lost"
+TITLE_LOST = "What becomes of the first attempt when a machine is lost"
 NONE = "-"  # a sender that cannot use these records at all
 
 BESIDE = "% delivered, longest wait"
@@ -126,4 +126,4 @@ def circumstances(forecasts: Iterable[Forecast]) -> str:
     cases = [forecast.case for forecast in forecasts]
     orders = list(dict.fromkeys(ORDERS[case.dns_order] for case in cases))
     modes = list(dict.fromkeys(MET[mode] for case in cases for mode in case.down.values()))
-    return "; ".join([*orders, *([f"a lost server: {', '.join(modes)}"] if modes else [])])
+    return "; ".join([*orders, *([f"a lost machine: {', '.join(modes)}"] if modes else [])])

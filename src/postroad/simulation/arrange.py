@@ -53,7 +53,12 @@ class Contact:
     then: Then
     wait_s: float
     shared: bool  # the address stands behind another name of this preference too
+    alone: bool = True  # its host has no other address
     members: list[Target] = field(default_factory=list)
+
+    def meeting(self, met: Mode, sender: Sender) -> Contact:
+        """The same address, behaving in this way."""
+        return replace(self, met=met, then=_reaction(sender, met, alone=self.alone), wait_s=_wait_s(sender, met))
 
 
 @dataclass(eq=False, slots=True)
@@ -108,6 +113,23 @@ def counted(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
     )
 
 
+def reachable(sender: Sender, found: tuple[Exchange, ...]) -> Counted:
+    """Which limits of a sender can be reached among these exchangers, whatever they do."""
+    addresses, limits = sum(len(each.addresses) for each in found), sender.limits
+
+    def binds(limit: int | None, total: int) -> bool:
+        return limit is not None and total > limit
+
+    return Counted(
+        addresses=binds(limits.addresses, addresses),
+        hosts=binds(limits.hosts, len(found)),
+        sessions=binds(limits.sessions, addresses),
+        families=limits.family_share
+        and len({address.version for each in found for address in each.addresses}) > 1
+        and binds(limits.addresses, addresses),
+    )
+
+
 class Arranger:
     """Makes the levels of one case for one sender. `alike`: what cannot be told apart is counted."""
 
@@ -117,6 +139,7 @@ class Arranger:
         self._limits = limits
         self._alike = alike
         self._made: dict[Exchange, dict[int, list[Contact]]] = {}
+        self._joined: set[tuple[int, int]] = set()
         self._remembers = True  # whether it matters who of the level at hand said what
         self._counts_refusals = True
         self._passes = False
@@ -207,8 +230,9 @@ class Arranger:
         for address in each.addresses:
             met = self._met(address)
             target = Target(each.name, address, each.preference)
-            wait_s = self._sender.waits.connect_s if met is Mode.BLACKHOLE else _WAITS.get(met, 0.0)
-            contact = Contact(target, met, self._then(each, met), wait_s, address in shared, [target])
+            sender, alone = self._sender, self._is_alone(each)
+            then, wait_s = _reaction(sender, met, alone=alone), _wait_s(sender, met)
+            contact = Contact(target, met, then, wait_s, address in shared, alone, [target])
             contacts[address.version].append(contact)
         self._made[each] = contacts
         return contacts
@@ -217,9 +241,10 @@ class Arranger:
         return self._case.down.get(address, Mode.ACCEPT)
 
     def _then(self, each: Exchange, met: Mode) -> Then:
-        then = self._sender.after(met)
-        alone = len(each.addresses) == 1 or self._sender.unit is Unit.ADDRESS
-        return Then.NEXT_ADDRESS if alone and then is Then.NEXT_HOST else then
+        return _reaction(self._sender, met, alone=self._is_alone(each))
+
+    def _is_alone(self, each: Exchange) -> bool:
+        return len(each.addresses) == 1 or self._sender.unit is Unit.ADDRESS
 
     def _bag(self, items: Iterable[Node]) -> Node:
         if not self._alike:
@@ -230,9 +255,16 @@ class Arranger:
             kind, count = kinds.get(key, (item, 0))
             kinds[key] = (kind, count + 1)
             if count:
-                _join(kind, item)
+                self._join(kind, item)
         # in the order of the shapes, so that what is alike has its parts in the same places
         return Bag(tuple(kinds[key] for key in sorted(kinds))) if kinds else NOTHING
+
+    def _join(self, kind: Node, other: Node) -> None:
+        """Let the contacts of one node stand for those of another, in the same places: once, whatever the plans."""
+        for mine, theirs in zip(contacts_of(kind), contacts_of(other), strict=True):
+            if (pair := (id(mine), id(theirs))) not in self._joined:  # a rotation shows each several times
+                self._joined.add(pair)
+                mine.members.extend(theirs.members)
 
     def _shape(self, node: Node) -> str:
         """What the sender can tell of a node: equal texts for what is alike."""
@@ -263,6 +295,15 @@ class Arranger:
         return ":".join((*parts, str(contact.target.address) if contact.shared else ""))
 
 
+def _reaction(sender: Sender, met: Mode, *, alone: bool) -> Then:
+    then = sender.after(met)
+    return Then.NEXT_ADDRESS if alone and then is Then.NEXT_HOST else then
+
+
+def _wait_s(sender: Sender, met: Mode) -> float:
+    return sender.waits.connect_s if met is Mode.BLACKHOLE else _WAITS.get(met, 0.0)
+
+
 def _goes_through(thens: list[Then]) -> bool:
     """Whether a host is asked at all its addresses, unless one of them ends the attempt."""
     return len(thens) == 1 or ENDS.union({Then.NEXT_ADDRESS}).issuperset(thens)
@@ -279,15 +320,6 @@ def contacts_of(node: Node) -> Iterator[Contact]:
             yield from contacts_of(leaf.contacts)
         else:
             yield leaf
-
-
-def _join(kind: Node, other: Node) -> None:
-    """Let the contacts of one node stand for those of another, in the same places."""
-    met: set[int] = set()
-    for mine, theirs in zip(contacts_of(kind), contacts_of(other), strict=True):
-        if id(mine) not in met:  # a rotation shows each several times
-            met.add(id(mine))
-            mine.members.extend(theirs.members)
 
 
 def _coin(_carried: Host, _following: Host) -> Fraction:

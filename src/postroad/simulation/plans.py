@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from postroad.routing import PROCEDURES, Refusal, Route, RoutePolicy, Status, decide
-from postroad.simulation.arrange import Arranger, Exchange, Level, counted
+from postroad.simulation.arrange import Arranger, Exchange, Level, counted, reachable
 from postroad.simulation.model import Equals, Families, Preference, Sender
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.words.facts import Bogus, Found, Mx, NoName, Snapshot, Temporary
@@ -104,6 +104,13 @@ def plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: boo
     arranger = Arranger(case, sender, counted(case, sender, found), alike=alike)
     orders = [_levels(sender, order) for order in _mx_orders(case, sender, found)]
     return [tuple(arranger.level(group) for group in levels) for levels in orders]
+
+
+def open_plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool) -> list[tuple[Level, ...]]:
+    """The plans of an attempt of which nobody knows yet what it will meet: each contact may turn out in any way."""
+    arranger = Arranger(case, sender, reachable(sender, found), alike=alike)
+    orders = [_levels(sender, order) for order in _mx_orders(case, sender, found)]
+    return [tuple(Level(arranger.level(group).hosts) for group in levels) for levels in orders]
 
 
 def _mx_orders(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange, ...]]:

@@ -283,6 +283,13 @@ _ALL = (
         "spam that hopes for a backup with weaker filters",
         preference=Preference.DESCENDING,
     ),
+    _like_rfc5321(
+        "exchange-online",
+        "Exchange Online, as its makers describe it",
+        # Of one preference all IPv6 addresses first, then all IPv4 ones; the order among equals is not told
+        "Exchange Team Blog, October 2024: IPv6 updates for Exchange Online; all else RFC 5321",
+        families=Families.V6_LEVEL,
+    ),
     _like_rfc5321("ipv4-only", "a sender without IPv6", "RFC 5321, with A records only", families=Families.V4_ONLY),
     _like_rfc5321("ipv6-only", "a sender without IPv4", "RFC 5321, with AAAA records only", families=Families.V6_ONLY),
 )
@@ -296,7 +303,9 @@ MIXES: Mapping[str, Mapping[str, Fraction]] = MappingProxyType(
             {
                 name: Fraction(percent, 100)
                 for name, percent in {
-                    "rfc5321": 50,
+                    "exchange-online": 20,
+                    "rfc5321": 15,
+                    "ipv4-only": 15,
                     "exim": 22,
                     "postfix": 15,
                     "sendmail": 2,
@@ -312,8 +321,6 @@ MIXES: Mapping[str, Mapping[str, Fraction]] = MappingProxyType(
 )
 """Mixes of senders, their weights summing to one.
 
-"internet" is an assumption, not a measurement: nobody publishes which software sends how much mail. Half of it stands
-for the large providers, who say nothing of their senders and are taken at the word of RFC 5321. Of the other half some
-four fifths are divided as a survey of servers that tell their name (Security Space, December 2023: Exim 56 %, Postfix
-38 %, sendmail 3 %), though it counts receiving machines and not messages; the rest are senders without any shuffle.
+"internet" is an assumption, not a measurement: nobody publishes which software sends how much mail. What each weight
+rests on is in docs/design/internet-mix.md, and how far it may be off in `simulation.ranges`.
 """

@@ -147,11 +147,12 @@ class Steps:
         """The contact, unless it is passed over or a limit is reached."""
         tally, limits = place.tally, self._sender.limits
         address = contact.target.address
-        if address in tally.tried or self._has_its_share(address, tally):
+        is_full = self._limits.addresses and tally.contacts >= self._room(place.level)
+        if address in tally.tried or (not is_full and self._has_its_share(address, tally)):
             yield from self.nexts(place, is_new_host=is_new_host)
         elif self._limits.sessions and tally.sessions == limits.sessions:
             yield self._stop(place)
-        elif self._limits.addresses and tally.contacts >= self._room(place.level):
+        elif is_full:
             if limits.later is Later.NOTHING:
                 yield self._stop(place)
             elif place.begun:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from postroad.routing import PROCEDURES, decide, odds
 from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, blend, forecast
 from postroad.simulation.arrange import counted
-from postroad.simulation.model import Preference
+from postroad.simulation.model import Inside, Preference
 from postroad.simulation.paths import every_way
 from postroad.simulation.plans import NoWay, exchanges, plans
 from postroad.simulation.shares import _add_up, _by_address, _Sums
@@ -345,3 +345,20 @@ def test_postfix_tries_all_of_a_family_with_few_addresses():
     names = ["192.0.2.1", *(f"2001:db8::{n}" for n in range(1, 7))]
     case = Case(snapshot((10, "a", *names)), "postfix", down=dict.fromkeys(map(ip_address, names[1:]), Mode.REFUSE))
     assert 1 == forecast(case, SENDERS["postfix"]).outcome[Result.DELIVERED]
+
+
+def test_many_addresses_of_both_families_that_are_dead_are_counted():
+    """Where both halves of Postfix's limit are used up, the rest is not passed over in every order."""
+    records = [(10, f"m{n}", f"192.0.2.{n}", f"2001:db8::{n}") for n in range(1, 101)]
+    down = {ip_address(text): Mode.REFUSE for _preference, _name, *texts in records for text in texts}
+    answer = forecast(Case(snapshot(*records), "postfix", down=down), SENDERS["postfix"], examples=0)
+    assert (1, 5) == (answer.outcome[Result.DEFERRED], answer.attempts_mean)
+
+
+@pytest.mark.parametrize("order", DnsOrder)
+def test_addresses_in_any_order_are_alike_in_every_order_of_their_hosts(order):
+    """A sender of one's own that takes hosts as DNS gives them, and their addresses at random."""
+    sender = replace(SENDERS["dns-order"], inside=Inside.RANDOM)
+    facts = snapshot((10, "a", "192.0.2.1", "192.0.2.2", "192.0.2.3"), (10, "b", "192.0.2.4"))
+    first = shares(forecast(Case(facts, "own", order), sender).first)
+    assert {Fraction(1)} == {first[n] / first[1] for n in (2, 3)}

@@ -163,7 +163,7 @@ def test_what_is_remembered_is_forgotten():
 def test_a_burst_over_kept_connections_wanders():
     """Measured: 300 messages in a second gave 25, 61, 69 and 15 % to one of two equals; over many bursts it is half."""
     load = Workload(300 * 200, over_s=1.0, sources=200, session_s=0.015)
-    found = run(trial(T1, "postfix-reuse", load), 1)
+    found = run(trial(T1, "postfix-reuse", load), 2)
     low, high = found.single[FIRST]
     assert low < 0.25
     assert high > 0.69

@@ -6,9 +6,9 @@ import pytest
 
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather
+from postroad.planning.records import servers
+from postroad.planning.setups import SETUPS
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
-from postroad.simulation.records import servers
-from postroad.simulation.setups import SETUPS
 from postroad.simulation.trials import PRESETS, Estimate, Outage, Trial, Workload, run
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result

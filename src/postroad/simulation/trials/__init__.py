@@ -3,11 +3,13 @@
 Rule 1: a message's fate depends on the trial, the seed and its number only, on any machine: so it can be replayed.
 Rule 2: where the exact forecast applies, trials agree with it; a figure comes with the interval that holds it.
 Rule 3: NumPy is imported when a trial runs, not before; memory is bounded whatever the number of messages.
+Rule 4: what a sender does in an attempt stands in `simulation.steps` alone: trials draw from that graph.
 
-Stops: `nouns` (what is asked and answered), `schedules` (when mail is tried again, by whom), `dice` (chance by
-counting), `lineup` (a sender's order as numbers), `walk` (an attempt of many messages at once), `world` (outages,
-greylisting, resolvers), `connections` (what a source keeps), `play` (all mail, try after try), `measure` and `tally`
-(intervals), `text` (a summary).
+Stops: `nouns` (what is asked and answered), `options` (how people ask), `schedules` (when mail is tried again, by
+whom), `dice` (chance by counting), `places` (addresses as numbers), `graph` (the states of an attempt, in tables),
+`situations` (where in it an attempt begins), `attempts` (paths drawn from it, of many messages at once), `world`
+(outages, greylisting, resolvers), `connections` (what a source keeps), `play` (all mail, try after try), `measure` and
+`tally` (intervals), `text` (a summary).
 """
 
 from __future__ import annotations
@@ -26,21 +28,26 @@ from postroad.simulation.trials.nouns import (
     Window,
     Workload,
 )
+from postroad.simulation.trials.options import Downtime, Pulse, TrialOptions
 from postroad.simulation.trials.schedules import PRESETS, Schedule, growing, schedule_of
-from postroad.simulation.trials.text import summary
+from postroad.simulation.trials.text import describe, summary
 
 __all__ = [
     "PRESETS",
     "Asked",
     "Delay",
+    "Downtime",
     "Estimate",
     "Greylist",
     "Outage",
+    "Pulse",
     "Schedule",
     "Trial",
+    "TrialOptions",
     "Trials",
     "Window",
     "Workload",
+    "describe",
     "growing",
     "run",
     "schedule_of",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from postroad.simulation.trials.dice import Real, Whole
-from postroad.simulation.trials.lineup import USED, Choices, Lineup, Ranks
+from postroad.simulation.trials.attempts import Ended
+from postroad.simulation.trials.dice import Real
+from postroad.simulation.trials.graph import DELIVERED
 from postroad.simulation.trials.nouns import Trial
-from postroad.simulation.trials.walk import DELIVERED, MODES, NOWHERE, Ended
+from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Places, Ranks
 from postroad.words.faults import Mode
 
 
@@ -25,20 +26,21 @@ def remembers(trial: Trial) -> bool:
 class Memories:
     """Addresses passed over, of each source: from when it knows of a fault until it forgets."""
 
-    def __init__(self, trial: Trial, lineup: Lineup, sources: int) -> None:
+    def __init__(self, trial: Trial, places: Places, sources: int) -> None:
         memory, waits = trial.sender.memory, trial.sender.waits
-        self._for_s, self._server_of = memory.for_s, lineup.address_of
+        self._for_s, self._server_of = memory.for_s, places.address_of
         self._is_kept = np.array([mode in memory.modes for mode in MODES])
         # A silent address is known for one as soon as it is given up, or overtaken
         silent_s = waits.connect_s if waits.overlap_s is None else min(waits.connect_s, waits.overlap_s)
         self._known_after_s = np.array([silent_s if mode is Mode.BLACKHOLE else 0.0 for mode in MODES])
-        self._from_s: Real = np.full((sources, len(lineup.addresses)), np.inf)
-        self._until_s: Real = np.full((sources, len(lineup.addresses)), -np.inf)
+        self._from_s: Real = np.full((sources, len(places.addresses)), np.inf)
+        self._until_s: Real = np.full((sources, len(places.addresses)), -np.inf)
 
-    def bar(self, source: Ranks, now_s: Real, keys: Whole) -> None:
-        """Use up the keys of places that are passed over now."""
-        ill = (self._from_s[source] <= now_s[:, None]) & (now_s[:, None] < self._until_s[source])
-        keys[ill[:, self._server_of].T] = USED
+    def barred(self, source: Ranks, now_s: Real) -> Choices:
+        """The places that each of these sources passes over now, one column each."""
+        known = (self._from_s[source] <= now_s[:, None]) & (now_s[:, None] < self._until_s[source])
+        places: Choices = known[:, self._server_of]
+        return places
 
     def learn(self, source: Ranks, server: Ranks, modes: Ranks, at_s: Real) -> None:
         """Remember what was met, if it is such a thing."""

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from postroad.simulation.arrange import Exchange
+from postroad.simulation.trials.attempts import Attempts, Ended, Starts
 from postroad.simulation.trials.connections import Connections, Memories, attracts, remembers
 from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key
-from postroad.simulation.trials.lineup import Choices, Moment, Ranks, line_up
+from postroad.simulation.trials.graph import DEFERRED, DELIVERED, FAILED, Graph
 from postroad.simulation.trials.nouns import Trial, Trials
+from postroad.simulation.trials.places import NOWHERE, Choices, Moment, Ranks, number_places
 from postroad.simulation.trials.schedules import Schedule, schedule_of
+from postroad.simulation.trials.situations import Situations
 from postroad.simulation.trials.tally import Tally
-from postroad.simulation.trials.walk import DEFERRED, DELIVERED, FAILED, NOWHERE, Ended, Walker
 from postroad.simulation.trials.world import Greylists, Outside, Resolvers
 
 _SLICE = 2**15  # attempts at once: few enough for the processor's cache
@@ -47,20 +49,22 @@ class Play:
 
     def __init__(self, trial: Trial, seed: int, found: Sequence[Exchange]) -> None:
         self._trial, self._seed, self._load = trial, seed, trial.workload
-        self._lineup = line_up(trial, seed, found)
-        self._walker = Walker(self._lineup)
-        self._outside = Outside(trial, self._lineup)
-        self._resolvers = Resolvers(trial, self._lineup, seed)
+        self._places = number_places(found, trial.sender)
+        graph = Graph(trial.sender, self._places, found)
+        self._situations = Situations(trial, seed, found, graph)
+        self._attempts = Attempts(graph, self._places, seed)
+        self._outside = Outside(trial, self._places)
+        self._resolvers = Resolvers(trial, self._places, seed)
         self._retries = Retries(trial.schedule or schedule_of(trial.sender.name), seed)
         self._is_chained = attracts(trial) or remembers(trial)
-        self._tally = Tally(trial, self._lineup, is_chained=self._is_chained)
+        self._tally = Tally(trial, self._places, is_chained=self._is_chained)
         self._each = -(-self._load.messages // self._load.sources)  # messages of a source
 
     def run(self, progress: Progress) -> Trials:
         """Play it to the end."""
         for start, stop in self._slices():
             mail = self._mail(start, stop)
-            greylists = Greylists(self._trial, self._lineup, self._seed, stop - start, self._retries.machines)
+            greylists = Greylists(self._trial, self._places, self._seed, stop - start, self._retries.machines)
             if self._is_chained:
                 self._play_in_turn(mail, greylists)
             else:
@@ -71,7 +75,7 @@ class Play:
         return self._tally.trials(self._seed)
 
     def _slices(self) -> Iterator[tuple[int, int]]:
-        most = _CELLS // self._lineup.size
+        most = _CELLS // self._places.size
         size = max(min(_SLICE, most), 1)
         if self._is_chained:  # whole sources, for each of them is one chain
             size = max(min(_CHAINED // self._each, _SOURCES, most), 1) * self._each
@@ -94,13 +98,14 @@ class Play:
         """Messages that do not know of each other: all first tries at once, then all second ones."""
         while mail.place.size:
             moment = self._moment(mail, mail.due_s)
-            ended = self._try(_Tries(mail, moment, mail.due_s, greylists), self._lineup.keys(moment))
+            starts = Starts(self._situations.begin(moment), moment.each_try, mail.due_s)
+            ended = self._try(_Tries(mail, moment, greylists), starts)
             mail = mail.only(self._settle(mail, ended))
 
     def _play_in_turn(self, mail: _Mail, greylists: Greylists) -> None:
         """Sources that remember: of each one its next try, whatever message that is for, round after round."""
         chains = Chains(mail.due_s, self._each)
-        memories = Memories(self._trial, self._lineup, chains.count)
+        memories = Memories(self._trial, self._places, chains.count)
         connections = Connections(self._trial, chains.count)
         while True:
             chain, turn = chains.take()
@@ -109,10 +114,11 @@ class Play:
             now = mail.only(turn)
             start_s, slot, kept = connections.slot(chain, now.due_s)
             moment = self._moment(now, start_s)
-            keys = self._lineup.keys(moment)
-            keys[kept[kept != NOWHERE], np.flatnonzero(kept != NOWHERE)] = 0  # before all others
-            memories.bar(chain, start_s, keys)
-            ended = self._try(_Tries(now, moment, start_s, greylists, memories, chain), keys)
+            barred = memories.barred(chain, start_s)
+            # A connection is not used to a server that is remembered as unhealthy
+            kept = np.where(barred[np.arange(kept.size), kept], NOWHERE, kept)
+            starts = Starts(self._situations.begin(moment), moment.each_try, start_s, kept, barred)
+            ended = self._try(_Tries(now, moment, greylists, memories, chain), starts)
             connections.keep(chain, slot, kept, ended, chains.following_s(chain))
             again = self._settle(now, ended)
             mail.due_s[turn], mail.tried[turn], mail.is_new[turn] = now.due_s, now.tried, now.is_new
@@ -121,13 +127,13 @@ class Play:
     def _moment(self, mail: _Mail, at_s: Real) -> Moment:
         return Moment(mail.message, mail.tried, mail.source, self._resolvers.span(mail.source, at_s))
 
-    def _try(self, tries: _Tries, keys: Whole) -> Ended:
+    def _try(self, tries: _Tries, starts: Starts) -> Ended:
         """One attempt each."""
         machine = tries.greylists.machine(tries.moment) if self._trial.greylist else _NOBODY[0]
         contacted: list[tuple[Ranks, Ranks]] = []
 
         def meet(index: Ranks, place: Ranks, at_s: Real) -> Ranks:
-            server = self._lineup.address_of[place]
+            server = self._places.address_of[place]
             self._tally.contacted(server, at_s)
             contacted.append((index, place))
             modes = self._outside.modes(server, at_s)
@@ -137,7 +143,7 @@ class Play:
                 tries.memories.learn(tries.chain[index], server, modes, at_s)
             return modes
 
-        ended = self._walker.attempt(keys, tries.start_s, meet)
+        ended = self._attempts.make(starts, meet)
         index, place = (np.concatenate(columns) for columns in zip(*contacted, strict=True)) if contacted else _NOBODY
         self._resolvers.ask(tries.moment, index, place)
         return ended
@@ -161,7 +167,6 @@ class _Tries:
 
     mail: _Mail
     moment: Moment
-    start_s: Real
     greylists: Greylists
     memories: Memories | None = None
     chain: Ranks | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from postroad.pace.schedule import DAY_S, HOUR_S, MINUTE_S
@@ -38,6 +39,26 @@ def summary(trials: Trials) -> list[str]:
         f"  DNS questions a message: {asked.mean:.3g} (MX {asked.mx:.3g}, A {asked.a:.3g}, AAAA {asked.aaaa:.3g})"
     )
     return lines
+
+
+def describe(trials: Trials) -> str:
+    """The mail of a trial and what happens to it, in one line."""
+    trial, load = trials.trial, trials.trial.workload
+    each = -(-load.messages // load.sources)
+    parts = [f"{load.messages:,} messages of each sender over {span(load.over_s)}"]
+    if each > 1:
+        parts.append(f"{each:,} from each of {load.sources:,} sending hosts")
+    if trial.greylist:
+        apart = "" if trial.greylist.shared else ", by each server for itself"
+        parts.append(f"greylisted for {span(trial.greylist.delay_s)}{apart}")
+    for outage in trial.outages:
+        if not outage.from_s and outage.until_s == math.inf:
+            continue
+        until = f"to {span(outage.until_s)}" if outage.until_s < math.inf else "on"
+        parts.append(f"{outage.address} down ({outage.mode}) from {span(outage.from_s)} {until}")
+    if trial.schedule:
+        parts.append(f"retries as {trial.schedule.name}")
+    return f"{'; '.join(parts)}; seed {trials.seed}; 95 % intervals"
 
 
 def span(seconds: float) -> str:

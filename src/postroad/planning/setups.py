@@ -1,4 +1,4 @@
-"""The set-ups of the documents by name. Their zones lie beside, with addresses kept free for documentation."""
+"""The reference set-ups by name. Their zones lie beside, with addresses kept free for documentation."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""Numbers and lists in words, the same in every sentence of a simulation."""
+"""Numbers and lists in words, the same in every sentence of this room."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+
+STEP = 20  # parts that a rounded share is told in: five in a hundred each
 
 
 def percent(share: Fraction) -> str:
@@ -15,6 +17,16 @@ def percent(share: Fraction) -> str:
     return f"{float(share * 100):.1f}".removesuffix(".0") + " %"
 
 
+def about(share: Fraction) -> str:
+    """A share that is known roughly, in steps of five; none and all are never rough."""
+    if share in (0, 1):
+        return percent(share)
+    steps = round(share * STEP)
+    if steps in (0, STEP):
+        return "under 5 %" if steps == 0 else "over 95 %"
+    return f"about {steps * 100 // STEP} %"
+
+
 def seconds(span_s: float) -> str:
     """A time in the unit people would use."""
     if span_s < 1:
@@ -22,6 +34,11 @@ def seconds(span_s: float) -> str:
     return (
         f"{span_s:.1f} s".replace(".0 s", " s") if span_s < 120 else f"{span_s / 60:.1f} min".replace(".0 min", " min")
     )
+
+
+def rough_seconds(span_s: float) -> str:
+    """A time that is known roughly."""
+    return f"about {seconds(float(f'{span_s:.2g}'))}" if span_s else seconds(0)
 
 
 def named(number: int, noun: str, plural: str = "s") -> str:
