@@ -8,10 +8,10 @@ from ipaddress import ip_network
 
 from postroad.checks import lines, places, table
 from postroad.checks.nouns import Evidence, Finding, Rule, Severity, Source, Topic
-from postroad.checks.providers import operator_of, provider_of, registered
+from postroad.checks.providers import operator_of, provider_of
 from postroad.checks.table import Row
 from postroad.planning import Machine
-from postroad.words.names import is_within
+from postroad.words.names import is_within, registered
 
 PREFIX = {4: 24, 6: 48}  # what one site is given, and what one router takes down
 

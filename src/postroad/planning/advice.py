@@ -14,7 +14,7 @@ from postroad.planning.records import Line, Records
 from postroad.planning.scorecard import Marks, Scorecard, mark, measure
 from postroad.simulation.nouns import DnsOrder
 from postroad.words.facts import Found
-from postroad.words.names import is_within
+from postroad.words.names import is_within, registered
 
 # What a change must gain to be worth the work, or lose to be refused.
 WORTH_KEPT = Fraction(1, 100)  # of all mail, in the first attempt with one machine lost
@@ -118,7 +118,7 @@ def _sane(card: Scorecard) -> Iterator[str]:
     else:
         yield numbers(Goal.FAILOVER, card)
         yield balance(card)
-        yield "no record is needless"
+        yield "no change of records is worth the work"
 
 
 def _remarks(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
     told = f"{named(len(records.machines), 'machine')} stand behind {named(len(names), 'name')}"
     if is_dear:
         yield f"{told}: a name for each takes more than {MOST_MX} MX records, or more than twice the DNS questions."
-    elif not any(is_within(name, str(records.snapshot.domain)) for name in names):
+    elif not any(is_within(name, registered(str(records.snapshot.domain))) for name in names):
         yield f"{told}, whose addresses are their operator's to change."
     elif Allowed.SPLIT not in allowed:
         yield f"{told}, and are left there; --allow split asks for a name for each."

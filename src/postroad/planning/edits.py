@@ -11,7 +11,7 @@ from itertools import count
 from postroad.planning.records import STAND_INS, Line, Machine, Records, lines
 from postroad.routing import DropReason, decide
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
-from postroad.words.names import is_within, parse_address
+from postroad.words.names import is_within, parse_address, registered
 
 PREFERENCE = 10  # of a domain that has no MX record yet
 
@@ -51,7 +51,19 @@ def candidates(records: Records, allowed: frozenset[Allowed] = frozenset()) -> t
     names = _Names(records.snapshot)
     may_split = Allowed.SPLIT in allowed or len({place.exchange for place in records.places}) == 1
     equals = _equals(records) if Allowed.BACKUPS in allowed else ()
-    return (*_second(records, names), *_dead(records), *_levels(records, names, may_split=may_split), *equals)
+    moves = _reachable(records, list(_levels(records, names, may_split=may_split)))
+    return (*_second(records, names), *_dead(records), *moves, *equals)
+
+
+def _reachable(records: Records, moves: Sequence[Edit]) -> Iterator[Edit]:
+    """The moves that leave no name, old or new, to senders with IPv6 alone."""
+    gone = {line for edit in moves for line in edit.gone}
+    have = {line.owner for line in records.lines if line.kind == "A" and line not in gone}
+    bared = {line.owner for line in gone if line.kind == "A"} - have
+    for edit in moves:
+        bares = any(line.owner in bared for line in edit.gone if line.kind != "MX")
+        if not bares and (not edit.splits or any(line.kind == "A" for line in edit.new)):
+            yield edit
 
 
 def edited(snapshot: Snapshot, edits: Iterable[Edit]) -> Snapshot:
@@ -70,7 +82,7 @@ def _mx(snapshot: Snapshot, after: Sequence[Line]) -> Found[Mx]:
     records = [line for line in after if line.kind == "MX"]
     words = [line.data.split() for line in records]
     found = tuple(Mx(int(preference), exchange.removesuffix(".")) for preference, exchange in words)
-    known = snapshot.mx if isinstance(snapshot.mx, Found) else Found[Mx]((), records[0].ttl_s)
+    known: Found[Mx] = snapshot.mx if isinstance(snapshot.mx, Found) else Found((), records[0].ttl_s)
     return replace(known, records=found)
 
 
@@ -143,7 +155,7 @@ def _level(
             yield _needless(records, name, f"its addresses stand behind {owners[machines[0]]}")
             continue
         for machine in machines if names.is_ours(name) else ():
-            if machine in owners and owners[machine] != name:
+            if machine in owners and owners[machine] != name and names.may_lose(name):
                 gone = _address_lines(records, name, machine)
                 yield Edit(f"{_told(machine)} has a name of its own, {owners[machine]}", gone)
             elif machine not in owners and may_split and set(machine.exchangers) & behind.keys() == {name}:
@@ -219,7 +231,7 @@ class _Names:
 
     def is_ours(self, name: str) -> bool:
         """Whether the domain's owner can change the records of a name."""
-        return is_within(name, self._domain)
+        return is_within(name, registered(self._domain))
 
     def may_lose(self, name: str) -> bool:
         """Whether an address can be taken from a name: the domain itself may need its own for other things."""

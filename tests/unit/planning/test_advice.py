@@ -1,11 +1,17 @@
 """Advice: the smallest change that reaches the goals, and silence where the zone is sane."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from plans import INTERNET, T1, T2, T3, T4, T5, only, planned, records
 
+from postroad.checks.catalogue import run
+from postroad.checks.nouns import Evidence, Severity
 from postroad.planning import Allowed, Records, advise
+from postroad.planning.advice import MOST_MX, WORTH_KEPT
 from postroad.planning.edits import candidates, edited
 from postroad.planning.scorecard import mark
+from postroad.routing import decide
 
 
 def _lines(zone, *allowed):
@@ -94,3 +100,82 @@ def test_the_proposed_lines_make_the_zone_that_was_measured():
     found = advise(records(T2), INTERNET)
     text = "\n".join(str(line) for line in found.after.records.lines)
     assert mark(records(text + "\n"), INTERNET) == mark(Records.of(edited(planned(T2), found.edits)), INTERNET)
+
+
+def test_a_lone_machine_gets_a_second_one_to_fill_in():
+    """The commonest single point of failure: an equal in the same families, whose addresses are yet to be had."""
+    assert [
+        "+ example.com. 300 IN MX 10 mail2.example.com.",
+        "+ mail2.example.com. 300 IN A <an IPv4 address>",
+        "+ mail2.example.com. 300 IN AAAA <an IPv6 address>",
+    ] == _lines("@ MX 10 mail\nmail A 192.0.2.11\nmail AAAA 2001:db8::11\n")
+
+
+def test_a_domain_without_mx_records_keeps_the_machine_it_has():
+    """The first MX record ends the use of the domain's own address: so that gets one too."""
+    assert [
+        "+ example.com. 300 IN MX 10 example.com.",
+        "+ example.com. 300 IN MX 10 mail2.example.com.",
+        "+ mail2.example.com. 300 IN A <an IPv4 address>",
+    ] == _lines("@ A 192.0.2.11\n")
+
+
+def test_what_gets_worse_is_told_too():
+    """A second name costs DNS questions and records, and nobody is left to find that out."""
+    proof = advise(records(T2), INTERNET).proof
+    assert [["balance"], ["DNS cost", "simplicity"]] == [_goals(proof.better), _goals(proof.worse)]
+
+
+def _goals(sentences):
+    return [each.split(":")[0] for each in sentences]
+
+
+FOUR = "@ MX 10 a\n@ MX 10 b\n" + "".join(f"{name} A 192.0.2.{n}\n" for name, n in zip("aabb", range(4), strict=True))
+
+
+def test_names_with_several_machines_are_left_alone_unless_asked():
+    """They may be a choice: what stays is said, and how to ask for more."""
+    found = advise(records(FOUR), INTERNET)
+    assert () == found.edits
+    assert any("--allow split" in remark for remark in found.remarks)
+    assert 6 == len(advise(records(FOUR), INTERNET, frozenset({Allowed.SPLIT})).new) + 2
+
+
+HOST = st.tuples(
+    st.sampled_from([10, 20]), st.sets(st.integers(1, 6), max_size=4), st.sets(st.integers(1, 6), max_size=3)
+)
+FEW = only("rfc5321", "postfix", "sendmail")
+ALLOWED = st.sets(st.sampled_from(list(Allowed))).map(frozenset)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(HOST, min_size=1, max_size=3), ALLOWED)
+def test_advice_keeps_to_its_budgets_and_makes_no_trouble(hosts, allowed):
+    """At most ten MX, at most twice the questions, nothing check warns of, and an answer to every lone machine."""
+    before = records(_zone(hosts))
+    found = advise(before, FEW, allowed)
+    assert len(before.machines) != 1 or found.after
+    if found.after:
+        zone = "".join(f"{line}\n" for line in found.after.records.lines)
+        after = records(zone.replace("<an IPv4 address>", "192.0.2.99").replace("<an IPv6 address>", "2001:db8::99"))
+        was, now = found.before.marks, found.after.marks
+        assert len(after.snapshot.mx.records) <= max(MOST_MX, len(hosts))
+        assert (now.questions <= 2 * was.questions, now.kept > was.kept - WORTH_KEPT) == (True, True)
+        assert _warned(after) <= _warned(before)
+
+
+def _zone(hosts):
+    zone = [f"@ MX {preference} m{number}" for number, (preference, _, _) in enumerate(hosts)]
+    zone += [f"m{number} A 192.0.2.{each}" for number, (_, four, _) in enumerate(hosts) for each in four]
+    zone += [f"m{number} AAAA 2001:db8::{each}" for number, (_, _, six) in enumerate(hosts) for each in six]
+    return "\n".join(zone) + "\n"
+
+
+def _warned(known):
+    """What check warns of, by rule and exchanger."""
+    evidence = Evidence(known.snapshot, decide(known.snapshot), 0.0)
+    return {
+        (each.rule, each.place.exchange)
+        for each in run(evidence)
+        if each.severity in (Severity.ERROR, Severity.WARNING)
+    }
