@@ -8,7 +8,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "postroad"
 
 FLOORS = {
     "words": 0,
-    "routing": 1, "smtp": 1, "pace": 1, "tls": 1, "dsn": 1, "checks": 1, "simulation": 1,
+    "routing": 1, "smtp": 1, "pace": 1, "tls": 1, "dsn": 1, "checks": 1, "senders": 1, "simulation": 1,
     "files": 2, "dns": 2, "net": 2, "spool": 2,
     "gather": 3, "dialogue": 3,
     "deliver": 4, "receive": 4, "lab": 4, "probe": 4,
@@ -20,6 +20,9 @@ NEIGHBOURS = {
     ("checks", "tls"),
     ("simulation", "routing"),
     ("simulation", "pace"),
+    ("simulation", "senders"),
+    ("senders", "routing"),
+    ("senders", "pace"),
     ("dns", "files"),
 }
 # Entry points called by another program, as cli/ is: they stand on the top floor wherever their file lies.

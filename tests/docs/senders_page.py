@@ -1,9 +1,9 @@
-"""The page of the senders: what `postroad.simulation.SENDERS` says, as tables, and how to write one's own."""
+"""The page of the senders: what `postroad.senders.SENDERS` says, as tables, and how to write one's own."""
 
 from pathlib import Path
 
-from postroad.simulation import MIXES, SENDERS
-from postroad.simulation.model import Sender
+from postroad.senders import MIXES, SENDERS
+from postroad.senders.model import Sender
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
@@ -18,7 +18,7 @@ REACTIONS = """
 ## After a contact
 
 By the faults of the lab: `n` the next address, `h` the next host, `e` the next of the same preference only, `d`
-deferred, `f` failed, `c` the same once more without TLS, `+` delivered.
+deferred, `f` failed, `c` the same session without TLS, `r` a new one to the same address without TLS, `+` delivered.
 """
 
 INTERNET = """
@@ -33,14 +33,14 @@ OWN = """## Senders and mixes of your own
 
 `postroad simulate --senders FILE.toml` adds to those above. Say what differs from a sender that is known (`like`,
 `rfc5321` unless you say another); all else stays. The keys are the fields of `Sender` in
-`src/postroad/simulation/model.py`, where each is explained; `"none"` lifts a limit. The parts of a mix need not sum to
+`src/postroad/senders/model.py`, where each is explained; `"none"` lifts a limit. The parts of a mix need not sum to
 anything.
 
 ```toml
 [senders.gateway]
 like = "postfix"
 title = "our gateway"
-source = "its main.cf"
+sources = ["its main.cf"]
 unit = "host"                                   # host, address
 equals = "given"                                # random, given, one-swap-pass, alphabetical, by-attempt
 inside = "given"                                # given, random, turned
@@ -107,6 +107,7 @@ _FAULTS = [mode for mode in Mode if mode not in {Mode.ACCEPT, Mode.SLOW, Mode.TA
 _SIGNS = {
     "accepted": "+",
     "in-clear": "c",
+    "reconnect-in-clear": "r",
     "next-address": "n",
     "next-host": "h",
     "next-equal": "e",

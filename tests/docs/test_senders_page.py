@@ -4,8 +4,8 @@ import re
 
 from senders_page import PAGE, senders_page
 
-from postroad.simulation import read_senders
-from postroad.simulation.model import Equals, Unit
+from postroad.senders import read_senders
+from postroad.senders.model import Equals, Unit
 
 
 def test_the_page_has_every_sender():

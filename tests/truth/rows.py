@@ -10,8 +10,8 @@ from typing import Any
 
 from postroad.dns import load_zones
 from postroad.gather import gather
+from postroad.senders.model import Equals, Limits
 from postroad.simulation import SENDERS, Case, DnsOrder, Sender
-from postroad.simulation.model import Equals, Limits
 from postroad.words.facts import NoData, Snapshot, Temporary
 from postroad.words.faults import Mode
 

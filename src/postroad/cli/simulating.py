@@ -12,8 +12,8 @@ from postroad.cli import screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from postroad.senders import OwnSenders
     from postroad.simulation.crowd import Crowd, View
-    from postroad.simulation.reading import OwnSenders
     from postroad.words.facts import Snapshot
     from postroad.words.faults import Mode
     from postroad.words.names import Address
@@ -145,7 +145,7 @@ def _crowd(names: Sequence[str], mix: str | None, file: Path | None) -> Crowd:
 def _own(file: Path) -> OwnSenders:
     from postroad.app import InputError
     from postroad.files import read_text
-    from postroad.simulation.reading import read_senders
+    from postroad.senders import read_senders
     from postroad.words.names import Unreadable
 
     text = read_text(file)

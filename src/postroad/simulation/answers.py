@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from postroad.senders import SENDERS
 from postroad.simulation.compare import Goal, numbers, whom
 from postroad.simulation.crowd import View
 from postroad.simulation.nouns import Case, DnsOrder, Forecast
 from postroad.simulation.phrases import listing, named, percent, seconds
 from postroad.simulation.records import Server
-from postroad.simulation.senders import SENDERS
 from postroad.simulation.setups import SETUPS
 from postroad.simulation.shares import forecast
 from postroad.simulation.standing import Standing

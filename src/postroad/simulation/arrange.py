@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain
 
-from postroad.simulation.model import Equals, Exhausted, Families, Inside, Sender, Then, Unit
+from postroad.senders.model import ENDS, Equals, Exhausted, Families, Inside, Sender, Then, Unit
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.orders import (
     NOTHING,
@@ -30,7 +30,6 @@ from postroad.words.trail import Target
 
 SLOW_S = 1.0  # the lab's fault: the greeting comes a second late
 TARPIT_S = 6.0  # each of six replies does
-ENDS = frozenset({Then.ACCEPTED, Then.IN_CLEAR, Then.DEFER, Then.FAIL})
 IN_SESSION = frozenset({Mode.R450, Mode.R550, Mode.D451, Mode.E451, Mode.DROP})
 _WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
 
@@ -102,7 +101,9 @@ def counted(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
 
     return Counted(
         addresses=binds(limits.addresses, len(onward), len(met)),
-        hosts=binds(limits.hosts, sum(not ENDS.issuperset(map(sender.after, modes)) for modes in hosts), len(found)),
+        hosts=binds(
+            limits.hosts, sum(any(sender.after(mode) not in ENDS for mode in modes) for modes in hosts), len(found)
+        ),
         sessions=binds(limits.sessions, sum(mode in IN_SESSION for mode in onward), len(met)),
         families=limits.family_share and len(versions) > 1 and binds(limits.addresses, len(met), len(met)),
     )
@@ -127,8 +128,8 @@ class Arranger:
         shared = {address for address, count in counts.items() if count > 1 and self._sender.drops_duplicates}
         thens = [[self._then(each, self._met(address)) for address in each.addresses] for each in group]
         can_be_cut = any((self._limits.addresses, self._limits.hosts, self._limits.sessions, self._limits.families))
-        settles = not can_be_cut and any(ENDS.intersection(each) and _goes_through(each) for each in thens)
-        passes = not can_be_cut and all(not ENDS.intersection(each) and _goes_through(each) for each in thens)
+        settles = not can_be_cut and any(ENDS.keys() & set(each) and _goes_through(each) for each in thens)
+        passes = not can_be_cut and all(not ENDS.keys() & set(each) and _goes_through(each) for each in thens)
         self._remembers = not (settles or passes)
         self._passes = passes and self._alike
         self._counts_refusals = {
@@ -265,7 +266,7 @@ class Arranger:
 
 def _goes_through(thens: list[Then]) -> bool:
     """Whether a host is asked at all its addresses, unless one of them ends the attempt."""
-    return len(thens) == 1 or ENDS.union({Then.NEXT_ADDRESS}).issuperset(thens)
+    return len(thens) == 1 or all(then in ENDS or then is Then.NEXT_ADDRESS for then in thens)
 
 
 def _of_family(each: Exchange, version: int) -> Exchange:

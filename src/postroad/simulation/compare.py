@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
+from postroad.senders.model import Equals, Sender, Unit
 from postroad.simulation.crowd import View
-from postroad.simulation.model import Equals, Sender, Unit
 from postroad.simulation.phrases import listing, named, percent, seconds
 from postroad.simulation.records import Line, Server
 from postroad.simulation.standing import Standing

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from postroad.simulation.model import Sender
+from postroad.senders.model import Sender
 from postroad.simulation.nouns import Blend, Case, DnsOrder, Forecast
 from postroad.simulation.records import servers
 from postroad.simulation.shares import blend, forecast

@@ -7,8 +7,8 @@ from fractions import Fraction
 from itertools import islice
 from typing import NamedTuple
 
+from postroad.senders.model import Sender
 from postroad.simulation.arrange import Exchange, counted
-from postroad.simulation.model import Sender
 from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.plans import NoWay, exchanges, plans
 from postroad.simulation.steps import Next, Place, Steps

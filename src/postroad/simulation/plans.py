@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from postroad.routing import PROCEDURES, Refusal, Route, RoutePolicy, Status, decide
+from postroad.senders.model import Equals, Families, Preference, Sender
 from postroad.simulation.arrange import Arranger, Exchange, Level, counted
-from postroad.simulation.model import Equals, Families, Preference, Sender
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.words.facts import Bogus, Found, Mx, NoName, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, parse_address

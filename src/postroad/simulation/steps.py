@@ -6,20 +6,14 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+from postroad.senders.model import ENDS, Exhausted, Later, Sender, Then
 from postroad.simulation.arrange import IN_SESSION, Contact, Counted, Level, contacts_of
-from postroad.simulation.model import Exhausted, Later, Sender, Then
 from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
 _GO_LEAST_S = 2.0  # net.Dialer gives no address less than this (Go, partialDeadline)
-_ENDS = {
-    Then.ACCEPTED: Result.DELIVERED,
-    Then.IN_CLEAR: Result.DELIVERED,
-    Then.DEFER: Result.DEFERRED,
-    Then.FAIL: Result.FAILED,
-}
 
 
 class Tally(NamedTuple):
@@ -102,8 +96,8 @@ class Steps:
 
     def after(self, place: Place, contact: Contact) -> tuple[Result | None, float, Place]:
         """What a contact leads to: the result if it ends the attempt, the seconds it takes then, and the new place."""
-        if contact.then in _ENDS:
-            return _ENDS[contact.then], contact.wait_s, place
+        if contact.then in ENDS:
+            return ENDS[contact.then], contact.wait_s, place
         place = place._replace(begun=True, tally=self._count(place, contact))
         if contact.then is not Then.NEXT_ADDRESS:
             level = self._levels[place.level]

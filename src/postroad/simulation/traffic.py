@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from postroad.simulation.model import Asks
+from postroad.senders.model import Asks
 from postroad.simulation.nouns import Forecast
 from postroad.simulation.records import places
 from postroad.words.facts import Answer, Found, Mx, Snapshot

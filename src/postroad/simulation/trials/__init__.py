@@ -4,7 +4,7 @@ Rule 1: a message's fate depends on the trial, the seed and its number only, on 
 Rule 2: where the exact forecast applies, trials agree with it; a figure comes with the interval that holds it.
 Rule 3: NumPy is imported when a trial runs, not before; memory is bounded whatever the number of messages.
 
-Stops: `nouns` (what is asked and answered), `schedules` (when mail is tried again, by whom), `dice` (chance by
+Stops: `nouns` (what is asked and answered), `dice` (chance by
 counting), `lineup` (a sender's order as numbers), `walk` (an attempt of many messages at once), `world` (outages,
 greylisting, resolvers), `connections` (what a source keeps), `play` (all mail, try after try), `measure` and `tally`
 (intervals), `text` (a summary).
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from postroad.senders import Schedule
 from postroad.simulation.plans import NoWay, exchanges
 from postroad.simulation.trials.nouns import (
     Asked,
@@ -26,11 +27,9 @@ from postroad.simulation.trials.nouns import (
     Window,
     Workload,
 )
-from postroad.simulation.trials.schedules import PRESETS, Schedule, growing, schedule_of
 from postroad.simulation.trials.text import summary
 
 __all__ = [
-    "PRESETS",
     "Asked",
     "Delay",
     "Estimate",
@@ -41,9 +40,7 @@ __all__ = [
     "Trials",
     "Window",
     "Workload",
-    "growing",
     "run",
-    "schedule_of",
     "summary",
 ]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from postroad.senders.model import Equals, Families, Inside, Preference, Sender, Unit
 from postroad.simulation.arrange import Exchange
-from postroad.simulation.model import Equals, Families, Inside, Preference, Sender, Unit
 from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.trials.dice import Draw, Whole, key, throw
 from postroad.simulation.trials.nouns import Trial

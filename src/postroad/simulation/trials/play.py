@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from postroad.senders import Schedule
 from postroad.simulation.arrange import Exchange
 from postroad.simulation.trials.connections import Connections, Memories, attracts, remembers
 from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key
 from postroad.simulation.trials.lineup import Choices, Moment, Ranks, line_up
 from postroad.simulation.trials.nouns import Trial, Trials
-from postroad.simulation.trials.schedules import Schedule, schedule_of
 from postroad.simulation.trials.tally import Tally
 from postroad.simulation.trials.walk import DEFERRED, DELIVERED, FAILED, NOWHERE, Ended, Walker
 from postroad.simulation.trials.world import Greylists, Outside, Resolvers
@@ -51,7 +51,7 @@ class Play:
         self._walker = Walker(self._lineup)
         self._outside = Outside(trial, self._lineup)
         self._resolvers = Resolvers(trial, self._lineup, seed)
-        self._retries = Retries(trial.schedule or schedule_of(trial.sender.name), seed)
+        self._retries = Retries(trial.schedule or trial.sender.retry, seed)
         self._is_chained = attracts(trial) or remembers(trial)
         self._tally = Tally(trial, self._lineup, is_chained=self._is_chained)
         self._each = -(-self._load.messages // self._load.sources)  # messages of a source

@@ -7,18 +7,19 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from postroad.senders.model import ENDS, Exhausted, Families, Later, Sender, Then, Unit
 from postroad.simulation.arrange import IN_SESSION, SLOW_S, TARPIT_S
-from postroad.simulation.model import Exhausted, Families, Later, Sender, Then, Unit
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.simulation.trials.lineup import USED, Choices, Lineup, Ranks
 from postroad.words.faults import Mode
+from postroad.words.outcome import Result
 
 MODES = tuple(Mode)  # a mode is its place here; the first is ACCEPT
 DELIVERED, DEFERRED, FAILED = 0, 1, 2
 NOWHERE = -1
 _GOES_ON = -1
-_RESULT_OF = {Then.ACCEPTED: DELIVERED, Then.IN_CLEAR: DELIVERED, Then.DEFER: DEFERRED, Then.FAIL: FAILED}
-_ENDS = np.array([_RESULT_OF.get(then, _GOES_ON) for then in Then])
+_RESULT_OF = {Result.DELIVERED: DELIVERED, Result.DEFERRED: DEFERRED, Result.FAILED: FAILED}
+_ENDS = np.array([_RESULT_OF[ENDS[then]] if then in ENDS else _GOES_ON for then in Then])
 _GO_LEAST_S = 2.0  # as in `steps`
 _SILENT = MODES.index(Mode.BLACKHOLE)
 
@@ -139,7 +140,7 @@ class Walker:
         if not going.contacts:
             ended.first[going.index] = place
         ended.last[going.index] = place
-        ended.contacts[going.index] += 1 + (then == _code(Then.IN_CLEAR))
+        ended.contacts[going.index] += 1 + (then == _code(Then.RECONNECT_IN_CLEAR))
         self._remember(going, mode)
         on = self._settle(going, ended, then, going.at_s + self._waits_s[mode])
         if on.any():

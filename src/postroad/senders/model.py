@@ -8,12 +8,22 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from postroad.routing import Status
+from postroad.senders.schedule import OURS, Schedule
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
 KERNEL_CONNECT_S = 134.0
 """How long Linux sends SYNs before it gives up: six retransmissions. Measured 133.4 to 135.2 s, where 127 s and the
 first timer make 131: the rest is the sender's own."""
+
+
+class Kind(StrEnum):
+    """What a model rests on."""
+
+    OURS = "ours"  # this program
+    PROCEDURE = "procedure"  # a text of the RFCs
+    MEASURED = "measured"  # a program that was run, every connection counted
+    ASSUMED = "assumed"  # a habit that was heard of
 
 
 class Unit(StrEnum):
@@ -66,12 +76,42 @@ class Then(StrEnum):
     """What a sender does after a contact."""
 
     ACCEPTED = "accepted"  # the message is delivered
-    IN_CLEAR = "in-clear"  # the same address once more without TLS, which delivers
+    IN_CLEAR = "in-clear"  # the same session goes on without TLS, which delivers
+    RECONNECT_IN_CLEAR = "reconnect-in-clear"  # the same address over a new connection without TLS, which delivers
     NEXT_ADDRESS = "next-address"
     NEXT_HOST = "next-host"  # the other addresses of this name are not asked
     NEXT_EQUAL = "next-equal"  # as NEXT_HOST, and no higher preference is asked any more
     DEFER = "defer"
     FAIL = "fail"
+
+
+class Phase(StrEnum):
+    """When a contact goes wrong; a reaction to a phase is that to each mode of it."""
+
+    CONNECT = "connect"
+    GREETING = "greeting"
+    STARTTLS = "starttls"
+    NOT_NOW = "not-now"
+    NO = "no"
+
+
+PHASES: Mapping[Phase, tuple[Mode, ...]] = MappingProxyType(
+    {
+        Phase.CONNECT: (Mode.REFUSE, Mode.BLACKHOLE),
+        Phase.GREETING: (Mode.G421, Mode.G554, Mode.CLOSE, Mode.MUTE),
+        Phase.STARTTLS: (
+            Mode.STARTTLS_454,
+            Mode.STARTTLS_554,
+            Mode.STARTTLS_CLOSE,
+            Mode.STARTTLS_220_CLOSE,
+            Mode.BROKEN_STARTTLS,
+        ),
+        Phase.NOT_NOW: (Mode.R450, Mode.D451, Mode.E451, Mode.DROP),
+        Phase.NO: (Mode.R550,),
+    }
+)
+"""The modes of each phase: no connection; no greeting, or a wrong one; STARTTLS offered and failing; "not now" to RCPT,
+DATA or the final dot (or no word at all after it); "no, for good" to RCPT."""
 
 
 class Later(StrEnum):
@@ -88,6 +128,18 @@ class Exhausted(StrEnum):
     DEFER = "defer"
     LAST = "last"  # failed if the very last address on the list refused for good
     ALL = "all"  # failed if all that were asked refused for good
+
+
+ENDS: Mapping[Then, Result] = MappingProxyType(
+    {
+        Then.ACCEPTED: Result.DELIVERED,
+        Then.IN_CLEAR: Result.DELIVERED,
+        Then.RECONNECT_IN_CLEAR: Result.DELIVERED,
+        Then.DEFER: Result.DEFERRED,
+        Then.FAIL: Result.FAILED,
+    }
+)
+"""How an attempt ends after which reaction; the others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +217,7 @@ class Asks:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """How one kind of sender treats MX records. Pure data; `source` says where it is known from.
+    """How one kind of sender treats MX records. Pure data; `sources` say where it is known from.
 
     `reactions` has a Then for each Mode; what is missing is accepted. `refusals` are the modes that count as "no, for
     good" when an attempt is exhausted. `refused` has the results for domains without a way, by the status of
@@ -174,7 +226,9 @@ class Sender:
 
     name: str
     title: str
-    source: str
+    kind: Kind = Kind.ASSUMED
+    version: str = ""  # what was measured
+    sources: tuple[str, ...] = ()
     unit: Unit = Unit.HOST
     equals: Equals = Equals.RANDOM
     inside: Inside = Inside.GIVEN
@@ -196,6 +250,12 @@ class Sender:
     mixed_null_is_null: bool = False  # a null MX beside other records makes them all void
     refused: Mapping[Status, Result] = field(default_factory=lambda: MappingProxyType({}))
     fails_on_equals: bool = False  # two records of one preference break it
+    retry: Schedule = OURS
+
+    @property
+    def source(self) -> str:
+        """Where the model is known from, in one line."""
+        return "; ".join((f"measured, 2026: {self.version}", *self.sources) if self.version else self.sources)
 
     def after(self, mode: Mode) -> Then:
         """What it does after meeting this."""

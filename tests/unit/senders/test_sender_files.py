@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from postroad.simulation import SENDERS, read_senders
-from postroad.simulation.model import Then, Unit
+from postroad.senders import SENDERS, read_senders
+from postroad.senders.model import Then, Unit
 from postroad.words.faults import Mode
 from postroad.words.names import Unreadable
 
@@ -43,11 +43,11 @@ def test_the_parts_of_a_mix_need_not_sum_to_anything():
         ('[senders.a]\nlike = "qmail"', "senders.a.like", "no sender 'qmail'"),
         ("[senders.a]\nspeed = 1", "senders.a.speed", "no such key"),
         ('[senders.a]\nunit = "planet"', "senders.a.unit", "none of host, address"),
-        ("[senders.a]\nlimits = 5", "senders.a.limits", "a table is wanted"),
+        ("[senders.a]\nlimits = 5", "senders.a.limits", "write a table here"),
         ("[senders.a]\nlimits = { addresses = -1 }", "senders.a.limits.addresses", "below 0"),
-        ("[senders.a]\nlimits = { addresses = true }", "senders.a.limits.addresses", "int or none"),
-        ('[senders.a]\nreactions = { r450 = "shrug" }', "senders.a.reactions", "none of accepted"),
-        ('[senders.a]\nrefusals = "g554"', "senders.a.refusals", "a list is wanted"),
+        ("[senders.a]\nlimits = { addresses = true }", "senders.a.limits.addresses", "a whole number or none"),
+        ('[senders.a]\nreactions = { r450 = "shrug" }', "senders.a.reactions.r450", "none of accepted"),
+        ('[senders.a]\nrefusals = "g554"', "senders.a.refusals", "write a list here"),
         ("[mixes.m]\nqmail = 1", "mixes.m.qmail", "no such key"),
         ("[mixes.m]\nexim = 0", "mixes.m", "above 0"),
         ("[mixes.m]\nexim = -1", "mixes.m.exim", "no part"),
