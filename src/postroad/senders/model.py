@@ -38,6 +38,7 @@ class Equals(StrEnum):
 
     RANDOM = "random"  # each order as likely as any other
     GIVEN = "given"  # as the DNS answer had them
+    FIRST_THEN_REVERSED = "first-then-reversed"  # the first record of the answer in front, its other equals backwards
     ONE_SWAP_PASS = "one-swap-pass"  # noqa: S105  # no password: neighbours are swapped by a coin, once, front to back
     ALPHABETICAL = "alphabetical"
     BY_ATTEMPT = "by-attempt"  # the n-th attempt takes the n-th record, and only that
@@ -70,6 +71,29 @@ class Preference(StrEnum):
     ASCENDING = "ascending"
     IGNORED = "ignored"
     DESCENDING = "descending"
+
+
+class Literals(StrEnum):
+    """What becomes of an MX record whose name is an address."""
+
+    USED = "used"  # connected to
+    PASSED_OVER = "passed-over"
+    FAILED = "failed"  # the mail is returned, whatever other records there are
+
+
+class Told(StrEnum):
+    """When the recipients that were refused are told so, while others of the message wait."""
+
+    AT_ONCE = "at-once"
+    AT_THE_END = "at-the-end"  # when no recipient waits any more
+    IF_ANY_TAKEN = "if-any-taken"  # at once if another was taken; else all of them wait together
+
+
+class Routes(StrEnum):
+    """Which of several routes a later message takes."""
+
+    DRAWN = "drawn"  # each message orders them anew
+    LEAST_RECENTLY_USED = "least-recently-used"  # that which was last connected to the longest ago
 
 
 class Then(StrEnum):
@@ -159,7 +183,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Seconds. `connect_s`: for an address that does not answer.
+    """Seconds. `connect_s`: for an address that does not answer; `greeting_s`: for one that connects and never greets.
 
     `per_host`: `connect_s` is for all addresses of a host, divided over those left. `fallback_s`: an address of the
     other family of the host is tried after so long, beside the silent one (RFC 8305). `hurry_s`: an address is given up
@@ -169,6 +193,7 @@ class Waits:
     """
 
     connect_s: float = KERNEL_CONNECT_S
+    greeting_s: float = 300.0  # RFC 5321 section 4.5.3.2.1
     per_host: bool = False
     fallback_s: float | None = None
     hurry_s: float | None = None
@@ -201,6 +226,42 @@ class Reuse:
 
 
 @dataclass(frozen=True, slots=True)
+class Rounds:
+    """An address that failed may be asked again in the same attempt, after its rest, for as long as others are silent.
+
+    `first_s`: the rest after the first failure, `then_s` after each further one. None: there is one round.
+    """
+
+    first_s: float | None = None
+    then_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """How far one draw reaches. `queue_run`: to all mail of one run over the queue; `for_s`: to all within so long."""
+
+    queue_run: bool = False
+    for_s: float = 0.0
+    routes: Routes = Routes.DRAWN
+
+
+@dataclass(frozen=True, slots=True)
+class ClearLater:
+    """A later attempt goes without TLS: after one of these modes, once the message is so old."""
+
+    modes: frozenset[Mode] = frozenset()
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """Several of one message. `alone`: each has an attempt and a connection of its own."""
+
+    alone: bool = False
+    told: Told = Told.AT_ONCE
+
+
+@dataclass(frozen=True, slots=True)
 class Asks:
     """DNS questions for one message with nothing cached: so many for the domain, and so many for each exchanger.
 
@@ -219,9 +280,10 @@ class Asks:
 class Sender:
     """How one kind of sender treats MX records. Pure data; `sources` say where it is known from.
 
-    `reactions` has a Then for each Mode; what is missing is accepted. `refusals` are the modes that count as "no, for
-    good" when an attempt is exhausted. `refused` has the results for domains without a way, by the status of
-    `routing`; what is missing is as `routing` decides.
+    `reactions` has a Then for each Mode; what is missing is accepted. `races`: what may as well happen instead, as
+    packets come. `refusals` are the modes that count as "no, for good" when an attempt is exhausted, `keeps` those
+    which, met anywhere, keep the message all the same. `refused` has the results for domains without a way, by the
+    status of `routing`; what is missing is as `routing` decides.
     """
 
     name: str
@@ -236,18 +298,26 @@ class Sender:
     preference: Preference = Preference.ASCENDING
     limits: Limits = Limits()
     reactions: Mapping[Mode, Then] = field(default_factory=lambda: MappingProxyType({}))
+    races: Mapping[Mode, Then] = field(default_factory=lambda: MappingProxyType({}))
     refusals: frozenset[Mode] = frozenset()
+    keeps: frozenset[Mode] = frozenset()
     exhausted: Exhausted = Exhausted.DEFER
     waits: Waits = Waits()
+    rounds: Rounds = Rounds()
+    clear_later: ClearLater = ClearLater()
     drops_duplicates: bool = False  # an address already tried under another name is passed over
+    drops_names: bool = False  # of several records with one name the first counts
     memory: Memory = Memory()
     reuse: Reuse = Reuse()
+    picks: Picks = Picks()
+    recipients: Recipients = Recipients()
     asks: Asks = Asks()
     caches_mx: bool = False  # keeps the MX set in the order of its first answer for the TTL, in the process
     implicit_on_nodata: bool = True  # no MX: the domain's own address is used (RFC 5321 section 5.1)
     implicit_on_nxdomain: bool = True
-    takes_literals: bool = False  # an MX that names an address is used as one
+    literals: Literals = Literals.PASSED_OVER
     mixed_null_is_null: bool = False  # a null MX beside other records makes them all void
+    empty_name_fails: bool = False  # one name without any address returns the mail, whatever other records there are
     refused: Mapping[Status, Result] = field(default_factory=lambda: MappingProxyType({}))
     fails_on_equals: bool = False  # two records of one preference break it
     retry: Schedule = OURS

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from postroad.senders.model import ENDS, Exhausted, Later, Sender, Then
 from postroad.simulation.arrange import IN_SESSION, Contact, Counted, Level, contacts_of
 from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front
-from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
@@ -32,6 +31,7 @@ class Tally(NamedTuple):
     tried: frozenset[Address] = frozenset()
     refused: bool = False  # somebody said no, for good
     unsure: bool = False  # somebody did not
+    kept: bool = False  # somebody said what keeps the message, whatever comes
     pace_s: float = 0.0
     open_s: float = 0.0
     late_s: float = 0.0
@@ -110,7 +110,7 @@ class Steps:
         tally = place.tally
         match self._sender.exhausted:
             case Exhausted.LAST:
-                failed = tally.refused and not place.cut
+                failed = tally.refused and not place.cut and not tally.kept
             case Exhausted.ALL:
                 failed = tally.refused and not tally.unsure
             case _:
@@ -124,6 +124,8 @@ class Steps:
             bound = level.bound
             if self._sender.exhausted is Exhausted.ALL:
                 tally = tally._replace(refused=tally.refused or level.refused, unsure=tally.unsure or level.unsure)
+            elif self._sender.exhausted is Exhausted.LAST:
+                tally = tally._replace(kept=tally.kept or level.kept)
         return place._replace(hosts=level.hosts, level=number, begun=False, bound=bound, tally=tally)
 
     def _enter(self, host: Node, place: Place) -> Iterator[Next]:
@@ -189,13 +191,14 @@ class Steps:
             changes["tried"] = tally.tried | {address}
         if sender.exhausted is Exhausted.LAST:
             changes["refused"] = no and not level.settles
+            changes["kept"] = tally.kept or (met in sender.keeps and not (level.settles or level.passes))
         elif sender.exhausted is Exhausted.ALL and not (level.settles or level.passes):
             changes |= {"refused": tally.refused or no, "unsure": tally.unsure or not no}
         return self._time(place, contact)._replace(**changes)  # type: ignore[arg-type]  # each by its own name
 
     def _time(self, place: Place, contact: Contact) -> Tally:
         waits, tally, wait_s = self._waits, place.tally, contact.wait_s
-        if contact.met is not Mode.BLACKHOLE:
+        if not contact.silent:
             return tally._replace(pace_s=max(wait_s, waits.spacing_s))
         version = contact.target.address.version
         alike = count(place.host, lambda other: other.target.address.version == version)

@@ -26,7 +26,7 @@ class Mode(StrEnum):
     DROP = "drop"  # takes the message and closes without a reply: it may have been delivered
     TARPIT = "tarpit"  # every reply comes some seconds late
     NO_STARTTLS = "no-starttls"  # offers no STARTTLS where the others do
-    STARTTLS = "starttls"  # offers STARTTLS, with a certificate nobody has signed
+    STARTTLS_GOOD = "starttls-good"  # offers STARTTLS, with a certificate nobody has signed
     STARTTLS_EXPIRED = "starttls-expired"  # the same, and its certificate has expired
     STARTTLS_454 = "starttls-454"  # answers STARTTLS with 454: not now (RFC 3207 section 4)
     STARTTLS_554 = "starttls-554"  # answers STARTTLS with 554

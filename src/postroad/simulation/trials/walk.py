@@ -79,6 +79,7 @@ class Walker:
         self._host_of = np.arange(lineup.size) if alone else lineup.host_of
         self._then = np.array([list(Then).index(sender.after(mode)) for mode in MODES])
         late_s = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S, Mode.BLACKHOLE: sender.waits.connect_s}
+        late_s[Mode.MUTE] = sender.waits.greeting_s
         self._waits_s = np.array([late_s.get(mode, 0.0) for mode in MODES])
         self._refuses = _among(sender.refusals)
         self._in_session = _among(IN_SESSION)
