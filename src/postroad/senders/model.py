@@ -188,7 +188,7 @@ class Waits:
     `per_host`: `connect_s` is for all addresses of a host, divided over those left. `fallback_s`: an address of the
     other family of the host is tried after so long, beside the silent one (RFC 8305). `hurry_s`: an address is given up
     after so long while its host has another. `overlap_s`: within a
-    preference the next contact starts after so long, beside a silent one; `level_overlap_s`: the same for the next
+    preference the next contact starts after so long, beside a silent one, `most_silent` at a time; `level_overlap_s`: the same for the next
     preference (None: the silent ones are waited for). `spacing_s`: between any two contacts.
     """
 
@@ -198,6 +198,7 @@ class Waits:
     fallback_s: float | None = None
     hurry_s: float | None = None
     overlap_s: float | None = None
+    most_silent: int | None = None
     level_overlap_s: float | None = None
     spacing_s: float = 0.0
 
@@ -229,11 +230,13 @@ class Reuse:
 class Rounds:
     """An address that failed may be asked again in the same attempt, after its rest, for as long as others are silent.
 
-    `first_s`: the rest after the first failure, `then_s` after each further one. None: there is one round.
+    `first_s`: the rest after the first failure, `then_s` after each further one. None: there is one round. `whole_s`:
+    where nobody could be reached at all, the whole attempt is made again after so long.
     """
 
     first_s: float | None = None
     then_s: float | None = None
+    whole_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -286,8 +286,8 @@ def _wait_s(met: Mode, waits: Waits) -> float:
 
 def _backwards(group: tuple[Exchange, ...], first: Exchange | None) -> tuple[Exchange, ...]:
     """Each record put behind the first of all: OpenSMTPD's list of exchangers (smtpd/mta.c)."""
-    front = tuple(each for each in group if each is first)
-    return (*front, *(each for each in reversed(group) if each is not first))
+    front = tuple(each for each in group if first and (each.name, each.preference) == (first.name, first.preference))
+    return (*front, *(each for each in reversed(group) if each not in front))
 
 
 def _may_go_on(thens: tuple[Then, ...]) -> bool:

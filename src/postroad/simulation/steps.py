@@ -35,6 +35,7 @@ class Tally(NamedTuple):
     pace_s: float = 0.0
     open_s: float = 0.0
     late_s: float = 0.0
+    opens_s: tuple[float, ...] = ()  # when each of the silent ones gives up, where only so many may be open
     crossed: bool = False  # silent contacts of an earlier preference are still open
     budget_s: float = 0.0
 
@@ -168,9 +169,12 @@ class Steps:
             pause_s = max(tally.pace_s, tally.open_s)  # the host is given up as a whole
         elif tally.crossed:
             pause_s = min(tally.open_s, tally.late_s)
+        if waits.most_silent and len(tally.opens_s) >= waits.most_silent:
+            pause_s = max(pause_s, min(tally.opens_s))
         open_s = max(tally.open_s - pause_s, 0.0)
         tally = tally._replace(
             open_s=open_s,
+            opens_s=tuple(each_s - pause_s for each_s in tally.opens_s if each_s > pause_s),
             late_s=max(tally.late_s - pause_s, 0.0),
             crossed=open_s > 0 and (tally.crossed or not place.begun),
         )
@@ -215,6 +219,8 @@ class Steps:
         elif waits.fallback_s is not None and others > alike:
             pace_s = waits.fallback_s
         tally = tally._replace(pace_s=min(pace_s, wait_s))
+        if waits.most_silent:
+            tally = tally._replace(opens_s=(*tally.opens_s, wait_s))
         if self._levels[place.level].settles and waits.fallback_s is None and not tally.crossed:
             return tally  # nobody will have to wait for it
         return tally._replace(open_s=max(tally.open_s, wait_s), late_s=waits.level_overlap_s or 0.0)
