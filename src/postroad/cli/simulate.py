@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postroad.cli import options, screen, simulating
+from postroad.cli.replies import Replies, print_recipients, recipients_of, recipients_shape
 
 if TYPE_CHECKING:
     from postroad.show import Picture
@@ -46,13 +47,15 @@ def simulate(
         int | None, typer.Option("--trials", metavar="N", min=1, help="Also try N messages of each sender, over a day.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The seed of the trials.")] = 1,
+    replies: Replies = None,
     json: options.Json = False,
 ) -> None:
     """Tell what share each server gets of the mail of real senders, what survives, how long mail waits, what DNS costs.
 
     Everything is exact for the first attempt of one message; nothing is sent. A server that is down refuses
-    connections, or behaves as MODE says: refuse, blackhole, close, g421, g554, r450, r550, d451, e451. Trials follow
-    messages over all attempts, with caches, kept connections and memory.
+    connections, or behaves as MODE says: refuse, blackhole, mute, close, g421, g554, r450, r550, d451, e451, or one of
+    those for STARTTLS that `postroad senders NAME` lists. Trials follow messages over all attempts, with caches, kept
+    connections and memory.
 
     Exit status: 0 mail of every sender asked about has a chance, 1 that of some has none, 2 wrong usage, 3 DNS cannot
     tell now.
@@ -62,14 +65,16 @@ def simulate(
         down_now = simulating.down_of(down or (), snapshot)
         view = simulating.view_of(sender or (), mix, senders, dns_order, down_now)
         standing = _measured(snapshot, view)
+        told = recipients_of(standing, view, replies)
         _draw(_picture(standing, view), plot, html)
     tried = _tried(standing, view, trials, seed)
     if json:
         from postroad.shapes.simulation import simulate_shape
 
-        screen.print_json(simulate_shape(standing, view, tried))
+        screen.print_json(simulate_shape(standing, view, tried) | recipients_shape(told))
     else:
         _show(screen.Screen(), standing, view, tried)
+        print_recipients(screen.Screen(), told)
     if _stopped(standing):
         raise typer.Exit(screen.FINDINGS)
 

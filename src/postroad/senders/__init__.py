@@ -8,7 +8,7 @@ Stops: `model` (a sender as data), `schedule` (when mail is tried again), `proce
 own procedures), `reading` (a sender from TOML), `known` (those of the files beside), `mixes`, `own` (one's own files).
 """
 
-from postroad.senders.known import SCHEDULES, SENDERS
+from postroad.senders.known import SCHEDULES, SENDERS, file_of
 from postroad.senders.mixes import MIXES
 from postroad.senders.model import Kind, Sender
 from postroad.senders.own import OwnSenders, read_sender, read_senders
@@ -22,6 +22,7 @@ __all__ = [
     "OwnSenders",
     "Schedule",
     "Sender",
+    "file_of",
     "read_sender",
     "read_senders",
 ]

@@ -22,6 +22,11 @@ def _texts() -> dict[str, str]:
     return {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(_ENDING)}
 
 
+def file_of(name: str) -> str | None:
+    """The file of a sender that is known, as it lies beside; None: it is made from what this program does."""
+    return _texts().get(f"{name}{_ENDING}")
+
+
 def _table(text: str) -> dict[str, object]:
     table = parse_toml(text)
     assert not isinstance(table, Unreadable), table  # noqa: S101  # a file of the package, which a test has read

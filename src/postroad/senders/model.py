@@ -187,9 +187,9 @@ class Waits:
 
     `per_host`: `connect_s` is for all addresses of a host, divided over those left. `fallback_s`: an address of the
     other family of the host is tried after so long, beside the silent one (RFC 8305). `hurry_s`: an address is given up
-    after so long while its host has another. `overlap_s`: within a
-    preference the next contact starts after so long, beside a silent one, `most_silent` at a time; `level_overlap_s`: the same for the next
-    preference (None: the silent ones are waited for). `spacing_s`: between any two contacts.
+    after so long while its host has another. `overlap_s`: within a preference the next contact starts after so long,
+    beside a silent one, `most_silent` at a time; `level_overlap_s`: the same for the next preference (None: the silent
+    ones are waited for). `spacing_s`: between any two contacts.
     """
 
     connect_s: float = KERNEL_CONNECT_S

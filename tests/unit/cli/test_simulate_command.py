@@ -90,7 +90,7 @@ def test_a_server_is_down_by_address_or_name(simulate, down, expected):
         (["--down", "mail9"], "no exchanger"),
         (["--down", "mail1:asleep"], "no such mode"),
         (["--down", "192.0.2.99"], "no server"),
-        (["--sender", "pigeon"], "no sender 'pigeon'"),
+        (["--sender", "pigeon"], "there is no sender 'pigeon'"),
         (["--mix", "moon"], "no mix 'moon'"),
         (["--dns-order", "sideways"], "no order 'sideways'"),
         (["--plot", "picture.gif"], ".png"),
