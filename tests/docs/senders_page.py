@@ -35,9 +35,9 @@ shuffle.
 OWN = """## A sender of your own
 
 Every sender is a file, `src/postroad/senders/NAME.toml`; yours is one more. Print one that is like it, change it, and
-ask: `postroad senders postfix --toml > gateway.toml`, `postroad simulate example.org --sender gateway.toml`. Or say only
-what differs from one that is known (`like`), or from a `procedure` (`rfc5321` unless you say another). The keys are the
-fields of `Sender` in `src/postroad/senders/model.py`, where each is explained; `"none"` lifts a limit.
+ask: `postroad senders postfix --toml > gateway.toml`, `postroad simulate example.org --sender gateway.toml`. Or say
+only what differs from one that is known (`like`), or from a `procedure` (`rfc5321` unless you say another). The keys are
+the fields of `Sender` in `src/postroad/senders/model.py`, where each is explained; `"none"` lifts a limit.
 
 ```toml
 # gateway.toml
@@ -45,13 +45,13 @@ like = "postfix"
 title = "our gateway"
 sources = ["its main.cf"]
 unit = "host"                                   # host, address
-equals = "given"                                # random, given, first-then-reversed, one-swap-pass, alphabetical, by-attempt
+equals = "given"                                # random, first-then-reversed, one-swap-pass, alphabetical, by-attempt
 inside = "given"                                # given, random, turned
 families = "v4-first"                           # v6-first, in-turn, alike, v6-level, v6-pass, v4-only, v6-only
 preference = "ascending"                        # ignored, descending
 literals = "passed-over"                        # an MX that names an address: used, passed-over, failed
 limits = { addresses = 3, sessions = "none" }   # hosts, later, family_share
-waits = { connect_s = 10, greeting_s = 60 }     # per_host, fallback_s, hurry_s, overlap_s, most_silent, level_overlap_s, spacing_s
+waits = { connect_s = 10, greeting_s = 60 }     # and others, for senders that overlap contacts
 refusals = ["g554"]                             # these count as "no, for good" when nobody is left to ask
 exhausted = "last"                              # defer, all
 keeps = ["r450"]                                # met anywhere, these keep the message all the same
@@ -91,8 +91,10 @@ exim = 1
   order. slimta keeps the MX set itself, so its share is that of one TTL.
 - A forecast ends after one round. OpenSMTPD asks a failed address again once its rest is over, and with eight or more
   dead ones never ends; Courier begins again after a minute where nobody could be reached (`simulation/rounds.py`). No
-  outcome changes by that, only the number of contacts. Go's dialer (chasquid) tries both families of a host side by side; the model tries all
-  of one, then all of the other, and keeps only the wait. dma under `random` draws its v6 and its v4 addresses apart.
+  outcome changes by that, only the number of contacts. OpenSMTPD has three silent contacts at a time; under `random`
+  with more than eight addresses that limit is not counted, which changes waits only.
+- Go's dialer (chasquid) tries both families of a host side by side; the model tries all of one, then all of the other,
+  and keeps only the wait. dma under `random` draws its v6 and its v4 addresses apart.
 - An address is tried as it is; a sender's own address among the records, and TLS policies, are not looked at.
 """
 

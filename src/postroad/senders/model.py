@@ -326,6 +326,11 @@ class Sender:
     retry: Schedule = OURS
 
     @property
+    def ours(self) -> bool:
+        """Whether it is this program."""
+        return self.kind is Kind.OURS
+
+    @property
     def source(self) -> str:
         """Where the model is known from, in one line."""
         return "; ".join((f"measured, 2026: {self.version}", *self.sources) if self.version else self.sources)

@@ -31,6 +31,8 @@ from postroad.words.trail import Target
 SLOW_S = 1.0  # the lab's fault: the greeting comes a second late
 TARPIT_S = 6.0  # each of six replies does
 IN_SESSION = frozenset({Mode.R450, Mode.R550, Mode.D451, Mode.E451, Mode.DROP})
+_SILENT = frozenset({Mode.BLACKHOLE, Mode.MUTE})
+_FEW = 8  # addresses in any order: of more, there are too many ways in which silent ones may overlap
 _WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
 
 
@@ -89,6 +91,7 @@ class Counted:
     hosts: bool
     sessions: bool
     families: bool
+    silent: bool
 
 
 def counted(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
@@ -108,6 +111,8 @@ def counted(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
         ),
         sessions=binds(limits.sessions, sum(mode in IN_SESSION for mode in onward), len(met)),
         families=limits.family_share and len(versions) > 1 and binds(limits.addresses, len(met), len(met)),
+        silent=binds(sender.waits.most_silent, sum(mode in _SILENT for mode in met), len(met))
+        and (case.dns_order is not DnsOrder.RANDOM or len(met) <= _FEW),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
@@ -169,7 +170,7 @@ class Steps:
             pause_s = max(tally.pace_s, tally.open_s)  # the host is given up as a whole
         elif tally.crossed:
             pause_s = min(tally.open_s, tally.late_s)
-        if waits.most_silent and len(tally.opens_s) >= waits.most_silent:
+        if len(tally.opens_s) >= (waits.most_silent or math.inf):
             pause_s = max(pause_s, min(tally.opens_s))
         open_s = max(tally.open_s - pause_s, 0.0)
         tally = tally._replace(
@@ -219,7 +220,7 @@ class Steps:
         elif waits.fallback_s is not None and others > alike:
             pace_s = waits.fallback_s
         tally = tally._replace(pace_s=min(pace_s, wait_s))
-        if waits.most_silent:
+        if self._limits.silent:
             tally = tally._replace(opens_s=(*tally.opens_s, wait_s))
         if self._levels[place.level].settles and waits.fallback_s is None and not tally.crossed:
             return tally  # nobody will have to wait for it
