@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -69,7 +70,7 @@ def _at(path: str, key: str) -> str:
 
 def _changed(path: str, base: Any, said: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any of the model's dataclasses
     """A dataclass with the fields of a table in place of its own."""
-    hints = get_type_hints(type(base))
+    hints = _hints(type(base))
     if isinstance(base, Schedule):
         said = _grown(path, said)
     check_keys(path, said, [each.name for each in fields(base) if each.name not in _UNSAID])
@@ -78,6 +79,11 @@ def _changed(path: str, base: Any, said: Mapping[str, Any]) -> Any:  # noqa: ANN
         return replace(base, **changes)
     except ValueError as wrong:  # what the dataclass itself does not allow
         raise WrongError(path, str(wrong)) from wrong
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _grown(path: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
