@@ -11,7 +11,7 @@ from tests.truth.rows import all_rows
 def main() -> None:
     """Print the tables; exit status 1 if a row is missed."""
     wanted = set(sys.argv[1:])
-    judgements = [judge(row) for row in all_rows() if not wanted or row.sender in wanted]
+    judgements = [judge(row, tries=True) for row in all_rows() if not wanted or row.sender in wanted]
     by_sender = table("sender", judgements, lambda each: each.row.sender)
     by_kind = table("kind", judgements, lambda each: each.row.kind)
     sys.stdout.write("\n".join([*by_sender, "", *by_kind, *reasons(judgements), ""]))

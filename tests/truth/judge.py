@@ -7,6 +7,7 @@ from enum import Enum
 from fractions import Fraction
 
 from tests.truth.attempts import Window, window_of
+from tests.truth.bursts import strays_too_far
 from tests.truth.chances import could_be
 from tests.truth.rows import MIX, Row, address_of, case_of, name_of, sender_of
 
@@ -39,12 +40,12 @@ class Judgement:
     why: str = ""
 
 
-def judge(row: Row) -> Judgement:
-    """Hold the model of a row's sender against it."""
+def judge(row: Row, *, tries: bool = False) -> Judgement:
+    """Hold the model of a row's sender against it. `tries`: also what only many trials can tell."""
     if row.recipients:
         return _judged(row, _recipients(row))
     if row.kind == "shares":
-        return _shares(row)
+        return _shares(row, tries=tries)
     if row.kind == "memory":
         return _judged(row, _memory(row))
     if row.data["config"] in {"retry2s", "tls-retry"}:
@@ -64,7 +65,7 @@ def _sequences(row: Row) -> Judgement:
     return _judged(row, why)
 
 
-def _shares(row: Row) -> Judgement:
+def _shares(row: Row, *, tries: bool) -> Judgement:
     """First contacts: drawn for each message, or by what the file says of a draw that reaches further."""
     data, sender = row.data, sender_of(row)
     told = forecast(case_of(row), sender, examples=0)
@@ -84,7 +85,7 @@ def _shares(row: Row) -> Judgement:
     if data["how"] == "fresh":
         return _judged(row, _in_turn(data["first"], first))
     if data["msgs_per_conn_max"] > 1:
-        return _kept(row, sender)
+        return _kept(row, sender, tries=tries)
     return _judged(row, could_be(data["first"], first) or _questions(row, sender))
 
 
@@ -99,11 +100,13 @@ def _in_turn(seen: Mapping[str, int], first: Mapping[str, Fraction]) -> str:
     return f"routes are not used in turn: {seen}" if uneven else ""
 
 
-def _kept(row: Row, sender: Sender) -> Judgement:
-    """Mail over connections that are kept: which server that is, is for the trials to tell."""
+def _kept(row: Row, sender: Sender, *, tries: bool) -> Judgement:
+    """Mail over connections that are kept: one for all, or as trials have it."""
     if sender.reuse.messages is None and sender.picks.for_s and row.data["msgs_per_conn_max"] == row.data["sent"]:
         one = len(row.data["first"]) == 1
         return _judged(row, "" if one else "more than one server over one connection")
+    if tries and sender.reuse.busy_only and row.data["how"] == "burst":
+        return _judged(row, strays_too_far(row))
     return Judgement(row, Verdict.ASIDE, "shares follow connections that are kept: only their places are judged")
 
 
