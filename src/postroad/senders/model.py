@@ -193,7 +193,7 @@ class Waits:
     """
 
     connect_s: float = KERNEL_CONNECT_S
-    greeting_s: float = 300.0  # RFC 5321 section 4.5.3.2.1
+    greeting_s: float = 300.0  # RFC 5321 section 4.5.3.2
     per_host: bool = False
     fallback_s: float | None = None
     hurry_s: float | None = None

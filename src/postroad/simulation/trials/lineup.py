@@ -86,6 +86,8 @@ class Lineup:
             by_name = {name: rank for rank, name in enumerate(sorted(self.hosts))}
             return np.array([[by_name[name]] for name in self.hosts], dtype=np.uint64)
         given = self._answer(np.arange(count), 0, self._when_mx(moment))
+        if equals is Equals.FIRST_THEN_REVERSED:
+            return np.where(given == 0, given, np.uint64(count) - given)
         if equals is Equals.ONE_SWAP_PASS:
             return self._swapped(given, moment)
         if equals is Equals.BY_ATTEMPT:
