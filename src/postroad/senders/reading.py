@@ -70,7 +70,7 @@ def _at(path: str, key: str) -> str:
 
 def _changed(path: str, base: Any, said: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any of the model's dataclasses
     """A dataclass with the fields of a table in place of its own."""
-    hints = _hints(type(base))
+    hints = _hints(type(base))  # type: ignore[arg-type]  # a class is hashable, whatever it is a class of
     if isinstance(base, Schedule):
         said = _grown(path, said)
     check_keys(path, said, [each.name for each in fields(base) if each.name not in _UNSAID])

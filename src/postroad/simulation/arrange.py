@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain
 
-from postroad.senders.model import ENDS, Equals, Exhausted, Families, Inside, Sender, Then, Unit, Waits
+from postroad.senders.model import ENDS, Equals, Exhausted, Families, Inside, Sender, Then, Unit
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.orders import (
     NOTHING,
@@ -225,10 +225,9 @@ class Arranger:
         return contacts
 
     def _contact(self, each: Exchange, address: Address, then: Then, shared: set[Address]) -> Contact:
-        met, waits = self._met(address), self._sender.waits
+        sender, met = self._sender, self._met(address)
         target = Target(each.name, address, each.preference)
-        silent = met is Mode.BLACKHOLE or (met is Mode.MUTE and waits.overlap_s is not None)
-        return Contact(target, met, then, _wait_s(met, waits), address in shared, silent, [target])
+        return Contact(target, met, then, _wait_s(sender, met), address in shared, _is_silent(sender, met), [target])
 
     def _met(self, address: Address) -> Mode:
         return self._case.down.get(address, Mode.ACCEPT)
@@ -285,8 +284,14 @@ def _thens(sender: Sender, met: Mode) -> tuple[Then, ...]:
     return (sender.after(met), sender.races[met]) if met in sender.races else (sender.after(met),)
 
 
-def _wait_s(met: Mode, waits: Waits) -> float:
+def _wait_s(sender: Sender, met: Mode) -> float:
+    waits = sender.waits
     return {Mode.BLACKHOLE: waits.connect_s, Mode.MUTE: waits.greeting_s}.get(met, _WAITS.get(met, 0.0))
+
+
+def _is_silent(sender: Sender, met: Mode) -> bool:
+    """Whether another may be contacted beside it: whoever overlaps contacts does not wait for a greeting either."""
+    return met is Mode.BLACKHOLE or (met is Mode.MUTE and sender.waits.overlap_s is not None)
 
 
 def _backwards(group: tuple[Exchange, ...], first: Exchange | None) -> tuple[Exchange, ...]:
