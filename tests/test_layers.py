@@ -8,7 +8,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "postroad"
 
 FLOORS = {
     "words": 0,
-    "routing": 1, "smtp": 1, "pace": 1, "tls": 1, "dsn": 1, "checks": 1, "simulation": 1,
+    "routing": 1, "smtp": 1, "pace": 1, "tls": 1, "dsn": 1, "checks": 1, "senders": 1, "simulation": 1,
     "planning": 1,
     "files": 2, "dns": 2, "net": 2, "spool": 2,
     "gather": 3, "dialogue": 3,
@@ -21,7 +21,11 @@ NEIGHBOURS = {
     ("checks", "tls"),
     ("simulation", "routing"),
     ("simulation", "pace"),
+    ("simulation", "senders"),
+    ("senders", "routing"),
+    ("senders", "pace"),
     ("planning", "routing"),
+    ("planning", "senders"),
     ("planning", "simulation"),
     ("checks", "planning"),
     ("dns", "files"),

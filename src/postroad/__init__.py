@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from postroad import senders
     from postroad.api import (
         SendOptions,
         SimulateOptions,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
         simulate,
     )
     from postroad.app import InputError, Routed, Sent
-    from postroad.simulation import senders
     from postroad.simulation.trials import Downtime, Pulse, TrialOptions
 
 __all__ = [
@@ -49,7 +49,6 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("InputError", "Routed", "Sent"), "postroad.app"),
     **dict.fromkeys(("Downtime", "Pulse", "TrialOptions"), "postroad.simulation.trials"),
-    "senders": "postroad.simulation",
 }
 
 
@@ -58,4 +57,6 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  # PEP 562: any of the public
         raise AttributeError(f"module 'postroad' has no attribute {name!r}")
     import importlib  # noqa: PLC0415  # as the docstring says
 
+    if name == "senders":
+        return importlib.import_module("postroad.senders")
     return getattr(importlib.import_module(_HOMES.get(name, "postroad.api")), name)

@@ -1,24 +1,27 @@
-"""The page of the senders: what `postroad.simulation.SENDERS` says, as tables, and how to write one's own."""
+"""The page of the senders: what `postroad.senders.SENDERS` says, as tables, and how to write one's own."""
 
 from pathlib import Path
 
-from postroad.simulation import MIXES, SENDERS
-from postroad.simulation.model import Sender
+from postroad.senders import MIXES, SENDERS
+from postroad.senders.model import Sender
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "senders.md"
 HEAD = """# Senders
 
-What the simulation knows of each sender, written from its data by `python -m tests.docs.senders_page`; a test compares
-them. Models marked "measured" are held against measurements of the real program: `make truth`.
+What the simulation knows of each sender, written from the files in `src/postroad/senders` by `python -m
+tests.docs.senders_page`; a test compares them. Models of programs that were measured are held against those
+measurements: `make truth`. `postroad senders NAME` shows one.
 """
 
 REACTIONS = """
 ## After a contact
 
 By the faults of the lab: `n` the next address, `h` the next host, `e` the next of the same preference only, `d`
-deferred, `f` failed, `c` the same once more without TLS, `+` delivered.
+deferred, `f` failed, `c` the same session without TLS, `r` a new one to the same address without TLS, `+` delivered.
+Where two stand, packets race. Several recipients fare as if alone; who sends them apart, and who returns the refused
+later, `postroad senders NAME` tells.
 """
 
 INTERNET = """
@@ -27,30 +30,50 @@ told as ranges, over all weights that are plausible; which of them has a source,
 [the design](../design/internet-mix.md).
 """
 
-OWN = """## Senders and mixes of your own
+OWN = """## A sender of your own
 
-`postroad simulate --senders FILE.toml` adds to those above. Say what differs from a sender that is known (`like`,
-`rfc5321` unless you say another); all else stays. The keys are the fields of `Sender` in
-`src/postroad/simulation/model.py`, where each is explained; `"none"` lifts a limit. The parts of a mix need not sum to
-anything.
+Every sender is a file, `src/postroad/senders/NAME.toml`; yours is one more. Print one that is like it, change it, and
+ask: `postroad senders postfix --toml > gateway.toml`, `postroad simulate example.org --sender gateway.toml`. Or say
+only what differs from one that is known (`like`), or from a `procedure` (`rfc5321` unless you say another). The keys
+are the fields of `Sender` in `src/postroad/senders/model.py`, where each is explained; `"none"` lifts a limit.
+
+```toml
+# gateway.toml
+like = "postfix"
+title = "our gateway"
+sources = ["its main.cf"]
+unit = "host"                                   # host, address
+equals = "given"                                # random, first-then-reversed, one-swap-pass, alphabetical, by-attempt
+inside = "given"                                # given, random, turned
+families = "v4-first"                           # v6-first, in-turn, alike, v6-level, v6-pass, v4-only, v6-only
+preference = "ascending"                        # ignored, descending
+literals = "passed-over"                        # an MX that names an address: used, passed-over, failed
+limits = { addresses = 3, sessions = "none" }   # hosts, later, family_share
+waits = { connect_s = 10, greeting_s = 60 }     # and others, for senders that overlap contacts
+refusals = ["g554"]                             # these count as "no, for good" when nobody is left to ask
+exhausted = "last"                              # defer, all
+keeps = ["r450"]                                # met anywhere, these keep the message all the same
+memory = { modes = ["refuse"], for_s = 60 }
+recipients = { alone = false, told = "at-once" }  # at-the-end, if-any-taken
+refused = { null-mx = "deferred" }              # no-such-domain, no-address
+retry = { intervals_s = [300, 600], then_s = 3600, expiry_s = 432000 }
+
+[reactions]            # by phase; a single mode stands for itself
+connect = "next-address"        # next-host, next-equal, defer, fail, accepted
+greeting = "next-host"
+starttls = "next-address"       # in-clear (the same session), reconnect-in-clear
+not-now = "next-address"        # 4yz to RCPT, DATA or the final dot
+no = "fail"                     # 550 to RCPT
+g554 = "fail"
+```
+
+Several senders, and mixes, may stand in one file for `--senders`: tables `[senders.NAME]` with the same keys, and
+`[mixes.NAME]`, whose parts need not sum to anything.
 
 ```toml
 [senders.gateway]
 like = "postfix"
-title = "our gateway"
-source = "its main.cf"
-unit = "host"                                   # host, address
-equals = "given"                                # random, given, one-swap-pass, alphabetical, by-attempt
-inside = "given"                                # given, random, turned
-families = "v4-first"                           # v6-first, in-turn, alike, v6-level, v6-pass, v4-only, v6-only
-preference = "ascending"                        # ignored, descending
-limits = { addresses = 3, sessions = "none" }   # hosts, later, family_share
-waits = { connect_s = 10 }                      # per_host, fallback_s, hurry_s, overlap_s, level_overlap_s, spacing_s
-reactions = { r450 = "defer", g554 = "fail" }   # next-address, next-host, next-equal, in-clear, accepted
-refusals = ["g554"]                             # these count as "no, for good" when nobody is left to ask
-exhausted = "last"                              # defer, all
-memory = { modes = ["refuse"], for_s = 60 }
-refused = { null-mx = "deferred" }              # no-such-domain, no-address
+unit = "host"
 
 [mixes.ours]
 gateway = 3
@@ -64,9 +87,12 @@ exim = 1
 - `rotate`, `random` and `cached` are what one sender sees over a long time, each set of records turning by itself.
   Within one TTL a cache gives one order: that is `fixed`, and whoever is first in it has all the mail of senders in DNS
   order. slimta keeps the MX set itself, so its share is that of one TTL.
-- OpenSMTPD begins again at an address whose rest of 15 s is over, and with eight or more dead ones never ends; the
-  model ends after one round. Go's dialer (chasquid) tries both families of a host side by side; the model tries all
-  of one, then all of the other, and keeps only the wait. dma under `random` draws its v6 and its v4 addresses apart.
+- A forecast ends after one round. OpenSMTPD asks a failed address again once its rest is over, and with eight or more
+  dead ones never ends; Courier begins again after a minute where nobody could be reached (`simulation/rounds.py`). No
+  outcome changes by that, only the number of contacts. OpenSMTPD has three silent contacts at a time; under `random`
+  with more than eight addresses that limit is not counted, which changes waits only.
+- Go's dialer (chasquid) tries both families of a host side by side; the model tries all of one, then all of the other,
+  and keeps only the wait. dma under `random` draws its v6 and its v4 addresses apart.
 - An address is tried as it is; a sender's own address among the records, and TLS policies, are not looked at.
 """
 
@@ -84,7 +110,16 @@ def senders_page():
         _table(("sender", *(mode.value for mode in _FAULTS), "nobody left"), senders, _reactions),
         "\n## Limits, waits, questions\n",
         _table(
-            ("sender", "limits", "silent address", "asks DNS", "null MX", "remembers", "keeps connections"),
+            (
+                "sender",
+                "limits",
+                "silent address",
+                "no greeting",
+                "asks DNS",
+                "null MX",
+                "remembers",
+                "keeps connections",
+            ),
             senders,
             _limits,
         ),
@@ -105,6 +140,7 @@ _FAULTS = [mode for mode in Mode if mode not in {Mode.ACCEPT, Mode.SLOW, Mode.TA
 _SIGNS = {
     "accepted": "+",
     "in-clear": "c",
+    "reconnect-in-clear": "r",
     "next-address": "n",
     "next-host": "h",
     "next-equal": "e",
@@ -126,7 +162,13 @@ def _choice(each: Sender):
 def _reactions(each: Sender):
     no = ", ".join(sorted(each.refusals)) or "-"
     ending = {"defer": "deferred", "last": f"failed if the last said {no}", "all": f"failed if all said {no}"}
-    return (*(_SIGNS[each.after(mode)] for mode in _FAULTS), ending[each.exhausted])
+    kept = f", unless one said {', '.join(sorted(each.keeps))}" if each.keeps else ""
+    return (*(_sign(each, mode) for mode in _FAULTS), ending[each.exhausted] + kept)
+
+
+def _sign(each: Sender, mode: Mode):
+    other = each.races.get(mode)
+    return _SIGNS[each.after(mode)] + (f" or {_SIGNS[other]}" if other else "")
 
 
 def _limits(each: Sender):
@@ -139,7 +181,11 @@ def _limits(each: Sender):
     times = f"{asks.mx} MX, {asks.a} A and {asks.aaaa} AAAA for {'every' if asks.eager else 'each tried'} exchanger"
     null = {Result.DEFERRED: "deferred"}.get(each.refused.get("null-mx"), "failed")
     memory = f"{len(each.memory.modes)} faults for {each.memory.for_s:g} s" if each.memory.modes else "nothing"
-    return ", ".join(limits) or "none", _silence(each), times, null, memory, _reuse(each)
+    return ", ".join(limits) or "none", _silence(each), _greeting(each), times, null, memory, _reuse(each)
+
+
+def _greeting(each: Sender):
+    return f"{each.waits.greeting_s:g} s"
 
 
 def _silence(each: Sender):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postroad.cli import options, screen, simulating, workload
+from postroad.cli.replies import Replies, print_recipients, recipients_of, recipients_shape
 
 if TYPE_CHECKING:
     from postroad.planning.mix import View
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from postroad.show import Picture
     from postroad.simulation.nouns import Forecast
     from postroad.simulation.trials import TrialOptions, Trials
+
+Down = Annotated[
+    list[str] | None,
+    typer.Option("--down", metavar="SERVER[:MODE]", help="An address or exchanger is down; may be repeated."),
+]
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png|svg", help="Draw the pictures into a file.")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page with the pictures.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The seed of the trials.")]
 
 MOST_LOST = 6  # machines whose loss is drawn in a terminal; the page and the figure have all
 
@@ -32,16 +41,9 @@ def simulate(
     mix: simulating.MixName = None,
     senders: simulating.SendersFile = None,
     dns_order: simulating.Order = "fixed",
-    down: Annotated[
-        list[str] | None,
-        typer.Option("--down", metavar="SERVER[:MODE]", help="An address or exchanger is down; may be repeated."),
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE.png|svg", help="Draw the pictures into a file.")
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write one page with the pictures.")
-    ] = None,
+    down: Down = None,
+    plot: Plot = None,
+    html: Html = None,
     trials: workload.Messages = None,
     burst: workload.Burst = None,
     rate: workload.Rate = None,
@@ -51,14 +53,16 @@ def simulate(
     greylist_apart: workload.GreylistApart = False,
     outage: workload.Outages = None,
     retries: workload.Retries = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The seed of the trials.")] = 1,
+    seed: Seed = 1,
+    replies: Replies = None,
     json: options.Json = False,
 ) -> None:
     """Tell what share each server gets of the mail of real senders, what survives, how long mail waits, what DNS costs.
 
     Everything is exact for the first attempt of one message; nothing is sent. A server that is down refuses
-    connections, or behaves as MODE says: refuse, blackhole, close, g421, g554, r450, r550, d451, e451. Trials follow
-    messages over all attempts, with caches, kept connections, memory and retries; any of their flags asks for one.
+    connections, or behaves as MODE says: refuse, blackhole, mute, close, g421, g554, r450, r550, d451, e451, or one of
+    those for STARTTLS that `postroad senders NAME` lists. Trials follow messages over all attempts, with caches, kept
+    connections, memory and retries; any of their flags asks for one.
 
     Exit status: 0 mail of every sender asked about has a chance, 1 that of some has none, 2 wrong usage, 3 DNS cannot
     tell now.
@@ -70,14 +74,16 @@ def simulate(
         down_now = simulating.down_of(down or (), records)
         view = simulating.view_of(sender or (), mix, senders, dns_order, down_now)
         card = _measured(records, view)
+        fares = recipients_of(records, view, replies)
         _draw(_picture(card, view), plot, html)
         tried = _tried(card, view, asked, seed)
     if json:
         from postroad.shapes.simulation import simulate_shape
 
-        screen.print_json(simulate_shape(card, view, tried))
+        screen.print_json(simulate_shape(card, view, tried) | recipients_shape(fares))
     else:
         _show(screen.Screen(), card, view, tried)
+        print_recipients(screen.Screen(), fares)
     if _stopped(card):
         raise typer.Exit(screen.FINDINGS)
 

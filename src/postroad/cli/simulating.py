@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from postroad.cli import screen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from postroad.planning.mix import Mix, View
     from postroad.planning.records import Records
-    from postroad.simulation.reading import OwnSenders
+    from postroad.senders import OwnSenders, Sender
     from postroad.words.faults import Mode
-    from postroad.words.names import Address
+    from postroad.words.names import Address, Unreadable
+
+T = TypeVar("T")
 
 DEFAULT_MIX = "internet"
+ENDING = ".toml"
 
 Of = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="The domain, where a zone has several.")]
 Senders = Annotated[
     list[str] | None,
-    typer.Option("--sender", metavar="NAME", help="Ask about this sender; may be repeated."),
+    typer.Option("--sender", metavar="NAME|FILE.toml", help="Ask about this sender; may be repeated."),
 ]
 MixName = Annotated[
     str | None, typer.Option("--mix", metavar="MIX", help="The senders of this mix; default: postroad and internet.")
@@ -128,36 +131,64 @@ def _mix(names: Sequence[str], mix: str | None, file: Path | None) -> Mix:
 
     from postroad.app import InputError
     from postroad.planning.mix import Mix
-    from postroad.simulation import MIXES, SENDERS
+    from postroad.senders import MIXES, SENDERS
 
     own = _own(file) if file else None
     senders = {**SENDERS, **(own.senders if own else {})}
     mixes = {**MIXES, **(own.mixes if own else {})}
-    missing = [name for name in names if name not in senders]
-    if missing:
-        raise InputError(f"no sender {missing[0]!r}; there are {', '.join(senders)}")
-    if names and not mix:
-        return Mix("", {name: senders[name] for name in names}, dict.fromkeys(names, Fraction(1, len(set(names)))))
+    asked = {each.name: each for each in (sender_named(name, senders) for name in names)}
+    senders |= asked
+    if asked and not mix:
+        return Mix("", asked, dict.fromkeys(asked, Fraction(1, len(asked))))
     chosen = mix or DEFAULT_MIX
     if chosen not in mixes:
         raise InputError(f"no mix {chosen!r}; there are {', '.join(mixes)}")
-    extra = names or (() if mix else ("postroad",))
+    extra = tuple(asked) or (() if mix else ("postroad",))
     return Mix(chosen, {name: senders[name] for name in dict.fromkeys((*extra, *mixes[chosen]))}, mixes[chosen])
 
 
+def sender_named(name: str, known: Mapping[str, Sender]) -> Sender:
+    """A sender that is known, or that of a file, which has the file's name.
+
+    Raises:
+        InputError: there is no such sender, or the file is none.
+
+    """
+    from difflib import get_close_matches
+
+    from postroad.app import InputError
+    from postroad.senders import read_sender
+
+    if name in known:
+        return known[name]
+    file = Path(name)
+    if file.suffix != ENDING:
+        near = get_close_matches(name, known, 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "postroad senders lists them"
+        raise InputError(f"there is no sender {name!r}; {hint} (a file of your own ends in {ENDING})")
+    if file.stem in known:
+        raise InputError(f"{file}: there is a sender {file.stem!r} already; give the file another name")
+    return _read(file, lambda text: read_sender(file.stem, text))
+
+
 def _own(file: Path) -> OwnSenders:
+    from postroad.senders import read_senders
+
+    return _read(file, read_senders)
+
+
+def _read(file: Path, read: Callable[[str], T | Unreadable]) -> T:
     from postroad.app import InputError
     from postroad.files import read_text
-    from postroad.simulation.reading import read_senders
     from postroad.words.names import Unreadable
 
     text = read_text(file)
     if isinstance(text, Unreadable):
         raise InputError(f"{file}: {text.why}")
-    read = read_senders(text)
-    if isinstance(read, Unreadable):
-        raise InputError(f"{file}: {read.text}: {read.why}")
-    return read
+    found = read(text)
+    if isinstance(found, Unreadable):
+        raise InputError(f"{file}: {f'{found.text}: ' if found.text else ''}{found.why}")
+    return found
 
 
 def _only_domain(zones: Sequence[Path]) -> str:

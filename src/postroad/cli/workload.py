@@ -152,14 +152,14 @@ def _outage(text: str) -> Downtime:
 
 
 def _retries(text: str | None) -> str | tuple[float, ...] | None:
-    from postroad.simulation.trials import PRESETS
+    from postroad.senders import SCHEDULES
 
-    if text is None or text in PRESETS:
+    if text is None or text in SCHEDULES:
         return text
     if text[:1].isdecimal():
         return tuple(_time("--retries", each) for each in text.split(","))
     raise ValueError(
-        f"--retries {text}: no such timetable; there are {', '.join(PRESETS)}; or write times, as 5m,30m,2h"
+        f"--retries {text}: no such timetable; there are {', '.join(SCHEDULES)}; or write times, as 5m,30m,2h"
     )
 
 

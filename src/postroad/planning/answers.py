@@ -12,8 +12,8 @@ from postroad.planning.phrases import listing, named, percent
 from postroad.planning.records import Machine
 from postroad.planning.scorecard import Scorecard
 from postroad.planning.setups import SETUPS
+from postroad.senders.model import Equals, Sender
 from postroad.simulation import SENDERS
-from postroad.simulation.model import Equals, Sender
 from postroad.simulation.nouns import DnsOrder, Forecast
 from postroad.words.faults import Mode
 

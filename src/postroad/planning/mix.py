@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from postroad.planning.phrases import about, listing, percent
 from postroad.planning.records import Machine, Records
-from postroad.simulation.model import Equals, Sender, Unit
+from postroad.senders.model import Equals, Kind, Sender, Unit
 from postroad.simulation.nouns import Blend, Case, DnsOrder, Forecast
 from postroad.simulation.ranges import RANGES, Range, range_of
 from postroad.simulation.shares import blend, forecast
@@ -92,8 +92,8 @@ class Mix:
 
 
 def is_measured(sender: Sender) -> bool:
-    """Whether a model was held against the real program."""
-    return sender.source.startswith("measured")
+    """Whether a model was held against the real program, or is the program."""
+    return sender.kind in (Kind.MEASURED, Kind.OURS)
 
 
 @dataclass(frozen=True, slots=True)

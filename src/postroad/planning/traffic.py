@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from postroad.planning.records import Records
-from postroad.simulation.model import Asks
+from postroad.senders.model import Asks
 from postroad.simulation.nouns import Forecast
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData
 

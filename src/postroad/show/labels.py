@@ -32,12 +32,19 @@ MET = {
     Mode.DROP: "takes it, says nothing",
     Mode.TARPIT: "answers late",
     Mode.NO_STARTTLS: "offers no STARTTLS",
+    Mode.MUTE: "never greets",
+    Mode.STARTTLS_GOOD: "offers STARTTLS",
+    Mode.STARTTLS_EXPIRED: "expired certificate",
+    Mode.STARTTLS_454: "454 to STARTTLS",
+    Mode.STARTTLS_554: "554 to STARTTLS",
+    Mode.STARTTLS_CLOSE: "closes at STARTTLS",
+    Mode.STARTTLS_220_CLOSE: "closes before TLS",
     Mode.BROKEN_STARTTLS: "STARTTLS breaks",
 }
 STEPS_SHOWN = 12  # of one delivery; what lies between is counted
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
-TAKES = frozenset({Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS})
+TAKES = frozenset({Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS, Mode.STARTTLS_GOOD, Mode.STARTTLS_EXPIRED})
 """What a server does and still takes the message."""
 
 ORDERS = {

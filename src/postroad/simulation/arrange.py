@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain
 
-from postroad.simulation.model import Equals, Exhausted, Families, Inside, Sender, Then, Unit
+from postroad.senders.model import ENDS, Equals, Exhausted, Families, Inside, Sender, Then, Unit
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.orders import (
     NOTHING,
@@ -30,8 +30,9 @@ from postroad.words.trail import Target
 
 SLOW_S = 1.0  # the lab's fault: the greeting comes a second late
 TARPIT_S = 6.0  # each of six replies does
-ENDS = frozenset({Then.ACCEPTED, Then.IN_CLEAR, Then.DEFER, Then.FAIL})
 IN_SESSION = frozenset({Mode.R450, Mode.R550, Mode.D451, Mode.E451, Mode.DROP})
+_SILENT = frozenset({Mode.BLACKHOLE, Mode.MUTE})
+_FEW = 8  # addresses in any order: of more, there are too many ways in which silent ones may overlap
 _WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
 
 
@@ -53,12 +54,16 @@ class Contact:
     then: Then
     wait_s: float
     shared: bool  # the address stands behind another name of this preference too
-    alone: bool = True  # its host has no other address
+    alone: bool  # its host has no other address
+    turn: int  # which of the reactions, where it is a race
+    silent: bool  # others may be contacted beside it
     members: list[Target] = field(default_factory=list)
 
     def meeting(self, met: Mode, sender: Sender) -> Contact:
         """The same address, behaving in this way."""
-        return replace(self, met=met, then=_reaction(sender, met, alone=self.alone), wait_s=_wait_s(sender, met))
+        thens = _thens(sender, met)
+        then = _then_of(thens[self.turn % len(thens)], alone=self.alone)
+        return replace(self, met=met, then=then, wait_s=_wait_s(sender, met), silent=_is_silent(sender, met))
 
 
 @dataclass(eq=False, slots=True)
@@ -73,8 +78,8 @@ class Level:
     """The hosts of one preference, and what is known of them whatever their order.
 
     `settles`: the attempt ends here for sure. `passes`: it goes through all of them, and what they say between them is
-    in `refused` (for good), `unsure` (anything else) and `bound` (no later preference is asked). With either of them
-    an attempt need not remember who said what.
+    in `refused` (for good), `unsure` (anything else), `kept` (that keeps the message) and `bound` (no later preference
+    is asked). With either of them an attempt need not remember who said what.
     """
 
     hosts: Node
@@ -82,6 +87,7 @@ class Level:
     passes: bool = False
     refused: bool = False
     unsure: bool = False
+    kept: bool = False
     bound: bool = False
 
 
@@ -93,13 +99,14 @@ class Counted:
     hosts: bool
     sessions: bool
     families: bool
+    silent: bool
 
 
 def counted(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
     """Which limits of a sender can be reached among these exchangers."""
     hosts = [[case.down.get(address, Mode.ACCEPT) for address in each.addresses] for each in found]
     met = list(chain.from_iterable(hosts))
-    onward = [mode for mode in met if sender.after(mode) not in ENDS]
+    onward = [mode for mode in met if _may_go_on(_thens(sender, mode))]
     limits, versions = sender.limits, {address.version for each in found for address in each.addresses}
 
     def binds(limit: int | None, reached: int, total: int) -> bool:
@@ -107,13 +114,17 @@ def counted(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
 
     return Counted(
         addresses=binds(limits.addresses, len(onward), len(met)),
-        hosts=binds(limits.hosts, sum(not ENDS.issuperset(map(sender.after, modes)) for modes in hosts), len(found)),
+        hosts=binds(
+            limits.hosts, sum(any(_may_go_on(_thens(sender, mode)) for mode in modes) for modes in hosts), len(found)
+        ),
         sessions=binds(limits.sessions, sum(mode in IN_SESSION for mode in onward), len(met)),
         families=limits.family_share and len(versions) > 1 and binds(limits.addresses, len(met), len(met)),
+        silent=binds(sender.waits.most_silent, sum(mode in _SILENT for mode in met), len(met))
+        and (case.dns_order is not DnsOrder.RANDOM or len(met) <= _FEW),
     )
 
 
-def reachable(sender: Sender, found: tuple[Exchange, ...]) -> Counted:
+def reachable(dns_order: DnsOrder, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
     """Which limits of a sender can be reached among these exchangers, whatever they do."""
     addresses, limits = sum(len(each.addresses) for each in found), sender.limits
 
@@ -127,31 +138,38 @@ def reachable(sender: Sender, found: tuple[Exchange, ...]) -> Counted:
         families=limits.family_share
         and len({address.version for each in found for address in each.addresses}) > 1
         and binds(limits.addresses, addresses),
+        silent=binds(sender.waits.most_silent, addresses) and (dns_order is not DnsOrder.RANDOM or addresses <= _FEW),
     )
 
 
 class Arranger:
-    """Makes the levels of one case for one sender. `alike`: what cannot be told apart is counted."""
+    """Makes the levels of one case for one sender. `alike`: what cannot be told apart is counted.
 
-    def __init__(self, case: Case, sender: Sender, limits: Counted, *, alike: bool) -> None:
+    `is_open`: nobody knows yet what a contact will meet.
+    """
+
+    def __init__(self, case: Case, sender: Sender, limits: Counted, *, alike: bool, is_open: bool = False) -> None:
         self._case = case
         self._sender = sender
         self._limits = limits
         self._alike = alike
-        self._made: dict[Exchange, dict[int, list[Contact]]] = {}
+        self._is_open = is_open
+        self._made: dict[Exchange, dict[int, list[Node]]] = {}
         self._joined: set[tuple[int, int]] = set()
         self._remembers = True  # whether it matters who of the level at hand said what
         self._counts_refusals = True
         self._passes = False
+        self._first: Exchange | None = None
 
-    def level(self, group: tuple[Exchange, ...]) -> Level:
-        """The hosts of one preference in the order of the sender, not yet drawn."""
+    def level(self, group: tuple[Exchange, ...], first: Exchange) -> Level:
+        """The hosts of one preference in the order of the sender, not yet drawn; `first` is that of all records."""
+        self._first = first
         counts = Counter(address for each in group for address in each.addresses)
         shared = {address for address, count in counts.items() if count > 1 and self._sender.drops_duplicates}
-        thens = [[self._then(each, self._met(address)) for address in each.addresses] for each in group]
+        thens = [[self._thens(each, address) for address in each.addresses] for each in group]
         can_be_cut = any((self._limits.addresses, self._limits.hosts, self._limits.sessions, self._limits.families))
-        settles = not can_be_cut and any(ENDS.intersection(each) and _goes_through(each) for each in thens)
-        passes = not can_be_cut and all(not ENDS.intersection(each) and _goes_through(each) for each in thens)
+        settles = not can_be_cut and any(_goes_through(each) and not all(map(_may_go_on, each)) for each in thens)
+        passes = not can_be_cut and all(_goes_through(each) and not any(map(_may_end, each)) for each in thens)
         self._remembers = not (settles or passes)
         self._passes = passes and self._alike
         self._counts_refusals = {
@@ -160,13 +178,15 @@ class Arranger:
             Exhausted.ALL: self._remembers,
         }[self._sender.exhausted]
         said = [self._met(address) in self._sender.refusals for address in counts]
+        kept = [self._met(address) in self._sender.keeps for address in counts]
         return Level(
             self._hosts_of(group, counts, shared),
             settles,
             passes,
             refused=any(said),
             unsure=not all(said),
-            bound=any(Then.NEXT_EQUAL in each for each in thens),
+            kept=any(kept),
+            bound=any(Then.NEXT_EQUAL in each for host in thens for each in host),
         )
 
     def _hosts_of(self, group: tuple[Exchange, ...], counts: Counter[Address], shared: set[Address]) -> Node:
@@ -181,6 +201,8 @@ class Arranger:
     def _ordered(self, group: tuple[Exchange, ...], shared: set[Address]) -> Node:
         if self._sender.equals is Equals.ALPHABETICAL:
             group = tuple(sorted(group, key=lambda each: each.name))
+        elif self._sender.equals is Equals.FIRST_THEN_REVERSED:
+            group = _backwards(group, self._first)
         hosts = list(chain.from_iterable(self._hosts(each, shared) for each in group))
         match self._sender.equals:
             case Equals.RANDOM:
@@ -223,25 +245,34 @@ class Arranger:
             return rotations(tuple(items))
         return row(items)
 
-    def _contacts(self, each: Exchange, shared: set[Address]) -> dict[int, list[Contact]]:
+    def _contacts(self, each: Exchange, shared: set[Address]) -> dict[int, list[Node]]:
         if each in self._made:  # every order of an answer has the same hosts
             return self._made[each]
-        contacts: dict[int, list[Contact]] = {4: [], 6: []}
+        contacts: dict[int, list[Node]] = {4: [], 6: []}
         for address in each.addresses:
-            met = self._met(address)
-            target = Target(each.name, address, each.preference)
-            sender, alone = self._sender, self._is_alone(each)
-            then, wait_s = _reaction(sender, met, alone=alone), _wait_s(sender, met)
-            contact = Contact(target, met, then, wait_s, address in shared, alone, [target])
-            contacts[address.version].append(contact)
+            ends = [self._contact(each, address, turn, shared) for turn in range(self._ways(address))]
+            contacts[address.version].append(ends[0] if len(ends) == 1 else Pick(tuple((end, 1) for end in ends)))
         self._made[each] = contacts
         return contacts
+
+    def _contact(self, each: Exchange, address: Address, turn: int, shared: set[Address]) -> Contact:
+        target, alone = Target(each.name, address, each.preference), self._is_alone(each)
+        blank = Contact(target, Mode.ACCEPT, Then.ACCEPTED, 0.0, address in shared, alone, turn, silent=False)
+        return replace(blank.meeting(self._met(address), self._sender), members=[target])
 
     def _met(self, address: Address) -> Mode:
         return self._case.down.get(address, Mode.ACCEPT)
 
-    def _then(self, each: Exchange, met: Mode) -> Then:
-        return _reaction(self._sender, met, alone=self._is_alone(each))
+    def _thens(self, each: Exchange, address: Address) -> tuple[Then, ...]:
+        """What comes of an address; two where it is a race."""
+        thens, alone = _thens(self._sender, self._met(address)), self._is_alone(each)
+        return tuple(_then_of(then, alone=alone) for then in thens)
+
+    def _ways(self, address: Address) -> int:
+        """In how many ways a contact may turn out, once it is known or not yet known what it meets."""
+        if self._is_open:
+            return 2 if self._sender.races else 1
+        return len(_thens(self._sender, self._met(address)))
 
     def _is_alone(self, each: Exchange) -> bool:
         return len(each.addresses) == 1 or self._sender.unit is Unit.ADDRESS
@@ -285,9 +316,10 @@ class Arranger:
         sender, met, then = self._sender, contact.met, contact.then
         if then is Then.NEXT_EQUAL and not self._remembers:
             then = Then.NEXT_ADDRESS
-        parts = [then.value, f"{contact.wait_s:g}", "silent" if met is Mode.BLACKHOLE else ""]
-        if self._counts_refusals:
-            parts.append("no" if met in sender.refusals and then not in ENDS else "")
+        parts = [then.value, str(contact.turn if self._is_open else ""), f"{contact.wait_s:g}"]
+        parts.append("silent" if contact.silent else "")
+        if self._counts_refusals and then not in ENDS:
+            parts.append("no" if met in sender.refusals else "kept" if met in sender.keeps else "")
         if self._limits.sessions:
             parts.append("session" if met in IN_SESSION else "")
         if sender.families is Families.V6_PASS or sender.limits.family_share or sender.waits.fallback_s is not None:
@@ -295,18 +327,41 @@ class Arranger:
         return ":".join((*parts, str(contact.target.address) if contact.shared else ""))
 
 
-def _reaction(sender: Sender, met: Mode, *, alone: bool) -> Then:
-    then = sender.after(met)
+def _thens(sender: Sender, met: Mode) -> tuple[Then, ...]:
+    return (sender.after(met), sender.races[met]) if met in sender.races else (sender.after(met),)
+
+
+def _then_of(then: Then, *, alone: bool) -> Then:
     return Then.NEXT_ADDRESS if alone and then is Then.NEXT_HOST else then
 
 
 def _wait_s(sender: Sender, met: Mode) -> float:
-    return sender.waits.connect_s if met is Mode.BLACKHOLE else _WAITS.get(met, 0.0)
+    waits = sender.waits
+    return {Mode.BLACKHOLE: waits.connect_s, Mode.MUTE: waits.greeting_s}.get(met, _WAITS.get(met, 0.0))
 
 
-def _goes_through(thens: list[Then]) -> bool:
+def _is_silent(sender: Sender, met: Mode) -> bool:
+    """Whether another may be contacted beside it: whoever overlaps contacts does not wait for a greeting either."""
+    return met is Mode.BLACKHOLE or (met is Mode.MUTE and sender.waits.overlap_s is not None)
+
+
+def _backwards(group: tuple[Exchange, ...], first: Exchange | None) -> tuple[Exchange, ...]:
+    """Each record put behind the first of all: OpenSMTPD's list of exchangers (smtpd/mta.c)."""
+    front = tuple(each for each in group if first and (each.name, each.preference) == (first.name, first.preference))
+    return (*front, *(each for each in reversed(group) if each not in front))
+
+
+def _may_go_on(thens: tuple[Then, ...]) -> bool:
+    return any(then not in ENDS for then in thens)
+
+
+def _may_end(thens: tuple[Then, ...]) -> bool:
+    return any(then in ENDS for then in thens)
+
+
+def _goes_through(thens: list[tuple[Then, ...]]) -> bool:
     """Whether a host is asked at all its addresses, unless one of them ends the attempt."""
-    return len(thens) == 1 or ENDS.union({Then.NEXT_ADDRESS}).issuperset(thens)
+    return len(thens) == 1 or all(then in ENDS or then is Then.NEXT_ADDRESS for each in thens for then in each)
 
 
 def _of_family(each: Exchange, version: int) -> Exchange:

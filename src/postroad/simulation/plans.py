@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from postroad.routing import PROCEDURES, Refusal, Route, RoutePolicy, Status, decide
+from postroad.senders.model import Equals, Families, Literals, Preference, Sender
 from postroad.simulation.arrange import Arranger, Exchange, Level, counted, reachable
-from postroad.simulation.model import Equals, Families, Preference, Sender
 from postroad.simulation.nouns import Case, DnsOrder
-from postroad.words.facts import Bogus, Found, Mx, NoName, Snapshot, Temporary
+from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, parse_address
 from postroad.words.outcome import Result
 
@@ -50,6 +50,10 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tupl
     real = [record for record in records if record.exchange]
     if not real or (sender.mixed_null_is_null and len(real) < len(records)):
         return NoWay(sender.refused.get(Status.NULL_MX, Result.FAILED))
+    if _is_fatal(snapshot, sender, real):
+        return NoWay(Result.FAILED)
+    if sender.drops_names:
+        real = _by_name(real)
     found: list[Exchange] = []
     refusals: list[NoWay] = []
     for record in real:
@@ -63,8 +67,23 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tupl
     return tuple(found)
 
 
+def _by_name(records: list[Mx]) -> list[Mx]:
+    """Of several records with one name that of the lowest preference."""
+    lowest = {record.exchange: record for record in sorted(records, key=lambda record: -record.preference)}
+    return [record for record in records if lowest[record.exchange] is record]
+
+
+def _is_fatal(snapshot: Snapshot, sender: Sender, records: list[Mx]) -> bool:
+    """Whether one record that cannot be used returns the mail, whatever the others are."""
+    names = [record.exchange for record in records]
+    literal = sender.literals is Literals.FAILED and any(parse_address(name) is not None for name in names)
+    hosts = [snapshot.hosts[name] for name in names if name in snapshot.hosts]
+    empty = any(isinstance(host.a, NoData) and isinstance(host.aaaa, NoData) for host in hosts)
+    return literal or (sender.empty_name_fails and empty)
+
+
 def _literal(record: Mx, sender: Sender) -> tuple[Exchange, ...]:
-    address = parse_address(record.exchange) if sender.takes_literals else None
+    address = parse_address(record.exchange) if sender.literals is Literals.USED else None
     if address is None or address.version not in _FAMILIES.get(sender.families, (4, 6)):
         return ()
     return (Exchange(record.exchange, record.preference, (address,)),)
@@ -102,15 +121,15 @@ def plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: boo
     `alike`: servers between which the sender makes no difference are counted, not told apart.
     """
     arranger = Arranger(case, sender, counted(case, sender, found), alike=alike)
-    orders = [_levels(sender, order) for order in _mx_orders(case, sender, found)]
-    return [tuple(arranger.level(group) for group in levels) for levels in orders]
+    orders = _mx_orders(case, sender, found)
+    return [tuple(arranger.level(group, order[0]) for group in _levels(sender, order)) for order in orders]
 
 
 def open_plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool) -> list[tuple[Level, ...]]:
     """The plans of an attempt of which nobody knows yet what it will meet: each contact may turn out in any way."""
-    arranger = Arranger(case, sender, reachable(sender, found), alike=alike)
-    orders = [_levels(sender, order) for order in _mx_orders(case, sender, found)]
-    return [tuple(Level(arranger.level(group).hosts) for group in levels) for levels in orders]
+    arranger = Arranger(case, sender, reachable(case.dns_order, sender, found), alike=alike, is_open=True)
+    orders = _mx_orders(case, sender, found)
+    return [tuple(Level(arranger.level(group, order[0]).hosts) for group in _levels(sender, order)) for order in orders]
 
 
 def _mx_orders(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange, ...]]:

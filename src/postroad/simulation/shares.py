@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeVar
 
+from postroad.senders.model import Sender, Then
 from postroad.simulation.arrange import Contact, counted
-from postroad.simulation.model import Sender, Then
 from postroad.simulation.nouns import Blend, Case, Forecast, Questions
 from postroad.simulation.paths import some_examples
 from postroad.simulation.plans import NoWay, exchanges, plans
@@ -145,7 +145,7 @@ def _add_place(
             continue
         if result is Result.DELIVERED:
             sums.accepted[contact] += chance
-        made = contacts + 1 + (contact.then is Then.IN_CLEAR)
+        made = contacts + 1 + (contact.then is Then.RECONNECT_IN_CLEAR)
         sums.end(result, chance, made, time + float(chance) * took_s, worst_s + took_s)
 
 

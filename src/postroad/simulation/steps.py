@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+from postroad.senders.model import ENDS, Exhausted, Later, Sender, Then
 from postroad.simulation.arrange import IN_SESSION, Contact, Counted, Level, contacts_of
-from postroad.simulation.model import Exhausted, Later, Sender, Then
 from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front
-from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
 _GO_LEAST_S = 2.0  # net.Dialer gives no address less than this (Go, partialDeadline)
-_ENDS = {
-    Then.ACCEPTED: Result.DELIVERED,
-    Then.IN_CLEAR: Result.DELIVERED,
-    Then.DEFER: Result.DEFERRED,
-    Then.FAIL: Result.FAILED,
-}
 
 
 class Tally(NamedTuple):
@@ -38,9 +32,11 @@ class Tally(NamedTuple):
     tried: frozenset[Address] = frozenset()
     refused: bool = False  # somebody said no, for good
     unsure: bool = False  # somebody did not
+    kept: bool = False  # somebody said what keeps the message, whatever comes
     pace_s: float = 0.0
     open_s: float = 0.0
     late_s: float = 0.0
+    opens_s: tuple[float, ...] = ()  # when each of the silent ones gives up, where only so many may be open
     crossed: bool = False  # silent contacts of an earlier preference are still open
     budget_s: float = 0.0
 
@@ -102,8 +98,8 @@ class Steps:
 
     def after(self, place: Place, contact: Contact) -> tuple[Result | None, float, Place]:
         """What a contact leads to: the result if it ends the attempt, the seconds it takes then, and the new place."""
-        if contact.then in _ENDS:
-            return _ENDS[contact.then], contact.wait_s, place
+        if contact.then in ENDS:
+            return ENDS[contact.then], contact.wait_s, place
         place = place._replace(begun=True, tally=self._count(place, contact))
         if contact.then is not Then.NEXT_ADDRESS:
             level = self._levels[place.level]
@@ -116,7 +112,7 @@ class Steps:
         tally = place.tally
         match self._sender.exhausted:
             case Exhausted.LAST:
-                failed = tally.refused and not place.cut
+                failed = tally.refused and not place.cut and not tally.kept
             case Exhausted.ALL:
                 failed = tally.refused and not tally.unsure
             case _:
@@ -130,6 +126,8 @@ class Steps:
             bound = level.bound
             if self._sender.exhausted is Exhausted.ALL:
                 tally = tally._replace(refused=tally.refused or level.refused, unsure=tally.unsure or level.unsure)
+            elif self._sender.exhausted is Exhausted.LAST:
+                tally = tally._replace(kept=tally.kept or level.kept)
         return place._replace(hosts=level.hosts, level=number, begun=False, bound=bound, tally=tally)
 
     def _enter(self, host: Node, place: Place) -> Iterator[Next]:
@@ -173,9 +171,12 @@ class Steps:
             pause_s = max(tally.pace_s, tally.open_s)  # the host is given up as a whole
         elif tally.crossed:
             pause_s = min(tally.open_s, tally.late_s)
+        if len(tally.opens_s) >= (waits.most_silent or math.inf):
+            pause_s = max(pause_s, min(tally.opens_s))
         open_s = max(tally.open_s - pause_s, 0.0)
         tally = tally._replace(
             open_s=open_s,
+            opens_s=tuple(each_s - pause_s for each_s in tally.opens_s if each_s > pause_s),
             late_s=max(tally.late_s - pause_s, 0.0),
             crossed=open_s > 0 and (tally.crossed or not place.begun),
         )
@@ -196,13 +197,14 @@ class Steps:
             changes["tried"] = tally.tried | {address}
         if sender.exhausted is Exhausted.LAST:
             changes["refused"] = no and not level.settles
+            changes["kept"] = tally.kept or (met in sender.keeps and not (level.settles or level.passes))
         elif sender.exhausted is Exhausted.ALL and not (level.settles or level.passes):
             changes |= {"refused": tally.refused or no, "unsure": tally.unsure or not no}
         return self._time(place, contact)._replace(**changes)  # type: ignore[arg-type]  # each by its own name
 
     def _time(self, place: Place, contact: Contact) -> Tally:
         waits, tally, wait_s = self._waits, place.tally, contact.wait_s
-        if contact.met is not Mode.BLACKHOLE:
+        if not contact.silent:
             return tally._replace(pace_s=max(wait_s, waits.spacing_s))
         version = contact.target.address.version
         alike = count(place.host, lambda other: other.target.address.version == version)
@@ -219,6 +221,8 @@ class Steps:
         elif waits.fallback_s is not None and others > alike:
             pace_s = waits.fallback_s
         tally = tally._replace(pace_s=min(pace_s, wait_s))
+        if self._limits.silent:
+            tally = tally._replace(opens_s=(*tally.opens_s, wait_s))
         if self._levels[place.level].settles and waits.fallback_s is None and not tally.crossed:
             return tally  # nobody will have to wait for it
         return tally._replace(open_s=max(tally.open_s, wait_s), late_s=waits.level_overlap_s or 0.0)

@@ -9,8 +9,9 @@ from ipaddress import ip_address
 import pytest
 from plans import T1, T5, planned
 
+from postroad.senders import SCHEDULES
 from postroad.simulation import SENDERS, DnsOrder
-from postroad.simulation.trials import PRESETS, Estimate, Greylist, Outage, Trial, Workload, play, run
+from postroad.simulation.trials import Estimate, Greylist, Outage, Trial, Workload, play, run
 from postroad.simulation.trials.text import span, summary
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
@@ -211,7 +212,7 @@ def test_greylisting_apart_costs_a_retry_for_each_server():
 def test_many_machines_are_strangers_each():
     """A sender with seven addresses is greylisted until one of them comes twice."""
     one, seven = (
-        run(trial(T1, "rfc5321", greylist=Greylist(300), schedule=replace(PRESETS["gmail"], machines=count)), 1)
+        run(trial(T1, "rfc5321", greylist=Greylist(300), schedule=replace(SCHEDULES["gmail"], machines=count)), 1)
         for count in (1, 7)
     )
     assert 2.0 == one.tries.value

@@ -5,17 +5,17 @@ Rule 2: where the exact forecast applies, trials agree with it; a figure comes w
 Rule 3: NumPy is imported when a trial runs, not before; memory is bounded whatever the number of messages.
 Rule 4: what a sender does in an attempt stands in `simulation.steps` alone: trials draw from that graph.
 
-Stops: `nouns` (what is asked and answered), `options` (how people ask), `schedules` (when mail is tried again, by
-whom), `dice` (chance by counting), `places` (addresses as numbers), `graph` (the states of an attempt, in tables),
-`situations` (where in it an attempt begins), `attempts` (paths drawn from it, of many messages at once), `world`
-(outages, greylisting, resolvers), `connections` (what a source keeps), `play` (all mail, try after try), `measure` and
-`tally` (intervals), `text` (a summary).
+Stops: `nouns` (what is asked and answered), `options` (how people ask), `dice` (chance by counting), `places`
+(addresses as numbers), `graph` (the states of an attempt, in tables), `situations` (where in it an attempt begins),
+`attempts` (paths drawn from it, of many messages at once), `world` (outages, greylisting, resolvers), `connections`
+(what a source keeps), `play` (all mail, try after try), `measure` and `tally` (intervals), `text` (a summary).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from postroad.senders import Schedule
 from postroad.simulation.plans import NoWay, exchanges
 from postroad.simulation.trials.nouns import (
     Asked,
@@ -29,11 +29,9 @@ from postroad.simulation.trials.nouns import (
     Workload,
 )
 from postroad.simulation.trials.options import Downtime, Pulse, TrialOptions
-from postroad.simulation.trials.schedules import PRESETS, Schedule, growing, schedule_of
 from postroad.simulation.trials.text import describe, summary
 
 __all__ = [
-    "PRESETS",
     "Asked",
     "Delay",
     "Downtime",
@@ -48,9 +46,7 @@ __all__ = [
     "Window",
     "Workload",
     "describe",
-    "growing",
     "run",
-    "schedule_of",
     "summary",
 ]
 

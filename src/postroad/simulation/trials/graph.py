@@ -14,10 +14,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from postroad.senders.model import Then
 from postroad.simulation.arrange import Contact, Exchange, Level, contacts_of, reachable
-from postroad.simulation.model import Sender, Then
 from postroad.simulation.steps import Place, Steps
 from postroad.simulation.trials.dice import Real
+from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, NOWHERE, Places, Ranks
 from postroad.words.outcome import Result
 
@@ -50,9 +51,9 @@ class Graph:
     A contact stands for a kind of places that are alike: each of those not used yet is as likely.
     """
 
-    def __init__(self, sender: Sender, places: Places, found: Sequence[Exchange]) -> None:
-        self._sender, self._targets = sender, places.targets
-        self._limits = reachable(sender, tuple(found))
+    def __init__(self, trial: Trial, places: Places, found: Sequence[Exchange]) -> None:
+        self._sender, self._targets = trial.sender, places.targets
+        self._limits = reachable(trial.dns_order, trial.sender, tuple(found))
         self._nodes: dict[tuple[Steps, Place], int] = {}
         self._where: list[tuple[Steps, Place]] = []
         self._levels: dict[Steps, tuple[Level, ...]] = {}
@@ -122,7 +123,7 @@ class Graph:
             result, took_s, place = steps.after(option.after, contact)
             self._edges[edge] = self._node(steps, place) if result is None else -1 - RESULTS.index(result)
             self._took_s[edge] = took_s
-            self._contacts[edge] = 1 + (contact.then is Then.IN_CLEAR)
+            self._contacts[edge] = 1 + (contact.then is Then.RECONNECT_IN_CLEAR)
 
     def _single(self, levels: tuple[Level, ...], place: int) -> Contact:
         """The contact of one place, that stands for no other."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from postroad.pace.schedule import DAY_S
-from postroad.simulation.model import Sender
+from postroad.senders import SCHEDULES, Schedule
+from postroad.senders.model import Sender
 from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.trials.nouns import Greylist, Outage, Trial, Workload
-from postroad.simulation.trials.schedules import PRESETS, Schedule
 from postroad.words.facts import Found, Snapshot
 from postroad.words.faults import Mode
 from postroad.words.names import Address, parse_address
@@ -55,8 +55,9 @@ class TrialOptions:
     and no more. `rate`: each has so many in each such span, all along. Neither: they are spread over a day. `sources`
     is how many sending machines there are, each with `at_once` sessions of `session_s` seconds where it keeps
     connections. `greylist_s`: a recipient that was not seen before is told 450 for so long, by all servers together,
-    or by each for itself (`greylist_apart`). `retries`: a timetable by its name (see `PRESETS`), or the seconds between
-    tries, of which the last one goes on for five days; None: the sender's own.
+    or by each for itself (`greylist_apart`). `retries`: a timetable by its name (those of
+    `postroad.senders.SCHEDULES`), or the seconds between tries, of which the last one goes on for five days; None: the
+    sender's own.
     """
 
     messages: int | None = None
@@ -75,8 +76,8 @@ class TrialOptions:
             raise ValueError("mail comes in bursts or at a rate: give one of them")
         if self.greylist_s is not None and self.greylist_s <= 0:
             raise ValueError("greylisting lasts more than 0 s")
-        if isinstance(self.retries, str) and self.retries not in PRESETS:
-            raise ValueError(f"no timetable {self.retries!r}; there are {', '.join(PRESETS)}")
+        if isinstance(self.retries, str) and self.retries not in SCHEDULES:
+            raise ValueError(f"no timetable {self.retries!r}; there are {', '.join(SCHEDULES)}")
         if self.retries is not None and not isinstance(self.retries, str) and min(self.retries, default=0) <= 0:
             raise ValueError("the times between tries are one or more, each more than 0 s")
 
@@ -97,7 +98,7 @@ class TrialOptions:
     def schedule(self) -> Schedule | None:
         """When mail is tried again."""
         if self.retries is None or isinstance(self.retries, str):
-            return PRESETS[self.retries] if self.retries else None
+            return SCHEDULES[self.retries] if self.retries else None
         *intervals, last = self.retries
         return Schedule("given", "asked for", tuple(intervals), last)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from postroad.senders.model import Families, Sender, Unit
 from postroad.simulation.arrange import Exchange
-from postroad.simulation.model import Families, Sender, Unit
 from postroad.simulation.trials.dice import Whole
 from postroad.words.faults import Mode
 from postroad.words.names import Address

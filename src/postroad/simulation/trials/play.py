@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from postroad.senders import Schedule
 from postroad.simulation.arrange import Exchange
 from postroad.simulation.trials.attempts import Attempts, Ended, Starts
 from postroad.simulation.trials.connections import Connections, Memories, attracts, remembers
@@ -14,7 +15,6 @@ from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key
 from postroad.simulation.trials.graph import DEFERRED, DELIVERED, FAILED, Graph
 from postroad.simulation.trials.nouns import Trial, Trials
 from postroad.simulation.trials.places import NOWHERE, Choices, Moment, Ranks, number_places
-from postroad.simulation.trials.schedules import Schedule, schedule_of
 from postroad.simulation.trials.situations import Situations
 from postroad.simulation.trials.tally import Tally
 from postroad.simulation.trials.world import Greylists, Outside, Resolvers
@@ -50,12 +50,12 @@ class Play:
     def __init__(self, trial: Trial, seed: int, found: Sequence[Exchange]) -> None:
         self._trial, self._seed, self._load = trial, seed, trial.workload
         self._places = number_places(found, trial.sender)
-        graph = Graph(trial.sender, self._places, found)
+        graph = Graph(trial, self._places, found)
         self._situations = Situations(trial, seed, found, graph)
         self._attempts = Attempts(graph, self._places, seed)
         self._outside = Outside(trial, self._places)
         self._resolvers = Resolvers(trial, self._places, seed)
-        self._retries = Retries(trial.schedule or schedule_of(trial.sender.name), seed)
+        self._retries = Retries(trial.schedule or trial.sender.retry, seed)
         self._is_chained = attracts(trial) or remembers(trial)
         self._tally = Tally(trial, self._places, is_chained=self._is_chained)
         self._each = -(-self._load.messages // self._load.sources)  # messages of a source

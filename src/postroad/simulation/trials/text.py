@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from postroad.pace.schedule import DAY_S, HOUR_S, MINUTE_S
 from postroad.simulation.trials.nouns import FEW, Estimate, Trials
-from postroad.simulation.trials.schedules import schedule_of
 from postroad.words.names import Address
 
 _UNITS = ((2 * DAY_S, DAY_S, "d"), (2 * HOUR_S, HOUR_S, "h"), (2 * MINUTE_S, MINUTE_S, "min"))
@@ -16,7 +15,7 @@ _UNITS = ((2 * DAY_S, DAY_S, "d"), (2 * HOUR_S, HOUR_S, "h"), (2 * MINUTE_S, MIN
 def summary(trials: Trials) -> list[str]:
     """What trials found, line by line: shares by server, ends, delays, tries and DNS questions."""
     trial, load = trials.trial, trials.trial.workload
-    schedule = trial.schedule or schedule_of(trial.sender.name)
+    schedule = trial.schedule or trial.sender.retry
     mail = f"{load.messages:,} messages from {min(load.sources, load.messages):,} sources over {span(load.over_s)}"
     lines = [f"{trial.sender.name}: {mail}, retries as {schedule.name}, seed {trials.seed}"]
     if trials.unable:
