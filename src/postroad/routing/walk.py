@@ -6,7 +6,7 @@ The plan is frozen: what becomes usable in the middle of an attempt is for the n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -104,6 +104,12 @@ class _Fate:
             return False
         return self.ceiling is None or target.preference <= self.ceiling
 
+    @property
+    def standing(self) -> Hashable:
+        """What it comes to if nobody says more (`_combined`), and the highest preference that may."""
+        result = (self.settled or _combined(self.answers)).result if self.settled or self.answers else None
+        return self.settled is not None, result, self.ceiling
+
 
 class Walk:
     """The walk of one attempt. `now` is any clock that only goes forward, in seconds.
@@ -186,6 +192,52 @@ class Walk:
         """The recipients that the session on this contact may ask for: still open, and not refused by its host."""
         target = self._contacts[number].target
         return tuple(index for index, fate in enumerate(self._fates) if fate.allows(target))
+
+    def fork(self, targets: tuple[Target, ...]) -> Walk:
+        """Another walk that has come as far, with these targets in the place of the last one, just started.
+
+        So a plan can be drawn while it is walked: what comes last in it stands for all that is not yet drawn.
+        """
+        other, last = Walk(targets, 0, self.policy, now=self._begun), len(self._contacts) - 1
+        others = [place for place in self._places if place is not self._open[last].place and self._matters(place)]
+        copies = {id(place): replace(place) for place in others}
+        other._places[:0] = copies.values()
+        other._open = {
+            number: replace(contact, place=copies[id(contact.place)])
+            for number, contact in self._open.items()
+            if number != last
+        }
+        other._fates = [replace(each, answers=[*each.answers], refused_by={*each.refused_by}) for each in self._fates]
+        other._contacts = self._contacts[:-1]
+        return other
+
+    def standing(self, now: float, kind: Callable[[Target], Hashable]) -> Hashable:
+        """All that its future depends on, with times from now: walks of one standing go on alike.
+
+        `kind` says which targets behave alike.
+        """
+        names: dict[str, int] = {}
+        places = [place for place in self._places if self._matters(place)]
+        started = {id(each.place): (round(now - each.started, 6), each.greeting_due) for each in self._open.values()}
+        return (
+            tuple(
+                (
+                    kind(place.target),
+                    names.setdefault(place.target.exchange, len(names)),
+                    place.target.preference,
+                    place.clear,
+                    started.get(id(place)),
+                    tuple([fate.allows(place.target) for fate in self._fates]),
+                )
+                for place in places
+            ),
+            tuple([fate.standing for fate in self._fates]),
+        )
+
+    def _matters(self, place: _Place) -> bool:
+        if place.state is _State.FRESH:
+            return any(fate.allows(place.target) for fate in self._fates)
+        return place.state is _State.OPEN
 
     def _next_place(self) -> _Place | None:
         for place in self._places:

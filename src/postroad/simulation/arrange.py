@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain
 
+from postroad.routing import DropReason
 from postroad.simulation.model import Equals, Exhausted, Families, Inside, Sender, Then, Unit
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.orders import (
@@ -37,11 +38,12 @@ _WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One MX record that can be used: its name and addresses, each family in the order DNS gave it."""
+    """One MX record: its name and addresses, each family in the order DNS gave it. `dead`: why there are none."""
 
     name: str
     preference: int
     addresses: tuple[Address, ...]
+    dead: DropReason | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -58,7 +60,7 @@ class Contact:
 
 @dataclass(eq=False, slots=True)
 class Host:
-    """A name with its addresses, as far as the sender takes them together."""
+    """A name with its addresses, as far as the sender takes them together; a dead name has none, and costs a turn."""
 
     contacts: Node
 
@@ -100,9 +102,12 @@ def counted(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
     def binds(limit: int | None, reached: int, total: int) -> bool:
         return limit is not None and reached >= limit and total > limit
 
+    def goes_on(modes: list[Mode]) -> bool:
+        return not modes or not ENDS.issuperset(map(sender.after, modes))
+
     return Counted(
         addresses=binds(limits.addresses, len(onward), len(met)),
-        hosts=binds(limits.hosts, sum(not ENDS.issuperset(map(sender.after, modes)) for modes in hosts), len(found)),
+        hosts=binds(limits.hosts, sum(map(goes_on, hosts)), len(found)),
         sessions=binds(limits.sessions, sum(mode in IN_SESSION for mode in onward), len(met)),
         families=limits.family_share and len(versions) > 1 and binds(limits.addresses, len(met), len(met)),
     )
@@ -180,7 +185,7 @@ class Arranger:
             yield from (Host(contact) for contact in chain(contacts[4], contacts[6]))
         elif self._sender.families is Families.V6_PASS:  # each address is a host of its own, but they stay together
             yield row(self._inside([Host(contact) for contact in contacts[version]]) for version in (6, 4))
-        elif each.addresses:
+        elif each.addresses or each.dead:
             yield Host(self._together({version: self._inside(contacts[version]) for version in (4, 6)}))
 
     def _together(self, families: dict[int, Node]) -> Node:
@@ -196,7 +201,7 @@ class Arranger:
         order, inside = self._case.dns_order, self._sender.inside
         if inside is Inside.RANDOM or order is DnsOrder.RANDOM:
             return self._bag(items)
-        if inside is Inside.TURNED or order is not DnsOrder.FIXED:
+        if order in (DnsOrder.ROTATE_APART, DnsOrder.CACHED):  # else the plan has them as they are turned
             return rotations(tuple(items))
         return row(items)
 

@@ -79,7 +79,7 @@ class Later(StrEnum):
 
     NOTHING = "nothing"
     ONE_BEYOND = "one-beyond"  # one address of each, beyond the limit (Exim)
-    ONE_WITHIN = "one-within"  # one address of each, kept free within the limit (routing.draw)
+    ONE_WITHIN = "one-within"  # one address of each, kept free within the limit (as routing.draw does)
 
 
 class Exhausted(StrEnum):
@@ -175,6 +175,7 @@ class Sender:
     name: str
     title: str
     source: str
+    ours: bool = False  # this program: `simulation.own` asks `routing` what it does, and nothing here describes it
     unit: Unit = Unit.HOST
     equals: Equals = Equals.RANDOM
     inside: Inside = Inside.GIVEN

@@ -6,31 +6,46 @@ RFC 5321 in a sender is in its data.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
+from math import lcm
 
-from postroad.routing import PROCEDURES, Refusal, Route, RoutePolicy, Status, decide
+from postroad.routing import (
+    PROCEDURES,
+    DropReason,
+    Refusal,
+    Route,
+    RoutePolicy,
+    Status,
+    decide,
+    turned_addresses,
+)
 from postroad.simulation.arrange import Arranger, Exchange, Level, counted
-from postroad.simulation.model import Equals, Families, Preference, Sender
+from postroad.simulation.model import Equals, Families, Inside, Preference, Sender, Unit
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.words.facts import Bogus, Found, Mx, NoName, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, parse_address
 from postroad.words.outcome import Result
+
+MOST_TURNS = 720
+"""Orders of the answers that are told apart; of more, so many stand for all."""
 
 _FAMILIES = {Families.V4_ONLY: (4,), Families.V6_ONLY: (6,)}
 
 
 @dataclass(frozen=True, slots=True)
 class NoWay:
-    """No contact will be made: the result, or why the sender breaks on these records."""
+    """No contact will be made: the result, or why the sender breaks on these records; and the names asked for."""
 
     result: Result
     unable: str = ""
+    asked: int = 0
 
 
 def exchanges(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:
-    """The exchangers a sender finds, in the order of the MX answer, or why it finds none."""
+    """The exchangers a sender finds, in the order of the MX answer, also dead ones; or why it can use none."""
     answer = snapshot.mx
     if isinstance(snapshot.domain, AddressLiteral):
         return _decided(snapshot, sender)
@@ -50,32 +65,43 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tupl
     real = [record for record in records if record.exchange]
     if not real or (sender.mixed_null_is_null and len(real) < len(records)):
         return NoWay(sender.refused.get(Status.NULL_MX, Result.FAILED))
-    found: list[Exchange] = []
-    refusals: list[NoWay] = []
-    for record in real:
-        one = _literal(record, sender) or _decided(replace(snapshot, mx=Found((record,))), sender)
-        if isinstance(one, NoWay):
-            refusals.append(one)
-        else:
-            found.extend(one)
-    if not found:
-        return min(refusals, key=lambda refusal: refusal.result is not Result.DEFERRED)
+    found = [_exchange(snapshot, sender, record) for record in real]
+    if not any(each.addresses for each in found):
+        temporary = any(each.dead is DropReason.TEMPORARY for each in found)
+        status = Status.TEMPORARY if temporary else Status.NO_ADDRESS
+        return _refused(sender, status, asked=len({each.name for each in found}))
     return tuple(found)
 
 
-def _literal(record: Mx, sender: Sender) -> tuple[Exchange, ...]:
+def _exchange(snapshot: Snapshot, sender: Sender, record: Mx) -> Exchange:
+    """What a record leads to: also nowhere, for it still is a record."""
+    literal = _literal(record, sender)
+    if literal:
+        return literal
+    answer = decide(replace(snapshot, mx=Found((record,))), _policy(snapshot, sender))
+    if isinstance(answer, Route):
+        return next(iter(_exchanges(answer)))
+    return Exchange(record.exchange, record.preference, (), answer.dropped[0].reason)
+
+
+def _literal(record: Mx, sender: Sender) -> Exchange | None:
     address = parse_address(record.exchange) if sender.takes_literals else None
     if address is None or address.version not in _FAMILIES.get(sender.families, (4, 6)):
-        return ()
-    return (Exchange(record.exchange, record.preference, (address,)),)
+        return None
+    return Exchange(record.exchange, record.preference, (address,))
 
 
 def _decided(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:
     answer = decide(snapshot, _policy(snapshot, sender))
     if isinstance(answer, Refusal):
-        usual = Result.DEFERRED if answer.status is Status.TEMPORARY else sender.refused.get(answer.status)
-        return NoWay(usual or answer.result)
+        return _refused(sender, answer.status, asked=1)
     return tuple(_exchanges(answer))
+
+
+def _refused(sender: Sender, status: Status, *, asked: int) -> NoWay:
+    if status is Status.TEMPORARY:
+        return NoWay(Result.DEFERRED, asked=asked)
+    return NoWay(sender.refused.get(status, Result.FAILED), asked=asked)
 
 
 def _exchanges(route: Route) -> Iterable[Exchange]:
@@ -97,21 +123,61 @@ def _is_lab(snapshot: Snapshot) -> bool:
 
 
 def plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool) -> list[tuple[Level, ...]]:
-    """The plans of an attempt, each as likely: one for each order of the MX answer that makes a difference.
+    """The plans of an attempt, each as likely: one for each order of the answers that makes a difference.
 
     `alike`: servers between which the sender makes no difference are counted, not told apart.
     """
     arranger = Arranger(case, sender, counted(case, sender, found), alike=alike)
-    orders = [_levels(sender, order) for order in _mx_orders(case, sender, found)]
+    orders = [_levels(sender, answer) for answer in answers(case, sender, found)]
     return [tuple(arranger.level(group) for group in levels) for levels in orders]
 
 
-def _mx_orders(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange, ...]]:
-    """A rotated answer turns as a whole: records of another preference between equals give some of them more."""
-    turns = case.dns_order in (DnsOrder.ROTATE, DnsOrder.CACHED) and not sender.caches_mx
-    if not turns or sender.equals in (Equals.RANDOM, Equals.ALPHABETICAL):
+def answers(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange, ...]]:
+    """The records in each order in which DNS may give them, as far as it makes a difference.
+
+    A set turns as a whole: records of another preference between equals give some of them more. What one name server
+    gives out for one message has turned in step: the MX set, and the addresses of each of its names.
+    """
+    count = len(found) if _mx_order_matters(sender) else 1
+    if case.dns_order in (DnsOrder.ROTATE_APART, DnsOrder.CACHED):
+        return [found[start:] + found[:start] for start in range(count)]
+    if case.dns_order is not DnsOrder.ROTATE:
         return [found]
-    return [found[start:] + found[:start] for start in range(len(found))]
+    sizes = _sizes(found) if _address_order_matters(sender) else ()
+    return [_turned(found, turn, mx=count > 1, sets=bool(sizes)) for turn in _turns(lcm(count, *sizes))]
+
+
+def _turns(count: int) -> Iterable[int]:
+    return range(count) if count <= MOST_TURNS else (step * count // MOST_TURNS for step in range(MOST_TURNS))
+
+
+def is_sampled(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> bool:
+    """Whether the answers come in too many orders: then a part of them stands for all."""
+    if case.dns_order is not DnsOrder.ROTATE or not _address_order_matters(sender):
+        return False
+    return lcm(len(found) if _mx_order_matters(sender) else 1, *_sizes(found)) > MOST_TURNS
+
+
+def _mx_order_matters(sender: Sender) -> bool:
+    return not sender.caches_mx and sender.equals not in (Equals.RANDOM, Equals.ALPHABETICAL)
+
+
+def _address_order_matters(sender: Sender) -> bool:
+    is_shuffled = sender.unit is Unit.ADDRESS and sender.equals is Equals.RANDOM
+    return sender.inside is Inside.GIVEN and not is_shuffled
+
+
+def _sizes(found: tuple[Exchange, ...]) -> tuple[int, ...]:
+    counts = Counter((each.name, address.version) for each in found for address in each.addresses)
+    return tuple(set(counts.values()))
+
+
+def _turned(found: tuple[Exchange, ...], turn: int, *, mx: bool, sets: bool) -> tuple[Exchange, ...]:
+    start = turn % len(found) if mx else 0
+    ordered = found[start:] + found[:start]
+    if not sets or turn == 0:
+        return ordered
+    return tuple(replace(each, addresses=turned_addresses(each.addresses, turn)) for each in ordered)
 
 
 def _levels(sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange, ...]]:
@@ -124,7 +190,7 @@ def _levels(sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange,
 
 
 def _once_each(levels: list[tuple[Exchange, ...]]) -> list[tuple[Exchange, ...]]:
-    """Without the addresses that an earlier level has already."""
+    """Without the addresses that an earlier level has already, and the hosts that have no other."""
     seen: set[Address] = set()
     kept = []
     for level in levels:
@@ -132,6 +198,6 @@ def _once_each(levels: list[tuple[Exchange, ...]]) -> list[tuple[Exchange, ...]]
             replace(each, addresses=tuple(address for address in each.addresses if address not in seen))
             for each in level
         )
-        kept.append(tuple(each for each in fresh if each.addresses))
+        kept.append(tuple(each for each in fresh if each.addresses or each.dead))
         seen.update(address for each in level for address in each.addresses)
     return [level for level in kept if level]

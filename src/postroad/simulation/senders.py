@@ -9,9 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from postroad.pace import HealthPolicy
-from postroad.routing import PROCEDURES, Onward, RoutePolicy, Status, WalkPolicy
+from postroad.routing import PROCEDURES, Status
 from postroad.simulation.model import (
-    KERNEL_CONNECT_S,
     Asks,
     Equals,
     Exhausted,
@@ -51,47 +50,25 @@ _LIBRARY = MappingProxyType(dict.fromkeys(Status, Result.DEFERRED))
 """A library has no queue: an error goes to its caller, who may try again, and so is counted as deferred."""
 
 _NEXT, _HOST, _DEFER, _FAIL = Then.NEXT_ADDRESS, Then.NEXT_HOST, Then.DEFER, Then.FAIL
-_ONWARD = {
-    Onward.NEVER: (_DEFER, _FAIL),
-    Onward.SAME_PREFERENCE: (Then.NEXT_EQUAL, Then.NEXT_EQUAL),
-    Onward.ANY: (_HOST, _HOST),
-}
-
-
-def by_procedure(policy: RoutePolicy, walk: WalkPolicy, *, title: str, connect_s: float, races: bool) -> Sender:
-    """A sender that is one of routing's own procedures, so that the two cannot drift apart.
-
-    `races`: a silent address is overtaken after the staggers of the walk, as in a delivery of ours.
-    """
-    waits = (
-        Waits(connect_s, overlap_s=walk.stagger_s, level_overlap_s=walk.level_stagger_s) if races else Waits(connect_s)
-    )
-    broken = Then.IN_CLEAR if walk.clear_after_tls_failure else _NEXT
-    return Sender(
-        policy.name,
-        title,
-        policy.source,
-        equals=Equals(policy.equals.value),
-        families=Families.IN_TURN,
-        limits=Limits(addresses=policy.limit, later=Later.ONE_WITHIN),
-        reactions=_after(
-            _NEXT, _NEXT, _ONWARD[walk.on_4xx][0], _ONWARD[walk.on_5xx][1], drop=_DEFER, broken_starttls=broken
-        ),
-        refusals=frozenset({Mode.R550}),
-        exhausted=Exhausted.ALL,
-        waits=waits,
-        drops_duplicates=True,
-    )
 
 
 # The procedures try "each of the relevant addresses" one after the other, whatever "not now" they hear, and a
 # rejection is the answer (RFC 5321 sections 5.1 and 4.2.1).
-_PLAIN_WALK = WalkPolicy(on_4xx=Onward.ANY, on_5xx=Onward.NEVER)
-
-
 def _rfc(name: str) -> Sender:
-    title = f"the procedure of RFC {name.removeprefix('rfc')}"
-    return by_procedure(PROCEDURES[name], _PLAIN_WALK, title=title, connect_s=KERNEL_CONNECT_S, races=False)
+    """A sender that does what one of routing's procedures says, and nothing else, one address after the other."""
+    policy = PROCEDURES[name]
+    return Sender(
+        name,
+        f"the procedure of RFC {name.removeprefix('rfc')}",
+        policy.source,
+        equals=Equals(policy.equals.value),
+        families=Families.IN_TURN,
+        limits=Limits(addresses=policy.limit, later=Later.ONE_WITHIN),
+        reactions=_after(_NEXT, _NEXT, _HOST, _FAIL, drop=_DEFER, broken_starttls=Then.IN_CLEAR),
+        refusals=frozenset({Mode.R550}),
+        exhausted=Exhausted.ALL,
+        drops_duplicates=True,
+    )
 
 
 _RFC5321 = _rfc("rfc5321")
@@ -117,11 +94,11 @@ _POSTFIX = Sender(
 )
 
 _ALL = (
-    replace(
-        by_procedure(PROCEDURES["rfc5321"], WalkPolicy(), title="Postroad", connect_s=30.0, races=True),
-        name="postroad",
-        source="this program: routing.decide, routing.turned, routing.draw and routing.Walk",
-        inside=Inside.TURNED,
+    Sender(
+        "postroad",
+        "Postroad",
+        "this program: routing.decide, routing.turned, routing.draw and routing.Walk",
+        ours=True,
         memory=Memory(frozenset((*CONNECTING, *GREETING)), HealthPolicy().first_penalty_s),
         reuse=Reuse(messages=100, for_s=300.0, idle_s=2.0, drawn=True),
     ),
@@ -255,7 +232,7 @@ _ALL = (
         "measured, 2026: Twisted 26.10.0; mail/relaymanager.py compares records, which have no order",
         equals=Equals.GIVEN,
         families=Families.V4_ONLY,
-        limits=Limits(addresses=1),
+        limits=Limits(addresses=1, hosts=1),
         reactions=_after(_DEFER, _DEFER, _DEFER, _DEFER),
         asks=Asks(aaaa=0, eager=False),
         implicit_on_nodata=False,

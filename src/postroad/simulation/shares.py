@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeVar
 
+from postroad.routing import Refusal
 from postroad.simulation.arrange import Contact, counted
 from postroad.simulation.model import Sender, Then
 from postroad.simulation.nouns import Blend, Case, Forecast, Questions
+from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples
-from postroad.simulation.plans import NoWay, exchanges, plans
+from postroad.simulation.plans import NoWay, exchanges, is_sampled, plans
 from postroad.simulation.steps import Place, Steps
 from postroad.words.names import Address
 from postroad.words.outcome import Result
+from postroad.words.trail import Target
 
 K = TypeVar("K")
 ZERO = Fraction(0)
@@ -60,9 +63,11 @@ class _Sums:
 def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
     """What becomes of the first attempt of one message, exactly.
 
-    Rotated, random and cached answers are taken as one sender sees them over a long time; each set of records turns
-    by itself. Within one TTL a cache gives one order: what that is like, `DnsOrder.FIXED` tells.
+    Rotated, random and cached answers are taken as one sender sees them over a long time. Within one TTL a cache gives
+    one order: what that is like, `DnsOrder.FIXED` tells.
     """
+    if sender.ours:
+        return _ours(case, sender, examples)
     found = exchanges(case.snapshot, sender)
     if isinstance(found, NoWay):
         return _without_contact(case, sender, found)
@@ -83,6 +88,7 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
         delay_worst_s=sums.worst_s,
         questions=_questions(sender, len({each.name for each in found}), sums.hosts),
         examples=some_examples(case, sender, found, examples),
+        sampled=is_sampled(case, sender, found),
     )
 
 
@@ -129,14 +135,14 @@ def _add_up(steps: Steps, chance: Fraction, sums: _Sums) -> None:
 def _add_place(
     steps: Steps, place: Place, arrived: _Arrived, contacts: int, sums: _Sums, ahead: dict[Place, _Arrived]
 ) -> None:
-    for share, contact, then, pause_s, is_new_host in steps.nexts(place):
+    for share, contact, then, pause_s, entered in steps.nexts(place):
         chance = arrived.chance * share
+        if entered:
+            sums.hosts += chance * entered
         time, worst_s = arrived.time * float(share) + float(chance) * pause_s, arrived.worst_s + pause_s
         if contact is None:
             sums.end(steps.verdict(then), chance, contacts, time, worst_s)
             continue
-        if is_new_host:
-            sums.hosts += chance
         if contacts == 0:
             sums.first[contact] += chance
         result, took_s, reached = steps.after(then, contact)
@@ -151,23 +157,52 @@ def _add_place(
 
 def _without_contact(case: Case, sender: Sender, no_way: NoWay) -> Forecast:
     outcome = {} if no_way.unable else dict.fromkeys(_RESULTS, ZERO) | {no_way.result: Fraction(1)}
-    asked = _questions(sender, 0, ZERO)
+    asked = _questions(sender, no_way.asked, Fraction(no_way.asked))
     return Forecast(case, {}, {}, {}, outcome, ZERO, 0, 0.0, 0.0, asked, (), no_way.unable)
 
 
+def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
+    """Our own sender does not stand in data: it is asked what it does."""
+    found = foresee(case, examples)
+    if isinstance(found, Refusal):
+        return _without_contact(case, sender, NoWay(found.result, asked=names_of(case.snapshot)))
+    return Forecast(
+        case,
+        first=_sum_by(found.first, lambda target: target.address),
+        accepted=_sum_by(found.accepted, lambda target: target.address),
+        hosts=_sum_by(found.first, lambda target: target.exchange),
+        outcome=found.outcome,
+        attempts_mean=found.attempts_mean,
+        attempts_max=found.attempts_max,
+        delay_mean_s=found.delay_mean_s,
+        delay_worst_s=found.delay_worst_s,
+        questions=_questions(sender, names_of(case.snapshot), ZERO),
+        examples=found.examples,
+        sampled=found.sampled,
+    )
+
+
 def _by_address(chances: Mapping[Contact, Fraction]) -> dict[Address, Fraction]:
-    shares: dict[Address, Fraction] = defaultdict(Fraction)
-    for contact, chance in chances.items():
-        for member in contact.members:
-            shares[member.address] += chance / len(contact.members)
-    return dict(shares)
+    return _sum_by(_by_target(chances), lambda target: target.address)
 
 
 def _by_host(chances: Mapping[Contact, Fraction]) -> dict[str, Fraction]:
-    shares: dict[str, Fraction] = defaultdict(Fraction)
+    return _sum_by(_by_target(chances), lambda target: target.exchange)
+
+
+def _by_target(chances: Mapping[Contact, Fraction]) -> dict[Target, Fraction]:
+    shares: dict[Target, Fraction] = defaultdict(Fraction)
     for contact, chance in chances.items():
+        each = chance / len(contact.members)
         for member in contact.members:
-            shares[member.exchange] += chance / len(contact.members)
+            shares[member] += each
+    return shares
+
+
+def _sum_by(chances: Mapping[Target, Fraction], key: Callable[[Target], K]) -> dict[K, Fraction]:
+    shares: dict[K, Fraction] = defaultdict(Fraction)
+    for target, chance in chances.items():
+        shares[key(target)] += chance
     return dict(shares)
 
 

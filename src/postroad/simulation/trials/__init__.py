@@ -7,12 +7,13 @@ Rule 3: NumPy is imported when a trial runs, not before; memory is bounded whate
 Stops: `nouns` (what is asked and answered), `schedules` (when mail is tried again, by whom), `dice` (chance by
 counting), `lineup` (a sender's order as numbers), `walk` (an attempt of many messages at once), `world` (outages,
 greylisting, resolvers), `connections` (what a source keeps), `play` (all mail, try after try), `measure` and `tally`
-(intervals), `text` (a summary).
+(intervals), `text` (a summary), `ours` (our own sender, as data).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from postroad.simulation.plans import NoWay, exchanges
 from postroad.simulation.trials.nouns import (
@@ -26,6 +27,7 @@ from postroad.simulation.trials.nouns import (
     Window,
     Workload,
 )
+from postroad.simulation.trials.ours import as_data
 from postroad.simulation.trials.schedules import PRESETS, Schedule, growing, schedule_of
 from postroad.simulation.trials.text import summary
 
@@ -53,6 +55,7 @@ def run(trial: Trial, seed: int, progress: Callable[[float], None] = lambda _par
 
     The same trial and seed give the same result, on any machine. `progress` is told the part done, from 0 to 1.
     """
+    trial = replace(trial, sender=as_data(trial.sender))
     found = exchanges(trial.snapshot, trial.sender)
     if isinstance(found, NoWay):
         outcome = {} if found.unable else {found.result: Estimate(1.0, 1.0, 1.0)}
