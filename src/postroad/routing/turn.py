@@ -37,6 +37,9 @@ def turns_of(route: Route) -> int:
 
 def turned_addresses(addresses: tuple[Address, ...], turn: int) -> tuple[Address, ...]:
     """The addresses of one host at a turn. The families keep their places: which goes first is not for it to change."""
+    if len({address.version for address in addresses}) == 1:
+        start = turn % len(addresses)
+        return addresses[start:] + addresses[:start]
     families = {version: _from(turn, [each for each in addresses if each.version == version]) for version in (4, 6)}
     return tuple(next(families[address.version]) for address in addresses)
 

@@ -200,14 +200,14 @@ class Walk:
         """
         other, last = Walk(targets, 0, self.policy, now=self._begun), len(self._contacts) - 1
         others = [place for place in self._places if place is not self._open[last].place and self._matters(place)]
-        copies = {id(place): replace(place) for place in others}
+        copies = {id(place): _Place(place.target, place.state, place.clear) for place in others}
         other._places[:0] = copies.values()
         other._open = {
-            number: replace(contact, place=copies[id(contact.place)])
+            number: _Open(copies[id(contact.place)], contact.started, contact.greeting_due)
             for number, contact in self._open.items()
             if number != last
         }
-        other._fates = [replace(each, answers=[*each.answers], refused_by={*each.refused_by}) for each in self._fates]
+        other._fates = [_Fate([*each.answers], each.settled, {*each.refused_by}, each.ceiling) for each in self._fates]
         other._contacts = self._contacts[:-1]
         return other
 

@@ -200,10 +200,12 @@ def _by_target(chances: Mapping[Contact, Fraction]) -> dict[Target, Fraction]:
 
 
 def _sum_by(chances: Mapping[Target, Fraction], key: Callable[[Target], K]) -> dict[K, Fraction]:
-    shares: dict[K, Fraction] = defaultdict(Fraction)
+    shares: dict[K, Fraction] = {}
     for target, chance in chances.items():
-        shares[key(target)] += chance
-    return dict(shares)
+        what = key(target)
+        known = shares.get(what)
+        shares[what] = chance if known is None else known + chance
+    return shares
 
 
 def _questions(sender: Sender, names: int, entered: Fraction) -> Questions:

@@ -116,7 +116,7 @@ class OwnSender:
         yield from ((Graph(draw, draws.tangled, terms, merges=False), draw.chance) for draw in draws.draws)
 
     def _draws(self, route: Route, order: DnsOrder, terms: Terms, *, alike: bool) -> Draws:
-        return draws_of(route, terms.rehearsal.kind, order, turns=self.turns, alike=alike)
+        return draws_of(route, terms.rehearsal, order, limit=self.policy.limit, turns=self.turns, alike=alike)
 
     def _terms(self) -> Terms:
         rehearsal = Rehearsal(self.faults, self.walk, connect_timeout_s=self.connect_timeout_s, tls=self.tls)

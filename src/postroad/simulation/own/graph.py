@@ -7,7 +7,7 @@ not a hundred factorial orders.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
@@ -54,6 +54,14 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn(Target):
+    """A target that stands for all of its kind."""
+
+    kind: Hashable = None
+    spot: Spot | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Leg:
     """What follows when a host is drawn, until the next one is needed or the attempt ends with `outcomes`."""
 
@@ -73,37 +81,25 @@ class Graph:
 
     def __init__(self, draw: Draw, tangled: frozenset[Address], terms: Terms, *, merges: bool) -> None:
         self.levels = draw.levels
+        self.in_order = terms.policy.equals is Equals.GIVEN
+        self.is_tangled = bool(tangled)
         self._draw = draw
         self._tangled = tangled
         self._terms = terms
         self._merges = merges
-        self._in_order = terms.policy.equals is Equals.GIVEN
-        self._spots: dict[tuple[str, Address], Spot] = {}
         self._stands: dict[Hashable, Stand] = {}
         self._legs: dict[Hashable, Leg] = {}
         self._drawn = 0
 
-    def start(self) -> tuple[Stand, Left]:
+    def start(self) -> Stand:
         """Nobody is drawn."""
         going = self._terms.rehearsal.begin((self._undrawn(0),), self._terms.recipients)
         self._terms.rehearsal.go(going)
-        left = tuple(tuple(each.count for each in level) for level in self.levels)
-        return self._stand(going, Filling(self._draw.route, self._terms.policy), 0), left
-
-    def options(self, stand: Stand, left: Left) -> Iterator[tuple[int, int, Left]]:
-        """Who may be drawn next: the number of the class, its part of all that are left, and what is left then."""
-        level = stand.level
-        for number, count in enumerate(left[level]):
-            if count:
-                fewer = (*left[level][:number], count - 1, *left[level][number + 1 :])
-                part = sum(left[level]) if self._in_order else count
-                yield number, part, (*left[:level], fewer, *left[level + 1 :])
-                if self._in_order:
-                    return
+        return self._stand(going, Filling(self._draw.route, self._terms.policy), 0)
 
     def leg(self, stand: Stand, number: int, row: int, left: Left) -> Leg:
         """What follows when a host of this class is drawn, with its addresses in this order; `left` are the others."""
-        rest = left if self._tangled else tuple([any(level) for level in left[stand.level :]])
+        rest: Hashable = left if self._tangled else any(left[stand.level])
         key = stand.number, stand.level, number, row, rest
         leg = self._legs.get(key) if self._merges else None
         if leg is None:
@@ -112,7 +108,9 @@ class Graph:
 
     def _go(self, stand: Stand, hosts: Class, number: int, left: Left) -> Leg:
         row, filling, rehearsal = hosts.rows[number], stand.filling.fork(), self._terms.rehearsal
-        targets = filling.add(self._preference(stand.level), self._one_more(hosts, row))
+        targets: tuple[Target, ...] = filling.add(self._preference(stand.level), self._one_more(row.host))
+        if self._merges:
+            targets = tuple(self._drawn_as(target, hosts, row) for target in targets)
         level = self._next_level(filling, stand.level, left)
         going = stand.going.fork(targets if level is None else (*targets, self._undrawn(level)))
         step = rehearsal.go(going)
@@ -122,15 +120,20 @@ class Graph:
             return Leg(took_s, made, None, step.outcomes, self._taken_by(trail), () if self._merges else trail)
         return Leg(took_s, made - 1, self._stand(going, filling, level or 0))
 
-    def _one_more(self, hosts: Class, row: Row) -> Exchanger:
-        """A host of this class: where one stands for many, it gets a name of its own for each time it is drawn."""
-        host = row.host
-        if self._merges and host.addresses[0] not in self._tangled:
-            self._drawn += 1
-            host = replace(host, name=str(self._drawn), port=self._drawn)
-        for address in host.addresses:
-            self._spots[host.name, address] = Spot(hosts, row, row.host.addresses.index(address))
-        return host
+    def _one_more(self, host: Exchanger) -> Exchanger:
+        """A host of a class: where one stands for many, it gets a name of its own for each time it is drawn."""
+        if not self._merges or host.addresses[0] in self._tangled:
+            return host
+        self._drawn += 1
+        return replace(host, name=str(self._drawn), port=self._drawn)
+
+    def _drawn_as(self, target: Target, hosts: Class, row: Row) -> Drawn:
+        """Also which host it is, where it may still take the message after others were drawn."""
+        spot = Spot(hosts, row, row.host.addresses.index(target.address))
+        kind = self._terms.rehearsal.kind(target.address)
+        if not self._terms.rehearsal.is_silent(target.address):
+            kind = kind, spot
+        return Drawn(target.exchange, target.address, target.preference, target.port, kind, spot)
 
     def _next_level(self, filling: Filling, level: int, left: Left) -> int | None:
         """The level of which a host may still come into the plan, from here on."""
@@ -143,24 +146,16 @@ class Graph:
         return None
 
     def _stand(self, going: Going, filling: Filling, level: int) -> Stand:
-        standing = going.walk.standing(going.now, self._kind), filling.standing(self._tangled), level
-        key = standing if self._merges else len(self._stands)
+        key: Hashable = len(self._stands)
+        if self._merges:
+            key = going.walk.standing(going.now, _kind), filling.standing(self._tangled), level
         return self._stands.setdefault(key, Stand(len(self._stands), going, filling, level))
 
-    def _kind(self, target: Target) -> Hashable:
-        """What stands at a target: also which host it is, where it may still take the message."""
-        if isinstance(target, Undrawn):
-            return None
-        kind = self._terms.rehearsal.kind(target.address)
-        if self._terms.rehearsal.is_silent(target.address):
-            return kind
-        spot = self._spots[target.exchange, target.address]
-        return kind, id(spot.hosts), id(spot.row), spot.place
-
-    def _taken_by(self, trail: tuple[Contact, ...]) -> Spot | None:
+    @staticmethod
+    def _taken_by(trail: tuple[Contact, ...]) -> Spot | None:
         for contact in reversed(trail):
             if any(outcome.result is Result.DELIVERED for outcome in contact.recipients.values()):
-                return self._spots[contact.target.exchange, contact.target.address]
+                return contact.target.spot if isinstance(contact.target, Drawn) else None
         return None
 
     def _undrawn(self, level: int) -> Undrawn:
@@ -168,3 +163,7 @@ class Graph:
 
     def _preference(self, level: int) -> int:
         return self._draw.route.levels[level].preference
+
+
+def _kind(target: Target) -> Hashable:
+    return target.kind if isinstance(target, Drawn) else None

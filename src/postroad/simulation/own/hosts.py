@@ -12,6 +12,7 @@ from random import Random
 
 from postroad.routing import Exchanger, Route, turned, turns_of
 from postroad.simulation.nouns import DnsOrder
+from postroad.simulation.own.rehearsal import Rehearsal
 from postroad.words.names import Address
 
 MOST_TURNS = 720  # of a route: beyond, so many of them stand for all
@@ -44,11 +45,7 @@ class Class:
     members: tuple[Exchanger, ...]
     rows: tuple[Row, ...]
     count: int
-
-    @property
-    def ways(self) -> int:
-        """In how many ways the addresses of one of them come."""
-        return sum(row.number for row in self.rows)
+    ways: int = 1  # in which the addresses of one of them come
 
 
 Levels = tuple[tuple[Class, ...], ...]
@@ -75,7 +72,9 @@ class Draws:
     sampled: bool = False
 
 
-def draws_of(route: Route, kind: Kind, order: DnsOrder, *, turns: bool, alike: bool) -> Draws:
+def draws_of(
+    route: Route, rehearsal: Rehearsal, order: DnsOrder, *, limit: int | None, turns: bool, alike: bool
+) -> Draws:
     """What chance decides of before hosts are drawn: the turn of the route, or whose addresses come in which order.
 
     The sets of a route turn in step (`routing.turned`), unless they came to us each in an order of its own. Without
@@ -83,14 +82,15 @@ def draws_of(route: Route, kind: Kind, order: DnsOrder, *, turns: bool, alike: b
     """
     tangled = _tangled(route)
     if order in (DnsOrder.ROTATE_APART, DnsOrder.RANDOM) and turns:
-        rows = _Rows(kind, tangled, order, alike=alike)
+        rows = _Rows(rehearsal.kind, tangled, order, alike=alike)
         levels = tuple(rows.level(level.exchangers) for level in route.levels)
         return Draws((Draw(route, levels, Fraction(1)),), tangled, rows.sampled)
     count = turns_of(route) if turns else 1
     used = range(count) if count <= MOST_TURNS else [step * count // MOST_TURNS for step in range(MOST_TURNS)]
+    kinds = _Kinds(route, rehearsal, tangled, limit, alike=alike)
     merged: dict[Hashable, list[_Turn]] = defaultdict(list)
     for turn in used:
-        found = _Turn.of(turned(route, turn), kind, tangled, alike=alike)
+        found = _Turn.of(turned(route, turn), kinds)
         merged[found.sign if alike else turn].append(found)
     return Draws(tuple(_together(each, len(used)) for each in merged.values()), tangled, len(used) < count)
 
@@ -104,19 +104,48 @@ def _tangled(route: Route) -> frozenset[Address]:
     return frozenset(address for each in tangled for address in each.addresses)
 
 
+class _Kinds:
+    """Which hosts of a route are alike: addresses are known by who they are, for to compare them takes too long."""
+
+    def __init__(
+        self, route: Route, rehearsal: Rehearsal, tangled: frozenset[Address], limit: int | None, *, alike: bool
+    ) -> None:
+        every = [each for level in route.levels for host in level.exchangers for each in host.addresses]
+        self._kind = {id(each): rehearsal.kind(each) for each in every}
+        self._calm = {id(each): rehearsal.kind_where_another_takes_it(each) for each in every}
+        self._takes = {id(each) for each in every if rehearsal.takes(each)}
+        self._tangled = tangled
+        self._is_limited = limit is not None and len(every) > limit
+        self._alike = alike
+
+    def of(self, hosts: Sequence[Exchanger]) -> Iterator[tuple[Hashable, Exchanger]]:
+        """The hosts of one preference, each with its kind."""
+        is_taken = any(self._is_alone(host) and id(host.addresses[0]) in self._takes for host in hosts)
+        for host in hosts:
+            if not self._alike or (self._tangled and host.addresses[0] in self._tangled):
+                yield host, host
+            elif is_taken and self._is_alone(host):
+                yield self._calm[id(host.addresses[0])], host
+            else:
+                yield tuple([self._kind[id(address)] for address in host.addresses]), host
+
+    def _is_alone(self, host: Exchanger) -> bool:
+        """Whether it has one address, that surely has its turn."""
+        return len(host.addresses) == 1 and not self._is_limited and host.addresses[0] not in self._tangled
+
+
 @dataclass(frozen=True, slots=True)
 class _Turn:
     route: Route
     levels: tuple[Mapping[Hashable, list[Exchanger]], ...]
 
     @classmethod
-    def of(cls, route: Route, kind: Kind, tangled: frozenset[Address], *, alike: bool) -> _Turn:
+    def of(cls, route: Route, kinds: _Kinds) -> _Turn:
         levels = []
         for level in route.levels:
             classes: dict[Hashable, list[Exchanger]] = defaultdict(list)
-            for host in level.exchangers:
-                alone = not alike or host.addresses[0] in tangled
-                classes[host if alone else tuple(map(kind, host.addresses))].append(host)
+            for kind, host in kinds.of(level.exchangers):
+                classes[kind].append(host)
             levels.append(classes)
         return cls(route, tuple(levels))
 
@@ -157,7 +186,11 @@ class _Rows:
                 continue
             canonical = self._canonical(host)
             classes[tuple(map(self._full_kind, canonical.addresses))].append(canonical)
-        return tuple(Class(tuple(found), self._rows(found[0]), len(found)) for found in classes.values())
+        return tuple(self._class(found) for found in classes.values())
+
+    def _class(self, hosts: list[Exchanger]) -> Class:
+        rows = self._rows(hosts[0])
+        return Class(tuple(hosts), rows, len(hosts), sum(row.number for row in rows))
 
     def _full_kind(self, address: Address) -> Hashable:
         plain = None if self._alike and address not in self._tangled else address

@@ -6,8 +6,9 @@ import heapq
 from collections.abc import Hashable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 
-from postroad.routing import Connected, Ended, Greeted, Plan, Try, Verdict, Wait, Walk, WalkPolicy
+from postroad.routing import Connected, Ended, Greeted, Onward, Plan, Try, Verdict, Wait, Walk, WalkPolicy
 from postroad.words.faults import TIMED, Fault, Mode
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -59,6 +60,7 @@ class Rehearsal:
         self._policy = policy
         self._connect_timeout_s = connect_timeout_s
         self._tls = tls
+        self._kinds: dict[Fault, tuple[Hashable, ...]] = {}
 
     def attempt(self, destination: Destination, plan: Plan, recipients: int, seed: int | None) -> Attempt:
         """The attempt as it must come out."""
@@ -95,14 +97,36 @@ class Rehearsal:
 
     def kind(self, address: Address) -> Hashable:
         """What a walk can tell of a server: those of one kind are alike to it."""
+        return self._kind_of(self._faults.get(address, HEALTHY))
+
+    def takes(self, address: Address) -> bool:
+        """Whether a server takes the message as soon as it is asked."""
+        return self._kind_of(self._faults.get(address, HEALTHY)) == self._kind_of(HEALTHY)
+
+    def kind_where_another_takes_it(self, address: Address) -> Hashable:
+        """The same where an equal is sure to take the message: what those before it said is forgotten then."""
         fault = self._faults.get(address, HEALTHY)
-        if not min(self._policy.stagger_s, self._policy.level_stagger_s):
-            return fault.mode, fault.seconds  # then even what takes no time may be overtaken
+        kind = self._kind_of(fault)
         ended = self._ending(Try(0, Target("", address, 0)), (0,))
+        outcome = ended.host or ended.recipients[0]
+        onward = {Result.DEFERRED: self._policy.on_4xx, Result.FAILED: self._policy.on_5xx}.get(outcome.result)
+        ends = outcome.unsettled or (not ended.host and onward in (None, Onward.NEVER))
+        return kind if ends or ended.phase is Phase.STARTTLS else kind[:3]
+
+    def _kind_of(self, fault: Fault) -> tuple[Hashable, ...]:
+        kind = self._kinds.get(fault)
+        if kind is None:
+            kind = self._kinds[fault] = self._look(fault)
+        return kind
+
+    def _look(self, fault: Fault) -> tuple[Hashable, ...]:
+        if not min(self._policy.stagger_s, self._policy.level_stagger_s):
+            return fault.mode, fault.seconds, None, None  # then even what takes no time may be overtaken
+        ended = self._ends(fault.mode, Try(0, Target("", IPv4Address(0), 0)), (0,))
         outcome = ended.host or ended.recipients[0]
         greets = fault.mode not in (Mode.REFUSE, Mode.BLACKHOLE, *_NO_GREETING)
         return (
-            self.is_silent(address),
+            fault.mode is Mode.BLACKHOLE,
             self._lateness_s(fault) if greets else None,
             fault.seconds if fault.mode is Mode.TARPIT else 0.0,
             (outcome.result, bool(ended.host), outcome.unsettled, ended.phase is Phase.STARTTLS),
@@ -141,7 +165,9 @@ class Rehearsal:
         return fault.seconds if fault.mode in TIMED else 0.0
 
     def _ending(self, step: Try, recipients: tuple[int, ...]) -> Ended:
-        mode = self._faults.get(step.target.address, HEALTHY).mode
+        return self._ends(self._faults.get(step.target.address, HEALTHY).mode, step, recipients)
+
+    def _ends(self, mode: Mode, step: Try, recipients: tuple[int, ...]) -> Ended:
         if mode in (Mode.REFUSE, Mode.BLACKHOLE):
             return _host_error(step.number, Phase.CONNECT)
         if mode in _NO_GREETING:

@@ -54,8 +54,8 @@ def as_planned(plan: Plan) -> Choose:
 
 def ways(graph: Graph, chance: Fraction, choose: Choose = everything) -> Iterator[Way]:
     """The ways of a graph that does not merge: each with its chance, also if others have the same contacts."""
-    stand, left = graph.start()
-    yield from _from(graph, stand, left, Way(chance, (), (), 0.0), choose, 0)
+    left = tuple(tuple(each.count for each in level) for level in graph.levels)
+    yield from _from(graph, graph.start(), left, Way(chance, (), (), 0.0), choose, 0)
 
 
 def _from(graph: Graph, stand: Stand, left: Left, way: Way, choose: Choose, drawn: int) -> Iterator[Way]:
@@ -68,9 +68,15 @@ def _from(graph: Graph, stand: Stand, left: Left, way: Way, choose: Choose, draw
 
 
 def _options(graph: Graph, stand: Stand, left: Left) -> Iterator[Option]:
-    total = sum(left[stand.level])
-    for number, part, rest in graph.options(stand, left):
-        hosts = graph.levels[stand.level][number]
+    level = stand.level
+    for number, count in enumerate(left[level]):
+        if not count:
+            continue
+        hosts, part = graph.levels[level][number], 1 if graph.in_order else Fraction(count, sum(left[level]))
+        fewer = (*left[level][:number], count - 1, *left[level][number + 1 :])
+        rest = (*left[:level], fewer, *left[level + 1 :])
         for place, row in enumerate(hosts.rows):
-            chance = Fraction(part * row.number, total * hosts.ways)
+            chance = part * Fraction(row.number, hosts.ways)
             yield Option(chance, row.host.name, graph.leg(stand, number, place, rest), rest)
+        if graph.in_order:
+            return
