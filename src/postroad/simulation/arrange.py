@@ -32,6 +32,7 @@ from postroad.words.trail import Target
 SLOW_S = 1.0  # the lab's fault: the greeting comes a second late
 TARPIT_S = 6.0  # each of six replies does
 ENDS = frozenset({Then.ACCEPTED, Then.IN_CLEAR, Then.DEFER, Then.FAIL})
+TAKES = frozenset({Then.ACCEPTED, Then.IN_CLEAR})
 IN_SESSION = frozenset({Mode.R450, Mode.R550, Mode.D451, Mode.E451, Mode.DROP})
 _WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
 
@@ -113,57 +114,101 @@ def counted(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
     )
 
 
-class Arranger:
-    """Makes the levels of one case for one sender. `alike`: what cannot be told apart is counted."""
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is true of the exchangers of one preference in any order: the addresses several names share, and a Level."""
 
-    def __init__(self, case: Case, sender: Sender, limits: Counted, *, alike: bool) -> None:
+    shared: set[Address]
+    both_families: bool
+    settles: bool
+    passes: bool
+    refused: bool
+    unsure: bool
+    bound: bool
+
+
+class Arranger:
+    """Makes the levels of one case for one sender. `alike`: what cannot be told apart is counted.
+
+    `nameless`: hosts that take nothing are one where they cannot be told apart, also in a row; then only those that
+    take the message still have their names.
+    """
+
+    def __init__(self, case: Case, sender: Sender, limits: Counted, *, alike: bool, nameless: bool = False) -> None:
         self._case = case
+        self._nameless = nameless
+        self._hosts_made: dict[tuple[int, bool, bool], tuple[Exchange, tuple[Node, ...]]] = {}
+        self._one_of: dict[str, Node] = {}
         self._sender = sender
         self._limits = limits
         self._alike = alike
-        self._made: dict[Exchange, dict[int, list[Contact]]] = {}
+        # Exchangers are known by who they are: to compare them, address by address, takes too long
+        self._made: dict[int, tuple[Exchange, dict[int, list[Contact]]]] = {}
+        self._families: dict[tuple[int, int], tuple[Exchange, Exchange]] = {}
+        self._facts: dict[int, _Facts] = {}
         self._remembers = True  # whether it matters who of the level at hand said what
         self._counts_refusals = True
         self._passes = False
 
+    def plan(self, groups: Iterable[tuple[Exchange, ...]]) -> tuple[Level, ...]:
+        """A plan of the hosts of these preferences."""
+        if self._sender.equals is Equals.RANDOM:  # who stands for whom is another matter in each
+            self._made.clear()
+            self._hosts_made.clear()
+        return tuple(map(self.level, groups))
+
     def level(self, group: tuple[Exchange, ...]) -> Level:
         """The hosts of one preference in the order of the sender, not yet drawn."""
+        preference = group[0].preference  # in whatever order, and however turned, the exchangers of one are the same
+        facts = self._facts.get(preference)
+        if facts is None:
+            facts = self._facts[preference] = self._look_at(group)
+        self._remembers = not (facts.settles or facts.passes)
+        self._passes = facts.passes and self._alike
+        self._counts_refusals = {
+            Exhausted.DEFER: False,
+            Exhausted.LAST: not facts.settles,  # who says the last word is a matter of order
+            Exhausted.ALL: self._remembers,
+        }[self._sender.exhausted]
+        return Level(
+            self._hosts_of(group, facts), facts.settles, facts.passes, facts.refused, facts.unsure, facts.bound
+        )
+
+    def _look_at(self, group: tuple[Exchange, ...]) -> _Facts:
         counts = Counter(address for each in group for address in each.addresses)
         shared = {address for address, count in counts.items() if count > 1 and self._sender.drops_duplicates}
         thens = [[self._then(each, self._met(address)) for address in each.addresses] for each in group]
         can_be_cut = any((self._limits.addresses, self._limits.hosts, self._limits.sessions, self._limits.families))
-        settles = not can_be_cut and any(ENDS.intersection(each) and _goes_through(each) for each in thens)
-        passes = not can_be_cut and all(not ENDS.intersection(each) and _goes_through(each) for each in thens)
-        self._remembers = not (settles or passes)
-        self._passes = passes and self._alike
-        self._counts_refusals = {
-            Exhausted.DEFER: False,
-            Exhausted.LAST: not settles,  # who says the last word is a matter of order
-            Exhausted.ALL: self._remembers,
-        }[self._sender.exhausted]
         said = [self._met(address) in self._sender.refusals for address in counts]
-        return Level(
-            self._hosts_of(group, counts, shared),
-            settles,
-            passes,
+        return _Facts(
+            shared,
+            len({address.version for address in counts}) == 2,
+            settles=not can_be_cut and any(ENDS.intersection(each) and _goes_through(each) for each in thens),
+            passes=not can_be_cut and all(not ENDS.intersection(each) and _goes_through(each) for each in thens),
             refused=any(said),
             unsure=not all(said),
             bound=any(Then.NEXT_EQUAL in each for each in thens),
         )
 
-    def _hosts_of(self, group: tuple[Exchange, ...], counts: Counter[Address], shared: set[Address]) -> Node:
-        families = self._sender.families
+    def _hosts_of(self, group: tuple[Exchange, ...], facts: _Facts) -> Node:
+        families, shared = self._sender.families, facts.shared
         if families is Families.V6_LEVEL:
-            parts = [tuple(_of_family(each, version) for each in group) for version in (6, 4)]
+            parts = [tuple(self._of_family(each, version) for each in group) for version in (6, 4)]
             return row(self._ordered(part, shared) for part in parts)
         hosts = self._ordered(group, shared)
-        both = len({address.version for address in counts}) == 2
-        return Pass(hosts, _v6_goes_ahead) if families is Families.V6_PASS and both else hosts
+        return Pass(hosts, _v6_goes_ahead) if families is Families.V6_PASS and facts.both_families else hosts
+
+    def _of_family(self, each: Exchange, version: int) -> Exchange:
+        key = id(each), version
+        if key not in self._families:
+            of_it = tuple(address for address in each.addresses if address.version == version)
+            self._families[key] = each, replace(each, addresses=of_it)
+        return self._families[key][1]
 
     def _ordered(self, group: tuple[Exchange, ...], shared: set[Address]) -> Node:
         if self._sender.equals is Equals.ALPHABETICAL:
             group = tuple(sorted(group, key=lambda each: each.name))
-        hosts = list(chain.from_iterable(self._hosts(each, shared) for each in group))
+        hosts = list(chain.from_iterable(self._known_hosts(each, shared) for each in group))
         match self._sender.equals:
             case Equals.RANDOM:
                 return self._any_order(hosts, shared)
@@ -179,13 +224,27 @@ class Arranger:
         plain = self._sender.families is not Families.V6_PASS and not shared and not self._sender.waits.spacing_s
         return first_and_last(drawn.kinds) if self._passes and plain and isinstance(drawn, Bag) else drawn
 
+    def _known_hosts(self, each: Exchange, shared: set[Address]) -> tuple[Node, ...]:
+        """The nodes of an exchanger; every order of an answer has the same."""
+        key = id(each), self._remembers, self._counts_refusals
+        if key not in self._hosts_made:
+            self._hosts_made[key] = each, tuple(map(self._named_if_needed, self._hosts(each, shared)))
+        return self._hosts_made[key][1]
+
+    def _named_if_needed(self, host: Node) -> Node:
+        if not self._nameless or any(contact.then in TAKES for contact in contacts_of(host)):
+            return host
+        return self._one_of.setdefault(f"{self._remembers} {self._counts_refusals} {self._shape(host)}", host)
+
     def _hosts(self, each: Exchange, shared: set[Address]) -> Iterator[Node]:
         contacts = self._contacts(each, shared)
         if self._sender.unit is Unit.ADDRESS:
             yield from (Host(contact) for contact in chain(contacts[4], contacts[6]))
-        elif self._sender.families is Families.V6_PASS:  # each address is a host of its own, but they stay together
+        elif (
+            self._sender.families is Families.V6_PASS and each.addresses
+        ):  # each address is a host of its own, but they stay together
             yield row(self._inside([Host(contact) for contact in contacts[version]]) for version in (6, 4))
-        elif each.addresses or each.dead:
+        elif self._sender.families is not Families.V6_PASS and (each.addresses or each.dead):
             yield Host(self._together({version: self._inside(contacts[version]) for version in (4, 6)}))
 
     def _together(self, families: dict[int, Node]) -> Node:
@@ -206,8 +265,8 @@ class Arranger:
         return row(items)
 
     def _contacts(self, each: Exchange, shared: set[Address]) -> dict[int, list[Contact]]:
-        if each in self._made:  # every order of an answer has the same hosts
-            return self._made[each]
+        if id(each) in self._made:  # every order of an answer has the same hosts
+            return self._made[id(each)][1]
         contacts: dict[int, list[Contact]] = {4: [], 6: []}
         for address in each.addresses:
             met = self._met(address)
@@ -215,7 +274,7 @@ class Arranger:
             wait_s = self._sender.waits.connect_s if met is Mode.BLACKHOLE else _WAITS.get(met, 0.0)
             contact = Contact(target, met, self._then(each, met), wait_s, address in shared, [target])
             contacts[address.version].append(contact)
-        self._made[each] = contacts
+        self._made[id(each)] = each, contacts
         return contacts
 
     def _met(self, address: Address) -> Mode:
@@ -234,7 +293,7 @@ class Arranger:
             key = self._shape(item)
             kind, count = kinds.get(key, (item, 0))
             kinds[key] = (kind, count + 1)
-            if count:
+            if kind is not item:
                 _join(kind, item)
         # in the order of the shapes, so that what is alike has its parts in the same places
         return Bag(tuple(kinds[key] for key in sorted(kinds))) if kinds else NOTHING
@@ -271,10 +330,6 @@ class Arranger:
 def _goes_through(thens: list[Then]) -> bool:
     """Whether a host is asked at all its addresses, unless one of them ends the attempt."""
     return len(thens) == 1 or ENDS.union({Then.NEXT_ADDRESS}).issuperset(thens)
-
-
-def _of_family(each: Exchange, version: int) -> Exchange:
-    return replace(each, addresses=tuple(address for address in each.addresses if address.version == version))
 
 
 def contacts_of(node: Node) -> Iterator[Contact]:

@@ -161,7 +161,8 @@ def _front_of_row(items: tuple[Node, ...]) -> Iterator[Front]:
         found = False
         for chance, leaf, rest in front(item):
             found = True
-            yield chance, leaf, row((rest, *items[place + 1 :]))
+            left = items[place + 1 :] if rest == NOTHING else (rest, *items[place + 1 :])  # none of them is empty
+            yield chance, leaf, left[0] if len(left) == 1 else Row(left)
         if found:
             return
 

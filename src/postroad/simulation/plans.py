@@ -122,14 +122,18 @@ def _is_lab(snapshot: Snapshot) -> bool:
     return all(address.is_loopback for address in addresses)
 
 
-def plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool) -> list[tuple[Level, ...]]:
+def plans(
+    case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool, nameless: bool = False
+) -> list[tuple[Level, ...]]:
     """The plans of an attempt, each as likely: one for each order of the answers that makes a difference.
 
-    `alike`: servers between which the sender makes no difference are counted, not told apart.
+    `alike`: servers between which the sender makes no difference are counted, not told apart; `nameless`: those that
+    do not take the message have no names either, so that orders that differ in them alone are equal.
     """
-    arranger = Arranger(case, sender, counted(case, sender, found), alike=alike)
-    orders = [_levels(sender, answer) for answer in answers(case, sender, found)]
-    return [tuple(arranger.level(group) for group in levels) for levels in orders]
+    arranger = Arranger(case, sender, counted(case, sender, found), alike=alike, nameless=nameless)
+    repeats = sender.drops_duplicates and _has_duplicates(found)
+    orders = (_levels(sender, answer, repeats=repeats) for answer in answers(case, sender, found))
+    return [arranger.plan(levels) for levels in orders]
 
 
 def answers(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange, ...]]:
@@ -144,7 +148,8 @@ def answers(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tup
     if case.dns_order is not DnsOrder.ROTATE:
         return [found]
     sizes = _sizes(found) if _address_order_matters(sender) else ()
-    return [_turned(found, turn, mx=count > 1, sets=bool(sizes)) for turn in _turns(lcm(count, *sizes))]
+    turned = _Turned(found, rotates=count > 1)
+    return [turned.at(turn) for turn in _turns(lcm(count, *sizes))]
 
 
 def _turns(count: int) -> Iterable[int]:
@@ -172,21 +177,40 @@ def _sizes(found: tuple[Exchange, ...]) -> tuple[int, ...]:
     return tuple(set(counts.values()))
 
 
-def _turned(found: tuple[Exchange, ...], turn: int, *, mx: bool, sets: bool) -> tuple[Exchange, ...]:
-    start = turn % len(found) if mx else 0
-    ordered = found[start:] + found[:start]
-    if not sets or turn == 0:
-        return ordered
-    return tuple(replace(each, addresses=turned_addresses(each.addresses, turn)) for each in ordered)
+class _Turned:
+    """The records of an answer turn by turn; the addresses of an exchanger have few turns, so each is made once."""
+
+    def __init__(self, found: tuple[Exchange, ...], *, rotates: bool) -> None:
+        self._found = found
+        self._rotates = rotates
+        self._cycles = [lcm(*_sizes((each,))) for each in found]
+        self._made: dict[tuple[int, int], Exchange] = {}
+
+    def at(self, turn: int) -> tuple[Exchange, ...]:
+        """The answer with every set turned so often."""
+        start = turn % len(self._found) if self._rotates else 0
+        places = [*range(start, len(self._found)), *range(start)]
+        return tuple([self._exchange(place, turn % self._cycles[place]) for place in places])
+
+    def _exchange(self, place: int, turn: int) -> Exchange:
+        each = self._found[place]
+        if turn and (place, turn) not in self._made:
+            self._made[place, turn] = replace(each, addresses=turned_addresses(each.addresses, turn))
+        return self._made[place, turn] if turn else each
 
 
-def _levels(sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange, ...]]:
+def _levels(sender: Sender, found: tuple[Exchange, ...], *, repeats: bool) -> list[tuple[Exchange, ...]]:
     if sender.preference is Preference.IGNORED:
         return [found]
     down = sender.preference is Preference.DESCENDING
     ordered = sorted(found, key=lambda each: each.preference, reverse=down)
     levels = [tuple(group) for _preference, group in groupby(ordered, key=lambda each: each.preference)]
-    return _once_each(levels) if sender.drops_duplicates else levels
+    return _once_each(levels) if repeats else levels
+
+
+def _has_duplicates(found: tuple[Exchange, ...]) -> bool:
+    addresses = [address for each in found for address in each.addresses]
+    return len(set(addresses)) < len(addresses)
 
 
 def _once_each(levels: list[tuple[Exchange, ...]]) -> list[tuple[Exchange, ...]]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeVar
 
 from postroad.routing import Refusal
-from postroad.simulation.arrange import Contact, counted
+from postroad.simulation.arrange import Contact, Counted, Exchange, Level, counted
 from postroad.simulation.model import Sender, Then
 from postroad.simulation.nouns import Blend, Case, Forecast, Questions
 from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples
 from postroad.simulation.plans import NoWay, exchanges, is_sampled, plans
 from postroad.simulation.steps import Place, Steps
+from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
@@ -23,6 +24,7 @@ from postroad.words.trail import Target
 K = TypeVar("K")
 ZERO = Fraction(0)
 _RESULTS = tuple(Result)
+MOST_CONTACTS = 100_000  # of all plans of a forecast: beyond, a part of the plans stands for all
 
 
 @dataclass(slots=True)
@@ -43,7 +45,6 @@ class _Arrived:
 class _Sums:
     """What is added up over all ways an attempt can go."""
 
-    first: dict[Contact, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     accepted: dict[Contact, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     outcome: dict[Result, Fraction] = field(default_factory=lambda: dict.fromkeys(_RESULTS, ZERO))
     attempts: Fraction = ZERO
@@ -73,14 +74,18 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
         return _without_contact(case, sender, found)
     sums = _Sums()
     limits = counted(case, sender, found)
-    ways = plans(case, sender, found, alike=True)
-    for levels in ways:
-        _add_up(Steps(sender, levels, limits), Fraction(1, len(ways)), sums)
+    named = plans(case, sender, found, alike=True)
+    every = plans(case, sender, found, alike=True, nameless=True) if case.down else named
+    counts = Counter(every)
+    part = _part(counts, case, found)
+    for levels, count in part.items():
+        _add_up(Steps(sender, levels, limits), Fraction(count, part.total()), sums)
+    first = _first(sender, named, limits)
     return Forecast(
         case,
-        first=_by_address(sums.first),
+        first=_by_address(first),
         accepted=_by_address(sums.accepted),
-        hosts=_by_host(sums.first),
+        hosts=_by_host(first),
         outcome=sums.outcome,
         attempts_mean=sums.attempts,
         attempts_max=sums.attempts_max,
@@ -88,8 +93,32 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
         delay_worst_s=sums.worst_s,
         questions=_questions(sender, len({each.name for each in found}), sums.hosts),
         examples=some_examples(case, sender, found, examples),
-        sampled=is_sampled(case, sender, found),
+        sampled=part is not counts or is_sampled(case, sender, found),
     )
+
+
+def _part(counts: Counter[tuple[Level, ...]], case: Case, found: tuple[Exchange, ...]) -> Counter[tuple[Level, ...]]:
+    """All plans; where they are too many and too long to be walked, so many of them as stand for all."""
+    down = {address for address, mode in case.down.items() if mode is not Mode.ACCEPT}
+    longest = 1 + sum(address in down for each in found for address in each.addresses)
+    most = max(MOST_CONTACTS // longest, 1)
+    if len(counts) <= most:
+        return counts
+    plans_ = list(counts)
+    return Counter({plans_[place * len(plans_) // most]: 1 for place in range(most)})
+
+
+def _first(sender: Sender, every: list[tuple[Level, ...]], limits: Counted) -> dict[Contact, Fraction]:
+    """The first contacts: of all places of an attempt only its start must tell servers by their names."""
+    first: dict[Contact, Fraction] = {}
+    each_plan = Fraction(1, len(every))
+    for levels in every:
+        steps = Steps(sender, levels, limits)
+        for each in steps.nexts(steps.start()):
+            if each.contact:
+                chance = each.chance * each_plan
+                first[each.contact] = first[each.contact] + chance if each.contact in first else chance
+    return first
 
 
 def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) -> Blend:
@@ -143,8 +172,6 @@ def _add_place(
         if contact is None:
             sums.end(steps.verdict(then), chance, contacts, time, worst_s)
             continue
-        if contacts == 0:
-            sums.first[contact] += chance
         result, took_s, reached = steps.after(then, contact)
         if result is None:
             ahead[reached].add(chance, time, worst_s)

@@ -101,9 +101,11 @@ class Graph:
         """What follows when a host of this class is drawn, with its addresses in this order; `left` are the others."""
         rest: Hashable = left if self._tangled else any(left[stand.level])
         key = stand.number, stand.level, number, row, rest
-        leg = self._legs.get(key) if self._merges else None
+        leg = self._legs.get(key)
         if leg is None:
-            leg = self._legs[key] = self._go(stand, self.levels[stand.level][number], row, left)
+            leg = self._go(stand, self.levels[stand.level][number], row, left)
+            if self._merges:
+                self._legs[key] = leg
         return leg
 
     def _go(self, stand: Stand, hosts: Class, number: int, left: Left) -> Leg:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from postroad.routing import Plan
-from postroad.simulation.own.graph import Graph, Left, Leg, Stand
+from postroad.simulation.own.graph import Graph, Left, Stand
 from postroad.words.outcome import Outcome
 from postroad.words.trail import Contact
 
@@ -24,11 +24,12 @@ class Way:
 
 
 class Option(NamedTuple):
-    """A host that may be drawn next: its chance and name, what follows, and who is left then."""
+    """A host that may be drawn next: its chance and name, its class and row, and who is left then."""
 
     chance: Fraction
     name: str
-    leg: Leg
+    number: int
+    row: int
     left: Left
 
 
@@ -59,7 +60,8 @@ def ways(graph: Graph, chance: Fraction, choose: Choose = everything) -> Iterato
 
 
 def _from(graph: Graph, stand: Stand, left: Left, way: Way, choose: Choose, drawn: int) -> Iterator[Way]:
-    for chance, _name, leg, rest in choose(drawn, list(_options(graph, stand, left))):
+    for chance, _name, number, row, rest in choose(drawn, list(_options(graph, stand, left))):
+        leg = graph.leg(stand, number, row, rest)
         so_far = Way(way.chance * chance, leg.trail, leg.outcomes, way.took_s + leg.took_s)
         if leg.then:
             yield from _from(graph, leg.then, rest, so_far, choose, drawn + 1)
@@ -77,6 +79,6 @@ def _options(graph: Graph, stand: Stand, left: Left) -> Iterator[Option]:
         rest = (*left[:level], fewer, *left[level + 1 :])
         for place, row in enumerate(hosts.rows):
             chance = part * Fraction(row.number, hosts.ways)
-            yield Option(chance, row.host.name, graph.leg(stand, number, place, rest), rest)
+            yield Option(chance, row.host.name, number, place, rest)
         if graph.in_order:
             return

@@ -149,13 +149,15 @@ class Lineup:
         if inside is Inside.RANDOM:
             return _rank(np.stack([self._bits(Draw.INNER, int(place), moment) for place in among]))
         if inside is Inside.TURNED and self.trial.dns_order is not DnsOrder.RANDOM:
-            start = throw(key(self.seed, Draw.INNER, which), moment.source) >> np.uint64(32)
+            own = which if self.trial.dns_order is DnsOrder.ROTATE_APART else 0  # else a route turns in step
+            start = throw(key(self.seed, Draw.INNER, own), moment.source) >> np.uint64(32)
             return _turned(index, start + moment.message + moment.tried.astype(np.uint64))
         return self._answer(index, 1 + which, self._when(moment))
 
     def _answer(self, index: Ranks, which: int, when: Whole) -> Whole:
         """The ranks of the records of one set in an answer of DNS; `which` set it is."""
-        order, start = self.trial.dns_order, key(self.seed, Draw.ANSWER, which)
+        order = self.trial.dns_order
+        start = key(self.seed, Draw.ANSWER, 0 if order is DnsOrder.ROTATE else which)  # one server turns them in step
         if order is DnsOrder.FIXED or index.size == 1:
             return index.astype(np.uint64)[:, None]
         if order is DnsOrder.RANDOM:
