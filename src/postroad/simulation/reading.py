@@ -63,6 +63,10 @@ def _sender(name: str, table: dict[str, Any]) -> Sender:
     like = table.pop("like", DEFAULT_LIKE)
     if like not in SENDERS:
         raise _WrongError(f"{path}.like", f"no sender {like!r}; there are {', '.join(SENDERS)}")
+    if SENDERS[like].ours:
+        raise _WrongError(
+            f"{path}.like", f"{like} is this program itself, not data to be changed; write like = 'rfc5321'"
+        )
     title = {"title": name, "source": f"a file of yours, like {like}"}
     sender: Sender = _changed(path, SENDERS[like], title | table)
     return replace(sender, name=name)
@@ -91,7 +95,7 @@ def _part(path: str, value: object) -> Fraction:
 def _changed(path: str, base: Any, table: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any of the model's dataclasses
     """A dataclass with the fields of a table in place of its own."""
     hints = get_type_hints(type(base))
-    _known(path, table, [each.name for each in fields(base) if each.name != "name"])
+    _known(path, table, [each.name for each in fields(base) if each.name not in ("name", "ours")])
     changes = {key: _value(f"{path}.{key}", hints[key], value, getattr(base, key)) for key, value in table.items()}
     return replace(base, **changes)
 
