@@ -5,7 +5,6 @@ what a Postfix administrator would set for throughput to one busy destination.
 """
 
 import contextlib
-import os
 import shlex
 import shutil
 import socket
@@ -130,12 +129,12 @@ class Exim:
 
 
 class Postroad:
-    """Postroad of this checkout, with its defaults, or a process for each core. `command` may hold `{config}`."""
+    """Postroad of this checkout, with its defaults, or as two processes. `command` may hold `{config}`."""
 
     def __init__(self, directory: Path, command: str = POSTROAD, name: str = "postroad"):
         self.name = name
         if name == "postroad-workers":
-            command += f" --workers {os.cpu_count()}"
+            command += " --workers 2"
         self._folder = directory / "postroad"
         self.spool = self._folder / "spool"
         self._config = self._folder / "postroad.toml"

@@ -48,7 +48,7 @@ def route(
 
         >>> routed = route("example.com", zones=["docs/examples/example.com.zone"], seed=1)
         >>> [str(target) for target in routed.plan.targets][0]
-        'mail2.example.com [192.0.2.12]'
+        'mail1.example.com [192.0.2.11]'
 
     Raises:
         InputError: the domain, a zone file, a server or the procedure cannot be used.

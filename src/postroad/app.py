@@ -11,7 +11,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from itertools import groupby
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, TypeVar
 
 from postroad.dns import (
@@ -26,7 +25,7 @@ from postroad.dns import (
     system_servers,
 )
 from postroad.gather import gather, gather_more
-from postroad.routing import PROCEDURES, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
+from postroad.routing import PROCEDURES, Dice, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
 from postroad.smtp import canonical
 from postroad.words.facts import Snapshot
 from postroad.words.mail import Envelope, Mailbox, Recipient, domain_of, parse_mailbox
@@ -114,7 +113,7 @@ class Road:
         routed = Routed(destination, snapshot, answer, self.policy, seed)
         if isinstance(answer, Refusal):
             return routed
-        return replace(routed, odds=odds(answer, self.policy), plan=draw(answer, self.policy, Random(seed)))
+        return replace(routed, odds=odds(answer, self.policy), plan=draw(answer, self.policy, Dice(seed)))
 
     async def send(self, message: Message, seed: int | None = None) -> Sent:
         """Deliver a message now, straight to the exchangers of each recipient's domain; nothing is queued."""

@@ -20,7 +20,6 @@ from tests.faults.books import until
 ROOT = Path(__file__).parents[2]
 PIPE = 4096  # octets that a pipe nobody reads still takes
 END_S = 30.0  # more than any relay here may take to end
-_WORKER = re.compile(rb"--worker\0(\d+)\0")
 BROKEN = re.compile(r"Traceback|deliver\.parcel\.broken|never retrieved|Exception ignored", re.MULTILINE)
 
 
@@ -34,7 +33,7 @@ class Log(StrEnum):
 
 
 class RelayProcess:
-    """One relay after the other, on the same settings, port and spool; a crew, with more than one worker."""
+    """One relay after the other, on the same settings, port and spool; with two workers, one of them delivers."""
 
     def __init__(self, folder, place, *, penalty_s=None, workers=1, log_to=Log.FILE):
         self.place = place
@@ -97,24 +96,20 @@ class RelayProcess:
             self.close()
 
     def children(self):
-        """The processes of a crew, by the number of the worker."""
-        found = {}
-        for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
-            if number := _WORKER.search(Path(f"/proc/{pid}/cmdline").read_bytes()):
-                found[int(number[1])] = int(pid)
-        return found
+        """The process that delivers, if there is one now."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     async def kill(self):
-        """End it as a crash does, with all its workers."""
-        children = self.children().values() if self.is_alive else ()
+        """End it as a crash does, with the one that delivers."""
+        children = self.children() if self.is_alive else ()
         if self.is_alive:
             os.killpg(self.pid, signal.SIGKILL)
         await self._end(signal.SIGKILL)
         await until(lambda: not any(map(is_running, children)))
 
     async def kill_parent(self):
-        """End the parent of a crew as a crash does, and it alone; the workers that it had."""
-        children = self.children().values()
+        """End the one that receives as a crash does, and it alone; the other one."""
+        children = self.children()
         await self._end(signal.SIGKILL)
         return children
 

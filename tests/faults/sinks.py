@@ -7,12 +7,9 @@ from ipaddress import ip_address
 from postroad.lab.blackhole import Blackhole
 from postroad.net import bind, serve
 from postroad.smtp import (
-    NEED_DATA,
-    Answered,
     BodyComplete,
     BodyPiece,
     Closed,
-    Commanded,
     Ehlo,
     Rcpt,
     Server,
@@ -111,31 +108,30 @@ class _Session:
         self._stream.write(self._server.greet())
         while self._server.state is not ServerState.CLOSED:
             await self._stream.drain()
-            self._server.feed(await self._stream.read())
-            while not isinstance(event := self._server.next_event(), Closed) and event is not NEED_DATA:
+            event = self._server.receive(await self._stream.read())
+            while event:
+                if isinstance(event, Closed):
+                    return
                 await self._on(event)
-            if isinstance(event, Closed):
-                return
+                event = self._server.receive()
 
     async def _on(self, event):
-        if isinstance(event, Commanded):
-            self._mood = self._sink.rng.choice(self._sink.moods) if isinstance(event.command, Rcpt) else self._mood
-            self._die_if(Mood.AT_RCPT, when=isinstance(event.command, Rcpt))
-            self._command(event)
-        elif isinstance(event, Answered):
-            self._reply(event.reply)
-        elif isinstance(event, BodyPiece):
+        if isinstance(event, BodyPiece | BodyComplete):
             self._die_if(Mood.IN_DATA)
             self._pieces.append(event.data)
-        elif isinstance(event, BodyComplete):
-            await self._complete()
+            if isinstance(event, BodyComplete):
+                await self._complete()
+        else:
+            self._mood = self._sink.rng.choice(self._sink.moods) if isinstance(event, Rcpt) else self._mood
+            self._die_if(Mood.AT_RCPT, when=isinstance(event, Rcpt))
+            self._command(event)
 
-    def _command(self, event):
-        is_rcpt = isinstance(event.command, Rcpt)
-        is_full = is_rcpt and len(self._server.transaction.recipients) >= ROOM
-        said = self._server.reply(_TOO_MANY.get(self._mood, event.reply) if is_full else event.reply)
+    def _command(self, command):
+        is_full = isinstance(command, Rcpt) and len(self._server.transaction.recipients) >= ROOM
+        refusal = _TOO_MANY.get(self._mood) if is_full else None
+        said = self._server.reply(refusal) if refusal else self._server.agree()
         # in one write with the reply before it: nobody could tell a later one from the reply to the next command
-        self._stream.write(said + format_reply(EARLY) if self._is_early(event.command) else said)
+        self._stream.write(said + format_reply(EARLY) if self._is_early(command) else said)
 
     def _is_early(self, command):
         if isinstance(command, Ehlo):

@@ -34,7 +34,7 @@ a.sink.example. IN A {0}1
 b.sink.example. IN A {0}2
 c.sink.example. IN A {0}3
 """
-ORPHANS_S = 5.0  # what workers may take to end after their parent
+ORPHANS_S = 5.0  # what the one that delivers may take to end after the one that receives
 NAMES = ("one.example", "two.example", "home.example", "a.sink.example", "b.sink.example", "c.sink.example")
 
 
@@ -116,23 +116,22 @@ class Stage:
         await self._count_doubts()
 
     async def kill_parent(self):
-        """Kill the parent of a crew alone: its workers are to end with it, and leave ports and spool to the next."""
-        workers = await self.relay.kill_parent()
-        ended = await until(lambda: not any(map(is_running, workers)), patience_s=ORPHANS_S)
-        self.figures.must(ended, f"workers live {ORPHANS_S:g} s after their parent")
-        for pid in filter(is_running, workers):
+        """Kill the one that receives alone: the other is to end with it, and leave port and spool to the next."""
+        orphans = await self.relay.kill_parent()
+        ended = await until(lambda: not any(map(is_running, orphans)), patience_s=ORPHANS_S)
+        self.figures.must(ended, f"the one that delivers lives {ORPHANS_S:g} s after the one that receives")
+        for pid in filter(is_running, orphans):
             os.kill(pid, signal.SIGKILL)
         await self._count_doubts()
 
-    async def kill_worker(self, number):
-        """Kill one worker of a crew; all else stands still until it is read which deliveries it had in flight."""
-        await until(lambda: number in self.relay.children())
-        workers = self.relay.children()
-        killed = workers.pop(number)
-        async with self.relay.paused(self.relay.pid, *workers.values()):
+    async def kill_deliverer(self):
+        """Kill the one that delivers; the other stands still until it is read which deliveries there may be twice."""
+        await until(self.relay.children)
+        (killed,) = self.relay.children()
+        async with self.relay.paused(self.relay.pid):
             os.kill(killed, signal.SIGKILL)
             await until(lambda: not is_running(killed))
-            claimed = await self._claimed_by(number)
+            claimed = [mailbox for mailboxes in (await self._claimed()).values() for mailbox in mailboxes]
         self.figures.kills += 1
         self.figures.promised += len(claimed)
         self.ledger.doubtful = (self.ledger.doubtful or Counter()) + Counter(claimed)
@@ -186,11 +185,6 @@ class Stage:
         """How many recipients a dead relay had claimed, and an exchanger taken from it."""
         claimed = await self._claimed()
         return len({mailbox for mailboxes in claimed.values() for mailbox in mailboxes} & self.ledger.fresh)
-
-    async def _claimed_by(self, number):
-        """The recipients that one worker has claimed."""
-        claimed = await self._claimed()
-        return {each for node, mailboxes in claimed.items() if node.endswith(f"-{number}") for each in mailboxes}
 
     async def _claimed(self):
         """The recipients claimed in a spool that nobody uses now, by node."""

@@ -1,18 +1,16 @@
 """Fuzzed: a message on its way. Whatever a host answers, nothing is delivered that was not sent and taken."""
 
 import re
+from collections import deque
 from contextlib import suppress
 from itertools import product
 
 from postroad.app import InputError
 from postroad.cli.sendmail.draft import Origin, finish, parse
 from postroad.smtp import (
-    NEED_DATA,
     BodyComplete,
-    BodyPiece,
     Break,
     Client,
-    Commanded,
     Data,
     Done,
     Ehlo,
@@ -20,7 +18,6 @@ from postroad.smtp import (
     Mail,
     More,
     Rcpt,
-    Replied,
     Server,
     ServerConfig,
     Terms,
@@ -62,7 +59,7 @@ class Conversation:
             if not piece and not self._events:
                 return None
         event = self._events.pop(0)
-        return event.reply if isinstance(event, Replied) else None
+        return event if isinstance(event, Reply) else None
 
     def greeted(self):
         """Whether the host greets, and answers EHLO."""
@@ -83,22 +80,21 @@ def transaction(octets):
 def _carry_out(host, *, whole, terms):
     moved = Transaction(host.client, ENVELOPE, CONTENT if whole else len(CONTENT), (0, 1, 2), terms)
     heard, is_lost, pieces = [], False, [CONTENT[:7], CONTENT[7:], b""]
+    step = moved.begin()
     for _ in range(STEPS):
-        match moved.next():
-            case Write(written):
+        match step:
+            case Write(written, then):
                 host.sent += written
+                step = then
             case More():
-                moved.give(pieces.pop(0))
+                step = moved.give(pieces.pop(0))
             case Expect():
                 heard.append(reply := host.reply())
-                if reply:
-                    moved.hear(reply)
-                else:
-                    is_lost = True
-                    moved.lose(LOST)
+                step = moved.hear(deque([reply])) if reply else Break(LOST)
             case Break(outcome):
                 is_lost = True
                 moved.lose(outcome)
+                break
             case Done():
                 break
     else:
@@ -141,28 +137,25 @@ def _through(octets, size, *, by_data):
     _ask(client, server, Rcpt(RECIPIENTS[0]))
     if by_data:
         _ask(client, server, Data())
-    else:
-        server.feed(client.send(Bdat(len(octets), last=True)))
+    sent = [] if by_data else [client.send(Bdat(len(octets), last=True))]
     pieces = [octets[start : start + size] for start in range(0, len(octets), size)]
-    sent = [client.send_body(piece) if by_data else client.send_chunk(piece) for piece in pieces]
+    sent += [client.send_body(piece) if by_data else client.send_chunk(piece) for piece in pieces]
     if by_data:
         sent.append(client.end_body())
     received = b""
-    for piece in sent or [b""]:
-        server.feed(piece)
-        while (event := server.next_event()) is not NEED_DATA:
+    for piece in sent:
+        event = server.receive(piece)
+        while event:
+            received += event.data
             if isinstance(event, BodyComplete):
                 return received
-            assert isinstance(event, BodyPiece)
-            received += event.data
+            event = server.receive()
     raise AssertionError("it does not end")
 
 
 def _ask(client, server, command):
-    server.feed(client.send(command))
-    event = server.next_event()
-    assert isinstance(event, Commanded), event
-    client.receive(server.reply(event.reply or Reply(250, ("ok",))))
+    assert command == server.receive(client.send(command))
+    client.receive(server.agree())
 
 
 def draft(octets):

@@ -8,7 +8,6 @@ from tests.unit.dns.lean_and_slow import both
 
 from postroad.dns import RecordType, parse_zones
 from postroad.smtp import (
-    NEED_DATA,
     BadSyntax,
     BodyComplete,
     BodyPiece,
@@ -16,7 +15,7 @@ from postroad.smtp import (
     Closed,
     Server,
     ServerConfig,
-    StartTlsRequested,
+    StartTls,
     format_command,
     format_reply,
     parse_command,
@@ -30,7 +29,7 @@ from postroad.words.reply import Reply
 CORPUS = Path(__file__).parent / "corpus"
 CONFIG = ServerConfig("mx.example", size=2000, max_recipients=3, auth=("PLAIN", "LOGIN"))
 CONFIG_KEPT = ServerConfig("mx.example", size=2000, refuse_unsafe=False)
-SAFE = Reply(250, ("ok",))
+NO_TLS = Reply(454, ("no",))
 
 
 def _served(octets, config, size):
@@ -38,16 +37,14 @@ def _served(octets, config, size):
     server, said, content = Server(config), [], b""
     server.greet()
     for start in range(0, len(octets), size):
-        server.feed(octets[start : start + size])
-        while (event := server.next_event()) is not NEED_DATA and not isinstance(event, Closed):
-            if isinstance(event, BodyPiece):
-                content += event.data
-                continue
-            if isinstance(event, BodyComplete):
-                said.append(content)
-            content = b""
-            reply = getattr(event, "reply", Reply(454, ("no",)) if isinstance(event, StartTlsRequested) else SAFE)
-            said.append(server.reply(reply))
+        event = server.receive(octets[start : start + size])
+        while event and not isinstance(event, Closed):
+            content += getattr(event, "data", b"")
+            if not isinstance(event, BodyPiece):
+                said += [content] if isinstance(event, BodyComplete) else []
+                content = b""
+                said.append(server.reply(NO_TLS) if isinstance(event, StartTls) else server.agree())
+            event = server.receive()
     return said
 
 

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from postroad.smtp import NEED_DATA, BodyComplete, BodyPiece, Closed, Commanded, Server, ServerConfig
+from postroad.smtp import Answered, BodyComplete, BodyPiece, Closed, Server, ServerConfig
 from postroad.words.reply import Reply
+
+AGREED = object()  # the answer that a server gives by itself
 
 
 @dataclass
@@ -22,27 +24,25 @@ class Host:
         server = Server(self.config)
         stream.write(server.greet(self.greeting))
         while True:
-            server.feed(await stream.read())
-            while (event := server.next_event()) is not NEED_DATA:
-                if isinstance(event, Closed):
-                    stream.close()
-                    return
-                if isinstance(event, BodyPiece):
+            event = server.receive(await stream.read())
+            while event:
+                if isinstance(event, BodyPiece | BodyComplete):
                     self.content += event.data
-                    continue
-                name, usual = self._name(event)
-                answer = self.answers.get(name, usual)
-                if answer is None:
-                    stream.close()
-                    return
-                stream.write(server.reply(answer) + self.extra.pop(name, b""))
+                if not isinstance(event, BodyPiece):
+                    name = self._name(event)
+                    answer = self._answer(name)
+                    if answer is None:
+                        stream.close()
+                        return
+                    said = server.agree() if answer is AGREED else server.reply(answer)
+                    stream.write(said + self.extra.pop(name, b""))
+                event = server.receive()
+
+    def _answer(self, name):
+        return None if name == "Closed" else self.answers.get(name, AGREED)
 
     def _name(self, event):
-        if isinstance(event, BodyComplete):
-            self.heard.append(".")
-            return ".", Reply(250, ("2.0.0 taken",))
-        name = type(event.command).__name__ if isinstance(event, Commanded) else "?"
-        self.heard.append(name)
-        if name == "Rcpt":
-            name = f"Rcpt {event.command.recipient.mailbox.local}"
-        return name, event.reply
+        name = {BodyComplete: ".", Answered: "?"}.get(type(event), type(event).__name__)
+        if not isinstance(event, Closed):
+            self.heard.append(name)
+        return f"Rcpt {event.recipient.mailbox.local}" if name == "Rcpt" else name

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from postroad.checking.shares import shares_of
 from postroad.checks.nouns import Evidence, Line, Probe, Said, Texts, Wire
 from postroad.dns import DNS_PORT, PacedServers, Resolver, Server, resolve_ns
 from postroad.gather import gather, gather_hosts, gather_more
@@ -14,14 +15,10 @@ from postroad.gather.servers import gather_drift, gather_servers, gather_wire
 from postroad.gather.texts import Fetch, gather_text
 from postroad.probe import Subject, Survey
 from postroad.routing import PROCEDURES, Own, Refusal, Route, RoutePolicy, decide
-from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, forecast
 from postroad.words.facts import Bogus, Found, HostFacts, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, Destination, Unreadable, parse_domain
 
 SURE = "com"  # a zone that is always there: the control question to the resolver
-MIX = "internet"  # whose expected shares are told
-MAX_SERVERS = 200  # addresses of a set whose shares are worked out; larger sets cost seconds and say little
-NO_SHARES: Mapping[str, Mapping[Address, float]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +67,6 @@ async def examine(destination: Destination, sources: Sources) -> Evidence:
         shares_of(snapshot, answer) if sources.is_thorough else None,
         await _known(snapshot, sources),
     )
-
-
-def shares_of(snapshot: Snapshot, answer: Route | Refusal) -> Mapping[str, Mapping[Address, float]]:
-    """First contacts by sender of the mix, for a name server that rotates its answers, as most do."""
-    if isinstance(answer, Refusal) or len(_targets(answer)) > MAX_SERVERS:
-        return NO_SHARES
-    told = {name: forecast(Case(snapshot, name, DnsOrder.ROTATE), SENDERS[name], examples=0) for name in MIXES[MIX]}
-    return {
-        name: {address: float(share) for address, share in each.first.items()}
-        for name, each in told.items()
-        if not each.unable
-    }
 
 
 async def _snapshot(destination: Destination, sources: Sources) -> Snapshot:

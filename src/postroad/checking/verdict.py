@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -63,12 +63,22 @@ def weigh(evidence: Evidence, findings: Iterable[Finding], terms: Terms) -> Chec
     return checked(evidence, kept, accepted)
 
 
-def exit_status(results: Sequence[Checked], fail_on: Severity | None) -> int:
+def exit_status(results: Iterable[Checked], fail_on: Severity | None) -> int:
     """1 if a finding of the level or worse was seen; else 3 if one could not be looked at; else 0."""
+    return worst(_status(result, fail_on) for result in results)
+
+
+def worst(statuses: Iterable[int]) -> int:
+    """The exit status of several runs as one."""
+    seen = set(statuses)
+    return BAD if BAD in seen else UNSURE if UNSURE in seen else GOOD
+
+
+def _status(result: Checked, fail_on: Severity | None) -> int:
     if fail_on is None:
         return GOOD
     level = _RANKS.index(fail_on)
-    counted = [each for result in results for each in result.findings if _RANKS.index(each.severity) <= level]
+    counted = [each for each in result.findings if _RANKS.index(each.severity) <= level]
     if any(not each.inconclusive for each in counted):
         return BAD
     return UNSURE if counted else GOOD

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from postroad.routing import Refusal, Route
 from postroad.words.facts import Answer, HostFacts, Snapshot
@@ -182,6 +183,7 @@ class Evidence:
     names: Mapping[str, HostFacts] = field(default_factory=dict)  # met on the way: in PTR records, greetings
     shares: Mapping[str, Mapping[Address, float]] | None = None  # of first contact, by sender model (simulation)
     known: frozenset[str] = frozenset()  # what this machine could do: "port-25", "ipv6"
+    worked_out: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # see checks.table
 
 
 Check = Callable[[Evidence], Iterator[Finding]]

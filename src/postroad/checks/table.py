@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from itertools import groupby
+from typing import TypeVar, cast
 
 from postroad.checks import lines, places
 from postroad.checks.nouns import Evidence, Place, Severity
@@ -12,6 +14,8 @@ from postroad.routing import Refusal
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoName, Temporary
 from postroad.words.names import Address, is_address_like, is_within
 from postroad.words.outcome import Result
+
+T = TypeVar("T")
 
 RESERVED = ("example.com", "example.net", "example.org", "example", "test", "invalid", "localhost")  # RFC 6761, 2606
 
@@ -43,6 +47,19 @@ class Row:
         return self.facts is not None and all(isinstance(each, NoName) for each in answers(self.facts))
 
 
+def once(work: Callable[[Evidence], T]) -> Callable[[Evidence], T]:
+    """Work the same out once for all rules that want it: dozens of them look at the same rows."""
+
+    @wraps(work)
+    def remembered(evidence: Evidence) -> T:
+        known = evidence.worked_out
+        if work not in known:
+            known[work] = work(evidence)
+        return cast("T", known[work])
+
+    return remembered
+
+
 def domain(evidence: Evidence) -> str:
     """The domain, as text."""
     return str(evidence.snapshot.domain)
@@ -54,12 +71,14 @@ def records(evidence: Evidence) -> tuple[Mx, ...]:
     return mx.records if isinstance(mx, Found) else ()
 
 
+@once
 def rows(evidence: Evidence) -> tuple[Row, ...]:
     """Every MX record that names something, by preference, in the order of the answer within one."""
     named = [record for record in records(evidence) if record.exchange]
     return tuple(_row(evidence, record) for record in sorted(named, key=lambda record: record.preference))
 
 
+@once
 def hosts(evidence: Evidence) -> tuple[Row, ...]:
     """The rows that have an address, each name once, with its lowest preference."""
     seen: dict[str, Row] = {}
@@ -69,12 +88,14 @@ def hosts(evidence: Evidence) -> tuple[Row, ...]:
     return tuple(seen.values())
 
 
-def levels(evidence: Evidence) -> list[tuple[int, tuple[Row, ...]]]:
+@once
+def levels(evidence: Evidence) -> Sequence[tuple[int, tuple[Row, ...]]]:
     """The hosts of each preference, the lowest first."""
     grouped = groupby(hosts(evidence), key=lambda row: row.record.preference)
-    return [(preference, tuple(group)) for preference, group in grouped]
+    return tuple((preference, tuple(group)) for preference, group in grouped)
 
 
+@once
 def is_whole(evidence: Evidence) -> bool:
     """Whether the addresses of all exchangers are known: what is said of the set as a whole would else be a guess."""
     return bool(records(evidence)) and not any(row.is_unknown for row in rows(evidence))

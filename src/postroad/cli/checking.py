@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,7 @@ from postroad.checking import (
     done_in,
     exit_status,
     read_snapshot,
+    worst,
 )
 from postroad.checks.catalogue import RULES
 from postroad.checks.nouns import Severity
@@ -91,30 +93,37 @@ def run_checks(
         done = done_in(resume) if resume else frozenset()
         left = [each for each in wanted if str(each) not in done]
 
-    async def checked() -> list[Checked]:
+    is_shown_at_once = form != Form.NAGIOS and (resume is not None or form == Form.NDJSON)
+    kept: list[Checked] = []
+    statuses: list[int] = []
+
+    async def check_them() -> None:
         results = check_all(left, build_sources(choice), terms, at_once=min(at_once, max(1, len(left))))
         with _sink(resume, form) as tell, _progress(len(left)) as step:
-            return await _collect(results, tell, step)
+            async for result in results:
+                tell(result)
+                step()
+                statuses.append(exit_status([result], terms.fail_on))
+                if not is_shown_at_once:  # of a list of a hundred thousand no more is kept than each one's status
+                    kept.append(result)
 
-    order = {str(each): place for place, each in enumerate(left)}
-    results = sorted(screen.run(checked), key=lambda each: order[each.domain])
+    if len(left) > at_once:
+        _leave_imports_alone()
+    screen.run(check_them)
     _warn_of_expired(terms)
+    order = {str(each): place for place, each in enumerate(left)}
+    kept.sort(key=lambda each: order[each.domain])
     if resume:
-        screen.remark(f"{len(results)} checked, {len(wanted) - len(left)} done before")
+        screen.remark(f"{len(statuses)} checked, {len(wanted) - len(left)} done before")
     elif form != Form.NDJSON:
-        _show(results, form)
-    return nagios_code(results) if form == Form.NAGIOS else exit_status(results, terms.fail_on)
+        _show(kept, form)
+    return nagios_code(kept) if form == Form.NAGIOS else worst(statuses)
 
 
-async def _collect(
-    results: AsyncIterator[Checked], tell: Callable[[Checked], None], step: Callable[[], None]
-) -> list[Checked]:
-    found = []
-    async for result in results:
-        tell(result)
-        step()
-        found.append(result)
-    return found
+def _leave_imports_alone() -> None:
+    """Collect garbage of what is worked on alone, and not each time a few hundred answers have come."""
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 @contextmanager

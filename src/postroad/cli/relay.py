@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from postroad.config import Config
 
 
+MOST = 2
+
+
 def relay(
     config: options.ConfigFile = None,
     spool: options.SpoolFolder = None,
     workers: Annotated[
-        int, typer.Option(metavar="N", min=1, max=64, help="Processes that share the ports and the spool: one a core.")
+        int, typer.Option(metavar="N", min=1, help="2: one process receives, another one delivers; two cores are used.")
     ] = 1,
-    worker: Annotated[int, typer.Option(hidden=True, min=0, help="Which of them this is.")] = 0,
+    deliverer: Annotated[int, typer.Option(hidden=True, help="The one that delivers: where its socket is.")] = -1,
 ) -> None:
     """Take mail by SMTP, keep it on disk, deliver it to the exchangers of each domain, retry, report.
 
@@ -36,17 +39,20 @@ def relay(
         return loaded.model_copy(update={"spool": loaded.spool.model_copy(update={"path": spool})}) if spool else loaded
 
     async def served() -> None:
-        if workers > 1:
-            from postroad.relay.crew import command_of_ours, oversee
+        if deliverer >= 0:
+            from postroad.relay.deliverer import deliver
 
-            named = [("--config", config), ("--spool", spool)]
-            chosen = [text for option, value in named if value for text in (option, str(value))]
-            await oversee(load(), command_of_ours(chosen), workers)
+            await deliver(deliverer)
         else:
-            from postroad.relay.service import Place, serve
+            from postroad.relay.service import serve
 
-            await serve(load, Place(worker))
+            await serve(load, is_split=workers == MOST)
 
+    if workers > MOST:
+        screen.fail(
+            f"--workers is {workers}, but there is work for {MOST} processes at most: one receives, and one delivers; "
+            f"write --workers {MOST}"
+        )
     from postroad.relay.service import keep_standard_descriptors
 
     keep_standard_descriptors()

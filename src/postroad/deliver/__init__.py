@@ -15,6 +15,7 @@ from postroad.deliver.bounce import Bounces, Reporter
 from postroad.deliver.course import draw_seed
 from postroad.deliver.loop import Loop, LoopSettings, World
 from postroad.deliver.pool import ReusePolicy
+from postroad.deliver.pressure import Pressure
 from postroad.deliver.queue import QueueLimits
 from postroad.deliver.settings import DeliverSettings, opportunistic_tls, verified_tls
 from postroad.deliver.settling import Fate, Verdict
@@ -27,6 +28,7 @@ __all__ = [
     "Job",
     "Loop",
     "LoopSettings",
+    "Pressure",
     "QueueLimits",
     "Reporter",
     "ReusePolicy",

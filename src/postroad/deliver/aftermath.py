@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from postroad.deliver.bounce import Reports
 from postroad.deliver.course import Course, draw_seed
 from postroad.deliver.settling import Verdict
-from postroad.routing import Refusal
+from postroad.routing import DICE, Refusal
 from postroad.spool import Parcel, Settlement
+from postroad.words.jsontext import encoder
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.record import attempt_record
 from postroad.words.trail import Attempt, Target
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode = encoder(ascii_only=False, separators=(",", ":"))
 
 
 class Sign(Enum):
@@ -27,26 +25,26 @@ class Sign(Enum):
     SUSPECT = auto()  # silent while another one, asked later, greeted: slow or dead
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """A sign of one host."""
-
-    sign: Sign
-    target: Target
+News = tuple[Sign, Target]
+"""A sign of one host."""
 
 
-def news_of(done: Attempt) -> Iterator[News]:
+def news_of(done: Attempt) -> list[News]:
     """What the contacts of an attempt say about their hosts."""
+    news = []
     for place, contact in enumerate(done.contacts):
         host = contact.host
-        if contact.is_unused:
+        if host is None and contact.recipients:
+            news.append((Sign.ANSWERS, contact.target))
+        elif contact.is_unused:
             is_beaten = any(not later.is_unused for later in done.contacts[place + 1 :])
             if is_beaten and contact.phase is Phase.CONNECT:
-                yield News(Sign.SUSPECT, contact.target)
+                news.append((Sign.SUSPECT, contact.target))
         elif host and host.scope is Scope.HOST and contact.phase in (Phase.CONNECT, Phase.GREETING):
-            yield News(Sign.FAILS, contact.target)
+            news.append((Sign.FAILS, contact.target))
         elif not (host and host.scope is Scope.US):  # our own lack of a socket says nothing about a host
-            yield News(Sign.ANSWERS, contact.target)
+            news.append((Sign.ANSWERS, contact.target))
+    return news
 
 
 def blocked(parcel: Parcel, course: Course) -> Attempt:
@@ -64,13 +62,13 @@ def settlement(parcel: Parcel, course: Course, verdict: Verdict, reports: Report
     is_new = bool(done.contacts) or isinstance(course.way.answer, Refusal)
     return Settlement(
         parcel,
-        left=tuple(fate.recipient for fate in verdict.left),
+        left=tuple([fate.recipient for fate in verdict.left]) if verdict.left else (),
         due_at=verdict.due_at,
         record=_record(parcel, course, done) if is_new or not verdict.left else "",
         counts=is_new,
         warned=parcel.warned or verdict.is_late,
         waits_for_host=verdict.waits_for_host,
-        said=verdict.said,
+        said=verdict.said if verdict.left else "",
         reports=reports,
     )
 
@@ -78,8 +76,9 @@ def settlement(parcel: Parcel, course: Course, verdict: Verdict, reports: Report
 def _record(parcel: Parcel, course: Course, done: Attempt) -> str:
     """The attempt as the spool keeps it; the route, which is the same for thousands of them, is text already."""
     way = course.way
-    recipients = [str(each.mailbox) for each in parcel.mail.envelope.recipients]
-    shape = attempt_record(done) | {"recipients": recipients, "procedure": way.policy.name, "turn": course.turn}
+    shape = attempt_record(done)
+    shape["recipients"] = [each.mailbox.text for each in parcel.mail.envelope.recipients]
+    shape["procedure"], shape["turn"], shape["dice"] = way.policy.name, course.turn, DICE
     if course.ill:
-        shape["ill"] = [str(target.address) for target in course.ill]
+        shape["ill"] = [target.where for target in course.ill]
     return f'{_encode(shape)[:-1]},"route":{way.record}}}'

@@ -7,18 +7,19 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from postroad.deliver.pool import Door, Pool
+from postroad.deliver.pool import Pool, door_of
 from postroad.deliver.settings import DeliverSettings
 from postroad.dialogue import HostError, Message, Session
 from postroad.net import Kind, NetError, Stream, connect
 from postroad.routing import Connected, Ended, Greeted, Plan, Try, Verdict, Wait, Walk
+from postroad.words.light import light
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.trace import Event, Listener, nobody
 from postroad.words.trail import Attempt, Target
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Job:
     """What one attempt is about: a message for recipients of one destination, and the order drawn for it."""
 
@@ -41,12 +42,13 @@ async def attempt(
     settings: DeliverSettings,
     listener: Listener = nobody,
     pool: Pool | None = None,
-    greeted: Callable[[], None] = lambda: None,
+    greeted: Callable[[float], None] = lambda _now: None,
     begun: Begun | None = None,
 ) -> Attempt:
     """Try to deliver once, along the plan. Raises nothing for what the network or a host does.
 
-    With a pool, connections that are left open rest there after. `greeted` is called when a session begins.
+    With a pool, connections that are left open rest there after. `greeted` is called when a session begins, with
+    the time of the event loop.
     Tells `deliver.attempt.started|complete` and, for each contact, `deliver.contact.started|complete`.
     """
     if begun is None:
@@ -62,7 +64,7 @@ class _Means:
     settings: DeliverSettings
     listener: Listener
     pool: Pool | None
-    greeted: Callable[[], None]
+    greeted: Callable[[float], None]
 
 
 class _Run:
@@ -144,16 +146,17 @@ class _Run:
         over = session.takes_dsn_over
         self._end(Ended(step.number, session.phase, told, tls=session.tls, dsn_over=over))
         if self._pool:
-            self._pool.give(Door.of(step.target, self._settings), session)
+            self._pool.give(door_of(step.target, self._settings), session)
         else:
             await session.quit()
 
     def _take_hold(self, number: int) -> bool:
         """Whether this contact won the race; if so the others are dropped unused."""
-        self._walk.tell(Greeted(number), self._now())
+        now = self._now()
+        self._walk.tell(Greeted(number), now)
         if self._walk.holder != number:
             return False
-        self._greeted()
+        self._greeted(now)
         for other in [other for other in self._tasks if other != number]:
             if not self._tasks[other].done():
                 self._tasks[other].cancel()

@@ -10,7 +10,7 @@ from typing import Protocol
 from postroad.deliver.settling import Fate, Verdict
 from postroad.dsn import Action, Report, Reported, Tried, build, wanted, wants_content
 from postroad.routing import Aliases
-from postroad.spool import Mail, Parcel, Spool, SpoolError, Trouble
+from postroad.spool import Claims, Mail, Parcel, SpoolError, Trouble
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.record import read_record
 from postroad.words.trail import Attempt
@@ -53,7 +53,7 @@ class Bounces:
     reports for senders of this machine.
     """
 
-    spool: Spool
+    spool: Claims
     hostname: str
     expiry_s: float
     births: Births
@@ -64,7 +64,10 @@ class Bounces:
         """See Reporter."""
         if not parcel.mail.envelope.reverse_path:
             return bool(verdict.failed)
-        return any(wanted(action, fate.recipient) for action, fate in _news(verdict))
+        for action, fate in _news(verdict):  # noqa: SIM110  # a generator is a call more for each
+            if wanted(action, fate.recipient):
+                return True
+        return False
 
     async def reports(self, parcel: Parcel, verdict: Verdict, now: float) -> Reports:
         """See Reporter. Of mail with the null reverse-path no sender can be told (RFC 5321 section 6.1)."""
@@ -146,11 +149,13 @@ class Bounces:
 
 
 def _news(verdict: Verdict) -> Iterator[tuple[Action, Fate]]:
-    yield from ((Action.FAILED, fate) for fate in verdict.failed)
-    if verdict.is_late:
-        yield from ((Action.DELAYED, fate) for fate in verdict.left)
-    # A host that takes DSN over reports by itself; of another one this is the last word (RFC 3461 section 5.2.2)
-    yield from ((Action.RELAYED, fate) for fate in verdict.delivered if not fate.dsn_over)
+    for fate in verdict.failed:
+        yield Action.FAILED, fate
+    for fate in verdict.left if verdict.is_late else ():
+        yield Action.DELAYED, fate
+    for fate in verdict.delivered:
+        if not fate.dsn_over:  # a host that takes DSN over reports by itself; of another one (RFC 3461 section 5.2.2)
+            yield Action.RELAYED, fate  # this is the last word
 
 
 def _of(recipient: Recipient, earlier: list[tuple[list[str], float, Attempt]]) -> Iterator[Tried]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from postroad.deliver.attempt import Begun, Job, attempt
-from postroad.deliver.pool import Door, Pool
+from postroad.deliver.pool import Door, Pool, door_of
 from postroad.deliver.settings import DeliverSettings
 from postroad.dialogue import HostError, Session
 from postroad.routing import Ended, Walk
@@ -16,7 +16,7 @@ from postroad.words.outcome import Phase
 from postroad.words.trace import nobody
 from postroad.words.trail import Attempt
 
-Greeted = Callable[[], None]
+Greeted = Callable[[float], None]
 Done = Callable[[Attempt | BaseException], None]
 
 
@@ -45,14 +45,15 @@ class Courier:
         self._out: set[Session] = set()
 
     def start(self, job: Job, settings: DeliverSettings, greeted: Greeted, done: Done) -> None:
-        """Attempt it; `done` gets the Attempt, or the bug. `greeted` is called when a session begins."""
-        trip = _Trip(job, settings, greeted, done, self._now())
-        door = Door.of(job.plan.targets[0], settings)
+        """Attempt it; `done` gets the Attempt, or the bug. `greeted` is called when a session begins, with the time."""
+        now = self._now()
+        trip = _Trip(job, settings, greeted, done, now)
+        door = door_of(job.plan.targets[0], settings)
         session = self._pool.take(door)
         if session is None:
             self._spawn(self._walk(trip, None))
             return
-        greeted()
+        greeted(now)
         self._out.add(session)
         recipients = tuple(range(len(job.message.envelope.recipients)))
         session.start(job.message, recipients, partial(self._came_back, trip, session, door))

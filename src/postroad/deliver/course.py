@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from random import Random
+from dataclasses import replace
 
 from postroad.deliver.ways import Way
 from postroad.pace import Health
-from postroad.routing import Plan, Route, throw
+from postroad.routing import Dice, Plan, Route, throw
 from postroad.spool import Parcel
-from postroad.words.names import Address
+from postroad.words.light import light
 from postroad.words.trail import Target
 
-_DICE = Random()  # seeded before each throw: making one anew takes as long as all the rest of it
+NOBODY = Plan(())
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Course:
     """The targets in the order drawn: first those that are well, then the unhealthy ones."""
 
     way: Way
     turn: int = 0
-    well: tuple[Target, ...] = ()
-    ill: tuple[Target, ...] = ()
+    plan: Plan = NOBODY
+    ill: tuple[Target, ...] = ()  # the last ones of the plan
+    first: str | None = None  # where the address is that is asked first; None if no host is asked
+    seed: int = 0  # of the draw
 
     @property
-    def first(self) -> Address | None:
-        """The address that is asked first; None if no host is asked."""
-        return self.well[0].address if self.well else None
+    def well(self) -> tuple[Target, ...]:
+        """Those that are asked first."""
+        return self.plan.targets[: len(self.plan.targets) - len(self.ill)]
 
     @property
     def is_blocked(self) -> bool:
         """Whether all hosts are unhealthy: mail need not find that out once more."""
-        return not self.well and bool(self.ill)
+        return bool(self.ill) and len(self.ill) == len(self.plan.targets)
 
     def arranged(self, health: Health, now: float) -> Course:
         """The same with unhealthy hosts last."""
-        if not health:
+        if not health.is_any_ill:
             return self
-        well, ill = health.arrange((*self.well, *self.ill), now)
-        return replace(self, well=well, ill=ill)
-
-    @property
-    def plan(self) -> Plan:
-        """All of them."""
-        return Plan((*self.well, *self.ill))
+        well, ill = health.arrange(self.plan.targets, now)
+        return replace(self, plan=Plan((*well, *ill)), ill=ill, first=well[0].where if well else None)
 
 
 def draw_seed(parcel: Parcel) -> int:
@@ -54,5 +50,6 @@ def draw_seed(parcel: Parcel) -> int:
 
 def draw_course(parcel: Parcel, way: Way, route: Route, turn: int) -> Course:
     """The order drawn for this attempt, from the message's own seed."""
-    _DICE.seed(draw_seed(parcel))
-    return Course(way, turn, way.plan(route, turn, throw(route, way.policy, _DICE)).targets)
+    seed = draw_seed(parcel)
+    plan = way.plan(route, turn, throw(route, way.policy, Dice(seed)))
+    return Course(way, turn, plan, first=plan.targets[0].where if plan.targets else None, seed=seed)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from postroad.deliver.queue import Queue
 from postroad.deliver.settler import AGAIN_S
 from postroad.pace import RetrySchedule
-from postroad.spool import Parcel, Spool, SpoolError
+from postroad.spool import Claims, Parcel, SpoolError
 
 STEP_S = 60.0  # a clock set back by less delays mail by less
 HEED_S = 3600.0
@@ -21,7 +21,7 @@ class Feed:
 
     def __init__(  # made in one place
         self,
-        spool: Spool,
+        spool: Claims,
         queue: Queue,
         take: Callable[[Collection[Parcel]], None],
         wall: Callable[[], float],
@@ -37,7 +37,7 @@ class Feed:
         self._now = now
         self._tell_trouble = tell_trouble
         self._hungry = asyncio.Event()
-        self._has_more = False  # the spool may have more due, for all that was found when last asked
+        self.has_more = False  # the spool may have more due, for all that was found when last asked
         self._is_over = False
         self._ahead_s = float("inf")  # the time of mail before the clock of the loop, when last compared
         self._heeded_at = 0.0
@@ -48,7 +48,7 @@ class Feed:
 
     def look_if_low(self, destination: str) -> None:
         """The same, if the spool had more, and for this destination more may be claimed."""
-        if self._has_more and self._queue.is_low(destination):
+        if self.has_more and self._queue.is_low(destination):
             self._hungry.set()
 
     def stop(self) -> None:
@@ -106,7 +106,7 @@ class Feed:
         most, each = min(room, 1000), max(1, min(room // 4, self._queue.limits.waiting // 2))
         full = self._queue.full_destinations()
         parcels = await self._spool.claim(self._wall(), most, each=each, skip=full)
-        self._has_more = bool(parcels or full)
+        self.has_more = bool(parcels or full)
         if self._is_over:  # since we asked
             await self.give_back(parcels)
             return 0.0

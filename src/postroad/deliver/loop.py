@@ -15,7 +15,7 @@ from postroad.deliver.aftermath import Sign, blocked, news_of, settlement
 from postroad.deliver.attempt import Job
 from postroad.deliver.bounce import Reporter, Reports
 from postroad.deliver.courier import Courier
-from postroad.deliver.course import Course, draw_course, draw_seed
+from postroad.deliver.course import Course, draw_course
 from postroad.deliver.feed import Feed
 from postroad.deliver.outages import Outages
 from postroad.deliver.pool import Pool, ReusePolicy
@@ -29,7 +29,7 @@ from postroad.deliver.ways import Finder, Way, Ways
 from postroad.dialogue import Message, Pieces
 from postroad.pace import Health, HealthPolicy, RetrySchedule, is_expired, next_at
 from postroad.routing import Refusal, Route
-from postroad.spool import Parcel, Settlement, Spool, SpoolError
+from postroad.spool import Claims, Parcel, Settlement, SpoolError
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trace import Event, Listener, nobody
@@ -61,7 +61,7 @@ class World:
 class Loop:
     """Delivers what the spool has. Draws come from the seed of each message, not from the dice of the world."""
 
-    def __init__(self, spool: Spool, find: Finder, reporter: Reporter, settings: LoopSettings, world: World) -> None:
+    def __init__(self, spool: Claims, find: Finder, reporter: Reporter, settings: LoopSettings, world: World) -> None:
         self.settings = settings
         self._spool = spool
         self._reporter = reporter
@@ -75,7 +75,7 @@ class Loop:
         self.outages = Outages()
         self._probes = Probes(self.health, self._now, self._changed, self.outages.concerns)
         self._unrouted: dict[str, list[Item]] = {}
-        self.pressure = Pressure(lambda: self.queue.waiting, self._now, time.thread_time)
+        self.pressure = Pressure(self.queue, self._now, time.thread_time)
         self.in_flight = 0  # deliveries under way
         self._courier = Courier(self._pool, self._spawn, self._now)
         self._settler = Settler(spool, world.wall, self._tell_trouble)
@@ -88,7 +88,12 @@ class Loop:
 
     def has_room_for(self, destinations: Collection[str]) -> bool:
         """Whether a fresh message may be claimed at once, rather than rest in the spool first."""
-        return not self._is_draining and all(self.queue.has_room_for(name) for name in destinations)
+        if self._is_draining:
+            return False
+        for name in destinations:  # noqa: SIM110  # a generator is a call more for each
+            if not self.queue.has_room_for(name):
+                return False
+        return True
 
     def take(self, parcels: Collection[Parcel]) -> None:
         """Deliver parcels that this node has claimed."""
@@ -96,7 +101,8 @@ class Loop:
             item = Item(parcel)
             self.queue.admit(item)
             self._enter(item)
-        self._pump()
+        if self.queue.waiting:
+            self._pump()
 
     def _claimed(self, parcels: Collection[Parcel]) -> None:
         self._tell("deliver.claim.complete", parcels=parcels)
@@ -181,7 +187,7 @@ class Loop:
 
     def _line_up(self, item: Item, way: Way) -> None:
         course = item.course = self._course(item.parcel, way)
-        if course.is_blocked and self._block(item, course):
+        if course.ill and course.is_blocked and self._block(item, course):
             return
         if not self._is_draining and self.queue.begin(item, course, self._now()):
             self._begin(item)
@@ -192,9 +198,10 @@ class Loop:
         if not isinstance(way.answer, Route):
             return Course(way)
         turn = self.ways.turn(parcel.destination, way)
-        is_last = is_expired(self.settings.schedule, parcel.mail.received_at, self._world.wall())
         course = draw_course(parcel, way, way.answer, turn)
-        if is_last:  # it asks everyone
+        if not self.health.is_any_ill or is_expired(
+            self.settings.schedule, parcel.mail.received_at, self._world.wall()
+        ):  # the last attempt asks everyone
             return course
         course = course.arranged(self.health, self._now())
         self._probes.want(course.ill, way.settings)
@@ -244,30 +251,24 @@ class Loop:
             self._set_out(item, content)
 
     def _set_out(self, item: Item, content: bytes | Pieces) -> None:
-        try:
-            self._start(item, content)
-        except Exception as bug:  # noqa: BLE001  # one message must not end the relay: it is told, and tried again later
-            self._put_off(item, bug)
-
-    def _start(self, item: Item, content: bytes | Pieces) -> None:
         parcel, course = item.parcel, item.course
         assert course is not None  # noqa: S101  # as in _begin
-        if self.health or course.ill:  # while it waited, hosts may have failed or answered
-            course = item.course = self._course(parcel, course.way)
-        if course.is_blocked and self._block(item, course):
-            return
-        if isinstance(course.way.answer, Refusal):
-            self._ended(item, course.way.answer.attempt(len(parcel.mail.envelope.recipients)))
-        elif course.is_blocked:
-            self._ended(item, blocked(parcel, course))
-        else:
+        try:
+            if self.health.is_any_ill or course.ill:  # while it waited, hosts may have failed or answered
+                course = item.course = self._course(parcel, course.way)
+                if course.is_blocked:
+                    if not self._block(item, course):
+                        self._ended(item, blocked(parcel, course))
+                    return
+            if isinstance(course.way.answer, Refusal):
+                self._ended(item, course.way.answer.attempt(len(parcel.mail.envelope.recipients)))
+                return
             message = Message(parcel.mail.envelope, content)
-            job = Job(message, course.way.answer.destination, course.plan, draw_seed(parcel))
-            greeted, ended = partial(self._greeted, item), partial(self._ended, item)
+            job = Job(message, course.way.answer.destination, course.plan, course.seed)
+            greeted, ended = partial(self.queue.greeted, item), partial(self._ended, item)
             self._courier.start(job, course.way.settings, greeted, ended)
-
-    def _greeted(self, item: Item) -> None:
-        self.queue.greeted(item, self._now())
+        except Exception as bug:  # noqa: BLE001  # one message must not end the relay: it is told, and tried again later
+            self._put_off(item, bug)
 
     def _ended(self, item: Item, done: Attempt | BaseException) -> None:
         """An attempt is over: learn from it, and have it settled."""
@@ -275,7 +276,8 @@ class Loop:
             self._conclude(item, done)
         except Exception as bug:  # noqa: BLE001  # as in _set_out
             self._put_off(item, bug)
-        self._pump()
+        if self.queue.waiting:
+            self._pump()
 
     def _conclude(self, item: Item, done: Attempt | BaseException) -> None:
         if isinstance(done, BaseException):
@@ -283,7 +285,7 @@ class Loop:
             return
         course = item.course
         assert course is not None  # noqa: S101  # as in _begin
-        met_host = self._hear(done, course.way.settings) if course.well else None
+        met_host = self._hear(done, course.way.settings) if course.first else None
         self._leave(item, met_host=met_host)
         self._judge(item, course, done)
 
@@ -293,22 +295,22 @@ class Loop:
             item.is_under_way = False
             self.in_flight -= 1
             self.queue.leave(item, self._now(), met_host=met_host)
-            self.pressure.go_on()
+            if self.pressure.line:
+                self.pressure.go_on()
 
     def _hear(self, done: Attempt, settings: DeliverSettings) -> bool:
         """Learn from an attempt which hosts are unhealthy; whether any had a session with us."""
         met = False
-        for news in news_of(done):
-            match news.sign:
-                case Sign.SUSPECT:
-                    self._probes.suspect(news.target, settings)
-                case Sign.FAILS:
-                    self._probes.failed(news.target, settings)
-                    self._pool.drop(news.target.address)
-                case Sign.ANSWERS:
-                    met = True
-                    if self.health.succeeded(news.target.address, self._now()):
-                        self._changed(news.target.address, is_well=True)
+        for sign, target in news_of(done):
+            if sign is Sign.ANSWERS:
+                met = True
+                if self.health.succeeded(target.address, self._now()):
+                    self._changed(target.address, is_well=True)
+            elif sign is Sign.SUSPECT:
+                self._probes.suspect(target, settings)
+            else:
+                self._probes.failed(target, settings)
+                self._pool.drop(target.where)
         return met
 
     def _judge(self, item: Item, course: Course, done: Attempt) -> None:
@@ -340,11 +342,12 @@ class Loop:
             self._let_go(item, bug)
             if bug:
                 return
-            self._look_back(item.parcel.destination, ill)
+            if ill:
+                self._look_back(item.parcel.destination, ill)
             if reports:
                 self.look()
             self._tell("deliver.parcel.complete", parcel=item.parcel, attempt=verdict.attempt, verdict=verdict)
-            if lost := lost_report(item.parcel, verdict):
+            if verdict.failed and (lost := lost_report(item.parcel, verdict)):
                 self._tell("deliver.report.failed", **lost)
 
         self._settler.add(settlement(item.parcel, course, verdict, reports), committed)
@@ -354,8 +357,10 @@ class Loop:
         if bug:
             self._tell("deliver.parcel.broken", parcel=item.parcel, error=bug)
         self.queue.forget(item)
-        self.feed.look_if_low(item.parcel.destination)
-        self._has_ended.set()
+        if self.feed.has_more:
+            self.feed.look_if_low(item.parcel.destination)
+        if self._is_draining:
+            self._has_ended.set()
 
     def _block(self, item: Item, course: Course) -> bool:
         """Set an item aside whose hosts are all unhealthy; False if its sender has to hear that it is late."""
@@ -410,7 +415,7 @@ class Loop:
         """A host fell ill, or is well again: then all mail that waits for it is due now."""
         self._tell("deliver.host.recovered" if is_well else "deliver.host.failed", address=str(address))
         if not is_well:
-            for item in self.queue.evict(address):
+            for item in self.queue.evict(str(address)):
                 if item.course:
                     self._line_up(item, item.course.way)
         else:

@@ -46,34 +46,33 @@ class Places:
     def __len__(self) -> int:
         return len(self._stages)
 
-    @property
-    def busy(self) -> int:
-        """Contacts that cost work now."""
-        return len(self._lines[Stage.YOUNG]) + len(self._lines[Stage.BRISK])
-
     def has_room(self, *, proved: bool) -> bool:
         """Whether another contact may begin, with a host that has proved itself or one that has not."""
         most = self.concurrency if proved else max(1, self.concurrency - self.concurrency // KEPT)
-        return self.busy < most and len(self._lines[Stage.WAITING]) < most * APART
+        lines = self._lines
+        busy = len(lines[Stage.YOUNG]) + len(lines[Stage.BRISK])
+        return busy < most and len(lines[Stage.WAITING]) < most * APART
 
     def begin(self, contact: Hashable, now: float, stage: Stage = Stage.YOUNG) -> None:
         """A contact is begun; over a connection that is there already it is brisk at once."""
         self._stages[contact] = stage
         self._lines[stage][contact] = now
 
-    def greeted(self, contact: Hashable, now: float) -> None:
-        """Its host has greeted."""
-        if contact in self._stages:
-            self.end(contact)
-            self.begin(contact, now, Stage.BRISK)
+    def greeted(self, contact: Hashable, now: float) -> bool:
+        """Its host has greeted. Whether it had kept it so long that it counted apart."""
+        stage = self._stages.get(contact)
+        if stage is None:
+            return False
+        del self._lines[stage][contact]
+        self._stages[contact] = Stage.BRISK
+        self._lines[Stage.BRISK][contact] = now
+        return stage is Stage.WAITING or stage is Stage.SLOW
 
-    def end(self, contact: Hashable) -> None:
-        """It is over."""
-        del self._lines[self._stages.pop(contact)][contact]
-
-    def is_old(self, contact: Hashable) -> bool:
-        """Whether its host has kept it so long that it counts apart."""
-        return self._stages.get(contact) in (Stage.WAITING, Stage.SLOW)
+    def end(self, contact: Hashable) -> bool:
+        """It is over. Whether its host has kept it so long that it counted apart."""
+        stage = self._stages.pop(contact)
+        del self._lines[stage][contact]
+        return stage is Stage.WAITING or stage is Stage.SLOW
 
     def age(self, now: float) -> tuple[tuple[Hashable, ...], float | None]:
         """Let contacts grow old; which have, and when to ask again (None: nobody will)."""

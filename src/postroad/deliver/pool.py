@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from postroad.deliver.settings import DeliverSettings
 from postroad.dialogue import Session
-from postroad.words.names import Address
 from postroad.words.trail import Target
 
 SWEEP_S = 1.0
@@ -28,24 +27,13 @@ class ReusePolicy:
     most: int = 500  # resting at once, over all hosts
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What makes two connections alike: address, port, and the settings of the route, by identity."""
-
-    address: Address
-    port: int
-    settings: int
-
-    @classmethod
-    def of(cls, target: Target, settings: DeliverSettings) -> Door:
-        """The door of a target under these settings."""
-        return cls(target.address, target.port or settings.port, id(settings))
+Door = tuple[str, int, int]
+"""What makes two connections alike: the address as text, the port, and the settings of the route, by identity."""
 
 
-@dataclass(slots=True)
-class _Resting:
-    session: Session
-    since: float
+def door_of(target: Target, settings: DeliverSettings) -> Door:
+    """The door of a target under these settings."""
+    return target.where, target.port or settings.port, id(settings)
 
 
 class Pool:
@@ -54,7 +42,7 @@ class Pool:
     def __init__(self, policy: ReusePolicy, now: Callable[[], float]) -> None:
         self.policy = policy
         self._now = now
-        self._resting: dict[Door, deque[_Resting]] = {}
+        self._resting: dict[Door, deque[tuple[Session, float]]] = {}
         self._size = 0
         self._sweeping: asyncio.TimerHandle | None = None
         self._leaving: set[asyncio.Task[None]] = set()
@@ -63,20 +51,21 @@ class Pool:
         """A connection that may be used again; the youngest, so that the others can end."""
         shelf = self._resting.get(door)
         while shelf:
-            rested = shelf.pop()
+            session, since = shelf.pop()
             self._size -= 1
-            if self._now() - rested.since <= self.policy.idle_s and self._is_young(rested.session):
-                return rested.session
-            self._leave(rested.session)
+            if self._now() - since <= self.policy.idle_s:
+                return session
+            self._leave(session)
         return None
 
     def give(self, door: Door, session: Session) -> None:
         """Let a connection rest, or end it if it has served long enough."""
-        if not session.is_reusable or not self._is_young(session) or self._size >= self.policy.most:
+        has_served = session.messages >= self.policy.messages or self._now() - session.opened_at >= self.policy.age_s
+        if has_served or not session.is_reusable or self._size >= self.policy.most:
             self._leave(session)
             return
         session.rest()
-        self._resting.setdefault(door, deque()).append(_Resting(session, self._now()))
+        self._resting.setdefault(door, deque()).append((session, self._now()))
         self._size += 1
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
@@ -86,33 +75,30 @@ class Pool:
         """How many there are."""
         return self._size
 
-    def drop(self, address: Address) -> None:
+    def drop(self, where: str) -> None:
         """Hang up on all that rests at an address: the host there has just failed."""
-        for door in [door for door in self._resting if door.address == address]:
-            for rested in self._resting.pop(door):
-                rested.session.close()
+        for door in [door for door in self._resting if door[0] == where]:
+            for session, _since in self._resting.pop(door):
+                session.close()
                 self._size -= 1
 
     async def close(self) -> None:
         """Say goodbye on all of them."""
         for shelf in self._resting.values():
-            for rested in shelf:
-                self._leave(rested.session)
+            for session, _since in shelf:
+                self._leave(session)
         self._resting.clear()
         self._size = 0
         if self._sweeping:
             self._sweeping.cancel()
         await asyncio.gather(*self._leaving)
 
-    def _is_young(self, session: Session) -> bool:
-        return session.messages < self.policy.messages and self._now() - session.opened_at < self.policy.age_s
-
     def _sweep(self) -> None:
         self._sweeping = None
         ends = self._now() - self.policy.idle_s
         for door, shelf in list(self._resting.items()):
-            while shelf and shelf[0].since < ends:
-                self._leave(shelf.popleft().session)
+            while shelf and shelf[0][1] < ends:
+                self._leave(shelf.popleft()[0])
                 self._size -= 1
             if not shelf:
                 del self._resting[door]

@@ -14,7 +14,6 @@ from postroad.deliver.course import Course
 from postroad.deliver.places import Places
 from postroad.pace import Turns, Window, WindowPolicy
 from postroad.spool import Parcel
-from postroad.words.names import Address
 
 LOW = 4  # with less than one in so many of what its doors take, more is claimed for a destination
 IDLE_DOORS = 10_000  # windows remembered of addresses that have nothing to do
@@ -45,7 +44,7 @@ class QueueLimits:
 class Door:
     """What waits for one address. `old` counts deliveries there that have lasted long, `pace_s` is the time for one."""
 
-    address: Address
+    where: str  # the address as text
     window: Window
     lines: dict[str, deque[Item]] = field(default_factory=dict)  # by destination
     turns: Turns[str] = field(default_factory=Turns)
@@ -63,7 +62,7 @@ class Door:
     @property
     def has_room(self) -> bool:
         """Whether another delivery may begin. A host that has not shown yet that it answers gets one."""
-        return self.window.has_room and (self.proved or self.window.in_flight == 0)
+        return (self.proved or self.window.in_flight == 0) and self.window.has_room
 
     def begin(self, now: float) -> None:
         """A delivery begins. Where none was under way, the time before it says nothing about the host's pace."""
@@ -112,9 +111,9 @@ class Queue:
         self.places = Places(limits.concurrency)
         self.size = 0
         self.waiting = 0  # items that are not begun
-        self._doors: OrderedDict[Address, Door] = OrderedDict()
+        self._doors: OrderedDict[str, Door] = OrderedDict()  # by address as text
         # The doors that have something to do and room for it: those of trusted hosts, and the others
-        self._turns: dict[bool, Turns[Address]] = {True: Turns(), False: Turns()}
+        self._turns: dict[bool, Turns[str]] = {True: Turns(), False: Turns()}
         self._last = False  # which of the two had the last turn
         self._at_once: deque[Item] = deque()  # no host is asked for these
         self._by_destination: dict[str, int] = {}
@@ -135,7 +134,8 @@ class Queue:
 
         None may hold more than is left to all others, nor more than its doors take.
         """
-        return self._by_destination.get(destination, 0) < min(self.room, self._share(destination))
+        held = self._by_destination.get(destination, 0)
+        return held < self.limits.held - self.size and held < self._share(destination)
 
     def full_destinations(self) -> set[str]:
         """Those for which nothing is claimed now: what waits before their doors will do for a while."""
@@ -158,7 +158,7 @@ class Queue:
     def line_up(self, item: Item, course: Course) -> bool:
         """Let an item wait for its turn; False if too many wait for the same address: it should wait in the spool."""
         item.course = course
-        self._spread[item.parcel.destination] = max(1, len(course.well) + len(course.ill))
+        self._spread[item.parcel.destination] = max(1, len(course.plan.targets))
         if course.first is None:
             self._at_once.append(item)
             self.waiting += 1
@@ -174,11 +174,12 @@ class Queue:
 
     def begin(self, item: Item, course: Course, now: float) -> bool:
         """Begin an item that has just come, if nobody waits where it goes and there is room: it lines up nowhere."""
-        if course.first is None:
+        where = course.first
+        if where is None:
             item.course = course
             return True
-        door = self._door(course.first)
-        if door.waiting or not door.has_room or not self.places.has_room(proved=door.is_trusted):
+        door = self._doors.get(where) or self._door(where)
+        if door.waiting or not door.has_room or not self.places.has_room(proved=door.proved and not door.old):
             return False
         item.course, item.door = course, door
         door.begin(now)
@@ -193,17 +194,16 @@ class Queue:
         for trusted in (not self._last, self._last):
             if self._turns[trusted] and self.places.has_room(proved=trusted):
                 self._last = trusted
-                address = self._turns[trusted].next()
-                assert address is not None  # noqa: S101  # there are some
-                return self._begin(self._doors[address], now)
+                where = self._turns[trusted].next()
+                assert where is not None  # noqa: S101  # there are some
+                return self._begin(self._doors[where], now)
         return None
 
     def greeted(self, item: Item, now: float) -> None:
         """Its host, or another of its course, has greeted."""
-        if self.places.is_old(item) and item.door:
+        if self.places.greeted(item, now) and item.door:
             item.door.old -= 1
             self._place(item.door)
-        self.places.greeted(item, now)
 
     def age(self, now: float) -> float | None:
         """Count what lasts long apart; when to ask again (None: nothing is under way that will)."""
@@ -217,8 +217,21 @@ class Queue:
     def leave(self, item: Item, now: float, *, met_host: bool | None) -> None:
         """A delivery has ended. `met_host`: whether any host had a session with us; None says nothing about them."""
         door, item.door = item.door, None
-        if door:
-            self._leave(item, door, now, met_host=met_host)
+        if door is None:
+            return
+        if self.places.end(item):
+            door.old -= 1
+        door.end(now)
+        if met_host is None:
+            door.window.abandoned()
+        elif met_host:
+            door.proved = True
+            door.window.succeeded()
+        else:
+            door.window.failed()
+            door.proved = door.proved and door.window.size > 1
+        if door.waiting:
+            self._place(door)
 
     def forget(self, item: Item) -> None:
         """An item is settled."""
@@ -231,9 +244,9 @@ class Queue:
             del self._by_destination[destination]
             self._spread.pop(destination, None)
 
-    def evict(self, address: Address) -> list[Item]:
+    def evict(self, where: str) -> list[Item]:
         """Take out what waits for an address: its host has failed, and each may have another to go to."""
-        door = self._doors.get(address)
+        door = self._doors.get(where)
         if door is None:
             return []
         items = door.clear()
@@ -256,15 +269,15 @@ class Queue:
         """Whether an item could begin if fewer contacts were busy."""
         return any(self._turns.values())
 
-    def wait_s(self, address: Address | None) -> float:
+    def wait_s(self, where: str | None) -> float:
         """How long a parcel may wait that comes now to this address: by what it has served lately."""
-        door = self._doors.get(address) if address else None
+        door = self._doors.get(where) if where else None
         return min(max(door.waiting * door.pace_s, 10.0), 600.0) if door else 10.0
 
-    def _door(self, address: Address) -> Door:
-        door = self._doors.get(address)
+    def _door(self, where: str) -> Door:
+        door = self._doors.get(where)
         if door is None:
-            door = self._doors[address] = Door(address, Window(self.limits.window))
+            door = self._doors[where] = Door(where, Window(self.limits.window))
             self._forget_idle()
         return door
 
@@ -276,36 +289,20 @@ class Queue:
         self._place(door)
         return item
 
-    def _leave(self, item: Item, door: Door, now: float, *, met_host: bool | None) -> None:
-        if self.places.is_old(item):
-            door.old -= 1
-        self.places.end(item)
-        door.end(now)
-        if met_host is None:
-            door.window.abandoned()
-        elif met_host:
-            door.proved = True
-            door.window.succeeded()
-        else:
-            door.window.failed()
-            door.proved = door.proved and door.window.size > 1
-        if door.waiting:
-            self._place(door)
-
     def _place(self, door: Door) -> None:
         """Let a door have turns exactly if it has something to do and room for it."""
         is_ready, trusted = bool(door.waiting) and door.has_room, door.is_trusted
-        self._turns[not trusted].discard(door.address)
+        self._turns[not trusted].discard(door.where)
         if is_ready:
-            self._turns[trusted].add(door.address)
+            self._turns[trusted].add(door.where)
         else:
-            self._turns[trusted].discard(door.address)
+            self._turns[trusted].discard(door.where)
 
     def _forget_idle(self) -> None:
         """Drop the oldest door that has nothing to do, if there are too many; busy ones go to the end."""
         for _ in range(len(self._doors) - IDLE_DOORS):
-            address, door = next(iter(self._doors.items()))
+            where, door = next(iter(self._doors.items()))
             if door.waiting or door.window.in_flight:
-                self._doors.move_to_end(address)
+                self._doors.move_to_end(where)
             else:
-                del self._doors[address]
+                del self._doors[where]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from postroad.spool import Settlement, Spool, SpoolError, Trouble
+from postroad.spool import Claims, Settlement, SpoolError, Trouble
 
 AGAIN_S = 1.0  # between two tries on a spool in trouble
 
@@ -17,7 +17,7 @@ Committed = Callable[[BaseException | None], None]
 class Settler:
     """Settles. What became of mail must not be forgotten, so it insists, however long the spool is in trouble."""
 
-    def __init__(self, spool: Spool, wall: Callable[[], float], tell_trouble: Callable[[Exception], None]) -> None:
+    def __init__(self, spool: Claims, wall: Callable[[], float], tell_trouble: Callable[[Exception], None]) -> None:
         self._spool = spool
         self._wall = wall
         self._tell_trouble = tell_trouble

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
 from postroad.dsn import span
 from postroad.pace import RetrySchedule, is_expired, is_warning_due, next_at
 from postroad.spool import Parcel
+from postroad.words.light import light
 from postroad.words.mail import Recipient
 from postroad.words.outcome import Outcome, Result, Scope
 from postroad.words.trail import Attempt, Target
@@ -16,7 +17,7 @@ from postroad.words.trail import Attempt, Target
 EXPIRED = "4.4.7"  # "delivery time expired", RFC 3463 section 3.5
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Fate:
     """What became of one recipient, whose answer that is, and whether that host took over what the sender is told.
 
@@ -35,7 +36,7 @@ class Fate:
         return f"{self.target}: {self.outcome.text}" if self.target else self.outcome.text
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Verdict:
     """What is to be done about a parcel after an attempt. `due_at` is set exactly if somebody is left.
 
@@ -66,12 +67,14 @@ def judge(parcel: Parcel, attempt: Attempt, schedule: RetrySchedule, now: float,
     received_at = parcel.mail.received_at
     if is_expired(schedule, received_at, now):
         attempt = replace(attempt, outcomes=tuple(_expired(outcome, schedule) for outcome in attempt.outcomes))
-    fates = _fates(parcel, attempt)
-    left = _with(fates, Result.DEFERRED)
+    sorted_: dict[Result, list[Fate]] = {Result.DELIVERED: [], Result.FAILED: [], Result.DEFERRED: []}
+    for index, (recipient, outcome) in enumerate(zip(parcel.mail.envelope.recipients, attempt.outcomes, strict=True)):
+        sorted_[outcome.result].append(_fate(attempt, index, recipient, outcome))
+    delivered, failed, left = map(tuple, sorted_.values())
     return Verdict(
         attempt,
-        _with(fates, Result.DELIVERED),
-        _with(fates, Result.FAILED),
+        delivered,
+        failed,
         left,
         next_at(schedule, received_at=received_at, attempts=parcel.attempts + 1, now=now, rng=rng) if left else None,
         bool(left) and is_warning_due(schedule, received_at, now, warned=parcel.warned),
@@ -91,11 +94,6 @@ def lost_report(parcel: Parcel, verdict: Verdict) -> dict[str, object] | None:
     }
 
 
-def _fates(parcel: Parcel, attempt: Attempt) -> list[Fate]:
-    recipients = zip(parcel.mail.envelope.recipients, attempt.outcomes, strict=True)
-    return [_fate(attempt, index, *each) for index, each in enumerate(recipients)]
-
-
 def _fate(attempt: Attempt, index: int, recipient: Recipient, outcome: Outcome) -> Fate:
     source = attempt.source_of(index)
     if source is None:
@@ -110,10 +108,6 @@ def _expired(outcome: Outcome, schedule: RetrySchedule) -> Outcome:
         return outcome
     text = f"{outcome.text}; given up after {span(schedule.expiry_s)}"
     return replace(outcome, result=Result.FAILED, text=text, status=EXPIRED)
-
-
-def _with(fates: list[Fate], result: Result) -> tuple[Fate, ...]:
-    return tuple(fate for fate in fates if fate.outcome.result is result)
 
 
 def _line(fates: tuple[Fate, ...]) -> str:

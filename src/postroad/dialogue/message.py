@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Protocol
 
+from postroad.words.light import light
 from postroad.words.mail import Envelope
 
 PIECE = 64 * 1024  # octets of the message handed to the connection at a time
@@ -24,7 +24,7 @@ class Pieces(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Message:
     """A message and its envelope. `content` has CRLF line ends only; with a bare CR or LF or a NUL it is not sent."""
 

@@ -7,30 +7,29 @@ import base64
 import contextlib
 from collections import deque
 from collections.abc import Callable
-from typing import NoReturn
 
 from postroad.dialogue.message import PIECE, Message
 from postroad.dialogue.settings import ClientSettings, Login
 from postroad.net import Deadline, NetError, Stream
 from postroad.smtp import (
+    MORE,
     Auth,
     Bdat,
     Break,
     Capabilities,
     Client,
     ClientState,
-    Closed,
     Command,
     Ehlo,
+    Ending,
     EndOfData,
     Expect,
-    Greeting,
     Helo,
     LocalProtocolError,
     More,
     Quit,
-    Replied,
     StartTls,
+    Step,
     Terms,
     Transaction,
     Unsolicited,
@@ -60,20 +59,17 @@ Done = Callable[[BaseException | None], None]
 class _Sending:
     """A message on its way, in one transaction after the other."""
 
+    __slots__ = ("_group", "_most", "done", "feeding", "left", "message", "recipients", "transaction")
+
     def __init__(self, message: Message, recipients: tuple[int, ...], most: int, done: Done) -> None:
         self.message = message
         self.recipients = len(recipients)
         self.left = recipients
         self.done = done
         self.transaction: Transaction | None = None
-        self.feeding: asyncio.Task[None] | None = None
+        self.feeding: asyncio.Task[None] | None = None  # who hands the content over, while it comes in pieces
         self._most = most
         self._group: tuple[int, ...] = ()
-
-    @property
-    def is_feeding(self) -> bool:
-        """Whether a task hands the content over."""
-        return self.feeding is not None and not self.feeding.done()
 
     def next_group(self) -> tuple[int, ...]:
         """The recipients of the next transaction."""
@@ -82,8 +78,7 @@ class _Sending:
 
     def carry(self, carried: tuple[int, ...]) -> None:
         """These were too many for one transaction: as many as the host took this time it will take again."""
-        if carried:
-            self.left, self._most = (*carried, *self.left), len(self._group) - len(carried)
+        self.left, self._most = (*carried, *self.left), len(self._group) - len(carried)
 
 
 class Session:
@@ -95,6 +90,7 @@ class Session:
     def __init__(self, stream: Stream, settings: ClientSettings) -> None:
         self.phase = Phase.GREETING
         self.told: dict[int, Outcome] = {}
+        self.tls: str | None = None  # protocol and cipher
         self.messages = 0  # transactions begun
         self.opened_at = asyncio.get_running_loop().time()
         self._sending: _Sending | None = None
@@ -102,12 +98,13 @@ class Session:
         self._stream = stream
         self.is_unheard = False  # the host was gone: nothing of what was sent last has reached it
         self._deadline = Deadline(self._expire)
-        self._limit_s = 0.0
-        self._sign_s = 0.0  # how often a sign of life is looked for; 0: not at all
-        self._left_s = 0.0  # of the limit, while one is
+        self._wait = Expect(0.0)  # what is waited for, and how long
+        self._waited_s = 0.0  # of that, while a sign of life is looked for now and then
         self._settings = settings
+        self._terms = Terms(settings.timeouts, settings.chunking)
         self._client = Client()
-        self._events: deque[object] = deque()
+        self._replies: deque[Reply] = deque()  # heard, and not looked at yet
+        self._ending: Ending | NetError | None = None  # why no reply comes behind those
         self._hostname = settings.hostname or str(AddressLiteral(stream.local.address))
 
     async def greet(self, exchange: str = "") -> Reply:
@@ -169,7 +166,8 @@ class Session:
 
         """
         self.phase = phase or self.phase
-        self._refuse_leftovers()
+        if self._replies or self._ending:  # a reply too many, or the end, has come before we say more
+            self._next_reply()
         await self._write(self._client.send(command))
         return await self._reply(limit_s)
 
@@ -195,8 +193,9 @@ class Session:
         """
         self.told = {}
         self._sending = _Sending(message, recipients, self._settings.recipients, done)
-        self._stream.listen(self._hear, holds=False)  # a host that speaks before it has all is out of step
-        self._go_on()
+        if not self.messages:  # from then on for good
+            self._stream.listen(self._hear, holds=False)  # a host that speaks before it has all is out of step
+        self._begin(self._sending)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -206,17 +205,13 @@ class Session:
     @property
     def is_reusable(self) -> bool:
         """Whether another transaction may follow on this connection."""
-        return self._client.state is ClientState.READY and not self._events
+        return self._client.state is ClientState.READY and not self._replies
 
     @property
     def takes_dsn_over(self) -> bool:
         """Whether the host takes over what the sender wants to be told (RFC 3461 section 5.2)."""
-        return self.capabilities.dsn
-
-    @property
-    def tls(self) -> str | None:
-        """Protocol and cipher, None in the clear."""
-        return self._stream.tls
+        offered = self._client.capabilities
+        return offered is not None and offered.dsn
 
     @property
     def certificate(self) -> bytes | None:
@@ -238,95 +233,118 @@ class Session:
     async def quit(self) -> None:
         """Say goodbye; the mail is settled, so nothing that happens here matters."""
         self._stream.listen(None)
-        if self._client.may_send(Quit) and not self._events:
+        if self._client.may_send(Quit) and not (self._replies or self._ending):
             with contextlib.suppress(HostError):
                 await self.ask(Quit(), self._settings.timeouts.quit_s)
         self.close()
 
-    def _go_on(self) -> None:
-        """Begin the next transaction, or end."""
-        sending = self._sending
-        assert sending is not None  # noqa: S101  # it is under way
-        try:
-            self._refuse_leftovers()
-        except HostError as lost:
-            self._end(sending, lost)
+    def _begin(self, sending: _Sending) -> None:
+        """The next transaction."""
+        self.phase = Phase.MAIL
+        if self._replies or self._ending or self._client.state is ClientState.CLOSED:
+            self._lose(sending, self._out_of_step())
             return
-        if not sending.left:
-            self._end(sending, None)
-            return
-        settings, message = self._settings, sending.message
-        terms = Terms(settings.timeouts, settings.chunking, rested=self.messages > 0, resets=self._resets)
-        content = message.content if isinstance(message.content, bytes) else message.size
-        self.phase, self.messages = Phase.MAIL, self.messages + 1
-        sending.transaction = Transaction(self._client, message.envelope, content, sending.next_group(), terms)
-        self._drive(sending, sending.transaction)
+        content = sending.message.content
+        octets = content if isinstance(content, bytes) else content.size
+        envelope, group = sending.message.envelope, sending.next_group()
+        self.messages += 1
+        sending.transaction = transaction = Transaction(self._client, envelope, octets, group, self._terms)
+        self._drive(sending, transaction, transaction.begin())
 
-    def _drive(self, sending: _Sending, transaction: Transaction) -> None:
+    def _drive(self, sending: _Sending, transaction: Transaction, step: Step) -> None:
         """Do what the transaction says, until it waits or is over."""
-        try:
-            while True:
-                match transaction.next():
-                    case Write(octets):
-                        self._stream.write(octets)
-                    case Expect(limit_s, sign_s):
-                        if not self._events:
-                            self._allow(limit_s, sign_s or 0.0)
-                            return
-                        self.phase = transaction.phase
-                        transaction.hear(self._take_event())
-                    case More():
-                        sending.feeding = asyncio.get_running_loop().create_task(self._feed(sending, transaction))
-                        return
-                    case Break(outcome):
-                        self._break_off(transaction.phase, outcome)
-                    case _:
-                        break
-        except HostError as lost:
-            transaction.lose(lost.outcome)
-            self._settle(transaction)
-            self._end(sending, None if len(self.told) == sending.recipients else lost)
-            return
-        self._settle(transaction)
-        sending.carry(transaction.carried)
-        self._go_on()
+        while True:
+            match step:
+                case Write(octets, then):
+                    self._stream.write(octets)
+                    step = then
+                case Expect() if self._replies:
+                    step = transaction.hear(self._replies)
+                case Expect(limit_s, sign_s) if not self._ending:
+                    self._wait, self._waited_s = step, 0.0
+                    self._deadline.allow(sign_s or limit_s)
+                    return
+                case Expect():
+                    self.phase = transaction.phase
+                    self._lose(sending, self._out_of_step())
+                    return
+                case More():
+                    sending.feeding = asyncio.get_running_loop().create_task(self._feed(sending, transaction))
+                    return
+                case Break(outcome):
+                    self._stream.abort()
+                    self._lose(sending, HostError(transaction.phase, outcome))
+                    return
+                case _:  # Done
+                    self._finish(sending, transaction)
+                    return
 
-    def _break_off(self, phase: Phase, outcome: Outcome) -> NoReturn:
-        self._stream.abort()
-        raise HostError(phase, outcome)
+    def _finish(self, sending: _Sending, transaction: Transaction) -> None:
+        """A transaction is over: the next one, if it left somebody over or the host did not take all at once."""
+        self._settle(transaction)
+        if transaction.carried:
+            sending.carry(transaction.carried)
+        if sending.left:
+            self._begin(sending)
+        elif self._replies or self._ending:
+            self._end(sending, self._out_of_step())
+        else:
+            self._end(sending, None)
+
+    def _lose(self, sending: _Sending, lost: HostError) -> None:
+        """The session is over, with a message on its way."""
+        if sending.transaction:
+            sending.transaction.lose(lost.outcome)
+            self._settle(sending.transaction)
+        self._end(sending, None if len(self.told) == sending.recipients else lost)
 
     async def _feed(self, sending: _Sending, transaction: Transaction) -> None:
         """Hand over the content piece by piece, as the host takes it. One that hung up may have said why: go on."""
         pieces, is_lost = sending.message.pieces(), False
+        step: Step = MORE
         try:
-            while isinstance(step := transaction.next(), More | Write):
+            while isinstance(step, More | Write):
                 if isinstance(step, More):
-                    transaction.give(await anext(pieces, b""))
-                elif not is_lost:
-                    is_lost = not await self._write(step.octets)
+                    step = transaction.give(await anext(pieces, b""))
+                else:
+                    is_lost = is_lost or not await self._write(step.octets)
+                    step = step.then
         except HostError as lost:
-            transaction.lose(lost.outcome)
-            self._settle(transaction)
-            self._end(sending, None if len(self.told) == sending.recipients else lost)
+            self._lose(sending, lost)
         except BaseException as problem:  # the content cannot be read, or we are cancelled: not the host's doing
             self._stream.abort()
             self._end(sending, problem)
             if isinstance(problem, asyncio.CancelledError):
                 raise
         else:
-            self._drive(sending, transaction)
+            sending.feeding = None
+            self._drive(sending, transaction, step)
 
     def _hear(self, data: bytes) -> None:
         """Octets of the host, or b"" at the end."""
-        trouble = None if data else self._stream.trouble
-        self._events.extend([trouble] if trouble else self._client.receive(data))
+        self._take(data)
         sending = self._sending
-        if sending and sending.transaction and self._events and not sending.is_feeding:
-            self._drive(sending, sending.transaction)
+        if sending and sending.transaction and not sending.feeding and (self._replies or self._ending):
+            self._drive(sending, sending.transaction, self._wait)
+
+    def _take(self, data: bytes) -> None:
+        """What octets of the host mean, kept until it is that reply's turn."""
+        if not data and self._stream.trouble:
+            self._ending = self._stream.trouble
+            return
+        for event in self._client.receive(data):
+            if isinstance(event, Reply):
+                self._replies.append(event)
+            else:
+                self._ending = event
+                self._mistrust(event)
 
     def _settle(self, transaction: Transaction) -> None:
-        self.phase, self._resets = transaction.phase, transaction.is_open
+        self.phase = transaction.phase
         self.told.update(transaction.told)
+        if self._terms.resets != transaction.is_open or not self._terms.rested:
+            settings = self._settings
+            self._terms = Terms(settings.timeouts, settings.chunking, rested=True, resets=transaction.is_open)
 
     def _end(self, sending: _Sending, error: BaseException | None) -> None:
         self._sending = None
@@ -339,6 +357,7 @@ class Session:
         self._allow(self._settings.timeouts.starttls_s)
         try:
             await self._stream.start_tls(self._settings.tls, exchange or None)
+            self.tls = self._stream.tls
         except NetError as problem:
             raise self._lost(str(problem)) from problem
 
@@ -393,62 +412,58 @@ class Session:
             HostError: the connection ended, the time was up, the peer broke the protocol, or the reply is a 421.
 
         """
-        if not self._events:
+        if not (self._replies or self._ending):
             self._allow(limit_s)
             try:
-                while not self._events:
-                    self._events.extend(self._client.receive(await self._stream.read()))
+                while not (self._replies or self._ending):
+                    self._take(await self._stream.read())
             except NetError as problem:
                 raise self._lost(problem.why) from problem
-        reply = self._take_event()
+        reply = self._next_reply()
         if reply.code == 421:  # "closing", to any command (RFC 5321 section 4.2.3)
             raise HostError(self.phase, host_outcome(reply, self.phase))
         return reply
 
-    def _refuse_leftovers(self) -> None:
-        """A reply too many, or the end, has come before we say more."""
-        if self._events:
-            self._take_event()
+    def _next_reply(self) -> Reply:
+        if self._replies:
+            return self._replies.popleft()
+        raise self._out_of_step()
 
-    def _take_event(self) -> Reply:
-        event = self._events.popleft()
-        if isinstance(event, Replied):
-            if self._events:
-                self._mistrust(event.command, event.reply)
-            return event.reply
-        match event:
-            case Greeting(reply):
-                return reply
+    def _out_of_step(self) -> HostError:
+        """Why no reply comes, or none that answers us."""
+        match self._ending:
             case Unsolicited(reply) if reply.code == 421:
-                raise HostError(self.phase, host_outcome(reply, self.phase))
+                return HostError(self.phase, host_outcome(reply, self.phase))
             case Unsolicited(reply):
-                raise self._lost(f"the host broke the protocol: {reply} answers nothing")
+                return self._lost(f"the host broke the protocol: {reply} answers nothing")
             case Violation(why):
-                raise self._lost(f"the host broke the protocol: {why}")
-            case Closed():
-                raise self._lost("the host closed the connection")
+                return self._lost(f"the host broke the protocol: {why}")
             case NetError() as problem:
-                raise self._lost(problem.why) from problem
-        raise AssertionError("no such event")
+                lost = self._lost(problem.why)
+                lost.__cause__ = problem
+                return lost
+        return self._lost("the host closed the connection")
 
-    def _mistrust(self, command: Command, reply: Reply) -> None:
+    def _mistrust(self, ending: Ending) -> None:
         """A refusal right behind what looks like a receipt may be the true answer, the other an earlier command's."""
-        ends = isinstance(command, Bdat | EndOfData) and reply.code < 400
-        match self._events[0] if ends else None:
+        if not self._replies or self._client.answered not in (Bdat, EndOfData) or self._replies[-1].code >= 400:
+            return
+        match ending:
             case Unsolicited(refusal) if refusal.code >= 400 and refusal.code != 421:
-                raise self._lost(f"the host broke the protocol: {reply}, and then {refusal}")
+                self._ending = Violation(f"{self._replies.pop()}, and then {refusal}")
 
-    def _allow(self, limit_s: float, sign_s: float = 0.0) -> None:
-        self._limit_s, self._sign_s = limit_s, sign_s
-        self._left_s = limit_s - sign_s if sign_s else 0.0
-        self._deadline.allow(sign_s or limit_s)
+    def _allow(self, limit_s: float) -> None:
+        self._wait, self._waited_s = Expect(limit_s), 0.0
+        self._deadline.allow(limit_s)
 
     def _expire(self) -> float | None:
         """The time is up, unless a host is asked for a sign of life and gives one: then it may take its time."""
-        if self._left_s > 0 and not self._stream.is_unheard:
-            self._left_s -= self._sign_s
-            return self._sign_s
-        self.is_unheard = self._left_s > 0
+        sign_s = self._wait.sign_s or 0.0
+        has_more = sign_s > 0 and self._waited_s + sign_s < self._wait.limit_s
+        if has_more and not self._stream.is_unheard:
+            self._waited_s += sign_s
+            return sign_s
+        self.is_unheard = has_more
         self._stream.abort()
         return None
 
@@ -464,7 +479,7 @@ class Session:
         if self.is_unheard:
             why = "the host has not taken what was sent on a connection kept open"
         elif self._deadline.is_missed:
-            why = f"timed out after {self._limit_s:g} s"
+            why = f"timed out after {self._wait.limit_s:g} s"
         return self._refuse(why, "4.4.2")
 
 

@@ -5,9 +5,10 @@ Rule 2: the wire format and the master file format are dnspython's business, the
 Rule 3: names go in and come out as `words.names` writes them: lower case, no final dot, the root and the null MX "".
 
 Stops: `resolver` (the protocol and the record types), `answers` (replies -> answers, following aliases), `wire` (asks
-name servers), `direct` (one question to one server, and how its answer travelled), `paced` (not too many at once),
-`cache` (keeps answers for their time, hands them out in turn), `zones` (answers from master files, and where each
-record stands).
+name servers), `line` (the socket that some dozens of questions share), `plain` and `lean` (the plain reply, and the
+usual one, read without dnspython), `direct` (one question to one server, and how its answer travelled), `paced` (not
+too many at once), `cache` (keeps answers for their time, hands them out in turn), `zones` (answers from master files,
+and where each record stands).
 """
 
 from postroad.dns.cache import CacheSettings, CachingResolver

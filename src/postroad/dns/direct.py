@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dns.flags
@@ -12,10 +12,15 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
+from postroad.dns import lean
 from postroad.dns.answers import Reply, resolve_with
+from postroad.dns.line import Line
 from postroad.dns.resolver import RecordType
-from postroad.dns.wire import PAYLOAD, Server, over_tcp, over_udp, reason
-from postroad.words.facts import Answer, Bogus, Temporary
+from postroad.dns.wire import PAYLOAD, Server, decoded, over_tcp, over_udp, reason
+from postroad.words.facts import Answer, Bogus, Found, Temporary
+
+TIMEOUT_S = 3.0
+_AA = 0x04  # of the third octet
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,54 @@ class Direct:
 
 
 async def ask_server(
-    server: Server, name: str, kind: RecordType, *, timeout_s: float = 3.0, recursion: bool = False
+    server: Server,
+    name: str,
+    kind: RecordType,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    recursion: bool = False,
+    line: Line | None = None,
 ) -> Direct:
     """Ask by UDP with room for 1232 octets, and by TCP if the answer was cut; never raises for what comes or does not.
 
-    Without `recursion` the server speaks for itself alone. An alias is followed as far as its answer goes.
+    Without `recursion` the server speaks for itself alone. An alias is followed as far as its answer goes. `line`: the
+    socket to ask on, beside other questions; else the question has one of its own.
     """
+    heard: Direct | dns.message.Message | None = None
+    try:
+        if line:
+            heard = await _over(line, name, kind, lean.RECURSION if recursion else 0)
+        if isinstance(heard, Direct):
+            return heard
+        async with asyncio.timeout(timeout_s):
+            return await _by_dnspython(server, name, kind, heard, recursion=recursion)
+    except TimeoutError:
+        return Direct(Temporary(f"{server} did not answer within {timeout_s:g} s"))
+    except (OSError, EOFError) as problem:
+        return Direct(Temporary(f"{server}: {reason(problem)}"))
+    except Exception as problem:  # noqa: BLE001  # hostile octets: dnspython promises no closed set of errors
+        return Direct(Bogus(f"{server} sent a reply that cannot be used: {problem or type(problem).__name__}"))
+
+
+async def _over(line: Line, name: str, kind: RecordType, flags: int) -> Direct | dns.message.Message | None:
+    """The plain reply read here, any other as dnspython has it; None: the question is not plain."""
+    query = lean.question(name, kind, PAYLOAD, flags)
+    return await line.ask(query.octets, lambda octets: _read(octets, query)) if query else None
+
+
+def _read(octets: bytes, query: lean.Question) -> Direct | dns.message.Message | None:
+    said = lean.read(octets, query)
+    if said is None:
+        return decoded(octets, query.octets)
+    if isinstance(said, Found) and said.authentic:
+        said = replace(said, authentic=False)  # nobody was asked to validate
+    is_authoritative = bool(octets[2] & _AA)
+    return Direct(said, len(octets), is_cut=False, is_authoritative=is_authoritative, ttls=lean.ttls(octets, query))
+
+
+async def _by_dnspython(
+    server: Server, name: str, kind: RecordType, first: dns.message.Message | None, *, recursion: bool
+) -> Direct:
     heard: list[tuple[dns.message.Message, bool]] = []
 
     async def ask(owner: dns.name.Name, rdtype: Any) -> Reply | Temporary:  # noqa: ANN401  # dnspython's enum
@@ -43,22 +90,15 @@ async def ask_server(
             return Temporary(f"{server} does not say more of {owner}")
         flags = dns.flags.RD if recursion else dns.flags.Flag(0)
         query = dns.message.make_query(owner, rdtype, use_edns=0, payload=PAYLOAD, flags=flags)
-        message = await over_udp(query, server)
-        heard.append((message or await over_tcp(query, server), message is None))
-        told = heard[0][0]
+        message = first or await over_udp(query, server)
+        is_cut = message is None or bool(message.flags & dns.flags.TC)
+        told = await over_tcp(query, server) if message is None or is_cut else message
+        heard.append((told, is_cut))
         if told.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
             return Temporary(f"{server} says {dns.rcode.to_text(told.rcode())}")
         return Reply(told.rcode(), told.answer, told.authority)
 
-    try:
-        async with asyncio.timeout(timeout_s):
-            answer = await resolve_with(ask, name, kind)
-    except TimeoutError:
-        return Direct(Temporary(f"{server} did not answer within {timeout_s:g} s"))
-    except (OSError, EOFError) as problem:
-        return Direct(Temporary(f"{server}: {reason(problem)}"))
-    except Exception as problem:  # noqa: BLE001  # hostile octets: dnspython promises no closed set of errors
-        return Direct(Bogus(f"{server} sent a reply that cannot be used: {problem or type(problem).__name__}"))
+    answer = await resolve_with(ask, name, kind)
     if not heard:
         return Direct(answer)
     told, is_cut = heard[0]

@@ -1,4 +1,4 @@
-"""Writes the usual question and reads the usual reply, octets to words, at a tenth of the time of a general decoder.
+"""Reads the usual reply, octets to words, at a tenth of the time of a general decoder.
 
 What it reads means what dnspython and `answers` make of it. Whatever is out of the ordinary (odd octets in names, other
 record types, trouble, an alias that leads out of the reply) is None: let dnspython look at it. No octets raise.
@@ -6,63 +6,66 @@ record types, trouble, an alias that leads out of the reply) is None: let dnspyt
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from postroad.dns.resolver import RecordType
+from postroad.dns.plain import (
+    AAAA,
+    AD,
+    CNAME,
+    HEADER,
+    IN,
+    MAX_LABEL,
+    MAX_NAME,
+    MAX_POINTERS,
+    MAX_TTL_S,
+    MX,
+    NS,
+    OPT,
+    PLAIN,
+    POINTER,
+    PTR,
+    QR,
+    RCODE,
+    RECORD,
+    RECURSION,
+    SOA,
+    START,
+    TLSA,
+    TOLD,
+    TXT,
+    A,
+    Question,
+    StrangeError,
+    question,
+    read_plain,
+    read_text,
+    read_tlsa,
+    ttls,
+)
+from postroad.dns.resolver import Soa
 from postroad.words.facts import Found, Mx, NoData, NoName
 from postroad.words.names import is_within
 
+__all__ = ["RECURSION", "Question", "Reading", "question", "read", "ttls"]
+
 Reading = Found[Any] | NoData | NoName
 
-_A, _NS, _CNAME, _SOA, _MX, _AAAA, _OPT = 1, 2, 5, 6, 15, 28, 41
-_NUMBERS = {RecordType.A: _A, RecordType.MX: _MX, RecordType.AAAA: _AAAA}
-_IN = 1
-
-_HEADER = struct.Struct("!HHHHHH")
 _KIND = struct.Struct("!HH")
-_RECORD = struct.Struct("!HHIH")
-_OPT_RECORD = struct.Struct("!BHHIH")
 _SOA_TIMES = struct.Struct("!IIIII")
 _NXDOMAIN = 3
-_AD = 0x0020
-_ASKED = 0x0120  # RD and AD: AD asks the server to say whether it validated, RFC 6840 section 5.7
-_TOLD = 0xFA00  # QR, OPCODE and TC: of these a reply to a query that is whole has QR alone
-_QR = 0x8000
-
-_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\Z")
-_PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-_LENGTHS = tuple(bytes((length,)) for length in range(64))
-_MAX_NAME = 253  # characters without the final dot: 255 octets
-_MAX_POINTERS = 10
 _MAX_ALIASES = 5  # longer chains, loops among them, are judged elsewhere
-_MAX_TTL_S = 2**31 - 1  # RFC 2181 section 8
 
 
-def question(name: str, kind: RecordType, payload: int) -> bytes | None:
-    """A query but for its id, the two octets in front; None for other types, and names with any but host characters."""
-    number = _NUMBERS.get(kind)
-    if number is None or len(name) > _MAX_NAME or not _NAME.match(name):
-        return None
-    labels = b"".join([_LENGTHS[len(label)] + label for label in name.encode().split(b".")])
-    counts = _HEADER.pack(0, _ASKED, 1, 0, 0, 1)[2:]
-    return counts + labels + b"\0" + _KIND.pack(number, _IN) + _OPT_RECORD.pack(0, _OPT, payload, 0, 0)
-
-
-def read(octets: bytes, asked: bytes) -> Reading | None:
-    """What a reply to a query of `question` says; its id is not looked at. None: let dnspython look at it."""
+def read(octets: bytes, asked: Question) -> Reading | None:
+    """What a reply to a query says; its id is not looked at. None: let dnspython look at it."""
     try:
-        return _Reply(octets, asked).answer()
-    except (_StrangeError, IndexError, struct.error, ValueError):
+        return read_plain(octets, asked) or _Reply(octets, asked).answer()
+    except (StrangeError, IndexError, struct.error, ValueError):
         return None
-
-
-class _StrangeError(Exception):
-    """Something the general decoder should judge."""
 
 
 @dataclass(slots=True)
@@ -78,16 +81,16 @@ class _Reply:
 
     __slots__ = ("_asked", "_at", "_names", "_octets")
 
-    def __init__(self, octets: bytes, asked: bytes) -> None:
+    def __init__(self, octets: bytes, asked: Question) -> None:
         self._octets = octets
-        self._asked = asked[10:-11]  # the question section: what is between header and OPT
-        self._at = 12
+        self._asked = asked.section
+        self._at = START
         self._names: dict[int, tuple[str, int]] = {}  # by where a name begins: the name and where it ends
 
     def answer(self) -> Reading | None:
-        _, flags, questions, answers, authorities, additional = _HEADER.unpack_from(self._octets)
-        rcode = flags & 15
-        if flags & _TOLD != _QR or rcode not in (0, _NXDOMAIN) or questions != 1:
+        _, flags, questions, answers, authorities, additional = HEADER.unpack_from(self._octets)
+        rcode = flags & RCODE
+        if flags & TOLD != QR or rcode not in (0, _NXDOMAIN) or questions != 1:
             return None
         name, kind = self._question()
         found: dict[tuple[str, int], _Set] = {}
@@ -102,10 +105,10 @@ class _Reply:
         return _Chain(name, kind, flags).follow(found, above)
 
     def _question(self) -> tuple[str, int]:
-        end = 12 + len(self._asked)
+        end = START + len(self._asked)
         # Servers give the name back as it was asked or in another case; no length or type is changed by lower().
         if self._octets[12:end].lower() != self._asked:
-            raise _StrangeError
+            raise StrangeError
         name = self._name()
         kind, _ = _KIND.unpack_from(self._octets, self._at)
         self._at = end
@@ -114,35 +117,37 @@ class _Reply:
     def _section(self, count: int, sets: dict[tuple[str, int], _Set], *, may_have_opt: bool = False) -> None:
         for _ in range(count):
             owner = self._name()
-            kind, rdclass, ttl_s, size = _RECORD.unpack_from(self._octets, self._at)
-            self._at += _RECORD.size
-            if kind == _OPT and may_have_opt:
+            kind, rdclass, ttl_s, size = RECORD.unpack_from(self._octets, self._at)
+            self._at += RECORD.size
+            if kind == OPT and may_have_opt:
                 # An extended code, another version, options: not the usual (RFC 6891 section 6.1).
-                if owner or ttl_s >> 16 or size or ("", _OPT) in sets:
-                    raise _StrangeError
-                sets["", _OPT] = _Set(0)
+                if owner or ttl_s >> 16 or size or ("", OPT) in sets:
+                    raise StrangeError
+                sets["", OPT] = _Set(0)
                 continue
-            if rdclass != _IN or ttl_s > _MAX_TTL_S:
-                raise _StrangeError
+            if rdclass != IN or ttl_s > MAX_TTL_S:
+                raise StrangeError
             record = self._record(kind, size)
             known = sets.get((owner, kind))
             if known is None:
                 known = sets[owner, kind] = _Set(ttl_s)
+            if kind == TXT and record in known.records:
+                raise StrangeError  # said twice, or cut into other strings
             known.ttl_s = min(known.ttl_s, ttl_s)
             known.records[record] = None
 
     def _record(self, kind: int, size: int) -> Any:  # noqa: ANN401  # as many types as there are kinds
         end = self._at + size
         if end > len(self._octets) or kind not in _READERS:
-            raise _StrangeError
+            raise StrangeError
         record = _READERS[kind](self, end)
         if self._at != end:
-            raise _StrangeError
+            raise StrangeError
         return record
 
     def _name(self) -> str:
         at = self._at
-        if self._octets[at] >= 192:  # nothing but a pointer: the owner of nearly every record
+        if self._octets[at] >= POINTER:  # nothing but a pointer: the owner of nearly every record
             self._at = at + 2
             return self._pointed_to(at, at, 0)
         name, self._at = self._name_at(at, 0)
@@ -152,12 +157,12 @@ class _Reply:
         octets, at = self._octets, start
         name = b""
         while size := octets[at]:
-            if size >= 192:
+            if size >= POINTER:
                 break
             at += 1
             label = octets[at : at + size]
-            if size > 63 or len(label) < size or label.translate(None, _PLAIN):
-                raise _StrangeError
+            if size > MAX_LABEL or len(label) < size or label.translate(None, PLAIN):
+                raise StrangeError
             name = name + b"." + label if name else label
             at += size
         text = name.decode().lower()
@@ -165,19 +170,19 @@ class _Reply:
             rest = self._pointed_to(at, start, hops)
             text = f"{text}.{rest}" if text and rest else text or rest
             at += 1
-        if len(text) > _MAX_NAME:
-            raise _StrangeError
+        if len(text) > MAX_NAME:
+            raise StrangeError
         self._names[start] = text, at + 1
         return text, at + 1
 
     def _pointed_to(self, at: int, start: int, hops: int) -> str:
         """The rest of a name, somewhere before it as a whole (RFC 1035 section 4.1.4)."""
         target = (self._octets[at] & 63) << 8 | self._octets[at + 1]
-        if not 12 <= target < start or hops == _MAX_POINTERS:
-            raise _StrangeError
+        if not START <= target < start or hops == MAX_POINTERS:
+            raise StrangeError
         rest, end = self._names.get(target) or self._name_at(target, hops + 1)
         if end > start:
-            raise _StrangeError
+            raise StrangeError
         return rest
 
     def _take(self, end: int) -> bytes:
@@ -198,25 +203,31 @@ class _Reply:
     def _target(self, _end: int) -> str:
         return self._name()
 
-    def _soa(self, end: int) -> int:
-        """Its minimum."""
-        self._name()
-        self._name()
-        return int(_SOA_TIMES.unpack(self._take(end))[4])
+    def _text(self, end: int) -> str:
+        return read_text(self._take(end))
+
+    def _tlsa(self, end: int) -> str:
+        return read_tlsa(self._take(end))
+
+    def _soa(self, end: int) -> Soa:
+        return Soa(self._name(), self._name(), *_SOA_TIMES.unpack(self._take(end)))
 
 
 _READERS: dict[int, Callable[[_Reply, int], Any]] = {
-    _A: _Reply._a,  # noqa: SLF001  # the table of the class above
-    _AAAA: _Reply._aaaa,  # noqa: SLF001  # the table of this class
-    _MX: _Reply._mx,  # noqa: SLF001  # the table of this class
-    _CNAME: _Reply._target,  # noqa: SLF001  # the table of this class
-    _NS: _Reply._target,  # noqa: SLF001  # the table of this class
-    _SOA: _Reply._soa,  # noqa: SLF001  # the table of this class
+    A: _Reply._a,  # noqa: SLF001  # the table of the class above
+    AAAA: _Reply._aaaa,  # noqa: SLF001  # the table of this class
+    MX: _Reply._mx,  # noqa: SLF001  # the table of this class
+    CNAME: _Reply._target,  # noqa: SLF001  # the table of this class
+    NS: _Reply._target,  # noqa: SLF001  # the table of this class
+    PTR: _Reply._target,  # noqa: SLF001  # the table of this class
+    TXT: _Reply._text,  # noqa: SLF001  # the table of this class
+    TLSA: _Reply._tlsa,  # noqa: SLF001  # the table of this class
+    SOA: _Reply._soa,  # noqa: SLF001  # the table of this class
 }
 
 
 def _has_soa(sets: dict[tuple[str, int], _Set]) -> bool:
-    return any(kind == _SOA for _, kind in sets)
+    return any(kind == SOA for _, kind in sets)
 
 
 @dataclass(slots=True)
@@ -229,9 +240,9 @@ class _Chain:
 
     def follow(self, found: dict[tuple[str, int], _Set], above: dict[tuple[str, int], _Set]) -> Reading | None:
         passed: list[str] = []
-        ttl_s = _MAX_TTL_S
+        ttl_s = MAX_TTL_S
         while (records := found.get((self.name, self.kind))) is None:
-            alias = found.get((self.name, _CNAME))
+            alias = found.get((self.name, CNAME))
             if alias is None:
                 return self._absent(above, ttl_s, tuple(passed))
             if len(alias.records) > 1 or len(passed) == _MAX_ALIASES:
@@ -239,20 +250,20 @@ class _Chain:
             passed.append(self.name)
             ttl_s = min(ttl_s, alias.ttl_s)
             (self.name,) = alias.records
-        if self.flags & 15:  # NXDOMAIN, and yet records
-            return None
-        authentic = bool(self.flags & _AD)
+        if self.flags & RCODE or (self.kind == SOA and len(records.records) > 1):
+            return None  # NXDOMAIN, and yet records; two starts of one zone
+        authentic = bool(self.flags & AD)
         return Found(tuple(records.records), min(ttl_s, records.ttl_s), tuple(passed), self.name, authentic)
 
     def _absent(self, above: dict[tuple[str, int], _Set], ttl_s: int, passed: tuple[str, ...]) -> Reading | None:
         negative_s = None
         for (owner, kind), soa in above.items():
-            if kind == _SOA and is_within(self.name, owner):
+            if kind == SOA and is_within(self.name, owner):
                 if len(soa.records) > 1:
                     return None
-                negative_s = min(soa.ttl_s, *soa.records)  # RFC 2308 section 5
+                negative_s = min(soa.ttl_s, *(each.minimum_s for each in soa.records))  # RFC 2308 section 5
                 break
-        if self.flags & 15:
+        if self.flags & RCODE:
             return NoName(min(ttl_s, negative_s or 0), passed)
         if passed and negative_s is None:
             return None  # the alias leads out of the reply

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import struct
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from postroad.words.names import Address
 
@@ -20,15 +21,31 @@ T = TypeVar("T")
 MAX_QUESTIONS = 64  # a port found out is worth no more than these; a socket for each costs a third of a question's time
 _MAX_DATAGRAM = 65535
 _MAX_IN_A_ROW = 64  # datagrams taken before others have their turn
+_IDS = struct.Struct(f"!{MAX_QUESTIONS}H")
+
+
+class Ear(Protocol):
+    """Who waits for a reply. It is called back once the loop turns again, never while it asks."""
+
+    def hear(self, octets: bytes) -> bool:
+        """A datagram with the id of the question; whether it is the reply. What is none is waited out."""
+
+    def fail(self, problem: Exception) -> None:
+        """There will be no reply: TimeoutError, or the OSError of the socket."""
 
 
 class Line:
     """Questions by their ids, and who waits for them. It belongs to the running loop."""
 
-    def __init__(self, address: Address, port: int) -> None:
+    def __init__(self, address: Address, port: int, timeout_s: float) -> None:
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-        self._waiting: dict[int, tuple[asyncio.Future[Any], Callable[[bytes], Any]]] = {}
+        self._timeout_s = timeout_s
+        self._waiting: dict[int, tuple[Ear, float]] = {}  # and until when; the oldest first, all wait as long
+        self._ids: list[int] = list(_IDS.unpack(secrets.token_bytes(_IDS.size)))
         self._taken = 0
+        self._unsent: list[bytes] = []
+        self._is_blocked = False  # and sends the rest as soon as the kernel has room
+        self._sweeper: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
@@ -45,38 +62,63 @@ class Line:
         """Whether another question may be asked on it, here and now."""
         return 0 < self._taken < MAX_QUESTIONS and bool(self._waiting) and self._loop is asyncio.get_running_loop()
 
-    async def ask(self, query: bytes, hear: Callable[[bytes], T | None], timeout_s: float) -> T:
-        """Send a query, given without its id, and wait for what `hear` takes for its reply: anything but None.
+    def put(self, query: bytes, ear: Ear) -> int:
+        """Send a query, given without its id, in this turn of the loop, and call the ear back; the id is for `drop`."""
+        number = self._draw()
+        until = self._loop.time() + self._timeout_s
+        self._waiting[number] = ear, until
+        self._taken += 1
+        if not self._unsent:  # one after the other, those of a turn wake the server once, not once each
+            self._loop.call_soon(self._send)
+        self._unsent.append(number.to_bytes(2) + query)
+        if self._sweeper is None:  # one timer for all: most questions are answered long before
+            self._sweeper = self._loop.call_at(until, self._sweep)
+        return number
+
+    def drop(self, number: int) -> None:
+        """Nobody waits for this question any more."""
+        if self._waiting.pop(number, None) and not self._waiting:
+            self._close()
+
+    async def ask(self, query: bytes, hear: Callable[[bytes], T | None]) -> T:
+        """Put a query and wait for what `hear` takes for its reply: anything but None.
 
         Raises:
             OSError: nothing can be sent, or nobody listens there.
             TimeoutError: nothing was heard in time.
 
         """
-        number = self._draw()
         heard: asyncio.Future[T] = self._loop.create_future()
-        self._waiting[number] = heard, hear
-        self._taken += 1
-        timer = self._loop.call_later(timeout_s, _late, heard)  # a third of the cost of asyncio.timeout
+        number = self.put(query, _Waiting(heard, hear))
         try:
-            await self._send(number.to_bytes(2) + query)
             return await heard
-        finally:
-            timer.cancel()
-            del self._waiting[number]
-            if not self._waiting:
-                self._close()
+        except asyncio.CancelledError:
+            self.drop(number)
+            raise
 
     def _draw(self) -> int:
-        while (number := int.from_bytes(secrets.token_bytes(2))) in self._waiting:
-            pass
+        number = self._ids.pop()
+        while number in self._waiting:
+            number = int.from_bytes(secrets.token_bytes(2))
         return number
 
-    async def _send(self, octets: bytes) -> None:
+    def _send(self) -> None:
+        """Send what is not sent yet; what the kernel does not hold, when it holds it."""
+        sent = 0
         try:
-            self._socket.send(octets)
-        except BlockingIOError:  # more than the kernel holds
-            await self._loop.sock_sendall(self._socket, octets)
+            for octets in self._unsent:
+                self._socket.send(octets)
+                sent += 1
+        except BlockingIOError:
+            self._loop.add_writer(self._socket, self._send)
+            self._is_blocked = True
+        except OSError as problem:
+            self._fail(problem)
+            return
+        del self._unsent[:sent]
+        if self._is_blocked and not self._unsent:
+            self._loop.remove_writer(self._socket)
+            self._is_blocked = False
 
     def _hear(self) -> None:
         for _ in range(_MAX_IN_A_ROW):
@@ -87,27 +129,63 @@ class Line:
             except OSError as problem:
                 self._fail(problem)
                 return
-            self._take(octets)
+            number = int.from_bytes(octets[:2])
+            ear, _ = self._waiting.get(number, _NOBODY)
+            if ear and len(octets) > 1 and ear.hear(octets):
+                del self._waiting[number]
+                if not self._waiting:
+                    self._close()
+                    return
 
-    def _take(self, octets: bytes) -> None:
-        heard, hear = self._waiting.get(int.from_bytes(octets[:2]), (None, None))
-        if heard is None or hear is None or heard.done() or len(octets) < 2:
-            return
-        said = hear(octets)
-        if said is not None:
-            heard.set_result(said)
+    def _sweep(self) -> None:
+        """Tell those whose time is over, and look again when the next one's is."""
+        now = self._loop.time()
+        late = [(number, ear) for number, (ear, until) in self._waiting.items() if until <= now]
+        for number, ear in late:
+            del self._waiting[number]
+            ear.fail(TimeoutError())
+        if self._waiting:
+            _, until = next(iter(self._waiting.values()))
+            self._sweeper = self._loop.call_at(until, self._sweep)
+        else:
+            self._close()
 
     def _fail(self, problem: OSError) -> None:
         """A closed port is closed for all who wait."""
-        for heard, _ in self._waiting.values():
-            if not heard.done():
-                heard.set_exception(problem)
+        ears = [ear for ear, _ in self._waiting.values()]
+        self._waiting.clear()
+        self._close()
+        for ear in ears:
+            ear.fail(problem)
 
     def _close(self) -> None:
+        if self._sweeper:
+            self._sweeper.cancel()
         self._loop.remove_reader(self._socket)
+        if self._is_blocked:
+            self._loop.remove_writer(self._socket)
+        self._unsent.clear()
         self._socket.close()
 
 
-def _late(heard: asyncio.Future[Any]) -> None:
-    if not heard.done():
-        heard.set_exception(TimeoutError())
+class _Waiting:
+    """A future as an ear."""
+
+    __slots__ = ("_hear", "_heard")
+
+    def __init__(self, heard: asyncio.Future[Any], hear: Callable[[bytes], Any]) -> None:
+        self._heard = heard
+        self._hear = hear
+
+    def hear(self, octets: bytes) -> bool:
+        said = self._hear(octets)
+        if said is not None and not self._heard.done():
+            self._heard.set_result(said)
+        return said is not None
+
+    def fail(self, problem: Exception) -> None:
+        if not self._heard.done():
+            self._heard.set_exception(problem)
+
+
+_NOBODY: tuple[None, float] = (None, 0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
@@ -44,6 +46,39 @@ class Resolver(Protocol):
     async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
         """The records of this type at the name, aliases followed; see `RecordType` for what they come as."""
         ...
+
+
+class Ear(Protocol):
+    """Who waits for an answer without a task. It is called back once, when the loop turns again, never at once."""
+
+    def hear(self, answer: Answer[Any]) -> None:
+        """The answer."""
+
+    def fail(self, problem: BaseException) -> None:
+        """A bug below: what `resolve` would have raised."""
+
+
+class Starter(Protocol):
+    """A resolver that can ask at once, without a task: what many questions are asked by."""
+
+    async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
+        """As Resolver."""
+        ...
+
+    def start(self, name: str, kind: RecordType, ear: Ear) -> Callable[[], None] | None:
+        """Ask, and give the way to take the question back; None: this question needs `resolve`, and nobody is told."""
+        ...
+
+
+def deliver(task: asyncio.Task[Answer[Any]], ear: Ear) -> None:
+    """Tell an ear how a task has ended; who cancelled it wants to hear nothing."""
+    if task.cancelled():
+        return
+    problem = task.exception()
+    if problem is None:
+        ear.hear(task.result())
+    else:
+        ear.fail(problem)
 
 
 async def resolve_mx(resolver: Resolver, name: str) -> Answer[Mx]:

@@ -23,14 +23,16 @@ import dns.resolver
 from postroad.dns import lean
 from postroad.dns.answers import Reply, is_referral, resolve_with
 from postroad.dns.line import Line
-from postroad.dns.resolver import RecordType
+from postroad.dns.resolver import Ear, RecordType, deliver
 from postroad.words.facts import Answer, Bogus, Temporary
 from postroad.words.names import Address, Unreadable, parse_address
 
 T = TypeVar("T")
 R = TypeVar("R", bound=lean.Reading)
-_Hear = Callable[[bytes, bytes], R | dns.message.Message | None]
+_Hear = Callable[[bytes], R | dns.message.Message | None]
 """What a datagram means as the reply to a query; None: it is none."""
+_First = dns.message.Message | Exception
+"""What came of asking the first server, where it was asked already."""
 
 DNS_PORT = 53
 PAYLOAD = 1232  # octets of UDP that cross any path unfragmented: DNS flag day 2020
@@ -69,35 +71,60 @@ class WireResolver:
     def __init__(self, settings: WireSettings) -> None:
         self._settings = settings
         self._lines: dict[Server, Line] = {}
+        self._newest: Line | None = None  # to the first server
 
     async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
         """Ask until a server answers; Temporary says what each of them did instead."""
         query = lean.question(name, kind, self._settings.edns_payload)
         if query is None:
             return await resolve_with(self._ask, name, kind)
-        said = await self._say(query, _heard)
-        return await resolve_with(self._ask, name, kind, said) if isinstance(said, Reply) else said
+        return await self.finish(query, kind)
+
+    def start(self, name: str, kind: RecordType, ear: Ear) -> Callable[[], None] | None:
+        """Ask the first server at once; what it says out of the ordinary, or not at all, becomes a task."""
+        query = lean.question(name, kind, self._settings.edns_payload)
+        if query is None or not self._settings.servers:
+            return None
+        started = _Started(self, query, kind, ear)
+        line = self._newest
+        try:
+            if line is None or not line.takes_more:
+                line = self._newest = self._line_to(self._settings.servers[0])
+            started.number = line.put(query.octets, started)
+        except (OSError, NotImplementedError):
+            return None
+        started.line = line
+        return started.stop
+
+    async def finish(self, query: lean.Question, kind: RecordType, first: _First | None = None) -> Answer[Any]:
+        """The answer to a plain question, of which the first server may have been asked already."""
+        said = await self._say(query.octets, lambda octets: _heard(octets, query), first)
+        return await resolve_with(self._ask, query.name, kind, said) if isinstance(said, Reply) else said
 
     async def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Reply | Temporary | Bogus:
         # AD asks the server to say whether it validated, RFC 6840 section 5.7.
         flags = dns.flags.RD | dns.flags.AD
         query = dns.message.make_query(name, kind, use_edns=0, payload=self._settings.edns_payload, flags=flags)
-        return await self._say(query.to_wire()[2:], _decoded)
+        octets = query.to_wire()[2:]
+        return await self._say(octets, lambda reply: decoded(reply, octets))
 
-    async def _say(self, query: bytes, hear: _Hear[R]) -> R | Reply | Temporary | Bogus:
+    async def _say(self, query: bytes, hear: _Hear[R], first: _First | None = None) -> R | Reply | Temporary | Bogus:
         """Put a query to each server until one has an answer."""
         complaints: list[Temporary | Bogus] = []
         for server in self._settings.servers * self._settings.tries:
-            said = await self._say_to(server, query, hear)
+            said = await self._say_to(server, query, hear, first)
             if not isinstance(said, Temporary | Bogus):
                 return said
             complaints.append(said)
+            first = None
         why = "; ".join(dict.fromkeys(complaint.why for complaint in complaints)) or "no name server is configured"
         unusable = complaints and all(isinstance(complaint, Bogus) for complaint in complaints)
         return Bogus(why) if unusable else Temporary(why)
 
-    async def _say_to(self, server: Server, query: bytes, hear: _Hear[R]) -> R | Reply | Temporary | Bogus:
-        heard = await self._told(server, self._over_line(server, query, hear))
+    async def _say_to(
+        self, server: Server, query: bytes, hear: _Hear[R], first: _First | None
+    ) -> R | Reply | Temporary | Bogus:
+        heard = await self._told(server, _again(first) if first else self._over_line(server, query, hear))
         if heard is None or (isinstance(heard, dns.message.Message) and heard.flags & dns.flags.TC):
             heard = await self._told(server, self._alone(over_tcp, query, server))
         return _judged(server, heard) if isinstance(heard, dns.message.Message) else heard
@@ -107,10 +134,13 @@ class WireResolver:
         line = self._lines.get(server)
         if line is None or not line.takes_more:
             try:
-                line = self._lines[server] = Line(server.address, server.port)
+                line = self._lines[server] = self._line_to(server)
             except NotImplementedError:  # asyncio's own loop for Windows watches no sockets
                 return await self._alone(over_udp, query, server)
-        return await line.ask(query, lambda octets: hear(octets, query), self._settings.timeout_s)
+        return await line.ask(query, hear)
+
+    def _line_to(self, server: Server) -> Line:
+        return Line(server.address, server.port, self._settings.timeout_s)
 
     async def _alone(
         self, way: Callable[[dns.message.Message, Server], Awaitable[T]], query: bytes, server: Server
@@ -130,6 +160,44 @@ class WireResolver:
             return Temporary(f"{server}: {reason(problem)}")
         except Exception as problem:  # noqa: BLE001  # hostile octets: dnspython promises no closed set of errors
             return Bogus(f"{server} sent a reply that cannot be used: {problem or type(problem).__name__}")
+
+
+class _Started:
+    """A question under way without a task, and who waits for its answer."""
+
+    __slots__ = ("_ear", "_kind", "_query", "_resolver", "_task", "line", "number")
+
+    def __init__(self, resolver: WireResolver, query: lean.Question, kind: RecordType, ear: Ear) -> None:
+        self._resolver = resolver
+        self._query = query
+        self._kind = kind
+        self._ear = ear
+        self._task: asyncio.Task[Answer[Any]] | None = None
+        self.line: Line | None = None
+        self.number = 0
+
+    def hear(self, octets: bytes) -> bool:
+        """The plain reply ends it here; any other is finished in a task."""
+        said = lean.read(octets, self._query)
+        if said is not None:
+            self._ear.hear(said)
+            return True
+        message = decoded(octets, self._query.octets)
+        if message is not None:
+            self.fail(message)
+        return message is not None
+
+    def fail(self, first: _First) -> None:
+        """The first server was asked in vain, or said something out of the ordinary: go on with that."""
+        self._task = asyncio.create_task(self._resolver.finish(self._query, self._kind, first))
+        self._task.add_done_callback(lambda task: deliver(task, self._ear))
+
+    def stop(self) -> None:
+        """Nobody waits for the answer any more."""
+        if self._task:
+            self._task.cancel()
+        elif self.line:
+            self.line.drop(self.number)
 
 
 def parse_server(text: str) -> Server | Unreadable:
@@ -161,7 +229,6 @@ def system_servers() -> tuple[Server, ...]:
 
 
 async def over_udp(query: dns.message.Message, server: Server) -> dns.message.Message | None:
-    """One datagram there and one back; None if the answer was cut."""
     """The reply, or None where it was cut and TCP has the rest. Whatever is no reply to the query is waited out."""
     where = str(server.address)
     family = socket.AF_INET if server.address.version == 4 else socket.AF_INET6
@@ -187,11 +254,17 @@ async def over_tcp(query: dns.message.Message, server: Server) -> dns.message.Me
     return await dns.asyncquery.tcp(query, str(server.address), port=server.port, backend=_BACKEND)
 
 
-def _heard(octets: bytes, query: bytes) -> lean.Reading | dns.message.Message | None:
-    return lean.read(octets, query) or _decoded(octets, query)
+async def _again(first: _First) -> dns.message.Message:
+    if isinstance(first, Exception):
+        raise first
+    return first
 
 
-def _decoded(octets: bytes, query: bytes) -> dns.message.Message | None:
+def _heard(octets: bytes, query: lean.Question) -> lean.Reading | dns.message.Message | None:
+    return lean.read(octets, query) or decoded(octets, query.octets)
+
+
+def decoded(octets: bytes, query: bytes) -> dns.message.Message | None:
     """The reply by dnspython, None if it is none to the query; with TC set it may be no more than its beginning."""
     try:
         message = dns.message.from_wire(octets, raise_on_truncation=True)

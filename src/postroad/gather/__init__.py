@@ -11,12 +11,13 @@ checks: `texts` (SPF, MTA-STS, TLSA), `https` (one document), `servers` (each au
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
-from postroad.dns import CachingResolver, RecordType, Resolver, resolve_mx, resolve_ns
+from postroad.dns import CachingResolver, RecordType, Resolver, resolve_ns
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, NoName, Snapshot
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like
 
@@ -33,6 +34,7 @@ class GatherSettings:
 
 
 _DEFAULT = GatherSettings()
+_PREFERENCE = attrgetter("preference")
 
 
 async def gather(destination: Destination, resolver: Resolver, settings: GatherSettings = _DEFAULT) -> Snapshot:
@@ -42,7 +44,7 @@ async def gather(destination: Destination, resolver: Resolver, settings: GatherS
     """
     if isinstance(destination, AddressLiteral):
         return Snapshot(destination, NoData())
-    mx = await resolve_mx(resolver, destination)
+    mx: Answer[Mx] = await resolver.resolve(destination, RecordType.MX)
     return Snapshot(destination, mx, await _Asker(resolver, settings).hosts(_names_to_ask(destination, mx, settings)))
 
 
@@ -73,9 +75,9 @@ def _names_to_ask(domain: str, mx: Answer[Mx], settings: GatherSettings) -> Iter
         return [domain]
     if not isinstance(mx, Found):
         return []
-    by_preference = sorted(mx.records, key=lambda record: record.preference)
-    names = dict.fromkeys(record.exchange for record in by_preference if record.exchange)
-    return islice((name for name in names if not is_address_like(name)), settings.max_hosts)
+    by_preference = sorted(mx.records, key=_PREFERENCE)
+    names = dict.fromkeys([record.exchange for record in by_preference if record.exchange])
+    return [name for name in names if not is_address_like(name)][: settings.max_hosts]
 
 
 def _addresses(snapshot: Snapshot) -> Iterable[Address]:
@@ -88,33 +90,53 @@ def _addresses(snapshot: Snapshot) -> Iterable[Address]:
 
 
 class _Asker:
-    """Asks many questions at once, but no more than the settings allow."""
+    """Asks many questions at once, but no more than the settings allow; what is known already is not asked."""
 
     def __init__(self, resolver: Resolver, settings: GatherSettings) -> None:
         self._resolver = resolver
-        self._room = asyncio.Semaphore(settings.in_flight)
+        self._in_flight = settings.in_flight
+        self._recall = resolver.recall if isinstance(resolver, CachingResolver) else _unknown
 
     async def hosts(self, names: Iterable[str]) -> Mapping[str, HostFacts]:
-        questions = [(name, kind) for name in dict.fromkeys(names) for kind in (RecordType.A, RecordType.AAAA)]
-        answers = {question: self._recalled(*question) for question in questions}
-        unknown = [question for question in questions if answers[question] is None]
-        if unknown:  # a task for each answer that is there would take longer than all else: many domains share hosts
-            async with asyncio.TaskGroup() as group:
-                tasks = {question: group.create_task(self._ask(*question)) for question in unknown}
-            answers |= {question: task.result() for question, task in tasks.items()}
-        pairs = zip(questions[::2], questions[1::2], strict=True)
-        return {a[0]: HostFacts(answers[a], answers[aaaa]) for a, aaaa in pairs}
+        recall = self._recall
+        known = {name: (recall(name, RecordType.A), recall(name, RecordType.AAAA)) for name in names}
+        unknown = [name for name, (a, aaaa) in known.items() if a is None or aaaa is None]
+        asked = await self._ask_all([(name, kind) for name in unknown for kind in _missing(*known[name])])
+        return {
+            name: HostFacts(a or asked[name, RecordType.A], aaaa or asked[name, RecordType.AAAA])
+            for name, (a, aaaa) in known.items()
+        }
 
     async def reverse(self, addresses: Iterable[Address]) -> Mapping[Address, Answer[str]]:
+        pointers = {address: address.reverse_pointer for address in addresses}
+        known = {address: self._recall(pointer, RecordType.PTR) for address, pointer in pointers.items()}
+        unknown = [(pointers[address], RecordType.PTR) for address, answer in known.items() if answer is None]
+        asked = await self._ask_all(unknown)
+        return {address: answer or asked[pointers[address], RecordType.PTR] for address, answer in known.items()}
+
+    async def _ask_all(self, questions: Sequence[_Question]) -> Mapping[_Question, Any]:
+        if not questions:  # many domains share hosts, and a task for each would take longer than all else
+            return {}
+        room = asyncio.Semaphore(self._in_flight)
+
+        async def ask(name: str, kind: RecordType) -> Any:  # noqa: ANN401  # the answer to any question
+            async with room:
+                return await self._resolver.resolve(name, kind)
+
         async with asyncio.TaskGroup() as group:
-            tasks = {
-                address: group.create_task(self._ask(address.reverse_pointer, RecordType.PTR)) for address in addresses
-            }
-        return {address: task.result() for address, task in tasks.items()}
+            tasks = {question: group.create_task(ask(*question)) for question in questions}
+        return {question: task.result() for question, task in tasks.items()}
 
-    def _recalled(self, name: str, kind: RecordType) -> Any:  # noqa: ANN401  # as Resolver.resolve
-        return self._resolver.recall(name, kind) if isinstance(self._resolver, CachingResolver) else None
 
-    async def _ask(self, name: str, kind: RecordType) -> Any:  # noqa: ANN401  # the answer to any question
-        async with self._room:
-            return await self._resolver.resolve(name, kind)
+_Question = tuple[str, RecordType]
+
+
+def _missing(a: object, aaaa: object) -> Iterable[RecordType]:
+    if a is None:
+        yield RecordType.A
+    if aaaa is None:
+        yield RecordType.AAAA
+
+
+def _unknown(_name: str, _kind: RecordType) -> None:
+    """Of a resolver without memory."""

@@ -14,19 +14,17 @@ from typing import Protocol
 from postroad.lab.blackhole import Blackhole
 from postroad.net import Endpoint, Stream, bind, serve
 from postroad.smtp import (
-    NEED_DATA,
-    Answered,
     BodyComplete,
     BodyPiece,
     Closed,
-    Commanded,
     Data,
     Mail,
     Rcpt,
     Server,
     ServerConfig,
-    StartTlsRequested,
+    StartTls,
 )
+from postroad.smtp.events import ServerEvent
 from postroad.words import trace
 from postroad.words.faults import Fault, Mode
 from postroad.words.mail import Envelope
@@ -44,7 +42,6 @@ AT_RCPT = {
 }
 AT_DATA = Reply(451, ("4.3.0 The lab says: not this message now",))
 AFTER_DOT = Reply(451, ("4.3.0 The lab says: could not keep it",))
-READY = Reply(220, ("2.0.0 Ready to start TLS",))
 GARBAGE = b"This is not TLS\r\n"
 TAKEN = Reply(250, ("2.0.0 Taken",))
 
@@ -196,8 +193,7 @@ class _Session:
         """Greet, then answer whatever comes until one of the two has had enough."""
         await self._greet()
         while not self._is_over:
-            self._server.feed(await self._stream.read())
-            await self._answer()
+            await self._answer(await self._stream.read())
 
     @property
     def _mode(self) -> Mode:
@@ -211,47 +207,43 @@ class _Session:
         self._exchanger.tell("greeted", self._peer)
         self._is_over = self._mode in (Mode.CLOSE, Mode.G421)
 
-    async def _answer(self) -> None:
+    async def _answer(self, data: bytes) -> None:
         """Go through the events of one read; their replies leave in one write."""
         out: list[bytes] = []
-        while not self._is_over and (event := self._server.next_event()) is not NEED_DATA:
-            if isinstance(event, StartTlsRequested):
+        event = self._server.receive(data)
+        while event:
+            if isinstance(event, StartTls):
                 self._stream.write(b"".join(out))
                 out.clear()
                 await self._start_tls()
-                continue
-            answer = self._on(event)
-            if answer and self._mode is Mode.TARPIT:
+            elif (answer := self._on(event)) and self._mode is Mode.TARPIT:
                 await asyncio.sleep(self._exchanger.fault.seconds)
                 self._stream.write(answer)
             else:
                 out.append(answer)
+            event = None if self._is_over else self._server.receive()
         self._stream.write(b"".join(out))
         await self._stream.drain()
 
-    def _on(self, event: object) -> bytes:
-        if isinstance(event, Commanded):
-            return self._server.reply(self._to_command(event))
-        if isinstance(event, Answered):
-            return self._server.reply(event.reply)
-        if isinstance(event, BodyPiece):
-            self._pieces.append(event.data)
-        elif isinstance(event, BodyComplete):
-            return self._to_message()
-        elif isinstance(event, Closed):
+    def _on(self, event: ServerEvent) -> bytes:
+        if isinstance(event, Closed):
             self._is_over = True
-        return b""
+            return b""
+        if isinstance(event, BodyPiece | BodyComplete):
+            self._pieces.append(event.data)
+            return self._to_message() if isinstance(event, BodyComplete) else b""
+        refusal = self._refusal(event)
+        return self._server.reply(refusal) if refusal else self._server.agree()
 
-    def _to_command(self, event: Commanded) -> Reply:
-        if isinstance(event.command, Mail):
+    def _refusal(self, event: ServerEvent) -> Reply | None:
+        """What the fault says to a command."""
+        if isinstance(event, Mail):
             self._pieces.clear()  # of a message that was refused, or given up
-        if isinstance(event.command, Rcpt) and event.reply.is_positive:
+        if isinstance(event, Rcpt):
             if self._mode in AT_RCPT:
                 return AT_RCPT[self._mode]
-            self._exchanger.tell("rcpt", self._peer, recipient=str(event.command.recipient.mailbox))
-        if isinstance(event.command, Data) and event.reply.is_positive and self._mode is Mode.D451:
-            return AT_DATA
-        return event.reply
+            self._exchanger.tell("rcpt", self._peer, recipient=str(event.recipient.mailbox))
+        return AT_DATA if isinstance(event, Data) and self._mode is Mode.D451 else None
 
     def _to_message(self) -> bytes:
         """The final dot: take the message, or do not, or take it and say nothing."""
@@ -270,7 +262,7 @@ class _Session:
     async def _start_tls(self) -> None:
         """Answer STARTTLS and go on under it; with the fault for it, answer the handshake with garbage."""
         context = None if self._mode is Mode.BROKEN_STARTTLS else self._exchanger.habits.tls
-        self._stream.write(self._server.reply(READY))
+        self._stream.write(self._server.agree())
         if context is None:
             await self._stream.read()
             self._stream.write(GARBAGE)

@@ -19,10 +19,8 @@ BACKLOG = 512  # connections the kernel may accept ahead of us; it cuts this to 
 ACCEPT_AGAIN_S = 1.0  # after an accept that failed for want of something, as asyncio's own servers
 
 
-def bind(address: Address, port: int, *, reuse_port: bool = False) -> socket.socket:
+def bind(address: Address, port: int) -> socket.socket:
     """A TCP socket that holds an address and port (0: the kernel picks one) and does not listen yet.
-
-    With `reuse_port` other sockets of this user may hold the same, and the kernel spreads connections over them.
 
     Raises:
         NetError: local: the port is taken, or not ours to take.
@@ -34,8 +32,6 @@ def bind(address: Address, port: int, *, reuse_port: bool = False) -> socket.soc
     try:
         sock.setblocking(False)  # noqa: FBT003  # the name says it
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if reuse_port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if address.version == 6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((str(address), port))

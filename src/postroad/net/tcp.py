@@ -12,7 +12,7 @@ import ssl
 import sys
 import termios
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from typing import cast
 
@@ -120,7 +120,7 @@ class _TcpStream(asyncio.Protocol):
 
     def listen(self, ear: Ear | None, *, holds: bool = True) -> None:
         self._inbox.ear, self._holds = ear, holds
-        if ear is not None and self._inbox.has_news and not self._is_held:
+        if ear is not None and (self._inbox.size or self._inbox.has_ended) and not self._is_held:
             self._hand_over()
 
     def write(self, data: bytes) -> None:
@@ -355,7 +355,10 @@ def _endpoint(transport: asyncio.Transport, which: str) -> Endpoint:
         name = None
     if name is None:
         raise NetError(_SENTENCES[Kind.RESET], Kind.RESET)
-    return Endpoint(ip_address(name[0]), name[1])
+    return Endpoint(_address(name[0]), name[1])
+
+
+_address = lru_cache(maxsize=1024)(ip_address)  # who has connected once often does again
 
 
 def _same(transport: asyncio.BaseTransport) -> socket.socket:

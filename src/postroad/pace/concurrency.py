@@ -43,13 +43,9 @@ class Window:
     def __init__(self, policy: WindowPolicy | None = None) -> None:
         self.policy = policy or WindowPolicy()
         self.in_flight = 0
+        self.size = self.policy.initial  # how many may go on at once, 1 or more
         self._level = float(self.policy.initial)
         self._cohorts = 0.0  # of failures since the last success
-
-    @property
-    def size(self) -> int:
-        """How many may go on at once, 1 or more."""
-        return int(self._level + _ROUNDING)
 
     @property
     def is_dead(self) -> bool:
@@ -59,7 +55,7 @@ class Window:
     @property
     def has_room(self) -> bool:
         """Whether one more delivery may begin."""
-        return not self.is_dead and self.in_flight < self.size
+        return self.in_flight < self.size and self._cohorts + _ROUNDING < self.policy.dead_after
 
     def begin(self) -> None:
         """One more delivery is under way."""
@@ -69,13 +65,14 @@ class Window:
         """A delivery ended, and had its session."""
         self.in_flight -= 1
         self._cohorts = 0.0
-        self._level = min(self._level + 1 / self.size, float(self.policy.most))
+        if self._level < self.policy.most:
+            self._grow(1 / self.size)
 
     def failed(self) -> None:
         """A delivery ended without any session."""
         self.in_flight -= 1
         self._cohorts += 1 / self.size
-        self._level = max(self._level - 1 / self.size, 1.0)
+        self._grow(-1 / self.size)
 
     def abandoned(self) -> None:
         """A delivery ended and says nothing about the exchangers: it was cancelled, or never began to connect."""
@@ -83,8 +80,12 @@ class Window:
 
     def reopen(self) -> None:
         """Try a dead set again, from the initial size."""
-        self._level = float(self.policy.initial)
+        self._level, self.size = float(self.policy.initial), self.policy.initial
         self._cohorts = 0.0
+
+    def _grow(self, by: float) -> None:
+        self._level = min(max(self._level + by, 1.0), float(self.policy.most))
+        self.size = int(self._level + _ROUNDING)
 
 
 class Turns(Generic[K]):

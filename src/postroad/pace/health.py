@@ -49,6 +49,7 @@ class Health:
     def __init__(self, policy: HealthPolicy | None = None) -> None:
         self.policy = policy or HealthPolicy()
         self._ill: OrderedDict[Address, _Illness] = OrderedDict()  # the longest without failure first
+        self.is_any_ill = False  # whether there is any need to ask
 
     def failed(self, address: Address, now: float) -> None:
         """The host did not take a connection, did not greet, or lost the race by its silence.
@@ -64,6 +65,7 @@ class Health:
             illness = _Illness(penalty_s, now + penalty_s, now)
         illness.failed_at = now
         self._ill[address] = illness
+        self.is_any_ill = True
         if len(self._ill) > self.policy.most:
             self._ill.popitem(last=False)
 
@@ -72,7 +74,9 @@ class Health:
         if not self._ill:
             return False
         self._forget(now)
-        return self._ill.pop(address, None) is not None
+        was_ill = self._ill.pop(address, None) is not None
+        self.is_any_ill = bool(self._ill)
+        return was_ill
 
     def is_well(self, address: Address, now: float) -> bool:
         """Whether deliveries may use it freely: neither penalised nor waiting for a probe."""
@@ -123,3 +127,4 @@ class Health:
     def _forget(self, now: float) -> None:
         while self._ill and self._is_forgotten(next(iter(self._ill.values())), now):
             self._ill.popitem(last=False)
+        self.is_any_ill = bool(self._ill)

@@ -13,7 +13,7 @@ Stops: `settings`, `policy` (who may relay), `auth` (users and passwords), `head
 """
 
 from postroad.receive.auth import PasswordHash, hash_password, parse_users, verify
-from postroad.receive.keeper import Arrival, Keeper
+from postroad.receive.keeper import Arrival, Keeper, Kept
 from postroad.receive.listener import Receiver
 from postroad.receive.settings import (
     LOOPBACK,
@@ -28,6 +28,7 @@ __all__ = [
     "LOOPBACK",
     "Arrival",
     "Keeper",
+    "Kept",
     "ListenSettings",
     "PasswordHash",
     "ReceiveLimits",

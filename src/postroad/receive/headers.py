@@ -79,7 +79,7 @@ def prefix(head: Head, hop: Hop, stamp: Stamp, *, completes: bool) -> bytes:
 def received(hop: Hop, stamp: Stamp) -> str:
     """The Received field, CRLF included."""
     id_, at, recipient = stamp
-    to = f"\r\n\tfor <{recipient}>" if recipient else ""
+    to = f"\r\n\tfor <{recipient.text}>" if recipient else ""
     return f"{hop.opening}{id_}{to}; {format_date(int(at))}\r\n"
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
 from postroad.receive.desk import Desk
 from postroad.receive.headers import Hop, Stamp, prefix, read_head
-from postroad.receive.keeper import Arrival, reply_to
+from postroad.receive.keeper import Arrival, Kept, reply_to
 from postroad.receive.policy import Client
 from postroad.spool import PIECE, SpoolError
 from postroad.words.mail import Envelope, needs_smtputf8
@@ -61,33 +60,43 @@ class Incoming:
         self._held += len(octets)
         return self._hand_on() if self._held > PIECE else None
 
-    def keep(self) -> asyncio.Future[None] | None:
-        """That was all: have it kept, if it is not refused. `reply` says what became of it."""
+    def keep(self, kept: Kept) -> bool:
+        """That was all: have it kept, if it is not refused; `kept` hears of it. Whether it is on its way."""
         if not self.id:
             self._begin()
         if self._refusal:
-            return None
+            return False
         rest = b"".join(self._pieces)
         self._pieces.clear()
         self.size += len(rest)
-        return self._desk.keeper.keep(Arrival(self.id, self.envelope, self._at, self.size, self._source.origin), rest)
+        arrival = Arrival(self.id, self.envelope, self._at, self.size, self._source.origin)
+        self._desk.keeper.keep(arrival, rest, kept)
+        return True
 
-    def reply(self, kept: asyncio.Future[None] | None) -> Reply:
-        """What the client is told, once what `keep` gave is done."""
-        trouble = kept.exception() if kept else None
+    def reply(self, trouble: Exception | None) -> Reply:
+        """What the client is told, now that it is kept, or refused, or cannot be kept.
+
+        Raises:
+            Exception: the trouble, if it is none of a spool's.
+
+        """
         if isinstance(trouble, SpoolError):
             self._refuse(reply_to(trouble))
         elif trouble:
             raise trouble
-        self._let_go()
+        self.let_go()
         return self._refusal or Reply(250, (f"2.0.0 kept as {self.id}",))
 
     def abandon(self) -> None:
-        """It will not be whole: forget it."""
-        self._let_go()
+        """It will not be whole, or is not kept: forget it."""
+        self.let_go()
         if self._is_written:
             self._is_written = False
             self._desk.keeper.discard(self.id)
+
+    def _refuse(self, reply: Reply) -> None:
+        self._refusal = reply
+        self.abandon()
 
     async def _hand_on(self) -> None:
         """Whole pieces go to the keeper; less than one stays."""
@@ -125,11 +134,8 @@ class Incoming:
         stamp = Stamp(self.id, self._at, recipients[0].mailbox if len(recipients) == 1 else None)
         pieces.insert(0, prefix(head, self._source.hop, stamp, completes=desk.settings.completes))
 
-    def _refuse(self, reply: Reply) -> None:
-        self._refusal = reply
-        self.abandon()
-
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        """Hold nothing of it in memory."""
         self._desk.ledger.give(self._held)
         self._held = 0
         self._pieces.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postroad.receive.desk import Desk
 from postroad.receive.policy import Client, relay_refusal
-from postroad.smtp import Commanded, Data, Mail, Quit, Rcpt
+from postroad.smtp import Command, Data, Mail, Quit, Rcpt
 from postroad.words.reply import Reply
 
 TOO_FAST = Reply(450, ("4.7.1 too many messages in a minute",))
@@ -13,7 +13,7 @@ TOO_MANY_ERRORS = Reply(421, ("4.7.0 too many errors",))
 TOO_IDLE = Reply(421, ("4.7.0 too many commands and no message",))
 LEAVING = Reply(421, ("4.3.2 going down, try again later",))
 
-_ERRANDS = (Mail, Rcpt, Data, Quit)  # what brings a message on its way; anything else is counted
+_ERRANDS = (Data, Quit)  # what brings a message on its way, as MAIL and RCPT; anything else is counted
 
 
 class Judge:
@@ -33,18 +33,19 @@ class Judge:
         self.client = client
         self._closed = relay_refusal(client, self._desk.settings)
 
-    def decide(self, event: Commanded, now: float) -> Reply:
-        """The reply to a command."""
-        settings, command, refusal = self._desk.settings, event.command, None
+    def refusal(self, command: Command, now: float) -> Reply | None:
+        """The reply to a command if it is no."""
+        settings, refusal = self._desk.settings, None
         if isinstance(command, Rcpt):
             refusal = settings.aliases.refusal(command.recipient.mailbox, self._closed)
         elif isinstance(command, Mail):
-            refusal = self._too_much(now)
+            limits = settings.limits
+            refusal = self._too_much(now) if self.is_last or limits.messages or limits.rate else None
         elif not isinstance(command, _ERRANDS):
             self._idle_commands += 1
             refusal = TOO_IDLE if self._idle_commands > settings.limits.idle_commands else None
         if refusal is None:
-            return event.reply
+            return None
         self._refused += 1
         return TOO_MANY_ERRORS if self._refused > settings.limits.errors else refusal
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from postroad.spool import SpoolError, Trouble
@@ -10,6 +10,10 @@ from postroad.words.mail import Envelope
 from postroad.words.reply import Reply
 
 _NO_ROOM = {Trouble.FULL, Trouble.READ_ONLY}
+
+
+Kept = Callable[[Exception | None], None]
+"""Hears that a message is durable, or what is wrong."""
 
 
 class Arrival(NamedTuple):
@@ -23,7 +27,7 @@ class Arrival(NamedTuple):
 
 
 class Keeper(Protocol):
-    """Keeps mail. `write` may raise SpoolError, and so may what `keep` gives; nothing of that call was done then."""
+    """Keeps mail. `write` may raise SpoolError, and `keep` may tell of one; nothing of that call was done then."""
 
     def begin(self) -> str:
         """A fresh id for a message: unique, and safe in a header and a file name."""
@@ -37,8 +41,11 @@ class Keeper(Protocol):
         """Forget what was written of a message that will not be whole, sooner or later."""
         ...
 
-    def keep(self, arrival: Arrival, rest: bytes) -> asyncio.Future[None]:
-        """Keep a message: what was written, and `rest` behind it. When that is done it is durable."""
+    def keep(self, arrival: Arrival, rest: bytes, kept: Kept) -> None:
+        """Keep a message: what was written, and `rest` behind it.
+
+        `kept` is called once, when the message is durable or cannot be kept; never before this call has returned.
+        """
         ...
 
 

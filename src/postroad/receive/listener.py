@@ -70,7 +70,7 @@ class Receiver:
             NetError: local: the port is taken, or not ours to take.
 
         """
-        sock = sock or bind(listen.address, listen.port, reuse_port=listen.reuse_port)
+        sock = sock or bind(listen.address, listen.port)
         door = await accept(
             sock, lambda stream: self._receive(stream, listen.tls), begins_with_tls=listen.tls is Tls.IMPLICIT
         )

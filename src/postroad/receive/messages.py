@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from postroad.receive.desk import Desk
 from postroad.receive.headers import protocol
 from postroad.receive.incoming import Incoming, Source
 from postroad.receive.judge import Judge
+from postroad.receive.keeper import Kept
 from postroad.receive.policy import Client
 from postroad.receive.telling import Telling
 from postroad.smtp import Server
@@ -22,10 +22,11 @@ from postroad.words.reply import Reply
 class Messages:
     """Takes their octets, has them kept, and tells what became of them."""
 
-    __slots__ = ("_desk", "_facts", "_judge", "_server", "_source", "_stream", "_telling", "incoming")
+    __slots__ = ("_desk", "_facts", "_judge", "_kept", "_server", "_source", "_stream", "_telling", "incoming")
 
     def __init__(self, desk: Desk, server: Server, stream: Stream, judge: Judge, telling: Telling) -> None:
         self.incoming: Incoming | None = None  # what has come of the next
+        self._kept: Incoming | None = None  # what is whole, and on its way into the spool
         self._desk = desk
         self._server = server
         self._stream = stream
@@ -45,22 +46,25 @@ class Messages:
         if self.incoming is None:
             self.incoming = self._begun()
 
-    def keep(self) -> tuple[Incoming, asyncio.Future[None] | None]:
-        """The message is whole: have it kept. It, and what is to be waited for; `settle` is due then."""
+    def keep(self, kept: Kept) -> bool:
+        """The message is whole: have it kept. Whether `kept` will hear of it; `settle` is due then, else at once."""
         incoming = self.incoming = self.incoming or self._begun()
-        kept = incoming.keep()
-        self.incoming = None
-        return incoming, kept
+        is_on_its_way = incoming.keep(kept)
+        self._kept, self.incoming = incoming, None
+        return is_on_its_way
 
-    def settle(self, incoming: Incoming, kept: asyncio.Future[None] | None, elapsed_s: float) -> Reply:
+    def settle(self, trouble: Exception | None, elapsed_s: float) -> Reply:
         """What the client is told, now that it is known what became of the message."""
+        incoming, self._kept = self._kept, None
+        if incoming is None:
+            raise LookupError("no message is being kept")
         try:
-            reply = incoming.reply(kept)
+            reply = incoming.reply(trouble)
         except BaseException:
             incoming.abandon()
             raise
         self._judge.count()
-        if reply.is_positive:
+        if reply.code == 250:
             self._telling.complete(incoming, self._stream.tls, self._judge.client.user, elapsed_s)
         else:
             self._telling.failed(incoming, str(reply))
@@ -72,10 +76,13 @@ class Messages:
         if incoming:
             incoming.abandon()
             self._telling.failed(incoming, why)
+        if self._kept:
+            self._kept.let_go()  # it is the keeper's
 
     def _begun(self) -> Incoming:
         server = self._server
-        envelope = self._addressed(server.transaction.envelope)
+        assert server.opened  # noqa: S101  # a message comes within one
+        envelope = self._addressed(server.opened.envelope)
         facts = (self._judge.client, server.client_name, server.is_extended, envelope.smtputf8)
         if self._source is None or self._facts != facts:
             self._facts = facts
@@ -89,7 +96,8 @@ class Messages:
 
     def _addressed(self, envelope: Envelope) -> Envelope:
         """The envelope as it is kept: aliases by the addresses they stand for, and every recipient once."""
-        expanded = self._desk.settings.aliases.expanded(envelope)
-        if len(expanded.recipients) == 1:
-            return expanded
+        aliases = self._desk.settings.aliases
+        if len(envelope.recipients) == 1 and not aliases.is_local(envelope.recipients[0].mailbox):
+            return envelope
+        expanded = aliases.expanded(envelope)
         return replace(expanded, recipients=distinct(expanded.recipients))

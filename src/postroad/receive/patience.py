@@ -6,11 +6,15 @@ from postroad.receive.settings import ReceiveTimeouts
 
 
 class Patience:
-    """When this client is late. Moments are of the loop's clock; while it waits for us, its time stands still."""
+    """When this client is late. Moments are of the loop's clock; while it waits for us, `late_at` is what is left.
 
-    __slots__ = ("_times", "ends_at", "late_at")
+    What is answered gives it `command_s` again from that moment; single octets buy no time.
+    """
+
+    __slots__ = ("_times", "command_s", "ends_at", "late_at")
 
     def __init__(self, times: ReceiveTimeouts, now: float) -> None:
+        self.command_s = times.command_s
         self.late_at = now + times.command_s
         self.ends_at = now + times.session_s
         self._times = times
@@ -23,15 +27,3 @@ class Patience:
     def earn(self, now: float, octets: int) -> None:
         """Within a message octets buy time, at the least rate; so one that drips runs out of it."""
         self.late_at = min(now + self._times.block_s, self.late_at + octets / self._times.least_rate)
-
-    def renew(self, now: float) -> None:
-        """Something was answered: as at the beginning. Single octets buy no time."""
-        self.late_at = now + self._times.command_s
-
-    def pause(self, now: float) -> None:
-        """It waits for us from now on."""
-        self.late_at -= now
-
-    def resume(self, now: float) -> None:
-        """We wait for it again."""
-        self.late_at += now

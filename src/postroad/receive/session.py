@@ -7,12 +7,10 @@ import math
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from postroad.net import Kind, NetError, Stream
 from postroad.receive.desk import Desk
-from postroad.receive.incoming import Incoming
 from postroad.receive.judge import LEAVING, Judge
 from postroad.receive.login import Login
 from postroad.receive.messages import Messages
@@ -21,25 +19,23 @@ from postroad.receive.policy import Client, may_authenticate
 from postroad.receive.settings import Tls
 from postroad.receive.telling import Telling
 from postroad.smtp import (
-    NEED_DATA,
     Answered,
     AuthGiven,
     BodyComplete,
     BodyPiece,
     BodyRefused,
-    Commanded,
+    Closed,
     Server,
     ServerConfig,
     ServerState,
-    StartTlsRequested,
+    StartTls,
     format_reply,
 )
-from postroad.smtp.events import Pause, ServerEvent
+from postroad.smtp.events import ServerEvent
 from postroad.words.reply import Reply
 
 BREATH = 100  # replies of one read before other sessions have their turn
 
-READY_FOR_TLS = Reply(220, ("2.0.0 ready to start TLS",))
 NO_TLS = Reply(454, ("4.7.0 no TLS now",))
 TIMED_OUT = Reply(421, ("4.4.2 waited too long",))
 TOO_LONG = Reply(421, ("4.4.2 the session has lasted too long",))
@@ -47,13 +43,8 @@ TOO_LONG = Reply(421, ("4.4.2 the session has lasted too long",))
 _IN_BODY = (ServerState.BODY, ServerState.CHUNKS)
 _IDLE = (ServerState.FRESH, ServerState.READY, ServerState.REFUSING)
 
-Then = Callable[[asyncio.Future[Any]], Reply | None]
-
-
-def _result(done: asyncio.Future[Any]) -> Reply | None:
-    """What the work itself says, if it says anything."""
-    reply: Reply | None = done.result()
-    return reply
+Then = Callable[[Any], None]
+"""How to go on now that something is done, given its result."""
 
 
 class Session:
@@ -76,7 +67,7 @@ class Session:
             "_telling",
             "_tls",
         ),
-        *("_ended", "_goodbye_at", "_has_ended", "_is_over", "_out", "_then", "_work"),
+        *("_asked_at", "_ended", "_goodbye_at", "_has_ended", "_is_over", "_is_waiting", "_out", "_then", "_work"),
     )
 
     def __init__(self, desk: Desk, stream: Stream, client: Client, tls: Tls, ended: Callable[[Session], None]) -> None:
@@ -93,8 +84,10 @@ class Session:
         self._messages = Messages(desk, self._server, stream, self._judge, self._telling)
         self._login: Login | None = None
         self._out: list[bytes] = []  # replies of this read
-        self._work: asyncio.Future[Any] | None = None  # what we wait for
-        self._then: Then = _result
+        self._is_waiting = False  # for our side: nothing is heard meanwhile
+        self._work: asyncio.Future[Any] | None = None  # what we wait for, but for a message that is being kept
+        self._then: Then | None = None
+        self._asked_at = 0.0  # the keeper
         self._is_over = self._has_ended = False
         self._goodbye_at = math.inf
 
@@ -106,7 +99,7 @@ class Session:
     @property
     def deadline(self) -> float:
         """When the client is late, by the loop's clock; infinite while it waits for us."""
-        if self._work:
+        if self._is_waiting:
             return math.inf
         if self._is_over:
             return self._goodbye_at
@@ -129,8 +122,7 @@ class Session:
             elif not self._is_over:
                 if self._server.state in _IN_BODY:
                     self.patience.earn(self._now(), len(data))
-                self._server.feed(data)
-                self._answer()
+                self._answer(self._server.receive(data))
         except BaseException:
             self.drop()
             raise
@@ -145,7 +137,7 @@ class Session:
     def finish(self) -> None:
         """End as soon as no message is under way: now, if it only waits for the next one."""
         self._judge.is_last = True
-        if not (self._work or self._is_over) and self._server.state in _IDLE:
+        if not (self._is_waiting or self._is_over) and self._server.state in _IDLE:
             self._leave(LEAVING)
 
     def drop(self) -> None:
@@ -156,84 +148,121 @@ class Session:
         else:
             self._end()
 
-    def _answer(self) -> None:
-        """Go through the events there are, unless one takes time; then the replies leave in one write."""
+    def _answer(self, event: ServerEvent | None) -> None:
+        """Go through this event and those behind it, up to one that takes time; then the replies leave in one write."""
         server, out, now = self._server, self._out, self._now()
-        while not (self._work or self._is_over) and (event := server.next_event()) is not NEED_DATA:
-            reply = self._judge.decide(event, now) if isinstance(event, Commanded) else self._respond(event)
-            if reply:
-                out.append(server.reply(reply))
-                if self._messages.incoming and not server.is_open:
-                    self._messages.forget(str(reply))
-                if len(out) % BREATH == 0:
-                    self._wait(asyncio.sleep(0))
-        if self._work:
+        while event:
+            if respond := _RESPONSES.get(type(event)):
+                said = respond(self, event, now)
+            else:
+                refusal = self._judge.refusal(event, now)  # type: ignore[arg-type]  # a command: it has no response
+                said = server.reply(refusal) if refusal else server.agree()
+            if said:
+                out.append(said)
+                if self._messages.incoming or len(out) % BREATH == 0:
+                    self._draw_breath(said)
+            goes_on = not (self._is_waiting or self._is_over)
+            has_more = server.has_more or server.state is ServerState.CLOSED
+            event = server.receive() if goes_on and has_more else None
+        if self._is_waiting:
             return
         if out:
             self._stream.write(out[0] if len(out) == 1 else b"".join(out))
             out.clear()
             if server.state is not ServerState.CHUNKS:  # where only octets buy time
-                self.patience.renew(now)
+                self.patience.late_at = now + self.patience.command_s
+        if self._is_over or self._judge.is_last or now >= self.patience.ends_at:
+            self._part()
+
+    def _draw_breath(self, said: bytes) -> None:
+        """A message under way may have ended with this reply, and others may have waited long enough."""
+        if self._messages.incoming and not self._server.is_open:
+            self._messages.forget(said.decode().rstrip())
+        if len(self._out) % BREATH == 0:
+            self._wait(asyncio.sleep(0))
+
+    def _part(self) -> None:
+        """End it, or do so as soon as no message is under way."""
         if self._is_over:
             self._end()
-        elif (now >= self.patience.ends_at or self._judge.is_last) and not server.is_open:
+        elif not self._server.is_open:
             self._leave(LEAVING if self._judge.is_last else TOO_LONG)
 
-    def _respond(self, event: ServerEvent | Pause) -> Reply | None:
-        """To all that is no command."""
-        if isinstance(event, BodyPiece):
-            if work := self._messages.take(event.data):
-                self._wait(work)
-        elif isinstance(event, BodyComplete):
-            return self._complete()
-        elif isinstance(event, Answered):
-            return self._pass_on(event)
-        elif isinstance(event, StartTlsRequested):
-            return self._upgrade()
-        elif isinstance(event, AuthGiven):
-            self._wait(self._authenticate(event))
+    def _take(self, piece: BodyPiece, _now: float) -> None:
+        if work := self._messages.take(piece.data):
+            self._wait(work)
+
+    def _complete(self, last: BodyComplete, now: float) -> bytes | None:
+        """The message is whole: it is kept once all of it is handed on."""
+        self._asked_at = now
+        if last.data and (work := self._messages.take(last.data)):
+            self._wait(work, self._keep)
+        elif self._messages.keep(self._kept):
+            self._pause()
         else:
-            self._is_over = True
-            if self._server.is_open and self._server.state is not ServerState.CLOSED:
-                self.why = "the client went away within a transaction"
+            return self._server.reply(self._messages.settle(None, 0.0))
         return None
 
-    def _complete(self) -> Reply | None:
-        began = self._now()
-        incoming, kept = self._messages.keep()
-        if kept is None:
-            return self._messages.settle(incoming, None, 0.0)
-        self._wait(kept, partial(self._settle, incoming, began))
-        return None
+    def _keep(self, _handed_on: None) -> None:
+        if not self._messages.keep(self._kept):
+            self._go_on(self._messages.settle(None, 0.0))
 
-    def _settle(self, incoming: Incoming, began: float, kept: asyncio.Future[None]) -> Reply:
-        return self._messages.settle(incoming, kept, self._now() - began)
+    def _kept(self, trouble: Exception | None) -> None:
+        """It is durable, or cannot be kept: it is known, though the client may be gone."""
+        try:
+            reply = self._messages.settle(trouble, self._now() - self._asked_at)
+            if not self._has_ended:
+                self._go_on(reply)
+        except NetError as problem:
+            self._give_up(problem)
+        except BaseException:
+            self.drop()
+            raise
 
-    def _pass_on(self, event: Answered) -> Reply:
+    def _pass_on(self, event: Answered, _now: float) -> bytes:
         """What the server itself answers."""
         if event.violation:
             self.why = event.reply.text
             self._telling.violation(event)
         if isinstance(event, BodyRefused):
             self._messages.begin()  # nothing of it may have come this far
-        return event.reply
+        return self._server.agree()
 
-    def _wait(self, work: Awaitable[Any], then: Then = _result) -> None:
-        """Hear nothing until something is done, and go on with the reply that `then` makes of it."""
+    def _close(self, _event: Closed, _now: float) -> None:
+        self._is_over = True
+        if self._server.is_open and self._server.state is not ServerState.CLOSED:
+            self.why = "the client went away within a transaction"
+
+    def _pause(self) -> None:
+        """Hear nothing until our side is done; the client's time stands still."""
+        self._is_waiting = True
         self._stream.listen(None)
-        self.patience.pause(self._now())
+        self.patience.late_at -= self._now()
+
+    def _go_on(self, reply: Reply | None) -> None:
+        """Our side is done: say so, and hear what has come meanwhile."""
+        self._is_waiting = False
+        self.patience.late_at += self._now()
+        if reply:
+            self._out.append(self._server.reply(reply))
+        self._answer(self._server.receive())
+        if not (self._is_waiting or self._has_ended):
+            self._stream.listen(self.hear)
+
+    def _wait(self, work: Awaitable[Any], then: Then | None = None) -> None:
+        """Go on when something is done: as `then` does, given its result."""
+        self._pause()
         self._work, self._then = asyncio.ensure_future(work), then
         self._work.add_done_callback(self._resume)
 
     def _resume(self, done: asyncio.Future[Any]) -> None:
-        then, self._then, self._work = self._then, _result, None
-        self.patience.resume(self._now())
+        then, self._then, self._work = self._then, None, None
         try:
-            if reply := then(done):
-                self._out.append(self._server.reply(reply))
-            self._answer()
-            if not (self._work or self._has_ended):
-                self._stream.listen(self.hear)
+            result = done.result()
+            if then:
+                then(result)
+            else:
+                self._go_on(None)
         except NetError as problem:
             self._give_up(problem)
         except asyncio.CancelledError:  # by drop
@@ -249,8 +278,7 @@ class Session:
         elif self._is_over:
             self._end()
         else:
-            self._server.feed(b"")
-            self._answer()
+            self._answer(self._server.receive(b""))
 
     def _leave(self, reply: Reply) -> None:
         """421 unasked (RFC 5321 section 3.8), and close; who does not take it is dropped at the deadline."""
@@ -274,6 +302,9 @@ class Session:
             self._telling.ended(self._judge.messages, self.why)
             self._ended(self)
 
+    def _check(self, given: AuthGiven, _now: float) -> None:
+        self._wait(self._authenticate(given), self._go_on)
+
     async def _authenticate(self, given: AuthGiven) -> Reply:
         self._login = self._login or Login(self._desk)
         reply = await self._login.answer(given, self.client, str(self._stream.peer))
@@ -281,12 +312,12 @@ class Session:
             self._judge.know(replace(self.client, user=given.username))
         return reply
 
-    def _upgrade(self) -> Reply | None:
+    def _upgrade(self, _event: StartTls, _now: float) -> bytes | None:
         """Answer STARTTLS behind what was answered before, and go on under it."""
         if self._desk.settings.tls is None:
-            return NO_TLS
+            return self._server.reply(NO_TLS)
         self._stream.be_deaf()
-        self._stream.write(b"".join([*self._out, self._server.reply(READY_FOR_TLS)]))
+        self._stream.write(b"".join([*self._out, self._server.agree()]))
         self._out.clear()
         self._wait(self._start_tls())
         return None
@@ -322,3 +353,15 @@ class Session:
         """What is offered now."""
         starttls = self._tls is Tls.STARTTLS and self._desk.settings.tls is not None
         return self._desk.config(starttls=starttls, auth=may_authenticate(self.client, self._desk.settings))
+
+
+# To what an event is answered; any other is a command
+_RESPONSES: dict[type[object], Callable[[Session, Any, float], bytes | None]] = {
+    BodyPiece: Session._take,  # noqa: SLF001  # its own table
+    BodyComplete: Session._complete,  # noqa: SLF001  # as above
+    Answered: Session._pass_on,  # noqa: SLF001  # as above
+    BodyRefused: Session._pass_on,  # noqa: SLF001  # as above
+    StartTls: Session._upgrade,  # noqa: SLF001  # as above
+    AuthGiven: Session._check,  # noqa: SLF001  # as above
+    Closed: Session._close,  # noqa: SLF001  # as above
+}

@@ -28,12 +28,11 @@ class Tls(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListenSettings:
-    """One port. With `reuse_port` several processes may hold it, and the kernel spreads connections over them."""
+    """One port."""
 
     address: Address
     port: int = 25
     tls: Tls = Tls.NONE
-    reuse_port: bool = False
 
     @property
     def place(self) -> tuple[Address, int]:

@@ -60,6 +60,6 @@ class Telling:
         envelope = incoming.envelope
         return {
             "peer": self._peer,
-            "sender": str(envelope.reverse_path or "<>"),
-            "recipients": [str(recipient.mailbox) for recipient in envelope.recipients],
+            "sender": envelope.reverse_path.text if envelope.reverse_path else "<>",
+            "recipients": [recipient.mailbox.text for recipient in envelope.recipients],
         }

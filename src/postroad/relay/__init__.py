@@ -4,9 +4,10 @@ Rule 1: nothing of mail is decided here: `receive` takes it, the spool keeps it,
 Rule 2: a stop is orderly: no new mail, then no new deliveries, then what is unfinished is given back to the spool.
 
 Stops: `settings` (from the file to the rooms' own), `finder` (the way to a destination), `intake` (into the spool),
-`process` (the relay), `reload` (what a change of the settings changes), `service` (signals, systemd), `crew` (several
-processes), `telling` (who hears of it), `journal` (the log), `counts` (what is counted), `metrics` (numbers over HTTP),
-`pages` (HTTP), `story` (of one message, for people).
+`delivery` (the loop, or what stands for it), `process` (the relay), `reload` (what a change of the settings changes),
+`service` (signals, systemd), `split` (delivery by another process), `deliverer` (that process), `telling` (who hears of
+it), `journal` (the log), `counts` (what is counted), `tally` (how much), `metrics` (numbers over HTTP), `pages` (HTTP),
+`story` (of one message, for people).
 """
 
 from postroad.relay.intake import Births, sendmail_origin

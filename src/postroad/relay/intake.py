@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
-from postroad.deliver import Loop
-from postroad.receive import Arrival
+from postroad.receive import Arrival, Kept
 from postroad.spool import Mail, Parcel, Spool, SpoolError
 from postroad.words.mail import domain_of
 from postroad.words.trace import Event
+
+if TYPE_CHECKING:
+    from postroad.relay.delivery import Delivering
 
 SEED_BITS = 48
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
@@ -31,7 +34,9 @@ class Births:
     def id(self) -> str:
         """An id: 50 bits of milliseconds, so that ids sort by time, and 30 bits of chance."""
         number = int(self._wall() * 1000) << 30 | self._rng.getrandbits(30)
-        return "".join([_PAIRS[number >> shift & 1023] for shift in range(70, -1, -10)])
+        high, low, pairs = number >> 40, number & (1 << 40) - 1, _PAIRS
+        begin = f"{pairs[high >> 30]}{pairs[high >> 20 & 1023]}{pairs[high >> 10 & 1023]}{pairs[high & 1023]}"
+        return f"{begin}{pairs[low >> 30]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
 
     def seed(self) -> int:
         """The seed of a message's draws."""
@@ -60,7 +65,7 @@ def picked_up(parcels: Iterable[Parcel]) -> Iterator[Event]:
 class Intake:
     """Keeps what the listeners receive: in the spool first, and in the loop's hands at once if it has room."""
 
-    def __init__(self, spool: Spool, loop: Loop, births: Births) -> None:
+    def __init__(self, spool: Spool, loop: Delivering, births: Births) -> None:
         self._spool = spool
         self._loop = loop
         self._births = births
@@ -80,39 +85,36 @@ class Intake:
         self._discards.add(task)
         task.add_done_callback(self._discards.discard)
 
-    def keep(self, arrival: Arrival, rest: bytes) -> asyncio.Future[None]:
-        """Keep a message; durable when that is done."""
+    def keep(self, arrival: Arrival, rest: bytes, kept: Kept) -> None:
+        """Keep a message; durable when `kept` is called."""
         id_, envelope, at, size, origin = arrival
         mail = Mail(id_, envelope, at, self._births.seed(), size, origin)
-        claims = self._loop.has_room_for({domain_of(each.mailbox) for each in envelope.recipients})
-        kept = asyncio.get_running_loop().create_future()
-        added = asyncio.ensure_future(self._spool.add(mail, rest, claim=claims))
+        first, *others = envelope.recipients
+        destinations = (
+            {domain_of(each.mailbox) for each in envelope.recipients} if others else (domain_of(first.mailbox),)
+        )
+        claims = self._loop.has_room_for(destinations)
+        adding = self._spool.add(mail, rest, claim=claims)
+        added = adding if isinstance(adding, asyncio.Future) else asyncio.ensure_future(adding)
         added.add_done_callback(partial(self._added, kept, claims))
-        return kept
 
-    def _added(self, kept: asyncio.Future[None], claims: bool, added: asyncio.Future[tuple[Parcel, ...]]) -> None:  # noqa: FBT001  # a callback's
+    def _added(self, kept: Kept, claims: bool, added: asyncio.Future[tuple[Parcel, ...]]) -> None:  # noqa: FBT001  # a callback's
         """It is in the spool, or not: on with it, and let the client know in step with what is delivered."""
+        trouble = turn = None
         try:
             parcels = added.result()
             if claims:
                 self._loop.take(parcels)
             else:
                 self._loop.look()
-        except (Exception, asyncio.CancelledError) as trouble:  # noqa: BLE001  # the client must not wait for ever
-            if not kept.done():
-                kept.set_exception(trouble)
-            return
-        turn = self._loop.pressure.turn()
+            turn = self._loop.pressure.turn()
+        except Exception as problem:  # noqa: BLE001  # the client must not wait for ever
+            trouble = problem
         if turn is None:
-            _let_know(kept)
+            kept(trouble)
         else:
-            turn.add_done_callback(lambda _turn: _let_know(kept))
+            turn.add_done_callback(lambda _turn: kept(None))
 
     async def _discard(self, id_: str) -> None:
         with contextlib.suppress(SpoolError):  # the spool sweeps up what is left over
             await self._spool.discard(id_)
-
-
-def _let_know(kept: asyncio.Future[None]) -> None:
-    if not kept.done():  # else nobody waits for it any more
-        kept.set_result(None)

@@ -15,22 +15,26 @@ from typing import Any
 from postroad.deliver import Verdict
 from postroad.relay.telling import LOST, Told
 from postroad.spool import Parcel
+from postroad.words.jsontext import encoder
 from postroad.words.trace import Event
 from postroad.words.trail import Attempt
 
 STDERR = 2
 
 _ODD = re.compile('[ "=]')
-_encode = json.JSONEncoder().encode  # json.dumps makes one for each line; ASCII, for logs are read on terminals
+_encode = encoder(ascii_only=True, separators=(", ", ": "))  # ASCII, for logs are read on terminals
 
 Facts = dict[str, Any]
 
 LEVELS = {"debug": 7, "info": 6, "warning": 4, "error": 3}
 """How much an event matters, each with its number in syslog(3)."""
 
+_INFO = LEVELS["info"]
+
 LEVEL_OF = {
     "receive.session.started": "debug",
     "receive.session.complete": "debug",
+    "receive.message.complete": "info",
     "deliver.parcel.broken": "error",
     "deliver.queue.aside": "debug",
     "deliver.set.blocked": "warning",
@@ -44,6 +48,9 @@ LEVEL_OF = {
     LOST: "warning",
 }
 """Of events whose name does not say it: what ends in `.failed` is a warning, everything else info."""
+
+
+_USUAL = frozenset({"receive.message.complete", "deliver.parcel.complete"})  # never less than info
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,13 @@ class Journal:
 
     def wants(self, event: Event) -> bool:
         """Whether it is written at all."""
-        return LEVELS[level_of(event)] <= LEVELS[self.style.level]
+        if event.name in _USUAL and self.style.level == "info":
+            return True
+        least = LEVELS[self.style.level]
+        level = LEVEL_OF.get(event.name)
+        if level is None and least >= _INFO:  # of these none matters less
+            return True
+        return LEVELS[level or level_of(event)] <= least
 
     def take(self, batch: Sequence[Told]) -> None:
         """Write events down."""
@@ -161,12 +174,15 @@ def _gathered(lines: Sequence[bytes]) -> Iterator[bytes]:
 def _line(style: Style, at: float, event: Event) -> bytes:
     """An event as a line; a bug in telling of it is told in its place."""
     try:
-        level, (name, facts) = level_of(event), _told(event)
+        level, (name, facts) = LEVEL_OF.get(event.name) or level_of(event), _told(event)
     except Exception as bug:  # noqa: BLE001  # one odd event must not take the others of its batch with it
         level, name, facts = "error", "relay.bug.caught", {"event": event.name, "error": repr(bug)}
     text = _as_json(at, name, level, facts) if style.form == "json" else _as_text(at, name, facts)
     prefix = f"<{LEVELS[level]}>" if style.is_prefixed and style.form != "json" else ""
     return f"{prefix}{text}\n".encode(errors="backslashreplace")
+
+
+_PLAIN = frozenset({str, int, bool, list})
 
 
 def _told(event: Event) -> tuple[str, Facts]:
@@ -175,7 +191,11 @@ def _told(event: Event) -> tuple[str, Facts]:
         return "deliver.attempt.complete", attempt_facts(fields["parcel"], fields["attempt"], fields["verdict"])
     if event.name == "deliver.parcel.broken":
         return event.name, {"id": fields["parcel"].mail.id, "error": repr(fields["error"])}
-    return event.name, {key: _plain(value) for key, value in fields.items() if value is not None}
+    return event.name, {
+        key: value if type(value) in _PLAIN else round(value, 3) if type(value) is float else _plain(value)
+        for key, value in fields.items()
+        if value is not None
+    }
 
 
 def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
@@ -183,19 +203,21 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
     mail = parcel.mail
     facts: Facts = {
         "id": mail.id,
-        "from": str(mail.envelope.reverse_path or "<>"),
-        "to": [str(each.mailbox) for each in mail.envelope.recipients],
+        "from": mail.envelope.reverse_path.text if mail.envelope.reverse_path else "<>",
+        "to": [each.mailbox.text for each in mail.envelope.recipients],
         "destination": parcel.destination,
         "attempt": parcel.attempts + 1,
         "ms": round(attempt.elapsed_ms, 1),
     }
-    facts["result"] = verdict.result.value
     worst = (*verdict.failed, *verdict.left, *verdict.delivered)[0]
+    facts["result"] = worst.outcome.result
     if attempt.contacts:
-        last = verdict.attempt.source_of(worst.index) or attempt.contacts[-1]
+        is_one = len(attempt.contacts) == 1
+        last = None if is_one else verdict.attempt.source_of(worst.index)
+        last = last or attempt.contacts[-1]
         facts |= {
             "exchange": last.target.exchange,
-            "address": str(last.target.address),
+            "address": last.target.where,
             "contacts": len(attempt.contacts),
         }
         facts |= {"tls": last.tls} if last.tls else {}
@@ -220,8 +242,6 @@ def _word(value: Any) -> str:  # noqa: ANN401  # any value of JSON
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # any field of an event
-    if isinstance(value, float):
-        return round(value, 3)
     return value if isinstance(value, str | int | list) else str(value)
 
 

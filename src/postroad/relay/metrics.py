@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import accumulate
+from math import inf
 from typing import TYPE_CHECKING, Self
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
-)
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from postroad.app import host_name
-from postroad.relay.counts import COUNTED, TIMED, TROUBLE, Counted, Fields, Timed
+from postroad.relay.counts import COUNTED, TIMED, Counted, Timed
 from postroad.relay.pages import Page, PageServer
-from postroad.relay.telling import Telling, Told
+from postroad.relay.tally import LOST_LINES, SUM, Key, Tally
+from postroad.relay.telling import Telling
 from postroad.spool import SpoolError, Stats
 from postroad.words.names import Address
-from postroad.words.trace import Event
 
 if TYPE_CHECKING:
     from postroad.relay.process import Relay
@@ -36,7 +31,6 @@ ANSWER_S = 2.0  # an event loop that needs longer is in trouble
 TROUBLE_S = 30.0  # how long trouble with the spool is told of after its last sign: the lease is renewed this often
 
 Reading = Mapping[str, float] | float
-Count = Callable[[float, Fields], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +64,21 @@ class Stored:
 
 
 READ = (
-    Read("postroad_deliveries_in_flight", "Deliveries under way.", lambda it: it.relay.loop.in_flight),
-    Read("postroad_parcels_in_memory", "Parcels claimed and not yet settled.", lambda it: it.relay.loop.queue.size),
+    Read("postroad_deliveries_in_flight", "Deliveries under way.", lambda it: it.relay.delivery.numbers.in_flight),
+    Read(
+        "postroad_parcels_in_memory",
+        "Parcels claimed and not yet settled.",
+        lambda it: it.relay.delivery.numbers.parcels,
+    ),
     Read("postroad_connections_open", "Connections of clients.", lambda it: it.relay.receiver.connections),
-    Read("postroad_connections_resting", "Connections kept for a next message.", lambda it: it.relay.loop.resting),
-    Read("postroad_addresses_ill", "Addresses that failed and are left alone.", lambda it: len(it.relay.loop.health)),
+    Read(
+        "postroad_connections_resting",
+        "Connections kept for a next message.",
+        lambda it: it.relay.delivery.numbers.resting,
+    ),
+    Read(
+        "postroad_addresses_ill", "Addresses that failed and are left alone.", lambda it: it.relay.delivery.numbers.ill
+    ),
     Read(
         "postroad_spool_commits_total",
         "Transactions committed.",
@@ -82,9 +86,9 @@ READ = (
         kind="counter",
     ),
     Read(
-        "postroad_log_lines_lost_total",
+        LOST_LINES,
         "Lines that could not be written to the log, or not in time.",
-        lambda it: it.lost_lines(),
+        lambda it: it.lost_lines() + it.relay.delivery.tally.sums().get((LOST_LINES,), 0),
         kind="counter",
     ),
 )
@@ -109,26 +113,20 @@ STORED = (
 class Metrics:
     """A subscriber that counts, and the pages `/metrics` and `/health`.
 
-    The pages come from a thread, which asks the event loop for news of the spool: a loop that does not answer is
-    reported.
+    The pages come from a thread, which asks the event loop for news of the spool and of who delivers: a loop that does
+    not answer is reported.
     """
 
     def __init__(self, relay: Relay, telling: Telling, lost_lines: Callable[[], int] = lambda: 0) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody reads
         self._scene = Scene(relay, lost_lines)
         self._loop = asyncio.get_running_loop()
+        self._tally = Tally()
         self._registry = CollectorRegistry()
-        self._registry.register(_Now(self._readings))
-        self._counts: dict[str, list[Count]] = {name: [self._note_trouble] for name in TROUBLE}
-        for row in (*COUNTED, *TIMED):
-            count = _counter(row, self._registry) if isinstance(row, Counted) else _timer(row, self._registry)
-            for name in row.events:
-                self._counts.setdefault(name, []).append(count)
-        self._subscription = telling.subscribe("metrics", self)
+        self._registry.register(_Now(self._readings, self._sums))
+        self._subscription = telling.subscribe("metrics", self._tally)
         self._server = PageServer({"/metrics": self._metrics, "/health": self._health}, self._names)
         self._stats: Stats | None = None
-        self._stats_at = self._trouble_at = float("-inf")
-        self._trouble = ""
+        self._stats_at = float("-inf")
         self.port = 0
 
     async def open(self, address: Address, port: int) -> Self:
@@ -145,19 +143,6 @@ class Metrics:
         """Answer no more."""
         await self._server.close()
 
-    def wants(self, event: Event) -> bool:
-        """Whether it counts for anything."""
-        return event.name in self._counts
-
-    def take(self, batch: Sequence[Told]) -> None:
-        """Count what happened."""
-        for at, event in batch:
-            for count in self._counts.get(event.name, ()):
-                count(at, event.fields)
-
-    def _note_trouble(self, _at: float, fields: Fields) -> None:
-        self._trouble, self._trouble_at = str(fields["why"]), time.monotonic()
-
     def _names(self) -> set[str]:
         return {self._scene.relay.settings.hostname.lower(), host_name()}
 
@@ -170,12 +155,16 @@ class Metrics:
         if not self._ask_loop():
             return _ill(f"the event loop did not answer within {ANSWER_S:g} s")
         self._subscription.flush(ANSWER_S)
-        if time.monotonic() - self._trouble_at < TROUBLE_S:
-            return _ill(f"the spool is in trouble: {self._trouble}")
+        delivery = self._scene.relay.delivery
+        worst = max(self._tally, delivery.tally, key=lambda each: each.trouble_at)
+        if time.monotonic() - worst.trouble_at < TROUBLE_S:
+            return _ill(f"the spool is in trouble: {worst.trouble}")
+        if delivery.trouble:
+            return _ill(f"nothing is delivered: {delivery.trouble}")
         return Page(b"ok\n")
 
     def _ask_loop(self) -> bool:
-        """Have the loop look after the spool; whether it answered. A slow disk is no trouble of the loop's."""
+        """Have the loop look after what it does not know; whether it answered. A slow disk is no trouble of its."""
         if self._loop.is_closed():
             return False
         asked = asyncio.run_coroutine_threadsafe(self._look(), self._loop)
@@ -187,16 +176,22 @@ class Metrics:
         return True
 
     async def _look(self) -> None:
-        if self._loop.time() - self._stats_at < STATS_S:
-            return
-        self._stats_at = self._loop.time()
         try:
             async with asyncio.timeout(ANSWER_S / 2):
-                self._stats = await self._scene.relay.spool.stats(time.time())
+                await self._scene.relay.delivery.refresh()
+                if self._loop.time() - self._stats_at >= STATS_S:
+                    self._stats_at = self._loop.time()
+                    self._stats = await self._scene.relay.spool.stats(time.time())
         except SpoolError as trouble:
-            self._note_trouble(time.time(), {"why": trouble.why})
+            self._tally.note(trouble.why)
         except TimeoutError:  # a long queue on a slow disk: what was known before will do
             pass
+
+    def _sums(self) -> dict[Key, float]:
+        sums = self._tally.sums()
+        for key, by in self._scene.relay.delivery.tally.sums().items():
+            sums[key] = sums.get(key, 0) + by
+        return sums
 
     def _readings(self) -> Iterator[tuple[Read | Stored, Reading]]:
         yield from ((each, each.read(self._scene)) for each in READ)
@@ -204,41 +199,45 @@ class Metrics:
             yield from ((each, each.read(stats)) for each in STORED)
 
 
-def _counter(row: Counted, registry: CollectorRegistry) -> Count:
-    counter = Counter(row.name, row.meaning, row.labels, registry=registry)
-    for value in row.starts:
-        counter.labels(value)
-
-    def count(_at: float, fields: Fields) -> None:
-        for labels, by in row.of(fields):
-            (counter.labels(*labels) if labels else counter).inc(by)
-
-    return count
-
-
-def _timer(row: Timed, registry: CollectorRegistry) -> Count:
-    histogram = Histogram(row.name, row.meaning, buckets=row.buckets, registry=registry)
-
-    def count(at: float, fields: Fields) -> None:
-        for seconds in row.of(at, fields):
-            histogram.observe(seconds)
-
-    return count
-
-
 class _Now(Collector):
-    """Asks for readings when Prometheus does."""
+    """Asks for readings and sums when Prometheus does."""
 
-    def __init__(self, readings: Callable[[], Iterable[tuple[Read | Stored, Reading]]]) -> None:
+    def __init__(
+        self,
+        readings: Callable[[], Iterable[tuple[Read | Stored, Reading]]],
+        sums: Callable[[], Mapping[Key, float]],
+    ) -> None:
         self._readings = readings
+        self._sums = sums
 
     def collect(self) -> Iterator[Metric]:
+        sums = self._sums()
+        yield from (_counter(row, sums) for row in COUNTED)
+        yield from (_histogram(row, sums) for row in TIMED)
         for each, reading in self._readings():
             family = CounterMetricFamily if each.kind == "counter" else GaugeMetricFamily
             metric = family(each.name, each.meaning, labels=each.labels)
             for value, number in reading.items() if isinstance(reading, Mapping) else [("", reading)]:
                 metric.add_metric([value] if each.labels else [], number)
             yield metric
+
+
+def _counter(row: Counted, sums: Mapping[Key, float]) -> Metric:
+    metric = CounterMetricFamily(row.name, row.meaning, labels=row.labels)
+    shown: dict[tuple[str, ...], float] = {(value,): 0.0 for value in row.starts} if row.labels else {(): 0.0}
+    shown |= {tuple(map(str, labels)): value for (name, *labels), value in sums.items() if name == row.name}
+    for labels, value in shown.items():
+        metric.add_metric(labels, value)
+    return metric
+
+
+def _histogram(row: Timed, sums: Mapping[Key, float]) -> Metric:
+    ends = [*row.buckets, inf]
+    counts = accumulate(sums.get((row.name, place), 0) for place in range(len(ends)))
+    buckets = [("+Inf" if end == inf else repr(float(end)), count) for end, count in zip(ends, counts, strict=True)]
+    metric = HistogramMetricFamily(row.name, row.meaning)
+    metric.add_metric([], buckets=buckets, sum_value=sums.get((row.name, SUM), 0))
+    return metric
 
 
 def reference() -> str:

@@ -1,4 +1,4 @@
-"""One relay process, from its open ports to the last delivery."""
+"""A relay, from its open ports to the last delivery."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from random import Random
 
-from postroad.deliver import Bounces, Loop, World
 from postroad.dns import Resolver
 from postroad.net import Endpoint, bind
 from postroad.receive import ListenSettings, Receiver
-from postroad.relay.finder import Finder
-from postroad.relay.intake import Births, Intake, picked_up
+from postroad.relay.delivery import Delivering, Delivery
+from postroad.relay.intake import Births, Intake
 from postroad.relay.settings import RelaySettings
 from postroad.spool import LEASE_S, Spool, SpoolError
 from postroad.words.names import Address
@@ -25,31 +23,42 @@ SWEEP_S = 60.0
 
 
 class Relay:
-    """One relay process. `open` it, wait, then `close` it; between them `reload` takes other settings."""
+    """One relay. `open` it, wait, then `close` it; between them `reload` takes other settings.
 
-    def __init__(self, settings: RelaySettings, spool: Spool, resolver: Resolver, listener: Listener = nobody) -> None:
+    It delivers in this process, or has it done `elsewhere`.
+    """
+
+    def __init__(
+        self,
+        settings: RelaySettings,
+        spool: Spool,
+        resolver: Resolver,
+        listener: Listener = nobody,
+        elsewhere: Delivering | None = None,
+    ) -> None:
         self.settings = settings
         self.spool = spool
         self._listener = listener
-        self._births = Births()
-        world = World(time.time, Random(self._births.seed()), self._hear)
-        self.loop = Loop(spool, Finder(settings, resolver), self._bounces(), settings.loop, world)
-        self.receiver = Receiver(settings.receive, Intake(spool, self.loop, self._births), listener=listener)
+        births = Births()
+        self.delivery = elsewhere or Delivery(settings, spool, resolver, births, listener)
+        self.receiver = Receiver(settings.receive, Intake(spool, self.delivery, births), listener=listener)
         self._ports: dict[tuple[Address, int], Endpoint] = {}
-        self._shares_ports = self._was_given_ports = False
+        self._was_given_ports = False
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def open(self, sockets: Sequence[socket.socket] = (), *, shares_ports: bool = False) -> None:
+    async def open(self, sockets: Sequence[socket.socket] = ()) -> None:
         """Open the ports and begin to deliver. Sockets already bound are taken for the first ports, in their order.
 
         Raises:
             NetError: a port is taken, or not ours to take.
+            InputError: nothing can be delivered.
 
         """
-        self._shares_ports, self._was_given_ports = shares_ports, bool(sockets)
+        await self.delivery.start()
+        self._was_given_ports = bool(sockets)
         for place, listen in enumerate(self.settings.listen):
             await self._open_port(listen, sockets[place] if place < len(sockets) else None)
-        self._tasks = [asyncio.create_task(work) for work in (self.loop.run(), self._keep_house())]
+        self._tasks = [asyncio.create_task(work) for work in (self.delivery.run(), self._keep_house())]
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Wait until it is to stop; raises what ended the work before, which is a bug: a new process may do better."""
@@ -74,7 +83,7 @@ class Relay:
         kept = {listen.place: listen for listen in self.settings.listen}
         self.settings = replace(settings, listen=tuple(kept.get(listen.place, listen) for listen in wanted))
         self.receiver.settings = settings.receive
-        self.loop.reload(settings.loop, Finder(self.settings, resolver), self._bounces())
+        self.delivery.reload(self.settings, resolver)
         for listen, sock in fresh:
             await self._open_port(listen, sock)
         for place in self._ports.keys() - {listen.place for listen in wanted}:
@@ -86,7 +95,7 @@ class Relay:
         """End in order: no new mail, then no new deliveries; what is not done in time is done after the next start."""
         half_s = self.settings.drain_s / 2
         await self.receiver.drain(half_s)
-        given_up = await self.loop.drain(half_s)
+        given_up = await self.delivery.drain(half_s)
         self._listener(Event("relay.drained", {"given_up": given_up}))
         for task in self._tasks:
             task.cancel()
@@ -96,37 +105,21 @@ class Relay:
     def _bound(self, listens: Sequence[ListenSettings]) -> list[tuple[ListenSettings, socket.socket]]:
         """A socket for each of these ports, or for none."""
         with contextlib.ExitStack() as undo:
-            bound = [
-                (each, undo.enter_context(bind(each.address, each.port, reuse_port=self._shares_ports)))
-                for each in listens
-            ]
+            bound = [(each, undo.enter_context(bind(each.address, each.port))) for each in listens]
             undo.pop_all()
         return bound
 
     async def _open_port(self, listen: ListenSettings, sock: socket.socket | None) -> None:
-        where = await self.receiver.open(replace(listen, reuse_port=self._shares_ports), sock)
+        where = await self.receiver.open(listen, sock)
         self._ports[listen.place] = where
         self._listener(Event("relay.port.open", {"where": where, "tls": listen.tls}))
-
-    def _hear(self, event: Event) -> None:
-        """What the loop tells is passed on; of what it claims, only what nobody has heard of."""
-        if event.name != "deliver.claim.complete":
-            self._listener(event)
-            return
-        for news in picked_up(event.fields["parcels"]):
-            self._listener(news)
-
-    def _bounces(self) -> Bounces:
-        it = self.settings
-        expiry_s = it.loop.schedule.expiry_s
-        return Bounces(self.spool, it.hostname, expiry_s, self._births, it.postmaster, it.aliases)
 
     async def _keep_house(self) -> None:
         """Renew the lease, and sweep what has been done long ago."""
         while True:
             try:
                 if await self.spool.renew(time.time()):
-                    self.loop.look()
+                    self.delivery.look()
                 await self.spool.sweep(time.time())
             except SpoolError as trouble:
                 self._listener(Event("relay.spool.failed", {"why": trouble.why}))

@@ -8,7 +8,6 @@ import os
 import resource
 import signal
 import socket
-import stat
 import sys
 import threading
 import time
@@ -24,6 +23,7 @@ from postroad.relay.journal import Journal, Style, is_journald, write_stderr
 from postroad.relay.process import Relay
 from postroad.relay.reload import changed, waiting
 from postroad.relay.settings import relay_settings, resolver_of
+from postroad.relay.split import Split
 from postroad.relay.telling import Subscription, Telling
 from postroad.spool import SpoolError
 from postroad.spool.sqlite import SqliteSpool
@@ -33,28 +33,17 @@ if TYPE_CHECKING:
     from postroad.config import Config
     from postroad.relay.metrics import Metrics
 
-READY = "ready"
-FAREWELL_S = 0.1  # for the log of a worker whose parent is gone
+NODE = "relay"  # its name in the spool
 FIRST_FD = 3  # systemd's first socket, sd_listen_fds(3)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which relay process this is: the only one, or the n-th of several that share ports and spool."""
-
-    number: int = 0  # 0: the only one
-
-    @property
-    def node(self) -> str:
-        """Its name in the spool."""
-        return f"relay-{self.number}" if self.number else "relay"
 
 
 Write = Callable[[bytes], int]
 
 
-async def serve(load: Callable[[], Config], place: Place, write: Write = write_stderr) -> None:
+async def serve(load: Callable[[], Config], write: Write = write_stderr, *, is_split: bool = False) -> None:
     """Run a relay until SIGTERM or SIGINT; SIGHUP has `load` read the settings again. `write` takes the log.
+
+    If `is_split`, another process delivers what this one receives.
 
     Raises:
         InputError: the settings, the spool or a port cannot be used.
@@ -64,40 +53,37 @@ async def serve(load: Callable[[], Config], place: Place, write: Write = write_s
     config = load()
     async with telling(config, write) as voice:
         try:
-            await _serve(config, load, place, voice)
+            await _serve(config, load, voice, is_split=is_split)
         except InputError:
             raise
         except Exception as bug:  # noqa: BLE001  # a traceback on stderr could wait for a reader for ever
-            voice.tell(_caught("the relay ends", bug))
+            voice.tell(caught("the relay ends", bug))
             raise SystemExit(1) from None
 
 
-async def _serve(config: Config, load: Callable[[], Config], place: Place, voice: Voice) -> None:
-    if place.number:
-        _end_with_parent(voice)
+async def _serve(config: Config, load: Callable[[], Config], voice: Voice, *, is_split: bool) -> None:
     settings, tell = relay_settings(config), voice.tell
     async with AsyncExitStack() as ends:
-        spool = await _open_spool(config, place)
+        spool = await _open_spool(config)
         ends.push_async_callback(spool.close)
         for remark in spool.remarks:
             tell(Event("relay.spool.repaired", {"what": remark}))
-        relay = Relay(settings, spool, resolver_of(config), tell)
+        split = Split(config, settings.loop.queue, spool, tell) if is_split else None
+        relay = Relay(settings, spool, resolver_of(config), tell, split)
         if config.metrics.listen:
-            address, port = config.metrics.listen
-            metrics = await _open_metrics(relay, voice, Endpoint(address, port + max(0, place.number - 1)))
+            metrics = await _open_metrics(relay, voice, Endpoint(*config.metrics.listen))
             ends.push_async_callback(metrics.close)
-            tell(Event("relay.metrics.open", {"where": Endpoint(address, metrics.port)}))
+            tell(Event("relay.metrics.open", {"where": Endpoint(config.metrics.listen[0], metrics.port)}))
         stop = asyncio.Event()
-        _on_signals(stop, Reloading(config, load, relay, voice).begin)
+        _on_signals(stop, Reloading(config, load, relay, voice, split).begin)
         ends.push_async_callback(relay.close)
-        await _open_ports(relay, shares_ports=place.number > 0)
-        for name in settings.aliases.missing if place.number <= 1 else ():
+        await _open_ports(relay)
+        for name in settings.aliases.missing:
             tell(
                 Event("relay.alias.missing", {"name": name, "why": "its mail is refused: name an address in [aliases]"})
             )
-        _open_more_files()
-        _tune()
-        _say_ready(place)
+        tune()
+        notify("READY=1")
         await relay.wait(stop)
         notify("STOPPING=1")
 
@@ -124,10 +110,10 @@ async def telling(config: Config, write: Write = write_stderr) -> AsyncIterator[
     voice = Voice(tell, journal, tell.subscribe("log", journal))
     hooks = sys.unraisablehook, threading.excepthook
     asyncio.get_running_loop().set_exception_handler(
-        lambda _loop, about: tell(_caught(str(about["message"]), about.get("exception")))
+        lambda _loop, about: tell(caught(str(about["message"]), about.get("exception")))
     )
-    sys.unraisablehook = lambda about: tell(_caught(f"Exception ignored in {about.object!r}", about.exc_value))
-    threading.excepthook = lambda about: tell(_caught("a thread has ended", about.exc_value))
+    sys.unraisablehook = lambda about: tell(caught(f"Exception ignored in {about.object!r}", about.exc_value))
+    threading.excepthook = lambda about: tell(caught("a thread has ended", about.exc_value))
     try:
         yield voice
     finally:
@@ -143,7 +129,7 @@ def style_of(config: Config) -> Style:
     return Style(log.format, log.level, is_prefixed)
 
 
-def _caught(what: str, bug: BaseException | None) -> Event:
+def caught(what: str, bug: BaseException | None) -> Event:
     """A bug of ours, for the log: nothing of a relay writes to stderr but the log, for stderr may stall."""
     trace = "".join(traceback.format_exception(bug)[-5:]) if bug else None
     return Event("relay.bug.caught", {"what": what, "error": repr(bug), "trace": trace})
@@ -161,31 +147,13 @@ def keep_standard_descriptors() -> None:
             os.open(os.devnull, os.O_RDWR)  # it is given the lowest number that is free, which is this one
 
 
-def _end_with_parent(voice: Voice) -> None:
-    """Have this worker end when the process ends that started it, however it ends: it holds our stdin open.
-
-    At once, for the next start wants our ports and our name in the spool; what was under way is done after it, as after
-    any crash.
-    """
-    if not stat.S_ISFIFO(os.fstat(0).st_mode) and not stat.S_ISSOCK(os.fstat(0).st_mode):
-        return
-
-    def watch() -> None:
-        with suppress(OSError):
-            while os.read(0, 1024):
-                pass
-        voice.tell(Event("relay.parent.gone", {"why": "the process that started this worker has ended"}))
-        voice.log.flush(FAREWELL_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()
-
-
-def _tune() -> None:
+def tune() -> None:
     """Collect garbage less often: thousands of parcels in memory are none, and looking at them costs a tenth.
 
     And let the spool's thread have its turn sooner than after 5 ms: everyone who waits for a commit waits for that.
+    And open as many files as we may.
     """
+    _open_more_files()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
@@ -197,15 +165,6 @@ def _open_more_files() -> None:
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _say_ready(place: Place) -> None:
-    """To systemd, or to the process that watches over all of them."""
-    if place.number:
-        with suppress(BrokenPipeError):  # it is gone, and we are about to
-            print(READY, flush=True)  # noqa: T201  # stdout is a pipe to it
-    else:
-        notify("READY=1")
 
 
 def notify(state: str) -> None:
@@ -229,10 +188,10 @@ def inherited_sockets() -> list[socket.socket]:
     return sockets
 
 
-async def _open_spool(config: Config, place: Place) -> SqliteSpool:
+async def _open_spool(config: Config) -> SqliteSpool:
     try:
         kept = config.spool
-        return await SqliteSpool.open(kept.path, node=place.node, history_s=kept.history, reserve=kept.reserve)
+        return await SqliteSpool.open(kept.path, node=NODE, history_s=kept.history, reserve=kept.reserve)
     except SpoolError as trouble:
         raise InputError(trouble.why) from None
 
@@ -246,9 +205,9 @@ async def _open_metrics(relay: Relay, voice: Voice, where: Endpoint) -> Metrics:
         raise InputError(f"{problem.why}: name another address or port in [metrics]") from None
 
 
-async def _open_ports(relay: Relay, *, shares_ports: bool) -> None:
+async def _open_ports(relay: Relay) -> None:
     try:
-        await relay.open(inherited_sockets(), shares_ports=shares_ports)
+        await relay.open(inherited_sockets())
     except NetError as problem:
         hint = "stop what has it, or name another port in [[listen]]; ports below 1024 want root or a capability"
         raise InputError(f"{problem.why}: {hint}") from None
@@ -265,11 +224,14 @@ def _on_signals(stop: asyncio.Event, reload: Callable[[], None]) -> None:
 class Reloading:
     """Takes the settings of the file as it is now; if they are wrong the old ones stay, and the log says why."""
 
-    def __init__(self, config: Config, load: Callable[[], Config], relay: Relay, voice: Voice) -> None:
+    def __init__(
+        self, config: Config, load: Callable[[], Config], relay: Relay, voice: Voice, split: Split | None
+    ) -> None:
         self._started = self._config = config
         self._load = load
         self._relay = relay
         self._voice = voice
+        self._split = split
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -296,6 +258,8 @@ class Reloading:
         config, relay = self._load(), self._relay
         settings = relay_settings(config)
         await relay.reload(settings, resolver_of(config))
+        if self._split:
+            self._split.configure(config)
         self._voice.journal.style = style_of(config)
         wait = waiting(self._started, config) + ["listen"] * (relay.settings.listen != settings.listen)
         facts = {"changed": changed(self._config, config), "needs_restart": wait}

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from random import Random
 
 from postroad.routing import (
+    DICE,
     PROCEDURES,
+    Dice,
     Plan,
     Route,
     draw,
@@ -62,7 +64,8 @@ def chapter(record: Record) -> Chapter:
     procedure = shape.get("procedure", "rfc5321")
     plan = Plan(())
     if route and attempt.seed is not None:
-        plan = draw(turned(route, shape.get("turn", 0)), PROCEDURES[procedure], Random(attempt.seed))
+        dice = Dice(attempt.seed) if shape.get("dice") == DICE else Random(attempt.seed)
+        plan = draw(turned(route, shape.get("turn", 0)), PROCEDURES[procedure], dice)
     recipients = tuple(shape.get("recipients", ()))
     return Chapter(record.at, recipients, attempt, route, procedure, plan, tuple(shape.get("ill", ())))
 

@@ -49,14 +49,18 @@ class Subscription:
         self._waiting: deque[Told | threading.Event] = deque()
         self._missing = 0  # since the last event that found room
         self._news = threading.Event()
+        self._is_awake = False  # `_news` is set, as far as those who tell know: it takes a lock to ask
         self._hurry = threading.Event()
         self._is_over = False
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def tell(self, told: Told) -> None:
         """Let it know, if there is room."""
-        if not self._wants(told[1]):
-            return
+        try:
+            if not self._subscriber.wants(told[1]):
+                return
+        except Exception:  # noqa: BLE001, S110  # if it cannot say, it gets it
+            pass
         if len(self._waiting) >= self._most:
             self._missing += 1
             self.lost += 1
@@ -64,7 +68,8 @@ class Subscription:
         if self._missing:
             self._tell_missing(told[0])
         self._waiting.append(told)
-        if not self._news.is_set():
+        if not self._is_awake:
+            self._is_awake = True
             self._news.set()
 
     def flush(self, limit_s: float) -> bool:
@@ -82,12 +87,6 @@ class Subscription:
         self._is_over = True
         self.flush(limit_s)
 
-    def _wants(self, event: Event) -> bool:
-        try:
-            return self._subscriber.wants(event)
-        except Exception:  # noqa: BLE001  # if it cannot say, it gets it
-            return True
-
     def _tell_missing(self, at: float) -> None:
         self._waiting.append((at, Event(LOST, {"count": self._missing})))
         self._missing = 0
@@ -97,6 +96,7 @@ class Subscription:
             self._news.wait()
             self._hurry.wait(GATHER_S)
             self._news.clear()  # before the batch is taken: what is told from here on sets it again
+            self._is_awake = False
             self._handle([self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))])
             if self._waiting:
                 self._news.set()

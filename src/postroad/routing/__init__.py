@@ -1,16 +1,17 @@
 """RFC 5321 section 5 (floor 1): from what DNS said to where a message goes next. The heart.
 
-Rule 1: pure. Time comes in as `now`, chance as a seeded `Random`; nothing here waits or asks.
+Rule 1: pure. Time comes in as `now`, chance as `Dice` with a seed; nothing here waits or asks.
 Rule 2: bad records are answers, not exceptions: a `Refusal`, or a `Dropped` with its reason.
 Rule 3: the same code decides a real delivery, explains it and simulates it.
 
 Stops: `policy` (the procedures as data), `own` (who we are), `aliases` (mail for our own names), `rules` (Snapshot ->
-Route or Refusal), `static` (routes of our own settings), `order` (Route -> odds, and a drawn Plan), `turn` (a host's
-addresses in turn), `walk` (Plan -> Try, Wait or Verdict, told what happened), `record` (a route that lasts), `explain`
-(all of it in sentences).
+Route or Refusal), `static` (routes of our own settings), `order` (Route -> odds, and a drawn Plan), `dice` (what a seed
+means), `turn` (a host's addresses in turn), `walk` (Plan -> Try, Wait or Verdict, told what happened), `record` (a
+route that lasts), `explain` (all of it in sentences).
 """
 
 from postroad.routing.aliases import LOCALHOST, Alias, Aliases, parse_aliases, parse_target, resolve_aliases
+from postroad.routing.dice import DICE, Chance, Dice
 from postroad.routing.explain import explain_attempt, explain_plan, explain_route
 from postroad.routing.order import Filling, Odds, Plan, Throw, draw, odds, plan_of, throw
 from postroad.routing.own import Own, embedded
@@ -22,12 +23,15 @@ from postroad.routing.turn import turned, turned_addresses, turns_of
 from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
 
 __all__ = [
+    "DICE",
     "EVERYTHING",
     "LOCALHOST",
     "PROCEDURES",
     "Alias",
     "Aliases",
+    "Chance",
     "Connected",
+    "Dice",
     "DropReason",
     "Dropped",
     "Ended",

@@ -7,8 +7,8 @@ from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, chain, repeat
-from random import Random
 
+from postroad.routing.dice import Chance
 from postroad.routing.policy import Equals, RoutePolicy
 from postroad.routing.rules import Dropped, DropReason, Exchanger, Route
 from postroad.words.names import Address
@@ -60,7 +60,7 @@ def odds(route: Route, policy: RoutePolicy) -> Odds:
     return Odds(hosts, addresses)
 
 
-def draw(route: Route, policy: RoutePolicy, rng: Random) -> Plan:
+def draw(route: Route, policy: RoutePolicy, rng: Chance) -> Plan:
     """Draw one order: levels by preference, equals by the policy, addresses as the resolver gave them.
 
     The same route, policy and state of `rng` give the same order, on every machine.
@@ -68,11 +68,14 @@ def draw(route: Route, policy: RoutePolicy, rng: Random) -> Plan:
     return plan_of(route, policy, throw(route, policy, rng))
 
 
-def throw(route: Route, policy: RoutePolicy, rng: Random) -> Throw:
+def throw(route: Route, policy: RoutePolicy, rng: Chance) -> Throw:
     """The part of a draw that chance decides: for each level the places of its exchangers, taken in order of name."""
     if policy.equals is not Equals.RANDOM:
         return tuple(tuple(range(len(level.exchangers))) for level in route.levels)
-    return tuple([_thrown(level.exchangers, rng) for level in route.levels])
+    thrown = []
+    for level in route.levels:
+        thrown.append((0,) if len(level.exchangers) == 1 else _thrown(level.exchangers, rng))  # noqa: PERF401  # fewer calls
+    return tuple(thrown)
 
 
 def plan_of(route: Route, policy: RoutePolicy, thrown: Throw) -> Plan:
@@ -174,26 +177,20 @@ def _ranked(exchangers: Sequence[Exchanger]) -> list[Exchanger]:
     return sorted(exchangers, key=lambda exchanger: (exchanger.name, exchanger.port or 0))
 
 
-def _thrown(exchangers: Sequence[Exchanger], rng: Random) -> tuple[int, ...]:
-    if len(exchangers) == 1:
-        return (0,)
+def _thrown(exchangers: Sequence[Exchanger], rng: Chance) -> tuple[int, ...]:
     weight = exchangers[0].weight
     for each in exchangers:
         if each.weight != weight:
             return _weighted([one.weight for one in _ranked(exchangers)], rng)
-    return _shuffled(len(exchangers), rng)
-
-
-def _shuffled(count: int, rng: Random) -> tuple[int, ...]:
-    """Fisher and Yates by `randrange`, spelt out so that a recorded seed replays under any Python version."""
-    places = list(range(count))
-    for last in range(count - 1, 0, -1):
+    # Fisher and Yates, spelt out so that a recorded seed replays under any Python version
+    places = list(range(len(exchangers)))
+    for last in range(len(exchangers) - 1, 0, -1):
         chosen = rng.randrange(last + 1)
         places[last], places[chosen] = places[chosen], places[last]
     return tuple(places)
 
 
-def _weighted(weights: list[int], rng: Random) -> tuple[int, ...]:
+def _weighted(weights: list[int], rng: Chance) -> tuple[int, ...]:
     """One after the other, each with the chance of its weight among those not yet drawn (RFC 2782 does so for SRV)."""
     left, drawn = list(range(len(weights))), []
     while left:

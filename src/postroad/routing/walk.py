@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from postroad.routing.policy import Onward, WalkPolicy
+from postroad.words.light import light
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.trail import Contact, Target
 
@@ -52,7 +53,7 @@ class Greeted:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Ended:
     """The contact is over, in this phase: with an outcome for recipients, for the whole host, or both."""
 
@@ -76,39 +77,45 @@ class _State(Enum):
     DONE = auto()
 
 
-@dataclass
 class _Place:
-    target: Target
-    state: _State = _State.FRESH
-    clear: bool = False
+    __slots__ = ("clear", "state", "target")
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.state = _State.FRESH
+        self.clear = False
+
+    def copy(self) -> _Place:
+        """The same, to go its own way."""
+        other = _Place(self.target)
+        other.state, other.clear = self.state, self.clear
+        return other
 
 
-@dataclass
+@dataclass(slots=True)
 class _Open:
     place: _Place
     started: float
     greeting_due: bool = False  # connected, the greeting not yet read
 
 
-@dataclass
-class _Fate:
-    """What one recipient has heard so far, and who may still be asked."""
+@dataclass(slots=True)
+class _Heard:
+    """What one recipient has heard so far that settles nothing yet, and who may still be asked."""
 
     answers: list[Outcome] = field(default_factory=list)
-    settled: Outcome | None = None
     refused_by: set[str] = field(default_factory=set)
     ceiling: int | None = None  # the highest preference that may still be asked
 
     def allows(self, target: Target) -> bool:
-        if self.settled or target.exchange in self.refused_by:
+        if target.exchange in self.refused_by:
             return False
         return self.ceiling is None or target.preference <= self.ceiling
 
     @property
     def standing(self) -> Hashable:
-        """What it comes to if nobody says more (`_combined`), and the highest preference that may."""
-        result = (self.settled or _combined(self.answers)).result if self.settled or self.answers else None
-        return self.settled is not None, result, self.ceiling
+        """What it comes to if nobody says more, and the highest preference that may."""
+        return _combined(self.answers).result, self.ceiling
 
 
 class Walk:
@@ -124,8 +131,10 @@ class Walk:
         self.policy = policy or WalkPolicy()
         self.holder: int | None = None
         self._begun = now
-        self._places = [_Place(target) for target in targets]
-        self._fates = [_Fate() for _ in range(recipients)]
+        self._targets = targets
+        self._places: list[_Place] = []  # made when a target's turn comes: mostly one is all
+        self._settled: list[Outcome | None] = [None] * recipients
+        self._heard: dict[int, _Heard] = {}  # of recipients that are not settled
         self._open: dict[int, _Open] = {}
         self._contacts: list[Contact] = []
 
@@ -145,12 +154,11 @@ class Walk:
         News without any outcome: the host was gone, so the others are asked first.
         """
         walk = cls(targets, recipients, policy, now=began)
-        number = walk._start(walk._places[0], began).number  # its own constructor
+        walk._places = [first := _Place(targets[0])]
         if news.host or news.recipients:
-            walk.holder = number
-            walk._end(news, ended)
+            walk._end(first, began, news, ended)  # its own constructor
         else:
-            walk._put_last(number, ended)
+            walk._put_last(walk._start(first, began).number, ended)
         return walk
 
     @property
@@ -161,12 +169,11 @@ class Walk:
     @property
     def outcomes(self) -> tuple[Outcome, ...] | None:
         """What became of each recipient, once nobody is left to be asked for any of them."""
-        settled = [fate.settled for fate in self._fates]
-        return None if None in settled else tuple(each for each in settled if each)
+        return tuple(filter(None, self._settled)) if all(self._settled) else None
 
     def next(self, now: float) -> Try | Wait | Verdict:
         """What to do now. Ask again after each `tell`, and when the time of a Wait has come."""
-        if all(fate.settled for fate in self._fates):
+        if all(self._settled):
             return self._verdict()
         if self.holder is not None:
             return Wait(None)
@@ -185,29 +192,44 @@ class Walk:
                 self._open[number].greeting_due = True
             case Greeted(number):
                 self._hold(number, now)
-            case Ended():
-                self._end(news, now)
+            case Ended(number):
+                opened = self._open.pop(number)
+                if self.holder == number:
+                    self.holder = None
+                self._end(opened.place, opened.started, news, now)
 
     def recipients(self, number: int) -> tuple[int, ...]:
         """The recipients that the session on this contact may ask for: still open, and not refused by its host."""
-        target = self._contacts[number].target
-        return tuple(index for index, fate in enumerate(self._fates) if fate.allows(target))
+        return self._allowed(self._contacts[number].target)
+
+    def _allowed(self, target: Target) -> tuple[int, ...]:
+        """The recipients that are still open, and for whom this one may be asked."""
+        heard = self._heard
+        return tuple(
+            index
+            for index, settled in enumerate(self._settled)
+            if not settled and (index not in heard or heard[index].allows(target))
+        )
 
     def fork(self, targets: tuple[Target, ...]) -> Walk:
         """Another walk that has come as far, with these targets in the place of the last one, just started.
 
         So a plan can be drawn while it is walked: what comes last in it stands for all that is not yet drawn.
         """
-        other, last = Walk(targets, 0, self.policy, now=self._begun), len(self._contacts) - 1
-        others = [place for place in self._places if place is not self._open[last].place and self._matters(place)]
-        copies = {id(place): _Place(place.target, place.state, place.clear) for place in others}
-        other._places[:0] = copies.values()
+        other, last = Walk((), 0, self.policy, now=self._begun), len(self._contacts) - 1
+        copies = {id(place): place.copy() for place in self._all_places() if self._matters(place)}
+        del copies[id(self._open[last].place)]
+        other._places = [*copies.values(), *map(_Place, targets)]
+        other._targets = tuple([place.target for place in other._places])
         other._open = {
             number: _Open(copies[id(contact.place)], contact.started, contact.greeting_due)
             for number, contact in self._open.items()
             if number != last
         }
-        other._fates = [_Fate([*each.answers], each.settled, {*each.refused_by}, each.ceiling) for each in self._fates]
+        other._settled = [*self._settled]
+        other._heard = {
+            index: _Heard([*heard.answers], {*heard.refused_by}, heard.ceiling) for index, heard in self._heard.items()
+        }
         other._contacts = self._contacts[:-1]
         return other
 
@@ -217,33 +239,35 @@ class Walk:
         `kind` says which targets behave alike.
         """
         names: dict[str, int] = {}
-        places = [place for place in self._places if self._matters(place)]
         started = {id(each.place): (round(now - each.started, 6), each.greeting_due) for each in self._open.values()}
-        return (
-            tuple(
-                (
-                    kind(place.target),
-                    names.setdefault(place.target.exchange, len(names)),
-                    place.target.preference,
-                    place.clear,
-                    started.get(id(place)),
-                    tuple([fate.allows(place.target) for fate in self._fates]),
-                )
-                for place in places
-            ),
-            tuple([fate.standing for fate in self._fates]),
-        )
+        places = [
+            (
+                kind(place.target),
+                names.setdefault(place.target.exchange, len(names)),
+                place.target.preference,
+                place.clear,
+                started.get(id(place)),
+                self._allowed(place.target),
+            )
+            for place in self._all_places()
+            if self._matters(place)
+        ]
+        said = [(index, heard.standing) for index, heard in self._heard.items()]
+        return tuple(places), tuple(said), tuple([settled and settled.result for settled in self._settled])
 
     def _matters(self, place: _Place) -> bool:
-        if place.state is _State.FRESH:
-            return any(fate.allows(place.target) for fate in self._fates)
-        return place.state is _State.OPEN
+        """Whether it is open, or may be."""
+        return place.state is _State.OPEN or (place.state is _State.FRESH and bool(self._allowed(place.target)))
 
     def _next_place(self) -> _Place | None:
-        for place in self._places:
-            if place.state is _State.FRESH and any(fate.allows(place.target) for fate in self._fates):
+        for place in self._all_places():
+            if place.state is _State.FRESH and self._allowed(place.target):
                 return place
         return None
+
+    def _all_places(self) -> list[_Place]:
+        self._places += map(_Place, self._targets[len(self._places) :])
+        return self._places
 
     def _due(self, target: Target) -> float:
         """When the next contact may start: at once if none is open, else when the open ones have had their time."""
@@ -277,53 +301,50 @@ class Walk:
         """A contact that led to nothing, and says nothing: its place is free again, behind all others."""
         place = self._open.pop(number).place
         place.state = _State.FRESH
-        self._places.remove(place)
+        self._all_places().remove(place)
         self._places.append(place)
         self._contacts[number] = replace(self._contacts[number], ended_ms=self._ms(now), reused=True)
 
-    def _end(self, news: Ended, now: float) -> None:
-        place = self._open.pop(news.number).place
-        asked = self.recipients(news.number)
+    def _end(self, place: _Place, started: float, news: Ended, now: float) -> None:
+        target, clear = place.target, place.clear
         place.state = _State.DONE
-        if self.holder == news.number:
-            self.holder = None
+        meant = self._fail(place, news, news.host) if news.host else news.recipients
         for index, outcome in news.recipients.items():
-            self._hear(self._fates[index], place.target, outcome)
-        if news.phase is Phase.STARTTLS and news.host and self.policy.clear_after_tls_failure and not place.clear:
-            place.state, place.clear = _State.FRESH, True
-        elif news.host:
-            for index in set(asked).difference(news.recipients):
-                self._fates[index].answers.append(news.host)
-        meant = dict.fromkeys(asked, news.host) if news.host else {}
-        self._contacts[news.number] = replace(
-            self._contacts[news.number],
-            ended_ms=self._ms(now),
-            phase=news.phase,
-            host=news.host,
-            recipients={**meant, **news.recipients},
-            tls=news.tls,
-            reused=news.reused,
-            dsn_over=news.dsn_over,
-        )
+            if outcome.result is Result.DELIVERED or outcome.unsettled:
+                # Without a reply to the final dot it may be there: another exchanger would make it two (RFC 1047)
+                self._settled[index] = outcome
+            else:
+                self._hear(index, target, outcome)
+        at, until = (started - self._begun) * 1000.0, (now - self._begun) * 1000.0
+        contact = Contact(target, at, until, news.phase, news.host, meant, news.tls, clear, news.reused, news.dsn_over)
+        self._contacts[news.number : news.number + 1] = (contact,)
 
-    def _hear(self, fate: _Fate, target: Target, outcome: Outcome) -> None:
-        """One recipient's answer from one exchanger: is it the last word, and if not, who may add to it."""
-        fate.answers.append(outcome)
-        if outcome.result is Result.DELIVERED or outcome.unsettled:
-            # Without a reply to the final dot the message may be there: another exchanger would make it two (RFC 1047)
-            fate.settled = outcome
-            return
+    def _fail(self, place: _Place, news: Ended, host: Outcome) -> Mapping[int, Outcome]:
+        """A host failed as a whole: what that meant for each who would have been asked for there."""
+        meant = dict.fromkeys(self._allowed(place.target), host) | dict(news.recipients)
+        if news.phase is Phase.STARTTLS and self.policy.clear_after_tls_failure and not place.clear:
+            place.state, place.clear = _State.FRESH, True
+        else:
+            for index in meant.keys() - news.recipients.keys():
+                self._heard.setdefault(index, _Heard()).answers.append(host)
+        return meant
+
+    def _hear(self, index: int, target: Target, outcome: Outcome) -> None:
+        """What a recipient heard from an exchanger that does not have the mail: the last word, or who may add to it."""
+        heard = self._heard.setdefault(index, _Heard())
+        heard.answers.append(outcome)
         if outcome.scope is Scope.HOST:
             return
         onward = self.policy.on_5xx if outcome.result is Result.FAILED else self.policy.on_4xx
-        fate.refused_by.add(target.exchange)
+        heard.refused_by.add(target.exchange)
         if onward is Onward.NEVER:
-            fate.settled = _combined(fate.answers)
+            self._settled[index] = _combined(heard.answers)
         elif onward is Onward.SAME_PREFERENCE:
-            fate.ceiling = target.preference if fate.ceiling is None else min(fate.ceiling, target.preference)
+            heard.ceiling = target.preference if heard.ceiling is None else min(heard.ceiling, target.preference)
 
     def _verdict(self) -> Verdict:
-        return Verdict(tuple(fate.settled or _combined(fate.answers) for fate in self._fates))
+        said = (self._heard[index].answers if index in self._heard else [] for index in range(len(self._settled)))
+        return Verdict(tuple(settled or _combined(each) for settled, each in zip(self._settled, said, strict=True)))
 
     def _ms(self, now: float) -> float:
         return (now - self._begun) * 1000.0

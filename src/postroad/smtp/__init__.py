@@ -13,18 +13,13 @@ passes), `sasl` (AUTH), `offer` (what is offered and refused), `server`.
 
 from postroad.smtp.client import Capabilities, Client, LocalProtocolError, SessionOver, UnsafeContent
 from postroad.smtp.events import (
-    NEED_DATA,
-    PAUSED,
     Answered,
     AuthGiven,
     BodyComplete,
     BodyPiece,
     BodyRefused,
     Closed,
-    Commanded,
-    Greeting,
-    Replied,
-    StartTlsRequested,
+    Ending,
     Unsolicited,
     Violation,
 )
@@ -53,13 +48,12 @@ from postroad.smtp.offer import ServerConfig
 from postroad.smtp.server import Server
 from postroad.smtp.states import ClientState, ServerState
 from postroad.smtp.timeouts import Timeouts
-from postroad.smtp.transaction import Break, Done, Expect, More, Terms, Transaction, Write, host_outcome
+from postroad.smtp.transaction import MORE, Break, Done, Expect, More, Step, Terms, Transaction, Write, host_outcome
 from postroad.smtp.wire import NUL, Limits, canonical, format_reply
 
 __all__ = [
-    "NEED_DATA",
+    "MORE",
     "NUL",
-    "PAUSED",
     "Answered",
     "Auth",
     "AuthGiven",
@@ -74,14 +68,13 @@ __all__ = [
     "ClientState",
     "Closed",
     "Command",
-    "Commanded",
     "Data",
     "Done",
     "Ehlo",
     "EndOfData",
+    "Ending",
     "Expect",
     "Expn",
-    "Greeting",
     "Helo",
     "Help",
     "Limits",
@@ -91,14 +84,13 @@ __all__ = [
     "Noop",
     "Quit",
     "Rcpt",
-    "Replied",
     "Rset",
     "Server",
     "ServerConfig",
     "ServerState",
     "SessionOver",
     "StartTls",
-    "StartTlsRequested",
+    "Step",
     "Terms",
     "Timeouts",
     "Transaction",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from postroad.smtp.events import ClientEvent, Closed, Greeting, Replied, Unsolicited, Violation
-from postroad.smtp.grammar import Bdat, Command, Ehlo, EndOfData, Helo, format_command
+from postroad.smtp.events import ClientEvent, Closed, Ending, Unsolicited, Violation
+from postroad.smtp.grammar import FORMATS, WORDS, Bdat, Command, Data, Ehlo, EndOfData, Helo, Mail, Rcpt, Rset
 from postroad.smtp.states import CLIENT_MOVES, ClientState, after_reply
 from postroad.smtp.wire import NUL, DotStuffer, Limits, NewlineCheck, ReplyReader, has_bare, stuff_dots
 from postroad.words.reply import Reply
 
-_ENDINGS = (Unsolicited, Violation)
 _HELLOS = (Ehlo, Helo)
+_PLAIN = frozenset({Mail, Rcpt, Data, EndOfData, Rset})  # their replies change the state, and that is all
 _END_OF_DATA = EndOfData()
 
 
@@ -84,6 +84,7 @@ class Client:
         self._stuffer = DotStuffer()
         self._newlines = NewlineCheck()
         self.owed = 0  # octets of the chunk that was announced and not sent yet
+        self.answered: type[Command] | None = None  # what the last reply in step answered
         self._is_over = False
 
     def may_send(self, kind: type[Command]) -> bool:
@@ -103,12 +104,12 @@ class Client:
             after = CLIENT_MOVES[self.state].get(kind)
             if after is None or self.owed:
                 raise self._illegal(kind.__name__)
-            line = format_command(command)
+            line = WORDS.get(kind) or FORMATS[kind](command).encode() + b"\r\n"
             if line.find(b"\n") != len(line) - 1 or line.find(b"\r") != len(line) - 2:  # or it would be two commands
                 raise LocalProtocolError(f"a line break in an argument of {kind.__name__}")
             self.state = after
             self._pending.append(command)
-            if isinstance(command, Bdat):
+            if type(command) is Bdat:
                 self.owed = command.size
                 if command.last:
                     self.state = ClientState.READY
@@ -116,7 +117,7 @@ class Client:
         return b"".join(flight)
 
     def send_message(self, content: bytes) -> bytes:
-        """The whole message after 354, dots doubled, and the final dot. Its reply is a Replied to EndOfData.
+        """The whole message after 354, dots doubled, and the final dot.
 
         Raises:
             UnsafeContent: as in `send_body`.
@@ -128,7 +129,8 @@ class Client:
             raise _with_nul()
         if has_bare(content):
             raise _bare()
-        self.send(_END_OF_DATA)
+        self._pending.append(_END_OF_DATA)
+        self.state = CLIENT_MOVES[self.state][EndOfData]
         return stuff_dots(content)
 
     def send_body(self, piece: bytes) -> bytes:
@@ -144,7 +146,7 @@ class Client:
         return self._stuffer.stuff(piece)
 
     def end_body(self) -> bytes:
-        """The final dot. Its reply is a Replied to EndOfData."""
+        """The final dot."""
         self._check_end()
         self.send(_END_OF_DATA)
         end, self._stuffer = self._stuffer.end(), DotStuffer()
@@ -185,36 +187,43 @@ class Client:
         if not data:
             return [self._ended(Closed(tuple(self._pending)))]
         events: list[ClientEvent] = []
-        replies = self._replies.read(data)
+        replies, pending = self._replies.read(data), self._pending
         for reply in replies:
-            event = self._replied(reply)
-            if self.state is ClientState.TLS and not (reply is replies[-1] and self._replies.is_between):
-                event = self._ended(Violation("octets in the clear after the reply to STARTTLS"))
-            events.append(event)
-            if isinstance(event, _ENDINGS):
-                return events
+            kind = type(pending[0]) if pending else None
+            after = None
+            if kind in _PLAIN and self.state is not ClientState.BODY and not self.owed:
+                after = after_reply(self.state, kind, reply.code)  # type: ignore[arg-type]  # a class is hashable
+            if after is None:
+                events.append(self._replied(reply, is_last=len(events) == len(replies) - 1))
+                if self._is_over:
+                    return events  # type: ignore[unreachable]  # `_replied` may have ended it
+            else:
+                self.state, self.answered = after, kind
+                pending.popleft()
+                events.append(reply)
         if self._replies.problem:
             events.append(self._ended(Violation(self._replies.problem)))
         return events
 
-    def _replied(self, reply: Reply) -> ClientEvent:
+    def _replied(self, reply: Reply, *, is_last: bool) -> ClientEvent:
+        """What a reply brings that answers no command of a transaction, or is out of step."""
         command = self._pending[0] if self._pending else None
         if self.state is ClientState.BODY or self.owed:
             return self._interrupted(reply)
         if command is None and self.state is not ClientState.GREETING:
             return self._ended(Unsolicited(reply))
         kind = None if command is None else type(command)
-        after = after_reply(self.state, kind, reply.code)  # type: ignore[arg-type]  # a class is hashable
+        after = after_reply(self.state, kind, reply.code)  # type: ignore[arg-type]  # as above
         if after is None or (kind is Bdat and _is_late(reply)):
             return self._ended(Violation(f"{reply} is no answer to {_called(command)}"))
-        self.state = after
-        if command is None:
-            return Greeting(reply)
-        if after is not ClientState.AUTH:  # a challenge is followed by another reply to the same AUTH
+        self.state, self.answered = after, kind
+        if command is not None and after is not ClientState.AUTH:  # a challenge: the same AUTH has another reply
             self._pending.popleft()
         if isinstance(command, _HELLOS) and reply.code < 400:
             self.capabilities = read_capabilities(reply) if kind is Ehlo else Capabilities()
-        return Replied(command, reply)
+        if after is ClientState.TLS and not (is_last and self._replies.is_between):
+            return self._ended(Violation("octets in the clear after the reply to STARTTLS"))
+        return reply
 
     def _interrupted(self, reply: Reply) -> ClientEvent:
         """A reply in the middle of the content ends the session. A host may refuse early; it cannot agree early."""
@@ -222,9 +231,10 @@ class Client:
         if reply.code < 400 or reply.code == 421 or self._pending:
             return self._ended(Unsolicited(reply))
         self._ended(Closed())
-        return Replied(command, reply)
+        self.answered = type(command)
+        return reply
 
-    def _ended(self, event: Closed | Unsolicited | Violation) -> ClientEvent:
+    def _ended(self, event: Ending) -> Ending:
         self._is_over = True
         self.state = ClientState.CLOSED
         return event

@@ -3,37 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from postroad.smtp.grammar import Command
 from postroad.words.light import light
 from postroad.words.reply import Reply
-
-
-class Pause(Enum):
-    """Why a server has no event: more octets are needed, or the last event is not answered yet."""
-
-    NEED_DATA = auto()
-    PAUSED = auto()
-
-
-NEED_DATA = Pause.NEED_DATA
-PAUSED = Pause.PAUSED
-
-
-@dataclass(frozen=True, slots=True)
-class Greeting:
-    """Client: the server's first reply."""
-
-    reply: Reply
-
-
-@light(frozen=True, slots=True)
-class Replied:
-    """Client: the reply to a command, in the order they were sent."""
-
-    command: Command
-    reply: Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +34,8 @@ class Violation:
 
 
 @light(frozen=True, slots=True)
-class Commanded:
-    """Server: a command for the application to decide on, with the reply that agrees to it."""
-
-    command: Command
-    reply: Reply
-
-
-@light(frozen=True, slots=True)
 class Answered:
-    """Server: something the session itself knows the answer to, an error or a challenge: give `reply`.
+    """Server: something the session itself knows the answer to, an error or a challenge: agree to give `reply`.
 
     With a `violation` the client has broken the rules so that nothing it says can be relied on: the session is over.
     """
@@ -86,19 +51,16 @@ class BodyPiece:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class BodyComplete:
-    """Server: the message is whole; the answer says whether it is kept."""
+    """Server: the message is whole, with these octets; the answer says whether it is kept."""
+
+    data: bytes
 
 
 @light(frozen=True, slots=True)
 class BodyRefused(Answered):
     """Server: the message is whole, and the session itself cannot take it; what came of it is to be forgotten."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartTlsRequested:
-    """Server: answer with 220 and begin the handshake, or refuse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +77,11 @@ class AuthGiven:
         return f"AuthGiven({self.mechanism!r}, {self.username!r})"
 
 
-BODY_COMPLETE = BodyComplete()
-ClientEvent = Greeting | Replied | Unsolicited | Closed | Violation
-ServerEvent = Commanded | Answered | BodyPiece | BodyComplete | StartTlsRequested | AuthGiven | Closed
+Ending = Unsolicited | Closed | Violation
+"""Client: why no reply will come any more."""
+
+ClientEvent = Reply | Ending
+"""Client: the greeting, or the reply to the next of the commands in the order they were sent; or the end."""
+
+ServerEvent = Command | Answered | BodyPiece | BodyComplete | AuthGiven | Closed
+"""Server: a command, to be agreed to or refused; or what else has come."""

@@ -19,10 +19,14 @@ _PATHS = {word: re.compile(f"(?i:{word}){_PATH}") for word in ("FROM", "TO")}
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")  # RFC 3461 section 4
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLUS_HEX = re.compile(r"\+([0-9A-F]{2})")
-_SIZE = r"[0-9]{1,20}"  # RFC 1870 section 4
-_PLAIN_MAIL = re.compile(f"MAIL FROM:<(?:{PLAIN_MAILBOX})?>(?: SIZE=({_SIZE}))?(?: BODY=(7BIT|8BITMIME))?")
-_PLAIN_RCPT = re.compile(f"RCPT TO:<{PLAIN_MAILBOX}>")
-_PLAIN_BDAT = re.compile(f"BDAT ({_SIZE})( LAST)?")
+_SIZE = "[0-9]{1,20}"  # RFC 1870 section 4
+_BOX = PLAIN_MAILBOX
+
+# A whole line, as nearly all clients write it, in one look
+PLAIN = re.compile(
+    rf"(?:MAIL FROM:<(?:{_BOX})?>(?: SIZE=({_SIZE}))?(?: BODY=(7BIT|8BITMIME))?"
+    rf"|RCPT TO:<{_BOX}>|(DATA|RSET|NOOP|QUIT)|BDAT ({_SIZE})( LAST)?|(EHLO|HELO) ([!-~]+))\r\n".encode()
+)
 _NOTIFY = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
 
 
@@ -142,24 +146,36 @@ class BadSyntax:
 
 
 def parse_command(line: bytes) -> Command | BadSyntax:
-    """Read one command line, without its CRLF. Never raises.
-
-    As nearly all clients write it, one pattern does; whatever else may be meant is for the parser of its verb.
-    """
-    if fixed := _FIXED.get(line):
-        return fixed
+    """Read one command line, without its CRLF, by the whole grammar. Never raises."""
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         return _bad(500, "5.5.2 the line is neither ASCII nor UTF-8")
-    if plain := _PLAIN_PARSERS.get(text[:5]):
-        return plain(text) or _parse(text)
-    return _parse(text)
+    if _CONTROL.search(text):
+        return _bad(500, "5.5.2 a control character in a command")
+    verb, _, rest = text.partition(" ")
+    parser = _PARSERS.get(verb.upper())
+    return parser(rest.strip(" ")) if parser else _bad(500, "5.5.1 no such command")
+
+
+def plain_command(found: re.Match[bytes]) -> Command:
+    """The command that PLAIN has found: what `parse_command` makes of the same line."""
+    sender, domain, size, body, recipient, destination, word, octets, last, hello, name = found.groups()
+    if recipient:
+        return Rcpt(Recipient(Mailbox(recipient.decode(), destination.lower().decode())))
+    if word:
+        return _FIXED[word]
+    if octets:
+        return Bdat(int(octets), last is not None)
+    if hello:
+        return Ehlo(name.decode()) if hello == b"EHLO" else Helo(name.decode())
+    path = Mailbox(sender.decode(), domain.lower().decode()) if sender else None
+    return Mail(path, int(size) if size else None, body.decode() if body else None)
 
 
 def format_command(command: Command) -> bytes:
     """The line of a command, CRLF included."""
-    return _WORDS.get(type(command)) or _FORMATS[type(command)](command).encode() + b"\r\n"
+    return WORDS.get(type(command)) or FORMATS[type(command)](command).encode() + b"\r\n"
 
 
 def encode_xtext(text: str) -> str:
@@ -176,7 +192,7 @@ def decode_xtext(text: str) -> str | None:
 
 def _format_mail(mail: Mail) -> str:
     path = mail.reverse_path
-    text = f"MAIL FROM:<{path.local}@{path.domain}>" if path else "MAIL FROM:<>"
+    text = f"MAIL FROM:<{path.text}>" if path else "MAIL FROM:<>"
     if mail.size is not None:
         text += f" SIZE={mail.size}"
     if mail.body is not None:
@@ -193,7 +209,7 @@ def _format_mail(mail: Mail) -> str:
 def _format_rcpt(rcpt: Rcpt) -> str:
     recipient = rcpt.recipient
     mailbox = recipient.mailbox
-    text = f"RCPT TO:<{mailbox.local}@{mailbox.domain}>" if mailbox.domain else f"RCPT TO:<{mailbox.local}>"
+    text = f"RCPT TO:<{mailbox.text}>" if mailbox.domain else f"RCPT TO:<{mailbox.local}>"
     if recipient.notify:
         text += f" NOTIFY={','.join(sorted(recipient.notify))}"
     if recipient.orcpt is not None:
@@ -206,14 +222,16 @@ def _format_auth(auth: Auth) -> str:
     return f"AUTH {auth.mechanism}" + ("" if auth.initial is None else f" {auth.initial or '='}")
 
 
-_WORDS: dict[type[Command], bytes] = {
+WORDS: dict[type[Command], bytes] = {
     Data: b"DATA\r\n",
     EndOfData: b".\r\n",
     Rset: b"RSET\r\n",
     Quit: b"QUIT\r\n",
     StartTls: b"STARTTLS\r\n",
 }
-_FORMATS: dict[type[Command], Callable[[Any], str]] = {
+"""Commands that are always the same line."""
+
+FORMATS: dict[type[Command], Callable[[Any], str]] = {
     Mail: _format_mail,
     Rcpt: _format_rcpt,
     Bdat: lambda bdat: f"BDAT {bdat.size} LAST" if bdat.last else f"BDAT {bdat.size}",
@@ -225,40 +243,9 @@ _FORMATS: dict[type[Command], Callable[[Any], str]] = {
     Help: lambda wanted: f"HELP {wanted.text}".rstrip(),
     Auth: _format_auth,
 }
+"""The lines of all others, without CRLF."""
+
 _FIXED: dict[bytes, Command] = {b"DATA": Data(), b"RSET": Rset(), b"NOOP": Noop(), b"QUIT": Quit()}
-
-
-def _plain_mail(text: str) -> Mail | None:
-    if found := _PLAIN_MAIL.fullmatch(text):
-        local, domain, size, body = found.groups()
-        return Mail(Mailbox(local, domain.lower()) if local else None, int(size) if size else None, body)
-    return None
-
-
-def _plain_rcpt(text: str) -> Rcpt | None:
-    found = _PLAIN_RCPT.fullmatch(text)
-    return Rcpt(Recipient(Mailbox(found[1], found[2].lower()))) if found else None
-
-
-def _plain_bdat(text: str) -> Bdat | None:
-    found = _PLAIN_BDAT.fullmatch(text)
-    return Bdat(int(found[1]), last=found[2] is not None) if found else None
-
-
-_PLAIN_PARSERS: dict[str, Callable[[str], Command | None]] = {
-    "MAIL ": _plain_mail,
-    "RCPT ": _plain_rcpt,
-    "BDAT ": _plain_bdat,
-}
-
-
-def _parse(text: str) -> Command | BadSyntax:
-    """By the whole grammar."""
-    if _CONTROL.search(text):
-        return _bad(500, "5.5.2 a control character in a command")
-    verb, _, rest = text.partition(" ")
-    parser = _PARSERS.get(verb.upper())
-    return parser(rest.strip(" ")) if parser else _bad(500, "5.5.1 no such command")
 
 
 def _parse_mail(rest: str) -> Command | BadSyntax:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any, Protocol
 
 from postroad.smtp.content import too_large
 from postroad.smtp.grammar import (
     Auth,
     Bdat,
-    Command,
     Data,
     Ehlo,
     Expn,
+    Helo,
     Help,
     Mail,
     Noop,
@@ -23,7 +25,7 @@ from postroad.smtp.grammar import (
     StartTls,
     Vrfy,
 )
-from postroad.smtp.wire import Limits
+from postroad.smtp.wire import Limits, format_reply
 from postroad.words.mail import Envelope, Recipient
 from postroad.words.reply import Reply
 
@@ -31,12 +33,13 @@ MIB = 1024 * 1024
 
 OK = Reply(250, ("2.0.0 ok",))
 OUT_OF_ORDER = Reply(503, ("5.5.1 bad sequence of commands",))
+WELCOME = Reply(235, ("2.7.0 authenticated",))
 NOT_SMTP = Reply(221, ("2.7.0 this is a mail server, and that was not SMTP: goodbye",))
 OUT_OF_STEP = Reply(554, ("5.5.0 Error: SMTP protocol synchronization",))  # Postfix's words, which log tools know
 NEEDS_SMTPUTF8 = Reply(553, ("5.6.7 the address needs SMTPUTF8",))
 _NOT_OFFERED = Reply(555, ("5.5.4 a parameter that is not offered",))
 
-USUAL: dict[type[Command], Reply] = {  # the reply that agrees to a command, but for a hello's
+USUAL: dict[type[object], Reply] = {  # the reply that agrees to a command, but for a hello and AUTH
     Mail: Reply(250, ("2.1.0 ok",)),
     Rcpt: Reply(250, ("2.1.5 ok",)),
     Data: Reply(354, ("end with a dot on a line of its own",)),
@@ -46,13 +49,14 @@ USUAL: dict[type[Command], Reply] = {  # the reply that agrees to a command, but
     Rset: OK,
     Noop: OK,
     Quit: Reply(221, ("2.0.0 goodbye",)),
+    StartTls: Reply(220, ("2.0.0 ready to start TLS",)),
 }
 
 # What browsers and web clients say, by script or by accident: a request, or a header line (as Postfix has it)
 _FOREIGN = re.compile(rb"(?i:GET|POST|CONNECT)(?: |\Z)|[!-9;-~]+:|.* HTTP/[0-9.]+\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # by identity it is a key that costs nothing
 class ServerConfig:
     """What a server is called, offers and endures. `auth` names SASL mechanisms, of PLAIN and LOGIN."""
 
@@ -93,22 +97,17 @@ def is_foreign(line: bytes) -> bool:
     return _FOREIGN.match(line) is not None
 
 
-def extension_refusal(command: StartTls | Auth | Bdat, config: ServerConfig, *, tls: bool, known: bool) -> Reply | None:
-    """Why this command of an extension is not taken now: `tls` is on, the client is `known`, or it is not offered."""
-    match command:
-        case StartTls() if not config.starttls or tls:
-            return Reply(503, ("5.5.1 no STARTTLS here",))
-        case Auth() if known:
-            return Reply(503, ("5.5.1 authenticated already",))  # RFC 4954 section 4
-        case Auth(mechanism) if mechanism not in config.auth:
-            return Reply(504, ("5.5.4 no such mechanism",))
-        case Bdat() if not config.chunking:
-            return Reply(502, ("5.5.1 no CHUNKING here",))
-    return None
+class Standing(Protocol):
+    """What a session knows when a command comes."""
+
+    config: ServerConfig
+    is_tls: bool
+    is_authenticated: bool
+    opened: OpenTransaction | None
 
 
-def mail_refusal(mail: Mail, config: ServerConfig, *, ascii_only: bool) -> Reply | None:
-    """Why this transaction is not begun. `ascii_only`: the line had nothing else."""
+def _mail_refusal(mail: Mail, at: Standing, ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+    config = at.config
     if mail.size is not None and mail.size > config.size:
         return too_large(config.size)
     unknown = (
@@ -122,24 +121,50 @@ def mail_refusal(mail: Mail, config: ServerConfig, *, ascii_only: bool) -> Reply
     return None if ascii_only or mail.smtputf8 else NEEDS_SMTPUTF8  # U-labels too: RFC 6531 section 3.3
 
 
-def rcpt_refusal(
-    recipient: Recipient, transaction: OpenTransaction, config: ServerConfig, *, ascii_only: bool
-) -> Reply | None:
-    """Why the transaction does not get this recipient. `ascii_only`: the line had nothing else."""
-    if len(transaction.recipients) >= config.max_recipients:
+def _rcpt_refusal(rcpt: Rcpt, at: Standing, ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+    opened, recipient = at.opened, rcpt.recipient
+    if opened is None:
+        return OUT_OF_ORDER
+    if len(opened.recipients) >= at.config.max_recipients:
         return Reply(452, ("4.5.3 too many recipients",))
-    if (recipient.notify or recipient.orcpt) and not config.dsn:
+    if (recipient.notify or recipient.orcpt) and not at.config.dsn:
         return _NOT_OFFERED
-    return None if ascii_only or transaction.mail.smtputf8 else NEEDS_SMTPUTF8
+    return None if ascii_only or opened.mail.smtputf8 else NEEDS_SMTPUTF8
 
 
-def hello(command: Command, config: ServerConfig, *, tls: bool, known: bool) -> Reply:
-    """The reply that agrees to EHLO or HELO, with the name and what is offered."""
-    return _hello(config, tls, known) if isinstance(command, Ehlo) else Reply(250, (config.hostname,))
+def _starttls_refusal(_command: StartTls, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+    return Reply(503, ("5.5.1 no STARTTLS here",)) if at.is_tls or not at.config.starttls else None
+
+
+def _auth_refusal(auth: Auth, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+    if at.is_authenticated:
+        return Reply(503, ("5.5.1 authenticated already",))  # RFC 4954 section 4
+    return None if auth.mechanism in at.config.auth else Reply(504, ("5.5.4 no such mechanism",))
+
+
+def _bdat_refusal(_bdat: Bdat, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+    return None if at.config.chunking else Reply(502, ("5.5.1 no CHUNKING here",))
+
+
+# Why a command that is in order is not taken now: not offered, or too much. With whether its line is all ASCII
+REFUSALS: dict[type[object], Callable[[Any, Standing, bool], Reply | None]] = {
+    Mail: _mail_refusal,
+    Rcpt: _rcpt_refusal,
+    StartTls: _starttls_refusal,
+    Auth: _auth_refusal,
+    Bdat: _bdat_refusal,
+}
+
+
+def hello(command: Ehlo | Helo, config: ServerConfig, *, tls: bool, known: bool) -> bytes:
+    """The reply that agrees to EHLO or HELO, with the name and what is offered, as octets."""
+    if isinstance(command, Ehlo):
+        return _hello(config, tls, known)
+    return format_reply(Reply(250, (config.hostname,)))
 
 
 @lru_cache(maxsize=64)
-def _hello(config: ServerConfig, tls: bool, known: bool) -> Reply:  # noqa: FBT001  # a cache has no keywords
+def _hello(config: ServerConfig, tls: bool, known: bool) -> bytes:  # noqa: FBT001  # a cache has no keywords
     """The answer to EHLO: the name, and what is offered now."""
     words = {
         "PIPELINING": config.pipelining,
@@ -151,4 +176,4 @@ def _hello(config: ServerConfig, tls: bool, known: bool) -> Reply:  # noqa: FBT0
         f"AUTH {' '.join(config.auth)}": bool(config.auth) and not known,
     }
     offered = (word for word, is_offered in words.items() if is_offered)
-    return Reply(250, (config.hostname, "ENHANCEDSTATUSCODES", f"SIZE {config.size}", *offered))
+    return format_reply(Reply(250, (config.hostname, "ENHANCEDSTATUSCODES", f"SIZE {config.size}", *offered)))

@@ -1,11 +1,12 @@
 """A message on its way to one host, as steps for whoever has the connection (RFC 5321 section 3.3).
 
+    step = transaction.begin()
     while True:
-        match transaction.next():
-            case Write(octets): write them
-            case Expect(limit_s): transaction.hear(the next reply)
-            case More(): transaction.give(the next piece of the content, b"" behind the last)
-            case Break(outcome): drop the connection
+        match step:
+            case Write(octets, then): write them; step = then
+            case Expect(limit_s): step = transaction.hear(the replies that come next)
+            case More(): step = transaction.give(the next piece of the content, b"" behind the last)
+            case Break(outcome): drop the connection, and transaction.lose(outcome)
             case Done(): look at transaction.told
 
 What to put into one flight, when a lost reply leaves the mail in doubt, and who hears what is decided here. Nothing
@@ -14,6 +15,7 @@ here waits, and nothing calls a message delivered but the reply to its end.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -33,7 +35,7 @@ TOO_MANY = frozenset({452, 552})  # RFC 5321 section 4.5.3.1.10: a client takes 
 
 @light(frozen=True, slots=True)
 class Write:
-    """Write these octets. What comes `then` is the next step, without a word to the transaction."""
+    """Write these octets; what comes `then` is the next step."""
 
     octets: bytes
     then: Expect | More
@@ -41,7 +43,7 @@ class Write:
 
 @light(frozen=True, slots=True)
 class Expect:
-    """Read a reply, within so many seconds, and give it to `hear`.
+    """Read replies, the first within so many seconds, and give to `hear` all that have come.
 
     `sign_s`: a host that has not even acknowledged what was sent by then, or later, is gone.
     """
@@ -118,40 +120,39 @@ class Transaction:
         # Of a message whose octets are not here yet, its client's word must do
         self._smtputf8 = envelope.smtputf8 and (isinstance(content, int) or needs_smtputf8(envelope, content))
         self._script = self._run()
-        self._step: Step = DONE
-        self.hear(None)
 
-    def next(self) -> Step:
-        """What to do now. A Write is handed out once; the rest stands until `hear` or `give` answers it."""
-        step = self._step
-        if isinstance(step, Write):
-            self._step = step.then
+    def begin(self) -> Step:
+        """What to do first."""
+        if unable := self._unable():
+            self.told = dict.fromkeys(self._recipients, unable)
+            return DONE
+        return self._resume(None)
+
+    def hear(self, replies: deque[Reply]) -> Step:
+        """Replies in step: the client has seen to that. Takes as many as are expected, one or more; what to do then."""
+        resume = self._script.send
+        step: Step = DONE
+        try:
+            while replies:
+                reply = replies.popleft()
+                if reply.code == 421:  # "closing": to any command (RFC 5321 section 4.2.3)
+                    return Break(host_outcome(reply, self.phase))
+                if self._is_cut_off:
+                    self.phase = Phase.DOT
+                    self._tell(refused(reply, Scope.MESSAGE, Phase.DOT))
+                    return DONE
+                step = resume(reply)
+                if type(step) is not Expect:
+                    break
+        except StopIteration:
+            return DONE
+        except (SessionOver, UnsafeContent) as end:
+            return self._ended(end)
         return step
 
-    def hear(self, news: Reply | bytes | None) -> None:
-        """The reply that was expected, in step: the client has seen to that. Or, by `give`, the piece that was."""
-        if isinstance(news, Reply) and news.code == 421:  # "closing": to any command (RFC 5321 section 4.2.3)
-            self._step = Break(host_outcome(news, self.phase))
-            return
-        if self._is_cut_off and isinstance(news, Reply):
-            self.phase, self._step = Phase.DOT, DONE
-            self._tell(refused(news, Scope.MESSAGE, Phase.DOT))
-            return
-        try:
-            self._step = self._script.send(news)
-        except StopIteration:
-            self._step = DONE
-        except SessionOver:
-            self._is_cut_off = True
-            self._step = Expect(self._terms.timeouts.rcpt_s)  # there it is: read it
-        except UnsafeContent as fault:
-            unsafe = Outcome(Result.FAILED, Scope.MESSAGE, f"the message has {fault}", "5.6.0", Phase.DATA)
-            self.told = dict.fromkeys(self._recipients, unsafe)
-            self._step = Break(unsafe)
-
-    def give(self, piece: bytes) -> None:
-        """A piece of the content."""
-        self.hear(piece)
+    def give(self, piece: bytes) -> Step:
+        """A piece of the content; what to do then."""
+        return self._resume(piece)
 
     def lose(self, outcome: Outcome) -> None:
         """The connection is gone, or the host out of step, for this reason. Who might have the message is told so.
@@ -163,13 +164,29 @@ class Transaction:
             text = f"no reply to the final dot ({outcome.text}): the host may have the message"
             doubt = Outcome(Result.DEFERRED, Scope.MESSAGE, text, "4.4.2", Phase.DOT, unsettled=True)
             self.told.update({index: doubt for index in self._recipients if index not in (*self.told, *self.carried)})
-        self._step = DONE
+
+    def _resume(self, news: bytes | None) -> Step:
+        try:
+            return self._script.send(news)
+        except StopIteration:
+            return DONE
+        except (SessionOver, UnsafeContent) as end:
+            return self._ended(end)
+
+    def _ended(self, end: SessionOver | UnsafeContent) -> Step:
+        """What is left to do when the script could not go on."""
+        if isinstance(end, SessionOver):
+            self._is_cut_off = True
+            return Expect(self._terms.timeouts.rcpt_s)  # there it is: read it
+        unsafe = Outcome(Result.FAILED, Scope.MESSAGE, f"the message has {end}", "5.6.0", Phase.DATA)
+        self.told = dict.fromkeys(self._recipients, unsafe)
+        return Break(unsafe)
 
     def _run(self) -> _Script:
-        """The envelope, in one flight if the host takes that (RFC 2920), and the message behind it."""
-        if unable := self._unable():
-            self.told = dict.fromkeys(self._recipients, unable)
-            return
+        """The envelope, in one flight if the host takes that (RFC 2920), and the message behind it.
+
+        One script for all of it, that delegates only what is rare: each level of `yield from` is passed by every reply.
+        """
         timeouts = self._terms.timeouts
         first = _expect(timeouts.mail_s, timeouts.resting_s if self._terms.rested else None)
         if self._terms.resets:
@@ -183,16 +200,32 @@ class Transaction:
             yield from self._one_by_one(first)
         if self.told:
             self._carry()
-        if self._accepted or self._is_announced:
-            yield from self._transfer()
+        if not (self._accepted or self._is_announced):
+            return
+        if not self._chunks:
+            if self._accepted:
+                self.phase = Phase.DATA
+            go_ahead = _expect(timeouts.data_s)
+            go = yield go_ahead if self._is_announced else Write(self._client.send(_DATA), go_ahead)
+            if go.code >= 400:
+                self._tell(refused(go, Scope.MESSAGE, Phase.DATA))
+                return
+        last = b"" if self._is_in_doubt else self._at_once() or (yield from self._piece_by_piece())
+        if self._accepted:
+            self._is_in_doubt = True
+            self.phase = Phase.DOT
+        receipt = _expect(timeouts.dot_s)
+        self._hear_end((yield Write(last, receipt) if last else receipt))
 
     def _flight(self) -> bytes:
         """The envelope with DATA, or with BDAT and all of a small message (RFC 3030), or by itself."""
         whole = self._whole if self._chunks and not self._terms.rested else None
-        commands = [self._mail(), *map(self._rcpt, self._recipients)]
+        commands = [self._mail()]
+        for index in self._recipients:
+            commands.append(self._rcpt(index))  # noqa: PERF401  # a comprehension is one more call, for every message
         if whole is not None or not self._chunks:
             self._is_announced = True
-            commands.append(self._opening())
+            commands.append(Bdat(self._size, last=True) if self._chunks else _DATA)
         octets = self._client.send(*commands)
         if whole is not None:
             octets += self._client.send_chunk(whole)
@@ -235,26 +268,8 @@ class Transaction:
             for index in self.carried:
                 del self.told[index]
 
-    def _opening(self) -> Command:
-        """What begins the transfer of the message: DATA, or BDAT for all of it as one chunk."""
-        return Bdat(self._size, last=True) if self._chunks else _DATA
-
-    def _transfer(self) -> _Script:
-        """The message, and the reply to its end: the one thing that makes it delivered."""
-        if not self._chunks:
-            if self._accepted:
-                self.phase = Phase.DATA
-            go_ahead = _expect(self._terms.timeouts.data_s)
-            go = yield go_ahead if self._is_announced else Write(self._client.send(_DATA), go_ahead)
-            if go.code >= 400:
-                self._tell(refused(go, Scope.MESSAGE, Phase.DATA))
-                return
-        last = b"" if self._is_in_doubt else (yield from self._chunk() if self._chunks else self._data())
-        if self._accepted:
-            self._is_in_doubt = True
-            self.phase = Phase.DOT
-        receipt = _expect(self._terms.timeouts.dot_s)
-        reply = yield Write(last, receipt) if last else receipt
+    def _hear_end(self, reply: Reply) -> None:
+        """The reply to the end of the message: the one thing that makes it delivered."""
         self._is_in_doubt = False
         if reply.code >= 400:
             self._tell(refused(reply, Scope.MESSAGE, Phase.DOT))
@@ -262,22 +277,27 @@ class Transaction:
             self._tell(delivered(Receipt(reply)))
             self.is_open = False
 
-    def _data(self) -> _Piecewise:
-        """The message after DATA; an empty one to a host that says 354 though it refused all (RFC 2920 section 3.1)."""
-        if not self._accepted:
-            return self._client.end_body()
-        if self._whole is not None:
-            return self._client.send_message(self._whole)
-        piece = yield MORE
-        while piece:
-            piece = yield Write(self._client.send_body(piece), MORE)
-        return self._client.end_body()
+    def _at_once(self) -> bytes:
+        """All that is to be sent of the message; nothing if it comes in pieces.
 
-    def _chunk(self) -> _Piecewise:
-        """All of the message as one chunk."""
-        octets = self._client.send(self._opening())
-        if self._whole is not None:
-            return octets + self._client.send_chunk(self._whole)
+        An empty one to a host that says 354 though it refused all (RFC 2920 section 3.1).
+        """
+        if not (self._accepted or self._chunks):
+            return self._client.end_body()
+        if self._whole is None:
+            return b""
+        if self._chunks:
+            return self._client.send(Bdat(self._size, last=True)) + self._client.send_chunk(self._whole)
+        return self._client.send_message(self._whole)
+
+    def _piece_by_piece(self) -> _Piecewise:
+        """After 354, or as one chunk."""
+        if not self._chunks:
+            piece = yield MORE
+            while piece:
+                piece = yield Write(self._client.send_body(piece), MORE)
+            return self._client.end_body()
+        octets = self._client.send(Bdat(self._size, last=True))
         while self._client.owed:
             piece = yield Write(octets, MORE)
             if not piece:
@@ -314,7 +334,9 @@ class Transaction:
 
     def _rcpt(self, index: int) -> Command:
         recipient = self._envelope.recipients[index]
-        return Rcpt(recipient if self._offered.dsn else Recipient(recipient.mailbox))
+        if not self._offered.dsn and (recipient.notify or recipient.orcpt):
+            recipient = Recipient(recipient.mailbox)
+        return Rcpt(recipient)
 
 
 def host_outcome(reply: Reply, phase: Phase) -> Outcome:

@@ -4,13 +4,15 @@ Rule 1: what is accepted is durable before anyone is told so; docs/design/spool.
 Rule 2: a spool reads no clock and draws no lots: times, ids and seeds are given.
 Rule 3: whatever ails the disk ends as a SpoolError with its kind; nothing of that call was done then.
 
-Stops: `base` (the protocol and its nouns), `memory` (for tests and trials), `sqlite` (for mail).
+Stops: `base` (the protocols and their nouns), `memory` (for tests and trials), `sqlite` (for mail), `remote` (what
+another process delivers from), `wire` (how the two speak).
 """
 
 from postroad.spool.base import (
     LEASE_S,
     PIECE,
     Body,
+    Claims,
     Listed,
     Mail,
     Parcel,
@@ -29,6 +31,7 @@ __all__ = [
     "LEASE_S",
     "PIECE",
     "Body",
+    "Claims",
     "Listed",
     "Mail",
     "Parcel",

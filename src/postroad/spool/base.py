@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
@@ -171,35 +171,8 @@ class Stats:
     destinations: tuple[tuple[str, int], ...] = ()
 
 
-class Spool(Protocol):
-    """Where accepted mail rests. Every method may raise SpoolError; then nothing of that call was done.
-
-    Times are wall time in seconds since the epoch, given by the caller: a spool reads no clock. Calls made at the same
-    time have no order among them: who wants one awaits the first. A call that is cancelled may be done all the same;
-    parcels it claimed are given back.
-    """
-
-    async def write(self, id_: str, piece: bytes) -> None:
-        """Add a piece to the body of a message that is still arriving, of any size up to PIECE.
-
-        On return it is as durable as mail, and `discard` or `add` must follow; what neither follows is swept up.
-        """
-        ...
-
-    async def discard(self, id_: str) -> None:
-        """Forget a message that was arriving."""
-        ...
-
-    def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> Awaitable[tuple[Parcel, ...]]:
-        """Keep a message: what was written, and `rest` behind it. Once this is done it is durable.
-
-        One parcel for each destination of the envelope, due at `mail.received_at`; with `claim` this node has them.
-
-        Raises:
-            ValueError: no recipients, an id that is kept already, or a size other than the body has.
-
-        """
-        ...
+class Claims(Protocol):
+    """What delivering needs of a spool: it claims, reads and settles. What is said of Spool holds for it."""
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """Take up to `most` parcels that are due, at most `each` of one destination, none of those in `skip`.
@@ -240,6 +213,52 @@ class Spool(Protocol):
         """The whole body, if it is in memory, so that nothing need be read and nobody waits; else None."""
         ...
 
+    async def piece(self, id_: str, ordinal: int) -> tuple[bytes, bool]:
+        """A piece of the body of a message that is kept, PIECE octets at most, and whether more follow."""
+        ...
+
+    async def set_back(self, now: float, latest: float) -> int:
+        """The clock may have been set back: waiting parcels due after `latest` are due now; how many.
+
+        And no destination waits for a turn that it had in what is the future again.
+        """
+        ...
+
+    async def story(self, id_: str) -> Story | None:
+        """All about one message; None if it is not known, or no more."""
+        ...
+
+
+class Spool(Claims, Protocol):
+    """Where accepted mail rests. Every method may raise SpoolError; then nothing of that call was done.
+
+    Times are wall time in seconds since the epoch, given by the caller: a spool reads no clock. Calls made at the same
+    time have no order among them: who wants one awaits the first. A call that is cancelled may be done all the same;
+    parcels it claimed are given back.
+    """
+
+    async def write(self, id_: str, piece: bytes) -> None:
+        """Add a piece to the body of a message that is still arriving, of any size up to PIECE.
+
+        On return it is as durable as mail, and `discard` or `add` must follow; what neither follows is swept up.
+        """
+        ...
+
+    async def discard(self, id_: str) -> None:
+        """Forget a message that was arriving."""
+        ...
+
+    def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> Awaitable[tuple[Parcel, ...]]:
+        """Keep a message: what was written, and `rest` behind it. Once this is done it is durable.
+
+        One parcel for each destination of the envelope, due at `mail.received_at`; with `claim` this node has them.
+
+        Raises:
+            ValueError: no recipients, an id that is kept already, or a size other than the body has.
+
+        """
+        ...
+
     async def renew(self, now: float) -> int:
         """Renew this node's lease, and release what dead nodes had claimed; how many parcels that freed."""
         ...
@@ -253,10 +272,6 @@ class Spool(Protocol):
 
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
         """Parcels in order of acceptance."""
-        ...
-
-    async def story(self, id_: str) -> Story | None:
-        """All about one message; None if it is not known, or no more."""
         ...
 
     async def hold(self, selection: Selection) -> int:
@@ -274,13 +289,6 @@ class Spool(Protocol):
         """Make waiting parcels due now, those that were due before as they were; how many."""
         ...
 
-    async def set_back(self, now: float, latest: float) -> int:
-        """The clock may have been set back: waiting parcels due after `latest` are due now; how many.
-
-        And no destination waits for a turn that it had in what is the future again.
-        """
-        ...
-
     async def delete(self, selection: Selection, now: float) -> int:
         """Delete waiting and held parcels, telling nobody; how many. Claimed ones stay."""
         ...
@@ -294,17 +302,25 @@ class Spool(Protocol):
         ...
 
 
-class Body(Protocol):
-    """The octets of a message, piece by piece."""
+class Body:
+    """The octets of a message, piece by piece; SpoolError if one cannot be read."""
+
+    def __init__(self, mail: Mail, piece: Callable[[str, int], Awaitable[tuple[bytes, bool]]]) -> None:
+        self._mail = mail
+        self._piece = piece
 
     @property
     def size(self) -> int:
         """Octets in all."""
-        ...
+        return self._mail.size
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Pieces of at most PIECE octets; SpoolError if one cannot be read."""
-        ...
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """From the beginning each time."""
+        ordinal, goes_on = 0, True
+        while goes_on:
+            piece, goes_on = await self._piece(self._mail.id, ordinal)
+            yield piece
+            ordinal += 1
 
 
 def split(mail: Mail) -> list[tuple[str, Mail]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from postroad.spool.base import (
@@ -135,12 +135,20 @@ class MemorySpool:
 
     def body(self, mail: Mail) -> Body:
         """See Spool."""
-        return _Body(mail, self.at_hand(mail))
+        return Body(mail, self.piece)
 
     def at_hand(self, mail: Mail) -> bytes | None:
         """See Spool."""
         kept = self._kept.get(mail.id)
         return None if kept is None or kept.finished_at is not None else kept.octets
+
+    async def piece(self, id_: str, ordinal: int) -> tuple[bytes, bool]:
+        """See Spool."""
+        kept = self._kept.get(id_)
+        if kept is None or kept.finished_at is not None:
+            raise SpoolError(Trouble.MISSING, f"the spool has no body of {id_}")
+        start, end = ordinal * PIECE, (ordinal + 1) * PIECE
+        return kept.octets[start:end], end < len(kept.octets)
 
     async def renew(self, now: float) -> int:  # noqa: ARG002  # no other node can be here
         """See Spool."""
@@ -322,26 +330,6 @@ class MemorySpool:
 
     def _listed(self, slot: _Slot) -> Listed:
         return Listed(slot.parcel, slot.state, self._node if slot.state is State.CLAIMED else "", slot.said)
-
-
-class _Body:
-    """A body in memory."""
-
-    def __init__(self, mail: Mail, octets: bytes | None) -> None:
-        self._mail = mail
-        self._octets = octets
-
-    @property
-    def size(self) -> int:
-        """Octets in all."""
-        return self._mail.size
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Piece by piece."""
-        if self._octets is None:
-            raise SpoolError(Trouble.MISSING, f"the spool has no body of {self._mail.id}")
-        for start in range(0, len(self._octets), PIECE):
-            yield self._octets[start : start + PIECE]
 
 
 def _fits(slot: _Slot, selection: Selection) -> bool:

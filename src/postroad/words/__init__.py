@@ -6,6 +6,7 @@ Rule 3: results have three names, everywhere: delivered, deferred, failed.
 
 Stops: `names` (domains and addresses), `mail` (mailboxes, envelopes), `reply` (what an SMTP server says),
 `facts` (what DNS said), `outcome` (what became of it), `trail` (where an attempt went), `trace` (steps told live),
-`visible` (text from strangers, fit to be shown), `toml` (what a TOML file says), `light` (how
+`visible` (text from strangers, fit to be shown), `toml` (what a TOML file says), `jsontext` (JSON),
+`light` (how
 those are made that are made for each message).
 """

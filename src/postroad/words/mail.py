@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import field
 
 from postroad.words.light import light
 from postroad.words.names import MAX_NAME, AddressLiteral, Destination, Unreadable, cut, parse_destination
@@ -33,9 +34,15 @@ class Mailbox:
 
     local: str
     domain: Destination
+    text: str = field(init=False, repr=False, compare=False)
+    """As it is written: read more often than a mailbox is made."""
+
+    def __post_init__(self) -> None:
+        """Write it."""
+        object.__setattr__(self, "text", f"{self.local}@{self.domain}")
 
     def __str__(self) -> str:
-        return f"{self.local}@{self.domain}"
+        return self.text
 
     @property
     def needs_smtputf8(self) -> bool:

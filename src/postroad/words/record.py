@@ -22,14 +22,14 @@ Shape = dict[str, Any]
 
 
 def attempt_record(attempt: Attempt) -> Shape:
-    """An attempt as JSON's types. Defaults are left out: there are millions of these."""
+    """An attempt as JSON's types (an enumerated word is a text). Defaults are left out: there are millions of these."""
     return {
         "v": VERSION,
         "to": str(attempt.destination),
         "seed": attempt.seed,
         "ms": round(attempt.elapsed_ms, 1),
-        "outcomes": [_outcome(outcome) for outcome in attempt.outcomes],
-        "contacts": [_contact(contact) for contact in attempt.contacts],
+        "outcomes": list(map(_outcome, attempt.outcomes)),
+        "contacts": list(map(_contact, attempt.contacts)),
     }
 
 
@@ -67,13 +67,13 @@ def read_record(text: str) -> tuple[Attempt, list[str]]:
 
 def _outcome(outcome: Outcome) -> Shape:
     shape: Shape = {
-        "result": outcome.result.value,
-        "scope": outcome.scope.value,
+        "result": outcome.result,
+        "scope": outcome.scope,
         "text": outcome.text,
         "status": outcome.status,
     }
     if outcome.phase:
-        shape["phase"] = outcome.phase.value
+        shape["phase"] = outcome.phase
     if outcome.reply:
         shape["reply"] = [outcome.reply.code, *outcome.reply.lines]
     if outcome.unsettled:
@@ -97,25 +97,33 @@ def _read_outcome(shape: Mapping[str, Any]) -> Outcome:
 def _contact(contact: Contact) -> Shape:
     shape: Shape = {
         "exchange": contact.target.exchange,
-        "address": str(contact.target.address),
+        "address": contact.target.where,
         "preference": contact.target.preference,
         "from": round(contact.started_ms, 1),
         "until": round(contact.ended_ms, 1),
-        "phase": contact.phase.value,
+        "phase": contact.phase,
     }
     if contact.target.port:
         shape["port"] = contact.target.port
-    answers = contact.answers
-    if contact.host:
-        shape["host"] = _outcome(contact.host) | {"to": answers.pop(contact.host)}
-    if answers:
-        shape["answers"] = [_outcome(outcome) | {"to": indices} for outcome, indices in answers.items()]
+    if contact.host or len(contact.recipients) != 1:
+        _add_answers(shape, contact)
+    else:
+        ((index, outcome),) = contact.recipients.items()
+        shape["answers"] = [{**_outcome(outcome), "to": [index]}]
     if contact.tls:
         shape["tls"] = contact.tls
     for flag in ("clear_again", "reused", "dsn_over"):
         if getattr(contact, flag):
             shape[flag] = True
     return shape
+
+
+def _add_answers(shape: Shape, contact: Contact) -> None:
+    answers = contact.answers
+    if contact.host:
+        shape["host"] = _outcome(contact.host) | {"to": answers.pop(contact.host)}
+    if answers:
+        shape["answers"] = [_outcome(outcome) | {"to": indices} for outcome, indices in answers.items()]
 
 
 def _read_answers(shape: Mapping[str, Any]) -> tuple[Outcome | None, dict[int, Outcome]]:

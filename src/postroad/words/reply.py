@@ -43,4 +43,5 @@ class Reply:
         return self.lines[0] if len(self.lines) == 1 else " ".join([line for line in self.lines if line])
 
     def __str__(self) -> str:
-        return f"{self.code} {self.text}".rstrip()
+        text = self.lines[0] if len(self.lines) == 1 else self.text
+        return f"{self.code} {text}".rstrip()

@@ -6,11 +6,13 @@ Names are `room.thing.started`, `.complete` or `.failed`; the data stands in the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from postroad.words.light import light
 
-@dataclass(frozen=True, slots=True)
+
+@light(frozen=True, slots=True)
 class Event:
     """One step: its name and its data, which does not change any more: who listens may come to it later."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from postroad.words.light import light
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result
 
@@ -17,16 +18,20 @@ class Target:
     address: Address
     preference: int
     port: int | None = None  # None: the usual one
+    where: str = field(init=False, compare=False, repr=False)  # the address as text: an address takes long to hash
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where", str(self.address))
 
     def __str__(self) -> str:
         is_literal = not self.exchange or self.exchange.startswith("[")
-        return f"[{self.address}]" if is_literal else f"{self.exchange} [{self.address}]"
+        return f"[{self.where}]" if is_literal else f"{self.exchange} [{self.where}]"
 
 
 _GRAVITY = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)  # the worst for the sender first
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Contact:
     """One address contacted in an attempt, and what it meant for each recipient.
 
@@ -76,7 +81,7 @@ class Contact:
         return "; ".join(f"{len(indices)} {outcome.result}: {outcome.text}" for outcome, indices in answers.items())
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Attempt:
     """One attempt at the exchangers of one destination: what each recipient got, and the contacts in order of start."""
 

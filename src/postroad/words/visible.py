@@ -24,7 +24,10 @@ def defused(text: str, keep: str = "") -> str:
     r"""Text with what cannot be seen written out, but for the characters to `keep`; done twice it is the same."""
     if text.isprintable() and (text.isascii() or not _UNSEEN.search(text)):
         return text
-    return "".join(char if char in keep or _is_seen(char) else _written(char) for char in text)
+    for char in keep:  # what is between is printable nearly always, and seen to be so at once
+        if char in text:
+            return char.join([defused(part, keep) for part in text.split(char)])
+    return "".join(char if _is_seen(char) else _written(char) for char in text)
 
 
 def visible(text: str) -> str:

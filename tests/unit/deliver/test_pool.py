@@ -1,12 +1,11 @@
 """Connections that rest: used again while young, ended when old, never too many."""
 
 import asyncio
-from ipaddress import ip_address
 
-from postroad.deliver.pool import Door, Pool, ReusePolicy
+from postroad.deliver.pool import Pool, ReusePolicy
 
-HERE = Door(ip_address("192.0.2.1"), 25, 1)
-THERE = Door(ip_address("192.0.2.1"), 25, 2)
+HERE = ("192.0.2.1", 25, 1)
+THERE = ("192.0.2.1", 25, 2)
 POLICY = ReusePolicy(idle_s=2.0, age_s=300.0, messages=3, most=2)
 
 

@@ -15,7 +15,7 @@ class Machine:
 
     def pressure(self):
         """The pressure on this machine."""
-        return Pressure(lambda: self.waiting, lambda: self.now, lambda: self.used)
+        return Pressure(self, lambda: self.now, lambda: self.used)
 
     def run(self, seconds, share):
         """Time goes by, so much of it spent computing."""

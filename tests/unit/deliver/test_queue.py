@@ -11,13 +11,13 @@ from postroad.deliver import DeliverSettings, QueueLimits, Way
 from postroad.deliver.course import Course
 from postroad.deliver.queue import IDLE_DOORS, Item, Queue
 from postroad.pace import WindowPolicy
-from postroad.routing import Refusal, Status
+from postroad.routing import Plan, Refusal, Status
 from postroad.spool import Mail, Parcel
 from postroad.words.mail import Envelope
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
 
-HERE, THERE, FAR = (ip_address(f"192.0.2.{number}") for number in (1, 2, 3))
+HERE, THERE, FAR = (f"192.0.2.{number}" for number in (1, 2, 3))
 WAY = Way(Refusal("x", Status.TEMPORARY, Result.DEFERRED, "4.4.4", ""), POLICY, DeliverSettings(), 60.0, "x")
 NOWHERE = Course(WAY)
 FOREVER = float("inf")
@@ -31,7 +31,7 @@ def item(destination, number=1):
 
 def course(address):
     """One that asks this address first."""
-    return Course(WAY, 0, (Target("mx", address, 10),))
+    return Course(WAY, 0, Plan((Target("mx", ip_address(address), 10),)), first=address)
 
 
 def queue(most=100, window=5, **limits):
@@ -120,14 +120,14 @@ def test_slow_exchanger_costs_only_its_own_mail():
     stuck = [it.next(0) for _ in range(10)]
     served = Counter()
     for each in stuck:
-        served[each.door.address] += 1
+        served[each.door.where] += 1
     for _ in range(100):
-        each = next(one for one in stuck if one.door.address == THERE)
+        each = next(one for one in stuck if one.door.where == THERE)
         stuck.remove(each)
         finish(it, each, 1.0, met_host=True)
         while each := it.next(1.0):
             stuck.append(each)
-            served[each.door.address] += 1
+            served[each.door.where] += 1
     assert (5, True) == (served[HERE], served[THERE] > 100)
 
 
@@ -148,7 +148,7 @@ def test_tar_pits_leave_room_for_others():
     """Two hundred hosts that take connections and say nothing: a moment later fresh mail elsewhere begins at once."""
     it = queue(most=10_000, concurrency=20)
     for number in range(200):
-        put(it, f"pit{number}", 5, ip_address(f"10.0.{number}.1"), proved=False)
+        put(it, f"pit{number}", 5, f"10.0.{number}.1", proved=False)
     now = 0.0
     for _ in range(100):
         while it.next(now):
@@ -170,7 +170,7 @@ def test_hosts_that_drip_cannot_take_the_places_of_the_others():
     """Sessions that last grow old and count apart; some places are kept for hosts that have proved themselves."""
     it = queue(most=10_000, concurrency=20)
     for number in range(300):
-        put(it, f"drip{number}", 1, ip_address(f"10.{number // 200}.{number % 200}.1"), proved=False)
+        put(it, f"drip{number}", 1, f"10.{number // 200}.{number % 200}.1", proved=False)
     now = 0.0
     for _ in range(60):
         while each := it.next(now):
@@ -206,7 +206,7 @@ def test_no_destination_holds_more_than_is_left_to_the_others():
 def test_no_more_is_claimed_than_doors_take():
     """Of a long queue for two hosts so much is in memory as they may have waiting, and half of that is claimed."""
     it = queue(most=10_000, waiting=8)
-    two = Course(WAY, 0, (Target("mx", HERE, 10), Target("my", THERE, 10)))
+    two = Course(WAY, 0, Plan((Target("mx", ip_address(HERE), 10), Target("my", ip_address(THERE), 10))), first=HERE)
     assert (set(), True) == (it.full_destinations(), it.is_low("a"))
     for number in range(4):
         one = item("a", number)
@@ -269,10 +269,10 @@ def test_idle_doors_are_forgotten_busy_ones_are_not():
     put(it, "busy", 1, HERE)
     busy = it.next(0)
     for number in range(IDLE_DOORS + 10):
-        put(it, f"d{number}", 1, ip_address(0x0A000000 + number))
+        put(it, f"d{number}", 1, str(ip_address(0x0A000000 + number)))
         finish(it, it.next(0), 0.0, met_host=True)
     assert len(it._doors) <= IDLE_DOORS + 1
-    assert busy.door.address in it._doors
+    assert busy.door.where in it._doors
 
 
 def test_other_limits_hold_from_then_on():

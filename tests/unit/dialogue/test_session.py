@@ -8,7 +8,7 @@ from answering import Host
 
 from postroad.dialogue import ClientSettings, HostError, Message, Session
 from postroad.net import pair
-from postroad.smtp import NEED_DATA, BodyPiece, Server, ServerConfig, Timeouts
+from postroad.smtp import BodyPiece, Server, ServerConfig, Timeouts
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Phase, Result, Scope
 from postroad.words.reply import Reply
@@ -192,15 +192,14 @@ class Small(Host):
     most: int = 10
     transactions: list[list[str]] = field(default_factory=list)
 
-    def _name(self, event):
-        name, usual = super()._name(event)
+    def _answer(self, name):
         if name == "Mail":
             self.transactions.append([])
         elif name.startswith("Rcpt") and len(self.transactions[-1]) >= self.most:
-            return name, Reply(self.code, ("4.5.3 too many recipients",))
+            return Reply(self.code, ("4.5.3 too many recipients",))
         elif name.startswith("Rcpt"):
             self.transactions[-1].append(name)
-        return name, usual
+        return super()._answer(name)
 
 
 @pytest.mark.parametrize("pipelining", [True, False])
@@ -307,6 +306,32 @@ def test_host_gone_under_a_resting_connection_is_known_soon(is_unheard):
     assert (is_unheard, Phase.MAIL, not is_unheard) == asyncio.run(main())
 
 
+@pytest.mark.parametrize("farewell", [b"", b"421 4.4.2 idle for too long\r\n"])
+def test_end_heard_while_a_connection_rested_is_no_answer(farewell):
+    """It was said before the next message was begun: at MAIL, with nobody told anything, so it is asked anew."""
+
+    async def main():
+        ours, theirs = pair()
+        served = asyncio.create_task(Host().serve(theirs))
+        session = Session(ours, ClientSettings(hostname="us.example.net", timeouts=QUICK))
+        message = Message(Envelope(None, RECIPIENTS), CONTENT)
+        try:
+            await session.greet()
+            await session.hello("mx.example.com")
+            await session.deliver(message, (0, 1))
+            served.cancel()
+            theirs.write(farewell)
+            theirs.close()
+            await asyncio.sleep(0)
+            with pytest.raises(HostError) as caught:
+                await session.deliver(message, (0, 1))
+        finally:
+            session.close()
+        return caught.value.phase, session.told
+
+    assert (Phase.MAIL, {}) == asyncio.run(main())
+
+
 @dataclass
 class Hasty(Host):
     """A host that answers the message before it has all of it; then it hangs up, or swallows the rest."""
@@ -319,10 +344,11 @@ class Hasty(Host):
         server = Server(self.config)
         stream.write(server.greet())
         while True:
-            server.feed(await stream.read())
-            while not isinstance(event := server.next_event(), BodyPiece) and event is not NEED_DATA:
-                stream.write(server.reply(event.reply))
-            if isinstance(event, BodyPiece):
+            event = server.receive(await stream.read())
+            while event and not isinstance(event, BodyPiece):
+                stream.write(server.agree())
+                event = server.receive()
+            if event:
                 break
         stream.write(self.says)
         await asyncio.sleep(0)

@@ -267,3 +267,14 @@ def test_what_is_known_is_recalled_without_asking():
     assert [("y", "x"), ("x", "y")] == [cache.recall("a.example", A).records for _ in range(2)]
     clock.now += 300
     assert cache.recall("a.example", A) is None
+
+
+def test_records_are_handed_on_as_they_came_to_who_only_looks():
+    """A check finds the same in the last domain of a list as in the first: no TTL runs down, no order turns."""
+    cache, clock, asked = cached(Found(("x", "y"), 300), as_they_came=True)
+    run(cache)
+    clock.now += 200
+    assert (Found(("x", "y"), 300), 1) == (run(cache), len(asked))
+    clock.now += 100
+    run(cache)
+    assert 2 == len(asked)

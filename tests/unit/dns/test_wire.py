@@ -33,10 +33,33 @@ from postroad.words.names import Unreadable
 A = RecordType.A
 
 
+@pytest.fixture(params=["task", "no-task"], scope="module", autouse=True)
+def _way(request):
+    """Every story is told twice: by those who wait in a task, and by an ear that is called back."""
+    _WAY[:] = [request.param]
+
+
+_WAY = []
+
+
+class Listening:
+    """An ear with a future."""
+
+    def __init__(self):
+        self.heard = asyncio.get_running_loop().create_future()
+        self.hear, self.fail = self.heard.set_result, self.heard.set_exception
+
+
+async def _resolve(resolver, name, kind):
+    listening = Listening()
+    stop = resolver.start(name, kind, listening) if _WAY == ["no-task"] else None
+    return await listening.heard if stop else await resolver.resolve(name, kind)
+
+
 async def _ask(answer, name="example.com", kind=RecordType.MX, *, timeout_s=5.0, tries=1):
     """What the resolver makes of one scripted server; nothing may be left running."""
     async with nameserver(answer) as server:
-        result = await WireResolver(WireSettings((server.server,), timeout_s, tries)).resolve(name, kind)
+        result = await _resolve(WireResolver(WireSettings((server.server,), timeout_s, tries)), name, kind)
         ours = [task for task in asyncio.all_tasks() if "postroad" in repr(task.get_coro())]
         assert [] == ours
     return result, server
@@ -444,6 +467,33 @@ def test_giving_up_leaves_nothing_behind():
             task.cancel()
             await asyncio.wait([task])
             assert {asyncio.current_task()} == asyncio.all_tasks()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_taking_back_a_question_leaves_nothing_behind(is_answered):
+    """No socket, no task, and the ear hears nothing: before an answer, and while an unusual one is looked into."""
+
+    async def story():
+        heard = asyncio.Event()
+
+        def answer(query, over):
+            heard.set()
+            return cut(query) if is_answered and over == "udp" else None
+
+        async with nameserver(answer) as server:
+            resolver = WireResolver(WireSettings((server.server,), timeout_s=60))
+            listening = Listening()
+            stop = resolver.start("example.com", A, listening)
+            await heard.wait()
+            while is_answered and len(asyncio.all_tasks()) == 1:  # noqa: ASYNC110  # the task that begins is not ours
+                await asyncio.sleep(0)
+            stop()
+            while [task for task in asyncio.all_tasks() if "postroad" in repr(task.get_coro())]:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0)
+            assert not listening.heard.done()
+            assert not resolver._newest.takes_more
 
     asyncio.run(story())
 

@@ -46,9 +46,9 @@ class MemoryKeeper:
         self.discarded.append(id_)
         self.pieces.pop(id_, None)
 
-    def keep(self, arrival, rest):
+    def keep(self, arrival, rest, kept):
         """Keep all, unless there is trouble."""
-        return asyncio.ensure_future(self._keep(arrival, rest))
+        asyncio.ensure_future(self._keep(arrival, rest)).add_done_callback(lambda done: kept(done.exception()))
 
     async def _keep(self, arrival, rest):
         self.asked.set()

@@ -112,6 +112,23 @@ def test_stop_does_not_wait_for_a_message_that_is_being_kept():
     tell(story)
 
 
+def test_message_kept_behind_the_end_of_its_session_is_told():
+    """It will be delivered, though nobody hears of it: the log says where it came from."""
+
+    async def story(house):
+        async with call(house, Tls.NONE) as client:
+            await greeted(client)
+            house.keeper.gate.clear()
+            client.stream.write(ENVELOPE + CHUNK)
+            await house.keeper.asked.wait()
+            await house.receiver.stop()
+            house.keeper.gate.set()
+            await until(lambda: house.told("receive.message.complete"))
+            assert ([1], 0) == ([len(house.keeper.kept)], house.receiver._desk.ledger.held)
+
+    tell(story)
+
+
 @pytest.mark.parametrize("where", ["begin", "keep", "later"])
 @pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
 def test_bug_ends_its_own_connection_only(runner, where):

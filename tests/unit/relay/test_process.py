@@ -40,12 +40,10 @@ class Keeper:
         """An id."""
         return f"K{len(self.kept)}"
 
-    def keep(self, arrival, rest):
+    def keep(self, arrival, rest, kept):
         """Take it."""
         self.kept.append((arrival, rest))
-        kept = asyncio.get_running_loop().create_future()
-        kept.set_result(None)
-        return kept
+        asyncio.get_running_loop().call_soon(kept, None)
 
 
 @asynccontextmanager
@@ -397,7 +395,7 @@ def test_mail_by_sendmail_is_told_once(tmp_path, fault):
             await it.submit("ann@example.com")
             await it.told.until("deliver.parcel.complete", 3)
             await spool.hurry(Selection(), 0)
-            it.relay.loop.look()
+            it.relay.delivery.look()
             if fault != "accept":
                 await it.told.until("deliver.parcel.complete", 5)
             text = (await asyncio.to_thread(numbers._metrics)).body.decode()

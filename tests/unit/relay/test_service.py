@@ -21,7 +21,7 @@ from postroad.config import read
 from postroad.dns import parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.net import bind
-from postroad.relay.service import Place, inherited_sockets, notify, serve
+from postroad.relay.service import inherited_sockets, notify, serve
 from postroad.spool import Selection
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.trace import Event
@@ -97,7 +97,7 @@ async def serving(monkeypatch, folder, load=None, **tables):
     told = Told()
     async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
         path = written(lab, folder)
-        service = asyncio.create_task(serve(lambda: (load or config_of)(path, **tables), Place(), Log(told).write))
+        service = asyncio.create_task(serve(lambda: (load or config_of)(path, **tables), Log(told).write))
         await told.until("relay.port.open")
         try:
             yield lab, told, service
@@ -221,7 +221,7 @@ def test_bug_that_ends_the_relay_is_in_the_log(tmp_path, monkeypatch):
         async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
             path = written(lab, tmp_path)
             with pytest.raises(SystemExit) as ended:
-                await serve(lambda: config_of(path), Place(), Log(told).write)
+                await serve(lambda: config_of(path), Log(told).write)
             return ended.value.code, await told.until("relay.bug.caught")
 
     status, bug = asyncio.run(story())
@@ -310,7 +310,7 @@ def test_port_that_is_taken_ends_the_start(tmp_path, which, hint):
                 metrics = config.metrics.model_copy(update={"listen": (LOOPBACK, port)})
                 wrong = config.model_copy(update={"listen": listen} if which == "listen" else {"metrics": metrics})
                 with pytest.raises(InputError, match=hint):
-                    await serve(lambda: wrong, Place())
+                    await serve(lambda: wrong)
             await (await SqliteSpool.open(tmp_path / "spool", node="relay")).close()
 
     asyncio.run(story())

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from random import Random
 
 from postroad.relay.story import chapter, tell
-from postroad.routing import PROCEDURES, Exchanger, Level, Route, draw, route_record, turned
+from postroad.routing import DICE, PROCEDURES, Dice, Exchanger, Level, Route, draw, route_record, turned
 from postroad.routing.rules import Source
 from postroad.spool import Listed, Mail, Parcel, Record, State, Story
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
@@ -30,19 +30,28 @@ ENVELOPE = Envelope(parse_mailbox("a@example.net"), (Recipient(parse_mailbox("b@
 MAIL = Mail("01TEST", ENVELOPE, 1_800_000_000.0, 42, 100, "192.0.2.7 by ESMTP")
 
 
-def record(*, turn=0, ill=(), order=None):
+def record(*, turn=0, ill=(), order=None, dice=Random):
     """The record of an attempt whose first two hosts were down, in the order drawn or in another."""
-    targets = order or draw(turned(ROUTE, turn), PROCEDURES["rfc5321"], Random(42)).targets
+    targets = order or draw(turned(ROUTE, turn), PROCEDURES["rfc5321"], dice(42)).targets
     down = Outcome(Result.DEFERRED, Scope.HOST, "connection refused", "4.4.1", Phase.CONNECT)
     contacts = tuple(Contact(target, 0.0, 1.0, Phase.CONNECT, down, {0: down}) for target in targets[:2])
     attempt = Attempt("example.com", (down,), contacts, 42, 2.0)
     shape = attempt_record(attempt) | {"recipients": ["b@example.com"], "turn": turn, "route": route_record(ROUTE)}
-    return Record("example.com", 1_800_000_001.0, json.dumps(shape | ({"ill": list(ill)} if ill else {})))
+    return Record(
+        "example.com",
+        1_800_000_001.0,
+        json.dumps(shape | ({"ill": list(ill)} if ill else {}) | ({"dice": DICE} if dice is Dice else {})),
+    )
 
 
 def test_choice_is_drawn_again_from_the_seed():
     """Whatever turn the addresses had, the contacts come in the order that the seed gives today."""
-    assert [True] * 4 == [chapter(record(turn=turn)).holds for turn in range(4)]
+    assert [True] * 4 == [chapter(record(turn=turn, dice=Dice)).holds for turn in range(4)]
+
+
+def test_older_choice_is_drawn_again_with_the_dice_of_its_day():
+    """A record that names no dice is from before there were any of our own, and its seed means what it meant then."""
+    assert [True] * 4 == [chapter(record(turn=turn, dice=Random)).holds for turn in range(4)]
 
 
 def test_contacts_in_another_order_are_told():

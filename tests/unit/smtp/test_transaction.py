@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import deque
 from itertools import product
 from pathlib import Path
 
@@ -26,7 +27,6 @@ from postroad.smtp import (
     Noop,
     Quit,
     Rcpt,
-    Replied,
     Rset,
     StartTls,
     Terms,
@@ -100,19 +100,22 @@ def carried_out(host, terms, *, pipelining, chunking, whole):
     content = CONTENT if whole else len(CONTENT)
     transaction = Transaction(client, Envelope(None, RECIPIENTS), content, (0, 1), terms)
     pieces = [CONTENT[:5], CONTENT[5:], b""]
-    while not isinstance(step := transaction.next(), Done):
+    step = transaction.begin()
+    while not isinstance(step, Done):
         if isinstance(step, Write):
             host.take(step.octets)
+            step = step.then
         elif isinstance(step, More):
-            transaction.give(pieces.pop(0))
+            step = transaction.give(pieces.pop(0))
         elif isinstance(step, Break):
             transaction.lose(step.outcome)
+            break
         else:
             (event,) = client.receive(host.answer())
-            if isinstance(event, Replied):
-                transaction.hear(event.reply)
-            else:
+            if not isinstance(event, Reply):
                 transaction.lose(LOST)
+                break
+            step = transaction.hear(deque([event]))
     return transaction
 
 
@@ -182,7 +185,7 @@ def test_client_takes_only_replies_that_fit(command):
         (event,) = client.receive(b"%03d x\r\n" % code)
         fits = code // 100 in (goes_on, 4, 5) or (goes_on > 9 and code == goes_on)
         fits |= code == 334 and isinstance(command, Auth)
-        assert (code, Replied if fits else Violation) == (code, type(event))
+        assert (code, Reply if fits else Violation) == (code, type(event))
 
 
 def test_greeting_is_220_or_a_refusal():
@@ -195,9 +198,9 @@ def test_answer_to_rcpt_is_no_receipt():
     """2.1.5 is about an address: a host that says it to BDAT is one reply out of step (RFC 3463 section 3.2)."""
     client = ready()
     transaction = Transaction(client, Envelope(None, RECIPIENTS), CONTENT, (0,), Terms())
-    transaction.next()
+    transaction.begin()
     events = client.receive(b"250 extra\r\n250 2.1.0 ok\r\n250 2.1.5 ok\r\n554 5.7.1 spam\r\n")
-    assert [Replied, Replied, Violation] == [type(event) for event in events]
+    assert [Reply, Reply, Violation] == [type(event) for event in events]
 
 
 @pytest.mark.parametrize("code", [250, 251, 299])
@@ -251,16 +254,17 @@ def test_what_is_written_is_safe(content, size, chunking):
     transaction = Transaction(client, Envelope(None, RECIPIENTS), len(content), (0,), Terms())
     pieces = [content[start : start + size] for start in range(0, len(content), size)]
     host, wire = Host(), b""
-    while not isinstance(step := transaction.next(), Done | Break):
+    step = transaction.begin()
+    while not isinstance(step, Done | Break):
         if isinstance(step, Write):
             host.take(step.octets) if not wire or b"BDAT" in step.octets else None
             wire += step.octets
+            step = step.then
         elif isinstance(step, More):
-            transaction.give(pieces.pop(0) if pieces else b"")
+            step = transaction.give(pieces.pop(0) if pieces else b"")
         elif isinstance(step, Expect):
             code = 354 if transaction.phase is Phase.DATA else 250
-            for event in client.receive(b"%d x\r\n" % code):
-                transaction.hear(event.reply)
+            step = transaction.hear(deque(client.receive(b"%d x\r\n" % code)))
     is_sent = isinstance(step, Done)
     assert is_sent == (not is_unsafe(content))
     assert not is_sent or not is_unsafe(wire)

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from letters import EVERYTHING, NOW, letter, octets
 
-from postroad.spool import Selection, Settlement, State
+from postroad.spool import Claims, Selection, Settlement, State
 from postroad.spool.memory import MemorySpool
+from postroad.spool.remote import Handover, RemoteSpool
 from postroad.spool.sqlite import SqliteSpool
+from postroad.spool.wire import Link
 
 LANES = ["a.example", "b.example", "c.example"]
 HISTORY_S = 100.0
@@ -47,10 +50,14 @@ class TwoSpools(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.runner = asyncio.Runner()
         self.memory = MemorySpool("one", history_s=HISTORY_S)
-        self.disk = self.run(SqliteSpool.open(self.folder, node="one", history_s=HISTORY_S))
+        self.disk = self.run(self.other())
         self.now = NOW
         self.count = 0
         self.claimed = []  # pairs of the same parcel
+
+    def other(self):
+        """The spool on disk."""
+        return SqliteSpool.open(self.folder, node="one", history_s=HISTORY_S)
 
     def teardown(self):
         self.run(self.disk.close())
@@ -169,5 +176,48 @@ class TwoSpools(RuleBasedStateMachine):
         ]
 
 
+class Wired:
+    """A spool in memory, and what delivering needs of it by way of another process, as it were."""
+
+    def __init__(self, inner, handover, remote, links):
+        self.inner = inner
+        self.handover = handover
+        self.remote = remote
+        self.links = links
+
+    def __getattr__(self, name):
+        return getattr(self.remote if hasattr(Claims, name) else self.inner, name)
+
+    async def add(self, mail, rest, *, claim=False):
+        """What is claimed is handed over."""
+        parcels = await self.inner.add(mail, rest, claim=claim)
+        self.handover.give(parcels if claim else ())
+        return parcels
+
+    async def close(self):
+        """Both ends."""
+        for link in self.links:
+            link.close()
+        await asyncio.sleep(0)
+        await self.inner.close()
+
+
+class OverTheWire(TwoSpools):
+    """The same for a spool that another process delivers from."""
+
+    async def other(self):
+        """A spool in memory, over a socketpair."""
+        ours, theirs = socket.socketpair()
+        handover = Handover(inner := MemorySpool("one", history_s=HISTORY_S))
+        words = {}
+        here, there = await Link.open(ours, handover.words), await Link.open(theirs, words)
+        remote = RemoteSpool(there.call)
+        words["take"] = remote.received
+        handover.begin(here)
+        return Wired(inner, handover, remote, (here, there))
+
+
 TestTwoSpools = TwoSpools.TestCase
 TestTwoSpools.settings = settings(max_examples=40, stateful_step_count=40, deadline=None, derandomize=True)
+TestOverTheWire = OverTheWire.TestCase
+TestOverTheWire.settings = TestTwoSpools.settings

@@ -71,7 +71,7 @@ def write_about(mail: Mail) -> str:
     envelope = mail.envelope
     reverse_path = envelope.reverse_path
     flags = _SMTPUTF8 * envelope.smtputf8 + _EIGHT_BIT * envelope.eight_bit
-    sender = "<>" if reverse_path is None else str(reverse_path)
+    sender = "<>" if reverse_path is None else reverse_path.text
     wishes = "null,null" if envelope.ret is envelope.envid is None else _encode([envelope.ret, envelope.envid])[1:-1]
     recipients = write_recipients(envelope.recipients)
     return f"[{mail.seed},{_quote(mail.origin)},{_quote(sender)},{flags},{wishes},{recipients}]"
@@ -79,7 +79,7 @@ def write_about(mail: Mail) -> str:
 
 def write_recipients(recipients: Sequence[Recipient]) -> str:
     """What `parcel.recipients` holds."""
-    return f"[{','.join([_written(recipient) for recipient in recipients])}]"
+    return f"[{','.join(map(_written, recipients))}]"
 
 
 def read_mail(row: Row) -> Mail:
@@ -168,8 +168,8 @@ def _mail(row: Row, open_recipients: str | None) -> Mail:
 def _written(recipient: Recipient) -> str:
     """A recipient as JSON: most are an address and nothing else."""
     if not recipient.notify and recipient.orcpt is None:
-        return _quote(str(recipient.mailbox))
-    return _encode([str(recipient.mailbox), sorted(recipient.notify), recipient.orcpt])
+        return _quote(recipient.mailbox.text)
+    return _encode([recipient.mailbox.text, sorted(recipient.notify), recipient.orcpt])
 
 
 def _recipient(plain: str | list[Any]) -> Recipient:

@@ -133,7 +133,12 @@ def _deferred_row(one: Settlement) -> Row:
 
 
 def _record(one: Settlement, now: float) -> Row:
-    return one.parcel.number // PARCELS, one.parcel.destination, now, text_of(one.record)
+    return (
+        one.parcel.number // PARCELS,
+        one.parcel.destination,
+        now,
+        one.record if one.record.isascii() else text_of(one.record),
+    )
 
 
 def _sweep_arrival(db: sqlite3.Connection, now: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -181,11 +181,16 @@ class SqliteSpool:
 
     def body(self, mail: Mail) -> Body:
         """See Spool."""
-        return _Body(self._reader, mail, self.at_hand(mail))
+        return Body(mail, self.piece)
 
     def at_hand(self, mail: Mail) -> bytes | None:
         """See Spool."""
         return self._fresh.body(mail.id)
+
+    async def piece(self, id_: str, ordinal: int) -> tuple[bytes, bool]:
+        """See Spool."""
+        fresh = self._fresh.body(id_)
+        return (fresh, False) if fresh is not None else await self._reader.ask(keeping.piece, id_, ordinal)
 
     async def renew(self, now: float) -> int:
         """See Spool."""
@@ -265,28 +270,3 @@ class SqliteSpool:
 
 def _no_node() -> ValueError:
     return ValueError("a tool has no node, so it claims and settles nothing")
-
-
-class _Body:
-    """A body read from the database, or remembered."""
-
-    def __init__(self, reader: Reader, mail: Mail, fresh: bytes | None) -> None:
-        self._reader = reader
-        self._mail = mail
-        self._fresh = fresh
-
-    @property
-    def size(self) -> int:
-        """Octets in all."""
-        return self._mail.size
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Piece by piece."""
-        if self._fresh is not None:
-            yield self._fresh
-            return
-        ordinal, goes_on = 0, True
-        while goes_on:
-            piece, goes_on = await self._reader.ask(keeping.piece, self._mail.id, ordinal)
-            yield piece
-            ordinal += 1

@@ -1,0 +1,157 @@
+"""The process that delivers, where another one receives: a loop on the spool of that one, until it says so or is gone.
+
+It heeds no signal: what it is to do comes over the link. Its log is its own, on the same stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from postroad.app import InputError
+from postroad.relay.delivery import Delivery
+from postroad.relay.intake import Births
+from postroad.relay.journal import write_stderr
+from postroad.relay.service import Voice, Write, caught, style_of, telling, tune
+from postroad.relay.settings import relay_settings, resolver_of
+from postroad.relay.split import program
+from postroad.relay.tally import LOST_LINES, Tally
+from postroad.spool.remote import RemoteSpool
+from postroad.spool.wire import Link, Row, Words
+from postroad.words.trace import Event
+
+if TYPE_CHECKING:
+    from postroad.config import Config
+
+REPORT_S = 0.25  # as often as Pressure looks at the processor
+FAREWELL_S = 0.1  # for the log, when the process that receives is gone
+WAITED = Path("/proc/thread-self/schedstat")  # the second number: nanoseconds, proc(5)
+COUNT_S = 1.0  # for what was told to be counted
+
+
+async def deliver(descriptor: int) -> None:
+    """Deliver for the process that started us and has the other end of this socket.
+
+    Raises:
+        InputError: the settings cannot be used here; or the program was replaced under its parent.
+        SystemExit: a bug has ended it; the log has it.
+
+    """
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # systemd and terminals send them to a whole group
+        signal.signal(number, signal.SIG_IGN)
+    await deliver_over(socket.socket(fileno=descriptor))
+
+
+async def deliver_over(sock: socket.socket, write: Write = write_stderr, end: Callable[[int], Any] = os._exit) -> None:
+    """The same over a socket. `write` takes the log; `end` ends this process at once if it is an orphan."""
+    first: asyncio.Future[tuple[str, bytes]] = asyncio.get_running_loop().create_future()
+    words: dict[str, Callable[..., Any]] = {"begin": lambda *them: first.set_result(them)}
+    it: Deliverer | None = None
+    link = await Link.open(sock, words, lambda: it.lost(end) if it else end(1))
+    theirs, pickled = await first
+    if theirs != (ours := program()):
+        raise InputError(f"this is {ours}, and what receives is still {theirs}: restart the relay")
+    config: Config = pickle.loads(pickled)  # noqa: S301  # our parent's, over a socket without a name
+    async with telling(config, write) as voice:
+        try:
+            it = Deliverer(config, link, voice)
+            words |= it.words
+            await it.run()
+        except InputError:
+            raise
+        except Exception as bug:  # noqa: BLE001  # a traceback on stderr could wait for a reader for ever
+            voice.tell(caught("the process that delivers ends", bug))
+            raise SystemExit(1) from None
+
+
+class Deliverer:
+    """Delivers over a link; `words` are what it does when it is told to."""
+
+    def __init__(self, config: Config, link: Link, voice: Voice) -> None:
+        self.words: Words = {
+            "configure": self._configure,
+            "take": self._take,
+            "look": self._look,
+            "count": self._count,
+            "drain": self._drain,
+        }
+        self._link = link
+        self._voice = voice
+        self._is_drained = False
+        self._is_over = asyncio.Event()
+        self._lost_lines = 0
+        self._tally = Tally()
+        self._counting = voice.tell.subscribe("metrics", self._tally) if config.metrics.listen else None
+        self._spool = RemoteSpool(link.call)
+        self._delivery = Delivery(relay_settings(config), self._spool, resolver_of(config), Births(), voice.tell)
+
+    async def run(self) -> None:
+        """Until the other end is gone; raises what ended the work before, which is a bug."""
+        tune()
+        self._link.tell("ready")
+        over = asyncio.create_task(self._is_over.wait())
+        working = {asyncio.create_task(work) for work in (self._delivery.run(), self._report())}
+        while not over.done():
+            done, _ = await asyncio.wait({over, *working}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            working -= done
+        for task in working:
+            task.cancel()
+
+    def lost(self, end: Callable[[int], Any]) -> None:
+        """The other end is gone: as it should, or at once, for its next start is not to find us at work."""
+        self._is_over.set()
+        if not self._is_drained:
+            self._voice.tell(Event("relay.parent.gone", {"why": "the process that started this one has ended"}))
+            self._voice.log.flush(FAREWELL_S)
+            end(1)
+
+    async def _report(self) -> None:
+        while True:
+            it = self._delivery.numbers
+            numbers = (it.in_flight, it.parcels, it.resting, it.ill)
+            self._link.tell("report", time.monotonic(), time.thread_time() + _waited_s(), numbers)
+            await asyncio.sleep(REPORT_S)
+
+    def _take(self, row: Row, body: bytes | None) -> None:
+        self._delivery.take((self._spool.received(row, body),))
+
+    def _look(self) -> None:
+        self._delivery.look()
+
+    def _configure(self, pickled: bytes) -> None:
+        config: Config = pickle.loads(pickled)  # noqa: S301  # as above
+        try:
+            self._delivery.reload(relay_settings(config), resolver_of(config))
+        except InputError as problem:
+            self._voice.tell(Event("relay.reload.failed", {"why": str(problem)}))
+        else:
+            self._voice.journal.style = style_of(config)
+
+    async def _count(self) -> None:
+        if self._counting:
+            await asyncio.to_thread(self._counting.flush, COUNT_S)
+        sums, trouble = self._tally.cut()
+        lost, self._lost_lines = self._voice.lost_lines - self._lost_lines, self._voice.lost_lines
+        self._link.tell("counted", sums | {(LOST_LINES,): lost}, trouble)
+
+    async def _drain(self, limit_s: float) -> int:
+        given_up = await self._delivery.drain(limit_s)
+        self._is_drained = True
+        return given_up
+
+
+def _waited_s() -> float:
+    """How long this thread has waited for a processor: where others have it, ours is as short as if we had used it."""
+    try:
+        return int(WAITED.read_text().split()[1]) / 1e9
+    except (OSError, LookupError, ValueError):  # not Linux, or a kernel that does not say
+        return 0.0

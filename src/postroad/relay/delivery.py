@@ -1,0 +1,130 @@
+"""Delivering in this process: the loop with all it needs; and what else may stand in its place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from postroad.deliver import Bounces, Loop, Pressure, World
+from postroad.dns import Resolver
+from postroad.relay.finder import Finder
+from postroad.relay.intake import Births, picked_up
+from postroad.relay.settings import RelaySettings
+from postroad.relay.tally import Tally
+from postroad.spool import Claims, Parcel
+from postroad.words.trace import Event, Listener
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How it stands with delivering: deliveries under way, parcels in memory, connections kept, hosts that failed."""
+
+    in_flight: int = 0
+    parcels: int = 0
+    resting: int = 0
+    ill: int = 0
+
+
+class Delivering(Protocol):
+    """Who delivers what a relay has accepted: a loop in this process, or another process."""
+
+    @property
+    def pressure(self) -> Pressure:
+        """Where a sender waits for its reply."""
+        ...
+
+    @property
+    def numbers(self) -> Numbers:
+        """How it stands."""
+        ...
+
+    @property
+    def tally(self) -> Tally:
+        """What was counted of it in another process."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is delivered now, for people; "" if all is well."""
+        ...
+
+    def has_room_for(self, destinations: Collection[str]) -> bool:
+        """Whether a fresh message may be claimed at once, rather than rest in the spool first."""
+        ...
+
+    def take(self, parcels: Collection[Parcel]) -> None:
+        """Deliver parcels that this node has claimed."""
+        ...
+
+    def look(self) -> None:
+        """There may be something new in the spool: look now, not at the next poll."""
+        ...
+
+    async def start(self) -> None:
+        """Get ready. Raises InputError if that cannot be."""
+        ...
+
+    async def run(self) -> None:
+        """Deliver until drained."""
+        ...
+
+    def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
+        """Deliveries that begin from now on have other settings."""
+        ...
+
+    async def drain(self, limit_s: float) -> int:
+        """Begin nothing new, let deliveries under way end, then give up the rest; how many were given up."""
+        ...
+
+    async def refresh(self) -> None:
+        """Have the tally as it is now."""
+        ...
+
+
+class Delivery:
+    """A loop in this process."""
+
+    def __init__(
+        self, settings: RelaySettings, spool: Claims, resolver: Resolver, births: Births, listener: Listener
+    ) -> None:
+        self._spool = spool
+        self._births = births
+        self._listener = listener
+        world = World(time.time, Random(births.seed()), self._hear)
+        self.loop = Loop(spool, Finder(settings, resolver), self._bounces(settings), settings.loop, world)
+        self.pressure = self.loop.pressure
+        self.has_room_for, self.take, self.look = self.loop.has_room_for, self.loop.take, self.loop.look
+        self.run, self.drain = self.loop.run, self.loop.drain
+        self.tally = Tally()
+        self.trouble = ""
+
+    @property
+    def numbers(self) -> Numbers:
+        """See Delivering."""
+        it = self.loop
+        return Numbers(it.in_flight, it.queue.size, it.resting, len(it.health))
+
+    async def start(self) -> None:
+        """See Delivering: it is ready."""
+
+    def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
+        """See Delivering. Windows and the health of hosts are kept."""
+        self.loop.reload(settings.loop, Finder(settings, resolver), self._bounces(settings))
+
+    async def refresh(self) -> None:
+        """See Delivering: nothing is counted elsewhere."""
+
+    def _hear(self, event: Event) -> None:
+        """What the loop tells is passed on; of what it claims, only what nobody has heard of."""
+        if event.name != "deliver.claim.complete":
+            self._listener(event)
+            return
+        for news in picked_up(event.fields["parcels"]):
+            self._listener(news)
+
+    def _bounces(self, it: RelaySettings) -> Bounces:
+        expiry_s = it.loop.schedule.expiry_s
+        return Bounces(self._spool, it.hostname, expiry_s, self._births, it.postmaster, it.aliases)
