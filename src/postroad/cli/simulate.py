@@ -214,6 +214,9 @@ def _told(standing: Standing, view: View) -> Iterator[str]:
         yield f"Mail stops when {servers} {are} lost: {whom(loss.senders, view)}."
     yield f"Some waits: {waiting}." if (waiting := _waiting(standing, view)) else "No mail waits before that."
     yield f"DNS: {numbers(Goal.DNS_COST, standing)}."
+    sampled = [name for name, each in standing.whole.by.items() if each.sampled]
+    if sampled:
+        yield f"The answers come in too many orders to follow each: the figures of {listing(sampled)} are of a sample."
     yield from (fate.text for fate in standing.fates)
 
 

@@ -79,6 +79,10 @@ def test_trials_hold_the_exact_figures(snapshot, sender):
 
     A sender that keeps an answer in its process is exact within one TTL only: for it the order stays fixed.
     """
+    if sender.ours and any(len(server.exchangers) > 1 for server in servers(snapshot)):
+        pytest.skip(
+            "trials take our own sender as data, which knows nothing of a host whose addresses are another's too"
+        )
     compared = []
     for order in [DnsOrder.FIXED] if sender.caches_mx else DnsOrder:
         for down in faults(snapshot):
