@@ -142,6 +142,9 @@ class Arranger:
         self._sender = sender
         self._limits = limits
         self._alike = alike
+        # A dead name counts where hosts are counted, or asked for one by one, and where it moves its neighbours
+        counts = sender.limits.hosts is not None or not sender.asks.eager
+        self._dead_matters = counts or sender.equals is Equals.ONE_SWAP_PASS
         # Exchangers are known by who they are: to compare them, address by address, takes too long
         self._made: dict[int, tuple[Exchange, dict[int, list[Contact]]]] = {}
         self._families: dict[tuple[int, int], tuple[Exchange, Exchange]] = {}
@@ -244,7 +247,7 @@ class Arranger:
             self._sender.families is Families.V6_PASS and each.addresses
         ):  # each address is a host of its own, but they stay together
             yield row(self._inside([Host(contact) for contact in contacts[version]]) for version in (6, 4))
-        elif self._sender.families is not Families.V6_PASS and (each.addresses or each.dead):
+        elif self._sender.families is not Families.V6_PASS and (each.addresses or (each.dead and self._dead_matters)):
             yield Host(self._together({version: self._inside(contacts[version]) for version in (4, 6)}))
 
     def _together(self, families: dict[int, Node]) -> Node:

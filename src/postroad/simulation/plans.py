@@ -65,7 +65,9 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tupl
     real = [record for record in records if record.exchange]
     if not real or (sender.mixed_null_is_null and len(real) < len(records)):
         return NoWay(sender.refused.get(Status.NULL_MX, Result.FAILED))
-    found = [_exchange(snapshot, sender, record) for record in real]
+    every = [_exchange(snapshot, sender, record) for record in real]
+    # Of a name that nobody looked up nothing is known: a domain has more of them than we ask for
+    found = [each for each in every if each.dead is not DropReason.NOT_LOOKED_UP]
     if not any(each.addresses for each in found):
         temporary = any(each.dead is DropReason.TEMPORARY for each in found)
         status = Status.TEMPORARY if temporary else Status.NO_ADDRESS

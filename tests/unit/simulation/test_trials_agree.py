@@ -81,7 +81,7 @@ def test_trials_hold_the_exact_figures(snapshot, sender):
     """
     if sender.ours and any(len(server.exchangers) > 1 for server in servers(snapshot)):
         pytest.skip(
-            "trials take our own sender as data, which knows nothing of a host whose addresses are another's too"
+            "trials take our own sender as data, which does not know that names share addresses"
         )
     compared = []
     for order in [DnsOrder.FIXED] if sender.caches_mx else DnsOrder:
