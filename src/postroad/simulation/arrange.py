@@ -147,6 +147,7 @@ class Arranger:
         self._dead_matters = counts or sender.equals is Equals.ONE_SWAP_PASS
         # Exchangers are known by who they are: to compare them, address by address, takes too long
         self._made: dict[int, tuple[Exchange, dict[int, list[Contact]]]] = {}
+        self._targets: dict[tuple[str, int, int], Target] = {}
         self._families: dict[tuple[int, int], tuple[Exchange, Exchange]] = {}
         self._facts: dict[int, _Facts] = {}
         self._remembers = True  # whether it matters who of the level at hand said what
@@ -273,12 +274,18 @@ class Arranger:
         contacts: dict[int, list[Contact]] = {4: [], 6: []}
         for address in each.addresses:
             met = self._met(address)
-            target = Target(each.name, address, each.preference)
+            target = self._target(each, address)
             wait_s = self._sender.waits.connect_s if met is Mode.BLACKHOLE else _WAITS.get(met, 0.0)
             contact = Contact(target, met, self._then(each, met), wait_s, address in shared, [target])
             contacts[address.version].append(contact)
         self._made[id(each)] = each, contacts
         return contacts
+
+    def _target(self, each: Exchange, address: Address) -> Target:
+        key = each.name, each.preference, id(address)
+        if key not in self._targets:
+            self._targets[key] = Target(each.name, address, each.preference)
+        return self._targets[key]
 
     def _met(self, address: Address) -> Mode:
         return self._case.down.get(address, Mode.ACCEPT)
