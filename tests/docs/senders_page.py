@@ -15,6 +15,11 @@ tests.docs.senders_page`; a test compares them. Models of programs that were mea
 measurements: `make truth`. `postroad senders NAME` shows one.
 """
 
+OURS = """
+`postroad` has no model, and so no line in the tables but the last. It is asked: each order that `routing.draw` may give
+is walked by `routing.Walk`, the code that delivers. Hosts that behave alike are counted, not listed.
+"""
+
 REACTIONS = """
 ## After a contact
 
@@ -84,7 +89,9 @@ exim = 1
 
 - The first attempt of one message is exact. What depends on earlier messages (memory, connections kept, greylisting
   that lets mail in later, retries) is for the trials.
-- `rotate`, `random` and `cached` are what one sender sees over a long time, each set of records turning by itself.
+- `rotate`, `rotate-apart`, `random` and `cached` are what one sender sees over a long time. One name server turns all
+  its sets in step, from message to message (`rotate`): two MX records of two addresses each have but two first
+  addresses. Where others ask for parts of them, or several servers answer, each set turns by itself (`rotate-apart`).
   Within one TTL a cache gives one order: that is `fixed`, and whoever is first in it has all the mail of senders in DNS
   order. slimta keeps the MX set itself, so its share is that of one TTL.
 - A forecast ends after one round. OpenSMTPD asks a failed address again once its rest is over, and with eight or more
@@ -93,6 +100,8 @@ exim = 1
   with more than eight addresses that limit is not counted, which changes waits only.
 - Go's dialer (chasquid) tries both families of a host side by side; the model tries all of one, then all of the other,
   and keeps only the wait. dma under `random` draws its v6 and its v4 addresses apart.
+- Where addresses come in more orders than can be gone through, a part of them stands for all, and the forecast says
+  that it is sampled.
 - An address is tried as it is; a sender's own address among the records, and TLS policies, are not looked at.
 """
 
@@ -100,14 +109,16 @@ exim = 1
 def senders_page():
     """The whole text of senders.md."""
     senders = list(SENDERS.values())
+    models = [each for each in senders if not each.ours]
     parts = [
         HEAD,
+        OURS,
         "## Choice\n",
         _table(
-            ("sender", "chooses", "among equals", "in a host", "families", "preference", "duplicates"), senders, _choice
+            ("sender", "chooses", "among equals", "in a host", "families", "preference", "duplicates"), models, _choice
         ),
         REACTIONS,
-        _table(("sender", *(mode.value for mode in _FAULTS), "nobody left"), senders, _reactions),
+        _table(("sender", *(mode.value for mode in _FAULTS), "nobody left"), models, _reactions),
         "\n## Limits, waits, questions\n",
         _table(
             (
@@ -120,7 +131,7 @@ def senders_page():
                 "remembers",
                 "keeps connections",
             ),
-            senders,
+            models,
             _limits,
         ),
         "\n## Sources\n",

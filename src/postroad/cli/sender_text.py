@@ -76,6 +76,11 @@ def described(sender: Sender) -> Iterator[tuple[str, str]]:
     """What is known of a sender but its reactions: a label and a sentence each."""
     yield "rests on", f"{sender.kind}{f': {sender.version}' if sender.version else ''}"
     yield from (("source", each) for each in sender.sources)
+    if sender.ours:
+        yield "model", "none: a simulation asks the code that delivers what it does"
+        yield from (("also", each) for each in _between(sender))
+        yield "retries", _retries(sender)
+        return
     yield "preference", PREFERENCE[sender.preference]
     yield "chooses", f"among equal {'hosts' if sender.unit is Unit.HOST else 'addresses'}, {EQUALS[sender.equals]}"
     yield "inside a host", INSIDE[sender.inside]
@@ -90,7 +95,9 @@ def described(sender: Sender) -> Iterator[tuple[str, str]]:
 
 
 def reactions(sender: Sender) -> Iterator[tuple[str, str]]:
-    """What it does after each fault of the lab."""
+    """What it does after each fault of the lab; nothing of ours, which has no table of them."""
+    if sender.ours:
+        return
     for mode in Mode:
         if mode in {Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS}:
             continue

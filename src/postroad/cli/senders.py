@@ -89,6 +89,8 @@ def _show(out: screen.Screen, found: Sender) -> None:
     out.line(f"{found.name}: {found.title}", style="bold")
     rows = [((f"  {label}", "dim"), text) for label, text in described(found)]
     out.table(screen.Table((), rows, wraps=None))
-    out.line()
-    out.line("After a contact", style="bold")
-    out.table(screen.Table((), [((f"  {met}", "dim"), then) for met, then in reactions(found)]))
+    after = [((f"  {met}", "dim"), then) for met, then in reactions(found)]
+    if after:
+        out.line()
+        out.line("After a contact", style="bold")
+        out.table(screen.Table((), after))

@@ -227,6 +227,9 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
         yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
     yield f"Some waits: {waiting}." if (waiting := _waiting(card, view)) else "No mail waits before that."
     yield f"DNS: {numbers(Goal.DNS_COST, card)}."
+    sampled = [name for name, each in card.whole.by.items() if each.sampled]
+    if sampled:
+        yield f"The answers come in too many orders to follow each: the figures of {listing(sampled)} are of a sample."
     yield from (fate.text for fate in card.fates)
     yield from card.caveats
     if view.mix.basis:

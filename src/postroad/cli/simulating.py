@@ -35,7 +35,10 @@ SendersFile = Annotated[
     Path | None, typer.Option("--senders", metavar="FILE.toml", help="Senders and mixes of your own.")
 ]
 Order = Annotated[
-    str, typer.Option("--dns-order", metavar="ORDER", help="Order of DNS answers: fixed, rotate, random or cached.")
+    str,
+    typer.Option(
+        "--dns-order", metavar="ORDER", help="Order of DNS answers: fixed, rotate, rotate-apart, random or cached."
+    ),
 ]
 
 

@@ -143,7 +143,7 @@ class Later(StrEnum):
 
     NOTHING = "nothing"
     ONE_BEYOND = "one-beyond"  # one address of each, beyond the limit (Exim)
-    ONE_WITHIN = "one-within"  # one address of each, kept free within the limit (routing.draw)
+    ONE_WITHIN = "one-within"  # one address of each, kept free within the limit (as routing.draw does)
 
 
 class Exhausted(StrEnum):
@@ -327,7 +327,7 @@ class Sender:
 
     @property
     def ours(self) -> bool:
-        """Whether it is this program."""
+        """Whether it is this program: `simulation.own` asks `routing` what it does, and nothing here describes it."""
         return self.kind is Kind.OURS
 
     @property

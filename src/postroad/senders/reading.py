@@ -12,7 +12,7 @@ from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from postroad.senders.model import PHASES, Phase, Sender
+from postroad.senders.model import PHASES, Kind, Phase, Sender
 from postroad.senders.procedures import BY_PROCEDURE
 from postroad.senders.schedule import Schedule, growth
 
@@ -37,6 +37,8 @@ def sender_from(name: str, table: Mapping[str, Any], known: Mapping[str, Sender]
 
     """
     said = dict(table)
+    if said.get("kind") == Kind.OURS:
+        raise WrongError(_at(path, "kind"), "only this program itself is ours; write kind = 'assumed' or 'measured'")
     sender: Sender = _changed(path, _base(path, said, known), said)
     retry = replace(sender.retry, name=name if sender.retry.queues else NONE) if "retry" in said else sender.retry
     return replace(sender, name=name, retry=retry)
@@ -58,6 +60,9 @@ def _base(path: str, said: dict[str, Any], known: Mapping[str, Sender]) -> Sende
     if like is not None:
         if like not in known:
             raise WrongError(_at(path, "like"), f"there is no sender {like!r}; there are {', '.join(known)}")
+        if known[like].ours:
+            why = f"{like} is this program itself, not data to be changed; write like = 'rfc5321'"
+            raise WrongError(_at(path, "like"), why)
         return known[like]
     if procedure not in BY_PROCEDURE:
         raise WrongError(_at(path, "procedure"), f"{procedure!r} is none of {', '.join(BY_PROCEDURE)}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain
 
+from postroad.routing import DropReason
 from postroad.senders.model import ENDS, Equals, Exhausted, Families, Inside, Sender, Then, Unit
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.orders import (
@@ -26,10 +27,12 @@ from postroad.simulation.orders import (
 )
 from postroad.words.faults import Mode
 from postroad.words.names import Address
+from postroad.words.outcome import Result
 from postroad.words.trail import Target
 
 SLOW_S = 1.0  # the lab's fault: the greeting comes a second late
 TARPIT_S = 6.0  # each of six replies does
+TAKES = frozenset(then for then, result in ENDS.items() if result is Result.DELIVERED)
 IN_SESSION = frozenset({Mode.R450, Mode.R550, Mode.D451, Mode.E451, Mode.DROP})
 _SILENT = frozenset({Mode.BLACKHOLE, Mode.MUTE})
 _FEW = 8  # addresses in any order: of more, there are too many ways in which silent ones may overlap
@@ -38,11 +41,12 @@ _WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One MX record that can be used: its name and addresses, each family in the order DNS gave it."""
+    """One MX record: its name and addresses, each family in the order DNS gave it. `dead`: why there are none."""
 
     name: str
     preference: int
     addresses: tuple[Address, ...]
+    dead: DropReason | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -68,7 +72,7 @@ class Contact:
 
 @dataclass(eq=False, slots=True)
 class Host:
-    """A name with its addresses, as far as the sender takes them together."""
+    """A name with its addresses, as far as the sender takes them together; a dead name has none, and costs a turn."""
 
     contacts: Node
 
@@ -112,11 +116,12 @@ def counted(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> Counted:
     def binds(limit: int | None, reached: int, total: int) -> bool:
         return limit is not None and reached >= limit and total > limit
 
+    def goes_on(modes: list[Mode]) -> bool:
+        return not modes or any(_may_go_on(_thens(sender, mode)) for mode in modes)
+
     return Counted(
         addresses=binds(limits.addresses, len(onward), len(met)),
-        hosts=binds(
-            limits.hosts, sum(any(_may_go_on(_thens(sender, mode)) for mode in modes) for modes in hosts), len(found)
-        ),
+        hosts=binds(limits.hosts, sum(map(goes_on, hosts)), len(found)),
         sessions=binds(limits.sessions, sum(mode in IN_SESSION for mode in onward), len(met)),
         families=limits.family_share and len(versions) > 1 and binds(limits.addresses, len(met), len(met)),
         silent=binds(sender.waits.most_silent, sum(mode in _SILENT for mode in met), len(met))
@@ -142,68 +147,130 @@ def reachable(dns_order: DnsOrder, sender: Sender, found: tuple[Exchange, ...]) 
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is true of the exchangers of one preference in any order: the addresses several names share, and a Level."""
+
+    shared: set[Address]
+    both_families: bool
+    settles: bool
+    passes: bool
+    refused: bool
+    unsure: bool
+    kept: bool
+    bound: bool
+
+
 class Arranger:
     """Makes the levels of one case for one sender. `alike`: what cannot be told apart is counted.
 
-    `is_open`: nobody knows yet what a contact will meet.
+    `nameless`: hosts that take nothing are one where they cannot be told apart, also in a row; then only those that
+    take the message still have their names. `is_open`: nobody knows yet what a contact will meet.
     """
 
-    def __init__(self, case: Case, sender: Sender, limits: Counted, *, alike: bool, is_open: bool = False) -> None:
+    def __init__(  # what is asked, of whom, and two ways to count
+        self,
+        case: Case,
+        sender: Sender,
+        limits: Counted,
+        *,
+        alike: bool,
+        nameless: bool = False,
+        is_open: bool = False,
+    ) -> None:
         self._case = case
+        self._nameless = nameless
+        self._hosts_made: dict[tuple[int, bool, bool], tuple[Exchange, tuple[Node, ...]]] = {}
+        self._one_of: dict[str, Node] = {}
         self._sender = sender
         self._limits = limits
         self._alike = alike
         self._is_open = is_open
-        self._made: dict[Exchange, dict[int, list[Node]]] = {}
+        # A dead name counts where hosts are counted, or asked for one by one, and where it moves its neighbours
+        counts = sender.limits.hosts is not None or not sender.asks.eager
+        self._dead_matters = counts or sender.equals is Equals.ONE_SWAP_PASS
+        # Exchangers are known by who they are: to compare them, address by address, takes too long
+        self._made: dict[int, tuple[Exchange, dict[int, list[Node]]]] = {}
+        self._targets: dict[tuple[str, int, int], Target] = {}
+        self._families: dict[tuple[int, int], tuple[Exchange, Exchange]] = {}
+        self._facts: dict[int, _Facts] = {}
         self._joined: set[tuple[int, int]] = set()
         self._remembers = True  # whether it matters who of the level at hand said what
         self._counts_refusals = True
         self._passes = False
         self._first: Exchange | None = None
 
-    def level(self, group: tuple[Exchange, ...], first: Exchange) -> Level:
-        """The hosts of one preference in the order of the sender, not yet drawn; `first` is that of all records."""
+    def plan(self, groups: Iterable[tuple[Exchange, ...]], first: Exchange) -> tuple[Level, ...]:
+        """A plan of the hosts of these preferences; `first` is that of all records."""
         self._first = first
+        if self._sender.equals is Equals.RANDOM:  # who stands for whom is another matter in each
+            self._made.clear()
+            self._hosts_made.clear()
+            self._joined.clear()
+        return tuple(map(self._level, groups))
+
+    def _level(self, group: tuple[Exchange, ...]) -> Level:
+        """The hosts of one preference in the order of the sender, not yet drawn."""
+        preference = group[0].preference  # in whatever order, and however turned, the exchangers of one are the same
+        facts = self._facts.get(preference)
+        if facts is None:
+            facts = self._facts[preference] = self._look_at(group)
+        self._remembers = not (facts.settles or facts.passes)
+        self._passes = facts.passes and self._alike
+        self._counts_refusals = {
+            Exhausted.DEFER: False,
+            Exhausted.LAST: not facts.settles,  # who says the last word is a matter of order
+            Exhausted.ALL: self._remembers,
+        }[self._sender.exhausted]
+        return Level(
+            self._hosts_of(group, facts),
+            facts.settles,
+            facts.passes,
+            facts.refused,
+            facts.unsure,
+            facts.kept,
+            facts.bound,
+        )
+
+    def _look_at(self, group: tuple[Exchange, ...]) -> _Facts:
         counts = Counter(address for each in group for address in each.addresses)
         shared = {address for address, count in counts.items() if count > 1 and self._sender.drops_duplicates}
         thens = [[self._thens(each, address) for address in each.addresses] for each in group]
         can_be_cut = any((self._limits.addresses, self._limits.hosts, self._limits.sessions, self._limits.families))
-        settles = not can_be_cut and any(_goes_through(each) and not all(map(_may_go_on, each)) for each in thens)
-        passes = not can_be_cut and all(_goes_through(each) and not any(map(_may_end, each)) for each in thens)
-        self._remembers = not (settles or passes)
-        self._passes = passes and self._alike
-        self._counts_refusals = {
-            Exhausted.DEFER: False,
-            Exhausted.LAST: not settles,  # who says the last word is a matter of order
-            Exhausted.ALL: self._remembers,
-        }[self._sender.exhausted]
         said = [self._met(address) in self._sender.refusals for address in counts]
         kept = [self._met(address) in self._sender.keeps for address in counts]
-        return Level(
-            self._hosts_of(group, counts, shared),
-            settles,
-            passes,
+        return _Facts(
+            shared,
+            len({address.version for address in counts}) == 2,
+            settles=not can_be_cut and any(_goes_through(each) and not all(map(_may_go_on, each)) for each in thens),
+            passes=not can_be_cut and all(_goes_through(each) and not any(map(_may_end, each)) for each in thens),
             refused=any(said),
             unsure=not all(said),
             kept=any(kept),
             bound=any(Then.NEXT_EQUAL in each for host in thens for each in host),
         )
 
-    def _hosts_of(self, group: tuple[Exchange, ...], counts: Counter[Address], shared: set[Address]) -> Node:
-        families = self._sender.families
+    def _hosts_of(self, group: tuple[Exchange, ...], facts: _Facts) -> Node:
+        families, shared = self._sender.families, facts.shared
         if families is Families.V6_LEVEL:
-            parts = [tuple(_of_family(each, version) for each in group) for version in (6, 4)]
+            parts = [tuple(self._of_family(each, version) for each in group) for version in (6, 4)]
             return row(self._ordered(part, shared) for part in parts)
         hosts = self._ordered(group, shared)
-        both = len({address.version for address in counts}) == 2
-        return Pass(hosts, _v6_goes_ahead) if families is Families.V6_PASS and both else hosts
+        return Pass(hosts, _v6_goes_ahead) if families is Families.V6_PASS and facts.both_families else hosts
+
+    def _of_family(self, each: Exchange, version: int) -> Exchange:
+        key = id(each), version
+        if key not in self._families:
+            of_it = tuple(address for address in each.addresses if address.version == version)
+            self._families[key] = each, replace(each, addresses=of_it)
+        return self._families[key][1]
 
     def _ordered(self, group: tuple[Exchange, ...], shared: set[Address]) -> Node:
         if self._sender.equals is Equals.ALPHABETICAL:
             group = tuple(sorted(group, key=lambda each: each.name))
         elif self._sender.equals is Equals.FIRST_THEN_REVERSED:
             group = _backwards(group, self._first)
-        hosts = list(chain.from_iterable(self._hosts(each, shared) for each in group))
+        hosts = list(chain.from_iterable(self._known_hosts(each, shared) for each in group))
         match self._sender.equals:
             case Equals.RANDOM:
                 return self._any_order(hosts, shared)
@@ -219,13 +286,27 @@ class Arranger:
         plain = self._sender.families is not Families.V6_PASS and not shared and not self._sender.waits.spacing_s
         return first_and_last(drawn.kinds) if self._passes and plain and isinstance(drawn, Bag) else drawn
 
+    def _known_hosts(self, each: Exchange, shared: set[Address]) -> tuple[Node, ...]:
+        """The nodes of an exchanger; every order of an answer has the same."""
+        key = id(each), self._remembers, self._counts_refusals
+        if key not in self._hosts_made:
+            self._hosts_made[key] = each, tuple(map(self._named_if_needed, self._hosts(each, shared)))
+        return self._hosts_made[key][1]
+
+    def _named_if_needed(self, host: Node) -> Node:
+        if not self._nameless or any(contact.then in TAKES for contact in contacts_of(host)):
+            return host
+        return self._one_of.setdefault(f"{self._remembers} {self._counts_refusals} {self._shape(host)}", host)
+
     def _hosts(self, each: Exchange, shared: set[Address]) -> Iterator[Node]:
         contacts = self._contacts(each, shared)
         if self._sender.unit is Unit.ADDRESS:
             yield from (Host(contact) for contact in chain(contacts[4], contacts[6]))
-        elif self._sender.families is Families.V6_PASS:  # each address is a host of its own, but they stay together
+        elif (
+            self._sender.families is Families.V6_PASS and each.addresses
+        ):  # each address is a host of its own, but they stay together
             yield row(self._inside([Host(contact) for contact in contacts[version]]) for version in (6, 4))
-        elif each.addresses:
+        elif self._sender.families is not Families.V6_PASS and (each.addresses or (each.dead and self._dead_matters)):
             yield Host(self._together({version: self._inside(contacts[version]) for version in (4, 6)}))
 
     def _together(self, families: dict[int, Node]) -> Node:
@@ -241,24 +322,32 @@ class Arranger:
         order, inside = self._case.dns_order, self._sender.inside
         if inside is Inside.RANDOM or order is DnsOrder.RANDOM:
             return self._bag(items)
-        if inside is Inside.TURNED or order is not DnsOrder.FIXED:
+        if order in (DnsOrder.ROTATE_APART, DnsOrder.CACHED):  # else the plan has them as they are turned
             return rotations(tuple(items))
         return row(items)
 
     def _contacts(self, each: Exchange, shared: set[Address]) -> dict[int, list[Node]]:
-        if each in self._made:  # every order of an answer has the same hosts
-            return self._made[each]
+        if id(each) in self._made:  # every order of an answer has the same hosts
+            return self._made[id(each)][1]
         contacts: dict[int, list[Node]] = {4: [], 6: []}
         for address in each.addresses:
             ends = [self._contact(each, address, turn, shared) for turn in range(self._ways(address))]
             contacts[address.version].append(ends[0] if len(ends) == 1 else Pick(tuple((end, 1) for end in ends)))
-        self._made[each] = contacts
+        self._made[id(each)] = each, contacts
         return contacts
 
     def _contact(self, each: Exchange, address: Address, turn: int, shared: set[Address]) -> Contact:
-        target, alone = Target(each.name, address, each.preference), self._is_alone(each)
-        blank = Contact(target, Mode.ACCEPT, Then.ACCEPTED, 0.0, address in shared, alone, turn, silent=False)
-        return replace(blank.meeting(self._met(address), self._sender), members=[target])
+        sender, met, alone = self._sender, self._met(address), self._is_alone(each)
+        thens, target = _thens(sender, met), self._target(each, address)
+        then = _then_of(thens[turn % len(thens)], alone=alone)
+        wait_s, silent = _wait_s(sender, met), _is_silent(sender, met)
+        return Contact(target, met, then, wait_s, address in shared, alone, turn, silent, [target])
+
+    def _target(self, each: Exchange, address: Address) -> Target:
+        key = each.name, each.preference, id(address)
+        if key not in self._targets:
+            self._targets[key] = Target(each.name, address, each.preference)
+        return self._targets[key]
 
     def _met(self, address: Address) -> Mode:
         return self._case.down.get(address, Mode.ACCEPT)
@@ -285,7 +374,7 @@ class Arranger:
             key = self._shape(item)
             kind, count = kinds.get(key, (item, 0))
             kinds[key] = (kind, count + 1)
-            if count:
+            if kind is not item:
                 self._join(kind, item)
         # in the order of the shapes, so that what is alike has its parts in the same places
         return Bag(tuple(kinds[key] for key in sorted(kinds))) if kinds else NOTHING
@@ -362,10 +451,6 @@ def _may_end(thens: tuple[Then, ...]) -> bool:
 def _goes_through(thens: list[tuple[Then, ...]]) -> bool:
     """Whether a host is asked at all its addresses, unless one of them ends the attempt."""
     return len(thens) == 1 or all(then in ENDS or then is Then.NEXT_ADDRESS for each in thens for then in each)
-
-
-def _of_family(each: Exchange, version: int) -> Exchange:
-    return replace(each, addresses=tuple(address for address in each.addresses if address.version == version))
 
 
 def contacts_of(node: Node) -> Iterator[Contact]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from postroad.senders.model import Sender, Then
 from postroad.simulation.arrange import Exchange, counted
 from postroad.simulation.nouns import Case, Example, Step
+from postroad.simulation.own import every_example
 from postroad.simulation.plans import NoWay, exchanges, plans
 from postroad.simulation.steps import Next, Place, Steps
 from postroad.words.faults import Mode
@@ -31,6 +32,9 @@ def every_way(case: Case, sender: Sender) -> Iterator[Example]:
 
     The same contacts may come from several orders of an answer: then they are told several times.
     """
+    if sender.ours:
+        yield from every_example(case)
+        return
     found = exchanges(case.snapshot, sender)
     if isinstance(found, NoWay):
         if not found.unable:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from postroad.senders.model import ENDS, Exhausted, Later, Sender, Then
-from postroad.simulation.arrange import IN_SESSION, Contact, Counted, Level, contacts_of
+from postroad.simulation.arrange import IN_SESSION, Contact, Counted, Level
 from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front
 from postroad.words.names import Address
 from postroad.words.outcome import Result
@@ -54,13 +54,16 @@ class Place(NamedTuple):
 
 
 class Next(NamedTuple):
-    """What may come next: its chance, the contact (None: nobody is left), the place then, and the pause before it."""
+    """What may come next: its chance, the contact (None: nobody is left), the place then, and the pause before it.
+
+    `entered` is the number of hosts that were begun for it: a dead one, without any address, is begun as well.
+    """
 
     chance: Fraction
     contact: Contact | None
     place: Place
     pause_s: float
-    is_new_host: bool
+    entered: int
 
 
 class Steps:
@@ -77,24 +80,24 @@ class Steps:
         """Nothing has been contacted."""
         return self._at_level(Place(NOTHING, NOTHING, 0), 0)
 
-    def nexts(self, place: Place, *, is_new_host: bool = False) -> Iterator[Next]:
+    def nexts(self, place: Place, *, entered: int = 0) -> Iterator[Next]:
         """What may come next; the chances sum to one."""
         moved = False
         for chance, contact, rest in front(place.host):
             moved = True
-            yield from self._scaled(chance, self._offer(contact, place._replace(host=rest), is_new_host=is_new_host))
+            yield from self._scaled(chance, self._offer(contact, place._replace(host=rest), entered=entered))
         if moved:
             return
         for chance, host, rest in front(place.hosts):
             moved = True
-            yield from self._scaled(chance, self._enter(host.contacts, place._replace(hosts=rest)))
+            yield from self._scaled(chance, self._enter(host.contacts, place._replace(hosts=rest), entered))
         if moved:
             return
         level = place.level + 1
         if place.bound or level == len(self._levels):
-            yield Next(WHOLE, None, place, place.tally.open_s, is_new_host=False)
+            yield Next(WHOLE, None, place, place.tally.open_s, entered)
         else:
-            yield from self.nexts(self._at_level(place, level))
+            yield from self.nexts(self._at_level(place, level), entered=entered)
 
     def after(self, place: Place, contact: Contact) -> tuple[Result | None, float, Place]:
         """What a contact leads to: the result if it ends the attempt, the seconds it takes then, and the new place."""
@@ -130,44 +133,44 @@ class Steps:
                 tally = tally._replace(kept=tally.kept or level.kept)
         return place._replace(hosts=level.hosts, level=number, begun=False, bound=bound, tally=tally)
 
-    def _enter(self, host: Node, place: Place) -> Iterator[Next]:
+    def _enter(self, host: Node, place: Place, entered: int) -> Iterator[Next]:
         tally = place.tally
         if self._limits.hosts:
             if tally.hosts == self._sender.limits.hosts:
-                yield self._stop(place)
+                yield self._stop(place, entered)
                 return
             tally = tally._replace(hosts=tally.hosts + 1)
         if self._waits.per_host:
             tally = tally._replace(budget_s=self._waits.connect_s)
-        yield from self.nexts(place._replace(host=host, tally=tally), is_new_host=True)
+        yield from self.nexts(place._replace(host=host, tally=tally), entered=entered + 1)
 
-    def _offer(self, contact: Contact, place: Place, *, is_new_host: bool) -> Iterator[Next]:
+    def _offer(self, contact: Contact, place: Place, *, entered: int) -> Iterator[Next]:
         """The contact, unless it is passed over or a limit is reached."""
         tally, limits = place.tally, self._sender.limits
         address = contact.target.address
         is_full = self._limits.addresses and tally.contacts >= self._room(place.level)
         if address in tally.tried or (not is_full and self._has_its_share(address, tally)):
-            yield from self.nexts(place, is_new_host=is_new_host)
+            yield from self.nexts(place, entered=entered)
         elif self._limits.sessions and tally.sessions == limits.sessions:
-            yield self._stop(place)
+            yield self._stop(place, entered)
         elif is_full:
             if limits.later is Later.NOTHING:
-                yield self._stop(place)
+                yield self._stop(place, entered)
             elif place.begun:
-                yield from self.nexts(place._replace(host=NOTHING, hosts=NOTHING, cut=True))
+                yield from self.nexts(place._replace(host=NOTHING, hosts=NOTHING, cut=True), entered=entered)
             else:
-                yield self._go(contact, place, is_new_host=is_new_host)
+                yield self._go(contact, place, entered=entered)
         else:
-            yield self._go(contact, place, is_new_host=is_new_host)
+            yield self._go(contact, place, entered=entered)
 
-    def _go(self, contact: Contact, place: Place, *, is_new_host: bool) -> Next:
+    def _go(self, contact: Contact, place: Place, *, entered: int) -> Next:
         tally, waits = place.tally, self._waits
         pause_s = tally.pace_s
         if not place.begun:
             pause_s = max(tally.pace_s, tally.open_s)
             if waits.level_overlap_s is not None:
                 pause_s = min(pause_s, max(tally.pace_s, tally.late_s))
-        elif is_new_host and waits.fallback_s is not None:
+        elif entered and waits.fallback_s is not None:
             pause_s = max(tally.pace_s, tally.open_s)  # the host is given up as a whole
         elif tally.crossed:
             pause_s = min(tally.open_s, tally.late_s)
@@ -180,7 +183,7 @@ class Steps:
             late_s=max(tally.late_s - pause_s, 0.0),
             crossed=open_s > 0 and (tally.crossed or not place.begun),
         )
-        return Next(WHOLE, contact, place._replace(tally=tally), pause_s, is_new_host)
+        return Next(WHOLE, contact, place._replace(tally=tally), pause_s, entered)
 
     def _count(self, place: Place, contact: Contact) -> Tally:
         sender, tally, met, level = self._sender, place.tally, contact.met, self._levels[place.level]
@@ -240,8 +243,8 @@ class Steps:
         return used >= self._shares[tally.lead or address.version][address.version]
 
     @staticmethod
-    def _stop(place: Place) -> Next:
-        return Next(WHOLE, None, place._replace(cut=True), place.tally.open_s, is_new_host=False)
+    def _stop(place: Place, entered: int) -> Next:
+        return Next(WHOLE, None, place._replace(cut=True), place.tally.open_s, entered)
 
     @staticmethod
     def _scaled(chance: Fraction, nexts: Iterator[Next]) -> Iterator[Next]:
@@ -257,9 +260,8 @@ def _family_shares(sender: Sender, levels: Iterable[Level]) -> dict[int, dict[in
     So does Postfix (src/smtp/smtp_addr.c:smtp_balance_inet_proto): who has less than half of the limit has all of its
     own, else the halves are alike, and the odd one belongs to the family of the first address.
     """
-    contacts = {id(each): each for level in levels for each in contacts_of(level.hosts)}.values()
-    versions = [each.target.address.version for each in contacts for _member in each.members]
-    limit, v4, v6 = sender.limits.addresses or 0, versions.count(4), versions.count(6)
+    limit, parts = sender.limits.addresses or 0, [level.hosts for level in levels]
+    v4, v6 = (sum(_number_of(part, version) for part in parts) for version in (4, 6))
     if v6 <= limit // 2:
         share4 = {4: limit - v6, 6: limit - v6}
     elif v4 <= limit // 2:
@@ -267,3 +269,8 @@ def _family_shares(sender: Sender, levels: Iterable[Level]) -> dict[int, dict[in
     else:
         share4 = {4: (limit + 1) // 2, 6: limit // 2}
     return {lead: {4: share, 6: limit - share} for lead, share in share4.items()}
+
+
+def _number_of(hosts: Node, version: int) -> int:
+    """How many addresses of a family there are; what is alike may stand for others that it does not name."""
+    return count(hosts, lambda host: count(host.contacts, lambda each: each.target.address.version == version))

@@ -16,7 +16,7 @@ from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, blend, forecast
 from postroad.simulation.arrange import counted
 from postroad.simulation.paths import every_way
 from postroad.simulation.plans import NoWay, exchanges, plans
-from postroad.simulation.shares import _add_up, _by_address, _Sums
+from postroad.simulation.shares import _add_up, _Sums
 from postroad.simulation.steps import Steps
 from postroad.words.facts import Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.faults import Mode
@@ -94,6 +94,89 @@ def test_a_rotated_answer_turns_as_a_whole():
     """A backup between turns gives its neighbour more: the set of records is rotated, not each preference."""
     facts = snapshot((10, "a", "192.0.2.1"), (10, "b", "192.0.2.2"), (20, "c", "192.0.2.3"))
     assert {1: Fraction(2, 3), 2: Fraction(1, 3)} == shares(told("rfc974", facts, DnsOrder.ROTATE).first)
+
+
+def test_one_name_server_turns_all_its_sets_in_step():
+    """Every second message gets both sets the other way round: half the addresses are never first. Apart, all are."""
+    facts = snapshot((10, "a", "192.0.2.1", "192.0.2.2"), (10, "b", "192.0.2.3", "192.0.2.4"))
+    assert {1: HALF, 4: HALF} == shares(told("dns-order", facts, DnsOrder.ROTATE).first)
+    assert dict.fromkeys((1, 2, 3, 4), Fraction(1, 4)) == shares(told("dns-order", facts, DnsOrder.ROTATE_APART).first)
+
+
+def test_turns_in_step_are_those_of_each_message_in_a_row():
+    """The forecast of rotated answers is the mean over the answers of as many messages as it takes to come round."""
+    facts = snapshot((10, "a", "192.0.2.1", "192.0.2.2"), (20, "b", "192.0.2.3"), (10, "c", "192.0.2.4", "192.0.2.5"))
+    down = {"_1": "refuse", "_4": "blackhole"}
+    for name in SENDERS.keys() - {"slimta", "postroad"}:  # which keep an order of their own
+        messages = [told(name, _turned(facts, turn), **down) for turn in range(6)]
+        rotated = told(name, facts, DnsOrder.ROTATE, **down)
+        for address in facts_addresses(facts):
+            assert sum(each.accepted.get(address, 0) for each in messages) == 6 * rotated.accepted.get(address, 0)
+        assert sum(each.attempts_mean for each in messages) == 6 * rotated.attempts_mean
+
+
+def _turned(facts, turn):
+    """What DNS gives out for a message: each set begins so many records further."""
+    at = turn % len(facts.mx.records)
+    hosts = {
+        name: replace(host, a=Found((kept := host.a.records)[turn % len(kept) :] + kept[: turn % len(kept)]))
+        for name, host in facts.hosts.items()
+    }
+    return replace(facts, mx=Found(facts.mx.records[at:] + facts.mx.records[:at]), hosts=hosts)
+
+
+def facts_addresses(facts):
+    """All of them."""
+    return [address for host in facts.hosts.values() for address in host.a.records]
+
+
+DEAD_FIRST = replace(
+    snapshot((10, "nx"), (10, "a", "192.0.2.1"), (10, "b", "192.0.2.2")),
+    hosts={
+        **THREE.hosts,
+        "nx": HostFacts(NoName(), NoName()),
+        "b": HostFacts(Found((ip_address("192.0.2.2"),)), NoData()),
+    },
+)
+
+
+@pytest.mark.parametrize("name", ["slimta", "twisted"])
+def test_a_dead_name_in_front_costs_some_senders_the_attempt(name):
+    """Measured: slimta and twisted defer every message while the first record leads nowhere."""
+    facts = replace(DEAD_FIRST, mx=Found((Mx(10, "nx"), Mx(20, "a"))))
+    answer = told(name, facts)
+    assert ({}, 1) == (answer.first, answer.outcome[Result.DEFERRED])
+    assert 1 == answer.questions.a
+    assert 1 == told(name, replace(facts, mx=Found((Mx(10, "a"), Mx(20, "nx"))))).outcome[Result.DELIVERED]
+
+
+def test_a_dead_name_takes_part_in_harakas_shuffle():
+    """Measured on nx, .11, .12: 113 and 37 of 150, where three to one is 112.5 and 37.5."""
+    assert {1: Fraction(3, 4), 2: Fraction(1, 4)} == shares(told("haraka", DEAD_FIRST).first)
+
+
+def test_dead_names_are_asked_for():
+    """Who asks for all exchangers first asks for the dead one too; who asks on the way does if it comes by."""
+    assert {3} == {told(name, DEAD_FIRST).questions.a for name in ("postroad", "rfc5321", "postfix", "exim", "haraka")}
+    assert Fraction(4, 3) == told("chasquid", DEAD_FIRST).questions.a
+
+
+@pytest.mark.parametrize("name", ["postroad", "rfc5321", "postfix", "exim", "sendmail", "chasquid", "dns-order"])
+def test_who_passes_a_dead_name_over_does_as_if_it_were_not_there(name):
+    """Shares and outcomes are those of the other records alone."""
+    without = replace(DEAD_FIRST, mx=Found(DEAD_FIRST.mx.records[1:]))
+    for down in ({}, {"_1": "refuse"}, {"_1": "blackhole", "_2": "r450"}):
+        with_it, alone = told(name, DEAD_FIRST, **down), told(name, without, **down)
+        assert (alone.first, alone.accepted, alone.outcome) == (with_it.first, with_it.accepted, with_it.outcome)
+        assert (alone.attempts_mean, alone.delay_mean_s) == (with_it.attempts_mean, with_it.delay_mean_s)
+
+
+def test_a_domain_of_dead_names_is_asked_for_and_refused():
+    """No contact is made, and the questions are those for every name."""
+    facts = replace(DEAD_FIRST, mx=Found((Mx(10, "nx"), Mx(20, "ny"))))
+    facts = replace(facts, hosts={name: HostFacts(NoName(), NoName()) for name in ("nx", "ny")})
+    assert (1, 2) == ((answer := told("postfix", facts)).outcome[Result.FAILED], answer.questions.a)
+    assert 2 == told("postroad", facts).questions.a
 
 
 def test_two_names_with_one_address_are_one_server():
@@ -266,7 +349,7 @@ def test_counting_alike_servers_changes_nothing(case, name):
 
 
 @settings(max_examples=80)
-@given(cases(), st.sampled_from(sorted(SENDERS)))
+@given(cases(), st.sampled_from(sorted(SENDERS.keys() - {"postroad"})))
 def test_counting_alike_servers_keeps_the_clock(case, name):
     """The mean and the worst delay are those of all orders told apart."""
     sender = SENDERS[name]
@@ -281,7 +364,6 @@ def test_counting_alike_servers_keeps_the_clock(case, name):
     assert sums.worst_s == pytest.approx(answer.delay_worst_s)
     assert sums.delay_s == pytest.approx(answer.delay_mean_s)
     assert sums.attempts == answer.attempts_mean
-    assert _by_address(sums.first) == answer.first
 
 
 @settings(max_examples=40)

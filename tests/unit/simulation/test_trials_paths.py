@@ -15,6 +15,7 @@ from postroad.simulation.plans import NoWay, exchanges
 from postroad.simulation.trials import Outage, Trial, Workload, run
 from postroad.simulation.trials.attempts import Attempts, Starts
 from postroad.simulation.trials.graph import RESULTS, Graph
+from postroad.simulation.trials.ours import as_data
 from postroad.simulation.trials.places import MODES, Moment, number_places
 from postroad.simulation.trials.situations import Situations
 from postroad.words.faults import Mode
@@ -82,7 +83,7 @@ def surprise(drawn, chances):
 def test_paths_are_those_of_the_exact_graph(question, name, order):
     """Contact by contact, with the time of each and the end: none that has no chance, each as often as its chance."""
     snapshot, down = question
-    sender = SENDERS[name]
+    sender = as_data(SENDERS[name])
     assume(not (sender.caches_mx and order is not DnsOrder.FIXED))  # exact within one TTL only
     found = exchanges(snapshot, sender)
     assume(not isinstance(found, NoWay))

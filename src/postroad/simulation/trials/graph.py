@@ -153,8 +153,8 @@ class Graph:
     def _open_one(self, node: int) -> None:
         steps, place = self._where[node]
         chances: dict[_Option, Fraction] = defaultdict(Fraction)
-        for chance, contact, after, pause_s, is_new_host in steps.nexts(place):
-            chances[_Option(steps, place, contact, after, pause_s, is_new_host)] += chance
+        for chance, contact, after, pause_s, entered in steps.nexts(place):
+            chances[_Option(steps, place, contact, after, pause_s, bool(entered))] += chance
         self._rank_of[node], self._first_of[node], self._count_of[node] = self._opened, len(self._options), len(chances)
         upto = Fraction(self._opened)
         for option, chance in chances.items():
