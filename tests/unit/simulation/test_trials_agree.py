@@ -6,7 +6,7 @@ import pytest
 
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather
-from postroad.planning.records import servers
+from postroad.planning.records import places
 from postroad.planning.setups import SETUPS
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
 from postroad.simulation.trials import PRESETS, Estimate, Outage, Trial, Workload, run
@@ -44,7 +44,7 @@ def snapshot(request):
 
 def faults(snapshot):
     """Nothing wrong, and all that changes who is contacted or when."""
-    every = [server.address for server in servers(snapshot)]
+    every = list(dict.fromkeys(place.address for place in places(snapshot)))
     yield {}
     yield {every[0]: Mode.REFUSE}
     yield {every[0]: Mode.BLACKHOLE}
