@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from postroad.cli import screen
-from postroad.planning.comparison import Comparison, Difference, silence
+from postroad.planning.comparison import Comparison, Difference, dns_figures, silence
 from postroad.planning.phrases import percent
 
 if TYPE_CHECKING:
@@ -45,16 +45,14 @@ def legend(comparison: Comparison) -> str:
 
 def row(card: Scorecard) -> tuple[str, ...]:
     """The numbers of one set of records."""
-    marks = card.marks
     return (
         card.name,
         str(len(card.records.machines)),
         card.load_in_short,
         percent(card.even) if card.records.machines else "-",
-        card.mix.percent(marks.caught),
+        card.mix.percent(card.marks.caught),
         silence(card),
-        f"{float(marks.questions):.1f}",
-        f"{float(marks.octets):.0f}",
+        *dns_figures(card),
         str(len(card.records.lines)),
     )
 

@@ -134,10 +134,16 @@ def silence(card: Scorecard) -> str:
 
 def dns_cost(card: Scorecard) -> str:
     """Questions and octets of one message, as exact as the mix."""
-    marks = card.marks
-    if card.mix.is_rough:
-        return f"about {float(marks.questions):.0f} questions and {round(float(marks.octets), -1):.0f} octets a message"
-    return f"{float(marks.questions):.1f} questions and {float(marks.octets):.0f} octets a message"
+    questions, octets = dns_figures(card)
+    return f"{'about ' if card.mix.is_rough else ''}{questions} questions and {octets} octets a message"
+
+
+def dns_figures(card: Scorecard) -> tuple[str, str]:
+    """The same as two numbers."""
+    questions, octets = float(card.marks.questions), float(card.marks.octets)
+    return (
+        (f"{questions:.0f}", f"{round(octets, -1):.0f}") if card.mix.is_rough else (f"{questions:.1f}", f"{octets:.0f}")
+    )
 
 
 def _failover(card: Scorecard) -> str:

@@ -199,12 +199,15 @@ def _matched(behind: Mapping[str, Sequence[Machine]]) -> Mapping[str, Machine]:
 
 
 def _equals(records: Records) -> Iterator[Edit]:
+    """All backups at once: one that stayed behind might be left without a machine of its own."""
     best = min((machine.preference for machine in records.machines), default=0)
-    for line in _mx_lines(records):
-        preference, exchange = line.data.split()
-        if int(preference) > best:
-            new = replace(line, data=f"{best} {exchange}")
-            yield Edit(f"{exchange.removesuffix('.')} rests as a backup while others work", (line,), (new,))
+    gone = tuple(line for line in _mx_lines(records) if int(line.data.split()[0]) > best)
+    if gone:
+        names = " and ".join(line.data.split()[1].removesuffix(".") for line in gone)
+        new = tuple(replace(line, data=f"{best} {line.data.split()[1]}") for line in gone)
+        yield Edit(
+            f"{names} {'rests as a backup' if len(gone) == 1 else 'rest as backups'} while others work", gone, new
+        )
 
 
 def _mx_lines(records: Records) -> list[Line]:
