@@ -36,6 +36,11 @@ class Schedule:
             raise ValueError(f"schedule {self.name}: jitter from 0 to below 1, spread 0 s or more, a machine or more")
 
     @property
+    def run_s(self) -> float:
+        """The time from one run over the queue to the next, where it is looked at now and then; 0: it is not."""
+        return self.spread_s or (0.0 if self.intervals_s else self.then_s or 0.0)
+
+    @property
     def tries(self) -> int | None:
         """How many tries there are at most, whatever the time; None: only the age ends it."""
         return len(self.intervals_s) + 1 if self.then_s is None else None

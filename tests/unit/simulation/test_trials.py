@@ -299,3 +299,25 @@ def test_a_hundred_exchangers_are_no_burden():
     found = run(trial(zone, "rfc5321", Workload(20_000)), 1)
     assert 100 == len(found.first)
     assert sum(0.01 in share for share in found.first.values()) >= 88
+
+
+@pytest.mark.parametrize(("sender", "at_one"), [("exim", True), ("sendmail", True), ("rfc5321", False)])
+def test_one_run_over_the_queue_is_one_draw(sender, at_one):
+    """Measured: all 60 messages of a queue run of exim or sendmail went to one of two equals, now this, now that."""
+    load, away = Workload(60, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
+    shares = [run(trial(T1, sender, load, outages=away), seed).accepted[FIRST].value for seed in range(8)]
+    assert at_one is ({0.0, 1.0} == set(shares))
+
+
+def test_a_timetable_of_ones_own_has_no_queue_runs():
+    """Who says when mail is tried again has it tried then."""
+    load, away = Workload(60, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
+    tried = run(trial(T1, "exim", load, outages=away, schedule=SCHEDULES["postfix"]), 1)
+    assert 0 < tried.accepted[FIRST].value < 1
+
+
+def test_routes_take_turns_while_mail_is_under_way():
+    """Measured of 300 messages of OpenSMTPD: 172 and 128, by connections of a hundred; and all on one if it is idle."""
+    paced = run(trial(T1, "opensmtpd", Workload(300, 60.0, sources=1)), 1)
+    assert 1 / 2 < paced.first[FIRST].value < 2 / 3
+    assert 1.0 == run(trial(T1, "opensmtpd", Workload(300, 300 * HOUR_S, sources=1)), 1).first[FIRST].value

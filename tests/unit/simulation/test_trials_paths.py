@@ -54,7 +54,7 @@ def drawn_paths(trial, found, down):
         return np.array([MODES.index(down.get(places.targets[where].address, Mode.ACCEPT)) for where in place.tolist()])
 
     begin = Situations(trial, 1, found, graph).begin(moment)
-    ended = Attempts(graph, places, 1).make(Starts(begin, moment.each_try, np.zeros(DRAWN)), meet)
+    ended = Attempts(graph, places, 1).make(Starts(begin, moment.each_draw, np.zeros(DRAWN)), meet)
     return Counter((tuple(steps[row]), RESULTS[code]) for row, code in enumerate(ended.result.tolist()))
 
 

@@ -19,8 +19,9 @@ Meet = Callable[[Ranks, Ranks, Real], Ranks]
 class Starts:
     """Attempts about to be made, one row each.
 
-    `number`: what is drawn depends on it. `kept`: the place to which a connection is open, or NOWHERE. `barred`: the
-    places that are passed over, one column each; None: no connection is kept, and nothing is passed over.
+    `number`: what is drawn depends on it. `kept`: the place where it begins whatever the order, as a connection is open
+    there, or NOWHERE. `barred`: the places that are passed over, one column each; None: no connection is kept, and
+    nothing is passed over.
     """
 
     node: Ranks

@@ -20,21 +20,30 @@ Choices = NDArray[np.bool_]
 
 MODES = tuple(Mode)  # a mode is its place here; the first is ACCEPT
 NOWHERE = -1
+_RUN = np.uint64(2**63)  # a number of a run is none of a try
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Who asks, and when: of each attempt its message and the try it is, its source, and the resolver's TTL span."""
+    """Who asks, and when: of each attempt its message and the try it is, its source, and the resolver's TTL span.
+
+    `run`: the run over its source's queue, from 1, of which one draw serves all mail; 0: the attempt draws for itself.
+    """
 
     message: Whole
     tried: Ranks
     source: Whole
     span: Whole
+    run: Ranks | None = None
 
     @property
-    def each_try(self) -> Whole:
-        """A number for each try of each message."""
-        return (self.message << np.uint64(10)) + self.tried.astype(np.uint64)
+    def each_draw(self) -> Whole:
+        """A number for each try of each message, or for each run over the queue of each source."""
+        each_try = (self.message << np.uint64(10)) + self.tried.astype(np.uint64)
+        if self.run is None:
+            return each_try
+        each_run = _RUN + (self.source << np.uint64(24)) + self.run.astype(np.uint64)
+        return np.where(self.run > 0, each_run, each_try)
 
     @property
     def each_span(self) -> Whole:

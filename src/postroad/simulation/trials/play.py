@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from postroad.senders import Schedule
 from postroad.simulation.arrange import Exchange
 from postroad.simulation.trials.attempts import Attempts, Ended, Starts
-from postroad.simulation.trials.connections import Connections, Memories, attracts, remembers
+from postroad.simulation.trials.connections import Connections, LeastUsed, Memories, attracts, remembers
 from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key
 from postroad.simulation.trials.graph import DEFERRED, DELIVERED, FAILED, Graph
 from postroad.simulation.trials.nouns import Trial, Trials
@@ -38,6 +37,7 @@ class _Mail:
     due_s: Real
     tried: Ranks  # the try that comes next, from 1
     is_new: Choices  # it has not contacted anybody yet
+    run: Ranks  # over the queue, in which the next try is made; 0: in none
 
     def only(self, those: Choices | Ranks) -> _Mail:
         """Some of them."""
@@ -55,7 +55,7 @@ class Play:
         self._attempts = Attempts(graph, self._places, seed)
         self._outside = Outside(trial, self._places)
         self._resolvers = Resolvers(trial, self._places, seed)
-        self._retries = Retries(trial.schedule or trial.sender.retry, seed)
+        self._retries = Retries(trial, seed)
         self._is_chained = attracts(trial) or remembers(trial)
         self._tally = Tally(trial, self._places, is_chained=self._is_chained)
         self._each = -(-self._load.messages // self._load.sources)  # messages of a source
@@ -92,13 +92,13 @@ class Play:
         arrival_s = (burst.astype(np.float64) + drawn) * (self._load.over_s / bursts)
         cluster = self._tally.cluster(message, source, self._resolvers.span(source, arrival_s))
         place, first = np.arange(message.size), np.ones(message.size, np.int64)
-        return _Mail(place, message, source, cluster, arrival_s, arrival_s.copy(), first, first == 1)
+        return _Mail(place, message, source, cluster, arrival_s, arrival_s.copy(), first, first == 1, first - 1)
 
     def _play_apart(self, mail: _Mail, greylists: Greylists) -> None:
         """Messages that do not know of each other: all first tries at once, then all second ones."""
         while mail.place.size:
             moment = self._moment(mail, mail.due_s)
-            starts = Starts(self._situations.begin(moment), moment.each_try, mail.due_s)
+            starts = Starts(self._situations.begin(moment), moment.each_draw, mail.due_s)
             ended = self._try(_Tries(mail, moment, greylists), starts)
             mail = mail.only(self._settle(mail, ended))
 
@@ -107,6 +107,7 @@ class Play:
         chains = Chains(mail.due_s, self._each)
         memories = Memories(self._trial, self._places, chains.count)
         connections = Connections(self._trial, chains.count)
+        routes = LeastUsed(self._trial, self._places, chains.count)
         while True:
             chain, turn = chains.take()
             if not turn.size:
@@ -117,15 +118,18 @@ class Play:
             barred = memories.barred(chain, start_s)
             # A connection is not used to a server that is remembered as unhealthy
             kept = np.where(barred[np.arange(kept.size), kept], NOWHERE, kept)
-            starts = Starts(self._situations.begin(moment), moment.each_try, start_s, kept, barred)
+            begins = routes.begin(chain, start_s, kept, barred)
+            starts = Starts(self._situations.begin(moment), moment.each_draw, start_s, begins, barred)
             ended = self._try(_Tries(now, moment, greylists, memories, chain), starts)
+            routes.used(chain, kept, ended)
             connections.keep(chain, slot, kept, ended, chains.following_s(chain))
             again = self._settle(now, ended)
             mail.due_s[turn], mail.tried[turn], mail.is_new[turn] = now.due_s, now.tried, now.is_new
+            mail.run[turn] = now.run
             chains.put_back(turn[again], now.due_s[again])
 
     def _moment(self, mail: _Mail, at_s: Real) -> Moment:
-        return Moment(mail.message, mail.tried, mail.source, self._resolvers.span(mail.source, at_s))
+        return Moment(mail.message, mail.tried, mail.source, self._resolvers.span(mail.source, at_s), mail.run)
 
     def _try(self, tries: _Tries, starts: Starts) -> Ended:
         """One attempt each."""
@@ -208,10 +212,13 @@ class Chains:
 
 
 class Retries:
-    """When deferred mail is due again, by a schedule."""
+    """When deferred mail is due again, by a schedule: message by message, or in runs over the queue of a source."""
 
-    def __init__(self, schedule: Schedule, seed: int) -> None:
-        self._schedule, self._draw = schedule, key(seed, Draw.RETRY)
+    def __init__(self, trial: Trial, seed: int) -> None:
+        sender, schedule = trial.sender, trial.schedule or trial.sender.retry
+        in_runs = sender.picks.queue_run and trial.workload.one_domain and schedule == sender.retry
+        self._schedule, self._draw, self._begins = schedule, key(seed, Draw.RETRY), key(seed, Draw.RUN)
+        self._run_s = schedule.run_s if in_runs else 0.0
         self.machines = schedule.machines
         self._intervals_s = np.array([*schedule.intervals_s, schedule.then_s or np.inf])
 
@@ -221,23 +228,32 @@ class Retries:
         waiting = np.flatnonzero(again)
         if not waiting.size:
             return again
-        due_s, is_over = self._due(mail.only(waiting), ended.at_s[waiting])
-        mail.due_s = mail.due_s.copy()
-        mail.due_s[waiting] = due_s
+        due_s, run, is_over = self._due(mail.only(waiting), ended.at_s[waiting])
+        mail.due_s, mail.run = mail.due_s.copy(), mail.run.copy()
+        mail.due_s[waiting], mail.run[waiting] = due_s, run
         again[waiting[is_over]] = False
         if self._schedule.queues:
             ended.result[waiting[is_over]] = FAILED
         return again
 
-    def _due(self, mail: _Mail, now_s: Real) -> tuple[Real, Choices]:
+    def _due(self, mail: _Mail, now_s: Real) -> tuple[Real, Ranks, Choices]:
         schedule = self._schedule
         drawn = chance(self._draw, (mail.message << np.uint64(10)) + mail.tried.astype(np.uint64))
         interval_s = self._intervals_s[np.minimum(mail.tried, self._intervals_s.size) - 1]
-        due_s = now_s + interval_s * (1 + schedule.jitter * (2 * drawn - 1)) + schedule.spread_s * drawn
+        ready_s = now_s + interval_s * (1 + schedule.jitter * (2 * drawn - 1))
+        due_s, run = ready_s + schedule.spread_s * drawn, np.zeros(now_s.size, np.int64)
+        if self._run_s:
+            due_s, run = self._in_run(mail, ready_s if schedule.spread_s else now_s)
         expires_s = mail.arrival_s + schedule.expiry_s
         if schedule.last_try:
             due_s = np.where(now_s < expires_s, np.minimum(due_s, expires_s), due_s)
-        return due_s, due_s > expires_s
+        return due_s, run, due_s > expires_s
+
+    def _in_run(self, mail: _Mail, ready_s: Real) -> tuple[Real, Ranks]:
+        """The next run of each source once a message may be tried again: its time, and its number from 1."""
+        begins_s = chance(self._begins, mail.source) * self._run_s
+        number = np.floor((ready_s - begins_s) / self._run_s) + 1
+        return begins_s + number * self._run_s, np.where(np.isfinite(number), number + 1, 0).astype(np.int64)
 
 
 _NOBODY = (np.zeros(0, np.int64), np.zeros(0, np.int64))

@@ -53,7 +53,7 @@ class Situations:
     def _numbers(self, moment: Moment) -> Whole:
         # Each new domain has an MX answer of its own
         kept = self._trial.sender.caches_mx or self._trial.workload.one_domain
-        mx = throw(self._draws[0], moment.each_span if kept else moment.each_try) % np.uint64(self._mx_orders)
+        mx = throw(self._draws[0], moment.each_span if kept else moment.each_draw) % np.uint64(self._mx_orders)
         sets = throw(self._draws[1], moment.each_span) % np.uint64(self._set_orders)
         turn = ((moment.tried - 1) % self._attempts).astype(np.uint64)
         return (mx * np.uint64(self._set_orders) + sets) * np.uint64(self._attempts) + turn
@@ -62,7 +62,7 @@ class Situations:
         """Which of so many plans each follows, each as likely."""
         if plans == 1:
             return np.zeros(moment.message.size, np.int64)
-        return (chance(self._draws[2], moment.each_try) * plans).astype(np.int64)
+        return (chance(self._draws[2], moment.each_draw) * plans).astype(np.int64)
 
     def _begin(self, number: int) -> Ranks:
         if number not in self._begins:
