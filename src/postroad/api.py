@@ -122,7 +122,7 @@ class SimulateOptions:
 
     `zones` are files that answer in place of DNS, `resolvers` name servers as `ADDRESS[:PORT]`. `senders` are names
     (`postroad.senders.SENDERS` has them), `mix` is a mix by name; neither: the mix "internet" and Postroad.
-    `senders_file` adds some of your own. `dns_order` is fixed, rotate, random or cached.
+    `senders_file` adds some of your own. `dns_order` is fixed, rotate, rotate-apart, random or cached.
     """
 
     zones: Sequence[str | Path] = ()
@@ -170,7 +170,7 @@ def simulate(
         InputError: the domain, a zone file, a sender or a server cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.cli.simulating import down_of  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.asking import down_of  # noqa: PLC0415  # the simulation costs 60 ms
     from postroad.simulation.trials import run  # noqa: PLC0415  # as above
 
     chosen = options or SimulateOptions()
@@ -241,7 +241,7 @@ def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: 
 
 
 def _records(what: str, chosen: SimulateOptions) -> Records:
-    from postroad.cli.simulating import named_records  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.asking import named_records  # noqa: PLC0415  # the simulation costs 60 ms
     from postroad.planning.records import Records  # noqa: PLC0415  # as above
 
     domain, zones = named_records(what, None, list(map(Path, chosen.zones)))
@@ -252,7 +252,7 @@ def _records(what: str, chosen: SimulateOptions) -> Records:
 
 
 def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:
-    from postroad.cli.simulating import view_of  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.asking import view_of  # noqa: PLC0415  # the simulation costs 60 ms
 
     file = Path(chosen.senders_file) if chosen.senders_file else None
     return view_of(chosen.senders, chosen.mix, file, chosen.dns_order, down)

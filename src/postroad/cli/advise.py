@@ -48,8 +48,10 @@ def advise(
         screen.fail(f"--allow {min(unknown)}: there is only {Allowed.SPLIT}")
     allowed = frozenset(map(Allowed, allow or ())) | ({Allowed.BACKUPS} if use_backups else set())
     records = simulating.records_of(domain, of, zone or (), resolver or ())
+    from postroad.asking import view_of
+
     with screen.input_errors():
-        view = simulating.view_of(sender or (), mix, senders, dns_order, {})
+        view = view_of(sender or (), mix, senders, dns_order, {})
     advice = advised(records, view, allowed)
     if json:
         from postroad.shapes.simulation import advice_shape

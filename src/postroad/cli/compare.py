@@ -49,8 +49,10 @@ def compare(
         screen.fail("name two sets of records or more")
 
     records = [simulating.records_of(each, of, (), resolver or ()) for each in sets]
+    from postroad.asking import view_of
+
     with screen.input_errors():
-        view = simulating.view_of(sender or (), mix, senders, dns_order, {})
+        view = view_of(sender or (), mix, senders, dns_order, {})
     from postroad.planning.comparison import compare as compared
     from postroad.planning.scorecard import measure
 

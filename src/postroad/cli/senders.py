@@ -44,7 +44,7 @@ def senders(
             screen.fail("name the sender whose file is to be printed; postroad senders lists them")
         _list(SENDERS, json=json)
         return
-    from postroad.cli.simulating import sender_named
+    from postroad.asking import sender_named
 
     with screen.input_errors():
         found = sender_named(sender, SENDERS)

@@ -24,8 +24,10 @@ def setups(
 
     Exit status: 0 done, 2 wrong usage.
     """
+    from postroad.asking import view_of
+
     with screen.input_errors():
-        view = simulating.view_of(sender or (), mix, senders, dns_order, {})
+        view = view_of(sender or (), mix, senders, dns_order, {})
     from postroad.planning.answers import answers
     from postroad.planning.comparison import compare
     from postroad.planning.scorecard import measure

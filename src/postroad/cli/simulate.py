@@ -69,10 +69,12 @@ def simulate(
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     records = simulating.records_of(domain, of, zone or (), resolver or ())
+    from postroad.asking import down_of, view_of
+
     with screen.input_errors():
         asked = flags.options()
-        down_now = simulating.down_of(down or (), records)
-        view = simulating.view_of(sender or (), mix, senders, dns_order, down_now)
+        down_now = down_of(down or (), records)
+        view = view_of(sender or (), mix, senders, dns_order, down_now)
         card = _measured(records, view)
         fares = recipients_of(records, view, replies)
         _draw(_picture(card, view), plot, html)

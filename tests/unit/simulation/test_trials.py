@@ -10,7 +10,7 @@ import pytest
 from plans import T1, T5, planned
 
 from postroad.senders import SCHEDULES
-from postroad.simulation import SENDERS, DnsOrder
+from postroad.simulation import SENDERS, Case, DnsOrder, forecast
 from postroad.simulation.trials import Estimate, Greylist, Outage, Trial, Workload, play, run
 from postroad.simulation.trials.text import span, summary
 from postroad.words.faults import Mode
@@ -321,3 +321,13 @@ def test_routes_take_turns_while_mail_is_under_way():
     paced = run(trial(T1, "opensmtpd", Workload(300, 60.0, sources=1)), 1)
     assert 1 / 2 < paced.first[FIRST].value < 2 / 3
     assert 1.0 == run(trial(T1, "opensmtpd", Workload(300, 300 * HOUR_S, sources=1)), 1).first[FIRST].value
+
+
+@pytest.mark.parametrize("sender", ["postfix", "exim", "postroad", "haraka"])
+def test_dead_names_are_asked_for_in_trials_too(sender):
+    """By those who ask for every exchanger before the first contact."""
+    zone = "@ MX 10 nx\n" + T1
+    question = trial(zone, sender, Workload(100, one_domain=False), ttl_s=0.0)
+    exact = forecast(Case(planned(zone), sender), SENDERS[sender]).questions
+    assert 3 == exact.a
+    assert float(exact.a) == run(question, 1).questions.a

@@ -77,7 +77,7 @@ def number_places(found: Sequence[Exchange], sender: Sender) -> Places:
         dict.fromkeys(Target(each.name, address, each.preference) for each in found for address in each.addresses)
     )
     addresses = tuple(dict.fromkeys(target.address for target in targets))
-    names = tuple(dict.fromkeys(target.exchange for target in targets))
+    names = tuple(dict.fromkeys(each.name for each in found))  # DNS is asked for dead ones too
     groups: dict[object, int] = {}
     group_of = [groups.setdefault(_group(target, sender), len(groups)) for target in targets]
     return Places(
