@@ -7,7 +7,7 @@ from enum import Enum
 from fractions import Fraction
 
 from tests.truth.attempts import Window, window_of
-from tests.truth.bursts import strays_too_far
+from tests.truth.bursts import is_no_queue_run, strays_too_far
 from tests.truth.chances import could_be
 from tests.truth.rows import MIX, Row, address_of, case_of, name_of, sender_of
 
@@ -81,6 +81,8 @@ def _shares(row: Row, *, tries: bool) -> Judgement:
     if len(first) == len(data["first"]) == 1:
         return _judged(row, _questions(row, sender))
     if data["config"] == "queued":
+        if tries:
+            return _judged(row, is_no_queue_run(row))
         return _judged(row, "" if sender.picks.queue_run and len(data["first"]) == 1 else "not one pick for all")
     if data["how"] == "fresh":
         return _judged(row, _in_turn(data["first"], first))
@@ -105,7 +107,9 @@ def _kept(row: Row, sender: Sender, *, tries: bool) -> Judgement:
     if sender.reuse.messages is None and sender.picks.for_s and row.data["msgs_per_conn_max"] == row.data["sent"]:
         one = len(row.data["first"]) == 1
         return _judged(row, "" if one else "more than one server over one connection")
-    if tries and sender.reuse.busy_only and row.data["how"] == "burst":
+    how = row.data["how"]
+    by_routes = sender.picks.routes is Routes.LEAST_RECENTLY_USED and how == "paced"
+    if tries and (by_routes or (sender.reuse.busy_only and how == "burst")):
         return _judged(row, strays_too_far(row))
     return Judgement(row, Verdict.ASIDE, "shares follow connections that are kept: only their places are judged")
 

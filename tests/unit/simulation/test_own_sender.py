@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from postroad.routing import PROCEDURES, Refusal, WalkPolicy, decide, plan_of, turned, turns_of
 from postroad.routing.policy import Equals
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
-from postroad.simulation.own import CONNECT_TIMEOUT_S, OwnSender
+from postroad.simulation.own import CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S, OwnSender
 from postroad.smtp import Timeouts
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
 from postroad.words.faults import Fault, Mode
@@ -228,4 +228,4 @@ def test_a_route_with_too_many_turns_says_that_it_is_sampled():
 
 def test_the_relay_waits_for_a_connection_as_long_as_the_forecast_says():
     """One setting, said in two rooms that do not know each other."""
-    assert Timeouts().connect_s == CONNECT_TIMEOUT_S
+    assert (Timeouts().connect_s, Timeouts().greeting_s) == (CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S)
