@@ -50,6 +50,7 @@ TAKES = frozenset({Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS, Mode.S
 ORDERS = {
     "fixed": "DNS answers in the order of the zone",
     "rotate": "DNS rotates its answers",
+    "rotate-apart": "DNS rotates each of its answers by itself",
     "random": "DNS shuffles its answers",
     "cached": "a resolver keeps one order for the TTL",
 }
