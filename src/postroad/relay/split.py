@@ -73,7 +73,7 @@ def command() -> tuple[str, ...]:
     anybody may have put something there.
     """
     begin = f"import sys; sys.path[:] = {sys.path!r}; from postroad.cli import main; main()"
-    return (sys.executable, "-P", "-c", begin, "relay", "--deliverer")
+    return (sys.executable, "-c", begin, "relay", "--deliverer")
 
 
 class Life:

@@ -369,11 +369,13 @@ def test_one_that_cannot_start_ends_the_start(monkeypatch):
         async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
             config = config_of(lab)
             limits = relay_settings(config).loop.queue
-            split = Split(config, limits, MemorySpool(), Told(), (sys.executable, "-S", "-c", "raise SystemExit(2)"))
-            with pytest.raises(InputError, match="could not start"):
+            told = Told()
+            split = Split(config, limits, MemorySpool(), told, (sys.executable, "-S", "-c", "raise SystemExit(2)"))
+            with pytest.raises(InputError, match="could not start: it ended with status 2"):
                 await split.start()
+            return told.events
 
-    asyncio.run(story())
+    assert [] == asyncio.run(story())
 
 
 def test_one_that_is_killed_at_the_first_start_is_started_again(monkeypatch):
