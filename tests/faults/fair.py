@@ -27,6 +27,26 @@ TEXT = b"As many as these.\r\n"
 LETTER = b"Subject: one of many\r\nX-Test-Sum: %d\r\n\r\n" % zlib.crc32(TEXT) + TEXT
 
 
+async def sluggish(scale):
+    """One of three equals answers no final dot: the other two get all of their mail while that one's waits."""
+    zone = "".join(f"s{number}.example. IN MX 10 {host}.sink.example.\n" for number in range(20) for host in "abc")
+    async with Stage("sluggish", 33, scale, zone=zone) as stage:
+        stage.letters.domains = [f"s{number}.example" for number in range(20)]
+        stage.sinks[2].may_answer.clear()
+        await stage.relay.start()
+        async with stage.load():
+            await stage.accepted(100)
+            await asyncio.sleep(scale.seconds)
+        brisk = stage.sinks[:2]
+        accepted = len(stage.ledger.accepted)
+        is_served = await until(lambda: sum(sink.taken for sink in brisk) > accepted * 0.4, patience_s=10)
+        stage.figures.must(is_served, f"of {accepted} the brisk ones had {[sink.taken for sink in brisk]}")
+        stage.sinks[2].may_answer.set()
+        await stage.drain()
+        stage.figures.notes["taken"] = [sink.taken for sink in stage.sinks]
+        return stage.close()
+
+
 async def outage(scale):
     """All that waits for exchangers that are away goes on its way once one answers, and costs nothing until then."""
     settings = NEVER | {"log": {"level": "info"}}

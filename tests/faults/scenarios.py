@@ -23,6 +23,7 @@ ALL = {
     "idle": crowds.idle,
     "crowd": crowds.crowd,
     "slow": crowds.slow,
+    "sluggish": fair.sluggish,
     "outage": fair.outage,
     "tarpits": fair.tarpits,
     "mountain": fair.mountain,

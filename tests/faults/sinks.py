@@ -63,8 +63,10 @@ class Sink:
         self.moods = (Mood.TAKE,)
         self.config = CONFIG
         self.pause_s = 0.0
+        self.may_answer = asyncio.Event()  # the final dot
+        self.may_answer.set()
         self.sessions = 0
-        self.deferred = 0
+        self.taken = self.deferred = 0
         self.ledger = ledger
         self.rng = rng
         self._door = None
@@ -145,12 +147,14 @@ class _Session:
         self._die_if(Mood.AT_DOT)
         end = LATER if self._is_out_of_step else _ENDS.get(self._mood, TAKEN)
         if end is TAKEN:
+            self._sink.taken += 1
             self._sink.ledger.take(self._server.transaction.envelope, content)
         else:
             self._sink.deferred += 1
         if self._mood is Mood.AFTER_DOT:
             self._sink.ledger.unanswered += 1
         self._die_if(Mood.AFTER_DOT)
+        await self._sink.may_answer.wait()
         if self._sink.pause_s:
             await asyncio.sleep(self._sink.rng.uniform(0, self._sink.pause_s))
         self._reply(end)

@@ -71,6 +71,8 @@ class Courier:
             self._pool.give(door, session)
         else:
             session.close()
+            if isinstance(error, asyncio.CancelledError):
+                return  # it is given up, by `stop`: as any other, which the next start takes back
             if not isinstance(error, HostError):
                 trip.done(error)
                 return

@@ -63,7 +63,8 @@ class Feed:
                 await self._heed_clock()
                 wait_s = await self._feed()
             except SpoolError as trouble:
-                self._tell_trouble(trouble)
+                if not self._is_over:  # else the spool may have gone first
+                    self._tell_trouble(trouble)
                 wait_s = AGAIN_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):

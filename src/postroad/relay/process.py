@@ -93,9 +93,9 @@ class Relay:
 
     async def close(self) -> None:
         """End in order: no new mail, then no new deliveries; what is not done in time is done after the next start."""
-        half_s = self.settings.drain_s / 2
-        await self.receiver.drain(half_s)
-        given_up = await self.delivery.drain(half_s)
+        ends_at = time.monotonic() + self.settings.drain_s
+        await self.receiver.drain(self.settings.drain_s / 2)
+        given_up = await self.delivery.drain(ends_at - time.monotonic())
         self._listener(Event("relay.drained", {"given_up": given_up}))
         for task in self._tasks:
             task.cancel()

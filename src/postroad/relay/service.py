@@ -12,10 +12,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from postroad.app import InputError
 from postroad.net import Endpoint, NetError
@@ -75,16 +75,20 @@ async def _serve(config: Config, load: Callable[[], Config], voice: Voice, *, is
             ends.push_async_callback(metrics.close)
             tell(Event("relay.metrics.open", {"where": Endpoint(config.metrics.listen[0], metrics.port)}))
         stop = asyncio.Event()
-        _on_signals(stop, Reloading(config, load, relay, voice, split).begin)
+        reloading = Reloading(config, load, relay, voice, split)
+        _on_signals(stop, reloading.begin)
         ends.push_async_callback(relay.close)
-        await _open_ports(relay)
+        if not await _is_done_before(stop, _open_ports(relay)):
+            return
         for name in settings.aliases.missing:
             tell(
                 Event("relay.alias.missing", {"name": name, "why": "its mail is refused: name an address in [aliases]"})
             )
         tune()
         notify("READY=1")
+        reloading.allow()
         await relay.wait(stop)
+        reloading.forbid()
         notify("STOPPING=1")
 
 
@@ -188,6 +192,19 @@ def inherited_sockets() -> list[socket.socket]:
     return sockets
 
 
+async def _is_done_before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Whether some work could be done before it is to stop; then it is given up."""
+    doing, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    is_done = doing.done()
+    for task in (doing, stopping):
+        task.cancel()
+    await asyncio.wait({doing, stopping})
+    if is_done:
+        doing.result()
+    return is_done
+
+
 async def _open_spool(config: Config) -> SqliteSpool:
     try:
         kept = config.spool
@@ -222,7 +239,10 @@ def _on_signals(stop: asyncio.Event, reload: Callable[[], None]) -> None:
 
 
 class Reloading:
-    """Takes the settings of the file as it is now; if they are wrong the old ones stay, and the log says why."""
+    """Takes the settings of the file as it is now; if they are wrong the old ones stay, and the log says why.
+
+    Only while the relay is open, from `allow` to `forbid`: what is asked before waits, what is asked later is not done.
+    """
 
     def __init__(
         self, config: Config, load: Callable[[], Config], relay: Relay, voice: Voice, split: Split | None
@@ -233,7 +253,17 @@ class Reloading:
         self._voice = voice
         self._split = split
         self._turn = asyncio.Lock()
+        self._is_allowed = asyncio.Event()
+        self._is_over = False
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def allow(self) -> None:
+        """The relay is open."""
+        self._is_allowed.set()
+
+    def forbid(self) -> None:
+        """The relay ends: one that is under way is the last."""
+        self._is_over = True
 
     def begin(self) -> None:
         """Do it, after what may be under way."""
@@ -242,7 +272,10 @@ class Reloading:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self) -> None:
+        await self._is_allowed.wait()
         async with self._turn:
+            if self._is_over:
+                return
             notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
             try:
                 await self._reload()

@@ -47,8 +47,11 @@ LOOK_S = 20.0
 SILENT = 3
 """So many looks in a row without a report from it, and it is taken for stuck: it has four to make each second."""
 
-COMMAND = (sys.executable, "-m", "postroad", "relay", "--deliverer")
-"""How it is started, as we were, by the same interpreter; behind it comes the descriptor of its end of the link."""
+START_S = 60.0
+"""In which it is ready, on a machine however busy; one that is stopped never is."""
+
+TRIES = 3
+"""To start it the first time: what has killed it, such as want of memory, may be gone in a second."""
 
 OURS = frozenset({"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"})
 """What systemd tells us in the environment, and nobody else."""
@@ -61,6 +64,16 @@ class Report:
     at: float = 0.0
     used: float = 0.0
     numbers: Numbers = field(default_factory=Numbers)
+
+
+def command() -> tuple[str, ...]:
+    """How it is started, behind which comes the descriptor of its end of the link.
+
+    By the same interpreter, from where we were loaded ourselves: `-m` would look into the working directory first, and
+    anybody may have put something there.
+    """
+    begin = f"import sys; sys.path[:] = {sys.path!r}; from postroad.cli import main; main()"
+    return (sys.executable, "-c", begin, "relay", "--deliverer")
 
 
 class Life:
@@ -76,15 +89,20 @@ class Life:
 
 
 class Split:
-    """Another process that delivers from our spool; see Delivering. `command` starts it."""
+    """Another process that delivers from our spool; see Delivering. `how` is the command that starts it."""
 
     def __init__(
-        self, config: Config, limits: QueueLimits, spool: Spool, listener: Listener, command: Sequence[str] = COMMAND
+        self,
+        config: Config,
+        limits: QueueLimits,
+        spool: Spool,
+        listener: Listener,
+        how: Sequence[str] = (),
     ) -> None:
         self._config = config
         self._limits = limits
         self._tell = listener
-        self._command = command
+        self._command = how or command()
         self._program = program()
         self._report = Report()
         self.tally = Tally()
@@ -128,20 +146,35 @@ class Split:
 
     async def start(self) -> None:
         """See Delivering."""
+        for left in reversed(range(TRIES)):
+            code = await self._first_start()
+            if code is None:
+                return
+            why = _ending(code)
+            if code >= 0 or not left:
+                raise InputError(f"the process that delivers could not start: it {why}; the log may say more")
+            self._tell(Event("relay.worker.failed", {"why": why, "again_s": AGAIN_S}))
+            await asyncio.sleep(AGAIN_S)
+
+    async def _first_start(self) -> int | None:
+        """None once it is ready, or the status it has ended with."""
         try:
             life = self._life = await self._begin()
         except OSError as problem:
             raise InputError(f"the process that delivers cannot be started: {problem.strerror or problem}") from None
         ended = asyncio.create_task(life.process.wait())
         ready = asyncio.create_task(life.ready.wait())
-        await asyncio.wait({ended, ready}, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
-        if ended.done():
+        try:
+            await asyncio.wait({ended, ready}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+            if life.ready.is_set():
+                return None
+            if not ended.done():
+                self._kill(life, f"it has not been ready within {START_S:g} s, and is killed")
             self._life = None
-            raise InputError(
-                f"the process that delivers could not start ({_ending(ended.result())}); see the log above"
-            )
-        ended.cancel()
+            return await life.process.wait()
+        finally:
+            ended.cancel()
+            ready.cancel()
 
     async def run(self) -> None:
         """See Delivering: start it again whenever it has died."""

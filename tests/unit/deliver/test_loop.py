@@ -26,7 +26,7 @@ from postroad.lab import parse_fault
 from postroad.net import listen
 from postroad.pace import WindowPolicy
 from postroad.smtp import ServerConfig
-from postroad.spool import Selection, SpoolError, Trouble, memory
+from postroad.spool import Selection, SpoolError, State, Trouble, memory
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.names import parse_address
@@ -472,6 +472,54 @@ def test_drain_gives_back_what_is_parked():
         return len(await it.spool.until_waiting(4))
 
     assert 4 == tell(story, {"127.0.0.14": "tarpit:3600"}, settings=ONE_EACH)
+
+
+class Choking(asyncio.Protocol):
+    """Takes one message, and reads nothing of the next."""
+
+    def __init__(self, choked):
+        self._choked = choked
+        self._is_body, self._messages = False, 0
+
+    def connection_made(self, transport):
+        """Greet."""
+        self.transport = transport
+        transport.write(b"220 mx.example\r\n")
+
+    def data_received(self, data):
+        """Answer each line, or the end of the first message."""
+        if self._is_body and data.endswith(b"\r\n.\r\n"):
+            self._is_body = False
+            self.transport.write(b"250 taken\r\n")
+        elif not self._is_body:
+            self._is_body = data == b"DATA\r\n"
+            self._messages += self._is_body
+            self.transport.write(b"354 go ahead\r\n" if self._is_body else b"250 fine\r\n")
+            if self._messages == 2:
+                self.transport.pause_reading()
+                self._choked.set()
+
+
+def test_what_a_drain_gives_up_is_no_bug_and_no_attempt():
+    """Large mail on its way over a connection that rested: it is this node's after the next start, due as it was."""
+
+    async def story(it):
+        choked = asyncio.Event()
+        create = asyncio.get_running_loop().create_server
+        hosts = []
+        server = await create(lambda: hosts.append(Choking(choked)) or hosts[-1], "127.0.0.15", it.lab.port)
+        async with server:
+            await it.post("ann@[127.0.0.15]")
+            await it.done()
+            await it.post("ann@[127.0.0.15]", content=CONTENT * 200_000)
+            await choked.wait()
+            given_up = await it.loop.drain(0)
+            (left,) = await it.spool.listed(Selection())
+            hosts[0].transport.abort()
+            await asyncio.sleep(0)
+        return given_up, left.state, left.parcel.attempts, it.told.named("deliver.parcel.broken")
+
+    assert (1, State.CLAIMED, 0, []) == tell(story)
 
 
 @pytest.mark.parametrize("times_well", [0, 1])

@@ -51,6 +51,21 @@ def test_connection_is_used_again_at_its_own_door_only():
     assert (None, True, None, 0) == tell(story)
 
 
+def test_connection_that_has_served_enough_is_ended():
+    """So many messages, or so long: then a new one, so that the host may count, and change its mind."""
+
+    async def story(pool, clock):
+        often, long = Resting(), Resting()
+        often.messages = 3
+        pool.give(HERE, often)
+        taken = pool.take(HERE)
+        clock[0] = 300.0
+        pool.give(HERE, long)
+        return taken, pool.take(HERE)
+
+    assert (None, None) == tell(story)
+
+
 def test_connection_that_rested_too_long_is_ended():
     """The host may have closed it by then."""
 

@@ -376,6 +376,20 @@ def test_slow_deliveries_are_given_up_at_the_end():
     assert [{"given_up": 1}] == asyncio.run(story())
 
 
+def test_deliveries_have_the_drain_that_receiving_leaves():
+    """With no client there, all of it."""
+
+    async def story():
+        async with house("drain = '1000s'") as it:
+            left_s = []
+            usual = it.relay.delivery.drain
+            it.relay.delivery.drain = lambda limit_s: left_s.append(limit_s) or usual(0)
+        return left_s
+
+    (left_s,) = asyncio.run(story())
+    assert 900 < left_s <= 1000
+
+
 @pytest.mark.parametrize("fault", ["accept", "r450"])
 def test_mail_by_sendmail_is_told_once(tmp_path, fault):
     """Another process put it into the spool: it is told when found, once for all its destinations and attempts."""

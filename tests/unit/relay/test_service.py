@@ -21,6 +21,7 @@ from postroad.config import read
 from postroad.dns import parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.net import bind
+from postroad.relay import Relay
 from postroad.relay.service import inherited_sockets, notify, serve
 from postroad.spool import Selection
 from postroad.spool.sqlite import SqliteSpool
@@ -431,3 +432,64 @@ def test_log_that_cannot_be_written_changes_nothing(tmp_path, kind):
         return len(lab.received), left, status
 
     assert (60, 0, 0) == asyncio.run(story())
+
+
+def patched(monkeypatch, name, before):
+    """The relay does something else before it does this."""
+    usual = getattr(Relay, name)
+
+    async def changed(self, *arguments):
+        await before()
+        await usual(self, *arguments)
+
+    monkeypatch.setattr(Relay, name, changed)
+
+
+async def hang_up():
+    """Somebody asks for the settings to be read again, and the loop goes round."""
+    os.kill(os.getpid(), signal.SIGHUP)
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+def test_reload_asked_for_while_the_relay_opens_is_done_then(tmp_path, monkeypatch):
+    """Ports are opened once, and the settings are those of the file as it is when it is read again."""
+    patched(monkeypatch, "open", hang_up)
+
+    async def story():
+        async with serving(monkeypatch, tmp_path) as (_lab, told, _service):
+            await told.until("relay.reload.complete")
+            return [event.name for event in told.events if event.name in ("relay.port.open", "relay.reload.complete")]
+
+    assert ["relay.port.open", "relay.reload.complete"] == asyncio.run(story())
+
+
+def test_nothing_is_reloaded_while_the_relay_ends(tmp_path, monkeypatch):
+    """A port opened then would be nobody's."""
+    patched(monkeypatch, "close", hang_up)
+
+    async def story():
+        async with serving(monkeypatch, tmp_path) as (_lab, told, _service):
+            pass
+        return told.named("relay.reload.complete")
+
+    assert [] == asyncio.run(story())
+
+
+def test_relay_that_is_to_stop_while_it_opens_stops(tmp_path, monkeypatch):
+    """Whatever it waits for: here, for ever."""
+
+    async def never():
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+
+    patched(monkeypatch, "open", never)
+
+    async def story():
+        told = Told()
+        async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
+            path = written(lab, tmp_path)
+            await serve(lambda: config_of(path), Log(told).write)
+        return told.named("relay.port.open"), len(told.named("relay.drained"))
+
+    assert ([], 1) == asyncio.run(story())

@@ -34,7 +34,7 @@ from postroad.relay import split as module
 from postroad.relay.deliverer import deliver_over
 from postroad.relay.metrics import Metrics
 from postroad.relay.settings import resolver_of
-from postroad.relay.split import Split
+from postroad.relay.split import Split, command
 from postroad.relay.telling import Telling
 from postroad.spool import SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
@@ -369,11 +369,54 @@ def test_one_that_cannot_start_ends_the_start(monkeypatch):
         async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
             config = config_of(lab)
             limits = relay_settings(config).loop.queue
-            split = Split(config, limits, MemorySpool(), Told(), (sys.executable, "-S", "-c", "raise SystemExit(2)"))
-            with pytest.raises(InputError, match="could not start"):
+            told = Told()
+            split = Split(config, limits, MemorySpool(), told, (sys.executable, "-S", "-c", "raise SystemExit(2)"))
+            with pytest.raises(InputError, match="could not start: it ended with status 2"):
                 await split.start()
+            return told.events
 
-    asyncio.run(story())
+    assert [] == asyncio.run(story())
+
+
+def test_one_that_is_killed_at_the_first_start_is_started_again(monkeypatch):
+    """What has killed it, such as want of memory, may be gone in a second."""
+    monkeypatch.setattr(module, "AGAIN_S", 0.0)
+
+    async def story():
+        async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
+            told, config = Told(), config_of(lab)
+            dying = (sys.executable, "-S", "-c", "import os; os.kill(os.getpid(), 9)")
+            split = Split(config, relay_settings(config).loop.queue, MemorySpool(), told, dying)
+            with pytest.raises(InputError, match="it was killed by SIGKILL"):
+                await split.start()
+            return [fields["why"] for fields in told.named("relay.worker.failed")]
+
+    assert ["was killed by SIGKILL"] * 2 == asyncio.run(story())
+
+
+def test_one_that_is_never_ready_is_killed(monkeypatch):
+    """It may be stopped: whoever waits for the start has to hear of it."""
+    monkeypatch.setattr(module, "AGAIN_S", 0.0)
+    monkeypatch.setattr(module, "START_S", 0.0)
+
+    async def story():
+        async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
+            told, config = Told(), config_of(lab)
+            waiting = (sys.executable, "-S", "-c", "import time; time.sleep(3600)")
+            split = Split(config, relay_settings(config).loop.queue, MemorySpool(), told, waiting)
+            with pytest.raises(InputError, match="it was killed by SIGKILL"):
+                await split.start()
+            return told.named("relay.worker.failed")[0]["why"]
+
+    assert "it has not been ready within 0 s, and is killed" == asyncio.run(story())
+
+
+def test_the_other_process_runs_nothing_of_the_working_directory(tmp_path):
+    """A relay that root starts in a folder that anybody may write to is still ours alone."""
+    for name in ("postroad.py", "random.py", "sitecustomize.py"):
+        (tmp_path / name).write_text("raise SystemExit(7)")
+    done = subprocess.run([*command()[:-1], "--help"], cwd=tmp_path, capture_output=True, check=False)
+    assert (0, b"") == (done.returncode, done.stderr)
 
 
 def test_one_that_does_not_end_is_killed(monkeypatch):

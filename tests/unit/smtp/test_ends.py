@@ -25,6 +25,7 @@ from postroad.smtp import (
     Rcpt,
     Server,
     ServerConfig,
+    ServerState,
     StartTls,
     Unsolicited,
     Violation,
@@ -67,7 +68,8 @@ def serve(octets, config=None, pieces=1):
                 messages.append((server.transaction.envelope, content))
             if not isinstance(event, BodyPiece):
                 replies.append(server.agree())
-            event = server.receive()
+            more, event = server.has_more or server.state is ServerState.CLOSED, server.receive()
+            assert more or event is None, "there was no more, it said"
     return b"".join(replies), messages
 
 
