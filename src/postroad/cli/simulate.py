@@ -106,9 +106,9 @@ def _tried(card: Scorecard, view: View, asked: TrialOptions | None, seed: int) -
 
 def _stopped(card: Scorecard) -> list[str]:
     """The senders none of whose mail gets through."""
-    from postroad.planning.mix import delivered
+    from postroad.planning.mix import part_delivered
 
-    return [name for name, each in card.whole.by.items() if not delivered(each)]
+    return [name for name, each in card.whole.by.items() if not part_delivered(each)]
 
 
 def _picture(card: Scorecard, view: View) -> Picture:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from postroad.planning.comparison import Goal, balance, dns_cost, numbers, silence, verdict
-from postroad.planning.mix import Forecasts, Mix, View, delivered, share
+from postroad.planning.mix import Forecasts, Mix, View, part_delivered, share
 from postroad.planning.phrases import listing, named, percent
 from postroad.planning.records import Machine
 from postroad.planning.scorecard import Scorecard
@@ -96,7 +96,11 @@ def _second(known: Cards, view: View) -> Iterator[str]:
         f"With that address greeting with 421, {view.mix.percent(greeted.delivered)} gets through at once; "
         f"of the first set-up {view.mix.percent(apart.delivered)}."
     )
-    saved = [name for name in view.mix.senders if delivered(apart.by[name]) - delivered(greeted.by[name]) >= NOTICED]
+    saved = [
+        name
+        for name in view.mix.senders
+        if part_delivered(apart.by[name]) - part_delivered(greeted.by[name]) >= NOTICED
+    ]
     if saved:
         yield f"For {view.mix.whom(saved)} the addresses of one name are one exchanger: two names would save that mail."
 
@@ -258,7 +262,7 @@ def _yes(part: Fraction) -> str:
 
 def _stuck(looked: Forecasts, view: View) -> str:
     """Whose mail does not all get through at once."""
-    stuck = [name for name, each in looked.by.items() if delivered(each) < 1]
+    stuck = [name for name, each in looked.by.items() if part_delivered(each) < 1]
     return f"; some of {view.mix.whom(stuck)} does not" if stuck and len(stuck) < len(looked.by) else ""
 
 

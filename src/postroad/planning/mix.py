@@ -125,12 +125,12 @@ class Forecasts:
     @property
     def delivered(self) -> Fraction:
         """The part of all mail that gets through in the first attempt."""
-        return delivered(self.mix)
+        return part_delivered(self.mix)
 
     @property
     def delivered_by(self) -> Mapping[str, Fraction]:
         """The part of each sender's mail that gets through in the first attempt."""
-        return {name: delivered(each) for name, each in self.by.items()}
+        return {name: part_delivered(each) for name, each in self.by.items()}
 
     def first_by(self, address: Address) -> Mapping[str, Fraction]:
         """The part of each sender's first contacts that go to an address."""
@@ -214,7 +214,7 @@ def share(shares: Mapping[Address, Fraction], machine: Machine) -> Fraction:
     return sum((shares.get(address, ZERO) for address in machine.addresses), ZERO)
 
 
-def delivered(forecast: Forecast | Blend) -> Fraction:
+def part_delivered(forecast: Forecast | Blend) -> Fraction:
     """The part of mail that gets through in the first attempt."""
     return forecast.outcome.get(Result.DELIVERED, ZERO)
 

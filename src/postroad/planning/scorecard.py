@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from postroad.planning.fates import Fate, fates
-from postroad.planning.mix import MANY, MOST_MACHINES, ZERO, Forecasts, Mix, View, delivered, share
+from postroad.planning.mix import MANY, MOST_MACHINES, ZERO, Forecasts, Mix, View, part_delivered, share
 from postroad.planning.phrases import named
 from postroad.planning.records import Machine, Records
 from postroad.planning.survival import Loss, Survival, losses, survive
@@ -134,7 +134,7 @@ class Scorecard:
         return {
             name: Row(
                 max((share(each.first, machine) for machine in self.records.machines), default=ZERO),
-                min((delivered(lost.by[name]) for lost in self.lost.values()), default=ZERO),
+                min((part_delivered(lost.by[name]) for lost in self.lost.values()), default=ZERO),
                 self.traffics[name].questions,
             )
             for name, each in self.whole.by.items()

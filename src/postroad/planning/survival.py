@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from postroad.planning.mix import Foresee, delivered, share
+from postroad.planning.mix import Foresee, part_delivered, share
 from postroad.planning.records import Machine, Records
 from postroad.simulation.nouns import Forecast
 
@@ -51,7 +51,7 @@ def survive(sender: str, records: Records, foresee: Foresee) -> Survival:
     met = (step.address for example in nothing_left.examples for step in example.steps)
     listed = records.machines_of(met) & up
     stops = _peeled(records, foresee, listed)
-    if not stops or delivered(whole) < 1:
+    if not stops or part_delivered(whole) < 1:
         return Survival(sender, stops, frozenset())
     if _lists_are_alike(nothing_left, listed):
         return Survival(sender, stops, listed)
@@ -87,7 +87,7 @@ def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]
     Grown one machine at a time along what accepts, as any list of contacts is; of sets that leave the same shares to
     the same kinds of machine one is followed, for they are alike.
     """
-    if len(stops) <= MOST_ALONE and all(delivered(foresee(stops - {machine})) == 1 for machine in stops):
+    if len(stops) <= MOST_ALONE and all(part_delivered(foresee(stops - {machine})) == 1 for machine in stops):
         return stops, True
     edge, asked = [frozenset[Machine]()], 0
     while edge:
@@ -97,7 +97,7 @@ def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]
                 wider = lost | {machine}
                 after = foresee(wider)
                 asked += 1
-                if delivered(after) < 1:
+                if part_delivered(after) < 1:
                     return wider, True
                 grown.setdefault(_signature(wider, after, stops), wider)
                 if asked > MOST_QUESTIONS:
@@ -109,7 +109,7 @@ def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]
 def _shrunk(foresee: Foresee, lost: frozenset[Machine]) -> frozenset[Machine]:
     """A loss of which every part is needed to make mail wait."""
     for machine in sorted(lost, key=_number):
-        if delivered(foresee(lost - {machine})) < 1:
+        if part_delivered(foresee(lost - {machine})) < 1:
             lost -= {machine}
     return lost
 
