@@ -111,17 +111,23 @@ def through(command: Callable[[], object], *, is_answer: bool = True) -> None:
         _end(trouble)
     finally:
         sys.stdout, sys.stderr = streams
+        _give_up_on(2, sys.stderr)  # what is wrong cannot be told there, but the exit status can
 
 
 def _give_up() -> None:
-    """Whatever is still to be written goes nowhere: the interpreter would try it again at its end, and complain."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(nowhere, number)
-    os.close(nowhere)
+    """Whatever is still to be written goes nowhere."""
+    _give_up_on(1, sys.stdout)
+    _give_up_on(2, sys.stderr)
+
+
+def _give_up_on(number: int, stream: TextIO) -> None:
+    """If it cannot be written: the interpreter would try it again at its end, and complain by a status of its own."""
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 def _end(trouble: Unwritable) -> NoReturn:

@@ -49,6 +49,7 @@ class Probes:
         self._wanted: dict[Address, _Hop] = {}
         self._suspects: set[Address] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def failed(self, target: Target, settings: DeliverSettings) -> None:
@@ -85,10 +86,11 @@ class Probes:
     def _arm(self) -> None:
         """Wake up for the next probe: earlier than planned, if a host fell ill whose penalty is shorter."""
         at = self._next_at()
-        if at is None or (self._timer and self._timer.when() <= at):
+        if at is None or (self._timer and self._rings_at <= at):
             return
         if self._timer:
             self._timer.cancel()
+        self._rings_at = at
         self._timer = asyncio.get_running_loop().call_at(at, self._tick)
 
     def _next_at(self) -> float | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -132,12 +133,11 @@ def test_mail_that_is_kept_is_kept_whoever_hears_that(how, endings):
     assert (0, "") == endings["kept", how]
 
 
-def test_a_full_stderr_leaves_the_exit_status():
-    """What is wrong cannot be told, but that something is."""
-    command = shutil.which("bash")
-    done = subprocess.run(
-        [command, "-c", f"{sys.executable} -m postroad route nosuch..name 2>/dev/full"], cwd=ROOT, check=False
-    )
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_stderr_leaves_the_exit_status(unbuffered):
+    """What is wrong cannot be told, but that something is; also where Python finds out at its end only."""
+    command = [shutil.which("bash"), "-c", f"{sys.executable} -m postroad route nosuch..name 2>/dev/full"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": unbuffered}, check=False)
     assert 2 == done.returncode
 
 

@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import pytest
+import uvloop
 from delivering import LIMIT_S, ZONE, Told
 
 from postroad.deliver import DeliverSettings
@@ -73,6 +75,22 @@ def tell(story, *arguments):
             return await story(it)
 
     return asyncio.run(main())
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_probes_that_are_due_at_once_are_waited_for_once(loop):
+    """On any loop: what is asked for again before the first has begun changes nothing."""
+
+    async def story():
+        async with ward("accept", HealthPolicy(first_penalty_s=1e-9, longest_penalty_s=1e-9)) as it:
+            for _ in range(3):
+                it.failed()
+                it.probes.want((it.target(),), it.settings)
+            await it.told.until("recovered")
+            return it.asked()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert 1 == runner.run(story())
 
 
 def test_host_that_greets_is_well_again():
