@@ -17,9 +17,9 @@ from random import Random
 
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather
+from postroad.planning.setups import SETUPS
 from postroad.routing import PROCEDURES, decide, draw
 from postroad.simulation import SENDERS, DnsOrder
-from postroad.simulation.setups import SETUPS
 from postroad.simulation.trials import Greylist, Outage, Trial, Trials, Workload, run
 from postroad.words.facts import Snapshot
 

@@ -8,11 +8,12 @@ SOURCE = Path(__file__).parent.parent / "src" / "postroad"
 
 FLOORS = {
     "words": 0,
-    "routing": 1, "smtp": 1, "pace": 1, "tls": 1, "dsn": 1, "checks": 1, "simulation": 1,
+    "routing": 1, "smtp": 1, "pace": 1, "tls": 1, "dsn": 1, "checks": 1, "senders": 1, "simulation": 1,
+    "planning": 1,
     "files": 2, "dns": 2, "net": 2, "spool": 2,
     "gather": 3, "dialogue": 3,
     "deliver": 4, "receive": 4, "lab": 4, "probe": 4,
-    "config": 5, "app": 5, "relay": 5, "shapes": 5, "show": 5, "report": 5, "checking": 5,
+    "config": 5, "app": 5, "asking": 5, "relay": 5, "shapes": 5, "show": 5, "report": 5, "checking": 5,
     "demo": 5, "stage": 5, "api": 5, "cli": 5, "web": 5,
 }  # fmt: skip
 NEIGHBOURS = {
@@ -20,6 +21,13 @@ NEIGHBOURS = {
     ("checks", "tls"),
     ("simulation", "routing"),
     ("simulation", "pace"),
+    ("simulation", "senders"),
+    ("senders", "routing"),
+    ("senders", "pace"),
+    ("planning", "routing"),
+    ("planning", "senders"),
+    ("planning", "simulation"),
+    ("checks", "planning"),
     ("dns", "files"),
 }
 # Entry points called by another program, as cli/ is: they stand on the top floor wherever their file lies.

@@ -1,4 +1,4 @@
-"""Every scenario folder is played twice, by the pure walk and for real; both must be what the folder expects."""
+"""Every scenario folder is played three times: by the pure walk, for real, and in a forecast of all that can happen."""
 
 import asyncio
 from pathlib import Path
@@ -13,11 +13,12 @@ FOLDERS = sorted((Path(__file__).parent / "scenarios").iterdir())
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_scenario(folder):
-    """What the folder expects is what the rehearsal works out and what the wire shows."""
+    """What the folder expects is what the rehearsal works out, what the wire shows, and what a simulation foretells."""
     takes = asyncio.run(stage(load_scenario(folder)))
     expected = [take.expected for take in takes]
     assert expected == [take.rehearsed for take in takes]
     assert expected == [take.performed for take in takes]
+    assert expected == [take.forecast for take in takes]
 
 
 def _write(folder, **files):

@@ -1,7 +1,8 @@
 """Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records.
 
-`postroad.route`, `postroad.lookup`, `postroad.check` and `await postroad.send` are the door for programs; see each
-one's docstring. They are imported when first used, so that `import postroad` costs nothing.
+`postroad.route`, `postroad.lookup`, `postroad.check`, `postroad.simulate`, `postroad.compare`, `postroad.advise` and
+`await postroad.send` are the door for programs; see each one's docstring. `postroad.senders.SENDERS` has the senders
+that are simulated. They are imported when first used, so that `import postroad` costs nothing.
 """
 
 from __future__ import annotations
@@ -9,12 +10,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from postroad.api import SendOptions, check, lookup, route, send
+    from postroad import senders
+    from postroad.api import (
+        SendOptions,
+        SimulateOptions,
+        Simulation,
+        advise,
+        check,
+        compare,
+        lookup,
+        route,
+        send,
+        simulate,
+    )
     from postroad.app import InputError, Routed, Sent
+    from postroad.simulation.trials import Downtime, Pulse, TrialOptions
 
-__all__ = ["InputError", "Routed", "SendOptions", "Sent", "check", "lookup", "route", "send"]
+__all__ = [
+    "Downtime",
+    "InputError",
+    "Pulse",
+    "Routed",
+    "SendOptions",
+    "Sent",
+    "SimulateOptions",
+    "Simulation",
+    "TrialOptions",
+    "advise",
+    "check",
+    "compare",
+    "lookup",
+    "route",
+    "send",
+    "senders",
+    "simulate",
+]
 
-_HOMES = {"InputError": "postroad.app", "Routed": "postroad.app", "Sent": "postroad.app"}
+_HOMES = {
+    **dict.fromkeys(("InputError", "Routed", "Sent"), "postroad.app"),
+    **dict.fromkeys(("Downtime", "Pulse", "TrialOptions"), "postroad.simulation.trials"),
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # PEP 562: any of the public names
@@ -22,4 +57,6 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  # PEP 562: any of the public
         raise AttributeError(f"module 'postroad' has no attribute {name!r}")
     import importlib  # noqa: PLC0415  # as the docstring says
 
+    if name == "senders":
+        return importlib.import_module("postroad.senders")
     return getattr(importlib.import_module(_HOMES.get(name, "postroad.api")), name)

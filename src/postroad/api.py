@@ -1,9 +1,9 @@
-"""What `import postroad` gives a programmer: route, lookup, check, send."""
+"""What `import postroad` gives a programmer: route, lookup, check, simulate, compare, advise, send."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from postroad.app import (
+    InputError,
     Road,
     Routed,
     Sent,
@@ -22,11 +23,20 @@ from postroad.app import (
     host_name,
 )
 from postroad.deliver import DeliverSettings, opportunistic_tls
-from postroad.words.facts import Snapshot
+from postroad.words.facts import Bogus, Snapshot, Temporary
+from postroad.words.faults import Mode
+from postroad.words.names import Address
 from postroad.words.trace import Listener, nobody
 
 if TYPE_CHECKING:
+    from postroad.planning.advice import Advice
+    from postroad.planning.comparison import Comparison
+    from postroad.planning.mix import View
+    from postroad.planning.records import Records
     from postroad.report import Checked
+    from postroad.simulation import Forecast
+    from postroad.simulation.ranges import Range
+    from postroad.simulation.trials import TrialOptions, Trials
 
 T = TypeVar("T")
 
@@ -88,6 +98,164 @@ def check(
     destination = destination_of(domain)
     choice = Choice(tuple(map(Path, zones)), resolvers=resolvers, smtp=smtp)
     return _run(lambda: check_one(destination, build_sources(choice), Terms()))
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What senders make of a domain's records.
+
+    `forecasts` are by sender and exact for the first attempt of one message; `trials` by sender, if any were asked for.
+    `first` and `delivered` are figures of the mix, over all plausible weights of its senders: the part of first
+    contacts that an address gets, and the part of mail that gets through in the first attempt.
+    """
+
+    snapshot: Snapshot
+    forecasts: Mapping[str, Forecast]
+    first: Mapping[Address, Range]
+    delivered: Range
+    trials: Mapping[str, Trials]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulateOptions:
+    """Who sends, and how it is asked.
+
+    `zones` are files that answer in place of DNS, `resolvers` name servers as `ADDRESS[:PORT]`. `senders` are names
+    (`postroad.senders.SENDERS` has them), `mix` is a mix by name; neither: the mix "internet" and Postroad.
+    `senders_file` adds some of your own. `dns_order` is fixed, rotate, rotate-apart, random or cached.
+    """
+
+    zones: Sequence[str | Path] = ()
+    resolvers: Sequence[str] = ()
+    senders: Sequence[str] = ()
+    mix: str | None = None
+    senders_file: str | Path | None = None
+    dns_order: str = "fixed"
+
+
+def simulate(
+    domain: str,
+    *,
+    options: SimulateOptions | None = None,
+    down: Sequence[str] = (),
+    trials: TrialOptions | None = None,
+    seed: int = 1,
+) -> Simulation:
+    """What share of the mail each server gets, how much gets through, and after how long, by sender.
+
+    `domain` may be a zone file, or a named set-up as t1. `down` are servers as `SERVER[:MODE]`. With `trials` messages
+    are followed over all attempts: bursts, greylisting, timed outages, timetables of retries. Blocks while DNS is
+    asked; nothing is sent.
+
+        >>> postfix = SimulateOptions(senders=["postfix"])
+        >>> found = simulate("t5", options=postfix, down=["a:blackhole"]).forecasts["postfix"]
+        >>> found.delay_mean_s, [float(share) for share in found.first.values()]
+        (30.0, [1.0])
+        >>> str(next(iter(simulate("t1").first.values())))
+        '50 to 63 %'
+
+    A burst of Postfix with its connection cache, of which a single one may give nearly all to one of two equals; and
+    five minutes of greylisting for a sender that tries again as Gmail does:
+
+        >>> from postroad.simulation.trials import Pulse, TrialOptions
+        >>> burst = TrialOptions(burst=Pulse(300, over_s=1.4), session_s=0.015)
+        >>> cached = simulate("t1", options=SimulateOptions(senders=["postfix-reuse"]), trials=burst)
+        >>> [high - low > 0.5 for low, high in cached.trials["postfix-reuse"].single.values()]
+        [True, True]
+        >>> greylisted = TrialOptions(messages=1000, greylist_s=300, retries="gmail")
+        >>> round(simulate("t1", options=postfix, trials=greylisted).trials["postfix"].tries.value)
+        4
+
+    Raises:
+        InputError: the domain, a zone file, a sender or a server cannot be used, or DNS cannot tell the records now.
+
+    """
+    from postroad.asking import down_of  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.simulation.trials import run  # noqa: PLC0415  # as above
+
+    chosen = options or SimulateOptions()
+    records = _records(domain, chosen)
+    snapshot, view = records.snapshot, _view(chosen, down_of(down, records))
+    whole = view.look(records, examples=3)
+    try:
+        asked = {
+            name: trials.trial(snapshot, sender, view.dns_order, view.down)
+            for name, sender in view.mix.senders.items()
+            if trials
+        }
+    except ValueError as wrong:
+        raise InputError(str(wrong)) from wrong
+    return Simulation(
+        snapshot,
+        whole.by,
+        {address: view.mix.range(whole.first_by(address)) for address in whole.mix.first},
+        view.mix.range(whole.delivered_by),
+        {name: run(trial, seed) for name, trial in asked.items()},
+    )
+
+
+def compare(*sets: str, options: SimulateOptions | None = None) -> Comparison:
+    """Sets of records side by side: lines that change, what that means for senders, and a verdict for each goal.
+
+    Each of `sets` is a zone file, a named set-up or a domain, and is compared with the first.
+
+        >>> for verdict in compare("t2", "t1").verdicts[:1]:
+        ...     print(verdict.goal, *verdict.best)
+        balance t1
+
+    Raises:
+        InputError: there are fewer than two sets, or one of them or a sender cannot be used.
+
+    """
+    from postroad.planning.comparison import compare as compared  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.planning.scorecard import measure  # noqa: PLC0415  # as above
+
+    if len(sets) < 2:
+        raise InputError("name two sets of records or more")
+    chosen = options or SimulateOptions()
+    view = _view(chosen, {})
+    return compared([measure(each, _records(each, chosen), view) for each in sets])
+
+
+def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: bool = False) -> Advice:
+    """The smallest change of a domain's records that reaches the goals, proven by simulation.
+
+    `domain` may be a zone file, or a named set-up. With `use_backups` backups may take a part of the load.
+
+        >>> advice = advise("t2")
+        >>> for line in advice.new:
+        ...     print(line)
+        example.com. 300 IN MX 10 mail2.example.com.
+        mail2.example.com. 300 IN A 192.0.2.12
+
+    Raises:
+        InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
+
+    """
+    from postroad.planning.advice import advise as advised  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.planning.edits import Allowed  # noqa: PLC0415  # as above
+
+    chosen = options or SimulateOptions()
+    allowed = frozenset({Allowed.BACKUPS} if use_backups else ())
+    return advised(_records(domain, chosen), _view(chosen, {}), allowed)
+
+
+def _records(what: str, chosen: SimulateOptions) -> Records:
+    from postroad.asking import named_records  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.planning.records import Records  # noqa: PLC0415  # as above
+
+    domain, zones = named_records(what, None, list(map(Path, chosen.zones)))
+    snapshot = lookup(domain, zones=zones, resolvers=chosen.resolvers)
+    if isinstance(snapshot.mx, Temporary | Bogus):
+        raise InputError(f"the records of {domain} cannot be told now: {snapshot.mx.why}")
+    return Records.of(snapshot)
+
+
+def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:
+    from postroad.asking import view_of  # noqa: PLC0415  # the simulation costs 60 ms
+
+    file = Path(chosen.senders_file) if chosen.senders_file else None
+    return view_of(chosen.senders, chosen.mix, file, chosen.dns_order, down)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from postroad.deliver import DeliverSettings, Job, attempt
-from postroad.dialogue import Message
 from postroad.dns import (
     CachingResolver,
     Resolver,
@@ -35,6 +33,10 @@ from postroad.words.names import Destination, Unreadable, parse_address, parse_d
 from postroad.words.outcome import Outcome, Result
 from postroad.words.trace import Listener, nobody
 from postroad.words.trail import Attempt
+
+if TYPE_CHECKING:
+    from postroad.deliver import DeliverSettings
+    from postroad.dialogue import Message
 
 T = TypeVar("T")
 
@@ -96,7 +98,7 @@ class Road:
     resolver: Resolver
     policy: RoutePolicy = PROCEDURES["rfc5321"]
     own: Own = field(default_factory=Own)
-    deliver: DeliverSettings = field(default_factory=DeliverSettings)
+    deliver: DeliverSettings | None = None  # None: the usual ones
     listener: Listener = nobody
 
     async def lookup(self, destination: Destination) -> Snapshot:
@@ -127,8 +129,10 @@ class Road:
     async def _attempt(self, message: Message, routed: Routed) -> Attempt:
         if isinstance(routed.answer, Refusal):
             return routed.answer.attempt(len(message.envelope.recipients))
+        from postroad.deliver import DeliverSettings, Job, attempt  # noqa: PLC0415  # 100 ms, for who only asks
+
         job = Job(message, routed.destination, routed.plan, routed.seed)
-        return await attempt(job, self.deliver, self.listener)
+        return await attempt(job, self.deliver or DeliverSettings(), self.listener)
 
 
 def build_resolver(zones: Sequence[str | Path] = (), servers: Sequence[str] = ()) -> Resolver:
@@ -199,6 +203,8 @@ def build_message(content: bytes | str | EmailMessage, sender: str | None, recip
     needs_utf8 = any(box.needs_smtputf8 for box in (*mailboxes, reverse_path) if box)
     unique = tuple(Recipient(mailbox) for mailbox in dict.fromkeys(mailboxes))
     envelope = Envelope(reverse_path, unique, smtputf8=needs_utf8, eight_bit=not octets.isascii())
+    from postroad.dialogue import Message  # noqa: PLC0415  # as above
+
     return Message(envelope, octets)
 
 

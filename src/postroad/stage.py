@@ -1,17 +1,17 @@
-"""A scenario twice: rehearsed by the pure walk, performed for real against the lab. The two must agree."""
+"""A scenario three times: rehearsed by the pure walk, performed for real in the lab, and forecast. All must agree."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from postroad.app import InputError, Road, Routed, build_message, build_policy
+from postroad.app import InputError, Road, build_message, build_policy
 from postroad.deliver import DeliverSettings, opportunistic_tls
 from postroad.dns import Server, WireResolver, WireSettings, ZoneProblem, load_zones
 from postroad.lab import Lab
-from postroad.lab.rehearsal import Rehearsal
 from postroad.lab.scenario import Scenario, story
-from postroad.routing import Refusal
+from postroad.routing import RoutePolicy
+from postroad.simulation.own import OwnSender
 from postroad.smtp import Timeouts
 from postroad.words.trail import Attempt
 
@@ -20,22 +20,26 @@ CONTENT = b"From: sender@lab.invalid\r\nSubject: a scenario\r\n\r\nWhat happens 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One seed of a scenario: what must be seen, what the rehearsal says, and what happened."""
+    """One seed of a scenario: what must be seen, what the rehearsal says, what happened, and what a simulation says.
+
+    `forecast` is the way that the seed's draw takes through the graph of the simulation.
+    """
 
     seed: int
     expected: str
     rehearsed: str
     performed: str
+    forecast: str
     attempt: Attempt
 
     @property
     def agrees(self) -> bool:
-        """Whether all three are the same."""
-        return self.expected == self.rehearsed == self.performed
+        """Whether all are the same."""
+        return self.expected == self.rehearsed == self.performed == self.forecast
 
 
 async def stage(scenario: Scenario) -> tuple[Take, ...]:
-    """Every seed of a scenario, rehearsed and performed.
+    """Every seed of a scenario, rehearsed, performed and forecast.
 
     Raises:
         InputError: the zone cannot be read.
@@ -53,17 +57,23 @@ async def _take(scenario: Scenario, seed: int) -> Take:
         road = _road(scenario, lab)
         message = build_message(CONTENT, str(scenario.sender), [str(mailbox) for mailbox in scenario.recipients])
         routed = await road.route(scenario.recipients[0].domain, seed)
-        rehearsed = _rehearse(scenario, routed, lab)
+        own = _own(scenario, lab, road.policy)
+        rehearsed, forecast = own.rehearse(routed.answer, routed.plan), own.foretell(routed.answer, routed.plan)
         attempt = (await road.send(message, seed)).deliveries[0].attempt
-    return Take(seed, scenario.expected.get(seed, "nothing is expected"), story(rehearsed), story(attempt), attempt)
+    expected = scenario.expected.get(seed, "nothing is expected")
+    return Take(seed, expected, story(rehearsed), story(attempt), story(forecast), attempt)
 
 
-def _rehearse(scenario: Scenario, routed: Routed, lab: Lab) -> Attempt:
-    if isinstance(routed.answer, Refusal):
-        return routed.answer.attempt(len(scenario.recipients))
-    faults = {lab.moved.get(address, address): fault for address, fault in scenario.faults.items()}
-    rehearsal = Rehearsal(faults, scenario.walk, connect_timeout_s=scenario.connect_timeout_s, tls=scenario.tls)
-    return rehearsal.attempt(routed.destination, routed.plan, len(scenario.recipients), routed.seed)
+def _own(scenario: Scenario, lab: Lab, policy: RoutePolicy) -> OwnSender:
+    return OwnSender(
+        {lab.moved.get(address, address): fault for address, fault in scenario.faults.items()},
+        policy,
+        scenario.walk,
+        scenario.connect_timeout_s,
+        tls=scenario.tls,
+        turns=False,  # one message, from a road that is new
+        recipients=len(scenario.recipients),
+    )
 
 
 def _road(scenario: Scenario, lab: Lab) -> Road:

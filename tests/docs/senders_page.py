@@ -1,58 +1,84 @@
-"""The page of the senders: what `postroad.simulation.SENDERS` says, as tables, and how to write one's own."""
+"""The page of the senders: what `postroad.senders.SENDERS` says, as tables, and how to write one's own."""
 
 from pathlib import Path
 
-from postroad.simulation import MIXES, SENDERS
-from postroad.simulation.model import Sender
+from postroad.senders import MIXES, SENDERS
+from postroad.senders.model import Sender
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "senders.md"
 HEAD = """# Senders
 
-What the simulation knows of each sender, written from its data by `python -m tests.docs.senders_page`; a test compares
-them. Models marked "measured" are held against measurements of the real program: `make truth`.
+What the simulation knows of each sender, written from the files in `src/postroad/senders` by `python -m
+tests.docs.senders_page`; a test compares them. Models of programs that were measured are held against those
+measurements: `make truth`. `postroad senders NAME` shows one.
+"""
+
+OURS = """
+`postroad` has no model, and so no line in the tables but the last. It is asked: each order that `routing.draw` may give
+is walked by `routing.Walk`, the code that delivers. Hosts that behave alike are counted, not listed.
 """
 
 REACTIONS = """
 ## After a contact
 
 By the faults of the lab: `n` the next address, `h` the next host, `e` the next of the same preference only, `d`
-deferred, `f` failed, `c` the same once more without TLS, `+` delivered.
+deferred, `f` failed, `c` the same session without TLS, `r` a new one to the same address without TLS, `+` delivered.
+Where two stand, packets race. Several recipients fare as if alone; who sends them apart, and who returns the refused
+later, `postroad senders NAME` tells.
 """
 
 INTERNET = """
-`internet` is an assumption, not a measurement: nobody publishes which software sends how much mail. Half of it stands
-for the large providers, who say nothing of their senders and are taken at the word of RFC 5321. Of the other half some
-four fifths are divided as in a survey of servers that tell their name (Security Space, December 2023: Exim 56 %,
-Postfix 38 %, sendmail 3 %), though it counts receiving machines and not messages; the rest are senders without a
-shuffle.
+`internet` is an assumption, not a measurement: nobody publishes which software sends how much mail. So its figures are
+told as ranges, over all weights that are plausible; which of them has a source, and which has none, is in
+[the design](../design/internet-mix.md).
 """
 
-OWN = """## Senders and mixes of your own
+OWN = """## A sender of your own
 
-`postroad simulate --senders FILE.toml` adds to those above. Say what differs from a sender that is known (`like`,
-`rfc5321` unless you say another); all else stays. The keys are the fields of `Sender` in
-`src/postroad/simulation/model.py`, where each is explained; `"none"` lifts a limit. The parts of a mix need not sum to
-anything.
+Every sender is a file, `src/postroad/senders/NAME.toml`; yours is one more. Print one that is like it, change it, and
+ask: `postroad senders postfix --toml > gateway.toml`, `postroad simulate example.org --sender gateway.toml`. Or say
+only what differs from one that is known (`like`), or from a `procedure` (`rfc5321` unless you say another). The keys
+are the fields of `Sender` in `src/postroad/senders/model.py`, where each is explained; `"none"` lifts a limit.
+
+```toml
+# gateway.toml
+like = "postfix"
+title = "our gateway"
+sources = ["its main.cf"]
+unit = "host"                                   # host, address
+equals = "given"                                # random, first-then-reversed, one-swap-pass, alphabetical, by-attempt
+inside = "given"                                # given, random, turned
+families = "v4-first"                           # v6-first, in-turn, alike, v6-level, v6-pass, v4-only, v6-only
+preference = "ascending"                        # ignored, descending
+literals = "passed-over"                        # an MX that names an address: used, passed-over, failed
+limits = { addresses = 3, sessions = "none" }   # hosts, later, family_share
+waits = { connect_s = 10, greeting_s = 60 }     # and others, for senders that overlap contacts
+refusals = ["g554"]                             # these count as "no, for good" when nobody is left to ask
+exhausted = "last"                              # defer, all
+keeps = ["r450"]                                # met anywhere, these keep the message all the same
+memory = { modes = ["refuse"], for_s = 60 }
+recipients = { alone = false, told = "at-once" }  # at-the-end, if-any-taken
+refused = { null-mx = "deferred" }              # no-such-domain, no-address
+retry = { intervals_s = [300, 600], then_s = 3600, expiry_s = 432000 }
+
+[reactions]            # by phase; a single mode stands for itself
+connect = "next-address"        # next-host, next-equal, defer, fail, accepted
+greeting = "next-host"
+starttls = "next-address"       # in-clear (the same session), reconnect-in-clear
+not-now = "next-address"        # 4yz to RCPT, DATA or the final dot
+no = "fail"                     # 550 to RCPT
+g554 = "fail"
+```
+
+Several senders, and mixes, may stand in one file for `--senders`: tables `[senders.NAME]` with the same keys, and
+`[mixes.NAME]`, whose parts need not sum to anything.
 
 ```toml
 [senders.gateway]
 like = "postfix"
-title = "our gateway"
-source = "its main.cf"
-unit = "host"                                   # host, address
-equals = "given"                                # random, given, one-swap-pass, alphabetical, by-attempt
-inside = "given"                                # given, random, turned
-families = "v4-first"                           # v6-first, in-turn, alike, v6-level, v6-pass, v4-only, v6-only
-preference = "ascending"                        # ignored, descending
-limits = { addresses = 3, sessions = "none" }   # hosts, later, family_share
-waits = { connect_s = 10 }                      # per_host, fallback_s, hurry_s, overlap_s, level_overlap_s, spacing_s
-reactions = { r450 = "defer", g554 = "fail" }   # next-address, next-host, next-equal, in-clear, accepted
-refusals = ["g554"]                             # these count as "no, for good" when nobody is left to ask
-exhausted = "last"                              # defer, all
-memory = { modes = ["refuse"], for_s = 60 }
-refused = { null-mx = "deferred" }              # no-such-domain, no-address
+unit = "host"
 
 [mixes.ours]
 gateway = 3
@@ -63,12 +89,19 @@ exim = 1
 
 - The first attempt of one message is exact. What depends on earlier messages (memory, connections kept, greylisting
   that lets mail in later, retries) is for the trials.
-- `rotate`, `random` and `cached` are what one sender sees over a long time, each set of records turning by itself.
+- `rotate`, `rotate-apart`, `random` and `cached` are what one sender sees over a long time. One name server turns all
+  its sets in step, from message to message (`rotate`): two MX records of two addresses each have but two first
+  addresses. Where others ask for parts of them, or several servers answer, each set turns by itself (`rotate-apart`).
   Within one TTL a cache gives one order: that is `fixed`, and whoever is first in it has all the mail of senders in DNS
   order. slimta keeps the MX set itself, so its share is that of one TTL.
-- OpenSMTPD begins again at an address whose rest of 15 s is over, and with eight or more dead ones never ends; the
-  model ends after one round. Go's dialer (chasquid) tries both families of a host side by side; the model tries all
-  of one, then all of the other, and keeps only the wait. dma under `random` draws its v6 and its v4 addresses apart.
+- A forecast ends after one round. OpenSMTPD asks a failed address again once its rest is over, and with eight or more
+  dead ones never ends; Courier begins again after a minute where nobody could be reached (`simulation/rounds.py`). No
+  outcome changes by that, only the number of contacts. OpenSMTPD has three silent contacts at a time; under `random`
+  with more than eight addresses that limit is not counted, which changes waits only.
+- Go's dialer (chasquid) tries both families of a host side by side; the model tries all of one, then all of the other,
+  and keeps only the wait. dma under `random` draws its v6 and its v4 addresses apart.
+- Where addresses come in more orders than can be gone through, a part of them stands for all, and the forecast says
+  that it is sampled.
 - An address is tried as it is; a sender's own address among the records, and TLS policies, are not looked at.
 """
 
@@ -76,18 +109,29 @@ exim = 1
 def senders_page():
     """The whole text of senders.md."""
     senders = list(SENDERS.values())
+    models = [each for each in senders if not each.ours]
     parts = [
         HEAD,
+        OURS,
         "## Choice\n",
         _table(
-            ("sender", "chooses", "among equals", "in a host", "families", "preference", "duplicates"), senders, _choice
+            ("sender", "chooses", "among equals", "in a host", "families", "preference", "duplicates"), models, _choice
         ),
         REACTIONS,
-        _table(("sender", *(mode.value for mode in _FAULTS), "nobody left"), senders, _reactions),
+        _table(("sender", *(mode.value for mode in _FAULTS), "nobody left"), models, _reactions),
         "\n## Limits, waits, questions\n",
         _table(
-            ("sender", "limits", "silent address", "asks DNS", "null MX", "remembers", "keeps connections"),
-            senders,
+            (
+                "sender",
+                "limits",
+                "silent address",
+                "no greeting",
+                "asks DNS",
+                "null MX",
+                "remembers",
+                "keeps connections",
+            ),
+            models,
             _limits,
         ),
         "\n## Sources\n",
@@ -107,6 +151,7 @@ _FAULTS = [mode for mode in Mode if mode not in {Mode.ACCEPT, Mode.SLOW, Mode.TA
 _SIGNS = {
     "accepted": "+",
     "in-clear": "c",
+    "reconnect-in-clear": "r",
     "next-address": "n",
     "next-host": "h",
     "next-equal": "e",
@@ -128,7 +173,13 @@ def _choice(each: Sender):
 def _reactions(each: Sender):
     no = ", ".join(sorted(each.refusals)) or "-"
     ending = {"defer": "deferred", "last": f"failed if the last said {no}", "all": f"failed if all said {no}"}
-    return (*(_SIGNS[each.after(mode)] for mode in _FAULTS), ending[each.exhausted])
+    kept = f", unless one said {', '.join(sorted(each.keeps))}" if each.keeps else ""
+    return (*(_sign(each, mode) for mode in _FAULTS), ending[each.exhausted] + kept)
+
+
+def _sign(each: Sender, mode: Mode):
+    other = each.races.get(mode)
+    return _SIGNS[each.after(mode)] + (f" or {_SIGNS[other]}" if other else "")
 
 
 def _limits(each: Sender):
@@ -141,7 +192,11 @@ def _limits(each: Sender):
     times = f"{asks.mx} MX, {asks.a} A and {asks.aaaa} AAAA for {'every' if asks.eager else 'each tried'} exchanger"
     null = {Result.DEFERRED: "deferred"}.get(each.refused.get("null-mx"), "failed")
     memory = f"{len(each.memory.modes)} faults for {each.memory.for_s:g} s" if each.memory.modes else "nothing"
-    return ", ".join(limits) or "none", _silence(each), times, null, memory, _reuse(each)
+    return ", ".join(limits) or "none", _silence(each), _greeting(each), times, null, memory, _reuse(each)
+
+
+def _greeting(each: Sender):
+    return f"{each.waits.greeting_s:g} s"
 
 
 def _silence(each: Sender):

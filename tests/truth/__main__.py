@@ -2,46 +2,50 @@
 
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable
 
-from tests.truth.judge import Judgement, judge
-from tests.truth.rows import FILES, all_rows
+from tests.truth.judge import Judgement, Verdict, judge
+from tests.truth.rows import all_rows
 
 
 def main() -> None:
-    """Print the table; exit status 1 if a row is missed and nobody knows why."""
+    """Print the tables; exit status 1 if a row is missed."""
     wanted = set(sys.argv[1:])
-    judgements = [judge(row) for row in all_rows() if not wanted or row.data["sender"] in wanted]
-    sys.stdout.write("\n".join([table(judgements), *missed(judgements), *asides(judgements), ""]))
-    sys.exit(any(not (each.holds or each.known) for each in judgements))
+    judgements = [judge(row, tries=True) for row in all_rows() if not wanted or row.sender in wanted]
+    by_sender = table("sender", judgements, lambda each: each.row.sender)
+    by_kind = table("kind", judgements, lambda each: each.row.kind)
+    sys.stdout.write("\n".join([*by_sender, "", *by_kind, *reasons(judgements), ""]))
+    sys.exit(any(each.verdict is Verdict.MISSED for each in judgements))
 
 
-def missed(judgements: list[Judgement]) -> list[str]:
-    """The rows that do not hold, and why."""
-    wrong = [each for each in judgements if not each.holds]
-    lines = [f"  {each.row.data['sender']:<14} {each.row.file:<9} {each.row}: {each.why}" for each in wrong]
-    return ["", f"{len(judgements) - len(wrong)} of {len(judgements)} rows hold. Missed:", *lines]
+def table(title: str, judgements: list[Judgement], key: Callable[[Judgement], str]) -> list[str]:
+    """Rows held of those judged, and those left aside, by a key."""
+    groups: dict[str, list[Judgement]] = {}
+    for each in sorted(judgements, key=key):
+        groups.setdefault(key(each), []).append(each)
+    lines = [_line(name, group) for name, group in [*groups.items(), ("all", judgements)]]
+    return [f"{title:<18}{'held':>7}{'judged':>8}{'aside':>7}", *lines]
 
 
-def asides(judgements: list[Judgement]) -> list[str]:
-    """What was left aside in rows that hold."""
-    notes = Counter((each.row.data["sender"], each.why) for each in judgements if each.holds and each.why)
-    lines = [f"  {sender:<14} {count} rows: {why}" for (sender, why), count in sorted(notes.items())]
-    return ["", "Held, with something left aside:", *lines]
+def _line(name: str, group: Iterable[Judgement]) -> str:
+    counts = Counter(each.verdict for each in group)
+    judged = counts[Verdict.HELD] + counts[Verdict.MISSED]
+    share = f"{counts[Verdict.HELD] / judged:9.1%}" if judged else ""
+    return f"{name:<18}{counts[Verdict.HELD]:>7}{judged:>8}{counts[Verdict.ASIDE]:>7}{share}"
 
 
-def table(judgements: list[Judgement]) -> str:
-    """Rows that hold of all rows, by sender and file."""
-    senders = sorted({each.row.data["sender"] for each in judgements})
-    lines = [f"{'rows held':<14}" + "".join(f"{file:>12}" for file in (*FILES, "all"))]
-    for sender in senders:
-        mine = [each for each in judgements if each.row.data["sender"] == sender]
-        cells = [_cell([each for each in mine if each.row.file == file]) for file in FILES]
-        lines.append(f"{sender:<14}" + "".join(f"{cell:>12}" for cell in (*cells, _cell(mine))))
-    return "\n".join(lines)
-
-
-def _cell(judgements: list[Judgement]) -> str:
-    return f"{sum(each.holds for each in judgements)}/{len(judgements)}" if judgements else "-"
+def reasons(judgements: list[Judgement]) -> list[str]:
+    """The rows that were missed and why, and what was left aside."""
+    missed = [each for each in judgements if each.verdict is Verdict.MISSED]
+    aside = Counter((each.row.sender, each.why) for each in judgements if each.verdict is Verdict.ASIDE)
+    return [
+        "",
+        "Missed:",
+        *(f"  {each.row.sender:<14} {each.row.file:<9} {each.row}: {each.why}" for each in missed),
+        "",
+        "Left aside:",
+        *(f"  {sender:<14} {count} rows: {why}" for (sender, why), count in sorted(aside.items())),
+    ]
 
 
 if __name__ == "__main__":

@@ -1,70 +1,117 @@
 """Whether a model explains a row, and if not, why."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from fractions import Fraction
 
+from tests.truth.attempts import Window, window_of
+from tests.truth.bursts import is_no_queue_run, strays_too_far
 from tests.truth.chances import could_be
-from tests.truth.rows import Row, address_of, case_of, name_of, sender_of
+from tests.truth.rows import MIX, Row, address_of, case_of, name_of, sender_of
 
-from postroad.simulation import Case, Example, Sender, forecast
+from postroad.senders import Sender
+from postroad.senders.model import Routes
+from postroad.simulation import Case, DnsOrder, forecast
 from postroad.simulation.paths import every_way
+from postroad.simulation.recipients import Fates, Mixed, every_fate
 from postroad.words.facts import Found, HostFacts, NoData, Snapshot
-from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
-_RETRIED = {
-    "haraka": "a second and third attempt fell into the window: their first contacts are as the first attempt's",
-    "opensmtpd": "it begins again at addresses whose rest of 15 s is over, without end; the model ends after one round",
-}
-_REUSED = "connections are reused: shares follow connections, which only trials can tell"
-_LIMITED = "routes in use and rate limits decide, which only trials can tell"
-_UNEXPLAINED = {
-    ("dma", "faults", "close"): "a race of its own: a reset bounces (as modelled), an end of file loops without end",
-    ("opensmtpd", "memory", "r450"): "after a 450 it holds back what follows for the domain: not modelled",
-}
+_REPLIES = {"a": 250, "d": 450, "r": 550}
+_ENDINGS = {Result.FAILED: "bounced", Result.DEFERRED: "deferred"}
+
+
+class Verdict(Enum):
+    """What became of a row."""
+
+    HELD = "held"
+    ASIDE = "aside"  # something of it was left aside: it is neither held nor missed
+    MISSED = "missed"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Whether a row holds; why not, or what was left aside. `known`: it is told why the model does not explain it."""
+    """What became of a row; why it was missed, or what was left aside."""
 
     row: Row
-    holds: bool
+    verdict: Verdict
     why: str = ""
-    known: bool = False
 
 
-def judge(row: Row) -> Judgement:
-    """Hold the model of a row's sender against it."""
-    judgement = _JUDGES.get(row.file, _faults)(row)
-    fault = row.data["fault"]
-    reason = _UNEXPLAINED.get((row.data["sender"], row.file, fault["mode"])) if fault else None
-    if judgement.holds or not reason:
-        return judgement
-    return replace(judgement, why=reason, known=True)
+def judge(row: Row, *, tries: bool = False) -> Judgement:
+    """Hold the model of a row's sender against it. `tries`: also what only many trials can tell."""
+    if row.recipients:
+        return _judged(row, _recipients(row))
+    if row.kind == "shares":
+        return _shares(row, tries=tries)
+    if row.kind == "memory":
+        return _judged(row, _memory(row))
+    if row.data["config"] in {"retry2s", "tls-retry"}:
+        return _judged(row, _RETRIES[row.data["config"]](row))
+    return _sequences(row)
 
 
-def _shares(row: Row) -> Judgement:
+def _judged(row: Row, why: str) -> Judgement:
+    return Judgement(row, Verdict.MISSED if why else Verdict.HELD, why)
+
+
+def _sequences(row: Row) -> Judgement:
+    window = window_of(row)
+    why = window.explains(row)
+    if why.startswith("waits") and "broken-starttls" in row.faults.values():
+        return Judgement(row, Verdict.ASIDE, "the wait is the peer's: it closes after two silent seconds")
+    return _judged(row, why)
+
+
+def _shares(row: Row, *, tries: bool) -> Judgement:
+    """First contacts: drawn for each message, or by what the file says of a draw that reaches further."""
     data, sender = row.data, sender_of(row)
     told = forecast(case_of(row), sender, examples=0)
     if told.unable or not told.first:
-        return Judgement(row, not data["first"], "" if not data["first"] else "the model makes no contact")
-    first = {name_of(address): share for address, share in told.first.items()}
-    impossible = [name for name in data["first"] if not first.get(name)]
-    if not impossible and _one_for_all(row):
-        return Judgement(row, len(data["first"]) == 1, "one pick for the whole queue run: which, is a draw of one")
-    if data["msgs_per_conn_max"] > 1 and len(first) + len(data["first"]) > 2:
-        return Judgement(row, holds=False, why=_REUSED, known=True)
+        return _judged(row, "the model makes no contact" if data["first"] else "")
+    first = {name_of(address): share for address, share in told.first.items() if share}
+    if sender.picks.routes is Routes.LEAST_RECENTLY_USED and not _is_idle(row):
+        order = replace(case_of(row), dns_order=DnsOrder.RANDOM)
+        first = {name_of(address): share for address, share in forecast(order, sender, examples=0).first.items()}
+    impossible = [name for name in data["first"] if name not in first]
+    if impossible:
+        return _judged(row, f"not possible in the model: {impossible[0]}")
+    if len(first) == len(data["first"]) == 1:
+        return _judged(row, _questions(row, sender))
+    if data["config"] == "queued":
+        if tries:
+            return _judged(row, is_no_queue_run(row))
+        return _judged(row, "" if sender.picks.queue_run and len(data["first"]) == 1 else "not one pick for all")
     if data["how"] == "fresh":
-        return Judgement(row, holds=False, why=_LIMITED, known=True)
-    why = could_be(data["first"], first) or _questions(row, sender)
-    return Judgement(row, not why, why)
+        return _judged(row, _in_turn(data["first"], first))
+    if data["msgs_per_conn_max"] > 1:
+        return _kept(row, sender, tries=tries)
+    return _judged(row, could_be(data["first"], first) or _questions(row, sender))
 
 
-def _one_for_all(row: Row) -> bool:
-    return row.data["config"] == "queued"
+def _is_idle(row: Row) -> bool:
+    """Whether nothing is under way when a message comes, nor is anything remembered."""
+    return row.data["how"] == "isolated"
+
+
+def _in_turn(seen: Mapping[str, int], first: Mapping[str, Fraction]) -> str:
+    """Each connection takes the route that was used the longest ago: all of them have the same, but for one."""
+    uneven = set(seen) != set(first) or max(seen.values()) - min(seen.values()) > 1
+    return f"routes are not used in turn: {seen}" if uneven else ""
+
+
+def _kept(row: Row, sender: Sender, *, tries: bool) -> Judgement:
+    """Mail over connections that are kept: one for all, or as trials have it."""
+    if sender.reuse.messages is None and sender.picks.for_s and row.data["msgs_per_conn_max"] == row.data["sent"]:
+        one = len(row.data["first"]) == 1
+        return _judged(row, "" if one else "more than one server over one connection")
+    how = row.data["how"]
+    by_routes = sender.picks.routes is Routes.LEAST_RECENTLY_USED and how == "paced"
+    if tries and (by_routes or (sender.reuse.busy_only and how == "burst")):
+        return _judged(row, strays_too_far(row))
+    return Judgement(row, Verdict.ASIDE, "shares follow connections that are kept: only their places are judged")
 
 
 def _questions(row: Row, sender: Sender) -> str:
@@ -80,117 +127,102 @@ def _questions(row: Row, sender: Sender) -> str:
     return f"DNS questions: {', '.join(wrong)}" if wrong else ""
 
 
-def _faults(row: Row) -> Judgement:
-    sender, case = sender_of(row), case_of(row)
-    if row.data["config"] == "retry2s":
-        return _by_attempts(row)
-    ways = [_Told.of(way) for way in every_way(case, sender)]
-    chances: dict[str, Fraction] = defaultdict(Fraction)
-    for way in ways:
-        chances[way.text] += way.chance
-    counts, cut = _as_told(row, chances)
-    why = could_be(counts, chances) or could_be(_firsts(counts), _firsts(chances)) or _wait(row, ways, cut=cut)
-    return Judgement(row, not why, why or (_RETRIED.get(sender.name, "") if cut else ""))
+def _recipients(row: Row) -> str:
+    """Contacts as often as seen, in any order (each recipient may have connections of its own), and each one's end."""
+    mixed = frozenset(address_of(name) for name, mode in row.faults.items() if mode == MIX)
+    question = Mixed(case_of(row), mixed, tuple(_REPLIES[name[0]] for name in row.recipients))
+    possible = {_fates(fates, row.recipients) for fates in every_fate(question, sender_of(row))}
+    for text in row.data["sequences"]:
+        steps, ends = text.split(" => ")
+        if (_counted(steps.split(">")), ends) not in possible:
+            return f"not possible in the model: {text}"
+    return ""
 
 
-def _as_told(row: Row, chances: Mapping[str, Fraction]) -> tuple[dict[str, int], bool]:
-    """The sequences seen, and whether some were cut to one attempt: in a long window there is time for a second."""
-    counts: dict[str, int] = defaultdict(int)
-    cut = False
-    for seen, count in row.data["sequences"].items():
-        steps, outcome = seen.split(" => ")
-        shorter = [told for told in chances if outcome == "deferred" and _begins(steps, told)]
-        cut = cut or (seen not in chances and bool(shorter))
-        counts[seen if seen in chances or not shorter else shorter[0]] += count
-    return counts, cut
+def _counted(names: list[str]) -> frozenset[tuple[str, int]]:
+    return frozenset(Counter(names).items())
 
 
-def _begins(steps: str, told: str) -> bool:
-    first_attempt, outcome = told.split(" => ")
-    return outcome == "deferred" and steps.startswith(first_attempt + ">")
+def _fates(fates: Fates, recipients: list[str]) -> tuple[frozenset[tuple[str, int]], str]:
+    ends = [
+        f"{name}:{_ENDINGS.get(result) or f'delivered@{name_of(taker)}'}"
+        for name, result, taker in zip(recipients, fates.results, fates.taken, strict=True)
+    ]
+    return _counted([name_of(step.address) for step in fates.steps]), " ".join(ends)
 
 
-def _firsts(sequences: Mapping[str, Fraction]) -> dict[str, Fraction]:
-    firsts: dict[str, Fraction] = defaultdict(Fraction)
-    for text, number in sequences.items():
-        firsts[text.split(" => ")[0].split(">")[0]] += number
-    return firsts
-
-
-def _wait(row: Row, ways: list["_Told"], *, cut: bool) -> str:
-    measured = row.data["time_first_syn_to_end"]
-    seen = row.data["sequences"]
-    if cut or not measured or any(text.endswith("bounced") for text in seen):
-        return ""  # a bounce ends when it is sent, which takes its own time
-    most = max(way.seconds for way in ways if way.text in seen)
-    if abs(most - measured["max"]) <= max(0.1 * most, 1.1):
-        return ""
-    return f"waits {measured['max']} s instead of {most:.1f} s"
-
-
-@dataclass(frozen=True)
-class _Told:
-    """A way as the rows write it, with its seconds."""
-
-    text: str
-    chance: Fraction
-    seconds: float
-
-    @classmethod
-    def of(cls, way: Example) -> "_Told":
-        last = way.steps[-1] if way.steps else None
-        endings = {Result.FAILED: "bounced", Result.DEFERRED: "deferred"}
-        outcome = endings.get(way.result) or f"delivered@{name_of(last.address)}"
-        seconds = last.at_s + (last.waited_s if way.result is Result.DELIVERED else 0) if last else 0.0
-        return cls(f"{'>'.join(name_of(step.address) for step in way.steps)} => {outcome}", way.chance, seconds)
-
-
-def _by_attempts(row: Row) -> Judgement:
-    """The n-th attempt takes the n-th record: what a queue of slimta adds to its first attempt."""
-    names = [".11", ".12"]
+def _by_attempts(row: Row) -> str:
+    """A queue that tries every two seconds: the n-th attempt takes the n-th record of the answer."""
+    names = [name_of(address) for address in _in_answer(case_of(row).snapshot)]
     wrong = [
         text
         for text in row.data["sequences"]
-        if any(step != names[place % 2] for place, step in enumerate(text.split(" => ")[0].split(">")))
+        if any(step != names[place % len(names)] for place, step in enumerate(text.split(" => ")[0].split(">")))
     ]
-    return Judgement(row, not wrong, f"not in turn: {wrong[0]}" if wrong else "")
+    return f"not in turn: {wrong[0]}" if wrong else ""
 
 
-def _memory(row: Row) -> Judgement:
+def _in_answer(snapshot: Snapshot) -> list[object]:
+    """The first address of each exchanger, in the order of the MX answer."""
+    assert isinstance(snapshot.mx, Found)
+    hosts = [snapshot.hosts[record.exchange].a for record in snapshot.mx.records]
+    return [host.records[0] for host in hosts if isinstance(host, Found)]
+
+
+def _clear_later(row: Row) -> str:
+    """A queue that tries every second or so: whether a later attempt goes without TLS, and then delivers."""
+    sender = sender_of(row)
+    (mode,) = case_of(row).down.values()
+    told = {text for each in window_of(row).told for text in [each.text] if text.count(">") == 1}  # of " => " alone
+    for text in row.data["sequences"]:
+        steps, outcome = text.split(" => ")
+        later = ">" in steps
+        if later and ("delivered" in outcome) != (mode in sender.clear_later.modes):
+            return f"in clear in a later attempt: {text}"
+        if not later and text not in told:
+            return f"not possible in the model: {text}"
+    return ""
+
+
+_RETRIES = {"retry2s": _by_attempts, "tls-retry": _clear_later}
+
+
+def _memory(row: Row) -> str:
     """While the fault lasts messages go as in a first attempt, or past what is remembered; then as if all were well."""
     sender, heal = sender_of(row), row.data["heal_after"]
-    mode = Mode(row.data["fault"]["mode"])
+    ((ill, _word),) = row.faults.items()
+    remembered = set(case_of(row).down.values()) <= sender.memory.modes
     messages = [text.split("=>") for text in row.data["per_message"]]
-    remembered = mode in sender.memory.modes
-    ill = [text for text, _outcome in messages[:heal] if row.data["fault"]["addresses"][0] in text]
-    if remembered and len(ill) > 1:
-        return Judgement(row, holds=False, why=f"asked {len(ill)} times, though it is remembered")
+    asked = [text for text, _outcome in messages[:heal] if ill in text]
+    if remembered and len(asked) > 1:
+        return f"asked {len(asked)} times, though it is remembered"
     if remembered:
         ways = [*every_way(case_of(row), sender), *every_way(_without_ill(row), sender)]
-        possible = {_Told.of(way).text.split(" => ")[1] for way in ways}
+        possible = {_outcome(way.result, way.steps[-1].address if way.steps else None) for way in ways}
         wrong = [outcome for _text, outcome in messages if outcome not in possible]
-        return Judgement(row, not wrong, f"not possible: {wrong[0]}" if wrong else "")
+        return f"not possible: {wrong[0]}" if wrong else ""
     return _forgetful(row, sender, messages, heal)
 
 
-def _forgetful(row: Row, sender: Sender, messages: list[list[str]], heal: int) -> Judgement:
-    well = case_of(row, down={"mode": "accept", "addresses": []})
-    for part, case in ((messages[:heal], case_of(row)), (messages[heal:], well)):
+def _outcome(result: Result, taker: object) -> str:
+    return _ENDINGS.get(result) or f"delivered@{name_of(taker)}"
+
+
+def _forgetful(row: Row, sender: Sender, messages: list[list[str]], heal: int) -> str:
+    for part, down in ((messages[:heal], None), (messages[heal:], {})):
         chances: dict[str, Fraction] = defaultdict(Fraction)
-        for way in (_Told.of(way) for way in every_way(case, sender)):
-            chances[way.text] += way.chance
-        counts: dict[str, int] = defaultdict(int)
-        for text, outcome in part:
-            counts[f"{text} => {outcome}"] += 1
+        for told in Window(case_of(row, down), sender, 0.0).told:
+            chances[told.text] += told.chance
+        counts = Counter(f"{text} => {outcome}" for text, outcome in part)
         why = could_be(counts, chances)
         if why:
-            return Judgement(row, holds=False, why=why)
-    return Judgement(row, holds=True)
+            return why
+    return ""
 
 
 def _without_ill(row: Row) -> Case:
     case = case_of(row)
-    ill = {address_of(name) for name in row.data["fault"]["addresses"]}
+    ill = {address_of(name) for name in row.faults}
     hosts = {name: HostFacts(_without(host, ill), host.aaaa) for name, host in case.snapshot.hosts.items()}
     snapshot: Snapshot = replace(case.snapshot, hosts=hosts)
     return replace(case, snapshot=snapshot)
@@ -200,6 +232,3 @@ def _without(host: HostFacts, ill: set[object]) -> Found | NoData:
     assert isinstance(host.a, Found)
     left = tuple(address for address in host.a.records if address not in ill)
     return replace(host.a, records=left) if left else NoData()
-
-
-_JUDGES = {"shares": _shares, "memory": _memory}

@@ -83,3 +83,56 @@ def test_check_tells_what_will_fail(tmp_path):
     zone.write_text("broken.example. MX 10 nowhere.broken.example.\n")
     result = postroad.check("broken.example", zones=[zone])
     assert f"{zone}:1" in {finding.line for finding in result.findings if finding.severity == "error"}
+
+
+def test_simulate_is_what_the_command_says(tmp_path):
+    """Shares by sender are exact; those of the mix are a range, and one number where all mixes agree."""
+    found = postroad.simulate("t1")
+    first = {str(address): str(share) for address, share in found.first.items()}
+    assert {"192.0.2.11": "50 to 63 %", "192.0.2.12": "37 to 50 %"} == first
+    assert "100 %" == str(found.delivered)
+    assert {"postroad", "exim", "rfc5321"} <= found.forecasts.keys()
+    assert {} == found.trials
+
+
+def test_trials_are_asked_for_with_their_troubles():
+    """An outage of both servers for an hour: mail waits for it, and is delivered after."""
+    outages = tuple(postroad.Downtime(name, until_s=3600) for name in ("mail1", "mail2"))
+    asked = postroad.TrialOptions(messages=500, rate=postroad.Pulse(1, over_s=60), sources=10, outages=outages)
+    options = postroad.SimulateOptions(senders=["exim"])
+    found = postroad.simulate("t1", options=options, trials=asked, seed=3).trials["exim"]
+    assert 1.0 == found.outcome["delivered"].value
+    assert found.delay.worst_s > 3000
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (lambda: postroad.simulate("t1", down=["mail9"]), "no exchanger of example.com has this name"),
+        (lambda: postroad.simulate("t1", options=postroad.SimulateOptions(senders=["nobody"])), "nobody"),
+        (lambda: postroad.simulate("t1", options=postroad.SimulateOptions(mix="mars")), "no mix 'mars'"),
+        (
+            lambda: postroad.simulate("t1", trials=postroad.TrialOptions(outages=(postroad.Downtime("mail9"),))),
+            "'mail9': no server of example.com",
+        ),
+        (lambda: postroad.compare("t1"), "two sets of records or more"),
+        (lambda: postroad.advise("no/such.zone"), "no/such.zone"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_told(call, why):
+    """As an InputError with what is wrong; no command ends the program."""
+    with pytest.raises(postroad.InputError, match=why):
+        call()
+
+
+def test_compare_and_advise_give_data():
+    """Verdicts by goal, and the lines to change: proven by the forecasts that come with them."""
+    comparison = postroad.compare("t2", "t1")
+    assert ("t1",) == next(verdict.best for verdict in comparison.verdicts if verdict.goal == "balance")
+    advice = postroad.advise("t2")
+    assert (2, True) == (len(advice.new), advice.after is not None)
+
+
+def test_senders_are_data():
+    """Each with the source of what it does."""
+    assert "measured" in postroad.senders.SENDERS["postfix"].source

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from postroad.checks.nouns import Evidence, Finding, Place, Severity
-from postroad.checks.providers import registered
 from postroad.routing import DropReason, Route
 from postroad.words.facts import Answer, Found, HostFacts
-from postroad.words.names import Address, is_within
+from postroad.words.names import Address, is_within, registered
 
 
 def whole(evidence: Evidence) -> Place:

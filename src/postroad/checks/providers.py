@@ -8,10 +8,7 @@ from datetime import date
 from functools import cache
 from importlib.resources import files
 
-from postroad.words.names import is_within
-
-# Second labels under which names are registered one level further down: `example.co.uk` is one owner's.
-_SHARED_LABELS = frozenset({"co", "com", "net", "org", "ac", "gov", "edu", "or", "ne"})
+from postroad.words.names import is_within, registered
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +39,3 @@ def operator_of(exchange: str) -> str:
     """Who runs it, for people and to compare: the provider's name, else the registered domain as the name suggests."""
     provider = provider_of(exchange)
     return provider.name if provider else registered(exchange)
-
-
-def registered(name: str) -> str:
-    """The part of a name that was probably registered. A guess without the public suffix list: for notes only."""
-    labels = name.split(".")
-    deep = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SHARED_LABELS
-    return ".".join(labels[-3 if deep else -2 :])

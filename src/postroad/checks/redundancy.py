@@ -8,9 +8,10 @@ from ipaddress import ip_network
 
 from postroad.checks import lines, places, table
 from postroad.checks.nouns import Evidence, Finding, Rule, Severity, Source, Topic
-from postroad.checks.providers import operator_of, provider_of, registered
+from postroad.checks.providers import operator_of, provider_of
 from postroad.checks.table import Row
-from postroad.words.names import Address, is_within
+from postroad.planning import Machine
+from postroad.words.names import is_within, registered
 
 PREFIX = {4: 24, 6: 48}  # what one site is given, and what one router takes down
 
@@ -25,7 +26,9 @@ def mx_single(evidence: Evidence) -> Iterator[Finding]:
     if only and len(_machines(only)) > 1:
         shown = table.listed([str(address) for address in only.addresses])
         seen = f"one exchanger, {only.name}, with several addresses: {shown}"
-        mend = f"{_second(evidence, only)}\n{lines.address_line(_new_name(evidence, only), _machines(only)[1])}"
+        name = _new_name(evidence, only)
+        moved = [lines.address_line(name, address) for address in _machines(only)[1].addresses]
+        mend = "\n".join((_second(evidence, only), *moved))
         yield Finding("mx-single", Severity.NOTE, only.place, seen, mend, only.line)
 
 
@@ -34,7 +37,7 @@ def mx_single_address(evidence: Evidence) -> Iterator[Finding]:
     only = _only(evidence)
     if only and only.addresses and len(_machines(only)) == 1:
         shown = table.listed([str(address) for address in only.addresses])
-        seen = f"one exchanger with one address: {only.name}, {shown}"
+        seen = f"one exchanger on one machine: {only.name}, {shown}"
         mend = f"{_second(evidence, only)}\n{lines.address_to_fill(_new_name(evidence, only), 4)}"
         yield Finding("mx-single-address", Severity.WARNING, only.place, seen, mend, only.line)
 
@@ -43,8 +46,7 @@ def mx_shared_address(evidence: Evidence) -> Iterator[Finding]:
     """Several equal names on one address: what looks like several servers is fewer."""
     for preference, group in table.levels(evidence):
         shared = list(table.shared_by(group))
-        distinct = {address for row in group for address in row.addresses}
-        alone = max((len({each for each in distinct if each.version == version}) for version in (4, 6)), default=0) < 2
+        alone = len(set(table.machines(group).values())) == 1
         for address, owners in shared:
             severity = Severity.WARNING if alone else Severity.NOTE
             names = table.listed([row.name for row in owners])
@@ -56,17 +58,18 @@ def mx_shared_address(evidence: Evidence) -> Iterator[Finding]:
 
 
 def mx_backup_same_machine(evidence: Evidence) -> Iterator[Finding]:
-    """A backup whose every address is an exchanger of a better preference: down together."""
-    better: dict[Address, Row] = {}
+    """A backup all of whose machines are exchangers of a better preference: down together."""
+    better: dict[Machine, Row] = {}
+    known = table.machines(table.hosts(evidence))
     for _preference, group in table.levels(evidence):
         for row in group:
-            if better and all(address in better for address in row.addresses):
-                first = better[row.addresses[0]]
+            if better and all(known[address] in better for address in row.addresses):
+                first = better[known[row.addresses[0]]]
                 seen = f"{row.name} is {first.name} under another name: {_shown(row)}"
                 mend = lines.remove(lines.mx_line(table.domain(evidence), row.record.preference, row.name))
                 yield Finding("mx-backup-same-machine", Severity.WARNING, row.place, seen, mend, row.line)
         for row in group:
-            better.update({address: row for address in row.addresses if address not in better})
+            better |= {machine: row for address in row.addresses if (machine := known[address]) not in better}
 
 
 def mx_same_prefix(evidence: Evidence) -> Iterator[Finding]:
@@ -183,10 +186,9 @@ def _only(evidence: Evidence) -> Row | None:
     return next(iter(rows.values()))
 
 
-def _machines(row: Row) -> tuple[Address, ...]:
-    """Addresses counted as machines: those of the family that has more, for both may be of one machine."""
-    families = [tuple(each for each in row.addresses if each.version == version) for version in (4, 6)]
-    return max(families, key=len)
+def _machines(row: Row) -> tuple[Machine, ...]:
+    """The machines behind a name."""
+    return tuple(dict.fromkeys(table.machines([row]).values()))
 
 
 def _is_one_provider(evidence: Evidence) -> bool:
@@ -237,7 +239,7 @@ RULES: tuple[Rule, ...] = (
         "mx-single-address",
         Severity.WARNING,
         Topic.REDUNDANCY,
-        "One exchanger with one address",
+        "One exchanger on one machine",
         "Senders should try two addresses, and there is one. While it is down mail waits, and returns after days.",
         (RFC5321,),
         mx_single_address,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from itertools import groupby
 from typing import TypeVar, cast
 
+from postroad import planning
 from postroad.checks import lines, places
 from postroad.checks.nouns import Evidence, Place, Severity
+from postroad.planning import Machine
 from postroad.routing import Refusal
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoName, Temporary
 from postroad.words.names import Address, is_address_like, is_within
 from postroad.words.outcome import Result
+from postroad.words.trail import Target
 
 T = TypeVar("T")
 
@@ -86,6 +89,12 @@ def hosts(evidence: Evidence) -> tuple[Row, ...]:
         if row.addresses:
             seen.setdefault(row.name, row)
     return tuple(seen.values())
+
+
+def machines(group: Iterable[Row]) -> dict[Address, Machine]:
+    """The machine of each address of some rows: the same that survival and advice count."""
+    used = (Target(row.name, address, row.record.preference) for row in group for address in row.addresses)
+    return {address: machine for machine in planning.machines(used) for address in machine.addresses}
 
 
 @once

@@ -9,10 +9,9 @@ from ipaddress import ip_network
 
 from postroad.checks import lines, table
 from postroad.checks.nouns import Evidence, Finding, Rule, Severity, Source, Topic
-from postroad.checks.providers import registered
 from postroad.checks.table import Row
 from postroad.words.facts import Found, Mx, NoData, NoName
-from postroad.words.names import Address, is_address_like, is_within
+from postroad.words.names import Address, is_address_like, is_within, registered
 
 # Letters, digits and hyphens, none of which stands at an end: RFC 952, as RFC 1123 widens it.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")

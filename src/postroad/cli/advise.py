@@ -9,12 +9,12 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from postroad.simulation.advise import Advice
+    from postroad.planning.advice import Advice
 
 
 def advise(
     domain: Annotated[
-        str | None, typer.Argument(help="A domain, a zone file, or a set-up of the documents: t1 to t6, one, filter.")
+        str | None, typer.Argument(help="A domain, a zone file, or a reference set-up: t1 to t6, one, filter.")
     ] = None,
     zone: options.Zones = None,
     of: simulating.Of = None,
@@ -26,21 +26,33 @@ def advise(
     use_backups: Annotated[
         bool, typer.Option("--use-backups", help="Balance over the backups too: their preference may change.")
     ] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="WHAT", help="split: names of their own for machines that share one."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Propose the smallest change of a domain's records, show its zone lines, and prove it by simulation.
 
-    Goals, in this order: mail survives the loss of any one server, the load is balanced, no needless DNS. A preference
-    is its owner's word: backups stay backups unless --use-backups says otherwise.
+    Goals, in this order: mail survives the loss of any one machine, the load is balanced, no needless DNS. The IPv4
+    and the IPv6 address of a host are one machine. A preference is its owner's word: backups stay backups unless
+    --use-backups says otherwise. Of several names none is split without --allow split. No change makes more than ten
+    MX records, or more than twice the DNS questions.
 
     Exit status: 0 nothing is to change, 1 a change is proposed, 2 wrong usage, 3 DNS cannot tell now.
     """
-    snapshot = simulating.snapshot_of(domain, of, zone or (), resolver or ())
-    with screen.input_errors():
-        view = simulating.view_of(sender or (), mix, senders, dns_order, {})
-    from postroad.simulation.advise import advise as advised
+    from postroad.planning.advice import advise as advised
+    from postroad.planning.edits import Allowed
 
-    advice = advised(snapshot, view, use_backups=use_backups)
+    if unknown := set(allow or ()) - {Allowed.SPLIT}:
+        screen.fail(f"--allow {min(unknown)}: there is only {Allowed.SPLIT}")
+    allowed = frozenset(map(Allowed, allow or ())) | ({Allowed.BACKUPS} if use_backups else set())
+    records = simulating.records_of(domain, of, zone or (), resolver or ())
+    from postroad.asking import view_of
+
+    with screen.input_errors():
+        view = view_of(sender or (), mix, senders, dns_order, {})
+    advice = advised(records, view, allowed)
     if json:
         from postroad.shapes.simulation import advice_shape
 
@@ -52,9 +64,11 @@ def advise(
 
 
 def _show(out: screen.Screen, advice: Advice) -> None:
-    domain = advice.before.snapshot.domain
+    domain = advice.before.records.snapshot.domain
     if advice.after is None:
-        out.line(f"{domain}: nothing to change, because {'; '.join(advice.because)}.", style="bold")
+        out.line(f"{domain}: nothing to change.", style="bold")
+        for reason in advice.because:
+            out.line(f"  {reason}.")
     else:
         _show_change(out, advice)
     for remark in advice.remarks:
@@ -62,24 +76,30 @@ def _show(out: screen.Screen, advice: Advice) -> None:
 
 
 def _show_change(out: screen.Screen, advice: Advice) -> None:
-    from postroad.simulation.phrases import named
+    from postroad.planning.phrases import named
 
     count = len(advice.gone) + len(advice.new)
-    out.line(f"{advice.before.snapshot.domain}: change {named(count, 'line')}.", style="bold")
+    out.line(f"{advice.before.records.snapshot.domain}: change {named(count, 'line')}.", style="bold")
     for edit in advice.edits:
         out.line(f"  {edit.why}:")
         for sign, lines, style in (("-", edit.gone, "red"), ("+", edit.new, "green")):
             for line in lines:
                 out.line(f"    {sign} {line}", style=style)
-    for title, standing in (("before", advice.before), ("after", advice.after)):
+    for title, card in (("before", advice.before), ("after", advice.after)):
         out.line()
         out.line(f"; {title}", style="bold")
-        for line in standing.lines if standing else ():
+        for line in card.records.lines if card else ():
             out.line(str(line))
     out.line()
-    out.line("What it reaches", style="bold")
-    for sentence in advice.because:
-        out.line(f"{sentence}.")
+    for title, sentences in (
+        ("What gets better", advice.proof.better if advice.proof else ()),
+        ("What gets worse", advice.proof.worse if advice.proof else ()),
+    ):
+        out.line(title, style="bold")
+        for sentence in sentences or ("nothing.",):
+            out.line(f"  {sentence}")
+    if advice.before.mix.basis:
+        out.line(f"{advice.before.mix.basis}.", style="dim")
     out.line()
     _show_proof(out, advice)
     out.line()
@@ -87,7 +107,7 @@ def _show_change(out: screen.Screen, advice: Advice) -> None:
 
 def _show_proof(out: screen.Screen, advice: Advice) -> None:
     """For each sender what it did with the old records, and does with the new ones."""
-    from postroad.simulation.phrases import percent
+    from postroad.planning.phrases import percent
 
     pairs = [each.by_sender() for each in (advice.before, advice.after) if each]
     heads = ("sender", "busiest before", "after", "kept before", "after", "questions before", "after")
@@ -99,6 +119,6 @@ def _show_proof(out: screen.Screen, advice: Advice) -> None:
         rows.append((name, *(cell for pair in (*cells, asked) for cell in pair)))
     out.table(screen.Table(heads, rows, frozenset(heads[1:])))
     out.line(
-        "busiest: part of its first contacts on one server; kept: gets through at once whichever one server refuses",
+        "busiest: part of its first contacts on one machine; kept: gets through at once whichever one machine refuses",
         style="dim",
     )

@@ -10,7 +10,7 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from postroad.simulation.compare import Comparison
+    from postroad.planning.comparison import Comparison
 
 
 class Form(StrEnum):
@@ -25,7 +25,7 @@ class Form(StrEnum):
 def compare(
     sets: Annotated[
         list[str],
-        typer.Argument(metavar="A B...", help="Zone files, domains, or set-ups of the documents (t1 to t6...)."),
+        typer.Argument(metavar="A B...", help="Zone files, domains, or reference set-ups (t1 to t6...)."),
     ],
     of: simulating.Of = None,
     resolver: options.Resolvers = None,
@@ -40,20 +40,23 @@ def compare(
 ) -> None:
     """Compare sets of records: lines that change, what that means for senders, and a verdict for each goal.
 
-    Each set is compared with the first. Goals: balance, fail-over, DNS cost, simplicity.
+    Each set is compared with the first. Goals: balance, fail-over, loss of a network, DNS cost,
+    simplicity.
 
     Exit status: 0 compared, 2 wrong usage, 3 DNS cannot tell now.
     """
     if len(sets) < 2:
         screen.fail("name two sets of records or more")
 
-    snapshots = [simulating.snapshot_of(each, of, (), resolver or ()) for each in sets]
-    with screen.input_errors():
-        view = simulating.view_of(sender or (), mix, senders, dns_order, {})
-    from postroad.simulation.compare import compare as compared
-    from postroad.simulation.standing import measure
+    records = [simulating.records_of(each, of, (), resolver or ()) for each in sets]
+    from postroad.asking import view_of
 
-    comparison = compared([measure(name, each, view) for name, each in zip(sets, snapshots, strict=True)], view)
+    with screen.input_errors():
+        view = view_of(sender or (), mix, senders, dns_order, {})
+    from postroad.planning.comparison import compare as compared
+    from postroad.planning.scorecard import measure
+
+    comparison = compared([measure(name, each, view) for name, each in zip(sets, records, strict=True)])
     _show(comparison, Form.JSON if json else form)
 
 

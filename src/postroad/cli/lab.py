@@ -46,7 +46,7 @@ def run(
     folder: Annotated[list[Path], typer.Argument(help="Scenario folders: zone, send, expect, and maybe faults.")],
     json: options.Json = False,
 ) -> None:
-    """Play scenarios twice, by the pure walk and for real over loopback, and compare both with what is expected.
+    """Play scenarios by the pure walk, for real over loopback and in a forecast, and compare all with what is expected.
 
     Exit status: 0 all agree, 1 some differ, 2 a folder cannot be read.
     """
@@ -84,6 +84,7 @@ def _told(name: str, takes: tuple[Take, ...]) -> list[str]:
         lines.append(f"    seed {take.seed}: {take.performed} ({take.attempt.elapsed_ms:.0f} ms)")
         if not take.agrees:
             lines += [f"      expected:  {take.expected}", f"      rehearsed: {take.rehearsed}"]
+            lines += [f"      forecast:  {take.forecast}"]
     return lines
 
 
@@ -99,6 +100,7 @@ def _shape(name: str, takes: tuple[Take, ...]) -> dict[str, Any]:
                 "expected": take.expected,
                 "rehearsed": take.rehearsed,
                 "performed": take.performed,
+                "forecast": take.forecast,
                 "agrees": take.agrees,
                 "attempt": attempt_shape(take.attempt),
             }

@@ -19,6 +19,7 @@ from postroad.cli.relay import relay
 from postroad.cli.route import route
 from postroad.cli.rules import rules
 from postroad.cli.send import send
+from postroad.cli.senders import senders
 from postroad.cli.sendmail import called_as_sendmail, sendmail
 from postroad.cli.sendmail import run as run_sendmail
 from postroad.cli.setups import setups
@@ -40,6 +41,7 @@ app.command(epilog="Example: postroad compare now.zone planned.zone --format mar
 app.command(epilog="Example: postroad advise example.org")(advise)
 app.command(epilog="Example: postroad rules mx-single")(rules)
 app.command(epilog="Example: postroad setups --dns-order cached")(setups)
+app.command(epilog="Example: postroad senders postfix")(senders)
 app.command(epilog="Example: postroad send --from me@example.net --to you@example.org message.eml")(send)
 app.command(epilog="Example: postroad relay --config /etc/postroad/postroad.toml")(relay)
 app.command(epilog="Example: postroad explain 1KD3P0V8Q4M2ZX7A")(explain)

@@ -1,4 +1,4 @@
-"""`postroad setups`: the set-ups of the documents, compared, and their questions answered with numbers."""
+"""`postroad setups`: the reference set-ups, compared, and what people ask of them answered with numbers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from postroad.simulation.answers import Answered
-    from postroad.simulation.compare import Comparison
+    from postroad.planning.answers import Answered
+    from postroad.planning.comparison import Comparison
 
 
 def setups(
@@ -18,22 +18,24 @@ def setups(
     dns_order: simulating.Order = "fixed",
     json: options.Json = False,
 ) -> None:
-    """Print the MX set-ups of the documents, compare them all, and answer what the documents ask, with numbers.
+    """Print the reference set-ups of MX records, compare them all, and answer what people ask of them, with numbers.
 
     Their names (t1 to t6, one, filter) can be given to simulate, compare and advise in place of a domain.
 
-    Exit status: 0 told, 2 wrong usage.
+    Exit status: 0 done, 2 wrong usage.
     """
-    with screen.input_errors():
-        view = simulating.view_of(sender or (), mix, senders, dns_order, {})
-    from postroad.simulation.answers import answers
-    from postroad.simulation.compare import compare
-    from postroad.simulation.setups import SETUPS
-    from postroad.simulation.standing import measure
+    from postroad.asking import view_of
 
-    standings = [measure(name, simulating.snapshot_of(name, None, (), ()), view) for name in SETUPS]
-    comparison = compare(standings, view)
-    answered = answers({each.name: each for each in standings}, view)
+    with screen.input_errors():
+        view = view_of(sender or (), mix, senders, dns_order, {})
+    from postroad.planning.answers import answers
+    from postroad.planning.comparison import compare
+    from postroad.planning.scorecard import measure
+    from postroad.planning.setups import SETUPS
+
+    cards = [measure(name, simulating.records_of(name, None, (), ()), view) for name in SETUPS]
+    comparison = compare(cards)
+    answered = answers({each.name: each for each in cards}, view)
     if json:
         from postroad.shapes.simulation import setups_shape
 
@@ -44,13 +46,13 @@ def setups(
 
 def _show(out: screen.Screen, comparison: Comparison, answered: tuple[Answered, ...]) -> None:
     from postroad.cli.comparison import headline, print_table
-    from postroad.simulation.setups import SETUPS
+    from postroad.planning.setups import SETUPS
 
     out.line(headline(comparison), style="bold")
     out.line()
-    for standing in comparison.standings:
-        out.line(f"{standing.name}: {SETUPS[standing.name].title}", style="bold")
-        for line in standing.lines:
+    for card in comparison.cards:
+        out.line(f"{card.name}: {SETUPS[card.name].title}", style="bold")
+        for line in card.records.lines:
             out.line(f"    {line}")
     out.line()
     print_table(out, comparison)

@@ -12,18 +12,12 @@ from postroad.cli import screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postroad.simulation.crowd import Crowd, View
-    from postroad.simulation.reading import OwnSenders
-    from postroad.words.facts import Snapshot
-    from postroad.words.faults import Mode
-    from postroad.words.names import Address
-
-DEFAULT_MIX = "internet"
+    from postroad.planning.records import Records
 
 Of = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="The domain, where a zone has several.")]
 Senders = Annotated[
     list[str] | None,
-    typer.Option("--sender", metavar="NAME", help="Ask about this sender; may be repeated."),
+    typer.Option("--sender", metavar="NAME|FILE.toml", help="Ask about this sender; may be repeated."),
 ]
 MixName = Annotated[
     str | None, typer.Option("--mix", metavar="MIX", help="The senders of this mix; default: postroad and internet.")
@@ -32,144 +26,27 @@ SendersFile = Annotated[
     Path | None, typer.Option("--senders", metavar="FILE.toml", help="Senders and mixes of your own.")
 ]
 Order = Annotated[
-    str, typer.Option("--dns-order", metavar="ORDER", help="Order of DNS answers: fixed, rotate, random or cached.")
+    str,
+    typer.Option(
+        "--dns-order", metavar="ORDER", help="Order of DNS answers: fixed, rotate, rotate-apart, random or cached."
+    ),
 ]
 
 
-def snapshot_of(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Snapshot:
+def records_of(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Records:
     """The records asked for: a named set-up, a zone file, or a domain, from zone files or from DNS.
 
     Ends the command with 2 where it is none of them, and with 3 where DNS cannot tell now.
     """
     from postroad.app import Road, build_resolver, destination_of
+    from postroad.asking import named_records
+    from postroad.planning.records import Records
     from postroad.words.facts import Bogus, Temporary
 
     with screen.input_errors():
-        named, files = _named(what, domain, zones)
+        named, files = named_records(what, domain, zones)
         road, destination = Road(build_resolver(files, resolvers)), destination_of(named)
     snapshot = screen.run(lambda: road.lookup(destination))
     if isinstance(snapshot.mx, Temporary | Bogus):
         screen.fail(f"the records of {named} cannot be told now: {snapshot.mx.why}", screen.TEMPORARY)
-    return snapshot
-
-
-def _named(what: str | None, domain: str | None, zones: Sequence[Path]) -> tuple[str, Sequence[Path]]:
-    """The domain, and the zone files that tell of it, if any."""
-    from postroad.app import InputError
-    from postroad.simulation.setups import SETUPS
-
-    if what and what in SETUPS and not zones:
-        return SETUPS[what].domain, [SETUPS[what].zone]
-    if not zones and what and (Path(what).is_file() or "/" in what):  # no domain has a slash: it is meant as a file
-        return domain or _only_domain([Path(what)]), [Path(what)]
-    if what and domain and what != domain:
-        raise InputError(f"two domains, {what} and {domain}: name one")
-    if not what and not domain and not zones:
-        raise InputError("name a domain, a set-up of the documents (postroad setups shows them), or a zone with --zone")
-    return what or domain or _only_domain(zones), zones
-
-
-def view_of(senders: Sequence[str], mix: str | None, file: Path | None, order: str, down: dict[Address, Mode]) -> View:
-    """Who is asked, in which order DNS answers, and what is down.
-
-    Raises:
-        InputError: there is no such sender, mix or order.
-
-    """
-    from postroad.app import InputError
-    from postroad.simulation import DnsOrder
-    from postroad.simulation.crowd import View
-
-    if order not in set(DnsOrder):
-        raise InputError(f"no order {order!r}; there are {', '.join(DnsOrder)}")
-    return View(_crowd(senders, mix, file), DnsOrder(order), down)
-
-
-def down_of(texts: Sequence[str], snapshot: Snapshot) -> dict[Address, Mode]:
-    """What is down, from SERVER[:MODE]: an address, or an exchanger's name with all its addresses.
-
-    Raises:
-        InputError: no server of the domain, or no such mode.
-
-    """
-    return {address: mode for text in texts for address, mode in _down(text, snapshot).items()}
-
-
-def _down(text: str, snapshot: Snapshot) -> dict[Address, Mode]:
-    from postroad.app import InputError
-    from postroad.simulation.records import places, servers
-    from postroad.words.faults import Mode
-    from postroad.words.names import parse_address
-
-    # An IPv6 address has colons of its own; without brackets the whole may be the address
-    bare = text.replace("[", "").replace("]", "")
-    server, _, word = (bare, "", "") if parse_address(bare) else bare.rpartition(":") if ":" in bare else (bare, "", "")
-    if word and word not in set(Mode):
-        raise InputError(f"{text!r}: no such mode; there are {', '.join(Mode)}")
-    mode = Mode(word) if word else Mode.REFUSE
-    address = parse_address(server)
-    if address:
-        if address not in {each.address for each in servers(snapshot)}:
-            raise InputError(f"{text!r}: no server of {snapshot.domain} has this address")
-        return {address: mode}
-    short = {name: name.removesuffix(f".{snapshot.domain}") for name in snapshot.hosts}
-    name = server.lower().removesuffix(".")
-    found = {place.address: mode for place in places(snapshot) if name in (place.exchange, short.get(place.exchange))}
-    if not found:
-        raise InputError(f"{text!r}: no exchanger of {snapshot.domain} has this name; write SERVER or SERVER:MODE")
-    return found
-
-
-def _crowd(names: Sequence[str], mix: str | None, file: Path | None) -> Crowd:
-    from fractions import Fraction
-
-    from postroad.app import InputError
-    from postroad.simulation import MIXES, SENDERS
-    from postroad.simulation.crowd import Crowd
-
-    own = _own(file) if file else None
-    senders = {**SENDERS, **(own.senders if own else {})}
-    mixes = {**MIXES, **(own.mixes if own else {})}
-    missing = [name for name in names if name not in senders]
-    if missing:
-        raise InputError(f"no sender {missing[0]!r}; there are {', '.join(senders)}")
-    if names and not mix:
-        return Crowd("", {name: senders[name] for name in names}, dict.fromkeys(names, Fraction(1, len(set(names)))))
-    chosen = mix or DEFAULT_MIX
-    if chosen not in mixes:
-        raise InputError(f"no mix {chosen!r}; there are {', '.join(mixes)}")
-    extra = names or (() if mix else ("postroad",))
-    return Crowd(chosen, {name: senders[name] for name in dict.fromkeys((*extra, *mixes[chosen]))}, mixes[chosen])
-
-
-def _own(file: Path) -> OwnSenders:
-    from postroad.app import InputError
-    from postroad.files import read_text
-    from postroad.simulation.reading import read_senders
-    from postroad.words.names import Unreadable
-
-    text = read_text(file)
-    if isinstance(text, Unreadable):
-        raise InputError(f"{file}: {text.why}")
-    read = read_senders(text)
-    if isinstance(read, Unreadable):
-        raise InputError(f"{file}: {read.text}: {read.why}")
-    return read
-
-
-def _only_domain(zones: Sequence[Path]) -> str:
-    """The one domain of the zones that has MX records."""
-    import dns.rdatatype
-
-    from postroad.app import InputError
-    from postroad.dns import ZoneProblem, load_zones
-
-    loaded = load_zones(zones)
-    if isinstance(loaded, ZoneProblem):
-        raise InputError(str(loaded))
-    owners = [owner for owner, kind in loaded.zone_data.rrsets if kind == dns.rdatatype.MX]
-    owners = owners or (list(loaded.zone_data.tops) if len(loaded.zone_data.tops) == 1 else [])
-    if len(owners) != 1:
-        listed = ", ".join(sorted(owner.to_text(omit_final_dot=True) for owner in owners)) or "none"
-        raise InputError(f"which domain? The zone has MX records for {listed}; name one with --domain")
-    return owners[0].to_text(omit_final_dot=True)
+    return Records.of(snapshot)

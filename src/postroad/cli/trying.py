@@ -2,52 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from postroad.cli import screen
 
 if TYPE_CHECKING:
-    from postroad.simulation.crowd import View
-    from postroad.simulation.standing import Standing
-    from postroad.simulation.trials import Estimate, Trials
+    from postroad.planning.mix import View
+    from postroad.planning.scorecard import Scorecard
+    from postroad.simulation.trials import Estimate, TrialOptions, Trials
+    from postroad.words.facts import Snapshot
 
-MOST_SERVERS = 8  # of a trial's table; the JSON has all
+STRAYING = 0.1  # parts of the mail of one sending host, that are worth a line
+MOST_SERVERS = 8  # addresses of a trial's table; the JSON has all
 
 
-def run_trials(standing: Standing, view: View, messages: int, seed: int) -> Mapping[str, Trials]:
-    """So many messages of each sender over a day, with what is down from beginning to end."""
-    from postroad.simulation.trials import Outage, Trial, Workload, run
+def run_trials(snapshot: Snapshot, view: View, asked: TrialOptions, seed: int) -> Mapping[str, Trials]:
+    """The trial of each sender, with what is down from beginning to end, and for a time.
 
-    outages = tuple(Outage(address, mode) for address, mode in view.down.items())
-    found = {}
+    Raises:
+        InputError: an outage is of no server of the domain.
+
+    """
+    from postroad.app import InputError
+    from postroad.simulation.trials import run
+
+    try:
+        trials = {
+            name: asked.trial(snapshot, sender, view.dns_order, view.down) for name, sender in view.mix.senders.items()
+        }
+    except ValueError as wrong:
+        raise InputError(str(wrong)) from wrong
     with screen.progress() as begin:
-        for name, sender in view.crowd.senders.items():
-            work = Workload(messages=messages)
-            trial = Trial(standing.snapshot, sender, work, view.dns_order, _ttl_s(standing), outages)
-            found[name] = run(trial, seed, begin(name))
-    return found
+        return {name: run(trial, seed, begin(name)) for name, trial in trials.items()}
 
 
-def print_trials(out: screen.Screen, standing: Standing, tried: Mapping[str, Trials]) -> None:
+def print_trials(out: screen.Screen, card: Scorecard, tried: Mapping[str, Trials]) -> None:
     """A row for each sender: first contacts with their intervals, outcome, time until delivery."""
-    from postroad.simulation.phrases import seconds
+    from postroad.planning.phrases import seconds
+    from postroad.simulation.trials import describe
     from postroad.words.outcome import Result
 
-    one = next(iter(tried.values()))
-    messages, seed = one.trial.workload.messages, one.seed
-    out.line(f"Trials: {messages:,} messages of each sender over a day, seed {seed}; 95 % intervals")
-    shown = standing.servers[:MOST_SERVERS]
-    heads = ("sender", *(str(server.address) for server in shown), "delivered", "mean", "99 %", "worst")
+    out.line(f"Trials: {describe(next(iter(tried.values())))}")
+    addresses = [address for machine in card.records.machines for address in machine.addresses]
+    shown = addresses[:MOST_SERVERS]
+    heads = ("sender", *map(str, shown), "delivered", "tries", "mean", "99 %", "worst")
     rows = []
     for name, each in tried.items():
-        shares = [_interval(each.first.get(server.address)) for server in shown]
+        shares = [_interval(each.first.get(address)) for address in shown]
         delay = each.delay
         times = (seconds(delay.mean.value), seconds(delay.p99.value), seconds(delay.worst_s)) if delay else ("-",) * 3
-        rows.append((name, *shares, _interval(each.outcome.get(Result.DELIVERED)), *times))
+        rows.append((name, *shares, _interval(each.outcome.get(Result.DELIVERED)), f"{each.tries.value:.3g}", *times))
     out.table(screen.Table(heads, rows, frozenset(heads[1:])))
-    if len(standing.servers) > MOST_SERVERS:
-        out.line(f"{len(standing.servers) - MOST_SERVERS} more servers: see --json")
+    if len(addresses) > MOST_SERVERS:
+        out.line(f"{len(addresses) - MOST_SERVERS} more addresses: see --json")
+    for line in _strayed(tried):
+        out.line(line)
 
 
 def _interval(estimate: Estimate | None) -> str:
@@ -56,6 +66,13 @@ def _interval(estimate: Estimate | None) -> str:
     return f"{estimate.value * 100:.1f} % ({estimate.low * 100:.1f}-{estimate.high * 100:.1f})"
 
 
-def _ttl_s(standing: Standing) -> float:
-    """For how long a resolver keeps the MX records."""
-    return float(getattr(standing.snapshot.mx, "ttl_s", 0))
+def _strayed(tried: Mapping[str, Trials]) -> Iterator[str]:
+    """How far single sending hosts stray from the mean, where they do."""
+    for name, each in tried.items():
+        if len(each.single) < 2 or max(high - low for low, high in each.single.values()) < STRAYING:
+            continue
+        told = ", ".join(
+            f"{low * 100:.0f} to {high * 100:.0f} % of its mail to {address}"
+            for address, (low, high) in list(each.single.items())[:MOST_SERVERS]
+        )
+        yield f"One host with {name} sends {told}, in nine of ten cases."

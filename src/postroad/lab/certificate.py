@@ -9,11 +9,11 @@ NAME = "mail.lab.invalid"
 """The name in the certificate, which also covers every name right below lab.invalid."""
 
 
-def server_context() -> ssl.SSLContext:
-    """What an exchanger of the lab offers after STARTTLS."""
+def server_context(file: str = "certificate.pem") -> ssl.SSLContext:
+    """What an exchanger of the lab offers after STARTTLS; `expired.pem` is over since 2001."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with as_file(files("postroad.lab") / "tls") as folder:
-        context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+        context.load_cert_chain(folder / file, folder / "key.pem")
     return context
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from postroad.lab.blackhole import Blackhole
+from postroad.lab.certificate import server_context
 from postroad.net import Endpoint, Stream, bind, serve
 from postroad.smtp import (
     BodyComplete,
@@ -42,6 +43,12 @@ AT_RCPT = {
 }
 AT_DATA = Reply(451, ("4.3.0 The lab says: not this message now",))
 AFTER_DOT = Reply(451, ("4.3.0 The lab says: could not keep it",))
+AT_STARTTLS = {
+    Mode.STARTTLS_454: Reply(454, ("4.7.0 The lab says: no TLS now",)),
+    Mode.STARTTLS_554: Reply(554, ("5.7.0 The lab says: no TLS here",)),
+}
+OFFERING = frozenset(mode for mode in Mode if mode.startswith("starttls")) | {Mode.BROKEN_STARTTLS}
+"""Faults that offer STARTTLS, whether the lab has TLS or not."""
 GARBAGE = b"This is not TLS\r\n"
 TAKEN = Reply(250, ("2.0.0 Taken",))
 
@@ -183,7 +190,7 @@ class _Session:
         self._stream = stream
         self._peer = peer
         offers_tls = exchanger.habits.tls is not None and self._mode is not Mode.NO_STARTTLS
-        starttls = offers_tls or self._mode is Mode.BROKEN_STARTTLS  # which needs no certificate to break
+        starttls = offers_tls or self._mode in OFFERING
         chunking = self._mode is not Mode.D451  # there is no DATA to refuse where the message comes by BDAT
         self._server = Server(ServerConfig(exchanger.habits.hostname, starttls=starttls, chunking=chunking))
         self._pieces: list[bytes] = []
@@ -202,10 +209,18 @@ class _Session:
     async def _greet(self) -> None:
         if self._mode in (Mode.SLOW, Mode.TARPIT):
             await asyncio.sleep(self._exchanger.fault.seconds)
+        if self._mode is Mode.MUTE:
+            await self._listen_only()
+            return
         self._stream.write(self._server.greet(GREETINGS.get(self._mode)))
         await self._stream.drain()
         self._exchanger.tell("greeted", self._peer)
         self._is_over = self._mode in (Mode.CLOSE, Mode.G421)
+
+    async def _listen_only(self) -> None:
+        while await self._stream.read():
+            pass
+        self._is_over = True
 
     async def _answer(self, data: bytes) -> None:
         """Go through the events of one read; their replies leave in one write."""
@@ -260,9 +275,18 @@ class _Session:
         return self._server.reply(TAKEN)
 
     async def _start_tls(self) -> None:
-        """Answer STARTTLS and go on under it; with the fault for it, answer the handshake with garbage."""
-        context = None if self._mode is Mode.BROKEN_STARTTLS else self._exchanger.habits.tls
+        """Answer STARTTLS and go on under it; with a fault for it: refuse it, close, or send garbage for TLS."""
+        if self._mode in AT_STARTTLS:
+            self._stream.write(self._server.reply(AT_STARTTLS[self._mode]))
+            return
+        if self._mode is Mode.STARTTLS_CLOSE:
+            self._is_over = True
+            return
         self._stream.write(self._server.agree())
+        if self._mode is Mode.STARTTLS_220_CLOSE:
+            self._is_over = True
+            return
+        context = self._context()
         if context is None:
             await self._stream.read()
             self._stream.write(GARBAGE)
@@ -270,3 +294,12 @@ class _Session:
             return
         await self._stream.start_tls(context, None)
         self._server.tls_started()
+
+    def _context(self) -> ssl.SSLContext | None:
+        match self._mode:
+            case Mode.BROKEN_STARTTLS:
+                return None
+            case Mode.STARTTLS_EXPIRED:
+                return server_context("expired.pem")
+            case _:
+                return self._exchanger.habits.tls or server_context()

@@ -13,13 +13,13 @@ route that lasts), `explain` (all of it in sentences).
 from postroad.routing.aliases import LOCALHOST, Alias, Aliases, parse_aliases, parse_target, resolve_aliases
 from postroad.routing.dice import DICE, Chance, Dice
 from postroad.routing.explain import explain_attempt, explain_plan, explain_route
-from postroad.routing.order import Odds, Plan, Throw, draw, odds, plan_of, throw
+from postroad.routing.order import Filling, Odds, Plan, Throw, draw, odds, plan_of, throw
 from postroad.routing.own import Own, embedded
 from postroad.routing.policy import PROCEDURES, Onward, RoutePolicy, WalkPolicy
 from postroad.routing.record import read_route, route_record
 from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Status, decide
 from postroad.routing.static import EVERYTHING, StaticHost, by_domain, decide_static, on_behalf, pick
-from postroad.routing.turn import turned, turns_of
+from postroad.routing.turn import turned, turned_addresses, turns_of
 from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Dropped",
     "Ended",
     "Exchanger",
+    "Filling",
     "Greeted",
     "Level",
     "Note",
@@ -73,5 +74,6 @@ __all__ = [
     "route_record",
     "throw",
     "turned",
+    "turned_addresses",
     "turns_of",
 ]

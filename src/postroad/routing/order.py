@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, chain, repeat
@@ -79,15 +80,91 @@ def throw(route: Route, policy: RoutePolicy, rng: Chance) -> Throw:
 
 def plan_of(route: Route, policy: RoutePolicy, thrown: Throw) -> Plan:
     """The order that a throw of this route means."""
-    drawn = [
-        Target(each.name, address, level.preference, each.port)
-        for level, places in zip(route.levels, thrown, strict=True)
-        for each in _placed(level.exchangers, policy, places)
-        for address in each.addresses
-    ]
-    targets, duplicates = _once_each(drawn)
-    kept, cut = _limit(targets, policy.limit)
-    return Plan(kept, (*duplicates, *cut))
+    filling = Filling(route, policy)
+    for level, places in zip(route.levels, thrown, strict=True):
+        for each in _placed(level.exchangers, policy, places):
+            filling.add(level.preference, each)
+    return filling.plan
+
+
+class Filling:
+    """A plan in the making: given hosts in the order drawn, it says which of their addresses are tried.
+
+    Each address once; beyond the limit none, but each preference is reached: a limit spent on one level would make its
+    backups useless.
+    """
+
+    def __init__(self, route: Route, policy: RoutePolicy) -> None:
+        self._limit = policy.limit
+        self._seen: dict[tuple[Address, int | None], Target] = {}
+        self._reached: set[int] = set()  # preferences of which an address is in the plan
+        self._room = _room(route, policy.limit)  # for more than the first address of each; None: for all
+        self._targets: list[Target] = []
+        self._duplicates: list[Dropped] = []
+        self._cut: list[Dropped] = []
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the hosts given so far."""
+        return Plan(tuple(self._targets), (*self._duplicates, *self._cut))
+
+    def add(self, preference: int, host: Exchanger) -> tuple[Target, ...]:
+        """Put the addresses of a host into the plan, as far as they belong there: which do?"""
+        kept = []
+        for address in host.addresses:
+            target = Target(host.name, address, preference, host.port)
+            first = self._seen.setdefault((address, host.port), target)
+            if first is not target:
+                text = f"the same address as {first.exchange}, which comes before it in this order"
+                self._duplicates.append(_dropped(target, DropReason.DUPLICATE_ADDRESS, text))
+            elif self._takes(preference):
+                kept.append(target)
+            else:
+                text = f"beyond the limit of {self._limit} addresses in an attempt"
+                self._cut.append(_dropped(target, DropReason.LIMIT, text))
+        self._targets += kept
+        return tuple(kept)
+
+    def has_place_for(self, preference: int, host: Exchanger) -> bool:
+        """Whether any address of a host would be tried if it came next."""
+        is_full = self._room is not None and self._room <= 0 and preference in self._reached
+        return not is_full and any((address, host.port) not in self._seen for address in host.addresses)
+
+    def fork(self) -> Filling:
+        """Another plan with the same beginning."""
+        other = copy(self)
+        other._seen, other._reached = dict(self._seen), set(self._reached)  # noqa: SLF001  # its own class
+        other._targets, other._duplicates, other._cut = [], [], []  # noqa: SLF001  # as above; the beginning is known
+        return other
+
+    def standing(self, shared: frozenset[Address]) -> Hashable:
+        """What decides of the hosts to come, where only `shared` addresses stand behind several names."""
+        if self._room is None and not shared:
+            return None
+        seen = frozenset(address for address, _port in self._seen if address in shared) if shared else shared
+        return self._room and max(self._room, 0), frozenset(self._reached), seen
+
+    def _takes(self, preference: int) -> bool:
+        if self._room is None:
+            return True
+        if preference not in self._reached:
+            self._reached.add(preference)
+            return True
+        self._room -= 1
+        return self._room >= 0
+
+
+def _room(route: Route, limit: int | None) -> int | None:
+    """How many addresses a plan takes beyond the first of each preference; None if the limit keeps nothing out."""
+    if limit is None or sum(len(each.addresses) for level in route.levels for each in level.exchangers) <= limit:
+        return None
+    seen: set[tuple[Address, int | None]] = set()
+    levels = 0
+    for level in route.levels:
+        known = len(seen)
+        seen.update((address, each.port) for each in level.exchangers for address in each.addresses)
+        levels += len(seen) > known
+    return limit - levels if len(seen) > limit else None
 
 
 def _placed(exchangers: Sequence[Exchanger], policy: RoutePolicy, places: Sequence[int]) -> list[Exchanger]:
@@ -121,34 +198,6 @@ def _weighted(weights: list[int], rng: Chance) -> tuple[int, ...]:
         reached = accumulate(weights[place] for place in left)
         drawn.append(left.pop(next(at for at, until in enumerate(reached) if point < until)))
     return tuple(drawn)
-
-
-def _once_each(drawn: list[Target]) -> tuple[list[Target], list[Dropped]]:
-    seen: dict[tuple[Address, int | None], Target] = {}
-    duplicates = []
-    for target in drawn:
-        first = seen.setdefault((target.address, target.port), target)
-        if first is not target:
-            text = f"the same address as {first.exchange}, which comes before it in this order"
-            duplicates.append(_dropped(target, DropReason.DUPLICATE_ADDRESS, text))
-    return list(seen.values()), duplicates
-
-
-def _limit(targets: list[Target], limit: int | None) -> tuple[tuple[Target, ...], list[Dropped]]:
-    """Cut to the limit, but reach each preference once: a limit spent on one level would make its backups useless."""
-    if limit is None or len(targets) <= limit:
-        return tuple(targets), []
-    firsts = {target.preference: target for target in reversed(targets)}
-    room = limit - len(firsts)
-    kept, cut = [], []
-    for target in targets:
-        is_first = firsts[target.preference] is target
-        if is_first or room > 0:
-            kept.append(target)
-            room -= not is_first
-        else:
-            cut.append(_dropped(target, DropReason.LIMIT, f"beyond the limit of {limit} addresses in an attempt"))
-    return tuple(kept), cut
 
 
 def _dropped(target: Target, reason: DropReason, text: str) -> Dropped:

@@ -35,10 +35,17 @@ def turns_of(route: Route) -> int:
     return lcm(*(size for size in sizes if size))
 
 
+def turned_addresses(addresses: tuple[Address, ...], turn: int) -> tuple[Address, ...]:
+    """The addresses of one host at a turn. The families keep their places: which goes first is not for it to change."""
+    if len({address.version for address in addresses}) == 1:
+        start = turn % len(addresses)
+        return addresses[start:] + addresses[:start]
+    families = {version: _from(turn, [each for each in addresses if each.version == version]) for version in (4, 6)}
+    return tuple(next(families[address.version]) for address in addresses)
+
+
 def _turned(each: Exchanger, turn: int) -> Exchanger:
-    """The families keep their places in the order: which goes first is not for a turn to change."""
-    families = {version: _from(turn, [a for a in each.addresses if a.version == version]) for version in (4, 6)}
-    return replace(each, addresses=tuple(next(families[address.version]) for address in each.addresses))
+    return replace(each, addresses=turned_addresses(each.addresses, turn))
 
 
 def _from(turn: int, addresses: list[Address]) -> Iterator[Address]:

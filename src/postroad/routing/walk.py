@@ -6,7 +6,7 @@ The plan is frozen: what becomes usable in the middle of an attempt is for the n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -85,6 +85,12 @@ class _Place:
         self.state = _State.FRESH
         self.clear = False
 
+    def copy(self) -> _Place:
+        """The same, to go its own way."""
+        other = _Place(self.target)
+        other.state, other.clear = self.state, self.clear
+        return other
+
 
 @dataclass(slots=True)
 class _Open:
@@ -105,6 +111,11 @@ class _Heard:
         if target.exchange in self.refused_by:
             return False
         return self.ceiling is None or target.preference <= self.ceiling
+
+    @property
+    def standing(self) -> Hashable:
+        """What it comes to if nobody says more, and the highest preference that may."""
+        return _combined(self.answers).result, self.ceiling
 
 
 class Walk:
@@ -199,6 +210,54 @@ class Walk:
             for index, settled in enumerate(self._settled)
             if not settled and (index not in heard or heard[index].allows(target))
         )
+
+    def fork(self, targets: tuple[Target, ...]) -> Walk:
+        """Another walk that has come as far, with these targets in the place of the last one, just started.
+
+        So a plan can be drawn while it is walked: what comes last in it stands for all that is not yet drawn.
+        """
+        other, last = Walk((), 0, self.policy, now=self._begun), len(self._contacts) - 1
+        copies = {id(place): place.copy() for place in self._all_places() if self._matters(place)}
+        del copies[id(self._open[last].place)]
+        other._places = [*copies.values(), *map(_Place, targets)]
+        other._targets = tuple([place.target for place in other._places])
+        other._open = {
+            number: _Open(copies[id(contact.place)], contact.started, contact.greeting_due)
+            for number, contact in self._open.items()
+            if number != last
+        }
+        other._settled = [*self._settled]
+        other._heard = {
+            index: _Heard([*heard.answers], {*heard.refused_by}, heard.ceiling) for index, heard in self._heard.items()
+        }
+        other._contacts = self._contacts[:-1]
+        return other
+
+    def standing(self, now: float, kind: Callable[[Target], Hashable]) -> Hashable:
+        """All that its future depends on, with times from now: walks of one standing go on alike.
+
+        `kind` says which targets behave alike.
+        """
+        names: dict[str, int] = {}
+        started = {id(each.place): (round(now - each.started, 6), each.greeting_due) for each in self._open.values()}
+        places = [
+            (
+                kind(place.target),
+                names.setdefault(place.target.exchange, len(names)),
+                place.target.preference,
+                place.clear,
+                started.get(id(place)),
+                self._allowed(place.target),
+            )
+            for place in self._all_places()
+            if self._matters(place)
+        ]
+        said = [(index, heard.standing) for index, heard in self._heard.items()]
+        return tuple(places), tuple(said), tuple([settled and settled.result for settled in self._settled])
+
+    def _matters(self, place: _Place) -> bool:
+        """Whether it is open, or may be."""
+        return place.state is _State.OPEN or (place.state is _State.FRESH and bool(self._allowed(place.target)))
 
     def _next_place(self) -> _Place | None:
         for place in self._all_places():

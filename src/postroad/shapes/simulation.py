@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from postroad.planning.advice import Advice
+from postroad.planning.answers import Answered
+from postroad.planning.comparison import Comparison, Difference
+from postroad.planning.mix import View
+from postroad.planning.records import Machine, Records, shown
+from postroad.planning.scorecard import Scorecard
 from postroad.shapes import VERSION, Shape
-from postroad.simulation.advise import Advice
-from postroad.simulation.answers import Answered
-from postroad.simulation.compare import Comparison, Difference
-from postroad.simulation.crowd import View
 from postroad.simulation.nouns import Example, Forecast
-from postroad.simulation.records import Server, servers
-from postroad.simulation.standing import Standing
+from postroad.simulation.ranges import Range
 from postroad.simulation.trials import Estimate, Trials
 from postroad.words.names import Address
 from postroad.words.outcome import Result
@@ -19,40 +20,59 @@ from postroad.words.outcome import Result
 NONE: Mapping[str, Trials] = {}
 
 
-def simulate_shape(standing: Standing, view: View, tried: Mapping[str, Trials] = NONE) -> Shape:
+def simulate_shape(card: Scorecard, view: View, tried: Mapping[str, Trials] = NONE) -> Shape:
     """`postroad simulate --json`."""
-    mix = view.crowd.mix
+    mix, records = view.mix.name, card.records
     shape: Shape = {
         "version": VERSION,
-        "domain": str(standing.snapshot.domain),
-        "results": [forecast_shape(name, each) for name, each in standing.whole.rows(mix).items()],
-        "servers": [_server(server) for server in standing.servers],
-        "cut_sets": _cut_sets(standing, mix),
-        "mix": {"name": mix or None, "weights": {name: float(part) for name, part in view.crowd.weights.items()}},
+        "domain": str(records.snapshot.domain),
+        "results": [forecast_shape(name, each, records) for name, each in card.whole.rows(mix).items()],
+        "servers": _servers(records),
+        "machines": _machines(records),
+        "cut_sets": _cut_sets(card, mix),
+        "mix": {
+            "name": mix or None,
+            "weights": {name: float(part) for name, part in view.mix.weights.items()},
+            "assumed": list(view.mix.assumed),
+            "range": _ranges(card, view),
+        },
         "survival": [
             {
                 "sender": each.sender,
                 "stops": _texts(each.stops),
-                "exchangers": [sorted(names) for names in each.names],
-                "more": each.more,
                 "waits": _texts(each.waits),
                 "surely": each.surely,
             }
-            for each in standing.survivals
+            for each in card.survivals
         ],
         "lost": {
-            str(address): {name: _outcomes(each) for name, each in outlook.rows(mix).items()}
-            for address, outlook in standing.lost.items()
+            str(address): {name: _outcomes(each) for name, each in forecasts.rows(mix).items()}
+            for machine, forecasts in card.lost.items()
+            for address in machine.addresses
         },
-        "fates": [{"kind": fate.kind, "text": fate.text} for fate in standing.fates],
+        "fates": [{"kind": fate.kind, "text": fate.text} for fate in card.fates],
     }
     return shape | ({"trials": [_trials(name, each) for name, each in tried.items()]} if tried else {})
 
 
-def forecast_shape(sender: str, forecast: Forecast) -> Shape:
+def _ranges(card: Scorecard, view: View) -> Shape:
+    """The least and the largest of the figures of the mix, over all weights that it may have."""
+    whole, mix = card.whole, view.mix
+    addresses = dict.fromkeys(place.address for place in card.records.places)
+    return {
+        "first": {str(address): _range(mix.range(whole.first_by(address))) for address in addresses},
+        "delivered": _range(mix.range(whole.delivered_by)),
+    }
+
+
+def _range(found: Range) -> Shape:
+    return {"low": float(found.low), "high": float(found.high)}
+
+
+def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Shape:
     """One forecast: shares are chances from 0 to 1, delays seconds. `unable` only where the sender cannot use these."""
     questions = forecast.questions
-    known = [server.address for server in servers(forecast.case.snapshot)]
+    known = dict.fromkeys(place.address for place in records.places)
     shape = {
         "sender": sender,
         "dns_order": forecast.case.dns_order.value,
@@ -77,7 +97,7 @@ def comparison_shape(comparison: Comparison) -> Shape:
     """`postroad compare --json`."""
     return {
         "version": VERSION,
-        "sets": [_standing(each) for each in comparison.standings],
+        "sets": [_card(each) for each in comparison.cards],
         "verdicts": [
             {"goal": each.goal.value, "best": list(each.best), "numbers": dict(each.numbers)}
             for each in comparison.verdicts
@@ -96,15 +116,17 @@ def advice_shape(advice: Advice) -> Shape:
     """`postroad advise --json`."""
     return {
         "version": VERSION,
-        "domain": str(advice.before.snapshot.domain),
+        "domain": str(advice.before.records.snapshot.domain),
         "change": advice.after is not None,
         "because": list(advice.because),
         "edits": [
             {"why": each.why, "gone": [str(line) for line in each.gone], "new": [str(line) for line in each.new]}
             for each in advice.edits
         ],
-        "before": _standing(advice.before),
-        "after": _standing(advice.after) if advice.after else None,
+        "before": _card(advice.before),
+        "after": _card(advice.after) if advice.after else None,
+        "better": list(advice.proof.better) if advice.proof else [],
+        "worse": list(advice.proof.worse) if advice.proof else [],
         "meaning": list(advice.proof.meaning) if advice.proof else [],
         "remarks": list(advice.remarks),
     }
@@ -144,22 +166,28 @@ def _estimate(estimate: Estimate) -> Shape:
     return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
-def _standing(standing: Standing) -> Shape:
+def _card(card: Scorecard) -> Shape:
+    records, marks = card.records, card.marks
+    addresses = [address for machine in records.machines for address in machine.addresses]
     return {
-        "name": standing.name,
-        "domain": str(standing.snapshot.domain),
-        "records": [str(line) for line in standing.lines],
-        "servers": [_server(server) for server in standing.servers],
-        "first": {str(server.address): float(standing.whole.first(server.address)) for server in standing.servers},
+        "name": card.name,
+        "domain": str(records.snapshot.domain),
+        "records": [str(line) for line in records.lines],
+        "caveats": list(card.caveats),
+        "servers": _servers(records),
+        "machines": _machines(records),
+        "first": {shown(address): float(card.whole.mix.first.get(address, 0)) for address in addresses},
         "by_sender": {
-            name: {str(address): float(share) for address, share in each.first.items()}
-            for name, each in standing.whole.by.items()
+            name: {shown(address): float(share) for address, share in each.first.items()}
+            for name, each in card.whole.by.items()
         },
-        "kept_with_one_lost": float(standing.kept),
-        "delay_with_busiest_silent_s": round(standing.wait_s, 6),
-        "dns": {"questions": float(standing.questions), "octets": float(standing.octets)},
-        "cut_sets": _cut_sets(standing, ""),
-        "fates": [{"kind": fate.kind, "text": fate.text} for fate in standing.fates],
+        "kept_with_one_lost": float(marks.kept),
+        "caught_with_one_lost": float(marks.caught),
+        "kept_with_one_network_lost": float(marks.kept_network),
+        "delay_with_busiest_silent_s": round(card.silence_s, 6),
+        "dns": {"questions": float(marks.questions), "octets": float(marks.octets)},
+        "cut_sets": _cut_sets(card, ""),
+        "fates": [{"kind": fate.kind, "text": fate.text} for fate in card.fates],
     }
 
 
@@ -169,24 +197,41 @@ def _difference(difference: Difference) -> Shape:
         "after": difference.after,
         "gone": [str(line) for line in difference.gone],
         "new": [str(line) for line in difference.new],
+        "better": list(difference.better),
+        "worse": list(difference.worse),
         "meaning": list(difference.meaning),
     }
 
 
-def _cut_sets(standing: Standing, mix: str) -> Shape:
-    """Every minimal set of servers whose loss stops all mail, by sender; for the mix, the mail of all its senders."""
-    by = {each.sender: [_texts(each.stops)] if each.stops else [] for each in standing.survivals}
-    members = [each.stops for each in standing.survivals if standing.weights.get(each.sender)]
-    every = frozenset().union(*members)
+def _cut_sets(card: Scorecard, mix: str) -> Shape:
+    """Every minimal set of machines whose loss stops all mail, by sender; for the mix, the mail of all its senders."""
+    by = {each.sender: [_texts(each.stops)] if each.stops else [] for each in card.survivals}
+    every = frozenset[Machine]().union(*(each.stops for each in card.survivals if card.mix.weights.get(each.sender)))
     return by | ({mix: [_texts(every)] if every else []} if mix else {})
 
 
-def _server(server: Server) -> Shape:
-    return {
-        "address": str(server.address),
-        "exchangers": list(server.exchangers),
-        "preference": server.preference,
-    }
+def _machines(records: Records) -> list[Shape]:
+    return [
+        {
+            "addresses": [shown(address) for address in machine.addresses],
+            "exchangers": list(machine.exchangers),
+            "preference": machine.preference,
+        }
+        for machine in records.machines
+    ]
+
+
+def _servers(records: Records) -> list[Shape]:
+    """Each address once, with the names it stands behind and its best preference, which comes first."""
+    names: dict[Address, list[str]] = {}
+    best: dict[Address, int] = {}
+    for place in records.places:
+        names.setdefault(place.address, []).append(place.exchange)
+        best.setdefault(place.address, place.preference)
+    return [
+        {"address": shown(address), "exchangers": list(dict.fromkeys(known)), "preference": best[address]}
+        for address, known in names.items()
+    ]
 
 
 def _outcomes(forecast: Forecast) -> Shape:
@@ -212,5 +257,7 @@ def _example(example: Example) -> Shape:
     }
 
 
-def _texts(addresses: Iterable[Address]) -> list[str]:
-    return [str(address) for address in sorted(addresses, key=lambda each: (each.version, int(each)))]
+def _texts(machines: Iterable[Machine]) -> list[str]:
+    """The addresses of some machines."""
+    addresses = [address for machine in machines for address in machine.addresses]
+    return [shown(address) for address in sorted(addresses, key=lambda each: (each.version, int(each)))]

@@ -1,4 +1,4 @@
-"""The columns of a picture: one for each address, with its names. Names that share an address are one server."""
+"""The columns of a picture: one for each address, or each machine, with its names."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from postroad.planning.records import places
 from postroad.show.labels import short
 from postroad.show.picture import By
 from postroad.simulation.nouns import Forecast
-from postroad.simulation.records import places
 from postroad.words.faults import Mode
 from postroad.words.names import Address, parse_address
 from postroad.words.visible import defused
@@ -69,11 +69,17 @@ def first_share(forecast: Forecast, column: Column) -> Fraction:
 
 
 def lost_columns(lost: Mapping[str, By]) -> dict[Column, By]:
-    """The columns of the survival bars, in the order of `columns_of`; a key that is no address stands for itself."""
+    """The columns of the survival bars, in the order of `columns_of`: a key is one address or several of a machine.
+
+    A key that is none stands for itself.
+    """
     known = columns_of(forecast for by in lost.values() for forecast in by.values())
     order = {column.key: index for index, column in enumerate(known)}
-    columns = {str(parse_address(key) or key): by for key, by in lost.items()}
-    keys = sorted(columns, key=lambda key: order.get(key, len(order)))
+    found = {key: [str(parse_address(part) or part) for part in key.split(", ")] for key in lost}
+    keys = sorted(lost, key=lambda key: order.get(found[key][0], len(order)))
     return {
-        replace(known[order[key]], down=None) if key in order else Column(defused(key)): columns[key] for key in keys
+        replace(known[order[found[key][0]]], key=", ".join(found[key]), down=None)
+        if found[key][0] in order
+        else Column(defused(key)): lost[key]
+        for key in keys
     }

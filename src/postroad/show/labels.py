@@ -11,7 +11,7 @@ from postroad.words.outcome import Result
 from postroad.words.visible import defused
 
 TITLE_FIRST = "Who is contacted first"
-TITLE_LOST = "What becomes of the first attempt when a server is lost"
+TITLE_LOST = "What becomes of the first attempt when a machine is lost"
 NONE = "-"  # a sender that cannot use these records at all
 
 BESIDE = "% delivered, longest wait"
@@ -32,17 +32,25 @@ MET = {
     Mode.DROP: "takes it, says nothing",
     Mode.TARPIT: "answers late",
     Mode.NO_STARTTLS: "offers no STARTTLS",
+    Mode.MUTE: "never greets",
+    Mode.STARTTLS_GOOD: "offers STARTTLS",
+    Mode.STARTTLS_EXPIRED: "expired certificate",
+    Mode.STARTTLS_454: "454 to STARTTLS",
+    Mode.STARTTLS_554: "554 to STARTTLS",
+    Mode.STARTTLS_CLOSE: "closes at STARTTLS",
+    Mode.STARTTLS_220_CLOSE: "closes before TLS",
     Mode.BROKEN_STARTTLS: "STARTTLS breaks",
 }
 STEPS_SHOWN = 12  # of one delivery; what lies between is counted
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
-TAKES = frozenset({Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS})
+TAKES = frozenset({Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS, Mode.STARTTLS_GOOD, Mode.STARTTLS_EXPIRED})
 """What a server does and still takes the message."""
 
 ORDERS = {
     "fixed": "DNS answers in the order of the zone",
     "rotate": "DNS rotates its answers",
+    "rotate-apart": "DNS rotates each of its answers by itself",
     "random": "DNS shuffles its answers",
     "cached": "a resolver keeps one order for the TTL",
 }
@@ -126,4 +134,4 @@ def circumstances(forecasts: Iterable[Forecast]) -> str:
     cases = [forecast.case for forecast in forecasts]
     orders = list(dict.fromkeys(ORDERS[case.dns_order] for case in cases))
     modes = list(dict.fromkeys(MET[mode] for case in cases for mode in case.down.values()))
-    return "; ".join([*orders, *([f"a lost server: {', '.join(modes)}"] if modes else [])])
+    return "; ".join([*orders, *([f"a lost machine: {', '.join(modes)}"] if modes else [])])

@@ -17,7 +17,8 @@ class DnsOrder(StrEnum):
     """In which order the records of a set reach a sender."""
 
     FIXED = "fixed"  # always as the zone has them
-    ROTATE = "rotate"  # each answer begins one record further; seen over many, each record is first as often
+    ROTATE = "rotate"  # one name server begins each answer one record further: MX and address sets turn in step
+    ROTATE_APART = "rotate-apart"  # each set turns by itself, as where many others ask for parts of them
     RANDOM = "random"  # each answer is shuffled
     CACHED = "cached"  # the sender's resolver keeps one order for the TTL, then has another
 
@@ -72,11 +73,12 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The exact answer for the first attempt of one message. Chances are fractions and sum to one.
+    """The answer for the first attempt of one message. Chances are fractions, sum to one, and are exact.
 
     `first`: the address contacted first. `accepted`: the address that took the message in this attempt; what is
     missing to one was deferred or failed. `hosts`: first contact by exchanger. `attempts` are contacts, `delay_s` the
     time until the attempt ends. `unable`: the sender cannot use these records at all, and why (all else is empty then).
+    `sampled`: not exact, for addresses come in too many orders: a part of these stands for all.
     """
 
     case: Case
@@ -91,6 +93,7 @@ class Forecast:
     questions: Questions
     examples: tuple[Example, ...] = ()
     unable: str = ""
+    sampled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

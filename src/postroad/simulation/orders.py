@@ -139,8 +139,8 @@ def leaves(node: Node) -> Iterator[Any]:
             yield leaf
 
 
-def count(node: Node, test: Callable[[Any], bool]) -> int:
-    """How many leaves are still to come of which something is true."""
+def count(node: Node, test: Callable[[Any], int]) -> int:
+    """How many leaves are still to come of which something is true; or the sum of what is told of each."""
     match node:
         case Row(items):
             return sum(count(item, test) for item in items)
@@ -151,7 +151,7 @@ def count(node: Node, test: Callable[[Any], bool]) -> int:
         case Weave(now, then):
             return count(now, test) + count(then, test)
         case Pass(rest, _swap, carried):
-            return count(rest, test) + (carried is not None and test(carried))
+            return count(rest, test) + (int(test(carried)) if carried is not None else 0)
         case leaf:
             return int(test(leaf))
 
@@ -161,7 +161,8 @@ def _front_of_row(items: tuple[Node, ...]) -> Iterator[Front]:
         found = False
         for chance, leaf, rest in front(item):
             found = True
-            yield chance, leaf, row((rest, *items[place + 1 :]))
+            left = items[place + 1 :] if rest == NOTHING else (rest, *items[place + 1 :])  # none of them is empty
+            yield chance, leaf, left[0] if len(left) == 1 else Row(left)
         if found:
             return
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from typing import NamedTuple
 
+from postroad.senders.model import Sender, Then
 from postroad.simulation.arrange import Exchange, counted
-from postroad.simulation.model import Sender
 from postroad.simulation.nouns import Case, Example, Step
+from postroad.simulation.own import every_example
 from postroad.simulation.plans import NoWay, exchanges, plans
 from postroad.simulation.steps import Next, Place, Steps
 from postroad.words.faults import Mode
@@ -30,6 +32,9 @@ def every_way(case: Case, sender: Sender) -> Iterator[Example]:
 
     The same contacts may come from several orders of an answer: then they are told several times.
     """
+    if sender.ours:
+        yield from every_example(case)
+        return
     found = exchanges(case.snapshot, sender)
     if isinstance(found, NoWay):
         if not found.unable:
@@ -87,7 +92,9 @@ def _take(steps: Steps, way: _Way, option: Next) -> tuple[Result | None, _Way]:
         return steps.verdict(option.place), way._replace(chance=chance, at_s=at_s)
     contact = option.contact
     result, _took_s, place = steps.after(option.place, contact)
-    waited_s = contact.wait_s if result or contact.met is not Mode.BLACKHOLE else place.tally.pace_s
+    waited_s = contact.wait_s if result or not contact.silent else place.tally.pace_s
     target = contact.target
-    step = Step(target.exchange, target.address, target.preference, contact.met, at_s, waited_s)
-    return result, _Way(chance, at_s, place, (*way.steps, step))
+    made = [Step(target.exchange, target.address, target.preference, contact.met, at_s, waited_s)]
+    if contact.then is Then.RECONNECT_IN_CLEAR:
+        made.append(replace(made[0], met=Mode.ACCEPT))
+    return result, _Way(chance, at_s, place, (*way.steps, *made))

@@ -6,31 +6,46 @@ RFC 5321 in a sender is in its data.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
+from math import lcm
 
-from postroad.routing import PROCEDURES, Refusal, Route, RoutePolicy, Status, decide
-from postroad.simulation.arrange import Arranger, Exchange, Level, counted
-from postroad.simulation.model import Equals, Families, Preference, Sender
+from postroad.routing import (
+    PROCEDURES,
+    DropReason,
+    Refusal,
+    Route,
+    RoutePolicy,
+    Status,
+    decide,
+    turned_addresses,
+)
+from postroad.senders.model import Equals, Families, Inside, Literals, Preference, Sender, Unit
+from postroad.simulation.arrange import Arranger, Exchange, Level, counted, reachable
 from postroad.simulation.nouns import Case, DnsOrder
-from postroad.words.facts import Bogus, Found, Mx, NoName, Snapshot, Temporary
+from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, parse_address
 from postroad.words.outcome import Result
+
+MOST_TURNS = 720
+"""Orders of the answers that are told apart; of more, so many stand for all."""
 
 _FAMILIES = {Families.V4_ONLY: (4,), Families.V6_ONLY: (6,)}
 
 
 @dataclass(frozen=True, slots=True)
 class NoWay:
-    """No contact will be made: the result, or why the sender breaks on these records."""
+    """No contact will be made: the result, or why the sender breaks on these records; and the names asked for."""
 
     result: Result
     unable: str = ""
+    asked: int = 0
 
 
 def exchanges(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:
-    """The exchangers a sender finds, in the order of the MX answer, or why it finds none."""
+    """The exchangers a sender finds, in the order of the MX answer, also dead ones; or why it can use none."""
     answer = snapshot.mx
     if isinstance(snapshot.domain, AddressLiteral):
         return _decided(snapshot, sender)
@@ -50,32 +65,64 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tupl
     real = [record for record in records if record.exchange]
     if not real or (sender.mixed_null_is_null and len(real) < len(records)):
         return NoWay(sender.refused.get(Status.NULL_MX, Result.FAILED))
-    found: list[Exchange] = []
-    refusals: list[NoWay] = []
-    for record in real:
-        one = _literal(record, sender) or _decided(replace(snapshot, mx=Found((record,))), sender)
-        if isinstance(one, NoWay):
-            refusals.append(one)
-        else:
-            found.extend(one)
-    if not found:
-        return min(refusals, key=lambda refusal: refusal.result is not Result.DEFERRED)
+    if _is_fatal(snapshot, sender, real):
+        return NoWay(Result.FAILED, asked=len({record.exchange for record in real}))
+    if sender.drops_names:
+        real = _by_name(real)
+    every = [_exchange(snapshot, sender, record) for record in real]
+    # Of a name that nobody looked up nothing is known: a domain has more of them than we ask for
+    found = [each for each in every if each.dead is not DropReason.NOT_LOOKED_UP]
+    if not any(each.addresses for each in found):
+        temporary = any(each.dead is DropReason.TEMPORARY for each in found)
+        status = Status.TEMPORARY if temporary else Status.NO_ADDRESS
+        return _refused(sender, status, asked=len({each.name for each in found}))
     return tuple(found)
 
 
-def _literal(record: Mx, sender: Sender) -> tuple[Exchange, ...]:
-    address = parse_address(record.exchange) if sender.takes_literals else None
+def _by_name(records: list[Mx]) -> list[Mx]:
+    """Of several records with one name that of the lowest preference."""
+    lowest = {record.exchange: record for record in sorted(records, key=lambda record: -record.preference)}
+    return [record for record in records if lowest[record.exchange] is record]
+
+
+def _is_fatal(snapshot: Snapshot, sender: Sender, records: list[Mx]) -> bool:
+    """Whether one record that cannot be used returns the mail, whatever the others are."""
+    names = [record.exchange for record in records]
+    literal = sender.literals is Literals.FAILED and any(parse_address(name) is not None for name in names)
+    hosts = [snapshot.hosts[name] for name in names if name in snapshot.hosts]
+    empty = any(isinstance(host.a, NoData) and isinstance(host.aaaa, NoData) for host in hosts)
+    return literal or (sender.empty_name_fails and empty)
+
+
+def _exchange(snapshot: Snapshot, sender: Sender, record: Mx) -> Exchange:
+    """What a record leads to: also nowhere, for it still is a record."""
+    literal = _literal(record, sender)
+    if literal:
+        return literal
+    answer = decide(replace(snapshot, mx=Found((record,))), _policy(snapshot, sender))
+    if isinstance(answer, Route):
+        return next(iter(_exchanges(answer)))
+    return Exchange(record.exchange, record.preference, (), answer.dropped[0].reason)
+
+
+def _literal(record: Mx, sender: Sender) -> Exchange | None:
+    address = parse_address(record.exchange) if sender.literals is Literals.USED else None
     if address is None or address.version not in _FAMILIES.get(sender.families, (4, 6)):
-        return ()
-    return (Exchange(record.exchange, record.preference, (address,)),)
+        return None
+    return Exchange(record.exchange, record.preference, (address,))
 
 
 def _decided(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:
     answer = decide(snapshot, _policy(snapshot, sender))
     if isinstance(answer, Refusal):
-        usual = Result.DEFERRED if answer.status is Status.TEMPORARY else sender.refused.get(answer.status)
-        return NoWay(usual or answer.result)
+        return _refused(sender, answer.status, asked=1)
     return tuple(_exchanges(answer))
+
+
+def _refused(sender: Sender, status: Status, *, asked: int) -> NoWay:
+    if status is Status.TEMPORARY:
+        return NoWay(Result.DEFERRED, asked=asked)
+    return NoWay(sender.refused.get(status, Result.FAILED), asked=asked)
 
 
 def _exchanges(route: Route) -> Iterable[Exchange]:
@@ -96,35 +143,111 @@ def _is_lab(snapshot: Snapshot) -> bool:
     return all(address.is_loopback for address in addresses)
 
 
-def plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool) -> list[tuple[Level, ...]]:
-    """The plans of an attempt, each as likely: one for each order of the MX answer that makes a difference.
+def plans(
+    case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool, nameless: bool = False
+) -> list[tuple[Level, ...]]:
+    """The plans of an attempt, each as likely: one for each order of the answers that makes a difference.
 
-    `alike`: servers between which the sender makes no difference are counted, not told apart.
+    `alike`: servers between which the sender makes no difference are counted, not told apart; `nameless`: those that
+    do not take the message have no names either, so that orders that differ in them alone are equal.
     """
-    arranger = Arranger(case, sender, counted(case, sender, found), alike=alike)
-    orders = [_levels(sender, order) for order in _mx_orders(case, sender, found)]
-    return [tuple(arranger.level(group) for group in levels) for levels in orders]
+    arranger = Arranger(case, sender, counted(case, sender, found), alike=alike, nameless=nameless)
+    return _planned(arranger, case, sender, found)
 
 
-def _mx_orders(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange, ...]]:
-    """A rotated answer turns as a whole: records of another preference between equals give some of them more."""
-    turns = case.dns_order in (DnsOrder.ROTATE, DnsOrder.CACHED) and not sender.caches_mx
-    if not turns or sender.equals in (Equals.RANDOM, Equals.ALPHABETICAL):
+def open_plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool) -> list[tuple[Level, ...]]:
+    """The plans of an attempt of which nobody knows yet what it will meet: each contact may turn out in any way."""
+    arranger = Arranger(case, sender, reachable(case.dns_order, sender, found), alike=alike, is_open=True)
+    return [tuple(Level(level.hosts) for level in levels) for levels in _planned(arranger, case, sender, found)]
+
+
+def _planned(arranger: Arranger, case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Level, ...]]:
+    repeats = sender.drops_duplicates and _has_duplicates(found)
+    return [
+        arranger.plan(_levels(sender, answer, repeats=repeats), answer[0]) for answer in answers(case, sender, found)
+    ]
+
+
+def answers(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange, ...]]:
+    """The records in each order in which DNS may give them, as far as it makes a difference.
+
+    A set turns as a whole: records of another preference between equals give some of them more. What one name server
+    gives out for one message has turned in step: the MX set, and the addresses of each of its names.
+    """
+    if case.dns_order in (DnsOrder.ROTATE_APART, DnsOrder.CACHED):
+        return [found[start:] + found[:start] for start in range(_mx_turns(case, sender, found))]
+    if case.dns_order is DnsOrder.RANDOM:
         return [found]
-    return [found[start:] + found[:start] for start in range(len(found))]
+    turned = _Turned(found, rotates=_mx_turns(case, sender, found) > 1)
+    return [turned.at(turn) for turn in _turns(_turns_in_step(case, sender, found))]
 
 
-def _levels(sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange, ...]]:
+def _turns(count: int) -> Iterable[int]:
+    return range(count) if count <= MOST_TURNS else (step * count // MOST_TURNS for step in range(MOST_TURNS))
+
+
+def is_sampled(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> bool:
+    """Whether the answers come in too many orders: then a part of them stands for all."""
+    in_step = case.dns_order in (DnsOrder.FIXED, DnsOrder.ROTATE)
+    return in_step and _turns_in_step(case, sender, found) > MOST_TURNS
+
+
+def _turns_in_step(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> int:
+    """In how many turns the answers come: those of DNS, or of a sender that turns what it was given."""
+    is_shuffled = sender.unit is Unit.ADDRESS and sender.equals is Equals.RANDOM
+    turned = {DnsOrder.FIXED: (Inside.TURNED,), DnsOrder.ROTATE: (Inside.TURNED, Inside.GIVEN)}[case.dns_order]
+    sizes = _sizes(found) if sender.inside in turned and not is_shuffled else ()
+    return lcm(_mx_turns(case, sender, found), *sizes)
+
+
+def _mx_turns(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> int:
+    is_drawn = sender.equals in (Equals.RANDOM, Equals.ALPHABETICAL)
+    return 1 if case.dns_order is DnsOrder.FIXED or is_drawn or sender.caches_mx else len(found)
+
+
+def _sizes(found: tuple[Exchange, ...]) -> tuple[int, ...]:
+    counts = Counter((each.name, address.version) for each in found for address in each.addresses)
+    return tuple(set(counts.values()))
+
+
+class _Turned:
+    """The records of an answer turn by turn; the addresses of an exchanger have few turns, so each is made once."""
+
+    def __init__(self, found: tuple[Exchange, ...], *, rotates: bool) -> None:
+        self._found = found
+        self._rotates = rotates
+        self._cycles = [lcm(*_sizes((each,))) for each in found]
+        self._made: dict[tuple[int, int], Exchange] = {}
+
+    def at(self, turn: int) -> tuple[Exchange, ...]:
+        """The answer with every set turned so often."""
+        start = turn % len(self._found) if self._rotates else 0
+        places = [*range(start, len(self._found)), *range(start)]
+        return tuple([self._exchange(place, turn % self._cycles[place]) for place in places])
+
+    def _exchange(self, place: int, turn: int) -> Exchange:
+        each = self._found[place]
+        if turn and (place, turn) not in self._made:
+            self._made[place, turn] = replace(each, addresses=turned_addresses(each.addresses, turn))
+        return self._made[place, turn] if turn else each
+
+
+def _levels(sender: Sender, found: tuple[Exchange, ...], *, repeats: bool) -> list[tuple[Exchange, ...]]:
     if sender.preference is Preference.IGNORED:
         return [found]
     down = sender.preference is Preference.DESCENDING
     ordered = sorted(found, key=lambda each: each.preference, reverse=down)
     levels = [tuple(group) for _preference, group in groupby(ordered, key=lambda each: each.preference)]
-    return _once_each(levels) if sender.drops_duplicates else levels
+    return _once_each(levels) if repeats else levels
+
+
+def _has_duplicates(found: tuple[Exchange, ...]) -> bool:
+    addresses = [address for each in found for address in each.addresses]
+    return len(set(addresses)) < len(addresses)
 
 
 def _once_each(levels: list[tuple[Exchange, ...]]) -> list[tuple[Exchange, ...]]:
-    """Without the addresses that an earlier level has already."""
+    """Without the addresses that an earlier level has already, and the hosts that have no other."""
     seen: set[Address] = set()
     kept = []
     for level in levels:
@@ -132,6 +255,6 @@ def _once_each(levels: list[tuple[Exchange, ...]]) -> list[tuple[Exchange, ...]]
             replace(each, addresses=tuple(address for address in each.addresses if address not in seen))
             for each in level
         )
-        kept.append(tuple(each for each in fresh if each.addresses))
+        kept.append(tuple(each for each in fresh if each.addresses or each.dead))
         seen.update(address for each in level for address in each.addresses)
     return [level for level in kept if level]

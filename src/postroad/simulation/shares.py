@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeVar
 
-from postroad.simulation.arrange import Contact, counted
-from postroad.simulation.model import Sender, Then
+from postroad.routing import Refusal
+from postroad.senders.model import Sender, Then
+from postroad.simulation.arrange import Contact, Counted, Exchange, Level, counted
 from postroad.simulation.nouns import Blend, Case, Forecast, Questions
+from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples
-from postroad.simulation.plans import NoWay, exchanges, plans
+from postroad.simulation.plans import NoWay, exchanges, is_sampled, plans
 from postroad.simulation.steps import Place, Steps
+from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
+from postroad.words.trail import Target
 
 K = TypeVar("K")
 ZERO = Fraction(0)
 _RESULTS = tuple(Result)
+MOST_CONTACTS = 100_000  # of all plans of a forecast: beyond, a part of the plans stands for all
 
 
 @dataclass(slots=True)
@@ -40,7 +45,6 @@ class _Arrived:
 class _Sums:
     """What is added up over all ways an attempt can go."""
 
-    first: dict[Contact, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     accepted: dict[Contact, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     outcome: dict[Result, Fraction] = field(default_factory=lambda: dict.fromkeys(_RESULTS, ZERO))
     attempts: Fraction = ZERO
@@ -60,22 +64,28 @@ class _Sums:
 def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
     """What becomes of the first attempt of one message, exactly.
 
-    Rotated, random and cached answers are taken as one sender sees them over a long time; each set of records turns
-    by itself. Within one TTL a cache gives one order: what that is like, `DnsOrder.FIXED` tells.
+    Rotated, random and cached answers are taken as one sender sees them over a long time. Within one TTL a cache gives
+    one order: what that is like, `DnsOrder.FIXED` tells.
     """
+    if sender.ours:
+        return _ours(case, sender, examples)
     found = exchanges(case.snapshot, sender)
     if isinstance(found, NoWay):
         return _without_contact(case, sender, found)
     sums = _Sums()
     limits = counted(case, sender, found)
-    ways = plans(case, sender, found, alike=True)
-    for levels in ways:
-        _add_up(Steps(sender, levels, limits), Fraction(1, len(ways)), sums)
+    named = plans(case, sender, found, alike=True)
+    every = plans(case, sender, found, alike=True, nameless=True) if case.down else named
+    counts = Counter(every)
+    part = _part(counts, case, found)
+    for levels, count in part.items():
+        _add_up(Steps(sender, levels, limits), Fraction(count, part.total()), sums)
+    first = _first(sender, named, limits)
     return Forecast(
         case,
-        first=_by_address(sums.first),
+        first=_by_address(first),
         accepted=_by_address(sums.accepted),
-        hosts=_by_host(sums.first),
+        hosts=_by_host(first),
         outcome=sums.outcome,
         attempts_mean=sums.attempts,
         attempts_max=sums.attempts_max,
@@ -83,7 +93,32 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
         delay_worst_s=sums.worst_s,
         questions=_questions(sender, len({each.name for each in found}), sums.hosts),
         examples=some_examples(case, sender, found, examples),
+        sampled=part is not counts or is_sampled(case, sender, found),
     )
+
+
+def _part(counts: Counter[tuple[Level, ...]], case: Case, found: tuple[Exchange, ...]) -> Counter[tuple[Level, ...]]:
+    """All plans; where they are too many and too long to be walked, so many of them as stand for all."""
+    down = {address for address, mode in case.down.items() if mode is not Mode.ACCEPT}
+    longest = 1 + sum(address in down for each in found for address in each.addresses)
+    most = max(MOST_CONTACTS // longest, 1)
+    if len(counts) <= most:
+        return counts
+    plans_ = list(counts)
+    return Counter({plans_[place * len(plans_) // most]: 1 for place in range(most)})
+
+
+def _first(sender: Sender, every: list[tuple[Level, ...]], limits: Counted) -> dict[Contact, Fraction]:
+    """The first contacts: of all places of an attempt only its start must tell servers by their names."""
+    first: dict[Contact, Fraction] = {}
+    each_plan = Fraction(1, len(every))
+    for levels in every:
+        steps = Steps(sender, levels, limits)
+        for each in steps.nexts(steps.start()):
+            if each.contact:
+                chance = each.chance * each_plan
+                first[each.contact] = first[each.contact] + chance if each.contact in first else chance
+    return first
 
 
 def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) -> Blend:
@@ -129,46 +164,75 @@ def _add_up(steps: Steps, chance: Fraction, sums: _Sums) -> None:
 def _add_place(
     steps: Steps, place: Place, arrived: _Arrived, contacts: int, sums: _Sums, ahead: dict[Place, _Arrived]
 ) -> None:
-    for share, contact, then, pause_s, is_new_host in steps.nexts(place):
+    for share, contact, then, pause_s, entered in steps.nexts(place):
         chance = arrived.chance * share
+        if entered:
+            sums.hosts += chance * entered
         time, worst_s = arrived.time * float(share) + float(chance) * pause_s, arrived.worst_s + pause_s
         if contact is None:
             sums.end(steps.verdict(then), chance, contacts, time, worst_s)
             continue
-        if is_new_host:
-            sums.hosts += chance
-        if contacts == 0:
-            sums.first[contact] += chance
         result, took_s, reached = steps.after(then, contact)
         if result is None:
             ahead[reached].add(chance, time, worst_s)
             continue
         if result is Result.DELIVERED:
             sums.accepted[contact] += chance
-        made = contacts + 1 + (contact.then is Then.IN_CLEAR)
+        made = contacts + 1 + (contact.then is Then.RECONNECT_IN_CLEAR)
         sums.end(result, chance, made, time + float(chance) * took_s, worst_s + took_s)
 
 
 def _without_contact(case: Case, sender: Sender, no_way: NoWay) -> Forecast:
     outcome = {} if no_way.unable else dict.fromkeys(_RESULTS, ZERO) | {no_way.result: Fraction(1)}
-    asked = _questions(sender, 0, ZERO)
+    asked = _questions(sender, no_way.asked, Fraction(no_way.asked))
     return Forecast(case, {}, {}, {}, outcome, ZERO, 0, 0.0, 0.0, asked, (), no_way.unable)
 
 
+def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
+    """Our own sender does not stand in data: it is asked what it does."""
+    found = foresee(case, examples)
+    if isinstance(found, Refusal):
+        return _without_contact(case, sender, NoWay(found.result, asked=names_of(case.snapshot)))
+    return Forecast(
+        case,
+        first=_sum_by(found.first, lambda target: target.address),
+        accepted=_sum_by(found.accepted, lambda target: target.address),
+        hosts=_sum_by(found.first, lambda target: target.exchange),
+        outcome=found.outcome,
+        attempts_mean=found.attempts_mean,
+        attempts_max=found.attempts_max,
+        delay_mean_s=found.delay_mean_s,
+        delay_worst_s=found.delay_worst_s,
+        questions=_questions(sender, names_of(case.snapshot), ZERO),
+        examples=found.examples,
+        sampled=found.sampled,
+    )
+
+
 def _by_address(chances: Mapping[Contact, Fraction]) -> dict[Address, Fraction]:
-    shares: dict[Address, Fraction] = defaultdict(Fraction)
-    for contact, chance in chances.items():
-        for member in contact.members:
-            shares[member.address] += chance / len(contact.members)
-    return dict(shares)
+    return _sum_by(_by_target(chances), lambda target: target.address)
 
 
 def _by_host(chances: Mapping[Contact, Fraction]) -> dict[str, Fraction]:
-    shares: dict[str, Fraction] = defaultdict(Fraction)
+    return _sum_by(_by_target(chances), lambda target: target.exchange)
+
+
+def _by_target(chances: Mapping[Contact, Fraction]) -> dict[Target, Fraction]:
+    shares: dict[Target, Fraction] = defaultdict(Fraction)
     for contact, chance in chances.items():
+        each = chance / len(contact.members)
         for member in contact.members:
-            shares[member.exchange] += chance / len(contact.members)
-    return dict(shares)
+            shares[member] += each
+    return shares
+
+
+def _sum_by(chances: Mapping[Target, Fraction], key: Callable[[Target], K]) -> dict[K, Fraction]:
+    shares: dict[K, Fraction] = {}
+    for target, chance in chances.items():
+        what = key(target)
+        known = shares.get(what)
+        shares[what] = chance if known is None else known + chance
+    return shares
 
 
 def _questions(sender: Sender, names: int, entered: Fraction) -> Questions:

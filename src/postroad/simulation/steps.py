@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from postroad.simulation.arrange import IN_SESSION, Contact, Counted, Level, contacts_of
-from postroad.simulation.model import Exhausted, Later, Sender, Then
+from postroad.senders.model import ENDS, Exhausted, Later, Sender, Then
+from postroad.simulation.arrange import IN_SESSION, Contact, Counted, Level
 from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front
-from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
 _GO_LEAST_S = 2.0  # net.Dialer gives no address less than this (Go, partialDeadline)
-_ENDS = {
-    Then.ACCEPTED: Result.DELIVERED,
-    Then.IN_CLEAR: Result.DELIVERED,
-    Then.DEFER: Result.DEFERRED,
-    Then.FAIL: Result.FAILED,
-}
 
 
 class Tally(NamedTuple):
@@ -38,9 +32,11 @@ class Tally(NamedTuple):
     tried: frozenset[Address] = frozenset()
     refused: bool = False  # somebody said no, for good
     unsure: bool = False  # somebody did not
+    kept: bool = False  # somebody said what keeps the message, whatever comes
     pace_s: float = 0.0
     open_s: float = 0.0
     late_s: float = 0.0
+    opens_s: tuple[float, ...] = ()  # when each of the silent ones gives up, where only so many may be open
     crossed: bool = False  # silent contacts of an earlier preference are still open
     budget_s: float = 0.0
 
@@ -58,13 +54,16 @@ class Place(NamedTuple):
 
 
 class Next(NamedTuple):
-    """What may come next: its chance, the contact (None: nobody is left), the place then, and the pause before it."""
+    """What may come next: its chance, the contact (None: nobody is left), the place then, and the pause before it.
+
+    `entered` is the number of hosts that were begun for it: a dead one, without any address, is begun as well.
+    """
 
     chance: Fraction
     contact: Contact | None
     place: Place
     pause_s: float
-    is_new_host: bool
+    entered: int
 
 
 class Steps:
@@ -81,29 +80,29 @@ class Steps:
         """Nothing has been contacted."""
         return self._at_level(Place(NOTHING, NOTHING, 0), 0)
 
-    def nexts(self, place: Place, *, is_new_host: bool = False) -> Iterator[Next]:
+    def nexts(self, place: Place, *, entered: int = 0) -> Iterator[Next]:
         """What may come next; the chances sum to one."""
         moved = False
         for chance, contact, rest in front(place.host):
             moved = True
-            yield from self._scaled(chance, self._offer(contact, place._replace(host=rest), is_new_host=is_new_host))
+            yield from self._scaled(chance, self._offer(contact, place._replace(host=rest), entered=entered))
         if moved:
             return
         for chance, host, rest in front(place.hosts):
             moved = True
-            yield from self._scaled(chance, self._enter(host.contacts, place._replace(hosts=rest)))
+            yield from self._scaled(chance, self._enter(host.contacts, place._replace(hosts=rest), entered))
         if moved:
             return
         level = place.level + 1
         if place.bound or level == len(self._levels):
-            yield Next(WHOLE, None, place, place.tally.open_s, is_new_host=False)
+            yield Next(WHOLE, None, place, place.tally.open_s, entered)
         else:
-            yield from self.nexts(self._at_level(place, level))
+            yield from self.nexts(self._at_level(place, level), entered=entered)
 
     def after(self, place: Place, contact: Contact) -> tuple[Result | None, float, Place]:
         """What a contact leads to: the result if it ends the attempt, the seconds it takes then, and the new place."""
-        if contact.then in _ENDS:
-            return _ENDS[contact.then], contact.wait_s, place
+        if contact.then in ENDS:
+            return ENDS[contact.then], contact.wait_s, place
         place = place._replace(begun=True, tally=self._count(place, contact))
         if contact.then is not Then.NEXT_ADDRESS:
             level = self._levels[place.level]
@@ -116,7 +115,7 @@ class Steps:
         tally = place.tally
         match self._sender.exhausted:
             case Exhausted.LAST:
-                failed = tally.refused and not place.cut
+                failed = tally.refused and not place.cut and not tally.kept
             case Exhausted.ALL:
                 failed = tally.refused and not tally.unsure
             case _:
@@ -130,55 +129,61 @@ class Steps:
             bound = level.bound
             if self._sender.exhausted is Exhausted.ALL:
                 tally = tally._replace(refused=tally.refused or level.refused, unsure=tally.unsure or level.unsure)
+            elif self._sender.exhausted is Exhausted.LAST:
+                tally = tally._replace(kept=tally.kept or level.kept)
         return place._replace(hosts=level.hosts, level=number, begun=False, bound=bound, tally=tally)
 
-    def _enter(self, host: Node, place: Place) -> Iterator[Next]:
+    def _enter(self, host: Node, place: Place, entered: int) -> Iterator[Next]:
         tally = place.tally
         if self._limits.hosts:
             if tally.hosts == self._sender.limits.hosts:
-                yield self._stop(place)
+                yield self._stop(place, entered)
                 return
             tally = tally._replace(hosts=tally.hosts + 1)
         if self._waits.per_host:
             tally = tally._replace(budget_s=self._waits.connect_s)
-        yield from self.nexts(place._replace(host=host, tally=tally), is_new_host=True)
+        yield from self.nexts(place._replace(host=host, tally=tally), entered=entered + 1)
 
-    def _offer(self, contact: Contact, place: Place, *, is_new_host: bool) -> Iterator[Next]:
+    def _offer(self, contact: Contact, place: Place, *, entered: int) -> Iterator[Next]:
         """The contact, unless it is passed over or a limit is reached."""
         tally, limits = place.tally, self._sender.limits
         address = contact.target.address
-        if address in tally.tried or self._has_its_share(address, tally):
-            yield from self.nexts(place, is_new_host=is_new_host)
+        is_full = self._limits.addresses and tally.contacts >= self._room(place.level)
+        if address in tally.tried or (not is_full and self._has_its_share(address, tally)):
+            yield from self.nexts(place, entered=entered)
         elif self._limits.sessions and tally.sessions == limits.sessions:
-            yield self._stop(place)
-        elif self._limits.addresses and tally.contacts >= self._room(place.level):
+            yield self._stop(place, entered)
+        elif is_full:
             if limits.later is Later.NOTHING:
-                yield self._stop(place)
+                yield self._stop(place, entered)
             elif place.begun:
-                yield from self.nexts(place._replace(host=NOTHING, hosts=NOTHING, cut=True))
+                yield from self.nexts(place._replace(host=NOTHING, hosts=NOTHING, cut=True), entered=entered)
             else:
-                yield self._go(contact, place, is_new_host=is_new_host)
+                yield self._go(contact, place, entered=entered)
         else:
-            yield self._go(contact, place, is_new_host=is_new_host)
+            yield self._go(contact, place, entered=entered)
 
-    def _go(self, contact: Contact, place: Place, *, is_new_host: bool) -> Next:
+    def _go(self, contact: Contact, place: Place, *, entered: int) -> Next:
         tally, waits = place.tally, self._waits
         pause_s = tally.pace_s
         if not place.begun:
             pause_s = max(tally.pace_s, tally.open_s)
             if waits.level_overlap_s is not None:
                 pause_s = min(pause_s, max(tally.pace_s, tally.late_s))
-        elif is_new_host and waits.fallback_s is not None:
+        elif entered and waits.fallback_s is not None:
             pause_s = max(tally.pace_s, tally.open_s)  # the host is given up as a whole
         elif tally.crossed:
             pause_s = min(tally.open_s, tally.late_s)
+        if len(tally.opens_s) >= (waits.most_silent or math.inf):
+            pause_s = max(pause_s, min(tally.opens_s))
         open_s = max(tally.open_s - pause_s, 0.0)
         tally = tally._replace(
             open_s=open_s,
+            opens_s=tuple(each_s - pause_s for each_s in tally.opens_s if each_s > pause_s),
             late_s=max(tally.late_s - pause_s, 0.0),
             crossed=open_s > 0 and (tally.crossed or not place.begun),
         )
-        return Next(WHOLE, contact, place._replace(tally=tally), pause_s, is_new_host)
+        return Next(WHOLE, contact, place._replace(tally=tally), pause_s, entered)
 
     def _count(self, place: Place, contact: Contact) -> Tally:
         sender, tally, met, level = self._sender, place.tally, contact.met, self._levels[place.level]
@@ -195,13 +200,14 @@ class Steps:
             changes["tried"] = tally.tried | {address}
         if sender.exhausted is Exhausted.LAST:
             changes["refused"] = no and not level.settles
+            changes["kept"] = tally.kept or (met in sender.keeps and not (level.settles or level.passes))
         elif sender.exhausted is Exhausted.ALL and not (level.settles or level.passes):
             changes |= {"refused": tally.refused or no, "unsure": tally.unsure or not no}
         return self._time(place, contact)._replace(**changes)  # type: ignore[arg-type]  # each by its own name
 
     def _time(self, place: Place, contact: Contact) -> Tally:
         waits, tally, wait_s = self._waits, place.tally, contact.wait_s
-        if contact.met is not Mode.BLACKHOLE:
+        if not contact.silent:
             return tally._replace(pace_s=max(wait_s, waits.spacing_s))
         version = contact.target.address.version
         alike = count(place.host, lambda other: other.target.address.version == version)
@@ -218,6 +224,8 @@ class Steps:
         elif waits.fallback_s is not None and others > alike:
             pace_s = waits.fallback_s
         tally = tally._replace(pace_s=min(pace_s, wait_s))
+        if self._limits.silent:
+            tally = tally._replace(opens_s=(*tally.opens_s, wait_s))
         if self._levels[place.level].settles and waits.fallback_s is None and not tally.crossed:
             return tally  # nobody will have to wait for it
         return tally._replace(open_s=max(tally.open_s, wait_s), late_s=waits.level_overlap_s or 0.0)
@@ -235,8 +243,8 @@ class Steps:
         return used >= self._shares[tally.lead or address.version][address.version]
 
     @staticmethod
-    def _stop(place: Place) -> Next:
-        return Next(WHOLE, None, place._replace(cut=True), place.tally.open_s, is_new_host=False)
+    def _stop(place: Place, entered: int) -> Next:
+        return Next(WHOLE, None, place._replace(cut=True), place.tally.open_s, entered)
 
     @staticmethod
     def _scaled(chance: Fraction, nexts: Iterator[Next]) -> Iterator[Next]:
@@ -252,9 +260,8 @@ def _family_shares(sender: Sender, levels: Iterable[Level]) -> dict[int, dict[in
     So does Postfix (src/smtp/smtp_addr.c:smtp_balance_inet_proto): who has less than half of the limit has all of its
     own, else the halves are alike, and the odd one belongs to the family of the first address.
     """
-    contacts = {id(each): each for level in levels for each in contacts_of(level.hosts)}.values()
-    versions = [each.target.address.version for each in contacts for _member in each.members]
-    limit, v4, v6 = sender.limits.addresses or 0, versions.count(4), versions.count(6)
+    limit, parts = sender.limits.addresses or 0, [level.hosts for level in levels]
+    v4, v6 = (sum(_number_of(part, version) for part in parts) for version in (4, 6))
     if v6 <= limit // 2:
         share4 = {4: limit - v6, 6: limit - v6}
     elif v4 <= limit // 2:
@@ -262,3 +269,8 @@ def _family_shares(sender: Sender, levels: Iterable[Level]) -> dict[int, dict[in
     else:
         share4 = {4: (limit + 1) // 2, 6: limit // 2}
     return {lead: {4: share, 6: limit - share} for lead, share in share4.items()}
+
+
+def _number_of(hosts: Node, version: int) -> int:
+    """How many addresses of a family there are; what is alike may stand for others that it does not name."""
+    return count(hosts, lambda host: count(host.contacts, lambda each: each.target.address.version == version))

@@ -17,6 +17,7 @@ class Mode(StrEnum):
     G421 = "g421"  # 421 for a greeting
     G554 = "g554"  # 554 for a greeting (RFC 5321 section 3.1: no mail here)
     CLOSE = "close"  # greets with 220, then closes
+    MUTE = "mute"  # takes the connection, and never greets
     SLOW = "slow"  # greets after some seconds
     R450 = "r450"  # 450 to each RCPT: greylisting
     R550 = "r550"  # 550 to each RCPT
@@ -25,6 +26,12 @@ class Mode(StrEnum):
     DROP = "drop"  # takes the message and closes without a reply: it may have been delivered
     TARPIT = "tarpit"  # every reply comes some seconds late
     NO_STARTTLS = "no-starttls"  # offers no STARTTLS where the others do
+    STARTTLS_GOOD = "starttls-good"  # offers STARTTLS, with a certificate nobody has signed
+    STARTTLS_EXPIRED = "starttls-expired"  # the same, and its certificate has expired
+    STARTTLS_454 = "starttls-454"  # answers STARTTLS with 454: not now (RFC 3207 section 4)
+    STARTTLS_554 = "starttls-554"  # answers STARTTLS with 554
+    STARTTLS_CLOSE = "starttls-close"  # closes at STARTTLS, without a reply
+    STARTTLS_220_CLOSE = "starttls-220-close"  # answers STARTTLS with 220, then closes
     BROKEN_STARTTLS = "broken-starttls"  # answers STARTTLS with 220, and the handshake with garbage
 
 

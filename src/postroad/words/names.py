@@ -13,6 +13,8 @@ Address = IPv4Address | IPv6Address
 
 MAX_NAME = 253  # octets of presentation form, RFC 1035 section 2.3.4 less the length octets
 MAX_LABEL = 63
+# Second labels under which names are registered one level further down: `example.co.uk` is one owner's.
+_SHARED_LABELS = frozenset({"co", "com", "net", "org", "ac", "gov", "edu", "or", "ne"})
 
 SHOWN = 100  # characters of what cannot be read that an error quotes
 
@@ -84,6 +86,13 @@ def is_address_like(name: str) -> bool:
     """Whether a DNS name is an IP address in disguise, as in `MX 10 192.0.2.1` (RFC 5321 section 5.1 wants a name)."""
     # An IPv4 address ends with a number, too; the parser alone takes 6 us, and this is asked of every exchanger.
     return name.rpartition(".")[2].isdigit() or (":" in name and parse_address(name) is not None)
+
+
+def registered(name: str) -> str:
+    """The part of a name that was probably registered. A guess without the public suffix list: for notes only."""
+    labels = name.split(".")
+    deep = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SHARED_LABELS
+    return ".".join(labels[-3 if deep else -2 :])
 
 
 def is_within(name: str, parent: str) -> bool:

@@ -1,6 +1,7 @@
 """`postroad simulate`: shares, survival and waits of real senders, from records that nobody published yet."""
 
 import json
+from math import ceil
 
 import pytest
 from typer.testing import CliRunner
@@ -90,7 +91,7 @@ def test_a_server_is_down_by_address_or_name(simulate, down, expected):
         (["--down", "mail9"], "no exchanger"),
         (["--down", "mail1:asleep"], "no such mode"),
         (["--down", "192.0.2.99"], "no server"),
-        (["--sender", "pigeon"], "no sender 'pigeon'"),
+        (["--sender", "pigeon"], "there is no sender 'pigeon'"),
         (["--mix", "moon"], "no mix 'moon'"),
         (["--dns-order", "sideways"], "no order 'sideways'"),
         (["--plot", "picture.gif"], ".png"),
@@ -116,11 +117,11 @@ def test_status_three_where_the_records_cannot_be_told(simulate):
 
 
 def test_the_first_line_is_the_whole_story(simulate):
-    """One sentence: servers, the busiest with its share, what gets through."""
+    """One sentence: machines, the busiest with its share, what gets through."""
     status, text = simulate("--sender", "dns-order", "--down", "mail1")
     assert 0 == status
     assert (
-        "example.com: 4 servers, 192.0.2.11 down (refuse); of dns-order 100 % of first contacts go to "
+        "example.com: 3 machines, 192.0.2.11 down (refuse); of dns-order 100 % of first contacts go to "
         "mail1.example.com [192.0.2.11], 100 % of mail gets through in the first attempt"
     ) == text.splitlines()[0]
     assert "\x1b" not in text
@@ -132,10 +133,10 @@ def test_a_null_mx_has_no_server(tmp_path):
     zone.write_text("$ORIGIN example.com.\n@ MX 0 .\n")
     done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["simulate", str(zone), "--sender", "postfix"])
     assert 1 == done.exit_code
-    assert "example.com: no server takes its mail" == done.stdout.splitlines()[0]
+    assert "example.com: no machine takes its mail" == done.stdout.splitlines()[0]
 
 
-def test_set_ups_of_the_documents_have_names(simulate):
+def test_reference_set_ups_have_names(simulate):
     """t1 to t6 stand in place of a domain."""
     shape = json.loads(simulate("--sender", "postfix", "--json", named="t6")[1])
     assert 9 == len(shape["servers"])
@@ -147,7 +148,9 @@ def test_senders_and_mixes_of_ones_own(simulate, tmp_path):
     own.write_text('[senders.ours]\nlike = "postfix"\n[mixes.both]\nours = 3\nexim = 1\n')
     shape = json.loads(simulate("--senders", str(own), "--mix", "both", "--json")[1])
     assert ["ours", "exim", "both"] == [each["sender"] for each in shape["results"]]
-    assert {"name": "both", "weights": {"ours": 0.75, "exim": 0.25}} == shape["mix"]
+    assert ("both", {"ours": 0.75, "exim": 0.25}) == (shape["mix"]["name"], shape["mix"]["weights"])
+    assert ["ours"] == shape["mix"]["assumed"]
+    assert {"low": 0.5, "high": 0.5} == shape["mix"]["range"]["first"]["192.0.2.11"]  # its weights are given
     own.write_text('[senders.ours]\nlike = "pigeon"\n')
     status, said = simulate("--senders", str(own), stderr=True)
     assert (2, True) == (status, "senders.ours.like" in said)
@@ -163,6 +166,78 @@ def test_trials_follow_messages_with_intervals(simulate):
     assert once == again
     assert first["low"] < 0.5 < first["high"]
     assert "Trials: 500 messages" in simulate("--sender", "postfix", "--trials", "500")[1]
+
+
+def test_the_mix_has_a_range_and_no_single_number(simulate):
+    """Nobody knows how much mail each sender sends: what is told of the mix holds for every plausible one."""
+    shape = json.loads(simulate("--json")[1])
+    first, delivered = shape["mix"]["range"]["first"]["192.0.2.11"], shape["mix"]["range"]["delivered"]
+    assert ({"low": 1.0, "high": 1.0}, 0.5) == (delivered, first["low"])
+    assert 0.55 < first["high"] < 0.75
+    text = " ".join(simulate()[1].split())
+    assert f"of the mix internet 50 to {ceil(first['high'] * 100)} % of first contacts (" in text
+    assert "100 % of mail gets through in the first attempt" in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--burst", "300/1.4s"], "60,000 messages of each sender over 1.4 s; 300 from each of 200 sending hosts"),
+        (["--burst", "30/1.4s", "--trials", "300"], "300 messages of each sender over 1.4 s; 30 from each of 10"),
+        (["--rate", "1/s", "--sources", "2", "--trials", "600"], "600 messages of each sender over 5 min; 300 from"),
+        (["--greylist", "5m", "--trials", "300"], "300 messages of each sender over 24 h; greylisted for 5 min"),
+        (["--greylist", "5m", "--greylist-apart", "--trials", "300"], "by each server for itself"),
+        (["--outage", "mail1:r450@1h-3h", "--trials", "300"], "192.0.2.11 down (r450) from 60 min to 3 h"),
+        (["--outage", "2001:db8::13@30m-", "--trials", "300"], "2001:db8::13 down (refuse) from 30 min on"),
+        (["--retries", "gmail", "--trials", "300"], "retries as gmail"),
+        (["--retries", "5m,30m,2h", "--trials", "300"], "retries as given"),
+    ],
+)
+def test_trials_are_about_the_mail_that_is_asked_for(simulate, flags, told):
+    """Bursts, rates, greylisting, timed outages and timetables of retries are flags, and are told with the result."""
+    status, text = simulate("--sender", "postfix", *flags)
+    assert (0, True) == (status, told in " ".join(text.split()))
+
+
+def test_webmail_waits_longer_for_a_greylist_than_postfix(simulate):
+    """Gmail comes back from seven machines, each of them a stranger: several tries for a delay of five minutes."""
+
+    def tries(name):
+        shape = json.loads(
+            simulate("--sender", "postfix", "--greylist", "5m", "--retries", name, "--trials", "500", "--json")[1]
+        )
+        return shape["trials"][0]["tries"]["value"]
+
+    assert 2 == tries("postfix") < 3 < tries("gmail")
+
+
+def test_a_burst_tells_how_far_one_machine_strays(simulate):
+    """Kept connections attract mail: one machine is far from the mean of many."""
+    text = simulate("--sender", "postfix-reuse", "--burst", "300/1.4s", "--session", "15ms")[1]
+    assert "One host with postfix-reuse sends " in text
+    assert "One host" not in simulate("--sender", "postfix", "--burst", "300/1.4s", "--session", "15ms")[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--burst", "x"], "--burst x: write messages and a time"),
+        (["--burst", "3/0s"], "--burst 3/0s: there is a message or more"),
+        (["--rate", "3/s", "--burst", "3/s"], "give one of them"),
+        (["--outage", "mail1"], "write SERVER[:MODE]@FROM-UNTIL"),
+        (["--outage", "mail1@3h-1h"], "the outage of mail1 ends before it begins"),
+        (["--outage", "mail9@1h-3h"], "'mail9': no server of example.com has this name or address"),
+        (["--greylist-apart"], "--greylist-apart needs --greylist TIME"),
+        (["--greylist", "0s"], "greylisting lasts more than 0 s"),
+        (["--retries", "fastmail"], "--retries fastmail: no such timetable; there are postroad, "),
+        (["--retries", "5m,soon"], '--retries: "soon" is no time'),
+        (["--retries", "0s"], "each more than 0 s"),
+    ],
+)
+def test_a_trial_that_cannot_be_is_refused(simulate, flags, why):
+    """With what is wrong, where, and what to write instead."""
+    status, said = simulate("--sender", "postfix", *flags, stderr=True)
+    assert (2, True) == (status, why in " ".join(said.split()))
 
 
 def test_pictures_go_into_files(simulate, tmp_path):

@@ -46,6 +46,7 @@ CASES = {
     "rules": [],
     "send": ["--from", "a@example.net", "--to", "b@example.org", "--zone", "HERE/zone", "--port", "1", "-"],
     "sendmail": ["--help"],
+    "senders": [],
     "setups": [],
     "simulate": ["t1"],
 }

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import ssl
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 import pytest
+from cryptography.x509 import load_der_x509_certificate
 
 from postroad.lab.certificate import NAME, server_context, trusting_context
 from postroad.lab.sink import Exchanger, Habits
@@ -363,3 +365,57 @@ def test_ports_held_are_taken():
             Exchanger(ADDRESS, exchanger.port).hold()
 
     facing(story)
+
+
+@pytest.mark.parametrize(
+    ("mode", "replies"),
+    [
+        (Mode.STARTTLS_454, ["454", "250", "250", "354", "250"]),
+        (Mode.STARTTLS_554, ["554", "250", "250", "354", "250"]),
+        (Mode.STARTTLS_CLOSE, [""]),
+        (Mode.STARTTLS_220_CLOSE, ["220", ""]),
+    ],
+)
+def test_starttls_is_offered_and_goes_wrong(mode, replies):
+    """Refused, the session goes on in the clear; else it is closed, before the reply or behind it."""
+
+    async def story(exchanger):
+        async with dialled(exchanger) as sender:
+            await sender.reply()
+            assert "STARTTLS" in await sender.say("EHLO sender.example")
+            said = await sender.codes("STARTTLS")
+            said += await sender.send() if len(replies) > 2 else [await sender.reply()] if said != [""] else []
+            assert replies == said
+
+    facing(story, mode)
+
+
+@pytest.mark.parametrize(("mode", "is_over"), [(Mode.STARTTLS_GOOD, False), (Mode.STARTTLS_EXPIRED, True)])
+def test_a_certificate_that_nobody_signed(mode, is_over):
+    """Offered also where the lab has no TLS; the one is valid, the other has expired."""
+
+    async def story(exchanger):
+        async with dialled(exchanger) as sender:
+            await sender.greeted()
+            assert ["220"] == await sender.codes("STARTTLS")
+            trusting = ssl.create_default_context()
+            trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+            await sender.writer.start_tls(trusting)
+            shown = sender.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            assert is_over == (load_der_x509_certificate(shown).not_valid_after_utc.year < 2026)
+            assert ["250"] == await sender.codes("EHLO sender.example")
+
+    facing(story, mode)
+
+
+def test_a_greeting_that_never_comes():
+    """The connection stands, and nothing is said until the sender goes."""
+
+    async def story(exchanger):
+        async with dialled(exchanger) as sender:
+            sender.writer.write(b"EHLO sender.example\r\n")
+            await asyncio.sleep(0)
+            sender.writer.write_eof()
+            assert "" == await sender.reply()
+
+    assert "lab.smtp.greeted" not in {event.name for event in facing(story, Mode.MUTE)}

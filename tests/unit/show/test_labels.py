@@ -11,6 +11,7 @@ from postroad.show import labels, palette
 from postroad.show.axis import folded
 from postroad.show.bars import cells, sentence
 from postroad.show.columns import columns_of, lost_columns
+from postroad.simulation import DnsOrder
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
@@ -42,6 +43,11 @@ def test_a_time_has_the_unit_people_use(span_s, text):
 def test_every_way_to_behave_has_words():
     """A new mode wants a word here."""
     assert set(Mode) == set(labels.MET)
+
+
+def test_every_order_of_answers_has_words():
+    """A new order wants a word here."""
+    assert set(DnsOrder) == set(labels.ORDERS)
 
 
 @given(st.text(max_size=60), st.integers(5, 30))

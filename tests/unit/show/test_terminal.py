@@ -23,8 +23,8 @@ first-mx-only    ▆  75      ▂  25
 ipv6-only          -          -
 - ipv6-only: no exchanger has an IPv6 address
 
-What becomes of the first attempt when a server is lost
-DNS answers in the order of the zone; a lost server: no answer
+What becomes of the first attempt when a machine is lost
+DNS answers in the order of the zone; a lost machine: no answer
 ██ delivered  ▒▒ deferred: tried again  xx failed   % delivered, longest wait
 
                mail1                  mail2

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postroad.routing import PROCEDURES, decide, odds
+from postroad.senders.model import ENDS, Inside, Preference
 from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, blend, forecast
 from postroad.simulation.arrange import counted
-from postroad.simulation.model import Preference
 from postroad.simulation.paths import every_way
 from postroad.simulation.plans import NoWay, exchanges, plans
-from postroad.simulation.shares import _add_up, _by_address, _Sums
+from postroad.simulation.shares import _add_up, _Sums
 from postroad.simulation.steps import Steps
 from postroad.words.facts import Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.faults import Mode
@@ -96,6 +96,89 @@ def test_a_rotated_answer_turns_as_a_whole():
     assert {1: Fraction(2, 3), 2: Fraction(1, 3)} == shares(told("rfc974", facts, DnsOrder.ROTATE).first)
 
 
+def test_one_name_server_turns_all_its_sets_in_step():
+    """Every second message gets both sets the other way round: half the addresses are never first. Apart, all are."""
+    facts = snapshot((10, "a", "192.0.2.1", "192.0.2.2"), (10, "b", "192.0.2.3", "192.0.2.4"))
+    assert {1: HALF, 4: HALF} == shares(told("dns-order", facts, DnsOrder.ROTATE).first)
+    assert dict.fromkeys((1, 2, 3, 4), Fraction(1, 4)) == shares(told("dns-order", facts, DnsOrder.ROTATE_APART).first)
+
+
+def test_turns_in_step_are_those_of_each_message_in_a_row():
+    """The forecast of rotated answers is the mean over the answers of as many messages as it takes to come round."""
+    facts = snapshot((10, "a", "192.0.2.1", "192.0.2.2"), (20, "b", "192.0.2.3"), (10, "c", "192.0.2.4", "192.0.2.5"))
+    down = {"_1": "refuse", "_4": "blackhole"}
+    for name in SENDERS.keys() - {"slimta", "postroad"}:  # which keep an order of their own
+        messages = [told(name, _turned(facts, turn), **down) for turn in range(6)]
+        rotated = told(name, facts, DnsOrder.ROTATE, **down)
+        for address in facts_addresses(facts):
+            assert sum(each.accepted.get(address, 0) for each in messages) == 6 * rotated.accepted.get(address, 0)
+        assert sum(each.attempts_mean for each in messages) == 6 * rotated.attempts_mean
+
+
+def _turned(facts, turn):
+    """What DNS gives out for a message: each set begins so many records further."""
+    at = turn % len(facts.mx.records)
+    hosts = {
+        name: replace(host, a=Found((kept := host.a.records)[turn % len(kept) :] + kept[: turn % len(kept)]))
+        for name, host in facts.hosts.items()
+    }
+    return replace(facts, mx=Found(facts.mx.records[at:] + facts.mx.records[:at]), hosts=hosts)
+
+
+def facts_addresses(facts):
+    """All of them."""
+    return [address for host in facts.hosts.values() for address in host.a.records]
+
+
+DEAD_FIRST = replace(
+    snapshot((10, "nx"), (10, "a", "192.0.2.1"), (10, "b", "192.0.2.2")),
+    hosts={
+        **THREE.hosts,
+        "nx": HostFacts(NoName(), NoName()),
+        "b": HostFacts(Found((ip_address("192.0.2.2"),)), NoData()),
+    },
+)
+
+
+@pytest.mark.parametrize("name", ["slimta", "twisted"])
+def test_a_dead_name_in_front_costs_some_senders_the_attempt(name):
+    """Measured: slimta and twisted defer every message while the first record leads nowhere."""
+    facts = replace(DEAD_FIRST, mx=Found((Mx(10, "nx"), Mx(20, "a"))))
+    answer = told(name, facts)
+    assert ({}, 1) == (answer.first, answer.outcome[Result.DEFERRED])
+    assert 1 == answer.questions.a
+    assert 1 == told(name, replace(facts, mx=Found((Mx(10, "a"), Mx(20, "nx"))))).outcome[Result.DELIVERED]
+
+
+def test_a_dead_name_takes_part_in_harakas_shuffle():
+    """Measured on nx, .11, .12: 113 and 37 of 150, where three to one is 112.5 and 37.5."""
+    assert {1: Fraction(3, 4), 2: Fraction(1, 4)} == shares(told("haraka", DEAD_FIRST).first)
+
+
+def test_dead_names_are_asked_for():
+    """Who asks for all exchangers first asks for the dead one too; who asks on the way does if it comes by."""
+    assert {3} == {told(name, DEAD_FIRST).questions.a for name in ("postroad", "rfc5321", "postfix", "exim", "haraka")}
+    assert Fraction(4, 3) == told("chasquid", DEAD_FIRST).questions.a
+
+
+@pytest.mark.parametrize("name", ["postroad", "rfc5321", "postfix", "exim", "sendmail", "chasquid", "dns-order"])
+def test_who_passes_a_dead_name_over_does_as_if_it_were_not_there(name):
+    """Shares and outcomes are those of the other records alone."""
+    without = replace(DEAD_FIRST, mx=Found(DEAD_FIRST.mx.records[1:]))
+    for down in ({}, {"_1": "refuse"}, {"_1": "blackhole", "_2": "r450"}):
+        with_it, alone = told(name, DEAD_FIRST, **down), told(name, without, **down)
+        assert (alone.first, alone.accepted, alone.outcome) == (with_it.first, with_it.accepted, with_it.outcome)
+        assert (alone.attempts_mean, alone.delay_mean_s) == (with_it.attempts_mean, with_it.delay_mean_s)
+
+
+def test_a_domain_of_dead_names_is_asked_for_and_refused():
+    """No contact is made, and the questions are those for every name."""
+    facts = replace(DEAD_FIRST, mx=Found((Mx(10, "nx"), Mx(20, "ny"))))
+    facts = replace(facts, hosts={name: HostFacts(NoName(), NoName()) for name in ("nx", "ny")})
+    assert (1, 2) == ((answer := told("postfix", facts)).outcome[Result.FAILED], answer.questions.a)
+    assert 2 == told("postroad", facts).questions.a
+
+
 def test_two_names_with_one_address_are_one_server():
     """Shares are of servers: what comes under either name comes to the same machine."""
     facts = snapshot((10, "a", "192.0.2.1"), (10, "b", "192.0.2.1"), (10, "c", "192.0.2.2"))
@@ -124,7 +207,8 @@ def test_greylisting_drives_some_senders_to_the_backup():
 def test_the_last_word_decides_for_some_and_all_words_for_others():
     """With 554 for every greeting Exim and sendmail bounce, Haraka and dma at the first; the others come back."""
     failed = {name for name in SENDERS if told(name, BACKUP, _1="g554", _2="g554").outcome.get(Result.FAILED)}
-    assert {"exim", "sendmail", "haraka", "dma", "slimta", "first-mx-only"} == failed - {"ipv6-only"}
+    at_once = {"haraka", "dma", "dma-tls", "slimta", "courier", "first-mx-only"}
+    assert {"exim", "exim-light", "sendmail", *at_once} == failed - {"ipv6-only"}
 
 
 def test_what_is_asked_of_dns_depends_on_who_asks():
@@ -147,8 +231,8 @@ def test_a_null_mx_fails_at_once_or_is_tried_for_days():
     """Senders that know RFC 7505 bounce; chasquid, OpenSMTPD, slimta and dma keep the mail."""
     facts = Snapshot("example.com", Found((Mx(0, ""),)))
     deferring = {name for name in SENDERS if told(name, facts).outcome[Result.DEFERRED]}
-    libraries = {"mx-connect", "node-sendmail", "twisted"}
-    assert {"chasquid", "opensmtpd", "slimta", "dma"} | libraries == deferring
+    libraries = {"mx-connect", "node-sendmail", "nodemailer-direct", "directmail", "twisted"}
+    assert {"chasquid", "opensmtpd", "slimta", "dma", "dma-tls"} | libraries == deferring
 
 
 def test_an_address_without_mx_is_used_by_most():
@@ -261,11 +345,11 @@ def test_counting_alike_servers_changes_nothing(case, name):
     assert {key: share for key, share in answer.outcome.items() if share} == outcome
     assert first == {key: share for key, share in answer.first.items() if share}
     assert accepted == {key: share for key, share in answer.accepted.items() if share}
-    assert attempts <= answer.attempts_mean <= attempts + 1  # one in the clear counts as a second
+    assert attempts == answer.attempts_mean
 
 
 @settings(max_examples=80)
-@given(cases(), st.sampled_from(sorted(SENDERS)))
+@given(cases(), st.sampled_from(sorted(SENDERS.keys() - {"postroad"})))
 def test_counting_alike_servers_keeps_the_clock(case, name):
     """The mean and the worst delay are those of all orders told apart."""
     sender = SENDERS[name]
@@ -280,7 +364,6 @@ def test_counting_alike_servers_keeps_the_clock(case, name):
     assert sums.worst_s == pytest.approx(answer.delay_worst_s)
     assert sums.delay_s == pytest.approx(answer.delay_mean_s)
     assert sums.attempts == answer.attempts_mean
-    assert _by_address(sums.first) == answer.first
 
 
 @settings(max_examples=40)
@@ -294,9 +377,10 @@ def test_equal_servers_are_as_their_permutations(modes):
     accepted = defaultdict(Fraction)
     for order in orders:
         for address in order:
-            if down[address] in (Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS):
+            then = SENDERS["sendmail"].after(down[address])
+            if ENDS.get(then) is Result.DELIVERED:
                 accepted[address] += Fraction(1, len(orders))
-            if down[address] in (Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS, Mode.R550):
+            if then in ENDS:
                 break
     answer = forecast(Case(facts, "sendmail", down=down), SENDERS["sendmail"])
     assert accepted == {address: share for address, share in answer.accepted.items() if share}
@@ -345,3 +429,20 @@ def test_postfix_tries_all_of_a_family_with_few_addresses():
     names = ["192.0.2.1", *(f"2001:db8::{n}" for n in range(1, 7))]
     case = Case(snapshot((10, "a", *names)), "postfix", down=dict.fromkeys(map(ip_address, names[1:]), Mode.REFUSE))
     assert 1 == forecast(case, SENDERS["postfix"]).outcome[Result.DELIVERED]
+
+
+def test_many_addresses_of_both_families_that_are_dead_are_counted():
+    """Where both halves of Postfix's limit are used up, the rest is not passed over in every order."""
+    records = [(10, f"m{n}", f"192.0.2.{n}", f"2001:db8::{n}") for n in range(1, 101)]
+    down = {ip_address(text): Mode.REFUSE for _preference, _name, *texts in records for text in texts}
+    answer = forecast(Case(snapshot(*records), "postfix", down=down), SENDERS["postfix"], examples=0)
+    assert (1, 5) == (answer.outcome[Result.DEFERRED], answer.attempts_mean)
+
+
+@pytest.mark.parametrize("order", DnsOrder)
+def test_addresses_in_any_order_are_alike_in_every_order_of_their_hosts(order):
+    """A sender of one's own that takes hosts as DNS gives them, and their addresses at random."""
+    sender = replace(SENDERS["dns-order"], inside=Inside.RANDOM)
+    facts = snapshot((10, "a", "192.0.2.1", "192.0.2.2", "192.0.2.3"), (10, "b", "192.0.2.4"))
+    first = shares(forecast(Case(facts, "own", order), sender).first)
+    assert {Fraction(1)} == {first[n] / first[1] for n in (2, 3)}

@@ -9,8 +9,9 @@ from ipaddress import ip_address
 import pytest
 from plans import T1, T5, planned
 
-from postroad.simulation import SENDERS, DnsOrder
-from postroad.simulation.trials import PRESETS, Estimate, Greylist, Outage, Trial, Workload, play, run
+from postroad.senders import SCHEDULES
+from postroad.simulation import SENDERS, Case, DnsOrder, forecast
+from postroad.simulation.trials import Estimate, Greylist, Outage, Trial, Workload, play, run
 from postroad.simulation.trials.text import span, summary
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
@@ -163,7 +164,7 @@ def test_what_is_remembered_is_forgotten():
 def test_a_burst_over_kept_connections_wanders():
     """Measured: 300 messages in a second gave 25, 61, 69 and 15 % to one of two equals; over many bursts it is half."""
     load = Workload(300 * 200, over_s=1.0, sources=200, session_s=0.015)
-    found = run(trial(T1, "postfix-reuse", load), 1)
+    found = run(trial(T1, "postfix-reuse", load), 2)
     low, high = found.single[FIRST]
     assert low < 0.25
     assert high > 0.69
@@ -211,7 +212,7 @@ def test_greylisting_apart_costs_a_retry_for_each_server():
 def test_many_machines_are_strangers_each():
     """A sender with seven addresses is greylisted until one of them comes twice."""
     one, seven = (
-        run(trial(T1, "rfc5321", greylist=Greylist(300), schedule=replace(PRESETS["gmail"], machines=count)), 1)
+        run(trial(T1, "rfc5321", greylist=Greylist(300), schedule=replace(SCHEDULES["gmail"], machines=count)), 1)
         for count in (1, 7)
     )
     assert 2.0 == one.tries.value
@@ -298,3 +299,35 @@ def test_a_hundred_exchangers_are_no_burden():
     found = run(trial(zone, "rfc5321", Workload(20_000)), 1)
     assert 100 == len(found.first)
     assert sum(0.01 in share for share in found.first.values()) >= 88
+
+
+@pytest.mark.parametrize(("sender", "at_one"), [("exim", True), ("sendmail", True), ("rfc5321", False)])
+def test_one_run_over_the_queue_is_one_draw(sender, at_one):
+    """Measured: all 60 messages of a queue run of exim or sendmail went to one of two equals, now this, now that."""
+    load, away = Workload(60, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
+    shares = [run(trial(T1, sender, load, outages=away), seed).accepted[FIRST].value for seed in range(8)]
+    assert at_one is ({0.0, 1.0} == set(shares))
+
+
+def test_a_timetable_of_ones_own_has_no_queue_runs():
+    """Who says when mail is tried again has it tried then."""
+    load, away = Workload(60, 600.0, sources=1), tuple(Outage(each, until_s=HOUR_S) for each in (FIRST, SECOND))
+    tried = run(trial(T1, "exim", load, outages=away, schedule=SCHEDULES["postfix"]), 1)
+    assert 0 < tried.accepted[FIRST].value < 1
+
+
+def test_routes_take_turns_while_mail_is_under_way():
+    """Measured of 300 messages of OpenSMTPD: 172 and 128, by connections of a hundred; and all on one if it is idle."""
+    paced = run(trial(T1, "opensmtpd", Workload(300, 60.0, sources=1)), 1)
+    assert 1 / 2 < paced.first[FIRST].value < 2 / 3
+    assert 1.0 == run(trial(T1, "opensmtpd", Workload(300, 300 * HOUR_S, sources=1)), 1).first[FIRST].value
+
+
+@pytest.mark.parametrize("sender", ["postfix", "exim", "postroad", "haraka"])
+def test_dead_names_are_asked_for_in_trials_too(sender):
+    """By those who ask for every exchanger before the first contact."""
+    zone = "@ MX 10 nx\n" + T1
+    question = trial(zone, sender, Workload(100, one_domain=False), ttl_s=0.0)
+    exact = forecast(Case(planned(zone), sender), SENDERS[sender]).questions
+    assert 3 == exact.a
+    assert float(exact.a) == run(question, 1).questions.a

@@ -3,17 +3,21 @@
 Rule 1: a message's fate depends on the trial, the seed and its number only, on any machine: so it can be replayed.
 Rule 2: where the exact forecast applies, trials agree with it; a figure comes with the interval that holds it.
 Rule 3: NumPy is imported when a trial runs, not before; memory is bounded whatever the number of messages.
+Rule 4: what a sender does in an attempt stands in `simulation.steps` alone: trials draw from that graph.
 
-Stops: `nouns` (what is asked and answered), `schedules` (when mail is tried again, by whom), `dice` (chance by
-counting), `lineup` (a sender's order as numbers), `walk` (an attempt of many messages at once), `world` (outages,
-greylisting, resolvers), `connections` (what a source keeps), `play` (all mail, try after try), `measure` and `tally`
-(intervals), `text` (a summary).
+Stops: `nouns` (what is asked and answered), `options` (how people ask), `dice` (chance by counting), `places`
+(addresses as numbers), `graph` (the states of an attempt, in tables), `situations` (where in it an attempt begins),
+`attempts` (paths drawn from it, of many messages at once), `world` (outages, greylisting, resolvers), `connections`
+(what a source keeps), `play` (all mail, try after try), `measure` and `tally` (intervals), `text` (a summary), `ours`
+(our own sender, as data).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from postroad.senders import Schedule
 from postroad.simulation.plans import NoWay, exchanges
 from postroad.simulation.trials.nouns import (
     Asked,
@@ -26,24 +30,26 @@ from postroad.simulation.trials.nouns import (
     Window,
     Workload,
 )
-from postroad.simulation.trials.schedules import PRESETS, Schedule, growing, schedule_of
-from postroad.simulation.trials.text import summary
+from postroad.simulation.trials.options import Downtime, Pulse, TrialOptions
+from postroad.simulation.trials.ours import as_data
+from postroad.simulation.trials.text import describe, summary
 
 __all__ = [
-    "PRESETS",
     "Asked",
     "Delay",
+    "Downtime",
     "Estimate",
     "Greylist",
     "Outage",
+    "Pulse",
     "Schedule",
     "Trial",
+    "TrialOptions",
     "Trials",
     "Window",
     "Workload",
-    "growing",
+    "describe",
     "run",
-    "schedule_of",
     "summary",
 ]
 
@@ -53,6 +59,7 @@ def run(trial: Trial, seed: int, progress: Callable[[float], None] = lambda _par
 
     The same trial and seed give the same result, on any machine. `progress` is told the part done, from 0 to 1.
     """
+    trial = replace(trial, sender=as_data(trial.sender))
     found = exchanges(trial.snapshot, trial.sender)
     if isinstance(found, NoWay):
         outcome = {} if found.unable else {found.result: Estimate(1.0, 1.0, 1.0)}

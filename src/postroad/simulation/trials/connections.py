@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from postroad.simulation.trials.dice import Real, Whole
-from postroad.simulation.trials.lineup import USED, Choices, Lineup, Ranks
+from postroad.senders.model import Routes
+from postroad.simulation.trials.attempts import Ended
+from postroad.simulation.trials.dice import Real
+from postroad.simulation.trials.graph import DELIVERED
 from postroad.simulation.trials.nouns import Trial
-from postroad.simulation.trials.walk import DELIVERED, MODES, NOWHERE, Ended
+from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Places, Ranks
 from postroad.words.faults import Mode
 
 
@@ -25,20 +27,21 @@ def remembers(trial: Trial) -> bool:
 class Memories:
     """Addresses passed over, of each source: from when it knows of a fault until it forgets."""
 
-    def __init__(self, trial: Trial, lineup: Lineup, sources: int) -> None:
+    def __init__(self, trial: Trial, places: Places, sources: int) -> None:
         memory, waits = trial.sender.memory, trial.sender.waits
-        self._for_s, self._server_of = memory.for_s, lineup.address_of
+        self._for_s, self._server_of = memory.for_s, places.address_of
         self._is_kept = np.array([mode in memory.modes for mode in MODES])
         # A silent address is known for one as soon as it is given up, or overtaken
         silent_s = waits.connect_s if waits.overlap_s is None else min(waits.connect_s, waits.overlap_s)
         self._known_after_s = np.array([silent_s if mode is Mode.BLACKHOLE else 0.0 for mode in MODES])
-        self._from_s: Real = np.full((sources, len(lineup.addresses)), np.inf)
-        self._until_s: Real = np.full((sources, len(lineup.addresses)), -np.inf)
+        self._from_s: Real = np.full((sources, len(places.addresses)), np.inf)
+        self._until_s: Real = np.full((sources, len(places.addresses)), -np.inf)
 
-    def bar(self, source: Ranks, now_s: Real, keys: Whole) -> None:
-        """Use up the keys of places that are passed over now."""
-        ill = (self._from_s[source] <= now_s[:, None]) & (now_s[:, None] < self._until_s[source])
-        keys[ill[:, self._server_of].T] = USED
+    def barred(self, source: Ranks, now_s: Real) -> Choices:
+        """The places that each of these sources passes over now, one column each."""
+        known = (self._from_s[source] <= now_s[:, None]) & (now_s[:, None] < self._until_s[source])
+        places: Choices = known[:, self._server_of]
+        return places
 
     def learn(self, source: Ranks, server: Ranks, modes: Ranks, at_s: Real) -> None:
         """Remember what was met, if it is such a thing."""
@@ -99,3 +102,37 @@ class Connections:
         self._place[where] = np.where(done, ended.last, NOWHERE)
         self._free_s[where] = ended.at_s + self._session_s
         self._is_kept[where] = following_s <= self._free_s[where]
+
+
+class LeastUsed:
+    """The routes of a source that has mail under way: a new connection takes that which was used the longest ago.
+
+    So does OpenSMTPD (smtpd/mta.c: mta_find_route) among the addresses of the best preference. Once nothing has been
+    under way for as long as a connection may idle, it knows of no route, and begins at the first record again.
+    """
+
+    def __init__(self, trial: Trial, places: Places, sources: int) -> None:
+        self._is_on = attracts(trial) and trial.sender.picks.routes is Routes.LEAST_RECENTLY_USED
+        self._lasts_s = trial.sender.reuse.idle_s + trial.workload.session_s
+        best = min(target.preference for target in places.targets)
+        self._routes = np.array([place for place, target in enumerate(places.targets) if target.preference == best])
+        self._used_s: Real = np.full((sources if self._is_on else 0, places.size), -np.inf)
+        self._active_s: Real = np.full(sources, -np.inf)
+
+    def begin(self, source: Ranks, start_s: Real, kept: Ranks, barred: Choices) -> Ranks:
+        """Where each attempt begins: over a kept connection, at a route, or NOWHERE: as the sender orders them."""
+        if not self._is_on:
+            return kept
+        idle = self._active_s[source] < start_s - self._lasts_s
+        self._used_s[source[idle]] = -np.inf
+        used_s = np.where(barred[:, self._routes], np.inf, self._used_s[source][:, self._routes])
+        route = self._routes[used_s.argmin(axis=1)]
+        return np.where((kept == NOWHERE) & ~idle & (used_s.min(axis=1) < np.inf), route, kept)
+
+    def used(self, source: Ranks, kept: Ranks, ended: Ended) -> None:
+        """Remember where each attempt made new connections, first and last."""
+        if self._is_on:
+            self._active_s[source] = ended.at_s
+            for place in (ended.first, ended.last):
+                met = (place != NOWHERE) & (place != kept)
+                self._used_s[source[met], place[met]] = ended.at_s[met]

@@ -31,6 +31,7 @@ class Draw(IntEnum):
     MACHINE = 6
     PHASE = 7  # when a resolver last refreshed its cache
     INNER = 8
+    RUN = 9  # when a source looks at its queue
 
 
 def key(seed: int, draw: Draw, place: int = 0) -> int:

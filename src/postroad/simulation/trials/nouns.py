@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from postroad.pace.schedule import DAY_S, MINUTE_S
-from postroad.simulation.model import Sender
+from postroad.senders import Schedule
+from postroad.senders.model import Sender
 from postroad.simulation.nouns import DnsOrder
-from postroad.simulation.trials.schedules import Schedule
 from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
 from postroad.words.names import Address

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from postroad.simulation.arrange import Exchange
-from postroad.simulation.trials.connections import Connections, Memories, attracts, remembers
+from postroad.simulation.trials.attempts import Attempts, Ended, Starts
+from postroad.simulation.trials.connections import Connections, LeastUsed, Memories, attracts, remembers
 from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key
-from postroad.simulation.trials.lineup import Choices, Moment, Ranks, line_up
+from postroad.simulation.trials.graph import DEFERRED, DELIVERED, FAILED, Graph
 from postroad.simulation.trials.nouns import Trial, Trials
-from postroad.simulation.trials.schedules import Schedule, schedule_of
+from postroad.simulation.trials.places import NOWHERE, Choices, Moment, Ranks, number_places
+from postroad.simulation.trials.situations import Situations
 from postroad.simulation.trials.tally import Tally
-from postroad.simulation.trials.walk import DEFERRED, DELIVERED, FAILED, NOWHERE, Ended, Walker
 from postroad.simulation.trials.world import Greylists, Outside, Resolvers
 
 _SLICE = 2**15  # attempts at once: few enough for the processor's cache
@@ -36,6 +37,7 @@ class _Mail:
     due_s: Real
     tried: Ranks  # the try that comes next, from 1
     is_new: Choices  # it has not contacted anybody yet
+    run: Ranks  # over the queue, in which the next try is made; 0: in none
 
     def only(self, those: Choices | Ranks) -> _Mail:
         """Some of them."""
@@ -47,20 +49,22 @@ class Play:
 
     def __init__(self, trial: Trial, seed: int, found: Sequence[Exchange]) -> None:
         self._trial, self._seed, self._load = trial, seed, trial.workload
-        self._lineup = line_up(trial, seed, found)
-        self._walker = Walker(self._lineup)
-        self._outside = Outside(trial, self._lineup)
-        self._resolvers = Resolvers(trial, self._lineup, seed)
-        self._retries = Retries(trial.schedule or schedule_of(trial.sender.name), seed)
+        self._places = number_places(found, trial.sender)
+        graph = Graph(trial, self._places, found)
+        self._situations = Situations(trial, seed, found, graph)
+        self._attempts = Attempts(graph, self._places, seed)
+        self._outside = Outside(trial, self._places)
+        self._resolvers = Resolvers(trial, self._places, seed)
+        self._retries = Retries(trial, seed)
         self._is_chained = attracts(trial) or remembers(trial)
-        self._tally = Tally(trial, self._lineup, is_chained=self._is_chained)
+        self._tally = Tally(trial, self._places, is_chained=self._is_chained)
         self._each = -(-self._load.messages // self._load.sources)  # messages of a source
 
     def run(self, progress: Progress) -> Trials:
         """Play it to the end."""
         for start, stop in self._slices():
             mail = self._mail(start, stop)
-            greylists = Greylists(self._trial, self._lineup, self._seed, stop - start, self._retries.machines)
+            greylists = Greylists(self._trial, self._places, self._seed, stop - start, self._retries.machines)
             if self._is_chained:
                 self._play_in_turn(mail, greylists)
             else:
@@ -71,7 +75,7 @@ class Play:
         return self._tally.trials(self._seed)
 
     def _slices(self) -> Iterator[tuple[int, int]]:
-        most = _CELLS // self._lineup.size
+        most = _CELLS // self._places.size
         size = max(min(_SLICE, most), 1)
         if self._is_chained:  # whole sources, for each of them is one chain
             size = max(min(_CHAINED // self._each, _SOURCES, most), 1) * self._each
@@ -88,20 +92,22 @@ class Play:
         arrival_s = (burst.astype(np.float64) + drawn) * (self._load.over_s / bursts)
         cluster = self._tally.cluster(message, source, self._resolvers.span(source, arrival_s))
         place, first = np.arange(message.size), np.ones(message.size, np.int64)
-        return _Mail(place, message, source, cluster, arrival_s, arrival_s.copy(), first, first == 1)
+        return _Mail(place, message, source, cluster, arrival_s, arrival_s.copy(), first, first == 1, first - 1)
 
     def _play_apart(self, mail: _Mail, greylists: Greylists) -> None:
         """Messages that do not know of each other: all first tries at once, then all second ones."""
         while mail.place.size:
             moment = self._moment(mail, mail.due_s)
-            ended = self._try(_Tries(mail, moment, mail.due_s, greylists), self._lineup.keys(moment))
+            starts = Starts(self._situations.begin(moment), moment.each_draw, mail.due_s)
+            ended = self._try(_Tries(mail, moment, greylists), starts)
             mail = mail.only(self._settle(mail, ended))
 
     def _play_in_turn(self, mail: _Mail, greylists: Greylists) -> None:
         """Sources that remember: of each one its next try, whatever message that is for, round after round."""
         chains = Chains(mail.due_s, self._each)
-        memories = Memories(self._trial, self._lineup, chains.count)
+        memories = Memories(self._trial, self._places, chains.count)
         connections = Connections(self._trial, chains.count)
+        routes = LeastUsed(self._trial, self._places, chains.count)
         while True:
             chain, turn = chains.take()
             if not turn.size:
@@ -109,25 +115,29 @@ class Play:
             now = mail.only(turn)
             start_s, slot, kept = connections.slot(chain, now.due_s)
             moment = self._moment(now, start_s)
-            keys = self._lineup.keys(moment)
-            keys[kept[kept != NOWHERE], np.flatnonzero(kept != NOWHERE)] = 0  # before all others
-            memories.bar(chain, start_s, keys)
-            ended = self._try(_Tries(now, moment, start_s, greylists, memories, chain), keys)
+            barred = memories.barred(chain, start_s)
+            # A connection is not used to a server that is remembered as unhealthy
+            kept = np.where(barred[np.arange(kept.size), kept], NOWHERE, kept)
+            begins = routes.begin(chain, start_s, kept, barred)
+            starts = Starts(self._situations.begin(moment), moment.each_draw, start_s, begins, barred)
+            ended = self._try(_Tries(now, moment, greylists, memories, chain), starts)
+            routes.used(chain, kept, ended)
             connections.keep(chain, slot, kept, ended, chains.following_s(chain))
             again = self._settle(now, ended)
             mail.due_s[turn], mail.tried[turn], mail.is_new[turn] = now.due_s, now.tried, now.is_new
+            mail.run[turn] = now.run
             chains.put_back(turn[again], now.due_s[again])
 
     def _moment(self, mail: _Mail, at_s: Real) -> Moment:
-        return Moment(mail.message, mail.tried, mail.source, self._resolvers.span(mail.source, at_s))
+        return Moment(mail.message, mail.tried, mail.source, self._resolvers.span(mail.source, at_s), mail.run)
 
-    def _try(self, tries: _Tries, keys: Whole) -> Ended:
+    def _try(self, tries: _Tries, starts: Starts) -> Ended:
         """One attempt each."""
         machine = tries.greylists.machine(tries.moment) if self._trial.greylist else _NOBODY[0]
         contacted: list[tuple[Ranks, Ranks]] = []
 
         def meet(index: Ranks, place: Ranks, at_s: Real) -> Ranks:
-            server = self._lineup.address_of[place]
+            server = self._places.address_of[place]
             self._tally.contacted(server, at_s)
             contacted.append((index, place))
             modes = self._outside.modes(server, at_s)
@@ -137,7 +147,7 @@ class Play:
                 tries.memories.learn(tries.chain[index], server, modes, at_s)
             return modes
 
-        ended = self._walker.attempt(keys, tries.start_s, meet)
+        ended = self._attempts.make(starts, meet)
         index, place = (np.concatenate(columns) for columns in zip(*contacted, strict=True)) if contacted else _NOBODY
         self._resolvers.ask(tries.moment, index, place)
         return ended
@@ -161,7 +171,6 @@ class _Tries:
 
     mail: _Mail
     moment: Moment
-    start_s: Real
     greylists: Greylists
     memories: Memories | None = None
     chain: Ranks | None = None
@@ -203,10 +212,13 @@ class Chains:
 
 
 class Retries:
-    """When deferred mail is due again, by a schedule."""
+    """When deferred mail is due again, by a schedule: message by message, or in runs over the queue of a source."""
 
-    def __init__(self, schedule: Schedule, seed: int) -> None:
-        self._schedule, self._draw = schedule, key(seed, Draw.RETRY)
+    def __init__(self, trial: Trial, seed: int) -> None:
+        sender, schedule = trial.sender, trial.schedule or trial.sender.retry
+        in_runs = sender.picks.queue_run and trial.workload.one_domain and schedule == sender.retry
+        self._schedule, self._draw, self._begins = schedule, key(seed, Draw.RETRY), key(seed, Draw.RUN)
+        self._run_s = schedule.run_s if in_runs else 0.0
         self.machines = schedule.machines
         self._intervals_s = np.array([*schedule.intervals_s, schedule.then_s or np.inf])
 
@@ -216,23 +228,32 @@ class Retries:
         waiting = np.flatnonzero(again)
         if not waiting.size:
             return again
-        due_s, is_over = self._due(mail.only(waiting), ended.at_s[waiting])
-        mail.due_s = mail.due_s.copy()
-        mail.due_s[waiting] = due_s
+        due_s, run, is_over = self._due(mail.only(waiting), ended.at_s[waiting])
+        mail.due_s, mail.run = mail.due_s.copy(), mail.run.copy()
+        mail.due_s[waiting], mail.run[waiting] = due_s, run
         again[waiting[is_over]] = False
         if self._schedule.queues:
             ended.result[waiting[is_over]] = FAILED
         return again
 
-    def _due(self, mail: _Mail, now_s: Real) -> tuple[Real, Choices]:
+    def _due(self, mail: _Mail, now_s: Real) -> tuple[Real, Ranks, Choices]:
         schedule = self._schedule
         drawn = chance(self._draw, (mail.message << np.uint64(10)) + mail.tried.astype(np.uint64))
         interval_s = self._intervals_s[np.minimum(mail.tried, self._intervals_s.size) - 1]
-        due_s = now_s + interval_s * (1 + schedule.jitter * (2 * drawn - 1)) + schedule.spread_s * drawn
+        ready_s = now_s + interval_s * (1 + schedule.jitter * (2 * drawn - 1))
+        due_s, run = ready_s + schedule.spread_s * drawn, np.zeros(now_s.size, np.int64)
+        if self._run_s:
+            due_s, run = self._in_run(mail, ready_s if schedule.spread_s else now_s)
         expires_s = mail.arrival_s + schedule.expiry_s
         if schedule.last_try:
             due_s = np.where(now_s < expires_s, np.minimum(due_s, expires_s), due_s)
-        return due_s, due_s > expires_s
+        return due_s, run, due_s > expires_s
+
+    def _in_run(self, mail: _Mail, ready_s: Real) -> tuple[Real, Ranks]:
+        """The next run of each source once a message may be tried again: its time, and its number from 1."""
+        begins_s = chance(self._begins, mail.source) * self._run_s
+        number = np.floor((ready_s - begins_s) / self._run_s) + 1
+        return begins_s + number * self._run_s, np.where(np.isfinite(number), number + 1, 0).astype(np.int64)
 
 
 _NOBODY = (np.zeros(0, np.int64), np.zeros(0, np.int64))

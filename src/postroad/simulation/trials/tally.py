@@ -8,29 +8,27 @@ import numpy as np
 
 from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.trials.dice import Real, Whole
-from postroad.simulation.trials.lineup import Lineup, Ranks
+from postroad.simulation.trials.graph import DELIVERED, RESULTS
 from postroad.simulation.trials.measure import Counts, Histogram, clustered, ratio, wilson
 from postroad.simulation.trials.nouns import FEW, Asked, Estimate, Trial, Trials, Window
-from postroad.simulation.trials.walk import DELIVERED
+from postroad.simulation.trials.places import Places, Ranks
 from postroad.words.names import Address
-from postroad.words.outcome import Result
 
 _CLUSTERS = 1024
-_RESULTS = (Result.DELIVERED, Result.DEFERRED, Result.FAILED)
 
 
 class Tally:
     """Counts of one trial. Messages that share their luck are counted as one cluster: an interval must know."""
 
-    def __init__(self, trial: Trial, lineup: Lineup, *, is_chained: bool) -> None:
-        self._trial, self._lineup = trial, lineup
+    def __init__(self, trial: Trial, places: Places, *, is_chained: bool) -> None:
+        self._trial, self._places = trial, places
         pinned = trial.dns_order is DnsOrder.CACHED and trial.ttl_s > 0
         self._shares_luck = is_chained or pinned
         self._by_span = pinned and not is_chained and trial.workload.sources < FEW
-        servers, clusters = len(lineup.addresses), _CLUSTERS
+        servers, clusters = len(places.addresses), _CLUSTERS
         self._first: Counts = np.zeros((clusters, servers), np.int64)
         self._accepted: Counts = np.zeros((clusters, servers), np.int64)
-        self._results: Counts = np.zeros((clusters, len(_RESULTS)), np.int64)
+        self._results: Counts = np.zeros((clusters, len(RESULTS)), np.int64)
         self._tries: Counts = np.zeros(clusters, np.int64)
         self._contacts: Counts = np.zeros(clusters, np.int64)
         self._delays_s: Real = np.zeros(clusters)
@@ -53,7 +51,7 @@ class Tally:
 
     def began(self, cluster: Ranks, first: Ranks) -> None:
         """Where messages had their first contact."""
-        _add(self._first, cluster, self._lineup.address_of[first])
+        _add(self._first, cluster, self._places.address_of[first])
 
     def tried(self, cluster: Ranks, contacts: Ranks) -> None:
         """Attempts, with so many contacts each."""
@@ -67,7 +65,7 @@ class Tally:
 
     def delivered(self, cluster: Ranks, place: Ranks, arrival_s: Real, at_s: Real) -> None:
         """Messages taken."""
-        server = self._lineup.address_of[place]
+        server = self._places.address_of[place]
         _add(self._accepted, cluster, server)
         _add(self._took, self._window(at_s), server)
         delay_s = at_s - arrival_s
@@ -82,7 +80,7 @@ class Tally:
         """What it all comes to."""
         messages = self._results.sum(axis=1)
         total, done = int(messages.sum()), self._results[:, DELIVERED]
-        shares = {result: self._share(self._results[:, code]) for code, result in enumerate(_RESULTS)}
+        shares = {result: self._share(self._results[:, code]) for code, result in enumerate(RESULTS)}
         mx, a, aaaa = (float(count) / total for count in self._asked)
         return Trials(
             self._trial,
@@ -106,7 +104,7 @@ class Tally:
         return wilson(int(hits.sum()), int(messages.sum()))
 
     def _by_server(self, counts: Counts) -> dict[Address, Estimate]:
-        return {address: self._share(counts[:, place]) for place, address in enumerate(self._lineup.addresses)}
+        return {address: self._share(counts[:, place]) for place, address in enumerate(self._places.addresses)}
 
     def _single(self) -> dict[Address, tuple[float, float]]:
         """How far single clusters stray, where each is one source or one TTL."""
@@ -116,7 +114,7 @@ class Tally:
         shares = np.sort(self._first[tried > 0] / tried[tried > 0, None], axis=0)
         low, high = (shares[round((len(shares) - 1) * part)] for part in (0.05, 0.95))
         return {
-            address: (float(low[place]), float(high[place])) for place, address in enumerate(self._lineup.addresses)
+            address: (float(low[place]), float(high[place])) for place, address in enumerate(self._places.addresses)
         }
 
     def _window(self, at_s: Real) -> Ranks:
@@ -130,8 +128,8 @@ class Tally:
             Window(
                 place * span_s,
                 (place + 1) * span_s if place < self._trial.windows else math.inf,
-                dict(zip(self._lineup.addresses, self._met[place].tolist(), strict=True)),
-                dict(zip(self._lineup.addresses, self._took[place].tolist(), strict=True)),
+                dict(zip(self._places.addresses, self._met[place].tolist(), strict=True)),
+                dict(zip(self._places.addresses, self._took[place].tolist(), strict=True)),
             )
             for place in range(self._trial.windows + 1)
         )

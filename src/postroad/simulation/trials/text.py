@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from postroad.pace.schedule import DAY_S, HOUR_S, MINUTE_S
 from postroad.simulation.trials.nouns import FEW, Estimate, Trials
-from postroad.simulation.trials.schedules import schedule_of
 from postroad.words.names import Address
 
 _UNITS = ((2 * DAY_S, DAY_S, "d"), (2 * HOUR_S, HOUR_S, "h"), (2 * MINUTE_S, MINUTE_S, "min"))
@@ -15,7 +15,7 @@ _UNITS = ((2 * DAY_S, DAY_S, "d"), (2 * HOUR_S, HOUR_S, "h"), (2 * MINUTE_S, MIN
 def summary(trials: Trials) -> list[str]:
     """What trials found, line by line: shares by server, ends, delays, tries and DNS questions."""
     trial, load = trials.trial, trials.trial.workload
-    schedule = trial.schedule or schedule_of(trial.sender.name)
+    schedule = trial.schedule or trial.sender.retry
     mail = f"{load.messages:,} messages from {min(load.sources, load.messages):,} sources over {span(load.over_s)}"
     lines = [f"{trial.sender.name}: {mail}, retries as {schedule.name}, seed {trials.seed}"]
     if trials.unable:
@@ -38,6 +38,26 @@ def summary(trials: Trials) -> list[str]:
         f"  DNS questions a message: {asked.mean:.3g} (MX {asked.mx:.3g}, A {asked.a:.3g}, AAAA {asked.aaaa:.3g})"
     )
     return lines
+
+
+def describe(trials: Trials) -> str:
+    """The mail of a trial and what happens to it, in one line."""
+    trial, load = trials.trial, trials.trial.workload
+    each = -(-load.messages // load.sources)
+    parts = [f"{load.messages:,} messages of each sender over {span(load.over_s)}"]
+    if each > 1:
+        parts.append(f"{each:,} from each of {load.sources:,} sending hosts")
+    if trial.greylist:
+        apart = "" if trial.greylist.shared else ", by each server for itself"
+        parts.append(f"greylisted for {span(trial.greylist.delay_s)}{apart}")
+    for outage in trial.outages:
+        if not outage.from_s and outage.until_s == math.inf:
+            continue
+        until = f"to {span(outage.until_s)}" if outage.until_s < math.inf else "on"
+        parts.append(f"{outage.address} down ({outage.mode}) from {span(outage.from_s)} {until}")
+    if trial.schedule:
+        parts.append(f"retries as {trial.schedule.name}")
+    return f"{'; '.join(parts)}; seed {trials.seed}; 95 % intervals"
 
 
 def span(seconds: float) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key, throw
-from postroad.simulation.trials.lineup import Lineup, Moment, Ranks
 from postroad.simulation.trials.nouns import Trial
-from postroad.simulation.trials.walk import MODES
+from postroad.simulation.trials.places import MODES, Moment, Places, Ranks
 from postroad.words.faults import Mode
 
 _GREY = MODES.index(Mode.R450)
@@ -20,12 +19,12 @@ _MOST_PENDING = 2**20
 class Outside:
     """The addresses of a domain over time."""
 
-    def __init__(self, trial: Trial, lineup: Lineup) -> None:
-        places = {address: place for place, address in enumerate(lineup.addresses)}
+    def __init__(self, trial: Trial, places: Places) -> None:
+        numbers = {address: number for number, address in enumerate(places.addresses)}
         self._outages = [
-            (places[each.address], MODES.index(each.mode), each.from_s, each.until_s)
+            (numbers[each.address], MODES.index(each.mode), each.from_s, each.until_s)
             for each in trial.outages
-            if each.address in places
+            if each.address in numbers
         ]
         self.is_calm = not self._outages and trial.greylist is None
 
@@ -40,10 +39,10 @@ class Outside:
 class Greylists:
     """Whom the servers have seen: of each message, when each of its sender's addresses was first told to wait."""
 
-    def __init__(self, trial: Trial, lineup: Lineup, seed: int, messages: int, machines: int) -> None:
+    def __init__(self, trial: Trial, places: Places, seed: int, messages: int, machines: int) -> None:
         grey = trial.greylist
         self._delay_s = grey.delay_s if grey else 0.0
-        servers = lineup.addresses
+        servers = places.addresses
         self._is_grey = np.array(
             [grey is not None and (not grey.addresses or each in grey.addresses) for each in servers]
         )
@@ -74,13 +73,11 @@ class Resolvers:
     It asks the domain's servers once in a TTL for what is wanted of it in that time. `flush` counts what was asked.
     """
 
-    def __init__(self, trial: Trial, lineup: Lineup, seed: int) -> None:
+    def __init__(self, trial: Trial, places: Places, seed: int) -> None:
         self._asks, self._ttl_s, self._one = trial.sender.asks, trial.ttl_s, trial.workload.one_domain
         self._in_step = self._one and self._asks.eager  # hosts are asked for whenever the domain is
         self._phase = key(seed, Draw.PHASE)
-        names = {name: number for number, name in enumerate(dict.fromkeys(lineup.hosts))}
-        self._names = len(names)
-        self._name_of = np.array([names[lineup.hosts[host]] for host in lineup.host_of])
+        self._names, self._name_of = len(places.names), places.name_of
         self._pending: list[Whole] = []
         self._waiting = 0  # attempts since those were thinned
         self._carried: Whole = np.zeros(0, np.uint64)

@@ -1,0 +1,149 @@
+"""What people ask a simulation: which records, which senders, what is down, from the texts they write.
+
+Shared by the commands and by `import postroad`; imported when first asked, for a simulation costs a start 60 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+import dns.rdatatype
+
+from postroad.app import InputError
+from postroad.dns import ZoneProblem, load_zones
+from postroad.files import read_text
+from postroad.planning.mix import Mix, View
+from postroad.planning.records import Records
+from postroad.planning.setups import SETUPS
+from postroad.senders import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
+from postroad.simulation import DnsOrder
+from postroad.words.faults import Mode
+from postroad.words.names import Address, Unreadable, parse_address
+
+T = TypeVar("T")
+
+DEFAULT_MIX = "internet"
+ENDING = ".toml"
+
+
+def named_records(what: str | None, domain: str | None, zones: Sequence[Path]) -> tuple[str, Sequence[Path]]:
+    """The domain, and the zone files that tell of it, if any."""
+    if what and what in SETUPS and not zones:
+        return SETUPS[what].domain, [SETUPS[what].zone]
+    if not zones and what and (Path(what).is_file() or "/" in what):  # no domain has a slash: it is meant as a file
+        return domain or _only_domain([Path(what)]), [Path(what)]
+    if what and domain and what != domain:
+        raise InputError(f"two domains, {what} and {domain}: name one")
+    if not what and not domain and not zones:
+        raise InputError("name a domain, a reference set-up (postroad setups shows them), or a zone with --zone")
+    return what or domain or _only_domain(zones), zones
+
+
+def view_of(senders: Sequence[str], mix: str | None, file: Path | None, order: str, down: dict[Address, Mode]) -> View:
+    """Who is asked, in which order DNS answers, and what is down.
+
+    Raises:
+        InputError: there is no such sender, mix or order.
+
+    """
+    if order not in set(DnsOrder):
+        raise InputError(f"no order {order!r}; there are {', '.join(DnsOrder)}")
+    return View(_mix(senders, mix, file), DnsOrder(order), down)
+
+
+def down_of(texts: Sequence[str], records: Records) -> dict[Address, Mode]:
+    """What is down, from SERVER[:MODE]: an address, or an exchanger's name with all its addresses.
+
+    Raises:
+        InputError: no server of the domain, or no such mode.
+
+    """
+    return {address: mode for text in texts for address, mode in _down(text, records).items()}
+
+
+def _down(text: str, records: Records) -> dict[Address, Mode]:
+    # An IPv6 address has colons of its own; without brackets the whole may be the address
+    bare = text.replace("[", "").replace("]", "")
+    server, _, word = (bare, "", "") if parse_address(bare) else bare.rpartition(":") if ":" in bare else (bare, "", "")
+    if word and word not in set(Mode):
+        raise InputError(f"{text!r}: no such mode; there are {', '.join(Mode)}")
+    mode = Mode(word) if word else Mode.REFUSE
+    address = parse_address(server)
+    if address:
+        if address not in {place.address for place in records.places}:
+            raise InputError(f"{text!r}: no server of {records.snapshot.domain} has this address")
+        return {address: mode}
+    domain, name = records.snapshot.domain, server.lower().removesuffix(".")
+    found = {
+        place.address: mode
+        for place in records.places
+        if name in (place.exchange, place.exchange.removesuffix(f".{domain}"))
+    }
+    if not found:
+        raise InputError(f"{text!r}: no exchanger of {domain} has this name; write SERVER or SERVER:MODE")
+    return found
+
+
+def _mix(names: Sequence[str], mix: str | None, file: Path | None) -> Mix:
+    own = _own(file) if file else None
+    senders = {**SENDERS, **(own.senders if own else {})}
+    mixes = {**MIXES, **(own.mixes if own else {})}
+    asked = {each.name: each for each in (sender_named(name, senders) for name in names)}
+    senders |= asked
+    if asked and not mix:
+        return Mix("", asked, dict.fromkeys(asked, Fraction(1, len(asked))))
+    chosen = mix or DEFAULT_MIX
+    if chosen not in mixes:
+        raise InputError(f"no mix {chosen!r}; there are {', '.join(mixes)}")
+    extra = tuple(asked) or (() if mix else ("postroad",))
+    return Mix(chosen, {name: senders[name] for name in dict.fromkeys((*extra, *mixes[chosen]))}, mixes[chosen])
+
+
+def sender_named(name: str, known: Mapping[str, Sender]) -> Sender:
+    """A sender that is known, or that of a file, which has the file's name.
+
+    Raises:
+        InputError: there is no such sender, or the file is none.
+
+    """
+    if name in known:
+        return known[name]
+    file = Path(name)
+    if file.suffix != ENDING:
+        near = get_close_matches(name, known, 3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "postroad senders lists them"
+        raise InputError(f"there is no sender {name!r}; {hint} (a file of your own ends in {ENDING})")
+    if file.stem in known:
+        raise InputError(f"{file}: there is a sender {file.stem!r} already; give the file another name")
+    return _read(file, lambda text: read_sender(file.stem, text))
+
+
+def _own(file: Path) -> OwnSenders:
+    return _read(file, read_senders)
+
+
+def _read(file: Path, read: Callable[[str], T | Unreadable]) -> T:
+    text = read_text(file)
+    if isinstance(text, Unreadable):
+        raise InputError(f"{file}: {text.why}")
+    found = read(text)
+    if isinstance(found, Unreadable):
+        raise InputError(f"{file}: {f'{found.text}: ' if found.text else ''}{found.why}")
+    return found
+
+
+def _only_domain(zones: Sequence[Path]) -> str:
+    """The one domain of the zones that has MX records."""
+    loaded = load_zones(zones)
+    if isinstance(loaded, ZoneProblem):
+        raise InputError(str(loaded))
+    owners = [owner for owner, kind in loaded.zone_data.rrsets if kind == dns.rdatatype.MX]
+    owners = owners or (list(loaded.zone_data.tops) if len(loaded.zone_data.tops) == 1 else [])
+    if len(owners) != 1:
+        listed = ", ".join(sorted(owner.to_text(omit_final_dot=True) for owner in owners)) or "none"
+        raise InputError(f"which domain? The zone has MX records for {listed}; name one with --domain")
+    return owners[0].to_text(omit_final_dot=True)

@@ -1,0 +1,96 @@
+"""`postroad senders`: who is simulated, what each one does with MX records, and where that is known from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from postroad.cli import options, screen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from postroad.senders import Sender
+
+HEADS = {
+    "ours": "This program",
+    "procedure": "Procedures of the RFCs",
+    "measured": "Mail servers and libraries that were run, every connection counted",
+    "assumed": "Habits that are assumed, not measured",
+}
+
+
+def senders(
+    sender: Annotated[
+        str | None, typer.Argument(metavar="NAME|FILE.toml", help="One sender; without it, all are listed.")
+    ] = None,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print the file of the sender, to be changed and given to --sender.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """List the senders that can be simulated, or show one: how it chooses, when it goes on, and the sources.
+
+    A file of your own describes your mail server: print one that is like it with --toml, change it, and ask
+    `postroad simulate --sender FILE.toml`.
+
+    Exit status: 0 shown, 2 there is no such sender, or the file cannot be used.
+    """
+    from postroad.senders import SENDERS
+
+    if sender is None:
+        if toml:
+            screen.fail("name the sender whose file is to be printed; postroad senders lists them")
+        _list(SENDERS, json=json)
+        return
+    from postroad.asking import sender_named
+
+    with screen.input_errors():
+        found = sender_named(sender, SENDERS)
+    if toml:
+        _print_file(found)
+    elif json:
+        from postroad.shapes.senders import sender_shape
+
+        screen.print_json(sender_shape(found))
+    else:
+        _show(screen.Screen(), found)
+
+
+def _list(known: Mapping[str, Sender], *, json: bool) -> None:
+    if json:
+        from postroad.shapes.senders import senders_shape
+
+        screen.print_json(senders_shape(known.values()))
+        return
+    out = screen.Screen()
+    out.line(f"{len(known)} senders; postroad senders NAME shows one", style="bold")
+    width = max(map(len, known))
+    for kind, head in HEADS.items():
+        out.line()
+        out.line(head, style="bold")
+        for each in (each for each in known.values() if each.kind == kind):
+            out.line(f"  {each.name:<{width}}  {each.title}", (f" ({each.version})" if each.version else "", "dim"))
+
+
+def _print_file(found: Sender) -> None:
+    from postroad.senders import file_of
+
+    text = file_of(found.name)
+    if text is None:
+        screen.fail(f"{found.name} has no file: it is made from what this program does")
+    screen.document(text)
+
+
+def _show(out: screen.Screen, found: Sender) -> None:
+    from postroad.cli.sender_text import described, reactions
+
+    out.line(f"{found.name}: {found.title}", style="bold")
+    rows = [((f"  {label}", "dim"), text) for label, text in described(found)]
+    out.table(screen.Table((), rows, wraps=None))
+    after = [((f"  {met}", "dim"), then) for met, then in reactions(found)]
+    if after:
+        out.line()
+        out.line("After a contact", style="bold")
+        out.table(screen.Table((), after))

@@ -1,0 +1,172 @@
+"""What trials are about, as flags of `postroad simulate`: bursts, rates, greylisting, timed outages, retries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from postroad.simulation.trials import Downtime, Pulse, TrialOptions
+
+_PANEL = "Trials: messages followed over all attempts"
+_OUTAGE = re.compile(r"(?P<server>.+?)@(?P<from>[^@-]*)-(?P<until>[^@-]*)\Z")
+
+Messages = Annotated[
+    int | None,
+    typer.Option(
+        "--trials", metavar="N", min=1, help="Try N messages of each sender, over a day.", rich_help_panel=_PANEL
+    ),
+]
+Burst = Annotated[
+    str | None,
+    typer.Option(
+        "--burst",
+        metavar="N/TIME",
+        help="Each sending host sends N messages within TIME: 300/1.4s.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Rate = Annotated[
+    str | None,
+    typer.Option(
+        "--rate",
+        metavar="N/TIME",
+        help="Each sending host sends N messages in each TIME: 1/s, 10/5m.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Sources = Annotated[
+    int | None,
+    typer.Option("--sources", metavar="N", min=1, help="So many sending hosts share the mail.", rich_help_panel=_PANEL),
+]
+Session = Annotated[
+    str | None,
+    typer.Option(
+        "--session", metavar="TIME", help="A delivery over a kept connection takes TIME.", rich_help_panel=_PANEL
+    ),
+]
+Greylist = Annotated[
+    str | None,
+    typer.Option("--greylist", metavar="TIME", help="Unknown senders are told 450 for TIME.", rich_help_panel=_PANEL),
+]
+GreylistApart = Annotated[
+    bool,
+    typer.Option("--greylist-apart", help="Each server keeps a greylist of its own.", rich_help_panel=_PANEL),
+]
+Outages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--outage",
+        metavar="SERVER[:MODE]@FROM-UNTIL",
+        help="A server is down for a time: mail1@1h-3h; may be repeated.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Retries = Annotated[
+    str | None,
+    typer.Option(
+        "--retries",
+        metavar="NAME|TIME,TIME",
+        help="Mail is tried again as postfix, exim, gmail, ... do, or after these times.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The flags as they were given."""
+
+    trials: int | None
+    burst: str | None
+    rate: str | None
+    sources: int | None
+    session: str | None
+    greylist: str | None
+    greylist_apart: bool
+    outages: Sequence[str]
+    retries: str | None
+
+    def options(self) -> TrialOptions | None:
+        """What they ask for; None if no trial is asked for.
+
+        Raises:
+            InputError: a flag cannot be read, or two of them contradict each other.
+
+        """
+        from postroad.app import InputError
+        from postroad.simulation.trials import TrialOptions
+
+        given = (self.trials, self.burst, self.rate, self.sources, self.session, self.greylist, self.retries)
+        if not (any(each is not None for each in given) or self.outages):
+            if self.greylist_apart:
+                raise InputError("--greylist-apart needs --greylist TIME")
+            return None
+        try:
+            return TrialOptions(
+                self.trials,
+                _pulse("--burst", self.burst),
+                _pulse("--rate", self.rate),
+                self.sources,
+                _time("--session", self.session) if self.session else TrialOptions().session_s,
+                greylist_s=_time("--greylist", self.greylist) if self.greylist else None,
+                greylist_apart=self.greylist_apart,
+                outages=tuple(map(_outage, self.outages)),
+                retries=_retries(self.retries),
+            )
+        except ValueError as wrong:
+            raise InputError(str(wrong)) from wrong
+
+
+def _pulse(flag: str, text: str | None) -> Pulse | None:
+    from postroad.simulation.trials import Pulse
+
+    if text is None:
+        return None
+    count, _, time = text.partition("/")
+    if not count.isdecimal() or not time:
+        raise ValueError(f"{flag} {text}: write messages and a time, as 300/1.4s or 1/s")
+    try:
+        return Pulse(int(count), _time(flag, f"1{time}" if time[0].isalpha() else time))
+    except ValueError as wrong:
+        raise ValueError(f"{flag} {text}: {str(wrong).removeprefix(f'{flag} ')}") from wrong
+
+
+def _outage(text: str) -> Downtime:
+    from postroad.simulation.trials import Downtime
+    from postroad.words.faults import Mode
+
+    found = _OUTAGE.match(text)
+    if not found:
+        raise ValueError(f"--outage {text}: write SERVER[:MODE]@FROM-UNTIL, as mail1:blackhole@1h-3h or mail1@30m-")
+    server, _, mode = found["server"].rpartition(":")
+    if mode not in set(Mode) or not server:  # the last part of an IPv6 address is no mode
+        server, mode = found["server"], Mode.REFUSE
+    from_s = _time("--outage", found["from"]) if found["from"] else 0.0
+    until_s = _time("--outage", found["until"]) if found["until"] else float("inf")
+    return Downtime(server, Mode(mode), from_s, until_s)
+
+
+def _retries(text: str | None) -> str | tuple[float, ...] | None:
+    from postroad.senders import SCHEDULES
+
+    if text is None or text in SCHEDULES:
+        return text
+    if text[:1].isdecimal():
+        return tuple(_time("--retries", each) for each in text.split(","))
+    raise ValueError(
+        f"--retries {text}: no such timetable; there are {', '.join(SCHEDULES)}; or write times, as 5m,30m,2h"
+    )
+
+
+def _time(flag: str, text: str) -> float:
+    from postroad.config.kinds import read_duration
+
+    try:
+        return read_duration(text.strip())
+    except ValueError as wrong:
+        raise ValueError(f"{flag}: {wrong}") from wrong

@@ -1,0 +1,40 @@
+"""What a domain's records mean (floor 1): who is overloaded, what survives, what a change does, what to change.
+
+Rule 1: pure, and every number is a forecast of `simulation`; what is sampled or rests on assumptions says so.
+Rule 2: one word for what is lost at once, Machine: the IPv4 and the IPv6 address of a host, one address of several
+names. Shares, survival, comparison, advice and the rules of `check` count machines.
+Rule 3: a snapshot is read once, into Records; nothing else asks what is behind its names.
+
+Stops: `records` (machines, networks and lines of a snapshot), `mix` (several senders asked together), `survival` and
+`fates` (what is lost with what), `traffic` (DNS questions and octets), `scorecard` (all of that for one set of
+records), `comparison` (sets side by side), `edits` (changes that are possible), `advice` (those worth it), `setups` and
+`answers` (the reference set-ups), `phrases` (numbers in words).
+"""
+
+from postroad.planning.advice import Advice, advise
+from postroad.planning.comparison import Comparison, Difference, Goal, Verdict, compare
+from postroad.planning.edits import Allowed, Edit
+from postroad.planning.mix import Forecasts, Mix, View
+from postroad.planning.records import Line, Machine, Records, machines
+from postroad.planning.scorecard import Scorecard, measure
+
+__all__ = [
+    "Advice",
+    "Allowed",
+    "Comparison",
+    "Difference",
+    "Edit",
+    "Forecasts",
+    "Goal",
+    "Line",
+    "Machine",
+    "Mix",
+    "Records",
+    "Scorecard",
+    "Verdict",
+    "View",
+    "advise",
+    "compare",
+    "machines",
+    "measure",
+]

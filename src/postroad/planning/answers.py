@@ -1,0 +1,276 @@
+"""What people ask of the reference set-ups, answered from the numbers of the simulation: no answer is known before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from postroad.planning.comparison import Goal, balance, dns_cost, numbers, silence, verdict
+from postroad.planning.mix import Forecasts, Mix, View, part_delivered, share
+from postroad.planning.phrases import listing, named, percent
+from postroad.planning.records import Machine
+from postroad.planning.scorecard import Scorecard
+from postroad.planning.setups import SETUPS
+from postroad.senders.model import Equals, Sender
+from postroad.simulation import SENDERS
+from postroad.simulation.nouns import DnsOrder, Forecast
+from postroad.words.faults import Mode
+
+Cards = Mapping[str, Scorecard]
+
+ASKED = ("t1", "t2", "t3", "t4", "t5", "t6")
+NOTICED = Fraction(1, 100)  # of mail: what differs by less is alike
+ROUGH = Fraction(1, 20)  # the same where figures are rounded
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question about the reference set-ups, and its answer: sentences."""
+
+    question: str
+    answer: tuple[str, ...]
+
+
+def answers(known: Cards, view: View) -> tuple[Answered, ...]:
+    """Every question, answered for this mix of senders."""
+    asked = {
+        "Which set-up balances and fails over best, and why?": _best(known, view),
+        "Does the second set-up, one name with two addresses, fail over?": _second(known, view),
+        "Does the third set-up cost twice the DNS traffic of the first?": _third(known, view),
+        "What do the order of answers, and caches, do to the balance?": _orders(known, view),
+        "Do the backups of the fourth set-up, 20 c and 30 d, add fail-over?": _fourth(known, view),
+        "Do several addresses behind each name spread the load further?": _sixth(known["t6"], view),
+        "What does a sender do that uses the first MX record only?": _first_only(known),
+        "What about several names for one address?": _names(known),
+        "What does a filter service in front, by preference, change, and how does spam walk round it?": _filter(
+            known["filter"], view
+        ),
+    }
+    return tuple(Answered(question, tuple(answer)) for question, answer in asked.items())
+
+
+def ranked(known: Cards) -> list[Scorecard]:
+    """The set-ups of the questions, the best first: fail-over and balance decide, then DNS cost and simplicity."""
+    goals = (Goal.FAILOVER, Goal.BALANCE, Goal.SIMPLICITY, Goal.DNS_COST)
+    left, order = {name: known[name] for name in ASKED}, []
+    while left:
+        best = list(left)
+        for goal in goals:
+            best = list(verdict(goal, [left[name] for name in best]).best)
+        order.append(left.pop(best[0]))
+    return order
+
+
+def _best(known: Cards, view: View) -> Iterator[str]:
+    first = ranked(known)[0]
+    if not first.whole.delivered:
+        yield "None: no mail of these senders gets through to the first choice."
+    yield f"{first.name}, {SETUPS[first.name].title}: {balance(first)}; {numbers(Goal.FAILOVER, first)}."
+    yield _who_draws(view)
+    for name in ASKED:
+        if name != first.name:
+            yield f"{name}: {balance(known[name])}; {silence(known[name])} for what meets it silent; \
+{dns_cost(known[name])}; {numbers(Goal.SIMPLICITY, known[name])}."
+
+
+def _who_draws(view: View) -> str:
+    """Who of these senders chooses at random among equal records, as RFC 5321 section 5.1 demands."""
+    drawing = [name for name, each in view.mix.senders.items() if each.equals is Equals.RANDOM]
+    if not drawing:
+        return "None of these senders draws among equal MX records: whom mail goes to is left to the order of DNS."
+    others = [name for name in view.mix.senders if name not in drawing]
+    rest = f"; {view.mix.whom(others)} {'does' if len(others) == 1 else 'do'} not" if others else ""
+    return f"Among equal MX records (RFC 5321 section 5.1) {view.mix.whom(drawing)} draw at random{rest}."
+
+
+def _second(known: Cards, view: View) -> Iterator[str]:
+    second, first = known["t2"], known["t1"]
+    with_refusal = _down(second, view, Mode.REFUSE)
+    yield (
+        f"{_yes(with_refusal.delivered)}: with its busiest address refusing, "
+        f"{view.mix.percent(with_refusal.delivered)} of mail gets through at once{_stuck(with_refusal, view)}."
+    )
+    greeted, apart = (_down(card, view, Mode.G421) for card in (second, first))
+    yield (
+        f"With that address greeting with 421, {view.mix.percent(greeted.delivered)} gets through at once; "
+        f"of the first set-up {view.mix.percent(apart.delivered)}."
+    )
+    saved = [
+        name
+        for name in view.mix.senders
+        if part_delivered(apart.by[name]) - part_delivered(greeted.by[name]) >= NOTICED
+    ]
+    if saved:
+        yield f"For {view.mix.whom(saved)} the addresses of one name are one exchanger: two names would save that mail."
+
+
+def _third(known: Cards, view: View) -> Iterator[str]:
+    first, third = known["t1"], known["t3"]
+    ratio = third.marks.octets / first.marks.octets if first.marks.octets else Fraction(0)
+    more = third.marks.questions - first.marks.questions
+    yield (
+        f"{'Yes' if ratio >= 2 else 'No'}: {dns_cost(first)} for the first, {dns_cost(third)} for the third: "
+        f"{_change(ratio - 1)} octets, {'more' if more > 0 else 'fewer' if more < 0 else 'as many'} questions."
+    )
+    kinds = {True: "Who asks for every exchanger", False: "Who asks only for those it contacts"}
+    for eager, kind in kinds.items():
+        names = [name for name, each in view.mix.senders.items() if each.asks.eager is eager]
+        if names:
+            one, two = (card.traffics[names[0]] for card in (first, third))
+            yield (
+                f"{kind} (such as {names[0]}): {float(one.questions):g} and {float(two.questions):g} questions, "
+                f"{float(one.octets):.0f} and {float(two.octets):.0f} octets."
+            )
+    told = ", ".join(f"{name} {known[name].most_questions}" for name in ASKED)
+    yield f"Through one cache, whatever the amount of mail, the zone is asked at most this often a TTL: {told}."
+
+
+def _orders(known: Cards, view: View) -> Iterator[str]:
+    yield "The busiest machine's part of first contacts, by the order of DNS answers:"
+    steady = []
+    for name in ASKED:
+        records, even = known[name].records, known[name].even
+        looks = {order: replace(view, dns_order=order).look(records) for order in DnsOrder}
+        loads = {order: max(map(look.first, records.machines)) for order, look in looks.items()}
+        told = ", ".join(f"{order} {view.mix.percent(load)}" for order, load in loads.items())
+        yield f"{name}: {told} (even: {percent(even)})."
+        if max(loads.values()) - min(loads.values()) < _notice(view):
+            steady.append(name)
+    if steady:
+        yield f"The order of answers makes no difference to {listing(steady)}."
+    yield (
+        "Cached is the mean over all resolvers; each one keeps its order for the TTL, and all mail through it then "
+        "goes as in a fixed order."
+    )
+
+
+def _fourth(known: Cards, view: View) -> Iterator[str]:
+    first, fourth = known["t1"], known["t4"]
+    gain = fourth.marks.kept - first.marks.kept
+    same = all(
+        {each.addresses for each in old.stops} == {each.addresses for each in new.stops}
+        for old, new in zip(first.survivals, fourth.survivals, strict=True)
+    )
+    adds = gain >= _notice(view) or not same
+    yield (
+        f"{'Yes' if adds else 'No'}: with one machine lost {view.mix.percent(fourth.marks.kept)} of mail gets through "
+        f"at once, of the first set-up {view.mix.percent(first.marks.kept)}; what stops all mail is "
+        f"{'the same' if same else 'not the same'}. "
+        + " ".join(fate.text for fate in fourth.fates if fate.kind == "no-backup")
+    )
+    one, four = (replace(view, dns_order=DnsOrder.ROTATE).look(card.records) for card in (first, fourth))
+    loads = [max(map(look.first, card.records.machines)) for look, card in ((one, first), (four, fourth))]
+    if loads[1] - loads[0] >= _notice(view):
+        yield (
+            f"Where DNS rotates they harm the balance: {view.mix.percent(loads[1])} of first contacts go to one "
+            f"machine, of the first set-up {view.mix.percent(loads[0])}; a turn of the answer that begins with a "
+            "backup has the same equal in front as the next."
+        )
+    yield f"They cost {dns_cost(fourth)}, the first set-up {dns_cost(first)}."
+
+
+def _sixth(card: Scorecard, view: View) -> Iterator[str]:
+    even, machines = card.even, card.records.machines
+    shares = {machine: card.whole.first(machine) for machine in machines}
+    busiest, least = max(machines, key=shares.__getitem__), min(machines, key=shares.__getitem__)
+    yield (
+        f"{'Yes' if shares[busiest] - even < _notice(view) else 'Not evenly'}: {busiest} gets "
+        f"{view.mix.percent(shares[busiest])} of first contacts, {least} {view.mix.percent(shares[least])}, where even "
+        f"is {percent(even)}."
+    )
+    flat = [name for name, each in card.whole.by.items() if _is_flat(each, machines, even)]
+    yield f"It is even for {view.mix.whom(flat)}." if flat else "It is even for none of these senders."
+    low = [machine for machine in machines if shares[machine] < even / 2]
+    idle = [machine for machine in machines if not shares[machine]]
+    if low:
+        none = f", {len(idle)} of them nothing" if idle else ""
+        yield f"{len(low)} of {len(machines)} machines get less than half an even share{none}."
+
+
+def _first_only(known: Cards) -> Iterator[str]:
+    one = _alone(SENDERS["first-mx-only"])
+    for name in ("t1", "t2", "t3", "t5"):
+        records = known[name].records
+        fixed, turned = (replace(one, dns_order=order).look(records) for order in (DnsOrder.FIXED, DnsOrder.ROTATE))
+        top = max(records.machines, key=fixed.first)
+        kept = [percent(one.look_without(records, [top], fixed, mode).delivered) for mode in (Mode.REFUSE, Mode.G421)]
+        yield (
+            f"{name}: {percent(fixed.first(top))} of first contacts on one machine in a fixed order, "
+            f"{percent(max(map(turned.first, records.machines)))} where DNS rotates; with that machine refusing "
+            f"{kept[0]} gets through at once, with a 421 greeting {kept[1]}."
+        )
+
+
+def _names(known: Cards) -> Iterator[str]:
+    shared = {name: sum(len(machine.exchangers) > 1 for machine in known[name].records.machines) for name in ASKED}
+    told = [f"{name} ({named(count, 'machine')})" for name, count in shared.items() if count]
+    if not told:
+        yield "None of the set-ups has several names for one address."
+        return
+    yield (
+        f"{listing(told)} have several names for one address. A receiver that wants the address of a client to lead "
+        "to a name and back (Postfix: reject_unknown_client_hostname) is content with any name that leads back. But a "
+        "reverse name is one record by custom: where the same machines also send, it must be the name they greet with."
+    )
+
+
+def _filter(card: Scorecard, view: View) -> Iterator[str]:
+    front, *own = card.records.machines
+    told = listing(map(str, own))
+    yield f"{view.mix.percent(card.whole.first(front))} of first contacts go to the filter, {front}."
+    past = sum((card.lost[front].accepted(machine) for machine in own), Fraction(0))
+    yield f"With the filter down {view.mix.percent(past)} of mail passes it by, unfiltered, to {told}."
+    yield f"Senders that care for no preference go round it while all is well: {'; '.join(_round(card, own))}."
+    yield (
+        "Preference asks, it does not keep out. Take the own servers out of the records, or let them accept mail from "
+        "the filter alone; then mail waits while the filter is down."
+    )
+
+
+def _round(card: Scorecard, own: Iterable[Machine]) -> Iterator[str]:
+    """How much of the first contacts of senders that care for no preference misses the filter."""
+    for name in ("highest-first", "node-sendmail"):
+        looks = [
+            replace(_alone(SENDERS[name]), dns_order=order).look(card.records)
+            for order in (DnsOrder.FIXED, DnsOrder.ROTATE)
+        ]
+        fixed, turned = (percent(sum(map(look.first, own), Fraction(0))) for look in looks)
+        yield f"{SENDERS[name].title} ({name}): {fixed} in a fixed order of DNS answers, {turned} where they rotate"
+
+
+def _alone(sender: Sender) -> View:
+    return View(Mix("", {sender.name: sender}, {sender.name: Fraction(1)}))
+
+
+def _down(card: Scorecard, view: View, mode: Mode) -> Forecasts:
+    """The forecasts with the busiest machine misbehaving."""
+    return view.look_without(card.records, [card.busiest] if card.busiest else [], card.whole, mode)
+
+
+def _notice(view: View) -> Fraction:
+    """A difference that shows in the figures of the mix."""
+    return ROUGH if view.mix.is_rough else NOTICED
+
+
+def _yes(part: Fraction) -> str:
+    """The answer to whether it fails over, by the part of mail for which it does."""
+    if part == 1:
+        return "Yes"
+    return "No" if part < NOTICED else "Not for all mail"
+
+
+def _stuck(looked: Forecasts, view: View) -> str:
+    """Whose mail does not all get through at once."""
+    stuck = [name for name, each in looked.by.items() if part_delivered(each) < 1]
+    return f"; some of {view.mix.whom(stuck)} does not" if stuck and len(stuck) < len(looked.by) else ""
+
+
+def _change(part: Fraction) -> str:
+    if not part:
+        return "as many"
+    return f"{percent(abs(part))} {'more' if part > 0 else 'fewer'}"
+
+
+def _is_flat(each: Forecast, machines: Iterable[Machine], even: Fraction) -> bool:
+    return all(share(each.first, machine) == even for machine in machines)

@@ -1,0 +1,249 @@
+"""What could be changed in a domain's records: candidate edits as zone lines, and the snapshot they would make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from itertools import count
+
+from postroad.planning.records import STAND_INS, Line, Machine, Records, lines
+from postroad.routing import DropReason, decide
+from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
+from postroad.words.names import is_within, parse_address, registered
+
+PREFERENCE = 10  # of a domain that has no MX record yet
+
+_DEAD = {
+    DropReason.NULL_MX: "it is the null MX beside others",
+    DropReason.IP_LITERAL: "it names an address, not a host",
+    DropReason.DUPLICATE_NAME: "it is there twice",
+    DropReason.NO_SUCH_NAME: "the name does not exist",
+    DropReason.NO_ADDRESS: "the name has no address",
+}
+"""Exchangers that nobody can use and that time will not change, with the reason for people."""
+
+
+class Allowed(StrEnum):
+    """What is left alone unless its owner says otherwise: both are choices, and may be good ones."""
+
+    SPLIT = "split"  # several machines behind one of several names
+    BACKUPS = "backups"  # the preference of backups
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Lines that go and lines that come, together or not at all, and why. `splits`: it costs a name more."""
+
+    why: str
+    gone: tuple[Line, ...] = ()
+    new: tuple[Line, ...] = ()
+    splits: bool = False
+
+
+def candidates(records: Records, allowed: frozenset[Allowed] = frozenset()) -> tuple[Edit, ...]:
+    """Every edit on the way to the plain form: a second machine, one name for each, no name that brings none.
+
+    Several machines behind a name are left there, but behind a lone one: who takes the addresses of a name for one
+    exchanger has no other to go to.
+    """
+    names = _Names(records.snapshot)
+    may_split = Allowed.SPLIT in allowed or len({place.exchange for place in records.places}) == 1
+    equals = _equals(records) if Allowed.BACKUPS in allowed else ()
+    moves = _reachable(records, list(_levels(records, names, may_split=may_split)))
+    return (*_second(records, names), *_dead(records), *moves, *equals)
+
+
+def _reachable(records: Records, moves: Sequence[Edit]) -> Iterator[Edit]:
+    """The moves that leave no name, old or new, to senders with IPv6 alone."""
+    gone = {line for edit in moves for line in edit.gone}
+    have = {line.owner for line in records.lines if line.kind == "A" and line not in gone}
+    bared = {line.owner for line in gone if line.kind == "A"} - have
+    for edit in moves:
+        bares = any(line.owner in bared for line in edit.gone if line.kind != "MX")
+        if not bares and (not edit.splits or any(line.kind == "A" for line in edit.new)):
+            yield edit
+
+
+def edited(snapshot: Snapshot, edits: Iterable[Edit]) -> Snapshot:
+    """The snapshot that DNS would give after the edits."""
+    known = list(edits)
+    gone = {line for edit in known for line in edit.gone}
+    new = [line for edit in known for line in edit.new]
+    after = [*(line for line in lines(snapshot) if line not in gone), *new]
+    changed = {line.owner for line in (*gone, *new) if line.kind != "MX"}
+    hosts = {name: facts for name, facts in snapshot.hosts.items() if name not in changed}
+    hosts |= {name: _facts(line for line in after if line.owner == name) for name in changed}
+    return replace(snapshot, mx=_mx(snapshot, after), hosts=hosts)
+
+
+def _mx(snapshot: Snapshot, after: Sequence[Line]) -> Found[Mx]:
+    records = [line for line in after if line.kind == "MX"]
+    words = [line.data.split() for line in records]
+    found = tuple(Mx(int(preference), exchange.removesuffix(".")) for preference, exchange in words)
+    known: Found[Mx] = snapshot.mx if isinstance(snapshot.mx, Found) else Found((), records[0].ttl_s)
+    return replace(known, records=found)
+
+
+def _facts(own: Iterable[Line]) -> HostFacts:
+    a: list[IPv4Address] = []
+    aaaa: list[IPv6Address] = []
+    ttl_s = 0
+    for line in own:
+        address = parse_address(line.data)
+        ttl_s = line.ttl_s
+        if isinstance(address, IPv4Address):
+            a.append(address)
+        elif isinstance(address, IPv6Address):
+            aaaa.append(address)
+    return HostFacts(
+        Found(tuple(a), ttl_s) if a else NoData(ttl_s),
+        Found(tuple(aaaa), ttl_s) if aaaa else NoData(ttl_s),
+    )
+
+
+def _second(records: Records, names: _Names) -> Iterator[Edit]:
+    """A second machine where there is one: an equal, so that it is known to work before it is needed."""
+    if len(records.machines) != 1 or not names.is_ours(records.machines[0].exchangers[0]):
+        return
+    only = records.machines[0]
+    domain, name, ttl_s = str(records.snapshot.domain), names.fresh(only.exchangers[0]), records.lines[0].ttl_s
+    preference = only.preference if isinstance(records.snapshot.mx, Found) else PREFERENCE
+    mx = [] if isinstance(records.snapshot.mx, Found) else [Line(domain, "MX", f"{PREFERENCE} {domain}.", ttl_s)]
+    kinds = {4: "A", 6: "AAAA"}
+    families = {4, *(address.version for address in only.addresses)}
+    addresses = [Line(name, kinds[each.version], str(each), ttl_s) for each in STAND_INS if each.version in families]
+    yield Edit(
+        f"{only} is the only machine: a second one, best in another network, takes the mail while it is down",
+        (),
+        (*mx, Line(domain, "MX", f"{preference} {name}.", ttl_s), *addresses),
+    )
+
+
+def _dead(records: Records) -> Iterator[Edit]:
+    for drop in decide(records.snapshot).dropped:
+        if drop.address is None and drop.reason in _DEAD:
+            gone = [line for line in _mx_lines(records) if line.data == f"{drop.preference} {drop.exchange}."]
+            yield Edit(f"{drop.exchange or '.'} takes no mail: {_DEAD[drop.reason]}", tuple(gone))
+
+
+def _levels(records: Records, names: _Names, *, may_split: bool) -> Iterator[Edit]:
+    """Level by level: each machine under one name of its own, where it stands best."""
+    settled: set[Machine] = set()
+    for preference in sorted({place.preference for place in records.places}):
+        level = [place for place in records.places if place.preference == preference]
+        behind: dict[str, dict[Machine, None]] = {}
+        for place in level:
+            behind.setdefault(place.exchange, {})[records.machine(place.address)] = None
+        for name in [name for name, machines in behind.items() if machines.keys() <= settled]:
+            yield _needless(records, name, "its addresses stand behind a better preference")
+            del behind[name]
+        used = {name: [each for each in machines if each not in settled] for name, machines in behind.items()}
+        yield from _level(records, used, names, may_split=may_split)
+        settled.update(each for machines in used.values() for each in machines)
+
+
+def _level(
+    records: Records, behind: Mapping[str, Sequence[Machine]], names: _Names, *, may_split: bool
+) -> Iterator[Edit]:
+    """Each name keeps one machine, each machine one name; what has none of its own gets a new one."""
+    keeps = _matched(behind)
+    owners = {machine: name for name, machine in keeps.items()}
+    for name, machines in behind.items():
+        if name not in keeps:
+            yield _needless(records, name, f"its addresses stand behind {owners[machines[0]]}")
+            continue
+        for machine in machines if names.is_ours(name) else ():
+            if machine in owners and owners[machine] != name and names.may_lose(name):
+                gone = _address_lines(records, name, machine)
+                yield Edit(f"{_told(machine)} has a name of its own, {owners[machine]}", gone)
+            elif machine not in owners and may_split and set(machine.exchangers) & behind.keys() == {name}:
+                yield _moved(records, name, machine, names)
+
+
+def _moved(records: Records, name: str, machine: Machine, names: _Names) -> Edit:
+    home = names.fresh(name)
+    old = _address_lines(records, name, machine)
+    ttl_s = getattr(records.snapshot.mx, "ttl_s", old[0].ttl_s)
+    mx = Line(str(records.snapshot.domain), "MX", f"{machine.preference} {home}.", ttl_s)
+    return Edit(
+        f"{_told(machine)} gets a name, and with it a share, of its own",
+        old if names.may_lose(name) else (),
+        (mx, *(replace(line, owner=home) for line in old)),
+        splits=True,
+    )
+
+
+def _needless(records: Records, name: str, why: str) -> Edit:
+    gone = [line for line in _mx_lines(records) if line.data.split()[1] == f"{name}."]
+    return Edit(f"{name} brings no machine of its own: {why}", tuple(gone))
+
+
+def _matched(behind: Mapping[str, Sequence[Machine]]) -> Mapping[str, Machine]:
+    """As many names as possible with a machine of their own: a maximum matching by augmenting paths."""
+    owner: dict[Machine, str] = {}
+
+    def place_name(name: str, tried: set[Machine]) -> bool:
+        for machine in behind[name]:
+            if machine not in tried:
+                tried.add(machine)
+                if machine not in owner or place_name(owner[machine], tried):
+                    owner[machine] = name
+                    return True
+        return False
+
+    for name in behind:
+        place_name(name, set())
+    return {name: machine for machine, name in owner.items()}
+
+
+def _equals(records: Records) -> Iterator[Edit]:
+    """All backups at once: one that stayed behind might be left without a machine of its own."""
+    best = min((machine.preference for machine in records.machines), default=0)
+    gone = tuple(line for line in _mx_lines(records) if int(line.data.split()[0]) > best)
+    if gone:
+        names = " and ".join(line.data.split()[1].removesuffix(".") for line in gone)
+        new = tuple(replace(line, data=f"{best} {line.data.split()[1]}") for line in gone)
+        yield Edit(
+            f"{names} {'rests as a backup' if len(gone) == 1 else 'rest as backups'} while others work", gone, new
+        )
+
+
+def _mx_lines(records: Records) -> list[Line]:
+    return [line for line in records.lines if line.kind == "MX"]
+
+
+def _address_lines(records: Records, name: str, machine: Machine) -> tuple[Line, ...]:
+    """The lines by which a name has the addresses of a machine; behind an alias those of the name it stands for."""
+    known = {str(address) for address in machine.addresses}
+    own = [line for line in records.lines if line.kind in ("A", "AAAA") and line.data in known]
+    return tuple(line for line in own if line.owner == name) or tuple(own)
+
+
+def _told(machine: Machine) -> str:
+    return " and ".join(map(str, machine.addresses))
+
+
+class _Names:
+    """The names of a zone: which are ours to change, and which are free."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._domain = str(snapshot.domain)
+        self._taken = set(snapshot.hosts)
+
+    def is_ours(self, name: str) -> bool:
+        """Whether the domain's owner can change the records of a name."""
+        return is_within(name, registered(self._domain))
+
+    def may_lose(self, name: str) -> bool:
+        """Whether an address can be taken from a name: the domain itself may need its own for other things."""
+        return name != self._domain
+
+    def fresh(self, like: str) -> str:
+        """A free name like another: mail2 after mail, mail2 after mail1."""
+        label, _, rest = like.partition(".") if like != self._domain else ("mail", "", self._domain)
+        stem = label.rstrip("0123456789")
+        name = next(name for number in count(2) if (name := f"{stem}{number}.{rest}") not in self._taken)
+        self._taken.add(name)
+        return name

@@ -1,0 +1,70 @@
+"""Hidden shared fate: what stands apart in the records, and falls together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from postroad.planning.phrases import listing
+from postroad.planning.records import Machine, Records, network_of
+from postroad.words.facts import Found, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """Machines or names that fall together, though they look apart."""
+
+    kind: str
+    text: str
+
+
+def fates(records: Records) -> tuple[Fate, ...]:
+    """Hidden shared fate of a domain's machines and name servers, in sentences."""
+    known = records.machines
+    found = [*_shared_names(known), *_false_backups(records), *_lone(known)]
+    found += _one_network(records)
+    return (*found, *_name_servers(records.snapshot))
+
+
+def _lone(known: Sequence[Machine]) -> Iterator[Fate]:
+    if len(known) == 1:
+        yield Fate("one-machine", f"There is one machine, {known[0]}: whatever stops it stops all mail.")
+
+
+def _one_network(records: Records) -> Iterator[Fate]:
+    if len(records.networks) == 1 and len(records.machines) > 1:
+        nets = Counter(net for machine in records.machines for net in set(map(network_of, machine.addresses)))
+        shared = listing(str(net) for net, count in nets.items() if count > 1)
+        yield Fate("same-network", f"All machines are in {shared}: one network, likely one site.")
+
+
+def _shared_names(known: Sequence[Machine]) -> Iterator[Fate]:
+    for machine in known:
+        if len(machine.exchangers) > 1:
+            yield Fate("one-address", f"{listing(machine.exchangers)} are one machine: {machine} stands behind each.")
+
+
+def _false_backups(records: Records) -> Iterator[Fate]:
+    """Exchangers of a higher preference that bring no machine of their own."""
+    for (preference, name), group in groupby(records.places, key=lambda place: (place.preference, place.exchange)):
+        hosts = [records.machine(place.address) for place in group]
+        if all(host.preference < preference for host in hosts):
+            others = listing(dict.fromkeys(host.exchangers[0] for host in hosts))
+            yield Fate("no-backup", f"{name} is no backup: it is {others} under another name.")
+
+
+def _name_servers(snapshot: Snapshot) -> Iterator[Fate]:
+    if not isinstance(snapshot.servers, Found):
+        return
+    names = snapshot.servers.records
+    if len(names) == 1:
+        yield Fate("one-name-server", f"There is one name server, {names[0]}: without it nobody finds the exchangers.")
+    facts = [snapshot.hosts[name] for name in names if name in snapshot.hosts]
+    found = [answer for each in facts for answer in (each.a, each.aaaa) if isinstance(answer, Found)]
+    addresses = list(dict.fromkeys(address for answer in found for address in answer.records))
+    networks = {network_of(address) for address in addresses}
+    if len(addresses) > 1 and len(networks) == len({network.version for network in networks}):
+        nets = listing(str(network) for network in sorted(networks, key=lambda each: each.version))
+        yield Fate("same-network-dns", f"All name servers are in {nets}: one network, likely one site.")

@@ -1,0 +1,215 @@
+"""What a snapshot's records are, worked out once: places, the machines behind them, and the lines of the zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any
+
+from postroad.routing import PROCEDURES, DropReason, Own, Route, decide
+from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
+from postroad.words.names import Address
+from postroad.words.trail import Target
+
+# Every sender's view before it chooses: records as DNS has them, none cut off; a planned zone may be one of the lab.
+_AS_GIVEN = replace(PROCEDURES["rfc974"], limit=None, allow_loopback=True)
+
+STAND_INS: Mapping[Address, str] = MappingProxyType(
+    # kept for benchmarks (RFC 2544, RFC 5180): in no real zone
+    {ip_address("198.18.0.25"): "<an IPv4 address>", ip_address("2001:2::25"): "<an IPv6 address>"}
+)
+"""Addresses of a machine that is yet to be bought, as forecasts need some; people are shown what to fill in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What is lost at once: its addresses, the names it stands behind in DNS order, its best preference.
+
+    The IPv4 and the IPv6 address of one host are one machine, as is one address under several names.
+    """
+
+    addresses: tuple[Address, ...]
+    exchangers: tuple[str, ...]
+    preference: int
+
+    def __str__(self) -> str:
+        return f"{self.exchangers[0]} [{', '.join(map(shown, self.addresses))}]"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """One line of a zone file."""
+
+    owner: str
+    kind: str
+    data: str
+    ttl_s: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.owner}. {self.ttl_s} IN {self.kind} {_FILLED.get(self.data, self.data)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A snapshot with what every question about it needs.
+
+    `networks` are the machines by /24 or /48, the smallest nets that are routed alone: one site, one line. `left_out`
+    counts the exchangers whose addresses nobody asked for.
+    """
+
+    snapshot: Snapshot
+    places: tuple[Target, ...]
+    machines: tuple[Machine, ...]
+    networks: tuple[tuple[Machine, ...], ...]
+    lines: tuple[Line, ...]
+    left_out: int = 0
+    _machine: Mapping[Address, Machine] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Records:
+        """The records of a snapshot."""
+        used = places(snapshot)
+        found = machines(used)
+        targets = {record.exchange for record in snapshot.mx.records} if isinstance(snapshot.mx, Found) else set()
+        left_out = len(targets - {""} - snapshot.hosts.keys())
+        known = {address: machine for machine in found for address in machine.addresses}
+        return cls(snapshot, used, found, tuple(_networks(found)), lines(snapshot), left_out, known)
+
+    @property
+    def front(self) -> tuple[Machine, ...]:
+        """The machines of the best preference: those meant to share the load."""
+        best = min((machine.preference for machine in self.machines), default=0)
+        return tuple(machine for machine in self.machines if machine.preference == best)
+
+    @property
+    def backups(self) -> tuple[Machine, ...]:
+        """The machines of any other preference."""
+        return self.machines[len(self.front) :]
+
+    def machine(self, address: Address) -> Machine:
+        """The machine of an address."""
+        return self._machine[address]
+
+    def machines_of(self, addresses: Iterable[Address]) -> frozenset[Machine]:
+        """The machines of some addresses."""
+        return frozenset(self._machine[address] for address in addresses)
+
+    def up(self, down: Mapping[Address, object]) -> tuple[Machine, ...]:
+        """The machines that can still be lost: those with an address that is not down."""
+        return tuple(machine for machine in self.machines if not down.keys() >= set(machine.addresses))
+
+
+def shown(address: Address) -> str:
+    """An address for people: what to fill in, where it only stands for one."""
+    return STAND_INS.get(address) or str(address)
+
+
+def network_of(address: Address) -> IPv4Network | IPv6Network:
+    """The smallest net around an address that is routed alone."""
+    return ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False)
+
+
+def places(snapshot: Snapshot) -> tuple[Target, ...]:
+    """Every usable address of every exchanger, best preference first, else in DNS order; none where there is no way.
+
+    An address that stands behind a second name is there twice: a sender of ours leaves it out, others do not.
+    """
+    answer = decide(snapshot, _AS_GIVEN, Own())
+    levels = answer.levels if isinstance(answer, Route) else ()
+    used = [
+        Target(each.name, address, level.preference)
+        for level in levels
+        for each in level.exchangers
+        for address in each.addresses
+    ]
+    again = [
+        Target(drop.exchange, drop.address, drop.preference)
+        for drop in answer.dropped
+        if drop.address and drop.reason is DropReason.DUPLICATE_ADDRESS
+    ]
+    return tuple(sorted((*used, *again), key=lambda place: place.preference))
+
+
+def machines(used: Iterable[Target]) -> tuple[Machine, ...]:
+    """Each machine once, best preference first."""
+    hosts: dict[str, dict[Address, None]] = {}
+    names: dict[Address, dict[str, None]] = {}
+    best: dict[Address, int] = {}
+    for place in used:
+        hosts.setdefault(place.exchange, {})[place.address] = None
+        names.setdefault(place.address, {})[place.exchange] = None
+        best.setdefault(place.address, place.preference)
+    groups = {id(group): group for group in _grouped(hosts, names).values()}
+    return tuple(
+        Machine(
+            tuple(group),
+            tuple(dict.fromkeys(name for address in group for name in names[address])),
+            min(best[address] for address in group),
+        )
+        for group in sorted(groups.values(), key=lambda group: min(best[address] for address in group))
+    )
+
+
+def _grouped(hosts: Mapping[str, Iterable[Address]], every: Iterable[Address]) -> dict[Address, list[Address]]:
+    """For each address those of its machine. A name with one of each family tells; several are paired by number."""
+    group = {address: [address] for address in every}
+    for addresses in sorted(map(list, hosts.values()), key=len):
+        four, six = ([each for each in addresses if each.version == version] for version in (4, 6))
+        if len(four) > 1 or len(six) > 1:
+            four, six = (
+                sorted((each for each in family if len({one.version for one in group[each]}) == 1), key=int)
+                for family in (four, six)
+            )
+        for one, other in zip(four, six, strict=False):
+            if group[one] is not group[other]:
+                group[one] += group[other]
+                group |= dict.fromkeys(group[other], group[one])
+    return group
+
+
+def _networks(every: Iterable[Machine]) -> Iterator[tuple[Machine, ...]]:
+    """The machines that share a network, by way of others too."""
+    groups: list[tuple[set[object], list[Machine]]] = []
+    for machine in every:
+        nets: set[object] = set(map(network_of, machine.addresses))
+        near = [group for group in groups if not nets.isdisjoint(group[0])]
+        if len(near) == 1:
+            near[0][0].update(nets)
+            near[0][1].append(machine)
+            continue
+        groups = [group for group in groups if group not in near]
+        groups.append((nets.union(*(each for each, _ in near)), [*(one for _, each in near for one in each), machine]))
+    return (tuple(group) for _, group in groups)
+
+
+def lines(snapshot: Snapshot) -> tuple[Line, ...]:
+    """The MX and address records of a snapshot as zone lines, in its order, each once."""
+    return tuple(dict.fromkeys(_lines(snapshot)))
+
+
+def _lines(snapshot: Snapshot) -> Iterator[Line]:
+    domain = str(snapshot.domain)
+    targets = [domain]
+    if isinstance(snapshot.mx, Found):
+        targets = [record.exchange for record in snapshot.mx.records]
+        for record in snapshot.mx.records:
+            yield Line(domain, "MX", f"{record.preference} {record.exchange}.", snapshot.mx.ttl_s)
+    for name in dict.fromkeys(targets):
+        facts = snapshot.hosts.get(name, HostFacts(NoData(), NoData()))
+        yield from _addresses(name, "A", facts.a)
+        yield from _addresses(name, "AAAA", facts.aaaa)
+
+
+def _addresses(name: str, kind: str, answer: Answer[Any]) -> Iterator[Line]:
+    if isinstance(answer, Found):
+        owner = answer.name or name
+        for alias, target in pairwise((*answer.aliases, owner)):
+            yield Line(alias, "CNAME", f"{target}.", answer.ttl_s)
+        for address in answer.records:
+            yield Line(owner, kind, str(address), answer.ttl_s)
+
+
+_FILLED = {str(address): words for address, words in STAND_INS.items()}

@@ -1,0 +1,132 @@
+"""What survives the loss of machines: which losses stop mail, and which make some of it wait.
+
+All lost machines misbehave alike. For one order of trial a sender then makes the same list of contacts as long as
+everything on it is lost, and its mail gets through unless the whole list is. So exactly one minimal set of machines
+stops all of a sender's mail: whatever stands on any of its lists. Some mail waits as soon as one list is lost whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from postroad.planning.mix import Foresee, part_delivered, share
+from postroad.planning.records import Machine, Records
+from postroad.simulation.nouns import Forecast
+
+MOST_QUESTIONS = 300  # forecasts the search for the smallest harmful loss may ask for: seconds, not minutes
+MOST_ALONE = 30  # machines that are each tried as the only one left, to see that nothing less than all is the smallest
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """What one sender survives.
+
+    `stops`: the one minimal set of machines whose loss leaves its mail no chance in an attempt (empty: there was none
+    before). `waits`: a smallest set whose loss makes some mail wait or fail; `surely` false: the search was cut short,
+    a smaller one may exist.
+    """
+
+    sender: str
+    stops: frozenset[Machine]
+    waits: frozenset[Machine]
+    surely: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Machines whose loss stops all mail of these senders, `weight` of the mix together."""
+
+    machines: frozenset[Machine]
+    senders: tuple[str, ...]
+    weight: Fraction
+
+
+def survive(sender: str, records: Records, foresee: Foresee) -> Survival:
+    """What a sender survives, exact but for `surely`."""
+    whole = foresee(frozenset())
+    up = frozenset(records.up(whole.case.down))
+    nothing_left = foresee(up)
+    met = (step.address for example in nothing_left.examples for step in example.steps)
+    listed = records.machines_of(met) & up
+    stops = _peeled(records, foresee, listed)
+    if not stops or part_delivered(whole) < 1:
+        return Survival(sender, stops, frozenset())
+    if _lists_are_alike(nothing_left, listed):
+        return Survival(sender, stops, listed)
+    return Survival(sender, stops, *_smallest_wait(records, foresee, stops))
+
+
+def losses(survivals: Sequence[Survival], weights: Mapping[str, Fraction]) -> tuple[Loss, ...]:
+    """Each set of machines that stops some sender's mail, the smallest first, with everyone it stops."""
+    found = []
+    for stops in dict.fromkeys(each.stops for each in survivals if each.stops):
+        stopped = tuple(each.sender for each in survivals if each.stops and each.stops <= stops)
+        found.append(Loss(stops, stopped, sum((weights.get(name, Fraction(0)) for name in stopped), Fraction(0))))
+    return tuple(sorted(found, key=lambda loss: (len(loss.machines), -loss.weight)))
+
+
+def _peeled(records: Records, foresee: Foresee, lost: frozenset[Machine]) -> frozenset[Machine]:
+    """These, and who accepts with these lost, then with those lost too, and so on until nobody does."""
+    while accepting := _accepting(records, foresee(lost)):
+        lost |= accepting
+    return lost
+
+
+def _lists_are_alike(nothing_left: Forecast, listed: frozenset[Machine]) -> bool:
+    """Whether every list a sender may make has as many machines as the one seen: then none is smaller."""
+    count = nothing_left.attempts_max
+    once = len(listed) == count and all(len(each.addresses) == len(each.exchangers) == 1 for each in listed)
+    return once and nothing_left.attempts_mean == count
+
+
+def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]) -> tuple[frozenset[Machine], bool]:
+    """A smallest loss by which some mail does not get through, and whether it is surely a smallest one.
+
+    Grown one machine at a time along what accepts, as any list of contacts is; of sets that leave the same shares to
+    the same kinds of machine one is followed, for they are alike.
+    """
+    if len(stops) <= MOST_ALONE and all(part_delivered(foresee(stops - {machine})) == 1 for machine in stops):
+        return stops, True
+    edge, asked = [frozenset[Machine]()], 0
+    while edge:
+        grown: dict[object, frozenset[Machine]] = {}
+        for lost in edge:
+            for machine in _accepting(records, foresee(lost)):
+                wider = lost | {machine}
+                after = foresee(wider)
+                asked += 1
+                if part_delivered(after) < 1:
+                    return wider, True
+                grown.setdefault(_signature(wider, after, stops), wider)
+                if asked > MOST_QUESTIONS:
+                    return _shrunk(foresee, stops), False
+        edge = list(grown.values())
+    return stops, False
+
+
+def _shrunk(foresee: Foresee, lost: frozenset[Machine]) -> frozenset[Machine]:
+    """A loss of which every part is needed to make mail wait."""
+    for machine in sorted(lost, key=_number):
+        if part_delivered(foresee(lost - {machine})) < 1:
+            lost -= {machine}
+    return lost
+
+
+def _accepting(records: Records, forecast: Forecast) -> frozenset[Machine]:
+    return records.machines_of(address for address, chance in forecast.accepted.items() if chance)
+
+
+def _signature(lost: frozenset[Machine], after: Forecast, stops: frozenset[Machine]) -> object:
+    """What makes two losses alike: the shares left, by families, and how many of each are lost."""
+    left = sorted((_families(machine), share(after.accepted, machine)) for machine in stops - lost)
+    return tuple(left), after.attempts_mean
+
+
+def _families(machine: Machine) -> tuple[int, ...]:
+    return tuple(sorted(address.version for address in machine.addresses))
+
+
+def _number(machine: Machine) -> tuple[tuple[int, int], ...]:
+    return tuple((address.version, int(address)) for address in machine.addresses)

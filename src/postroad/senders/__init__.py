@@ -1,0 +1,28 @@
+"""Senders as data (floor 1): how one kind of sender treats MX records, one file each, and where that is known from.
+
+Rule 1: what a sender does is in its file, and nowhere else; whoever runs another version corrects the file.
+Rule 2: a mechanism of a single program is a function with a name, and the file names it.
+Rule 3: a file says where its facts are from; what was measured is held against the measurements.
+
+Stops: `model` (a sender as data), `schedule` (when mail is tried again), `procedures` (the senders that are routing's
+own procedures), `reading` (a sender from TOML), `known` (those of the files beside), `mixes`, `own` (one's own files).
+"""
+
+from postroad.senders.known import SCHEDULES, SENDERS, file_of
+from postroad.senders.mixes import MIXES
+from postroad.senders.model import Kind, Sender
+from postroad.senders.own import OwnSenders, read_sender, read_senders
+from postroad.senders.schedule import Schedule
+
+__all__ = [
+    "MIXES",
+    "SCHEDULES",
+    "SENDERS",
+    "Kind",
+    "OwnSenders",
+    "Schedule",
+    "Sender",
+    "file_of",
+    "read_sender",
+    "read_senders",
+]

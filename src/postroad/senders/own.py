@@ -1,0 +1,87 @@
+"""Senders and mixes of one's own: a file for one sender, or a file of several and of mixes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from postroad.senders.known import SENDERS
+from postroad.senders.mixes import MIXES
+from postroad.senders.model import Kind, Sender
+from postroad.senders.reading import DEFAULT_PROCEDURE, WrongError, check_keys, check_table, sender_from
+from postroad.words.names import Unreadable
+from postroad.words.toml import parse_toml
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSenders:
+    """What a file adds to the senders and mixes that are known."""
+
+    senders: Mapping[str, Sender]
+    mixes: Mapping[str, Mapping[str, Fraction]]
+
+
+def read_sender(name: str, text: str) -> Sender | Unreadable:
+    """Read a file that is one sender, as the files of the senders that are known are."""
+    table = parse_toml(text)
+    if isinstance(table, Unreadable):
+        return table
+    try:
+        return _sender(name, table, "")
+    except WrongError as wrong:
+        return Unreadable(wrong.path, str(wrong))
+
+
+def read_senders(text: str) -> OwnSenders | Unreadable:
+    """Read `[senders.NAME]` and `[mixes.NAME]` tables; docs/reference/senders.md tells what they hold."""
+    tables = parse_toml(text)
+    if isinstance(tables, Unreadable):
+        return tables
+    try:
+        check_keys("", tables, ("senders", "mixes"))
+        senders = {name: _named(name, each) for name, each in _all(tables, "senders")}
+        known = {*SENDERS, *senders}
+        mixes = {name: _mix(name, check_table(f"mixes.{name}", each), known) for name, each in _all(tables, "mixes")}
+    except WrongError as wrong:
+        return Unreadable(wrong.path, str(wrong))
+    return OwnSenders(senders, mixes)
+
+
+def _all(tables: Mapping[str, Any], kind: str) -> list[tuple[str, Any]]:
+    return list(check_table(kind, tables.get(kind, {})).items())
+
+
+def _named(name: str, table: object) -> Sender:
+    path = f"senders.{name}"
+    if name in SENDERS:
+        raise WrongError(path, "a sender of this name is known; give yours another, and say like = " + repr(name))
+    return _sender(name, check_table(path, table), path)
+
+
+def _sender(name: str, table: Mapping[str, Any], path: str) -> Sender:
+    """What is not said of its origin is not that of the sender it is like: nobody has measured it."""
+    base = table.get("like", table.get("procedure", DEFAULT_PROCEDURE))
+    origin = {"title": name, "kind": Kind.ASSUMED.value, "version": "", "sources": [f"a file of yours, like {base}"]}
+    return sender_from(name, origin | dict(table), SENDERS, path)
+
+
+def _mix(name: str, table: dict[str, Any], known: set[str]) -> dict[str, Fraction]:
+    path = f"mixes.{name}"
+    if name in MIXES:
+        raise WrongError(path, "a mix of this name is known; give yours another")
+    check_keys(path, table, sorted(known))
+    parts = {sender: _part(f"{path}.{sender}", part) for sender, part in table.items()}
+    total = sum(parts.values())
+    if not total:
+        raise WrongError(path, "a mix has at least one sender with a part above 0")
+    return {sender: part / total for sender, part in parts.items()}
+
+
+def _part(path: str, value: object) -> Fraction:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise WrongError(
+            path, f"{value!r} is no part of a mix; write a number from 0 up: parts need not sum to anything"
+        )
+    return Fraction(str(value))

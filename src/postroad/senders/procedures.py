@@ -1,0 +1,73 @@
+"""The senders that are routing's own procedures, and ours, which is no model at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from postroad.pace import HealthPolicy
+from postroad.routing import PROCEDURES
+from postroad.senders.model import (
+    PHASES,
+    Equals,
+    Exhausted,
+    Families,
+    Kind,
+    Later,
+    Limits,
+    Memory,
+    Phase,
+    Reuse,
+    Sender,
+    Then,
+)
+from postroad.words.faults import Mode
+
+# The procedures try "each of the relevant addresses" one after the other, whatever "not now" they hear, and a
+# rejection is the answer (RFC 5321 sections 5.1 and 4.2.1).
+_AFTER = {
+    Phase.CONNECT: Then.NEXT_ADDRESS,
+    Phase.GREETING: Then.NEXT_ADDRESS,
+    Phase.STARTTLS: Then.RECONNECT_IN_CLEAR,
+    Phase.NOT_NOW: Then.NEXT_HOST,
+    Phase.NO: Then.FAIL,
+}
+_REACTIONS = MappingProxyType(
+    {mode: _AFTER[phase] for phase, modes in PHASES.items() for mode in modes}
+    | dict.fromkeys((Mode.STARTTLS_454, Mode.STARTTLS_554), Then.IN_CLEAR)
+    | {Mode.DROP: Then.DEFER}
+)
+
+
+def _rfc(name: str) -> Sender:
+    """A sender that does what one of routing's procedures says, and nothing else, one address after the other."""
+    policy = PROCEDURES[name]
+    return Sender(
+        name,
+        f"the procedure of RFC {name.removeprefix('rfc')}",
+        kind=Kind.PROCEDURE,
+        sources=(policy.source,),
+        equals=Equals(policy.equals.value),
+        families=Families.IN_TURN,
+        limits=Limits(addresses=policy.limit, later=Later.ONE_WITHIN),
+        reactions=_REACTIONS,
+        refusals=frozenset({Mode.R550}),
+        exhausted=Exhausted.ALL,
+        drops_duplicates=True,
+    )
+
+
+BY_PROCEDURE: Mapping[str, Sender] = MappingProxyType(
+    {name: _rfc(name) for name in PROCEDURES if name.startswith("rfc")}
+)
+"""The procedures of the RFCs as senders, by name: what a file may begin from."""
+
+OUR_SENDER = Sender(
+    "postroad",
+    "Postroad",
+    kind=Kind.OURS,
+    sources=("this program: routing.decide, routing.turned, routing.draw and routing.Walk",),
+    memory=Memory(frozenset((*PHASES[Phase.CONNECT], *PHASES[Phase.GREETING])), HealthPolicy().first_penalty_s),
+    reuse=Reuse(messages=100, for_s=300.0, idle_s=2.0, drawn=True),
+)
+"""This program: `simulation.own` asks `routing` what it does; here is only what passes from message to message."""

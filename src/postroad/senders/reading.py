@@ -1,0 +1,172 @@
+"""A sender from TOML: what differs from one that is known, and nothing else.
+
+The keys are the fields of `Sender`, and their types say what a value may be: there is no second list of them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from enum import StrEnum
+from functools import cache
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from postroad.senders.model import PHASES, Kind, Phase, Sender
+from postroad.senders.procedures import BY_PROCEDURE
+from postroad.senders.schedule import Schedule, growth
+
+DEFAULT_PROCEDURE = "rfc5321"
+NONE = "none"  # TOML has no word for it
+_UNSAID = ("name",)  # the file's or the table's own name says it
+
+
+class WrongError(ValueError):
+    """A key or value that cannot be taken."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(why)
+        self.path = path
+
+
+def sender_from(name: str, table: Mapping[str, Any], known: Mapping[str, Sender], path: str = "") -> Sender:
+    """The sender of a table: `like` one that is known, or as a `procedure`, with what the table changes.
+
+    Raises:
+        WrongError: a key or value cannot be taken.
+
+    """
+    said = dict(table)
+    if said.get("kind") == Kind.OURS:
+        raise WrongError(_at(path, "kind"), "only this program itself is ours; write kind = 'assumed' or 'measured'")
+    sender: Sender = _changed(path, _base(path, said, known), said)
+    retry = replace(sender.retry, name=name if sender.retry.queues else NONE) if "retry" in said else sender.retry
+    return replace(sender, name=name, retry=retry)
+
+
+def schedule_from(name: str, table: object) -> Schedule:
+    """The timetable of a table.
+
+    Raises:
+        WrongError: a key or value cannot be taken.
+
+    """
+    schedule: Schedule = _changed(name, Schedule(name), check_table(name, table))
+    return schedule
+
+
+def _base(path: str, said: dict[str, Any], known: Mapping[str, Sender]) -> Sender:
+    like, procedure = said.pop("like", None), said.pop("procedure", DEFAULT_PROCEDURE)
+    if like is not None:
+        if like not in known:
+            raise WrongError(_at(path, "like"), f"there is no sender {like!r}; there are {', '.join(known)}")
+        if known[like].ours:
+            why = f"{like} is this program itself, not data to be changed; write like = 'rfc5321'"
+            raise WrongError(_at(path, "like"), why)
+        return known[like]
+    if procedure not in BY_PROCEDURE:
+        raise WrongError(_at(path, "procedure"), f"{procedure!r} is none of {', '.join(BY_PROCEDURE)}")
+    return BY_PROCEDURE[procedure]
+
+
+def _at(path: str, key: str) -> str:
+    return f"{path}.{key}".lstrip(".")
+
+
+def _changed(path: str, base: Any, said: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any of the model's dataclasses
+    """A dataclass with the fields of a table in place of its own."""
+    hints = _hints(type(base))  # type: ignore[arg-type]  # a class is hashable, whatever it is a class of
+    if isinstance(base, Schedule):
+        said = _grown(path, said)
+    check_keys(path, said, [each.name for each in fields(base) if each.name not in _UNSAID])
+    changes = {key: _value(_at(path, key), hints[key], value, getattr(base, key)) for key, value in said.items()}
+    try:
+        return replace(base, **changes)
+    except ValueError as wrong:  # what the dataclass itself does not allow
+        raise WrongError(path, str(wrong)) from wrong
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _grown(path: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`growth = [first, factor, times]` written out as intervals."""
+    if "growth" not in said:
+        return said
+    rest = {key: value for key, value in said.items() if key != "growth"}
+    match said["growth"]:
+        case [int() | float() as first_s, int() | float() as factor, int() as times] if min(first_s, factor, times) > 0:
+            return {"intervals_s": list(growth(first_s, factor, times)), **rest}
+    raise WrongError(_at(path, "growth"), "write the first wait in seconds, the factor and how many: [900, 1.25, 19]")
+
+
+def _value(path: str, kind: Any, value: object, base: object) -> object:  # noqa: ANN401  # a type, or a form of one
+    if kind is Schedule:  # a timetable is said as a whole
+        return _changed(path, Schedule(path), check_table(path, value))
+    if is_dataclass(kind):
+        return _changed(path, base, check_table(path, value))
+    if get_origin(kind) is frozenset:
+        return frozenset(_one_of(path, get_args(kind)[0], each) for each in _list(path, value))
+    if get_origin(kind) is tuple:
+        return tuple(_plain(path, (get_args(kind)[0],), each) for each in _list(path, value))
+    if get_origin(kind) is Mapping:
+        return _mapped(path, get_args(kind), check_table(path, value), base)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return _one_of(path, kind, value)
+    return _plain(path, get_args(kind) if isinstance(kind, UnionType) else (kind,), value)
+
+
+def _mapped(path: str, kinds: tuple[Any, ...], said: Mapping[str, Any], base: object) -> Mapping[Any, Any]:
+    """A mapping changed key by key. Of a phase all its modes are changed, before any mode by itself."""
+    keys, values = kinds
+    changed: dict[Any, Any] = dict(base) if isinstance(base, Mapping) else {}
+    phases = [key for key in said if key in set(Phase)]
+    for key in phases:
+        changed |= dict.fromkeys(PHASES[Phase(key)], _one_of(_at(path, key), values, said[key]))
+    for key in said:
+        if key not in phases:
+            changed[_one_of(path, keys, key)] = _one_of(_at(path, key), values, said[key])
+    return MappingProxyType(changed)
+
+
+def _plain(path: str, kinds: tuple[type, ...], value: object) -> object:
+    if NoneType in kinds and value == NONE:
+        return None
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) not in kinds:
+        raise WrongError(path, f"{value!r} is not {' or '.join(_NAMES.get(kind, NONE) for kind in kinds)}")
+    if isinstance(value, int | float) and not 0 <= value < float("inf"):
+        raise WrongError(path, f"{value!r} is below 0" if value < 0 else f"{value!r} is no number of this world")
+    return value
+
+
+_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _one_of(path: str, kind: type[StrEnum], value: object) -> StrEnum:
+    if value not in set(kind):
+        raise WrongError(path, f"{value!r} is none of {', '.join(kind)}")
+    return kind(str(value))
+
+
+def check_table(path: str, value: object) -> dict[str, Any]:
+    """The table that must stand here."""
+    if not isinstance(value, dict):
+        raise WrongError(path, "write a table here, as in { key = value }")
+    return dict(value)
+
+
+def _list(path: str, value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise WrongError(path, 'write a list here, as in ["refuse"]')
+    return value
+
+
+def check_keys(path: str, said: Mapping[str, Any], keys: Sequence[str]) -> None:
+    """Nothing is said that nobody reads."""
+    unknown = [key for key in said if key not in keys]
+    if unknown:
+        raise WrongError(_at(path, unknown[0]), f"there is no such key; there are {', '.join(keys)}")

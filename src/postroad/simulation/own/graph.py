@@ -1,0 +1,171 @@
+"""All that can become of an attempt of ours: each order that `routing` may draw, walked by `routing.Walk`.
+
+A plan is drawn while it is walked: where the walk needs the next host, it forks. Hosts that behave alike are drawn as
+one with their number, and walks that stand alike go on as one: so a hundred equals have a few thousand ways to stand,
+not a hundred factorial orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+
+from postroad.routing import Exchanger, Filling, RoutePolicy, Verdict
+from postroad.routing.policy import Equals
+from postroad.simulation.own.hosts import Class, Draw, Row
+from postroad.simulation.own.rehearsal import Going, Rehearsal, Undrawn
+from postroad.words.names import Address
+from postroad.words.outcome import Outcome, Result
+from postroad.words.trail import Contact, Target
+
+Left = tuple[tuple[int, ...], ...]
+"""How many hosts of each class are still to be drawn, level by level."""
+
+_NOBODY = IPv4Address(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How our own sender is set up, as far as it decides where mail goes."""
+
+    policy: RoutePolicy
+    rehearsal: Rehearsal
+    recipients: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stand:
+    """An attempt that needs the next host drawn: how it came here first, its plan so far, and the level it is at."""
+
+    number: int  # one for each way to stand
+    going: Going
+    filling: Filling
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """An address of a host of a class: its place in a row."""
+
+    hosts: Class
+    row: Row
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn(Target):
+    """A target that stands for all of its kind."""
+
+    kind: Hashable = None
+    spot: Spot | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leg:
+    """What follows when a host is drawn, until the next one is needed or the attempt ends with `outcomes`."""
+
+    took_s: float
+    contacts: int
+    then: Stand | None
+    outcomes: tuple[Outcome, ...] = ()
+    taken_by: Spot | None = None
+    trail: tuple[Contact, ...] = ()
+
+
+class Graph:
+    """Ways to stand, and the legs between them, as far as somebody went there.
+
+    `merges`: attempts that stand alike go on as one; then the names in their trails mean nothing.
+    """
+
+    def __init__(self, draw: Draw, tangled: frozenset[Address], terms: Terms, *, merges: bool) -> None:
+        self.levels = draw.levels
+        self.in_order = terms.policy.equals is Equals.GIVEN
+        self.is_tangled = bool(tangled)
+        self._draw = draw
+        self._tangled = tangled
+        self._terms = terms
+        self._merges = merges
+        self._stands: dict[Hashable, Stand] = {}
+        self._legs: dict[Hashable, Leg] = {}
+        self._drawn = 0
+
+    def start(self) -> Stand:
+        """Nobody is drawn."""
+        going = self._terms.rehearsal.begin((self._undrawn(0),), self._terms.recipients)
+        self._terms.rehearsal.go(going)
+        return self._stand(going, Filling(self._draw.route, self._terms.policy), 0)
+
+    def leg(self, stand: Stand, number: int, row: int, left: Left) -> Leg:
+        """What follows when a host of this class is drawn, with its addresses in this order; `left` are the others."""
+        rest: Hashable = left if self._tangled else any(left[stand.level])
+        key = stand.number, stand.level, number, row, rest
+        leg = self._legs.get(key)
+        if leg is None:
+            leg = self._go(stand, self.levels[stand.level][number], row, left)
+            if self._merges:
+                self._legs[key] = leg
+        return leg
+
+    def _go(self, stand: Stand, hosts: Class, number: int, left: Left) -> Leg:
+        row, filling, rehearsal = hosts.rows[number], stand.filling.fork(), self._terms.rehearsal
+        targets: tuple[Target, ...] = filling.add(self._preference(stand.level), self._one_more(row.host))
+        if self._merges:
+            targets = tuple(self._drawn_as(target, hosts, row) for target in targets)
+        level = self._next_level(filling, stand.level, left)
+        going = stand.going.fork(targets if level is None else (*targets, self._undrawn(level)))
+        step = rehearsal.go(going)
+        took_s, trail = going.now - stand.going.now, going.walk.contacts
+        made = len(trail) - len(stand.going.walk.contacts) + 1
+        if isinstance(step, Verdict):
+            return Leg(took_s, made, None, step.outcomes, self._taken_by(trail), () if self._merges else trail)
+        return Leg(took_s, made - 1, self._stand(going, filling, level or 0))
+
+    def _one_more(self, host: Exchanger) -> Exchanger:
+        """A host of a class: where one stands for many, it gets a name of its own for each time it is drawn."""
+        if not self._merges or host.addresses[0] in self._tangled:
+            return host
+        self._drawn += 1
+        return replace(host, name=str(self._drawn), port=self._drawn)
+
+    def _drawn_as(self, target: Target, hosts: Class, row: Row) -> Drawn:
+        """Also which host it is, where it may still take the message after others were drawn."""
+        spot = Spot(hosts, row, row.host.addresses.index(target.address))
+        kind = self._terms.rehearsal.kind(target.address)
+        if not self._terms.rehearsal.is_silent(target.address):
+            kind = kind, spot
+        return Drawn(target.exchange, target.address, target.preference, target.port, kind, spot)
+
+    def _next_level(self, filling: Filling, level: int, left: Left) -> int | None:
+        """The level of which a host may still come into the plan, from here on."""
+        for number in range(level, len(left)):
+            for count, hosts in zip(left[number], self.levels[number], strict=True):
+                host = hosts.rows[0].host
+                fresh = host if host.addresses[0] in self._tangled else replace(host, port=0)
+                if count and filling.has_place_for(self._preference(number), fresh):
+                    return number
+        return None
+
+    def _stand(self, going: Going, filling: Filling, level: int) -> Stand:
+        key: Hashable = len(self._stands)
+        if self._merges:
+            key = going.walk.standing(going.now, _kind), filling.standing(self._tangled), level
+        return self._stands.setdefault(key, Stand(len(self._stands), going, filling, level))
+
+    @staticmethod
+    def _taken_by(trail: tuple[Contact, ...]) -> Spot | None:
+        for contact in reversed(trail):
+            if any(outcome.result is Result.DELIVERED for outcome in contact.recipients.values()):
+                return contact.target.spot if isinstance(contact.target, Drawn) else None
+        return None
+
+    def _undrawn(self, level: int) -> Undrawn:
+        return Undrawn("", _NOBODY, self._preference(level))
+
+    def _preference(self, level: int) -> int:
+        return self._draw.route.levels[level].preference
+
+
+def _kind(target: Target) -> Hashable:
+    return target.kind if isinstance(target, Drawn) else None

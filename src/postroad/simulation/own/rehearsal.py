@@ -1,0 +1,197 @@
+"""A walk among faulty exchangers without a network: what must happen, worked out under a clock that only jumps."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Hashable, Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from postroad.routing import Connected, Ended, Greeted, Onward, Plan, Try, Verdict, Wait, Walk, WalkPolicy
+from postroad.words.faults import TIMED, Fault, Mode
+from postroad.words.names import Address, Destination
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.trail import Attempt, Target
+
+HEALTHY = Fault()
+
+# What an exchanger with this fault says once greeted, at which phase; None is for the whole host.
+_SAYS: dict[Mode, tuple[Phase, Result, Scope]] = {
+    Mode.CLOSE: (Phase.EHLO, Result.DEFERRED, Scope.HOST),
+    Mode.R450: (Phase.RCPT, Result.DEFERRED, Scope.RECIPIENT),
+    Mode.R550: (Phase.RCPT, Result.FAILED, Scope.RECIPIENT),
+    Mode.D451: (Phase.DATA, Result.DEFERRED, Scope.MESSAGE),
+    Mode.E451: (Phase.DOT, Result.DEFERRED, Scope.MESSAGE),
+    Mode.DROP: (Phase.DOT, Result.DEFERRED, Scope.MESSAGE),
+}
+_NO_GREETING = {Mode.G421, Mode.G554}
+_SILENT = {Mode.BLACKHOLE, Mode.MUTE}
+# Other faults of STARTTLS are none to us: a refusal is passed over, and no certificate is asked for
+_NO_TLS = {Mode.BROKEN_STARTTLS, Mode.STARTTLS_CLOSE, Mode.STARTTLS_220_CLOSE}
+
+
+@dataclass(frozen=True, slots=True)
+class Undrawn(Target):
+    """Whoever is drawn next: stands in a plan for all of it that is not drawn yet."""
+
+
+@dataclass(slots=True)
+class Going:
+    """An attempt under way: its walk, the time, and what its contacts will meet."""
+
+    walk: Walk
+    now: float = 0.0
+    agenda: list[tuple[float, int, Connected | Greeted | int]] = field(default_factory=list)
+    tries: dict[int, Try] = field(default_factory=dict)
+    events: int = 0
+
+    def fork(self, targets: tuple[Target, ...]) -> Going:
+        """Another attempt that has come as far, with these targets in the place of the one that was not drawn."""
+        other = copy(self)
+        other.walk, other.agenda, other.tries = self.walk.fork(targets), [*self.agenda], {**self.tries}
+        return other
+
+
+class Rehearsal:
+    """Walks a plan among `faults`. `tls`: whether STARTTLS is offered and used."""
+
+    def __init__(
+        self,
+        faults: Mapping[Address, Fault],
+        policy: WalkPolicy,
+        *,
+        connect_timeout_s: float,
+        greeting_timeout_s: float = 300.0,
+        tls: bool = False,
+    ) -> None:
+        self._faults = faults
+        self._policy = policy
+        self._connect_timeout_s = connect_timeout_s
+        self._greeting_timeout_s = greeting_timeout_s
+        self._tls = tls
+        self._kinds: dict[Fault, tuple[Hashable, ...]] = {}
+
+    def attempt(self, destination: Destination, plan: Plan, recipients: int, seed: int | None) -> Attempt:
+        """The attempt as it must come out."""
+        going = self.begin(plan.targets, recipients)
+        step = self.go(going)
+        outcomes = step.outcomes if isinstance(step, Verdict) else ()  # nothing in a plan is undrawn
+        return Attempt(destination, outcomes, going.walk.contacts, seed, going.now * 1000.0)
+
+    def begin(self, targets: tuple[Target, ...], recipients: int) -> Going:
+        """An attempt at its beginning."""
+        return Going(Walk(targets, recipients, self._policy, now=0.0))
+
+    def go(self, going: Going) -> Try | Verdict:
+        """Let an attempt go on to its end, or until somebody must be drawn."""
+        walk, agenda = going.walk, going.agenda
+        while not isinstance(step := walk.next(going.now), Verdict):
+            if isinstance(step, Try):
+                if isinstance(step.target, Undrawn):
+                    return step
+                self._start(going, step)
+                continue
+            until = step.until if isinstance(step, Wait) else None
+            if until is not None and (not agenda or until < agenda[0][0]):
+                going.now = until
+                continue
+            going.now, _, what = heapq.heappop(agenda)
+            if isinstance(what, int):
+                walk.tell(self._ending(going.tries[what], walk.recipients(what)), going.now)
+            else:
+                walk.tell(what, going.now)
+                if isinstance(what, Greeted) and walk.holder == what.number:  # all others are closed
+                    agenda[:] = [event for event in agenda if event[2] == walk.holder]
+        return step
+
+    def kind(self, address: Address) -> Hashable:
+        """What a walk can tell of a server: those of one kind are alike to it."""
+        return self._kind_of(self._faults.get(address, HEALTHY))
+
+    def takes(self, address: Address) -> bool:
+        """Whether a server takes the message as soon as it is asked."""
+        return self._kind_of(self._faults.get(address, HEALTHY)) == self._kind_of(HEALTHY)
+
+    def kind_where_another_takes_it(self, address: Address) -> Hashable:
+        """The same where an equal is sure to take the message: what those before it said is forgotten then."""
+        fault = self._faults.get(address, HEALTHY)
+        kind = self._kind_of(fault)
+        ended = self._ending(Try(0, Target("", address, 0)), (0,))
+        outcome = ended.host or ended.recipients[0]
+        onward = {Result.DEFERRED: self._policy.on_4xx, Result.FAILED: self._policy.on_5xx}.get(outcome.result)
+        ends = outcome.unsettled or (not ended.host and onward in (None, Onward.NEVER))
+        return kind if ends or ended.phase is Phase.STARTTLS else kind[:3]
+
+    def _kind_of(self, fault: Fault) -> tuple[Hashable, ...]:
+        kind = self._kinds.get(fault)
+        if kind is None:
+            kind = self._kinds[fault] = self._look(fault)
+        return kind
+
+    def _look(self, fault: Fault) -> tuple[Hashable, ...]:
+        if not min(self._policy.stagger_s, self._policy.level_stagger_s):
+            return fault.mode, fault.seconds, None, None  # then even what takes no time may be overtaken
+        ended = self._ends(fault.mode, Try(0, Target("", IPv4Address(0), 0)), (0,))
+        outcome = ended.host or ended.recipients[0]
+        greets = fault.mode not in (Mode.REFUSE, *_SILENT, *_NO_GREETING)
+        return (
+            fault.mode if fault.mode in _SILENT else None,
+            self._lateness_s(fault) if greets else None,
+            fault.seconds if fault.mode is Mode.TARPIT else 0.0,
+            (outcome.result, bool(ended.host), outcome.unsettled, ended.phase is Phase.STARTTLS),
+        )
+
+    def is_silent(self, address: Address) -> bool:
+        """Whether nothing ever comes of a contact there."""
+        return self._faults.get(address, HEALTHY).mode in _SILENT
+
+    def _start(self, going: Going, step: Try) -> None:
+        going.tries[step.number] = step
+        for at, what in self._meets(step, going.now, len(going.walk.recipients(step.number))):
+            going.events += 1
+            heapq.heappush(going.agenda, (at, going.events, what))
+
+    def _meets(self, step: Try, now: float, recipients: int) -> list[tuple[float, Connected | Greeted | int]]:
+        """What this contact will meet and when; a bare number is its end."""
+        fault = self._faults.get(step.target.address, HEALTHY)
+        if fault.mode is Mode.REFUSE:
+            return [(now, step.number)]
+        if fault.mode is Mode.BLACKHOLE:
+            return [(now + self._connect_timeout_s, step.number)]
+        if fault.mode is Mode.MUTE:
+            return [(now, Connected(step.number)), (now + self._greeting_timeout_s, step.number)]
+        if fault.mode in _NO_GREETING:
+            return [(now, Connected(step.number)), (now, step.number)]
+        greeted = now + self._lateness_s(fault)
+        # A tar pit is as late with EHLO (under TLS once more), MAIL, each RCPT, DATA and the dot
+        replies = 4 + recipients + self._tls if fault.mode is Mode.TARPIT else 0
+        return [
+            (now, Connected(step.number)),
+            (greeted, Greeted(step.number)),
+            (greeted + replies * fault.seconds, step.number),
+        ]
+
+    @staticmethod
+    def _lateness_s(fault: Fault) -> float:
+        return fault.seconds if fault.mode in TIMED else 0.0
+
+    def _ending(self, step: Try, recipients: tuple[int, ...]) -> Ended:
+        return self._ends(self._faults.get(step.target.address, HEALTHY).mode, step, recipients)
+
+    def _ends(self, mode: Mode, step: Try, recipients: tuple[int, ...]) -> Ended:
+        if mode in (Mode.REFUSE, Mode.BLACKHOLE):
+            return _host_error(step.number, Phase.CONNECT)
+        if mode in _NO_GREETING or mode is Mode.MUTE:
+            return _host_error(step.number, Phase.GREETING)
+        if mode in _NO_TLS and self._tls and not step.clear:
+            return _host_error(step.number, Phase.STARTTLS)
+        phase, result, scope = _SAYS.get(mode, (Phase.DOT, Result.DELIVERED, Scope.MESSAGE))
+        if scope is Scope.HOST:
+            return _host_error(step.number, phase)
+        outcome = Outcome(result, scope, f"as {mode} does", "", phase, unsettled=mode is Mode.DROP)
+        return Ended(step.number, phase, dict.fromkeys(recipients, outcome))
+
+
+def _host_error(number: int, phase: Phase) -> Ended:
+    return Ended(number, phase, host=Outcome(Result.DEFERRED, Scope.HOST, "", "", phase))

@@ -1,0 +1,180 @@
+"""The figures of a forecast of our own sender, added up over all its ways."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import lcm
+
+from postroad.simulation.own.graph import Graph, Left, Leg, Spot, Stand
+from postroad.words.outcome import Result
+from postroad.words.trail import Target
+
+ZERO = Fraction(0)
+
+
+@dataclass(slots=True)
+class Sums:
+    """What is added up. Chances are exact; `first` and `accepted` are of spots, each of which is many addresses."""
+
+    first: dict[Spot, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    accepted: dict[Spot, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    outcome: dict[Result, Fraction] = field(default_factory=lambda: dict.fromkeys(Result, ZERO))
+    attempts: Fraction = ZERO
+    attempts_max: int = 0
+    delay_s: float = 0.0
+    worst_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Arrived:
+    """In how many orders an attempt stands somewhere; the most contacts and the longest time until then."""
+
+    orders: int
+    contacts: int = 0
+    worst_s: float = 0.0
+
+
+Here = dict[int, dict[int, _Arrived]]
+"""Who stands where: by the number of the stand, and by who is left to be drawn, as one number."""
+
+
+class Adding:
+    """Adds up a graph. Chances are counted in orders, and divided by all of them once for each number of hosts drawn.
+
+    How many hosts are left of each class is a digit of one number, those drawn first being the lowest.
+    """
+
+    def __init__(self, graph: Graph, chance: Fraction, sums: Sums) -> None:
+        self._graph = graph
+        self._chance = chance
+        self._sums = sums
+        self._ways = lcm(*(each.ways for level in graph.levels for each in level))
+        self._orders = [1]  # of the hosts drawn first, by their number
+        self._begins = []  # how many hosts are drawn before each level
+        self._units: list[list[int]] = []
+        self._all_left, unit = 0, 1
+        for level in graph.levels:
+            self._begins.append(len(self._orders) - 1)
+            for left in range(sum(each.count for each in level), 0, -1):
+                self._orders.append(self._orders[-1] * left * self._ways)
+            self._units.append([])
+            for each in level:
+                self._units[-1].append(unit)
+                self._all_left += each.count * unit
+                unit *= each.count + 1
+        self._stands: dict[int, Stand] = {}
+        self._ahead: dict[int, Here] = defaultdict(lambda: defaultdict(dict))
+
+    def run(self) -> None:
+        """Add up all of it."""
+        stand = self._graph.start()
+        self._stands[stand.number] = stand
+        self._ahead[0][stand.number][self._all_left] = _Arrived(1)
+        for drawn in range(len(self._orders) - 1):
+            taken: Counter[Leg] = Counter()
+            for number, places in self._ahead.pop(drawn, {}).items():
+                stand = self._stands[number]
+                groups = [{left: place} for left, place in places.items()] if self._graph.is_tangled else [places]
+                for group in groups:
+                    for each in range(len(self._graph.levels[stand.level])):
+                        self._draw_one(stand, each, group, drawn, taken)
+            self._add(taken, self._orders[drawn + 1])
+
+    def _draw_one(
+        self, stand: Stand, number: int, places: Mapping[int, _Arrived], drawn: int, taken: Counter[Leg]
+    ) -> None:
+        """Draw a host of this class for all attempts that stand alike and have one left."""
+        unit, hosts = self._units[stand.level][number], self._graph.levels[stand.level][number]
+        if self._graph.in_order:
+            with_one = [(left, place, 1) for left, place in places.items() if _is_next(left, unit, hosts.count)]
+        else:
+            radix = hosts.count + 1
+            with_one = [(left, place, count) for left, place in places.items() if (count := left // unit % radix)]
+        if not with_one:
+            return
+        scale = self._ways // hosts.ways
+        if self._graph.in_order:
+            scale *= self._orders[drawn + 1] // self._orders[drawn] // self._ways
+        rest = self._digits(with_one[0][0] - unit)
+        for place, row in enumerate(hosts.rows):
+            leg = self._graph.leg(stand, number, place, rest)
+            orders = self._follow(
+                leg, [(left - unit, at, count * scale * row.number) for left, at, count in with_one], drawn + 1
+            )
+            taken[leg] += orders
+            if not drawn:
+                self._sums.first[Spot(hosts, row, 0)] += self._chance * Fraction(orders, self._orders[1])
+
+    def _follow(self, leg: Leg, arriving: Sequence[tuple[int, _Arrived, int]], drawn: int) -> int:
+        """Let attempts go on by a leg; who arrives brings in how many orders, of which the sum is told."""
+        all_orders, most, worst_s, sums = 0, leg.contacts, leg.took_s, self._sums
+        passed, at, lowest = 1, drawn, 1
+        if leg.then:
+            self._stands[leg.then.number] = leg.then
+            # The rest of a level, or whole levels, may be out of the plan: then all their orders count
+            at, lowest = max(drawn, self._begins[leg.then.level]), self._units[leg.then.level][0]
+            passed = self._orders[at] // self._orders[drawn]
+            ahead = self._ahead[at][leg.then.number]
+        for left, before, factor in arriving:
+            orders = before.orders * factor
+            all_orders += orders
+            contacts, time_s = before.contacts + most, before.worst_s + worst_s
+            if not leg.then:
+                sums.attempts_max, sums.worst_s = max(sums.attempts_max, contacts), max(sums.worst_s, time_s)
+                continue
+            there = left - left % lowest
+            known = ahead.get(there)
+            if known is None:
+                ahead[there] = _Arrived(orders * passed, contacts, time_s)
+            else:
+                known.orders += orders * passed
+                known.contacts, known.worst_s = max(known.contacts, contacts), max(known.worst_s, time_s)
+        return all_orders
+
+    def _add(self, taken: Mapping[Leg, int], all_orders: int) -> None:
+        """Add up the legs of all that have drawn as many hosts, by the orders that took them."""
+        contacts, sums = 0, self._sums
+        ended: Counter[Result] = Counter()
+        accepted: Counter[Spot] = Counter()
+        for leg, orders in taken.items():
+            contacts += orders * leg.contacts
+            sums.delay_s += orders / all_orders * leg.took_s * float(self._chance)
+            if not leg.then:
+                ended[max((each.result for each in leg.outcomes), key=list(Result).index)] += orders
+                if leg.taken_by:
+                    accepted[leg.taken_by] += orders
+        share = self._chance / all_orders
+        sums.attempts += share * contacts
+        for result, orders in ended.items():
+            sums.outcome[result] += share * orders
+        for spot, orders in accepted.items():
+            sums.accepted[spot] += share * orders
+
+    def _digits(self, left: int) -> Left:
+        return tuple(
+            tuple(left // unit % (hosts.count + 1) for unit, hosts in zip(units, level, strict=True))
+            for units, level in zip(self._units, self._graph.levels, strict=True)
+        )
+
+
+def _is_next(left: int, unit: int, count: int) -> bool:
+    """Whether hosts of a class are left, and none of those before it."""
+    return left % unit == 0 and left // unit % (count + 1) > 0
+
+
+def spread(chances: Mapping[Spot, Fraction]) -> dict[Target, Fraction]:
+    """The chances of spots as those of addresses: each host of a class is as likely, and each that may stand there."""
+    shares: dict[Target, Fraction] = {}
+    for spot, chance in chances.items():
+        places = spot.row.places[spot.place]
+        counts = Counter((host.name, host.addresses[place]) for host in spot.hosts.members for place in places)
+        each = chance / counts.total()
+        parts = {count: each * count for count in set(counts.values())}
+        for (name, address), count in counts.items():
+            target = Target(name, address, 0)
+            known = shares.get(target)
+            shares[target] = parts[count] if known is None else known + parts[count]
+    return shares

@@ -1,0 +1,149 @@
+"""A trial as people ask for it: mail in bursts or at a rate, greylisting, timed outages, a timetable of retries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from postroad.pace.schedule import DAY_S
+from postroad.senders import SCHEDULES, Schedule
+from postroad.senders.model import Sender
+from postroad.simulation.nouns import DnsOrder
+from postroad.simulation.trials.nouns import Greylist, Outage, Trial, Workload
+from postroad.words.facts import Found, Snapshot
+from postroad.words.faults import Mode
+from postroad.words.names import Address, parse_address
+
+BURSTS = 200  # that are tried, if nobody says how many: single ones stray far from their mean
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """So many messages within so many seconds."""
+
+    messages: int
+    over_s: float
+
+    def __post_init__(self) -> None:
+        if self.messages < 1 or not 0 < self.over_s < math.inf:
+            raise ValueError("there is a message or more, in more than 0 s")
+
+
+@dataclass(frozen=True, slots=True)
+class Downtime:
+    """A server that misbehaves from one moment to another, in seconds since the trial began.
+
+    `server` is an address, or an exchanger's name for all its addresses.
+    """
+
+    server: str
+    mode: Mode = Mode.REFUSE
+    from_s: float = 0.0
+    until_s: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.from_s < self.until_s:
+            raise ValueError(f"the outage of {self.server} ends before it begins")
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOptions:
+    """What is tried, message by message, until all are delivered or given up.
+
+    `messages` in all; None: 100,000, or 200 bursts. `burst`: each sending machine has so many within so many seconds,
+    and no more. `rate`: each has so many in each such span, all along. Neither: they are spread over a day. `sources`
+    is how many sending machines there are, each with `at_once` sessions of `session_s` seconds where it keeps
+    connections. `greylist_s`: a recipient that was not seen before is told 450 for so long, by all servers together,
+    or by each for itself (`greylist_apart`). `retries`: a timetable by its name (those of
+    `postroad.senders.SCHEDULES`), or the seconds between tries, of which the last one goes on for five days; None: the
+    sender's own.
+    """
+
+    messages: int | None = None
+    burst: Pulse | None = None
+    rate: Pulse | None = None
+    sources: int | None = None
+    session_s: float = 0.1
+    at_once: int = 20
+    greylist_s: float | None = None
+    greylist_apart: bool = False
+    outages: tuple[Downtime, ...] = ()
+    retries: str | Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.burst and self.rate:
+            raise ValueError("mail comes in bursts or at a rate: give one of them")
+        if self.greylist_s is not None and self.greylist_s <= 0:
+            raise ValueError("greylisting lasts more than 0 s")
+        if isinstance(self.retries, str) and self.retries not in SCHEDULES:
+            raise ValueError(f"no timetable {self.retries!r}; there are {', '.join(SCHEDULES)}")
+        if self.retries is not None and not isinstance(self.retries, str) and min(self.retries, default=0) <= 0:
+            raise ValueError("the times between tries are one or more, each more than 0 s")
+
+    @property
+    def workload(self) -> Workload:
+        """The mail."""
+        if self.burst:
+            each, over_s = self.burst.messages, self.burst.over_s
+            count = -(-self.messages // each) if self.messages else self.sources or BURSTS
+            return Workload(each * count, over_s, count, at_once=self.at_once, session_s=self.session_s)
+        messages, sources = self.messages or 100_000, self.sources or 1000
+        over_s = DAY_S
+        if self.rate:
+            over_s = max(messages / sources, 1) * self.rate.over_s / self.rate.messages
+        return Workload(messages, over_s, sources, at_once=self.at_once, session_s=self.session_s)
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """When mail is tried again."""
+        if self.retries is None or isinstance(self.retries, str):
+            return SCHEDULES[self.retries] if self.retries else None
+        *intervals, last = self.retries
+        return Schedule("given", "asked for", tuple(intervals), last)
+
+    def trial(
+        self,
+        snapshot: Snapshot,
+        sender: Sender,
+        dns_order: DnsOrder = DnsOrder.FIXED,
+        down: Mapping[Address, Mode] | None = None,
+    ) -> Trial:
+        """The trial of one sender; `down` lasts all the time.
+
+        Raises:
+            ValueError: an outage is of a server that the domain does not have.
+
+        """
+        always = [Outage(address, mode) for address, mode in (down or {}).items()]
+        timed = [outage for each in self.outages for outage in _outages(each, snapshot)]
+        return Trial(
+            snapshot,
+            sender,
+            self.workload,
+            dns_order,
+            float(getattr(snapshot.mx, "ttl_s", 0)),
+            (*always, *timed),
+            Greylist(self.greylist_s, shared=not self.greylist_apart) if self.greylist_s else None,
+            self.schedule,
+        )
+
+
+def _outages(downtime: Downtime, snapshot: Snapshot) -> Iterator[Outage]:
+    found = list(addresses_of(downtime.server, snapshot))
+    if not found:
+        raise ValueError(f"{downtime.server!r}: no server of {snapshot.domain} has this name or address")
+    for address in found:
+        yield Outage(address, downtime.mode, downtime.from_s, downtime.until_s)
+
+
+def addresses_of(server: str, snapshot: Snapshot) -> Iterator[Address]:
+    """The addresses that a server's name or address stands for, among those of a domain's exchangers."""
+    wanted, name, domain = parse_address(server.strip("[]")), server.lower().removesuffix("."), str(snapshot.domain)
+    records = snapshot.mx.records if isinstance(snapshot.mx, Found) else ()
+    for host in dict.fromkeys((*(record.exchange for record in records), domain)):
+        facts = snapshot.hosts.get(host)
+        for answer in (facts.a, facts.aaaa) if facts else ():
+            if isinstance(answer, Found):
+                named = name in (host, host.removesuffix(f".{domain}"))
+                yield from (each for each in answer.records if named or each == wanted)

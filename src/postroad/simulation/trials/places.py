@@ -1,0 +1,97 @@
+"""The places of a domain as numbers: a place is an address of an exchanger, as one MX record names it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from postroad.senders.model import Families, Sender, Unit
+from postroad.simulation.arrange import Exchange
+from postroad.simulation.trials.dice import Whole
+from postroad.words.faults import Mode
+from postroad.words.names import Address
+from postroad.words.trail import Target
+
+Ranks = NDArray[np.int64]
+Choices = NDArray[np.bool_]
+
+MODES = tuple(Mode)  # a mode is its place here; the first is ACCEPT
+NOWHERE = -1
+_RUN = np.uint64(2**63)  # a number of a run is none of a try
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Who asks, and when: of each attempt its message and the try it is, its source, and the resolver's TTL span.
+
+    `run`: the run over its source's queue, from 1, of which one draw serves all mail; 0: the attempt draws for itself.
+    """
+
+    message: Whole
+    tried: Ranks
+    source: Whole
+    span: Whole
+    run: Ranks | None = None
+
+    @property
+    def each_draw(self) -> Whole:
+        """A number for each try of each message, or for each run over the queue of each source."""
+        each_try = (self.message << np.uint64(10)) + self.tried.astype(np.uint64)
+        if self.run is None:
+            return each_try
+        each_run = _RUN + (self.source << np.uint64(24)) + self.run.astype(np.uint64)
+        return np.where(self.run > 0, each_run, each_try)
+
+    @property
+    def each_span(self) -> Whole:
+        """A number for each TTL of each source."""
+        return (self.source << np.uint64(32)) + self.span
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """All places, in the order of the MX records.
+
+    `group_of`: places of one group are contacted together, once one of them is (a host with its addresses).
+    """
+
+    targets: tuple[Target, ...]
+    names: tuple[str, ...]
+    addresses: tuple[Address, ...]
+    name_of: Ranks
+    address_of: Ranks
+    group_of: Ranks
+
+    @property
+    def size(self) -> int:
+        """The number of places."""
+        return len(self.targets)
+
+
+def number_places(found: Sequence[Exchange], sender: Sender) -> Places:
+    """The places of the exchangers a sender found."""
+    targets = tuple(
+        dict.fromkeys(Target(each.name, address, each.preference) for each in found for address in each.addresses)
+    )
+    addresses = tuple(dict.fromkeys(target.address for target in targets))
+    names = tuple(dict.fromkeys(each.name for each in found))  # DNS is asked for dead ones too
+    groups: dict[object, int] = {}
+    group_of = [groups.setdefault(_group(target, sender), len(groups)) for target in targets]
+    return Places(
+        targets,
+        names,
+        addresses,
+        np.array([names.index(target.exchange) for target in targets]),
+        np.array([addresses.index(target.address) for target in targets]),
+        np.array(group_of),
+    )
+
+
+def _group(target: Target, sender: Sender) -> object:
+    if sender.unit is Unit.ADDRESS:
+        return target
+    host = (target.exchange, target.preference)
+    return (*host, target.address.version) if sender.families is Families.V6_LEVEL else host

@@ -1,0 +1,115 @@
+"""`postroad senders`: who can be simulated, what each one does, and a file of one's own."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from postroad.cli.root import app
+from postroad.senders import SENDERS, read_sender
+
+
+def run(*arguments):
+    """The result of `postroad ARGUMENTS`."""
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(arguments))
+
+
+def test_senders_are_listed_by_what_they_rest_on():
+    """Each has its line, with the version that was measured."""
+    result = run("senders")
+    assert 0 == result.exit_code
+    assert [] == [name for name in SENDERS if f"  {name} " not in result.stdout]
+    assert result.stdout.index("Exim 4.96") < result.stdout.index("Habits that are assumed")
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_each_sender_is_shown_with_its_sources(name):
+    """And with what it does after each fault."""
+    result = run("senders", name)
+    assert 0 == result.exit_code, result.output
+    assert [] == [source for source in SENDERS[name].sources if source not in result.stdout]
+    assert ("starttls-220-close" in result.stdout) is not SENDERS[name].ours
+
+
+def test_a_sender_speaks_json():
+    """The keys are those of its file."""
+    shape = json.loads(run("senders", "exim", "--json").stdout)["sender"]
+    assert ("v6-pass", 5, "next-address") == (
+        shape["families"],
+        shape["limits"]["addresses"],
+        shape["reactions"]["mute"],
+    )
+    assert list(SENDERS) == [each["name"] for each in json.loads(run("senders", "--json").stdout)["senders"]]
+
+
+@pytest.mark.parametrize("name", sorted(SENDERS.keys() - {"postroad"}))
+def test_the_file_of_a_sender_can_be_taken_and_changed(name):
+    """What --toml prints is read back as the same sender."""
+    text = run("senders", name, "--toml").stdout
+    again = read_sender(name, text)
+    assert (SENDERS[name].reactions, SENDERS[name].limits) == (again.reactions, again.limits)
+
+
+def test_a_file_of_ones_own_is_a_sender(tmp_path):
+    """It has the name of the file, and stands beside those that are known."""
+    own = tmp_path / "gateway.toml"
+    own.write_text('like = "postfix"\nreactions = { not-now = "defer" }\n')
+    done = run("simulate", "t5", "--sender", str(own), "--sender", "postfix", "--down", "a:r450", "--json")
+    assert {"gateway": 1.0, "postfix": 0.0} == {
+        each["sender"]: each["outcome"]["deferred"] for each in json.loads(done.stdout)["results"]
+    }
+    assert "like postfix" in run("senders", str(own)).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('unit = "planet"', "gateway.toml: unit: 'planet' is none of host, address"),
+        ('[reactions]\nmute = "sulk"', "gateway.toml: reactions.mute: 'sulk' is none of"),
+        ('like = "pigeon"', "gateway.toml: like: there is no sender 'pigeon'"),
+        ('procedure = "rfc1"', "gateway.toml: procedure: 'rfc1' is none of"),
+        ("[retry]\nintervals_s = [0]", "gateway.toml: retry: schedule retry: intervals"),
+        ("[retry]\ngrowth = 5", "gateway.toml: retry.growth: write the first wait"),
+        ("sources = 5", "gateway.toml: sources: write a list here"),
+        ("a = [", "gateway.toml: TOML: "),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_with_its_place(tmp_path, text, words):
+    """The file, the key, and what could stand there."""
+    own = tmp_path / "gateway.toml"
+    own.write_text(text)
+    done = run("simulate", "t5", "--sender", str(own))
+    assert 2 == done.exit_code
+    assert words in done.stderr
+
+
+def test_a_file_that_is_not_there_or_hides_another_is_wrong_usage(tmp_path):
+    """So is a name that nobody has, with what was perhaps meant."""
+    assert (2, 2, 2) == tuple(
+        run("simulate", "t5", "--sender", name).exit_code for name in (str(tmp_path / "x.toml"), "exim.toml", "posfix")
+    )
+    assert "did you mean postfix" in run("senders", "posfix").stderr
+    assert "has no file" in run("senders", "postroad", "--toml").stderr
+
+
+def test_recipients_are_answered_one_by_one():
+    """Postfix goes on with the one told to wait; what is refused is returned, by chasquid later."""
+    done = run("simulate", "t5", "--sender", "postfix", "--sender", "chasquid", "--replies", "250,450,550")
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.startswith(("postfix ", "chasquid "))}
+    assert "delivered  delivered by 192.0.2.12  returned" in lines["postfix"]
+    assert "With chasquid, a refused one is returned when no other waits." in done.stdout
+
+
+def test_recipients_speak_json():
+    """Each with its reply, its end and who took the mail."""
+    done = run("simulate", "t5", "--sender", "opensmtpd", "--replies", "250,450", "--json")
+    told = json.loads(done.stdout)["recipients"]
+    assert ["192.0.2.11"] == told["servers"]
+    assert [1.0, 0.0] == [each["outcome"]["delivered"] for each in told["results"][0]["recipients"]]
+
+
+@pytest.mark.parametrize("text", ["", "200", "250,", ",".join(["250"] * 101)])
+def test_replies_that_cannot_be_are_wrong_usage(text):
+    """Only 250, 450 and 550, and no more recipients than a message may have."""
+    done = run("simulate", "t5", "--replies", text)
+    assert (2, True) == (done.exit_code, "--replies" in done.stderr)

@@ -1,0 +1,181 @@
+"""Advice: the smallest change that reaches the goals, and silence where the zone is sane."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from plans import INTERNET, T1, T2, T3, T4, T5, only, planned, records
+
+from postroad.checks.catalogue import run
+from postroad.checks.nouns import Evidence, Severity
+from postroad.planning import Allowed, Records, advise
+from postroad.planning.advice import MOST_MX, WORTH_KEPT
+from postroad.planning.edits import candidates, edited
+from postroad.planning.scorecard import mark
+from postroad.routing import decide
+
+
+def _lines(zone, *allowed):
+    found = advise(records(zone), INTERNET, frozenset(allowed))
+    return [f"- {line}" for line in found.gone] + [f"+ {line}" for line in found.new]
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [T1, T5, "@ MX 10 a.other.example.\na.other.example. A 192.0.2.11\n", "@ MX 0 .\n"],
+    ids=["two equals", "primary and backup", "one machine of another's", "null MX"],
+)
+def test_a_sane_zone_is_left_alone(zone):
+    """Nothing is proposed where no record can do better, and that is said with a reason."""
+    found = advise(records(zone), INTERNET)
+    assert ((), None) == (found.edits, found.after)
+    assert found.because
+
+
+def test_two_addresses_of_one_name_get_a_name_each():
+    """The second set-up becomes the first: only between names does every sender draw."""
+    assert [
+        "- mail.example.com. 300 IN A 192.0.2.12",
+        "+ example.com. 300 IN MX 10 mail2.example.com.",
+        "+ mail2.example.com. 300 IN A 192.0.2.12",
+    ] == _lines(T2)
+
+
+def test_crossed_addresses_are_taken_apart():
+    """The third set-up becomes the first by taking out two lines."""
+    assert [
+        "- mail1.example.com. 300 IN A 192.0.2.12",
+        "- mail2.example.com. 300 IN A 192.0.2.11",
+    ] == _lines(T3)
+
+
+def test_backups_that_are_none_go():
+    """The fourth set-up becomes the first: c and d are a and b again."""
+    assert ["- example.com. 300 IN MX 20 c.example.com.", "- example.com. 300 IN MX 30 d.example.com."] == _lines(T4)
+
+
+def test_a_backup_stays_one_unless_it_is_to_be_used():
+    """A preference is its owner's word; on request the backup becomes an equal, by one line."""
+    assert [
+        "- example.com. 300 IN MX 20 b.example.com.",
+        "+ example.com. 300 IN MX 10 b.example.com.",
+    ] == _lines(T5, Allowed.BACKUPS)
+
+
+def test_what_is_proposed_is_proven():
+    """The forecasts after the change are better for the goal, and nothing is lost in survival."""
+    found = advise(records(T2), INTERNET)
+    assert found.after.load < found.before.load
+    assert found.after.marks.kept >= found.before.marks.kept
+    assert found.proof.meaning
+
+
+def test_of_the_candidates_only_what_is_needed_is_proposed():
+    """A sender that draws addresses itself needs no names for them."""
+    assert candidates(records(T2))
+    assert () == advise(records(T2), only("postfix")).edits
+
+
+def test_both_families_of_a_machine_move_together():
+    """Two dual-stack machines behind one name: the second gets one name with both its addresses."""
+    zone = "@ MX 10 mail\nmail A 192.0.2.11\nmail A 192.0.2.12\nmail AAAA 2001:db8::11\nmail AAAA 2001:db8::12\n"
+    after = edited(planned(zone), candidates(records(zone)))
+    second = after.hosts["mail2.example.com"]
+    assert ["192.0.2.12", "2001:db8::12"] == [str(each.records[0]) for each in (second.a, second.aaaa)]
+
+
+def test_an_exchanger_that_is_not_there_goes():
+    """A name without an address costs questions and takes no mail."""
+    found = advise(records(T1 + "@ MX 20 gone\n"), INTERNET)
+    assert ["example.com. 300 IN MX 20 gone.example.com."] == [str(line) for line in found.gone]
+
+
+def test_names_of_others_are_not_touched():
+    """The addresses behind a provider's name are the provider's to change."""
+    zone = "@ MX 10 mx.provider.example.\nmx.provider.example. A 192.0.2.11\nmx.provider.example. A 192.0.2.12\n"
+    assert () == candidates(records(zone))
+
+
+def test_the_proposed_lines_make_the_zone_that_was_measured():
+    """Taking the lines out and putting them in gives records that measure the same."""
+    found = advise(records(T2), INTERNET)
+    text = "\n".join(str(line) for line in found.after.records.lines)
+    assert mark(records(text + "\n"), INTERNET) == mark(Records.of(edited(planned(T2), found.edits)), INTERNET)
+
+
+def test_a_lone_machine_gets_a_second_one_to_fill_in():
+    """The commonest single point of failure: an equal in the same families, whose addresses are yet to be had."""
+    assert [
+        "+ example.com. 300 IN MX 10 mail2.example.com.",
+        "+ mail2.example.com. 300 IN A <an IPv4 address>",
+        "+ mail2.example.com. 300 IN AAAA <an IPv6 address>",
+    ] == _lines("@ MX 10 mail\nmail A 192.0.2.11\nmail AAAA 2001:db8::11\n")
+
+
+def test_a_domain_without_mx_records_keeps_the_machine_it_has():
+    """The first MX record ends the use of the domain's own address: so that gets one too."""
+    assert [
+        "+ example.com. 300 IN MX 10 example.com.",
+        "+ example.com. 300 IN MX 10 mail2.example.com.",
+        "+ mail2.example.com. 300 IN A <an IPv4 address>",
+    ] == _lines("@ A 192.0.2.11\n")
+
+
+def test_what_gets_worse_is_told_too():
+    """A second name costs DNS questions and records, and nobody is left to find that out."""
+    proof = advise(records(T2), INTERNET).proof
+    assert [["balance"], ["DNS cost", "simplicity"]] == [_goals(proof.better), _goals(proof.worse)]
+
+
+def _goals(sentences):
+    return [each.split(":")[0] for each in sentences]
+
+
+FOUR = "@ MX 10 a\n@ MX 10 b\n" + "".join(f"{name} A 192.0.2.{n}\n" for name, n in zip("aabb", range(4), strict=True))
+
+
+def test_names_with_several_machines_are_left_alone_unless_asked():
+    """They may be a choice: what stays is said, and how to ask for more."""
+    found = advise(records(FOUR), INTERNET)
+    assert () == found.edits
+    assert any("--allow split" in remark for remark in found.remarks)
+    assert 6 == len(advise(records(FOUR), INTERNET, frozenset({Allowed.SPLIT})).new) + 2
+
+
+HOST = st.tuples(
+    st.sampled_from([10, 20]), st.sets(st.integers(1, 6), max_size=4), st.sets(st.integers(1, 6), max_size=3)
+)
+FEW = only("rfc5321", "postfix", "sendmail")
+ALLOWED = st.sets(st.sampled_from(list(Allowed))).map(frozenset)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(HOST, min_size=1, max_size=3), ALLOWED)
+def test_advice_keeps_to_its_budgets_and_makes_no_trouble(hosts, allowed):
+    """At most ten MX, at most twice the questions, nothing check warns of, and an answer to every lone machine."""
+    before = records(_zone(hosts))
+    found = advise(before, FEW, allowed)
+    assert len(before.machines) != 1 or found.after
+    if found.after:
+        zone = "".join(f"{line}\n" for line in found.after.records.lines)
+        after = records(zone.replace("<an IPv4 address>", "192.0.2.99").replace("<an IPv6 address>", "2001:db8::99"))
+        was, now = found.before.marks, found.after.marks
+        assert len(after.snapshot.mx.records) <= max(MOST_MX, len(hosts))
+        assert (now.questions <= 2 * was.questions, now.kept > was.kept - WORTH_KEPT) == (True, True)
+        assert _warned(after) <= _warned(before)
+
+
+def _zone(hosts):
+    zone = [f"@ MX {preference} m{number}" for number, (preference, _, _) in enumerate(hosts)]
+    zone += [f"m{number} A 192.0.2.{each}" for number, (_, four, _) in enumerate(hosts) for each in four]
+    zone += [f"m{number} AAAA 2001:db8::{each}" for number, (_, _, six) in enumerate(hosts) for each in six]
+    return "\n".join(zone) + "\n"
+
+
+def _warned(known):
+    """What check warns of, by rule and exchanger."""
+    evidence = Evidence(known.snapshot, decide(known.snapshot), 0.0)
+    return {
+        (each.rule, each.place.exchange)
+        for each in run(evidence)
+        if each.severity in (Severity.ERROR, Severity.WARNING)
+    }

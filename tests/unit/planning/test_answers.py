@@ -1,0 +1,48 @@
+"""The answers about the reference set-ups: what they say follows from the numbers, whoever sends."""
+
+import re
+
+import pytest
+from plans import INTERNET, only
+
+from postroad.cli.simulating import records_of
+from postroad.planning import measure
+from postroad.planning.answers import answers
+from postroad.planning.setups import SETUPS
+from postroad.simulation import SENDERS
+
+
+def _answers(view):
+    cards = {name: measure(name, records_of(name, None, (), ()), view) for name in SETUPS}
+    return {each.question: each.answer for each in answers(cards, view)}
+
+
+def _second(view):
+    return _answers(view)["Does the second set-up, one name with two addresses, fail over?"][0]
+
+
+def test_fail_over_of_one_name_depends_on_who_sends():
+    """Who tries all addresses fails over; who tries one does not, and is not told "yes: 0 %"."""
+    assert ["Yes", "No"] == [_second(only(name)).split(":")[0] for name in ("postfix", "twisted")]
+
+
+def test_nobody_draws_who_does_not():
+    """A sender in DNS order wins nothing by a random choice."""
+    told = _answers(only("dns-order"))["Which set-up balances and fails over best, and why?"]
+    assert "None of these senders draws among equal MX records: whom mail goes to is left to the order of DNS." in told
+    assert not any("draw at random" in sentence for sentence in told)
+
+
+@pytest.mark.parametrize("name", list(SENDERS))
+def test_yes_and_no_agree_with_their_numbers(name):
+    """For every sender: yes stands with all mail, no with none."""
+    sentence = _second(only(name))
+    part = float(re.search(r", ([\d.]+) % of mail", sentence)[1])
+    assert {100.0: "Yes", 0.0: "No"}.get(part, "Not for all mail") == sentence.split(":")[0]
+
+
+def test_every_question_has_an_answer():
+    """Nine questions, with sentences that end as sentences do."""
+    found = _answers(INTERNET)
+    assert 9 == len(found)
+    assert all(sentence.endswith((".", ":")) for answer in found.values() for sentence in answer)

@@ -1,0 +1,69 @@
+"""Six zones as they stand in DNS, and what a postmaster would say of each: `advise` and `check` say the same."""
+
+import asyncio
+from pathlib import Path
+
+import plans
+import pytest
+from plans import INTERNET
+
+from postroad.checks.catalogue import run
+from postroad.checks.nouns import Evidence
+from postroad.dns import ZoneResolver, load_zones
+from postroad.gather import gather
+from postroad.planning import Allowed, Edit, Records, advise, measure
+from postroad.planning.comparison import difference
+from postroad.planning.edits import edited
+from postroad.routing import decide
+
+ZONES = Path(plans.__file__).parent / "zones"
+
+
+def _records(name):
+    path = ZONES / f"{name}.zone"
+    domain = path.read_text().split("$ORIGIN ")[1].split("\n")[0].rstrip(".")
+    return Records.of(asyncio.run(gather(domain, ZoneResolver(load_zones([path]).zone_data))))
+
+
+@pytest.mark.parametrize(
+    ("zone", "lines", "words"),
+    [
+        ("one-dual-stack", 3, ""),
+        ("same-net", 0, "All machines are in 192.0.2.0/24: one network, likely one site. A machine elsewhere survives"),
+        ("three-by-eight", 0, "24 machines stand behind 3 names, and are left there; --allow split asks"),
+        ("two-by-fifteen", 0, "See that DNS rotates the addresses of a name: about 5 % of first contacts then go to"),
+        ("provider-fleet", 0, "6 machines stand behind 1 name, whose addresses are their operator's to change."),
+        ("off-site-backup", 0, "rests as a backup, as the preference says"),
+    ],
+)
+def test_advice_is_what_a_postmaster_would_say(zone, lines, words):
+    """A lone machine gets a second; sane sites are left alone, with what only their owner can do."""
+    found = advise(_records(zone), INTERNET)
+    assert (lines, 0) == (len(found.new), len(found.gone))
+    assert any(words in remark for remark in found.remarks) or not words
+
+
+@pytest.mark.parametrize("zone", ["three-by-eight", "two-by-fifteen", "provider-fleet"])
+def test_large_sites_are_not_split_into_more_than_their_budget(zone):
+    """One name for each of 24 or 30 machines is refused, even where it is asked for."""
+    assert () == advise(_records(zone), INTERNET, frozenset(Allowed)).edits
+
+
+@pytest.mark.parametrize("zone", [path.stem for path in sorted(ZONES.glob("*.zone"))])
+def test_advice_changes_something_where_check_warns_of_one_machine(zone):
+    """`check` and `advise` count the same machines."""
+    known = _records(zone)
+    found = {each.rule for each in run(Evidence(known.snapshot, decide(known.snapshot), 0.0))}
+    assert ("mx-single-address" in found) == bool(advise(known, INTERNET).edits)
+
+
+def test_the_off_site_backup_is_judged_for_what_it_is():
+    """Without it all mail waits for one machine; with it none does. It costs DNS questions and records."""
+    whole = _records("off-site-backup")
+    backup = tuple(line for line in whole.lines if "relay.example" in str(line))
+    lone = Records.of(edited(whole.snapshot, [Edit("no backup", backup)]))
+    found = difference(measure("alone", lone, INTERNET), measure("with backup", whole, INTERNET))
+    assert [["fail-over", "network loss"], ["DNS cost", "simplicity"]] == [
+        [each.split(":")[0] for each in side] for side in (found.better, found.worse)
+    ]
+    assert "before, with its one machine lost all mail waits" in found.better[0]

@@ -1,0 +1,89 @@
+"""What a snapshot's records are: machines, networks, lines, and what they cost in DNS."""
+
+import dns.message
+import dns.rrset
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plans import T1, T3, T4, records
+
+from postroad.planning.traffic import Tariff
+
+
+def _machines(zone):
+    return [" ".join(map(str, machine.addresses)) for machine in records(zone).machines]
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("@ MX 10 a\na A 192.0.2.1\na AAAA 2001:db8::1\n", 1),
+        ("@ MX 10 a\n@ MX 20 b\na A 192.0.2.1\nb A 192.0.2.1\n", 1),
+        ("@ MX 10 a\n@ MX 10 b\na A 192.0.2.1\na AAAA 2001:db8::1\nb A 192.0.2.1\n", 1),
+        ("@ MX 10 a\na A 192.0.2.1\na A 192.0.2.2\na AAAA 2001:db8::2\na AAAA 2001:db8::1\n", 2),
+        ("@ MX 10 a\na A 192.0.2.1\na A 192.0.2.2\na AAAA 2001:db8::1\n", 2),
+        ("@ MX 10 a\n@ MX 10 b\na A 192.0.2.1\nb AAAA 2001:db8::2\n", 2),
+        (T1, 2),
+        (T3, 2),
+        (T4, 2),
+        ("@ MX 0 .\n", 0),
+    ],
+)
+def test_what_is_lost_at_once_is_one_machine(zone, expected):
+    """Both families of a host are one machine, and so is one address under several names; two of a family are two."""
+    assert expected == len(_machines(zone))
+
+
+def test_a_name_with_one_of_each_family_tells_what_belongs_together():
+    """Behind a name with several of each the rest is paired by number; what is known from another name stays."""
+    zone = "@ MX 10 all\n@ MX 20 one\nall A 192.0.2.1\nall A 192.0.2.2\nall AAAA 2001:db8::8\nall AAAA 2001:db8::9\n"
+    zone += "one A 192.0.2.2\none AAAA 2001:db8::8\n"
+    assert {"192.0.2.2 2001:db8::8", "192.0.2.1 2001:db8::9"} == set(_machines(zone))
+
+
+@given(st.lists(st.sets(st.integers(1, 9), min_size=1, max_size=4), min_size=1, max_size=4))
+def test_a_second_family_makes_no_more_machines(hosts):
+    """A zone has as many machines with IPv6 on every host as without."""
+    bare = "".join(
+        f"@ MX 10 m{n}\n" + "".join(f"m{n} A 192.0.2.{each}\n" for each in sorted(host)) for n, host in enumerate(hosts)
+    )
+    dual = bare + "".join(f"m{n} AAAA 2001:db8::{each}\n" for n, host in enumerate(hosts) for each in sorted(host))
+    assert len(_machines(bare)) == len(_machines(dual))
+
+
+def test_networks_are_what_is_routed_alone():
+    """A /24 or a /48 in common makes machines neighbours, by way of a third as well."""
+    zone = "@ MX 10 a\n@ MX 10 b\n@ MX 10 c\n@ MX 10 d\na A 192.0.2.1\nb A 198.51.100.1\nb AAAA 2001:db8::1\n"
+    zone += "c A 192.0.2.2\nc AAAA 2001:db8::2\nd A 203.0.113.1\n"
+    assert [{"a", "b", "c"}, {"d"}] == [
+        {name[0] for machine in group for name in machine.exchangers} for group in records(zone).networks
+    ]
+
+
+LABEL = st.text("abc", min_size=1, max_size=3)
+
+
+@given(st.lists(st.tuples(LABEL, st.integers(1, 3)), min_size=1, max_size=5, unique_by=lambda each: each[0]))
+def test_octets_are_those_of_real_messages(hosts):
+    """What is counted is what dnspython writes, with its name compression."""
+    zone = "".join(
+        f"@ MX 10 {name}.x\n" + "".join(f"{name}.x A 192.0.2.{n}\n" for n in range(count)) for name, count in hosts
+    )
+    known = records(zone)
+    tariff = Tariff.of(known)
+    mx = [line.data for line in known.lines if line.kind == "MX"]
+    name = f"{hosts[0][0]}.x.example.com"
+    a = [line.data for line in known.lines if line.kind == "A" and line.owner == name]
+    assert [_octets("example.com", "MX", mx), _octets(name, "A", a), _octets(name, "AAAA", [])] == [
+        tariff.octets["example.com", "MX"],
+        tariff.octets[name, "A"],
+        tariff.octets[name, "AAAA"],
+    ]
+
+
+def _octets(name, kind, data):
+    query = dns.message.make_query(name, kind, use_edns=0)
+    reply = dns.message.make_response(query, our_payload=1232)
+    if data:
+        reply.answer.append(dns.rrset.from_text(f"{name}.", 300, "IN", kind, *data))
+    return len(query.to_wire()) + len(reply.to_wire())

@@ -1,0 +1,96 @@
+"""A file of one's own senders and mixes: what differs is said, all else is as it is known."""
+
+from fractions import Fraction
+from importlib.resources import files
+
+import pytest
+
+from postroad.senders import SENDERS, Kind, read_sender, read_senders
+from postroad.senders.model import Then, Unit
+from postroad.words.faults import Mode
+from postroad.words.names import Unreadable
+
+
+def test_a_sender_says_what_differs_from_one_that_is_known():
+    """Tables and mappings are changed key by key; the rest stays."""
+    own = read_senders("""
+        [senders.gateway]
+        like = "postfix"
+        unit = "host"
+        limits = { addresses = 3, sessions = "none" }
+        reactions = { r450 = "defer" }
+        refusals = ["g554"]
+    """)
+    gateway, postfix = own.senders["gateway"], SENDERS["postfix"]
+    assert (Unit.HOST, 3, None, True) == (
+        gateway.unit, gateway.limits.addresses, gateway.limits.sessions, gateway.limits.family_share
+    )  # fmt: skip
+    assert (Then.DEFER, Then.NEXT_ADDRESS) == (gateway.after(Mode.R450), gateway.after(Mode.D451))
+    assert (postfix.waits, "gateway") == (gateway.waits, gateway.name)
+
+
+def test_the_parts_of_a_mix_need_not_sum_to_anything():
+    """They are made to sum to one, and may name senders of the same file."""
+    own = read_senders("[senders.a]\n[mixes.m]\na = 1\nexim = 2.0\npostfix = 1")
+    assert {"a": Fraction(1, 4), "exim": Fraction(1, 2), "postfix": Fraction(1, 4)} == own.mixes["m"]
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "why"),
+    [
+        ("[senders", "TOML", "Expected"),
+        ("[sender.a]", "sender", "there are senders, mixes"),
+        ("[senders.postfix]", "senders.postfix", "is known"),
+        ('[senders.a]\nlike = "qmail"', "senders.a.like", "no sender 'qmail'"),
+        ("[senders.a]\nspeed = 1", "senders.a.speed", "no such key"),
+        ('[senders.a]\nunit = "planet"', "senders.a.unit", "none of host, address"),
+        ("[senders.a]\nlimits = 5", "senders.a.limits", "write a table here"),
+        ("[senders.a]\nlimits = { addresses = -1 }", "senders.a.limits.addresses", "below 0"),
+        ("[senders.a]\nlimits = { addresses = true }", "senders.a.limits.addresses", "a whole number or none"),
+        ('[senders.a]\nreactions = { r450 = "shrug" }', "senders.a.reactions.r450", "none of accepted"),
+        ('[senders.a]\nrefusals = "g554"', "senders.a.refusals", "write a list here"),
+        ("[mixes.m]\nqmail = 1", "mixes.m.qmail", "no such key"),
+        ("[mixes.m]\nexim = 0", "mixes.m", "above 0"),
+        ("[mixes.m]\nexim = -1", "mixes.m.exim", "no part"),
+        ("[mixes.internet]\nexim = 1", "mixes.internet", "is known"),
+    ],
+)
+def test_what_cannot_be_read_says_where_and_why(text, where, why):
+    """Never an exception: the key, and what could stand there."""
+    answer = read_senders(text)
+    assert isinstance(answer, Unreadable)
+    assert where == answer.text
+    assert why in answer.why
+
+
+def test_a_phase_stands_for_its_modes_and_a_mode_for_itself():
+    """Whatever the order of the keys."""
+    own = read_sender("own", '[reactions]\ng554 = "fail"\ngreeting = "defer"\n')
+    assert [Then.DEFER, Then.FAIL, Then.DEFER] == [own.after(mode) for mode in (Mode.G421, Mode.G554, Mode.MUTE)]
+
+
+def test_nobody_has_measured_a_sender_of_ones_own():
+    """It does not inherit the sources of the one it is like, unless it says its own."""
+    own = read_sender("own", 'like = "exim"')
+    assert (Kind.ASSUMED, "", ("a file of yours, like exim",)) == (own.kind, own.version, own.sources)
+
+
+def test_a_timetable_may_grow_by_a_factor():
+    """And is said as a whole: nothing of another stays."""
+    own = read_sender("own", 'like = "exim"\n[retry]\ngrowth = [60, 2, 3]')
+    assert ((60.0, 120.0, 240.0), None, "own") == (own.retry.intervals_s, own.retry.then_s, own.retry.name)
+
+
+@pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
+def test_each_sender_says_what_it_is_and_where_from(sender):
+    """A title and a source; whoever was measured, which version."""
+    assert sender.title != sender.name or sender.name in {"chasquid", "sendmail"}
+    assert sender.source
+    assert (sender.kind is Kind.MEASURED) == bool(sender.version)
+
+
+def test_the_files_are_part_of_the_package():
+    """What is read beside the code is what an installed wheel has."""
+    assert {f"{name}.toml" for name in SENDERS if name != "postroad"} | {"schedules.toml"} == {
+        each.name for each in files("postroad.senders").iterdir() if each.name.endswith(".toml")
+    }

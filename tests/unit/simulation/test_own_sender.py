@@ -1,0 +1,231 @@
+"""Our own sender is not a model: what is forecast of it is what `routing` draws and walks, order by order."""
+
+from collections import defaultdict
+from dataclasses import replace
+from fractions import Fraction
+from ipaddress import ip_address
+from itertools import permutations, product
+from math import prod
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from postroad.routing import PROCEDURES, Refusal, WalkPolicy, decide, plan_of, turned, turns_of
+from postroad.routing.policy import Equals
+from postroad.simulation import SENDERS, Case, DnsOrder, forecast
+from postroad.simulation.own import CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S, OwnSender
+from postroad.smtp import Timeouts
+from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
+from postroad.words.faults import Fault, Mode
+from postroad.words.outcome import Result
+
+RFC5321 = PROCEDURES["rfc5321"]
+FIELDS = ("first", "accepted", "outcome", "attempts_mean", "attempts_max", "delay_mean_s", "delay_worst_s")
+
+
+def snapshot(*records):
+    """A domain of (preference, name, address, address...)."""
+    hosts = {}
+    for _preference, name, *texts in records:
+        addresses = [ip_address(text) for text in texts]
+        v4 = tuple(address for address in addresses if address.version == 4)
+        v6 = tuple(address for address in addresses if address.version == 6)
+        hosts[name] = HostFacts(Found(v4) if v4 else NoData(), Found(v6) if v6 else NoData())
+    return Snapshot("example.com", Found(tuple(Mx(record[0], record[1]) for record in records)), hosts)
+
+
+def orders(level, policy):
+    """All that `throw` can give for one preference."""
+    places = range(len(level.exchangers))
+    return list(permutations(places)) if policy.equals is Equals.RANDOM else [tuple(places)]
+
+
+def attempts(route, own):
+    """Every turn and order of a route, walked, each as likely."""
+    turns = range(turns_of(route) if own.turns else 1)
+    thrown = list(product(*(orders(level, own.policy) for level in route.levels)))
+    for turn in turns:
+        seen = turned(route, turn)
+        for throw in thrown:
+            yield Fraction(1, len(turns) * len(thrown)), own.rehearse(seen, plan_of(seen, own.policy, throw))
+
+
+def taker(attempt):
+    """The address that took the message."""
+    return next(each.target.address for each in reversed(attempt.contacts) if each.word == "delivered")
+
+
+def added_up(route, own):
+    """The figures of a forecast, by listing all there is."""
+    sums = {name: defaultdict(Fraction) for name in ("first", "accepted", "outcome")}
+    mean, delay_s, every = Fraction(0), 0.0, []
+    for chance, attempt in attempts(route, own):
+        sums["first"][attempt.contacts[0].target.address] += chance
+        sums["outcome"][attempt.result] += chance
+        if attempt.result is Result.DELIVERED:
+            sums["accepted"][taker(attempt)] += chance
+        mean += chance * len(attempt.contacts)
+        delay_s += float(chance) * attempt.elapsed_ms / 1000
+        every.append((len(attempt.contacts), attempt.elapsed_ms / 1000))
+    rest = (mean, max(most for most, _ in every), pytest.approx(delay_s), pytest.approx(max(late for _, late in every)))
+    return dict(zip(FIELDS, (*map(dict, sums.values()), *rest), strict=True))
+
+
+def told(route, own):
+    """The same as it is forecast, by address."""
+    found = own.foresee(route, DnsOrder.FIXED)
+    by_address = {}
+    for name in ("first", "accepted"):
+        by_address[name] = defaultdict(Fraction)
+        for target, share in getattr(found, name).items():
+            by_address[name][target.address] += share
+    outcome = {result: share for result, share in found.outcome.items() if share}
+    return {name: getattr(found, name) for name in FIELDS} | by_address | {"outcome": outcome}
+
+
+SHAPES = [levels for number in (1, 2, 3) for levels in product((10, 20), repeat=number)]
+SMALL_MODES = (Mode.ACCEPT, Mode.REFUSE, Mode.BLACKHOLE, Mode.CLOSE, Mode.R450, Mode.R550)
+CASES = [(levels, modes) for levels in SHAPES for modes in product(SMALL_MODES, repeat=len(levels))]
+
+
+def test_no_small_case_is_told_otherwise_than_it_is_walked():
+    """Every zone of up to three exchangers on two levels, each well, dead, silent or refusing: no difference."""
+    different = []
+    for levels, modes in CASES:
+        records = [(level, f"mx{place}", f"192.0.2.{place}") for place, level in enumerate(levels)]
+        down = {ip_address(f"192.0.2.{place}"): Fault(mode) for place, mode in enumerate(modes)}
+        route, own = decide(snapshot(*records)), OwnSender(down)
+        if added_up(route, own) != told(route, own):
+            different.append((levels, modes))
+    assert (1884, []) == (len(CASES), different)
+
+
+def test_an_overtaken_contact_is_asked_again_by_the_forecast_too():
+    """The primary is silent, its backup says 450: a second contact with the primary is the third of the attempt."""
+    facts = snapshot((10, "a", "192.0.2.1"), (20, "b", "192.0.2.2"))
+    down = {ip_address("192.0.2.1"): Mode.BLACKHOLE, ip_address("192.0.2.2"): Mode.R450}
+    assert (3, 31.0) == (
+        (answer := forecast(Case(facts, "postroad", down=down), SENDERS["postroad"])).attempts_max,
+        answer.delay_worst_s,
+    )
+
+
+ADDRESSES = [f"192.0.2.{n}" for n in range(1, 6)] + [f"2001:db8::{n}" for n in range(1, 4)]
+FAULTS = st.builds(Fault, st.sampled_from([*Mode, Mode.BLACKHOLE, Mode.BLACKHOLE]), st.sampled_from([0.5, 1.0, 40.0]))
+
+
+@st.composite
+def routes(draw):
+    """A random zone of up to four exchangers, which may share addresses and be of both families."""
+    addresses = st.lists(st.sampled_from(ADDRESSES), min_size=1, max_size=3, unique=True)
+    alone = st.builds(lambda number: [f"192.0.2.{number}"], st.integers(100, 199))
+    records = draw(st.lists(st.tuples(st.sampled_from([10, 10, 20]), addresses | alone), min_size=1, max_size=4))
+    route = decide(snapshot(*((level, f"mx{place}", *texts) for place, (level, texts) in enumerate(records))))
+    assert not isinstance(route, Refusal)
+    return route
+
+
+@st.composite
+def senders(draw, route):
+    """Our sender in any setting, among at least two faults where there are so many addresses."""
+    every = sorted({each for level in route.levels for host in level.exchangers for each in host.addresses}, key=str)
+    bad = draw(st.lists(st.sampled_from(every), min_size=min(2, len(every)), unique=True))
+    policy = replace(PROCEDURES[draw(st.sampled_from(["rfc5321", "rfc974"]))], limit=draw(st.sampled_from([100, 2, 4])))
+    walk = draw(st.sampled_from([WalkPolicy(), WalkPolicy(greeting_patience_s=5.0), WalkPolicy(stagger_s=0.0)]))
+    return OwnSender({each: draw(FAULTS) for each in bad}, policy, walk, tls=draw(st.booleans()))
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_the_forecast_is_every_draw_walked(data):
+    """Random zones, two and more faults at a time: outcome, contacts, shares and delay are those of all orders."""
+    route = data.draw(routes())
+    own = data.draw(senders(route))
+    assert added_up(route, own) == told(route, own)
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_the_ways_of_the_forecast_are_the_attempts_that_can_happen(data):
+    """The same contacts in the same order at the same times, with the same chances, and no other."""
+    route = data.draw(routes())
+    own = data.draw(senders(route))
+    walked, foreseen = defaultdict(Fraction), defaultdict(Fraction)
+    for chance, attempt in attempts(route, own):
+        walked[repr(attempt.contacts)] += chance
+    for way in own.ways(route):
+        foreseen[repr(way.contacts)] += way.chance
+    assert [walked[each] for each in walked] == [foreseen.get(each) for each in walked]
+    assert sum(foreseen.values()) == 1
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_a_draw_finds_its_way_in_the_forecast(data):
+    """What a plan comes to is the way of the forecast that goes through its hosts: contact by contact."""
+    route = data.draw(routes())
+    own = replace(data.draw(senders(route)), turns=False)
+    throw = tuple(data.draw(st.sampled_from(orders(level, own.policy))) for level in route.levels)
+    plan = plan_of(route, own.policy, throw)
+    assert own.rehearse(route, plan) == own.foretell(route, plan)
+
+
+@pytest.mark.parametrize("order", [DnsOrder.FIXED, DnsOrder.ROTATE, DnsOrder.CACHED])
+def test_the_sets_of_a_route_turn_in_step(order):
+    """Two hosts of two addresses, each with one dead: both are at their dead one in the same turn, or neither is."""
+    facts = snapshot((10, "a", "192.0.2.1", "192.0.2.2"), (20, "b", "192.0.2.3", "192.0.2.4"))
+    down = dict.fromkeys(map(ip_address, ("192.0.2.1", "192.0.2.2", "192.0.2.3")), Mode.REFUSE)
+    answer = forecast(Case(facts, "postroad", order, down), SENDERS["postroad"])
+    assert [Fraction(1, 2)] * 2 == [answer.first[ip_address(f"192.0.2.{n}")] for n in (1, 2)]
+    assert Fraction(7, 2) == answer.attempts_mean
+
+
+@pytest.mark.parametrize("order", [DnsOrder.ROTATE_APART, DnsOrder.RANDOM])
+@pytest.mark.parametrize("mode", [Mode.REFUSE, Mode.BLACKHOLE, Mode.R450])
+def test_sets_that_come_each_in_an_order_of_their_own_are_drawn_apart(order, mode):
+    """Every order of every host's addresses that the answers may have, with every order of the hosts."""
+    facts = snapshot((10, "a", "192.0.2.1", "192.0.2.2", "192.0.2.3"), (10, "b", "192.0.2.4", "192.0.2.5"))
+    down = {ip_address(f"192.0.2.{n}"): mode for n in (1, 2, 4)}
+    route, own = decide(facts), OwnSender({address: Fault(mode) for address in down}, turns=False)
+    rows = [
+        [addresses for addresses in permutations(each.addresses) if order is DnsOrder.RANDOM or _turns(each, addresses)]
+        for each in route.levels[0].exchangers
+    ]
+    mean = Fraction(0)
+    for addresses in product(*rows):
+        hosts = zip(route.levels[0].exchangers, addresses, strict=True)
+        level = replace(route.levels[0], exchangers=tuple(replace(each, addresses=one) for each, one in hosts))
+        found = own.foresee(replace(route, levels=(level,)), DnsOrder.FIXED)
+        mean += found.attempts_mean / prod(map(len, rows))
+    assert mean == forecast(Case(facts, "postroad", order, down), SENDERS["postroad"]).attempts_mean
+
+
+def _turns(host, addresses):
+    at = addresses.index(host.addresses[0])
+    return addresses[at:] + addresses[:at] == host.addresses
+
+
+def test_a_hundred_dead_equals_are_counted():
+    """All silent: a contact each quarter of a second, and the last gives up half a minute after it began."""
+    facts = snapshot(*((10, f"mx{n}", f"192.0.2.{n}") for n in range(1, 101)))
+    down = dict.fromkeys((ip_address(f"192.0.2.{n}") for n in range(1, 101)), Mode.BLACKHOLE)
+    answer = forecast(Case(facts, "postroad", DnsOrder.ROTATE, down), SENDERS["postroad"])
+    assert (100, 99 * 0.25 + CONNECT_TIMEOUT_S) == (answer.attempts_max, answer.delay_worst_s)
+
+
+def test_a_route_with_too_many_turns_says_that_it_is_sampled():
+    """Seven hosts whose numbers of addresses have no factor in common come round after 510,510 messages."""
+    numbers = iter(range(1, 200))
+    records = [
+        (10, f"mx{size}", *(f"192.0.2.{next(numbers)}" for _ in range(size))) for size in (2, 3, 5, 7, 11, 13, 17)
+    ]
+    answer = forecast(Case(snapshot(*records), "postroad"), SENDERS["postroad"], examples=0)
+    assert answer.sampled
+    assert 1 == sum(answer.first.values())
+    assert not forecast(Case(snapshot(*records[:3]), "postroad"), SENDERS["postroad"], examples=0).sampled
+
+
+def test_the_relay_waits_for_a_connection_as_long_as_the_forecast_says():
+    """One setting, said in two rooms that do not know each other."""
+    assert (Timeouts().connect_s, Timeouts().greeting_s) == (CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S)

@@ -1,0 +1,121 @@
+"""Paths are drawn from the graph that the exact forecast is worked out on: as often as it says, and no others."""
+
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from plans import planned
+
+from postroad.senders import SCHEDULES
+from postroad.simulation import SENDERS, Case, DnsOrder, forecast
+from postroad.simulation.paths import every_way
+from postroad.simulation.plans import NoWay, exchanges
+from postroad.simulation.trials import Outage, Trial, Workload, run
+from postroad.simulation.trials.attempts import Attempts, Starts
+from postroad.simulation.trials.graph import RESULTS, Graph
+from postroad.simulation.trials.ours import as_data
+from postroad.simulation.trials.places import MODES, Moment, number_places
+from postroad.simulation.trials.situations import Situations
+from postroad.words.faults import Mode
+from postroad.words.names import parse_address
+from postroad.words.outcome import Result
+
+DRAWN = 4000
+ORDERS = (DnsOrder.FIXED, DnsOrder.ROTATE, DnsOrder.RANDOM)
+FAULTS = [Mode.ACCEPT, *(mode for mode in Mode if mode not in (Mode.SLOW, Mode.TARPIT))]
+ADDRESSES = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1", "2001:db8::2")
+
+
+@st.composite
+def questions(draw):
+    """Records of up to three exchangers, two of which may share an address; and what each address does."""
+    lines, names = [], "abc"[: draw(st.integers(1, 3))]
+    for name in names:
+        lines.append(f"@ MX {draw(st.sampled_from((10, 10, 20)))} {name}")
+        behind = draw(st.lists(st.sampled_from(ADDRESSES), min_size=1, max_size=3, unique=True))
+        lines += [f"{name} {'AAAA' if ':' in address else 'A'} {address}" for address in behind]
+    faults = {parse_address(address): draw(st.sampled_from(FAULTS)) for address in ADDRESSES}
+    return planned("\n".join(lines) + "\n"), faults
+
+
+def drawn_paths(trial, found, down):
+    """Attempts of single messages by what they contacted, when, and how they ended."""
+    places = number_places(found, trial.sender)
+    graph = Graph(trial, places, found)
+    numbers = np.arange(DRAWN, dtype=np.uint64)
+    moment = Moment(numbers, np.ones(DRAWN, np.int64), numbers, np.zeros(DRAWN, np.uint64))
+    steps = defaultdict(list)
+
+    def meet(row, place, at_s):
+        for one, where, when in zip(row.tolist(), place.tolist(), at_s.tolist(), strict=True):
+            steps[one].append((places.targets[where], round(when, 6)))
+        return np.array([MODES.index(down.get(places.targets[where].address, Mode.ACCEPT)) for where in place.tolist()])
+
+    begin = Situations(trial, 1, found, graph).begin(moment)
+    ended = Attempts(graph, places, 1).make(Starts(begin, moment.each_draw, np.zeros(DRAWN)), meet)
+    return Counter((tuple(steps[row]), RESULTS[code]) for row, code in enumerate(ended.result.tolist()))
+
+
+def exact_paths(case, sender):
+    """The same by their exact chances."""
+    chances = Counter()
+    for way in every_way(case, sender):
+        steps = (((step.exchange, step.address, step.preference), round(step.at_s, 6)) for step in way.steps)
+        chances[tuple(dict.fromkeys(steps)), way.result] += way.chance  # once more in clear is one step
+    return chances
+
+
+def surprise(drawn, chances):
+    """Chi-square over the paths, rare ones together, as standard deviations above what chance explains."""
+    rare = [path for path, chance in chances.items() if chance * DRAWN < 10]
+    cells = [(drawn[path], float(chance) * DRAWN) for path, chance in chances.items() if path not in rare]
+    if rare:
+        cells.append((sum(drawn[path] for path in rare), float(sum(chances[path] for path in rare)) * DRAWN))
+    freedom = max(len(cells) - 1, 1)
+    total = sum((seen - due) ** 2 / due for seen, due in cells)
+    return ((total / freedom) ** (1 / 3) - (1 - 2 / (9 * freedom))) / (2 / (9 * freedom)) ** 0.5  # Wilson and Hilferty
+
+
+@given(question=questions(), name=st.sampled_from(sorted(SENDERS)), order=st.sampled_from(ORDERS))
+@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+def test_paths_are_those_of_the_exact_graph(question, name, order):
+    """Contact by contact, with the time of each and the end: none that has no chance, each as often as its chance."""
+    snapshot, down = question
+    sender = as_data(SENDERS[name])
+    assume(not (sender.caches_mx and order is not DnsOrder.FIXED))  # exact within one TTL only
+    found = exchanges(snapshot, sender)
+    assume(not isinstance(found, NoWay))
+    chances = exact_paths(Case(snapshot, name, order, down), sender)
+    drawn = Counter(
+        {
+            (tuple(((to.exchange, to.address, to.preference), at_s) for to, at_s in steps), result): count
+            for (steps, result), count in drawn_paths(Trial(snapshot, sender, dns_order=order), found, down).items()
+        }
+    )
+    assert set() == set(drawn) - set(chances)
+    assert surprise(drawn, chances) < 5
+
+
+@pytest.mark.parametrize("name", ["postfix", "exim", "sendmail", "chasquid", "rfc5321"])
+def test_limits_hold_over_families(name):
+    """One exchanger with four addresses of each family, of which one lives: Postfix finds it five times in eight."""
+    records = "@ MX 10 m\n" + "".join(f"m A 192.0.2.{n}\nm AAAA 2001:db8::{n}\n" for n in range(1, 5))
+    snapshot = planned(records)
+    dead = [parse_address(text) for n in range(1, 5) for text in (f"192.0.2.{n}", f"2001:db8::{n}")][:-1]
+    exact = forecast(Case(snapshot, name, down=dict.fromkeys(dead, Mode.REFUSE)), SENDERS[name])
+    load, outages = Workload(20_000), tuple(map(Outage, dead))
+    tried = run(Trial(snapshot, SENDERS[name], load, outages=outages, schedule=SCHEDULES["none"]), 1)
+    assert float(exact.outcome[Result.DELIVERED]) == pytest.approx(tried.outcome[Result.DELIVERED].value, abs=0.015)
+    assert float(exact.attempts_mean) == pytest.approx(tried.contacts.value, abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["postfix", "rfc5321", "sendmail"])
+def test_many_servers_that_are_down_are_no_burden(name):
+    """Eighty addresses of forty exchangers, half of them dead: nodes are counted by kind, not by order."""
+    records = "".join(f"@ MX 10 m{n}\nm{n} A 192.0.2.{n}\nm{n} AAAA 2001:db8::{n}\n" for n in range(1, 41))
+    dead = [parse_address(text) for n in range(1, 21) for text in (f"192.0.2.{n}", f"2001:db8::{n}")]
+    tried = run(Trial(planned(records), SENDERS[name], Workload(5000), outages=tuple(map(Outage, dead))), 1)
+    assert 1.0 == pytest.approx(sum(share.value for share in tried.first.values()))
+    assert 80 == len(tried.first)
