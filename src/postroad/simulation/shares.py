@@ -178,8 +178,10 @@ def _add_place(
     for share, contact, then, pause_s, entered in steps.nexts(place):
         chance = arrived.chance * share
         if entered and not steps.asks_eagerly:
-            sums.hosts += chance * entered
-        time, worst_s = arrived.time * float(share) + float(chance) * pause_s, arrived.worst_s + pause_s
+            sums.hosts += chance if entered == 1 else chance * entered
+        time, worst_s = arrived.time * float(share), arrived.worst_s + pause_s
+        if pause_s:
+            time += float(chance) * pause_s
         if contact is None:
             sums.end(steps.verdict(then), chance, contacts, time, worst_s)
             continue
