@@ -75,7 +75,7 @@ class Steps:
         self._waits = sender.waits
         self._limits = limits
         self._shares = _family_shares(sender, levels) if limits.families else {}
-        self.asks_eagerly = sender.asks.eager  # for every exchanger before the first contact: whom it enters is no matter
+        self.asks_eagerly = sender.asks.eager  # for every exchanger, whichever it enters
 
     def start(self) -> Place:
         """Nothing has been contacted."""
