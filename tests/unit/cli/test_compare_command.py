@@ -79,7 +79,7 @@ def test_no_advice_is_told_with_its_reason():
     status, text = run("advise", "t1")
     assert 0 == status
     assert text.startswith(
-        "example.com: nothing to change.\n  with any one machine refusing others take all its mail at once;"
+        "example.com: nothing to change.\n  with any one machine refusing, others take all its mail at once;"
     )
 
 
