@@ -154,8 +154,9 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
     if view.dns_order is DnsOrder.FIXED:
         turned = replace(view, dns_order=DnsOrder.ROTATE).look(records)
         load = max(map(turned.first, records.machines))
-        if card.load - load >= WORTH_LOAD:
+        then, now = card.mix.percent(load), card.mix.percent(card.load)
+        if card.load - load >= WORTH_LOAD and then != now:
             yield (
-                f"Make sure that your name servers rotate the addresses of a name: {card.mix.percent(load)} of first "
-                f"contacts then go to the busiest machine, in a fixed order {card.mix.percent(card.load)}."
+                f"Make sure that your name servers rotate the addresses of a name: {then} of first contacts then go "
+                f"to the busiest machine, in a fixed order {now}."
             )

@@ -152,9 +152,11 @@ def _failover(card: Scorecard) -> str:
     if len(card.records.machines) == 1:
         return "with its one machine lost, all mail waits"
     caught = "all" if card.marks.caught == 1 else f"{card.mix.percent(card.marks.caught)} of"
-    which = "its busiest machine" if card.is_sampled else "any one machine"
+    is_pair = len(card.records.machines) == 2
+    which = "its busiest machine" if card.is_sampled else "either machine" if is_pair else "any one machine"
+    rest = "the other takes" if is_pair else "the others take"
     return (
-        f"with {which} refusing, others take {caught} its mail at once; a message that finds the busiest one "
+        f"with {which} refusing, {rest} {caught} its mail at once; a message that finds the busiest one "
         f"silent takes {silence(card)} on average"
     )
 
@@ -165,8 +167,9 @@ def _network(card: Scorecard) -> str:
     if len(card.records.networks) == 1:
         return "all is in one network"
     kept = "all" if card.marks.kept_network == 1 else f"{card.mix.percent(card.marks.kept_network)} of"
-    which = "the busiest" if card.is_sampled else "any one"
-    return f"with {which} of {len(card.records.networks)} networks gone, {kept} mail gets through at once"
+    count = len(card.records.networks)
+    which = "the busiest" if card.is_sampled else "either" if count == 2 else "any one"
+    return f"with {which} of {count} networks gone, {kept} mail gets through at once"
 
 
 def _best(goal: Goal, cards: Sequence[Scorecard]) -> list[str]:
