@@ -7,8 +7,6 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from email.message import EmailMessage
-from email.policy import SMTP
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -26,7 +24,6 @@ from postroad.dns import (
 )
 from postroad.gather import gather, gather_more
 from postroad.routing import PROCEDURES, Dice, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
-from postroad.smtp import canonical
 from postroad.words.facts import Snapshot
 from postroad.words.mail import Envelope, Mailbox, Recipient, domain_of, parse_mailbox
 from postroad.words.names import Destination, Unreadable, parse_address, parse_destination, parse_domain
@@ -35,6 +32,8 @@ from postroad.words.trace import Listener, nobody
 from postroad.words.trail import Attempt
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
     from postroad.deliver import DeliverSettings
     from postroad.dialogue import Message
 
@@ -199,12 +198,13 @@ def build_message(content: bytes | str | EmailMessage, sender: str | None, recip
     mailboxes = [readable(parse_mailbox(recipient)) for recipient in recipients]
     if not mailboxes:
         raise InputError("no recipient is given")
+    from postroad.dialogue import Message  # noqa: PLC0415  # as above
+    from postroad.smtp import canonical  # noqa: PLC0415  # as above
+
     octets = canonical(_octets(content))
     needs_utf8 = any(box.needs_smtputf8 for box in (*mailboxes, reverse_path) if box)
     unique = tuple(Recipient(mailbox) for mailbox in dict.fromkeys(mailboxes))
     envelope = Envelope(reverse_path, unique, smtputf8=needs_utf8, eight_bit=not octets.isascii())
-    from postroad.dialogue import Message  # noqa: PLC0415  # as above
-
     return Message(envelope, octets)
 
 
@@ -235,6 +235,10 @@ def _server(text: str) -> Server:
 
 
 def _octets(content: bytes | str | EmailMessage) -> bytes:
-    if isinstance(content, EmailMessage):
-        return content.as_bytes(policy=SMTP)
-    return content if isinstance(content, bytes) else content.encode()
+    if isinstance(content, bytes):
+        return content
+    if isinstance(content, str):
+        return content.encode()
+    from email.policy import SMTP  # noqa: PLC0415  # as above
+
+    return content.as_bytes(policy=SMTP)

@@ -39,7 +39,7 @@ def advise(
     --use-backups says otherwise. Of several names none is split without --allow split. No change makes more than ten
     MX records, or more than twice the DNS questions.
 
-    Exit status: 0 nothing is to change, 1 a change is proposed, 2 wrong usage, 3 DNS cannot tell now.
+    Exit status: 0 nothing to change, 1 a change is proposed, 2 wrong usage, 3 DNS cannot tell now.
     """
     from postroad.planning.advice import advise as advised
     from postroad.planning.edits import Allowed

@@ -41,7 +41,7 @@ FAMILIES = {
     Families.IN_TURN: "IPv6 and IPv4 in turn, in each host",
     Families.ALIKE: "no difference is made",
     Families.V6_LEVEL: "all IPv6 addresses of a preference before its IPv4 ones",
-    Families.V6_PASS: "an IPv6 address behind an IPv4 one changes places, in one pass over the preference",
+    Families.V6_PASS: "an IPv6 address right behind an IPv4 one swaps places with it, in one pass over each preference",
     Families.V4_ONLY: "IPv4 only",
     Families.V6_ONLY: "IPv6 only",
 }

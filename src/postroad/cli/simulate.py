@@ -225,7 +225,7 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
     for loss in card.losses:
         lost = [str(machine) for machine in card.records.machines if machine in loss.machines]
         machines = f"{len(lost)} machines" if len(lost) > MOST_LOST else listing(lost)
-        are = "is" if len(lost) == 1 else "are all"
+        are = {1: "is", 2: "are both"}.get(len(lost), "are all")
         yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
     yield f"Some waits: {waiting}." if (waiting := _waiting(card, view)) else "No mail waits before that."
     yield f"DNS: {numbers(Goal.DNS_COST, card)}."

@@ -99,13 +99,14 @@ class Flags:
 
         """
         from postroad.app import InputError
-        from postroad.simulation.trials import TrialOptions
 
         given = (self.trials, self.burst, self.rate, self.sources, self.session, self.greylist, self.retries)
         if not (any(each is not None for each in given) or self.outages):
             if self.greylist_apart:
                 raise InputError("--greylist-apart needs --greylist TIME")
             return None
+        from postroad.simulation.trials import TrialOptions
+
         try:
             return TrialOptions(
                 self.trials,

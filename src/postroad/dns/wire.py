@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import dns.asyncbackend
-import dns.asyncquery
 import dns.edns
 import dns.exception
 import dns.flags
@@ -18,7 +16,6 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
-import dns.resolver
 
 from postroad.dns import lean
 from postroad.dns.answers import Reply, is_referral, resolve_with
@@ -36,7 +33,6 @@ _First = dns.message.Message | Exception
 
 DNS_PORT = 53
 PAYLOAD = 1232  # octets of UDP that cross any path unfragmented: DNS flag day 2020
-_BACKEND = dns.asyncbackend.get_backend("asyncio")
 _HOW = "write a name server as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"
 
 
@@ -220,6 +216,8 @@ def parse_server(text: str) -> Server | Unreadable:
 
 def system_servers() -> tuple[Server, ...]:
     """The name servers of this machine; the one on it if none is configured, as resolv.conf(5) has it."""
+    import dns.resolver  # noqa: PLC0415  # with what it needs 10 ms, which a zone file does not ask for
+
     try:
         configured = dns.resolver.Resolver().nameservers
     except (dns.exception.DNSException, ValueError):
@@ -230,10 +228,12 @@ def system_servers() -> tuple[Server, ...]:
 
 async def over_udp(query: dns.message.Message, server: Server) -> dns.message.Message | None:
     """The reply, or None where it was cut and TCP has the rest. Whatever is no reply to the query is waited out."""
+    import dns.asyncquery  # noqa: PLC0415  # as above
+
     where = str(server.address)
     family = socket.AF_INET if server.address.version == 4 else socket.AF_INET6
     # Connected, so that a closed port is told at once and a third machine's datagrams are the kernel's to drop.
-    sock = await _BACKEND.make_socket(family, socket.SOCK_DGRAM, 0, None, (where, server.port))  # type: ignore[no-untyped-call]  # dnspython leaves it bare
+    sock = await _backend().make_socket(family, socket.SOCK_DGRAM, 0, None, (where, server.port))
     async with sock:
         try:
             return await dns.asyncquery.udp(
@@ -251,7 +251,15 @@ async def over_udp(query: dns.message.Message, server: Server) -> dns.message.Me
 
 async def over_tcp(query: dns.message.Message, server: Server) -> dns.message.Message:
     """The same over a connection, where every answer fits."""
-    return await dns.asyncquery.tcp(query, str(server.address), port=server.port, backend=_BACKEND)
+    import dns.asyncquery  # noqa: PLC0415  # as above
+
+    return await dns.asyncquery.tcp(query, str(server.address), port=server.port, backend=_backend())
+
+
+def _backend() -> Any:  # noqa: ANN401  # dnspython leaves its methods without types
+    import dns.asyncbackend  # noqa: PLC0415  # as above
+
+    return dns.asyncbackend.get_backend("asyncio")
 
 
 async def _again(first: _First) -> dns.message.Message:

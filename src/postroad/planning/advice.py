@@ -24,6 +24,7 @@ WORTH_OCTETS = Fraction(8)  # of DNS for one message: half of what one needless 
 MOST_MX = 10  # records: more than any sender tries, and a large answer
 MOST_QUESTIONS = 2  # times the DNS questions of before
 MOST_EDITS = 20  # that are each tried without: hundreds would take minutes
+ELSEWHERE = " A machine in another network would survive its loss."
 
 NOTHING: frozenset[Allowed] = frozenset()
 
@@ -118,18 +119,18 @@ def _sane(card: Scorecard) -> Iterator[str]:
     else:
         yield numbers(Goal.FAILOVER, card)
         yield balance(card)
-        yield "no change of records is worth the work"
+        yield "no change to the records is worth the work"
 
 
 def _remarks(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
     """What no change of records helps, and what is left alone on purpose."""
     for fate in card.fates:
         if fate.kind not in ("one-address", "no-backup", "one-machine"):
-            yield f"{fate.text}{' A machine elsewhere survives its loss.' if fate.kind == 'same-network' else ''}"
+            yield f"{fate.text}{ELSEWHERE if fate.kind == 'same-network' else ''}"
     if card.records.backups and Allowed.BACKUPS not in allowed:
-        rest = "rests as a backup" if len(card.records.backups) == 1 else "rest as backups"
+        rest = "stands by as a backup" if len(card.records.backups) == 1 else "stand by as backups"
         told = listing(map(str, card.records.backups))
-        yield f"{told} {rest}, as the preference says; --use-backups balances over all machines."
+        yield f"{told} {rest}, as the preference says; --use-backups would balance over all machines."
     yield from _crowded(card, view, allowed, is_dear=is_dear)
     yield from card.caveats
     waiting = [each.sender for each in card.survivals if len(each.waits) == 1 and not card.whole.by[each.sender].unable]
@@ -153,8 +154,9 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
     if view.dns_order is DnsOrder.FIXED:
         turned = replace(view, dns_order=DnsOrder.ROTATE).look(records)
         load = max(map(turned.first, records.machines))
-        if card.load - load >= WORTH_LOAD:
+        then, now = card.mix.percent(load), card.mix.percent(card.load)
+        if card.load - load >= WORTH_LOAD and then != now:
             yield (
-                f"See that DNS rotates the addresses of a name: {card.mix.percent(load)} of first contacts then go to "
-                f"the busiest machine, in a fixed order {card.mix.percent(card.load)}."
+                f"Make sure that your name servers rotate the addresses of a name: {then} of first contacts then go "
+                f"to the busiest machine, in a fixed order {now}."
             )

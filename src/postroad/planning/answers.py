@@ -70,7 +70,7 @@ def _best(known: Cards, view: View) -> Iterator[str]:
     yield _who_draws(view)
     for name in ASKED:
         if name != first.name:
-            yield f"{name}: {balance(known[name])}; {silence(known[name])} for what meets it silent; \
+            yield f"{name}: {balance(known[name])}; {silence(known[name])} for a message that finds it silent; \
 {dns_cost(known[name])}; {numbers(Goal.SIMPLICITY, known[name])}."
 
 
@@ -94,7 +94,7 @@ def _second(known: Cards, view: View) -> Iterator[str]:
     greeted, apart = (_down(card, view, Mode.G421) for card in (second, first))
     yield (
         f"With that address greeting with 421, {view.mix.percent(greeted.delivered)} gets through at once; "
-        f"of the first set-up {view.mix.percent(apart.delivered)}."
+        f"in the first set-up {view.mix.percent(apart.delivered)}."
     )
     saved = [
         name
@@ -155,7 +155,7 @@ def _fourth(known: Cards, view: View) -> Iterator[str]:
     adds = gain >= _notice(view) or not same
     yield (
         f"{'Yes' if adds else 'No'}: with one machine lost {view.mix.percent(fourth.marks.kept)} of mail gets through "
-        f"at once, of the first set-up {view.mix.percent(first.marks.kept)}; what stops all mail is "
+        f"at once, in the first set-up {view.mix.percent(first.marks.kept)}; what stops all mail is "
         f"{'the same' if same else 'not the same'}. "
         + " ".join(fate.text for fate in fourth.fates if fate.kind == "no-backup")
     )
@@ -164,7 +164,7 @@ def _fourth(known: Cards, view: View) -> Iterator[str]:
     if loads[1] - loads[0] >= _notice(view):
         yield (
             f"Where DNS rotates they harm the balance: {view.mix.percent(loads[1])} of first contacts go to one "
-            f"machine, of the first set-up {view.mix.percent(loads[0])}; a turn of the answer that begins with a "
+            f"machine, in the first set-up {view.mix.percent(loads[0])}; a turn of the answer that begins with a "
             "backup has the same equal in front as the next."
         )
     yield f"They cost {dns_cost(fourth)}, the first set-up {dns_cost(first)}."
@@ -176,8 +176,8 @@ def _sixth(card: Scorecard, view: View) -> Iterator[str]:
     busiest, least = max(machines, key=shares.__getitem__), min(machines, key=shares.__getitem__)
     yield (
         f"{'Yes' if shares[busiest] - even < _notice(view) else 'Not evenly'}: {busiest} gets "
-        f"{view.mix.percent(shares[busiest])} of first contacts, {least} {view.mix.percent(shares[least])}, where even "
-        f"is {percent(even)}."
+        f"{view.mix.percent(shares[busiest])} of first contacts, {least} {view.mix.percent(shares[least])}; an even "
+        f"share is {percent(even)}."
     )
     flat = [name for name, each in card.whole.by.items() if _is_flat(each, machines, even)]
     yield f"It is even for {view.mix.whom(flat)}." if flat else "It is even for none of these senders."
@@ -210,7 +210,7 @@ def _names(known: Cards) -> Iterator[str]:
         return
     yield (
         f"{listing(told)} have several names for one address. A receiver that wants the address of a client to lead "
-        "to a name and back (Postfix: reject_unknown_client_hostname) is content with any name that leads back. But a "
+        "to a name and back (Postfix: reject_unknown_client_hostname) accepts any name that leads back. But a "
         "reverse name is one record by custom: where the same machines also send, it must be the name they greet with."
     )
 
@@ -221,15 +221,15 @@ def _filter(card: Scorecard, view: View) -> Iterator[str]:
     yield f"{view.mix.percent(card.whole.first(front))} of first contacts go to the filter, {front}."
     past = sum((card.lost[front].accepted(machine) for machine in own), Fraction(0))
     yield f"With the filter down {view.mix.percent(past)} of mail passes it by, unfiltered, to {told}."
-    yield f"Senders that care for no preference go round it while all is well: {'; '.join(_round(card, own))}."
+    yield f"Senders that ignore preference go round it even while all is well: {'; '.join(_round(card, own))}."
     yield (
-        "Preference asks, it does not keep out. Take the own servers out of the records, or let them accept mail from "
-        "the filter alone; then mail waits while the filter is down."
+        "Preference is a request: it keeps nobody out. Take the own servers out of the records, or let them accept "
+        "mail from the filter alone; then mail waits while the filter is down."
     )
 
 
 def _round(card: Scorecard, own: Iterable[Machine]) -> Iterator[str]:
-    """How much of the first contacts of senders that care for no preference misses the filter."""
+    """How much of the first contacts of senders that ignore preference misses the filter."""
     for name in ("highest-first", "node-sendmail"):
         looks = [
             replace(_alone(SENDERS[name]), dns_order=order).look(card.records)

@@ -122,9 +122,9 @@ def balance(card: Scorecard) -> str:
         return "no machine"
     if len(front) == 1 and card.load == 1:
         rest = len(card.records.backups)
-        resting = f" while it is up; {named(rest, 'backup')} {'rests' if rest == 1 else 'rest'}" if rest else ""
+        resting = f" while it is up; {named(rest, 'backup')} {'stands' if rest == 1 else 'stand'} by" if rest else ""
         return f"one machine, {busiest}, takes all{resting}"
-    return f"the busiest machine, {busiest}, gets {card.load_told()}, even is {percent(card.even)}"
+    return f"the busiest machine, {busiest}, gets {card.load_told()}; an even share is {percent(card.even)}"
 
 
 def silence(card: Scorecard) -> str:
@@ -150,11 +150,13 @@ def _failover(card: Scorecard) -> str:
     if not card.lost:
         return "no machine"
     if len(card.records.machines) == 1:
-        return "with its one machine lost all mail waits"
+        return "with its one machine lost, all mail waits"
     caught = "all" if card.marks.caught == 1 else f"{card.mix.percent(card.marks.caught)} of"
-    which = "its busiest machine" if card.is_sampled else "any one machine"
+    is_pair = len(card.records.machines) == 2
+    which = "its busiest machine" if card.is_sampled else "either machine" if is_pair else "any one machine"
+    rest = "the other takes" if is_pair else "the others take"
     return (
-        f"with {which} refusing others take {caught} its mail at once; a message that meets the busiest one "
+        f"with {which} refusing, {rest} {caught} its mail at once; a message that finds the busiest one "
         f"silent takes {silence(card)} on average"
     )
 
@@ -165,8 +167,9 @@ def _network(card: Scorecard) -> str:
     if len(card.records.networks) == 1:
         return "all is in one network"
     kept = "all" if card.marks.kept_network == 1 else f"{card.mix.percent(card.marks.kept_network)} of"
-    which = "the busiest" if card.is_sampled else "any one"
-    return f"with {which} of {len(card.records.networks)} networks gone {kept} mail gets through at once"
+    count = len(card.records.networks)
+    which = "the busiest" if card.is_sampled else "either" if count == 2 else "any one"
+    return f"with {which} of {count} networks gone, {kept} mail gets through at once"
 
 
 def _best(goal: Goal, cards: Sequence[Scorecard]) -> list[str]:

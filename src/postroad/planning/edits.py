@@ -206,7 +206,9 @@ def _equals(records: Records) -> Iterator[Edit]:
         names = " and ".join(line.data.split()[1].removesuffix(".") for line in gone)
         new = tuple(replace(line, data=f"{best} {line.data.split()[1]}") for line in gone)
         yield Edit(
-            f"{names} {'rests as a backup' if len(gone) == 1 else 'rest as backups'} while others work", gone, new
+            f"{names} {'stands by as a backup' if len(gone) == 1 else 'stand by as backups'} while others work",
+            gone,
+            new,
         )
 
 

@@ -60,7 +60,9 @@ def _name_servers(snapshot: Snapshot) -> Iterator[Fate]:
         return
     names = snapshot.servers.records
     if len(names) == 1:
-        yield Fate("one-name-server", f"There is one name server, {names[0]}: without it nobody finds the exchangers.")
+        yield Fate(
+            "one-name-server", f"There is only one name server, {names[0]}: without it nobody finds the exchangers."
+        )
     facts = [snapshot.hosts[name] for name in names if name in snapshot.hosts]
     found = [answer for each in facts for answer in (each.a, each.aaaa) if isinstance(answer, Found)]
     addresses = list(dict.fromkeys(address for answer in found for address in answer.records))

@@ -83,6 +83,11 @@ def front(node: Node) -> Iterator[Front]:
             yield WHOLE, leaf, NOTHING
 
 
+def times(chance: Fraction, share: Fraction) -> Fraction:
+    """The product; most shares are whole, and a product of fractions takes long."""
+    return chance if share is WHOLE else chance * share
+
+
 def is_empty(node: Node) -> bool:
     """Whether nothing is left."""
     return next(front(node), None) is None
@@ -173,7 +178,7 @@ def _front_of_bag(kinds: tuple[tuple[Node, int], ...]) -> Iterator[Front]:
         fewer = ((item, count - 1),) if count > 1 else ()
         others = _bag((*kinds[:place], *fewer, *kinds[place + 1 :]))
         for chance, leaf, rest in front(item):
-            yield chance * Fraction(count, total), leaf, row((rest, others))
+            yield times(Fraction(count, total), chance), leaf, row((rest, others))
 
 
 def _front_of_pass(node: Pass) -> Iterator[Front]:

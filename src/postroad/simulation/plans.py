@@ -69,7 +69,8 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tupl
         return NoWay(Result.FAILED, asked=len({record.exchange for record in real}))
     if sender.drops_names:
         real = _by_name(real)
-    every = [_exchange(snapshot, sender, record) for record in real]
+    policy = _policy(snapshot, sender)
+    every = [_exchange(snapshot, sender, policy, record) for record in real]
     # Of a name that nobody looked up nothing is known: a domain has more of them than we ask for
     found = [each for each in every if each.dead is not DropReason.NOT_LOOKED_UP]
     if not any(each.addresses for each in found):
@@ -94,12 +95,12 @@ def _is_fatal(snapshot: Snapshot, sender: Sender, records: list[Mx]) -> bool:
     return literal or (sender.empty_name_fails and empty)
 
 
-def _exchange(snapshot: Snapshot, sender: Sender, record: Mx) -> Exchange:
+def _exchange(snapshot: Snapshot, sender: Sender, policy: RoutePolicy, record: Mx) -> Exchange:
     """What a record leads to: also nowhere, for it still is a record."""
     literal = _literal(record, sender)
     if literal:
         return literal
-    answer = decide(replace(snapshot, mx=Found((record,))), _policy(snapshot, sender))
+    answer = decide(replace(snapshot, mx=Found((record,))), policy)
     if isinstance(answer, Route):
         return next(iter(_exchanges(answer)))
     return Exchange(record.exchange, record.preference, (), answer.dropped[0].reason)

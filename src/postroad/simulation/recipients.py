@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
@@ -105,11 +104,3 @@ def _told(results: Sequence[Result], told: Told) -> tuple[Result, ...]:
         told is Told.AT_THE_END or (told is Told.IF_ANY_TAKEN and Result.DELIVERED not in results)
     )
     return tuple(Result.DEFERRED if waits and each is Result.FAILED else each for each in results)
-
-
-def by_end(fates: Iterable[Fates]) -> dict[tuple[Result, ...], Fraction]:
-    """The chance of each combination of ends."""
-    chances: dict[tuple[Result, ...], Fraction] = defaultdict(Fraction)
-    for each in fates:
-        chances[each.results] += each.chance
-    return dict(chances)

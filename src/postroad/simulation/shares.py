@@ -46,19 +46,30 @@ class _Sums:
     """What is added up over all ways an attempt can go."""
 
     accepted: dict[Contact, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
-    outcome: dict[Result, Fraction] = field(default_factory=lambda: dict.fromkeys(_RESULTS, ZERO))
-    attempts: Fraction = ZERO
-    attempts_max: int = 0
+    ended: dict[tuple[Result, int], Fraction] = field(default_factory=lambda: defaultdict(Fraction))  # by contacts too
     delay_s: float = 0.0
     worst_s: float = 0.0
     hosts: Fraction = ZERO  # entered, for those who ask DNS only then
 
     def end(self, result: Result, chance: Fraction, contacts: int, time: float, worst_s: float) -> None:
-        self.outcome[result] += chance
-        self.attempts += chance * contacts
-        self.attempts_max = max(self.attempts_max, contacts)
+        self.ended[result, contacts] += chance
         self.delay_s += time
         self.worst_s = max(self.worst_s, worst_s)
+
+    @property
+    def outcome(self) -> dict[Result, Fraction]:
+        return {
+            result: sum((chance for (each, _made), chance in self.ended.items() if each is result), ZERO)
+            for result in _RESULTS
+        }
+
+    @property
+    def attempts(self) -> Fraction:
+        return sum((chance * made for (_result, made), chance in self.ended.items()), ZERO)
+
+    @property
+    def attempts_max(self) -> int:
+        return max((made for _result, made in self.ended), default=0)
 
 
 def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
@@ -166,9 +177,11 @@ def _add_place(
 ) -> None:
     for share, contact, then, pause_s, entered in steps.nexts(place):
         chance = arrived.chance * share
-        if entered:
-            sums.hosts += chance * entered
-        time, worst_s = arrived.time * float(share) + float(chance) * pause_s, arrived.worst_s + pause_s
+        if entered and not steps.asks_eagerly:
+            sums.hosts += chance if entered == 1 else chance * entered
+        time, worst_s = arrived.time * float(share), arrived.worst_s + pause_s
+        if pause_s:
+            time += float(chance) * pause_s
         if contact is None:
             sums.end(steps.verdict(then), chance, contacts, time, worst_s)
             continue

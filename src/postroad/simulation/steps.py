@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from postroad.senders.model import ENDS, Exhausted, Later, Sender, Then
 from postroad.simulation.arrange import IN_SESSION, Contact, Counted, Level
-from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front
+from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front, times
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
@@ -75,6 +75,7 @@ class Steps:
         self._waits = sender.waits
         self._limits = limits
         self._shares = _family_shares(sender, levels) if limits.families else {}
+        self.asks_eagerly = sender.asks.eager  # for every exchanger, whichever it enters
 
     def start(self) -> Place:
         """Nothing has been contacted."""
@@ -251,7 +252,8 @@ class Steps:
         if chance == 1:
             yield from nexts
         else:
-            yield from (each._replace(chance=chance * each.chance) for each in nexts)
+            for share, contact, place, pause_s, entered in nexts:
+                yield Next(times(chance, share), contact, place, pause_s, entered)
 
 
 def _family_shares(sender: Sender, levels: Iterable[Level]) -> dict[int, dict[int, int]]:

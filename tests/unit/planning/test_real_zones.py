@@ -29,11 +29,11 @@ def _records(name):
     ("zone", "lines", "words"),
     [
         ("one-dual-stack", 3, ""),
-        ("same-net", 0, "All machines are in 192.0.2.0/24: one network, likely one site. A machine elsewhere survives"),
+        ("same-net", 0, "one network, likely one site. A machine in another network would survive its loss."),
         ("three-by-eight", 0, "24 machines stand behind 3 names, and are left there; --allow split asks"),
-        ("two-by-fifteen", 0, "See that DNS rotates the addresses of a name: about 5 % of first contacts then go to"),
+        ("two-by-fifteen", 0, "Make sure that your name servers rotate the addresses of a name: about 5 % of first"),
         ("provider-fleet", 0, "6 machines stand behind 1 name, whose addresses are their operator's to change."),
-        ("off-site-backup", 0, "rests as a backup, as the preference says"),
+        ("off-site-backup", 0, "stands by as a backup, as the preference says"),
     ],
 )
 def test_advice_is_what_a_postmaster_would_say(zone, lines, words):
@@ -66,4 +66,4 @@ def test_the_off_site_backup_is_judged_for_what_it_is():
     assert [["fail-over", "network loss"], ["DNS cost", "simplicity"]] == [
         [each.split(":")[0] for each in side] for side in (found.better, found.worse)
     ]
-    assert "before, with its one machine lost all mail waits" in found.better[0]
+    assert "before, with its one machine lost, all mail waits" in found.better[0]
