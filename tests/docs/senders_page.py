@@ -64,7 +64,7 @@ refused = { null-mx = "deferred" }              # no-such-domain, no-address
 retry = { intervals_s = [300, 600], then_s = 3600, expiry_s = 432000 }
 
 [reactions]            # by phase; a single mode stands for itself
-connect = "next-address"        # next-host, next-equal, defer, fail, accepted
+connect = "next-address"        # next-host, defer, fail, accepted
 greeting = "next-host"
 starttls = "next-address"       # in-clear (the same session), reconnect-in-clear
 not-now = "next-address"        # 4yz to RCPT, DATA or the final dot
@@ -154,7 +154,6 @@ _SIGNS = {
     "reconnect-in-clear": "r",
     "next-address": "n",
     "next-host": "h",
-    "next-equal": "e",
     "defer": "d",
     "fail": "f",
 }

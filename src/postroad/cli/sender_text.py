@@ -33,7 +33,6 @@ EQUALS = {
 INSIDE = {
     Inside.GIVEN: "in the order of the DNS answer",
     Inside.RANDOM: "in random order",
-    Inside.TURNED: "each use begins one address further",
 }
 FAMILIES = {
     Families.V6_FIRST: "IPv6 before IPv4, in each host",
@@ -56,7 +55,6 @@ THENS = {
     Then.RECONNECT_IN_CLEAR: "connects to the same address again, without TLS",
     Then.NEXT_ADDRESS: "tries the next address",
     Then.NEXT_HOST: "tries the next host",
-    Then.NEXT_EQUAL: "tries the next host of the same preference only",
     Then.DEFER: "defers the mail",
     Then.FAIL: "returns the mail",
 }

@@ -233,6 +233,11 @@ class Walk:
         other._contacts = self._contacts[:-1]
         return other
 
+    @property
+    def may_be_asked(self) -> tuple[Target, ...]:
+        """Who is being contacted, or may yet be."""
+        return tuple([place.target for place in self._all_places() if self._matters(place)])
+
     def standing(self, now: float, kind: Callable[[Target], Hashable]) -> Hashable:
         """All that its future depends on, with times from now: walks of one standing go on alike.
 

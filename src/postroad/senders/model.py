@@ -49,7 +49,6 @@ class Inside(StrEnum):
 
     GIVEN = "given"  # as the DNS answer had them
     RANDOM = "random"
-    TURNED = "turned"  # each use begins one address further, whatever order DNS has
 
 
 class Families(StrEnum):
@@ -104,7 +103,6 @@ class Then(StrEnum):
     RECONNECT_IN_CLEAR = "reconnect-in-clear"  # the same address over a new connection without TLS, which delivers
     NEXT_ADDRESS = "next-address"
     NEXT_HOST = "next-host"  # the other addresses of this name are not asked
-    NEXT_EQUAL = "next-equal"  # as NEXT_HOST, and no higher preference is asked any more
     DEFER = "defer"
     FAIL = "fail"
 
@@ -188,8 +186,8 @@ class Waits:
     `per_host`: `connect_s` is for all addresses of a host, divided over those left. `fallback_s`: an address of the
     other family of the host is tried after so long, beside the silent one (RFC 8305). `hurry_s`: an address is given up
     after so long while its host has another. `overlap_s`: within a preference the next contact starts after so long,
-    beside a silent one, `most_silent` at a time; `level_overlap_s`: the same for the next preference (None: the silent
-    ones are waited for). `spacing_s`: between any two contacts.
+    beside a silent one, `most_silent` at a time; silent ones are waited for before the next preference.
+    `spacing_s`: between any two contacts.
     """
 
     connect_s: float = KERNEL_CONNECT_S
@@ -199,7 +197,6 @@ class Waits:
     hurry_s: float | None = None
     overlap_s: float | None = None
     most_silent: int | None = None
-    level_overlap_s: float | None = None
     spacing_s: float = 0.0
 
 

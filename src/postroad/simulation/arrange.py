@@ -82,8 +82,8 @@ class Level:
     """The hosts of one preference, and what is known of them whatever their order.
 
     `settles`: the attempt ends here for sure. `passes`: it goes through all of them, and what they say between them is
-    in `refused` (for good), `unsure` (anything else), `kept` (that keeps the message) and `bound` (no later preference
-    is asked). With either of them an attempt need not remember who said what.
+    in `refused` (for good), `unsure` (anything else) and `kept` (that keeps the message). With either of them an
+    attempt need not remember who said what.
     """
 
     hosts: Node
@@ -92,7 +92,6 @@ class Level:
     refused: bool = False
     unsure: bool = False
     kept: bool = False
-    bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,6 @@ class _Facts:
     refused: bool
     unsure: bool
     kept: bool
-    bound: bool
 
 
 class Arranger:
@@ -180,7 +178,7 @@ class Arranger:
     ) -> None:
         self._case = case
         self._nameless = nameless
-        self._hosts_made: dict[tuple[int, bool, bool], tuple[Exchange, tuple[Node, ...]]] = {}
+        self._hosts_made: dict[tuple[int, bool], tuple[Exchange, tuple[Node, ...]]] = {}
         self._one_of: dict[str, Node] = {}
         self._sender = sender
         self._limits = limits
@@ -195,7 +193,6 @@ class Arranger:
         self._families: dict[tuple[int, int], tuple[Exchange, Exchange]] = {}
         self._facts: dict[int, _Facts] = {}
         self._joined: set[tuple[int, int]] = set()
-        self._remembers = True  # whether it matters who of the level at hand said what
         self._counts_refusals = True
         self._passes = False
         self._first: Exchange | None = None
@@ -215,12 +212,11 @@ class Arranger:
         facts = self._facts.get(preference)
         if facts is None:
             facts = self._facts[preference] = self._look_at(group)
-        self._remembers = not (facts.settles or facts.passes)
         self._passes = facts.passes and self._alike
         self._counts_refusals = {
             Exhausted.DEFER: False,
             Exhausted.LAST: not facts.settles,  # who says the last word is a matter of order
-            Exhausted.ALL: self._remembers,
+            Exhausted.ALL: not (facts.settles or facts.passes),
         }[self._sender.exhausted]
         return Level(
             self._hosts_of(group, facts),
@@ -229,7 +225,6 @@ class Arranger:
             facts.refused,
             facts.unsure,
             facts.kept,
-            facts.bound,
         )
 
     def _look_at(self, group: tuple[Exchange, ...]) -> _Facts:
@@ -247,7 +242,6 @@ class Arranger:
             refused=any(said),
             unsure=not all(said),
             kept=any(kept),
-            bound=any(Then.NEXT_EQUAL in each for host in thens for each in host),
         )
 
     def _hosts_of(self, group: tuple[Exchange, ...], facts: _Facts) -> Node:
@@ -288,7 +282,7 @@ class Arranger:
 
     def _known_hosts(self, each: Exchange, shared: set[Address]) -> tuple[Node, ...]:
         """The nodes of an exchanger; every order of an answer has the same."""
-        key = id(each), self._remembers, self._counts_refusals
+        key = id(each), self._counts_refusals
         if key not in self._hosts_made:
             self._hosts_made[key] = each, tuple(map(self._named_if_needed, self._hosts(each, shared)))
         return self._hosts_made[key][1]
@@ -296,7 +290,7 @@ class Arranger:
     def _named_if_needed(self, host: Node) -> Node:
         if not self._nameless or any(contact.then in TAKES for contact in contacts_of(host)):
             return host
-        return self._one_of.setdefault(f"{self._remembers} {self._counts_refusals} {self._shape(host)}", host)
+        return self._one_of.setdefault(f"{self._counts_refusals} {self._shape(host)}", host)
 
     def _hosts(self, each: Exchange, shared: set[Address]) -> Iterator[Node]:
         contacts = self._contacts(each, shared)
@@ -403,8 +397,6 @@ class Arranger:
     def _kind(self, contact: Contact) -> str:
         """What a contact changes for the rest of the attempt. What this sender does not count is left out."""
         sender, met, then = self._sender, contact.met, contact.then
-        if then is Then.NEXT_EQUAL and not self._remembers:
-            then = Then.NEXT_ADDRESS
         parts = [then.value, str(contact.turn if self._is_open else ""), f"{contact.wait_s:g}"]
         parts.append("silent" if contact.silent else "")
         if self._counts_refusals and then not in ENDS:

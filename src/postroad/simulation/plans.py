@@ -25,6 +25,7 @@ from postroad.routing import (
 from postroad.senders.model import Equals, Families, Inside, Literals, Preference, Sender, Unit
 from postroad.simulation.arrange import Arranger, Exchange, Level, counted, reachable
 from postroad.simulation.nouns import Case, DnsOrder
+from postroad.simulation.own import names_of, usual
 from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, parse_address
 from postroad.words.outcome import Result
@@ -47,6 +48,8 @@ class NoWay:
 def exchanges(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:
     """The exchangers a sender finds, in the order of the MX answer, also dead ones; or why it can use none."""
     answer = snapshot.mx
+    if sender.ours:
+        return _found_by_ours(snapshot)
     if isinstance(snapshot.domain, AddressLiteral):
         return _decided(snapshot, sender)
     if isinstance(answer, Temporary | Bogus):
@@ -57,6 +60,17 @@ def exchanges(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWa
         status = Status.NO_SUCH_DOMAIN if isinstance(answer, NoName) else Status.NO_ADDRESS
         return NoWay(sender.refused.get(status, Result.FAILED))
     return _decided(snapshot, sender)
+
+
+def _found_by_ours(snapshot: Snapshot) -> tuple[Exchange, ...] | NoWay:
+    """Those of its route, and the names that it asks DNS for in vain."""
+    _own, route = usual(snapshot)
+    names = names_of(snapshot)
+    if isinstance(route, Refusal):
+        return NoWay(route.result, asked=len(names))
+    found = tuple(_exchanges(route))
+    dead = sorted(names - {each.name for each in found})
+    return (*found, *(Exchange(name, 0, (), DropReason.NO_ADDRESS) for name in dead))
 
 
 def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tuple[Exchange, ...] | NoWay:
@@ -194,10 +208,10 @@ def is_sampled(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> bool:
 
 
 def _turns_in_step(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> int:
-    """In how many turns the answers come: those of DNS, or of a sender that turns what it was given."""
+    """In how many turns the answers come."""
     is_shuffled = sender.unit is Unit.ADDRESS and sender.equals is Equals.RANDOM
-    turned = {DnsOrder.FIXED: (Inside.TURNED,), DnsOrder.ROTATE: (Inside.TURNED, Inside.GIVEN)}[case.dns_order]
-    sizes = _sizes(found) if sender.inside in turned and not is_shuffled else ()
+    is_turned = case.dns_order is DnsOrder.ROTATE and sender.inside is Inside.GIVEN
+    sizes = _sizes(found) if is_turned and not is_shuffled else ()
     return lcm(_mx_turns(case, sender, found), *sizes)
 
 

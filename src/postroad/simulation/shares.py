@@ -205,7 +205,7 @@ def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
     """Our own sender does not stand in data: it is asked what it does."""
     found = foresee(case, examples)
     if isinstance(found, Refusal):
-        return _without_contact(case, sender, NoWay(found.result, asked=names_of(case.snapshot)))
+        return _without_contact(case, sender, NoWay(found.result, asked=len(names_of(case.snapshot))))
     return Forecast(
         case,
         first=_sum_by(found.first, lambda target: target.address),
@@ -216,7 +216,7 @@ def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
         attempts_max=found.attempts_max,
         delay_mean_s=found.delay_mean_s,
         delay_worst_s=found.delay_worst_s,
-        questions=_questions(sender, names_of(case.snapshot), ZERO),
+        questions=_questions(sender, len(names_of(case.snapshot)), ZERO),
         examples=found.examples,
         sampled=found.sampled,
     )

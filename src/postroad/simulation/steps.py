@@ -19,8 +19,8 @@ _GO_LEAST_S = 2.0  # net.Dialer gives no address less than this (Go, partialDead
 class Tally(NamedTuple):
     """What an attempt remembers of its contacts, as far as its sender counts it.
 
-    The three times are counted from the start of the last contact: `pace_s` until the next may start, `open_s` until
-    the last silent one gives up, `late_s` until the next preference may overtake it.
+    The two times are counted from the start of the last contact: `pace_s` until the next may start, `open_s` until the
+    last silent one gives up.
     """
 
     contacts: int = 0
@@ -35,9 +35,7 @@ class Tally(NamedTuple):
     kept: bool = False  # somebody said what keeps the message, whatever comes
     pace_s: float = 0.0
     open_s: float = 0.0
-    late_s: float = 0.0
     opens_s: tuple[float, ...] = ()  # when each of the silent ones gives up, where only so many may be open
-    crossed: bool = False  # silent contacts of an earlier preference are still open
     budget_s: float = 0.0
 
 
@@ -48,7 +46,6 @@ class Place(NamedTuple):
     hosts: Node
     level: int
     begun: bool = False  # an address of this preference was contacted
-    bound: bool = False  # no later preference may be asked
     cut: bool = False  # a limit kept something back
     tally: Tally = Tally()
 
@@ -95,7 +92,7 @@ class Steps:
         if moved:
             return
         level = place.level + 1
-        if place.bound or level == len(self._levels):
+        if level == len(self._levels):
             yield Next(WHOLE, None, place, place.tally.open_s, entered)
         else:
             yield from self.nexts(self._at_level(place, level), entered=entered)
@@ -106,9 +103,7 @@ class Steps:
             return ENDS[contact.then], contact.wait_s, place
         place = place._replace(begun=True, tally=self._count(place, contact))
         if contact.then is not Then.NEXT_ADDRESS:
-            level = self._levels[place.level]
-            bound = contact.then is Then.NEXT_EQUAL and not (level.settles or level.passes)
-            place = place._replace(host=NOTHING, bound=place.bound or bound)
+            place = place._replace(host=NOTHING)
         return None, 0.0, place
 
     def verdict(self, place: Place) -> Result:
@@ -125,14 +120,12 @@ class Steps:
 
     def _at_level(self, place: Place, number: int) -> Place:
         level, tally = self._levels[number], place.tally
-        bound = False
         if level.passes:  # all of it will be heard, so it may as well be known now
-            bound = level.bound
             if self._sender.exhausted is Exhausted.ALL:
                 tally = tally._replace(refused=tally.refused or level.refused, unsure=tally.unsure or level.unsure)
             elif self._sender.exhausted is Exhausted.LAST:
                 tally = tally._replace(kept=tally.kept or level.kept)
-        return place._replace(hosts=level.hosts, level=number, begun=False, bound=bound, tally=tally)
+        return place._replace(hosts=level.hosts, level=number, begun=False, tally=tally)
 
     def _enter(self, host: Node, place: Place, entered: int) -> Iterator[Next]:
         tally = place.tally
@@ -169,20 +162,13 @@ class Steps:
         pause_s = tally.pace_s
         if not place.begun:
             pause_s = max(tally.pace_s, tally.open_s)
-            if waits.level_overlap_s is not None:
-                pause_s = min(pause_s, max(tally.pace_s, tally.late_s))
         elif entered and waits.fallback_s is not None:
             pause_s = max(tally.pace_s, tally.open_s)  # the host is given up as a whole
-        elif tally.crossed:
-            pause_s = min(tally.open_s, tally.late_s)
         if len(tally.opens_s) >= (waits.most_silent or math.inf):
             pause_s = max(pause_s, min(tally.opens_s))
-        open_s = max(tally.open_s - pause_s, 0.0)
         tally = tally._replace(
-            open_s=open_s,
+            open_s=max(tally.open_s - pause_s, 0.0),
             opens_s=tuple(each_s - pause_s for each_s in tally.opens_s if each_s > pause_s),
-            late_s=max(tally.late_s - pause_s, 0.0),
-            crossed=open_s > 0 and (tally.crossed or not place.begun),
         )
         return Next(WHOLE, contact, place._replace(tally=tally), pause_s, entered)
 
@@ -221,15 +207,15 @@ class Steps:
             wait_s = min(wait_s, waits.hurry_s)
         pace_s = wait_s
         if waits.overlap_s is not None:
-            pace_s = waits.level_overlap_s if tally.crossed and waits.level_overlap_s else waits.overlap_s
+            pace_s = waits.overlap_s
         elif waits.fallback_s is not None and others > alike:
             pace_s = waits.fallback_s
         tally = tally._replace(pace_s=min(pace_s, wait_s))
         if self._limits.silent:
             tally = tally._replace(opens_s=(*tally.opens_s, wait_s))
-        if self._levels[place.level].settles and waits.fallback_s is None and not tally.crossed:
+        if self._levels[place.level].settles and waits.fallback_s is None:
             return tally  # nobody will have to wait for it
-        return tally._replace(open_s=max(tally.open_s, wait_s), late_s=waits.level_overlap_s or 0.0)
+        return tally._replace(open_s=max(tally.open_s, wait_s))
 
     def _room(self, level: int) -> int:
         """How many contacts may have been made for another one at this level."""

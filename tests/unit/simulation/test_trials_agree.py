@@ -1,6 +1,7 @@
 """Trials and the exact forecast are two ways to the same figures."""
 
 import asyncio
+from itertools import product, starmap
 
 import pytest
 
@@ -80,9 +81,6 @@ def test_trials_hold_the_exact_figures(snapshot, sender):
 
     A sender that keeps an answer in its process is exact within one TTL only: for it the order stays fixed.
     """
-    every = [place.address for place in places(snapshot)]
-    if sender.ours and len(set(every)) < len(every):
-        pytest.skip("trials take our own sender as data, which does not know that names share addresses")
     compared = []
     for order in [DnsOrder.FIXED] if sender.caches_mx else DnsOrder:
         for down in faults(snapshot):
@@ -94,6 +92,37 @@ def test_trials_hold_the_exact_figures(snapshot, sender):
             if not exact.unable:
                 compared += pairs(exact, tried)
     assert [] == [pair for pair in compared if not held(*pair, WIDE)]
+
+
+SOME_PAIRS = [pair for number, pair in enumerate(product(Mode, repeat=2)) if number % 5 == 0]
+
+
+def test_trials_of_ours_hold_the_exact_figures_under_two_faults(snapshot):
+    """A fifth of all pairs, which has each fault first and second: late, silent and refusing ones beside each other."""
+    every = list(dict.fromkeys(place.address for place in places(snapshot)))
+    sender, load, missed = SENDERS["postroad"], Workload(1000, sources=1000), []
+    for number, pair in enumerate(SOME_PAIRS):
+        order, down = list(DnsOrder)[number % len(DnsOrder)], dict(zip((every[0], every[-1]), pair, strict=True))
+        exact = forecast(Case(snapshot, sender.name, order, down), sender, examples=0)
+        outages = tuple(starmap(Outage, down.items()))
+        tried = run(Trial(snapshot, sender, load, order, outages=outages, schedule=SCHEDULES["none"]), seed=1)
+        missed += [(order, pair, each) for each in pairs(exact, tried) if not held(*each, WIDE)]
+    assert [] == missed
+    assert set(Mode) == {pair[0] for pair in SOME_PAIRS} == {pair[1] for pair in SOME_PAIRS}
+
+
+def test_an_outage_between_two_contacts_is_met_by_the_second():
+    """The primary is silent; its backup, asked a second later, has been down for half of that."""
+    snapshot = asyncio.run(gather("example.com", ZoneResolver(parse_zones({"zone": ZONES["t5"]}))))
+    first, second = list(dict.fromkeys(place.address for place in places(snapshot)))[:2]
+    load = Workload(1, over_s=1e-9)
+    late = (Outage(first, Mode.BLACKHOLE), Outage(second, Mode.G554, from_s=0.5))
+    early = (Outage(first, Mode.BLACKHOLE), Outage(second, Mode.G554, until_s=0.5))
+    results = [
+        run(Trial(snapshot, SENDERS["postroad"], load, outages=each, schedule=SCHEDULES["none"]), 1).outcome
+        for each in (late, early)
+    ]
+    assert [0.0, 1.0] == [each[Result.DELIVERED].value for each in results]
 
 
 @pytest.mark.parametrize(

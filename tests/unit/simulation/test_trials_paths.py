@@ -13,11 +13,10 @@ from postroad.simulation import SENDERS, Case, DnsOrder, forecast
 from postroad.simulation.paths import every_way
 from postroad.simulation.plans import NoWay, exchanges
 from postroad.simulation.trials import Outage, Trial, Workload, run
-from postroad.simulation.trials.attempts import Attempts, Starts
-from postroad.simulation.trials.graph import RESULTS, Graph
-from postroad.simulation.trials.ours import as_data
+from postroad.simulation.trials.attempts import Starts
+from postroad.simulation.trials.graph import RESULTS
 from postroad.simulation.trials.places import MODES, Moment, number_places
-from postroad.simulation.trials.situations import Situations
+from postroad.simulation.trials.play import drawn_from
 from postroad.words.faults import Mode
 from postroad.words.names import parse_address
 from postroad.words.outcome import Result
@@ -43,7 +42,7 @@ def questions(draw):
 def drawn_paths(trial, found, down):
     """Attempts of single messages by what they contacted, when, and how they ended."""
     places = number_places(found, trial.sender)
-    graph = Graph(trial, places, found)
+    begin, make = drawn_from(trial, places, found, 1)
     numbers = np.arange(DRAWN, dtype=np.uint64)
     moment = Moment(numbers, np.ones(DRAWN, np.int64), numbers, np.zeros(DRAWN, np.uint64))
     steps = defaultdict(list)
@@ -53,9 +52,8 @@ def drawn_paths(trial, found, down):
             steps[one].append((places.targets[where], round(when, 6)))
         return np.array([MODES.index(down.get(places.targets[where].address, Mode.ACCEPT)) for where in place.tolist()])
 
-    begin = Situations(trial, 1, found, graph).begin(moment)
-    ended = Attempts(graph, places, 1).make(Starts(begin, moment.each_draw, np.zeros(DRAWN)), meet)
-    return Counter((tuple(steps[row]), RESULTS[code]) for row, code in enumerate(ended.result.tolist()))
+    ended = make(Starts(begin(moment), moment.each_draw, np.zeros(DRAWN)), meet)
+    return Counter((tuple(dict.fromkeys(steps[row])), RESULTS[code]) for row, code in enumerate(ended.result.tolist()))
 
 
 def exact_paths(case, sender):
@@ -83,15 +81,34 @@ def surprise(drawn, chances):
 def test_paths_are_those_of_the_exact_graph(question, name, order):
     """Contact by contact, with the time of each and the end: none that has no chance, each as often as its chance."""
     snapshot, down = question
-    sender = as_data(SENDERS[name])
-    assume(not (sender.caches_mx and order is not DnsOrder.FIXED))  # exact within one TTL only
-    found = exchanges(snapshot, sender)
+    assume(not (SENDERS[name].caches_mx and order is not DnsOrder.FIXED))  # exact within one TTL only
+    compare(Case(snapshot, name, order, down))
+
+
+@given(
+    question=questions(),
+    modes=st.lists(st.sampled_from(list(Mode)), min_size=5, max_size=5),
+    order=st.sampled_from(DnsOrder),
+)
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+def test_our_own_paths_are_those_that_routing_walks(question, modes, order):
+    """Under every fault, late ones too, where names share addresses, and whatever order DNS has."""
+    down = dict(zip(map(parse_address, ADDRESSES), modes, strict=True))
+    compare(Case(question[0], "postroad", order, down))
+
+
+def compare(case):
+    """Draw many attempts of a case, and hold them against the exact chances."""
+    sender = SENDERS[case.sender]
+    found = exchanges(case.snapshot, sender)
     assume(not isinstance(found, NoWay))
-    chances = exact_paths(Case(snapshot, name, order, down), sender)
+    chances = exact_paths(case, sender)
     drawn = Counter(
         {
             (tuple(((to.exchange, to.address, to.preference), at_s) for to, at_s in steps), result): count
-            for (steps, result), count in drawn_paths(Trial(snapshot, sender, dns_order=order), found, down).items()
+            for (steps, result), count in drawn_paths(
+                Trial(case.snapshot, sender, dns_order=case.dns_order), found, case.down
+            ).items()
         }
     )
     assert set() == set(drawn) - set(chances)
@@ -111,7 +128,7 @@ def test_limits_hold_over_families(name):
     assert float(exact.attempts_mean) == pytest.approx(tried.contacts.value, abs=0.03)
 
 
-@pytest.mark.parametrize("name", ["postfix", "rfc5321", "sendmail"])
+@pytest.mark.parametrize("name", ["postfix", "rfc5321", "sendmail", "postroad"])
 def test_many_servers_that_are_down_are_no_burden(name):
     """Eighty addresses of forty exchangers, half of them dead: nodes are counted by kind, not by order."""
     records = "".join(f"@ MX 10 m{n}\nm{n} A 192.0.2.{n}\nm{n} AAAA 2001:db8::{n}\n" for n in range(1, 41))

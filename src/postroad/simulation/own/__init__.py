@@ -4,7 +4,8 @@ Rule 1: nothing here says what a sender of ours does. It asks `routing`, the sam
 Rule 2: nobody waits: a clock that jumps from event to event takes the place of time.
 
 Stops: `rehearsal` (one attempt among faulty exchangers), `hosts` (what chance decides of: turns, and hosts that are
-alike), `graph` (a plan drawn while it is walked), `sums` (the figures of all ways), `ways` (single ones).
+alike), `graph` (a plan drawn while it is walked), `open` (one that meets what is there at the time), `sums` (the
+figures of all ways), `ways` (single ones).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trail import Attempt, Target
 
-__all__ = ["Foreseen", "OwnSender", "Rehearsal", "Way", "every_example", "foresee", "names_of"]
+__all__ = ["Foreseen", "OwnSender", "Rehearsal", "Way", "every_example", "foresee", "names_of", "usual"]
 
 CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S = 30.0, 300.0  # `smtp.Timeouts`
 
@@ -67,7 +68,7 @@ class OwnSender:
 
     def foresee(self, route: Route, order: DnsOrder) -> Foreseen:
         """What becomes of an attempt, exactly: every order that may be drawn, walked."""
-        sums, terms = Sums(), self._terms()
+        sums, terms = Sums(), self.terms
         draws = self._draws(route, order, terms, alike=self.policy.equals is Equals.RANDOM)
         for draw in draws.draws:
             Adding(Graph(draw, draws.tangled, terms, merges=True), draw.chance, sums).run()
@@ -101,7 +102,7 @@ class OwnSender:
         """The attempt that follows a plan."""
         if isinstance(route, Refusal):
             return route.attempt(self.recipients)
-        return self._terms().rehearsal.attempt(route.destination, plan, self.recipients, None)
+        return self.terms.rehearsal.attempt(route.destination, plan, self.recipients, None)
 
     def foretell(self, route: Route | Refusal, plan: Plan) -> Attempt:
         """The way among all that are forecast which a plan takes: the same attempt, if the forecast is right."""
@@ -112,14 +113,16 @@ class OwnSender:
         return Attempt(route.destination, way.outcomes, way.contacts, None, way.took_s * 1000.0)
 
     def _graphs(self, route: Route, order: DnsOrder) -> Iterator[tuple[Graph, Fraction]]:
-        terms = self._terms()
+        terms = self.terms
         draws = self._draws(route, order, terms, alike=False)
         yield from ((Graph(draw, draws.tangled, terms, merges=False), draw.chance) for draw in draws.draws)
 
     def _draws(self, route: Route, order: DnsOrder, terms: Terms, *, alike: bool) -> Draws:
         return draws_of(route, terms.rehearsal, order, limit=self.policy.limit, turns=self.turns, alike=alike)
 
-    def _terms(self) -> Terms:
+    @property
+    def terms(self) -> Terms:
+        """What decides where its mail goes."""
         rehearsal = Rehearsal(
             self.faults,
             self.walk,
@@ -148,20 +151,25 @@ def every_example(case: Case) -> Iterator[Example]:
         yield from (_example(way, case) for way in own.ways(route, case.dns_order))
 
 
-def names_of(snapshot: Snapshot) -> int:
-    """How many names the addresses are asked for of, dead ones too."""
+def names_of(snapshot: Snapshot) -> frozenset[str]:
+    """The names that are asked for their addresses, dead ones too."""
     if isinstance(snapshot.mx, Found):
-        return len(snapshot.hosts.keys() & {record.exchange for record in snapshot.mx.records})
-    return len(snapshot.hosts)
+        return frozenset(snapshot.hosts.keys() & {record.exchange for record in snapshot.mx.records})
+    return frozenset(snapshot.hosts)
 
 
 def _of_case(case: Case) -> tuple[OwnSender, Route | Refusal]:
-    answers = [answer for host in case.snapshot.hosts.values() for answer in (host.a, host.aaaa)]
+    own, route = usual(case.snapshot)
+    return replace(own, faults={address: Fault(mode) for address, mode in case.down.items()}), route
+
+
+def usual(snapshot: Snapshot) -> tuple[OwnSender, Route | Refusal]:
+    """Our sender as the relay is set up, and its way to a domain."""
+    answers = [answer for host in snapshot.hosts.values() for answer in (host.a, host.aaaa)]
     addresses = [address for answer in answers if isinstance(answer, Found) for address in answer.records]
     is_lab = all(address.is_loopback for address in addresses)  # there it is the Internet
     policy = replace(PROCEDURES["rfc5321"], allow_loopback=is_lab)
-    own = OwnSender({address: Fault(mode) for address, mode in case.down.items()}, policy)
-    return own, decide(case.snapshot, policy)
+    return OwnSender(policy=policy), decide(snapshot, policy)
 
 
 def _example(way: Way, case: Case) -> Example:

@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from postroad.routing import Connected, Ended, Greeted, Onward, Plan, Try, Verdict, Wait, Walk, WalkPolicy
+from postroad.routing import Connected, Ended, Greeted, Onward, Plan, Try, Verdict, Walk, WalkPolicy
 from postroad.words.faults import TIMED, Fault, Mode
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -43,7 +43,7 @@ class Going:
     walk: Walk
     now: float = 0.0
     agenda: list[tuple[float, int, Connected | Greeted | int]] = field(default_factory=list)
-    tries: dict[int, Try] = field(default_factory=dict)
+    tries: dict[int, tuple[Try, Fault]] = field(default_factory=dict)
     events: int = 0
 
     def fork(self, targets: tuple[Target, ...]) -> Going:
@@ -85,25 +85,34 @@ class Rehearsal:
 
     def go(self, going: Going) -> Try | Verdict:
         """Let an attempt go on to its end, or until somebody must be drawn."""
+        while isinstance(step := self.onward(going), Try) and not isinstance(step.target, Undrawn):
+            self.meet(going, step, self._faults.get(step.target.address, HEALTHY))
+        return step
+
+    def onward(self, going: Going) -> Try | Verdict:
+        """Let an attempt go on to its end or its next contact, which has yet to meet something."""
         walk, agenda = going.walk, going.agenda
-        while not isinstance(step := walk.next(going.now), Verdict):
-            if isinstance(step, Try):
-                if isinstance(step.target, Undrawn):
-                    return step
-                self._start(going, step)
-                continue
-            until = step.until if isinstance(step, Wait) else None
+        while not isinstance(step := walk.next(going.now), Verdict | Try):
+            until = step.until
             if until is not None and (not agenda or until < agenda[0][0]):
                 going.now = until
                 continue
             going.now, _, what = heapq.heappop(agenda)
             if isinstance(what, int):
-                walk.tell(self._ending(going.tries[what], walk.recipients(what)), going.now)
+                tried, fault = going.tries[what]
+                walk.tell(self._ends(fault.mode, tried, walk.recipients(what)), going.now)
             else:
                 walk.tell(what, going.now)
                 if isinstance(what, Greeted) and walk.holder == what.number:  # all others are closed
                     agenda[:] = [event for event in agenda if event[2] == walk.holder]
         return step
+
+    def meet(self, going: Going, step: Try, fault: Fault) -> None:
+        """Let the contact just begun meet this."""
+        going.tries[step.number] = step, fault
+        for at, what in self._meets(step, fault, going.now, len(going.walk.recipients(step.number))):
+            going.events += 1
+            heapq.heappush(going.agenda, (at, going.events, what))
 
     def kind(self, address: Address) -> Hashable:
         """What a walk can tell of a server: those of one kind are alike to it."""
@@ -117,7 +126,7 @@ class Rehearsal:
         """The same where an equal is sure to take the message: what those before it said is forgotten then."""
         fault = self._faults.get(address, HEALTHY)
         kind = self._kind_of(fault)
-        ended = self._ending(Try(0, Target("", address, 0)), (0,))
+        ended = self._ends(fault.mode, Try(0, Target("", address, 0)), (0,))
         outcome = ended.host or ended.recipients[0]
         onward = {Result.DEFERRED: self._policy.on_4xx, Result.FAILED: self._policy.on_5xx}.get(outcome.result)
         ends = outcome.unsettled or (not ended.host and onward in (None, Onward.NEVER))
@@ -146,15 +155,10 @@ class Rehearsal:
         """Whether nothing ever comes of a contact there."""
         return self._faults.get(address, HEALTHY).mode in _SILENT
 
-    def _start(self, going: Going, step: Try) -> None:
-        going.tries[step.number] = step
-        for at, what in self._meets(step, going.now, len(going.walk.recipients(step.number))):
-            going.events += 1
-            heapq.heappush(going.agenda, (at, going.events, what))
-
-    def _meets(self, step: Try, now: float, recipients: int) -> list[tuple[float, Connected | Greeted | int]]:
+    def _meets(
+        self, step: Try, fault: Fault, now: float, recipients: int
+    ) -> list[tuple[float, Connected | Greeted | int]]:
         """What this contact will meet and when; a bare number is its end."""
-        fault = self._faults.get(step.target.address, HEALTHY)
         if fault.mode is Mode.REFUSE:
             return [(now, step.number)]
         if fault.mode is Mode.BLACKHOLE:
@@ -175,9 +179,6 @@ class Rehearsal:
     @staticmethod
     def _lateness_s(fault: Fault) -> float:
         return fault.seconds if fault.mode in TIMED else 0.0
-
-    def _ending(self, step: Try, recipients: tuple[int, ...]) -> Ended:
-        return self._ends(self._faults.get(step.target.address, HEALTHY).mode, step, recipients)
 
     def _ends(self, mode: Mode, step: Try, recipients: tuple[int, ...]) -> Ended:
         if mode in (Mode.REFUSE, Mode.BLACKHOLE):

@@ -3,19 +3,19 @@
 Rule 1: a message's fate depends on the trial, the seed and its number only, on any machine: so it can be replayed.
 Rule 2: where the exact forecast applies, trials agree with it; a figure comes with the interval that holds it.
 Rule 3: NumPy is imported when a trial runs, not before; memory is bounded whatever the number of messages.
-Rule 4: what a sender does in an attempt stands in `simulation.steps` alone: trials draw from that graph.
+Rule 4: what a sender does in an attempt stands in `simulation.steps` alone, or in `routing` for ours: trials draw from
+the graph of that.
 
 Stops: `nouns` (what is asked and answered), `options` (how people ask), `dice` (chance by counting), `places`
 (addresses as numbers), `graph` (the states of an attempt, in tables), `situations` (where in it an attempt begins),
 `attempts` (paths drawn from it, of many messages at once), `world` (outages, greylisting, resolvers), `connections`
 (what a source keeps), `play` (all mail, try after try), `measure` and `tally` (intervals), `text` (a summary), `ours`
-(our own sender, as data).
+(attempts of our own sender).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from postroad.senders import Schedule
 from postroad.simulation.plans import NoWay, exchanges
@@ -31,7 +31,6 @@ from postroad.simulation.trials.nouns import (
     Workload,
 )
 from postroad.simulation.trials.options import Downtime, Pulse, TrialOptions
-from postroad.simulation.trials.ours import as_data
 from postroad.simulation.trials.text import describe, summary
 
 __all__ = [
@@ -59,7 +58,6 @@ def run(trial: Trial, seed: int, progress: Callable[[float], None] = lambda _par
 
     The same trial and seed give the same result, on any machine. `progress` is told the part done, from 0 to 1.
     """
-    trial = replace(trial, sender=as_data(trial.sender))
     found = exchanges(trial.snapshot, trial.sender)
     if isinstance(found, NoWay):
         outcome = {} if found.unable else {found.result: Estimate(1.0, 1.0, 1.0)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from postroad.routing import WalkPolicy
 from postroad.senders.model import Routes
 from postroad.simulation.trials.attempts import Ended
 from postroad.simulation.trials.dice import Real
@@ -32,7 +33,8 @@ class Memories:
         self._for_s, self._server_of = memory.for_s, places.address_of
         self._is_kept = np.array([mode in memory.modes for mode in MODES])
         # A silent address is known for one as soon as it is given up, or overtaken
-        silent_s = waits.connect_s if waits.overlap_s is None else min(waits.connect_s, waits.overlap_s)
+        overlap_s = WalkPolicy().stagger_s if trial.sender.ours else waits.overlap_s
+        silent_s = waits.connect_s if overlap_s is None else min(waits.connect_s, overlap_s)
         self._known_after_s = np.array([silent_s if mode is Mode.BLACKHOLE else 0.0 for mode in MODES])
         self._from_s: Real = np.full((sources, len(places.addresses)), np.inf)
         self._until_s: Real = np.full((sources, len(places.addresses)), -np.inf)

@@ -32,6 +32,7 @@ class Draw(IntEnum):
     PHASE = 7  # when a resolver last refreshed its cache
     INNER = 8
     RUN = 9  # when a source looks at its queue
+    TURN = 10  # how far our own sender has turned the addresses of a host
 
 
 def key(seed: int, draw: Draw, place: int = 0) -> int:

@@ -1,32 +1,257 @@
-"""Our own sender as data, for trials only: they draw from the graph of `simulation.steps`, not of `simulation.own`.
+"""Attempts of our own sender, many at once: paths drawn from what `routing` may draw and `routing.Walk` then does.
 
-Held against the exact forecast by tests. It does not know that names share an address.
+What is known of it is kept in tables, as in `trials.graph`: a node is where an attempt stands, an option is who comes
+next, an edge is what an option leads to for each way a server can behave at that time.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Sequence
+from fractions import Fraction
 
-from postroad.routing import WalkPolicy
-from postroad.senders import SENDERS
-from postroad.senders.model import Inside, Sender, Then, Waits
-from postroad.words.faults import Mode
+import numpy as np
 
-_NOT_NOW = (Mode.R450, Mode.R550, Mode.D451, Mode.E451)
+from postroad.routing import Route
+from postroad.simulation.own import usual
+from postroad.simulation.own.open import Choice, Drawn, Group, OpenGraph, Openings, Spot, Stand, openings
+from postroad.simulation.trials.attempts import Ended, Meet, Starts
+from postroad.simulation.trials.dice import Draw, Real, chance, key
+from postroad.simulation.trials.graph import DEFERRED, DELIVERED, PASSED_OVER, RESULTS
+from postroad.simulation.trials.nouns import Trial
+from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Moment, Places, Ranks
+
+_WAYS = len(MODES) + 1
+_UNKNOWN = -(2**62)
 
 
-def as_data(sender: Sender) -> Sender:
-    """Any other sender as it is."""
-    if not sender.ours:
-        return sender
-    usual, walk = SENDERS["rfc5321"], WalkPolicy()
-    return replace(
-        usual,
-        name=sender.name,
-        title=sender.title,
-        inside=Inside.TURNED,
-        reactions={**usual.reactions, **dict.fromkeys(_NOT_NOW, Then.NEXT_EQUAL)},
-        waits=Waits(30.0, overlap_s=walk.stagger_s, level_overlap_s=walk.level_stagger_s),
-        memory=sender.memory,
-        reuse=sender.reuse,
-    )
+class OurAttempts:
+    """Draws attempts of our own sender at the places of a domain."""
+
+    def __init__(self, trial: Trial, places: Places, seed: int) -> None:
+        own, route = usual(trial.snapshot)
+        assert isinstance(route, Route)  # noqa: S101  # else nobody is contacted, and nothing is played
+        terms = own.terms
+        ways = openings(route, terms, trial.dns_order)
+        self._seed, self._in_step = seed, ways.in_step
+        self._hosts = _Hosts(ways, places)
+        self._tables = _Tables([OpenGraph(route, groups, ways.tangled, terms) for groups in ways.groups], self._hosts)
+
+    def begin(self, moment: Moment) -> Ranks:
+        """The node where each attempt begins."""
+        drawn = chance(key(self._seed, Draw.TURN), moment.each_draw)
+        roots = self._tables.roots
+        begins: Ranks = roots[(drawn * roots.size).astype(np.int64)]
+        return begins
+
+    def make(self, starts: Starts, meet: Meet) -> Ended:
+        """Make one attempt for each row."""
+        count = starts.at_s.size
+        nowhere = np.full(count, NOWHERE)
+        ended = Ended(np.full(count, DEFERRED), nowhere, nowhere.copy(), np.zeros(count, np.int64), starts.at_s.copy())
+        row, node, turn = np.arange(count), starts.node, 0
+        drawn = _Drawn(self._hosts, self._turns(starts), count)
+        while row.size:  # every turn is one contact of each, or none where nobody is asked
+
+            def dice(what: Draw, row: Ranks = row, turn: int = turn) -> Real:
+                return chance(key(self._seed, what, turn), starts.number[row])
+
+            option = self._tables.choose(node, dice)
+            drawn.add(row, option, self._tables, dice)
+            row, node = self._go(starts, ended, (row, option), drawn, meet)
+            turn += 1
+        return ended
+
+    def _turns(self, starts: Starts) -> Ranks | None:
+        """The turn that all hosts are at in each attempt; None: each is in one of its own."""
+        if not self._in_step:
+            return None
+        return (chance(key(self._seed, Draw.TURN, 1), starts.number) * self._hosts.turns).astype(np.int64)
+
+    def _go(
+        self, starts: Starts, ended: Ended, going: tuple[Ranks, Ranks], drawn: _Drawn, meet: Meet
+    ) -> tuple[Ranks, Ranks]:
+        """Contact who comes next, and write down what came of it; the rows that go on are told, with their nodes."""
+        tables, (row, option) = self._tables, going
+        place = drawn.place(row, tables.spot[option])
+        asked = place != NOWHERE
+        if starts.barred is not None:
+            asked &= ~starts.barred[row, place]
+        met = np.full(row.size, PASSED_OVER)
+        if asked.any():
+            met[asked] = meet(row[asked], place[asked], ended.at_s[row[asked]])
+        begun = asked & (ended.first[row] == NOWHERE)
+        ended.first[row[begun]], ended.last[row[asked]] = place[begun], place[asked]
+        ended.contacts[row] += asked
+        node, took_s, taker = tables.follow(option, met)
+        ended.at_s[row] += took_s
+        over = node < 0
+        ended.result[row[over]] = -1 - node[over]
+        done = over & (node == -1 - DELIVERED)
+        ended.last[row[done]] = drawn.place(row[done], taker[done])  # not always the one contacted last
+        return row[~over], node[~over]
+
+
+class _Hosts:
+    """The hosts of all openings, and the orders their addresses come in, as numbers."""
+
+    def __init__(self, ways: Openings, places: Places) -> None:
+        numbers = {target: place for place, target in enumerate(places.targets)}
+        orders: list[list[int]] = []
+        first: list[int] = []
+        self.group_of: dict[Group, int] = {}
+        members: list[list[int]] = []
+        for group in (group for groups in ways.groups for level in groups for group in level):
+            self.group_of[group] = len(members)
+            members.append([])
+            for host, each in enumerate(group.hosts):
+                members[-1].append(len(first))
+                first.append(len(orders))
+                orders += ([numbers[to] for to in group.targets(host, order)] for order in range(len(each)))
+        self.first = np.array([*first, len(orders)])  # of the orders of each host
+        self.members, self.places = _padded(members), _padded(orders)
+        self.most = max(sum(len(group.hosts) for level in groups for group in level) for groups in ways.groups)
+        self.turns = int(self.first[1])
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.first.size - 1
+
+
+class _Drawn:
+    """Who was drawn in each attempt, by the order drawn."""
+
+    def __init__(self, hosts: _Hosts, turns: Ranks | None, rows: int) -> None:
+        self._hosts, self._turns = hosts, turns
+        self._orders = np.zeros((rows, hosts.most), np.int64)
+        self._is_used: Choices = np.zeros((rows, hosts.count), np.bool_)
+
+    def add(self, row: Ranks, option: Ranks, tables: _Tables, dice: Callable[[Draw], Real]) -> None:
+        """Who is drawn by these options, where anybody is."""
+        group, number, order = tables.group[option], tables.number[option], tables.order[option]
+        told = order != NOWHERE
+        self._orders[row[told], number[told]] = order[told]
+        drawn = np.flatnonzero((group != NOWHERE) & ~told)
+        if drawn.size:
+            row, number = row[drawn], number[drawn]
+            host = self._host(row, self._hosts.members[group[drawn]], dice(Draw.INNER)[drawn])
+            self._orders[row, number] = self._order(row, host, lambda: dice(Draw.ANSWER)[drawn])
+
+    def place(self, row: Ranks, spot: Ranks) -> Ranks:
+        """The places at these spots."""
+        number, address = np.divmod(spot, self._hosts.places.shape[1])
+        places: Ranks = np.where(spot == NOWHERE, NOWHERE, self._hosts.places[self._orders[row, number], address])
+        return places
+
+    def _host(self, row: Ranks, members: Ranks, drawn: Real) -> Ranks:
+        """One of those not drawn yet."""
+        if members.shape[1] == 1:
+            return members[:, 0]
+        fits = (members != NOWHERE) & ~self._is_used[row[:, None], members]
+        upto = fits.cumsum(axis=1)
+        column = (upto > (drawn * upto[:, -1])[:, None]).argmax(axis=1)
+        host: Ranks = members[np.arange(row.size), column]
+        self._is_used[row, host] = True
+        return host
+
+    def _order(self, row: Ranks, host: Ranks, draw: Callable[[], Real]) -> Ranks:
+        first = self._hosts.first[host]
+        if self._turns is not None:
+            return first + self._turns[row]
+        several = self._hosts.first[host + 1] - first
+        return first if (several == 1).all() else first + (draw() * several).astype(np.int64)
+
+
+class _Tables:
+    """What is known of attempts so far: nodes, the options of those that were reached, the edges that were taken."""
+
+    def __init__(self, graphs: Sequence[OpenGraph], hosts: _Hosts) -> None:
+        self._hosts = hosts
+        self._nodes: dict[Hashable, int] = {}
+        self._where: list[tuple[OpenGraph, Stand]] = []
+        self._spans: list[tuple[int, int, int]] = []  # of each node: how many were opened before it, and its options
+        self._choices: list[tuple[OpenGraph, Choice]] = []
+        self._columns: list[tuple[int, int, int, int]] = []
+        self._upto: list[float] = []  # of each option: the rank of its node, and the chances up to it
+        self._opened = 0
+        self._edges: Ranks = np.zeros(0, np.int64)
+        self._took_s: Real = np.zeros(0)
+        self._takers: Ranks = np.zeros(0, np.int64)
+        self.roots = np.array([self._node(graph, graph.start()) for graph in graphs])
+        self._tabulate()
+
+    def choose(self, node: Ranks, dice: Callable[[Draw], Real]) -> Ranks:
+        """An option of each node."""
+        if len(self._where) > self._rank_of.size:
+            self._tabulate()
+        closed = self._rank_of[node] == NOWHERE
+        if closed.any():
+            for each in np.unique(node[closed]).tolist():
+                self._open(each)
+            self._tabulate()
+        first, count = self._first_of[node], self._count_of[node]
+        if (count == 1).all():
+            return first
+        chosen = np.searchsorted(self._upto_of, self._rank_of[node] + dice(Draw.ORDER), side="right")
+        return np.clip(chosen, first, first + count - 1)  # the sum may have been rounded up
+
+    def follow(self, option: Ranks, met: Ranks) -> tuple[Ranks, Real, Ranks]:
+        """Where what was met leads: a node, or -1 less a result; the seconds until there; the spot that took it."""
+        edge = option * _WAYS + met
+        for unknown in np.unique(edge[self._edges[edge] == _UNKNOWN]).tolist():
+            self._learn(unknown)
+        return self._edges[edge], self._took_s[edge], self._takers[edge]
+
+    def _learn(self, edge: int) -> None:
+        graph, choice = self._choices[edge // _WAYS]
+        met = edge % _WAYS
+        stand, took_s = graph.follow(choice, None if met == PASSED_OVER else MODES[met])
+        self._took_s[edge] = took_s
+        if stand.result is None:
+            self._edges[edge] = self._node(graph, stand)
+        else:
+            self._edges[edge], self._takers[edge] = -1 - RESULTS.index(stand.result), self._spot(stand.taken_by)
+
+    def _spot(self, spot: Spot | None) -> int:
+        return NOWHERE if spot is None else spot[0] * self._hosts.places.shape[1] + spot[1]
+
+    def _node(self, graph: OpenGraph, stand: Stand) -> int:
+        number = self._nodes.setdefault((graph, stand.standing), len(self._where))
+        if number == len(self._where):
+            self._where.append((graph, stand))
+            self._spans.append((NOWHERE, 0, 0))
+        return number
+
+    def _open(self, node: int) -> None:
+        """Work out the options of a node that was not reached before."""
+        graph, stand = self._where[node]
+        first, upto = len(self._choices), Fraction(self._opened)
+        for choice in graph.choices(stand):
+            upto += choice.chance
+            self._upto.append(float(upto))
+            self._choices.append((graph, choice))
+            self._columns.append((*self._drawn(choice.drawn), self._spot(choice.then.spot)))
+        self._spans[node] = self._opened, first, len(self._choices) - first
+        self._opened += 1
+
+    def _drawn(self, drawn: Drawn | None) -> tuple[int, int, int]:
+        """The group of which a host is drawn, as which, and the order that it must be, or NOWHERE."""
+        if drawn is None:
+            return NOWHERE, NOWHERE, NOWHERE
+        group = self._hosts.group_of[drawn.group]
+        host = self._hosts.members[group, 0]
+        return group, drawn.number, int(self._hosts.first[host]) + drawn.order if drawn.group.is_told else NOWHERE
+
+    def _tabulate(self) -> None:
+        self._rank_of, self._first_of, self._count_of = np.array(self._spans, np.int64).reshape(-1, 3).T
+        self.group, self.number, self.order, self.spot = np.array(self._columns, np.int64).reshape(-1, 4).T
+        self._upto_of = np.array(self._upto)
+        more = len(self._choices) * _WAYS - self._edges.size
+        self._edges = np.concatenate((self._edges, np.full(more, _UNKNOWN)))
+        self._took_s = np.concatenate((self._took_s, np.zeros(more)))
+        self._takers = np.concatenate((self._takers, np.full(more, NOWHERE)))
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> Ranks:
+    most = max(map(len, rows))
+    return np.array([[*row, *[NOWHERE] * (most - len(row))] for row in rows], np.int64)

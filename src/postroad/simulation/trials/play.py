@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from postroad.simulation.arrange import Exchange
-from postroad.simulation.trials.attempts import Attempts, Ended, Starts
+from postroad.simulation.trials.attempts import Attempts, Ended, Meet, Starts
 from postroad.simulation.trials.connections import Connections, LeastUsed, Memories, attracts, remembers
 from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key
 from postroad.simulation.trials.graph import DEFERRED, DELIVERED, FAILED, Graph
 from postroad.simulation.trials.nouns import Trial, Trials
-from postroad.simulation.trials.places import NOWHERE, Choices, Moment, Ranks, number_places
+from postroad.simulation.trials.ours import OurAttempts
+from postroad.simulation.trials.places import NOWHERE, Choices, Moment, Places, Ranks, number_places
 from postroad.simulation.trials.situations import Situations
 from postroad.simulation.trials.tally import Tally
 from postroad.simulation.trials.world import Greylists, Outside, Resolvers
@@ -23,6 +24,8 @@ _CELLS = 2**22  # places times attempts at once: 32 MB of keys
 _CHAINED, _SOURCES = 2**18, 2**14  # messages and sources at once, where a source makes one attempt after the other
 
 Progress = Callable[[float], None]
+Begin = Callable[[Moment], Ranks]
+Make = Callable[[Starts, Meet], Ended]
 
 
 @dataclass(slots=True)
@@ -50,9 +53,7 @@ class Play:
     def __init__(self, trial: Trial, seed: int, found: Sequence[Exchange]) -> None:
         self._trial, self._seed, self._load = trial, seed, trial.workload
         self._places = number_places(found, trial.sender)
-        graph = Graph(trial, self._places, found)
-        self._situations = Situations(trial, seed, found, graph)
-        self._attempts = Attempts(graph, self._places, seed)
+        self._begin, self._make = drawn_from(trial, self._places, found, seed)
         self._outside = Outside(trial, self._places)
         self._resolvers = Resolvers(trial, self._places, seed)
         self._retries = Retries(trial, seed)
@@ -98,7 +99,7 @@ class Play:
         """Messages that do not know of each other: all first tries at once, then all second ones."""
         while mail.place.size:
             moment = self._moment(mail, mail.due_s)
-            starts = Starts(self._situations.begin(moment), moment.each_draw, mail.due_s)
+            starts = Starts(self._begin(moment), moment.each_draw, mail.due_s)
             ended = self._try(_Tries(mail, moment, greylists), starts)
             mail = mail.only(self._settle(mail, ended))
 
@@ -119,7 +120,7 @@ class Play:
             # A connection is not used to a server that is remembered as unhealthy
             kept = np.where(barred[np.arange(kept.size), kept], NOWHERE, kept)
             begins = routes.begin(chain, start_s, kept, barred)
-            starts = Starts(self._situations.begin(moment), moment.each_draw, start_s, begins, barred)
+            starts = Starts(self._begin(moment), moment.each_draw, start_s, begins, barred)
             ended = self._try(_Tries(now, moment, greylists, memories, chain), starts)
             routes.used(chain, kept, ended)
             connections.keep(chain, slot, kept, ended, chains.following_s(chain))
@@ -147,7 +148,7 @@ class Play:
                 tries.memories.learn(tries.chain[index], server, modes, at_s)
             return modes
 
-        ended = self._attempts.make(starts, meet)
+        ended = self._make(starts, meet)
         index, place = (np.concatenate(columns) for columns in zip(*contacted, strict=True)) if contacted else _NOBODY
         self._resolvers.ask(tries.moment, index, place)
         return ended
@@ -163,6 +164,15 @@ class Play:
         self._tally.settled(mail.cluster[~again], ended.result[~again], mail.tried[~again])
         mail.tried, mail.is_new = mail.tried + 1, mail.is_new & ~met
         return again
+
+
+def drawn_from(trial: Trial, places: Places, found: Sequence[Exchange], seed: int) -> tuple[Begin, Make]:
+    """Where attempts begin, and how they are made."""
+    if trial.sender.ours:
+        ours = OurAttempts(trial, places, seed)
+        return ours.begin, ours.make
+    graph = Graph(trial, places, found)
+    return Situations(trial, seed, found, graph).begin, Attempts(graph, places, seed).make
 
 
 @dataclass(slots=True)

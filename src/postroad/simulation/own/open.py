@@ -1,0 +1,247 @@
+"""Attempts of ours of which nobody knows yet what they will meet: each contact asks for it at its time.
+
+Hosts between which a plan makes no difference are drawn as one with their number, and each is known by when it was
+drawn: who it is, must be known to the one who draws it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from ipaddress import IPv4Address
+from typing import NamedTuple
+
+from postroad.routing import Exchanger, Filling, Route, Try, Verdict
+from postroad.simulation.nouns import DnsOrder
+from postroad.simulation.own.graph import Terms
+from postroad.simulation.own.hosts import Class, draws_of
+from postroad.simulation.own.rehearsal import Going, Undrawn
+from postroad.words.faults import Fault, Mode
+from postroad.words.names import Address
+from postroad.words.outcome import Result
+from postroad.words.trail import Target
+
+_NOBODY = IPv4Address(0)
+
+Spot = tuple[int, int]
+"""Which of the hosts drawn that may still be asked, by its number, and which of its addresses."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Hosts of one preference between which an attempt makes no difference: of each the orders of its addresses.
+
+    `is_told`: who draws a host must say in which order its addresses come, for the attempt depends on it.
+    """
+
+    preference: int
+    hosts: tuple[tuple[Exchanger, ...], ...]
+    is_told: bool
+
+    def targets(self, host: int, order: int) -> tuple[Target, ...]:
+        """The addresses of a host in one of their orders."""
+        one = self.hosts[host][order]
+        return tuple(Target(one.name, address, self.preference) for address in one.addresses)
+
+
+Left = tuple[tuple[int, ...], ...]
+Groups = tuple[tuple[Group, ...], ...]
+"""Those of each level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """How attempts may begin, each as likely. `in_step`: all hosts have their addresses in the order of one number."""
+
+    groups: tuple[Groups, ...]
+    tangled: frozenset[Address]
+    in_step: bool
+
+
+def openings(route: Route, terms: Terms, order: DnsOrder) -> Openings:
+    """The hosts of a route, in every turn that the sender may be at, or with their addresses in orders of their own.
+
+    Only where names share an address does it matter to an attempt who they are.
+    """
+    draws = draws_of(route, terms.rehearsal, order, limit=terms.policy.limit, turns=True, alike=False)
+    levels = [[_orders(draw.levels[at]) for draw in draws.draws] for at in range(len(route.levels))]
+    preferences = [level.preference for level in route.levels]
+    if draws.tangled:
+        groups = tuple(tuple(map(_apart, preferences, turn)) for turn in zip(*levels, strict=True))
+        return Openings(groups, draws.tangled, in_step=False)
+    joined = [[sum(turns, ()) for turns in zip(*level, strict=True)] for level in levels]
+    return Openings((tuple(map(_alike, preferences, joined)),), draws.tangled, in_step=len(draws.draws) > 1)
+
+
+def _orders(classes: Iterable[Class]) -> list[tuple[Exchanger, ...]]:
+    return [tuple(row.host for row in each.rows for _ in range(row.number)) for each in classes]
+
+
+def _apart(preference: int, hosts: Sequence[tuple[Exchanger, ...]]) -> tuple[Group, ...]:
+    return tuple(Group(preference, (host,), is_told=True) for host in hosts)
+
+
+def _alike(preference: int, hosts: Sequence[tuple[Exchanger, ...]]) -> tuple[Group, ...]:
+    sizes: dict[int, list[tuple[Exchanger, ...]]] = defaultdict(list)
+    for host in hosts:
+        sizes[len(host[0].addresses)].append(host)
+    return tuple(Group(preference, tuple(each), is_told=False) for each in sizes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _At(Target):
+    """A target of which only the spot counts."""
+
+    spot: Spot = (0, 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stand:
+    """An attempt that is about to draw a host, or to contact one, or is over; `left` are the hosts of each group."""
+
+    going: Going
+    filling: Filling
+    level: int
+    left: Left
+    tangled: frozenset[Address]
+    step: Try | Verdict
+
+    @property
+    def spot(self) -> Spot | None:
+        """Where it is about to make a contact."""
+        return self.step.target.spot if isinstance(self.step, Try) and isinstance(self.step.target, _At) else None
+
+    @property
+    def free(self) -> int:
+        """The lowest number that no host has: one that will not be asked again needs none."""
+        used = {spot[0] for spot in map(_spot, self.going.walk.may_be_asked) if spot is not None}
+        return next(number for number in range(len(used) + 1) if number not in used)
+
+    @property
+    def result(self) -> Result | None:
+        """How it ended."""
+        return self.step.outcomes[0].result if isinstance(self.step, Verdict) else None
+
+    @property
+    def taken_by(self) -> Spot | None:
+        """Who took the message."""
+        for contact in reversed(self.going.walk.contacts):
+            took = any(each.result is Result.DELIVERED for each in contact.recipients.values())
+            if took and isinstance(contact.target, _At):
+                return contact.target.spot
+        return None
+
+    @property
+    def standing(self) -> Hashable:
+        """All that its future depends on, with times from now."""
+        going, left_over = self.going, self.filling.standing(self.tangled)
+        agenda = []
+        for at, _order, what in sorted(going.agenda, key=lambda event: event[:2]):
+            tried, fault = going.tries[what if isinstance(what, int) else what.number]
+            agenda.append((round(at - going.now, 6), type(what), _spot(tried.target), fault.mode))
+        asks = (_spot(self.step.target), self.step.clear) if isinstance(self.step, Try) else None
+        return going.walk.standing(going.now, _spot), tuple(agenda), left_over, self.level, self.left, asks
+
+
+class Drawn(NamedTuple):
+    """A host of a group, with the number it has from now on; the order of its addresses counts if it is told."""
+
+    group: Group
+    number: int
+    order: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """What comes next, with its chance: the host that is drawn for it, and the stand then."""
+
+    chance: Fraction
+    drawn: Drawn | None
+    then: Stand
+
+
+class OpenGraph:
+    """Attempts that begin in one way, step by step."""
+
+    def __init__(self, route: Route, groups: Groups, tangled: frozenset[Address], terms: Terms) -> None:
+        self._route, self._groups, self._tangled, self._terms = route, groups, tangled, terms
+        self._rehearsal = terms.rehearsal
+        self._most = sum(len(group.hosts) for level in groups for group in level)
+
+    def start(self) -> Stand:
+        """Nobody is drawn."""
+        going = self._rehearsal.begin((self._undrawn(0),), self._terms.recipients)
+        left = tuple(tuple(len(group.hosts) for group in level) for level in self._groups)
+        filling = Filling(self._route, self._terms.policy)
+        return Stand(going, filling, 0, left, self._tangled, self._rehearsal.onward(going))
+
+    def choices(self, stand: Stand) -> Iterator[Choice]:
+        """Who may come next."""
+        if stand.spot is not None:
+            yield Choice(Fraction(1), None, stand)
+            return
+        left = stand.left[stand.level]
+        for number, (group, count) in enumerate(zip(self._groups[stand.level], left, strict=True)):
+            orders = group.hosts[0] if group.is_told else group.hosts[0][:1]
+            for order in range(len(orders)) if count else ():
+                chance = Fraction(count, sum(left) * len(orders))
+                drawn = Drawn(group, stand.free, order)
+                yield Choice(chance, drawn, self._draw(stand, number, drawn))
+
+    def follow(self, choice: Choice, mode: Mode | None) -> tuple[Stand, float]:
+        """The next stand if this is met, and the seconds until then; None: the contact is not made at all."""
+        before = choice.then
+        if before.spot is None or not isinstance(before.step, Try):
+            return before, 0.0
+        if mode is None:
+            going = before.going.fork(())
+        else:
+            going = _copy(before.going)
+            self._rehearsal.meet(going, before.step, Fault(mode))
+        step = self._rehearsal.onward(going)
+        return replace(before, going=going, step=step), going.now - before.going.now
+
+    def _draw(self, stand: Stand, number: int, drawn: Drawn) -> Stand:
+        group, filling, host = drawn.group, stand.filling.fork(), drawn.group.hosts[0][drawn.order]
+        # One that stands for many has a name of its own each time it is drawn
+        before = self._most - sum(map(sum, stand.left))
+        named = host if group.is_told else replace(host, name=str(before), port=before + 1)
+        targets: tuple[Target, ...] = tuple(
+            _At(to.exchange, to.address, to.preference, to.port, (drawn.number, host.addresses.index(to.address)))
+            for to in filling.add(group.preference, named)
+        )
+        level = stand.left[stand.level]
+        fewer = (*level[:number], level[number] - 1, *level[number + 1 :])
+        left = (*stand.left[: stand.level], fewer, *stand.left[stand.level + 1 :])
+        further = self._next_level(filling, stand.level, left)
+        going = stand.going.fork(targets if further is None else (*targets, self._undrawn(further)))
+        step = self._rehearsal.onward(going)
+        return Stand(going, filling, stand.level if further is None else further, left, self._tangled, step)
+
+    def _next_level(self, filling: Filling, level: int, left: Left) -> int | None:
+        """The level of which a host may still come into the plan, from here on."""
+        for number in range(level, len(left)):
+            for count, group in zip(left[number], self._groups[number], strict=True):
+                host = group.hosts[0][0]
+                fresh = host if group.is_told else replace(host, port=0)
+                if count and filling.has_place_for(group.preference, fresh):
+                    return number
+        return None
+
+    def _undrawn(self, level: int) -> Undrawn:
+        return Undrawn("", _NOBODY, self._route.levels[level].preference)
+
+
+def _copy(going: Going) -> Going:
+    """The same attempt, to go its own way; what never changes need not be copied."""
+    walk = going.walk
+    steps = [each.target for each in walk.contacts]
+    kept = (walk.policy, *walk.contacts, *steps, *walk.may_be_asked, *going.tries.values())
+    return deepcopy(going, {id(each): each for each in kept})
+
+
+def _spot(target: Target) -> Spot | None:
+    return target.spot if isinstance(target, _At) else None
