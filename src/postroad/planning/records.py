@@ -11,7 +11,7 @@ from typing import Any
 
 from postroad.routing import PROCEDURES, DropReason, Own, Route, decide
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
-from postroad.words.names import Address
+from postroad.words.names import Address, parse_address
 from postroad.words.trail import Target
 
 # Every sender's view before it chooses: records as DNS has them, none cut off; a planned zone may be one of the lab.
@@ -75,7 +75,8 @@ class Records:
         found = machines(used)
         targets = {record.exchange for record in snapshot.mx.records} if isinstance(snapshot.mx, Found) else set()
         left_out = len(targets - {""} - snapshot.hosts.keys())
-        known = {address: machine for machine in found for address in machine.addresses}
+        known = {machine.addresses[0]: machine for machine in _literals(snapshot)}
+        known |= {address: machine for machine in found for address in machine.addresses}
         return cls(snapshot, used, found, tuple(_networks(found)), lines(snapshot), left_out, known)
 
     @property
@@ -151,6 +152,13 @@ def machines(used: Iterable[Target]) -> tuple[Machine, ...]:
         )
         for group in sorted(groups.values(), key=lambda group: min(best[address] for address in group))
     )
+
+
+def _literals(snapshot: Snapshot) -> Iterator[Machine]:
+    """MX records that name an address, which some senders use as one: not ours, for they break RFC 5321 section 5.1."""
+    for record in snapshot.mx.records if isinstance(snapshot.mx, Found) else ():
+        if address := parse_address(record.exchange):
+            yield Machine((address,), (record.exchange,), record.preference)
 
 
 def _grouped(hosts: Mapping[str, Iterable[Address]], every: Iterable[Address]) -> dict[Address, list[Address]]:

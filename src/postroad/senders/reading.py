@@ -58,13 +58,13 @@ def schedule_from(name: str, table: object) -> Schedule:
 def _base(path: str, said: dict[str, Any], known: Mapping[str, Sender]) -> Sender:
     like, procedure = said.pop("like", None), said.pop("procedure", DEFAULT_PROCEDURE)
     if like is not None:
-        if like not in known:
+        if not isinstance(like, str) or like not in known:
             raise WrongError(_at(path, "like"), f"there is no sender {like!r}; there are {', '.join(known)}")
         if known[like].ours:
             why = f"{like} is this program itself, not data to be changed; write like = 'rfc5321'"
             raise WrongError(_at(path, "like"), why)
         return known[like]
-    if procedure not in BY_PROCEDURE:
+    if not isinstance(procedure, str) or procedure not in BY_PROCEDURE:
         raise WrongError(_at(path, "procedure"), f"{procedure!r} is none of {', '.join(BY_PROCEDURE)}")
     return BY_PROCEDURE[procedure]
 
@@ -147,7 +147,7 @@ _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 
 
 def _one_of(path: str, kind: type[StrEnum], value: object) -> StrEnum:
-    if value not in set(kind):
+    if not isinstance(value, str) or value not in set(kind):
         raise WrongError(path, f"{value!r} is none of {', '.join(kind)}")
     return kind(str(value))
 

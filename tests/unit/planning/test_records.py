@@ -5,9 +5,11 @@ import dns.rrset
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plans import T1, T3, T4, records
+from plans import INTERNET, T1, T3, T4, records
 
+from postroad.planning import measure
 from postroad.planning.traffic import Tariff
+from postroad.words.outcome import Result
 
 
 def _machines(zone):
@@ -32,6 +34,12 @@ def _machines(zone):
 def test_what_is_lost_at_once_is_one_machine(zone, expected):
     """Both families of a host are one machine, and so is one address under several names; two of a family are two."""
     assert expected == len(_machines(zone))
+
+
+def test_records_that_name_addresses_are_measured():
+    """A common mistake: some senders use such an address as it stands, and it is no machine of anybody else."""
+    card = measure("wrong", records("@ MX 10 192.0.2.3.\n@ MX 10 192.0.2.4.\n"), INTERNET)
+    assert ((), True) == (card.records.machines, card.whole.by["postfix"].outcome[Result.DELIVERED] == 1)
 
 
 def test_a_name_with_one_of_each_family_tells_what_belongs_together():

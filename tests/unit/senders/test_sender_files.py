@@ -94,3 +94,11 @@ def test_the_files_are_part_of_the_package():
     assert {f"{name}.toml" for name in SENDERS if name != "postroad"} | {"schedules.toml"} == {
         each.name for each in files("postroad.senders").iterdir() if each.name.endswith(".toml")
     }
+
+
+@pytest.mark.parametrize("line", ["equals = ['random']", "families = {}", "like = []", "[reactions]\ng554 = ['fail']"])
+def test_list_where_a_word_belongs_is_named(line):
+    """Where it stands, and that it is none of the words."""
+    answer = read_sender("own", line)
+    assert isinstance(answer, Unreadable)
+    assert any(said in answer.why for said in ("is none of", "there is no sender"))
