@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from postroad.planning.comparison import Goal, balance, dns_cost, numbers, silence, verdict
+from postroad.planning.goals import Goal, balance, dns_cost, numbers, silence, verdict
 from postroad.planning.mix import Forecasts, Mix, View, part_delivered, share
 from postroad.planning.phrases import listing, named, percent
-from postroad.planning.records import Machine
+from postroad.planning.records import Machine, Records
 from postroad.planning.scorecard import Scorecard
 from postroad.planning.setups import SETUPS
-from postroad.senders.model import Equals, Sender
+from postroad.senders.model import Sender
 from postroad.simulation import SENDERS
 from postroad.simulation.nouns import DnsOrder, Forecast
 from postroad.words.faults import Mode
@@ -67,21 +67,34 @@ def _best(known: Cards, view: View) -> Iterator[str]:
     if not first.whole.delivered:
         yield "None: no mail of these senders gets through to the first choice."
     yield f"{first.name}, {SETUPS[first.name].title}: {balance(first)}; {numbers(Goal.FAILOVER, first)}."
-    yield _who_draws(view)
+    yield _who_draws(known, view)
     for name in ASKED:
         if name != first.name:
             yield f"{name}: {balance(known[name])}; {silence(known[name])} for a message that finds it silent; \
 {dns_cost(known[name])}; {numbers(Goal.SIMPLICITY, known[name])}."
 
 
-def _who_draws(view: View) -> str:
-    """Who of these senders chooses at random among equal records, as RFC 5321 section 5.1 demands."""
-    drawing = [name for name, each in view.mix.senders.items() if each.equals is Equals.RANDOM]
-    if not drawing:
-        return "None of these senders draws among equal MX records: whom mail goes to is left to the order of DNS."
-    others = [name for name in view.mix.senders if name not in drawing]
-    rest = f"; {view.mix.whom(others)} {'does' if len(others) == 1 else 'do'} not" if others else ""
-    return f"Among equal MX records (RFC 5321 section 5.1) {view.mix.whom(drawing)} draw at random{rest}."
+def _who_draws(known: Cards, view: View) -> str:
+    """Who of these senders chooses at random among equal records, as RFC 5321 section 5.1 demands, and how evenly."""
+    records = known["t6"].records
+    kinds: dict[str, list[str]] = {"draw evenly": [], "draw unevenly": [], "do not draw": []}
+    for name, each in replace(view, dns_order=DnsOrder.FIXED).look(records).by.items():
+        if each.hosts:
+            kinds[_drawn(each, records)].append(name)
+    if not kinds["draw evenly"] and not kinds["draw unevenly"]:
+        return "None of these senders draws among equal MX records: the order of DNS decides where mail goes."
+    told = [f"{view.mix.whom(names)} {word}" for word, names in kinds.items() if names]
+    return f"Among equal MX records (RFC 5321 section 5.1): {'; '.join(told)}."
+
+
+def _drawn(each: Forecast, records: Records) -> str:
+    """Whether a sender draws among equals when DNS never turns its answers: each name, or each machine, as often."""
+    names = {place.exchange for place in records.places}
+    by_name = {each.hosts.get(name, Fraction(0)) for name in names}
+    by_machine = {share(each.first, machine) for machine in records.machines}
+    if max(by_name) == 1:
+        return "do not draw"
+    return "draw evenly" if len(by_name) == 1 or len(by_machine) == 1 else "draw unevenly"
 
 
 def _second(known: Cards, view: View) -> Iterator[str]:

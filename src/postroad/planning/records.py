@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Any
 
 from postroad.routing import PROCEDURES, DropReason, Own, Route, decide
@@ -17,11 +16,8 @@ from postroad.words.trail import Target
 # Every sender's view before it chooses: records as DNS has them, none cut off; a planned zone may be one of the lab.
 _AS_GIVEN = replace(PROCEDURES["rfc974"], limit=None, allow_loopback=True)
 
-STAND_INS: Mapping[Address, str] = MappingProxyType(
-    # kept for benchmarks (RFC 2544, RFC 5180): in no real zone
-    {ip_address("198.18.0.25"): "<an IPv4 address>", ip_address("2001:2::25"): "<an IPv6 address>"}
-)
-"""Addresses of a machine that is yet to be bought, as forecasts need some; people are shown what to fill in."""
+# Kept for benchmarks (RFC 2544, RFC 5180): in no real zone
+_STAND_INS = {ip_network("198.18.0.0/15"): "<an IPv4 address>", ip_network("2001:2::/48"): "<an IPv6 address>"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,8 @@ class Line:
     ttl_s: int = 0
 
     def __str__(self) -> str:
-        return f"{self.owner}. {self.ttl_s} IN {self.kind} {_FILLED.get(self.data, self.data)}"
+        address = parse_address(self.data) if self.kind in ("A", "AAAA") else None
+        return f"{self.owner}. {self.ttl_s} IN {self.kind} {shown(address) if address else self.data}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +100,26 @@ class Records:
         return tuple(machine for machine in self.machines if not down.keys() >= set(machine.addresses))
 
 
+def stand_in(version: int, number: int) -> Address:
+    """An address of a machine that has none of its family yet, as forecasts need some; people fill in their own."""
+    net = next(net for net in _STAND_INS if net.version == version)
+    return net[(number << 8) + 25]
+
+
+def is_stand_in(address: Address) -> bool:
+    """Whether it only stands for an address."""
+    return any(address in net for net in _STAND_INS)
+
+
 def shown(address: Address) -> str:
     """An address for people: what to fill in, where it only stands for one."""
-    return STAND_INS.get(address) or str(address)
+    return next((words for net, words in _STAND_INS.items() if address in net), str(address))
 
 
 def network_of(address: Address) -> IPv4Network | IPv6Network:
-    """The smallest net around an address that is routed alone."""
+    """The smallest net around an address that is routed alone; what only stands for one shares none."""
+    if is_stand_in(address):
+        return ip_network(address)
     return ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False)
 
 
@@ -218,6 +228,3 @@ def _addresses(name: str, kind: str, answer: Answer[Any]) -> Iterator[Line]:
             yield Line(alias, "CNAME", f"{target}.", answer.ttl_s)
         for address in answer.records:
             yield Line(owner, kind, str(address), answer.ttl_s)
-
-
-_FILLED = {str(address): words for address, words in STAND_INS.items()}
