@@ -120,7 +120,7 @@ def _summed(moves: Sequence[_Move], before: Scorecard, after: Scorecard) -> Iter
 def _several(machines: Sequence[Machine]) -> str:
     if len(machines) == 2:
         return listing(map(str, machines))
-    return f"{len(machines)} machines, {machines[0]} to {machines[-1]},"
+    return f"{len(machines)} machines such as {machines[0]}"
 
 
 def _joint(before: Scorecard, after: Scorecard) -> Iterator[Machine]:

@@ -6,7 +6,7 @@ calls better.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -79,33 +79,12 @@ def is_gain(old: Marks, new: Marks) -> bool:
 
 def numbers(goal: Goal, card: Scorecard) -> str:
     """What a set of records does for a goal, with the numbers."""
-    match goal:
-        case Goal.DELIVERY:
-            return _delivery(card)
-        case Goal.BALANCE:
-            return balance(card)
-        case Goal.FAILOVER:
-            return _failover(card)
-        case Goal.NETWORK:
-            return _network(card)
-        case Goal.DELAY:
-            return f"a message that finds the busiest machine silent takes {silence(card)} on average"
-        case Goal.DNS_COST:
-            return f"{dns_cost(card)}, and through one cache at most {card.most_questions} questions a TTL"
-        case Goal.SIMPLICITY:
-            shared = f", {named(card.marks.shared, 'machine')} with several names" if card.marks.shared else ""
-            return f"{named(card.marks.records, 'record')}{shared}"
+    return _NUMBERS[goal](card)
 
 
 def before(goal: Goal, card: Scorecard) -> str:
     """The same in fewer words, to stand behind what another set does."""
-    match goal:
-        case Goal.DELAY:
-            return silence(card)
-        case Goal.DNS_COST:
-            return dns_cost(card)
-        case _:
-            return numbers(goal, card)
+    return _IN_SHORT.get(goal, _NUMBERS[goal])(card)
 
 
 def balance(card: Scorecard) -> str:
@@ -168,6 +147,31 @@ def _network(card: Scorecard) -> str:
     kept = "all" if card.marks.kept_network == 1 else f"{card.mix.percent(card.marks.kept_network)} of"
     which = "the busiest" if card.is_sampled else "either" if count == 2 else "any one"
     return f"with {which} of {count} networks gone, {kept} mail gets through at once"
+
+
+def _delay(card: Scorecard) -> str:
+    return f"a message that finds the busiest machine silent takes {silence(card)} on average"
+
+
+def _dns(card: Scorecard) -> str:
+    return f"{dns_cost(card)}, and through one cache at most {card.most_questions} questions a TTL"
+
+
+def _size(card: Scorecard) -> str:
+    shared = f", {named(card.marks.shared, 'machine')} with several names" if card.marks.shared else ""
+    return f"{named(card.marks.records, 'record')}{shared}"
+
+
+_NUMBERS: Mapping[Goal, Callable[[Scorecard], str]] = {
+    Goal.DELIVERY: _delivery,
+    Goal.BALANCE: balance,
+    Goal.FAILOVER: _failover,
+    Goal.NETWORK: _network,
+    Goal.DELAY: _delay,
+    Goal.DNS_COST: _dns,
+    Goal.SIMPLICITY: _size,
+}
+_IN_SHORT = {Goal.DELAY: silence, Goal.DNS_COST: dns_cost}
 
 
 def _marks(goal: Goal, marks: Marks) -> tuple[tuple[float, float], ...]:

@@ -270,7 +270,7 @@ def test_a_zone_with_two_domains_wants_to_know_which(tmp_path):
         ),
         (
             "".join(f"@ MX 10 m{n}\nm{n} A 192.0.2.{n}\n" for n in range(1, 9)),
-            "Some waits from the loss of 5 machines on: postfix (33.3 % of mail).",
+            "Some waits from the loss of 5 machines on: senders that draw an address (postfix; 33.3 % of mail).",
         ),
     ],
     ids=["all mail tries both", "senders without IPv6", "a limit of five"],
