@@ -38,11 +38,11 @@ def checker(evidence: Evidence) -> Check:
 
 
 def _trouble(finding: Finding) -> Trouble:
-    return Trouble(finding.rule, finding.place.exchange or "", finding.severity is Severity.ERROR, finding.seen)
+    is_error = finding.severity is Severity.ERROR or finding.inconclusive
+    return Trouble(finding.rule, finding.place.exchange or "", is_error, finding.seen)
 
 
 def _counts(finding: Finding) -> bool:
-    """Whether it is an error or a warning; what stands for an address that is yet to be filled in is none."""
+    """Whether it is an error or a warning, if only for what could not be looked up; no stand-in for an address is."""
     address = finding.place.address
-    is_bad = finding.severity in (Severity.ERROR, Severity.WARNING) and not finding.inconclusive
-    return is_bad and not (address and is_stand_in(address))
+    return finding.severity in (Severity.ERROR, Severity.WARNING) and not (address and is_stand_in(address))

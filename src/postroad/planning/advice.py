@@ -15,7 +15,7 @@ from postroad.planning.edits import Allowed, Edit, candidates, edited
 from postroad.planning.goals import Goal, is_gain, numbers
 from postroad.planning.mix import View
 from postroad.planning.phrases import listing, named
-from postroad.planning.records import Line, Records
+from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Marks, Scorecard, mark, measure
 from postroad.senders.model import Families
 from postroad.simulation.nouns import DnsOrder
@@ -27,6 +27,8 @@ WORTH_LOAD = Fraction(1, 100)  # of all mail, on the busiest machine: a remark o
 MOST_MX = 10  # records: more than any sender tries, and a large answer
 MOST_QUESTIONS = 2  # times the DNS questions of before
 MOST_EDITS = 20  # that are each tried without: hundreds would take minutes
+MOST_TRIED = 8  # of which a part is tried where all together are no gain
+MOST_NAMED = 3  # machines in one sentence
 ELSEWHERE = " A machine in another network would survive its loss."
 
 NOTHING: frozenset[Allowed] = frozenset()
@@ -34,7 +36,10 @@ NOTHING: frozenset[Allowed] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An error or a warning of `check`: the rule, the name it is about, and what was seen."""
+    """An error or a warning of `check`: the rule, the name it is about, and what was seen.
+
+    `is_error`: it must be fixed first; so must what could not be looked up, for nobody knows what it would change.
+    """
 
     rule: str
     about: str
@@ -65,8 +70,9 @@ class Advice:
 
     @property
     def is_sane(self) -> bool:
-        """Whether the records can stay as they are: no change helps, and `check` has nothing against them."""
-        return not self.edits and not self.troubles
+        """Whether the records can stay as they are: mail has a way or is declined, and `check` finds nothing."""
+        records = self.before.records
+        return not self.edits and not self.troubles and bool(records.machines or _takes_none(records))
 
     @property
     def headline(self) -> str:
@@ -78,7 +84,8 @@ class Advice:
             rest = "nothing to change" if self.is_sane else "but check finds something"
             return f"{domain} takes no mail, and its null MX says so: {rest}."
         if not self.before.records.machines:
-            return f"{domain}: no machine takes its mail. Give it an MX record whose name has an address, or a null MX."
+            way = "first fix what check finds" if self.troubles else "give it an MX record whose name has an address"
+            return f"{domain}: no machine takes its mail; {way}."
         if _has_error(self.troubles):
             return f"{domain}: no change to propose before what check finds is fixed."
         if self.troubles:
@@ -123,7 +130,7 @@ def _choices(every: tuple[Edit, ...]) -> Iterator[tuple[Edit, ...]]:
     """All edits together; where that is no gain all that need no new name, all but one, each alone."""
     yield every
     yield tuple(edit for edit in every if not edit.splits)
-    if len(every) <= MOST_EDITS:
+    if len(every) <= MOST_TRIED:
         yield from (tuple(other for other in every if other is not edit) for edit in every)
         yield from ((edit,) for edit in every)
 
@@ -212,13 +219,17 @@ def _remarks(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
             yield f"{fate.text}{ELSEWHERE if fate.kind == 'same-network' else ''}"
     if card.records.backups and Allowed.BACKUPS not in allowed:
         rest = "stays a backup" if len(card.records.backups) == 1 else "stay backups"
-        told = listing(map(str, card.records.backups))
+        told = _listed(card.records.backups)
         yield f"{told} {rest}, as the preference says; --use-backups asks for a balance over all machines."
     yield from _crowded(card, view, allowed, is_dear=is_dear)
     yield from card.caveats
     waiting = [each.sender for each in card.survivals if len(each.waits) == 1 and not card.whole.by[each.sender].unable]
     if waiting and len(card.records.machines) > 1:
         yield f"Some mail of {card.mix.whom(waiting)} waits when one machine is lost: there is no fail-over for it."
+
+
+def _listed(machines: Sequence[Machine]) -> str:
+    return listing(map(str, machines)) if len(machines) <= MOST_NAMED else named(len(machines), "machine")
 
 
 def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:

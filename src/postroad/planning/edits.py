@@ -11,10 +11,11 @@ from itertools import count
 from postroad.planning.phrases import listing
 from postroad.planning.records import Line, Machine, Records, lines, stand_in
 from postroad.routing import DropReason, decide
-from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
+from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, Snapshot
 from postroad.words.names import is_within, parse_address, registered
 
 KINDS = {4: "A", 6: "AAAA"}
+MOST_OCTETS = 60  # of a label that a number is put behind: RFC 1035 section 2.3.4 has 63
 PREFERENCE = 10  # of a domain that has no MX record yet
 
 _DEAD = {
@@ -82,8 +83,10 @@ def edited(snapshot: Snapshot, edits: Iterable[Edit]) -> Snapshot:
     return replace(snapshot, mx=_mx(snapshot, after), hosts=hosts)
 
 
-def _mx(snapshot: Snapshot, after: Sequence[Line]) -> Found[Mx]:
+def _mx(snapshot: Snapshot, after: Sequence[Line]) -> Answer[Mx]:
     records = [line for line in after if line.kind == "MX"]
+    if not records:
+        return NoData() if isinstance(snapshot.mx, Found) else snapshot.mx
     words = [line.data.split() for line in records]
     found = tuple(Mx(int(preference), exchange.removesuffix(".")) for preference, exchange in words)
     known: Found[Mx] = snapshot.mx if isinstance(snapshot.mx, Found) else Found((), records[0].ttl_s)
@@ -263,9 +266,10 @@ class _Names:
         return name != self._domain
 
     def fresh(self, like: str) -> str:
-        """A free name like another: mail2 after mail, mail2 after mail1."""
+        """A free name like another: mail2 after mail, mail2 after mail1; mail2 where a number does not fit behind."""
         label, _, rest = like.partition(".") if like != self._domain else ("mail", "", self._domain)
-        stem = label.rstrip("0123456789")
+        is_plain = label.replace("-", "").isalnum() and not label.startswith("xn--") and len(label) < MOST_OCTETS
+        stem = label.rstrip("0123456789") if is_plain else "mail"
         name = next(name for number in count(2) if (name := f"{stem}{number}.{rest}") not in self._taken)
         self._taken.add(name)
         return name

@@ -35,11 +35,11 @@ def test_a_sane_zone_is_left_alone(zone):
         ("@ MX 0 .\n", "example.com takes no mail, and its null MX says so: nothing to change."),
         (
             "@ MX 10 a\n@ MX 20 b\n",
-            "example.com: no machine takes its mail. Give it an MX record whose name has an address, or a null MX.",
+            "example.com: no machine takes its mail; first fix what check finds.",
         ),
         (
             "@ TXT nothing\n",
-            "example.com: no machine takes its mail. Give it an MX record whose name has an address, or a null MX.",
+            "example.com: no machine takes its mail; first fix what check finds.",
         ),
         (
             "@ MX 10 a\n@ MX 20 b\na A 127.0.0.1\nb A 10.0.0.1\n",
@@ -154,6 +154,26 @@ def test_a_lone_machine_gets_a_second_one_to_fill_in():
         "+ mail2.example.com. 300 IN A <an IPv4 address>",
         "+ mail2.example.com. 300 IN AAAA <an IPv6 address>",
     ] == _lines("@ MX 10 mail\nmail A 192.0.2.11\nmail AAAA 2001:db8::11\n")
+
+
+def test_a_domain_without_mx_records_is_tried_family_by_family():
+    """An edit of addresses alone leaves it without MX records: the domain itself goes on taking the mail."""
+    assert "+ example.com. 300 IN A <an IPv4 address>" in _lines("@ AAAA 2001:db8::1\n")
+
+
+@pytest.mark.parametrize("label", ["xn--bcher-kva", "x" * 63], ids=["an A-label", "a label of 63 octets"])
+def test_a_new_name_is_one_that_can_be_written(label):
+    """Where a number cannot stand behind the old label, the new machine is called mail2."""
+    found = advised(records(f"@ MX 10 {label}\n{label} A 192.0.2.1\n"))
+    assert "mail2.example.com" in {line.owner for line in found.new}
+
+
+def test_what_cannot_be_looked_up_is_no_ground_for_advice():
+    """An exchanger whose addresses nobody can tell may be a machine or none: nothing is proposed, nor called sane."""
+    zone = "@ MX 10 a\n@ MX 20 b\nb A 192.0.2.3\n" + "".join(f"a{n or ''} CNAME a{n + 1}\n" for n in range(12))
+    found = advised(records(zone))
+    assert ((), False) == (found.edits, found.is_sane)
+    assert "more than 10 aliases" in found.troubles[0].seen
 
 
 def test_a_domain_without_mx_records_keeps_the_machine_it_has():
