@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from postroad.cli import screen
 from postroad.planning.comparison import Comparison, Difference
-from postroad.planning.goals import Verdict, dns_figures, silence
+from postroad.planning.goals import dns_figures, silence
 from postroad.planning.phrases import percent
 
 if TYPE_CHECKING:
@@ -32,14 +32,10 @@ _STYLE = (
 
 def headline(comparison: Comparison) -> str:
     """The first line: who does best at what."""
-    told = [f"{each.goal}: {', '.join(each.best)}" for each in comparison.verdicts if not _is_even(each)]
-    same = [each.goal for each in comparison.verdicts if _is_even(each)]
+    told = [f"{each.goal}: {', '.join(each.best)}" for each in comparison.verdicts if not each.is_even]
+    same = [each.goal for each in comparison.verdicts if each.is_even]
     parts = (f"Best at {'; '.join(told)}" if told else "", f"No difference: {', '.join(same)}" if same else "")
     return ". ".join(filter(None, parts))
-
-
-def _is_even(verdict: Verdict) -> bool:
-    return len(verdict.best) == len(verdict.numbers)
 
 
 def legend(comparison: Comparison) -> str:
@@ -79,7 +75,7 @@ def print_text(out: screen.Screen, comparison: Comparison, *, is_verbose: bool =
 def _verdicts(comparison: Comparison) -> list[str]:
     """A sentence for each goal; of two sets held side by side only where they do not differ, for the rest follows."""
     is_told_below = len(comparison.cards) == 2 and comparison.differences
-    return [each.sentence for each in comparison.verdicts if _is_even(each) or not is_told_below]
+    return [each.sentence for each in comparison.verdicts if each.is_even or not is_told_below]
 
 
 def print_table(out: screen.Screen, comparison: Comparison) -> None:

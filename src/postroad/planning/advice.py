@@ -72,7 +72,9 @@ class Advice:
     def is_sane(self) -> bool:
         """Whether the records can stay as they are: mail has a way or is declined, and `check` finds nothing."""
         records = self.before.records
-        return not self.edits and not self.troubles and bool(records.machines or _takes_none(records))
+        if self.edits or self.troubles or records.unknown:
+            return False
+        return bool(records.machines) or _takes_none(records)
 
     @property
     def headline(self) -> str:
@@ -80,6 +82,8 @@ class Advice:
         domain = self.before.records.snapshot.domain
         if self.edits:
             return f"{domain}: change {named(len(self.gone) + len(self.new), 'line')}."
+        if unknown := self.before.records.unknown:
+            return f"{domain}: no advice before the addresses of {listing(unknown)} can be looked up."
         if _takes_none(self.before.records):
             rest = "nothing to change" if self.is_sane else "but check finds something"
             return f"{domain} takes no mail, and its null MX says so: {rest}."
@@ -107,13 +111,14 @@ def advise(records: Records, view: View, check: Check, allowed: frozenset[Allowe
     """The smallest change that is a gain: of the candidates only those without which something would be lost."""
     before = measure("before", records, view)
     trial = _Trial(records, view, check, before.marks, frozenset(check(records.snapshot)))
-    every = candidates(records, allowed, _needed(view)) if records.machines else ()
+    every = candidates(records, allowed, _needed(view)) if records.machines and not records.unknown else ()
     edits = next((trial.least(some) for some in _choices(every) if trial.is_worth(some)), ())
     if not edits:
         found = tuple(check(records.snapshot))
-        because = tuple(_reasons(before, allowed)) if not _has_error(found) else ()
-        remarks = tuple(_remarks(before, view, allowed, is_dear=trial.is_dear(every))) if not _has_error(found) else ()
-        return Advice(before, (), None, None, found, because, remarks)
+        if _has_error(found) or records.unknown:
+            return Advice(before, (), None, None, found, (), ())
+        remarks = tuple(_remarks(before, view, allowed, is_dear=trial.is_dear(every)))
+        return Advice(before, (), None, None, found, tuple(_reasons(before, allowed)), remarks)
     after = measure("after", trial.records(edits), view)
     left = tuple(check(after.records.snapshot))
     remarks = tuple(_remarks(after, view, allowed, is_dear=trial.is_dear(every)))

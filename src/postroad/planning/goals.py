@@ -40,9 +40,14 @@ class Verdict:
     numbers: Mapping[str, str]
 
     @property
+    def is_even(self) -> bool:
+        """Whether all do as well."""
+        return set(self.best) == self.numbers.keys()
+
+    @property
     def sentence(self) -> str:
         """Who does best, and how."""
-        who = "no difference" if len(self.best) == len(self.numbers) else f"{listing(self.best)} best"
+        who = "no difference" if self.is_even else f"{listing(self.best)} best"
         return f"{self.goal}: {who}: {self.numbers[self.best[0]]}."
 
 
@@ -56,9 +61,14 @@ def verdict(goal: Goal, cards: Sequence[Scorecard]) -> Verdict:
 
 def best(goal: Goal, every: Sequence[Marks]) -> list[int]:
     """Who does best, by place: mark by mark; what differs by less than people would notice is equally good."""
+    if not all(
+        marks.delivered for marks in every
+    ):  # what takes no mail is best at nothing: its cost is beside the point
+        takers = [place for place, marks in enumerate(every) if marks.delivered]
+        return [takers[place] for place in best(goal, [every[place] for place in takers])] or list(range(len(every)))
     known = [_marks(goal, marks) for marks in every]
     left = list(range(len(every)))
-    for depth in range(len(known[0])):
+    for depth in range(len(known[0]) if known else 0):
         least = min(known[place][depth][0] for place in left)
         left = [place for place in left if known[place][depth][0] <= least + known[place][depth][1]]
     return left
@@ -101,13 +111,16 @@ def balance(card: Scorecard) -> str:
 
 def silence(card: Scorecard) -> str:
     """How long a message takes that finds the busiest machine silent."""
+    if not card.busiest:
+        return "-"
     return (rough_seconds if card.mix.is_rough else seconds)(card.marks.silence_s)
 
 
 def dns_cost(card: Scorecard) -> str:
     """Questions and octets of one message, as exact as the mix."""
     questions, octets = dns_figures(card)
-    return f"{'about ' if card.mix.is_rough else ''}{questions} questions and {octets} octets a message"
+    word = "question" if questions == "1" else "questions"
+    return f"{'about ' if card.mix.is_rough else ''}{questions} {word} and {octets} octets a message"
 
 
 def dns_figures(card: Scorecard) -> tuple[str, str]:
@@ -150,11 +163,13 @@ def _network(card: Scorecard) -> str:
 
 
 def _delay(card: Scorecard) -> str:
+    if not card.busiest:
+        return "no machine"
     return f"a message that finds the busiest machine silent takes {silence(card)} on average"
 
 
 def _dns(card: Scorecard) -> str:
-    return f"{dns_cost(card)}, and through one cache at most {card.most_questions} questions a TTL"
+    return f"{dns_cost(card)}, or at most {card.most_questions} questions a TTL through one cache"
 
 
 def _size(card: Scorecard) -> str:

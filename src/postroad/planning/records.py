@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from typing import Any
 
-from postroad.routing import PROCEDURES, DropReason, Own, Route, decide
+from postroad.routing import PROCEDURES, DropReason, Own, Refusal, Route, decide
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
 from postroad.words.names import Address, parse_address
 from postroad.words.trail import Target
@@ -54,7 +54,7 @@ class Records:
     """A snapshot with what every question about it needs.
 
     `networks` are the machines by /24 or /48, the smallest nets that are routed alone: one site, one line. `left_out`
-    counts the exchangers whose addresses nobody asked for.
+    counts the exchangers whose addresses nobody asked for; `unknown` are those whose addresses nobody could tell.
     """
 
     snapshot: Snapshot
@@ -63,18 +63,21 @@ class Records:
     networks: tuple[tuple[Machine, ...], ...]
     lines: tuple[Line, ...]
     left_out: int = 0
+    unknown: tuple[str, ...] = ()
     _machine: Mapping[Address, Machine] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Records:
         """The records of a snapshot."""
-        used = places(snapshot)
+        answer = decide(snapshot, _AS_GIVEN, Own())
+        used = _places(answer)
         found = machines(used)
+        unknown = tuple(drop.exchange for drop in answer.dropped if drop.reason is DropReason.TEMPORARY)
         targets = {record.exchange for record in snapshot.mx.records} if isinstance(snapshot.mx, Found) else set()
         left_out = len(targets - {""} - snapshot.hosts.keys())
         known = {machine.addresses[0]: machine for machine in _literals(snapshot)}
         known |= {address: machine for machine in found for address in machine.addresses}
-        return cls(snapshot, used, found, tuple(_networks(found)), lines(snapshot), left_out, known)
+        return cls(snapshot, used, found, tuple(_networks(found)), lines(snapshot), left_out, unknown, known)
 
     @property
     def front(self) -> tuple[Machine, ...]:
@@ -128,7 +131,10 @@ def places(snapshot: Snapshot) -> tuple[Target, ...]:
 
     An address that stands behind a second name is there twice: a sender of ours leaves it out, others do not.
     """
-    answer = decide(snapshot, _AS_GIVEN, Own())
+    return _places(decide(snapshot, _AS_GIVEN, Own()))
+
+
+def _places(answer: Route | Refusal) -> tuple[Target, ...]:
     levels = answer.levels if isinstance(answer, Route) else ()
     used = [
         Target(each.name, address, level.preference)

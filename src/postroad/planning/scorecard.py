@@ -94,7 +94,12 @@ class Scorecard:
         count = len(self.records.machines)
         left_out = f"{named(self.records.left_out, 'exchanger')} of {self.name} not looked at: there are too many"
         sampled = f"Sampled: of the {count} machines of {self.name} only the busiest was lost, and the busiest network"
-        told = ((self.records.left_out > 0, left_out), (self.is_sampled, sampled))
+        unknown = ", ".join(self.records.unknown)
+        told = (
+            (self.records.left_out > 0, left_out),
+            (self.is_sampled, sampled),
+            (bool(unknown), f"Left out, for the addresses cannot be looked up: {unknown}"),
+        )
         return tuple(f"{text}." for is_so, text in told if is_so)
 
     @property

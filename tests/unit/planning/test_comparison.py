@@ -152,6 +152,25 @@ def test_an_address_that_some_senders_cannot_use_is_no_delivery():
     assert "not that of ipv4-only (15 % of mail)" in found.better[0]
 
 
+def test_what_takes_no_mail_is_best_at_nothing():
+    """A null MX costs no DNS and keeps nobody waiting, and wins nothing by that; two of them are alike."""
+    found = _compared(INTERNET, null="@ MX 0 .\n", now=T1)
+    assert {("now",)} == {each.best for each in found.verdicts}
+    assert all(each.is_even for each in _compared(INTERNET, null="@ MX 0 .\n", dead="@ MX 10 gone\n").verdicts)
+
+
+def test_a_set_beside_itself_makes_no_difference():
+    """The same name twice is one set."""
+    card = measure("t1", records(T1), INTERNET)
+    assert all(each.is_even for each in compare([card, card]).verdicts)
+
+
+def test_what_could_not_be_looked_up_is_left_out_and_said():
+    """An exchanger of a zone that is not there may take mail: the figures are of the others alone."""
+    card = measure("x", records("@ MX 10 mx.other.test.\n@ MX 20 b\nb A 192.0.2.3\n"), INTERNET)
+    assert ("Left out, for the addresses cannot be looked up: mx.other.test.",) == card.caveats
+
+
 def test_balance_is_judged_alike_for_two_machines_and_for_nine():
     """What is beyond an even share counts: three equals are as even as two, and their busiest carries less."""
     three = T1 + "@ MX 10 mail3\nmail3 A 192.0.2.13\n"
