@@ -199,9 +199,12 @@ def compare(*sets: str, options: SimulateOptions | None = None) -> Comparison:
 
     Each of `sets` is a zone file, a named set-up or a domain, and is compared with the first.
 
-        >>> for verdict in compare("t2", "t1").verdicts[:1]:
-        ...     print(verdict.goal, *verdict.best)
+        >>> for verdict in compare("t2", "t1").verdicts:
+        ...     if not verdict.is_even:
+        ...         print(verdict.goal, *verdict.best)
         balance t1
+        DNS cost t2
+        simplicity t2
 
     Raises:
         InputError: there are fewer than two sets, or one of them or a sender cannot be used.
