@@ -132,12 +132,16 @@ def _needed(view: View) -> list[int]:
 
 
 def _choices(every: tuple[Edit, ...]) -> Iterator[tuple[Edit, ...]]:
-    """All edits together; where that is no gain all that need no new name, all but one, each alone."""
+    """All edits together; where that is no gain those that need no new name: all, all but one, each alone.
+
+    A name of its own is for all machines or for none: one of many is nothing that a postmaster would do.
+    """
     yield every
-    yield tuple(edit for edit in every if not edit.splits)
-    if len(every) <= MOST_TRIED:
-        yield from (tuple(other for other in every if other is not edit) for edit in every)
-        yield from ((edit,) for edit in every)
+    plain = tuple(edit for edit in every if not edit.splits)
+    yield plain
+    if len(plain) <= MOST_TRIED:
+        yield from (tuple(other for other in plain if other is not edit) for edit in plain)
+        yield from ((edit,) for edit in plain)
 
 
 @dataclass(frozen=True, slots=True)
