@@ -1,4 +1,4 @@
-"""`python -m tests.faults [--kills 50] [--seconds N] [--namespaces] [--json FILE] [NAME...]`: break things; tell losses.
+"""`python -m tests.faults [--kills 50] [--seconds N] [--namespaces] [--json FILE] [NAME...]`: break, and count losses.
 
 Each line ends with the figures of its scenario; docs/design/spool.md says what each breaks, and what must hold.
 

@@ -48,7 +48,8 @@ class RealSink:
     async def close(self):
         """Drop all connections; from now on they are refused."""
         if self._process:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
             await self._process.wait()
             self._process = None
         if self._door:
@@ -92,7 +93,9 @@ class RealSink:
     async def _spawn(self, port):
         where = (str(self.address), port)
         command = ["-u", "nobody", "-m", str(BACKLOG), "-d", f"{self._folder}/m.", f"{where[0]}:{port}", str(BACKLOG)]
-        self._process = await asyncio.create_subprocess_exec(SINK, *command, env=ENVIRONMENT, stdout=DEVNULL)
+        self._process = await asyncio.create_subprocess_exec(
+            SINK, *command, env=ENVIRONMENT, stdout=DEVNULL, stderr=DEVNULL
+        )
         await until(lambda: _listens(where))
 
     async def _read(self):

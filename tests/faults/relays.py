@@ -37,7 +37,7 @@ class RelayProcess:
 
     def __init__(self, folder, place, *, at=(), penalty_s=None, workers=1, log_to=Log.FILE):
         self.place = place
-        self._at = at  # what stands before its command, to be run elsewhere
+        self.at = at  # what stands before its command, to be run elsewhere
         self.starts = 0
         self._log = folder / "relay.log"
         self._settings = folder / "relay.toml"
@@ -71,7 +71,7 @@ class RelayProcess:
             if not self._clock.exists():
                 self.set_clock(0.0)
             program = ["tests.faults.child", str(self._clock), self._penalty]
-        command = [*self._at, sys.executable, "-m", *program, "relay", "--config", str(self._settings)]
+        command = [*self.at, sys.executable, "-m", *program, "relay", "--config", str(self._settings)]
         if self._workers > 1:
             command += ["--workers", str(self._workers)]
         with self._open_log() as log:
