@@ -172,9 +172,17 @@ def progress(*, wanted: bool = True) -> Iterator[Callable[[str], Callable[[float
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a command's coroutine on the fastest loop there is; bad input ends with its sentence and code 2."""
+    """Run a command's coroutine on the fastest loop there is; bad input ends with its sentence and code 2.
+
+    So does a limit on open files that is too low to work with: the loop itself would end with a traceback, or without a
+    word.
+    """
     import asyncio
 
+    from postroad.net import open_more
+
+    if problem := open_more():
+        fail(problem)
     with input_errors(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(main())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import resource
 import signal
 import socket
 import sys
@@ -155,20 +154,11 @@ def tune() -> None:
     """Collect garbage less often: thousands of parcels in memory are none, and looking at them costs a tenth.
 
     And let the spool's thread have its turn sooner than after 5 ms: everyone who waits for a commit waits for that.
-    And open as many files as we may.
     """
-    _open_more_files()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
     sys.setswitchinterval(0.001)
-
-
-def _open_more_files() -> None:
-    """As many connections as the system lets us have: 1024, the usual soft limit, is for programs that use select."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def notify(state: str) -> None:

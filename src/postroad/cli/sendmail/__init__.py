@@ -65,9 +65,12 @@ def run(words: Sequence[str]) -> int:
     from postroad.app import InputError
     from postroad.cli.sendmail.arguments import Misuse, parse
     from postroad.config import load
+    from postroad.net import open_more
     from postroad.relay.settings import aliases_of
     from postroad.spool import SpoolError
 
+    if problem := open_more():
+        return _say(problem, TEMPORARY)
     try:
         arguments = parse(words)
         for remark in arguments.remarks:
