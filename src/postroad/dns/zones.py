@@ -18,6 +18,7 @@ from postroad.dns.answers import MAX_ALIASES, Reply, is_referral, resolve_with, 
 from postroad.dns.resolver import RecordType
 from postroad.words.facts import Answer, Temporary
 
+_REVERSE = dns.name.from_text("arpa.")
 _WILD = dns.name.Name((b"*",))
 _TARGET = {dns.rdatatype.MX: "exchange", dns.rdatatype.NS: "target"}
 
@@ -106,6 +107,18 @@ class Zones:
         while labels not in self._names:
             self._names.add(labels)
             labels = labels[1:] or labels
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains that mail goes to: those with MX records; where none has any, all tops (RFC 5321 section 5.1)."""
+        kinds = (name for name, kind in self.rrsets if kind == dns.rdatatype.MX)
+        found = [to_text(name) for name in kinds if not name.is_wild()]
+        tops = sorted(to_text(name) for name in self.tops if not (name.is_wild() or name.is_subdomain(_REVERSE)))
+        return tuple(dict.fromkeys(found or tops))
+
+    def covers(self, domain: str) -> bool:
+        """Whether a domain is in one of the zones, be it only as a name that could be there."""
+        return self._top(dns.name.from_text(domain)) is not None
 
     def lookup(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> ZoneAnswer:
         """What an authoritative server for all the zones says: aliases followed from zone to zone."""
