@@ -150,7 +150,8 @@ class SimulateOptions:
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), senders=(str,))
-        _check_kinds(self, mix=(str,), senders_file=(str, Path), dns_order=(str,))
+        _check_kinds(self, mix=(str,), senders_file=(str, Path))
+        _check_needed(self, dns_order=(str,))
 
 
 def simulate(
@@ -292,6 +293,12 @@ def _check_kinds(options: object, **fields: tuple[type, ...]) -> None:
             require(name, getattr(options, name), *kinds)
 
 
+def _check_needed(options: object, **fields: tuple[type, ...]) -> None:
+    for name, kinds in fields.items():
+        with _input_errors():
+            require_all(name, [getattr(options, name)], *kinds)
+
+
 @contextmanager
 def _input_errors() -> Iterator[None]:
     """What is wrong with an argument is wrong input, whoever finds it."""
@@ -333,7 +340,8 @@ class SendOptions:
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
-        _check_kinds(self, procedure=(str,), hostname=(str,), starttls=(bool,), seed=(int,))
+        _check_kinds(self, seed=(int,))
+        _check_needed(self, procedure=(str,), hostname=(str,), starttls=(bool,))
         with _input_errors():
             check_bounds(self, {"port": count(65_535, needed=True)})
 
@@ -359,6 +367,10 @@ async def send(
 
     """
     chosen = options or SendOptions()
+    with _input_errors():
+        require("sender", sender, str)
+        require_all("recipients", recipients, str)
+        require_all("message", [message], bytes, str, EmailMessage)
     road = Road(
         build_resolver(chosen.zones, chosen.resolvers),
         build_policy(chosen.procedure, allow_loopback=chosen.port != 25),

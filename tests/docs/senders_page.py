@@ -73,7 +73,7 @@ g554 = "fail"
 ```
 
 Several senders, and mixes, may stand in one file for `--senders`: tables `[senders.NAME]` with the same keys, and
-`[mixes.NAME]`, whose parts need not sum to anything.
+`[mixes.NAME]`, whose parts are percentages that sum to 100, or fractions that sum to 1.
 
 ```toml
 [senders.gateway]
@@ -81,8 +81,8 @@ like = "postfix"
 unit = "host"
 
 [mixes.ours]
-gateway = 3
-exim = 1
+gateway = 75
+exim = 25
 ```
 
 ## What is left out

@@ -36,7 +36,7 @@ BOUNDS: Mapping[str, Mapping[str, Bounds]] = MappingProxyType(
         "ClearLater": {"after_s": _TIME},
         "Asks": {name: count(1000, 0) for name in ("mx", "domain_a", "domain_aaaa", "a", "aaaa")},
         "Schedule": {
-            "intervals_s": _PAUSE,
+            "intervals_s": Bounds(1.0, many=True),
             "then_s": _PAUSE,
             "expiry_s": _PAUSE,
             "spread_s": _TIME,

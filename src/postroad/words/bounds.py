@@ -22,7 +22,7 @@ class OutOfBoundsError(ValueError):
 class Bounds:
     """From the least to the most, both included; `above`: the least itself is not. `whole`: no fractions.
 
-    `needed`: there is a number, while else None says that there is none.
+    `needed`: there is a number, while else None says that there is none. `many`: a tuple of such numbers.
     """
 
     least: float = 0.0
@@ -31,6 +31,7 @@ class Bounds:
     above: bool = False
     unit: str = "s"
     needed: bool = False
+    many: bool = False
 
     def why_not(self, value: object) -> str:
         """Why a value cannot be taken, with the limit; empty if it can."""
@@ -52,7 +53,7 @@ def count(most: int, least: int = 1, *, needed: bool = False) -> Bounds:
 
 
 def check(thing: object, bounds: Mapping[str, Bounds]) -> None:
-    """Every field of a dataclass that has bounds, each element of those that are tuples; None is no number.
+    """Every field of a dataclass that has bounds.
 
     Raises:
         OutOfBoundsError: the first that cannot be.
@@ -60,7 +61,7 @@ def check(thing: object, bounds: Mapping[str, Bounds]) -> None:
     """
     for field, bound in bounds.items():
         value = getattr(thing, field)
-        for each in value if isinstance(value, tuple) else (value,):
+        for each in value if bound.many else (value,):
             if (each is not None or bound.needed) and (why := bound.why_not(each)):
                 raise OutOfBoundsError(field, why)
 

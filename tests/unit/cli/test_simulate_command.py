@@ -148,7 +148,7 @@ def test_reference_set_ups_have_names(simulate):
 def test_senders_and_mixes_of_ones_own(simulate, tmp_path):
     """A file adds senders and mixes; what is wrong in it is told with its place."""
     own = tmp_path / "own.toml"
-    own.write_text('[senders.ours]\nlike = "postfix"\n[mixes.both]\nours = 3\nexim = 1\n')
+    own.write_text('[senders.ours]\nlike = "postfix"\n[mixes.both]\nours = 75\nexim = 25\n')
     shape = json.loads(simulate("--senders", str(own), "--mix", "both", "--json")[1])
     assert ["ours", "exim", "both"] == [each["sender"] for each in shape["results"]]
     assert ("both", {"ours": 0.75, "exim": 0.25}) == (shape["mix"]["name"], shape["mix"]["weights"])

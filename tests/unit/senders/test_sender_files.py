@@ -31,10 +31,13 @@ def test_a_sender_says_what_differs_from_one_that_is_known():
     assert (postfix.waits, "gateway") == (gateway.waits, gateway.name)
 
 
-def test_the_parts_of_a_mix_need_not_sum_to_anything():
-    """They are made to sum to one, and may name senders of the same file."""
-    own = read_senders("[senders.a]\n[mixes.m]\na = 1\nexim = 2.0\npostfix = 1")
+@pytest.mark.parametrize("whole", [1, 100])
+def test_the_parts_of_a_mix_are_percentages_or_fractions(whole):
+    """They may name senders of the same file, and be rounded."""
+    own = read_senders(f"[senders.a]\n[mixes.m]\na = {whole / 4}\nexim = {whole / 2}\npostfix = {whole / 4}")
     assert {"a": Fraction(1, 4), "exim": Fraction(1, 2), "postfix": Fraction(1, 4)} == own.mixes["m"]
+    thirds = read_senders("[mixes.m]\nexim = 33.3\npostfix = 33.3\nsendmail = 33.3")
+    assert {Fraction(1, 3)} == set(thirds.mixes["m"].values())
 
 
 @pytest.mark.parametrize(
@@ -74,7 +77,14 @@ def test_the_parts_of_a_mix_need_not_sum_to_anything():
         ('[senders.a]\nrefusals = "g554"', "senders.a.refusals", "write a list here"),
         ("[mixes.m]\nqmail = 1", "mixes.m.qmail", "no such key"),
         ("[mixes.m]\nexim = 0", "mixes.m", "above 0"),
-        ("[mixes.m]\nexim = -1", "mixes.m.exim", "no part"),
+        ("[mixes.m]\nexim = -1", "mixes.m.exim", "-1 is below 0; a part of a mix is a percentage"),
+        ("[mixes.m]\nexim = nan", "mixes.m.exim", "nan is not a number"),
+        ("[mixes.m]\nexim = true", "mixes.m.exim", "True is not a number"),
+        (
+            "[mixes.m]\nexim = 60\npostfix = 60",
+            "mixes.m",
+            "sum to 120, and not to 100 or 1; to scale them, write exim = 50, postfix = 50",
+        ),
         ("[mixes.internet]\nexim = 1", "mixes.internet", "is known"),
     ],
 )
