@@ -40,7 +40,9 @@ OWN = """## A sender of your own
 Every sender is a file, `src/postroad/senders/NAME.toml`; yours is one more. Print one that is like it, change it, and
 ask: `postroad senders postfix --toml > gateway.toml`, `postroad simulate example.org --sender gateway.toml`. Or say
 only what differs from one that is known (`like`), or from a `procedure` (`rfc5321` unless you say another). The keys
-are the fields of `Sender` in `src/postroad/senders/model.py`, where each is explained; `"none"` lifts a limit.
+are the fields of `Sender` in `src/postroad/senders/model.py`, where each is explained; `"none"` lifts a limit. What
+each number may be stands in one table, `src/postroad/senders/bounds.py`; one that is out of its bounds is refused with
+the limit.
 
 ```toml
 # gateway.toml
