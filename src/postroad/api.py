@@ -270,7 +270,7 @@ def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: 
 
 def _subject(domain: str | Path, zones: Sequence[str | Path]) -> Subject:
     with _input_errors():
-        require("domain", domain if domain is not None else 0, str, Path)
+        require_all("domain", [domain], str, Path)
         require_all("zones", zones, str, Path)
     return subject_of(str(domain), zones=zones)
 

@@ -391,7 +391,7 @@ class _Records:
         self._refuse_alias_with_company(owner.text, kind, value, known)
         if known is None:
             known = self.sets[owner.text, kind] = ZoneSet(owner.name, kind, ttl_s, {})
-        known.ttl_s = min(known.ttl_s, ttl_s)  # RFC 2181 section 5.2: the TTLs of a set are one
+        known.ttl_s = min(known.ttl_s, ttl_s)  # RFC 2181 section 5: the TTLs of a set are one
         known.records.setdefault(value, record)
         self.lines.append(ZoneLine(owner.text, kind.name if kind in RdataType else to_type(kind), value, *place, ttl_s))
 

@@ -74,7 +74,7 @@ def require(field: str, value: object, *kinds: type) -> None:
 
     """
     if value is not None and not isinstance(value, kinds):
-        raise OutOfBoundsError(field, f"{shown(value)} is no {' or '.join(kind.__name__ for kind in kinds)}")
+        raise OutOfBoundsError(field, f"{shown(value)} is not a {' or '.join(kind.__name__ for kind in kinds)}")
 
 
 def require_all(field: str, values: object, *kinds: type) -> None:
@@ -85,10 +85,10 @@ def require_all(field: str, values: object, *kinds: type) -> None:
 
     """
     if not isinstance(values, list | tuple):
-        raise OutOfBoundsError(field, f"{shown(values)} is no list; write one, as [...]")
+        raise OutOfBoundsError(field, f"{shown(values)} is not a list; write one, as [...]")
     for value in values:
         if not isinstance(value, kinds):
-            raise OutOfBoundsError(field, f"{shown(value)} is no {' or '.join(kind.__name__ for kind in kinds)}")
+            raise OutOfBoundsError(field, f"{shown(value)} is not a {' or '.join(kind.__name__ for kind in kinds)}")
 
 
 def shown(value: object) -> str:
