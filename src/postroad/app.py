@@ -43,7 +43,7 @@ SEED_BITS = 48  # long enough that no two messages share one, short enough to re
 
 
 class InputError(ValueError):
-    """Something given by the caller cannot be used: the text says what, where, and how to mend it."""
+    """Something given by the caller cannot be used: the text says what, where, and how to fix it."""
 
 
 class NotInZoneError(InputError):

@@ -6,7 +6,7 @@ Rule 3: a domain in trouble is a result; only bad input is an error.
 
 Stops: `evidence` (a domain -> Evidence), `shares` (who is asked first, once for each shape), `sources` (live DNS, zone
 files, saved look-ups), `verdict` (what is ignored or accepted, and the exit status), `bulk` (many domains, a few at a
-time), `resume` (what an earlier run has done).
+time), `resume` (what an earlier run has done), `troubles` (what advice must know of it).
 """
 
 from postroad.checking.bulk import check_all, check_one

@@ -48,5 +48,7 @@ def records_of(what: str | None, domain: str | None, zones: Sequence[Path], reso
         road = Road(subject.resolver(resolvers))
     snapshot = screen.run(lambda: road.lookup(subject.destination))
     if isinstance(snapshot.mx, Temporary | Bogus):
-        screen.fail(f"the records of {subject.destination} cannot be told now: {snapshot.mx.why}", screen.TEMPORARY)
+        screen.fail(
+            f"the records of {subject.destination} cannot be looked up now: {snapshot.mx.why}", screen.TEMPORARY
+        )
     return Records.of(snapshot)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from postroad.app import InputError
 from postroad.net import Endpoint, NetError
-from postroad.relay.journal import Journal, Style, is_journald, write_stderr
+from postroad.relay.journal import Journal, Style, is_journald, stderr_piece, write_stderr
 from postroad.relay.process import Relay
 from postroad.relay.reload import changed, waiting
 from postroad.relay.settings import relay_settings, resolver_of
@@ -110,7 +110,7 @@ class Voice:
 async def telling(config: Config, write: Write = write_stderr) -> AsyncIterator[Voice]:
     """The log, and whoever subscribes besides; at the end they have a moment for what is still to be said."""
     tell = Telling()
-    journal = Journal(write, style_of(config))
+    journal = Journal(write, style_of(config), stderr_piece())
     voice = Voice(tell, journal, tell.subscribe("log", journal))
     hooks = sys.unraisablehook, threading.excepthook
     asyncio.get_running_loop().set_exception_handler(

@@ -116,7 +116,7 @@ def test_status_three_where_the_records_cannot_be_told(simulate, tmp_path):
     """What is delegated to other name servers no file can tell."""
     (tmp_path / "up.zone").write_text("$ORIGIN example.com.\n@ MX 10 a\nsub NS ns.example.net.\n")
     status, said = simulate("--domain", "sub.example.com", named=str(tmp_path / "up.zone"), stderr=True)
-    assert (3, True) == (status, "cannot be told now" in said)
+    assert (3, True) == (status, "cannot be looked up now" in said)
 
 
 def test_the_first_line_is_the_whole_story(simulate):
@@ -178,7 +178,7 @@ def test_the_mix_has_a_range_and_no_single_number(simulate):
     assert ({"low": 1.0, "high": 1.0}, 0.5) == (delivered, first["low"])
     assert 0.55 < first["high"] < 0.75
     text = " ".join(simulate()[1].split())
-    assert f"of the mix internet 50 to {ceil(first['high'] * 100)} % of first contacts (" in text
+    assert f"of the mix internet 50 to {ceil(first['high'] * 100)} % of first contacts go to" in text
     assert "100 % of mail gets through in the first attempt" in text
 
 
@@ -274,3 +274,29 @@ def test_a_zone_with_two_domains_wants_to_know_which(tmp_path):
     assert (2, True) == (said.exit_code, "--domain" in said.stderr)
     told = CliRunner().invoke(app, ["simulate", "--zone", str(zone), "--domain", "other.example.com", "--json"])
     assert 0 == told.exit_code
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        ("@ MX 10 a\n@ MX 10 b\na A 192.0.2.1\nb A 192.0.2.2\n", "No mail waits before that."),
+        (
+            "@ MX 10 a\na AAAA 2001:db8::1\n",
+            "Some mail does not get through as things are: ipv4-only (33.3 % of mail). "
+            "Other mail does not wait before that.",
+        ),
+        (
+            "".join(f"@ MX 10 m{n}\nm{n} A 192.0.2.{n}\n" for n in range(1, 9)),
+            "Some waits from the loss of 5 machines on: senders that draw an address (postfix; 33.3 % of mail).",
+        ),
+    ],
+    ids=["all mail tries both", "senders without IPv6", "a limit of five"],
+)
+def test_that_no_mail_waits_is_worked_out(tmp_path, zone, told):
+    """It is said only where it is so: not of mail that reaches no machine, nor of a sender that tries five of eight."""
+    file = tmp_path / "example.zone"
+    file.write_text(f"$ORIGIN example.com.\n$TTL 300\n{zone}")
+    senders = [part for name in ("rfc5321", "ipv4-only", "postfix") for part in ("--sender", name)]
+    done = CliRunner(env={"COLUMNS": "160", "NO_COLOR": "1"}).invoke(app, ["simulate", str(file), *senders])
+    assert told in " ".join(done.stdout.split())
+    assert ("No mail waits" in done.stdout) == told.startswith("No mail waits")
