@@ -13,7 +13,7 @@ FLOORS = {
     "files": 2, "dns": 2, "net": 2, "spool": 2,
     "gather": 3, "dialogue": 3,
     "deliver": 4, "receive": 4, "lab": 4, "probe": 4,
-    "config": 5, "app": 5, "asking": 5, "relay": 5, "shapes": 5, "show": 5, "report": 5, "checking": 5,
+    "config": 5, "app": 5, "asking": 5, "subject": 5, "relay": 5, "shapes": 5, "show": 5, "report": 5, "checking": 5,
     "demo": 5, "stage": 5, "api": 5, "cli": 5, "web": 5,
 }  # fmt: skip
 NEIGHBOURS = {

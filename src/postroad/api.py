@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -19,10 +20,13 @@ from postroad.app import (
     build_own,
     build_policy,
     build_resolver,
-    destination_of,
     host_name,
 )
 from postroad.deliver import DeliverSettings, opportunistic_tls
+from postroad.dns import Resolver
+from postroad.subject import Subject, subject_of
+from postroad.words.bounds import OutOfBoundsError, count, require, require_all
+from postroad.words.bounds import check as check_bounds
 from postroad.words.facts import Bogus, Snapshot, Temporary
 from postroad.words.faults import Mode
 from postroad.words.names import Address
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from postroad.simulation.trials import TrialOptions, Trials
 
 T = TypeVar("T")
+
+MOST_SEED = 2**64
 
 
 def route(
@@ -64,8 +70,12 @@ def route(
         InputError: the domain, a zone file, a server or the procedure cannot be used.
 
     """
-    road = Road(build_resolver(zones, resolvers), build_policy(procedure), build_own(own))
-    return _run(lambda: road.route(destination_of(domain), seed))
+    with _input_errors():
+        require_all("own", own, str)
+        check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
+    subject = _subject(domain, zones)
+    road = Road(_resolver(subject, resolvers), build_policy(procedure), build_own(own))
+    return _run(lambda: road.route(subject.destination, seed))
 
 
 def lookup(domain: str, *, zones: Sequence[str | Path] = (), resolvers: Sequence[str] = ()) -> Snapshot:
@@ -78,8 +88,9 @@ def lookup(domain: str, *, zones: Sequence[str | Path] = (), resolvers: Sequence
         InputError: the domain, a zone file or a server cannot be used.
 
     """
-    road = Road(build_resolver(zones, resolvers))
-    return _run(lambda: road.lookup(destination_of(domain)))
+    subject = _subject(domain, zones)
+    road = Road(_resolver(subject, resolvers))
+    return _run(lambda: road.lookup(subject.destination))
 
 
 def check(
@@ -95,9 +106,14 @@ def check(
     """
     from postroad.checking import Choice, Terms, build_sources, check_one  # noqa: PLC0415  # the rules cost 50 ms
 
-    destination = destination_of(domain)
-    choice = Choice(tuple(map(Path, zones)), resolvers=resolvers, smtp=smtp)
-    return _run(lambda: check_one(destination, build_sources(choice), Terms()))
+    subject = _subject(domain, zones)
+    choice = Choice(subject.loaded, resolvers=resolvers, smtp=smtp)
+    return _run(lambda: check_one(subject.destination, build_sources(choice), Terms()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seed:
+    seed: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +147,11 @@ class SimulateOptions:
     mix: str | None = None
     senders_file: str | Path | None = None
     dns_order: str = "fixed"
+
+    def __post_init__(self) -> None:
+        _check_lists(self, zones=(str, Path), resolvers=(str,), senders=(str,))
+        _check_kinds(self, mix=(str,), senders_file=(str, Path))
+        _check_needed(self, dns_order=(str,))
 
 
 def simulate(
@@ -171,27 +192,34 @@ def simulate(
 
     """
     from postroad.asking import down_of  # noqa: PLC0415  # the simulation costs 60 ms
-    from postroad.simulation.trials import run  # noqa: PLC0415  # as above
 
     chosen = options or SimulateOptions()
+    with _input_errors():
+        require_all("down", down, str)
+        check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0, needed=True)})
     records = _records(domain, chosen)
     snapshot, view = records.snapshot, _view(chosen, down_of(down, records))
+    tried = _tried(trials, snapshot, view, seed) if trials else {}
     whole = view.look(records, examples=3)
-    try:
-        asked = {
-            name: trials.trial(snapshot, sender, view.dns_order, view.down)
-            for name, sender in view.mix.senders.items()
-            if trials
-        }
-    except ValueError as wrong:
-        raise InputError(str(wrong)) from wrong
     return Simulation(
         snapshot,
         whole.by,
         {address: view.mix.range(whole.first_by(address)) for address in whole.mix.first},
         view.mix.range(whole.delivered_by),
-        {name: run(trial, seed) for name, trial in asked.items()},
+        tried,
     )
+
+
+def _tried(asked: TrialOptions, snapshot: Snapshot, view: View, seed: int) -> Mapping[str, Trials]:
+    from postroad.simulation.trials import run  # noqa: PLC0415  # as above
+
+    try:
+        trials = {
+            name: asked.trial(snapshot, each, view.dns_order, view.down) for name, each in view.mix.senders.items()
+        }
+    except ValueError as wrong:
+        raise InputError(str(wrong)) from wrong
+    return {name: run(trial, seed) for name, trial in trials.items()}
 
 
 def compare(*sets: str, options: SimulateOptions | None = None) -> Comparison:
@@ -236,27 +264,63 @@ def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: 
         InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.asking import named_records  # noqa: PLC0415  # as above
     from postroad.checking.troubles import checker, records_evidence  # noqa: PLC0415  # as above
     from postroad.planning.advice import advise as advised  # noqa: PLC0415  # the simulation costs 60 ms
     from postroad.planning.edits import Allowed  # noqa: PLC0415  # as above
     from postroad.planning.records import Records  # noqa: PLC0415  # as above
 
     chosen = options or SimulateOptions()
-    named, zones = named_records(domain, None, list(map(Path, chosen.zones)))
-    destination = destination_of(named)
-    evidence = _run(lambda: records_evidence(destination, zones, chosen.resolvers))
+    subject = _subject(domain, chosen.zones)
+    evidence = _run(lambda: records_evidence(subject, chosen.resolvers))
     records = Records.of(_sure(evidence.snapshot))
     allowed = frozenset({Allowed.BACKUPS} if use_backups else ())
     return advised(records, _view(chosen, {}), checker(evidence), allowed)
 
 
-def _records(what: str, chosen: SimulateOptions) -> Records:
-    from postroad.asking import named_records  # noqa: PLC0415  # the simulation costs 60 ms
-    from postroad.planning.records import Records  # noqa: PLC0415  # as above
+def _subject(domain: str | Path, zones: Sequence[str | Path]) -> Subject:
+    with _input_errors():
+        require_all("domain", [domain], str, Path)
+        require_all("zones", zones, str, Path)
+    return subject_of(str(domain), zones=zones)
 
-    domain, zones = named_records(what, None, list(map(Path, chosen.zones)))
-    return Records.of(_sure(lookup(domain, zones=zones, resolvers=chosen.resolvers)))
+
+def _resolver(subject: Subject, resolvers: Sequence[str]) -> Resolver:
+    with _input_errors():
+        require_all("resolvers", resolvers, str)
+    return subject.resolver(resolvers)
+
+
+def _check_lists(options: object, **fields: tuple[type, ...]) -> None:
+    for name, kinds in fields.items():
+        with _input_errors():
+            require_all(name, getattr(options, name), *kinds)
+
+
+def _check_kinds(options: object, **fields: tuple[type, ...]) -> None:
+    for name, kinds in fields.items():
+        with _input_errors():
+            require(name, getattr(options, name), *kinds)
+
+
+def _check_needed(options: object, **fields: tuple[type, ...]) -> None:
+    for name, kinds in fields.items():
+        with _input_errors():
+            require_all(name, [getattr(options, name)], *kinds)
+
+
+@contextmanager
+def _input_errors() -> Iterator[None]:
+    """What is wrong with an argument is wrong input, whoever finds it."""
+    try:
+        yield
+    except OutOfBoundsError as wrong:
+        raise InputError(str(wrong)) from None
+
+
+def _records(what: str, chosen: SimulateOptions) -> Records:
+    from postroad.planning.records import Records  # noqa: PLC0415  # the simulation costs 60 ms
+
+    return Records.of(_sure(lookup(what, zones=chosen.zones, resolvers=chosen.resolvers)))
 
 
 def _sure(snapshot: Snapshot) -> Snapshot:
@@ -286,6 +350,13 @@ class SendOptions:
     starttls: bool = True
     listener: Listener = field(default=nobody)
 
+    def __post_init__(self) -> None:
+        _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
+        _check_kinds(self, seed=(int,))
+        _check_needed(self, procedure=(str,), hostname=(str,), starttls=(bool,))
+        with _input_errors():
+            check_bounds(self, {"port": count(65_535, needed=True)})
+
 
 async def send(
     message: bytes | str | EmailMessage,
@@ -308,6 +379,10 @@ async def send(
 
     """
     chosen = options or SendOptions()
+    with _input_errors():
+        require("sender", sender, str)
+        require_all("recipients", recipients, str)
+        require_all("message", [message], bytes, str, EmailMessage)
     road = Road(
         build_resolver(chosen.zones, chosen.resolvers),
         build_policy(chosen.procedure, allow_loopback=chosen.port != 25),

@@ -12,7 +12,7 @@ time), `resume` (what an earlier run has done), `troubles` (what advice must kno
 from postroad.checking.bulk import check_all, check_one
 from postroad.checking.evidence import Sources, examine
 from postroad.checking.resume import done_in
-from postroad.checking.sources import Choice, build_sources, domains_of_zones, read_snapshot
+from postroad.checking.sources import Choice, build_sources, read_snapshot
 from postroad.checking.verdict import Terms, Tolerated, exit_status, weigh, worst
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "build_sources",
     "check_all",
     "check_one",
-    "domains_of_zones",
     "done_in",
     "examine",
     "exit_status",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from postroad.checking.evidence import examine
 from postroad.checking.sources import Choice, build_sources
@@ -13,18 +12,19 @@ from postroad.checks.nouns import Evidence, Finding, Severity
 from postroad.planning.advice import Check, Trouble
 from postroad.planning.records import is_stand_in
 from postroad.routing import decide
+from postroad.subject import Subject
 from postroad.words.facts import Snapshot
-from postroad.words.names import Destination
 
 
-async def records_evidence(destination: Destination, zones: Sequence[Path], resolvers: Sequence[str]) -> Evidence:
+async def records_evidence(subject: Subject, resolvers: Sequence[str]) -> Evidence:
     """What `check` knows of a domain in zone files; of one in DNS its records alone, and no policies or drift.
 
     Raises:
         InputError: a file or a server cannot be used.
 
     """
-    return await examine(destination, build_sources(Choice(zones, resolvers=resolvers, quick=not zones)))
+    choice = Choice(subject.loaded, resolvers=resolvers, quick=not subject.zones)
+    return await examine(subject.destination, build_sources(choice))
 
 
 def checker(evidence: Evidence) -> Check:

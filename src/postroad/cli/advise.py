@@ -72,18 +72,16 @@ def advise(
 
 def _evidence(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Evidence:
     """The records asked for, as `check` sees them."""
-    from postroad.app import destination_of
-    from postroad.asking import named_records
     from postroad.checking.troubles import records_evidence
+    from postroad.subject import subject_of
     from postroad.words.facts import Bogus, Temporary
 
     with screen.input_errors():
-        named, files = named_records(what, domain, zones)
-        destination = destination_of(named)
-        evidence = screen.run(lambda: records_evidence(destination, files, resolvers))
+        subject = subject_of(what, domain, zones)
+        evidence = screen.run(lambda: records_evidence(subject, resolvers))
     mx = evidence.snapshot.mx
     if isinstance(mx, Temporary | Bogus):
-        screen.fail(f"the records of {named} cannot be looked up now: {mx.why}", screen.TEMPORARY)
+        screen.fail(f"the records of {subject.destination} cannot be looked up now: {mx.why}", screen.TEMPORARY)
     return evidence
 
 

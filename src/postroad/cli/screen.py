@@ -189,11 +189,13 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 @contextmanager
 def input_errors() -> Iterator[None]:
-    """Bad input ends with its sentences and code 2."""
-    from postroad.app import InputError
+    """Bad input ends with its sentences and code 2; a domain that the zones given do not have with 1."""
+    from postroad.app import InputError, NotInZoneError
 
     try:
         yield
+    except NotInZoneError as problem:
+        fail(str(problem), FINDINGS)
     except InputError as problem:
         fail(str(problem))
 
