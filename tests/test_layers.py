@@ -115,3 +115,31 @@ def test_each_suppression_carries_its_reason():
         if bare.search(line)
     ]
     assert [] == wrong
+
+
+def test_lazy_doors_give_what_they_say():
+    """A door names what it gives twice, for the checker and for whoever asks: the same names, of the same modules."""
+    wrong = []
+    for path in SOURCE.rglob("__init__.py"):
+        tree = ast.parse(path.read_text())
+        calls = [
+            node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "door"
+        ]
+        room = ".".join(("postroad", *path.parent.relative_to(SOURCE).parts))
+        said = {
+            f"{room}.{each.arg}": sorted(ast.literal_eval(each.value).split())
+            for call in calls
+            for each in call.keywords
+        }
+        checked = {
+            node.module: sorted(alias.name for alias in node.names)
+            for block in ast.walk(tree)
+            if isinstance(block, ast.If) and getattr(block.test, "id", "") == "TYPE_CHECKING"
+            for node in ast.walk(block)
+            if isinstance(node, ast.ImportFrom)
+        }
+        wrong += [f"{room}: {said} {checked}"] if calls and said != checked else []
+        names = {name for names in said.values() for name in names}
+        modules = {each.stem for each in path.parent.glob("*.py")} if calls else set()
+        wrong += [f"{room}.{name} is a module, too" for name in sorted(names & modules)]
+    assert [] == wrong

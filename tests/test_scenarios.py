@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from postroad.app import InputError
 from postroad.lab.scenario import ScenarioError, load_scenario
 from postroad.stage import stage
+from postroad.words.inputs import InputError
 
 FOLDERS = sorted((Path(__file__).parent / "scenarios").iterdir())
 

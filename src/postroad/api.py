@@ -1,38 +1,26 @@
-"""What `import postroad` gives a programmer: route, lookup, check, simulate, compare, advise, send."""
+"""What `import postroad` gives a programmer: route, lookup, check, simulate, compare, advise, send.
+
+Each imports what it needs when it is called: who imports a name pays for no other.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from postroad.app import (
-    InputError,
-    Road,
-    Routed,
-    Sent,
-    build_message,
-    build_own,
-    build_policy,
-    build_resolver,
-    host_name,
-)
-from postroad.deliver import DeliverSettings, opportunistic_tls
-from postroad.dns import Resolver
-from postroad.subject import Subject, subject_of
 from postroad.words.bounds import OutOfBoundsError, count, require, require_all
 from postroad.words.bounds import check as check_bounds
-from postroad.words.facts import Bogus, Snapshot, Temporary
-from postroad.words.faults import Mode
-from postroad.words.names import Address
+from postroad.words.inputs import InputError
 from postroad.words.trace import Listener, nobody
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from postroad.app import Routed, Sent
+    from postroad.dns import Resolver
     from postroad.planning.advice import Advice
     from postroad.planning.comparison import Comparison
     from postroad.planning.mix import View
@@ -41,6 +29,10 @@ if TYPE_CHECKING:
     from postroad.simulation import Forecast
     from postroad.simulation.ranges import Range
     from postroad.simulation.trials import TrialOptions, Trials
+    from postroad.subject import Subject
+    from postroad.words.facts import Snapshot
+    from postroad.words.faults import Mode
+    from postroad.words.names import Address
 
 T = TypeVar("T")
 
@@ -73,6 +65,8 @@ def route(
     with _input_errors():
         require_all("own", own, str)
         check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
+    from postroad.app import Road, build_own, build_policy
+
     subject = _subject(domain, zones)
     road = Road(_resolver(subject, resolvers), build_policy(procedure), build_own(own))
     return _run(lambda: road.route(subject.destination, seed))
@@ -88,6 +82,8 @@ def lookup(domain: str, *, zones: Sequence[str | Path] = (), resolvers: Sequence
         InputError: the domain, a zone file or a server cannot be used.
 
     """
+    from postroad.app import Road
+
     subject = _subject(domain, zones)
     road = Road(_resolver(subject, resolvers))
     return _run(lambda: road.lookup(subject.destination))
@@ -104,7 +100,7 @@ def check(
         InputError: the domain, a zone file or a server cannot be used.
 
     """
-    from postroad.checking import Choice, Terms, build_sources, check_one  # noqa: PLC0415  # the rules cost 50 ms
+    from postroad.checking import Choice, Terms, build_sources, check_one
 
     subject = _subject(domain, zones)
     choice = Choice(subject.loaded, resolvers=resolvers, smtp=smtp)
@@ -191,7 +187,7 @@ def simulate(
         InputError: the domain, a zone file, a sender or a server cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.asking import down_of  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.asking import down_of
 
     chosen = options or SimulateOptions()
     with _input_errors():
@@ -211,7 +207,7 @@ def simulate(
 
 
 def _tried(asked: TrialOptions, snapshot: Snapshot, view: View, seed: int) -> Mapping[str, Trials]:
-    from postroad.simulation.trials import run  # noqa: PLC0415  # as above
+    from postroad.simulation.trials import run
 
     try:
         trials = {
@@ -238,8 +234,8 @@ def compare(*sets: str, options: SimulateOptions | None = None) -> Comparison:
         InputError: there are fewer than two sets, or one of them or a sender cannot be used.
 
     """
-    from postroad.planning.comparison import compare as compared  # noqa: PLC0415  # the simulation costs 60 ms
-    from postroad.planning.scorecard import measure  # noqa: PLC0415  # as above
+    from postroad.planning.comparison import compare as compared
+    from postroad.planning.scorecard import measure
 
     if len(sets) < 2:
         raise InputError("name two sets of records or more")
@@ -264,10 +260,10 @@ def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: 
         InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.checking.troubles import checker, records_evidence  # noqa: PLC0415  # as above
-    from postroad.planning.advice import advise as advised  # noqa: PLC0415  # the simulation costs 60 ms
-    from postroad.planning.edits import Allowed  # noqa: PLC0415  # as above
-    from postroad.planning.records import Records  # noqa: PLC0415  # as above
+    from postroad.checking.troubles import checker, records_evidence
+    from postroad.planning.advice import advise as advised
+    from postroad.planning.edits import Allowed
+    from postroad.planning.records import Records
 
     chosen = options or SimulateOptions()
     subject = _subject(domain, chosen.zones)
@@ -281,6 +277,8 @@ def _subject(domain: str | Path, zones: Sequence[str | Path]) -> Subject:
     with _input_errors():
         require_all("domain", [domain], str, Path)
         require_all("zones", zones, str, Path)
+    from postroad.subject import subject_of
+
     return subject_of(str(domain), zones=zones)
 
 
@@ -318,19 +316,21 @@ def _input_errors() -> Iterator[None]:
 
 
 def _records(what: str, chosen: SimulateOptions) -> Records:
-    from postroad.planning.records import Records  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.planning.records import Records
 
     return Records.of(_sure(lookup(what, zones=chosen.zones, resolvers=chosen.resolvers)))
 
 
 def _sure(snapshot: Snapshot) -> Snapshot:
+    from postroad.words.facts import Bogus, Temporary
+
     if isinstance(snapshot.mx, Temporary | Bogus):
         raise InputError(f"the records of {snapshot.domain} cannot be looked up now: {snapshot.mx.why}")
     return snapshot
 
 
 def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:
-    from postroad.asking import view_of  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.asking import view_of
 
     file = Path(chosen.senders_file) if chosen.senders_file else None
     return view_of(chosen.senders, chosen.mix, file, chosen.dns_order, down)
@@ -378,6 +378,11 @@ async def send(
         InputError: an address, a zone file or a server cannot be used.
 
     """
+    from email.message import EmailMessage
+
+    from postroad.app import Road, build_message, build_own, build_policy, build_resolver, host_name
+    from postroad.deliver import DeliverSettings, opportunistic_tls
+
     chosen = options or SendOptions()
     with _input_errors():
         require("sender", sender, str)
@@ -399,6 +404,9 @@ async def send(
 
 def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run to the end, also where a loop is running already: then in a thread of its own."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

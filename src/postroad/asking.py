@@ -11,13 +11,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from postroad.app import InputError, readable
 from postroad.files import read_text
 from postroad.planning.mix import Mix, View
 from postroad.planning.records import Records
 from postroad.senders import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.simulation import DnsOrder
 from postroad.words.faults import Mode, parse_down
+from postroad.words.inputs import InputError, readable
 from postroad.words.names import Address, Unreadable, parse_address
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from postroad.app import InputError, Road, build_message, build_policy
+from postroad.app import Road, build_message, build_policy
 from postroad.deliver import DeliverSettings, opportunistic_tls
 from postroad.dns import Server, WireResolver, WireSettings, ZoneProblem, load_zones
 from postroad.lab import Lab, NoExchangerError
@@ -13,6 +13,7 @@ from postroad.lab.scenario import Scenario, story
 from postroad.routing import RoutePolicy
 from postroad.simulation.own import OwnSender
 from postroad.smtp import Timeouts
+from postroad.words.inputs import InputError
 from postroad.words.trail import Attempt
 
 CONTENT = b"From: sender@lab.invalid\r\nSubject: a scenario\r\n\r\nWhat happens to this?\r\n"

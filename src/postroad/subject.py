@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.app import InputError, NotInZoneError, build_resolver
+from postroad.app import build_resolver
 from postroad.dns import Resolver, ZoneProblem, ZoneResolver, load_zones
+from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import AddressLiteral, Destination, Unreadable, cut, parse_destination
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.app import InputError, build_policy, host_name, readable
+from postroad.app import build_policy, host_name
 from postroad.checking.evidence import Sources
 from postroad.checks.nouns import Line
 from postroad.dns import (
@@ -28,6 +28,7 @@ from postroad.probe import ProbeSettings, Survey
 from postroad.probe.probe import SMTP_PORT
 from postroad.shapes.facts import UnreadableFactsError, read_lookup
 from postroad.words.facts import Snapshot
+from postroad.words.inputs import InputError, readable
 from postroad.words.names import Address, Unreadable
 
 ONE_RUN = CacheSettings(longest_s=7 * 86400, trouble_s=600, as_they_came=True, max_answers=50_000, max_records=100_000)

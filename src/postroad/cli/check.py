@@ -136,7 +136,7 @@ def check(
 
 
 def _addresses(texts: list[str]) -> tuple[Address, ...]:
-    from postroad.app import InputError
+    from postroad.words.inputs import InputError
     from postroad.words.names import parse_address
 
     found = {text: parse_address(text) for text in texts}

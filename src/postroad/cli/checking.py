@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from postroad.app import InputError, NotInZoneError
 from postroad.checking import (
     Choice,
     Terms,
@@ -30,6 +29,7 @@ from postroad.config.model import Check, Config
 from postroad.files import read_text
 from postroad.report import Checked, Form, nagios_code, render
 from postroad.subject import check_in_zone, destination_of, is_file, load, subjects_of
+from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.names import Destination, Unreadable
 
 if TYPE_CHECKING:

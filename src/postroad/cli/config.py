@@ -46,10 +46,10 @@ def check(
 
     Exit status: 0 a relay can run with it, 2 it cannot.
     """
-    from postroad.app import InputError
     from postroad.config import survey
     from postroad.config.check import problems
     from postroad.config.doubts import warnings
+    from postroad.words.inputs import InputError
 
     wrong: list[str] = []
     doubtful: list[str] = []

@@ -114,10 +114,10 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     import contextlib
     import signal
 
-    from postroad.app import InputError
     from postroad.dns import ZoneProblem, load_zones
     from postroad.lab import Lab, NoExchangerError, Order
     from postroad.net import NetError
+    from postroad.words.inputs import InputError
 
     if order not in set(Order):
         raise InputError(f"no order {order!r}; there are {', '.join(Order)}")
@@ -147,8 +147,8 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
 
 
 def _faults(texts: list[str]) -> dict[Address, Fault]:
-    from postroad.app import InputError, readable
     from postroad.lab import parse_fault
+    from postroad.words.inputs import InputError, readable
     from postroad.words.names import parse_address
 
     faults: dict[Address, Fault] = {}

@@ -190,7 +190,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 @contextmanager
 def input_errors() -> Iterator[None]:
     """Bad input ends with its sentences and code 2; a domain that the zones given do not have with 1."""
-    from postroad.app import InputError, NotInZoneError
+    from postroad.words.inputs import InputError, NotInZoneError
 
     try:
         yield

@@ -24,9 +24,9 @@ def run_trials(snapshot: Snapshot, view: View, asked: TrialOptions, seed: int) -
         InputError: an outage is of no server of the domain, or all that would be followed is too much.
 
     """
-    from postroad.app import InputError
     from postroad.cli.workload import flagged
     from postroad.simulation.trials import run
+    from postroad.words.inputs import InputError
 
     try:
         trials = {

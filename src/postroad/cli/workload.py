@@ -111,7 +111,7 @@ class Flags:
             InputError: a flag cannot be read, or two of them contradict each other.
 
         """
-        from postroad.app import InputError
+        from postroad.words.inputs import InputError
 
         given = (self.trials, self.burst, self.rate, self.sources, self.session, self.greylist, self.retries)
         if not (any(each is not None for each in given) or self.outages):

@@ -171,7 +171,7 @@ def _made(tables: dict[str, Any], path: Path) -> Config:
 
 
 def _error(path: Path, what: list[str]) -> Exception:
-    from postroad.app import InputError  # noqa: PLC0415  # app costs a tenth of a second, and mostly nothing is wrong
+    from postroad.words.inputs import InputError  # noqa: PLC0415  # app costs a tenth of a second, and mostly nothing is wrong
 
     return InputError("\n".join(f"{path}: {sentence}" for sentence in what))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from postroad.deliver.attempt import Begun, Job, attempt
+from postroad.deliver.attempting import Begun, Job, attempt
 from postroad.deliver.pool import Door, Pool, door_of
 from postroad.deliver.settings import DeliverSettings
 from postroad.dialogue import HostError, Session

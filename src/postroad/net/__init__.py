@@ -10,27 +10,26 @@ contract without a network), `deadline` (a time limit that moves along), `interf
 `descriptors` (how many files and sockets may be open).
 """
 
-from postroad.net.deadline import Deadline
-from postroad.net.descriptors import open_more
-from postroad.net.interfaces import interface_addresses
-from postroad.net.memory import pair
-from postroad.net.ports import Listener, accept, bind, listen, serve
-from postroad.net.stream import Endpoint, Kind, NetError, Stream
-from postroad.net.tcp import connect
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Deadline",
-    "Endpoint",
-    "Kind",
-    "Listener",
-    "NetError",
-    "Stream",
-    "accept",
-    "bind",
-    "connect",
-    "interface_addresses",
-    "listen",
-    "open_more",
-    "pair",
-    "serve",
-]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.net.deadline import Deadline
+    from postroad.net.descriptors import open_more
+    from postroad.net.interfaces import interface_addresses
+    from postroad.net.memory import pair
+    from postroad.net.ports import Listener, accept, bind, listen, serve
+    from postroad.net.stream import Endpoint, Kind, NetError, Stream
+    from postroad.net.tcp import connect
+
+__getattr__ = door(
+    __name__,
+    deadline="Deadline",
+    descriptors="open_more",
+    interfaces="interface_addresses",
+    memory="pair",
+    ports="Listener accept bind listen serve",
+    stream="Endpoint Kind NetError Stream",
+    tcp="connect",
+)

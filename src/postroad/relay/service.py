@@ -16,7 +16,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from postroad.app import InputError
 from postroad.net import Endpoint, NetError
 from postroad.relay.journal import Journal, Style, is_journald, stderr_piece, write_stderr
 from postroad.relay.process import Relay
@@ -26,6 +25,7 @@ from postroad.relay.split import Split
 from postroad.relay.telling import Subscription, Telling
 from postroad.spool import SpoolError
 from postroad.spool.sqlite import SqliteSpool
+from postroad.words.inputs import InputError
 from postroad.words.trace import Event
 
 if TYPE_CHECKING:

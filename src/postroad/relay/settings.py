@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postroad.app import InputError, build_own, build_resolver, host_name, readable
+from postroad.app import build_own, build_resolver, host_name
 from postroad.deliver import (
     DeliverSettings,
     LoopSettings,
@@ -47,6 +47,7 @@ from postroad.routing import (
     resolve_aliases,
 )
 from postroad.smtp import Timeouts
+from postroad.words.inputs import InputError, readable
 from postroad.words.mail import Mailbox
 from postroad.words.names import Unreadable
 

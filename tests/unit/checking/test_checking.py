@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from postroad.app import InputError
 from postroad.checking import Choice, Terms, build_sources, check_all, done_in, examine
 from postroad.checks.nouns import Need
 from postroad.dns import load_zones, parse_zones
@@ -14,6 +13,7 @@ from postroad.lab import Lab, parse_fault
 from postroad.probe import ProbeSettings, Survey
 from postroad.shapes import lookup_shape
 from postroad.words.facts import Temporary
+from postroad.words.inputs import InputError
 from postroad.words.names import parse_address
 
 ZONE = """$ORIGIN example.com.

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import postroad
-from postroad.app import InputError
 from postroad.cli.root import app
 from postroad.dns import ZoneResolver, load_zones
 from postroad.lab import Lab, NoExchangerError
 from postroad.lab.scenario import Scenario, load_scenario
 from postroad.senders import Sender, read_sender, read_senders
 from postroad.simulation.trials import Downtime, Pulse, TrialOptions
+from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 
 SENDER = (files("postroad.senders") / "postfix.toml").read_text("utf-8")

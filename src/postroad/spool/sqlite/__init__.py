@@ -12,6 +12,14 @@ transaction for many calls), `reader` (its threads), `keeping`, `lanes`, `settli
 sentences), `spool` (the protocol), `deposit` (one message, by a program that ends then).
 """
 
-from postroad.spool.sqlite.spool import SqliteSpool
+from typing import TYPE_CHECKING
 
-__all__ = ["SqliteSpool"]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.spool.sqlite.spool import SqliteSpool
+
+__getattr__ = door(
+    __name__,
+    spool="SqliteSpool",
+)
