@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from postroad.dns import (
     system_servers,
 )
 from postroad.gather import gather, gather_more
+from postroad.net import host_name
 from postroad.routing import PROCEDURES, Dice, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
 from postroad.words.facts import Snapshot
 from postroad.words.inputs import InputError, readable
@@ -164,12 +164,6 @@ def build_own(items: Iterable[str] = ()) -> Own:
         else:
             names.add(readable(parse_domain(item)))
     return Own(frozenset(names), frozenset(addresses))
-
-
-def host_name() -> str:
-    """This machine's full domain name; empty if it has none, as RFC 5321 section 4.1.4 foresees."""
-    name = parse_domain(socket.gethostname())
-    return name if isinstance(name, str) and "." in name else ""
 
 
 def build_policy(procedure: str, *, allow_loopback: bool = False) -> RoutePolicy:

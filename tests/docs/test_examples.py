@@ -12,7 +12,7 @@ import pytest
 from generate import commands
 
 from postroad.config import load
-from postroad.config.kinds import read_duration, read_endpoint
+from postroad.config.values import read_duration, read_endpoint
 from postroad.routing import by_domain, pick
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"

@@ -5,6 +5,20 @@ Rule 2: exit codes everywhere: 0 done, 1 findings or not deliverable, 2 wrong us
 Rule 3: what a command needs is imported when it runs, so that `--help` is there at once.
 """
 
-from postroad.cli.root import main
+from __future__ import annotations
 
-__all__ = ["main"]
+import sys
+
+from postroad.cli.door import through
+from postroad.cli.sendmail import called_as_sendmail, run
+
+
+def main() -> None:
+    """Run the command line."""
+    words = called_as_sendmail(sys.argv)
+    if words is not None:  # its options are not of typer's kind, `--` must come through, and it is to be quick
+        through(lambda: sys.exit(run(words)), is_answer=False)
+        return
+    from postroad.cli.root import app  # all other commands
+
+    through(app)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -12,7 +11,6 @@ from postroad.cli.advise import advise
 from postroad.cli.check import check
 from postroad.cli.compare import compare
 from postroad.cli.demo import demo
-from postroad.cli.door import through
 from postroad.cli.explain import explain
 from postroad.cli.lookup import lookup
 from postroad.cli.relay import relay
@@ -20,8 +18,7 @@ from postroad.cli.route import route
 from postroad.cli.rules import rules
 from postroad.cli.send import send
 from postroad.cli.senders import senders
-from postroad.cli.sendmail import called_as_sendmail, sendmail
-from postroad.cli.sendmail import run as run_sendmail
+from postroad.cli.sendmail.command import sendmail
 from postroad.cli.setups import setups
 from postroad.cli.simulate import simulate
 from postroad.cli.tree import group
@@ -70,12 +67,3 @@ def root(
     ] = False,
 ) -> None:
     """Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records."""
-
-
-def main() -> None:
-    """Run the command line."""
-    words = called_as_sendmail(sys.argv)
-    if words is not None:  # its options are not of typer's kind, and `--` must come through
-        through(lambda: sys.exit(run_sendmail(words)), is_answer=False)
-        return
-    through(app)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import typer
 
-from postroad.cli import door
-from postroad.words.visible import defused, json_text, visible
+from postroad.cli.door import Door
+from postroad.cli.lines import document, remark, say  # noqa: F401  # say: a line of a command's answer, as the rest here
+from postroad.words.visible import json_text, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -91,17 +92,6 @@ def is_ascii_only() -> bool:
     return not (sys.stdout.encoding or "").lower().startswith("utf")
 
 
-def document(text: str) -> None:
-    """A text of many lines, put together by a room that made what it quotes fit to be shown."""
-    sys.stdout.write(door.fit(text))
-    sys.stdout.flush()
-
-
-def say(text: str) -> None:
-    """One line."""
-    document(visible(text) + "\n")
-
-
 def print_json(shape: dict[str, Any]) -> None:
     """One JSON object, indented for people; jq and programs do not mind."""
     document(json_text(shape, indent=2) + "\n")
@@ -110,16 +100,6 @@ def print_json(shape: dict[str, Any]) -> None:
 def print_line(shape: dict[str, Any]) -> None:
     """One JSON object on one line, at once: for what goes on (NDJSON)."""
     document(json_text(shape) + "\n")
-
-
-def remark(text: str, name: str = "postroad") -> None:
-    """A line for people on stderr; each line of the text is one. Where stderr is full, the exit code has to do.
-
-    It is a sentence of ours, what it quotes stands in it as Python writes it: only what is left is written out.
-    """
-    with suppress(OSError):
-        sys.stderr.write("".join(f"{name}: {defused(line)}\n" for line in text.split("\n")))
-        sys.stderr.flush()
 
 
 def fail(text: str, code: int = USAGE) -> NoReturn:
@@ -208,7 +188,7 @@ def _console(stream: TextIO) -> Console:
 
 
 def _moving(stream: TextIO) -> AbstractContextManager[None]:
-    return stream.moving() if isinstance(stream, door.Door) else nullcontext()
+    return stream.moving() if isinstance(stream, Door) else nullcontext()
 
 
 def _text(parts: Iterable[Styled], style: str = "") -> Text:

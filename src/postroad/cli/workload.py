@@ -192,7 +192,7 @@ def _retries(text: str | None) -> str | tuple[float, ...] | None:
 
 
 def _time(flag: str, text: str) -> float:
-    from postroad.config.kinds import read_duration
+    from postroad.config.values import read_duration
 
     try:
         return read_duration(text.strip())

@@ -2,180 +2,51 @@
 
 Rule 1: what a setting is, is said once, in `model`: the reader, the errors, `config show` and the reference follow.
 Rule 2: only `check` and `doubts` open what a setting names (certificates, folders), and changes nothing.
-Rule 3: importing this costs pydantic: commands do it when they run.
+Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and ends, needs `brief` alone.
 
-Stops: `kinds` (times, sizes, networks as people write them), `model` (every setting), `problems` (what is wrong with a
+Stops: `finding` (where the file is), `values` (times, sizes, networks as people write them), `kinds` (the same for
+pydantic), `model` (every setting), `loading` (a file, as the settings it has), `brief` (some of them, in no time),
+`identity` (who this machine is by them), `problems` (what is wrong with a
 file, in sentences), `show` (the settings in effect, as TOML, and the reference), `check` (whether what they name is
 there and can be used), `doubts` (what can be used, but is hardly meant, or cannot work).
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-import json
-import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from postroad.words.doors import door
 
-from pydantic import ValidationError
+if TYPE_CHECKING:
+    from postroad.config.brief import Brief, brief_of, load_brief
+    from postroad.config.finding import USUAL_FILE, find
+    from postroad.config.identity import aliases_of, hostname_of
+    from postroad.config.loading import dump, load, read, survey
+    from postroad.config.model import (
+        Accept,
+        Aliases,
+        Auth,
+        Check,
+        Config,
+        Deliver,
+        Dns,
+        Limits,
+        Listen,
+        Log,
+        Metrics,
+        Relay,
+        Retry,
+        RouteHost,
+        Spool,
+        StaticRoute,
+        Timeouts,
+        Tls,
+    )
 
-from postroad.config.model import (
-    Accept,
-    Aliases,
-    Auth,
-    Check,
-    Config,
-    Deliver,
-    Dns,
-    Limits,
-    Listen,
-    Log,
-    Metrics,
-    Relay,
-    Retry,
-    RouteHost,
-    Spool,
-    StaticRoute,
-    Timeouts,
-    Tls,
+__getattr__ = door(
+    __name__,
+    brief="Brief brief_of load_brief",
+    identity="aliases_of hostname_of",
+    finding="USUAL_FILE find",
+    loading="dump load read survey",
+    model="Accept Aliases Auth Check Config Deliver Dns Limits Listen "
+    "Log Metrics Relay Retry RouteHost Spool StaticRoute Timeouts Tls",
 )
-from postroad.config.problems import sentences
-from postroad.files import read_text
-from postroad.words.names import Unreadable
-from postroad.words.toml import parse_toml
-
-__all__ = [
-    "USUAL_FILE",
-    "Accept",
-    "Aliases",
-    "Auth",
-    "Check",
-    "Config",
-    "Deliver",
-    "Dns",
-    "Limits",
-    "Listen",
-    "Log",
-    "Metrics",
-    "Relay",
-    "Retry",
-    "RouteHost",
-    "Spool",
-    "StaticRoute",
-    "Timeouts",
-    "Tls",
-    "find",
-    "load",
-    "read",
-    "survey",
-]
-
-MOST = 1024**2  # octets of a file of settings
-USUAL_FILE = Path("/etc/postroad/postroad.toml")
-
-
-def find() -> Path | None:
-    """The settings file when none is named: $POSTROAD_CONFIG, else the usual one if it is there."""
-    named = os.environ.get("POSTROAD_CONFIG")
-    return Path(named) if named else USUAL_FILE if USUAL_FILE.exists() else None
-
-
-def load(path: Path | None = None) -> Config:
-    """The settings in a file; None is the file that `find` has, and without any every setting has its default.
-
-    Raises:
-        InputError: it cannot be read, or is wrong: the text names the file, the key, and how to mend it.
-
-    """
-    path = path or find()
-    if path is None:
-        return Config()
-    text = read_text(path, MOST)
-    if isinstance(text, Unreadable):
-        raise _error(path, [text.why])
-    return read(text, path)
-
-
-def read(text: str, path: Path) -> Config:
-    """The settings in a text; `path` is where it stands, for errors and relative paths.
-
-    Raises:
-        InputError: as `load`.
-
-    """
-    tables = _tables(text, path)
-    try:
-        return _made(tables, path)
-    except ValidationError as problem:
-        raise _error(path, sentences(problem)) from None
-
-
-def survey(path: Path) -> tuple[list[str], Config]:
-    """What is wrong with the keys of a file, and the settings without them: what else is wrong shows all the same.
-
-    Raises:
-        InputError: the file cannot be read, or is no TOML at all.
-
-    """
-    text = read_text(path, MOST)
-    if isinstance(text, Unreadable):
-        raise _error(path, [text.why])
-    tables = _tables(text, path)
-    try:
-        return [], _made(tables, path)
-    except ValidationError as problem:
-        wrong = [f"{path}: {sentence}" for sentence in sentences(problem)]
-        return wrong, _made_without(problem, tables, path)
-
-
-def _made_without(problem: ValidationError, tables: dict[str, Any], path: Path) -> Config:
-    """The settings without the keys that are wrong; without their whole tables, where those are wrong then."""
-    places = [error["loc"] for error in problem.errors()]
-    for place in places:
-        _leave_out(tables, place)
-    try:
-        return _made(tables, path)
-    except ValidationError as more:
-        gone = {place[0] for place in (*places, *(error["loc"] for error in more.errors())) if place}
-    try:
-        return _made({key: each for key, each in tables.items() if key not in gone}, path)
-    except ValidationError:
-        return Config()
-
-
-def _leave_out(tables: dict[str, Any], place: Sequence[int | str]) -> None:
-    """Without the key at this place; where that is one that is missing, without what it is missing in."""
-    inner: Any = tables
-    inside: Any = None
-    for part in place:
-        if isinstance(inner, list) and isinstance(part, int) and part < len(inner):
-            inner = inner[part]  # a table of a list stays where it is: the others keep their numbers
-        elif isinstance(inner, dict) and part in inner:
-            inside, key, inner = inner, part, inner[part]
-        else:
-            break
-    if inside is not None:
-        inside.pop(key, None)
-
-
-def _tables(text: str, path: Path) -> dict[str, Any]:
-    tables = parse_toml(text)
-    if isinstance(tables, Unreadable):
-        raise _error(path, [f"it is no TOML: {tables.why}; texts stand in quotes"])
-    return tables
-
-
-def _made(tables: dict[str, Any], path: Path) -> Config:
-    # By way of JSON pydantic reads strictly (no "25" for 25), and still takes lists and texts for what they mean
-    return Config.model_validate_json(json.dumps(tables, default=str), context={"folder": path.absolute().parent})
-
-
-def _error(path: Path, what: list[str]) -> Exception:
-    from postroad.words.inputs import InputError  # noqa: PLC0415  # app costs a tenth of a second, and mostly nothing is wrong
-
-    return InputError("\n".join(f"{path}: {sentence}" for sentence in what))
-
-
-def dump(config: Config) -> dict[str, Any]:
-    """The settings as a file would have them: times and sizes as texts."""
-    return config.model_dump(mode="json")

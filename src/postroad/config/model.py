@@ -5,12 +5,10 @@ The defaults stand here for people to read; a test holds them to the defaults of
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
-from ipaddress import ip_address, ip_network
-from pathlib import Path
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -29,13 +27,11 @@ from postroad.config.kinds import (
     Size,
     Targets,
 )
+from postroad.config.values import LOOPBACK, MESSAGE_SIZE, MIB, RESERVE, SMTP_PORT, usual_spool
 from postroad.pace import RetrySchedule
 from postroad.routing import StaticHost
 
-MIB = 2**20
-SMTP_PORT = 25
 SMTPS_PORT = 465
-SPOOL = Path("/var/spool/postroad")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=0)]
@@ -58,14 +54,14 @@ class Spool(Section):
     """Where accepted mail rests."""
 
     path: File = Field(
-        default_factory=lambda: Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or SPOOL),
+        default_factory=usual_spool,
         description="The folder. Without this key: the first of $STATE_DIRECTORY (systemd sets it), else the default.",
     )
     history: Duration = Field(
         default=86400.0, description="How long `queue trace` and `explain` still know of a finished message."
     )
     reserve: Size = Field(
-        default=64 * MIB,
+        default=RESERVE,
         description="With less room than this on the disk no new mail is taken. Up to half of it is a file, given up "
         "when others fill the disk, so that accepted mail can leave.",
     )
@@ -74,9 +70,7 @@ class Spool(Section):
 class Listen(Section):
     """A port that takes mail. Several may stand in the file; without any it is port 25 of the loopback address."""
 
-    address: IpAddress = Field(
-        default=ip_address("127.0.0.1"), description="Where to listen; `0.0.0.0` or `::` is everywhere."
-    )
+    address: IpAddress = Field(default=LOOPBACK, description="Where to listen; `0.0.0.0` or `::` is everywhere.")
     port: Port = Field(
         default=SMTP_PORT, description="25 for other servers, 587 for people and programs, 465 for implicit TLS."
     )
@@ -150,7 +144,7 @@ class Aliases(Section):
 class Limits(Section):
     """How much is taken from clients. A client is an IPv4 address, or an IPv6 /64 as a whole."""
 
-    message_size: Size = Field(default=50 * MIB, description="Of a message.")
+    message_size: Size = Field(default=MESSAGE_SIZE, description="Of a message.")
     recipients: AtLeastOne = Field(default=1000, description="Of a message.")
     hops: AtLeastOne = Field(default=100, description="Received fields of a message; with more it runs in circles.")
     connections: AtLeastOne = Field(default=1000, description="In all.")

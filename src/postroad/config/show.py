@@ -9,8 +9,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from postroad.config.model import SPOOL, Config
+from postroad.config.model import Config
 from postroad.config.problems import is_list, section_in
+from postroad.config.values import SPOOL
 
 HEAD = """# Settings
 

@@ -17,7 +17,7 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.net.deadline import Deadline
     from postroad.net.descriptors import open_more
-    from postroad.net.interfaces import interface_addresses
+    from postroad.net.interfaces import host_name, interface_addresses
     from postroad.net.memory import pair
     from postroad.net.ports import Listener, accept, bind, listen, serve
     from postroad.net.stream import Endpoint, Kind, NetError, Stream
@@ -27,7 +27,7 @@ __getattr__ = door(
     __name__,
     deadline="Deadline",
     descriptors="open_more",
-    interfaces="interface_addresses",
+    interfaces="host_name interface_addresses",
     memory="pair",
     ports="Listener accept bind listen serve",
     stream="Endpoint Kind NetError Stream",

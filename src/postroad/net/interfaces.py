@@ -1,4 +1,4 @@
-"""The addresses of this machine, as the system has them now. Linux only: elsewhere none are known."""
+"""The name and the addresses of this machine, as the system has them now."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from postroad.words.names import Address
+from postroad.words.names import Address, parse_domain
 
 MOST = 4096  # IPv4 addresses asked for
 _SIOCGIFCONF = 0x8912  # netdevice(7)
@@ -19,8 +19,14 @@ _IN_IFREQ = 20
 _IF_INET6 = Path("/proc/net/if_inet6")
 
 
+def host_name() -> str:
+    """This machine's full domain name; empty if it has none, as RFC 5321 section 4.1.4 foresees."""
+    name = parse_domain(socket.gethostname())
+    return name if isinstance(name, str) and "." in name else ""
+
+
 def interface_addresses() -> frozenset[Address]:
-    """All addresses of this machine's interfaces. What the system does not say is left out: it is no reason to stop.
+    """All addresses of this machine's interfaces; Linux only. What the system does not say is left out.
 
     By an ioctl and by /proc/net, and not by netlink, which hardened services may not use (RestrictAddressFamilies=).
     """

@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.relay.intake import Births, sendmail_origin
     from postroad.relay.process import Relay
     from postroad.relay.settings import NextHop, RelaySettings, relay_settings
 
 __getattr__ = door(
     __name__,
-    intake="Births sendmail_origin",
     process="Relay",
     settings="NextHop RelaySettings relay_settings",
 )

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postroad.relay.delivery import Delivery
-from postroad.relay.intake import Births
 from postroad.relay.journal import write_stderr
 from postroad.relay.service import Voice, Write, caught, style_of, telling, tune
 from postroad.relay.settings import relay_settings, resolver_of
 from postroad.relay.split import program
 from postroad.relay.tally import LOST_LINES, Tally
+from postroad.spool.births import Births
 from postroad.spool.remote import RemoteSpool
 from postroad.spool.wire import Link, Row, Words
 from postroad.words.inputs import InputError

@@ -11,10 +11,11 @@ from typing import Protocol
 from postroad.deliver import Bounces, Loop, Pressure, World
 from postroad.dns import Resolver
 from postroad.relay.finder import Finder
-from postroad.relay.intake import Births, picked_up
+from postroad.relay.intake import picked_up
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tally import Tally
 from postroad.spool import Claims, Parcel
+from postroad.spool.births import Births
 from postroad.words.trace import Event, Listener
 
 

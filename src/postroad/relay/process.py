@@ -13,9 +13,10 @@ from postroad.dns import Resolver
 from postroad.net import Endpoint, bind
 from postroad.receive import ListenSettings, Receiver
 from postroad.relay.delivery import Delivering, Delivery
-from postroad.relay.intake import Births, Intake
+from postroad.relay.intake import Intake
 from postroad.relay.settings import RelaySettings
 from postroad.spool import LEASE_S, Spool, SpoolError
+from postroad.spool.births import Births
 from postroad.words.names import Address
 from postroad.words.trace import Event, Listener, nobody
 

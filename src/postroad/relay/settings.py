@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postroad.app import build_own, build_resolver, host_name
+from postroad.app import build_own, build_resolver
+from postroad.config.identity import aliases_of, hostname_of
 from postroad.deliver import (
     DeliverSettings,
     LoopSettings,
@@ -31,20 +32,12 @@ from postroad.receive import (
     parse_users,
 )
 from postroad.routing import (
-    EVERYTHING,
-    LOCALHOST,
     PROCEDURES,
-    Alias,
     Aliases,
     Own,
     RoutePolicy,
     StaticHost,
     WalkPolicy,
-    by_domain,
-    parse_aliases,
-    parse_target,
-    pick,
-    resolve_aliases,
 )
 from postroad.smtp import Timeouts
 from postroad.words.inputs import InputError, readable
@@ -137,33 +130,6 @@ def faults_of(config: Config) -> Iterator[str]:
                 if sentence not in told:
                     told.add(sentence)
                     yield sentence
-
-
-def hostname_of(config: Config) -> str:
-    """Who we say we are."""
-    return config.hostname or host_name() or "localhost.localdomain"
-
-
-def aliases_of(config: Config) -> Aliases:
-    """The aliases of the settings and of the file they name, with what they lead to.
-
-    A domain that a route is for is not ours alone: the machine may be called as the domain whose mail is elsewhere.
-
-    Raises:
-        InputError: the file cannot be read, or an alias leads nowhere.
-
-    """
-    routed = by_domain(config.route)
-    routed.pop(EVERYTHING, None)
-    names = build_own([hostname_of(config), *map(str, config.own)]).names | LOCALHOST
-    file = config.aliases.file
-    try:
-        table = parse_aliases(_text(file), str(file)) if file else {}
-        for name, targets in config.aliases.table.items():
-            table[name] = Alias(tuple(map(parse_target, targets)), f"aliases.{name}")
-        return resolve_aliases(table, (name for name in names if pick(routed, name) is None))
-    except ValueError as problem:
-        raise InputError(str(problem)) from None
 
 
 def _deliver(config: Config, hostname: str) -> DeliverSettings:

@@ -5,9 +5,9 @@ Rule 2: bad records are answers, not exceptions: a `Refusal`, or a `Dropped` wit
 Rule 3: the same code decides a real delivery, explains it and simulates it.
 
 Stops: `policy` (the procedures as data), `own` (who we are), `aliases` (mail for our own names), `rules` (Snapshot ->
-Route or Refusal), `static` (routes of our own settings), `order` (Route -> odds, and a drawn Plan), `dice` (what a seed
-means), `turn` (a host's addresses in turn), `walk` (Plan -> Try, Wait or Verdict, told what happened), `record` (a
-route that lasts), `explain` (all of it in sentences).
+Route or Refusal), `picking` and `static` (routes of our own settings), `order` (Route -> odds, and a drawn Plan),
+`dice` (what a seed means), `turn` (a host's addresses in turn), `walk` (Plan -> Try, Wait or Verdict, told what
+happened), `record` (a route that lasts), `explain` (all of it in sentences).
 """
 
 from typing import TYPE_CHECKING
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from postroad.routing.explain import explain_attempt, explain_plan, explain_route
     from postroad.routing.order import Filling, Odds, Plan, Throw, draw, odds, plan_of, throw
     from postroad.routing.own import Own, embedded
+    from postroad.routing.picking import EVERYTHING, by_domain, pick
     from postroad.routing.policy import PROCEDURES, Onward, RoutePolicy, WalkPolicy
     from postroad.routing.record import read_route, route_record
     from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Status, decide
-    from postroad.routing.static import EVERYTHING, StaticHost, by_domain, decide_static, on_behalf, pick
+    from postroad.routing.static import StaticHost, decide_static, on_behalf
     from postroad.routing.turn import turned, turned_addresses, turns_of
     from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
 
@@ -37,7 +38,8 @@ __getattr__ = door(
     policy="PROCEDURES Onward RoutePolicy WalkPolicy",
     record="read_route route_record",
     rules="Dropped DropReason Exchanger Level Note Refusal Route Status decide",
-    static="EVERYTHING StaticHost by_domain decide_static on_behalf pick",
+    picking="EVERYTHING by_domain pick",
+    static="StaticHost decide_static on_behalf",
     turn="turned turned_addresses turns_of",
     walk="Connected Ended Greeted Try Verdict Wait Walk",
 )

@@ -1,10 +1,9 @@
-"""Routes of our own settings: which one a domain takes, and what it means for mail. DNS has no say in who takes it."""
+"""Routes of our own settings: what they mean for mail. DNS has no say in who takes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
 
 from postroad.routing.own import Own
 from postroad.routing.policy import RoutePolicy
@@ -25,8 +24,6 @@ from postroad.words.facts import HostFacts
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Result
 
-EVERYTHING = "*"
-
 
 @dataclass(frozen=True, slots=True)
 class StaticHost:
@@ -38,32 +35,6 @@ class StaticHost:
     host: str | Address
     port: int | None = None
     weight: int = 1
-
-
-class ForDomains(Protocol):
-    """What can be picked: domains as `example.com` (itself), `.example.com` (all below it) or `*` (all mail)."""
-
-    @property
-    def domains(self) -> tuple[str, ...]:
-        """The domains, in canonical form."""
-        ...
-
-
-R = TypeVar("R", bound=ForDomains)
-
-
-def by_domain(routes: Iterable[R]) -> dict[str, R]:
-    """The routes by what they are for, to `pick` from; what two of them name goes to the first."""
-    table: dict[str, R] = {}
-    for route in routes:
-        for domain in route.domains:
-            table.setdefault(domain, route)
-    return table
-
-
-def pick(table: Mapping[str, R], destination: Destination) -> R | None:
-    """The route a destination takes: that of the domain itself, else the nearest domain above it, else that of `*`."""
-    return next((table[pattern] for pattern in _patterns(str(destination)) if pattern in table), None)
 
 
 def decide_static(
@@ -108,15 +79,6 @@ def on_behalf(answer: Route | Refusal, destination: Destination) -> Route | Refu
     return replace(
         answer, destination=destination, status=Status.TEMPORARY, result=Result.DEFERRED, enhanced="4.4.4", text=text
     )
-
-
-def _patterns(domain: str) -> Iterator[str]:
-    yield domain
-    above = domain
-    while "." in above and not domain.startswith("["):
-        above = above.partition(".")[2]
-        yield f".{above}"
-    yield EVERYTHING
 
 
 def _addresses(each: StaticHost, facts: Mapping[str, HostFacts], policy: RoutePolicy) -> tuple[Address, ...]:

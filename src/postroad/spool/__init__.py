@@ -4,8 +4,8 @@ Rule 1: what is accepted is durable before anyone is told so; docs/design/spool.
 Rule 2: a spool reads no clock and draws no lots: times, ids and seeds are given.
 Rule 3: whatever ails the disk ends as a SpoolError with its kind; nothing of that call was done then.
 
-Stops: `base` (the protocols and their nouns), `memory` (for tests and trials), `sqlite` (for mail), `remote` (what
-another process delivers from), `wire` (how the two speak).
+Stops: `base` (the protocols and their nouns), `births` (ids and seeds), `memory` (for tests and trials), `sqlite` (for
+mail), `remote` (what another process delivers from), `wire` (how the two speak).
 """
 
 from postroad.spool.base import (

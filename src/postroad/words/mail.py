@@ -12,10 +12,11 @@ from postroad.words.names import MAX_NAME, AddressLiteral, Destination, Unreadab
 MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
 
 # Atom of RFC 5322 section 3.2.3, widened by RFC 6531 section 3.3 to any character beyond ASCII.
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
+# Said by what it has not: a class that reaches to the last character costs 5 ms to compile.
+_ATOM = r'[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+'
 _DOT_STRING = re.compile(rf"{_ATOM}(\.{_ATOM})*\Z")
 # Quoted-string of RFC 5321 section 4.1.2: qtextSMTP and quoted-pairSMTP, no controls, so no CR or LF can hide in it.
-_QUOTED = re.compile(r'"(?:[\x20-\x21\x23-\x5b\x5d-\x7e\u0080-\U0010ffff]|\\[\x20-\x7e])*"\Z')
+_QUOTED = re.compile(r'"(?:[^\x00-\x1f"\\\x7f]|\\[\x20-\x7e])*"\Z')
 
 # Nearly every mailbox there is, as two groups, the local part and the domain: what `parse_mailbox` looks at step by
 # step, seen at once. No name that ends with a digit: it may be an address.

@@ -16,7 +16,7 @@ from postroad.cli import main
 
 LOADED = (
     "asyncio", "rich.console", "rich.table", "uvloop", "postroad.app", "postroad.checking", "postroad.cli.checking",
-    "postroad.config", "postroad.config.check", "postroad.cli.sendmail.deposit", "postroad.relay", "postroad.report",
+    "postroad.config", "postroad.config.check", "postroad.cli.sendmail.handing", "postroad.relay", "postroad.report",
     "postroad.shapes", "postroad.show.terminal", "postroad.planning.answers", "postroad.planning.comparison",
     "postroad.spool.sqlite", "postroad.stage",
 )  # fmt: skip

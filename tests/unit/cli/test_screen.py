@@ -31,6 +31,7 @@ SHOWN = visible(HOSTILE)
 MAY = {
     "cli/door.py": "it is the door",
     "cli/screen.py": "it is what commands write by",
+    "cli/lines.py": "the plain part of it",
     "cli/config.py": "reads the password from stdin",
     "cli/send.py": "reads the message from stdin",
     "cli/checking.py": "reads domains from stdin",
@@ -40,7 +41,7 @@ MAY = {
     "show/pen.py": "is told by rich what the terminal can show, and writes nothing",
 }
 STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
-STREAMS_NAMED = {"cli/door.py", "cli/screen.py", "relay/service.py"}
+STREAMS_NAMED = {"cli/door.py", "cli/lines.py", "cli/screen.py", "relay/service.py"}
 
 
 def _named(node):

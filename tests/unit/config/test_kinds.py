@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.config import kinds
+from postroad.config import values as kinds
 
 
 @pytest.mark.parametrize(

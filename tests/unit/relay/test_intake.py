@@ -6,8 +6,9 @@ import pytest
 import uvloop
 
 from postroad.receive import Arrival
-from postroad.relay.intake import Births, Intake
+from postroad.relay.intake import Intake
 from postroad.spool import SpoolError, Trouble
+from postroad.spool.births import Births
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 
 FULL = SpoolError(Trouble.FULL, "full")

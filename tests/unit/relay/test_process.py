@@ -17,11 +17,12 @@ from postroad import lab
 from postroad.lab.certificate import server_context
 from postroad.net import bind
 from postroad.receive import ListenSettings, Receiver, ReceiveSettings, Tls, hash_password
-from postroad.relay import Relay, sendmail_origin
+from postroad.relay import Relay
 from postroad.relay.journal import Journal, Style
 from postroad.relay.metrics import Metrics
 from postroad.relay.telling import Telling
 from postroad.spool import Mail, Selection, SpoolError, Trouble
+from postroad.spool.births import sendmail_origin
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.mail import Envelope, Recipient, parse_mailbox

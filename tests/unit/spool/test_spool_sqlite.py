@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from letters import BODY, EVERYTHING, NOW, letter, octets, states
 
 from postroad.spool import LEASE_S, PIECE, Selection, Settlement, SpoolError, Trouble
 from postroad.spool.sqlite import SqliteSpool, commits, fresh, lanes, queue
-from postroad.spool.sqlite.file import connect
+from postroad.spool.sqlite.file import SCHEMA, connect
 
 
 def run(story, *spools):
@@ -418,6 +419,12 @@ def test_a_loop_that_is_gone_leaves_the_writer_alive(tmp_path):
     spool = asyncio.run(forgetful())
     asyncio.run(spool.close())
     assert "spool-writer" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_schema_has_the_number_of_its_last_script():
+    """A version more for each script."""
+    names = sorted(each.name for each in (resources.files("postroad.spool") / "sql").iterdir())
+    assert [f"{number:04}.sql" for number in range(1, SCHEMA + 1)] == names
 
 
 def test_no_question_of_the_relay_reads_all_parcels(tmp_path):

@@ -2,8 +2,9 @@
 
 Its command line and exit statuses are those of sendmail, not of the other commands: programs rely on them.
 
-Stops: `arguments` (the command line), `draft` (the message), `people` (whom its header names), `deposit` (into the
-spool).
+Stops: `arguments` (the command line), `draft` (the message), `people` (whom its header names), `handing` (over to the
+relay), `command` (as the help has it). Many a program starts it for each message, so what is heavy is imported where it
+is needed.
 """
 
 from __future__ import annotations
@@ -13,40 +14,19 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from postroad.cli import screen
+from postroad.cli.lines import remark, say
 
 if TYPE_CHECKING:
     from postroad.cli.sendmail.arguments import Arguments
     from postroad.cli.sendmail.draft import Origin
-    from postroad.config import Config
+    from postroad.config import Brief
     from postroad.routing import Aliases
     from postroad.spool import Mail
 
 # sysexits.h
 OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, CONFIG = 0, 64, 65, 67, 69, 75, 78
-
-
-def sendmail(
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[OPTION|RECIPIENT]...")] = None,
-) -> None:
-    """Hand a message from standard input to the relay, as the sendmail of other mail systems does.
-
-    -t takes recipients from To, Cc and Bcc, beside those named; Bcc is taken out. -i or -oi: a line with a single dot
-    does not end the message. -f SENDER, -F NAME, -N NOTIFY, -R FULL|HDRS, -V ENVID, -B 8BITMIME, -v; -C FILE names the
-    settings. Other options of sendmail are passed over; -bs, -bd, -bp and -q are not served.
-
-    It goes into the spool of the settings; a user who may not write there hands it to the first loopback port of the
-    relay. What the message lacks of From, Date and Message-ID is added. A name without a domain is a user of this
-    machine: [aliases] in the settings says which address has their mail.
-
-    Exit status, as sysexits.h has it: 0 kept, 64 wrong usage, 65 an address or the message cannot be used, 67 a user
-    has no alias, 69 refused, 75 not now: try again, 78 the settings are wrong.
-    """
-    raise typer.Exit(run(arguments or ()))
 
 
 def called_as_sendmail(argv: Sequence[str]) -> Sequence[str] | None:
@@ -63,9 +43,8 @@ def called_as_sendmail(argv: Sequence[str]) -> Sequence[str] | None:
 def run(words: Sequence[str]) -> int:
     """Do what a command line says, with the message on standard input; the exit status."""
     from postroad.cli.sendmail.arguments import Misuse, parse
-    from postroad.config import load
+    from postroad.config import aliases_of, load_brief
     from postroad.net import open_more
-    from postroad.relay.settings import aliases_of
     from postroad.spool import SpoolError
     from postroad.words.inputs import InputError
 
@@ -75,7 +54,7 @@ def run(words: Sequence[str]) -> int:
         arguments = parse(words)
         for remark in arguments.remarks:
             _say(remark)
-        config = load(arguments.config)
+        config = load_brief(arguments.config)
         aliases = aliases_of(config)
     except Misuse as problem:
         return _say(str(problem), USAGE)
@@ -93,18 +72,16 @@ def run(words: Sequence[str]) -> int:
         return _say(f"standard input cannot be read: {problem.strerror}", TEMPORARY)
 
 
-def _submit(arguments: Arguments, config: Config, aliases: Aliases) -> int:
-    import asyncio
-
-    from postroad.cli.sendmail.deposit import deposit
+def _submit(arguments: Arguments, config: Brief, aliases: Aliases) -> int:
     from postroad.cli.sendmail.draft import bounded, read
-    from postroad.relay.settings import hostname_of
+    from postroad.cli.sendmail.handing import hand_over
+    from postroad.config import hostname_of
     from postroad.words.inputs import InputError
 
     hostname = hostname_of(config)
-    octets = read(bounded(sys.stdin.buffer, config.limits.message_size), dot_ends=arguments.dot_ends)
-    if len(octets) > config.limits.message_size:
-        raise InputError(f"the message has more than {config.limits.message_size} octets, which is limits.message_size")
+    octets = read(bounded(sys.stdin.buffer, config.message_size), dot_ends=arguments.dot_ends)
+    if len(octets) > config.message_size:
+        raise InputError(f"the message has more than {config.message_size} octets, which is limits.message_size")
     mail, content = _made(arguments, octets, hostname)
     unknown = [to.mailbox for to in mail.envelope.recipients if aliases.refusal(to.mailbox, None)]
     for each in unknown:
@@ -112,7 +89,7 @@ def _submit(arguments: Arguments, config: Config, aliases: Aliases) -> int:
     if unknown:
         return NO_USER
     mail = replace(mail, envelope=aliases.expanded(mail.envelope))
-    done = asyncio.run(deposit(mail, content, config, hostname))
+    done = hand_over(mail, content, config, hostname)
     for mailbox, outcome in done.refused:
         _say(f"{mailbox}: {outcome.text}")
     if done.refused:
@@ -120,7 +97,7 @@ def _submit(arguments: Arguments, config: Config, aliases: Aliases) -> int:
         return UNAVAILABLE if done.is_for_good else TEMPORARY
     if arguments.verbose:
         with suppress(OSError):  # it is kept, whoever hears that: to say another thing makes the caller send it again
-            screen.say(f"kept as {mail.id}")
+            say(f"kept as {mail.id}")
     return OK
 
 
@@ -138,8 +115,8 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[Mail, byt
 
     """
     from postroad.cli.sendmail.draft import addresses, finish, parse, qualified
-    from postroad.relay import Births, sendmail_origin
     from postroad.spool import Mail
+    from postroad.spool.births import Births, sendmail_origin
     from postroad.words.inputs import InputError, readable
     from postroad.words.mail import Envelope, Recipient, parse_mailbox
 
@@ -183,5 +160,5 @@ def _origin(arguments: Arguments, hostname: str, id_: str) -> Origin:
 
 
 def _say(text: str, status: int = OK) -> int:
-    screen.remark(text, "sendmail")
+    remark(text, "sendmail")
     return status

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from email.utils import formataddr
 from typing import BinaryIO
 
 from postroad.cli.sendmail.people import addresses_in
@@ -148,6 +147,8 @@ def _added(draft: Draft, origin: Origin, sender: Mailbox | None) -> Iterator[byt
 
 def _person(full_name: str, address: str) -> str:
     """A name and an address; a name that would break the line is left out, as is a name beside a non-ASCII address."""
+    from email.utils import formataddr  # rarely needed
+
     name = full_name if full_name.isprintable() and address.isascii() else ""
     return formataddr((name, address)) if address.isascii() else f"<{address}>"
 

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
+    from postroad.spool.sqlite.deposit import keep_one
     from postroad.spool.sqlite.spool import SqliteSpool
 
 __getattr__ = door(
     __name__,
+    deposit="keep_one",
     spool="SqliteSpool",
 )

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from postroad.spool.base import Mail
 from postroad.spool.sqlite import keeping
-from postroad.spool.sqlite.group import Group, Kind
-from postroad.spool.sqlite.kinds import RECIPIENT, SHORT
+from postroad.spool.sqlite.group import RECIPIENT, SHORT, Group, Kind
 from postroad.spool.sqlite.opening import open_folder
 
 _ADD = Kind(keeping.add, SHORT, enters=True)
 
 
-def deposit(folder: Path, mail: Mail, octets: bytes, *, reserve: int = 0) -> None:
+def keep_one(folder: Path, mail: Mail, octets: bytes, *, reserve: int = 0) -> None:
     """Keep a message in the spool of a folder, for whoever delivers from there; on return it is durable.
 
     With less than `reserve` octets of room on the disk it is refused, as a relay refuses it.

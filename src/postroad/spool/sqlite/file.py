@@ -6,7 +6,6 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 from postroad.spool.base import SpoolError, Trouble
@@ -15,6 +14,9 @@ from postroad.spool.sqlite.trouble import trouble_with_file, troubles
 
 MARK = 0x506F7374
 """`PRAGMA application_id` of a spool: no other database is taken for one."""
+
+SCHEMA = 2
+"""The version of the schema this Postroad writes: how many scripts there are."""
 
 BUSY_S = 10.0
 """How long a commit waits for another program's."""
@@ -106,11 +108,6 @@ def put_log_back(where: Path) -> None:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def newest_version() -> int:
-    """The version of the schema this Postroad writes."""
-    return len(_scripts())
-
-
 def _is_there(where: Path) -> bool:
     try:
         return where.stat().st_size > 0
@@ -139,13 +136,15 @@ def _check(db: sqlite3.Connection, where: Path) -> None:
     tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if tables and mark != MARK:
         raise SpoolError(Trouble.CORRUPT, f"{where} is a database, but no spool: name another folder")
-    if version > newest_version():
-        why = f"{where} was made by a newer Postroad (schema {version}, this one knows {newest_version()}): upgrade"
+    if version > SCHEMA:
+        why = f"{where} was made by a newer Postroad (schema {version}, this one knows {SCHEMA}): upgrade"
         raise SpoolError(Trouble.NEWER, why)
 
 
 def _migrate(db: sqlite3.Connection) -> None:
     """Run the scripts not run yet, each in a transaction of its own."""
+    if db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA:
+        return
     for number, script in enumerate(_scripts(), start=1):
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -169,6 +168,8 @@ def _probe(db: sqlite3.Connection) -> None:
 
 
 def _scripts() -> list[str]:
+    from importlib import resources  # noqa: PLC0415  # rarely needed, and large
+
     folder = resources.files("postroad.spool") / "sql"
     return [file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda file: file.name)]
 

@@ -23,6 +23,13 @@ LONG = 2 * 1024 * 1024
 """What a group may cost, in octets moved, to be done in the loop's thread: about 2 ms."""
 
 
+SHORT = 8 * 1024
+"""The cost of a short call: 256 of them are as many as the loop does by itself."""
+
+RECIPIENT = 1024
+"""The cost of each further recipient: its address in the message, in a parcel and in their indexes."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind(Generic[A, R]):
     """What calls of one kind have in common.

@@ -8,13 +8,7 @@ from functools import partial
 from postroad.spool.base import Parcel
 from postroad.spool.sqlite import keeping, lanes, queue, settling
 from postroad.spool.sqlite.fresh import Fresh
-from postroad.spool.sqlite.group import Kind
-
-SHORT = 8 * 1024
-"""The cost of a short call: 256 of them are as many as the loop does by itself."""
-
-RECIPIENT = 1024
-"""The cost of each further recipient: its address in the message, in a parcel and in their indexes."""
+from postroad.spool.sqlite.group import SHORT, Kind
 
 
 class Kinds:

@@ -20,8 +20,8 @@ from postroad.spool.base import (
 )
 from postroad.spool.sqlite import keeping, lanes, queue, settling
 from postroad.spool.sqlite.fresh import Fresh
-from postroad.spool.sqlite.group import Kind
-from postroad.spool.sqlite.kinds import RECIPIENT, SHORT, Kinds
+from postroad.spool.sqlite.group import RECIPIENT, SHORT, Kind
+from postroad.spool.sqlite.kinds import Kinds
 from postroad.spool.sqlite.opening import Opened, open_folder
 from postroad.spool.sqlite.reader import THREADS, Reader
 from postroad.spool.sqlite.writer import Writer

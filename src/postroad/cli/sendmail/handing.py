@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
-from postroad.config import Config
-from postroad.deliver import DeliverSettings, Job, attempt
-from postroad.dialogue import Message
-from postroad.routing import Plan
-from postroad.spool import PIECE, Mail, SpoolError, Trouble
-from postroad.spool.sqlite import SqliteSpool
+from postroad.spool import Mail, SpoolError, Trouble
+from postroad.spool.sqlite import keep_one
 from postroad.words.names import Address
-from postroad.words.outcome import Outcome, Phase, Result
-from postroad.words.trail import Target
+
+if TYPE_CHECKING:
+    from postroad.config import Brief
+    from postroad.words.outcome import Outcome
+    from postroad.words.trail import Target
 
 _NOT_FOR_US = {Trouble.MISSING, Trouble.READ_ONLY}
 _LOOPBACK = {4: ip_address("127.0.0.1"), 6: ip_address("::1")}
@@ -32,10 +32,10 @@ class Deposited:
     @property
     def is_for_good(self) -> bool:
         """Whether trying again is no use."""
-        return any(outcome.result is Result.FAILED for _mailbox, outcome in self.refused)
+        return any(outcome.result == "failed" for _mailbox, outcome in self.refused)
 
 
-async def deposit(mail: Mail, octets: bytes, config: Config, hostname: str) -> Deposited:
+def hand_over(mail: Mail, octets: bytes, config: Brief, hostname: str) -> Deposited:
     """Hand a message to the relay; on return it is durable.
 
     Raises:
@@ -43,7 +43,7 @@ async def deposit(mail: Mail, octets: bytes, config: Config, hostname: str) -> D
 
     """
     try:
-        await _into_spool(mail, octets, config)
+        keep_one(config.spool, mail, octets, reserve=config.reserve)  # refused as by the relay
         return Deposited()
     except SpoolError as problem:
         if problem.kind not in _NOT_FOR_US:
@@ -52,29 +52,24 @@ async def deposit(mail: Mail, octets: bytes, config: Config, hostname: str) -> D
     target = _port(config)
     if target is None:
         raise trouble
-    refused = await _by_smtp(Message(mail.envelope, octets), target, hostname)
-    if refused and all(outcome.phase is Phase.CONNECT for _mailbox, outcome in refused):
+    refused = _by_smtp(mail, octets, target, hostname)
+    if refused and all(outcome.phase == "connect" for _mailbox, outcome in refused):
         raise SpoolError(trouble.kind, _nobody_home(target, refused[0][1], trouble))
     return Deposited(refused, trouble.why)
 
 
-async def _into_spool(mail: Mail, octets: bytes, config: Config) -> None:
-    spool = await SqliteSpool.open(config.spool.path, node="", reserve=config.spool.reserve)  # refused as by the relay
-    try:
-        last = max(0, len(octets) - 1) // PIECE * PIECE
-        for start in range(0, last, PIECE):
-            await spool.write(mail.id, octets[start : start + PIECE])
-        await spool.add(mail, octets[last:])
-    finally:
-        await spool.close()
-
-
-async def _by_smtp(message: Message, target: Target, hostname: str) -> tuple[tuple[str, Outcome], ...]:
+def _by_smtp(mail: Mail, octets: bytes, target: Target, hostname: str) -> tuple[tuple[str, Outcome], ...]:
     """Those whom the relay did not take it for, and what it said."""
-    plan = Plan((target,))
-    done = await attempt(Job(message, target.exchange, plan), DeliverSettings(hostname=hostname))
-    outcomes = zip(message.envelope.recipients, done.outcomes, strict=True)
-    return tuple((str(to.mailbox), said) for to, said in outcomes if said.result is not Result.DELIVERED)
+    import asyncio  # an eighth of a second with what follows, for few
+
+    from postroad.deliver import DeliverSettings, Job, attempt  # as above
+    from postroad.dialogue import Message  # as above
+    from postroad.routing import Plan  # as above
+
+    job = Job(Message(mail.envelope, octets), target.exchange, Plan((target,)))
+    done = asyncio.run(attempt(job, DeliverSettings(hostname=hostname)))
+    outcomes = zip(mail.envelope.recipients, done.outcomes, strict=True)
+    return tuple((str(to.mailbox), said) for to, said in outcomes if said.result != "delivered")
 
 
 def _nobody_home(target: Target, said: Outcome, trouble: SpoolError) -> str:
@@ -82,8 +77,10 @@ def _nobody_home(target: Target, said: Outcome, trouble: SpoolError) -> str:
     return f"the message is not kept: no relay answers at {where} ({said.text}), and {trouble.why}; try again later"
 
 
-def _port(config: Config) -> Target | None:
+def _port(config: Brief) -> Target | None:
     """The first port of the relay that takes mail from this machine in the clear."""
+    from postroad.words.trail import Target  # for few
+
     for port in config.listen:
         address: Address = _LOOPBACK[port.address.version] if port.address.is_unspecified else port.address
         if address.is_loopback and port.tls != "implicit":

@@ -1,0 +1,166 @@
+"""What a program needs of the settings that hands a message over and ends: read in a few milliseconds, or in full.
+
+A file is read here if it says nothing unusual in what is read. Whatever else it says, and what is wrong with it, is for
+the full reading to find, which takes a tenth of a second more: so no error is written twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from postroad.config.finding import MOST, find
+from postroad.config.values import (
+    LOOPBACK,
+    MESSAGE_SIZE,
+    RESERVE,
+    SMTP_PORT,
+    read_address,
+    read_domain,
+    read_host,
+    read_path,
+    read_pattern,
+    read_size,
+    read_targets,
+    usual_spool,
+)
+from postroad.files import read_text
+from postroad.words.names import Address, Unreadable
+from postroad.words.toml import parse_toml
+
+if TYPE_CHECKING:
+    from postroad.config.model import Config
+
+Table = Mapping[str, Any]
+
+TABLES = frozenset(
+    {"hostname", "own", "drain", "spool", "listen", "tls", "relay", "aliases", "limits", "timeouts", "deliver"}
+    | {"retry", "dns", "route", "metrics", "log", "check"}
+)
+"""All there are; a test holds them to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port of the relay."""
+
+    address: Address = LOOPBACK
+    port: int = SMTP_PORT
+    tls: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The aliases."""
+
+    table: Mapping[str, tuple[str, ...]]
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route: what it is for."""
+
+    domains: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """Some of the settings, under the names that Config has for them."""
+
+    hostname: str | None
+    own: Sequence[str | Address]
+    spool: Path
+    reserve: int
+    message_size: int
+    listen: Sequence[Port]
+    aliases: Names
+    route: Sequence[Route]
+
+
+def load_brief(path: Path | None = None) -> Brief:
+    """Some of the settings in a file; None is the file that `find` has, and without any all have their defaults.
+
+    Raises:
+        InputError: it cannot be read, or is wrong: the text names the file, the key, and how to fix it.
+
+    """
+    path = path or find()
+    text = "" if path is None else read_text(path, MOST)
+    tables = parse_toml(text) if isinstance(text, str) else text
+    if not isinstance(tables, Unreadable):
+        try:
+            return _plain(tables, path.absolute().parent if path else Path())
+        except (ValueError, TypeError, KeyError, AttributeError):
+            pass
+    from postroad.config.loading import load  # noqa: PLC0415  # the whole, if need be
+
+    return brief_of(load(path))
+
+
+def brief_of(config: Config) -> Brief:
+    """The same of settings that are read."""
+    return Brief(
+        config.hostname,
+        config.own,
+        config.spool.path,
+        config.spool.reserve,
+        config.limits.message_size,
+        tuple(Port(each.address, each.port, each.tls) for each in config.listen),
+        Names(config.aliases.table, config.aliases.file),
+        tuple(Route(each.domains) for each in config.route),
+    )
+
+
+def _plain(tables: Table, folder: Path) -> Brief:
+    """Of a file that says nothing unusual; some error of another one."""
+    if not tables.keys() <= TABLES:
+        raise KeyError
+    spool, limits, hostname = _table(tables, "spool"), _table(tables, "limits"), tables.get("hostname")
+    if not spool.keys() <= {"path", "reserve", "history"}:
+        raise KeyError
+    return Brief(
+        None if hostname is None else read_domain(hostname),
+        tuple(read_host(each) for each in _list(tables, "own")),
+        read_path(spool["path"], folder) if "path" in spool else usual_spool(),
+        read_size(spool.get("reserve", RESERVE)),
+        read_size(limits.get("message_size", MESSAGE_SIZE)),
+        tuple(_ports(tables)) if "listen" in tables else (Port(),),
+        _names(_table(tables, "aliases"), folder),
+        tuple(Route(tuple(read_pattern(name) for name in _list(each, "domains"))) for each in _list(tables, "route")),
+    )
+
+
+def _ports(tables: Table) -> Iterator[Port]:
+    for each in _list(tables, "listen"):
+        port, tls = each.get("port", SMTP_PORT), each.get("tls", "none")
+        if type(port) is not int or not 0 < port < 2**16 or tls not in ("none", "starttls", "implicit"):
+            raise ValueError
+        if not each.keys() <= {"address", "port", "tls"}:
+            raise KeyError
+        yield Port(read_address(each["address"]) if "address" in each else LOOPBACK, port, tls)
+
+
+def _names(aliases: Table, folder: Path) -> Names:
+    table = {name.lower(): read_targets(value) for name, value in aliases.items() if name != "file"}
+    if not all(name and "@" not in name and targets for name, targets in table.items()):
+        raise ValueError
+    if len(table) + ("file" in aliases) < len(aliases):
+        raise ValueError
+    return Names(table, read_path(aliases["file"], folder) if "file" in aliases else None)
+
+
+def _table(tables: Table, name: str) -> Table:
+    table = tables.get(name, {})
+    if not isinstance(table, dict):
+        raise TypeError
+    return table
+
+
+def _list(table: Table, name: str) -> list[Any]:
+    items = table.get(name, [])
+    if not isinstance(items, list):
+        raise TypeError
+    return items

@@ -1,0 +1,81 @@
+"""Who this machine is by its settings: its name, and who has mail for the names that are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from postroad.files import trusted_text
+from postroad.net.interfaces import host_name
+from postroad.routing.aliases import LOCALHOST, Alias, Aliases, parse_aliases, parse_target, resolve_aliases
+from postroad.routing.picking import EVERYTHING, by_domain, pick
+from postroad.words.inputs import InputError
+from postroad.words.names import Address, Unreadable
+
+
+class Routed(Protocol):
+    """A route of the settings, as far as it matters here: what it is for."""
+
+    @property
+    def domains(self) -> tuple[str, ...]: ...  # noqa: D102  # said above
+
+
+class Named(Protocol):
+    """The table of aliases."""
+
+    @property
+    def table(self) -> Mapping[str, tuple[str, ...]]: ...  # noqa: D102  # see config.Aliases
+
+    @property
+    def file(self) -> Path | None: ...  # noqa: D102  # see config.Aliases
+
+
+class Identity(Protocol):
+    """The settings that say who we are: Config has them, and Brief."""
+
+    @property
+    def hostname(self) -> str | None: ...  # noqa: D102  # see config.Config
+
+    @property
+    def own(self) -> Sequence[str | Address]: ...  # noqa: D102  # see config.Config
+
+    @property
+    def aliases(self) -> Named: ...  # noqa: D102  # see config.Config
+
+    @property
+    def route(self) -> Sequence[Routed]: ...  # noqa: D102  # see config.Config
+
+
+def hostname_of(config: Identity) -> str:
+    """Who we say we are."""
+    return config.hostname or host_name() or "localhost.localdomain"
+
+
+def aliases_of(config: Identity) -> Aliases:
+    """The aliases of the settings and of the file they name, with what they lead to.
+
+    A domain that a route is for is not ours alone: the machine may be called as the domain whose mail is elsewhere.
+
+    Raises:
+        InputError: the file cannot be read, or an alias leads nowhere.
+
+    """
+    routed = by_domain(config.route)
+    routed.pop(EVERYTHING, None)
+    own = {hostname_of(config), host_name(), *(each for each in config.own if isinstance(each, str))} - {""}
+    file = config.aliases.file
+    try:
+        table = parse_aliases(_text(file), str(file)) if file else {}
+        for name, targets in config.aliases.table.items():
+            table[name] = Alias(tuple(map(parse_target, targets)), f"aliases.{name}")
+        return resolve_aliases(table, (name for name in own | LOCALHOST if pick(routed, name) is None))
+    except ValueError as problem:
+        raise InputError(str(problem)) from None
+
+
+def _text(path: Path) -> str:
+    text = trusted_text(path)
+    if isinstance(text, Unreadable):
+        raise InputError(f"{path} {text.why}; name a text file that this user may read")
+    return text

@@ -1,0 +1,199 @@
+"""Values as people write them in a settings file: each is read, and written back the same way.
+
+What cannot be read is a ValueError with a sentence that says what is wrong and how to fix it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+from postroad.routing.aliases import parse_target
+from postroad.words.bounds import shown
+from postroad.words.names import Address, Unreadable, cut, parse_address, parse_domain
+
+Network = IPv4Network | IPv6Network
+
+MIB = 2**20
+SMTP_PORT = 25
+LOOPBACK: Address = ip_address("127.0.0.1")
+RESERVE = 64 * MIB
+MESSAGE_SIZE = 50 * MIB
+SPOOL = Path("/var/spool/postroad")
+
+LARGEST = 2**50
+LONGEST_S = 10 * 366 * 86400
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "day": 86400, "days": 86400}
+_OCTETS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|days|day|d)\s*")
+_TIMES = re.compile(rf"(?:{_TIME.pattern})+\Z")
+_SIZE = re.compile(rf"([0-9]+(?:\.[0-9]+)?)\s*({'|'.join(_OCTETS)})\Z")
+
+
+def usual_spool() -> Path:
+    """The folder of the spool where the settings name none: the first of $STATE_DIRECTORY, which systemd sets."""
+    return Path(os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or SPOOL)
+
+
+def read_duration(value: Any) -> float:  # noqa: ANN401  # whatever stands in the file
+    """A time in seconds, from a number of them or a text as `90s`, `1h 30m`, `5d`, `250ms`."""
+    seconds: float = -1.0
+    if isinstance(value, str) and _TIMES.match(value):
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _TIME.findall(value))
+    elif _is_number(value):
+        seconds = value
+    if seconds > LONGEST_S:
+        raise ValueError(f"{_cut(value)} is longer than ten years, the longest time there is")
+    if seconds < 0:
+        raise ValueError(f'{_cut(value)} is no time; write seconds, or a text as "90s", "5m", "4h", "5d" or "5 days"')
+    return float(seconds)
+
+
+def write_duration(seconds: float) -> str:
+    """The time in the largest unit that holds it without a rest."""
+    milliseconds = round(seconds * 1000)
+    for unit in ("d", "h", "m", "s"):
+        part = round(_SECONDS[unit] * 1000)
+        if milliseconds and milliseconds % part == 0:
+            return f"{milliseconds // part}{unit}"
+    return f"{milliseconds}ms" if milliseconds else "0s"
+
+
+def read_size(value: Any) -> int:  # noqa: ANN401  # whatever stands in the file
+    """A number of octets, from that number or a text as `50MiB`."""
+    found = _SIZE.match(value) if isinstance(value, str) else None
+    octets = float(found[1]) * _OCTETS[found[2]] if found else value
+    if isinstance(octets, int | float) and not isinstance(octets, bool) and octets > LARGEST:
+        raise ValueError(f"{_cut(value)} is more than {LARGEST // 2**30} GiB, the largest size there is")
+    if found or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return int(octets)
+    raise ValueError(f'{_shown(value)} is no size; write octets, or a text as "500KiB" or "50MiB"')
+
+
+def write_size(octets: int) -> str:
+    """The size in the largest binary unit that holds it without a rest."""
+    for unit in ("GiB", "MiB", "KiB"):
+        if octets and octets % _OCTETS[unit] == 0:
+            return f"{octets // _OCTETS[unit]}{unit}"
+    return str(octets)
+
+
+def read_domain(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    """A domain name in canonical form."""
+    domain = parse_domain(value) if isinstance(value, str) else Unreadable(str(value), "not a text")
+    if isinstance(domain, Unreadable):
+        raise ValueError(f'{domain}; write a domain name, as "mail.example.com"')  # noqa: TRY004  # wrong text, or type
+    return domain
+
+
+def read_pattern(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    """What a route is for: `example.com`, `.example.com` for all below it, or `*` for all mail."""
+    if value == "*":
+        return "*"
+    if isinstance(value, str) and value.startswith("."):
+        return "." + read_domain(value[1:])
+    return read_domain(value)
+
+
+def read_network(value: Any) -> Network:  # noqa: ANN401  # whatever stands in the file
+    """A network, or a single address as the network it is."""
+    try:
+        return ip_network(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError(f"{_shown(value)} is no network; write one, as {_network_meant(value)}") from None
+
+
+def read_address(value: Any) -> Address:  # noqa: ANN401  # whatever stands in the file
+    """An IP address."""
+    address = parse_address(value) if isinstance(value, str) else None
+    if address is None:
+        raise ValueError(f'{_shown(value)} is no IP address; write one, as "192.0.2.1" or "2001:db8::1"')
+    return address
+
+
+def read_host(value: Any) -> str | Address:  # noqa: ANN401  # whatever stands in the file
+    """A host: its name in canonical form, or its address."""
+    address = parse_address(value) if isinstance(value, str) else None
+    return address or read_domain(value)
+
+
+def read_path(value: Any, folder: str | Path) -> Path:  # noqa: ANN401  # whatever stands in the file
+    """A path; a relative one begins in the folder of the settings file."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError(f'{_shown(value)} is no path; write one, as "/etc/postroad/users"')
+    return Path(folder, value)
+
+
+def read_place(value: Any) -> tuple[str | Address, int | None]:  # noqa: ANN401  # whatever stands in the file
+    """A host with its port, if it has one: `smtp.example.net:587`, `192.0.2.1`, `[2001:db8::1]:25`."""
+    text = value if isinstance(value, str) else ""
+    if parse_address(text):
+        return read_host(text), None
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, ""
+    if colon and port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 2**16):
+        raise ValueError(f"{_shown(value)} has no port from 1 to 65535 behind its colon")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    return read_host(bare), int(port) if port else None
+
+
+def write_place(place: tuple[str | Address, int | None]) -> str:
+    """The same as a text."""
+    host, port = place
+    if port is None:
+        return str(host)
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+
+
+def read_server(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    """A name server: an address, with a port if it is not 53."""
+    host, port = read_place(value)
+    if isinstance(host, str):
+        raise ValueError(f'{_shown(value)} is no address; write the name server\'s own, as "192.0.2.53"')  # noqa: TRY004  # wrong text, or type
+    return write_place((host, port))
+
+
+def read_endpoint(value: Any) -> tuple[Address, int] | None:  # noqa: ANN401  # whatever stands in the file
+    """An address and a port to listen on; none if the text is empty."""
+    if value == "":
+        return None
+    host, port = read_place(value) if isinstance(value, str) else ("", None)
+    if isinstance(host, str) or port is None:
+        raise ValueError(f'{_shown(value)} is no address with a port; write both, as "127.0.0.1:9925"')
+    return host, port
+
+
+def read_targets(value: Any) -> tuple[str, ...]:  # noqa: ANN401  # whatever stands in the file
+    """What an alias leads to: one address or several, or the names of other aliases."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ValueError(f'{_shown(value)} is no address; write one, or several, as ["a@example.com", "b@example.com"]')
+    return tuple(str(parse_target(item)).removesuffix("@") for item in items)
+
+
+def write_targets(targets: tuple[str, ...]) -> str | list[str]:
+    """One as a text, several as a list."""
+    return targets[0] if len(targets) == 1 else list(targets)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124  # nan is no number, and equals nothing
+
+
+def _network_meant(value: object) -> str:
+    try:
+        return f'"{ip_network(value, strict=False)}"'  # type: ignore[arg-type]  # whatever it is
+    except ValueError:
+        return '"192.0.2.0/24" or "2001:db8::/32"'
+
+
+def _cut(value: object) -> str:
+    return shown(value) if not isinstance(value, str) else _shown(cut(value))
+
+
+def _shown(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)

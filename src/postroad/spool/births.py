@@ -1,0 +1,36 @@
+"""What a message gets when it comes into being: an id, and a seed for all that is drawn for it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from random import Random
+
+SEED_BITS = 48
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+
+
+class Births:
+    """Ids and seeds of messages. Neither is a secret, so the system is asked for chance once, not for each."""
+
+    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+        self._wall = wall
+        self._rng = Random(os.urandom(32))
+
+    def id(self) -> str:
+        """An id: 50 bits of milliseconds, so that ids sort by time, and 30 bits of chance."""
+        number = int(self._wall() * 1000) << 30 | self._rng.getrandbits(30)
+        high, low, pairs = number >> 40, number & (1 << 40) - 1, _PAIRS
+        begin = f"{pairs[high >> 30]}{pairs[high >> 20 & 1023]}{pairs[high >> 10 & 1023]}{pairs[high & 1023]}"
+        return f"{begin}{pairs[low >> 30]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}{pairs[low & 1023]}"
+
+    def seed(self) -> int:
+        """The seed of a message's draws."""
+        return self._rng.getrandbits(SEED_BITS)
+
+
+def sendmail_origin(user: str, uid: int) -> str:
+    """The origin of mail that a user of this machine puts into the spool by `postroad sendmail`."""
+    return f"user {user} (uid {uid}) by sendmail"

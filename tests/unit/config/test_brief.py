@@ -1,0 +1,121 @@
+"""Some of the settings, read in no time: the same as the full reading has, or not at all."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postroad.config import Config, brief_of, load_brief, read
+from postroad.config.brief import TABLES, _plain
+from postroad.words.inputs import InputError
+from postroad.words.names import Unreadable
+from postroad.words.toml import parse_toml
+
+READ = ("spool.path", "spool.reserve", "message_size", "hostname", "aliases", "domains")
+HEAVY = ("pydantic", "typer", "rich", "dns", "asyncio", "postroad.deliver", "postroad.receive.session", "uvloop")
+KEYS = {
+    "": ("hostname", "own", "drain", "listne"),
+    "[spool]": ("path", "reserve", "history", "pth"),
+    "[limits]": ("message_size",),
+    "[aliases]": ("root", "ROOT", "ops", "file", '"a@b"', '""'),
+    "[[listen]]": ("address", "port", "tls", "prot"),
+    "[[route]]": ("domains",),
+}
+VALUES = st.sampled_from([
+    '"relay.example"', '"nobody@example.com"', '"/srv/spool"', '"64MiB"', '"1h"', '"192.0.2.1"', '"starttls"', '"root"',
+    '"*"', '".example.com"', '""', '"\\u0000"', '"no such thing"', "25", "0", "70000", "-1", "1.5", "true", "[]",
+    '["a@example.com", "root"]', '["mail.example", "192.0.2.9"]', '["*", ".example.com"]', "[1]", "{}", "nan",
+])  # fmt: skip
+LINES = st.sampled_from([(table, key) for table, keys in KEYS.items() for key in keys])
+
+
+def test_brief_has_the_tables_of_the_model():
+    """A table it does not know is for the full reading to complain of."""
+    assert set(Config.model_fields) == TABLES
+
+
+def test_file_that_says_nothing_has_the_defaults(tmp_path):
+    """As the full reading has them."""
+    path = tmp_path / "postroad.toml"
+    path.write_text("")
+    assert brief_of(Config()) == load_brief(path)
+
+
+@given(said=st.dictionaries(LINES, VALUES, max_size=5))
+def test_brief_is_what_the_full_reading_has_or_nothing(said):
+    """Whatever a file says: what is read in short is what is read in full, if that finds nothing wrong with it."""
+    tables = {table: [f"{key} = {value}" for (each, key), value in said.items() if each == table] for table in KEYS}
+    text = "\n".join(line for table, lines in tables.items() if lines for line in ([table] if table else []) + lines)
+    path = Path("/etc/postroad/postroad.toml")
+    parsed = parse_toml(text)
+    if isinstance(parsed, Unreadable):
+        return
+    try:
+        short = _plain(parsed, path.parent)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return
+    full, wrong = _in_full(text, path)
+    assert full in (None, short)
+    assert [] == [
+        word
+        for word in ("spool.path", "spool.reserve", "message_size", "hostname", "aliases", "domains")
+        if word in wrong
+    ]
+
+
+def _in_full(text, path):
+    """The same of the full reading, or what is wrong: that of which a message has no need."""
+    try:
+        return brief_of(read(text, path)), ""
+    except InputError as wrong:
+        return None, str(wrong)
+
+
+@pytest.mark.parametrize(("text", "is_plain"), [
+    ('hostname = "relay.example"\n[aliases]\nroot = "ops@example.com"\n', True),
+    ('[spool]\npath = "spool"\nreserve = "1MiB"\n[[listen]]\nport = 2525\n', True),
+    ('[spool]\npaht = "spool"\n', False), ("[[listen]]\nport = 0\n", False), ("[aliases]\nroot = 5\n", False),
+])  # fmt: skip
+def test_plain_file_costs_no_pydantic(text, is_plain, tmp_path):
+    """What is unusual costs the full reading, which says what is wrong."""
+    path = tmp_path / "postroad.toml"
+    path.write_text(text)
+    program = f"""
+import sys
+from pathlib import Path
+from postroad.config import load_brief
+try:
+    load_brief(Path({str(path)!r}))
+except ValueError:
+    pass
+print("pydantic" not in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert f"{is_plain}\n" == done.stdout
+
+
+def test_sendmail_loads_nothing_heavy(tmp_path):
+    """Programs start it once a message: into the spool it goes without a loop, a parser of options or a validator."""
+    (tmp_path / "postroad.toml").write_text('hostname = "relay.example"\n[spool]\npath = "spool"\n')
+    program = f"""
+import asyncio, sys
+from pathlib import Path
+from postroad.spool.sqlite import SqliteSpool
+async def make():
+    await (await SqliteSpool.open(Path({str(tmp_path / "spool")!r}), node="one")).close()
+asyncio.run(make())
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    program = f"""
+import sys
+from postroad.cli.sendmail import run
+code = run(["-C", {str(tmp_path / "postroad.toml")!r}, "you@example.org"])
+print(code, [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], input="Subject: x\n\nHello\n", capture_output=True, text=True, check=True
+    )
+    assert "0 []\n" == done.stdout
