@@ -2,7 +2,7 @@
 
 Usage: bench/checkers.py [--bind PROGRAM] [--knot PROGRAM]
 
-Each zone of tests/checks/<rule>/finds has one fault. A peer finds it if it says anything, or fails, there, and not on
+Each zone of tests/rules/<rule>/finds has one fault. A peer finds it if it says anything, or fails, there, and not on
 the near miss beside it (`silent`). Peers that are not installed, or do not run, are left out; on Debian they are in
 bind9-utils and knot-dnssecutils.
 """
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ROOT / "tests" / "checks"
+FOLDERS = ROOT / "tests" / "rules"
 UNABLE = 127  # of a program that lacks a library
 QUIET = ("OK", "loaded serial")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from postroad.planning.comparison import Comparison
     from postroad.planning.mix import View
     from postroad.planning.records import Records
-    from postroad.report import Checked
+    from postroad.rules import Checked
     from postroad.simulation import Forecast
     from postroad.simulation.ranges import Range
     from postroad.simulation.trials import TrialOptions, Trials
@@ -92,7 +92,7 @@ def lookup(domain: str, *, zones: Sequence[str | Path] = (), resolvers: Sequence
 def check(
     domain: str, *, zones: Sequence[str | Path] = (), resolvers: Sequence[str] = (), smtp: bool = False
 ) -> Checked:
-    """What will lose or delay a domain's mail: findings, each with its severity and the zone lines that mend it.
+    """What will lose or delay a domain's mail: findings, each with its severity and the zone lines that fix it.
 
     `zones` are files that answer in place of DNS; with `smtp` each exchanger is talked to once. Blocks meanwhile.
 
@@ -100,7 +100,7 @@ def check(
         InputError: the domain, a zone file or a server cannot be used.
 
     """
-    from postroad.checking import Choice, Terms, build_sources, check_one
+    from postroad.examine import Choice, Terms, build_sources, check_one
 
     subject = _subject(domain, zones)
     choice = Choice(subject.loaded, resolvers=resolvers, smtp=smtp)
@@ -260,7 +260,7 @@ def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: 
         InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.checking.troubles import checker, records_evidence
+    from postroad.examine.troubles import checker, records_evidence
     from postroad.planning.advice import advise as advised
     from postroad.planning.edits import Allowed
     from postroad.planning.records import Records

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from typer.main import get_command
 
-from postroad.checks.catalogue import RULES
 from postroad.cli.root import app
 from postroad.config.show import reference as settings
 from postroad.relay.metrics import reference as metrics
 from postroad.report.manual import reference as rules
+from postroad.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "docs" / "reference" / "cli.md"

@@ -5,12 +5,12 @@ from collections import Counter
 from fractions import Fraction
 from ipaddress import ip_address
 
-from postroad.checking.troubles import checker
-from postroad.checks.nouns import Evidence
 from postroad.dns import ZoneResolver, parse_zones
+from postroad.examine.troubles import checker
 from postroad.gather import gather
 from postroad.planning import Mix, Records, View, advise
 from postroad.routing import decide
+from postroad.rules import Evidence
 from postroad.simulation import MIXES, SENDERS
 from postroad.simulation.nouns import Case, Example, Forecast, Questions, Step
 from postroad.words.faults import Mode

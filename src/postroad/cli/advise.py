@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from postroad.checks.nouns import Evidence
     from postroad.planning.advice import Advice
+    from postroad.rules import Evidence
 
 
 def advise(
@@ -55,7 +55,7 @@ def advise(
     allowed = frozenset(map(Allowed, allow or ())) | ({Allowed.BACKUPS} if use_backups else set())
     evidence = _evidence(domain, of, zone or (), resolver or ())
     from postroad.asking import view_of
-    from postroad.checking.troubles import checker
+    from postroad.examine.troubles import checker
 
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
@@ -72,7 +72,7 @@ def advise(
 
 def _evidence(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Evidence:
     """The records asked for, as `check` sees them."""
-    from postroad.checking.troubles import records_evidence
+    from postroad.examine.troubles import records_evidence
     from postroad.subject import subject_of
     from postroad.words.facts import Bogus, Temporary
 

@@ -110,7 +110,7 @@ def check(
     at_once: AtOnce = AT_ONCE,
     rate: Rate = 0.0,
 ) -> None:
-    """Check domains: what will lose or delay mail, why, where that is written, and the zone lines that mend it.
+    """Check domains: what will lose or delay mail, why, where that is written, and the zone lines that fix it.
 
     Asks DNS only, unless --smtp. Findings accepted in [check] of postroad.toml are shown and not counted.
 
@@ -118,8 +118,8 @@ def check(
 
     Exit status: 0 nothing of the level was found, 1 something was, 2 wrong usage, 3 it could not be seen.
     """
-    from postroad.checking import Choice
     from postroad.cli.checking import Report, run_checks, settings_for, terms_of, wanted_of
+    from postroad.examine import Choice
 
     if deep and not yes:
         screen.fail("--deep asks these exchangers for recipients; add --yes if you may do that")

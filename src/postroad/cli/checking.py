@@ -11,7 +11,9 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from postroad.checking import (
+from postroad.cli import screen
+from postroad.config.model import Check, Config
+from postroad.examine import (
     Choice,
     Terms,
     Tolerated,
@@ -22,12 +24,9 @@ from postroad.checking import (
     read_snapshot,
     worst,
 )
-from postroad.checks.catalogue import RULES
-from postroad.checks.nouns import Severity
-from postroad.cli import screen
-from postroad.config.model import Check, Config
 from postroad.files import read_text
-from postroad.report import Checked, Form, nagios_code, render
+from postroad.report import Form, nagios_code, render
+from postroad.rules import RULES, Checked, Severity
 from postroad.subject import check_in_zone, destination_of, is_file, load, subjects_of
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.names import Destination, Unreadable

@@ -9,8 +9,8 @@ import typer
 from postroad.cli import options, screen
 
 if TYPE_CHECKING:
-    from postroad.checks.nouns import Rule
     from postroad.report.phrases import Rules
+    from postroad.rules import Rule
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "info": "dim"}
 
@@ -23,7 +23,7 @@ def rules(
 
     Exit status: 0 told, 2 there is no such rule.
     """
-    from postroad.checks.catalogue import RULES
+    from postroad.rules import RULES
 
     if rule is not None and rule not in RULES:
         screen.fail(_no_such(rule, RULES))
@@ -74,6 +74,6 @@ def _explain(out: screen.Screen, rule: Rule) -> None:
         "why": why(rule),
         "source": sources(rule),
         "needs": needs(rule).replace("`", ""),
-        "mend": "a finding shows the zone lines that mend it, where lines of a zone can",
+        "fix": f"not by a zone line: {rule.no_fix}" if rule.no_fix else "a finding shows the zone lines that fix it",
     }
     out.table(screen.Table((), [((f"  {label}", "dim"), words) for label, words in lines.items() if words]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -16,7 +16,7 @@ import dns.rdatatype
 import dns.rrset
 
 from postroad.dns.resolver import RecordType, Soa
-from postroad.words.facts import Answer, Bogus, Found, Mx, NoData, NoName, Temporary
+from postroad.words.facts import Answer, Bogus, Found, Mx, NoData, NoName, Temporary, Tlsa
 
 MAX_ALIASES = 10  # BIND stops at 16, Unbound at 11; honest chains have two or three
 _FOREVER_S = 2**31 - 1  # the longest TTL there is, RFC 2181 section 8
@@ -50,10 +50,10 @@ async def resolve_with(ask: Ask, name: str, kind: RecordType, first: Reply | Non
         reply = first or await ask(chain.name, chain.kind)
         first = None
         if isinstance(reply, Temporary | Bogus):
-            return reply
+            return chain.end(reply)
         answer = chain.follow(reply)
         if answer is not None:
-            return answer
+            return chain.end(answer) if isinstance(answer, Bogus) else answer
 
 
 def is_referral(reply: Reply) -> bool:
@@ -77,6 +77,10 @@ class _Chain:
     passed: list[dns.name.Name] = field(default_factory=list)
     ttl_s: int = _FOREVER_S
     authentic: bool = True
+
+    def end(self, trouble: Temporary | Bogus) -> Temporary | Bogus:
+        """Trouble, and the aliases that led to it."""
+        return replace(trouble, aliases=self.aliases(), name=to_text(self.name)) if self.passed else trouble
 
     def follow(self, reply: Reply) -> Answer[Any] | None:
         """Go as far as the reply leads. None: it stops at an alias whose target must be asked for."""
@@ -107,19 +111,19 @@ class _Chain:
 
     def _found(self, rrset: dns.rrset.RRset) -> Found[Any]:
         records = tuple(_in_words(rrset))
-        return Found(records, min(self.ttl_s, rrset.ttl), self._aliases(), to_text(self.name), self.authentic)
+        return Found(records, min(self.ttl_s, rrset.ttl), self.aliases(), to_text(self.name), self.authentic)
 
     def _absent(self, reply: Reply, asked: dns.name.Name) -> NoData | NoName | None:
         negative_s = _negative_ttl(reply, self.name)
         # Without an SOA a negative answer is not to be kept, RFC 2308 section 5.
         ttl_s = min(self.ttl_s, negative_s or 0)
         if reply.rcode == dns.rcode.NXDOMAIN:  # of the end of the chain, RFC 6604 section 3
-            return NoName(ttl_s, self._aliases())
+            return NoName(ttl_s, self.aliases())
         if self.name != asked and negative_s is None:
             return None
-        return NoData(ttl_s, self._aliases())
+        return NoData(ttl_s, self.aliases())
 
-    def _aliases(self) -> tuple[str, ...]:
+    def aliases(self) -> tuple[str, ...]:
         return tuple(map(to_text, self.passed))
 
 
@@ -148,5 +152,5 @@ _WORDS: dict[RecordType, Callable[[Any], object]] = {
     RecordType.CNAME: lambda record: to_text(record.target),
     RecordType.TXT: lambda record: b"".join(record.strings).decode("utf-8", "replace"),
     RecordType.SOA: _soa,
-    RecordType.TLSA: lambda record: f"{record.usage} {record.selector} {record.mtype} {record.cert.hex()}",
+    RecordType.TLSA: lambda record: Tlsa(record.usage, record.selector, record.mtype, record.cert),
 }

@@ -47,7 +47,7 @@ from postroad.dns.plain import (
     ttls,
 )
 from postroad.dns.resolver import Soa
-from postroad.words.facts import Found, Mx, NoData, NoName
+from postroad.words.facts import Found, Mx, NoData, NoName, Tlsa
 from postroad.words.names import is_within
 
 __all__ = ["RECURSION", "Question", "Reading", "question", "read", "ttls"]
@@ -206,7 +206,7 @@ class _Reply:
     def _text(self, end: int) -> str:
         return read_text(self._take(end))
 
-    def _tlsa(self, end: int) -> str:
+    def _tlsa(self, end: int) -> Tlsa:
         return read_tlsa(self._take(end))
 
     def _soa(self, end: int) -> Soa:

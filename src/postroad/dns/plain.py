@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple
 
 from postroad.dns.resolver import RecordType
-from postroad.words.facts import Found, Mx
+from postroad.words.facts import Found, Mx, Tlsa
 
 A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, OPT, TLSA = 1, 2, 5, 6, 12, 15, 16, 28, 41, 52
 IN = 1
@@ -158,7 +158,7 @@ def _plain_text(octets: bytes, at: int, end: int, _asked: str) -> str:
     return read_text(octets[at:end])
 
 
-def _plain_tlsa(octets: bytes, at: int, end: int, _asked: str) -> str:
+def _plain_tlsa(octets: bytes, at: int, end: int, _asked: str) -> Tlsa:
     return read_tlsa(octets[at:end])
 
 
@@ -173,12 +173,12 @@ def read_text(octets: bytes) -> str:
     return joined.decode("utf-8", "replace")
 
 
-def read_tlsa(octets: bytes) -> str:
-    """An association as it is written (RFC 6698 section 2.2), its data as long as its matching type has it."""
+def read_tlsa(octets: bytes) -> Tlsa:
+    """An association (RFC 6698 section 2.1), its data as long as its matching type has it."""
     usage, selector, matching = octets[:3]  # raises ValueError for fewer
     if len(octets) - 3 != _DIGESTS.get(matching, len(octets) - 3):
         raise StrangeError
-    return f"{usage} {selector} {matching} {octets[3:].hex()}"
+    return Tlsa(usage, selector, matching, octets[3:])
 
 
 def _plain_a(octets: bytes, at: int, end: int, _asked: str) -> IPv4Address:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Protocol
 
-from postroad.words.facts import Answer, Mx
+from postroad.words.facts import Answer, Mx, Tlsa
 from postroad.words.names import Address
 
 
@@ -24,7 +24,7 @@ class RecordType(StrEnum):
     CNAME = "CNAME"  # str, a name; not followed
     TXT = "TXT"  # str, the strings of one record joined; octets that are no UTF-8 are replaced
     SOA = "SOA"  # Soa
-    TLSA = "TLSA"  # str, as "3 1 1" and the octets in hexadecimal (RFC 6698 section 2.2)
+    TLSA = "TLSA"  # Tlsa
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,6 @@ async def resolve_txt(resolver: Resolver, name: str) -> Answer[str]:
     return await resolver.resolve(name, RecordType.TXT)
 
 
-async def resolve_tlsa(resolver: Resolver, name: str) -> Answer[str]:
+async def resolve_tlsa(resolver: Resolver, name: str) -> Answer[Tlsa]:
     """What the certificates of a service must match."""
     return await resolver.resolve(name, RecordType.TLSA)

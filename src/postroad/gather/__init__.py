@@ -4,8 +4,7 @@ Rule 1: it asks and decides nothing: what an answer means for mail is `routing`'
 Rule 2: the number of names asked for, and of questions under way, is limited, whatever a domain publishes.
 Rule 3: a name server in trouble is a fact of the snapshot, never an exception.
 
-Stops: `gather` (what is needed to route), `gather_more` (what people want to see), `gather_hosts` (named hosts). For
-checks: `texts` (SPF, MTA-STS, TLSA), `https` (one document), `servers` (each authoritative server, sizes of answers).
+Stops: `gather` (what is needed to route), `gather_more` (what people want to see), `gather_hosts` (named hosts).
 """
 
 from __future__ import annotations

@@ -1,16 +1,15 @@
-"""What a check found, in the form people or programs want (floor 5).
+"""What a check found, in the form people or programs want (floor 7).
 
 Rule 1: nothing is told by colour alone, nor by a symbol alone: each has its word beside it.
 Rule 2: names and replies come from strangers: every form makes them harmless in its own way.
 Rule 3: what is accepted is shown and not counted; what is inconclusive is never red.
 
-Stops: `nouns` (what is shown), `phrases` (order, counts, sentences), `render` (the door: one function a form): `text`,
+Stops: `phrases` (order, counts, sentences), `render` (the door: one function a form): `text`,
 `page` (HTML), `shape` (JSON, NDJSON), `table` (CSV, Markdown), `sarif`, `junit`, `nagios`; `manual` (the rules
 themselves).
 """
 
 from postroad.report.nagios import nagios_code
-from postroad.report.nouns import Accepted, Checked, Server, checked
 from postroad.report.render import Form, render
 
-__all__ = ["Accepted", "Checked", "Form", "Server", "checked", "nagios_code", "render"]
+__all__ = ["Form", "nagios_code", "render"]

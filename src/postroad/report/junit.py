@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from postroad.checks.nouns import Finding, Rule, Severity
 from postroad.report import phrases
-from postroad.report.nouns import Checked
 from postroad.report.phrases import Rules
+from postroad.rules import Checked, Finding, Rule, Severity
 from postroad.words.visible import defused
 
 FAILS = frozenset({Severity.ERROR, Severity.WARNING})  # what a build should not pass over; the rest is told
@@ -82,7 +81,7 @@ def _line(finding: Finding) -> str:
 
 
 def _whole(finding: Finding, rule: Rule) -> str:
-    lines = [_line(finding), phrases.why(rule), phrases.sources(rule), *phrases.mended(finding)]
+    lines = [_line(finding), phrases.why(rule), phrases.sources(rule), *phrases.fixes(finding)]
     return "\n".join([*(line for line in lines if line), *([defused(finding.line)] if finding.line else [])])
 
 

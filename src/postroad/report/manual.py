@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from html import escape
 
-from postroad.checks.nouns import Need, Rule, Severity, Topic
 from postroad.report import phrases
 from postroad.report.phrases import Rules
+from postroad.rules import Need, Rule, Severity, Topic
 
 NEEDS = {
     Need.SERVERS: "name servers",
@@ -21,7 +21,7 @@ NEEDS = {
 HEAD = """# Rules
 
 What `postroad check` looks for, written by `python -m tests.docs.generate` from the catalogue; a test compares them.
-An id is for ever. Sources marked "not verified" were cited without their text being read.
+An id never changes. Where no line of a zone can fix a finding, the rule says why.
 
 """
 
@@ -59,3 +59,5 @@ def _chapters(rules: Rules) -> Iterator[str]:
             yield f"\n### {rule.id}\n\n{escape(words, quote=False)}\n"
             asked = f"; needs {needs(rule)}" if needs(rule) else ""
             yield f"\nSource: {phrases.sources(rule)}{asked}.\n"
+            if rule.no_fix:
+                yield f"\nNo fix by a zone line: {rule.no_fix}.\n"

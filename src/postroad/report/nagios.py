@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postroad.checks.nouns import Severity
 from postroad.report import phrases
-from postroad.report.nouns import Checked
+from postroad.rules import Checked, Severity
 from postroad.words.visible import defused
 
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import files
 
-from postroad.checks.nouns import Finding
 from postroad.report import phrases
-from postroad.report.nouns import Accepted, Checked
 from postroad.report.phrases import Group, Rules
 from postroad.report.text import SYMBOLS
+from postroad.rules import Accepted, Checked, Finding
 from postroad.show.page import text
 
 TITLE = "Mail exchangers, checked"
@@ -74,7 +73,7 @@ def _finding(finding: Finding, group: Group, rules: Rules, told: set[str]) -> st
     """What was seen, and once a domain why it matters."""
     word, beside, rule = phrases.word(finding), group.beside(finding), rules.get(finding.rule)
     where = f"<b>{text(beside)}</b>: " if beside else ""
-    mend = "\n".join(text(line) for line in phrases.mended(finding))
+    fix = "\n".join(text(line) for line in phrases.fixes(finding))
     is_new = rule and finding.rule not in told and not finding.inconclusive
     told.add(finding.rule)
     return (
@@ -87,7 +86,7 @@ def _finding(finding: Finding, group: Group, rules: Rules, told: set[str]) -> st
             if is_new and rule
             else ""
         )
-        + (f"<pre>{mend}</pre>\n" if mend else "")
+        + (f"<pre>{fix}</pre>\n" if fix else "")
         + "</article>\n"
     )
 

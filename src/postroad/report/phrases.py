@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from postroad.checks.nouns import Finding, Place, Rule, Severity
-from postroad.report.nouns import Checked
+from postroad.rules import Checked, Finding, Place, Rule, Severity
 from postroad.words.visible import defused
 
 INCONCLUSIVE = "inconclusive"
@@ -169,10 +168,8 @@ def where(place: Place) -> str:
 
 
 def sources(rule: Rule | None) -> str:
-    """Where a rule comes from, in one line; what was cited without its text being read says so."""
-    return (
-        "; ".join(f"{each}" if each.is_checked else f"{each} (not verified)" for each in rule.sources) if rule else ""
-    )
+    """Where a rule comes from, in one line."""
+    return "; ".join(map(str, rule.sources)) if rule else ""
 
 
 def why(rule: Rule) -> str:
@@ -180,9 +177,9 @@ def why(rule: Rule) -> str:
     return " ".join(rule.why.split())
 
 
-def mended(finding: Finding) -> list[str]:
-    """The zone lines that mend it, harmless."""
-    return [defused(line.expandtabs()) for line in finding.mend.splitlines() if line.strip()]
+def fixes(finding: Finding) -> list[str]:
+    """The zone lines that fix it, harmless."""
+    return [defused(line.expandtabs()) for line in finding.fix.splitlines() if line.strip()]
 
 
 def time_of(epoch: float) -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from postroad.checks.catalogue import RULES
 from postroad.report.junit import junit
 from postroad.report.nagios import nagios
-from postroad.report.nouns import Checked
 from postroad.report.page import page
 from postroad.report.phrases import Rules
 from postroad.report.sarif import sarif
 from postroad.report.shape import as_json, ndjson
 from postroad.report.table import as_csv, markdown
 from postroad.report.text import Pen, text
+from postroad.rules import RULES, Checked
 
 
 class Form(StrEnum):

@@ -11,10 +11,9 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from postroad.checks.nouns import Finding, Place, Rule, Severity
 from postroad.report import phrases
-from postroad.report.nouns import Accepted, Checked
 from postroad.report.phrases import Rules
+from postroad.rules import Accepted, Checked, Finding, Place, Rule, Severity
 from postroad.words.visible import defused, json_text
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -48,10 +47,10 @@ def _result(finding: Finding, index: dict[str, int]) -> Shape:
     shape: Shape = {"ruleId": finding.rule}
     if finding.rule in index:
         shape["ruleIndex"] = index[finding.rule]
-    mended = phrases.mended(finding)
+    fixes = phrases.fixes(finding)
     words = [
         f"{phrases.where(finding.place)}: {defused(finding.seen)}",
-        *(["Mend it with:", *mended] if mended else []),
+        *(["Fix it with:", *fixes] if fixes else []),
     ]
     return shape | {
         **_kind(finding),

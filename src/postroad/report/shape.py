@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from postroad.checks.nouns import Finding, Rule
 from postroad.report import phrases
-from postroad.report.nouns import Checked
 from postroad.report.phrases import Rules
+from postroad.rules import Checked, Finding, Rule
 from postroad.words.visible import json_text
 
 VERSION = 1
@@ -67,11 +66,9 @@ def rule_shape(rule: Rule) -> Shape:
         "topic": rule.topic.value,
         "title": rule.title,
         "why": rule.why,
-        "sources": [
-            {"document": each.document, "section": each.section, "checked": each.is_checked} for each in rule.sources
-        ],
+        "sources": [{"document": each.document, "section": each.section} for each in rule.sources],
         "needs": sorted(rule.needs),
-        "since": rule.since.isoformat() if rule.since else None,
+        "no_fix": rule.no_fix or None,
     }
 
 
@@ -87,7 +84,7 @@ def _finding(finding: Finding, rules: Rules) -> Shape:
         "seen": finding.seen,
         "why": rule.why if rule else None,
         "sources": [str(source) for source in rule.sources] if rule else [],
-        "mend": finding.mend,
+        "fix": finding.fix,
         "file": spot[0] if spot else None,
         "line": spot[1] if spot else None,
     }

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from html import escape
 from io import StringIO
 
-from postroad.checks.nouns import Finding
 from postroad.report import phrases
-from postroad.report.nouns import Checked
 from postroad.report.phrases import Rules
+from postroad.rules import Checked, Finding
 from postroad.words.visible import defused
 
-COLUMNS = ("domain", "preference", "exchange", "address", "rule", "severity", "seen", "mend", "line", "accepted")
+COLUMNS = ("domain", "preference", "exchange", "address", "rule", "severity", "seen", "fix", "line", "accepted")
 ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|~])")
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would work out, were it the first character of a cell
 MARKS = {"error": "✗", "warning": "!", "note": "·", "info": "i", phrases.INCONCLUSIVE: "?"}
@@ -41,7 +40,7 @@ def _row(result: Checked, finding: Finding, accepted: str) -> list[str]:
         finding.rule,
         phrases.word(finding),
         finding.seen,
-        " / ".join(phrases.mended(finding)),
+        " / ".join(phrases.fixes(finding)),
         finding.line,
         accepted,
     )
@@ -63,7 +62,7 @@ def markdown(results: Sequence[Checked], rules: Rules) -> str:
 def _section(result: Checked, rules: Rules) -> str:
     lines = [f"### {_plain(result.domain)}", "", _plain(phrases.summary(result).partition(": ")[2]), ""]
     if result.findings:
-        lines += ["| | rule | where | what was seen | zone line that mends it |", "| --- | --- | --- | --- | --- |"]
+        lines += ["| | rule | where | what was seen | zone line that fixes it |", "| --- | --- | --- | --- | --- |"]
         lines += [_line(finding, rules) for finding in phrases.worst_first(result.findings)] + [""]
     for each in result.accepted:
         until = f" (until {each.until})" if each.until else ""
@@ -77,8 +76,8 @@ def _line(finding: Finding, rules: Rules) -> str:
     where = phrases.where(finding.place) + (f", {finding.line}" if finding.line else "")
     cited = phrases.sources(rules.get(finding.rule))
     seen = _plain(finding.seen) + (f"<br><sub>{_plain(cited)}</sub>" if cited else "")
-    mend = "<br>".join(_code(line) for line in phrases.mended(finding))
-    return f"| {MARKS[word]} {word} | {_code(finding.rule)} | {_plain(where)} | {seen} | {mend} |"
+    fix = "<br>".join(_code(line) for line in phrases.fixes(finding))
+    return f"| {MARKS[word]} {word} | {_code(finding.rule)} | {_plain(where)} | {seen} | {fix} |"
 
 
 def _plain(words: str) -> str:

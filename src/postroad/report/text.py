@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from postroad.checks.nouns import Finding
 from postroad.report import phrases
-from postroad.report.nouns import Accepted, Checked
 from postroad.report.phrases import INCONCLUSIVE, Group, Rules
+from postroad.rules import Accepted, Checked, Finding
 from postroad.words.visible import defused
 
 SYMBOLS = {"error": "✗", "warning": "!", "note": "·", "info": "i", INCONCLUSIVE: "?", "ok": "✓", "accepted": "~"}
@@ -77,7 +76,7 @@ def _finding(finding: Finding, group: Group, rules: Rules, pen: Pen, told: set[s
     if rule and finding.rule not in told and not finding.inconclusive:
         yield from _labelled("why", pen.block(phrases.why(rule), indent + 2 + LABEL), indent + 2, pen)
         yield from _labelled("source", pen.block(phrases.sources(rule), indent + 2 + LABEL), indent + 2, pen)
-    yield from _labelled("mend", phrases.mended(finding), indent + 2, pen)  # whole, so that it can be copied
+    yield from _labelled("fix", phrases.fixes(finding), indent + 2, pen)  # whole, so that it can be copied
     yield from _labelled("at", [defused(finding.line)] if finding.line else [], indent + 2, pen)
 
 

@@ -66,14 +66,14 @@ def _read(shape: Any) -> Snapshot:  # noqa: ANN401  # whatever the file had
 
 def _answer(answer: Answer[Any]) -> Shape:
     shape: Shape = {"status": _STATUS[type(answer)]}
+    shape |= {"aliases": list(answer.aliases)} if answer.aliases else {}
+    shape |= {"name": answer.name} if not isinstance(answer, NoData | NoName) and answer.name else {}
     if isinstance(answer, Temporary | Bogus):
         return shape | {"why": answer.why}
     if isinstance(answer, Found):
         shape["records"] = [_record(record) for record in answer.records]
-        shape |= {"name": answer.name} if answer.name else {}
         shape |= {"authentic": True} if answer.authentic else {}
-    shape["ttl_s"] = answer.ttl_s
-    return shape | ({"aliases": list(answer.aliases)} if answer.aliases else {})
+    return shape | {"ttl_s": answer.ttl_s}
 
 
 def _record(record: object) -> str:
@@ -82,11 +82,13 @@ def _record(record: object) -> str:
 
 def _read_answer(shape: Mapping[str, Any], read: Any) -> Answer[Any]:  # noqa: ANN401  # text -> record
     status, ttl_s, aliases = shape["status"], int(shape.get("ttl_s", 0)), tuple(map(_name, shape.get("aliases", ())))
+    name = _name(shape.get("name", ""))
     if status == "found":
         records = tuple(read(record) for record in shape["records"])
-        return Found(records, ttl_s, aliases, _name(shape.get("name", "")), shape.get("authentic") is True)
+        return Found(records, ttl_s, aliases, name, shape.get("authentic") is True)
     if status in ("temporary", "bogus"):
-        return (Temporary if status == "temporary" else Bogus)(str(shape["why"]).encode("utf-8", "replace").decode())
+        why = str(shape["why"]).encode("utf-8", "replace").decode()
+        return (Temporary if status == "temporary" else Bogus)(why, aliases, name)
     if status not in ("no-data", "no-name"):
         raise ValueError(f"no answer has the status {status!r}")
     return (NoData if status == "no-data" else NoName)(ttl_s, aliases)

@@ -1,4 +1,7 @@
-"""What DNS said of a domain, typed: found, no data, no name, temporary, bogus; and the Snapshot of it all."""
+"""What DNS said of a domain, typed: found, no data, no name, temporary, bogus; and the Snapshot of it all.
+
+Besides, for checks: what each authoritative server said, and how large an answer was.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,19 @@ class Mx:
 
     preference: int
     exchange: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tlsa:
+    """One TLSA record (RFC 6698 section 2.1): what a server's certificate or key must be."""
+
+    usage: int
+    selector: int
+    matching: int
+    data: bytes
+
+    def __str__(self) -> str:
+        return f"{self.usage} {self.selector} {self.matching} {self.data.hex()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +68,8 @@ class Temporary:
     """Nobody could say now: SERVFAIL, timeout, no server reachable. Asking later may help."""
 
     why: str
+    aliases: tuple[str, ...] = ()  # followed before the trouble: that the name is an alias is known all the same
+    name: str = ""  # where they led
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,8 @@ class Bogus:
     """An answer that cannot be used: malformed, an alias loop. Treated as temporary (RFC 5321 section 5.1)."""
 
     why: str
+    aliases: tuple[str, ...] = ()
+    name: str = ""
 
 
 Answer = Found[T_co] | NoData | NoName | Temporary | Bogus
@@ -86,3 +106,26 @@ class Snapshot:
     hosts: Mapping[str, HostFacts] = field(default_factory=dict)
     servers: Answer[str] | None = None
     reverse: Mapping[Address, Answer[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """An answer as it travelled: its size in octets, and whether it had to be cut (TC) at 1232 octets."""
+
+    name: str
+    kind: str
+    octets: int
+    is_cut: bool
+    ttls: tuple[int, ...] = ()  # of each record, where they were told apart
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one authoritative server said of the MX set: its serial, the answer; or why it could not be asked."""
+
+    server: str
+    address: Address
+    serial: int | None
+    mx: Answer[object] | None
+    is_authoritative: bool = True
+    why: str = ""

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 Address = IPv4Address | IPv6Address
 
 MAX_NAME = 253  # octets of presentation form, RFC 1035 section 2.3.4 less the length octets
 MAX_LABEL = 63
-# Second labels under which names are registered one level further down: `example.co.uk` is one owner's.
-_SHARED_LABELS = frozenset({"co", "com", "net", "org", "ac", "gov", "edu", "or", "ne"})
 
 SHOWN = 100  # characters of what cannot be read that an error quotes
 
@@ -89,10 +92,16 @@ def is_address_like(name: str) -> bool:
 
 
 def registered(name: str) -> str:
-    """The part of a name that was probably registered. A guess without the public suffix list: for notes only."""
-    labels = name.split(".")
-    deep = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SHARED_LABELS
-    return ".".join(labels[-3 if deep else -2 :])
+    """The part of a name that was registered: one label below its public suffix. A suffix is its own answer."""
+    known = _suffixes().privatesuffix(to_unicode(name))
+    return ".".join(name.split(".")[-known.count(".") - 1 :]) if known else name
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415  # ten thousand suffixes are read where one counts
+
+    return PublicSuffixList(accept_encoded_idn=False)  # to encode them all would take most of the time
 
 
 def is_within(name: str, parent: str) -> bool:

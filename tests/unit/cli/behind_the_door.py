@@ -15,7 +15,7 @@ from pathlib import Path
 from postroad.cli import main
 
 LOADED = (
-    "asyncio", "rich.console", "rich.table", "uvloop", "postroad.app", "postroad.checking", "postroad.cli.checking",
+    "asyncio", "rich.console", "rich.table", "uvloop", "postroad.app", "postroad.examine", "postroad.cli.checking",
     "postroad.config", "postroad.config.check", "postroad.cli.sendmail.handing", "postroad.relay", "postroad.report",
     "postroad.shapes", "postroad.show.terminal", "postroad.planning.answers", "postroad.planning.comparison",
     "postroad.spool.sqlite", "postroad.stage",

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from postroad.cli.check import Form
 from postroad.cli.root import app
-from postroad.probe import ProbeSettings
+from postroad.examine import ProbeSettings
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e<script>alert(1)</script>|`*_]]>&[red]\x08 @all =cmd()"
 LIMIT_S = 0.3  # of patience with a host that says nothing, or never ends
@@ -143,7 +143,7 @@ def outputs(tmp_path_factory):
     (folder / "zone").write_text("$ORIGIN example.com.\n" + "".join(records))
     with pytest.MonkeyPatch.context() as patch:
         hasty = partial(ProbeSettings, greeting_s=LIMIT_S, reply_s=LIMIT_S)
-        patch.setattr("postroad.checking.sources.ProbeSettings", hasty)
+        patch.setattr("postroad.examine.sources.ProbeSettings", hasty)
         return asyncio.run(_checked_in_every_form(folder, folder / "zone"))
 
 

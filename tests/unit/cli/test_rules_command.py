@@ -4,8 +4,8 @@ import json
 
 from typer.testing import CliRunner
 
-from postroad.checks.catalogue import RULES
 from postroad.cli.root import app
+from postroad.rules import RULES
 
 
 def run(*arguments):

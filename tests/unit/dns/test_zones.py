@@ -70,6 +70,9 @@ def found(*records, ttl_s=300, aliases=(), name):
     return Found(parsed, ttl_s, aliases, name)
 
 
+OFF = Temporary("no zone file given knows www.example.org", ("off.example.com",), "www.example.org")
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "expected"),
     [
@@ -101,8 +104,16 @@ def found(*records, ttl_s=300, aliases=(), name):
         ("void.example.com", "A", NoData(60, ("void.example.com",))),
         ("far.example.com", "A", found("192.0.2.98", aliases=("far.example.com",), name="www.example.net")),
         ("far.example.com", "AAAA", NoData(300, ("far.example.com",))),
-        ("off.example.com", "A", Temporary("no zone file given knows www.example.org")),
-        ("loop.example.com", "A", Bogus("alias loop: loop.example.com -> pool.example.com -> loop.example.com")),
+        ("off.example.com", "A", OFF),
+        (
+            "loop.example.com",
+            "A",
+            Bogus(
+                "alias loop: loop.example.com -> pool.example.com -> loop.example.com",
+                ("loop.example.com", "pool.example.com"),
+                "loop.example.com",
+            ),
+        ),
         ("www.example.com", "CNAME", Found(("mail1.example.com",), 300, (), "www.example.com")),
         # Names with nothing but names below exist, RFC 8020
         ("ent.example.com", "A", NoData(60)),

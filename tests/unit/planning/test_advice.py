@@ -47,10 +47,14 @@ def test_a_sane_zone_is_left_alone(zone):
         ),
         (
             "@ MX 10 a.other.example.\na.other.example. A 192.0.2.11\n",
+            "example.com: nothing to change.",
+        ),
+        (
+            "@ MX 10 a.other.example.\na.other.example. CNAME b.other.example.\nb.other.example. A 192.0.2.11\n",
             "example.com: no better records to propose, but fix what check finds.",
         ),
     ],
-    ids=["null MX", "dead names", "no address", "loopback and private", "one machine of another's"],
+    ids=["null MX", "dead names", "no address", "loopback and private", "one machine of another's", "another's alias"],
 )
 def test_a_zone_without_a_way_gets_one_clear_sentence(zone, words):
     """Where nothing can be proposed the reason is one sentence, and no figure contradicts it."""

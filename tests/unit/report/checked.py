@@ -3,8 +3,8 @@
 from datetime import date
 from ipaddress import ip_address as ip
 
-from postroad.checks.nouns import Finding, Need, Place, Rule, Severity, Source, Topic
-from postroad.report import Accepted, Checked, Server, render
+from postroad.report import render
+from postroad.rules import Accepted, Checked, Finding, Need, Place, Rule, Server, Severity, Source, Topic
 
 AT = 1_780_000_000.0  # 2026-05-28 20:26:40 UTC
 DOMAIN = "example.com"
@@ -28,7 +28,7 @@ RULES = {
             Topic.REDUNDANCY,
             "exchangers share an address",
             "One address is one server: when it dies, both names are gone. People count names.",
-            Source("practice", is_checked=False),
+            Source("practice"),
         ),
         rule(
             "mx-target-no-address",

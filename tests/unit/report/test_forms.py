@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from checked import BAD, EVIL, NASTY, SANE, show
 
-from postroad.checks.nouns import Finding, Place, Severity
 from postroad.report import nagios_code
+from postroad.rules import Finding, Place, Severity
 
 COUNTS = {"error": 1, "warning": 1, "note": 0, "info": 1, "inconclusive": 1, "accepted": 1}
 CSV = """\
-domain,preference,exchange,address,rule,severity,seen,mend,line,accepted
+domain,preference,exchange,address,rule,severity,seen,fix,line,accepted
 example.com,20,backup.example.net,,mx-target-no-address,error,neither A nor AAAA,\
 backup.example.net.  A  192.0.2.13 / backup.example.net.  AAAA  2001:db8::13,zones/a b.zone:5,
 example.com,10,mail2.example.com,192.0.2.11,mx-dup-address,warning,mail1 and mail2 lead to one address,\
@@ -27,12 +27,12 @@ MARKDOWN = """\
 
 1 error, 1 warning, 1 info, 1 inconclusive, 1 accepted; 2 preference levels, 3 exchangers, 2 addresses
 
-| | rule | where | what was seen | zone line that mends it |
+| | rule | where | what was seen | zone line that fixes it |
 | --- | --- | --- | --- | --- |
 | ✗ error | `mx-target-no-address` | backup.example.net, zones/a b.zone:5 | neither A nor AAAA<br>\
 <sub>RFC 5321 section 5.1</sub> | `backup.example.net.  A  192.0.2.13`<br>`backup.example.net.  AAAA  2001:db8::13` |
 | ! warning | `mx-dup-address` | mail2.example.com \\[192.0.2.11\\], zones/a b.zone:9 | \
-mail1 and mail2 lead to one address<br><sub>practice \\(not verified\\)</sub> | `mail2.example.com.  A  192.0.2.12` |
+mail1 and mail2 lead to one address<br><sub>practice</sub> | `mail2.example.com.  A  192.0.2.12` |
 | i info | `mx-ttl-low` | example.com | the MX records live 30 s<br><sub>RFC 1035</sub> |  |
 | ? inconclusive | `smtp-unreachable` | mail1.example.com \\[2001:db8::11\\] | no IPv6 from here<br>\
 <sub>RFC 5321 section 5.1</sub> |  |
@@ -72,7 +72,7 @@ def test_json_has_every_finding_with_its_reason():
         "seen": "neither A nor AAAA",
         "why": "There is nowhere to connect to.",
         "sources": ["RFC 5321 section 5.1"],
-        "mend": "backup.example.net.  A  192.0.2.13\nbackup.example.net.  AAAA  2001:db8::13",
+        "fix": "backup.example.net.  A  192.0.2.13\nbackup.example.net.  AAAA  2001:db8::13",
         "file": "zones/a b.zone",
         "line": 5,
     } == bad["findings"][0]

@@ -4,10 +4,9 @@ from ipaddress import ip_address as ip
 
 from checked import AT, DOMAIN, SANE
 
-from postroad.checks.nouns import Evidence, Finding, Need, Place, Severity
-from postroad.report import Checked, Server, checked
 from postroad.report.phrases import groups, shape_of, summary
 from postroad.routing import Refusal, decide
+from postroad.rules import Checked, Evidence, Finding, Need, Place, Server, Severity
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
 
 SERVERS = (Server(5, "b.example.com", (ip("192.0.2.2"), ip("192.0.2.1"))), Server(40, "a.example.com"))
@@ -69,7 +68,7 @@ def test_evidence_gives_servers_and_what_was_looked_at():
     mx = Found((Mx(20, "b.example.com"), Mx(10, "a.example.com"), Mx(20, "b.example.com")))
     hosts = {"a.example.com": HostFacts(Found((ip("192.0.2.1"),)), NoData())}
     snapshot = Snapshot(DOMAIN, mx, hosts)
-    result = checked(Evidence(snapshot, decide(snapshot), AT, wire=()), ())
+    result = Checked.of(Evidence(snapshot, decide(snapshot), AT, wire=()), ())
     assert (Server(10, "a.example.com", (ip("192.0.2.1"),)), Server(20, "b.example.com")) == result.servers
     assert {Need.RECORDS, Need.WIRE} == result.looked
 
@@ -79,7 +78,7 @@ def test_domain_without_records_says_so():
     snapshot = Snapshot(DOMAIN, NoData())
     answer = decide(snapshot)
     assert isinstance(answer, Refusal)
-    assert "example.com: nothing found; no MX records" == summary(checked(Evidence(snapshot, answer, AT), ()))
+    assert "example.com: nothing found; no MX records" == summary(Checked.of(Evidence(snapshot, answer, AT), ()))
     assert "no mail" == shape_of(Checked(DOMAIN, AT, (Server(0, ""),)))
 
 

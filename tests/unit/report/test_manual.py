@@ -1,9 +1,11 @@
 """The rules explained: the page docs/reference/rules.md."""
 
+from dataclasses import replace
+
 from checked import RULES, rule
 
-from postroad.checks.nouns import Severity, Source, Topic
 from postroad.report.manual import by_topic, reference, tally
+from postroad.rules import Severity, Source, Topic
 
 
 def test_topics_hold_their_rules_worst_first():
@@ -22,14 +24,16 @@ def test_tally_counts_severities():
     assert "5 rules: 1 error, 2 warnings, 1 note, 1 info" == tally(RULES)
 
 
-def test_reference_marks_what_was_not_verified():
-    """Each rule is a section; a source whose text was not read says so."""
+def test_each_rule_is_a_section():
+    """What it is, why it matters, where it is written, what it needs; and why no zone line fixes it, if none does."""
     text = reference(RULES)
     assert (
         "\n## SMTP behaviour\n\n### smtp-unreachable\n\n"
         "Warning: no answer on port 25.\n\nMail waits.\n\nSource: RFC 5321 section 5.1; needs `--smtp`.\n"
     ) in text
-    assert "Source: practice (not verified).\n" in text
+    assert "Source: practice.\n" in text
+    stuck = replace(RULES["smtp-unreachable"], no_fix="the server is down")
+    assert "\nNo fix by a zone line: the server is down.\n" in reference({stuck.id: stuck})
 
 
 def test_reference_leaves_nothing_to_markup():

@@ -21,8 +21,8 @@ BAD_TEXT = """\
         ! warning mx-dup-address
           mail1 and mail2 lead to one address
           why     One address is one server: when it dies, both names are gone. People count names.
-          source  practice (not verified)
-          mend    mail2.example.com.  A  192.0.2.12
+          source  practice
+          fix     mail2.example.com.  A  192.0.2.12
           at      zones/a b.zone:9
   preference 20
     backup.example.net
@@ -30,7 +30,7 @@ BAD_TEXT = """\
         neither A nor AAAA
         why     There is nowhere to connect to.
         source  RFC 5321 section 5.1
-        mend    backup.example.net.  A  192.0.2.13
+        fix     backup.example.net.  A  192.0.2.13
                 backup.example.net.  AAAA  2001:db8::13
         at      zones/a b.zone:5
   ~ accepted mx-unequal, preference 10: mail2 is small (until 2027-03-01)
@@ -45,7 +45,7 @@ ALL = "2 domains: 1 error, 1 warning, 1 info, 1 inconclusive, 1 accepted\n\n"
 
 
 def test_text_groups_findings_under_their_servers():
-    """Each finding stands below its preference, exchanger and address, with why, source, mend and place."""
+    """Each finding stands below its preference, exchanger and address, with why, source, fix and place."""
     assert BAD_TEXT == show("text", BAD, width=120)
 
 
@@ -72,7 +72,7 @@ def test_narrow_terminal_keeps_zone_lines_whole():
     """Sentences are wrapped to the width; a line that is to be copied is not."""
     lines = show("text", BAD, width=50).splitlines()
     assert "          why     One address is one server: when" in lines
-    assert "        mend    backup.example.net.  A  192.0.2.13" in lines
+    assert "        fix     backup.example.net.  A  192.0.2.13" in lines
 
 
 def test_why_is_told_once():

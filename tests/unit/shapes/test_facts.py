@@ -24,8 +24,8 @@ def answers(record):
         st.builds(Found, st.lists(record, max_size=3).map(tuple), SECONDS, ALIASES, NAMES, st.booleans()),
         st.builds(NoData, SECONDS, ALIASES),
         st.builds(NoName, SECONDS, ALIASES),
-        st.builds(Temporary, st.text(max_size=9)),
-        st.builds(Bogus, st.text(max_size=9)),
+        st.builds(Temporary, st.text(max_size=9), ALIASES, NAMES | st.just("")),
+        st.builds(Bogus, st.text(max_size=9), ALIASES, NAMES | st.just("")),
     )
 
 

@@ -1,0 +1,164 @@
+"""TLSA records of exchangers (RFC 7672): they protect only where they are signed, usable, and everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from postroad.rules.evidence import Evidence
+from postroad.rules.finding import Place, Seen, Severity, unknown
+from postroad.rules.lines import remove, where, zone_line
+from postroad.rules.places import exchangers, is_own, whole
+from postroad.rules.rule import Need, Topic, rule
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName, Temporary, Tlsa
+
+
+def told_of(evidence: Evidence) -> list[tuple[Place, Answer[Tlsa]]]:
+    """What was said of each exchanger's TLSA records."""
+    told = evidence.texts.tlsa if evidence.texts else {}
+    return [(place, told[str(place.exchange)]) for place in exchangers(evidence) if place.exchange in told]
+
+
+def is_signed(evidence: Evidence, exchange: str | None) -> bool:
+    """Whether an exchanger has TLSA records that senders heed."""
+    told = evidence.texts.tlsa.get(str(exchange)) if evidence.texts else None
+    return isinstance(told, Found) and told.authentic
+
+
+def _validates(evidence: Evidence) -> bool:
+    """Whether the resolver tells what DNSSEC vouches for: that it did so once is the only proof."""
+    facts: list[HostFacts] = list(evidence.snapshot.hosts.values())
+    answers = [evidence.snapshot.mx, *(each for fact in facts for each in (fact.a, fact.aaaa))]
+    told = [answer for _, answer in told_of(evidence)]
+    return any(isinstance(each, Found) and each.authentic for each in [*answers, *told])
+
+
+@rule(
+    "tlsa-without-dnssec",
+    Severity.WARNING,
+    Topic.POLICY,
+    "TLSA records are not signed",
+    why="Senders must pass over records that DNSSEC does not vouch for, so they protect nothing.",
+    source="RFC 6698 4.1",
+    needs=(Need.TEXT,),
+    no_fix="the zone has to be signed",
+)
+def tlsa_without_dnssec(evidence: Evidence) -> Iterator[Seen]:
+    plain = [place for place, told in told_of(evidence) if isinstance(told, Found) and not told.authentic]
+    if not plain or evidence.lines:
+        return
+    names = ", ".join(str(place.exchange) for place in plain)
+    if _validates(evidence):
+        seen = f"the TLSA records of {names} are not signed: senders pass them over"
+        yield Seen(plain[0], seen)
+    else:
+        seen = f"whether the TLSA records of {names} are signed is not known: this resolver vouched for nothing"
+        yield unknown(plain[0], seen)
+
+
+@rule(
+    "tlsa-mx-unsigned",
+    Severity.NOTE,
+    Topic.POLICY,
+    "TLSA records are signed, the MX set is not",
+    why="Whoever can forge the MX answer sends the mail elsewhere, and no TLSA record is ever asked for.",
+    source="RFC 7672 2.2.1",
+    needs=(Need.TEXT,),
+    no_fix="the zone has to be signed",
+)
+def tlsa_mx_unsigned(evidence: Evidence) -> Iterator[Seen]:
+    signed = [place for place, told in told_of(evidence) if isinstance(told, Found) and told.authentic]
+    mx = evidence.snapshot.mx
+    if signed and isinstance(mx, Found) and not mx.authentic:
+        seen = f"the TLSA records of {signed[0].exchange} are signed, the MX set that names it is not"
+        yield Seen(whole(evidence), seen)
+
+
+@rule(
+    "tlsa-mixed",
+    Severity.NOTE,
+    Topic.POLICY,
+    "Some exchangers have TLSA records, and others none",
+    why="Who blocks the exchangers that have them gets the mail sent to one that does not prove who it is.",
+    source="RFC 7672 2.2",
+    needs=(Need.TEXT,),
+)
+def tlsa_mixed(evidence: Evidence) -> Iterator[Seen]:
+    told = told_of(evidence)
+    have = [place for place, answer in told if isinstance(answer, Found)]
+    for place, answer in told if have else ():
+        if isinstance(answer, NoData | NoName):
+            seen = f"{place.exchange} has no TLSA record, {have[0].exchange} has"
+            fix = zone_line(f"_25._tcp.{place.exchange}", "TLSA", "3 1 1 <sha-256 of the server's public key>")
+            yield Seen(place, seen, fix if is_own(evidence, place.exchange) else "")
+
+
+@rule(
+    "tlsa-usage",
+    Severity.WARNING,
+    Topic.POLICY,
+    "A TLSA record has a usage that mail does not know",
+    why="Usages 0 and 1 ask for an authority that mail servers have not agreed on. Senders treat such records as "
+    "unusable: they encrypt, and check nothing.",
+    source="RFC 7672 3.1.3",
+    needs=(Need.TEXT,),
+)
+def tlsa_usage(evidence: Evidence) -> Iterator[Seen]:
+    for place, answer in told_of(evidence):
+        for record in answer.records if isinstance(answer, Found) else ():
+            if record.usage not in (2, 3):
+                seen = f"a TLSA record of {place.exchange} has usage {record.usage}, and mail knows 2 and 3"
+                owner = f"_25._tcp.{place.exchange}"
+                # 0 and 1 differ from 2 and 3 only in what else must vouch for the certificate (RFC 7671 section 5)
+                meant = replace(record, usage=record.usage + 2 if record.usage < 2 else 3)
+                fix = zone_line(owner, "TLSA", str(meant)) if is_own(evidence, place.exchange) else ""
+                yield Seen(place, seen, fix, where(evidence, owner, "TLSA"))
+
+
+@rule(
+    "tlsa-lookup",
+    Severity.WARNING,
+    Topic.POLICY,
+    "The TLSA records of an exchanger cannot be looked up",
+    why="A sender that honours DANE must take that for an attack, and goes on to another exchanger or waits. Some name "
+    "servers do not know the type.",
+    source="RFC 7672 2.1.2",
+    needs=(Need.TEXT,),
+    no_fix="its name servers have to answer first",
+)
+def tlsa_lookup(evidence: Evidence) -> Iterator[Seen]:
+    told = told_of(evidence) if not evidence.lines else []  # offline most exchangers are in none of the files
+    answered = any(not isinstance(answer, Temporary | Bogus) for _, answer in told)
+    for place, answer in told:
+        if isinstance(answer, Temporary | Bogus):
+            seen = f"the TLSA records of {place.exchange} cannot be looked up: {answer.why}"
+            if answered:
+                yield Seen(place, seen)
+            else:
+                yield unknown(place, seen)
+
+
+@rule(
+    "tlsa-misplaced",
+    Severity.WARNING,
+    Topic.POLICY,
+    "TLSA records at the domain instead of its exchangers",
+    why="Senders look for TLSA records at the names of the exchangers alone: these protect nothing.",
+    source="RFC 7672 2.2.3",
+    needs=(Need.TEXT,),
+)
+def tlsa_misplaced(evidence: Evidence) -> Iterator[Seen]:
+    domain = str(evidence.snapshot.domain)
+    told = evidence.texts.tlsa.get(domain) if evidence.texts else None
+    places = exchangers(evidence)
+    if isinstance(told, Found) and places and domain not in {place.exchange for place in places}:
+        owner = f"_25._tcp.{domain}"
+        bare = [
+            name
+            for name, answer in ((str(place.exchange), answer) for place, answer in told_of(evidence))
+            if not isinstance(answer, Found)
+        ]
+        moved = (zone_line(f"_25._tcp.{name}", "TLSA", str(told.records[0])) for name in bare if is_own(evidence, name))
+        fix = "\n".join((*(remove(zone_line(owner, "TLSA", str(record))) for record in told.records), *moved))
+        seen = f"there are TLSA records at {owner}, and {domain} is none of its exchangers"
+        yield Seen(whole(evidence), seen, fix, where(evidence, owner, "TLSA"))

@@ -1,0 +1,279 @@
+"""Whether mail has a way at all: records that are missing, contradict each other, or have no sense as a set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from postroad.routing import Refusal, Status
+from postroad.rules import limits, lines, places, table
+from postroad.rules.evidence import Evidence
+from postroad.rules.finding import Place, Seen, Severity
+from postroad.rules.rule import Need, Topic, rule
+from postroad.words.facts import Bogus, Found, NoData, NoName, Temporary
+
+
+@rule(
+    "mx-nxdomain",
+    Severity.ERROR,
+    Topic.EXISTENCE,
+    "The domain does not exist",
+    why="All mail for it is returned at once; a registration that has lapsed looks like this.",
+    source="RFC 5321 5.1",
+    no_fix="the domain has to be registered or delegated again",
+)
+def mx_nxdomain(evidence: Evidence) -> Iterator[Seen]:
+    if isinstance(evidence.answer, Refusal) and evidence.answer.status is Status.NO_SUCH_DOMAIN:
+        seen = f"{table.domain(evidence)} does not exist: NXDOMAIN for MX, A and AAAA"
+        yield Seen(places.whole(evidence), seen)
+
+
+@rule(
+    "mx-lookup-tempfail",
+    Severity.ERROR,
+    Topic.EXISTENCE,
+    "The MX records cannot be looked up",
+    why="Senders must keep the mail and try again: it waits until the name servers answer, and comes back after days.",
+    source="RFC 5321 5.1",
+    no_fix="its name servers have to answer first",
+)
+def mx_lookup_tempfail(evidence: Evidence) -> Iterator[Seen]:
+    """Nobody could say which exchangers there are. Only a control question tells that it is not our resolver."""
+    mx, ours = evidence.snapshot.mx, not evidence.reach.resolver
+    if isinstance(mx, Temporary | Bogus):
+        seen = f"the MX records of {table.domain(evidence)} cannot be looked up: {mx.why}"
+        unsure = ours and isinstance(mx, Temporary)
+        yield Seen(places.whole(evidence), seen, inconclusive=unsure)
+
+
+@rule(
+    "mx-nxdomain-with-address",
+    Severity.ERROR,
+    Topic.EXISTENCE,
+    "NXDOMAIN for MX, though the name exists",
+    why="A sender that believes the NXDOMAIN returns the mail; only one that asks for addresses all the same delivers.",
+    source="RFC 5321 5.1; RFC 2308 2.2",
+)
+def mx_nxdomain_with_address(evidence: Evidence) -> Iterator[Seen]:
+    if isinstance(evidence.snapshot.mx, NoName) and _own_addresses(evidence):
+        domain = table.domain(evidence)
+        seen = f"{domain} has addresses, but its name servers say NXDOMAIN when asked for MX"
+        fix = lines.mx_line(domain, 10, domain)
+        yield Seen(places.whole(evidence), seen, fix)
+
+
+@rule(
+    "mx-implicit",
+    Severity.NOTE,
+    Topic.EXISTENCE,
+    "No MX: the domain's own address takes the mail",
+    why="Lawful, but often not meant: a web server gets the mail, and senders keep trying it for days.",
+    source="RFC 5321 5.1",
+)
+def mx_implicit(evidence: Evidence) -> Iterator[Seen]:
+    addresses = _own_addresses(evidence)
+    if _has_no_mx(evidence) and addresses and not isinstance(evidence.answer, Refusal):
+        domain = table.domain(evidence)
+        shown = table.listed([str(address) for address in addresses])
+        seen = f"no MX record: mail goes to {domain} itself, {shown}"
+        fix = f"{lines.mx_line(domain, 10, domain)}\n; or, if it takes no mail:\n{lines.mx_line(domain, 0, '')}"
+        yield Seen(places.whole(evidence), seen, fix)
+
+
+@rule(
+    "mx-implicit-unusable",
+    Severity.ERROR,
+    Topic.EXISTENCE,
+    "No MX, and no address to use",
+    why="Mail is returned. If that is meant, a null MX says so at once and to all.",
+    source="RFC 5321 5.1; RFC 7505 3",
+)
+def mx_implicit_unusable(evidence: Evidence) -> Iterator[Seen]:
+    refusal = evidence.answer
+    if isinstance(refusal, Refusal) and refusal.status is Status.NO_ADDRESS and _has_no_mx(evidence):
+        domain = table.domain(evidence)
+        addresses = [str(address) for address in _own_addresses(evidence)]
+        what = f"and its address {table.listed(addresses)} cannot be used" if addresses else "and no address"
+        fix = lines.mx_line(domain, 0, "")
+        seen = f"no MX record {what}: no mail reaches {domain}"
+        yield Seen(places.whole(evidence), seen, fix)
+
+
+@rule(
+    "mx-none-usable",
+    Severity.ERROR,
+    Topic.EXISTENCE,
+    "MX records, none of which can be used",
+    why="Senders must report an error and must not use the address of the domain itself: all mail is returned.",
+    source="RFC 5321 5.1",
+)
+def mx_none_usable(evidence: Evidence) -> Iterator[Seen]:
+    refusal = evidence.answer
+    if isinstance(refusal, Refusal) and refusal.status is Status.NO_ADDRESS and table.records(evidence):
+        seen = f"none of the {len(table.records(evidence))} MX records can be used: all mail is returned"
+        if len(table.records(evidence)) == 1:
+            seen = f"the only MX record, {table.records(evidence)[0].exchange}, cannot be used: all mail is returned"
+        null = lines.mx_line(table.domain(evidence), 0, "")
+        yield Seen(places.whole(evidence), seen, f"; if it takes no mail, this alone:\n{null}")
+
+
+@rule(
+    "mx-null",
+    Severity.INFO,
+    Topic.EXISTENCE,
+    "Null MX: the domain takes no mail",
+    why="Senders return the mail at once instead of trying for days. Fine where it is meant.",
+    source="RFC 7505 3",
+    no_fix="it says what it is meant to say",
+)
+def mx_null(evidence: Evidence) -> Iterator[Seen]:
+    records = table.records(evidence)
+    if records and all(record.exchange == "" for record in records):
+        seen = f"{table.domain(evidence)} says that it takes no mail (null MX)"
+        line = lines.where_mx(evidence, records[0])
+        yield Seen(places.whole(evidence), seen, line=line)
+
+
+@rule(
+    "mx-null-sends",
+    Severity.WARNING,
+    Topic.EXISTENCE,
+    "A domain without mail that sends mail",
+    why="Receivers may refuse mail from a domain that can take no reply and no report of failure.",
+    source="RFC 7505 4.2",
+    needs=(Need.TEXT,),
+)
+def mx_null_sends(evidence: Evidence) -> Iterator[Seen]:
+    records = table.records(evidence)
+    spf = evidence.texts.spf if evidence.texts else None
+    policies = [text for text in (spf.records if isinstance(spf, Found) else ()) if text.lower().startswith("v=spf1")]
+    senders = [text for text in policies if text.lower().split()[1:] not in (["-all"], [])]
+    if senders and records and all(record.exchange == "" for record in records):
+        seen = f"it takes no mail, and its SPF record lets others send in its name: {senders[0]}"
+        fix = lines.zone_line(table.domain(evidence), "TXT", '"v=spf1 -all"')
+        yield Seen(places.whole(evidence), seen, fix)
+
+
+@rule(
+    "mx-null-mixed",
+    Severity.ERROR,
+    Topic.EXISTENCE,
+    "Null MX beside other MX records",
+    why="It must stand alone. Some senders then return all mail, others use the rest.",
+    source="RFC 7505 3",
+)
+def mx_null_mixed(evidence: Evidence) -> Iterator[Seen]:
+    records = table.records(evidence)
+    null = [record for record in records if record.exchange == ""]
+    if null and len(null) < len(records):
+        domain = table.domain(evidence)
+        others = len(records) - len(null)
+        seen = f"a null MX beside {others} other{'s' * (others > 1)}: it says no mail, they say mail"
+        fix = "\n".join(lines.remove(lines.mx_line(domain, record.preference, "")) for record in null)
+        place = Place(domain, null[0].preference, "")
+        yield Seen(place, seen, fix, lines.where_mx(evidence, null[0]))
+
+
+@rule(
+    "mx-null-preference",
+    Severity.WARNING,
+    Topic.EXISTENCE,
+    "Null MX with a preference other than 0",
+    why="Software that compares the whole record does not see a null MX in it, and tries to reach the root.",
+    source="RFC 7505 3",
+)
+def mx_null_preference(evidence: Evidence) -> Iterator[Seen]:
+    for record in table.records(evidence):
+        if record.exchange == "" and record.preference:
+            domain = table.domain(evidence)
+            seen = f"the null MX has preference {record.preference}; it is written with 0"
+            where = lines.where_mx(evidence, record)
+            place = Place(domain, record.preference, "")
+            fix = lines.mx_line(domain, 0, "")
+            yield Seen(place, seen, fix, where)
+
+
+@rule(
+    "mx-owner-alias",
+    Severity.NOTE,
+    Topic.EXISTENCE,
+    "The domain is an alias",
+    why="Its mail goes where the other name says; who changes that one changes this one. No MX can stand beside it.",
+    source="RFC 5321 5.1; RFC 1034 3.6.2",
+)
+def mx_owner_alias(evidence: Evidence) -> Iterator[Seen]:
+    mx = evidence.snapshot.mx
+    if isinstance(mx, Found | NoData) and mx.aliases:
+        domain = table.domain(evidence)
+        target = mx.name if isinstance(mx, Found) else ""
+        seen = f"{domain} is an alias{f' of {target}' if target else ''}: its mail is ruled there"
+        where = lines.where(evidence, mx.aliases[0], "CNAME")
+        aliased = lines.remove(lines.zone_line(mx.aliases[0], "CNAME", f"{(*mx.aliases[1:], target)[0]}."))
+        moved = [lines.mx_line(domain, each.preference, each.exchange) for each in table.records(evidence)]
+        yield Seen(places.whole(evidence), seen, "\n".join((aliased, *moved)) if moved else "", where)
+
+
+@rule(
+    "mx-wildcard",
+    Severity.NOTE,
+    Topic.EXISTENCE,
+    "A wildcard MX",
+    why="Mistyped names take mail, while every name that exists, be it with an A alone, is not covered.",
+    source="RFC 4592 3.3.1; RFC 1912 2.7",
+)
+def mx_wildcard(evidence: Evidence) -> Iterator[Seen]:
+    for line in evidence.lines:
+        if line.kind == "MX" and line.owner == f"*.{table.domain(evidence)}":
+            seen = f"{line.owner} MX {line.value}: it answers for names that do not exist, and for none that do"
+            where = f"{line.file}:{line.number}"
+            fix = lines.remove(lines.zone_line(line.owner, "MX", f"{line.value}."))
+            yield Seen(places.whole(evidence), seen, fix, where)
+
+
+@rule(
+    "mx-count",
+    Severity.NOTE,
+    Topic.EXISTENCE,
+    "More MX records than are looked at",
+    why="Above ten an SPF `mx` mechanism fails for good; above a hundred senders cut the list, each in its own way.",
+    source="RFC 7208 4.6.4; RFC 5321 5.1",
+    no_fix="which exchangers to keep is their owner's choice",
+)
+def mx_count(evidence: Evidence) -> Iterator[Seen]:
+    count = len(table.records(evidence))
+    if count > limits.MANY_RECORDS:
+        severity = Severity.WARNING if count > limits.TOO_MANY_RECORDS else Severity.NOTE
+        who = (
+            "senders look at no more than a hundred"
+            if count > limits.TOO_MANY_RECORDS
+            else "an SPF `mx` of it is a permerror"
+        )
+        yield Seen(places.whole(evidence), f"{count} MX records: {who}", severity=severity)
+
+
+@rule(
+    "mx-preference-last",
+    Severity.INFO,
+    Topic.EXISTENCE,
+    "A preference at the end of the scale",
+    why="Nothing can be put behind it later. Only the order of preferences counts, not their size.",
+    source="practice",
+)
+def mx_preference_last(evidence: Evidence) -> Iterator[Seen]:
+    preferences = sorted({row.record.preference for row in table.rows(evidence)})
+    fitting = [each for each in preferences if each <= limits.LAST_PREFERENCE]
+    for row in table.rows(evidence):
+        if row.record.preference > limits.LAST_PREFERENCE:
+            steps = preferences.index(row.record.preference) - len(fitting) + 1
+            better = max(fitting, default=0) + 10 * steps
+            seen = f"preference {row.record.preference}: the scale ends at 65535"
+            fix = lines.mx_line(table.domain(evidence), better, row.name)
+            yield row.seen(seen, fix if better <= limits.LAST_PREFERENCE else "")
+
+
+def _has_no_mx(evidence: Evidence) -> bool:
+    return isinstance(evidence.snapshot.mx, NoData | NoName) and isinstance(evidence.snapshot.domain, str)
+
+
+def _own_addresses(evidence: Evidence) -> tuple[object, ...]:
+    facts = evidence.snapshot.hosts.get(table.domain(evidence))
+    return places.found(facts.a) + places.found(facts.aaaa) if facts else ()

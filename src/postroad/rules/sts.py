@@ -1,0 +1,205 @@
+"""What MTA-STS promises (RFC 8461), and whether the MX set keeps it: now, and after a failure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from postroad.rules import limits
+from postroad.rules.evidence import Evidence
+from postroad.rules.finding import Place, Seen, Severity
+from postroad.rules.lines import address_to_fill, where, zone_line
+from postroad.rules.places import exchangers, whole
+from postroad.rules.rule import Need, Topic, rule
+from postroad.words.facts import NoData, NoName
+from postroad.words.policies import StsPolicy
+
+_RECORD = re.compile(r"v=STSv1[ \t]*;(.*[; \t])?id=[A-Za-z0-9]{1,32}[ \t]*(;.*)?\Z")
+_ID = "v=STSv1; id=20260101000000;"
+
+
+def policy_of(evidence: Evidence) -> StsPolicy | None:
+    """The policy, if there is one that senders can use."""
+    policy = evidence.texts.sts if evidence.texts else None
+    return policy if policy and not policy.why_not and policy.mode else None
+
+
+def covers(pattern: str, name: str) -> bool:
+    """Whether a name, or a wildcard for one whole left-most label, matches a name (RFC 8461 section 4.1)."""
+    pattern, name = pattern.lower().rstrip("."), name.lower().rstrip(".")
+    if pattern.startswith("*."):
+        label, _, parent = name.partition(".")
+        return bool(label) and parent == pattern[2:]
+    return pattern == name
+
+
+def is_enforced(evidence: Evidence) -> bool:
+    """Whether senders that honour MTA-STS deliver only under its conditions."""
+    policy = policy_of(evidence)
+    return policy is not None and policy.mode == "enforce"
+
+
+def _uncovered(evidence: Evidence, policy: StsPolicy) -> list[Place]:
+    """The exchangers that no pattern of the policy matches."""
+    every = exchangers(evidence)
+    return [place for place in every if not any(covers(pattern, str(place.exchange)) for pattern in policy.mx)]
+
+
+def _graded(policy: StsPolicy) -> Severity:
+    return Severity.ERROR if policy.mode == "enforce" else Severity.WARNING
+
+
+@rule(
+    "sts-mx-uncovered",
+    Severity.ERROR,
+    Topic.POLICY,
+    "The MTA-STS policy does not name an exchanger in use",
+    why="Senders that honour the policy must not deliver to it. If no exchanger is named, their mail waits until it is "
+    "returned.",
+    source="RFC 8461 4.1; RFC 8461 5",
+    needs=(Need.TEXT,),
+)
+def sts_mx_uncovered(evidence: Evidence) -> Iterator[Seen]:
+    policy = policy_of(evidence)
+    if policy and policy.mode != "none":
+        for place in _uncovered(evidence, policy):
+            if place.preference == exchangers(evidence)[0].preference:
+                seen = f"{place.exchange} takes mail, and no mx of the policy ({policy.mode}) matches it"
+                fix = f"; in the policy, and a new id in its record: mx: {place.exchange}"
+                yield Seen(place, seen, fix, severity=_graded(policy))
+
+
+@rule(
+    "sts-backup-uncovered",
+    Severity.ERROR,
+    Topic.POLICY,
+    "The MTA-STS policy does not name a backup",
+    why="It goes unseen until the first exchanger fails: then senders that honour the policy keep the mail, with a "
+    "working backup in front of them.",
+    source="RFC 8461 8.4; RFC 8461 5",
+    needs=(Need.TEXT,),
+)
+def sts_backup_uncovered(evidence: Evidence) -> Iterator[Seen]:
+    policy = policy_of(evidence)
+    if policy and policy.mode != "none":
+        for place in _uncovered(evidence, policy):
+            if place.preference != exchangers(evidence)[0].preference:
+                what = f"no mx of the policy ({policy.mode}) matches it"
+                seen = f"after a failure mail goes to {place.exchange}, and {what}"
+                fix = f"; in the policy, and a new id in its record: mx: {place.exchange}"
+                yield Seen(place, seen, fix, severity=_graded(policy))
+
+
+@rule(
+    "sts-mx-extra",
+    Severity.INFO,
+    Topic.POLICY,
+    "The MTA-STS policy names what is no exchanger",
+    why="That may be the plan for a move. If not, whoever gets hold of the name and of the MX answer is trusted.",
+    source="RFC 8461 3.2",
+    needs=(Need.TEXT,),
+)
+def sts_mx_extra(evidence: Evidence) -> Iterator[Seen]:
+    policy = policy_of(evidence)
+    names = [str(place.exchange) for place in exchangers(evidence)]
+    for pattern in policy.mx if policy and names else ():
+        if not any(covers(pattern, name) for name in names):
+            seen = f"mx: {pattern} of the policy matches no exchanger"
+            yield Seen(whole(evidence), seen, f"; in the policy, leave out: mx: {pattern}")
+
+
+@rule(
+    "sts-no-policy",
+    Severity.WARNING,
+    Topic.POLICY,
+    "A record announces an MTA-STS policy, and there is none",
+    why="Senders without a policy kept from before deliver as if there were none at all.",
+    source="RFC 8461 3.1; RFC 8461 3.3",
+    needs=(Need.TEXT,),
+    no_fix="the policy has to be put on its web server",
+)
+def sts_no_policy(evidence: Evidence) -> Iterator[Seen]:
+    policy = evidence.texts.sts if evidence.texts else None
+    if policy and policy.why_not and not _has_no_host(policy):
+        seen = f"the record says there is a policy, and there is none: {policy.why_not}"
+        yield Seen(whole(evidence), seen, line=_sts_line(evidence))
+
+
+@rule(
+    "sts-host-missing",
+    Severity.WARNING,
+    Topic.POLICY,
+    "A record announces an MTA-STS policy, and its host has no address",
+    why="Senders fetch the policy from the host mta-sts below the domain. Without it they see no policy, and deliver "
+    "as if there were none.",
+    source="RFC 8461 3.3",
+    needs=(Need.TEXT,),
+)
+def sts_host_missing(evidence: Evidence) -> Iterator[Seen]:
+    policy = evidence.texts.sts if evidence.texts else None
+    if policy and _has_no_host(policy):
+        host = f"mta-sts.{evidence.snapshot.domain}"
+        seen = f"{host} has no address, so that nobody can fetch the policy the record announces"
+        yield Seen(whole(evidence), seen, address_to_fill(host, 4), _sts_line(evidence))
+
+
+def _has_no_host(policy: StsPolicy) -> bool:
+    """Whether DNS said that there is no host with the document; where it could not say, there may be one."""
+    return policy.host is not None and all(
+        isinstance(each, NoData | NoName) for each in (policy.host.a, policy.host.aaaa)
+    )
+
+
+@rule(
+    "sts-record-unreadable",
+    Severity.WARNING,
+    Topic.POLICY,
+    "The MTA-STS record is not well formed",
+    why="Senders must then assume that there is no policy.",
+    source="RFC 8461 3.1",
+    needs=(Need.TEXT,),
+)
+def sts_record_unreadable(evidence: Evidence) -> Iterator[Seen]:
+    policy = evidence.texts.sts if evidence.texts else None
+    if policy and not _RECORD.match(policy.record):
+        seen = f'the record "{policy.record}" is not of the form v=STSv1; id=...;'
+        fix = zone_line(f"_mta-sts.{evidence.snapshot.domain}", "TXT", f'"{_ID}"')
+        yield Seen(whole(evidence), seen, fix, _sts_line(evidence))
+
+
+@rule(
+    "sts-mode",
+    Severity.INFO,
+    Topic.POLICY,
+    "The MTA-STS policy is not enforced",
+    why="In mode testing senders only report. Mode none is how a policy is taken back.",
+    source="RFC 8461 5; RFC 8461 8.3",
+    needs=(Need.TEXT,),
+)
+def sts_mode(evidence: Evidence) -> Iterator[Seen]:
+    policy = policy_of(evidence)
+    if policy and policy.mode in ("testing", "none"):
+        is_test = policy.mode == "testing"
+        what = "failures are reported and the mail is delivered" if is_test else "it is being removed"
+        fix = "; in the policy, and a new id in its record: mode: enforce" if is_test else ""
+        yield Seen(whole(evidence), f"the policy has mode {policy.mode}: {what}", fix)
+
+
+@rule(
+    "sts-max-age",
+    Severity.NOTE,
+    Topic.POLICY,
+    "Senders forget the MTA-STS policy within a day",
+    why="Who can suppress the policy for that long can read the mail. It is meant to be kept for weeks.",
+    source="RFC 8461 3.2",
+    needs=(Need.TEXT,),
+)
+def sts_max_age(evidence: Evidence) -> Iterator[Seen]:
+    policy = policy_of(evidence)
+    if policy and policy.mode != "none" and policy.max_age_s < limits.STS_AGE_S:
+        seen = f"senders forget the policy after {policy.max_age_s} s"
+        yield Seen(whole(evidence), seen, "; in the policy: max_age: 1209600")
+
+
+def _sts_line(evidence: Evidence) -> str:
+    return where(evidence, f"_mta-sts.{evidence.snapshot.domain}", "TXT")

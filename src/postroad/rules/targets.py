@@ -1,0 +1,250 @@
+"""What MX records name: whether the names are names, exist, and lead to some address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from postroad.rules import lines, special, table
+from postroad.rules.evidence import Evidence
+from postroad.rules.finding import Seen, Severity
+from postroad.rules.rule import Topic, rule
+from postroad.rules.table import Row
+from postroad.words.facts import Bogus, Found, NoData, NoName, Temporary
+from postroad.words.names import is_address_like, is_within, registered
+
+# Letters, digits and hyphens, none of which stands at an end: RFC 952, as RFC 1123 widens it.
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+# Last labels that show a forgotten final dot: `aspmx.l.google.com` becomes `aspmx.l.google.com.example.com`.
+_TOP_LABELS = frozenset({"com", "net", "org", "de", "eu", "uk", "fr", "nl", "io", "info", "biz", "email", "cloud"})
+_LOCAL = ("localhost", "localdomain")
+
+
+@rule(
+    "mx-target-alias",
+    Severity.WARNING,
+    Topic.TARGETS,
+    "An MX names an alias",
+    why="The name in an MX must be the true one: certificates, loop detection and some senders go by it.",
+    source="RFC 2181 10.3; RFC 5321 5.1",
+)
+def mx_target_alias(evidence: Evidence) -> Iterator[Seen]:
+    """Most senders follow it; some look up one step less, or refuse. It is one wherever it leads, and if nowhere."""
+    for row in table.rows(evidence):
+        if row.is_alias:
+            end = _end(row)
+            seen = f"{row.name} is an alias{f' of {end}' if end else ''}"
+            fix = lines.mx_line(table.domain(evidence), row.record.preference, end) if end else ""
+            yield Seen(row.place, seen, fix, lines.where(evidence, row.name, "CNAME") or row.line)
+
+
+@rule(
+    "mx-target-ip",
+    Severity.ERROR,
+    Topic.TARGETS,
+    "An MX names an IP address",
+    why="Senders look it up as a host name, and no such host exists: the exchanger does not count.",
+    source="RFC 5321 5.1",
+)
+def mx_target_ip(evidence: Evidence) -> Iterator[Seen]:
+    """Without a final dot the zone completes it: `192.0.2.1.example.com` is an address all the same."""
+    domain, names = table.domain(evidence), table.free_names(evidence)
+    for row in table.rows(evidence):
+        address = row.written_address
+        if address:
+            name = next(names)
+            fix = f"{lines.mx_line(domain, row.record.preference, name)}\n{lines.address_line(name, address)}"
+            completed = "" if str(address) == row.name else f", which the zone completes to {row.name}"
+            seen = f"the MX names the IP address {address}{completed}; it must name a host"
+            yield row.seen(seen, fix, table.graded(evidence))
+        elif is_address_like(row.name):
+            seen = f"{row.name} looks like an IP address and is none; an MX must name a host"
+            yield row.seen(seen, severity=table.graded(evidence))
+
+
+@rule(
+    "mx-target-special-name",
+    Severity.ERROR,
+    Topic.TARGETS,
+    "An MX names a host that nobody outside can look up",
+    why="The name is set aside for another use and never exists in public DNS: senders find no address.",
+    source="RFC 6761; RFC 6762 3; RFC 6762 G",
+)
+def mx_target_special_name(evidence: Evidence) -> Iterator[Seen]:
+    """`mail.corp.local`: it works inside, where it was tried."""
+    domain, rows = table.domain(evidence), table.rows(evidence)
+    lost = all(special.purpose_of(row.name, domain) for row in rows)
+    for row in rows:
+        purpose = special.purpose_of(row.name, domain)
+        if purpose:
+            last = row.name.rpartition(".")[2] if row.name.count(".") else row.name
+            seen = f"{row.name} cannot be found on the Internet: names in .{last} are {purpose}"
+            fix = lines.remove(lines.mx_line(domain, row.record.preference, row.name))
+            yield row.seen(seen, fix, Severity.ERROR if lost else table.graded(evidence))
+
+
+@rule(
+    "mx-target-nxdomain",
+    Severity.ERROR,
+    Topic.TARGETS,
+    "An MX names a host that does not exist",
+    why="The exchanger does not count. If its domain is free, whoever registers it gets the mail.",
+    source="RFC 5321 5.1",
+)
+def mx_target_nxdomain(evidence: Evidence) -> Iterator[Seen]:
+    """Names below `invalid` are meant not to exist: providers ask for them as a proof."""
+    for row in table.rows(evidence):
+        if row.is_missing and not row.written_address and not special.purpose_of(row.name, table.domain(evidence)):
+            on_purpose = is_within(row.name, "invalid")
+            severity = Severity.NOTE if on_purpose else table.graded(evidence)
+            seen = f"{row.name} does not exist (NXDOMAIN)"
+            fix = lines.remove(lines.mx_line(table.domain(evidence), row.record.preference, row.name))
+            yield row.seen(seen, fix, severity)
+
+
+@rule(
+    "mx-target-no-address",
+    Severity.ERROR,
+    Topic.TARGETS,
+    "An MX names a host without address",
+    why="The name must have at least one A or AAAA record; without one the exchanger does not count.",
+    source="RFC 5321 5.1",
+)
+def mx_target_no_address(evidence: Evidence) -> Iterator[Seen]:
+    for row in table.rows(evidence):
+        if row.facts and not row.addresses and not row.is_unknown and not row.is_missing:
+            seen = f"{row.name} has neither A nor AAAA"
+            fix = lines.remove(lines.mx_line(table.domain(evidence), row.record.preference, row.name))
+            yield row.seen(seen, fix, table.graded(evidence))
+
+
+@rule(
+    "mx-target-tempfail",
+    Severity.WARNING,
+    Topic.TARGETS,
+    "The addresses of an exchanger cannot be looked up",
+    why="While that lasts senders pass it over, and with no other exchanger the mail waits.",
+    source="RFC 5321 5.1",
+    no_fix="its name servers have to answer first",
+)
+def mx_target_tempfail(evidence: Evidence) -> Iterator[Seen]:
+    """Nobody could say which addresses the name has. Names beyond the given zone files are nobody's fault."""
+    for row in table.rows(evidence):
+        if row.facts and row.is_unknown and lines.is_ours_to_say(evidence, _end(row) or row.name):
+            troubles = [each for each in table.answers(row.facts) if not isinstance(each, Found | NoData | NoName)]
+            seen = f"the addresses of {row.name} cannot be looked up: {troubles[0].why}"
+            is_sure = evidence.reach.resolver or any(isinstance(each, Bogus) for each in troubles)
+            yield Seen(row.place, seen, line=row.line, inconclusive=not is_sure)
+
+
+@rule(
+    "mx-target-relative",
+    Severity.WARNING,
+    Topic.TARGETS,
+    "A final dot is missing, or is one too many",
+    why="Names without a final dot are completed by the zone's own: the exchanger is looked for in the wrong place.",
+    source="RFC 1035 5.1",
+)
+def mx_target_relative(evidence: Evidence) -> Iterator[Seen]:
+    domain = table.domain(evidence)
+    for row in table.rows(evidence):
+        meant = _meant(row, domain)
+        if meant:
+            seen = f"{row.name}: {meant} was probably meant"
+            fix = lines.mx_line(domain, row.record.preference, meant)
+            yield row.seen(seen, fix)
+
+
+@rule(
+    "mx-target-syntax",
+    Severity.WARNING,
+    Topic.TARGETS,
+    "An MX names what cannot be a host name",
+    why="No public authority issues a certificate for it, and careful senders refuse to look it up.",
+    source="RFC 1123 2.1; RFC 1035 2.3.4",
+)
+def mx_target_syntax(evidence: Evidence) -> Iterator[Seen]:
+    for row in table.rows(evidence):
+        odd = [label for label in row.name.split(".") if not _LABEL.match(label)]
+        if odd and not is_address_like(row.name):
+            seen = f"{row.name}: {table.listed([repr(label) for label in odd])} is no part of a host name"
+            plain = ".".join(re.sub(r"[^a-z0-9-]", "-", label).strip("-") for label in row.name.split("."))
+            fix = lines.mx_line(table.domain(evidence), row.record.preference, plain)
+            yield row.seen(seen, fix)
+
+
+@rule(
+    "mx-target-localhost",
+    Severity.ERROR,
+    Topic.TARGETS,
+    "An MX names localhost",
+    why="Each sender is told to deliver to itself: it bounces, loops or waits. A null MX says `no mail` properly.",
+    source="RFC 6761 6.3; RFC 7505 3",
+)
+def mx_target_localhost(evidence: Evidence) -> Iterator[Seen]:
+    for row in table.rows(evidence):
+        if any(is_within(row.name, local) for local in _LOCAL):
+            seen = f"{row.name} is whoever asks: each sender finds itself"
+            fix = lines.mx_line(table.domain(evidence), 0, "")
+            yield row.seen(seen, fix, table.graded(evidence))
+
+
+@rule(
+    "mx-target-duplicate",
+    Severity.WARNING,
+    Topic.TARGETS,
+    "One exchanger at two preferences",
+    why="It looks like a backup and is none: a sender that failed there has no one else to ask.",
+    source="RFC 5321 5.1",
+)
+def mx_target_duplicate(evidence: Evidence) -> Iterator[Seen]:
+    first: dict[str, Row] = {}
+    for row in table.rows(evidence):
+        before = first.setdefault(row.name, row)
+        if before is not row:
+            seen = f"{row.name} has preference {before.record.preference} already: the second record adds nothing"
+            fix = lines.remove(lines.mx_line(table.domain(evidence), row.record.preference, row.name))
+            yield row.seen(seen, fix)
+
+
+@rule(
+    "mx-target-no-ipv4",
+    Severity.ERROR,
+    Topic.TARGETS,
+    "An exchanger without IPv4",
+    why="Of the providers measured in 2022, 44 % delivered over IPv6: the others pass it over, or have nowhere to go.",
+    source="RFC 3974; USENIX ATC 2022, Holzbauer et al.",
+)
+def mx_target_no_ipv4(evidence: Evidence) -> Iterator[Seen]:
+    rows = table.hosts(evidence)
+    anywhere = any(address.version == 4 for row in rows for address in row.addresses)
+    if not table.is_whole(evidence) and not anywhere:
+        return
+    for row in rows:
+        unknown = row.facts and not isinstance(row.facts.a, Found | NoData | NoName)
+        if not unknown and all(address.version == 6 for address in row.addresses):
+            severity = Severity.WARNING if anywhere else Severity.ERROR
+            seen = f"{row.name} has no IPv4 address" + ("" if anywhere else ", nor has any other exchanger")
+            ours = is_within(row.name, registered(table.domain(evidence)))
+            fix = lines.address_to_fill(row.name, 4) if ours else ""
+            yield row.seen(seen, fix, severity)
+
+
+def _end(row: Row) -> str:
+    """The name at the end of the aliases, as far as it is known; "" where there are none, or they lead nowhere."""
+    answers = table.answers(row.facts) if row.facts else ()
+    ends = (each.name for each in answers if isinstance(each, Found | Temporary | Bogus) and each.aliases)
+    return next((end for end in ends if end != row.name), "")
+
+
+def _meant(row: Row, domain: str) -> str:
+    """The name as it was probably meant; "" where nothing is odd."""
+    if "." not in row.name and row.name not in _LOCAL:
+        return f"{row.name}.{domain}"
+    inner = row.name.removesuffix(f".{domain}")
+    if inner == row.name or row.written_address:
+        return ""
+    if is_within(inner, domain):
+        return inner
+    looks_whole = inner.count(".") > 1 and inner.rpartition(".")[2] in _TOP_LABELS
+    return inner if looks_whole and not row.addresses and not row.is_unknown else ""

@@ -1,0 +1,33 @@
+"""What a domain publishes beside its MX records: who may send for it, and how its exchangers are to be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from postroad.words.facts import Answer, HostFacts, Tlsa
+
+
+@dataclass(frozen=True, slots=True)
+class StsPolicy:
+    """An MTA-STS policy (RFC 8461 section 3.2), or why there is none though the record says so.
+
+    Without a mode and without `why_not` nobody asked for the document: only the record is known.
+    """
+
+    record: str
+    mode: str = ""
+    mx: tuple[str, ...] = ()
+    max_age_s: int = 0
+    why_not: str = ""
+    host: HostFacts | None = None  # the addresses of mta-sts.DOMAIN, where the document is
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Policies published beside the MX set: SPF, MTA-STS, TLS reports; TLSA by exchanger, and of the domain itself."""
+
+    spf: Answer[str] | None = None
+    sts: StsPolicy | None = None
+    tlsa: Mapping[str, Answer[Tlsa]] = field(default_factory=dict)
+    tlsrpt: Answer[str] | None = None

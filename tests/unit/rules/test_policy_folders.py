@@ -1,0 +1,40 @@
+"""The catalogue of zones for the rules on TTLs, name servers, reverse names and policies that zone files show."""
+
+import folders
+import pytest
+
+from postroad.rules import RULES, Severity, Topic, run
+
+SHOWN = [
+    rule for rule in RULES.values() if rule.topic in (Topic.DNS, Topic.POLICY) and (folders.ROOT / rule.id).is_dir()
+]
+PATHS = [path for rule in SHOWN for path in folders.variants(rule)]
+
+
+def name_of(path):
+    """A folder as pytest shows it."""
+    return f"{path.parent.name}-{path.name}"
+
+
+@pytest.mark.parametrize("path", PATHS, ids=name_of)
+def test_a_zone_shows_what_its_folder_expects(path):
+    """A rule finds what its folder expects, nothing more, and nothing at all at the near miss."""
+    folder = folders.load_with_policies(path)
+    found = [folders.told(finding) for finding in run(folder.evidence, {path.parent.name: RULES[path.parent.name]})]
+    assert folder.expected == found
+    assert path.name.startswith("finds") == bool(found)
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path.name.startswith("silent")], ids=name_of)
+def test_a_near_miss_is_no_error_to_any_rule(path):
+    """The zones that one rule keeps still at are sane to the others: none sees an error."""
+    evidence = folders.load_with_policies(path).evidence
+    assert [] == [finding for finding in run(evidence) if finding.severity is Severity.ERROR]
+
+
+@pytest.mark.parametrize("path", sorted((folders.ROOT / "sane").iterdir()), ids=lambda path: path.name)
+def test_sane_set_ups_are_sane_with_their_policies_too(path):
+    """No warning, and nothing that could not be known from a file."""
+    evidence = folders.load_with_policies(path).evidence
+    found = [finding for finding in run(evidence) if finding.rule in {rule.id for rule in SHOWN}]
+    assert [] == [folders.told(finding) for finding in found]
