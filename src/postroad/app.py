@@ -10,17 +10,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from postroad.dns import (
-    CachingResolver,
-    Resolver,
-    Server,
-    WireResolver,
-    WireSettings,
-    ZoneProblem,
-    load_zones,
-    parse_server,
-    system_servers,
-)
 from postroad.gather import gather, gather_more
 from postroad.net import host_name
 from postroad.routing import PROCEDURES, Dice, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
@@ -37,6 +26,7 @@ if TYPE_CHECKING:
 
     from postroad.deliver import DeliverSettings
     from postroad.dialogue import Message
+    from postroad.dns import Resolver
 
 T = TypeVar("T")
 
@@ -138,15 +128,17 @@ def build_resolver(zones: Sequence[str | Path] = (), servers: Sequence[str] = ()
         InputError: a zone file or a server address cannot be read.
 
     """
+    from postroad import dns  # noqa: PLC0415  # what is not asked need not be loaded
+
     if zones:
-        loaded = load_zones([Path(zone) for zone in zones])
-        if isinstance(loaded, ZoneProblem):
+        loaded = dns.load_zones([Path(zone) for zone in zones])
+        if isinstance(loaded, dns.ZoneProblem):
             raise InputError(str(loaded))
         return loaded
-    chosen = tuple(_server(text) for text in servers) or system_servers()
+    chosen = tuple(readable(dns.parse_server(text)) for text in servers) or dns.system_servers()
     if not chosen:
         raise InputError("no name server is configured on this machine; name one with --resolver ADDRESS:PORT")
-    return CachingResolver(WireResolver(WireSettings(chosen)), time.monotonic)
+    return dns.CachingResolver(dns.WireResolver(dns.WireSettings(chosen)), time.monotonic)
 
 
 def build_own(items: Iterable[str] = ()) -> Own:
@@ -197,10 +189,6 @@ def build_message(content: bytes | str | EmailMessage, sender: str | None, recip
     unique = tuple(Recipient(mailbox) for mailbox in dict.fromkeys(mailboxes))
     envelope = Envelope(reverse_path, unique, smtputf8=needs_utf8, eight_bit=not octets.isascii())
     return Message(envelope, octets)
-
-
-def _server(text: str) -> Server:
-    return readable(parse_server(text))
 
 
 def _octets(content: bytes | str | EmailMessage) -> bytes:

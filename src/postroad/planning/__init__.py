@@ -11,33 +11,26 @@ records), `goals` (the one judgement of what is better), `comparison` (sets side
 possible), `advice` (those worth it), `setups` and `answers` (the reference set-ups), `phrases` (numbers in words).
 """
 
-from postroad.planning.advice import Advice, Check, Trouble, advise
-from postroad.planning.comparison import Comparison, Difference, compare
-from postroad.planning.edits import Allowed, Edit
-from postroad.planning.goals import Goal, Verdict
-from postroad.planning.mix import Forecasts, Mix, View
-from postroad.planning.records import Line, Machine, Records, machines
-from postroad.planning.scorecard import Scorecard, measure
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Advice",
-    "Allowed",
-    "Check",
-    "Comparison",
-    "Difference",
-    "Edit",
-    "Forecasts",
-    "Goal",
-    "Line",
-    "Machine",
-    "Mix",
-    "Records",
-    "Scorecard",
-    "Trouble",
-    "Verdict",
-    "View",
-    "advise",
-    "compare",
-    "machines",
-    "measure",
-]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.planning.advice import Advice, Check, Trouble, advise
+    from postroad.planning.comparison import Comparison, Difference, compare
+    from postroad.planning.edits import Allowed, Edit
+    from postroad.planning.goals import Goal, Verdict
+    from postroad.planning.mix import Forecasts, Mix, View
+    from postroad.planning.records import Line, Machine, Records, machines
+    from postroad.planning.scorecard import Scorecard, measure
+
+__getattr__ = door(
+    __name__,
+    advice="Advice Check Trouble advise",
+    comparison="Comparison Difference compare",
+    edits="Allowed Edit",
+    goals="Goal Verdict",
+    mix="Forecasts Mix View",
+    records="Line Machine Records machines",
+    scorecard="Scorecard measure",
+)

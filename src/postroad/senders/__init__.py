@@ -9,21 +9,22 @@ Stops: `model` (a sender as data), `bounds` (what its numbers may be), `schedule
 files beside), `mixes`, `own` (one's own files).
 """
 
-from postroad.senders.known import SCHEDULES, SENDERS, file_of
-from postroad.senders.mixes import MIXES
-from postroad.senders.model import Kind, Sender
-from postroad.senders.own import OwnSenders, read_sender, read_senders
-from postroad.senders.schedule import Schedule
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "MIXES",
-    "SCHEDULES",
-    "SENDERS",
-    "Kind",
-    "OwnSenders",
-    "Schedule",
-    "Sender",
-    "file_of",
-    "read_sender",
-    "read_senders",
-]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.senders.known import SCHEDULES, SENDERS, file_of
+    from postroad.senders.mixes import MIXES
+    from postroad.senders.model import Kind, Sender
+    from postroad.senders.own import OwnSenders, read_sender, read_senders
+    from postroad.senders.schedule import Schedule
+
+__getattr__ = door(
+    __name__,
+    known="SCHEDULES SENDERS file_of",
+    mixes="MIXES",
+    model="Kind Sender",
+    own="OwnSenders read_sender read_senders",
+    schedule="Schedule",
+)

@@ -9,6 +9,14 @@ of mail), `axis` (time with its long waits folded), `palette` (colours); `termin
 SVG), `page` (HTML).
 """
 
-from postroad.show.picture import Picture
+from typing import TYPE_CHECKING
 
-__all__ = ["Picture"]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.show.picture import Picture
+
+__getattr__ = door(
+    __name__,
+    picture="Picture",
+)
