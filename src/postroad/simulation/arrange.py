@@ -77,6 +77,10 @@ class Host:
     contacts: Node
 
 
+NOBODY = Host(NOTHING)
+"""A dead name, whichever: nothing comes of it but a turn, so they are all alike."""
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
     """The hosts of one preference, and what is known of them whatever their order.
@@ -300,7 +304,9 @@ class Arranger:
             self._sender.families is Families.V6_PASS and each.addresses
         ):  # each address is a host of its own, but they stay together
             yield row(self._inside([Host(contact) for contact in contacts[version]]) for version in (6, 4))
-        elif self._sender.families is not Families.V6_PASS and (each.addresses or (each.dead and self._dead_matters)):
+        elif each.dead and self._dead_matters and self._sender.families is not Families.V6_PASS:
+            yield NOBODY
+        elif self._sender.families is not Families.V6_PASS and each.addresses:
             yield Host(self._together({version: self._inside(contacts[version]) for version in (4, 6)}))
 
     def _together(self, families: dict[int, Node]) -> Node:

@@ -13,6 +13,7 @@ from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front, times
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
+_NONE = Fraction(0)
 _GO_LEAST_S = 2.0  # net.Dialer gives no address less than this (Go, partialDeadline)
 
 
@@ -63,6 +64,13 @@ class Next(NamedTuple):
     entered: int
 
 
+class _Going(NamedTuple):
+    """A place on the way to the next contact, and how many hosts were begun for it."""
+
+    place: Place
+    entered: int
+
+
 class Steps:
     """The steps of a sender over a plan of its levels."""
 
@@ -78,24 +86,26 @@ class Steps:
         """Nothing has been contacted."""
         return self._at_level(Place(NOTHING, NOTHING, 0), 0)
 
-    def nexts(self, place: Place, *, entered: int = 0) -> Iterator[Next]:
-        """What may come next; the chances sum to one."""
-        moved = False
-        for chance, contact, rest in front(place.host):
-            moved = True
-            yield from self._scaled(chance, self._offer(contact, place._replace(host=rest), entered=entered))
-        if moved:
-            return
-        for chance, host, rest in front(place.hosts):
-            moved = True
-            yield from self._scaled(chance, self._enter(host.contacts, place._replace(hosts=rest), entered))
-        if moved:
-            return
-        level = place.level + 1
-        if level == len(self._levels):
-            yield Next(WHOLE, None, place, place.tally.open_s, entered)
-        else:
-            yield from self.nexts(self._at_level(place, level), entered=entered)
+    def nexts(self, place: Place) -> Iterator[Next]:
+        """What may come next; the chances sum to one.
+
+        Names without a contact are passed over in a loop, those that lead to the same place together: there may be
+        any number of them, in any order.
+        """
+        ahead, waiting = [(WHOLE, place, 0)], dict[tuple[Place, int], Fraction]()
+        while ahead or waiting:
+            if not ahead:
+                (at, entered), chance = next(iter(waiting.items()))
+                del waiting[at, entered]
+                ahead.append((chance, at, entered))
+            chance, at, entered = ahead.pop()
+            for share, then in self._onward(at, entered):
+                if isinstance(then, Next):
+                    yield then if chance == share == 1 else then._replace(chance=times(chance, share))
+                elif then.place.host != NOTHING:
+                    ahead.append((times(chance, share), *then))
+                else:
+                    waiting[then] = waiting.get(then, _NONE) + times(chance, share)
 
     def after(self, place: Place, contact: Contact) -> tuple[Result | None, float, Place]:
         """What a contact leads to: the result if it ends the attempt, the seconds it takes then, and the new place."""
@@ -127,35 +137,47 @@ class Steps:
                 tally = tally._replace(kept=tally.kept or level.kept)
         return place._replace(hosts=level.hosts, level=number, begun=False, tally=tally)
 
-    def _enter(self, host: Node, place: Place, entered: int) -> Iterator[Next]:
+    def _onward(self, place: Place, entered: int) -> Iterator[tuple[Fraction, Next | _Going]]:
+        """One step on: to a contact, past one, into a host, to the next preference, or to the end."""
+        moved = False
+        for chance, contact, rest in front(place.host):
+            moved = True
+            yield chance, self._offer(contact, place._replace(host=rest), entered)
+        if moved:
+            return
+        for chance, host, rest in front(place.hosts):
+            moved = True
+            yield chance, self._enter(host.contacts, place._replace(hosts=rest), entered)
+        if moved:
+            return
+        level = place.level + 1
+        if level == len(self._levels):
+            yield WHOLE, Next(WHOLE, None, place, place.tally.open_s, entered)
+        else:
+            yield WHOLE, _Going(self._at_level(place, level), entered)
+
+    def _enter(self, host: Node, place: Place, entered: int) -> Next | _Going:
         tally = place.tally
         if self._limits.hosts:
             if tally.hosts == self._sender.limits.hosts:
-                yield self._stop(place, entered)
-                return
+                return self._stop(place, entered)
             tally = tally._replace(hosts=tally.hosts + 1)
         if self._waits.per_host:
             tally = tally._replace(budget_s=self._waits.connect_s)
-        yield from self.nexts(place._replace(host=host, tally=tally), entered=entered + 1)
+        return _Going(place._replace(host=host, tally=tally), entered + 1)
 
-    def _offer(self, contact: Contact, place: Place, *, entered: int) -> Iterator[Next]:
+    def _offer(self, contact: Contact, place: Place, entered: int) -> Next | _Going:
         """The contact, unless it is passed over or a limit is reached."""
         tally, limits = place.tally, self._sender.limits
         address = contact.target.address
         is_full = self._limits.addresses and tally.contacts >= self._room(place.level)
         if address in tally.tried or (not is_full and self._has_its_share(address, tally)):
-            yield from self.nexts(place, entered=entered)
-        elif self._limits.sessions and tally.sessions == limits.sessions:
-            yield self._stop(place, entered)
-        elif is_full:
-            if limits.later is Later.NOTHING:
-                yield self._stop(place, entered)
-            elif place.begun:
-                yield from self.nexts(place._replace(host=NOTHING, hosts=NOTHING, cut=True), entered=entered)
-            else:
-                yield self._go(contact, place, entered=entered)
-        else:
-            yield self._go(contact, place, entered=entered)
+            return _Going(place, entered)
+        if (self._limits.sessions and tally.sessions == limits.sessions) or (is_full and limits.later is Later.NOTHING):
+            return self._stop(place, entered)
+        if is_full and place.begun:
+            return _Going(place._replace(host=NOTHING, hosts=NOTHING, cut=True), entered)
+        return self._go(contact, place, entered=entered)
 
     def _go(self, contact: Contact, place: Place, *, entered: int) -> Next:
         tally, waits = place.tally, self._waits
@@ -232,14 +254,6 @@ class Steps:
     @staticmethod
     def _stop(place: Place, entered: int) -> Next:
         return Next(WHOLE, None, place._replace(cut=True), place.tally.open_s, entered)
-
-    @staticmethod
-    def _scaled(chance: Fraction, nexts: Iterator[Next]) -> Iterator[Next]:
-        if chance == 1:
-            yield from nexts
-        else:
-            for share, contact, place, pause_s, entered in nexts:
-                yield Next(times(chance, share), contact, place, pause_s, entered)
 
 
 def _family_shares(sender: Sender, levels: Iterable[Level]) -> dict[int, dict[int, int]]:

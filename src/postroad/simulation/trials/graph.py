@@ -183,9 +183,9 @@ class Graph:
         self.pause_s = np.array([option.pause_s for option in self._options])
         self.is_new_host = np.array([option.is_new_host for option in self._options], np.bool_)
         most = max(map(len, self._members), default=1)
-        padded = [each + [NOWHERE] * (most - len(each)) for each in self._members]
-        self.members = np.array(padded, np.int64).reshape(-1, most)
-        self.members_of_kind = np.array(list(map(len, self._members)), np.int64)
+        padded = [each + [NOWHERE] * (most - len(each)) for each in self._members or [[]]]  # a limit may keep all back
+        self.members = np.array(padded, np.int64)
+        self.members_of_kind = (self.members != NOWHERE).sum(axis=1)
         more = len(self._options) * _WAYS - self._edges.size
         self._edges = np.concatenate((self._edges, np.full(more, _UNKNOWN)))
         self._took_s = np.concatenate((self._took_s, np.zeros(more)))
