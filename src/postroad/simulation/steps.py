@@ -75,7 +75,7 @@ class Steps:
     """The steps of a sender over a plan of its levels."""
 
     def __init__(self, sender: Sender, levels: tuple[Level, ...], limits: Counted) -> None:
-        self._sender = sender
+        self.sender = sender
         self._levels = levels
         self._waits = sender.waits
         self._limits = limits
@@ -119,7 +119,7 @@ class Steps:
     def verdict(self, place: Place) -> Result:
         """How it ends when nobody is left to ask."""
         tally = place.tally
-        match self._sender.exhausted:
+        match self.sender.exhausted:
             case Exhausted.LAST:
                 failed = tally.refused and not place.cut and not tally.kept
             case Exhausted.ALL:
@@ -131,9 +131,9 @@ class Steps:
     def _at_level(self, place: Place, number: int) -> Place:
         level, tally = self._levels[number], place.tally
         if level.passes:  # all of it will be heard, so it may as well be known now
-            if self._sender.exhausted is Exhausted.ALL:
+            if self.sender.exhausted is Exhausted.ALL:
                 tally = tally._replace(refused=tally.refused or level.refused, unsure=tally.unsure or level.unsure)
-            elif self._sender.exhausted is Exhausted.LAST:
+            elif self.sender.exhausted is Exhausted.LAST:
                 tally = tally._replace(kept=tally.kept or level.kept)
         return place._replace(hosts=level.hosts, level=number, begun=False, tally=tally)
 
@@ -159,7 +159,7 @@ class Steps:
     def _enter(self, host: Node, place: Place, entered: int) -> Next | _Going:
         tally = place.tally
         if self._limits.hosts:
-            if tally.hosts == self._sender.limits.hosts:
+            if tally.hosts == self.sender.limits.hosts:
                 return self._stop(place, entered)
             tally = tally._replace(hosts=tally.hosts + 1)
         if self._waits.per_host:
@@ -168,7 +168,7 @@ class Steps:
 
     def _offer(self, contact: Contact, place: Place, entered: int) -> Next | _Going:
         """The contact, unless it is passed over or a limit is reached."""
-        tally, limits = place.tally, self._sender.limits
+        tally, limits = place.tally, self.sender.limits
         address = contact.target.address
         is_full = self._limits.addresses and tally.contacts >= self._room(place.level)
         if address in tally.tried or (not is_full and self._has_its_share(address, tally)):
@@ -195,7 +195,7 @@ class Steps:
         return Next(WHOLE, contact, place._replace(tally=tally), pause_s, entered)
 
     def _count(self, place: Place, contact: Contact) -> Tally:
-        sender, tally, met, level = self._sender, place.tally, contact.met, self._levels[place.level]
+        sender, tally, met, level = self.sender, place.tally, contact.met, self._levels[place.level]
         address, no = contact.target.address, contact.met in sender.refusals
         changes: dict[str, object] = {}
         if self._limits.addresses:
@@ -241,7 +241,7 @@ class Steps:
 
     def _room(self, level: int) -> int:
         """How many contacts may have been made for another one at this level."""
-        limits = self._sender.limits
+        limits = self.sender.limits
         reserved = len(self._levels) - 1 - level if limits.later is Later.ONE_WITHIN else 0
         return (limits.addresses or 0) - reserved
 

@@ -44,7 +44,7 @@ def drawn_paths(trial, found, down):
     places = number_places(found, trial.sender)
     begin, make = drawn_from(trial, places, found, 1)
     numbers = np.arange(DRAWN, dtype=np.uint64)
-    moment = Moment(numbers, np.ones(DRAWN, np.int64), numbers, np.zeros(DRAWN, np.uint64))
+    moment = Moment(numbers, np.ones(DRAWN, np.int64), numbers, np.zeros(DRAWN, np.uint64), np.zeros(DRAWN))
     steps = defaultdict(list)
 
     def meet(row, place, at_s):

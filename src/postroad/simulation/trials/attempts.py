@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class Ended:
     last: Ranks  # the place contacted last: where it was delivered, if it was
     contacts: Ranks
     at_s: Real
+    goes_on_s: Real = field(default_factory=lambda: np.zeros(0))  # when it begins anew; infinity: it is over
 
 
 @dataclass(slots=True)

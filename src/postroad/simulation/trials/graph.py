@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from postroad.senders.model import Then
+from postroad.senders.model import Sender, Then
 from postroad.simulation.arrange import Contact, Exchange, Level, contacts_of, reachable
 from postroad.simulation.steps import Place, Steps
 from postroad.simulation.trials.dice import Real
@@ -52,7 +52,7 @@ class Graph:
     """
 
     def __init__(self, trial: Trial, places: Places, found: Sequence[Exchange]) -> None:
-        self._sender, self._targets = trial.sender, places.targets
+        self._targets = places.targets
         self._limits = reachable(trial.dns_order, trial.sender, tuple(found))
         self._nodes: dict[tuple[Steps, Place], int] = {}
         self._where: list[tuple[Steps, Place]] = []
@@ -72,9 +72,9 @@ class Graph:
         self._contacts: Ranks = np.zeros(0, np.int64)
         self._tabulate()
 
-    def begin(self, levels: tuple[Level, ...]) -> int:
-        """The node where an attempt with this plan begins."""
-        steps = Steps(self._sender, levels, self._limits)
+    def begin(self, sender: Sender, levels: tuple[Level, ...]) -> int:
+        """The node where an attempt with this plan begins, by a sender with these reactions."""
+        steps = Steps(sender, levels, self._limits)
         self._levels[steps] = levels
         return self._node(steps, steps.start())
 
@@ -119,7 +119,7 @@ class Graph:
         elif met == PASSED_OVER:  # neither counted nor waited for
             self._edges[edge] = self._node(steps, option.after._replace(tally=option.before.tally))
         else:
-            contact = option.contact.meeting(MODES[met], self._sender)
+            contact = option.contact.meeting(MODES[met], steps.sender)
             result, took_s, place = steps.after(option.after, contact)
             self._edges[edge] = self._node(steps, place) if result is None else -1 - RESULTS.index(result)
             self._took_s[edge] = took_s

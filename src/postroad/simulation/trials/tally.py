@@ -11,7 +11,7 @@ from postroad.simulation.trials.dice import Real, Whole
 from postroad.simulation.trials.graph import DELIVERED, RESULTS
 from postroad.simulation.trials.measure import Counts, Histogram, clustered, ratio, wilson
 from postroad.simulation.trials.nouns import FEW, Asked, Estimate, Trial, Trials, Window
-from postroad.simulation.trials.places import Places, Ranks
+from postroad.simulation.trials.places import Choices, Places, Ranks
 from postroad.words.names import Address
 
 _CLUSTERS = 1024
@@ -23,7 +23,7 @@ class Tally:
     def __init__(self, trial: Trial, places: Places, *, is_chained: bool) -> None:
         self._trial, self._places = trial, places
         pinned = trial.dns_order is DnsOrder.CACHED and trial.ttl_s > 0
-        self._shares_luck = is_chained or pinned
+        self._shares_luck = is_chained or pinned or trial.sender.picks.for_s > 0
         self._by_span = pinned and not is_chained and trial.workload.sources < FEW
         servers, clusters = len(places.addresses), _CLUSTERS
         self._first: Counts = np.zeros((clusters, servers), np.int64)
@@ -53,9 +53,9 @@ class Tally:
         """Where messages had their first contact."""
         _add(self._first, cluster, self._places.address_of[first])
 
-    def tried(self, cluster: Ranks, contacts: Ranks) -> None:
-        """Attempts, with so many contacts each."""
-        self._tries += np.bincount(cluster, minlength=_CLUSTERS)
+    def tried(self, cluster: Ranks, contacts: Ranks, is_over: Choices) -> None:
+        """Attempts, or rounds of them that are not over, with so many contacts each."""
+        self._tries += np.bincount(cluster[is_over], minlength=_CLUSTERS)
         self._contacts += np.bincount(cluster, weights=contacts, minlength=_CLUSTERS).astype(np.int64)
 
     def settled(self, cluster: Ranks, result: Ranks, tries: Ranks) -> None:
