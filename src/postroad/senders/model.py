@@ -248,7 +248,7 @@ class Picks:
 
 @dataclass(frozen=True, slots=True)
 class ClearLater:
-    """A later attempt that meets one of these modes asks the same server again without TLS, if the message is so old."""
+    """A later attempt that meets one of these modes asks the same server again without TLS, once so old."""
 
     modes: frozenset[Mode] = frozenset()
     after_s: float = 0.0
