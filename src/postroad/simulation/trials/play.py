@@ -14,11 +14,13 @@ from postroad.simulation.trials.connections import Connections, LeastUsed, Memor
 from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key
 from postroad.simulation.trials.graph import DEFERRED, DELIVERED, FAILED, Graph
 from postroad.simulation.trials.nouns import Trial, Trials
-from postroad.simulation.trials.ours import OurAttempts
+from postroad.simulation.trials.ours import OurAttempts, OvergrownError
 from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Moment, Places, Ranks, number_places
 from postroad.simulation.trials.situations import Situations
 from postroad.simulation.trials.tally import Tally
 from postroad.simulation.trials.world import Greylists, Outside, Resolvers
+
+__all__ = ["OvergrownError", "Play", "drawn_from"]
 
 _SLICE = 2**15  # attempts at once: few enough for the processor's cache
 _CELLS = 2**22  # places times attempts at once: 32 MB of keys
@@ -52,16 +54,16 @@ class _Mail:
 class Play:
     """One trial under way."""
 
-    def __init__(self, trial: Trial, seed: int, found: Sequence[Exchange]) -> None:
+    def __init__(self, trial: Trial, seed: int, found: Sequence[Exchange], *, sampled: bool = False) -> None:
         self._trial, self._seed, self._load = trial, seed, trial.workload
         self._places = number_places(found, trial.sender)
-        self._begin, self._make = drawn_from(trial, self._places, found, seed)
+        self._begin, self._make = drawn_from(trial, self._places, found, seed, sampled=sampled)
         self._outside = Outside(trial, self._places)
         self._resolvers = Resolvers(trial, self._places, seed)
         self._retries = Retries(trial, seed)
         self._rounds = Rounds(trial)
         self._is_chained = attracts(trial) or remembers(trial)
-        self._tally = Tally(trial, self._places, is_chained=self._is_chained)
+        self._tally = Tally(trial, self._places, is_chained=self._is_chained, sampled=sampled)
         self._each = -(-self._load.messages // self._load.sources)  # messages of a source
 
     def run(self, progress: Progress) -> Trials:
@@ -177,10 +179,12 @@ class Play:
         return again
 
 
-def drawn_from(trial: Trial, places: Places, found: Sequence[Exchange], seed: int) -> tuple[Begin, Make]:
+def drawn_from(
+    trial: Trial, places: Places, found: Sequence[Exchange], seed: int, *, sampled: bool = False
+) -> tuple[Begin, Make]:
     """Where attempts begin, and how they are made."""
     if trial.sender.ours:
-        ours = OurAttempts(trial, places, seed)
+        ours = OurAttempts(trial, places, seed, sampled=sampled)
         return ours.begin, ours.make
     graph = Graph(trial, places, found)
     return Situations(trial, seed, found, graph).begin, Attempts(graph, places, seed).make

@@ -20,8 +20,8 @@ _CLUSTERS = 1024
 class Tally:
     """Counts of one trial. Messages that share their luck are counted as one cluster: an interval must know."""
 
-    def __init__(self, trial: Trial, places: Places, *, is_chained: bool) -> None:
-        self._trial, self._places = trial, places
+    def __init__(self, trial: Trial, places: Places, *, is_chained: bool, sampled: bool = False) -> None:
+        self._trial, self._places, self._sampled = trial, places, sampled
         pinned = trial.dns_order is DnsOrder.CACHED and trial.ttl_s > 0
         self._shares_luck = is_chained or pinned or trial.sender.picks.for_s > 0
         self._by_span = pinned and not is_chained and trial.workload.sources < FEW
@@ -95,6 +95,7 @@ class Tally:
             ratio(self._contacts, messages),
             Asked(mx, a, aaaa),
             self._windows(),
+            sampled=self._sampled,
         )
 
     def _share(self, hits: Counts) -> Estimate:
