@@ -101,7 +101,7 @@ class Steps:
             chance, at, entered = ahead.pop()
             for share, then in self._onward(at, entered):
                 if isinstance(then, Next):
-                    yield then if chance == share == 1 else then._replace(chance=times(chance, share))
+                    yield then if chance is share is WHOLE else Next(times(chance, share), *then[1:])
                 elif then.place.host != NOTHING:
                     ahead.append((times(chance, share), *then))
                 else:
@@ -142,12 +142,12 @@ class Steps:
         moved = False
         for chance, contact, rest in front(place.host):
             moved = True
-            yield chance, self._offer(contact, place._replace(host=rest), entered)
+            yield chance, self._offer(contact, Place(rest, *place[1:]), entered)
         if moved:
             return
         for chance, host, rest in front(place.hosts):
             moved = True
-            yield chance, self._enter(host.contacts, place._replace(hosts=rest), entered)
+            yield chance, self._enter(host.contacts, rest, place, entered)
         if moved:
             return
         level = place.level + 1
@@ -156,7 +156,7 @@ class Steps:
         else:
             yield WHOLE, _Going(self._at_level(place, level), entered)
 
-    def _enter(self, host: Node, place: Place, entered: int) -> Next | _Going:
+    def _enter(self, host: Node, rest: Node, place: Place, entered: int) -> Next | _Going:
         tally = place.tally
         if self._limits.hosts:
             if tally.hosts == self.sender.limits.hosts:
@@ -164,7 +164,7 @@ class Steps:
             tally = tally._replace(hosts=tally.hosts + 1)
         if self._waits.per_host:
             tally = tally._replace(budget_s=self._waits.connect_s)
-        return _Going(place._replace(host=host, tally=tally), entered + 1)
+        return _Going(Place(host, rest, place.level, place.begun, place.cut, tally), entered + 1)
 
     def _offer(self, contact: Contact, place: Place, entered: int) -> Next | _Going:
         """The contact, unless it is passed over or a limit is reached."""
@@ -188,11 +188,10 @@ class Steps:
             pause_s = max(tally.pace_s, tally.open_s)  # the host is given up as a whole
         if len(tally.opens_s) >= (waits.most_silent or math.inf):
             pause_s = max(pause_s, min(tally.opens_s))
-        tally = tally._replace(
-            open_s=max(tally.open_s - pause_s, 0.0),
-            opens_s=tuple(each_s - pause_s for each_s in tally.opens_s if each_s > pause_s),
-        )
-        return Next(WHOLE, contact, place._replace(tally=tally), pause_s, entered)
+        if pause_s:
+            opens_s = tuple(each_s - pause_s for each_s in tally.opens_s if each_s > pause_s)
+            place = place._replace(tally=tally._replace(open_s=max(tally.open_s - pause_s, 0.0), opens_s=opens_s))
+        return Next(WHOLE, contact, place, pause_s, entered)
 
     def _count(self, place: Place, contact: Contact) -> Tally:
         sender, tally, met, level = self.sender, place.tally, contact.met, self._levels[place.level]
