@@ -21,7 +21,7 @@ class Tally(NamedTuple):
     """What an attempt remembers of its contacts, as far as its sender counts it.
 
     The two times are counted from the start of the last contact: `pace_s` until the next may start, `open_s` until the
-    last silent one gives up.
+    last one is given up.
     """
 
     contacts: int = 0
@@ -216,7 +216,7 @@ class Steps:
     def _time(self, place: Place, contact: Contact) -> Tally:
         waits, tally, wait_s = self._waits, place.tally, contact.wait_s
         if not contact.silent:
-            return tally._replace(pace_s=max(wait_s, waits.spacing_s))
+            return tally._replace(pace_s=max(wait_s, waits.spacing_s), open_s=max(tally.open_s, wait_s))
         version = contact.target.address.version
         alike = count(place.host, lambda other: other.target.address.version == version)
         if waits.per_host:
