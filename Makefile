@@ -38,6 +38,7 @@ fuzz: setup
 truth: setup
 	$(BIN)/python -m tests.truth $(ARGS)
 
+# Breaks things and counts what is lost; ARGS="--help" names the scenarios. "--namespaces" wants root and `make peers`
 faults: setup
 	$(BIN)/python -m tests.faults $(ARGS)
 

@@ -13,7 +13,7 @@ FLOORS = {
     "files": 2, "dns": 2, "net": 2, "spool": 2,
     "gather": 3, "dialogue": 3,
     "deliver": 4, "receive": 4, "lab": 4, "probe": 4,
-    "config": 5, "app": 5, "asking": 5, "relay": 5, "shapes": 5, "show": 5, "report": 5, "checking": 5,
+    "config": 5, "app": 5, "asking": 5, "subject": 5, "relay": 5, "shapes": 5, "show": 5, "report": 5, "checking": 5,
     "demo": 5, "stage": 5, "api": 5, "cli": 5, "web": 5,
 }  # fmt: skip
 NEIGHBOURS = {
@@ -114,4 +114,32 @@ def test_each_suppression_carries_its_reason():
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if bare.search(line)
     ]
+    assert [] == wrong
+
+
+def test_lazy_doors_give_what_they_say():
+    """A door names what it gives twice, for the checker and for whoever asks: the same names, of the same modules."""
+    wrong = []
+    for path in SOURCE.rglob("__init__.py"):
+        tree = ast.parse(path.read_text())
+        calls = [
+            node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "door"
+        ]
+        room = ".".join(("postroad", *path.parent.relative_to(SOURCE).parts))
+        said = {
+            f"{room}.{each.arg}": sorted(ast.literal_eval(each.value).split())
+            for call in calls
+            for each in call.keywords
+        }
+        checked = {
+            node.module: sorted(alias.name for alias in node.names)
+            for block in ast.walk(tree)
+            if isinstance(block, ast.If) and getattr(block.test, "id", "") == "TYPE_CHECKING"
+            for node in ast.walk(block)
+            if isinstance(node, ast.ImportFrom)
+        }
+        wrong += [f"{room}: {said} {checked}"] if calls and said != checked else []
+        names = {name for names in said.values() for name in names}
+        modules = {each.stem for each in path.parent.glob("*.py")} if calls else set()
+        wrong += [f"{room}.{name} is a module, too" for name in sorted(names & modules)]
     assert [] == wrong

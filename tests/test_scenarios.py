@@ -7,6 +7,7 @@ import pytest
 
 from postroad.lab.scenario import ScenarioError, load_scenario
 from postroad.stage import stage
+from postroad.words.inputs import InputError
 
 FOLDERS = sorted((Path(__file__).parent / "scenarios").iterdir())
 
@@ -32,8 +33,19 @@ def _write(folder, **files):
         ({}, "no file 'zone' in it"),
         ({"zone": ""}, "send: cannot be read: No such file"),
         ({"zone": "", "send": "whom me\n"}, "send:1: 'whom me': write one of from, to, seeds"),
-        ({"zone": "", "send": "seeds one\n"}, "seeds are whole numbers"),
+        ({"zone": "", "send": "seeds one\n"}, "is no seed: they are whole numbers"),
         ({"zone": "", "send": "stagger soon\n"}, "no number of seconds"),
+        ({"zone": "", "send": "stagger \u00b2\n"}, "no number of seconds"),
+        ({"zone": "", "send": f"seeds {'9' * 5000}\n"}, "is no seed"),
+        ({"zone": "", "send": "tls maybe\n"}, "send:1: 'maybe' is no answer; write yes or no"),
+        ({"zone": "", "send": "procedure rfc1\n"}, "is no procedure; there are rfc974"),
+        ({"zone": "", "send": "tls no\ntls yes\n"}, "send:2: tls is said twice"),
+        ({"zone": "", "send": "to a@b.example c@d.example\n", "expect": ""}, "all its recipients are of one domain"),
+        ({"zone": "", "send": "to a@b.example\n", "expect": "1: a\n1: b\n"}, "of seed 1 already"),
+        (
+            {"zone": "", "send": "to a@b.c\n", "expect": "", "faults": "127.0.0.1 drop\n127.0.0.1 r450\n"},
+            "has two faults",
+        ),
         ({"zone": "", "send": "to nobody\n", "expect": ""}, "an address is written user@domain"),
         ({"zone": "", "send": "from a@b.example\n", "expect": ""}, "send: no recipient"),
         ({"zone": "", "send": "to a@b.example\n", "expect": "delivered\n"}, "expect:1: 'delivered': write SEED"),
@@ -47,3 +59,11 @@ def test_folder_that_cannot_be_read_says_where_and_why(tmp_path, files, why):
     with pytest.raises(ScenarioError) as caught:
         load_scenario(tmp_path)
     assert why in str(caught.value)
+
+
+def test_a_fault_of_an_address_that_the_zone_does_not_name_is_told(tmp_path):
+    """With those it names; a lab has no other exchangers."""
+    zone = "$ORIGIN example.com.\n@ MX 10 a\na A 127.0.0.11\n"
+    _write(tmp_path, zone=zone, send="to a@example.com\n", expect="1: x\n", faults="127.0.0.99 drop\n")
+    with pytest.raises(InputError, match=r"faults: no exchanger of this lab is at 127.0.0.99; there are 127.0.0.11"):
+        asyncio.run(stage(load_scenario(tmp_path)))

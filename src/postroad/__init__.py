@@ -23,8 +23,9 @@ if TYPE_CHECKING:
         send,
         simulate,
     )
-    from postroad.app import InputError, Routed, Sent
+    from postroad.app import Routed, Sent
     from postroad.simulation.trials import Downtime, Pulse, TrialOptions
+    from postroad.words.inputs import InputError
 
 __all__ = [
     "Downtime",
@@ -47,7 +48,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(("InputError", "Routed", "Sent"), "postroad.app"),
+    "InputError": "postroad.words.inputs",
+    **dict.fromkeys(("Routed", "Sent"), "postroad.app"),
     **dict.fromkeys(("Downtime", "Pulse", "TrialOptions"), "postroad.simulation.trials"),
 }
 

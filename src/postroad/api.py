@@ -1,34 +1,26 @@
-"""What `import postroad` gives a programmer: route, lookup, check, simulate, compare, advise, send."""
+"""What `import postroad` gives a programmer: route, lookup, check, simulate, compare, advise, send.
+
+Each imports what it needs when it is called: who imports a name pays for no other.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from postroad.app import (
-    InputError,
-    Road,
-    Routed,
-    Sent,
-    build_message,
-    build_own,
-    build_policy,
-    build_resolver,
-    destination_of,
-    host_name,
-)
-from postroad.deliver import DeliverSettings, opportunistic_tls
-from postroad.words.facts import Bogus, Snapshot, Temporary
-from postroad.words.faults import Mode
-from postroad.words.names import Address
+from postroad.words.bounds import OutOfBoundsError, count, require, require_all
+from postroad.words.bounds import check as check_bounds
+from postroad.words.inputs import InputError
 from postroad.words.trace import Listener, nobody
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from postroad.app import Routed, Sent
+    from postroad.dns import Resolver
     from postroad.planning.advice import Advice
     from postroad.planning.comparison import Comparison
     from postroad.planning.mix import View
@@ -37,8 +29,14 @@ if TYPE_CHECKING:
     from postroad.simulation import Forecast
     from postroad.simulation.ranges import Range
     from postroad.simulation.trials import TrialOptions, Trials
+    from postroad.subject import Subject
+    from postroad.words.facts import Snapshot
+    from postroad.words.faults import Mode
+    from postroad.words.names import Address
 
 T = TypeVar("T")
+
+MOST_SEED = 2**64
 
 
 def route(
@@ -64,8 +62,14 @@ def route(
         InputError: the domain, a zone file, a server or the procedure cannot be used.
 
     """
-    road = Road(build_resolver(zones, resolvers), build_policy(procedure), build_own(own))
-    return _run(lambda: road.route(destination_of(domain), seed))
+    with _input_errors():
+        require_all("own", own, str)
+        check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
+    from postroad.app import Road, build_own, build_policy
+
+    subject = _subject(domain, zones)
+    road = Road(_resolver(subject, resolvers), build_policy(procedure), build_own(own))
+    return _run(lambda: road.route(subject.destination, seed))
 
 
 def lookup(domain: str, *, zones: Sequence[str | Path] = (), resolvers: Sequence[str] = ()) -> Snapshot:
@@ -78,8 +82,11 @@ def lookup(domain: str, *, zones: Sequence[str | Path] = (), resolvers: Sequence
         InputError: the domain, a zone file or a server cannot be used.
 
     """
-    road = Road(build_resolver(zones, resolvers))
-    return _run(lambda: road.lookup(destination_of(domain)))
+    from postroad.app import Road
+
+    subject = _subject(domain, zones)
+    road = Road(_resolver(subject, resolvers))
+    return _run(lambda: road.lookup(subject.destination))
 
 
 def check(
@@ -93,11 +100,16 @@ def check(
         InputError: the domain, a zone file or a server cannot be used.
 
     """
-    from postroad.checking import Choice, Terms, build_sources, check_one  # noqa: PLC0415  # the rules cost 50 ms
+    from postroad.checking import Choice, Terms, build_sources, check_one
 
-    destination = destination_of(domain)
-    choice = Choice(tuple(map(Path, zones)), resolvers=resolvers, smtp=smtp)
-    return _run(lambda: check_one(destination, build_sources(choice), Terms()))
+    subject = _subject(domain, zones)
+    choice = Choice(subject.loaded, resolvers=resolvers, smtp=smtp)
+    return _run(lambda: check_one(subject.destination, build_sources(choice), Terms()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seed:
+    seed: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +143,11 @@ class SimulateOptions:
     mix: str | None = None
     senders_file: str | Path | None = None
     dns_order: str = "fixed"
+
+    def __post_init__(self) -> None:
+        _check_lists(self, zones=(str, Path), resolvers=(str,), senders=(str,))
+        _check_kinds(self, mix=(str,), senders_file=(str, Path))
+        _check_needed(self, dns_order=(str,))
 
 
 def simulate(
@@ -170,28 +187,35 @@ def simulate(
         InputError: the domain, a zone file, a sender or a server cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.asking import down_of  # noqa: PLC0415  # the simulation costs 60 ms
-    from postroad.simulation.trials import run  # noqa: PLC0415  # as above
+    from postroad.asking import down_of
 
     chosen = options or SimulateOptions()
+    with _input_errors():
+        require_all("down", down, str)
+        check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0, needed=True)})
     records = _records(domain, chosen)
     snapshot, view = records.snapshot, _view(chosen, down_of(down, records))
+    tried = _tried(trials, snapshot, view, seed) if trials else {}
     whole = view.look(records, examples=3)
-    try:
-        asked = {
-            name: trials.trial(snapshot, sender, view.dns_order, view.down)
-            for name, sender in view.mix.senders.items()
-            if trials
-        }
-    except ValueError as wrong:
-        raise InputError(str(wrong)) from wrong
     return Simulation(
         snapshot,
         whole.by,
         {address: view.mix.range(whole.first_by(address)) for address in whole.mix.first},
         view.mix.range(whole.delivered_by),
-        {name: run(trial, seed) for name, trial in asked.items()},
+        tried,
     )
+
+
+def _tried(asked: TrialOptions, snapshot: Snapshot, view: View, seed: int) -> Mapping[str, Trials]:
+    from postroad.simulation.trials import run
+
+    try:
+        trials = {
+            name: asked.trial(snapshot, each, view.dns_order, view.down) for name, each in view.mix.senders.items()
+        }
+    except ValueError as wrong:
+        raise InputError(str(wrong)) from wrong
+    return {name: run(trial, seed) for name, trial in trials.items()}
 
 
 def compare(*sets: str, options: SimulateOptions | None = None) -> Comparison:
@@ -199,16 +223,19 @@ def compare(*sets: str, options: SimulateOptions | None = None) -> Comparison:
 
     Each of `sets` is a zone file, a named set-up or a domain, and is compared with the first.
 
-        >>> for verdict in compare("t2", "t1").verdicts[:1]:
-        ...     print(verdict.goal, *verdict.best)
+        >>> for verdict in compare("t2", "t1").verdicts:
+        ...     if not verdict.is_even:
+        ...         print(verdict.goal, *verdict.best)
         balance t1
+        DNS cost t2
+        simplicity t2
 
     Raises:
         InputError: there are fewer than two sets, or one of them or a sender cannot be used.
 
     """
-    from postroad.planning.comparison import compare as compared  # noqa: PLC0415  # the simulation costs 60 ms
-    from postroad.planning.scorecard import measure  # noqa: PLC0415  # as above
+    from postroad.planning.comparison import compare as compared
+    from postroad.planning.scorecard import measure
 
     if len(sets) < 2:
         raise InputError("name two sets of records or more")
@@ -220,7 +247,8 @@ def compare(*sets: str, options: SimulateOptions | None = None) -> Comparison:
 def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: bool = False) -> Advice:
     """The smallest change of a domain's records that reaches the goals, proven by simulation.
 
-    `domain` may be a zone file, or a named set-up. With `use_backups` backups may take a part of the load.
+    `domain` may be a zone file, or a named set-up. With `use_backups` backups may take a part of the load. `troubles`
+    are what `check` finds and the change leaves; `is_sane` says that there is nothing to change and nothing to fix.
 
         >>> advice = advise("t2")
         >>> for line in advice.new:
@@ -232,27 +260,77 @@ def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: 
         InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.planning.advice import advise as advised  # noqa: PLC0415  # the simulation costs 60 ms
-    from postroad.planning.edits import Allowed  # noqa: PLC0415  # as above
+    from postroad.checking.troubles import checker, records_evidence
+    from postroad.planning.advice import advise as advised
+    from postroad.planning.edits import Allowed
+    from postroad.planning.records import Records
 
     chosen = options or SimulateOptions()
+    subject = _subject(domain, chosen.zones)
+    evidence = _run(lambda: records_evidence(subject, chosen.resolvers))
+    records = Records.of(_sure(evidence.snapshot))
     allowed = frozenset({Allowed.BACKUPS} if use_backups else ())
-    return advised(_records(domain, chosen), _view(chosen, {}), allowed)
+    return advised(records, _view(chosen, {}), checker(evidence), allowed)
+
+
+def _subject(domain: str | Path, zones: Sequence[str | Path]) -> Subject:
+    with _input_errors():
+        require_all("domain", [domain], str, Path)
+        require_all("zones", zones, str, Path)
+    from postroad.subject import subject_of
+
+    return subject_of(str(domain), zones=zones)
+
+
+def _resolver(subject: Subject, resolvers: Sequence[str]) -> Resolver:
+    with _input_errors():
+        require_all("resolvers", resolvers, str)
+    return subject.resolver(resolvers)
+
+
+def _check_lists(options: object, **fields: tuple[type, ...]) -> None:
+    for name, kinds in fields.items():
+        with _input_errors():
+            require_all(name, getattr(options, name), *kinds)
+
+
+def _check_kinds(options: object, **fields: tuple[type, ...]) -> None:
+    for name, kinds in fields.items():
+        with _input_errors():
+            require(name, getattr(options, name), *kinds)
+
+
+def _check_needed(options: object, **fields: tuple[type, ...]) -> None:
+    for name, kinds in fields.items():
+        with _input_errors():
+            require_all(name, [getattr(options, name)], *kinds)
+
+
+@contextmanager
+def _input_errors() -> Iterator[None]:
+    """What is wrong with an argument is wrong input, whoever finds it."""
+    try:
+        yield
+    except OutOfBoundsError as wrong:
+        raise InputError(str(wrong)) from None
 
 
 def _records(what: str, chosen: SimulateOptions) -> Records:
-    from postroad.asking import named_records  # noqa: PLC0415  # the simulation costs 60 ms
-    from postroad.planning.records import Records  # noqa: PLC0415  # as above
+    from postroad.planning.records import Records
 
-    domain, zones = named_records(what, None, list(map(Path, chosen.zones)))
-    snapshot = lookup(domain, zones=zones, resolvers=chosen.resolvers)
+    return Records.of(_sure(lookup(what, zones=chosen.zones, resolvers=chosen.resolvers)))
+
+
+def _sure(snapshot: Snapshot) -> Snapshot:
+    from postroad.words.facts import Bogus, Temporary
+
     if isinstance(snapshot.mx, Temporary | Bogus):
-        raise InputError(f"the records of {domain} cannot be told now: {snapshot.mx.why}")
-    return Records.of(snapshot)
+        raise InputError(f"the records of {snapshot.domain} cannot be looked up now: {snapshot.mx.why}")
+    return snapshot
 
 
 def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:
-    from postroad.asking import view_of  # noqa: PLC0415  # the simulation costs 60 ms
+    from postroad.asking import view_of
 
     file = Path(chosen.senders_file) if chosen.senders_file else None
     return view_of(chosen.senders, chosen.mix, file, chosen.dns_order, down)
@@ -271,6 +349,13 @@ class SendOptions:
     hostname: str = ""
     starttls: bool = True
     listener: Listener = field(default=nobody)
+
+    def __post_init__(self) -> None:
+        _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
+        _check_kinds(self, seed=(int,))
+        _check_needed(self, procedure=(str,), hostname=(str,), starttls=(bool,))
+        with _input_errors():
+            check_bounds(self, {"port": count(65_535, needed=True)})
 
 
 async def send(
@@ -293,7 +378,16 @@ async def send(
         InputError: an address, a zone file or a server cannot be used.
 
     """
+    from email.message import EmailMessage
+
+    from postroad.app import Road, build_message, build_own, build_policy, build_resolver, host_name
+    from postroad.deliver import DeliverSettings, opportunistic_tls
+
     chosen = options or SendOptions()
+    with _input_errors():
+        require("sender", sender, str)
+        require_all("recipients", recipients, str)
+        require_all("message", [message], bytes, str, EmailMessage)
     road = Road(
         build_resolver(chosen.zones, chosen.resolvers),
         build_policy(chosen.procedure, allow_loopback=chosen.port != 25),
@@ -310,6 +404,9 @@ async def send(
 
 def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run to the end, also where a loop is running already: then in a thread of its own."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

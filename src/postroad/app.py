@@ -25,8 +25,9 @@ from postroad.dns import (
 from postroad.gather import gather, gather_more
 from postroad.routing import PROCEDURES, Dice, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
 from postroad.words.facts import Snapshot
+from postroad.words.inputs import InputError, readable
 from postroad.words.mail import Envelope, Mailbox, Recipient, domain_of, parse_mailbox
-from postroad.words.names import Destination, Unreadable, parse_address, parse_destination, parse_domain
+from postroad.words.names import Destination, parse_address, parse_domain
 from postroad.words.outcome import Outcome, Result
 from postroad.words.trace import Listener, nobody
 from postroad.words.trail import Attempt
@@ -40,10 +41,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SEED_BITS = 48  # long enough that no two messages share one, short enough to read out
-
-
-class InputError(ValueError):
-    """Something given by the caller cannot be used: the text says what, where, and how to mend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,28 +203,6 @@ def build_message(content: bytes | str | EmailMessage, sender: str | None, recip
     unique = tuple(Recipient(mailbox) for mailbox in dict.fromkeys(mailboxes))
     envelope = Envelope(reverse_path, unique, smtputf8=needs_utf8, eight_bit=not octets.isascii())
     return Message(envelope, octets)
-
-
-def destination_of(text: str) -> Destination:
-    """A domain, an address literal, or the domain part of a mailbox.
-
-    Raises:
-        InputError: it is none of them.
-
-    """
-    if "@" in text:
-        return readable(parse_mailbox(text)).domain
-    destination: Destination | Unreadable = parse_destination(text)
-    if isinstance(destination, Unreadable):
-        raise InputError(str(destination))
-    return destination
-
-
-def readable(answer: T | Unreadable) -> T:
-    """What was read, or InputError with the reason it could not be."""
-    if isinstance(answer, Unreadable):
-        raise InputError(str(answer))
-    return answer
 
 
 def _server(text: str) -> Server:

@@ -11,36 +11,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-import dns.rdatatype
-
-from postroad.app import InputError
-from postroad.dns import ZoneProblem, load_zones
 from postroad.files import read_text
 from postroad.planning.mix import Mix, View
 from postroad.planning.records import Records
-from postroad.planning.setups import SETUPS
 from postroad.senders import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.simulation import DnsOrder
-from postroad.words.faults import Mode
+from postroad.words.faults import Mode, parse_down
+from postroad.words.inputs import InputError, readable
 from postroad.words.names import Address, Unreadable, parse_address
 
 T = TypeVar("T")
 
 DEFAULT_MIX = "internet"
 ENDING = ".toml"
-
-
-def named_records(what: str | None, domain: str | None, zones: Sequence[Path]) -> tuple[str, Sequence[Path]]:
-    """The domain, and the zone files that tell of it, if any."""
-    if what and what in SETUPS and not zones:
-        return SETUPS[what].domain, [SETUPS[what].zone]
-    if not zones and what and (Path(what).is_file() or "/" in what):  # no domain has a slash: it is meant as a file
-        return domain or _only_domain([Path(what)]), [Path(what)]
-    if what and domain and what != domain:
-        raise InputError(f"two domains, {what} and {domain}: name one")
-    if not what and not domain and not zones:
-        raise InputError("name a domain, a reference set-up (postroad setups shows them), or a zone with --zone")
-    return what or domain or _only_domain(zones), zones
 
 
 def view_of(senders: Sequence[str], mix: str | None, file: Path | None, order: str, down: dict[Address, Mode]) -> View:
@@ -59,19 +42,19 @@ def down_of(texts: Sequence[str], records: Records) -> dict[Address, Mode]:
     """What is down, from SERVER[:MODE]: an address, or an exchanger's name with all its addresses.
 
     Raises:
-        InputError: no server of the domain, or no such mode.
+        InputError: no server of the domain, no such mode, or one server in two ways.
 
     """
-    return {address: mode for text in texts for address, mode in _down(text, records).items()}
+    down: dict[Address, Mode] = {}
+    for text in texts:
+        for address, mode in _down(text, records).items():
+            if down.setdefault(address, mode) != mode:
+                raise InputError(f"{address} is down in two ways, {down[address]} and {mode}; give one of them")
+    return down
 
 
 def _down(text: str, records: Records) -> dict[Address, Mode]:
-    # An IPv6 address has colons of its own; without brackets the whole may be the address
-    bare = text.replace("[", "").replace("]", "")
-    server, _, word = (bare, "", "") if parse_address(bare) else bare.rpartition(":") if ":" in bare else (bare, "", "")
-    if word and word not in set(Mode):
-        raise InputError(f"{text!r}: no such mode; there are {', '.join(Mode)}")
-    mode = Mode(word) if word else Mode.REFUSE
+    server, mode = readable(parse_down(text))
     address = parse_address(server)
     if address:
         if address not in {place.address for place in records.places}:
@@ -92,6 +75,7 @@ def _mix(names: Sequence[str], mix: str | None, file: Path | None) -> Mix:
     own = _own(file) if file else None
     senders = {**SENDERS, **(own.senders if own else {})}
     mixes = {**MIXES, **(own.mixes if own else {})}
+    _refuse_namesakes(names)
     asked = {each.name: each for each in (sender_named(name, senders) for name in names)}
     senders |= asked
     if asked and not mix:
@@ -101,6 +85,14 @@ def _mix(names: Sequence[str], mix: str | None, file: Path | None) -> Mix:
         raise InputError(f"no mix {chosen!r}; there are {', '.join(mixes)}")
     extra = tuple(asked) or (() if mix else ("postroad",))
     return Mix(chosen, {name: senders[name] for name in dict.fromkeys((*extra, *mixes[chosen]))}, mixes[chosen])
+
+
+def _refuse_namesakes(names: Sequence[str]) -> None:
+    """A file's sender has the file's name: of two files with one name the second would stand in for the first."""
+    files: dict[str, Path] = {}
+    for file in (Path(name) for name in names if name.endswith(ENDING)):
+        if files.setdefault(file.stem, file) != file:
+            raise InputError(f"{files[file.stem]} and {file} are both called {file.stem!r}; rename one of them")
 
 
 def sender_named(name: str, known: Mapping[str, Sender]) -> Sender:
@@ -134,16 +126,3 @@ def _read(file: Path, read: Callable[[str], T | Unreadable]) -> T:
     if isinstance(found, Unreadable):
         raise InputError(f"{file}: {f'{found.text}: ' if found.text else ''}{found.why}")
     return found
-
-
-def _only_domain(zones: Sequence[Path]) -> str:
-    """The one domain of the zones that has MX records."""
-    loaded = load_zones(zones)
-    if isinstance(loaded, ZoneProblem):
-        raise InputError(str(loaded))
-    owners = [owner for owner, kind in loaded.zone_data.rrsets if kind == dns.rdatatype.MX]
-    owners = owners or (list(loaded.zone_data.tops) if len(loaded.zone_data.tops) == 1 else [])
-    if len(owners) != 1:
-        listed = ", ".join(sorted(owner.to_text(omit_final_dot=True) for owner in owners)) or "none"
-        raise InputError(f"which domain? The zone has MX records for {listed}; name one with --domain")
-    return owners[0].to_text(omit_final_dot=True)

@@ -13,13 +13,14 @@ from pathlib import Path
 from statistics import median
 
 import postroad.lab
-from postroad.app import InputError, Road, build_message, build_policy
+from postroad.app import Road, build_message, build_policy
 from postroad.deliver import DeliverSettings
 from postroad.dialogue import Message
 from postroad.dns import CachingResolver, Server, WireResolver, WireSettings, ZoneProblem, load_zones
 from postroad.lab import Fault, Lab, Mode
 from postroad.routing import Route, odds
 from postroad.words.facts import Found
+from postroad.words.inputs import InputError
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trail import Attempt

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from postroad.app import InputError, Road, build_message, build_policy
+from postroad.app import Road, build_message, build_policy
 from postroad.deliver import DeliverSettings, opportunistic_tls
 from postroad.dns import Server, WireResolver, WireSettings, ZoneProblem, load_zones
-from postroad.lab import Lab
+from postroad.lab import Lab, NoExchangerError
 from postroad.lab.scenario import Scenario, story
 from postroad.routing import RoutePolicy
 from postroad.simulation.own import OwnSender
 from postroad.smtp import Timeouts
+from postroad.words.inputs import InputError
 from postroad.words.trail import Attempt
 
 CONTENT = b"From: sender@lab.invalid\r\nSubject: a scenario\r\n\r\nWhat happens to this?\r\n"
@@ -42,7 +43,7 @@ async def stage(scenario: Scenario) -> tuple[Take, ...]:
     """Every seed of a scenario, rehearsed, performed and forecast.
 
     Raises:
-        InputError: the zone cannot be read.
+        InputError: the zone cannot be read, or a fault is of an address that it does not name.
 
     """
     return tuple([await _take(scenario, seed) for seed in scenario.seeds])
@@ -53,7 +54,11 @@ async def _take(scenario: Scenario, seed: int) -> Take:
     loaded = load_zones([scenario.zone])
     if isinstance(loaded, ZoneProblem):
         raise InputError(str(loaded))
-    async with Lab(loaded.zone_data, faults=scenario.faults, tls=scenario.tls) as lab:
+    try:
+        made = Lab(loaded.zone_data, faults=scenario.faults, tls=scenario.tls)
+    except NoExchangerError as problem:
+        raise InputError(f"{scenario.zone.with_name('faults')}: {problem}") from None
+    async with made as lab:
         road = _road(scenario, lab)
         message = build_message(CONTENT, str(scenario.sender), [str(mailbox) for mailbox in scenario.recipients])
         routed = await road.route(scenario.recipients[0].domain, seed)

@@ -40,7 +40,9 @@ OWN = """## A sender of your own
 Every sender is a file, `src/postroad/senders/NAME.toml`; yours is one more. Print one that is like it, change it, and
 ask: `postroad senders postfix --toml > gateway.toml`, `postroad simulate example.org --sender gateway.toml`. Or say
 only what differs from one that is known (`like`), or from a `procedure` (`rfc5321` unless you say another). The keys
-are the fields of `Sender` in `src/postroad/senders/model.py`, where each is explained; `"none"` lifts a limit.
+are the fields of `Sender` in `src/postroad/senders/model.py`, where each is explained; `"none"` lifts a limit. What
+each number may be stands in one table, `src/postroad/senders/bounds.py`; one that is out of its bounds is refused with
+the limit.
 
 ```toml
 # gateway.toml
@@ -73,7 +75,7 @@ g554 = "fail"
 ```
 
 Several senders, and mixes, may stand in one file for `--senders`: tables `[senders.NAME]` with the same keys, and
-`[mixes.NAME]`, whose parts need not sum to anything.
+`[mixes.NAME]`, whose parts are percentages that sum to 100, or fractions that sum to 1.
 
 ```toml
 [senders.gateway]
@@ -81,8 +83,8 @@ like = "postfix"
 unit = "host"
 
 [mixes.ours]
-gateway = 3
-exim = 1
+gateway = 75
+exim = 25
 ```
 
 ## What is left out

@@ -26,15 +26,18 @@ class Ledger:
         self.doubtful = None  # those who may have a message once more, if it is known of each
         self.replies = Counter()  # what clients were told in place of what they hoped for
 
-    def take(self, envelope, content):
+    def is_whole(self, content):
+        """Whether nothing of a message of ours is missing or changed."""
+        found = _SUM.search(content)
+        return bool(found) and int(found[1]) == zlib.crc32(content.partition(b"\r\n\r\n")[2])
+
+    def take(self, sender, mailboxes, content):
         """An exchanger has a whole message."""
-        if envelope.reverse_path is None:
+        if not sender:
             self.reports += 1
             return
-        found = _SUM.search(content)
-        is_whole = found and int(found[1]) == zlib.crc32(content.partition(b"\r\n\r\n")[2])
-        for recipient in envelope.recipients:
-            mailbox = str(recipient.mailbox)
+        is_whole = self.is_whole(content)
+        for mailbox in mailboxes:
             self.taken[mailbox] += 1
             self.fresh.add(mailbox)
             if not is_whole:

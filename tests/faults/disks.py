@@ -13,38 +13,79 @@ from tests.faults.stage import Stage
 MIB = 2**20
 ROOM = 16 * MIB
 BALLAST = 14 * MIB
+KILLS_TO_A_FILLING = 5
 
 
 async def disk(scale):
     """A file system runs full: clients hear 452, nothing accepted is lost, and with room again it goes on."""
-    async with Stage("disk", 16, scale, settings={"spool": {"reserve": 0}}) as stage:
-        stage.spool.mkdir()
-        problem = _mount(stage.spool)
-        if problem:
-            stage.figures.skipped = f"a file system of its own wants root: {problem}"
-            return stage.figures
-        try:
-            ballast = stage.spool / "ballast"
-            ballast.write_bytes(bytes(BALLAST))
-            return await _fill(stage, ballast.unlink)
-        finally:
-            await stage.relay.kill()
-            _run("umount", stage.spool)
+    return await _on_small_disk(_fill_disk, Stage("disk", 16, scale, settings={"spool": {"reserve": 0}}))
+
+
+async def split(scale):
+    """The same where one process receives and another one delivers."""
+    stage = Stage("disk-split", 38, scale, settings={"spool": {"reserve": 0}}, workers=2)
+    return await _on_small_disk(_fill_disk, stage)
+
+
+async def handover(scale):
+    """The disk runs full, and who delivers is killed: what was on its way there is not lost, no other comes twice."""
+    return await _on_small_disk(
+        _fill_and_kill, Stage("handover", 39, scale, settings={"spool": {"reserve": 2 * MIB}}, workers=2)
+    )
 
 
 async def filled(scale):
     """Another program takes the last octet while mail waits: all of it arrives, though nobody makes room."""
-    async with Stage("filled", 28, scale, settings={"spool": {"reserve": 2 * MIB}}) as stage:
+    return await _on_small_disk(_starve, Stage("filled", 28, scale, settings={"spool": {"reserve": 2 * MIB}}))
+
+
+async def _on_small_disk(story, stage):
+    async with stage:
         stage.spool.mkdir()
         problem = _mount(stage.spool)
         if problem:
             stage.figures.skipped = f"a file system of its own wants root: {problem}"
             return stage.figures
         try:
-            return await _starve(stage)
+            return await story(stage)
         finally:
             await stage.relay.kill()
             _run("umount", stage.spool)
+
+
+async def _fill_disk(stage):
+    ballast = stage.spool / "ballast"
+    ballast.write_bytes(bytes(BALLAST))
+    return await _fill(stage, ballast.unlink)
+
+
+async def _fill_and_kill(stage):
+    """Mail flows all the time. While the disk is full the one that delivers is killed, and the next one with it."""
+    for sink in stage.sinks:
+        sink.pause_s = 0.02
+    stage.letters = Letters(stage.rng, big=0)
+    replies, ballast = stage.ledger.replies, stage.spool / "other.log"
+    await stage.relay.start()
+    async with stage.load(connections=20):
+        for _ in range(max(1, stage.scale.kills // KILLS_TO_A_FILLING)):
+            await stage.accepted(100)
+            _write_until_full(ballast)
+            for _ in range(2):
+                await _refused(stage, 20)
+                await stage.kill_deliverer()
+            await _refused(stage, 20)
+            ballast.unlink()
+    stage.figures.must(set(replies) <= {452}, f"clients were told {dict(replies)}")
+    await stage.drain()
+    return stage.close()
+
+
+async def _refused(stage, more):
+    """Wait until clients were refused so many times more."""
+    replies = stage.ledger.replies
+    wanted = replies[452] + more
+    is_full = await until(lambda: replies[452] >= wanted, lambda: (len(stage.ledger.accepted), replies[452]))
+    stage.figures.must(is_full, f"clients were not told of the want of room: {dict(replies)}")
 
 
 async def _starve(stage):

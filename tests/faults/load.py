@@ -40,7 +40,7 @@ class Letters:
 class Load:
     """Some clients at once, from one address; they come back whenever they are cut off."""
 
-    def __init__(self, place, ledger, letters, *, connections=10, source="127.0.0.1"):
+    def __init__(self, place, ledger, letters, *, connections=10, source):
         self.sent = 0
         self._place = place
         self._ledger = ledger

@@ -5,8 +5,9 @@ import contextlib
 import time
 
 from tests.faults.books import until
+from tests.faults.ports import free_port
 from tests.faults.sinks import Mood
-from tests.faults.stage import NAMES, Stage, free_port
+from tests.faults.stage import NAMES, Stage
 
 from postroad.dns import load_zones
 from postroad.lab import Nameserver, Trouble

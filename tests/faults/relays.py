@@ -35,8 +35,9 @@ class Log(StrEnum):
 class RelayProcess:
     """One relay after the other, on the same settings, port and spool; with two workers, one of them delivers."""
 
-    def __init__(self, folder, place, *, penalty_s=None, workers=1, log_to=Log.FILE):
+    def __init__(self, folder, place, *, at=(), penalty_s=None, workers=1, log_to=Log.FILE):
         self.place = place
+        self.at = at  # what stands before its command, to be run elsewhere
         self.starts = 0
         self._log = folder / "relay.log"
         self._settings = folder / "relay.toml"
@@ -70,7 +71,7 @@ class RelayProcess:
             if not self._clock.exists():
                 self.set_clock(0.0)
             program = ["tests.faults.child", str(self._clock), self._penalty]
-        command = [sys.executable, "-m", *program, "relay", "--config", str(self._settings)]
+        command = [*self.at, sys.executable, "-m", *program, "relay", "--config", str(self._settings)]
         if self._workers > 1:
             command += ["--workers", str(self._workers)]
         with self._open_log() as log:

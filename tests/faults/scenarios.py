@@ -1,6 +1,6 @@
 """All scenarios by name."""
 
-from tests.faults import clocks, crashes, crowds, disks, fair, logs, outages, replies
+from tests.faults import clocks, crashes, crowds, disks, fair, instep, logs, outages, replies, resting
 from tests.faults.books import Figures
 
 ALL = {
@@ -18,6 +18,8 @@ ALL = {
     "log-full": logs.full,
     "clock": clocks.clock,
     "disk": disks.disk,
+    "disk-split": disks.split,
+    "handover": disks.handover,
     "filled": disks.filled,
     "quota": disks.quota,
     "idle": crowds.idle,
@@ -26,8 +28,14 @@ ALL = {
     "sluggish": fair.sluggish,
     "outage": fair.outage,
     "tarpits": fair.tarpits,
+    "instep": instep.one,
+    "instep-split": instep.split,
+    "resting": resting.one,
+    "resting-split": resting.split,
     "mountain": fair.mountain,
 }
+
+REAL = ("sluggish", "outage", "tarpits", "instep", "instep-split", "resting", "resting-split")  # also in namespaces
 
 
 async def play(name, scale):

@@ -4,6 +4,8 @@ import asyncio
 from enum import StrEnum
 from ipaddress import ip_address
 
+from tests.faults.deaf import deafen
+
 from postroad.lab.blackhole import Blackhole
 from postroad.net import bind, serve
 from postroad.smtp import (
@@ -63,23 +65,53 @@ class Sink:
         self.moods = (Mood.TAKE,)
         self.config = CONFIG
         self.pause_s = 0.0
-        self.may_answer = asyncio.Event()  # the final dot
-        self.may_answer.set()
+        self._may_answer = asyncio.Event()  # the final dot
+        self._may_answer.set()
         self.sessions = 0
         self.taken = self.deferred = 0
         self.ledger = ledger
         self.rng = rng
-        self._door = None
+        self._door = self._listening = None
+        self._streams = set()
+        self._port = 0
 
     async def open(self, port):
         """Take mail on a port."""
-        self._door = await serve(bind(self.address, port), self._serve)
+        self._port = port
+        self._listening = bind(self.address, port)
+        self._door = await serve(self._listening, self._serve)
 
     async def close(self):
         """Drop all connections; from now on they are refused."""
         door, self._door = self._door, None
         if door:
             await door.stop()
+
+    async def end(self):
+        """Close it for good."""
+        await self.close()
+
+    async def hold(self):
+        """Answer no final dot until released."""
+        self._may_answer.clear()
+
+    async def release(self):
+        """Answer them all."""
+        self._may_answer.set()
+
+    async def freeze(self):
+        """Die as a machine without power does: nothing is refused, nothing answered."""
+        for sock in (self._listening, *(stream._transport.get_extra_info("socket") for stream in self._streams)):
+            deafen(sock)
+
+    async def thaw(self):
+        """Start again, with all that was open forgotten."""
+        await self.close()
+        await self.open(self._port)
+
+    async def may_answer(self):
+        """Wait until it may answer a final dot."""
+        await self._may_answer.wait()
 
     async def swallow(self, port):
         """Answer no connection attempt, until closed."""
@@ -89,11 +121,13 @@ class Sink:
 
     async def _serve(self, stream):
         self.sessions += 1
+        self._streams.add(stream)
         try:
             await _Session(self, stream).run()
         except DiedError:
             stream.abort()
         finally:
+            self._streams.discard(stream)
             self.sessions -= 1
 
 
@@ -148,13 +182,15 @@ class _Session:
         end = LATER if self._is_out_of_step else _ENDS.get(self._mood, TAKEN)
         if end is TAKEN:
             self._sink.taken += 1
-            self._sink.ledger.take(self._server.transaction.envelope, content)
+            envelope = self._server.transaction.envelope
+            mailboxes = [str(recipient.mailbox) for recipient in envelope.recipients]
+            self._sink.ledger.take(envelope.reverse_path, mailboxes, content)
         else:
             self._sink.deferred += 1
         if self._mood is Mood.AFTER_DOT:
             self._sink.ledger.unanswered += 1
         self._die_if(Mood.AFTER_DOT)
-        await self._sink.may_answer.wait()
+        await self._sink.may_answer()
         if self._sink.pause_s:
             await asyncio.sleep(self._sink.rng.uniform(0, self._sink.pause_s))
         self._reply(end)

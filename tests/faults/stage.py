@@ -5,7 +5,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import tempfile
 import time
@@ -17,8 +16,9 @@ from random import Random
 
 from tests.faults.books import LOOK_S, Figures, Ledger, until
 from tests.faults.load import Letters, Load
+from tests.faults.ports import free_port
 from tests.faults.relays import RelayProcess, is_running, write_settings
-from tests.faults.sinks import Sink
+from tests.faults.worlds import Loopback
 
 from postroad.spool import Selection, SpoolError, State
 from postroad.spool.sqlite import SqliteSpool
@@ -40,7 +40,7 @@ NAMES = ("one.example", "two.example", "home.example", "a.sink.example", "b.sink
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much of each scenario. `seconds` is how long load lasts; `penalty_s` None: the relay's own."""
+    """How much of each scenario, and where. `seconds` is how long load lasts; `penalty_s` None: the relay's own."""
 
     kills: int = 50
     seconds: float = 5.0
@@ -48,11 +48,16 @@ class Scale:
     pits: int = 200
     mountain: int = 1_000_000
     singles: int = 2_000
+    burst: int = 20_000
+    mourned: int = 200
     penalty_s: float | None = None
     seed: int = 20261121
+    world: object = Loopback()
 
 
-SHORT = Scale(kills=3, seconds=0.5, crowd=300, pits=40, mountain=5000, singles=100, penalty_s=0.3)
+SHORT = Scale(
+    kills=3, seconds=0.5, crowd=300, pits=40, mountain=5000, singles=100, burst=1000, mourned=10, penalty_s=0.3
+)
 
 
 class Stage:
@@ -63,7 +68,8 @@ class Stage:
     """
 
     def __init__(self, name, network, scale, *, settings=None, zone="", forgiving=False, **relay):
-        self.net = f"127.0.{network}."
+        self.world = scale.world
+        self.net = self.world.net(network)
         self.scale = scale
         self.rng = Random(f"{scale.seed} {name}")
         self.figures = Figures(name)
@@ -71,10 +77,10 @@ class Stage:
         self.letters = Letters(self.rng)
         self.folder = Path(tempfile.mkdtemp(prefix="postroad-faults-"))
         self.spool = self.folder / "spool"
-        self.sinks = [Sink(f"{self.net}{number}", self.ledger, self.rng) for number in (1, 2, 3)]
+        self.sinks = [self.world.sink(f"{self.net}{number}", self.ledger, self.rng) for number in (1, 2, 3)]
         self.port = free_port([str(sink.address) for sink in self.sinks])
-        place = (f"{self.net}25", free_port([f"{self.net}25"]))
-        self.relay = RelayProcess(self.folder, place, penalty_s=scale.penalty_s if forgiving else None, **relay)
+        place, penalty_s = self.world.place(network), scale.penalty_s if forgiving else None
+        self.relay = RelayProcess(self.folder, place, at=self.world.at_relay, penalty_s=penalty_s, **relay)
         self._write_settings(place, settings or {}, zone)
         self._began = 0.0
 
@@ -88,12 +94,12 @@ class Stage:
         await self.relay.kill()
         self.relay.close()
         for sink in self.sinks:
-            await sink.close()
+            await sink.end()
         shutil.rmtree(self.folder)
 
     def load(self, **options):
         """Clients for the relay."""
-        return Load(self.relay.place, self.ledger, self.letters, **options)
+        return Load(self.relay.place, self.ledger, self.letters, source=self.world.clients, **options)
 
     def address(self, number):
         """One of the network of this scenario."""
@@ -212,6 +218,7 @@ class Stage:
             "deliver": {"port": self.port, "allow_loopback": True, "starttls": "none", "connect_timeout": "2s"},
             "retry": {"first": "300ms", "factor": 1.5, "longest": "1s", "warn_after": 0},
             "dns": {"zones": [str(zone)]},
+            "relay": {"networks": [self.world.networks]},
             "limits": {},
             "timeouts": {},
             "log": {"level": "error"},
@@ -238,16 +245,3 @@ def _is_sound(path):
         return True
     with contextlib.closing(sqlite3.connect(path)) as db:
         return db.execute("PRAGMA quick_check").fetchall() == [("ok",)]
-
-
-def free_port(addresses):
-    """A port that is free on all of them."""
-    while True:
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-            port = 0
-            for address in addresses:
-                sock = stack.enter_context(socket.socket())
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind((address, port))
-                port = sock.getsockname()[1]
-            return port

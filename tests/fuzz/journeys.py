@@ -5,7 +5,6 @@ from collections import deque
 from contextlib import suppress
 from itertools import product
 
-from postroad.app import InputError
 from postroad.cli.sendmail.draft import Origin, finish, parse
 from postroad.smtp import (
     BodyComplete,
@@ -27,6 +26,7 @@ from postroad.smtp import (
 )
 from postroad.smtp.client import UnsafeContent
 from postroad.smtp.grammar import Bdat
+from postroad.words.inputs import InputError
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.reply import Reply

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.faults.stage import free_port
+from tests.faults.ports import free_port
 
 BOX = "127.0.77.1"  # where all mail ends: aiosmtpd
 POSTFIX = "127.0.77.2"

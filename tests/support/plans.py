@@ -5,9 +5,12 @@ from collections import Counter
 from fractions import Fraction
 from ipaddress import ip_address
 
+from postroad.checking.troubles import checker
+from postroad.checks.nouns import Evidence
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather
-from postroad.planning import Mix, Records, View
+from postroad.planning import Mix, Records, View, advise
+from postroad.routing import decide
 from postroad.simulation import MIXES, SENDERS
 from postroad.simulation.nouns import Case, Example, Forecast, Questions, Step
 from postroad.words.faults import Mode
@@ -30,6 +33,16 @@ def planned(text, domain="example.com"):
 def records(text, domain="example.com"):
     """What such a zone's records are."""
     return Records.of(planned(text, domain))
+
+
+def advised(known, view=INTERNET, *allowed):
+    """What is advised for records that `check` looks at too."""
+    return advise(known, view, check_of(known), frozenset(allowed))
+
+
+def check_of(known):
+    """What `check` finds in records, or in others in their place."""
+    return checker(Evidence(known.snapshot, decide(known.snapshot), 0.0))
 
 
 def at(*last):

@@ -6,13 +6,13 @@ Rule 3: a domain in trouble is a result; only bad input is an error.
 
 Stops: `evidence` (a domain -> Evidence), `shares` (who is asked first, once for each shape), `sources` (live DNS, zone
 files, saved look-ups), `verdict` (what is ignored or accepted, and the exit status), `bulk` (many domains, a few at a
-time), `resume` (what an earlier run has done).
+time), `resume` (what an earlier run has done), `troubles` (what advice must know of it).
 """
 
 from postroad.checking.bulk import check_all, check_one
 from postroad.checking.evidence import Sources, examine
 from postroad.checking.resume import done_in
-from postroad.checking.sources import Choice, build_sources, domains_of_zones, read_snapshot
+from postroad.checking.sources import Choice, build_sources, read_snapshot
 from postroad.checking.verdict import Terms, Tolerated, exit_status, weigh, worst
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "build_sources",
     "check_all",
     "check_one",
-    "domains_of_zones",
     "done_in",
     "examine",
     "exit_status",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from postroad.app import InputError
+from postroad.words.inputs import InputError
 
 
 def done_in(path: Path) -> frozenset[str]:

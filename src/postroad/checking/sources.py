@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.app import InputError, build_policy, host_name, readable
+from postroad.app import build_policy, host_name
 from postroad.checking.evidence import Sources
 from postroad.checks.nouns import Line
 from postroad.dns import (
@@ -19,9 +19,7 @@ from postroad.dns import (
     Server,
     WireResolver,
     WireSettings,
-    ZoneProblem,
     ZoneResolver,
-    load_zones,
     parse_server,
     system_servers,
 )
@@ -30,6 +28,7 @@ from postroad.probe import ProbeSettings, Survey
 from postroad.probe.probe import SMTP_PORT
 from postroad.shapes.facts import UnreadableFactsError, read_lookup
 from postroad.words.facts import Snapshot
+from postroad.words.inputs import InputError, readable
 from postroad.words.names import Address, Unreadable
 
 ONE_RUN = CacheSettings(longest_s=7 * 86400, trouble_s=600, as_they_came=True, max_answers=50_000, max_records=100_000)
@@ -44,7 +43,7 @@ the list is. A host is the same for the last domain as for the first: its TTL ha
 class Choice:
     """What the caller chose. Another `port` than 25 is for tests: loopback is a target then."""
 
-    zones: Sequence[Path] = ()
+    zones: ZoneResolver | None = None
     snapshots: Sequence[Path] = ()
     resolvers: Sequence[str] = ()
     smtp: bool = False
@@ -67,7 +66,7 @@ def build_sources(choice: Choice) -> Sources:
     policy = build_policy("rfc5321", allow_loopback=choice.port != SMTP_PORT or choice.dns_port != DNS_PORT)
     survey = _survey(choice) if choice.smtp or choice.deep else None
     if choice.zones:
-        zones = _zones(choice.zones)
+        zones = choice.zones
         return Sources(
             zones, time.time, lines=_lines(zones), saved=saved, survey=survey, fetch_by=None, policy=policy,
             is_thorough=not choice.quick,
@@ -85,17 +84,6 @@ def build_sources(choice: Choice) -> Sources:
         policy=policy,
         is_thorough=not choice.quick,
     )
-
-
-def domains_of_zones(paths: Sequence[Path]) -> list[str]:
-    """The names that have MX records in zone files, in their order.
-
-    Raises:
-        InputError: a file cannot be read.
-
-    """
-    found = dict.fromkeys(line.owner for line in _zones(paths).zone_data.lines if line.kind == "MX")
-    return [owner for owner in found if not owner.startswith("*")]
 
 
 def read_snapshot(path: Path) -> Snapshot:
@@ -117,13 +105,6 @@ def read_snapshot(path: Path) -> Snapshot:
 def _resolver(servers: tuple[Server, ...], per_second: float) -> CachingResolver:
     paced = PacedResolver(WireResolver(WireSettings(servers)), per_second=per_second)
     return CachingResolver(paced, time.monotonic, ONE_RUN)
-
-
-def _zones(paths: Sequence[Path]) -> ZoneResolver:
-    loaded = load_zones(paths)
-    if isinstance(loaded, ZoneProblem):
-        raise InputError(str(loaded))
-    return loaded
 
 
 def _lines(zones: ZoneResolver) -> tuple[Line, ...]:

@@ -9,6 +9,10 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from postroad.checks.nouns import Evidence
     from postroad.planning.advice import Advice
 
 
@@ -39,47 +43,61 @@ def advise(
     --use-backups says otherwise. Of several names none is split without --allow split. No change makes more than ten
     MX records, or more than twice the DNS questions.
 
-    Exit status: 0 nothing to change, 1 a change is proposed, 2 wrong usage, 3 DNS cannot tell now.
+    Exit status: 0 nothing to change, 1 a change is proposed or `check` finds an error or a warning, 2 wrong usage, 3
+    DNS cannot tell now.
     """
     from postroad.planning.advice import advise as advised
     from postroad.planning.edits import Allowed
+    from postroad.planning.records import Records
 
     if unknown := set(allow or ()) - {Allowed.SPLIT}:
         screen.fail(f"--allow {min(unknown)}: there is only {Allowed.SPLIT}")
     allowed = frozenset(map(Allowed, allow or ())) | ({Allowed.BACKUPS} if use_backups else set())
-    records = simulating.records_of(domain, of, zone or (), resolver or ())
+    evidence = _evidence(domain, of, zone or (), resolver or ())
     from postroad.asking import view_of
+    from postroad.checking.troubles import checker
 
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
-    advice = advised(records, view, allowed)
+    advice = advised(Records.of(evidence.snapshot), view, checker(evidence), allowed)
     if json:
         from postroad.shapes.simulation import advice_shape
 
         screen.print_json(advice_shape(advice))
     else:
         _show(screen.Screen(), advice)
-    if advice.after:
+    if not advice.is_sane:
         raise typer.Exit(screen.FINDINGS)
 
 
+def _evidence(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Evidence:
+    """The records asked for, as `check` sees them."""
+    from postroad.checking.troubles import records_evidence
+    from postroad.subject import subject_of
+    from postroad.words.facts import Bogus, Temporary
+
+    with screen.input_errors():
+        subject = subject_of(what, domain, zones)
+        evidence = screen.run(lambda: records_evidence(subject, resolvers))
+    mx = evidence.snapshot.mx
+    if isinstance(mx, Temporary | Bogus):
+        screen.fail(f"the records of {subject.destination} cannot be looked up now: {mx.why}", screen.TEMPORARY)
+    return evidence
+
+
 def _show(out: screen.Screen, advice: Advice) -> None:
-    domain = advice.before.records.snapshot.domain
-    if advice.after is None:
-        out.line(f"{domain}: nothing to change.", style="bold")
-        for reason in advice.because:
-            out.line(f"  {reason}.")
-    else:
+    out.line(advice.headline, style="bold")
+    for reason in advice.because:
+        out.line(f"  {reason}")
+    if advice.after:
         _show_change(out, advice)
+    for trouble in advice.troubles:
+        out.line(f"check {'still ' if advice.after else ''}finds {trouble.rule}: {trouble.seen}")
     for remark in advice.remarks:
         out.line(f"note: {remark}")
 
 
 def _show_change(out: screen.Screen, advice: Advice) -> None:
-    from postroad.planning.phrases import named
-
-    count = len(advice.gone) + len(advice.new)
-    out.line(f"{advice.before.records.snapshot.domain}: change {named(count, 'line')}.", style="bold")
     for edit in advice.edits:
         out.line(f"  {edit.why}:")
         for sign, lines, style in (("-", edit.gone, "red"), ("+", edit.new, "green")):

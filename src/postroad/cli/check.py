@@ -42,7 +42,8 @@ HERE = Path("postroad.toml")
 AT_ONCE = 64
 
 Domains = Annotated[
-    list[str] | None, typer.Argument(help="Domains; with --zone or --snapshot by default those found there.")
+    list[str] | None,
+    typer.Argument(help="Domains, zone files or reference set-ups; by default what --zone or --snapshot has."),
 ]
 File = Annotated[
     str | None, typer.Option("--file", "-f", metavar="FILE", help="Domains from this file, one a line; - is stdin.")
@@ -113,10 +114,12 @@ def check(
 
     Asks DNS only, unless --smtp. Findings accepted in [check] of postroad.toml are shown and not counted.
 
+    A line of --file that is no domain is named, and the others are checked.
+
     Exit status: 0 nothing of the level was found, 1 something was, 2 wrong usage, 3 it could not be seen.
     """
     from postroad.checking import Choice
-    from postroad.cli.checking import domains, run_checks, settings_for, terms_of
+    from postroad.cli.checking import Report, run_checks, settings_for, terms_of, wanted_of
 
     if deep and not yes:
         screen.fail("--deep asks these exchangers for recipients; add --yes if you may do that")
@@ -124,16 +127,16 @@ def check(
         settings = settings_for(config, HERE)
         controls = _addresses(control or []) or settings.check.controls
         choice = Choice(
-            tuple(zone or ()), tuple(snapshot or ()), tuple(resolver or ()), smtp, deep, port, dns_port, controls, rate,
+            None, tuple(snapshot or ()), tuple(resolver or ()), smtp, deep, port, dns_port, controls, rate,
             quick,
         )  # fmt: skip
-        wanted = domains(domain or [], file, choice)
+        wanted = wanted_of(domain or [], file, zone or [], choice)
         terms = terms_of(settings.check, fail_on.value if fail_on else None, ignore or [])
-    raise typer.Exit(run_checks(wanted, choice, terms, Form.JSON if json else form, resume, at_once))
+    raise typer.Exit(run_checks(wanted, Report(terms, Form.JSON if json else form, resume, at_once)))
 
 
 def _addresses(texts: list[str]) -> tuple[Address, ...]:
-    from postroad.app import InputError
+    from postroad.words.inputs import InputError
     from postroad.words.names import parse_address
 
     found = {text: parse_address(text) for text in texts}

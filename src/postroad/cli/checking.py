@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from postroad.app import InputError, destination_of
 from postroad.checking import (
     Choice,
     Terms,
     Tolerated,
     build_sources,
     check_all,
-    domains_of_zones,
     done_in,
     exit_status,
     read_snapshot,
@@ -29,6 +28,8 @@ from postroad.cli import screen
 from postroad.config.model import Check, Config
 from postroad.files import read_text
 from postroad.report import Checked, Form, nagios_code, render
+from postroad.subject import check_in_zone, destination_of, is_file, load, subjects_of
+from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.names import Destination, Unreadable
 
 if TYPE_CHECKING:
@@ -65,59 +66,127 @@ def terms_of(check: Check, fail_on: str | None, ignore: Sequence[str]) -> Terms:
     return Terms(None if level == "never" else Severity(level), ignored, tuple(tolerated))
 
 
-def domains(named: Sequence[str], file: str | None, choice: Choice) -> list[Destination]:
-    """The domains to check, each once: those named, those of the file, else those that zones or look-ups are about.
+class Batch(NamedTuple):
+    """Domains about which the same sources are asked."""
+
+    choice: Choice
+    domains: list[Destination]
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What is to be checked, each domain once a batch; and what is not, for a line of a file is no domain."""
+
+    batches: list[Batch]
+    unreadable: list[str]
+    elsewhere: list[str]  # domains that the zones given do not have
+
+    def left_after(self, done: Collection[str]) -> list[Batch]:
+        """Those that are not done yet."""
+        return [Batch(choice, [each for each in some if str(each) not in done]) for choice, some in self.batches]
+
+
+def wanted_of(named: Sequence[str], file: str | None, zones: Sequence[Path], choice: Choice) -> Wanted:
+    """The domains to check: those named and those of zone files named, those of the file, else those of the zones.
 
     Raises:
-        InputError: one cannot be read, or there is none.
+        InputError: one named cannot be read, or there is none.
 
     """
-    texts = [(text, "") for text in named]
-    if file is not None:
-        texts += [(text, f"{file}:{number}: ") for number, text in _lines(file)]
-    elif not named and choice.zones:
-        texts = [(text, "") for text in domains_of_zones(choice.zones)]
-    found = dict.fromkeys(_readable(text, place) for text, place in texts)
-    if not texts and choice.snapshots:
-        found = dict.fromkeys(read_snapshot(path).domain for path in choice.snapshots)
-    if not found and file is None:
-        raise InputError("name a domain, a file of domains with -f, or a zone with --zone that has MX records")
-    return list(found)
+    choice = replace(choice, zones=load(zones)) if zones else choice
+    base, wanted = Batch(choice, []), Wanted([], [], [])
+    for text in named:
+        if is_file(text) or not zones:
+            found = subjects_of(text, None, zones)
+            own = [each.destination for each in found]
+            wanted.batches += [Batch(replace(choice, zones=found[0].loaded), own)] if found[0].zones else []
+            base.domains.extend(() if found[0].zones else own)
+        else:
+            _put(destination_of(text), base, zones, wanted)
+    for number, text in _lines(file) if file is not None else ():
+        try:
+            _put(destination_of(text), base, zones, wanted)
+        except InputError as problem:
+            wanted.unreadable.append(f"{file}:{number}: {problem}")
+    if not named and file is None:
+        base.domains.extend(_of_sources(choice, zones))
+    wanted.batches.insert(0, Batch(choice, list(dict.fromkeys(base.domains))))
+    return wanted
 
 
-def run_checks(
-    wanted: Sequence[Destination], choice: Choice, terms: Terms, form: str, resume: Path | None, at_once: int
-) -> int:
+def _put(destination: Destination, base: Batch, zones: Sequence[Path], wanted: Wanted) -> None:
+    """Among those to check, unless the zones that are to answer do not have it."""
+    try:
+        if base.choice.zones:
+            check_in_zone(destination, base.choice.zones, zones)
+    except NotInZoneError as problem:
+        wanted.elsewhere.append(str(problem))
+    else:
+        base.domains.append(destination)
+
+
+def _of_sources(choice: Choice, zones: Sequence[Path]) -> list[Destination]:
+    """The domains that saved look-ups or zones are about."""
+    found = [read_snapshot(path).domain for path in choice.snapshots]
+    if zones:
+        found = [each.destination for each in subjects_of(None, None, zones)]
+    if not found:
+        raise InputError("name a domain, a zone file, a reference set-up, or a file of domains with -f")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """By which terms findings count, and how and where they are shown."""
+
+    terms: Terms
+    form: str
+    resume: Path | None
+    at_once: int
+
+
+def run_checks(wanted: Wanted, report: Report) -> int:
     """Check them all and show it; the exit status."""
+    form, resume, terms = report.form, report.resume, report.terms
     with screen.input_errors():
-        done = done_in(resume) if resume else frozenset()
-        left = [each for each in wanted if str(each) not in done]
+        batches = wanted.left_after(done_in(resume) if resume else frozenset())
+    left = [each for batch in batches for each in batch.domains]
+    for said in (*wanted.unreadable, *wanted.elsewhere):
+        screen.remark(said)
 
     is_shown_at_once = form != Form.NAGIOS and (resume is not None or form == Form.NDJSON)
     kept: list[Checked] = []
-    statuses: list[int] = []
+    statuses: list[int] = [screen.FINDINGS] * bool(wanted.elsewhere)
 
     async def check_them() -> None:
-        results = check_all(left, build_sources(choice), terms, at_once=min(at_once, max(1, len(left))))
         with _sink(resume, form) as tell, _progress(len(left)) as step:
-            async for result in results:
-                tell(result)
-                step()
-                statuses.append(exit_status([result], terms.fail_on))
-                if not is_shown_at_once:  # of a list of a hundred thousand no more is kept than each one's status
-                    kept.append(result)
+            for choice, domains in batches:
+                at_once = min(report.at_once, max(1, len(domains)))
+                async for result in check_all(domains, build_sources(choice), terms, at_once=at_once):
+                    tell(result)
+                    step()
+                    statuses.append(exit_status([result], terms.fail_on))
+                    if not is_shown_at_once:  # of a list of a hundred thousand no more is kept than each one's status
+                        kept.append(result)
 
-    if len(left) > at_once:
+    if len(left) > report.at_once:
         _leave_imports_alone()
     screen.run(check_them)
     _warn_of_expired(terms)
     order = {str(each): place for place, each in enumerate(left)}
     kept.sort(key=lambda each: order[each.domain])
     if resume:
-        screen.remark(f"{len(statuses)} checked, {len(wanted) - len(left)} done before")
-    elif form != Form.NDJSON:
+        every = sum(len(batch.domains) for batch in wanted.batches)
+        screen.remark(f"{len(statuses) - bool(wanted.elsewhere)} checked, {every - len(left)} done before")
+    elif form != Form.NDJSON and (kept or not wanted.elsewhere):
         _show(kept, form)
-    return nagios_code(kept) if form == Form.NAGIOS else worst(statuses)
+    return nagios_code(kept) if form == Form.NAGIOS else _status(statuses, wanted)
+
+
+def _status(statuses: Sequence[int], wanted: Wanted) -> int:
+    """A finding counts more than a line that is no domain, and that more than what could not be seen."""
+    found = worst(statuses)
+    return screen.USAGE if wanted.unreadable and found != screen.FINDINGS else found
 
 
 def _leave_imports_alone() -> None:
@@ -177,10 +246,3 @@ def _lines(file: str) -> Iterator[tuple[int, str]]:
         bare = line.partition("#")[0].strip()
         if bare:
             yield number, bare
-
-
-def _readable(text: str, place: str) -> Destination:
-    try:
-        return destination_of(text)
-    except InputError as problem:
-        raise InputError(f"{place}{problem}") from None

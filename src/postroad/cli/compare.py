@@ -36,12 +36,13 @@ def compare(
     form: Annotated[
         Form, typer.Option("--format", help="text, markdown (for a pull request), json or html.")
     ] = Form.TEXT,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what changes sender by sender.")] = False,
     json: options.Json = False,
 ) -> None:
     """Compare sets of records: lines that change, what that means for senders, and a verdict for each goal.
 
-    Each set is compared with the first. Goals: balance, fail-over, loss of a network, DNS cost,
-    simplicity.
+    Each set is compared with the first. Goals: delivery, balance, fail-over, loss of a network, delay by a silent
+    machine, DNS cost, simplicity.
 
     Exit status: 0 compared, 2 wrong usage, 3 DNS cannot tell now.
     """
@@ -57,10 +58,10 @@ def compare(
     from postroad.planning.scorecard import measure
 
     comparison = compared([measure(name, each, view) for name, each in zip(sets, records, strict=True)])
-    _show(comparison, Form.JSON if json else form)
+    _show(comparison, Form.JSON if json else form, is_verbose=verbose)
 
 
-def _show(comparison: Comparison, form: Form) -> None:
+def _show(comparison: Comparison, form: Form, *, is_verbose: bool) -> None:
     if form is Form.JSON:
         from postroad.shapes.simulation import comparison_shape
 
@@ -68,7 +69,7 @@ def _show(comparison: Comparison, form: Form) -> None:
     elif form is Form.TEXT:
         from postroad.cli.comparison import print_text
 
-        print_text(screen.Screen(), comparison)
+        print_text(screen.Screen(), comparison, is_verbose=is_verbose)
     else:
         from postroad.cli.comparison import to_html, to_markdown
 

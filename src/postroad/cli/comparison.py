@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
 from postroad.cli import screen
-from postroad.planning.comparison import Comparison, Difference, dns_figures, silence
+from postroad.planning.comparison import Comparison, Difference
+from postroad.planning.goals import dns_figures, silence
 from postroad.planning.phrases import percent
 
 if TYPE_CHECKING:
     from postroad.planning.scorecard import Scorecard
 
-HEADS = ("set", "machines", "busiest", "even", "caught", "silent", "questions", "octets", "records")
+HEADS = ("set", "machines", "delivered", "busiest", "even", "caught", "silent", "questions", "octets", "records")
 LEGEND = (
-    "busiest: part of first contacts on the busiest machine; even: if all of the best preference had the same; caught: "
-    "of the mail of a machine that refuses, what others take at once; silent: mean time of an attempt that meets the "
-    "busiest machine silent; questions and octets of DNS for one message"
+    "delivered: mail that gets through at once while all machines are up; busiest: part of first contacts on the "
+    "busiest machine; even: what each machine of the best preference would get if all got the same; caught: of the "
+    "mail of a machine that refuses, what the others take at once; silent: how long a message takes on average that "
+    "finds the busiest machine silent; questions, octets: DNS traffic for one message"
 )
 _HEAD = "<meta charset=utf-8><meta name=viewport content='width=device-width'><title>MX records compared</title>"
 _STYLE = (
@@ -30,11 +32,10 @@ _STYLE = (
 
 def headline(comparison: Comparison) -> str:
     """The first line: who does best at what."""
-    told = [
-        f"{each.goal}: {'no difference' if len(each.best) == len(each.numbers) else ', '.join(each.best)}"
-        for each in comparison.verdicts
-    ]
-    return f"Best at {'; '.join(told)}"
+    told = [f"{each.goal}: {', '.join(each.best)}" for each in comparison.verdicts if not each.is_even]
+    same = [each.goal for each in comparison.verdicts if each.is_even]
+    parts = (f"Best at {'; '.join(told)}" if told else "", f"No difference: {', '.join(same)}" if same else "")
+    return ". ".join(filter(None, parts))
 
 
 def legend(comparison: Comparison) -> str:
@@ -48,6 +49,7 @@ def row(card: Scorecard) -> tuple[str, ...]:
     return (
         card.name,
         str(len(card.records.machines)),
+        card.mix.told(card.whole.delivered_by),
         card.load_in_short,
         percent(card.even) if card.records.machines else "-",
         card.mix.percent(card.marks.caught),
@@ -57,17 +59,23 @@ def row(card: Scorecard) -> tuple[str, ...]:
     )
 
 
-def print_text(out: screen.Screen, comparison: Comparison) -> None:
+def print_text(out: screen.Screen, comparison: Comparison, *, is_verbose: bool = False) -> None:
     """In a terminal or a pipe."""
     out.line(headline(comparison), style="bold")
     out.line()
     print_table(out, comparison)
-    for each in comparison.verdicts:
-        out.line(each.sentence)
-    for difference in comparison.differences:
+    out.lines(_verdicts(comparison))
+    for each in comparison.differences:
         out.line()
-        for line in _difference(difference):
-            out.line(line)
+        out.line(f"{each.before} -> {each.after}", style="bold")
+        out.lines(f"  {line}" for line in _lines(each))
+        out.lines(_told(each, is_verbose=is_verbose))
+
+
+def _verdicts(comparison: Comparison) -> list[str]:
+    """A sentence for each goal; of two sets held side by side only where they do not differ, for the rest follows."""
+    is_told_below = len(comparison.cards) == 2 and comparison.differences
+    return [each.sentence for each in comparison.verdicts if each.is_even or not is_told_below]
 
 
 def print_table(out: screen.Screen, comparison: Comparison) -> None:
@@ -82,7 +90,7 @@ def to_markdown(comparison: Comparison) -> str:
     """Fit to paste in a pull request."""
     lines = [f"**{headline(comparison)}**", "", f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]
     lines += [f"| {' | '.join(row(card))} |" for card in comparison.cards]
-    lines += ["", f"<sub>{legend(comparison)}</sub>", "", *(f"- {each.sentence}" for each in comparison.verdicts)]
+    lines += ["", f"<sub>{legend(comparison)}</sub>", "", *(f"- {sentence}" for sentence in _verdicts(comparison))]
     for each in comparison.differences:
         lines += ["", f"### {each.before} → {each.after}", "", "```diff", *_lines(each), "```", ""]
         lines += [f"- {sentence}" for sentence in _told(each)]
@@ -96,7 +104,7 @@ def to_html(comparison: Comparison) -> str:
     parts = [
         f"<h1>{escape(headline(comparison))}</h1><table><tr>{heads}</tr>{rows}</table><p><small>{escape(legend(comparison))}</small></p>"
     ]
-    parts.append(_list(each.sentence for each in comparison.verdicts))
+    parts.append(_list(_verdicts(comparison)))
     for each in comparison.differences:
         parts.append(
             f"<h2>{escape(each.before)} → {escape(each.after)}</h2><pre>{escape(chr(10).join(_lines(each)))}</pre>"
@@ -109,17 +117,11 @@ def _list(sentences: Iterable[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in sentences)}</ul>"
 
 
-def _difference(difference: Difference) -> Iterator[str]:
-    yield f"{difference.before} -> {difference.after}"
-    yield from (f"  {line}" for line in _lines(difference))
-    yield from _told(difference)
-
-
-def _told(difference: Difference) -> list[str]:
-    """What gets better, what gets worse, and what changes for whom."""
+def _told(difference: Difference, *, is_verbose: bool = False) -> list[str]:
+    """What gets better, what gets worse, and what changes: for the mix, or sender by sender."""
     sides = ((each, word) for word in ("better", "worse") for each in getattr(difference, word))
-    told = [*(f"{word}: {sentence}" for sentence, word in sides), *difference.meaning]
-    return told or ["No sender notices."]
+    told = [f"{word}: {sentence}" for sentence, word in sides]
+    return [*told, *(difference.meaning if is_verbose else difference.summary)] or ["No sender notices."]
 
 
 def _lines(difference: Difference) -> list[str]:

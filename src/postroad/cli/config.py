@@ -42,18 +42,22 @@ def check(
 ) -> None:
     """Check a file of settings, and that the files, folders and addresses it names are there and can be used.
 
+    All that is wrong is said at once.
+
     Exit status: 0 a relay can run with it, 2 it cannot.
     """
-    from postroad.app import InputError
-    from postroad.config import load
+    from postroad.config import survey
     from postroad.config.check import problems
     from postroad.config.doubts import warnings
+    from postroad.words.inputs import InputError
 
-    wrong, doubtful = [], []
+    wrong: list[str] = []
+    doubtful: list[str] = []
     try:
-        settings = load(file)
-        wrong = [f"{file}: {problem}" for problem in problems(settings)]
-        doubtful = [f"{file}: {warning}" for warning in warnings(settings)]
+        wrong, settings = survey(file)
+        if not wrong:  # of settings that are not as they were meant, half the doubts are none
+            doubtful = [f"{file}: {warning}" for warning in warnings(settings)]
+        wrong += [f"{file}: {problem}" for problem in problems(settings)]
     except InputError as problem:
         wrong = str(problem).splitlines()
     if json:

@@ -114,10 +114,10 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     import contextlib
     import signal
 
-    from postroad.app import InputError
     from postroad.dns import ZoneProblem, load_zones
-    from postroad.lab import Lab, Order
+    from postroad.lab import Lab, NoExchangerError, Order
     from postroad.net import NetError
+    from postroad.words.inputs import InputError
 
     if order not in set(Order):
         raise InputError(f"no order {order!r}; there are {', '.join(Order)}")
@@ -132,7 +132,10 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, over.set)
     watched = screen.Watched(_printer(json=json), over.set)
-    lab = Lab(loaded.zone_data, port=port, order=order, faults=_faults(faults), tls=tls, listener=watched)
+    try:
+        lab = Lab(loaded.zone_data, port=port, order=order, faults=_faults(faults), tls=tls, listener=watched)
+    except NoExchangerError as problem:
+        raise InputError(f"--fault: {problem}") from None
     try:
         async with lab:
             _show_up(lab, json=json)
@@ -144,17 +147,19 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
 
 
 def _faults(texts: list[str]) -> dict[Address, Fault]:
-    from postroad.app import InputError, readable
     from postroad.lab import parse_fault
+    from postroad.words.inputs import InputError, readable
     from postroad.words.names import parse_address
 
-    faults = {}
+    faults: dict[Address, Fault] = {}
     for text in texts:
         where, _, what = text.partition("=")
         address = parse_address(where)
         if address is None:
             raise InputError(f"{text!r}: write ADDRESS=FAULT, as 127.0.0.11=blackhole")
-        faults[address] = readable(parse_fault(what))
+        fault = readable(parse_fault(what))
+        if faults.setdefault(address, fault) != fault:
+            raise InputError(f"--fault: {address} has two faults, {faults[address]} and {fault}; give one of them")
     return faults
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from postroad.cli import options, screen
-
-if TYPE_CHECKING:
-    from postroad.words.facts import Snapshot
 
 
 class Format(StrEnum):
@@ -22,7 +20,8 @@ class Format(StrEnum):
 
 
 def lookup(
-    domain: options.Domain,
+    domain: options.Domain = None,
+    of: options.Of = None,
     zone: options.Zones = None,
     resolver: options.Resolvers = None,
     form: Annotated[
@@ -34,20 +33,20 @@ def lookup(
 
     Exit status: 0 records found, 1 none to be found, 2 wrong usage, 3 it cannot be told now.
     """
-
-    async def looked_up() -> Snapshot:
-        from postroad.app import Road, build_resolver, destination_of
-
-        return await Road(build_resolver(zone or (), resolver or ())).lookup(destination_of(domain))
-
-    snapshot = screen.run(looked_up)
+    from postroad.app import Road
     from postroad.shapes import lookup_shape
+    from postroad.subject import subject_of
+
+    with screen.input_errors():
+        subject = subject_of(domain, of, zone or ())
+        road = Road(subject.resolver(resolver or ()))
+    snapshot = screen.run(lambda: road.lookup(subject.destination))
 
     shape = lookup_shape(snapshot)
     if json:
         screen.print_json(shape)
     elif form is Format.NSLOOKUP:
-        for line in _nslookup(shape, *_asked(zone, resolver)):
+        for line in _nslookup(shape, *_asked(subject.zones, resolver)):
             screen.say(line)
     else:
         out = screen.Screen()
@@ -92,12 +91,12 @@ def _addresses(host: dict[str, Any]) -> Iterator[str]:
         yield f"         no address ({host['a']['status']})"
 
 
-def _asked(zone: list[Any] | None, resolver: list[str] | None) -> tuple[str, str]:
+def _asked(zones: tuple[Path, ...], resolver: list[str] | None) -> tuple[str, str]:
     """Whom we asked, as nslookup's first two lines have it."""
     from postroad.dns import system_servers
 
-    if zone:
-        return "zone file", ", ".join(str(path) for path in zone)
+    if zones:
+        return "zone file", ", ".join(map(str, zones))
     return "UnKnown", resolver[0] if resolver else next((str(server.address) for server in system_servers()), "none")
 
 

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-Domain = Annotated[str, typer.Argument(help="A domain, a mailbox, or an address literal such as [192.0.2.1].")]
+Domain = Annotated[
+    str | None,
+    typer.Argument(
+        help="A domain, mailbox or address literal, a zone file, or a reference set-up: t1 to t6, one, filter."
+    ),
+]
+Of = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="The domain, where a zone has several.")]
 Zones = Annotated[
     list[Path] | None,
     typer.Option("--zone", metavar="FILE", help="Answer from this RFC 1035 zone file, no network; may be repeated."),

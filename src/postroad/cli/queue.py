@@ -45,8 +45,8 @@ class Which:
 
     def selection(self) -> Selection:
         """The same for the spool; what cannot be read ends the command."""
-        from postroad.app import readable
         from postroad.spool import Selection, State
+        from postroad.words.inputs import readable
         from postroad.words.mail import parse_mailbox
         from postroad.words.names import parse_destination
 

@@ -29,7 +29,8 @@ def relay(
     log names those that need a restart. The log goes to stderr; the relay goes on if it cannot be written. Without a
     settings file it listens on 127.0.0.1 port 25 for clients of this machine.
 
-    Exit status: 0 ended in order, 2 the settings, the spool or a port cannot be used.
+    Exit status: 0 ended in order, 2 the settings, the spool or a port cannot be used, or too few files may
+    be open.
     """
 
     def load() -> Config:

@@ -60,8 +60,8 @@ def recipients_of(records: Records, view: View, text: str | None) -> Recipients 
 
 
 def _replies(text: str) -> tuple[int, ...]:
-    from postroad.app import InputError
     from postroad.simulation.recipients import REPLIES
+    from postroad.words.inputs import InputError
 
     words = [word.strip() for word in text.split(",")]
     if not all(word in {str(code) for code in REPLIES} for word in words):

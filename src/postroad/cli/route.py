@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def route(
-    domain: options.Domain,
+    domain: options.Domain = None,
+    of: options.Of = None,
     zone: options.Zones = None,
     resolver: options.Resolvers = None,
     procedure: options.Procedure = "rfc5321",
@@ -28,11 +29,13 @@ def route(
     """
 
     async def routed() -> Routed:
-        from postroad.app import Road, build_own, build_policy, build_resolver, destination_of
+        from postroad.app import Road, build_own, build_policy
+        from postroad.subject import subject_of
 
+        subject = subject_of(domain, of, zone or ())
         policy = build_policy(procedure, allow_loopback=allow_loopback)
-        road = Road(build_resolver(zone or (), resolver or ()), policy, build_own(own or ()))
-        return await road.route(destination_of(domain), seed)
+        road = Road(subject.resolver(resolver or ()), policy, build_own(own or ()))
+        return await road.route(subject.destination, seed)
 
     answer = screen.run(routed)
     if json:

@@ -172,20 +172,30 @@ def progress(*, wanted: bool = True) -> Iterator[Callable[[str], Callable[[float
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a command's coroutine on the fastest loop there is; bad input ends with its sentence and code 2."""
+    """Run a command's coroutine on the fastest loop there is; bad input ends with its sentence and code 2.
+
+    So does a limit on open files that is too low to work with: the loop itself would end with a traceback, or without a
+    word.
+    """
     import asyncio
 
+    from postroad.net import open_more
+
+    if problem := open_more():
+        fail(problem)
     with input_errors(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(main())
 
 
 @contextmanager
 def input_errors() -> Iterator[None]:
-    """Bad input ends with its sentences and code 2."""
-    from postroad.app import InputError
+    """Bad input ends with its sentences and code 2; a domain that the zones given do not have with 1."""
+    from postroad.words.inputs import InputError, NotInZoneError
 
     try:
         yield
+    except NotInZoneError as problem:
+        fail(str(problem), FINDINGS)
     except InputError as problem:
         fail(str(problem))
 

@@ -219,7 +219,7 @@ def _no_way(card: Scorecard) -> Iterator[str]:
 
 def _told(card: Scorecard, view: View) -> Iterator[str]:
     """Survival, DNS and hidden fate, in sentences."""
-    from postroad.planning.comparison import Goal, numbers
+    from postroad.planning.goals import Goal, numbers
     from postroad.planning.phrases import listing
 
     for loss in card.losses:
@@ -227,7 +227,7 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
         machines = f"{len(lost)} machines" if len(lost) > MOST_LOST else listing(lost)
         are = {1: "is", 2: "are both"}.get(len(lost), "are all")
         yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
-    yield f"Some waits: {waiting}." if (waiting := _waiting(card, view)) else "No mail waits before that."
+    yield from _waiting(card, view)
     yield f"DNS: {numbers(Goal.DNS_COST, card)}."
     sampled = [name for name, each in card.whole.by.items() if each.sampled]
     if sampled:
@@ -238,15 +238,22 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
         yield f"{view.mix.basis}."
 
 
-def _waiting(card: Scorecard, view: View) -> str:
-    """From how many lost machines on some mail waits, by sender, where that is fewer than stop it."""
+def _waiting(card: Scorecard, view: View) -> Iterator[str]:
+    """Whose mail does not get through as things are, and from how many lost machines on some of the rest waits."""
+    from postroad.planning.mix import part_delivered
     from postroad.planning.phrases import named
 
+    short = [name for name, each in card.whole.by.items() if part_delivered(each) < 1]
+    if short:
+        yield f"Some mail does not get through as things are: {view.mix.whom(short)}."
     by: dict[tuple[int, bool], list[str]] = {}
     for each in card.survivals:
-        if len(each.waits) < len(each.stops):
+        if each.sender not in short and len(each.waits) < len(each.stops):
             by.setdefault((len(each.waits), each.surely), []).append(each.sender)
-    return "; ".join(
-        f"{view.mix.whom(names)} from the loss of {named(count, 'machine')} on{'' if surely else ', or fewer'}"
-        for (count, surely), names in sorted(by.items())
-    )
+    for (count, surely), names in sorted(by.items()):
+        fewer = "" if surely else ", or fewer"
+        yield f"Some waits from the loss of {named(count, 'machine')} on{fewer}: {view.mix.whom(names)}."
+    if by or not card.losses:
+        return
+    before = "that" if len(card.losses) == 1 else "its sender's stops"
+    yield f"{'Other mail does not wait' if short else 'No mail waits'} before {before}."

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from postroad.cli import screen
+from postroad.cli import options, screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from postroad.planning.records import Records
 
-Of = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="The domain, where a zone has several.")]
+Of = options.Of
 Senders = Annotated[
     list[str] | None,
     typer.Option("--sender", metavar="NAME|FILE.toml", help="Ask about this sender; may be repeated."),
@@ -38,15 +38,17 @@ def records_of(what: str | None, domain: str | None, zones: Sequence[Path], reso
 
     Ends the command with 2 where it is none of them, and with 3 where DNS cannot tell now.
     """
-    from postroad.app import Road, build_resolver, destination_of
-    from postroad.asking import named_records
+    from postroad.app import Road
     from postroad.planning.records import Records
+    from postroad.subject import subject_of
     from postroad.words.facts import Bogus, Temporary
 
     with screen.input_errors():
-        named, files = named_records(what, domain, zones)
-        road, destination = Road(build_resolver(files, resolvers)), destination_of(named)
-    snapshot = screen.run(lambda: road.lookup(destination))
+        subject = subject_of(what, domain, zones)
+        road = Road(subject.resolver(resolvers))
+    snapshot = screen.run(lambda: road.lookup(subject.destination))
     if isinstance(snapshot.mx, Temporary | Bogus):
-        screen.fail(f"the records of {named} cannot be told now: {snapshot.mx.why}", screen.TEMPORARY)
+        screen.fail(
+            f"the records of {subject.destination} cannot be looked up now: {snapshot.mx.why}", screen.TEMPORARY
+        )
     return Records.of(snapshot)

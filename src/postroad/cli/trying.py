@@ -21,18 +21,19 @@ def run_trials(snapshot: Snapshot, view: View, asked: TrialOptions, seed: int) -
     """The trial of each sender, with what is down from beginning to end, and for a time.
 
     Raises:
-        InputError: an outage is of no server of the domain.
+        InputError: an outage is of no server of the domain, or all that would be followed is too much.
 
     """
-    from postroad.app import InputError
+    from postroad.cli.workload import flagged
     from postroad.simulation.trials import run
+    from postroad.words.inputs import InputError
 
     try:
         trials = {
             name: asked.trial(snapshot, sender, view.dns_order, view.down) for name, sender in view.mix.senders.items()
         }
     except ValueError as wrong:
-        raise InputError(str(wrong)) from wrong
+        raise InputError(flagged(wrong)) from wrong
     with screen.progress() as begin:
         return {name: run(trial, seed, begin(name)) for name, trial in trials.items()}
 

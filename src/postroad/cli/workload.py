@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from postroad.simulation.trials import Downtime, Pulse, TrialOptions
 
 _PANEL = "Trials: messages followed over all attempts"
+MOST_DIGITS = 18  # of a number of messages: whatever has more is too much anyway
 _OUTAGE = re.compile(r"(?P<server>.+?)@(?P<from>[^@-]*)-(?P<until>[^@-]*)\Z")
 
 Messages = Annotated[
@@ -77,6 +78,18 @@ Retries = Annotated[
 ]
 
 
+_FLAGS = {
+    "messages": "--trials",
+    "burst": "--burst",
+    "rate": "--rate",
+    "sources": "--sources",
+    "session_s": "--session",
+    "greylist_s": "--greylist",
+    "retries": "--retries",
+}
+"""Which flag says what trials are asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Flags:
     """The flags as they were given."""
@@ -98,7 +111,7 @@ class Flags:
             InputError: a flag cannot be read, or two of them contradict each other.
 
         """
-        from postroad.app import InputError
+        from postroad.words.inputs import InputError
 
         given = (self.trials, self.burst, self.rate, self.sources, self.session, self.greylist, self.retries)
         if not (any(each is not None for each in given) or self.outages):
@@ -120,36 +133,50 @@ class Flags:
                 retries=_retries(self.retries),
             )
         except ValueError as wrong:
-            raise InputError(str(wrong)) from wrong
+            raise InputError(flagged(wrong)) from wrong
+
+
+def flagged(wrong: ValueError) -> str:
+    """What is wrong with trials, by the flag that says it."""
+    from postroad.words.bounds import OutOfBoundsError
+
+    return f"{_FLAGS[wrong.field]}: {wrong.why}" if isinstance(wrong, OutOfBoundsError) else str(wrong)
 
 
 def _pulse(flag: str, text: str | None) -> Pulse | None:
     from postroad.simulation.trials import Pulse
+    from postroad.words.bounds import OutOfBoundsError
 
     if text is None:
         return None
     count, _, time = text.partition("/")
-    if not count.isdecimal() or not time:
+    if not (count.isascii() and count.isdecimal()) or not time:
         raise ValueError(f"{flag} {text}: write messages and a time, as 300/1.4s or 1/s")
+    over_s = _time(f"{flag} {text}", f"1{time}" if time[0].isalpha() else time)
     try:
-        return Pulse(int(count), _time(flag, f"1{time}" if time[0].isalpha() else time))
-    except ValueError as wrong:
-        raise ValueError(f"{flag} {text}: {str(wrong).removeprefix(f'{flag} ')}") from wrong
+        return Pulse(int(count[:MOST_DIGITS]), over_s)
+    except OutOfBoundsError as wrong:
+        raise ValueError(f"{flag} {text}: {wrong}") from wrong
 
 
 def _outage(text: str) -> Downtime:
     from postroad.simulation.trials import Downtime
-    from postroad.words.faults import Mode
+    from postroad.words.bounds import OutOfBoundsError
+    from postroad.words.faults import parse_down
+    from postroad.words.names import Unreadable
 
     found = _OUTAGE.match(text)
     if not found:
         raise ValueError(f"--outage {text}: write SERVER[:MODE]@FROM-UNTIL, as mail1:blackhole@1h-3h or mail1@30m-")
-    server, _, mode = found["server"].rpartition(":")
-    if mode not in set(Mode) or not server:  # the last part of an IPv6 address is no mode
-        server, mode = found["server"], Mode.REFUSE
+    down = parse_down(found["server"])
+    if isinstance(down, Unreadable):
+        raise ValueError(f"--outage {text}: {down.why}")  # noqa: TRY004  # wrong text, not type
     from_s = _time("--outage", found["from"]) if found["from"] else 0.0
     until_s = _time("--outage", found["until"]) if found["until"] else float("inf")
-    return Downtime(server, Mode(mode), from_s, until_s)
+    try:
+        return Downtime(*down, from_s, until_s)
+    except OutOfBoundsError as wrong:
+        raise ValueError(f"--outage {text}: {wrong.why}") from wrong
 
 
 def _retries(text: str | None) -> str | tuple[float, ...] | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ __all__ = [
     "find",
     "load",
     "read",
+    "survey",
 ]
 
 MOST = 1024**2  # octets of a file of settings
@@ -101,18 +103,75 @@ def read(text: str, path: Path) -> Config:
         InputError: as `load`.
 
     """
-    tables = parse_toml(text)
-    if isinstance(tables, Unreadable):
-        raise _error(path, [f"it is no TOML: {tables.why}; texts stand in quotes"])
+    tables = _tables(text, path)
     try:
-        # By way of JSON pydantic reads strictly (no "25" for 25), and still takes lists and texts for what they mean
-        return Config.model_validate_json(json.dumps(tables, default=str), context={"folder": path.absolute().parent})
+        return _made(tables, path)
     except ValidationError as problem:
         raise _error(path, sentences(problem)) from None
 
 
+def survey(path: Path) -> tuple[list[str], Config]:
+    """What is wrong with the keys of a file, and the settings without them: what else is wrong shows all the same.
+
+    Raises:
+        InputError: the file cannot be read, or is no TOML at all.
+
+    """
+    text = read_text(path, MOST)
+    if isinstance(text, Unreadable):
+        raise _error(path, [text.why])
+    tables = _tables(text, path)
+    try:
+        return [], _made(tables, path)
+    except ValidationError as problem:
+        wrong = [f"{path}: {sentence}" for sentence in sentences(problem)]
+        return wrong, _made_without(problem, tables, path)
+
+
+def _made_without(problem: ValidationError, tables: dict[str, Any], path: Path) -> Config:
+    """The settings without the keys that are wrong; without their whole tables, where those are wrong then."""
+    places = [error["loc"] for error in problem.errors()]
+    for place in places:
+        _leave_out(tables, place)
+    try:
+        return _made(tables, path)
+    except ValidationError as more:
+        gone = {place[0] for place in (*places, *(error["loc"] for error in more.errors())) if place}
+    try:
+        return _made({key: each for key, each in tables.items() if key not in gone}, path)
+    except ValidationError:
+        return Config()
+
+
+def _leave_out(tables: dict[str, Any], place: Sequence[int | str]) -> None:
+    """Without the key at this place; where that is one that is missing, without what it is missing in."""
+    inner: Any = tables
+    inside: Any = None
+    for part in place:
+        if isinstance(inner, list) and isinstance(part, int) and part < len(inner):
+            inner = inner[part]  # a table of a list stays where it is: the others keep their numbers
+        elif isinstance(inner, dict) and part in inner:
+            inside, key, inner = inner, part, inner[part]
+        else:
+            break
+    if inside is not None:
+        inside.pop(key, None)
+
+
+def _tables(text: str, path: Path) -> dict[str, Any]:
+    tables = parse_toml(text)
+    if isinstance(tables, Unreadable):
+        raise _error(path, [f"it is no TOML: {tables.why}; texts stand in quotes"])
+    return tables
+
+
+def _made(tables: dict[str, Any], path: Path) -> Config:
+    # By way of JSON pydantic reads strictly (no "25" for 25), and still takes lists and texts for what they mean
+    return Config.model_validate_json(json.dumps(tables, default=str), context={"folder": path.absolute().parent})
+
+
 def _error(path: Path, what: list[str]) -> Exception:
-    from postroad.app import InputError  # noqa: PLC0415  # app costs a tenth of a second, and mostly nothing is wrong
+    from postroad.words.inputs import InputError  # noqa: PLC0415  # app costs a tenth of a second, and mostly nothing is wrong
 
     return InputError("\n".join(f"{path}: {sentence}" for sentence in what))
 

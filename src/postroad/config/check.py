@@ -6,20 +6,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from postroad.app import InputError
 from postroad.config.model import Config
 from postroad.net import NetError, bind
-from postroad.relay import relay_settings
-from postroad.relay.settings import resolver_of
+from postroad.relay.settings import faults_of
 
 
 def problems(config: Config) -> Iterator[str]:
     """What would keep a relay with these settings from working: one sentence each, with how to mend it."""
-    try:
-        relay_settings(config)
-        resolver_of(config)
-    except InputError as problem:
-        yield str(problem)
+    yield from faults_of(config)
     yield from _of_folder(config.spool.path)
     for number, port in enumerate(config.listen, 1):
         try:

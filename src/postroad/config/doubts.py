@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from postroad.app import InputError, host_name
+from postroad.app import host_name
 from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, Listen, StaticRoute
 from postroad.files import plain_octets
 from postroad.net import interface_addresses
 from postroad.relay.settings import aliases_of
 from postroad.routing import Own
+from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 
 SUBMISSION_PORT = 587

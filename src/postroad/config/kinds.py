@@ -5,7 +5,6 @@ A kind raises ValueError with a sentence that says what is wrong and how to mend
 
 from __future__ import annotations
 
-import math
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -14,24 +13,32 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, ValidationInfo
 
 from postroad.routing import parse_target
-from postroad.words.names import Address, Unreadable, parse_address, parse_domain
+from postroad.words.bounds import shown
+from postroad.words.names import Address, Unreadable, cut, parse_address, parse_domain
 
 Network = IPv4Network | IPv6Network
 
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+LARGEST = 2**50
+LONGEST_S = 10 * 366 * 86400
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "day": 86400, "days": 86400}
 _OCTETS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
+_TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|days|day|d)\s*")
 _TIMES = re.compile(rf"(?:{_TIME.pattern})+\Z")
-_SIZE = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(_OCTETS)})\Z")
+_SIZE = re.compile(rf"([0-9]+(?:\.[0-9]+)?)\s*({'|'.join(_OCTETS)})\Z")
 
 
 def read_duration(value: Any) -> float:  # noqa: ANN401  # whatever stands in the file
     """A time in seconds, from a number of them or a text as `90s`, `1h 30m`, `5d`, `250ms`."""
+    seconds: float = -1.0
     if isinstance(value, str) and _TIMES.match(value):
-        return sum(float(number) * _SECONDS[unit] for number, unit in _TIME.findall(value))
-    if _is_number(value) and value >= 0:
-        return float(value)
-    raise ValueError(f'{_shown(value)} is no time; write seconds, or a text as "90s", "5m", "4h" or "5d"')
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _TIME.findall(value))
+    elif _is_number(value):
+        seconds = value
+    if seconds > LONGEST_S:
+        raise ValueError(f"{_cut(value)} is longer than ten years, the longest time there is")
+    if seconds < 0:
+        raise ValueError(f'{_cut(value)} is no time; write seconds, or a text as "90s", "5m", "4h", "5d" or "5 days"')
+    return float(seconds)
 
 
 def write_duration(seconds: float) -> str:
@@ -47,10 +54,11 @@ def write_duration(seconds: float) -> str:
 def read_size(value: Any) -> int:  # noqa: ANN401  # whatever stands in the file
     """A number of octets, from that number or a text as `50MiB`."""
     found = _SIZE.match(value) if isinstance(value, str) else None
-    if found:
-        return int(float(found[1]) * _OCTETS[found[2]])
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
+    octets = float(found[1]) * _OCTETS[found[2]] if found else value
+    if isinstance(octets, int | float) and not isinstance(octets, bool) and octets > LARGEST:
+        raise ValueError(f"{_cut(value)} is more than {LARGEST // 2**30} GiB, the largest size there is")
+    if found or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return int(octets)
     raise ValueError(f'{_shown(value)} is no size; write octets, or a text as "500KiB" or "50MiB"')
 
 
@@ -162,7 +170,7 @@ def write_targets(targets: tuple[str, ...]) -> str | list[str]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124  # nan is no number, and equals nothing
 
 
 def _network_meant(value: object) -> str:
@@ -170,6 +178,10 @@ def _network_meant(value: object) -> str:
         return f'"{ip_network(value, strict=False)}"'  # type: ignore[arg-type]  # whatever it is
     except ValueError:
         return '"192.0.2.0/24" or "2001:db8::/32"'
+
+
+def _cut(value: object) -> str:
+    return shown(value) if not isinstance(value, str) else _shown(cut(value))
 
 
 def _shown(value: object) -> str:

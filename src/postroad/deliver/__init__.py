@@ -10,33 +10,32 @@ the spool and back), `probe` (is an unhealthy host well again), `bounce` (who is
 us mail must wait), `loop` (all of it).
 """
 
-from postroad.deliver.attempt import Job, attempt
-from postroad.deliver.bounce import Bounces, Reporter
-from postroad.deliver.course import draw_seed
-from postroad.deliver.loop import Loop, LoopSettings, World
-from postroad.deliver.pool import ReusePolicy
-from postroad.deliver.pressure import Pressure
-from postroad.deliver.queue import QueueLimits
-from postroad.deliver.settings import DeliverSettings, opportunistic_tls, verified_tls
-from postroad.deliver.settling import Fate, Verdict
-from postroad.deliver.ways import Way
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Bounces",
-    "DeliverSettings",
-    "Fate",
-    "Job",
-    "Loop",
-    "LoopSettings",
-    "Pressure",
-    "QueueLimits",
-    "Reporter",
-    "ReusePolicy",
-    "Verdict",
-    "Way",
-    "World",
-    "attempt",
-    "draw_seed",
-    "opportunistic_tls",
-    "verified_tls",
-]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.deliver.attempting import Job, attempt
+    from postroad.deliver.bounce import Bounces, Reporter
+    from postroad.deliver.course import draw_seed
+    from postroad.deliver.loop import Loop, LoopSettings, World
+    from postroad.deliver.pool import ReusePolicy
+    from postroad.deliver.pressure import Pressure
+    from postroad.deliver.queue import QueueLimits
+    from postroad.deliver.settings import DeliverSettings, opportunistic_tls, verified_tls
+    from postroad.deliver.settling import Fate, Verdict
+    from postroad.deliver.ways import Way
+
+__getattr__ = door(
+    __name__,
+    attempting="Job attempt",
+    bounce="Bounces Reporter",
+    course="draw_seed",
+    loop="Loop LoopSettings World",
+    pool="ReusePolicy",
+    pressure="Pressure",
+    queue="QueueLimits",
+    settings="DeliverSettings opportunistic_tls verified_tls",
+    settling="Fate Verdict",
+    ways="Way",
+)

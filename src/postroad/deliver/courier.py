@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from postroad.deliver.attempt import Begun, Job, attempt
+from postroad.deliver.attempting import Begun, Job, attempt
 from postroad.deliver.pool import Door, Pool, door_of
 from postroad.deliver.settings import DeliverSettings
 from postroad.dialogue import HostError, Session
@@ -106,7 +106,7 @@ def _news(session: Session, lost: HostError | None) -> Ended | None:
     over = session.takes_dsn_over
     if lost is None:
         return Ended(0, session.phase, session.told, None, session.tls, reused=True, dsn_over=over)
-    if session.is_unheard:  # as good as a race lost: the others first, it may be asked again
+    if session.is_gone:  # as good as a race lost: the others first, it may be asked again
         return Ended(0, Phase.CONNECT, reused=True)
     if session.phase is Phase.MAIL and not session.told:
         return None

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from postroad.deliver.aftermath import Sign, blocked, news_of, settlement
-from postroad.deliver.attempt import Job
+from postroad.deliver.attempting import Job
 from postroad.deliver.bounce import Reporter, Reports
 from postroad.deliver.courier import Courier
 from postroad.deliver.course import Course, draw_course

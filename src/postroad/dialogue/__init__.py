@@ -6,16 +6,18 @@ Rule 2: whatever the network or the host does ends as a `HostError`, which has a
 Stops: `settings` (who we say we are, and our patience), `message` (what is sent), `session` (the one driver).
 """
 
-from postroad.dialogue.message import PIECE, Message, Pieces
-from postroad.dialogue.session import HostError, Session
-from postroad.dialogue.settings import ClientSettings, Login
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "PIECE",
-    "ClientSettings",
-    "HostError",
-    "Login",
-    "Message",
-    "Pieces",
-    "Session",
-]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.dialogue.message import PIECE, Message, Pieces
+    from postroad.dialogue.session import HostError, Session
+    from postroad.dialogue.settings import ClientSettings, Login
+
+__getattr__ = door(
+    __name__,
+    message="PIECE Message Pieces",
+    session="HostError Session",
+    settings="ClientSettings Login",
+)

@@ -96,7 +96,7 @@ class Session:
         self._sending: _Sending | None = None
         self._resets = False  # the host may hold a transaction that brought no message
         self._stream = stream
-        self.is_unheard = False  # the host was gone: nothing of what was sent last has reached it
+        self.is_gone = False  # the host has vanished, or stands still: a connection kept open brings nothing
         self._deadline = Deadline(self._expire)
         self._wait = Expect(0.0)  # what is waited for, and how long
         self._waited_s = 0.0  # of that, while a sign of life is looked for now and then
@@ -457,13 +457,12 @@ class Session:
         self._deadline.allow(limit_s)
 
     def _expire(self) -> float | None:
-        """The time is up, unless a host is asked for a sign of life and gives one: then it may take its time."""
+        """The time is up, unless a host is asked for a sign of life and gives one: then it may take a while."""
         sign_s = self._wait.sign_s or 0.0
-        has_more = sign_s > 0 and self._waited_s + sign_s < self._wait.limit_s
-        if has_more and not self._stream.is_unheard:
-            self._waited_s += sign_s
+        self._waited_s += sign_s
+        if 0 < self._waited_s < self._wait.limit_s and not self._stream.is_unheard(self._waited_s):
             return sign_s
-        self.is_unheard = has_more
+        self.is_gone = sign_s > 0
         self._stream.abort()
         return None
 
@@ -476,8 +475,8 @@ class Session:
         return HostError(self.phase, Outcome(Result.DEFERRED, Scope.HOST, text, status, self.phase))
 
     def _lost(self, why: str) -> HostError:
-        if self.is_unheard:
-            why = "the host has not taken what was sent on a connection kept open"
+        if self.is_gone:
+            why = "the host has not answered on a connection kept open"
         elif self._deadline.is_missed:
             why = f"timed out after {self._wait.limit_s:g} s"
         return self._refuse(why, "4.4.2")

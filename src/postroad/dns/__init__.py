@@ -7,56 +7,42 @@ Rule 3: names go in and come out as `words.names` writes them: lower case, no fi
 Stops: `resolver` (the protocol and the record types), `answers` (replies -> answers, following aliases), `wire` (asks
 name servers), `line` (the socket that some dozens of questions share), `plain` and `lean` (the plain reply, and the
 usual one, read without dnspython), `direct` (one question to one server, and how its answer travelled), `paced` (not
-too many at once), `cache` (keeps answers for their time, hands them out in turn), `zones` (answers from master files,
-and where each record stands).
+too many at once), `cache` (keeps answers for their time, hands them out in turn), `entries` and `master` (master
+files read, plain lines without dnspython), `zones` (answers from them, and where each record stands).
 """
 
-from postroad.dns.cache import CacheSettings, CachingResolver
-from postroad.dns.direct import Direct, ask_server
-from postroad.dns.paced import PacedResolver, PacedServers
-from postroad.dns.resolver import (
-    RecordType,
-    Resolver,
-    Soa,
-    resolve_a,
-    resolve_aaaa,
-    resolve_mx,
-    resolve_ns,
-    resolve_ptr,
-    resolve_tlsa,
-    resolve_txt,
-)
-from postroad.dns.wire import DNS_PORT, Server, WireResolver, WireSettings, parse_server, system_servers
-from postroad.dns.zones import ZoneAnswer, ZoneLine, ZoneProblem, ZoneResolver, Zones, load_zones, parse_zones
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "DNS_PORT",
-    "CacheSettings",
-    "CachingResolver",
-    "Direct",
-    "PacedResolver",
-    "PacedServers",
-    "RecordType",
-    "Resolver",
-    "Server",
-    "Soa",
-    "WireResolver",
-    "WireSettings",
-    "ZoneAnswer",
-    "ZoneLine",
-    "ZoneProblem",
-    "ZoneResolver",
-    "Zones",
-    "ask_server",
-    "load_zones",
-    "parse_server",
-    "parse_zones",
-    "resolve_a",
-    "resolve_aaaa",
-    "resolve_mx",
-    "resolve_ns",
-    "resolve_ptr",
-    "resolve_tlsa",
-    "resolve_txt",
-    "system_servers",
-]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.dns.cache import CacheSettings, CachingResolver
+    from postroad.dns.direct import Direct, ask_server
+    from postroad.dns.master import ZoneFault, ZoneProblem, load_zones, parse_zones
+    from postroad.dns.paced import PacedResolver, PacedServers
+    from postroad.dns.resolver import (
+        RecordType,
+        Resolver,
+        Soa,
+        resolve_a,
+        resolve_aaaa,
+        resolve_mx,
+        resolve_ns,
+        resolve_ptr,
+        resolve_tlsa,
+        resolve_txt,
+    )
+    from postroad.dns.wire import DNS_PORT, Server, WireResolver, WireSettings, parse_server, system_servers
+    from postroad.dns.zones import ZoneAnswer, ZoneLine, ZoneResolver, Zones
+
+__getattr__ = door(
+    __name__,
+    cache="CacheSettings CachingResolver",
+    direct="Direct ask_server",
+    master="ZoneFault ZoneProblem load_zones parse_zones",
+    paced="PacedResolver PacedServers",
+    resolver="RecordType Resolver Soa resolve_a resolve_aaaa resolve_mx resolve_ns resolve_ptr "
+    "resolve_tlsa resolve_txt",
+    wire="DNS_PORT Server WireResolver WireSettings parse_server system_servers",
+    zones="ZoneAnswer ZoneLine ZoneResolver Zones",
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,8 +51,9 @@ async def ask_server(
     """
     heard: Direct | dns.message.Message | None = None
     try:
-        if line:
-            heard = await _over(line, name, kind, lean.RECURSION if recursion else 0)
+        if query := lean.question(name, kind, PAYLOAD, lean.RECURSION if recursion else 0):
+            with suppress(NotImplementedError):  # asyncio's own loop for Windows watches no sockets
+                heard = await _over(line or Line(server.address, server.port, timeout_s), query)
         if isinstance(heard, Direct):
             return heard
         async with asyncio.timeout(timeout_s):
@@ -64,10 +66,9 @@ async def ask_server(
         return Direct(Bogus(f"{server} sent a reply that cannot be used: {problem or type(problem).__name__}"))
 
 
-async def _over(line: Line, name: str, kind: RecordType, flags: int) -> Direct | dns.message.Message | None:
-    """The plain reply read here, any other as dnspython has it; None: the question is not plain."""
-    query = lean.question(name, kind, PAYLOAD, flags)
-    return await line.ask(query.octets, lambda octets: _read(octets, query)) if query else None
+async def _over(line: Line, query: lean.Question) -> Direct | dns.message.Message:
+    """The plain reply read here, any other as dnspython has it."""
+    return await line.ask(query.octets, lambda octets: _read(octets, query))
 
 
 def _read(octets: bytes, query: lean.Question) -> Direct | dns.message.Message | None:

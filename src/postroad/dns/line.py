@@ -24,14 +24,28 @@ _MAX_IN_A_ROW = 64  # datagrams taken before others have their turn
 _IDS = struct.Struct(f"!{MAX_QUESTIONS}H")
 
 
+class UnreadableError(Exception):
+    """A datagram with the id of the question that is no DNS message; the text says why."""
+
+
 class Ear(Protocol):
     """Who waits for a reply. It is called back once the loop turns again, never while it asks."""
 
     def hear(self, octets: bytes) -> bool:
-        """A datagram with the id of the question; whether it is the reply. What is none is waited out."""
+        """A datagram with the id of the question; whether it is the reply. What is none is waited out.
+
+        Raises:
+            UnreadableError: nobody can tell. It is waited out, too: a forger must not end the wait with octets at
+                random (CVE-2023-29483). If nothing better comes, `fail` is given this error.
+
+        """
 
     def fail(self, problem: Exception) -> None:
-        """There will be no reply: TimeoutError, or the OSError of the socket."""
+        """There will be no reply: TimeoutError, UnreadableError, or the OSError of the socket."""
+
+
+_Wait = tuple[Ear, float, UnreadableError | None]
+"""Who waits, until when, and what has come in place of a reply."""
 
 
 class Line:
@@ -40,7 +54,7 @@ class Line:
     def __init__(self, address: Address, port: int, timeout_s: float) -> None:
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
         self._timeout_s = timeout_s
-        self._waiting: dict[int, tuple[Ear, float]] = {}  # and until when; the oldest first, all wait as long
+        self._waiting: dict[int, _Wait] = {}  # the oldest first, all wait as long
         self._ids: list[int] = list(_IDS.unpack(secrets.token_bytes(_IDS.size)))
         self._taken = 0
         self._unsent: list[bytes] = []
@@ -66,7 +80,7 @@ class Line:
         """Send a query, given without its id, in this turn of the loop, and call the ear back; the id is for `drop`."""
         number = self._draw()
         until = self._loop.time() + self._timeout_s
-        self._waiting[number] = ear, until
+        self._waiting[number] = ear, until, None
         self._taken += 1
         if not self._unsent:  # one after the other, those of a turn wake the server once, not once each
             self._loop.call_soon(self._send)
@@ -86,6 +100,7 @@ class Line:
         Raises:
             OSError: nothing can be sent, or nobody listens there.
             TimeoutError: nothing was heard in time.
+            UnreadableError: nothing was heard in time that can be read.
 
         """
         heard: asyncio.Future[T] = self._loop.create_future()
@@ -129,30 +144,38 @@ class Line:
             except OSError as problem:
                 self._fail(problem)
                 return
-            number = int.from_bytes(octets[:2])
-            ear, _ = self._waiting.get(number, _NOBODY)
-            if ear and len(octets) > 1 and ear.hear(octets):
-                del self._waiting[number]
+            if len(octets) > 1 and self._is_reply(octets):
+                del self._waiting[int.from_bytes(octets[:2])]
                 if not self._waiting:
                     self._close()
                     return
 
+    def _is_reply(self, octets: bytes) -> bool:
+        number = int.from_bytes(octets[:2])
+        wait = self._waiting.get(number)
+        try:
+            return wait is not None and wait[0].hear(octets)
+        except UnreadableError as problem:
+            ear, until, _ = self._waiting[number]
+            self._waiting[number] = ear, until, problem
+            return False
+
     def _sweep(self) -> None:
         """Tell those whose time is over, and look again when the next one's is."""
         now = self._loop.time()
-        late = [(number, ear) for number, (ear, until) in self._waiting.items() if until <= now]
-        for number, ear in late:
+        late = [(number, ear, came) for number, (ear, until, came) in self._waiting.items() if until <= now]
+        for number, ear, came in late:
             del self._waiting[number]
-            ear.fail(TimeoutError())
+            ear.fail(came or TimeoutError())
         if self._waiting:
-            _, until = next(iter(self._waiting.values()))
+            _, until, _ = next(iter(self._waiting.values()))
             self._sweeper = self._loop.call_at(until, self._sweep)
         else:
             self._close()
 
     def _fail(self, problem: OSError) -> None:
         """A closed port is closed for all who wait."""
-        ears = [ear for ear, _ in self._waiting.values()]
+        ears = [ear for ear, *_ in self._waiting.values()]
         self._waiting.clear()
         self._close()
         for ear in ears:
@@ -186,6 +209,3 @@ class _Waiting:
     def fail(self, problem: Exception) -> None:
         if not self._heard.done():
             self._heard.set_exception(problem)
-
-
-_NOBODY: tuple[None, float] = (None, 0.0)

@@ -19,7 +19,7 @@ import dns.rdatatype
 
 from postroad.dns import lean
 from postroad.dns.answers import Reply, is_referral, resolve_with
-from postroad.dns.line import Line
+from postroad.dns.line import Line, UnreadableError
 from postroad.dns.resolver import Ear, RecordType, deliver
 from postroad.words.facts import Answer, Bogus, Temporary
 from postroad.words.names import Address, Unreadable, parse_address
@@ -273,13 +273,18 @@ def _heard(octets: bytes, query: lean.Question) -> lean.Reading | dns.message.Me
 
 
 def decoded(octets: bytes, query: bytes) -> dns.message.Message | None:
-    """The reply by dnspython, None if it is none to the query; with TC set it may be no more than its beginning."""
+    """The reply by dnspython, None if it is none to the query; with TC set it may be no more than its beginning.
+
+    Raises:
+        UnreadableError: it is no DNS message.
+
+    """
     try:
         message = dns.message.from_wire(octets, raise_on_truncation=True)
     except dns.message.Truncated as cut:
         message = cut.message()  # type: ignore[no-untyped-call]  # dnspython leaves it bare
-    except Exception:  # noqa: BLE001  # as above
-        return None
+    except Exception as problem:  # noqa: BLE001  # as above
+        raise UnreadableError(str(problem) or type(problem).__name__) from None
     return message if dns.message.from_wire(octets[:2] + query).is_response(message) else None
 
 

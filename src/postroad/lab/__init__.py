@@ -9,7 +9,7 @@ Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `blackho
 public), `scenario` (a story as a folder).
 """
 
-from postroad.lab.lab import Lab
+from postroad.lab.lab import Lab, NoExchangerError
 from postroad.lab.nameserver import Nameserver, Order, Trouble
 from postroad.lab.sink import Exchanger, Habits, Received
 from postroad.words.faults import Fault, Mode, parse_fault
@@ -21,6 +21,7 @@ __all__ = [
     "Lab",
     "Mode",
     "Nameserver",
+    "NoExchangerError",
     "Order",
     "Received",
     "Trouble",

@@ -22,6 +22,14 @@ from postroad.words.trace import Event
 PORT_TRIES = 20  # a port free on one address may be taken on another
 
 
+class NoExchangerError(KeyError):
+    """A fault, or a question, for an address that the zones of a lab do not name."""
+
+    def __str__(self) -> str:
+        """The sentence as it is; a KeyError shows it in quotes."""
+        return str(self.args[0])
+
+
 class Lab:
     """`async with Lab(zones) as lab:` brings it up, and leaving takes it down.
 
@@ -68,12 +76,14 @@ class Lab:
         """The exchanger at an address, as written in the zones or as moved.
 
         Raises:
-            KeyError: no zone names that address.
+            NoExchangerError: no zone names that address.
 
         """
         place = parse_address(address) if isinstance(address, str) else address
         if place is None or self.moved.get(place, place) not in self.exchangers:
-            raise KeyError(f"no exchanger of this lab is at {address}")
+            written = ", ".join(map(str, dict.fromkeys((*self.moved, *self.exchangers))))
+            there = f"there are {written}" if written else "its zones have no address"
+            raise NoExchangerError(f"no exchanger of this lab is at {address}; {there}")
         return self.exchangers[self.moved.get(place, place)]
 
     async def set_fault(self, address: Address | str, fault: Fault) -> None:

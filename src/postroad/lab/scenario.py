@@ -10,17 +10,33 @@ A line that begins with `#` is for the reader.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from postroad.files import read_text
-from postroad.routing import WalkPolicy
+from postroad.routing import PROCEDURES, WalkPolicy
 from postroad.words.faults import Fault, parse_fault
-from postroad.words.mail import Mailbox, parse_mailbox
-from postroad.words.names import Address, Unreadable, parse_address
+from postroad.words.mail import Mailbox, domain_of, parse_mailbox
+from postroad.words.names import Address, Unreadable, cut, parse_address
 from postroad.words.outcome import Result
 from postroad.words.trail import Attempt, Contact
+
+_SEED = r"[0-9]{1,18}"
+_SECONDS = (r"[0-9]{1,5}(\.[0-9]{1,6})?", "number of seconds, from 0 to 99999")
+_SETTINGS = {
+    "from": (r".+", "address"),
+    "to": (r".+", "address"),
+    "seeds": (rf"{_SEED}(\s+{_SEED}){{0,999}}", "seed: they are whole numbers with spaces between, a thousand at most"),
+    "procedure": ("|".join(PROCEDURES), f"procedure; there are {', '.join(PROCEDURES)}"),
+    "connect-timeout": _SECONDS,
+    "stagger": _SECONDS,
+    "level-stagger": _SECONDS,
+    "greeting-patience": _SECONDS,
+    "tls": ("yes|no", "answer; write yes or no"),
+}
+"""What `send` may say: how each value is written, and what one that is not is told to be no."""
 
 
 class ScenarioError(ValueError):
@@ -55,7 +71,7 @@ def load_scenario(folder: Path) -> Scenario:
         raise ScenarioError(
             f"{folder}: no file 'zone' in it; a scenario folder has zone, send, expect and maybe faults"
         )
-    settings = dict(_settings(folder / "send"))
+    settings = _settings(folder / "send")
     if "to" not in settings:
         raise ScenarioError(f"{folder / 'send'}: no recipient; write a line `to user@example.com`")
     usual = WalkPolicy()
@@ -68,10 +84,10 @@ def load_scenario(folder: Path) -> Scenario:
         folder.name,
         folder / "zone",
         _mailbox(folder, settings.get("from", "sender@lab.invalid")),
-        tuple(_mailbox(folder, text) for text in settings.get("to", "").split()),
+        _recipients(folder, settings["to"].split()),
         tuple(int(seed) for seed in settings.get("seeds", "1").split()),
-        dict(_expected(folder / "expect")),
-        dict(_faults(folder / "faults")),
+        _expected(folder / "expect"),
+        _faults(folder / "faults"),
         walk,
         settings.get("procedure", "rfc5321"),
         float(settings.get("connect-timeout", "5")),
@@ -95,38 +111,35 @@ def _told(contact: Contact) -> str:
     return f"{contact.target.address}{again} {contact.word}{at}"
 
 
-def _settings(path: Path) -> Iterator[tuple[str, str]]:
-    known = (
-        "from",
-        "to",
-        "seeds",
-        "procedure",
-        "connect-timeout",
-        "stagger",
-        "level-stagger",
-        "greeting-patience",
-        "tls",
-    )
+def _settings(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
     for number, line in _lines(path):
         name, _, value = line.partition(" ")
-        if name not in known or not value:
-            raise ScenarioError(f"{path}:{number}: {line!r}: write one of {', '.join(known)}, a space and the value")
-        if name.endswith(("timeout", "stagger", "patience")) and not _is_number(value):
-            raise ScenarioError(f"{path}:{number}: {value!r} is no number of seconds")
-        if name == "seeds" and not all(seed.isdigit() for seed in value.split()):
-            raise ScenarioError(f"{path}:{number}: {value!r}: seeds are whole numbers with spaces between")
-        yield name, value.strip()
+        if name not in _SETTINGS or not value:
+            known = ", ".join(_SETTINGS)
+            raise ScenarioError(f"{path}:{number}: {line!r}: write one of {known}, a space and the value")
+        expression, what = _SETTINGS[name]
+        if not re.fullmatch(expression, value.strip()):
+            raise ScenarioError(f"{path}:{number}: {cut(value)!r} is no {what}")
+        if found.setdefault(name, value.strip()) != value.strip():
+            raise ScenarioError(f"{path}:{number}: {name} is said twice, and not the same")
+    return found
 
 
-def _expected(path: Path) -> Iterator[tuple[int, str]]:
+def _expected(path: Path) -> dict[int, str]:
+    found: dict[int, str] = {}
     for number, line in _lines(path):
         seed, colon, told = line.partition(":")
-        if not colon or not seed.isdigit():
+        if not colon or not re.fullmatch(_SEED, seed):
             raise ScenarioError(f"{path}:{number}: {line!r}: write SEED: CONTACT > CONTACT => RESULT")
-        yield int(seed), " ".join(told.split())
+        if int(seed) in found:
+            raise ScenarioError(f"{path}:{number}: something is expected of seed {seed} already")
+        found[int(seed)] = " ".join(told.split())
+    return found
 
 
-def _faults(path: Path) -> Iterator[tuple[Address, Fault]]:
+def _faults(path: Path) -> dict[Address, Fault]:
+    found: dict[Address, Fault] = {}
     for number, line in _lines(path) if path.exists() else ():
         where, _, what = line.partition(" ")
         address, fault = parse_address(where), parse_fault(what)
@@ -134,7 +147,16 @@ def _faults(path: Path) -> Iterator[tuple[Address, Fault]]:
             raise ScenarioError(f"{path}:{number}: {where!r} is no IP address; write ADDRESS FAULT")
         if isinstance(fault, Unreadable):
             raise ScenarioError(f"{path}:{number}: {fault}")
-        yield address, fault
+        if found.setdefault(address, fault) != fault:
+            raise ScenarioError(f"{path}:{number}: {address} has two faults, {found[address]} and {fault}")
+    return found
+
+
+def _recipients(folder: Path, texts: Sequence[str]) -> tuple[Mailbox, ...]:
+    recipients = tuple(_mailbox(folder, text) for text in texts)
+    if len({domain_of(each) for each in recipients}) > 1:
+        raise ScenarioError(f"{folder / 'send'}: a scenario is one attempt: all its recipients are of one domain")
+    return recipients
 
 
 def _mailbox(folder: Path, text: str) -> Mailbox:
@@ -151,7 +173,3 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield number, line.strip()
-
-
-def _is_number(text: str) -> bool:
-    return text.strip().replace(".", "", 1).isdigit()

@@ -6,28 +6,30 @@ Rule 3: time limits for reading and writing are the caller's, with a `Deadline`;
 Rule 4: octets are read in a task, or heard by a plain call; who only waits needs no task.
 
 Stops: `stream` (the contract), `tcp` (`connect`), `ports` (`listen`, `serve`, `accept`), `memory` (`pair`, the same
-contract without a network), `deadline` (a time limit that moves along), `interfaces` (the addresses of this machine).
+contract without a network), `deadline` (a time limit that moves along), `interfaces` (the addresses of this machine),
+`descriptors` (how many files and sockets may be open).
 """
 
-from postroad.net.deadline import Deadline
-from postroad.net.interfaces import interface_addresses
-from postroad.net.memory import pair
-from postroad.net.ports import Listener, accept, bind, listen, serve
-from postroad.net.stream import Endpoint, Kind, NetError, Stream
-from postroad.net.tcp import connect
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Deadline",
-    "Endpoint",
-    "Kind",
-    "Listener",
-    "NetError",
-    "Stream",
-    "accept",
-    "bind",
-    "connect",
-    "interface_addresses",
-    "listen",
-    "pair",
-    "serve",
-]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.net.deadline import Deadline
+    from postroad.net.descriptors import open_more
+    from postroad.net.interfaces import interface_addresses
+    from postroad.net.memory import pair
+    from postroad.net.ports import Listener, accept, bind, listen, serve
+    from postroad.net.stream import Endpoint, Kind, NetError, Stream
+    from postroad.net.tcp import connect
+
+__getattr__ = door(
+    __name__,
+    deadline="Deadline",
+    descriptors="open_more",
+    interfaces="interface_addresses",
+    memory="pair",
+    ports="Listener accept bind listen serve",
+    stream="Endpoint Kind NetError Stream",
+    tcp="connect",
+)

@@ -77,11 +77,11 @@ class Stream(Protocol):
         """Octets that have come and `read` would give at once; 0 is no promise, for more may be on its way."""
         ...
 
-    @property
-    def is_unheard(self) -> bool:
-        """Whether the peer's kernel has not acknowledged what was written, though ours has sent it again.
+    def is_unheard(self, after_s: float) -> bool:
+        """Whether the peer's kernel has not acknowledged what was written `after_s` ago, though it should have by now.
 
-        False where that cannot be known. A host that is merely slow to answer acknowledges in time.
+        By the time that ours gives a segment (RFC 6298); False where that cannot be known. A host that is merely slow
+        to answer acknowledges in time.
         """
         ...
 

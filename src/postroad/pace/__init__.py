@@ -8,18 +8,18 @@ Stops: `schedule` (when mail is tried again, warned of and given up), `health` (
 ask them), `concurrency` (how many deliveries at once, and whose turn it is).
 """
 
-from postroad.pace.concurrency import Turns, Window, WindowPolicy
-from postroad.pace.health import Health, HealthPolicy
-from postroad.pace.schedule import RetrySchedule, is_expired, is_warning_due, next_at
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Health",
-    "HealthPolicy",
-    "RetrySchedule",
-    "Turns",
-    "Window",
-    "WindowPolicy",
-    "is_expired",
-    "is_warning_due",
-    "next_at",
-]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.pace.concurrency import Turns, Window, WindowPolicy
+    from postroad.pace.health import Health, HealthPolicy
+    from postroad.pace.schedule import RetrySchedule, is_expired, is_warning_due, next_at
+
+__getattr__ = door(
+    __name__,
+    concurrency="Turns Window WindowPolicy",
+    health="Health HealthPolicy",
+    schedule="RetrySchedule is_expired is_warning_due next_at",
+)

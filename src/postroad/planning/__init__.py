@@ -7,13 +7,14 @@ Rule 3: a snapshot is read once, into Records; nothing else asks what is behind 
 
 Stops: `records` (machines, networks and lines of a snapshot), `mix` (several senders asked together), `survival` and
 `fates` (what is lost with what), `traffic` (DNS questions and octets), `scorecard` (all of that for one set of
-records), `comparison` (sets side by side), `edits` (changes that are possible), `advice` (those worth it), `setups` and
-`answers` (the reference set-ups), `phrases` (numbers in words).
+records), `goals` (the one judgement of what is better), `comparison` (sets side by side), `edits` (changes that are
+possible), `advice` (those worth it), `setups` and `answers` (the reference set-ups), `phrases` (numbers in words).
 """
 
-from postroad.planning.advice import Advice, advise
-from postroad.planning.comparison import Comparison, Difference, Goal, Verdict, compare
+from postroad.planning.advice import Advice, Check, Trouble, advise
+from postroad.planning.comparison import Comparison, Difference, compare
 from postroad.planning.edits import Allowed, Edit
+from postroad.planning.goals import Goal, Verdict
 from postroad.planning.mix import Forecasts, Mix, View
 from postroad.planning.records import Line, Machine, Records, machines
 from postroad.planning.scorecard import Scorecard, measure
@@ -21,6 +22,7 @@ from postroad.planning.scorecard import Scorecard, measure
 __all__ = [
     "Advice",
     "Allowed",
+    "Check",
     "Comparison",
     "Difference",
     "Edit",
@@ -31,6 +33,7 @@ __all__ = [
     "Mix",
     "Records",
     "Scorecard",
+    "Trouble",
     "Verdict",
     "View",
     "advise",

@@ -1,48 +1,100 @@
-"""The smallest change of records that reaches the goals, within what it may cost, and proven by forecasts."""
+"""The smallest change of records that its own comparison calls a gain, within what it may cost.
+
+A change is worth proposing if `goals.is_gain` says so of the marks that `comparison` shows, if it keeps to the budget,
+and if in the records it makes `check` finds nothing new and no error. No other judgement is made of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from postroad.planning.comparison import Difference, Goal, balance, difference, numbers
+from postroad.planning.comparison import Difference, difference
 from postroad.planning.edits import Allowed, Edit, candidates, edited
+from postroad.planning.goals import Goal, is_gain, numbers
 from postroad.planning.mix import View
 from postroad.planning.phrases import listing, named
-from postroad.planning.records import Line, Records
+from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Marks, Scorecard, mark, measure
+from postroad.senders.model import Families
 from postroad.simulation.nouns import DnsOrder
-from postroad.words.facts import Found
+from postroad.words.facts import Found, Snapshot
 from postroad.words.names import is_within, registered
 
-# What a change must gain to be worth the work, or lose to be refused.
-WORTH_KEPT = Fraction(1, 100)  # of all mail, in the first attempt with one machine lost
-WORTH_LOAD = Fraction(1, 100)  # of all mail, on the busiest machine
-WORTH_OCTETS = Fraction(8)  # of DNS for one message: half of what one needless address costs in an answer
+WORTH_LOAD = Fraction(1, 100)  # of all mail, on the busiest machine: a remark on less helps nobody
 # What a change may cost.
 MOST_MX = 10  # records: more than any sender tries, and a large answer
 MOST_QUESTIONS = 2  # times the DNS questions of before
 MOST_EDITS = 20  # that are each tried without: hundreds would take minutes
+MOST_TRIED = 8  # of which a part is tried where all together are no gain
+MOST_NAMED = 3  # machines in one sentence
 ELSEWHERE = " A machine in another network would survive its loss."
 
 NOTHING: frozenset[Allowed] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """An error or a warning of `check`: the rule, the name it is about, and what was seen.
+
+    `is_error`: it must be fixed first; so must what could not be looked up, for nobody knows what it would change.
+    """
+
+    rule: str
+    about: str
+    is_error: bool
+    seen: str = field(compare=False)
+
+
+Check = Callable[[Snapshot], Sequence[Trouble]]
+"""What `check` finds in a domain's records: its errors and warnings."""
+
+
+@dataclass(frozen=True, slots=True)
 class Advice:
     """What to change, or why nothing.
 
-    `after` and `proof` are None where nothing is to change: then `because` says why. `remarks` are what no change of
-    records helps, and what was left alone on purpose.
+    `after` and `proof` are None where no change is proposed: then `because` says why. `troubles` are what `check`
+    finds, and still would after the change. `remarks` are what no change of records helps, and what was left alone on
+    purpose.
     """
 
     before: Scorecard
     edits: tuple[Edit, ...]
     after: Scorecard | None
     proof: Difference | None
+    troubles: tuple[Trouble, ...]
     because: tuple[str, ...]
     remarks: tuple[str, ...]
+
+    @property
+    def is_sane(self) -> bool:
+        """Whether the records can stay as they are: mail has a way or is declined, and `check` finds nothing."""
+        records = self.before.records
+        if self.edits or self.troubles or records.unknown:
+            return False
+        return bool(records.machines) or _takes_none(records)
+
+    @property
+    def headline(self) -> str:
+        """The advice in one sentence."""
+        domain = self.before.records.snapshot.domain
+        if self.edits:
+            return f"{domain}: change {named(len(self.gone) + len(self.new), 'line')}."
+        if unknown := self.before.records.unknown:
+            return f"{domain}: no advice before the addresses of {listing(unknown)} can be looked up."
+        if _takes_none(self.before.records):
+            rest = "nothing to change" if self.is_sane else "but check finds something"
+            return f"{domain} takes no mail, and its null MX says so: {rest}."
+        if not self.before.records.machines:
+            way = "first fix what check finds" if self.troubles else "give it an MX record whose name has an address"
+            return f"{domain}: no machine takes its mail; {way}."
+        if _has_error(self.troubles):
+            return f"{domain}: no change to propose before what check finds is fixed."
+        if self.troubles:
+            return f"{domain}: no better records to propose, but fix what check finds."
+        return f"{domain}: nothing to change."
 
     @property
     def gone(self) -> tuple[Line, ...]:
@@ -55,71 +107,118 @@ class Advice:
         return tuple(line for edit in self.edits for line in edit.new)
 
 
-def advise(records: Records, view: View, allowed: frozenset[Allowed] = NOTHING) -> Advice:
-    """The smallest change that reaches what records can reach: of the candidates only those that a goal needs."""
+def advise(records: Records, view: View, check: Check, allowed: frozenset[Allowed] = NOTHING) -> Advice:
+    """The smallest change that is a gain: of the candidates only those without which something would be lost."""
     before = measure("before", records, view)
-    every = candidates(records, allowed) if records.machines else ()
-    affordable = _affordable(records, every, view, before.marks)
-    edits = _needed(records, affordable, view, before.marks)
-    after = measure("after", Records.of(edited(records.snapshot, edits)), view) if edits else None
-    remarks = tuple(_remarks(after or before, view, allowed, is_dear=len(affordable) < len(every)))
-    if after is None:
-        return Advice(before, (), None, None, tuple(_sane(before)), remarks)
-    return Advice(before, tuple(edits), after, difference(before, after), (), remarks)
+    trial = _Trial(records, view, check, before.marks, frozenset(check(records.snapshot)))
+    every = candidates(records, allowed, _needed(view)) if records.machines and not records.unknown else ()
+    edits = next((trial.least(some) for some in _choices(every) if trial.is_worth(some)), ())
+    if not edits:
+        found = tuple(check(records.snapshot))
+        if _has_error(found) or records.unknown:
+            return Advice(before, (), None, None, found, (), ())
+        remarks = tuple(_remarks(before, view, allowed, is_dear=trial.is_dear(every)))
+        return Advice(before, (), None, None, found, tuple(_reasons(before, allowed)), remarks)
+    after = measure("after", trial.records(edits), view)
+    left = tuple(check(after.records.snapshot))
+    remarks = tuple(_remarks(after, view, allowed, is_dear=trial.is_dear(every)))
+    return Advice(before, edits, after, difference(before, after), left, (), remarks)
 
 
-def _affordable(records: Records, every: Sequence[Edit], view: View, before: Marks) -> tuple[Edit, ...]:
-    """The edits, less those that give machines names of their own if that costs too much."""
-    if any(edit.splits for edit in every):
-        after = Records.of(edited(records.snapshot, every))
-        if _names(after) > MOST_MX or mark(after, view).questions > MOST_QUESTIONS * before.questions:
-            return tuple(edit for edit in every if not edit.splits)
-    return tuple(every)
+def _needed(view: View) -> list[int]:
+    """The families that some sender has nothing else than."""
+    only = {Families.V4_ONLY: 4, Families.V6_ONLY: 6}
+    return sorted({only[each.families] for each in view.mix.senders.values() if each.families in only})
 
 
-def _needed(records: Records, every: Sequence[Edit], view: View, before: Marks) -> list[Edit]:
-    """The edits that a goal needs: all of them if together they gain, less those without which nothing is lost."""
-    if not every:
-        return []
-    edits, best = list(every), _mark(records, every, view)
-    if not _beats(best, before):
-        return []
-    for edit in every if len(every) <= MOST_EDITS else ():
-        fewer = [other for other in edits if other is not edit]
-        if fewer and not _beats(best, _mark(records, fewer, view)):
-            edits = fewer
-    return edits
+def _choices(every: tuple[Edit, ...]) -> Iterator[tuple[Edit, ...]]:
+    """All edits together; where that is no gain those that need no new name: all, all but one, each alone.
+
+    A name of its own is for all machines or for none: one of many is nothing that a postmaster would do.
+    """
+    yield every
+    plain = tuple(edit for edit in every if not edit.splits)
+    yield plain
+    if len(plain) <= MOST_TRIED:
+        yield from (tuple(other for other in plain if other is not edit) for edit in plain)
+        yield from ((edit,) for edit in plain)
 
 
-def _mark(records: Records, edits: Sequence[Edit], view: View) -> Marks:
-    return mark(Records.of(edited(records.snapshot, edits)), view)
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Changes of one set of records, each judged as the comparison judges it that is shown as its proof."""
 
+    before: Records
+    view: View
+    check: Check
+    marks: Marks
+    troubles: frozenset[Trouble]
+    known: dict[tuple[Edit, ...], Marks] = field(default_factory=dict)
 
-def _beats(these: Marks, others: Marks) -> bool:
-    """Whether marks are better by what is worth the work: survival before balance, balance before DNS."""
-    gains = (
-        (these.kept - others.kept) / WORTH_KEPT,
-        (others.load - these.load) / WORTH_LOAD,
-        (others.octets - these.octets) / WORTH_OCTETS,
-    )
-    return next((gain for gain in gains if abs(gain) >= 1), Fraction(0)) > 0
+    def records(self, edits: Sequence[Edit]) -> Records:
+        """The records after some edits."""
+        return Records.of(edited(self.before.snapshot, edits))
+
+    def after(self, edits: tuple[Edit, ...]) -> Marks:
+        """How they do; what was worked out once is kept."""
+        if edits not in self.known:
+            self.known[edits] = mark(self.records(edits), self.view)
+        return self.known[edits]
+
+    def is_worth(self, edits: tuple[Edit, ...]) -> bool:
+        """Whether the edits are a gain within the budget, and make no trouble."""
+        if not edits or self._has_too_many_names(edits) or not is_gain(self.marks, self.after(edits)):
+            return False
+        left = self.check(self.records(edits).snapshot)
+        return not self._is_costly(edits) and not any(each.is_error or each not in self.troubles for each in left)
+
+    def least(self, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+        """The edits, less those without which the rest is as good."""
+        for edit in edits if len(edits) <= MOST_EDITS else ():
+            fewer = tuple(other for other in edits if other is not edit)
+            if self.is_worth(fewer) and not is_gain(self.after(fewer), self.after(edits)):
+                edits = fewer
+        return edits
+
+    def is_dear(self, every: tuple[Edit, ...]) -> bool:
+        """Whether names of their own for all machines are beyond the budget."""
+        return any(edit.splits for edit in every) and (self._has_too_many_names(every) or self._is_costly(every))
+
+    def _has_too_many_names(self, edits: tuple[Edit, ...]) -> bool:
+        return _names(self.records(edits)) > max(MOST_MX, _names(self.before))
+
+    def _is_costly(self, edits: tuple[Edit, ...]) -> bool:
+        return self.after(edits).questions > MOST_QUESTIONS * self.marks.questions
 
 
 def _names(records: Records) -> int:
     return len(records.snapshot.mx.records) if isinstance(records.snapshot.mx, Found) else 1
 
 
-def _sane(card: Scorecard) -> Iterator[str]:
-    """Why nothing is to change."""
+def _takes_none(records: Records) -> bool:
+    mx = records.snapshot.mx
+    return isinstance(mx, Found) and not any(record.exchange for record in mx.records)
+
+
+def _has_error(troubles: Sequence[Trouble]) -> bool:
+    """Whether mail is lost or delayed as things are: then no figure of the records means much."""
+    return any(each.is_error for each in troubles)
+
+
+def _reasons(card: Scorecard, allowed: frozenset[Allowed]) -> Iterator[str]:
+    """Why no change is proposed."""
     machines = card.records.machines
-    if not machines:
-        yield "no machine takes mail for it, and records alone make none"
-    elif len(machines) == 1:
-        yield f"there is one machine, {machines[0]}, whose name is another's: ask its operator for a second"
-    else:
-        yield numbers(Goal.FAILOVER, card)
-        yield balance(card)
-        yield "no change to the records is worth the work"
+    if len(machines) == 1 and not _is_ours(machines[0].exchangers[0], card.records):
+        yield f"There is one machine, {machines[0]}, and its name is another's: ask its operator for a second."
+    elif machines:
+        yield from (f"{goal}: {numbers(goal, card)}." for goal in (Goal.DELIVERY, Goal.FAILOVER, Goal.BALANCE))
+        if Allowed.BACKUPS in allowed and card.records.backups:
+            yield "Using the backups as equals would not spread the mail more evenly."
+
+
+def _is_ours(name: str, records: Records) -> bool:
+    """Whether the domain's owner can change a name."""
+    return is_within(name, registered(str(records.snapshot.domain)))
 
 
 def _remarks(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
@@ -128,14 +227,18 @@ def _remarks(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
         if fate.kind not in ("one-address", "no-backup", "one-machine"):
             yield f"{fate.text}{ELSEWHERE if fate.kind == 'same-network' else ''}"
     if card.records.backups and Allowed.BACKUPS not in allowed:
-        rest = "stands by as a backup" if len(card.records.backups) == 1 else "stand by as backups"
-        told = listing(map(str, card.records.backups))
-        yield f"{told} {rest}, as the preference says; --use-backups would balance over all machines."
+        rest = "stays a backup" if len(card.records.backups) == 1 else "stay backups"
+        told = _listed(card.records.backups)
+        yield f"{told} {rest}, as the preference says; --use-backups asks for a balance over all machines."
     yield from _crowded(card, view, allowed, is_dear=is_dear)
     yield from card.caveats
     waiting = [each.sender for each in card.survivals if len(each.waits) == 1 and not card.whole.by[each.sender].unable]
     if waiting and len(card.records.machines) > 1:
-        yield f"Some mail of {card.mix.whom(waiting)} waits when one machine is lost: no fail-over there."
+        yield f"Some mail of {card.mix.whom(waiting)} waits when one machine is lost: there is no fail-over for it."
+
+
+def _listed(machines: Sequence[Machine]) -> str:
+    return listing(map(str, machines)) if len(machines) <= MOST_NAMED else named(len(machines), "machine")
 
 
 def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
@@ -147,7 +250,7 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
     told = f"{named(len(records.machines), 'machine')} stand behind {named(len(names), 'name')}"
     if is_dear:
         yield f"{told}: a name for each takes more than {MOST_MX} MX records, or more than twice the DNS questions."
-    elif not any(is_within(name, registered(str(records.snapshot.domain))) for name in names):
+    elif not any(_is_ours(name, records) for name in names):
         yield f"{told}, whose addresses are their operator's to change."
     elif Allowed.SPLIT not in allowed:
         yield f"{told}, and are left there; --allow split asks for a name for each."
@@ -157,6 +260,6 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
         then, now = card.mix.percent(load), card.mix.percent(card.load)
         if card.load - load >= WORTH_LOAD and then != now:
             yield (
-                f"Make sure that your name servers rotate the addresses of a name: {then} of first contacts then go "
+                f"Make sure that the name servers rotate the addresses of a name: {then} of first contacts then go "
                 f"to the busiest machine, in a fixed order {now}."
             )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from fractions import Fraction
 
-from postroad.planning.comparison import Goal, balance, dns_cost, numbers, silence, verdict
+from postroad.planning.goals import Goal, balance, dns_cost, numbers, silence, verdict
 from postroad.planning.mix import Forecasts, Mix, View, part_delivered, share
 from postroad.planning.phrases import listing, named, percent
-from postroad.planning.records import Machine
+from postroad.planning.records import Machine, Records
 from postroad.planning.scorecard import Scorecard
 from postroad.planning.setups import SETUPS
-from postroad.senders.model import Equals, Sender
+from postroad.senders.model import Sender
 from postroad.simulation import SENDERS
 from postroad.simulation.nouns import DnsOrder, Forecast
 from postroad.words.faults import Mode
@@ -67,21 +68,42 @@ def _best(known: Cards, view: View) -> Iterator[str]:
     if not first.whole.delivered:
         yield "None: no mail of these senders gets through to the first choice."
     yield f"{first.name}, {SETUPS[first.name].title}: {balance(first)}; {numbers(Goal.FAILOVER, first)}."
-    yield _who_draws(view)
+    yield _who_draws(known, view)
     for name in ASKED:
         if name != first.name:
             yield f"{name}: {balance(known[name])}; {silence(known[name])} for a message that finds it silent; \
 {dns_cost(known[name])}; {numbers(Goal.SIMPLICITY, known[name])}."
 
 
-def _who_draws(view: View) -> str:
-    """Who of these senders chooses at random among equal records, as RFC 5321 section 5.1 demands."""
-    drawing = [name for name, each in view.mix.senders.items() if each.equals is Equals.RANDOM]
-    if not drawing:
-        return "None of these senders draws among equal MX records: whom mail goes to is left to the order of DNS."
-    others = [name for name in view.mix.senders if name not in drawing]
-    rest = f"; {view.mix.whom(others)} {'does' if len(others) == 1 else 'do'} not" if others else ""
-    return f"Among equal MX records (RFC 5321 section 5.1) {view.mix.whom(drawing)} draw at random{rest}."
+def _who_draws(known: Cards, view: View) -> str:
+    """Who of these senders chooses at random among equal records, as RFC 5321 section 5.1 demands, and how evenly."""
+    records = known["t6"].records
+    kinds: dict[_Draws, list[str]] = {each: [] for each in _Draws}
+    for name, each in replace(view, dns_order=DnsOrder.FIXED).look(records).by.items():
+        if each.hosts:
+            kinds[_drawn(each, records)].append(name)
+    if not kinds[_Draws.EVENLY] and not kinds[_Draws.UNEVENLY]:
+        return "None of these senders draws among equal MX records: the order of DNS decides where mail goes."
+    told = [f"{kind} by {view.mix.whom(names)}" for kind, names in kinds.items() if names]
+    return f"The first of equal MX records is drawn (RFC 5321 section 5.1) {'; '.join(told)}."
+
+
+class _Draws(StrEnum):
+    """How a sender chooses among equals."""
+
+    EVENLY = "evenly"
+    UNEVENLY = "unevenly"
+    NEVER = "not at all"
+
+
+def _drawn(each: Forecast, records: Records) -> _Draws:
+    """Whether a sender draws among equals when DNS never turns its answers: each name, or each machine, as often."""
+    names = {place.exchange for place in records.places}
+    by_name = {each.hosts.get(name, Fraction(0)) for name in names}
+    by_machine = {share(each.first, machine) for machine in records.machines}
+    if max(by_name) == 1:
+        return _Draws.NEVER
+    return _Draws.EVENLY if len(by_name) == 1 or len(by_machine) == 1 else _Draws.UNEVENLY
 
 
 def _second(known: Cards, view: View) -> Iterator[str]:
@@ -93,8 +115,8 @@ def _second(known: Cards, view: View) -> Iterator[str]:
     )
     greeted, apart = (_down(card, view, Mode.G421) for card in (second, first))
     yield (
-        f"With that address greeting with 421, {view.mix.percent(greeted.delivered)} gets through at once; "
-        f"in the first set-up {view.mix.percent(apart.delivered)}."
+        f"With that address greeting with 421, {view.mix.told(greeted.delivered_by)} gets through at once; "
+        f"in the first set-up {view.mix.told(apart.delivered_by)}."
     )
     saved = [
         name
@@ -127,7 +149,7 @@ def _third(known: Cards, view: View) -> Iterator[str]:
 
 
 def _orders(known: Cards, view: View) -> Iterator[str]:
-    yield "The busiest machine's part of first contacts, by the order of DNS answers:"
+    yield "The busiest machine's share of first contacts, by the order of DNS answers:"
     steady = []
     for name in ASKED:
         records, even = known[name].records, known[name].even
@@ -155,8 +177,8 @@ def _fourth(known: Cards, view: View) -> Iterator[str]:
     adds = gain >= _notice(view) or not same
     yield (
         f"{'Yes' if adds else 'No'}: with one machine lost {view.mix.percent(fourth.marks.kept)} of mail gets through "
-        f"at once, in the first set-up {view.mix.percent(first.marks.kept)}; what stops all mail is "
-        f"{'the same' if same else 'not the same'}. "
+        f"at once, {'as' if gain == 0 else f'{view.mix.percent(first.marks.kept)}'} in the first set-up; "
+        f"what stops all mail is {'the same' if same else 'not the same'}. "
         + " ".join(fate.text for fate in fourth.fates if fate.kind == "no-backup")
     )
     one, four = (replace(view, dns_order=DnsOrder.ROTATE).look(card.records) for card in (first, fourth))

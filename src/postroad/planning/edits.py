@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from itertools import count
 
-from postroad.planning.records import STAND_INS, Line, Machine, Records, lines
+from postroad.planning.phrases import listing
+from postroad.planning.records import Line, Machine, Records, lines, stand_in
 from postroad.routing import DropReason, decide
-from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
+from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, Snapshot
 from postroad.words.names import is_within, parse_address, registered
 
+KINDS = {4: "A", 6: "AAAA"}
+MOST_OCTETS = 60  # of a label that a number is put behind: RFC 1035 section 2.3.4 has 63
 PREFERENCE = 10  # of a domain that has no MX record yet
 
 _DEAD = {
-    DropReason.NULL_MX: "it is the null MX beside others",
-    DropReason.IP_LITERAL: "it names an address, not a host",
-    DropReason.DUPLICATE_NAME: "it is there twice",
-    DropReason.NO_SUCH_NAME: "the name does not exist",
-    DropReason.NO_ADDRESS: "the name has no address",
+    DropReason.NULL_MX: "stands beside others, and makes some senders return the mail",
+    DropReason.IP_LITERAL: "is an address, where an MX record names a host",
+    DropReason.DUPLICATE_NAME: "is there twice",
+    DropReason.NO_SUCH_NAME: "does not exist",
+    DropReason.NO_ADDRESS: "has no address",
 }
-"""Exchangers that nobody can use and that time will not change, with the reason for people."""
+"""Exchangers that nobody can use and that time will not change, with what is wrong with them."""
 
 
 class Allowed(StrEnum):
@@ -42,8 +45,10 @@ class Edit:
     splits: bool = False
 
 
-def candidates(records: Records, allowed: frozenset[Allowed] = frozenset()) -> tuple[Edit, ...]:
-    """Every edit on the way to the plain form: a second machine, one name for each, no name that brings none.
+def candidates(
+    records: Records, allowed: frozenset[Allowed] = frozenset(), needed: Collection[int] = (4,)
+) -> tuple[Edit, ...]:
+    """Every edit on the way to the plain form: a second machine, the families needed, one name each, none in vain.
 
     Several machines behind a name are left there, but behind a lone one: who takes the addresses of a name for one
     exchanger has no other to go to.
@@ -52,7 +57,7 @@ def candidates(records: Records, allowed: frozenset[Allowed] = frozenset()) -> t
     may_split = Allowed.SPLIT in allowed or len({place.exchange for place in records.places}) == 1
     equals = _equals(records) if Allowed.BACKUPS in allowed else ()
     moves = _reachable(records, list(_levels(records, names, may_split=may_split)))
-    return (*_second(records, names), *_dead(records), *moves, *equals)
+    return (*_second(records, names), *_families(records, names, needed), *_dead(records), *moves, *equals)
 
 
 def _reachable(records: Records, moves: Sequence[Edit]) -> Iterator[Edit]:
@@ -78,8 +83,10 @@ def edited(snapshot: Snapshot, edits: Iterable[Edit]) -> Snapshot:
     return replace(snapshot, mx=_mx(snapshot, after), hosts=hosts)
 
 
-def _mx(snapshot: Snapshot, after: Sequence[Line]) -> Found[Mx]:
+def _mx(snapshot: Snapshot, after: Sequence[Line]) -> Answer[Mx]:
     records = [line for line in after if line.kind == "MX"]
+    if not records:
+        return NoData() if isinstance(snapshot.mx, Found) else snapshot.mx
     words = [line.data.split() for line in records]
     found = tuple(Mx(int(preference), exchange.removesuffix(".")) for preference, exchange in words)
     known: Found[Mx] = snapshot.mx if isinstance(snapshot.mx, Found) else Found((), records[0].ttl_s)
@@ -111,9 +118,8 @@ def _second(records: Records, names: _Names) -> Iterator[Edit]:
     domain, name, ttl_s = str(records.snapshot.domain), names.fresh(only.exchangers[0]), records.lines[0].ttl_s
     preference = only.preference if isinstance(records.snapshot.mx, Found) else PREFERENCE
     mx = [] if isinstance(records.snapshot.mx, Found) else [Line(domain, "MX", f"{PREFERENCE} {domain}.", ttl_s)]
-    kinds = {4: "A", 6: "AAAA"}
-    families = {4, *(address.version for address in only.addresses)}
-    addresses = [Line(name, kinds[each.version], str(each), ttl_s) for each in STAND_INS if each.version in families]
+    families = sorted({4, *(address.version for address in only.addresses)})
+    addresses = [Line(name, KINDS[version], str(stand_in(version, 0)), ttl_s) for version in families]
     yield Edit(
         f"{only} is the only machine: a second one, best in another network, takes the mail while it is down",
         (),
@@ -121,11 +127,29 @@ def _second(records: Records, names: _Names) -> Iterator[Edit]:
     )
 
 
+def _families(records: Records, names: _Names, needed: Collection[int]) -> Iterator[Edit]:
+    """Addresses of a family for all machines without: who has nothing else must reach each of them, not only one."""
+    for version in needed:
+        bare = [each for each in records.machines if version not in {address.version for address in each.addresses}]
+        new = [
+            Line(line.owner, KINDS[version], str(stand_in(version, number)), line.ttl_s)
+            for number, machine in enumerate(bare, 1)
+            for line in records.lines
+            if line.data in set(map(str, machine.addresses))
+            if line.owner in machine.exchangers and names.is_ours(line.owner)  # behind an alias another name has them
+        ]
+        if new:
+            lacking = listing(dict.fromkeys(line.owner for line in new))
+            verb, them = ("have", "them") if len({line.owner for line in new}) > 1 else ("has", "it")
+            why = f"{lacking} {verb} no IPv{version} address: senders with IPv{version} alone cannot reach {them}"
+            yield Edit(why, (), tuple(new))
+
+
 def _dead(records: Records) -> Iterator[Edit]:
     for drop in decide(records.snapshot).dropped:
         if drop.address is None and drop.reason in _DEAD:
             gone = [line for line in _mx_lines(records) if line.data == f"{drop.preference} {drop.exchange}."]
-            yield Edit(f"{drop.exchange or '.'} takes no mail: {_DEAD[drop.reason]}", tuple(gone))
+            yield Edit(f"{drop.exchange or 'the null MX'} {_DEAD[drop.reason]}", tuple(gone))
 
 
 def _levels(records: Records, names: _Names, *, may_split: bool) -> Iterator[Edit]:
@@ -203,13 +227,12 @@ def _equals(records: Records) -> Iterator[Edit]:
     best = min((machine.preference for machine in records.machines), default=0)
     gone = tuple(line for line in _mx_lines(records) if int(line.data.split()[0]) > best)
     if gone:
-        names = " and ".join(line.data.split()[1].removesuffix(".") for line in gone)
+        names = listing(line.data.split()[1].removesuffix(".") for line in gone)
         new = tuple(replace(line, data=f"{best} {line.data.split()[1]}") for line in gone)
-        yield Edit(
-            f"{names} {'stands by as a backup' if len(gone) == 1 else 'stand by as backups'} while others work",
-            gone,
-            new,
+        becomes = (
+            "becomes an equal, and gets a share of its own" if len(gone) == 1 else "become equals, each with a share"
         )
+        yield Edit(f"{names} {becomes}", gone, new)
 
 
 def _mx_lines(records: Records) -> list[Line]:
@@ -243,9 +266,10 @@ class _Names:
         return name != self._domain
 
     def fresh(self, like: str) -> str:
-        """A free name like another: mail2 after mail, mail2 after mail1."""
+        """A free name like another: mail2 after mail, mail2 after mail1; mail2 where a number does not fit behind."""
         label, _, rest = like.partition(".") if like != self._domain else ("mail", "", self._domain)
-        stem = label.rstrip("0123456789")
+        is_plain = label.replace("-", "").isalnum() and not label.startswith("xn--") and len(label) < MOST_OCTETS
+        stem = label.rstrip("0123456789") if is_plain else "mail"
         name = next(name for number in count(2) if (name := f"{stem}{number}.{rest}") not in self._taken)
         self._taken.add(name)
         return name

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from postroad.planning.phrases import listing
-from postroad.planning.records import Machine, Records, network_of
+from postroad.planning.records import Machine, Records, network_of, shown
 from postroad.words.facts import Found, Snapshot
 
 
@@ -43,7 +43,8 @@ def _one_network(records: Records) -> Iterator[Fate]:
 def _shared_names(known: Sequence[Machine]) -> Iterator[Fate]:
     for machine in known:
         if len(machine.exchangers) > 1:
-            yield Fate("one-address", f"{listing(machine.exchangers)} are one machine: {machine} stands behind each.")
+            told = listing(map(shown, machine.addresses))
+            yield Fate("one-address", f"{listing(machine.exchangers)} are names of one machine, {told}.")
 
 
 def _false_backups(records: Records) -> Iterator[Fate]:

@@ -54,8 +54,9 @@ class Mix:
         assumed = sum(self.assumed.values(), ZERO)
         told = ", ".join(f"{name} {percent(part)}" for name, part in self.assumed.items())
         return (
-            f"Figures of the mix {self.name} are ranges or rounded: {percent(1 - assumed)} of its mail is of senders "
-            f"that were measured, {percent(assumed)} of assumed ones ({told})"
+            f"Ranges cover all plausible mixes of senders; other figures are rounded. In the mix {self.name} "
+            f"{percent(1 - assumed)} of mail comes from senders that were measured, {percent(assumed)} from assumed "
+            f"ones ({told})"
         )
 
     def percent(self, share: Fraction) -> str:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
+_UNITS = (
+    (2 * 86400, 86400, "days"),
+    (2 * 3600, 3600, "h"),
+    (120, 60, "min"),
+    (0, 1, "s"),
+)  # from what on, and how long
 STEP = 20  # parts that a rounded share is told in: five in a hundred each
 
 
@@ -31,9 +37,8 @@ def seconds(span_s: float) -> str:
     """A time in the unit people would use."""
     if span_s < 1:
         return f"{span_s * 1000:.0f} ms"
-    return (
-        f"{span_s:.1f} s".replace(".0 s", " s") if span_s < 120 else f"{span_s / 60:.1f} min".replace(".0 min", " min")
-    )
+    unit_s, name = next((unit_s, name) for least_s, unit_s, name in _UNITS if span_s >= least_s)
+    return f"{span_s / unit_s:.1f}".removesuffix(".0") + f" {name}"
 
 
 def rough_seconds(span_s: float) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Any
 
-from postroad.routing import PROCEDURES, DropReason, Own, Route, decide
+from postroad.routing import PROCEDURES, DropReason, Own, Refusal, Route, decide
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
 from postroad.words.names import Address, parse_address
 from postroad.words.trail import Target
@@ -17,11 +16,8 @@ from postroad.words.trail import Target
 # Every sender's view before it chooses: records as DNS has them, none cut off; a planned zone may be one of the lab.
 _AS_GIVEN = replace(PROCEDURES["rfc974"], limit=None, allow_loopback=True)
 
-STAND_INS: Mapping[Address, str] = MappingProxyType(
-    # kept for benchmarks (RFC 2544, RFC 5180): in no real zone
-    {ip_address("198.18.0.25"): "<an IPv4 address>", ip_address("2001:2::25"): "<an IPv6 address>"}
-)
-"""Addresses of a machine that is yet to be bought, as forecasts need some; people are shown what to fill in."""
+# Kept for benchmarks (RFC 2544, RFC 5180): in no real zone
+_STAND_INS = {ip_network("198.18.0.0/15"): "<an IPv4 address>", ip_network("2001:2::/48"): "<an IPv6 address>"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +45,8 @@ class Line:
     ttl_s: int = 0
 
     def __str__(self) -> str:
-        return f"{self.owner}. {self.ttl_s} IN {self.kind} {_FILLED.get(self.data, self.data)}"
+        address = parse_address(self.data) if self.kind in ("A", "AAAA") else None
+        return f"{self.owner}. {self.ttl_s} IN {self.kind} {shown(address) if address else self.data}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,7 @@ class Records:
     """A snapshot with what every question about it needs.
 
     `networks` are the machines by /24 or /48, the smallest nets that are routed alone: one site, one line. `left_out`
-    counts the exchangers whose addresses nobody asked for.
+    counts the exchangers whose addresses nobody asked for; `unknown` are those whose addresses nobody could tell.
     """
 
     snapshot: Snapshot
@@ -66,18 +63,21 @@ class Records:
     networks: tuple[tuple[Machine, ...], ...]
     lines: tuple[Line, ...]
     left_out: int = 0
+    unknown: tuple[str, ...] = ()
     _machine: Mapping[Address, Machine] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Records:
         """The records of a snapshot."""
-        used = places(snapshot)
+        answer = decide(snapshot, _AS_GIVEN, Own())
+        used = _places(answer)
         found = machines(used)
+        unknown = tuple(drop.exchange for drop in answer.dropped if drop.reason is DropReason.TEMPORARY)
         targets = {record.exchange for record in snapshot.mx.records} if isinstance(snapshot.mx, Found) else set()
         left_out = len(targets - {""} - snapshot.hosts.keys())
         known = {machine.addresses[0]: machine for machine in _literals(snapshot)}
         known |= {address: machine for machine in found for address in machine.addresses}
-        return cls(snapshot, used, found, tuple(_networks(found)), lines(snapshot), left_out, known)
+        return cls(snapshot, used, found, tuple(_networks(found)), lines(snapshot), left_out, unknown, known)
 
     @property
     def front(self) -> tuple[Machine, ...]:
@@ -103,13 +103,26 @@ class Records:
         return tuple(machine for machine in self.machines if not down.keys() >= set(machine.addresses))
 
 
+def stand_in(version: int, number: int) -> Address:
+    """An address of a machine that has none of its family yet, as forecasts need some; people fill in their own."""
+    net = next(net for net in _STAND_INS if net.version == version)
+    return net[(number << 8) + 25]
+
+
+def is_stand_in(address: Address) -> bool:
+    """Whether it only stands for an address."""
+    return any(address in net for net in _STAND_INS)
+
+
 def shown(address: Address) -> str:
     """An address for people: what to fill in, where it only stands for one."""
-    return STAND_INS.get(address) or str(address)
+    return next((words for net, words in _STAND_INS.items() if address in net), str(address))
 
 
 def network_of(address: Address) -> IPv4Network | IPv6Network:
-    """The smallest net around an address that is routed alone."""
+    """The smallest net around an address that is routed alone; what only stands for one shares none."""
+    if is_stand_in(address):
+        return ip_network(address)
     return ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False)
 
 
@@ -118,7 +131,10 @@ def places(snapshot: Snapshot) -> tuple[Target, ...]:
 
     An address that stands behind a second name is there twice: a sender of ours leaves it out, others do not.
     """
-    answer = decide(snapshot, _AS_GIVEN, Own())
+    return _places(decide(snapshot, _AS_GIVEN, Own()))
+
+
+def _places(answer: Route | Refusal) -> tuple[Target, ...]:
     levels = answer.levels if isinstance(answer, Route) else ()
     used = [
         Target(each.name, address, level.preference)
@@ -218,6 +234,3 @@ def _addresses(name: str, kind: str, answer: Answer[Any]) -> Iterator[Line]:
             yield Line(alias, "CNAME", f"{target}.", answer.ttl_s)
         for address in answer.records:
             yield Line(owner, kind, str(address), answer.ttl_s)
-
-
-_FILLED = {str(address): words for address, words in STAND_INS.items()}

@@ -28,17 +28,25 @@ class Row:
 class Marks:
     """How records do at what can be counted, with as few forecasts as that takes.
 
-    `kept`: of all mail, with any one machine refusing; `caught`: of the mail of that machine; `kept_network`: of all
-    mail, with any one network gone. `load`: first contacts on the busiest machine, each sender's own by weight: two
-    senders that lean to different machines do not make a balance, for nobody knows how much mail each sends.
+    `delivered`: of all mail, with every machine up; `kept`: with any one machine refusing; `caught`: of the mail of
+    that machine; `kept_network`: of all mail, with any one network gone. `load`: first contacts on the busiest machine,
+    each sender's own by weight: two senders that lean to different machines do not make a balance, for nobody knows how
+    much mail each sends. `unevenness`: what of the load is beyond an even share, from 0 (even) to 1 (all on one), so
+    that two machines and nine compare. `silence_s`: the mean attempt of a message that finds the busiest one silent.
+    `shared`: machines with several names, each of which needs a reverse name of its own; `records`: lines of the zone.
     """
 
+    delivered: Fraction
     kept: Fraction
     caught: Fraction
     kept_network: Fraction
     load: Fraction
+    unevenness: Fraction
+    silence_s: float
     questions: Fraction
     octets: Fraction
+    shared: int
+    records: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +84,6 @@ class Scorecard:
         return Fraction(1, len(self.records.front) or 1)
 
     @property
-    def silence_s(self) -> float:
-        """How long the attempt of a message takes that meets the busiest machine silent: the mean, in seconds."""
-        return self.silent.mix.delay_mean_s / float(self.load) if self.silent and self.load else 0.0
-
-    @property
     def most_questions(self) -> int:
         """Questions that reach the zone in one TTL through one cache, however much mail there is."""
         return len(frozenset[tuple[str, str]]().union(*(each.kinds for each in self.traffics.values())))
@@ -91,7 +94,12 @@ class Scorecard:
         count = len(self.records.machines)
         left_out = f"{named(self.records.left_out, 'exchanger')} of {self.name} not looked at: there are too many"
         sampled = f"Sampled: of the {count} machines of {self.name} only the busiest was lost, and the busiest network"
-        told = ((self.records.left_out > 0, left_out), (self.is_sampled, sampled))
+        unknown = ", ".join(self.records.unknown)
+        told = (
+            (self.records.left_out > 0, left_out),
+            (self.is_sampled, sampled),
+            (bool(unknown), f"Left out, for the addresses cannot be looked up: {unknown}"),
+        )
         return tuple(f"{text}." for is_so, text in told if is_so)
 
     @property
@@ -102,32 +110,15 @@ class Scorecard:
     @property
     def load_in_short(self) -> str:
         """The busiest machine's part in words: the range over all plausible weights of the senders."""
-        return self.mix.told(self._load_by)
-
-    @property
-    def _load_by(self) -> Mapping[str, Fraction]:
-        busiest = self.busiest
-        return {name: share(self.whole.by[name].first, busiest) if busiest else ZERO for name in self.mix.weights}
+        return self.told_first(self.busiest) if self.busiest else "-"
 
     def load_told(self) -> str:
-        """The busiest machine's part in words; where it rests on assumed senders too, with what measured ones give."""
-        assert self.busiest  # noqa: S101  # asked only where there is one
-        by = self._load_by
-        if not self.mix.is_rough:
-            return f"{self.load_in_short} of first contacts"
-        measured = {name: each for name, each in by.items() if name not in self.mix.assumed}
-        assumed = {name: each for name, each in by.items() if name in self.mix.assumed}
-        parts = [
-            (f"{float(self._weighed(each)) * 100:.0f} %", word)
-            for each, word in ((measured, "measured senders"), (assumed, "assumed ones"))
-            if each
-        ]
-        split = ", ".join(f"{word} {part}" for part, word in parts)
-        return f"{self.load_in_short} of first contacts{f' ({split})' if len(set(dict(parts))) > 1 else ''}"
+        """The same, and what it is a part of."""
+        return f"{self.load_in_short} of first contacts"
 
-    def _weighed(self, by: Mapping[str, Fraction]) -> Fraction:
-        weight = self.mix.weight(by)
-        return sum((self.mix.weights[name] * each for name, each in by.items()), ZERO) / weight if weight else ZERO
+    def told_first(self, machine: Machine) -> str:
+        """A machine's part of first contacts in words."""
+        return self.mix.told({name: share(self.whole.by[name].first, machine) for name in self.mix.weights})
 
     def by_sender(self) -> dict[str, Row]:
         """The same numbers for each sender alone."""
@@ -144,21 +135,18 @@ class Scorecard:
 def measure(name: str, records: Records, view: View, *, examples: int = 0) -> Scorecard:
     """Everything about a set of records; what no sender can use has forecasts that say so, and nothing else."""
     whole = view.look(records, examples=examples)
-    lost = view.each_lost(records, whole)
-    tariff = Tariff.of(records)
-    traffics = {sender: tariff.traffic(each, view.mix.senders[sender].asks) for sender, each in whole.by.items()}
+    seen = _Seen.of(records, view, whole, examples)
     few = len(records.machines) <= MOST_MACHINES
     survivals = tuple(survive(sender, records, view.foresee(records, sender)) for sender in whole.by if few)
-    busiest = _busiest(records, whole)
     return Scorecard(
         name,
         records,
         view.mix,
         whole,
-        lost,
-        _marks(records, view, whole, lost, traffics),
-        traffics,
-        view.look_without(records, [busiest], whole, Mode.BLACKHOLE, examples) if busiest else None,
+        seen.lost,
+        seen.marks(records, view),
+        seen.traffics,
+        seen.silent,
         survivals,
         losses(survivals, view.mix.weights),
         fates(records),
@@ -167,35 +155,60 @@ def measure(name: str, records: Records, view: View, *, examples: int = 0) -> Sc
 
 def mark(records: Records, view: View) -> Marks:
     """How records do, with as few forecasts as that takes."""
-    whole, tariff = view.look(records), Tariff.of(records)
-    traffics = {sender: tariff.traffic(each, view.mix.senders[sender].asks) for sender, each in whole.by.items()}
-    return _marks(records, view, whole, view.each_lost(records, whole), traffics)
+    return _Seen.of(records, view, view.look(records)).marks(records, view)
 
 
-def _marks(
-    records: Records,
-    view: View,
-    whole: Forecasts,
-    lost: Mapping[Machine, Forecasts],
-    traffics: Mapping[str, Traffic],
-) -> Marks:
-    weights = view.mix.weights
-    loads = {
-        name: max((share(each.first, machine) for machine in records.machines), default=ZERO)
-        for name, each in whole.by.items()
-    }
-    gone = [
-        lost[group[0]] if group[0] in lost and len(group) == 1 else view.look_without(records, group, whole)
-        for group in _networks(records, view, whole)
-    ]
-    return Marks(
-        kept=min((each.delivered for each in lost.values()), default=ZERO),
-        caught=min((_caught(machine, whole, each) for machine, each in lost.items()), default=ZERO),
-        kept_network=min((each.delivered for each in gone), default=ZERO),
-        load=sum((part * loads[name] for name, part in weights.items()), ZERO),
-        questions=sum((part * traffics[name].questions for name, part in weights.items()), ZERO),
-        octets=sum((part * traffics[name].octets for name, part in weights.items()), ZERO),
-    )
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The forecasts that marks are made of."""
+
+    whole: Forecasts
+    lost: Mapping[Machine, Forecasts]
+    silent: Forecasts | None
+    traffics: Mapping[str, Traffic]
+
+    @classmethod
+    def of(cls, records: Records, view: View, whole: Forecasts, examples: int = 0) -> _Seen:
+        tariff, busiest = Tariff.of(records), _busiest(records, whole)
+        silent = view.look_without(records, [busiest], whole, Mode.BLACKHOLE, examples) if busiest else None
+        traffics = {sender: tariff.traffic(each, view.mix.senders[sender].asks) for sender, each in whole.by.items()}
+        return cls(whole, view.each_lost(records, whole), silent, traffics)
+
+    def marks(self, records: Records, view: View) -> Marks:
+        whole, weights, busiest = self.whole, view.mix.weights, _busiest(records, self.whole)
+        gone = [
+            self.lost[group[0]]
+            if group[0] in self.lost and len(group) == 1
+            else view.look_without(records, group, whole)
+            for group in _networks(records, view, whole)
+        ]
+        met = whole.first(busiest) if busiest else ZERO
+        load = _load(records, whole, weights)
+        return Marks(
+            delivered=whole.delivered,
+            kept=min((each.delivered for each in self.lost.values()), default=ZERO),
+            caught=min((_caught(machine, whole, each) for machine, each in self.lost.items()), default=ZERO),
+            kept_network=min((each.delivered for each in gone), default=ZERO),
+            load=load,
+            unevenness=_unevenness(load, len(records.front)),
+            silence_s=self.silent.mix.delay_mean_s / float(met) if self.silent and met else 0.0,
+            questions=sum((part * self.traffics[name].questions for name, part in weights.items()), ZERO),
+            octets=sum((part * self.traffics[name].octets for name, part in weights.items()), ZERO),
+            shared=sum(len(machine.exchangers) > 1 for machine in records.machines),
+            records=len(records.lines),
+        )
+
+
+def _load(records: Records, whole: Forecasts, weights: Mapping[str, Fraction]) -> Fraction:
+    """Of the first contacts of those who contact anybody: who cannot does not make a balance better."""
+    made = {name: sum(whole.by[name].first.values(), ZERO) for name in weights}
+    part = sum((weights[name] for name, each in made.items() if each), ZERO)
+    tops = {name: max((share(whole.by[name].first, each) for each in records.machines), default=ZERO) for name in made}
+    return sum((weights[name] * tops[name] / each for name, each in made.items() if each), ZERO) / (part or 1)
+
+
+def _unevenness(load: Fraction, machines: int) -> Fraction:
+    return max(ZERO, (load - Fraction(1, machines)) / (1 - Fraction(1, machines))) if machines > 1 else Fraction(1)
 
 
 def _caught(machine: Machine, whole: Forecasts, lost: Forecasts) -> Fraction:

@@ -12,31 +12,20 @@ Stops: `settings`, `policy` (who may relay), `auth` (users and passwords), `head
 `telling` (its events), `session` (what drives them). `listener` (all ports).
 """
 
-from postroad.receive.auth import PasswordHash, hash_password, parse_users, verify
-from postroad.receive.keeper import Arrival, Keeper, Kept
-from postroad.receive.listener import Receiver
-from postroad.receive.settings import (
-    LOOPBACK,
-    ListenSettings,
-    ReceiveLimits,
-    ReceiveSettings,
-    ReceiveTimeouts,
-    Tls,
-)
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "LOOPBACK",
-    "Arrival",
-    "Keeper",
-    "Kept",
-    "ListenSettings",
-    "PasswordHash",
-    "ReceiveLimits",
-    "ReceiveSettings",
-    "ReceiveTimeouts",
-    "Receiver",
-    "Tls",
-    "hash_password",
-    "parse_users",
-    "verify",
-]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.receive.auth import PasswordHash, hash_password, parse_users, verify
+    from postroad.receive.keeper import Arrival, Keeper, Kept
+    from postroad.receive.listener import Receiver
+    from postroad.receive.settings import LOOPBACK, ListenSettings, ReceiveLimits, ReceiveSettings, ReceiveTimeouts, Tls
+
+__getattr__ = door(
+    __name__,
+    auth="PasswordHash hash_password parse_users verify",
+    keeper="Arrival Keeper Kept",
+    listener="Receiver",
+    settings="LOOPBACK ListenSettings ReceiveLimits ReceiveSettings ReceiveTimeouts Tls",
+)

@@ -10,8 +10,18 @@ it), `journal` (the log), `counts` (what is counted), `tally` (how much), `metri
 `story` (of one message, for people).
 """
 
-from postroad.relay.intake import Births, sendmail_origin
-from postroad.relay.process import Relay
-from postroad.relay.settings import NextHop, RelaySettings, relay_settings
+from typing import TYPE_CHECKING
 
-__all__ = ["Births", "NextHop", "Relay", "RelaySettings", "relay_settings", "sendmail_origin"]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.relay.intake import Births, sendmail_origin
+    from postroad.relay.process import Relay
+    from postroad.relay.settings import NextHop, RelaySettings, relay_settings
+
+__getattr__ = door(
+    __name__,
+    intake="Births sendmail_origin",
+    process="Relay",
+    settings="NextHop RelaySettings relay_settings",
+)

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from postroad.app import InputError
 from postroad.relay.delivery import Delivery
 from postroad.relay.intake import Births
 from postroad.relay.journal import write_stderr
@@ -25,6 +24,7 @@ from postroad.relay.split import program
 from postroad.relay.tally import LOST_LINES, Tally
 from postroad.spool.remote import RemoteSpool
 from postroad.spool.wire import Link, Row, Words
+from postroad.words.inputs import InputError
 from postroad.words.trace import Event
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import select
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,8 @@ from postroad.words.trail import Attempt
 
 STDERR = 2
 
-_ODD = re.compile('[ "=]')
+FILE_PIECE = 1 << 20  # a file takes all at once; so much is in memory as one piece
+
 _encode = encoder(ascii_only=True, separators=(", ", ": "))  # ASCII, for logs are read on terminals
 
 Facts = dict[str, Any]
@@ -71,12 +72,13 @@ class Journal:
     """A subscriber that writes lines. `console`: `12:00:01 deliver.attempt.complete id=... result=delivered`.
 
     What cannot be written is lost, and counted; the first line that can be written again says how many were lost.
-    `style` may be replaced.
+    `style` may be replaced. No write is longer than `piece`, but for a line that is.
     """
 
-    def __init__(self, write: Callable[[bytes], int], style: Style | None = None) -> None:
+    def __init__(self, write: Callable[[bytes], int], style: Style | None = None, piece: int = select.PIPE_BUF) -> None:
         self.style = style or Style()
         self.lost = 0
+        self._piece = piece
         self._out = write
         self._missing = 0  # lines lost since one could be written
         self._why = ""
@@ -95,7 +97,7 @@ class Journal:
     def take(self, batch: Sequence[Told]) -> None:
         """Write events down."""
         style = self.style
-        for lines in _gathered([_line(style, at, event) for at, event in batch]):
+        for lines in _gathered([_line(style, at, event) for at, event in batch], self._piece):
             if self._missing and self._write(self._loss(style, batch[-1][0])) == 0:
                 self._missing = 0
             self._miss(lines.count(b"\n") if self._missing else self._write(lines))
@@ -137,6 +139,18 @@ def write_stderr(octets: bytes) -> int:
             poll.poll()
 
 
+def stderr_piece() -> int:
+    """How many octets stderr takes in one piece, whoever else writes to it.
+
+    That is what a pipe takes (pipe(7), PIPE_BUF), or all of them if it is a file: each write is a time at which
+    this thread lets go of the interpreter, and waits until the mail lets it go on.
+    """
+    try:
+        return FILE_PIECE if stat.S_ISREG(os.fstat(STDERR).st_mode) else select.PIPE_BUF
+    except OSError:
+        return select.PIPE_BUF
+
+
 def is_journald() -> bool:
     """Whether stderr goes to journald, which says so by device and inode (systemd.exec(5))."""
     try:
@@ -157,12 +171,12 @@ def level_of(event: Event) -> str:
     return "warning" if event.name.endswith(".failed") else "info"
 
 
-def _gathered(lines: Sequence[bytes]) -> Iterator[bytes]:
-    """As many lines at once as a pipe takes whole: several workers write to one (pipe(7), PIPE_BUF)."""
+def _gathered(lines: Sequence[bytes], piece: int) -> Iterator[bytes]:
+    """As many lines at once as go into a piece."""
     some: list[bytes] = []
     size = 0
     for line in lines:
-        if some and size + len(line) > select.PIPE_BUF:
+        if some and size + len(line) > piece:
             yield b"".join(some)
             some, size = [], 0
         some.append(line)
@@ -232,13 +246,14 @@ def _as_json(at: float, name: str, level: str, facts: Mapping[str, Any]) -> str:
 
 
 def _as_text(at: float, name: str, facts: Mapping[str, Any]) -> str:
-    words = " ".join(f"{key}={_word(value)}" for key, value in facts.items())
+    words = " ".join([f"{key}={_word(value)}" for key, value in facts.items()])
     return f"{_time(at)} {name} {words}".rstrip()
 
 
 def _word(value: Any) -> str:  # noqa: ANN401  # any value of JSON
-    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if text.isprintable() and not _ODD.search(text) else json.dumps(text)
+    text = value if type(value) is str else ",".join(map(str, value)) if type(value) is list else str(value)
+    is_plain = text.isprintable() and " " not in text and '"' not in text and "=" not in text
+    return text if is_plain else json.dumps(text)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # any field of an event

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import resource
 import signal
 import socket
 import sys
@@ -17,9 +16,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from postroad.app import InputError
 from postroad.net import Endpoint, NetError
-from postroad.relay.journal import Journal, Style, is_journald, write_stderr
+from postroad.relay.journal import Journal, Style, is_journald, stderr_piece, write_stderr
 from postroad.relay.process import Relay
 from postroad.relay.reload import changed, waiting
 from postroad.relay.settings import relay_settings, resolver_of
@@ -27,6 +25,7 @@ from postroad.relay.split import Split
 from postroad.relay.telling import Subscription, Telling
 from postroad.spool import SpoolError
 from postroad.spool.sqlite import SqliteSpool
+from postroad.words.inputs import InputError
 from postroad.words.trace import Event
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ class Voice:
 async def telling(config: Config, write: Write = write_stderr) -> AsyncIterator[Voice]:
     """The log, and whoever subscribes besides; at the end they have a moment for what is still to be said."""
     tell = Telling()
-    journal = Journal(write, style_of(config))
+    journal = Journal(write, style_of(config), stderr_piece())
     voice = Voice(tell, journal, tell.subscribe("log", journal))
     hooks = sys.unraisablehook, threading.excepthook
     asyncio.get_running_loop().set_exception_handler(
@@ -155,20 +154,11 @@ def tune() -> None:
     """Collect garbage less often: thousands of parcels in memory are none, and looking at them costs a tenth.
 
     And let the spool's thread have its turn sooner than after 5 ms: everyone who waits for a commit waits for that.
-    And open as many files as we may.
     """
-    _open_more_files()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
     sys.setswitchinterval(0.001)
-
-
-def _open_more_files() -> None:
-    """As many connections as the system lets us have: 1024, the usual soft limit, is for programs that use select."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def notify(state: str) -> None:

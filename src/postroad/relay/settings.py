@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postroad.app import InputError, build_own, build_resolver, host_name, readable
+from postroad.app import build_own, build_resolver, host_name
 from postroad.deliver import (
     DeliverSettings,
     LoopSettings,
@@ -46,6 +47,7 @@ from postroad.routing import (
     resolve_aliases,
 )
 from postroad.smtp import Timeouts
+from postroad.words.inputs import InputError, readable
 from postroad.words.mail import Mailbox
 from postroad.words.names import Unreadable
 
@@ -112,6 +114,29 @@ def relay_settings(config: Config) -> RelaySettings:
         tuple(_next_hop(route, deliver) for route in config.route),
         config.drain,
     )
+
+
+def faults_of(config: Config) -> Iterator[str]:
+    """Everything that keeps a relay from these settings: each file that they name is tried, whatever the others are."""
+    tls, usual = config.tls, _deliver(config, hostname_of(config))
+    parts: list[Callable[[], object]] = [
+        lambda: _users(config.relay.users) if config.relay.users else None,
+        lambda: _certificate(tls.certificate, tls.key) if tls.certificate else None,
+        lambda: aliases_of(config),
+        *(partial(_next_hop, route, usual) for route in config.route),
+        *(partial(_zone, zone) for zone in config.dns.zones),
+        lambda: resolver_of(config),
+        lambda: relay_settings(config),
+    ]
+    told: set[str] = set()
+    for part in parts:
+        try:
+            part()
+        except InputError as problem:
+            for sentence in str(problem).splitlines():
+                if sentence not in told:
+                    told.add(sentence)
+                    yield sentence
 
 
 def hostname_of(config: Config) -> str:
@@ -230,6 +255,12 @@ def resolver_of(config: Config) -> Resolver:
     for zone in config.dns.zones:
         _plain(zone, "name a zone file")
     return build_resolver(config.dns.zones, config.dns.resolvers)
+
+
+def _zone(zone: Path) -> None:
+    """A zone file by itself: what is wrong with another hides nothing."""
+    _plain(zone, "name a zone file")
+    build_resolver([zone])
 
 
 def _plain(path: Path, fix: str) -> None:

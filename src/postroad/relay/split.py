@@ -20,13 +20,13 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from postroad.app import InputError
 from postroad.deliver import Pressure, QueueLimits
 from postroad.relay.delivery import Numbers
 from postroad.relay.tally import Tally
 from postroad.spool import Parcel, Spool, SpoolError
 from postroad.spool.remote import Handover
 from postroad.spool.wire import Link, Words
+from postroad.words.inputs import InputError
 from postroad.words.trace import Event, Listener
 
 if TYPE_CHECKING:

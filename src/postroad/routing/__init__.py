@@ -10,70 +10,34 @@ means), `turn` (a host's addresses in turn), `walk` (Plan -> Try, Wait or Verdic
 route that lasts), `explain` (all of it in sentences).
 """
 
-from postroad.routing.aliases import LOCALHOST, Alias, Aliases, parse_aliases, parse_target, resolve_aliases
-from postroad.routing.dice import DICE, Chance, Dice
-from postroad.routing.explain import explain_attempt, explain_plan, explain_route
-from postroad.routing.order import Filling, Odds, Plan, Throw, draw, odds, plan_of, throw
-from postroad.routing.own import Own, embedded
-from postroad.routing.policy import PROCEDURES, Onward, RoutePolicy, WalkPolicy
-from postroad.routing.record import read_route, route_record
-from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Status, decide
-from postroad.routing.static import EVERYTHING, StaticHost, by_domain, decide_static, on_behalf, pick
-from postroad.routing.turn import turned, turned_addresses, turns_of
-from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "DICE",
-    "EVERYTHING",
-    "LOCALHOST",
-    "PROCEDURES",
-    "Alias",
-    "Aliases",
-    "Chance",
-    "Connected",
-    "Dice",
-    "DropReason",
-    "Dropped",
-    "Ended",
-    "Exchanger",
-    "Filling",
-    "Greeted",
-    "Level",
-    "Note",
-    "Odds",
-    "Onward",
-    "Own",
-    "Plan",
-    "Refusal",
-    "Route",
-    "RoutePolicy",
-    "StaticHost",
-    "Status",
-    "Throw",
-    "Try",
-    "Verdict",
-    "Wait",
-    "Walk",
-    "WalkPolicy",
-    "by_domain",
-    "decide",
-    "decide_static",
-    "draw",
-    "embedded",
-    "explain_attempt",
-    "explain_plan",
-    "explain_route",
-    "odds",
-    "on_behalf",
-    "parse_aliases",
-    "parse_target",
-    "pick",
-    "plan_of",
-    "read_route",
-    "resolve_aliases",
-    "route_record",
-    "throw",
-    "turned",
-    "turned_addresses",
-    "turns_of",
-]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.routing.aliases import LOCALHOST, Alias, Aliases, parse_aliases, parse_target, resolve_aliases
+    from postroad.routing.dice import DICE, Chance, Dice
+    from postroad.routing.explain import explain_attempt, explain_plan, explain_route
+    from postroad.routing.order import Filling, Odds, Plan, Throw, draw, odds, plan_of, throw
+    from postroad.routing.own import Own, embedded
+    from postroad.routing.policy import PROCEDURES, Onward, RoutePolicy, WalkPolicy
+    from postroad.routing.record import read_route, route_record
+    from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Status, decide
+    from postroad.routing.static import EVERYTHING, StaticHost, by_domain, decide_static, on_behalf, pick
+    from postroad.routing.turn import turned, turned_addresses, turns_of
+    from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
+
+__getattr__ = door(
+    __name__,
+    aliases="LOCALHOST Alias Aliases parse_aliases parse_target resolve_aliases",
+    dice="DICE Chance Dice",
+    explain="explain_attempt explain_plan explain_route",
+    order="Filling Odds Plan Throw draw odds plan_of throw",
+    own="Own embedded",
+    policy="PROCEDURES Onward RoutePolicy WalkPolicy",
+    record="read_route route_record",
+    rules="Dropped DropReason Exchanger Level Note Refusal Route Status decide",
+    static="EVERYTHING StaticHost by_domain decide_static on_behalf pick",
+    turn="turned turned_addresses turns_of",
+    walk="Connected Ended Greeted Try Verdict Wait Walk",
+)

@@ -4,8 +4,9 @@ Rule 1: what a sender does is in its file, and nowhere else; whoever runs anothe
 Rule 2: a mechanism of a single program is a function with a name, and the file names it.
 Rule 3: a file says where its facts are from; what was measured is held against the measurements.
 
-Stops: `model` (a sender as data), `schedule` (when mail is tried again), `procedures` (the senders that are routing's
-own procedures), `reading` (a sender from TOML), `known` (those of the files beside), `mixes`, `own` (one's own files).
+Stops: `model` (a sender as data), `bounds` (what its numbers may be), `schedule` (when mail is tried again),
+`procedures` (the senders that are routing's own procedures), `reading` (a sender from TOML), `known` (those of the
+files beside), `mixes`, `own` (one's own files).
 """
 
 from postroad.senders.known import SCHEDULES, SENDERS, file_of

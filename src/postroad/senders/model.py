@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from postroad.routing import Status
+from postroad.senders.bounds import Bounded
 from postroad.senders.schedule import OURS, Schedule
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
@@ -165,7 +166,7 @@ ENDS: Mapping[Then, Result] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Bounded):
     """How much of a list one attempt uses; None: all of it.
 
     `sessions` counts those that came as far as the recipient. `family_share`: where there are more addresses than the
@@ -180,7 +181,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(Bounded):
     """Seconds. `connect_s`: for an address that does not answer; `greeting_s`: for one that connects and never greets.
 
     `per_host`: `connect_s` is for all addresses of a host, divided over those left. `fallback_s`: an address of the
@@ -201,7 +202,7 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Bounded):
     """What is kept of an address that misbehaved: for these modes, this long, later messages pass it over."""
 
     modes: frozenset[Mode] = frozenset()
@@ -209,7 +210,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Reuse:
+class Reuse(Bounded):
     """Connections kept for later messages: at most so many messages, so long in all, and so long idle.
 
     None: no limit. `busy_only`: only while mail for the same place is waiting, as Postfix does on demand. `drawn`: the
@@ -224,7 +225,7 @@ class Reuse:
 
 
 @dataclass(frozen=True, slots=True)
-class Rounds:
+class Rounds(Bounded):
     """An address that failed may be asked again in the same attempt, after its rest, for as long as others are silent.
 
     `first_s`: the rest after the first failure, `then_s` after each further one. None: there is one round. `whole_s`:
@@ -238,7 +239,7 @@ class Rounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Picks:
+class Picks(Bounded):
     """How far one draw reaches. `queue_run`: to all mail of one run over the queue; `for_s`: to all within so long."""
 
     queue_run: bool = False
@@ -247,7 +248,7 @@ class Picks:
 
 
 @dataclass(frozen=True, slots=True)
-class ClearLater:
+class ClearLater(Bounded):
     """A later attempt that meets one of these modes asks the same server again without TLS, once so old."""
 
     modes: frozenset[Mode] = frozenset()
@@ -263,7 +264,7 @@ class Recipients:
 
 
 @dataclass(frozen=True, slots=True)
-class Asks:
+class Asks(Bounded):
     """DNS questions for one message with nothing cached: so many for the domain, and so many for each exchanger.
 
     `eager`: for every exchanger before the first contact; else only for those tried.

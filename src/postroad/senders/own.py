@@ -11,6 +11,7 @@ from postroad.senders.known import SENDERS
 from postroad.senders.mixes import MIXES
 from postroad.senders.model import Kind, Sender
 from postroad.senders.reading import DEFAULT_PROCEDURE, WrongError, check_keys, check_table, sender_from
+from postroad.words.bounds import Bounds
 from postroad.words.names import Unreadable
 from postroad.words.toml import parse_toml
 
@@ -76,12 +77,21 @@ def _mix(name: str, table: dict[str, Any], known: set[str]) -> dict[str, Fractio
     total = sum(parts.values())
     if not total:
         raise WrongError(path, "a mix has at least one sender with a part above 0")
+    if not any(abs(total - whole) <= whole * ROUNDED for whole in (1, 100)):
+        meant = ", ".join(f"{sender} = {float(100 * part / total):.4g}" for sender, part in parts.items())
+        raise WrongError(
+            path, f"the parts sum to {float(total):.6g}, and not to 100 or 1; to scale them, write {meant}"
+        )
     return {sender: part / total for sender, part in parts.items()}
 
 
+ROUNDED = Fraction(1, 200)  # of the whole: three thirds may be 33.3 each, and are scaled
+
+
 def _part(path: str, value: object) -> Fraction:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        raise WrongError(
-            path, f"{value!r} is no part of a mix; write a number from 0 up: parts need not sum to anything"
-        )
+    if why := PART.why_not(value):
+        raise WrongError(path, f"{why}; a part of a mix is a percentage, or a fraction of 1")
     return Fraction(str(value))
+
+
+PART = Bounds(most=100.0, unit="")

@@ -15,9 +15,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 from postroad.senders.model import PHASES, Kind, Phase, Sender
 from postroad.senders.procedures import BY_PROCEDURE
 from postroad.senders.schedule import Schedule, growth
+from postroad.words.bounds import Bounds, OutOfBoundsError, count, shown
 
 DEFAULT_PROCEDURE = "rfc5321"
 NONE = "none"  # TOML has no word for it
+LARGE = 2**63  # what is larger is refused, and as a float might not even be
+_GROWTH = (Bounds(1.0), Bounds(1.0, 1000.0), count(10_000))  # the first wait, the factor, how many
 _UNSAID = ("name",)  # the file's or the table's own name says it
 
 
@@ -59,13 +62,13 @@ def _base(path: str, said: dict[str, Any], known: Mapping[str, Sender]) -> Sende
     like, procedure = said.pop("like", None), said.pop("procedure", DEFAULT_PROCEDURE)
     if like is not None:
         if not isinstance(like, str) or like not in known:
-            raise WrongError(_at(path, "like"), f"there is no sender {like!r}; there are {', '.join(known)}")
+            raise WrongError(_at(path, "like"), f"there is no sender {shown(like)}; there are {', '.join(known)}")
         if known[like].ours:
             why = f"{like} is this program itself, not data to be changed; write like = 'rfc5321'"
             raise WrongError(_at(path, "like"), why)
         return known[like]
     if not isinstance(procedure, str) or procedure not in BY_PROCEDURE:
-        raise WrongError(_at(path, "procedure"), f"{procedure!r} is none of {', '.join(BY_PROCEDURE)}")
+        raise WrongError(_at(path, "procedure"), f"{shown(procedure)} is none of {', '.join(BY_PROCEDURE)}")
     return BY_PROCEDURE[procedure]
 
 
@@ -82,8 +85,8 @@ def _changed(path: str, base: Any, said: Mapping[str, Any]) -> Any:  # noqa: ANN
     changes = {key: _value(_at(path, key), hints[key], value, getattr(base, key)) for key, value in said.items()}
     try:
         return replace(base, **changes)
-    except ValueError as wrong:  # what the dataclass itself does not allow
-        raise WrongError(path, str(wrong)) from wrong
+    except OutOfBoundsError as wrong:
+        raise WrongError(_at(path, wrong.field), wrong.why) from wrong
 
 
 @cache
@@ -97,8 +100,13 @@ def _grown(path: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
         return said
     rest = {key: value for key, value in said.items() if key != "growth"}
     match said["growth"]:
-        case [int() | float() as first_s, int() | float() as factor, int() as times] if min(first_s, factor, times) > 0:
-            return {"intervals_s": list(growth(first_s, factor, times)), **rest}
+        case [first_s, factor, times] if not any(
+            each.why_not(value) for each, value in zip(_GROWTH, (first_s, factor, times), strict=True)
+        ):
+            try:
+                return {"intervals_s": list(growth(float(first_s), float(factor), times)), **rest}
+            except OutOfBoundsError as wrong:
+                raise WrongError(_at(path, wrong.field), wrong.why) from wrong
     raise WrongError(_at(path, "growth"), "write the first wait in seconds, the factor and how many: [900, 1.25, 19]")
 
 
@@ -134,12 +142,10 @@ def _mapped(path: str, kinds: tuple[Any, ...], said: Mapping[str, Any], base: ob
 def _plain(path: str, kinds: tuple[type, ...], value: object) -> object:
     if NoneType in kinds and value == NONE:
         return None
-    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGE:
         value = float(value)
-    if type(value) not in kinds:
-        raise WrongError(path, f"{value!r} is not {' or '.join(_NAMES.get(kind, NONE) for kind in kinds)}")
-    if isinstance(value, int | float) and not 0 <= value < float("inf"):
-        raise WrongError(path, f"{value!r} is below 0" if value < 0 else f"{value!r} is no number of this world")
+    if type(value) not in kinds and not (float in kinds and type(value) is int):
+        raise WrongError(path, f"{shown(value)} is not {' or '.join(_NAMES.get(kind, NONE) for kind in kinds)}")
     return value
 
 
@@ -148,7 +154,7 @@ _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 
 def _one_of(path: str, kind: type[StrEnum], value: object) -> StrEnum:
     if not isinstance(value, str) or value not in set(kind):
-        raise WrongError(path, f"{value!r} is none of {', '.join(kind)}")
+        raise WrongError(path, f"{shown(value)} is none of {', '.join(kind)}")
     return kind(str(value))
 
 

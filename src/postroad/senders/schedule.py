@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from postroad.pace.schedule import DAY_S, RetrySchedule
+from postroad.senders.bounds import MOST_TRIES, Bounded
+from postroad.words.bounds import YEAR_S, OutOfBoundsError
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Bounded):
     """One timetable, in seconds.
 
     After the n-th try mail waits the n-th of `intervals_s`, then `then_s` each time; `then_s` None: that was the last
@@ -30,10 +32,30 @@ class Schedule:
     queues: bool = True
 
     def __post_init__(self) -> None:
-        if min((*self.intervals_s, self.then_s or 1, self.expiry_s)) <= 0:
-            raise ValueError(f"schedule {self.name}: intervals and expiry are more than 0 s")
-        if not (0 <= self.jitter < 1 and self.spread_s >= 0 and self.machines >= 1):
-            raise ValueError(f"schedule {self.name}: jitter from 0 to below 1, spread 0 s or more, a machine or more")
+        Bounded.__post_init__(self)  # no super(): slots make the class anew
+        if self.most_tries > MOST_TRIES:
+            raise OutOfBoundsError(
+                "then_s" if self.then_s else "intervals_s",
+                f"mail would be tried {self.most_tries:,} times within {self.expiry_s:g} s; "
+                f"{MOST_TRIES:,} is the most: write longer times",
+            )
+
+    @property
+    def most_tries(self) -> int:
+        """How many tries fit in at most, before mail expires."""
+        return self.tries_within(self.expiry_s)
+
+    def tries_within(self, span_s: float) -> int:
+        """How many tries at most are made until mail is so old."""
+        at_s, tries = 0.0, 1
+        for interval_s in self.intervals_s:
+            at_s += interval_s * (1 - self.jitter)
+            if at_s > span_s:
+                return tries
+            tries += 1
+        if self.then_s is not None:
+            tries += int((span_s - at_s) / (self.then_s * (1 - self.jitter)))
+        return tries + self.last_try
 
     @property
     def run_s(self) -> float:
@@ -57,8 +79,23 @@ def growing(name: str, pace: RetrySchedule, source: str) -> Schedule:
 
 
 def growth(first_s: float, factor: float, times: int) -> tuple[float, ...]:
-    """So many waits, each longer than the one before by the factor."""
-    return tuple(first_s * factor**number for number in range(times))
+    """So many waits, each longer than the one before by the factor; none is longer than a year.
+
+    Raises:
+        OutOfBoundsError: one is longer than a year.
+
+    """
+    waits: list[float] = []
+    next_s = first_s
+    while len(waits) < times:
+        if next_s > YEAR_S:
+            why = (
+                f"{times:,} waits from {first_s:g} s on, each {factor:g} times as long: longer than a year, or too many"
+            )
+            raise OutOfBoundsError("growth", why)
+        waits.append(next_s)
+        next_s *= factor
+    return tuple(waits)
 
 
 OURS = growing("postroad", RetrySchedule(), "pace.RetrySchedule: 5 min, twice as long each time, 4 h, 5 d")

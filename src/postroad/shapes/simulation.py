@@ -117,7 +117,12 @@ def advice_shape(advice: Advice) -> Shape:
     return {
         "version": VERSION,
         "domain": str(advice.before.records.snapshot.domain),
+        "headline": advice.headline,
         "change": advice.after is not None,
+        "troubles": [
+            {"rule": each.rule, "about": each.about, "is_error": each.is_error, "seen": each.seen}
+            for each in advice.troubles
+        ],
         "because": list(advice.because),
         "edits": [
             {"why": each.why, "gone": [str(line) for line in each.gone], "new": [str(line) for line in each.new]}
@@ -127,6 +132,7 @@ def advice_shape(advice: Advice) -> Shape:
         "after": _card(advice.after) if advice.after else None,
         "better": list(advice.proof.better) if advice.proof else [],
         "worse": list(advice.proof.worse) if advice.proof else [],
+        "summary": list(advice.proof.summary) if advice.proof else [],
         "meaning": list(advice.proof.meaning) if advice.proof else [],
         "remarks": list(advice.remarks),
     }
@@ -181,10 +187,11 @@ def _card(card: Scorecard) -> Shape:
             name: {shown(address): float(share) for address, share in each.first.items()}
             for name, each in card.whole.by.items()
         },
+        "delivered": float(marks.delivered),
         "kept_with_one_lost": float(marks.kept),
         "caught_with_one_lost": float(marks.caught),
         "kept_with_one_network_lost": float(marks.kept_network),
-        "delay_with_busiest_silent_s": round(card.silence_s, 6),
+        "delay_with_busiest_silent_s": round(marks.silence_s, 6),
         "dns": {"questions": float(marks.questions), "octets": float(marks.octets)},
         "cut_sets": _cut_sets(card, ""),
         "fates": [{"kind": fate.kind, "text": fate.text} for fate in card.fates],
@@ -199,6 +206,7 @@ def _difference(difference: Difference) -> Shape:
         "new": [str(line) for line in difference.new],
         "better": list(difference.better),
         "worse": list(difference.worse),
+        "summary": list(difference.summary),
         "meaning": list(difference.meaning),
     }
 

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from postroad.app import InputError
 from postroad.show.picture import Picture
+from postroad.words.inputs import InputError
 
 MOST_PIXELS = 6000  # along one edge of a PNG
 

@@ -11,7 +11,6 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from postroad.app import InputError
 from postroad.show import labels, palette
 from postroad.show.axis import Axis, Span, folded
 from postroad.show.bars import caption, parts, sentence
@@ -19,6 +18,7 @@ from postroad.show.columns import Column, columns_of, first_share, lost_columns
 from postroad.show.labels import percent, seconds, short
 from postroad.show.picture import By, Picture
 from postroad.simulation.nouns import Example, Forecast, Step
+from postroad.words.inputs import InputError
 from postroad.words.outcome import Result
 from postroad.words.visible import defused
 

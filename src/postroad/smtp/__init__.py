@@ -11,97 +11,61 @@ Stops: `grammar` (commands), `wire` (lines, dots, newlines, replies), `states` (
 passes), `sasl` (AUTH), `offer` (what is offered and refused), `server`.
 """
 
-from postroad.smtp.client import Capabilities, Client, LocalProtocolError, SessionOver, UnsafeContent
-from postroad.smtp.events import (
-    Answered,
-    AuthGiven,
-    BodyComplete,
-    BodyPiece,
-    BodyRefused,
-    Closed,
-    Ending,
-    Unsolicited,
-    Violation,
-)
-from postroad.smtp.grammar import (
-    Auth,
-    BadSyntax,
-    Bdat,
-    Command,
-    Data,
-    Ehlo,
-    EndOfData,
-    Expn,
-    Helo,
-    Help,
-    Mail,
-    Noop,
-    Quit,
-    Rcpt,
-    Rset,
-    StartTls,
-    Vrfy,
-    format_command,
-    parse_command,
-)
-from postroad.smtp.offer import ServerConfig
-from postroad.smtp.server import Server
-from postroad.smtp.states import ClientState, ServerState
-from postroad.smtp.timeouts import Timeouts
-from postroad.smtp.transaction import MORE, Break, Done, Expect, More, Step, Terms, Transaction, Write, host_outcome
-from postroad.smtp.wire import NUL, Limits, canonical, format_reply
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "MORE",
-    "NUL",
-    "Answered",
-    "Auth",
-    "AuthGiven",
-    "BadSyntax",
-    "Bdat",
-    "BodyComplete",
-    "BodyPiece",
-    "BodyRefused",
-    "Break",
-    "Capabilities",
-    "Client",
-    "ClientState",
-    "Closed",
-    "Command",
-    "Data",
-    "Done",
-    "Ehlo",
-    "EndOfData",
-    "Ending",
-    "Expect",
-    "Expn",
-    "Helo",
-    "Help",
-    "Limits",
-    "LocalProtocolError",
-    "Mail",
-    "More",
-    "Noop",
-    "Quit",
-    "Rcpt",
-    "Rset",
-    "Server",
-    "ServerConfig",
-    "ServerState",
-    "SessionOver",
-    "StartTls",
-    "Step",
-    "Terms",
-    "Timeouts",
-    "Transaction",
-    "UnsafeContent",
-    "Unsolicited",
-    "Violation",
-    "Vrfy",
-    "Write",
-    "canonical",
-    "format_command",
-    "format_reply",
-    "host_outcome",
-    "parse_command",
-]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.smtp.client import Capabilities, Client, LocalProtocolError, SessionOver, UnsafeContent
+    from postroad.smtp.events import (
+        Answered,
+        AuthGiven,
+        BodyComplete,
+        BodyPiece,
+        BodyRefused,
+        Closed,
+        Ending,
+        Unsolicited,
+        Violation,
+    )
+    from postroad.smtp.grammar import (
+        Auth,
+        BadSyntax,
+        Bdat,
+        Command,
+        Data,
+        Ehlo,
+        EndOfData,
+        Expn,
+        Helo,
+        Help,
+        Mail,
+        Noop,
+        Quit,
+        Rcpt,
+        Rset,
+        StartTls,
+        Vrfy,
+        format_command,
+        parse_command,
+    )
+    from postroad.smtp.offer import ServerConfig
+    from postroad.smtp.server import Server
+    from postroad.smtp.states import ClientState, ServerState
+    from postroad.smtp.timeouts import Timeouts
+    from postroad.smtp.transaction import MORE, Break, Done, Expect, More, Step, Terms, Transaction, Write, host_outcome
+    from postroad.smtp.wire import NUL, Limits, canonical, format_reply
+
+__getattr__ = door(
+    __name__,
+    client="Capabilities Client LocalProtocolError SessionOver UnsafeContent",
+    events="Answered AuthGiven BodyComplete BodyPiece BodyRefused Closed Ending Unsolicited Violation",
+    grammar="Auth BadSyntax Bdat Command Data Ehlo EndOfData Expn Helo Help Mail Noop Quit Rcpt Rset "
+    "StartTls Vrfy format_command parse_command",
+    offer="ServerConfig",
+    server="Server",
+    states="ClientState ServerState",
+    timeouts="Timeouts",
+    transaction="MORE Break Done Expect More Step Terms Transaction Write host_outcome",
+    wire="NUL Limits canonical format_reply",
+)

@@ -18,6 +18,7 @@ class Timeouts:
     # On a connection that rested the host may have vanished: after this time, and again, its kernel is looked to for a
     # sign of life. No content has been sent yet, so another exchanger may be asked.
     resting_s: float = 0.25
+    resting_most_s: float = 3.0  # a host that stands still acknowledges and says nothing; it is asked anew, or another
     data_s: float = 120.0
     block_s: float = 180.0  # for each piece of the message
     dot_s: float = 600.0  # long on purpose: giving up early makes duplicates (RFC 1047)

@@ -45,7 +45,8 @@ class Write:
 class Expect:
     """Read replies, the first within so many seconds, and give to `hear` all that have come.
 
-    `sign_s`: a host that has not even acknowledged what was sent by then, or later, is gone.
+    `sign_s`: a host that has not even acknowledged what was sent by then, or later, is gone; so is one that has said
+    nothing at the limit, for all that counts here.
     """
 
     limit_s: float
@@ -188,7 +189,8 @@ class Transaction:
         One script for all of it, that delegates only what is rare: each level of `yield from` is passed by every reply.
         """
         timeouts = self._terms.timeouts
-        first = _expect(timeouts.mail_s, timeouts.resting_s if self._terms.rested else None)
+        rested = self._terms.rested
+        first = _expect(timeouts.resting_most_s, timeouts.resting_s) if rested else _expect(timeouts.mail_s)
         if self._terms.resets:
             yield from self._reset(first)
         self.is_open = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from postroad.words.names import Unreadable
+from postroad.words.names import Unreadable, parse_address
 
 
 class Mode(StrEnum):
@@ -48,6 +48,22 @@ class Fault:
 
     def __str__(self) -> str:
         return f"{self.mode}:{self.seconds:g}" if self.mode in TIMED else str(self.mode)
+
+
+def parse_down(text: str) -> tuple[str, Mode] | Unreadable:
+    """Read SERVER or SERVER:MODE, where SERVER is a name or an address; it refuses if nothing else is said.
+
+    An IPv6 address has colons of its own: without brackets the whole may be the address.
+    """
+    bare = text.strip().replace("[", "").replace("]", "")
+    if parse_address(bare):
+        return bare, Mode.REFUSE
+    server, colon, word = bare.rpartition(":") if ":" in bare else (bare, "", "")
+    if not server or (not word and colon):
+        return Unreadable(text, "write SERVER or SERVER:MODE")
+    if word and word not in set(Mode):
+        return Unreadable(text, f"no such mode {word!r}; there are {', '.join(Mode)}")
+    return server, Mode(word) if word else Mode.REFUSE
 
 
 def parse_fault(text: str) -> Fault | Unreadable:

@@ -16,8 +16,11 @@ def parse_toml(text: str) -> dict[str, Any] | Unreadable:
     """The tables of a text, or why it is no TOML that can be used."""
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
-        return Unreadable("TOML", str(problem))
+    except ValueError as problem:  # tomllib's own, and int()'s, which reads no more than 4,300 digits
+        is_its_own = isinstance(problem, tomllib.TOMLDecodeError)
+        return Unreadable(
+            "TOML", str(problem) if is_its_own else "a value cannot be read: a number has thousands of digits"
+        )
     except RecursionError:  # tomllib descends into brackets
         return Unreadable("TOML", _TOO_DEEP)
     level: list[Any] = [tables]

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from postroad.app import InputError
-from postroad.checking import Choice, Terms, build_sources, check_all, domains_of_zones, done_in, examine
+from postroad.checking import Choice, Terms, build_sources, check_all, done_in, examine
 from postroad.checks.nouns import Need
 from postroad.dns import load_zones, parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.probe import ProbeSettings, Survey
 from postroad.shapes import lookup_shape
 from postroad.words.facts import Temporary
+from postroad.words.inputs import InputError
 from postroad.words.names import parse_address
 
 ZONE = """$ORIGIN example.com.
@@ -99,8 +99,8 @@ def test_zone_files_give_file_and_line(tmp_path):
     """Offline a finding says on which line the record stands."""
     path = tmp_path / "broken.zone"
     path.write_text(BROKEN)
-    sources = build_sources(Choice(zones=[path]))
-    (result,) = asyncio.run(collected(domains_of_zones([path]), sources))
+    sources = build_sources(Choice(load_zones([path])))
+    (result,) = asyncio.run(collected(sources.resolver.zone_data.domains, sources))
     assert "broken.example" == result.domain
     assert {f"{path}:2", f"{path}:3"} <= {finding.line for finding in result.findings}
 
@@ -111,7 +111,7 @@ def test_a_saved_lookup_is_checked_as_it_was(tmp_path):
     zone.write_text(ZONE)
 
     async def looked_up():
-        return await examine("example.com", build_sources(Choice(zones=[zone])))
+        return await examine("example.com", build_sources(Choice(load_zones([zone]))))
 
     before = asyncio.run(looked_up()).snapshot
     path.write_text(json.dumps(lookup_shape(before)))

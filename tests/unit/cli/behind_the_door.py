@@ -1,4 +1,4 @@
-"""Run commands, each in a process of its own, with a stdout that cannot be written; tell how each ended.
+"""Run commands, each in a process of its own, with a stdout that cannot be written, or few files; tell how each ended.
 
 `python behind_the_door.py CASES.json`: a list of {"words": [...], "ways": ["full", ...]}. The modules are loaded once
 and each process is a fork, for that takes a tenth of the time; what it does at its end it does as any process.
@@ -6,6 +6,7 @@ and each process is a fork, for that takes a tenth of the time; what it does at 
 
 import json
 import os
+import resource
 import sys
 import tempfile
 from importlib import import_module
@@ -22,12 +23,16 @@ LOADED = (
 for name in LOADED:
     import_module(name)
 
+FEW = 12  # more than are open while a command starts, fewer than it takes to ask anybody
 MESSAGE = b"Subject: x\n\nx\n"
 
 
 def _spoil(how):
-    """Make stdout one that cannot be written."""
-    if how == "full":
+    """Make stdout one that cannot be written, or the files few that may be open."""
+    if how == "few":
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
+    elif how == "full":
         os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
     elif how == "unread":
         reading, writing = os.pipe()

@@ -107,23 +107,55 @@ def test_what_cannot_be_seen_is_3():
 
 def test_a_bulk_run_goes_on_where_it_ended(here):
     """Domains of the file are checked once; a second run has nothing left to do."""
-    (here / "domains.txt").write_text("broken.example\n# a comment\n\nBROKEN.example\nother.example\n")
+    (here / "domains.txt").write_text("broken.example\n# a comment\n\nBROKEN.example\nother.broken.example\n")
     done = here / "done.ndjson"
     arguments = ("-f", "domains.txt", "--zone", "broken.zone", "--resume", done)
     first = check(*arguments)
     assert "2 checked, 0 done before" in first.stderr
-    assert {"broken.example", "other.example"} == {json.loads(line)["domain"] for line in done.read_text().splitlines()}
+    assert {"broken.example", "other.broken.example"} == {
+        json.loads(line)["domain"] for line in done.read_text().splitlines()
+    }
     assert "0 checked, 2 done before" in check(*arguments).stderr
     assert 2 == len(done.read_text().splitlines())
 
 
 def test_domains_come_by_stdin_too():
-    """`-f -` reads them from a pipe; a line that is no domain is named."""
+    """`-f -` reads them from a pipe."""
     done = check("-f", "-", "--zone", "broken.zone", "--format", "ndjson", input="broken.example\n")
     assert "broken.example" == json.loads(done.stdout)["domain"]
-    wrong = check("-f", "-", "--zone", "broken.zone", input="broken.example\na..b\n")
-    assert 2 == wrong.exit_code
-    assert "-:2: " in wrong.stderr
+
+
+def test_a_line_that_is_no_domain_stops_nobody():
+    """It is named with its line, the others are checked; a finding counts more than it, all else less."""
+    lines = "a..b\nhttps://www.good.example/x\ngood.example\n"
+    done = check("-f", "-", "--zone", "good.zone", "--format", "ndjson", input=lines)
+    assert (2, "good.example") == (done.exit_code, json.loads(done.stdout)["domain"])
+    assert "-:1: 'a..b': an empty label" in done.stderr
+    assert "-:2: 'https://www.good.example/x' is no domain; did you mean good.example?" in done.stderr
+    assert 1 == check("-f", "-", "--zone", "broken.zone", input="a..b\nbroken.example\n").exit_code
+
+
+def test_each_zone_file_is_checked_by_itself(here):
+    """Two files with the same domain, now and planned, are two sets of records."""
+    (here / "planned.zone").write_text("$ORIGIN broken.example.\n@ MX 0 .\n")
+    domains = json.loads(check("broken.zone", "planned.zone", "--json").stdout)["domains"]
+    assert [("broken.example", True), ("broken.example", False)] == [
+        (each["domain"], any(found["severity"] == "error" for found in each["findings"])) for each in domains
+    ]
+
+
+def test_domains_that_the_zone_does_not_have_are_named(here):
+    """The zone's own are named, the others are checked, and the exit status is 1."""
+    done = check("good.example", "elsewhere.example", "--zone", "good.zone", "--json")
+    assert (1, 1) == (done.exit_code, len(json.loads(done.stdout)["domains"]))
+    assert "elsewhere.example is not in good.zone; there is good.example" in done.stderr
+
+
+def test_a_zone_without_mx_records_is_checked_too(here):
+    """Mail goes to the address of the domain (RFC 5321 section 5.1)."""
+    (here / "plain.zone").write_text("$ORIGIN plain.example.\n@ A 192.0.2.9\n")
+    done = check("--zone", "plain.zone", "--json")
+    assert ["plain.example"] == [each["domain"] for each in json.loads(done.stdout)["domains"]]
 
 
 def test_before_and_after(here):

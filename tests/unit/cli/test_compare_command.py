@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
+from postroad.planning import Goal
 
 
 def run(*arguments):
@@ -20,7 +21,9 @@ def test_text_has_the_verdict_first_then_the_numbers_and_the_meaning():
     assert 0 == status
     assert text.splitlines()[0].startswith("Best at balance: t1;")
     assert "- example.com. 300 IN MX 10 mail1.example.com." in text
-    assert "b.example.com [192.0.2.12] falls from 50 % to 0 % of first contacts for every sender." in text
+    assert "b.example.com [192.0.2.12] gets 0 % of first contacts, before 50 %." in text
+    told = run("compare", "t1", "t5", "--sender", "rfc5321", "--verbose")[1]
+    assert "b.example.com [192.0.2.12] falls from 50 % to 0 % of first contacts for every sender." in told
 
 
 def test_markdown_is_fit_for_a_pull_request():
@@ -44,9 +47,7 @@ def test_json_has_sets_verdicts_and_differences(form):
     """The same for programs."""
     shape = json.loads(run("compare", "t1", "t2", "t4", *form)[1])
     assert ["t1", "t2", "t4"] == [each["name"] for each in shape["sets"]]
-    assert ["balance", "fail-over", "network loss", "DNS cost", "simplicity"] == [
-        each["goal"] for each in shape["verdicts"]
-    ]
+    assert list(Goal) == [each["goal"] for each in shape["verdicts"]]
     assert [("t1", "t2"), ("t1", "t4")] == [(each["before"], each["after"]) for each in shape["differences"]]
 
 
@@ -79,8 +80,17 @@ def test_no_advice_is_told_with_its_reason():
     status, text = run("advise", "t1")
     assert 0 == status
     assert text.startswith(
-        "example.com: nothing to change.\n  with either machine refusing, the other takes all its mail at once;"
+        "example.com: nothing to change.\n  delivery: all mail gets through at once.\n"
+        "  fail-over: with either machine refusing, the other takes all its mail at once.\n"
     )
+
+
+def test_advice_fails_where_check_does(tmp_path):
+    """No change to propose, and an error of `check`: the exit status says so, and what was found stands below."""
+    zone = tmp_path / "dead.zone"
+    zone.write_text("$ORIGIN example.com.\n@ 300 MX 10 gone\n")
+    status, text = run("advise", str(zone))
+    assert (1, True) == (status, "check finds mx-none-usable: the only MX record, gone.example.com" in text)
 
 
 def test_rotation_is_not_asked_for_where_its_figure_reads_the_same():

@@ -54,6 +54,47 @@ def test_a_wrong_file_is_told_on_stderr(file):
     assert "did you mean hops?" in done.stderr
 
 
+def test_all_that_is_wrong_is_told_at_once(file, tmp_path):
+    """Keys that there are not, values that cannot be, files that are missing: nobody runs it five times."""
+    (tmp_path / "bad.zone").write_text("$ORIGIN e.\n@ MX x\na A y\n")
+    text = """
+[limits]
+errors = 0
+hop = 1
+[retry]
+first = "soon"
+[relay]
+users = "nobody"
+[tls]
+certificate = "p.toml"
+[dns]
+zones = ["none.zone", "bad.zone"]
+[[route]]
+domains = ["*"]
+next_hop = "a.b"
+auth = {user = "u", password_file = "none"}
+[[listen]]
+address = "203.0.113.7"
+"""
+    said = _run("check", file(text)).stderr
+    for each in (
+        "limits.errors", "did you mean hops?", "retry.first", "nobody cannot be read", "p.toml and its key",
+        "none.zone: cannot be read", "bad.zone:2: ", "bad.zone:3: ", "none cannot be read", "listen[1].address",
+    ):  # fmt: skip
+        assert each in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[[listen]]\nport = 'x'\n[[listen]]\naddress = 1\n", "[[route]]\n", "[retry]\nfirst = '5h'\nlongest = '1h'\n"],
+)
+def test_what_is_wrong_as_a_whole_leaves_the_rest_to_be_checked(file, text):
+    """A table that lacks a key, or contradicts itself, is left out, and the others are looked at."""
+    said = _run("check", file(f"{text}[relay]\nusers = 'nobody'\n")).stderr
+    assert "nobody cannot be read" in said
+    assert len(said.splitlines()) > 1
+
+
 def test_show_refuses_a_wrong_file_too(file):
     """There is nothing in effect with a file that is wrong."""
     assert 2 == _run("show", "--config", file("x = 1")).exit_code

@@ -68,7 +68,7 @@ def test_a_file_of_ones_own_is_a_sender(tmp_path):
         ('[reactions]\nmute = "sulk"', "gateway.toml: reactions.mute: 'sulk' is none of"),
         ('like = "pigeon"', "gateway.toml: like: there is no sender 'pigeon'"),
         ('procedure = "rfc1"', "gateway.toml: procedure: 'rfc1' is none of"),
-        ("[retry]\nintervals_s = [0]", "gateway.toml: retry: schedule retry: intervals"),
+        ("[retry]\nintervals_s = [0]", "gateway.toml: retry.intervals_s: 0.0 is below 1 s"),
         ("[retry]\ngrowth = 5", "gateway.toml: retry.growth: write the first wait"),
         ("sources = 5", "gateway.toml: sources: write a list here"),
         ("a = [", "gateway.toml: TOML: "),

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.app import InputError
 from postroad.cli.sendmail import called_as_sendmail
 from postroad.cli.sendmail.arguments import Arguments, Misuse, parse
 from postroad.cli.sendmail.draft import Origin, addresses, finish, qualified, read
 from postroad.cli.sendmail.draft import parse as parse_message
+from postroad.words.inputs import InputError
 from postroad.words.mail import parse_mailbox
 
 ORIGIN = Origin("relay.example.net", "cron", 1000, "", "ID", 1_000_000_000.0)

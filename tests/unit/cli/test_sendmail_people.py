@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.app import InputError
 from postroad.cli.sendmail.draft import Origin, finish
 from postroad.cli.sendmail.draft import parse as parse_message
 from postroad.cli.sendmail.people import addresses_in
+from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 
 DEEP = 20_000

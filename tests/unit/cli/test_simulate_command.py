@@ -91,6 +91,8 @@ def test_a_server_is_down_by_address_or_name(simulate, down, expected):
         (["--down", "mail9"], "no exchanger"),
         (["--down", "mail1:asleep"], "no such mode"),
         (["--down", "192.0.2.99"], "no server"),
+        (["--down", "mail1:refuse", "--down", "192.0.2.11:r450"], "192.0.2.11 is down in two ways, refuse and r450"),
+        (["--down", ":r450"], "write SERVER or SERVER:MODE"),
         (["--sender", "pigeon"], "there is no sender 'pigeon'"),
         (["--mix", "moon"], "no mix 'moon'"),
         (["--dns-order", "sideways"], "no order 'sideways'"),
@@ -110,10 +112,11 @@ def test_status_one_where_a_sender_has_no_chance(simulate):
     assert 0 == simulate("--sender", "postfix", "--down", "mail1")[0]
 
 
-def test_status_three_where_the_records_cannot_be_told(simulate):
-    """A domain no zone file knows is not told now."""
-    status, said = simulate("--domain", "elsewhere.example", stderr=True)
-    assert (3, True) == (status, "cannot be told now" in said)
+def test_status_three_where_the_records_cannot_be_told(simulate, tmp_path):
+    """What is delegated to other name servers no file can tell."""
+    (tmp_path / "up.zone").write_text("$ORIGIN example.com.\n@ MX 10 a\nsub NS ns.example.net.\n")
+    status, said = simulate("--domain", "sub.example.com", named=str(tmp_path / "up.zone"), stderr=True)
+    assert (3, True) == (status, "cannot be looked up now" in said)
 
 
 def test_the_first_line_is_the_whole_story(simulate):
@@ -145,7 +148,7 @@ def test_reference_set_ups_have_names(simulate):
 def test_senders_and_mixes_of_ones_own(simulate, tmp_path):
     """A file adds senders and mixes; what is wrong in it is told with its place."""
     own = tmp_path / "own.toml"
-    own.write_text('[senders.ours]\nlike = "postfix"\n[mixes.both]\nours = 3\nexim = 1\n')
+    own.write_text('[senders.ours]\nlike = "postfix"\n[mixes.both]\nours = 75\nexim = 25\n')
     shape = json.loads(simulate("--senders", str(own), "--mix", "both", "--json")[1])
     assert ["ours", "exim", "both"] == [each["sender"] for each in shape["results"]]
     assert ("both", {"ours": 0.75, "exim": 0.25}) == (shape["mix"]["name"], shape["mix"]["weights"])
@@ -175,7 +178,7 @@ def test_the_mix_has_a_range_and_no_single_number(simulate):
     assert ({"low": 1.0, "high": 1.0}, 0.5) == (delivered, first["low"])
     assert 0.55 < first["high"] < 0.75
     text = " ".join(simulate()[1].split())
-    assert f"of the mix internet 50 to {ceil(first['high'] * 100)} % of first contacts (" in text
+    assert f"of the mix internet 50 to {ceil(first['high'] * 100)} % of first contacts go to" in text
     assert "100 % of mail gets through in the first attempt" in text
 
 
@@ -222,16 +225,30 @@ def test_a_burst_tells_how_far_one_machine_strays(simulate):
     ("flags", "why"),
     [
         (["--burst", "x"], "--burst x: write messages and a time"),
-        (["--burst", "3/0s"], "--burst 3/0s: there is a message or more"),
+        (["--burst", "3/0s"], "--burst 3/0s: over_s: 0.0 is below 0.001 s"),
         (["--rate", "3/s", "--burst", "3/s"], "give one of them"),
         (["--outage", "mail1"], "write SERVER[:MODE]@FROM-UNTIL"),
         (["--outage", "mail1@3h-1h"], "the outage of mail1 ends before it begins"),
         (["--outage", "mail9@1h-3h"], "'mail9': no server of example.com has this name or address"),
         (["--greylist-apart"], "--greylist-apart needs --greylist TIME"),
-        (["--greylist", "0s"], "greylisting lasts more than 0 s"),
+        (["--greylist", "0s"], "--greylist: 0.0 is not above 0 s"),
         (["--retries", "fastmail"], "--retries fastmail: no such timetable; there are postroad, "),
         (["--retries", "5m,soon"], '--retries: "soon" is no time'),
-        (["--retries", "0s"], "each more than 0 s"),
+        (["--retries", "0s"], "--retries: 0.0 is below 1 s"),
+        (["--retries", "1ms", "--greylist", "5m"], "--retries: 0.001 is below 1 s"),
+        (["--retries", "1s"], "--retries: mail would be tried 432,001 times within 432000 s; 10,000 is the most"),
+        (["--trials", "99999999999"], "--trials: 99999999999 is more than 10,000,000, the most there is"),
+        (["--trials", "9000000", "--retries", "1m"], "1,000,000,000 tries in all are the most"),
+        (["--burst", f"{10**20}/1s"], "is more than 10,000,000, the most there is"),
+        (["--burst", f"{'9' * 5000}/1s"], "is more than 10,000,000, the most there is"),
+        (["--burst", "10/1s", "--sources", "1000001"], "--sources: 1000001 is more than 1,000,000, the most there is"),
+        (["--burst", "1000/1s", "--sources", "1000000"], "are more than 10,000,000 messages, the most there are"),
+        (["--greylist", "99999d"], "is longer than ten years"),
+        (["--greylist", "367 days"], "--greylist: 31708800.0 is more than 31,622,400 s, the most there is"),
+        (["--session", "2d"], "--session: 172800.0 is more than 86,400 s"),
+        (["--outage", "mail1:zzz@1h-2h"], "no such mode 'zzz'; there are accept, refuse, "),
+        (["--outage", "mail1@1h-3h", "--outage", "mail1:r450@2h-4h"], "is down in two ways at the same time"),
+        (["--down", "mail1", "--outage", "mail1:r450@2h-4h"], "is down in two ways at the same time"),
     ],
 )
 def test_a_trial_that_cannot_be_is_refused(simulate, flags, why):
@@ -257,3 +274,29 @@ def test_a_zone_with_two_domains_wants_to_know_which(tmp_path):
     assert (2, True) == (said.exit_code, "--domain" in said.stderr)
     told = CliRunner().invoke(app, ["simulate", "--zone", str(zone), "--domain", "other.example.com", "--json"])
     assert 0 == told.exit_code
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        ("@ MX 10 a\n@ MX 10 b\na A 192.0.2.1\nb A 192.0.2.2\n", "No mail waits before that."),
+        (
+            "@ MX 10 a\na AAAA 2001:db8::1\n",
+            "Some mail does not get through as things are: ipv4-only (33.3 % of mail). "
+            "Other mail does not wait before that.",
+        ),
+        (
+            "".join(f"@ MX 10 m{n}\nm{n} A 192.0.2.{n}\n" for n in range(1, 9)),
+            "Some waits from the loss of 5 machines on: senders that draw an address (postfix; 33.3 % of mail).",
+        ),
+    ],
+    ids=["all mail tries both", "senders without IPv6", "a limit of five"],
+)
+def test_that_no_mail_waits_is_worked_out(tmp_path, zone, told):
+    """It is said only where it is so: not of mail that reaches no machine, nor of a sender that tries five of eight."""
+    file = tmp_path / "example.zone"
+    file.write_text(f"$ORIGIN example.com.\n$TTL 300\n{zone}")
+    senders = [part for name in ("rfc5321", "ipv4-only", "postfix") for part in ("--sender", name)]
+    done = CliRunner(env={"COLUMNS": "160", "NO_COLOR": "1"}).invoke(app, ["simulate", str(file), *senders])
+    assert told in " ".join(done.stdout.split())
+    assert ("No mail waits" in done.stdout) == told.startswith("No mail waits")

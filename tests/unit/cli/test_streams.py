@@ -52,7 +52,8 @@ CASES = {
 }
 ALL = {**CASES, "": ["--help"], "--version": [], "rules --json": []}
 
-WAYS = ["full", "unread"]
+WAYS = ["full", "unread", "few"]
+RAISE = "raise the limit, with `ulimit -n` in the shell or LimitNOFILE= in the unit of systemd"
 CLOSED = ("", "--version", "route", "queue list", "send", "config hash")
 
 
@@ -125,6 +126,15 @@ def test_a_closed_stdout_is_an_input_output_error(command, endings):
     """No file that is opened later gets its number, and is written instead."""
     status, said = endings[command, "closed"]
     assert (74, "") == (status, _without(said, "standard output cannot be written: Bad file descriptor"))
+
+
+@pytest.mark.parametrize("command", [*ALL, "kept"])
+def test_too_few_files_are_named_before_anything_is_begun(command, endings):
+    """A command that needs more than it may open says so in a sentence, and how to change it; the others just work."""
+    status, said = endings[command, "few"]
+    needs_more = f"this process may open 12 files at once, and needs 64: {RAISE}"
+    expected = {"": 0, f"postroad: {needs_more}": 2, f"sendmail: {needs_more}": 75}
+    assert expected[_without(said)] == status
 
 
 @pytest.mark.parametrize("how", ["full", "unread", "closed"])

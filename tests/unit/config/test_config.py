@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from postroad.app import InputError
 from postroad.config import USUAL_FILE, Config, Retry, dump, find, load, read
 from postroad.deliver import DeliverSettings, LoopSettings, ReusePolicy
 from postroad.pace import RetrySchedule
 from postroad.receive.settings import ListenSettings, ReceiveLimits, ReceiveSettings, ReceiveTimeouts, Tls
 from postroad.routing import PROCEDURES, StaticHost, WalkPolicy, by_domain, pick
+from postroad.words.inputs import InputError
 
 FILE = Path("/etc/p.toml")
 

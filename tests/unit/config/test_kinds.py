@@ -17,13 +17,30 @@ def test_times_are_seconds_or_texts(written, seconds):
     assert seconds == kinds.read_duration(written)
 
 
-@pytest.mark.parametrize(
-    "written", ["", "5", "5 minutes", "m", "-5m", -1, True, float("inf"), float("nan"), None, "5m?"]
-)
+@pytest.mark.parametrize("written", ["", "5", "5 minutes", "m", "-5m", -1, True, float("nan"), None, "5m?"])
 def test_what_is_no_time_is_refused(written):
     """It says what to write instead."""
     with pytest.raises(ValueError, match='is no time; write seconds, or a text as "90s"'):
         kinds.read_duration(written)
+
+
+@pytest.mark.parametrize("written", [float("inf"), 1e308, 10**400, f"{'9' * 400}d", "3661 days", 10 * 366 * 86400 + 1])
+def test_no_time_is_longer_than_ten_years(written):
+    """Nobody waits so long; what adds such times up would end with an infinity."""
+    with pytest.raises(ValueError, match="is longer than ten years, the longest time there is"):
+        kinds.read_duration(written)
+
+
+def test_days_are_written_out_too():
+    """As people say them."""
+    assert [86400, 5 * 86400, 90061.0] == [kinds.read_duration(text) for text in ("1 day", "5 days", "1d 1h 1m 1s")]
+
+
+@pytest.mark.parametrize("written", [f"{'9' * 400}MB", 10**400, 2**51])
+def test_no_size_is_larger_than_a_disk(written):
+    """A number with hundreds of digits is no infinity either."""
+    with pytest.raises(ValueError, match="is more than 1048576 GiB, the largest size there is"):
+        kinds.read_size(written)
 
 
 @given(st.integers(0, 10**9))

@@ -103,6 +103,6 @@ def test_our_own_trouble_is_not_the_hosts(monkeypatch):
     async def refuse(*_arguments, **_options):
         raise NetError("too many open files", Kind.LOCAL)
 
-    monkeypatch.setattr(sys.modules["postroad.deliver.attempt"], "connect", refuse)  # its name is a function's too
+    monkeypatch.setattr(sys.modules["postroad.deliver.attempting"], "connect", refuse)  # its name is a function's too
     sent, _, _ = send()
     assert [Scope.US] * 2 == [contact.host.scope for contact in sent.deliveries[0].attempt.contacts]

@@ -32,7 +32,6 @@ class Host:
     """A stream whose other end takes everything, and answers as soon as it is asked."""
 
     tls = certificate = trouble = None
-    is_unheard = False
     waiting = 0
 
     def __init__(self, address):

@@ -8,6 +8,7 @@ import dns.rdatatype
 
 from postroad.dns import Server, lean, wire
 from postroad.dns.answers import Reply, _Chain
+from postroad.dns.line import UnreadableError
 
 _SERVER = Server(ip_address("192.0.2.53"))
 
@@ -19,7 +20,10 @@ def query(name, kind):
 
 def slow(octets, name, kind):
     """The answer by dnspython; None where it is no reply, cut, trouble, or an alias that leads out."""
-    message = wire.decoded(octets, query(name, kind).octets)
+    try:
+        message = wire.decoded(octets, query(name, kind).octets)
+    except UnreadableError:
+        return None
     if message is None or message.flags & dns.flags.TC:
         return None
     said = wire._judged(_SERVER, message)

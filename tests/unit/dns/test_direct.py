@@ -3,9 +3,11 @@
 import asyncio
 from ipaddress import ip_address
 
+from nameserver import nameserver
+
 from postroad.dns import RecordType, Server, ask_server, parse_zones
 from postroad.lab import Lab
-from postroad.words.facts import Found, Mx, Temporary
+from postroad.words.facts import Bogus, Found, Mx, Temporary
 
 SMALL = "$ORIGIN example.com.\n@ SOA ns1 host 7 1 1 1 1\n@ MX 10 mail1\nmail1 A 127.0.0.11\n"
 LARGE = "$ORIGIN example.com.\n" + "".join(
@@ -52,3 +54,15 @@ def test_a_server_that_is_not_there_is_a_fact():
     """Nobody at the port: temporary, never an exception."""
     told = asyncio.run(ask_server(Server(ip_address("127.0.0.1"), 9), "example.com", RecordType.MX, timeout_s=0.2))
     assert isinstance(told.answer, Temporary)
+
+
+def test_a_reply_that_cannot_be_read_is_named_as_such():
+    """A server asked directly that sends octets which are no message is not called silent."""
+
+    async def asked():
+        async with nameserver(lambda query, _over: query.to_wire()[:9]) as server:
+            return server.server, await ask_server(server.server, "example.com", RecordType.MX, timeout_s=0.1)
+
+    server, told = asyncio.run(asked())
+    assert isinstance(told.answer, Bogus)
+    assert told.answer.why.startswith(f"{server} sent a reply that cannot be used: ")

@@ -334,7 +334,7 @@ def _with_id(message, number):
 
 
 def _forged(query):
-    """Replies that are none to the query: wrong id, wrong name, wrong type, no reply at all, garbage, cut short."""
+    """What is no reply to the query: wrong id, wrong name, wrong type, no reply at all, garbage under another id."""
     evil = "example.com. 300 IN MX 1 evil.example."
     other_name = dns.message.make_query("example.org", "MX", id=query.id)
     other_type = dns.message.make_query("example.com", "A", id=query.id)
@@ -346,7 +346,6 @@ def _forged(query):
         b"",
         b"\x00" * 11,
         bytes(range(256)),
-        reply(query, evil).to_wire()[:-3],
         _with_id(cut(query), query.id ^ 1),
     ]
 
@@ -360,6 +359,47 @@ def test_nothing_but_forged_datagrams_is_a_timeout():
     """Where the real reply never comes, it is a timeout, not an answer."""
     result, server = ask(lambda query, _: _forged(query), timeout_s=0.1)
     assert Temporary(f"{server.server} did not answer within 0.1 s") == result
+
+
+def _unreadable(query):
+    """Octets under the id of the query that are no message: cut short, with junk behind, at random."""
+    octets = reply(query, *MX_LINES).to_wire()
+    return [octets[:2], octets[:9], octets[:-3], octets + b"junk", octets[:4] + b"\xff" * 40]
+
+
+@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("over", ["udp", "tcp"])
+def test_a_reply_that_cannot_be_read_is_named_as_such(number, over):
+    """What came and is no message is no silence: the answer says that something came, and what is wrong with it."""
+
+    def answer(query, by):
+        return cut(query) if by != over else _unreadable(query)[number]
+
+    result, server = ask(answer, timeout_s=0.1)
+    assert isinstance(result, Bogus)
+    assert result.why.startswith(f"{server.server} sent a reply that cannot be used: ")
+
+
+def test_an_unreadable_datagram_does_not_end_the_wait():
+    """A forger who knows nothing but the id must not be able to stop a look-up: the reply behind it is taken."""
+    assert MX_FOUND == ask(lambda query, _: [*_unreadable(query), reply(query, *MX_LINES)])[0]
+
+
+def test_one_question_s_unreadable_reply_is_not_another_s():
+    """Beside it on the same socket, who hears nothing is told of silence, who is answered has the answer."""
+
+    async def story():
+        scripts = {"bad": lambda query: b"".join(_unreadable(query)[:1]), "mute": lambda _: None, "good": _good}
+        async with nameserver(lambda query, _: scripts[query.question[0].name.labels[0].decode()](query)) as server:
+            resolver = WireResolver(WireSettings((server.server,), 0.1, 1))
+            answers = await asyncio.gather(*(_resolve(resolver, f"{name}.example", A) for name in scripts))
+        return list(map(type, answers))
+
+    assert [Bogus, Temporary, Found] == asyncio.run(story())
+
+
+def _good(query):
+    return reply(query, f"{query.question[0].name} 300 IN A 192.0.2.1")
 
 
 def test_datagrams_from_elsewhere_are_not_heard():
@@ -376,7 +416,7 @@ def test_datagrams_from_elsewhere_are_not_heard():
     assert isinstance(asyncio.run(story()), Temporary)
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("number", range(8))
 def test_a_stream_with_something_else_is_no_answer(number):
     """Over TCP the first message must be the reply; what is none of it gives a typed answer at once."""
     result, server = ask(lambda query, over: cut(query) if over == "udp" else _forged(query)[number])

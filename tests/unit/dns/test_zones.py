@@ -7,10 +7,8 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from postroad.dns import RecordType, Resolver, ZoneProblem, ZoneResolver, Zones, load_zones, parse_zones
+from postroad.dns import RecordType, ZoneResolver, Zones, parse_zones
 from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Temporary
 
 EXAMPLE_COM = r"""
@@ -218,59 +216,6 @@ def test_signatures_are_left_out():
     signature = "a.example. RRSIG {} 8 2 60 20300101000000 20200101000000 1 example. AAAA\n"
     resolver = pasted("a.example. A 192.0.2.1\n" + signature.format("A") + signature.format("AAAA"))
     assert found("192.0.2.1", ttl_s=3600, name="a.example") == ask(resolver, "a.example")
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "why"),
-    [
-        ("\nmail A 192.0.2.1", 2, "'mail' is a relative name"),
-        ("@ A 192.0.2.1\n\n\n", 1, "'@' is a relative name"),
-        ("; comment\na.example. MX 10 mail\n; more\n", 2, 'add a line like "$ORIGIN example.com." on top'),
-        ("$ORIGIN example\n", 1, "'example' is a relative name"),
-        ("a.example. MX 10", 1, "expecting an identifier"),
-        ("a.example. MX mail.\n\n", 1, "expecting an integer"),
-        ("a.example. A 192.0.2\n", 1, "in 'a.example. A 192.0.2'"),
-        ("a.example. FOO 1\n", 1, "unknown rdatatype 'FOO'"),
-        ("a.example. MX ( 10\n mail.\n", 2, "unbalanced parentheses"),
-        ("a..example. A 192.0.2.1\n", 1, "empty"),
-        ("\n a.example. A 192.0.2.1\n", 2, ""),
-        (" A 192.0.2.1\n", 1, "the last used name is undefined"),
-        ("a.example. A 192.0.2.1\n$INCLUDE /etc/hosts\n", 2, "'$INCLUDE' is not allowed"),
-        ("a.example. A 192.0.2.1\na.example. CNAME b.\nb. A 192.0.2.1\n", 2, "a CNAME and other records"),
-        ("a.example. CNAME b.\na.example. MX 10 b.\n", 2, "a CNAME and other records"),
-        ("a.example. CNAME b.\na.example. CNAME c.\n", 2, "two CNAMEs"),
-        ("a.example. CH TXT x\n", 1, "not zone's class"),
-    ],
-)
-def test_a_fault_is_told_with_its_line(text, line, why):
-    """File, line and what is wrong there; for a relative name also how to mend it."""
-    problem = parse_zones({"good": EXAMPLE_NET, "bad.zone": text})
-    assert isinstance(problem, ZoneProblem)
-    assert ("bad.zone", line) == (problem.file, problem.line)
-    assert why in problem.why
-    assert str(problem).startswith(f"bad.zone:{line}: ")
-
-
-@given(st.text(alphabet='a.@ \n\t;()"\\$019*MXCNAMETLORIG', max_size=80) | st.text(max_size=40))
-def test_any_text_is_zones_or_a_problem(text):
-    """Whatever is pasted, nothing raises."""
-    assert isinstance(parse_zones({"fuzz": "$ORIGIN a.\n" + text}), Zones | ZoneProblem)
-
-
-def test_files_are_read_from_disk(tmp_path):
-    """Paths come in, a resolver comes out; a mark some editors write is no part of the text."""
-    path = tmp_path / "a.zone"
-    path.write_bytes(b"\xef\xbb\xbfa.example. A 192.0.2.1\r\nb.example. A 192.0.2.2\r\n")
-    resolver: Resolver = load_zones([path])
-    assert found("192.0.2.2", ttl_s=3600, name="b.example") == ask(resolver, "b.example")
-
-
-def test_a_file_that_cannot_be_read_is_told(tmp_path):
-    """No such file, no text: a problem of the file as a whole."""
-    missing = load_zones([tmp_path / "none"])
-    assert f"{tmp_path / 'none'}: cannot be read: No such file or directory" == str(missing)
-    (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    assert isinstance(load_zones([tmp_path / "binary"]), ZoneProblem)
 
 
 # What the lab serves on the wire

@@ -7,7 +7,7 @@ import dns.asyncquery
 import dns.message
 import pytest
 
-from postroad.dns.zones import Zones, parse_zones
+from postroad.dns import Zones, parse_zones
 from postroad.lab import Fault, Lab, Mode
 from postroad.net import Kind, NetError, connect
 

@@ -7,7 +7,7 @@ import dns.rdatatype
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.dns.zones import Zones, parse_zones
+from postroad.dns import Zones, parse_zones
 from postroad.lab.moving import NETWORK, bring_home
 
 

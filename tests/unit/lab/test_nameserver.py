@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.dns.zones import Zones, parse_zones
+from postroad.dns import Zones, parse_zones
 from postroad.lab.nameserver import Nameserver, Order, Trouble
 from postroad.net import NetError
 

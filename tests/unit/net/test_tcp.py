@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 import pytest
 import uvloop
+from tests.faults.deaf import deafen
 
 from postroad.net import Endpoint, Kind, NetError, bind, connect, listen
 from postroad.net.tcp import _explained
@@ -199,6 +200,33 @@ def test_peer_that_resets_before_it_is_seen_is_nobodys_trouble(runner):
         (await connect(LOOPBACK, listener.port, timeout_s=1)).abort()
         await listener.stop()
         assert [] == reported
+
+    runner(story())
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+@pytest.mark.parametrize(("is_dead", "after_s", "is_unheard"), [
+    (False, 100, False), (True, 100, True), (True, 0.001, False),
+])  # fmt: skip
+def test_host_that_acknowledges_nothing_is_known(is_dead, after_s, is_unheard, runner):
+    """Once its kernel has had the time that ours gives a segment; one that is silent alone acknowledges."""
+
+    async def story():
+        loop = asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(0)
+            stream = await connect(LOOPBACK, server.getsockname()[1], timeout_s=1)
+            host, _ = await loop.sock_accept(server)
+            with host:
+                await loop.sock_sendall(host, b"220 ready")
+                await stream.read()  # so the connection is there for both
+                if is_dead:
+                    deafen(host)
+                stream.write(b"MAIL")
+                if not is_dead:
+                    await loop.sock_recv(host, 4)
+                assert is_unheard == stream.is_unheard(after_s)
+                stream.abort()
 
     runner(story())
 

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import plans
 import pytest
-from plans import INTERNET
+from plans import INTERNET, advised, check_of
 
-from postroad.checks.catalogue import run
-from postroad.checks.nouns import Evidence
 from postroad.dns import ZoneResolver, load_zones
 from postroad.gather import gather
-from postroad.planning import Allowed, Edit, Records, advise, measure
+from postroad.planning import Allowed, Edit, Records, measure
 from postroad.planning.comparison import difference
 from postroad.planning.edits import edited
-from postroad.routing import decide
+from postroad.planning.goals import COSTS
 
 ZONES = Path(plans.__file__).parent / "zones"
 
@@ -31,14 +29,14 @@ def _records(name):
         ("one-dual-stack", 3, ""),
         ("same-net", 0, "one network, likely one site. A machine in another network would survive its loss."),
         ("three-by-eight", 0, "24 machines stand behind 3 names, and are left there; --allow split asks"),
-        ("two-by-fifteen", 0, "Make sure that your name servers rotate the addresses of a name: about 5 % of first"),
+        ("two-by-fifteen", 0, "Make sure that the name servers rotate the addresses of a name: about 5 % of first"),
         ("provider-fleet", 0, "6 machines stand behind 1 name, whose addresses are their operator's to change."),
-        ("off-site-backup", 0, "stands by as a backup, as the preference says"),
+        ("off-site-backup", 0, "stays a backup, as the preference says"),
     ],
 )
 def test_advice_is_what_a_postmaster_would_say(zone, lines, words):
     """A lone machine gets a second; sane sites are left alone, with what only their owner can do."""
-    found = advise(_records(zone), INTERNET)
+    found = advised(_records(zone))
     assert (lines, 0) == (len(found.new), len(found.gone))
     assert any(words in remark for remark in found.remarks) or not words
 
@@ -46,15 +44,15 @@ def test_advice_is_what_a_postmaster_would_say(zone, lines, words):
 @pytest.mark.parametrize("zone", ["three-by-eight", "two-by-fifteen", "provider-fleet"])
 def test_large_sites_are_not_split_into_more_than_their_budget(zone):
     """One name for each of 24 or 30 machines is refused, even where it is asked for."""
-    assert () == advise(_records(zone), INTERNET, frozenset(Allowed)).edits
+    assert () == advised(_records(zone), INTERNET, *Allowed).edits
 
 
 @pytest.mark.parametrize("zone", [path.stem for path in sorted(ZONES.glob("*.zone"))])
 def test_advice_changes_something_where_check_warns_of_one_machine(zone):
     """`check` and `advise` count the same machines."""
     known = _records(zone)
-    found = {each.rule for each in run(Evidence(known.snapshot, decide(known.snapshot), 0.0))}
-    assert ("mx-single-address" in found) == bool(advise(known, INTERNET).edits)
+    found = {each.rule for each in check_of(known)(known.snapshot)}
+    assert ("mx-single-address" in found) == bool(advised(known).edits)
 
 
 def test_the_off_site_backup_is_judged_for_what_it_is():
@@ -66,4 +64,18 @@ def test_the_off_site_backup_is_judged_for_what_it_is():
     assert [["fail-over", "network loss"], ["DNS cost", "simplicity"]] == [
         [each.split(":")[0] for each in side] for side in (found.better, found.worse)
     ]
-    assert "before, with its one machine lost, all mail waits" in found.better[0]
+    assert "Before: with its one machine lost, all mail waits" in found.better[0]
+
+
+@pytest.mark.parametrize("zone", [path.stem for path in sorted(ZONES.glob("*.zone"))])
+@pytest.mark.parametrize("allowed", [(), (Allowed.BACKUPS,)], ids=["as it is", "with backups"])
+def test_what_is_advised_is_better_in_its_own_comparison(zone, allowed):
+    """The comparison that is printed as proof calls the change better, and worse at nothing but its costs."""
+    found = advised(_records(zone), INTERNET, *allowed)
+    goals = (
+        [{each.split(":")[0] for each in side} for side in (found.proof.better, found.proof.worse)]
+        if found.after
+        else []
+    )
+    assert bool(found.edits) == bool(goals and goals[0])
+    assert not goals or goals[1] <= set(COSTS)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from postroad.deliver.settling import judge
 from postroad.pace import RetrySchedule
 from postroad.relay import journal as module
-from postroad.relay.journal import LEVELS, Journal, Style, is_journald, write_stderr
+from postroad.relay.journal import LEVELS, Journal, Style, is_journald, stderr_piece, write_stderr
 from postroad.spool import Mail, Parcel
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -192,6 +192,20 @@ def test_writes_are_few_and_whole_for_a_pipe():
     sizes = [len(each) for each in pipe.writes]
     assert (201, 5) == (pipe.octets.count(b"number="), len(sizes))
     assert [True, True, True, False, True] == [size <= select.PIPE_BUF for size in sizes]
+
+
+@pytest.mark.parametrize(("kind", "writes"), [("file", 1), ("pipe", 4), ("closed", 4)])
+def test_file_takes_a_batch_in_one_write(kind, writes, monkeypatch, tmp_path):
+    """Whoever else writes to it; each write is a wait for the mail to let the log go on."""
+    descriptors = list(os.pipe()) if kind == "pipe" else [os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)]
+    monkeypatch.setattr(module, "STDERR", descriptors[-1])
+    if kind == "closed":
+        os.close(descriptors.pop())
+    pipe = Pipe()
+    Journal(pipe.write, None, stderr_piece()).take([numbered(number) for number in range(250)])
+    for each in descriptors:
+        os.close(each)
+    assert (250, writes) == (pipe.octets.count(b"number="), len(pipe.writes))
 
 
 @pytest.mark.parametrize(("form", "level", "begins"), [

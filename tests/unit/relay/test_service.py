@@ -16,7 +16,6 @@ from ipaddress import ip_address
 import pytest
 from relaying import LIMIT_S, MESSAGE, ZONE, Told
 
-from postroad.app import InputError
 from postroad.config import read
 from postroad.dns import parse_zones
 from postroad.lab import Lab, parse_fault
@@ -25,6 +24,7 @@ from postroad.relay import Relay
 from postroad.relay.service import inherited_sockets, notify, serve
 from postroad.spool import Selection
 from postroad.spool.sqlite import SqliteSpool
+from postroad.words.inputs import InputError
 from postroad.words.trace import Event
 
 LOOPBACK = ip_address("127.0.0.1")

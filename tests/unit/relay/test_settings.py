@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from postroad import lab
-from postroad.app import InputError
 from postroad.config import Config, read
 from postroad.deliver import DeliverSettings, LoopSettings
 from postroad.receive import ReceiveLimits, ReceiveTimeouts, hash_password
 from postroad.relay import relay_settings
+from postroad.words.inputs import InputError
 
 
 def settings(text, folder=Path("/nowhere")):

@@ -22,7 +22,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from relaying import LIMIT_S, MESSAGE, ZONE, House, Told
 
-from postroad.app import InputError
 from postroad.config import read
 from postroad.deliver import pressure
 from postroad.dns import parse_zones
@@ -40,6 +39,7 @@ from postroad.spool import SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.spool.remote import Handover
 from postroad.spool.wire import Link
+from postroad.words.inputs import InputError
 from postroad.words.trace import Event
 
 LOOPBACK = ip_address("127.0.0.1")

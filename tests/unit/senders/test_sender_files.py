@@ -2,10 +2,12 @@
 
 from fractions import Fraction
 from importlib.resources import files
+from typing import get_args, get_type_hints
 
 import pytest
 
-from postroad.senders import SENDERS, Kind, read_sender, read_senders
+from postroad.senders import SENDERS, Kind, Schedule, model, read_sender, read_senders
+from postroad.senders.bounds import BOUNDS
 from postroad.senders.model import Then, Unit
 from postroad.words.faults import Mode
 from postroad.words.names import Unreadable
@@ -29,10 +31,13 @@ def test_a_sender_says_what_differs_from_one_that_is_known():
     assert (postfix.waits, "gateway") == (gateway.waits, gateway.name)
 
 
-def test_the_parts_of_a_mix_need_not_sum_to_anything():
-    """They are made to sum to one, and may name senders of the same file."""
-    own = read_senders("[senders.a]\n[mixes.m]\na = 1\nexim = 2.0\npostfix = 1")
+@pytest.mark.parametrize("whole", [1, 100])
+def test_the_parts_of_a_mix_are_percentages_or_fractions(whole):
+    """They may name senders of the same file, and be rounded."""
+    own = read_senders(f"[senders.a]\n[mixes.m]\na = {whole / 4}\nexim = {whole / 2}\npostfix = {whole / 4}")
     assert {"a": Fraction(1, 4), "exim": Fraction(1, 2), "postfix": Fraction(1, 4)} == own.mixes["m"]
+    thirds = read_senders("[mixes.m]\nexim = 33.3\npostfix = 33.3\nsendmail = 33.3")
+    assert {Fraction(1, 3)} == set(thirds.mixes["m"].values())
 
 
 @pytest.mark.parametrize(
@@ -45,13 +50,41 @@ def test_the_parts_of_a_mix_need_not_sum_to_anything():
         ("[senders.a]\nspeed = 1", "senders.a.speed", "no such key"),
         ('[senders.a]\nunit = "planet"', "senders.a.unit", "none of host, address"),
         ("[senders.a]\nlimits = 5", "senders.a.limits", "write a table here"),
-        ("[senders.a]\nlimits = { addresses = -1 }", "senders.a.limits.addresses", "below 0"),
+        ("[senders.a]\nlimits = { addresses = -1 }", "senders.a.limits.addresses", "-1 is below 1"),
+        ("[senders.a]\nlimits = { sessions = 0 }", "senders.a.limits.sessions", "0 is below 1"),
+        (
+            "[senders.a]\nwaits = { connect_s = 1e308 }",
+            "senders.a.waits.connect_s",
+            "1e+308 is more than 86,400 s, the most",
+        ),
+        ("[senders.a]\nwaits = { connect_s = nan }", "senders.a.waits.connect_s", "nan is not a number"),
+        (
+            f"[senders.a]\nwaits = {{ connect_s = {'9' * 400} }}",
+            "senders.a.waits.connect_s",
+            "a number of 400 digits is more",
+        ),
+        (f"[senders.a]\nx = {'9' * 5000}", "TOML", "a value cannot be read"),
+        (
+            "[senders.a.retry]\nthen_s = 1",
+            "senders.a.retry.then_s",
+            "tried 432,001 times within 432000 s; 10,000 is the most",
+        ),
+        ("[senders.a.retry]\ngrowth = [1, 1.0, 1000000000]", "senders.a.retry.growth", "write the first wait"),
+        ("[senders.a.retry]\ngrowth = [1, 1000, 100]", "senders.a.retry.growth", "longer than a year"),
+        ("[senders.a.rounds]\nfirst_s = 0", "senders.a.rounds.first_s", "0.0 is below 1 s"),
         ("[senders.a]\nlimits = { addresses = true }", "senders.a.limits.addresses", "a whole number or none"),
         ('[senders.a]\nreactions = { r450 = "shrug" }', "senders.a.reactions.r450", "none of accepted"),
         ('[senders.a]\nrefusals = "g554"', "senders.a.refusals", "write a list here"),
         ("[mixes.m]\nqmail = 1", "mixes.m.qmail", "no such key"),
         ("[mixes.m]\nexim = 0", "mixes.m", "above 0"),
-        ("[mixes.m]\nexim = -1", "mixes.m.exim", "no part"),
+        ("[mixes.m]\nexim = -1", "mixes.m.exim", "-1 is below 0; a part of a mix is a percentage"),
+        ("[mixes.m]\nexim = nan", "mixes.m.exim", "nan is not a number"),
+        ("[mixes.m]\nexim = true", "mixes.m.exim", "True is not a number"),
+        (
+            "[mixes.m]\nexim = 60\npostfix = 60",
+            "mixes.m",
+            "sum to 120, and not to 100 or 1; to scale them, write exim = 50, postfix = 50",
+        ),
         ("[mixes.internet]\nexim = 1", "mixes.internet", "is known"),
     ],
 )
@@ -61,6 +94,19 @@ def test_what_cannot_be_read_says_where_and_why(text, where, why):
     assert isinstance(answer, Unreadable)
     assert where == answer.text
     assert why in answer.why
+
+
+def test_every_number_of_a_sender_has_bounds():
+    """One table has them all: a field that is added without is found here."""
+    parts = [model.Limits, model.Waits, model.Memory, model.Reuse, model.Rounds, model.Picks, model.ClearLater]
+    parts += [model.Asks, model.Recipients, Schedule, model.Sender]
+    numbers = {
+        (part.__name__, name)
+        for part in parts
+        for name, hint in get_type_hints(part).items()
+        if {int, float} & {hint, *get_args(hint)}
+    }
+    assert numbers == {(part, name) for part, fields in BOUNDS.items() for name in fields}
 
 
 def test_a_phase_stands_for_its_modes_and_a_mode_for_itself():

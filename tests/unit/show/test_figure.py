@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 import drawn
 import pytest
 
-from postroad.app import InputError
 from postroad.show.figure import save
+from postroad.words.inputs import InputError
 
 
 def test_a_png_is_a_png(tmp_path):

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import drawn
 import pytest
 
-from postroad.app import InputError
 from postroad.show.page import page, save
+from postroad.words.inputs import InputError
 
 VOID = {"meta", "rect", "line", "path"}
 

@@ -153,7 +153,7 @@ def test_the_writer_and_the_readers_have_the_promised_settings(tmp_path, node):
     run(nothing, tmp_path)
 
     async def story(spool):
-        assert IN_FORCE == in_force(spool._writer._db)
+        assert IN_FORCE == in_force(spool._writer._commits._db)
         for _ in range(2):
             assert IN_FORCE == await spool._reader.ask(in_force)
             assert 1 == await spool._reader.ask(lambda db: db.execute("PRAGMA query_only").fetchone()[0])
@@ -349,7 +349,7 @@ def test_a_spool_that_was_replaced_leaves_the_new_one_alone(tmp_path):
         removed(folder)
         after = await SqliteSpool.open(folder, node="one", reserve=4 * MIB)
         await after.add(letter("new"), BODY)
-        assert Trouble.GONE == before._writer._disk.place.trouble().kind
+        assert Trouble.GONE == before._writer._commits._disk.place.trouble().kind
         assert ["old"] == [one.parcel.mail.id for one in await before.listed(EVERYTHING)]
         await before.close()
         await after.add(letter("newer"), BODY)

@@ -39,7 +39,9 @@ def watch(spool):
     """(first word, whether the loop's thread does it) of each statement of the writer from now on, while it is told."""
     said = set()
     loops = threading.get_ident()
-    spool._writer._db.set_trace_callback(lambda text: said.add((text.split()[0], threading.get_ident() == loops)))
+    spool._writer._commits._db.set_trace_callback(
+        lambda text: said.add((text.split()[0], threading.get_ident() == loops))
+    )
     return said
 
 

@@ -14,7 +14,7 @@ from postroad.spool.sqlite.room import Found
 
 def full(spool):
     """No page more for the database: SQLite says what it says of a full disk. Undone by the function returned."""
-    db = spool._writer._db
+    db = spool._writer._commits._db
     pages = db.execute("PRAGMA page_count").fetchone()[0]
     db.execute(f"PRAGMA max_page_count = {pages}").fetchone()
     return lambda: db.execute("PRAGMA max_page_count = 1000000").fetchone()
@@ -218,7 +218,7 @@ def test_a_start_on_a_full_disk_puts_the_log_back(tmp_path):
     async def story(spool):
         assert await arrive(spool, "large", 8)
         await leave(spool)
-        spool._writer._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        spool._writer._commits._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         for n in range(9):
             await spool.add(letter(f"m{n}", size=30000), bytes(30000))
         crashed.mkdir(0o700)
@@ -247,7 +247,7 @@ def test_pages_go_back_to_the_disk_when_the_log_has_no_room(tmp_path, monkeypatc
     async def story(spool):
         assert await arrive(spool, "large", 100)
         await leave(spool)
-        spool._writer._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        spool._writer._commits._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         assert (tmp_path / "spool.db").stat().st_size > 25 * MIB
         spare[0] -= left(tmp_path) - MIB
         assert await arrive(spool, "next", 4)

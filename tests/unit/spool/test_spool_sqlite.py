@@ -16,7 +16,7 @@ import pytest
 from letters import BODY, EVERYTHING, NOW, letter, octets, states
 
 from postroad.spool import LEASE_S, PIECE, Selection, Settlement, SpoolError, Trouble
-from postroad.spool.sqlite import SqliteSpool, fresh, lanes, queue, writer
+from postroad.spool.sqlite import SqliteSpool, commits, fresh, lanes, queue
 from postroad.spool.sqlite.file import connect
 
 
@@ -256,14 +256,14 @@ def test_a_full_disk_fails_the_whole_commit_and_nothing_before(tmp_path):
 
     async def story(spool):
         (parcel,) = await spool.add(letter("before"), BODY, claim=True)
-        pages = spool._writer._db.execute("PRAGMA page_count").fetchone()[0]
-        spool._writer._db.execute(f"PRAGMA max_page_count = {pages + 2}").fetchone()
+        pages = spool._writer._commits._db.execute("PRAGMA page_count").fetchone()[0]
+        spool._writer._commits._db.execute(f"PRAGMA max_page_count = {pages + 2}").fetchone()
         big = [spool.add(letter(f"m{n}", size=PIECE), b"x" * PIECE) for n in range(3)]
         results = await asyncio.gather(*big, return_exceptions=True)
         assert {Trouble.FULL} == {result.kind for result in results}
         assert "make room" in results[0].why
         assert ["before"] == [one.parcel.mail.id for one in await spool.listed(EVERYTHING)]
-        spool._writer._db.execute("PRAGMA max_page_count = 1000000").fetchone()
+        spool._writer._commits._db.execute("PRAGMA max_page_count = 1000000").fetchone()
         await spool.add(letter("after", size=PIECE), b"x" * PIECE)
         await spool.settle([Settlement(parcel)], NOW)
         assert ["after"] == [one.parcel.mail.id for one in await spool.listed(EVERYTHING)]
@@ -308,7 +308,7 @@ def test_a_quota_is_a_full_disk(tmp_path):
 
 def test_a_lock_held_by_another_program_is_waited_for_then_told(tmp_path, monkeypatch):
     """A moment is waited out; too long is `locked`, and nothing is lost by it."""
-    monkeypatch.setattr(writer, "BUSY_MS", 50)
+    monkeypatch.setattr(commits, "BUSY_MS", 50)
 
     async def story(spool):
         other = connect(tmp_path / "spool.db")
@@ -478,7 +478,7 @@ def test_freed_room_is_used_again(tmp_path):
             mails = [letter(f"m{turn}-{n}", size=20_000) for n in range(50)]
             added = await asyncio.gather(*(spool.add(mail, b"x" * 20_000, claim=True) for mail in mails))
             await spool.settle([Settlement(parcel) for (parcel,) in added], NOW)
-            sizes.append(spool._writer._db.execute("PRAGMA page_count").fetchone()[0])
+            sizes.append(spool._writer._commits._db.execute("PRAGMA page_count").fetchone()[0])
         assert sizes[-1] < sizes[0] * 1.2
 
     run(story, one(tmp_path, history_s=0))
@@ -491,7 +491,7 @@ def test_a_finished_message_keeps_no_body(tmp_path):
         await spool.write("m1", b"abc")
         (parcel,) = await spool.add(letter(size=6), b"end", claim=True)
         await spool.settle([Settlement(parcel, record="{}")], NOW)
-        db = spool._writer._db
+        db = spool._writer._commits._db
         assert (0, None) == (
             db.execute("SELECT count(*) FROM piece").fetchone()[0],
             db.execute("SELECT rest FROM message").fetchone()[0],

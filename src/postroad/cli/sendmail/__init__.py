@@ -62,12 +62,15 @@ def called_as_sendmail(argv: Sequence[str]) -> Sequence[str] | None:
 
 def run(words: Sequence[str]) -> int:
     """Do what a command line says, with the message on standard input; the exit status."""
-    from postroad.app import InputError
     from postroad.cli.sendmail.arguments import Misuse, parse
     from postroad.config import load
+    from postroad.net import open_more
     from postroad.relay.settings import aliases_of
     from postroad.spool import SpoolError
+    from postroad.words.inputs import InputError
 
+    if problem := open_more():
+        return _say(problem, TEMPORARY)
     try:
         arguments = parse(words)
         for remark in arguments.remarks:
@@ -93,10 +96,10 @@ def run(words: Sequence[str]) -> int:
 def _submit(arguments: Arguments, config: Config, aliases: Aliases) -> int:
     import asyncio
 
-    from postroad.app import InputError
     from postroad.cli.sendmail.deposit import deposit
     from postroad.cli.sendmail.draft import bounded, read
     from postroad.relay.settings import hostname_of
+    from postroad.words.inputs import InputError
 
     hostname = hostname_of(config)
     octets = read(bounded(sys.stdin.buffer, config.limits.message_size), dot_ends=arguments.dot_ends)
@@ -134,10 +137,10 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[Mail, byt
         InputError: an address cannot be read, or there is no recipient.
 
     """
-    from postroad.app import InputError, readable
     from postroad.cli.sendmail.draft import addresses, finish, parse, qualified
     from postroad.relay import Births, sendmail_origin
     from postroad.spool import Mail
+    from postroad.words.inputs import InputError, readable
     from postroad.words.mail import Envelope, Recipient, parse_mailbox
 
     births = Births()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from email.utils import formataddr
 from typing import BinaryIO
 
-from postroad.app import InputError, readable
 from postroad.cli.sendmail.people import addresses_in
 from postroad.receive.headers import format_date
 from postroad.smtp import NUL, canonical
+from postroad.words.inputs import InputError, readable
 from postroad.words.mail import Mailbox
 from postroad.words.names import cut
 

@@ -11,10 +11,13 @@ from postroad.senders import SCHEDULES, Schedule
 from postroad.senders.model import Sender
 from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.trials.nouns import Greylist, Outage, Trial, Workload
+from postroad.words.bounds import Bounds, OutOfBoundsError, check, count, require, require_all
 from postroad.words.facts import Found, Snapshot
 from postroad.words.faults import Mode
 from postroad.words.names import Address, parse_address
 
+MOST_MESSAGES = 10_000_000  # of one sender: some seconds where each is tried once
+MOST_TRIES = 1_000_000_000  # of all messages of one sender: some minutes
 BURSTS = 200  # that are tried, if nobody says how many: single ones stray far from their mean
 
 
@@ -26,8 +29,7 @@ class Pulse:
     over_s: float
 
     def __post_init__(self) -> None:
-        if self.messages < 1 or not 0 < self.over_s < math.inf:
-            raise ValueError("there is a message or more, in more than 0 s")
+        check(self, {"messages": count(MOST_MESSAGES, needed=True), "over_s": Bounds(0.001, needed=True)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,21 @@ class Downtime:
     until_s: float = math.inf
 
     def __post_init__(self) -> None:
-        if not 0 <= self.from_s < self.until_s:
+        require("server", self.server, str)
+        require("mode", self.mode, Mode)
+        check(self, {"from_s": Bounds(needed=True), "until_s": Bounds(most=math.inf, needed=True)})
+        if not self.from_s < self.until_s:
             raise ValueError(f"the outage of {self.server} ends before it begins")
+
+
+_BOUNDS = {
+    "messages": count(MOST_MESSAGES),
+    "sources": count(1_000_000),
+    "session_s": Bounds(most=DAY_S, needed=True),
+    "at_once": count(10_000, needed=True),
+    "greylist_s": Bounds(above=True),
+}
+_KINDS: Mapping[str, type] = {"burst": Pulse, "rate": Pulse, "greylist_apart": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +87,26 @@ class TrialOptions:
     retries: str | Sequence[float] | None = None
 
     def __post_init__(self) -> None:
+        check(self, _BOUNDS)
+        for field, kind in _KINDS.items():
+            require(field, getattr(self, field), kind)
+        require_all("outages", self.outages, Downtime)
         if self.burst and self.rate:
             raise ValueError("mail comes in bursts or at a rate: give one of them")
-        if self.greylist_s is not None and self.greylist_s <= 0:
-            raise ValueError("greylisting lasts more than 0 s")
         if isinstance(self.retries, str) and self.retries not in SCHEDULES:
-            raise ValueError(f"no timetable {self.retries!r}; there are {', '.join(SCHEDULES)}")
-        if self.retries is not None and not isinstance(self.retries, str) and min(self.retries, default=0) <= 0:
-            raise ValueError("the times between tries are one or more, each more than 0 s")
+            raise OutOfBoundsError("retries", f"no timetable {self.retries!r}; there are {', '.join(SCHEDULES)}")
+        _ = self.workload, self.schedule  # what they cannot be is an error now, and not when they are asked for
 
     @property
     def workload(self) -> Workload:
         """The mail."""
         if self.burst:
             each, over_s = self.burst.messages, self.burst.over_s
-            count = -(-self.messages // each) if self.messages else self.sources or BURSTS
-            return Workload(each * count, over_s, count, at_once=self.at_once, session_s=self.session_s)
+            bursts = -(-self.messages // each) if self.messages else self.sources or min(BURSTS, MOST_MESSAGES // each)
+            if each * bursts > MOST_MESSAGES:
+                why = f"{bursts:,} bursts of {each:,} are more than {MOST_MESSAGES:,} messages, the most there are"
+                raise OutOfBoundsError("burst", why)
+            return Workload(each * bursts, over_s, bursts, at_once=self.at_once, session_s=self.session_s)
         messages, sources = self.messages or 100_000, self.sources or 1000
         over_s = DAY_S
         if self.rate:
@@ -99,8 +118,13 @@ class TrialOptions:
         """When mail is tried again."""
         if self.retries is None or isinstance(self.retries, str):
             return SCHEDULES[self.retries] if self.retries else None
-        *intervals, last = self.retries
-        return Schedule("given", "asked for", tuple(intervals), last)
+        times = self.retries
+        if not isinstance(times, list | tuple) or not times:
+            raise OutOfBoundsError("retries", "write the name of a timetable, or a list of seconds between tries")
+        try:
+            return Schedule("given", "asked for", tuple(times[:-1]), times[-1])
+        except OutOfBoundsError as wrong:
+            raise OutOfBoundsError("retries", wrong.why) from None
 
     def trial(
         self,
@@ -112,11 +136,14 @@ class TrialOptions:
         """The trial of one sender; `down` lasts all the time.
 
         Raises:
-            ValueError: an outage is of a server that the domain does not have.
+            ValueError: an outage is of a server that the domain does not have, or is two things at once; or all that
+                would have to be followed is too much.
 
         """
         always = [Outage(address, mode) for address, mode in (down or {}).items()]
         timed = [outage for each in self.outages for outage in _outages(each, snapshot)]
+        _refuse_two_at_once((*always, *timed))
+        self._refuse_endless(sender, (*always, *timed))
         return Trial(
             snapshot,
             sender,
@@ -127,6 +154,36 @@ class TrialOptions:
             Greylist(self.greylist_s, shared=not self.greylist_apart) if self.greylist_s else None,
             self.schedule,
         )
+
+    def _refuse_endless(self, sender: Sender, outages: Sequence[Outage]) -> None:
+        """Mail that is deferred is tried again and again: so many messages, so many times, is what takes time."""
+        schedule = self.schedule or sender.retry
+        trouble_s = max((each.until_s - each.from_s for each in outages), default=0.0)
+        if self.greylist_s:
+            trouble_s = max(trouble_s, self.greylist_s if schedule.machines == 1 else math.inf)
+        if self.retries is not None and not isinstance(self.retries, str):
+            trouble_s = math.inf  # whoever writes times knows why mail is deferred; we may not
+        tries = schedule.tries_within(min(trouble_s, schedule.expiry_s)) if trouble_s else 1
+        messages = self.workload.messages
+        if messages * tries > MOST_TRIES:
+            raise OutOfBoundsError(
+                "messages",
+                f"{messages:,} messages of {sender.name} may be tried {tries:,} times each; "
+                f"{MOST_TRIES:,} tries in all are the most: try fewer messages, or write longer times between tries",
+            )
+
+
+def _refuse_two_at_once(outages: Sequence[Outage]) -> None:
+    """A server is down in one way at a time: which of two would count nobody has said."""
+    by: dict[Address, list[Outage]] = {}
+    for each in outages:
+        for other in by.setdefault(each.address, []):
+            if each.mode != other.mode and each.from_s < other.until_s and other.from_s < each.until_s:
+                raise ValueError(
+                    f"{each.address} is down in two ways at the same time, {other.mode} and {each.mode}; "
+                    "give one of them"
+                )
+        by[each.address].append(each)
 
 
 def _outages(downtime: Downtime, snapshot: Snapshot) -> Iterator[Outage]:

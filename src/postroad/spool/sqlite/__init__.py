@@ -5,12 +5,21 @@ reads on connections of their own.
 Rule 2: what is done for each message is a few statements over a whole group: no index is touched that it does not need.
 Rule 3: no statement reads all parcels, but those of `queue stats` and of searches by people.
 
-Stops: `folder` (whose it is, locks), `file` (the database, its schema), `place` (whether it is still there), `room` and
-`relief` (the disk, short of room and full), `group` and `writer` (commits), `reader` (its threads), `keeping`, `lanes`,
-`settling`, `queue` (the statements), `kinds` (what they cost, and what follows), `fresh` (bodies remembered), `rows`
-(mail as columns), `trouble` (errors in sentences), `spool` (the protocol).
+Stops: `folder` (whose it is, locks), `file` (the database, its schema), `place` (whether it is still there), `opening`
+(all of these, in order), `room` and `relief` (the disk, short of room and full), `group`, `commits` and `writer` (one
+transaction for many calls), `reader` (its threads), `keeping`, `lanes`, `settling`, `queue` (the statements), `kinds`
+(what they cost, and what follows), `fresh` (bodies remembered), `rows` (mail as columns), `trouble` (errors in
+sentences), `spool` (the protocol), `deposit` (one message, by a program that ends then).
 """
 
-from postroad.spool.sqlite.spool import SqliteSpool
+from typing import TYPE_CHECKING
 
-__all__ = ["SqliteSpool"]
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.spool.sqlite.spool import SqliteSpool
+
+__getattr__ = door(
+    __name__,
+    spool="SqliteSpool",
+)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -41,7 +43,7 @@ class Kind(Generic[A, R]):
 
 @dataclass(slots=True, eq=False)
 class Calls(Generic[A, R]):
-    """Calls of one kind, and where their results go; once they are done, the results, or what is wrong with all.
+    """Calls of one kind, and who waits for them; once they are done, the results, or what is wrong with all.
 
     `octets`: what they cost.
     """
@@ -71,8 +73,8 @@ class Calls(Generic[A, R]):
 
     def apart(self) -> list[Calls[A, R]]:
         """Each by itself."""
-        pairs = zip(self.arguments, self.futures, strict=True)
-        return [Calls(self.kind, [argument], [future]) for argument, future in pairs]
+        futures = self.futures
+        return [Calls(self.kind, [one], futures[place : place + 1]) for place, one in enumerate(self.arguments)]
 
 
 @dataclass(slots=True, eq=False)
@@ -89,13 +91,14 @@ class Group:
     seen: int = 0
     since: float = 0.0
 
-    def take(self, kind: Kind[A, R], argument: A, octets: int, future: asyncio.Future[R]) -> None:
-        """Take a call."""
+    def take(self, kind: Kind[A, R], argument: A, octets: int, future: asyncio.Future[R] | None = None) -> None:
+        """Take a call, and who waits for it."""
         calls = self.calls.get(kind)
         if calls is None:
             calls = self.calls[kind] = Calls(kind)
         calls.arguments.append(argument)
-        calls.futures.append(future)
+        if future is not None:
+            calls.futures.append(future)
         self.count += 1
         calls.octets += kind.cost + octets
         self.cost += kind.cost + octets

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,49 +14,34 @@ from postroad.spool.base import (
     Parcel,
     Selection,
     Settlement,
-    SpoolError,
     State,
     Stats,
     Story,
-    Trouble,
 )
-from postroad.spool.sqlite import file, keeping, lanes, queue, settling
-from postroad.spool.sqlite.folder import FILE, LOG, Hold, take_folder
+from postroad.spool.sqlite import keeping, lanes, queue, settling
 from postroad.spool.sqlite.fresh import Fresh
 from postroad.spool.sqlite.group import Kind
 from postroad.spool.sqlite.kinds import RECIPIENT, SHORT, Kinds
-from postroad.spool.sqlite.place import Place
+from postroad.spool.sqlite.opening import Opened, open_folder
 from postroad.spool.sqlite.reader import THREADS, Reader
-from postroad.spool.sqlite.relief import take
-from postroad.spool.sqlite.room import Room
-from postroad.spool.sqlite.trouble import troubles
-from postroad.spool.sqlite.writer import Disk, Writer
+from postroad.spool.sqlite.writer import Writer
 
 DAY_S = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """Which process this is, how long it remembers what is finished, and its hold on the folder."""
-
-    name: str
-    history_s: float
-    hold: Hold | None = None
 
 
 class SqliteSpool:
     """A spool in a folder. With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none."""
 
-    def __init__(self, writer: Writer, reader: Reader, node: Node, disk: Disk) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._node = node.name
-        self._history_s = node.history_s
-        self._hold = node.hold
-        self._place = disk.place
-        self._room = disk.room
+    def __init__(self, opened: Opened, name: str, history_s: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._writer = Writer(opened.commits, opened.where, loop)
+        self._reader = Reader(opened.where, opened.readers)
+        self._node = name
+        self._history_s = history_s
+        self._hold = opened.hold
+        self._place = opened.disk.place
+        self._room = opened.disk.room
         self._fresh = Fresh()
-        self._kinds = Kinds(self._fresh, self._give_back, keeps_history=node.history_s > 0)
+        self._kinds = Kinds(self._fresh, self._give_back, keeps_history=history_s > 0)
 
     @classmethod
     async def open(cls, folder: Path, *, node: str, history_s: float = DAY_S, reserve: int = 0) -> Self:
@@ -75,52 +58,8 @@ class SqliteSpool:
             SpoolError: locked (a living process has the name), missing, newer, corrupt, read-only, full.
 
         """
-        loop = asyncio.get_running_loop()
-        room = Room(folder, reserve)
-        return await asyncio.to_thread(cls._open, folder, Node(node, history_s), room, loop)
-
-    @classmethod
-    def _open(cls, folder: Path, node: Node, room: Room, loop: asyncio.AbstractEventLoop) -> Self:
-        where = folder / FILE
-        with contextlib.ExitStack() as undo:
-            if node.name:
-                hold = take_folder(folder, node.name)
-                undo.callback(hold.lock.close)
-                node = replace(node, hold=hold)
-            if room.is_used_up() and where.exists():
-                file.put_log_back(where)
-            try:
-                opened = cls._open_database(where, node, room, loop)
-            except SpoolError as trouble:
-                freed = room.give_up_reserve() if trouble.kind is Trouble.FULL else 0
-                if not freed:
-                    raise
-                opened = cls._open_database(where, node, room, loop, freed)
-            undo.pop_all()
-        return opened
-
-    @classmethod
-    def _open_database(
-        cls, where: Path, node: Node, room: Room, loop: asyncio.AbstractEventLoop, freed: int = 0
-    ) -> Self:
-        file.prepare(where, make=bool(node.name))
-        place = Place(where)
-        with contextlib.ExitStack() as undo:
-            db = file.open_database(where)
-            undo.callback(db.close)
-            with troubles(where):
-                if node.name:
-                    lanes.take_back(db, node.name)
-                    room.make_reserve()
-                if freed:
-                    take(db, where.with_name(LOG), freed)
-                readers = [undo.enter_context(contextlib.closing(file.connect_reader(where))) for _ in range(THREADS)]
-            place.check()
-            place.watch_log()
-            disk = Disk(place, room)
-            writer = Writer(db, where, disk, loop)
-            undo.pop_all()
-        return cls(writer, Reader(where, readers), node, disk)
+        opened = await asyncio.to_thread(open_folder, folder, node, reserve, THREADS)
+        return cls(opened, node, history_s, asyncio.get_running_loop())
 
     @property
     def commits(self) -> int:

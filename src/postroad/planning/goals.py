@@ -1,0 +1,208 @@
+"""What a set of records may be good at: how each goal is judged, and what a set does for it, in words with numbers.
+
+One judgement for all: verdicts, differences and advice ask `best` and `judged`, so none can call worse what another
+calls better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from postroad.planning.mix import part_delivered
+from postroad.planning.phrases import listing, named, percent, rough_seconds, seconds
+from postroad.planning.scorecard import Marks, Scorecard
+
+
+class Goal(StrEnum):
+    """What a set of records may be good at."""
+
+    DELIVERY = "delivery"
+    BALANCE = "balance"
+    FAILOVER = "fail-over"
+    NETWORK = "network loss"
+    DELAY = "delay"
+    DNS_COST = "DNS cost"
+    SIMPLICITY = "simplicity"
+
+
+COSTS = frozenset({Goal.DELAY, Goal.DNS_COST, Goal.SIMPLICITY})
+"""What may get worse where mail is safer or better balanced for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who does best at a goal, and what each does, in words with numbers."""
+
+    goal: Goal
+    best: tuple[str, ...]
+    numbers: Mapping[str, str]
+
+    @property
+    def is_even(self) -> bool:
+        """Whether all do as well."""
+        return set(self.best) == self.numbers.keys()
+
+    @property
+    def sentence(self) -> str:
+        """Who does best, and how."""
+        who = "no difference" if self.is_even else f"{listing(self.best)} best"
+        return f"{self.goal}: {who}: {self.numbers[self.best[0]]}."
+
+
+def verdict(goal: Goal, cards: Sequence[Scorecard]) -> Verdict:
+    """Who does best at a goal."""
+    found = best(goal, [card.marks for card in cards])
+    return Verdict(
+        goal, tuple(cards[place].name for place in found), {each.name: numbers(goal, each) for each in cards}
+    )
+
+
+def best(goal: Goal, every: Sequence[Marks]) -> list[int]:
+    """Who does best, by place: mark by mark; what differs by less than people would notice is equally good."""
+    if not all(
+        marks.delivered for marks in every
+    ):  # what takes no mail is best at nothing: its cost is beside the point
+        takers = [place for place, marks in enumerate(every) if marks.delivered]
+        return [takers[place] for place in best(goal, [every[place] for place in takers])] or list(range(len(every)))
+    known = [_marks(goal, marks) for marks in every]
+    left = list(range(len(every)))
+    for depth in range(len(known[0]) if known else 0):
+        least = min(known[place][depth][0] for place in left)
+        left = [place for place in left if known[place][depth][0] <= least + known[place][depth][1]]
+    return left
+
+
+def judged(goal: Goal, old: Marks, new: Marks) -> int:
+    """Whether a change is better (1), worse (-1) or neither (0)."""
+    found = best(goal, [old, new])
+    return 0 if len(found) != 1 else 1 if found == [1] else -1
+
+
+def is_gain(old: Marks, new: Marks) -> bool:
+    """Whether a change is worth its work: better at something, and worse at nothing but what that may cost."""
+    aims = [judged(goal, old, new) for goal in Goal if goal not in COSTS]
+    costs = [judged(goal, old, new) for goal in COSTS]
+    return min(aims) >= 0 and (max(aims) > 0 or (max(costs) > 0 and min(costs) >= 0))
+
+
+def numbers(goal: Goal, card: Scorecard) -> str:
+    """What a set of records does for a goal, with the numbers."""
+    return _NUMBERS[goal](card)
+
+
+def before(goal: Goal, card: Scorecard) -> str:
+    """The same in fewer words, to stand behind what another set does."""
+    return _IN_SHORT.get(goal, _NUMBERS[goal])(card)
+
+
+def balance(card: Scorecard) -> str:
+    """How first contacts are spread."""
+    front, busiest = card.records.front, card.busiest
+    if busiest is None:
+        return "no machine"
+    if len(front) == 1 and card.load == sum(card.whole.mix.first.values()):
+        rest = len(card.records.backups)
+        resting = f" while it is up; {named(rest, 'backup')} {'stands' if rest == 1 else 'stand'} by" if rest else ""
+        return f"one machine, {busiest}, takes all{resting}"
+    return f"{busiest} gets {card.load_told()}, where {percent(card.even)} would be even"
+
+
+def silence(card: Scorecard) -> str:
+    """How long a message takes that finds the busiest machine silent."""
+    if not card.busiest:
+        return "-"
+    return (rough_seconds if card.mix.is_rough else seconds)(card.marks.silence_s)
+
+
+def dns_cost(card: Scorecard) -> str:
+    """Questions and octets of one message, as exact as the mix."""
+    questions, octets = dns_figures(card)
+    word = "question" if questions == "1" else "questions"
+    return f"{'about ' if card.mix.is_rough else ''}{questions} {word} and {octets} octets a message"
+
+
+def dns_figures(card: Scorecard) -> tuple[str, str]:
+    """The same as two numbers."""
+    questions, octets = float(card.marks.questions), float(card.marks.octets)
+    return (
+        (f"{questions:.0f}", f"{round(octets, -1):.0f}") if card.mix.is_rough else (f"{questions:.1f}", f"{octets:.0f}")
+    )
+
+
+def _delivery(card: Scorecard) -> str:
+    short = [name for name, each in card.whole.by.items() if part_delivered(each) < 1]
+    if not short:
+        return "all mail gets through at once"
+    if len(short) == len(card.whole.by) and not card.whole.delivered:
+        return "no mail gets through"
+    return f"{card.mix.told(card.whole.delivered_by)} of mail gets through at once, not that of {card.mix.whom(short)}"
+
+
+def _failover(card: Scorecard) -> str:
+    if not card.lost:
+        return "no machine"
+    if len(card.records.machines) == 1:
+        return "with its one machine lost, all mail waits"
+    caught = "all" if card.marks.caught == 1 else f"{card.mix.percent(card.marks.caught)} of"
+    is_pair = len(card.records.machines) == 2
+    which = "its busiest machine" if card.is_sampled else "either machine" if is_pair else "any one machine"
+    return f"with {which} refusing, {'the other takes' if is_pair else 'the others take'} {caught} its mail at once"
+
+
+def _network(card: Scorecard) -> str:
+    if not card.lost:
+        return "no machine"
+    count = len(card.records.networks)
+    if count == 1:
+        return "all machines are in one network"
+    kept = "all" if card.marks.kept_network == 1 else f"{card.mix.percent(card.marks.kept_network)} of"
+    which = "the busiest" if card.is_sampled else "either" if count == 2 else "any one"
+    return f"with {which} of {count} networks gone, {kept} mail gets through at once"
+
+
+def _delay(card: Scorecard) -> str:
+    if not card.busiest:
+        return "no machine"
+    return f"a message that finds the busiest machine silent takes {silence(card)} on average"
+
+
+def _dns(card: Scorecard) -> str:
+    return f"{dns_cost(card)}, or at most {card.most_questions} questions a TTL through one cache"
+
+
+def _size(card: Scorecard) -> str:
+    shared = f", {named(card.marks.shared, 'machine')} with several names" if card.marks.shared else ""
+    return f"{named(card.marks.records, 'record')}{shared}"
+
+
+_NUMBERS: Mapping[Goal, Callable[[Scorecard], str]] = {
+    Goal.DELIVERY: _delivery,
+    Goal.BALANCE: balance,
+    Goal.FAILOVER: _failover,
+    Goal.NETWORK: _network,
+    Goal.DELAY: _delay,
+    Goal.DNS_COST: _dns,
+    Goal.SIMPLICITY: _size,
+}
+_IN_SHORT = {Goal.DELAY: silence, Goal.DNS_COST: dns_cost}
+
+
+def _marks(goal: Goal, marks: Marks) -> tuple[tuple[float, float], ...]:
+    """The lower the better, the most telling first, each with the difference that nobody would notice."""
+    match goal:
+        case Goal.DELIVERY:
+            return ((-float(marks.delivered), 0.001),)
+        case Goal.BALANCE:
+            return (float(marks.unevenness), 0.02), (float(marks.load), 0.01)
+        case Goal.FAILOVER:
+            return ((-float(marks.caught), 0.01),)
+        case Goal.NETWORK:
+            return ((-float(marks.kept_network), 0.01),)
+        case Goal.DELAY:
+            return ((marks.silence_s, max(1.0, 0.1 * marks.silence_s)),)
+        case Goal.DNS_COST:
+            return (float(marks.questions), 0.1), (float(marks.octets), 8)  # half of what a needless address costs
+        case Goal.SIMPLICITY:
+            return (marks.shared, 0), (marks.records, 0)

@@ -1,0 +1,20 @@
+"""A room's door that opens its modules only when they are asked for (PEP 562): who wants a part, loads that part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+
+def door(room: str, **modules: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a package, from the names that each of its modules gives, with blanks between them."""
+    homes = {name: module for module, names in modules.items() for name in names.split()}
+
+    def give(name: str) -> Any:  # noqa: ANN401  # whatever has that name
+        module = homes.get(name)
+        if module is None:
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        return getattr(import_module(f"{room}.{module}"), name)
+
+    return give

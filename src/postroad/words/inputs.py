@@ -1,0 +1,24 @@
+"""What a caller gives us and we cannot use."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from postroad.words.names import Unreadable
+
+T = TypeVar("T")
+
+
+class InputError(ValueError):
+    """Something given by the caller cannot be used: the text says what, where, and how to fix it."""
+
+
+class NotInZoneError(InputError):
+    """The zone files given do not have a domain: no usage is wrong, there is no such domain."""
+
+
+def readable(answer: T | Unreadable) -> T:
+    """What was read, or InputError with the reason it could not be."""
+    if isinstance(answer, Unreadable):
+        raise InputError(str(answer))
+    return answer

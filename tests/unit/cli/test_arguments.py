@@ -1,0 +1,100 @@
+"""One grammar of arguments: a domain, a zone file or a reference set-up mean the same in every command."""
+
+import pytest
+from typer.testing import CliRunner
+
+from postroad.cli.root import app
+
+GOOD = "$ORIGIN example.org.\n@ MX 10 mail\nmail A 192.0.2.1\n"
+COMMANDS = ["route", "lookup", "check", "simulate", "compare", "advise"]
+QUICK = {
+    "simulate": ["--sender", "postfix"],
+    "compare": ["t1", "--sender", "postfix"],
+    "advise": ["--sender", "postfix"],
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """A folder with zone files, of which one is called as a domain."""
+    (tmp_path / "good.zone").write_text(GOOD)
+    (tmp_path / "example.org").write_text(GOOD)
+    (tmp_path / "bad.zone").write_text("$ORIGIN example.org.\n@ MX mail\nmail A 192.0.2\n")
+    (tmp_path / "two.zone").write_text(GOOD + "sub MX 10 mail\n")
+    (tmp_path / "plain.zone").write_text("$ORIGIN example.org.\n@ A 192.0.2.1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("POSTROAD_CONFIG", raising=False)
+    return tmp_path
+
+
+def run(command, *arguments):
+    """The finished command, about as little as it can be."""
+    return CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(
+        app, [command, *arguments, *QUICK.get(command, [])]
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("what", ["good.zone", "./good.zone", "example.org", "t1", "filter", "plain.zone"])
+def test_a_zone_file_and_a_set_up_are_taken_by_all(command, what):
+    """By its ending, its slash, or because it is there; no command asks DNS."""
+    done = run(command, what)
+    assert (True, "") == (done.exit_code in (0, 1), done.stderr)
+    domain = what if command == "compare" else "example.com" if what in ("t1", "filter") else "example.org"
+    assert domain in done.stdout  # compare has the names as they were given
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("nope.zone", "nope.zone: cannot be read: No such file or directory"),
+        ("no/such/file", "no/such/file: cannot be read: No such file or directory"),
+        ("/", "/: cannot be read: Is a directory"),
+        ("t9", "there is no reference set-up 't9'; there are t1, t2, t3, t4, t5, t6, one, filter"),
+        ("https://example.com/path?x=1", "'https://example.com/path?x=1' is no domain; did you mean example.com?"),
+        ("http://user@www.example.com:8080/", "did you mean example.com?"),
+        ("example.com/path", "example.com/path: no such file; did you mean example.com?"),
+        ("mailto:bob@example.com?subject=hi", "did you mean example.com?"),
+        ("Bob <bob@example.com>", "did you mean example.com?"),
+        ("@example.com", "did you mean example.com?"),
+        ("example.com:25", "did you mean example.com?"),
+        ("example.com,", "did you mean example.com?"),
+        ("192.0.2.1", "an IP address; write it in brackets: [192.0.2.1]"),
+        ("a" * 300, "longer than 253 characters"),
+        ("", "a domain name is missing"),
+        ("bad.zone", "bad.zone:2: '@ MX mail' is no MX record"),
+        ("bad.zone", "bad.zone:3: 'mail A 192.0.2' is no A record"),
+    ],
+)
+def test_what_it_cannot_be_is_told_by_all_alike(command, what, said):
+    """With exit status 2, and what was meant; nothing is asked of DNS."""
+    done = run(command, what)
+    assert (2, True) == (done.exit_code, said in done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each != "check"])
+def test_a_zone_with_two_domains_asks_which(command):
+    """`check` checks both; the others take one, named by --domain."""
+    done = run(command, "two.zone")
+    assert (2, True) == (done.exit_code, "which domain? two.zone has example.org, sub.example.org" in done.stderr)
+    if command != "compare":
+        assert run(command, "two.zone", "--domain", "sub.example.org").exit_code in (0, 1)
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each != "compare"])
+@pytest.mark.parametrize("what", ["example.net", "bob@example.net"])
+def test_a_domain_that_is_not_in_the_zone_is_an_answer(command, what):
+    """The zone's own are named, and the exit status is 1: nothing is going to change by waiting."""
+    done = run(command, what, "--zone", "two.zone")
+    assert (1, True) == (
+        done.exit_code,
+        "example.net is not in two.zone; there are example.org, sub.example.org" in done.stderr,
+    )
+
+
+def test_a_file_of_the_zone_and_more_zones_answer_together(here):
+    """The file says which domain; the exchanger's address may stand in another zone."""
+    (here / "mx.zone").write_text("$ORIGIN example.org.\n@ MX 10 mail.example.net.\n")
+    (here / "hosts.zone").write_text("$ORIGIN example.net.\nmail A 192.0.2.7\n")
+    assert "192.0.2.7" in run("route", "mx.zone", "--zone", "hosts.zone").stdout
