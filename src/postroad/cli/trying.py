@@ -57,6 +57,9 @@ def print_trials(out: screen.Screen, card: Scorecard, tried: Mapping[str, Trials
     out.table(screen.Table(heads, rows, frozenset(heads[1:])))
     if len(addresses) > MOST_SERVERS:
         out.line(f"{len(addresses) - MOST_SERVERS} more addresses: see --json")
+    for name, each in tried.items():
+        if each.sampled:
+            out.line(f"{name} can try these servers in too many orders to follow each: its figures are of a sample.")
     for line in _strayed(tried):
         out.line(line)
 

@@ -216,21 +216,30 @@ class Walk:
 
         So a plan can be drawn while it is walked: what comes last in it stands for all that is not yet drawn.
         """
-        other, last = Walk((), 0, self.policy, now=self._begun), len(self._contacts) - 1
-        copies = {id(place): place.copy() for place in self._all_places() if self._matters(place)}
-        del copies[id(self._open[last].place)]
+        last = len(self._contacts) - 1
+        return self._copy(targets, last, without=self._open[last].place)
+
+    def copy(self) -> Walk:
+        """The same, to go its own way."""
+        return self._copy((), len(self._contacts))
+
+    def _copy(self, targets: tuple[Target, ...], contacts: int, without: _Place | None = None) -> Walk:
+        other = Walk((), 0, self.policy, now=self._begun)
+        copies = {
+            id(place): place.copy() for place in self._all_places() if place is not without and self._matters(place)
+        }
         other._places = [*copies.values(), *map(_Place, targets)]
         other._targets = tuple([place.target for place in other._places])
         other._open = {
             number: _Open(copies[id(contact.place)], contact.started, contact.greeting_due)
             for number, contact in self._open.items()
-            if number != last
+            if number < contacts
         }
         other._settled = [*self._settled]
         other._heard = {
             index: _Heard([*heard.answers], {*heard.refused_by}, heard.ceiling) for index, heard in self._heard.items()
         }
-        other._contacts = self._contacts[:-1]
+        other._contacts = self._contacts[:contacts]
         return other
 
     @property

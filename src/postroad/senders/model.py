@@ -229,7 +229,8 @@ class Rounds(Bounded):
     """An address that failed may be asked again in the same attempt, after its rest, for as long as others are silent.
 
     `first_s`: the rest after the first failure, `then_s` after each further one. None: there is one round. `whole_s`:
-    where nobody could be reached at all, the whole attempt is made again after so long.
+    where nobody could be reached at all, the whole attempt is made again after so long. A forecast ends with the first
+    round, for who is asked again says what he said; trials make the whole attempt again, where something has changed.
     """
 
     first_s: float | None = None
@@ -248,7 +249,7 @@ class Picks(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class ClearLater(Bounded):
-    """A later attempt goes without TLS: after one of these modes, once the message is so old."""
+    """A later attempt that meets one of these modes asks the same server again without TLS, once so old."""
 
     modes: frozenset[Mode] = frozenset()
     after_s: float = 0.0

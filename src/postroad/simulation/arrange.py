@@ -77,6 +77,10 @@ class Host:
     contacts: Node
 
 
+NOBODY = Host(NOTHING)
+"""A dead name, whichever: nothing comes of it but a turn, so they are all alike."""
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
     """The hosts of one preference, and what is known of them whatever their order.
@@ -194,7 +198,7 @@ class Arranger:
         self._facts: dict[int, _Facts] = {}
         self._joined: set[tuple[int, int]] = set()
         self._counts_refusals = True
-        self._passes = False
+        self._passes = self._settles = False
         self._first: Exchange | None = None
 
     def plan(self, groups: Iterable[tuple[Exchange, ...]], first: Exchange) -> tuple[Level, ...]:
@@ -213,6 +217,7 @@ class Arranger:
         if facts is None:
             facts = self._facts[preference] = self._look_at(group)
         self._passes = facts.passes and self._alike
+        self._settles = facts.settles
         self._counts_refusals = {
             Exhausted.DEFER: False,
             Exhausted.LAST: not facts.settles,  # who says the last word is a matter of order
@@ -275,10 +280,30 @@ class Arranger:
         return Pass(row(hosts), _coin) if self._sender.equals is Equals.ONE_SWAP_PASS else row(hosts)
 
     def _any_order(self, hosts: list[Node], shared: set[Address]) -> Node:
-        drawn = self._bag(hosts)
+        drawn = self._bag(self._without_times(hosts))
         # Who is where between the first and the last matters to neighbours, to duplicates and to the clock of overlaps
         plain = self._sender.families is not Families.V6_PASS and not shared and not self._sender.waits.spacing_s
         return first_and_last(drawn.kinds) if self._passes and plain and isinstance(drawn, Bag) else drawn
+
+    def _without_times(self, hosts: list[Node]) -> list[Node]:
+        """The hosts, with the mean time in place of its own for each that costs nothing but time.
+
+        Where somebody ends the attempt for sure, who is asked before is a matter of chance, so that each contact lasts
+        as long in the mean as any other; and the longest attempt has all of them.
+        """
+        waits = self._sender.waits
+        overlaps = any((waits.spacing_s, waits.per_host, waits.overlap_s, waits.fallback_s, waits.hurry_s))
+        if overlaps or self._is_open or not (self._settles and self._alike):
+            return hosts
+        found = [(host, list(contacts_of(host))) for host in hosts]
+        idle = {id(host): contacts[0] for host, contacts in found if len(contacts) == 1 and _only_lasts(contacts[0])}
+        waits_s = [idle[id(host)].wait_s for host in hosts if id(host) in idle]  # one host may stand there many times
+        mean_s = sum(waits_s) / max(len(waits_s), 1)
+        lasting = {
+            each: Host(replace(contact, wait_s=mean_s, silent=False, members=[*contact.members]))
+            for each, contact in idle.items()
+        }
+        return [lasting.get(id(host), host) for host in hosts]
 
     def _known_hosts(self, each: Exchange, shared: set[Address]) -> tuple[Node, ...]:
         """The nodes of an exchanger; every order of an answer has the same."""
@@ -300,7 +325,9 @@ class Arranger:
             self._sender.families is Families.V6_PASS and each.addresses
         ):  # each address is a host of its own, but they stay together
             yield row(self._inside([Host(contact) for contact in contacts[version]]) for version in (6, 4))
-        elif self._sender.families is not Families.V6_PASS and (each.addresses or (each.dead and self._dead_matters)):
+        elif each.dead and self._dead_matters and self._sender.families is not Families.V6_PASS:
+            yield NOBODY
+        elif self._sender.families is not Families.V6_PASS and each.addresses:
             yield Host(self._together({version: self._inside(contacts[version]) for version in (4, 6)}))
 
     def _together(self, families: dict[int, Node]) -> Node:
@@ -406,6 +433,10 @@ class Arranger:
         if sender.families is Families.V6_PASS or sender.limits.family_share or sender.waits.fallback_s is not None:
             parts.append(str(contact.target.address.version))
         return ":".join((*parts, str(contact.target.address) if contact.shared else ""))
+
+
+def _only_lasts(contact: Contact) -> bool:
+    return contact.alone and not contact.shared and contact.then not in ENDS
 
 
 def _thens(sender: Sender, met: Mode) -> tuple[Then, ...]:

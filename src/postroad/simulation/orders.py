@@ -85,7 +85,9 @@ def front(node: Node) -> Iterator[Front]:
 
 def times(chance: Fraction, share: Fraction) -> Fraction:
     """The product; most shares are whole, and a product of fractions takes long."""
-    return chance if share is WHOLE else chance * share
+    if share is WHOLE:
+        return chance
+    return share if chance is WHOLE else chance * share
 
 
 def is_empty(node: Node) -> bool:
@@ -188,13 +190,13 @@ def _front_of_pass(node: Pass) -> Iterator[Front]:
         return
     for chance, leaf, rest in front(node.rest):
         if node.carried is None:
-            yield from ((chance * more, *other) for more, *other in front(Pass(rest, node.swap, leaf)))
+            yield from ((times(chance, more), *other) for more, *other in front(Pass(rest, node.swap, leaf)))
             continue
         swapped = node.swap(node.carried, leaf)
         if swapped:
-            yield chance * swapped, leaf, Pass(rest, node.swap, node.carried)
-        if swapped < 1:
-            yield chance * (1 - swapped), node.carried, Pass(rest, node.swap, leaf)
+            yield times(chance, swapped), leaf, Pass(rest, node.swap, node.carried)
+        if swapped != 1:
+            yield times(chance, 1 - swapped), node.carried, Pass(rest, node.swap, leaf)
 
 
 def _bag(kinds: tuple[tuple[Node, int], ...]) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -16,6 +17,7 @@ from postroad.simulation.plans import NoWay, exchanges, plans
 from postroad.simulation.steps import Next, Place, Steps
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
+from postroad.words.trail import Target
 
 
 class _Way(NamedTuple):
@@ -51,14 +53,17 @@ def some_examples(case: Case, sender: Sender, found: tuple[Exchange, ...], numbe
     """A few ways that begin differently, the likeliest beginnings first, each going on by its likeliest step."""
     if number == 0:
         return ()
-    told: dict[tuple[Step, ...], Example] = {}
-    limits = counted(case, sender, found)
-    ways = plans(case, sender, found, alike=False)
-    for levels in ways:
+    limits, ways = counted(case, sender, found), Counter(plans(case, sender, found, alike=False))
+    begun: dict[Target | None, list[tuple[Steps, _Way, Next]]] = defaultdict(list)
+    for levels, count in ways.items():
         steps = Steps(sender, levels, limits)
-        start = _Way(Fraction(1, len(ways)), 0.0, steps.start())
+        start = _Way(Fraction(count, ways.total()), 0.0, steps.start())
         for option in islice(_likeliest(steps, start.place), number):
-            example = _one_from(steps, start, option)
+            begun[option.contact.target if option.contact else None].append((steps, start, option))
+    told: dict[tuple[Step, ...], Example] = {}
+    for each in sorted(begun.values(), key=lambda each: -sum(way.chance * next_.chance for _, way, next_ in each)):
+        for way in each if len(told) < number else ():
+            example = _one_from(*way)
             known = told.get(example.steps)
             chance = example.chance + (known.chance if known else 0)
             told[example.steps] = Example(chance, example.steps, example.result)

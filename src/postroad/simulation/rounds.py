@@ -15,7 +15,7 @@ from postroad.simulation.nouns import Example, Step
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
-_UNREACHED = frozenset({Mode.REFUSE, Mode.BLACKHOLE})
+UNREACHED = frozenset({Mode.REFUSE, Mode.BLACKHOLE})
 
 
 def with_rounds(way: Example, sender: Sender, until_s: float) -> Example:
@@ -25,7 +25,7 @@ def with_rounds(way: Example, sender: Sender, until_s: float) -> Example:
         return way
     if rounds.first_s is not None:
         return replace(way, steps=_rested(way.steps, sender, until_s))
-    if rounds.whole_s is not None and all(step.met in _UNREACHED for step in way.steps):
+    if rounds.whole_s is not None and all(step.met in UNREACHED for step in way.steps):
         return replace(way, steps=_again(way.steps, rounds.whole_s, until_s))
     return way
 

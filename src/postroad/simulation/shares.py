@@ -24,7 +24,7 @@ from postroad.words.trail import Target
 K = TypeVar("K")
 ZERO = Fraction(0)
 _RESULTS = tuple(Result)
-MOST_CONTACTS = 100_000  # of all plans of a forecast: beyond, a part of the plans stands for all
+MOST_CONTACTS = 25_000  # of all plans of a forecast: beyond, a part of the plans stands for all
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front, times
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
+_NONE = Fraction(0)
 _GO_LEAST_S = 2.0  # net.Dialer gives no address less than this (Go, partialDeadline)
 
 
@@ -20,7 +21,7 @@ class Tally(NamedTuple):
     """What an attempt remembers of its contacts, as far as its sender counts it.
 
     The two times are counted from the start of the last contact: `pace_s` until the next may start, `open_s` until the
-    last silent one gives up.
+    last one is given up.
     """
 
     contacts: int = 0
@@ -63,11 +64,18 @@ class Next(NamedTuple):
     entered: int
 
 
+class _Going(NamedTuple):
+    """A place on the way to the next contact, and how many hosts were begun for it."""
+
+    place: Place
+    entered: int
+
+
 class Steps:
     """The steps of a sender over a plan of its levels."""
 
     def __init__(self, sender: Sender, levels: tuple[Level, ...], limits: Counted) -> None:
-        self._sender = sender
+        self.sender = sender
         self._levels = levels
         self._waits = sender.waits
         self._limits = limits
@@ -78,24 +86,26 @@ class Steps:
         """Nothing has been contacted."""
         return self._at_level(Place(NOTHING, NOTHING, 0), 0)
 
-    def nexts(self, place: Place, *, entered: int = 0) -> Iterator[Next]:
-        """What may come next; the chances sum to one."""
-        moved = False
-        for chance, contact, rest in front(place.host):
-            moved = True
-            yield from self._scaled(chance, self._offer(contact, place._replace(host=rest), entered=entered))
-        if moved:
-            return
-        for chance, host, rest in front(place.hosts):
-            moved = True
-            yield from self._scaled(chance, self._enter(host.contacts, place._replace(hosts=rest), entered))
-        if moved:
-            return
-        level = place.level + 1
-        if level == len(self._levels):
-            yield Next(WHOLE, None, place, place.tally.open_s, entered)
-        else:
-            yield from self.nexts(self._at_level(place, level), entered=entered)
+    def nexts(self, place: Place) -> Iterator[Next]:
+        """What may come next; the chances sum to one.
+
+        Names without a contact are passed over in a loop, those that lead to the same place together: there may be
+        any number of them, in any order.
+        """
+        ahead, waiting = [(WHOLE, place, 0)], dict[tuple[Place, int], Fraction]()
+        while ahead or waiting:
+            if not ahead:
+                (at, entered), chance = next(iter(waiting.items()))
+                del waiting[at, entered]
+                ahead.append((chance, at, entered))
+            chance, at, entered = ahead.pop()
+            for share, then in self._onward(at, entered):
+                if isinstance(then, Next):
+                    yield then if chance is share is WHOLE else Next(times(chance, share), *then[1:])
+                elif then.place.host != NOTHING:
+                    ahead.append((times(chance, share), *then))
+                else:
+                    waiting[then] = waiting.get(then, _NONE) + times(chance, share)
 
     def after(self, place: Place, contact: Contact) -> tuple[Result | None, float, Place]:
         """What a contact leads to: the result if it ends the attempt, the seconds it takes then, and the new place."""
@@ -109,7 +119,7 @@ class Steps:
     def verdict(self, place: Place) -> Result:
         """How it ends when nobody is left to ask."""
         tally = place.tally
-        match self._sender.exhausted:
+        match self.sender.exhausted:
             case Exhausted.LAST:
                 failed = tally.refused and not place.cut and not tally.kept
             case Exhausted.ALL:
@@ -121,41 +131,53 @@ class Steps:
     def _at_level(self, place: Place, number: int) -> Place:
         level, tally = self._levels[number], place.tally
         if level.passes:  # all of it will be heard, so it may as well be known now
-            if self._sender.exhausted is Exhausted.ALL:
+            if self.sender.exhausted is Exhausted.ALL:
                 tally = tally._replace(refused=tally.refused or level.refused, unsure=tally.unsure or level.unsure)
-            elif self._sender.exhausted is Exhausted.LAST:
+            elif self.sender.exhausted is Exhausted.LAST:
                 tally = tally._replace(kept=tally.kept or level.kept)
         return place._replace(hosts=level.hosts, level=number, begun=False, tally=tally)
 
-    def _enter(self, host: Node, place: Place, entered: int) -> Iterator[Next]:
+    def _onward(self, place: Place, entered: int) -> Iterator[tuple[Fraction, Next | _Going]]:
+        """One step on: to a contact, past one, into a host, to the next preference, or to the end."""
+        moved = False
+        for chance, contact, rest in front(place.host):
+            moved = True
+            yield chance, self._offer(contact, Place(rest, *place[1:]), entered)
+        if moved:
+            return
+        for chance, host, rest in front(place.hosts):
+            moved = True
+            yield chance, self._enter(host.contacts, rest, place, entered)
+        if moved:
+            return
+        level = place.level + 1
+        if level == len(self._levels):
+            yield WHOLE, Next(WHOLE, None, place, place.tally.open_s, entered)
+        else:
+            yield WHOLE, _Going(self._at_level(place, level), entered)
+
+    def _enter(self, host: Node, rest: Node, place: Place, entered: int) -> Next | _Going:
         tally = place.tally
         if self._limits.hosts:
-            if tally.hosts == self._sender.limits.hosts:
-                yield self._stop(place, entered)
-                return
+            if tally.hosts == self.sender.limits.hosts:
+                return self._stop(place, entered)
             tally = tally._replace(hosts=tally.hosts + 1)
         if self._waits.per_host:
             tally = tally._replace(budget_s=self._waits.connect_s)
-        yield from self.nexts(place._replace(host=host, tally=tally), entered=entered + 1)
+        return _Going(Place(host, rest, place.level, place.begun, place.cut, tally), entered + 1)
 
-    def _offer(self, contact: Contact, place: Place, *, entered: int) -> Iterator[Next]:
+    def _offer(self, contact: Contact, place: Place, entered: int) -> Next | _Going:
         """The contact, unless it is passed over or a limit is reached."""
-        tally, limits = place.tally, self._sender.limits
+        tally, limits = place.tally, self.sender.limits
         address = contact.target.address
         is_full = self._limits.addresses and tally.contacts >= self._room(place.level)
         if address in tally.tried or (not is_full and self._has_its_share(address, tally)):
-            yield from self.nexts(place, entered=entered)
-        elif self._limits.sessions and tally.sessions == limits.sessions:
-            yield self._stop(place, entered)
-        elif is_full:
-            if limits.later is Later.NOTHING:
-                yield self._stop(place, entered)
-            elif place.begun:
-                yield from self.nexts(place._replace(host=NOTHING, hosts=NOTHING, cut=True), entered=entered)
-            else:
-                yield self._go(contact, place, entered=entered)
-        else:
-            yield self._go(contact, place, entered=entered)
+            return _Going(place, entered)
+        if (self._limits.sessions and tally.sessions == limits.sessions) or (is_full and limits.later is Later.NOTHING):
+            return self._stop(place, entered)
+        if is_full and place.begun:
+            return _Going(place._replace(host=NOTHING, hosts=NOTHING, cut=True), entered)
+        return self._go(contact, place, entered=entered)
 
     def _go(self, contact: Contact, place: Place, *, entered: int) -> Next:
         tally, waits = place.tally, self._waits
@@ -166,14 +188,13 @@ class Steps:
             pause_s = max(tally.pace_s, tally.open_s)  # the host is given up as a whole
         if len(tally.opens_s) >= (waits.most_silent or math.inf):
             pause_s = max(pause_s, min(tally.opens_s))
-        tally = tally._replace(
-            open_s=max(tally.open_s - pause_s, 0.0),
-            opens_s=tuple(each_s - pause_s for each_s in tally.opens_s if each_s > pause_s),
-        )
-        return Next(WHOLE, contact, place._replace(tally=tally), pause_s, entered)
+        if pause_s:
+            opens_s = tuple(each_s - pause_s for each_s in tally.opens_s if each_s > pause_s)
+            place = place._replace(tally=tally._replace(open_s=max(tally.open_s - pause_s, 0.0), opens_s=opens_s))
+        return Next(WHOLE, contact, place, pause_s, entered)
 
     def _count(self, place: Place, contact: Contact) -> Tally:
-        sender, tally, met, level = self._sender, place.tally, contact.met, self._levels[place.level]
+        sender, tally, met, level = self.sender, place.tally, contact.met, self._levels[place.level]
         address, no = contact.target.address, contact.met in sender.refusals
         changes: dict[str, object] = {}
         if self._limits.addresses:
@@ -195,7 +216,7 @@ class Steps:
     def _time(self, place: Place, contact: Contact) -> Tally:
         waits, tally, wait_s = self._waits, place.tally, contact.wait_s
         if not contact.silent:
-            return tally._replace(pace_s=max(wait_s, waits.spacing_s))
+            return tally._replace(pace_s=max(wait_s, waits.spacing_s), open_s=max(tally.open_s, wait_s))
         version = contact.target.address.version
         alike = count(place.host, lambda other: other.target.address.version == version)
         if waits.per_host:
@@ -219,7 +240,7 @@ class Steps:
 
     def _room(self, level: int) -> int:
         """How many contacts may have been made for another one at this level."""
-        limits = self._sender.limits
+        limits = self.sender.limits
         reserved = len(self._levels) - 1 - level if limits.later is Later.ONE_WITHIN else 0
         return (limits.addresses or 0) - reserved
 
@@ -232,14 +253,6 @@ class Steps:
     @staticmethod
     def _stop(place: Place, entered: int) -> Next:
         return Next(WHOLE, None, place._replace(cut=True), place.tally.open_s, entered)
-
-    @staticmethod
-    def _scaled(chance: Fraction, nexts: Iterator[Next]) -> Iterator[Next]:
-        if chance == 1:
-            yield from nexts
-        else:
-            for share, contact, place, pause_s, entered in nexts:
-                yield Next(times(chance, share), contact, place, pause_s, entered)
 
 
 def _family_shares(sender: Sender, levels: Iterable[Level]) -> dict[int, dict[int, int]]:

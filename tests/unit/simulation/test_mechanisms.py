@@ -139,3 +139,13 @@ def test_a_new_connection_in_clear_is_a_contact():
         Case(BACKUP, "exim", DnsOrder.FIXED, {ip_address("192.0.2.1"): Mode.BROKEN_STARTTLS}), SENDERS["exim"]
     )
     assert (2, [2]) == (told.attempts_mean, [len(example.steps) for example in told.examples])
+
+
+@pytest.mark.parametrize(("name", "waits_s"), [("sendmail", 300), ("postfix", 300), ("haraka", 30), ("opensmtpd", 300)])
+@pytest.mark.parametrize("mode", [Mode.MUTE, Mode.BLACKHOLE])
+def test_the_last_one_asked_costs_its_wait_too(name, waits_s, mode):
+    """An attempt ends when its last server is given up, not when it is asked."""
+    sender, facts = SENDERS[name], snapshot((10, "a", "192.0.2.1"))
+    told = forecast(Case(facts, name, down={ip_address("192.0.2.1"): mode}), sender)
+    lasts_s = waits_s if mode is Mode.MUTE else sender.waits.connect_s
+    assert (lasts_s, lasts_s) == (told.delay_mean_s, told.delay_worst_s)

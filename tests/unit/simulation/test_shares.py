@@ -446,3 +446,16 @@ def test_addresses_in_any_order_are_alike_in_every_order_of_their_hosts(order):
     facts = snapshot((10, "a", "192.0.2.1", "192.0.2.2", "192.0.2.3"), (10, "b", "192.0.2.4"))
     first = shares(forecast(Case(facts, "own", order), sender).first)
     assert {Fraction(1)} == {first[n] / first[1] for n in (2, 3)}
+
+
+@pytest.mark.parametrize("name", ["rfc5321", "sendmail", "courier", "chasquid", "opensmtpd", "mx-connect"])
+def test_who_costs_nothing_but_time_is_one_kind(name):
+    """Beside one that takes the mail, the figures are those of all orders told one by one, however long each waits."""
+    modes = (Mode.REFUSE, Mode.BLACKHOLE, Mode.MUTE, Mode.G421, Mode.ACCEPT)
+    facts = snapshot(*((10, f"mx{n}", f"192.0.2.{n}") for n in range(len(modes))))
+    case = Case(facts, name, down={ip_address(f"192.0.2.{n}"): mode for n, mode in enumerate(modes)})
+    told, ways = forecast(case, SENDERS[name]), list(every_way(case, SENDERS[name]))
+    assert told.attempts_mean == sum(way.chance * len(way.steps) for way in ways)
+    lasts = [(way.chance, way.steps[-1].at_s + way.steps[-1].waited_s) for way in ways]
+    assert told.delay_mean_s == pytest.approx(float(sum(chance * Fraction(took_s) for chance, took_s in lasts)))
+    assert told.delay_worst_s == pytest.approx(max(took_s for _chance, took_s in lasts))

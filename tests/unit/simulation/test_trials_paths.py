@@ -1,6 +1,7 @@
 """Paths are drawn from the graph that the exact forecast is worked out on: as often as it says, and no others."""
 
 from collections import Counter, defaultdict
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from postroad.senders import SCHEDULES
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
 from postroad.simulation.paths import every_way
 from postroad.simulation.plans import NoWay, exchanges
-from postroad.simulation.trials import Outage, Trial, Workload, run
+from postroad.simulation.trials import Outage, Trial, Workload, ours, run
 from postroad.simulation.trials.attempts import Starts
 from postroad.simulation.trials.graph import RESULTS
 from postroad.simulation.trials.places import MODES, Moment, number_places
@@ -44,7 +45,7 @@ def drawn_paths(trial, found, down):
     places = number_places(found, trial.sender)
     begin, make = drawn_from(trial, places, found, 1)
     numbers = np.arange(DRAWN, dtype=np.uint64)
-    moment = Moment(numbers, np.ones(DRAWN, np.int64), numbers, np.zeros(DRAWN, np.uint64))
+    moment = Moment(numbers, np.ones(DRAWN, np.int64), numbers, np.zeros(DRAWN, np.uint64), np.zeros(DRAWN))
     steps = defaultdict(list)
 
     def meet(row, place, at_s):
@@ -136,3 +137,53 @@ def test_many_servers_that_are_down_are_no_burden(name):
     tried = run(Trial(planned(records), SENDERS[name], Workload(5000), outages=tuple(map(Outage, dead))), 1)
     assert 1.0 == pytest.approx(sum(share.value for share in tried.first.values()))
     assert 80 == len(tried.first)
+
+
+def in_three_ways(number):
+    """Equals of which one third refuses, one third is silent, and one third says 450."""
+    modes = (Mode.REFUSE, Mode.BLACKHOLE, Mode.R450)
+    records = "".join(f"@ MX 10 m{n}\nm{n} A 192.0.2.{n}\n" for n in range(1, number + 1))
+    return planned(records), {parse_address(f"192.0.2.{n}"): modes[n % 3] for n in range(1, number + 1)}
+
+
+def tried_in(snapshot, down, messages):
+    """What becomes of first attempts of ours."""
+    outages = tuple(Outage(address, mode) for address, mode in down.items())
+    load = Workload(messages, sources=messages)
+    return run(Trial(snapshot, SENDERS["postroad"], load, outages=outages, schedule=SCHEDULES["none"]), 1)
+
+
+def test_of_too_many_plans_some_stand_for_all():
+    """A hundred equals that are all down in three ways are asked 620 times or more: sampled, and not far from exact."""
+    snapshot, down = in_three_ways(99)
+    exact = forecast(Case(snapshot, "postroad", down=down), SENDERS["postroad"], examples=0)
+    told = tried_in(snapshot, down, 500)
+    assert told.sampled
+    assert {Result.DEFERRED: 1.0} == {result: share.value for result, share in told.outcome.items() if share.value}
+    assert float(exact.attempts_mean) == pytest.approx(told.contacts.value, rel=0.15)
+    by_mode = Counter()
+    for address, share in told.first.items():
+        by_mode[down[address]] += share.value
+    assert dict.fromkeys(down.values(), 1 / 3) == pytest.approx(by_mode, abs=0.07)
+
+
+def test_few_plans_are_all_known():
+    """Nine equals that are all down in three ways."""
+    assert not tried_in(*in_three_ways(9), 500).sampled
+
+
+def test_plans_that_stand_for_all_are_walked_as_all_are(monkeypatch):
+    """As many plans as there are orders, of three equals: outcome, contacts and first ones are the exact ones."""
+    monkeypatch.setattr(ours, "MOST_NODES", 1)
+    monkeypatch.setattr(ours, "PLANS", 600)
+    for modes in product((Mode.ACCEPT, Mode.BLACKHOLE, Mode.R450, Mode.SLOW, Mode.MUTE), repeat=2):
+        snapshot, down = in_three_ways(3)
+        down |= dict(zip(down, modes, strict=False))
+        exact = forecast(Case(snapshot, "postroad", down=down), SENDERS["postroad"], examples=0)
+        told = tried_in(snapshot, down, 4000)
+        assert told.sampled
+        assert float(exact.attempts_mean) == pytest.approx(told.contacts.value, abs=0.25)
+        for result in Result:
+            assert float(exact.outcome[result]) == pytest.approx(told.outcome[result].value, abs=0.07)
+        for address in down:
+            assert float(exact.accepted.get(address, 0)) == pytest.approx(told.accepted[address].value, abs=0.07)

@@ -4,8 +4,8 @@ Rule 1: nothing here says what a sender of ours does. It asks `routing`, the sam
 Rule 2: nobody waits: a clock that jumps from event to event takes the place of time.
 
 Stops: `rehearsal` (one attempt among faulty exchangers), `hosts` (what chance decides of: turns, and hosts that are
-alike), `graph` (a plan drawn while it is walked), `open` (one that meets what is there at the time), `sums` (the
-figures of all ways), `ways` (single ones).
+alike), `graph` (a plan drawn while it is walked), `open` (one that meets what is there at the time), `planned` (the
+same along a plan drawn beforehand), `sums` (the figures of all ways), `ways` (single ones).
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ drawn: who it is, must be known to the one who draws it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from ipaddress import IPv4Address
+from itertools import chain
 from typing import NamedTuple
 
 from postroad.routing import Exchanger, Filling, Route, Try, Verdict
@@ -74,6 +74,18 @@ def openings(route: Route, terms: Terms, order: DnsOrder) -> Openings:
         return Openings(groups, draws.tangled, in_step=False)
     joined = [[sum(turns, ()) for turns in zip(*level, strict=True)] for level in levels]
     return Openings((tuple(map(_alike, preferences, joined)),), draws.tangled, in_step=len(draws.draws) > 1)
+
+
+def by_fate(groups: Groups, fate: Callable[[Address], Hashable]) -> Groups:
+    """The groups with only those hosts together that meet the same at the same time."""
+    return tuple(tuple(chain.from_iterable(_by_fate(group, fate) for group in level)) for level in groups)
+
+
+def _by_fate(group: Group, fate: Callable[[Address], Hashable]) -> Iterator[Group]:
+    alike: dict[Hashable, list[tuple[Exchanger, ...]]] = defaultdict(list)
+    for host in group.hosts:
+        alike[tuple(tuple(map(fate, one.addresses)) for one in host)].append(host)
+    return (replace(group, hosts=tuple(hosts)) for hosts in alike.values())
 
 
 def _orders(classes: Iterable[Class]) -> list[tuple[Exchanger, ...]]:
@@ -199,20 +211,14 @@ class OpenGraph:
         if mode is None:
             going = before.going.fork(())
         else:
-            going = _copy(before.going)
+            going = before.going.copy()
             self._rehearsal.meet(going, before.step, Fault(mode))
         step = self._rehearsal.onward(going)
         return replace(before, going=going, step=step), going.now - before.going.now
 
     def _draw(self, stand: Stand, number: int, drawn: Drawn) -> Stand:
-        group, filling, host = drawn.group, stand.filling.fork(), drawn.group.hosts[0][drawn.order]
-        # One that stands for many has a name of its own each time it is drawn
-        before = self._most - sum(map(sum, stand.left))
-        named = host if group.is_told else replace(host, name=str(before), port=before + 1)
-        targets: tuple[Target, ...] = tuple(
-            _At(to.exchange, to.address, to.preference, to.port, (drawn.number, host.addresses.index(to.address)))
-            for to in filling.add(group.preference, named)
-        )
+        filling = stand.filling.fork()
+        targets = self._targets(filling, drawn, self._most - sum(map(sum, stand.left)))
         level = stand.left[stand.level]
         fewer = (*level[:number], level[number] - 1, *level[number + 1 :])
         left = (*stand.left[: stand.level], fewer, *stand.left[stand.level + 1 :])
@@ -220,6 +226,17 @@ class OpenGraph:
         going = stand.going.fork(targets if further is None else (*targets, self._undrawn(further)))
         step = self._rehearsal.onward(going)
         return Stand(going, filling, stand.level if further is None else further, left, self._tangled, step)
+
+    @staticmethod
+    def _targets(filling: Filling, drawn: Drawn, before: int) -> tuple[Target, ...]:
+        """The addresses of a host in a plan that has so many hosts already."""
+        group, host = drawn.group, drawn.group.hosts[0][drawn.order]
+        # One that stands for many has a name of its own each time it is drawn
+        named = host if group.is_told else replace(host, name=str(before), port=before + 1)
+        return tuple(
+            _At(to.exchange, to.address, to.preference, to.port, (drawn.number, host.addresses.index(to.address)))
+            for to in filling.add(group.preference, named)
+        )
 
     def _next_level(self, filling: Filling, level: int, left: Left) -> int | None:
         """The level of which a host may still come into the plan, from here on."""
@@ -233,14 +250,6 @@ class OpenGraph:
 
     def _undrawn(self, level: int) -> Undrawn:
         return Undrawn("", _NOBODY, self._route.levels[level].preference)
-
-
-def _copy(going: Going) -> Going:
-    """The same attempt, to go its own way; what never changes need not be copied."""
-    walk = going.walk
-    steps = [each.target for each in walk.contacts]
-    kept = (walk.policy, *walk.contacts, *steps, *walk.may_be_asked, *going.tries.values())
-    return deepcopy(going, {id(each): each for each in kept})
 
 
 def _spot(target: Target) -> Spot | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Hashable, Mapping
-from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from postroad.routing import Connected, Ended, Greeted, Onward, Plan, Try, Verdict, Walk, WalkPolicy
@@ -48,9 +47,11 @@ class Going:
 
     def fork(self, targets: tuple[Target, ...]) -> Going:
         """Another attempt that has come as far, with these targets in the place of the one that was not drawn."""
-        other = copy(self)
-        other.walk, other.agenda, other.tries = self.walk.fork(targets), [*self.agenda], {**self.tries}
-        return other
+        return replace(self, walk=self.walk.fork(targets), agenda=[*self.agenda], tries={**self.tries})
+
+    def copy(self) -> Going:
+        """The same attempt, to go its own way."""
+        return replace(self, walk=self.walk.copy(), agenda=[*self.agenda], tries={**self.tries})
 
 
 class Rehearsal:

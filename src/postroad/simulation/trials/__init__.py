@@ -7,10 +7,10 @@ Rule 4: what a sender does in an attempt stands in `simulation.steps` alone, or 
 the graph of that.
 
 Stops: `nouns` (what is asked and answered), `options` (how people ask), `dice` (chance by counting), `places`
-(addresses as numbers), `graph` (the states of an attempt, in tables), `situations` (where in it an attempt begins),
-`attempts` (paths drawn from it, of many messages at once), `world` (outages, greylisting, resolvers), `connections`
-(what a source keeps), `play` (all mail, try after try), `measure` and `tally` (intervals), `text` (a summary), `ours`
-(attempts of our own sender).
+(addresses as numbers), `tables` (what is known of attempts so far), `graph` (the states of an attempt, in tables),
+`situations` (where in it an attempt begins), `attempts` (paths drawn from it, of many messages at once), `world`
+(outages, greylisting, resolvers), `connections` (what a source keeps), `play` (all mail, try after try), `measure` and
+`tally` (intervals), `text` (a summary), `ours` (attempts of our own sender).
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ def run(trial: Trial, seed: int, progress: Callable[[float], None] = lambda _par
     if isinstance(found, NoWay):
         outcome = {} if found.unable else {found.result: Estimate(1.0, 1.0, 1.0)}
         return Trials(trial, seed, outcome=outcome, unable=found.unable)
-    from postroad.simulation.trials.play import Play  # noqa: PLC0415  # NumPy: a start without trials stays fast
+    from postroad.simulation.trials.play import OvergrownError, Play  # noqa: PLC0415  # NumPy: a start stays fast without
 
-    return Play(trial, seed, found).run(progress)
+    try:
+        return Play(trial, seed, found).run(progress)
+    except OvergrownError:
+        return Play(trial, seed, found, sampled=True).run(progress)

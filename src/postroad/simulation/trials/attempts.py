@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
 from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key
-from postroad.simulation.trials.graph import DEFERRED, NOBODY, PASSED_OVER, Graph
+from postroad.simulation.trials.graph import DEFERRED, NOBODY, Graph
 from postroad.simulation.trials.places import NOWHERE, Choices, Places, Ranks
+from postroad.simulation.trials.tables import PASSED_OVER
 
 Meet = Callable[[Ranks, Ranks, Real], Ranks]
 """What is met, as places in MODES: asked with the rows of the attempts, the places contacted, and the times."""
@@ -40,6 +41,7 @@ class Ended:
     last: Ranks  # the place contacted last: where it was delivered, if it was
     contacts: Ranks
     at_s: Real
+    goes_on_s: Real = field(default_factory=lambda: np.zeros(0))  # when it begins anew; infinity: it is over
 
 
 @dataclass(slots=True)
@@ -87,13 +89,14 @@ class Attempts:
             return chance(key(self._seed, what, turn), starts.number[going.row])
 
         option = graph.choose(going.node, lambda: draw(Draw.ORDER))
-        kind = graph.kind_of[option]
-        place = graph.members[kind, 0]
-        several = np.flatnonzero(graph.members_of_kind[kind] > 1) if graph.members.shape[1] > 1 else _NONE
+        kind = graph.kind_of.rows[option]
+        members, sizes = graph.kinds
+        place = members[kind, 0]
+        several = np.flatnonzero(sizes[kind] > 1) if members.shape[1] > 1 else _NONE
         if several.size and not turn:
-            place = graph.members[kind, (draw(Draw.INNER) * graph.members_of_kind[kind]).astype(np.int64)]
+            place = members[kind, (draw(Draw.INNER) * sizes[kind]).astype(np.int64)]
         elif several.size:
-            alike, is_new = graph.members[kind[several]], graph.is_new_host[option[several]]
+            alike, is_new = members[kind[several]], graph.is_new_host.rows[option[several]] > 0
             place[several] = used.pick(going.only(several), alike, is_new, draw(Draw.INNER)[several])
         if starts.kept is not None and not turn:
             open_ = np.flatnonzero(starts.kept != NOWHERE)
@@ -104,9 +107,9 @@ class Attempts:
     def _go(self, starts: Starts, going: _Going, ended: Ended, to: tuple[Ranks, Ranks], meet: Meet) -> _Going:
         """Contact these places, and write down who has ended; who goes on is told."""
         graph, (option, place) = self._graph, to
-        is_left, row = graph.kind_of[option] != NOBODY, going.row
+        is_left, row = graph.kind_of.rows[option] != NOBODY, going.row
         asked = is_left if starts.barred is None else is_left & ~starts.barred[row, place]
-        at_s = going.at_s + graph.pause_s[option]
+        at_s = going.at_s + graph.pause_s.rows[option]
         met = np.full(row.size, PASSED_OVER)
         if asked.all():
             met = meet(row, place, at_s)

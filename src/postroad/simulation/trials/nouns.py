@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from postroad.pace.schedule import DAY_S, MINUTE_S
@@ -89,6 +89,11 @@ class Trial:
         if self.ttl_s < 0 or self.windows < 1:
             raise ValueError("the TTL is 0 s or more, and there is a window or more")
 
+    def fate(self, address: Address) -> Hashable:
+        """All that happens at an address, whatever comes of it."""
+        greets = self.greylist is None or (bool(self.greylist.addresses) and address not in self.greylist.addresses)
+        return greets, tuple((each.mode, each.from_s, each.until_s) for each in self.outages if each.address == address)
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -145,7 +150,8 @@ class Trials:
     address, from its 5th to its 95th percentile: how far one strays from the mean; empty where each message draws anew,
     or there are thousands of sources. `tries`: attempts a message, and
     `contacts` addresses contacted a message. `delay` None: nothing was delivered. `unable`: the sender cannot use
-    these records at all, and why (all else is empty then).
+    these records at all, and why (all else is empty then). `sampled`: an attempt can go in too many ways, so that a
+    part of its orders stands for all, and figures of single servers stray further than their intervals say.
     """
 
     trial: Trial
@@ -161,3 +167,4 @@ class Trials:
     questions: Asked = Asked(0.0, 0.0, 0.0)
     windows: tuple[Window, ...] = ()
     unable: str = ""
+    sampled: bool = False

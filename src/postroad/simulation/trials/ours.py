@@ -6,41 +6,62 @@ next, an edge is what an option leads to for each way a server can behave at tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from random import Random
 
 import numpy as np
 
 from postroad.routing import Route
 from postroad.simulation.own import usual
-from postroad.simulation.own.open import Choice, Drawn, Group, OpenGraph, Openings, Spot, Stand, openings
+from postroad.simulation.own.graph import Terms
+from postroad.simulation.own.open import Choice, Drawn, Group, OpenGraph, Openings, Spot, Stand, by_fate, openings
+from postroad.simulation.own.planned import PlannedGraph
 from postroad.simulation.trials.attempts import Ended, Meet, Starts
 from postroad.simulation.trials.dice import Draw, Real, chance, key
-from postroad.simulation.trials.graph import DEFERRED, DELIVERED, PASSED_OVER, RESULTS
+from postroad.simulation.trials.graph import DEFERRED, DELIVERED, RESULTS
 from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Moment, Places, Ranks
+from postroad.simulation.trials.tables import PASSED_OVER, Tables, ranks
 
-_WAYS = len(MODES) + 1
-_UNKNOWN = -(2**62)
+MOST_NODES = 2000
+"""Ways to stand that are told apart: where there are more, some plans stand for all."""
+PLANS = 12
+
+
+class OvergrownError(Exception):
+    """Attempts can stand in too many ways to know them all."""
 
 
 class OurAttempts:
     """Draws attempts of our own sender at the places of a domain."""
 
-    def __init__(self, trial: Trial, places: Places, seed: int) -> None:
+    def __init__(self, trial: Trial, places: Places, seed: int, *, sampled: bool = False) -> None:
         own, route = usual(trial.snapshot)
         assert isinstance(route, Route)  # noqa: S101  # else nobody is contacted, and nothing is played
         terms = own.terms
         ways = openings(route, terms, trial.dns_order)
         self._seed, self._in_step = seed, ways.in_step
+        if sampled:
+            ways = replace(ways, groups=tuple(by_fate(each, trial.fate) for each in ways.groups))
         self._hosts = _Hosts(ways, places)
-        self._tables = _Tables([OpenGraph(route, groups, ways.tangled, terms) for groups in ways.groups], self._hosts)
+        if sampled:
+            some = _some_plans(route, ways, terms, Random(seed))
+            self._tables = _Ways([graph for graph, _chance in some], self._hosts, math.inf)
+            self._upto = np.cumsum([chance for _graph, chance in some])
+        else:
+            every = [OpenGraph(route, groups, ways.tangled, terms) for groups in ways.groups]
+            self._tables = _Ways(every, self._hosts, MOST_NODES)
+            self._upto = np.arange(1, len(every) + 1) / len(every)
 
     def begin(self, moment: Moment) -> Ranks:
         """The node where each attempt begins."""
         drawn = chance(key(self._seed, Draw.TURN), moment.each_draw)
         roots = self._tables.roots
-        begins: Ranks = roots[(drawn * roots.size).astype(np.int64)]
+        begins: Ranks = roots[np.minimum(np.searchsorted(self._upto, drawn, side="right"), roots.size - 1)]
         return begins
 
     def make(self, starts: Starts, meet: Meet) -> Ended:
@@ -55,7 +76,7 @@ class OurAttempts:
             def dice(what: Draw, row: Ranks = row, turn: int = turn) -> Real:
                 return chance(key(self._seed, what, turn), starts.number[row])
 
-            option = self._tables.choose(node, dice)
+            option = self._tables.choose(node, lambda: dice(Draw.ORDER))
             drawn.add(row, option, self._tables, dice)
             row, node = self._go(starts, ended, (row, option), drawn, meet)
             turn += 1
@@ -72,7 +93,7 @@ class OurAttempts:
     ) -> tuple[Ranks, Ranks]:
         """Contact who comes next, and write down what came of it; the rows that go on are told, with their nodes."""
         tables, (row, option) = self._tables, going
-        place = drawn.place(row, tables.spot[option])
+        place = drawn.place(row, tables.spot.rows[option])
         asked = place != NOWHERE
         if starts.barred is not None:
             asked &= ~starts.barred[row, place]
@@ -126,9 +147,9 @@ class _Drawn:
         self._orders = np.zeros((rows, hosts.most), np.int64)
         self._is_used: Choices = np.zeros((rows, hosts.count), np.bool_)
 
-    def add(self, row: Ranks, option: Ranks, tables: _Tables, dice: Callable[[Draw], Real]) -> None:
+    def add(self, row: Ranks, option: Ranks, tables: _Ways, dice: Callable[[Draw], Real]) -> None:
         """Who is drawn by these options, where anybody is."""
-        group, number, order = tables.group[option], tables.number[option], tables.order[option]
+        group, number, order = tables.group.rows[option], tables.number.rows[option], tables.order.rows[option]
         told = order != NOWHERE
         self._orders[row[told], number[told]] = order[told]
         drawn = np.flatnonzero((group != NOWHERE) & ~told)
@@ -162,94 +183,68 @@ class _Drawn:
         return first if (several == 1).all() else first + (draw() * several).astype(np.int64)
 
 
-class _Tables:
-    """What is known of attempts so far: nodes, the options of those that were reached, the edges that were taken."""
+class _Ways(Tables):
+    """The ways an attempt can stand; of an edge is also told which spot took the message."""
 
-    def __init__(self, graphs: Sequence[OpenGraph], hosts: _Hosts) -> None:
-        self._hosts = hosts
+    def __init__(self, graphs: Sequence[OpenGraph], hosts: _Hosts, most: float) -> None:
+        super().__init__()
+        self._hosts, self._most = hosts, most
         self._nodes: dict[Hashable, int] = {}
         self._where: list[tuple[OpenGraph, Stand]] = []
-        self._spans: list[tuple[int, int, int]] = []  # of each node: how many were opened before it, and its options
         self._choices: list[tuple[OpenGraph, Choice]] = []
-        self._columns: list[tuple[int, int, int, int]] = []
-        self._upto: list[float] = []  # of each option: the rank of its node, and the chances up to it
-        self._opened = 0
-        self._edges: Ranks = np.zeros(0, np.int64)
-        self._took_s: Real = np.zeros(0)
-        self._takers: Ranks = np.zeros(0, np.int64)
+        # Of an option: the group of which a host is drawn, as which, and the order that it must be, or NOWHERE
+        self.group, self.number, self.order, self.spot = (ranks() for _each in range(4))
         self.roots = np.array([self._node(graph, graph.start()) for graph in graphs])
-        self._tabulate()
 
-    def choose(self, node: Ranks, dice: Callable[[Draw], Real]) -> Ranks:
-        """An option of each node."""
-        if len(self._where) > self._rank_of.size:
-            self._tabulate()
-        closed = self._rank_of[node] == NOWHERE
-        if closed.any():
-            for each in np.unique(node[closed]).tolist():
-                self._open(each)
-            self._tabulate()
-        first, count = self._first_of[node], self._count_of[node]
-        if (count == 1).all():
-            return first
-        chosen = np.searchsorted(self._upto_of, self._rank_of[node] + dice(Draw.ORDER), side="right")
-        return np.clip(chosen, first, first + count - 1)  # the sum may have been rounded up
-
-    def follow(self, option: Ranks, met: Ranks) -> tuple[Ranks, Real, Ranks]:
-        """Where what was met leads: a node, or -1 less a result; the seconds until there; the spot that took it."""
-        edge = option * _WAYS + met
-        for unknown in np.unique(edge[self._edges[edge] == _UNKNOWN]).tolist():
-            self._learn(unknown)
-        return self._edges[edge], self._took_s[edge], self._takers[edge]
-
-    def _learn(self, edge: int) -> None:
-        graph, choice = self._choices[edge // _WAYS]
-        met = edge % _WAYS
+    def _learn(self, option: int, met: int) -> tuple[int, float, int]:
+        graph, choice = self._choices[option]
         stand, took_s = graph.follow(choice, None if met == PASSED_OVER else MODES[met])
-        self._took_s[edge] = took_s
         if stand.result is None:
-            self._edges[edge] = self._node(graph, stand)
-        else:
-            self._edges[edge], self._takers[edge] = -1 - RESULTS.index(stand.result), self._spot(stand.taken_by)
+            return self._node(graph, stand), took_s, NOWHERE
+        return -1 - RESULTS.index(stand.result), took_s, self._spot_of(stand.taken_by)
 
-    def _spot(self, spot: Spot | None) -> int:
+    def _spot_of(self, spot: Spot | None) -> int:
         return NOWHERE if spot is None else spot[0] * self._hosts.places.shape[1] + spot[1]
 
     def _node(self, graph: OpenGraph, stand: Stand) -> int:
         number = self._nodes.setdefault((graph, stand.standing), len(self._where))
         if number == len(self._where):
+            if number >= self._most:
+                raise OvergrownError
             self._where.append((graph, stand))
-            self._spans.append((NOWHERE, 0, 0))
+            self._add_node()
         return number
 
-    def _open(self, node: int) -> None:
-        """Work out the options of a node that was not reached before."""
+    def _options(self, node: int) -> Iterator[Fraction]:
         graph, stand = self._where[node]
-        first, upto = len(self._choices), Fraction(self._opened)
         for choice in graph.choices(stand):
-            upto += choice.chance
-            self._upto.append(float(upto))
             self._choices.append((graph, choice))
-            self._columns.append((*self._drawn(choice.drawn), self._spot(choice.then.spot)))
-        self._spans[node] = self._opened, first, len(self._choices) - first
-        self._opened += 1
+            self.spot.add(self._spot_of(choice.then.spot))
+            for column, told in zip((self.group, self.number, self.order), self._drawn(choice.drawn), strict=True):
+                column.add(told)
+            yield choice.chance
 
     def _drawn(self, drawn: Drawn | None) -> tuple[int, int, int]:
-        """The group of which a host is drawn, as which, and the order that it must be, or NOWHERE."""
         if drawn is None:
             return NOWHERE, NOWHERE, NOWHERE
         group = self._hosts.group_of[drawn.group]
         host = self._hosts.members[group, 0]
         return group, drawn.number, int(self._hosts.first[host]) + drawn.order if drawn.group.is_told else NOWHERE
 
-    def _tabulate(self) -> None:
-        self._rank_of, self._first_of, self._count_of = np.array(self._spans, np.int64).reshape(-1, 3).T
-        self.group, self.number, self.order, self.spot = np.array(self._columns, np.int64).reshape(-1, 4).T
-        self._upto_of = np.array(self._upto)
-        more = len(self._choices) * _WAYS - self._edges.size
-        self._edges = np.concatenate((self._edges, np.full(more, _UNKNOWN)))
-        self._took_s = np.concatenate((self._took_s, np.zeros(more)))
-        self._takers = np.concatenate((self._takers, np.full(more, NOWHERE)))
+
+def _some_plans(route: Route, ways: Openings, terms: Terms, dice: Random) -> list[tuple[PlannedGraph, float]]:
+    """Plans that stand for all, with their chances: each kind of host is first as often as it is in all of them."""
+    turns = dice.sample(ways.groups, min(len(ways.groups), PLANS))
+    plans = []
+    for groups in turns:
+        every = [group for group in groups[0] for _host in group.hosts]
+        some = [every[number * len(every) // PLANS] for number in range(0, PLANS, len(turns))]
+        times = Counter([*some, *({*every} - {*some} if len(groups[0]) <= PLANS else ())])
+        known = sum(len(group.hosts) for group in times) * len(turns)
+        for first, count in times.items():
+            chance = len(first.hosts) / known / count
+            plans += [(PlannedGraph(route, groups, ways.tangled, terms, dice, first), chance) for _each in range(count)]
+    return plans
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> Ranks:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from postroad.senders.model import Families, Sender, Unit
 from postroad.simulation.arrange import Exchange
-from postroad.simulation.trials.dice import Whole
+from postroad.simulation.trials.dice import Real, Whole
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.trail import Target
@@ -27,13 +27,15 @@ _RUN = np.uint64(2**63)  # a number of a run is none of a try
 class Moment:
     """Who asks, and when: of each attempt its message and the try it is, its source, and the resolver's TTL span.
 
-    `run`: the run over its source's queue, from 1, of which one draw serves all mail; 0: the attempt draws for itself.
+    `age_s`: how long ago the message arrived. `run`: the run over its source's queue, or the span of its clock, from 1,
+    of which one draw serves all mail; 0: the attempt draws for itself.
     """
 
     message: Whole
     tried: Ranks
     source: Whole
     span: Whole
+    age_s: Real
     run: Ranks | None = None
 
     @property
@@ -42,7 +44,7 @@ class Moment:
         each_try = (self.message << np.uint64(10)) + self.tried.astype(np.uint64)
         if self.run is None:
             return each_try
-        each_run = _RUN + (self.source << np.uint64(24)) + self.run.astype(np.uint64)
+        each_run = _RUN + (self.source << np.uint64(32)) + self.run.astype(np.uint64)
         return np.where(self.run > 0, each_run, each_try)
 
     @property

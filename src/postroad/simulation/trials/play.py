@@ -8,19 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from postroad.simulation.arrange import Exchange
+from postroad.simulation.rounds import UNREACHED
 from postroad.simulation.trials.attempts import Attempts, Ended, Meet, Starts
 from postroad.simulation.trials.connections import Connections, LeastUsed, Memories, attracts, remembers
 from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key
 from postroad.simulation.trials.graph import DEFERRED, DELIVERED, FAILED, Graph
 from postroad.simulation.trials.nouns import Trial, Trials
-from postroad.simulation.trials.ours import OurAttempts
-from postroad.simulation.trials.places import NOWHERE, Choices, Moment, Places, Ranks, number_places
+from postroad.simulation.trials.ours import OurAttempts, OvergrownError
+from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Moment, Places, Ranks, number_places
 from postroad.simulation.trials.situations import Situations
 from postroad.simulation.trials.tally import Tally
 from postroad.simulation.trials.world import Greylists, Outside, Resolvers
 
+__all__ = ["OvergrownError", "Play", "drawn_from"]
+
 _SLICE = 2**15  # attempts at once: few enough for the processor's cache
 _CELLS = 2**22  # places times attempts at once: 32 MB of keys
+_CLOCK = 2**31  # spans of a clock are numbered from here: there are fewer runs over a queue
 _CHAINED, _SOURCES = 2**18, 2**14  # messages and sources at once, where a source makes one attempt after the other
 
 Progress = Callable[[float], None]
@@ -50,15 +54,16 @@ class _Mail:
 class Play:
     """One trial under way."""
 
-    def __init__(self, trial: Trial, seed: int, found: Sequence[Exchange]) -> None:
+    def __init__(self, trial: Trial, seed: int, found: Sequence[Exchange], *, sampled: bool = False) -> None:
         self._trial, self._seed, self._load = trial, seed, trial.workload
         self._places = number_places(found, trial.sender)
-        self._begin, self._make = drawn_from(trial, self._places, found, seed)
+        self._begin, self._make = drawn_from(trial, self._places, found, seed, sampled=sampled)
         self._outside = Outside(trial, self._places)
         self._resolvers = Resolvers(trial, self._places, seed)
         self._retries = Retries(trial, seed)
+        self._rounds = Rounds(trial)
         self._is_chained = attracts(trial) or remembers(trial)
-        self._tally = Tally(trial, self._places, is_chained=self._is_chained)
+        self._tally = Tally(trial, self._places, is_chained=self._is_chained, sampled=sampled)
         self._each = -(-self._load.messages // self._load.sources)  # messages of a source
 
     def run(self, progress: Progress) -> Trials:
@@ -130,18 +135,24 @@ class Play:
             chains.put_back(turn[again], now.due_s[again])
 
     def _moment(self, mail: _Mail, at_s: Real) -> Moment:
-        return Moment(mail.message, mail.tried, mail.source, self._resolvers.span(mail.source, at_s), mail.run)
+        run, pick_s = mail.run, self._trial.sender.picks.for_s
+        if pick_s:  # Courier's dice are thrown by the clock
+            run = np.where(run > 0, run, _CLOCK + np.floor(at_s / pick_s).astype(np.int64))
+        span = self._resolvers.span(mail.source, at_s)
+        return Moment(mail.message, mail.tried, mail.source, span, at_s - mail.arrival_s, run)
 
     def _try(self, tries: _Tries, starts: Starts) -> Ended:
         """One attempt each."""
         machine = tries.greylists.machine(tries.moment) if self._trial.greylist else _NOBODY[0]
         contacted: list[tuple[Ranks, Ranks]] = []
+        heard = np.zeros(starts.at_s.size, np.bool_)
 
         def meet(index: Ranks, place: Ranks, at_s: Real) -> Ranks:
             server = self._places.address_of[place]
             self._tally.contacted(server, at_s)
             contacted.append((index, place))
             modes = self._outside.modes(server, at_s)
+            heard[index] |= self._rounds.is_word[modes]
             if self._trial.greylist:
                 tries.greylists.meet(modes, (tries.mail.place[index], machine[index]), server, at_s)
             if tries.memories and tries.chain is not None:
@@ -149,6 +160,7 @@ class Play:
             return modes
 
         ended = self._make(starts, meet)
+        ended.goes_on_s = self._rounds.next_s(starts.at_s, ended.at_s, (ended.result == DEFERRED) & ~heard)
         index, place = (np.concatenate(columns) for columns in zip(*contacted, strict=True)) if contacted else _NOBODY
         self._resolvers.ask(tries.moment, index, place)
         return ended
@@ -157,19 +169,22 @@ class Play:
         """Count what came of it; who is tried again has a new due time, and is told."""
         met = mail.is_new & (ended.contacts > 0)
         self._tally.began(mail.cluster[met], ended.first[met])
-        self._tally.tried(mail.cluster, ended.contacts)
+        is_over = np.isinf(ended.goes_on_s)
+        self._tally.tried(mail.cluster, ended.contacts, is_over)
         done = ended.result == DELIVERED
         self._tally.delivered(mail.cluster[done], ended.last[done], mail.arrival_s[done], ended.at_s[done])
         again = self._retries.decide(mail, ended)
         self._tally.settled(mail.cluster[~again], ended.result[~again], mail.tried[~again])
-        mail.tried, mail.is_new = mail.tried + 1, mail.is_new & ~met
+        mail.tried, mail.is_new = mail.tried + is_over, mail.is_new & ~met
         return again
 
 
-def drawn_from(trial: Trial, places: Places, found: Sequence[Exchange], seed: int) -> tuple[Begin, Make]:
+def drawn_from(
+    trial: Trial, places: Places, found: Sequence[Exchange], seed: int, *, sampled: bool = False
+) -> tuple[Begin, Make]:
     """Where attempts begin, and how they are made."""
     if trial.sender.ours:
-        ours = OurAttempts(trial, places, seed)
+        ours = OurAttempts(trial, places, seed, sampled=sampled)
         return ours.begin, ours.make
     graph = Graph(trial, places, found)
     return Situations(trial, seed, found, graph).begin, Attempts(graph, places, seed).make
@@ -235,7 +250,9 @@ class Retries:
     def decide(self, mail: _Mail, ended: Ended) -> Choices:
         """Who is tried again, with the time in `mail.due_s`; who is given up has failed, if anybody kept the mail."""
         again: Choices = ended.result == DEFERRED
-        waiting = np.flatnonzero(again)
+        goes_on = np.isfinite(ended.goes_on_s)
+        mail.due_s = np.where(goes_on, ended.goes_on_s, mail.due_s)
+        waiting = np.flatnonzero(again & ~goes_on)
         if not waiting.size:
             return again
         due_s, run, is_over = self._due(mail.only(waiting), ended.at_s[waiting])
@@ -264,6 +281,30 @@ class Retries:
         begins_s = chance(self._begins, mail.source) * self._run_s
         number = np.floor((ready_s - begins_s) / self._run_s) + 1
         return begins_s + number * self._run_s, np.where(np.isfinite(number), number + 1, 0).astype(np.int64)
+
+
+class Rounds:
+    """Attempts that begin anew where nobody could be reached, as Courier's do after a minute.
+
+    While nothing changes out there every round ends alike: only those are played that a change may reach.
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        self._pause_s = trial.sender.rounds.whole_s
+        times = {time_s for each in trial.outages for time_s in (each.from_s, each.until_s)}
+        self._changes_s = np.array([*sorted(times - {np.inf}), np.inf])
+        self.is_word = np.array([mode not in UNREACHED for mode in MODES])
+
+    def next_s(self, began_s: Real, ended_s: Real, unreached: Choices) -> Real:
+        """When each attempt begins anew; infinity if it is over."""
+        if self._pause_s is None:
+            return np.full(ended_s.size, np.inf)
+        change_s = self._changes_s[np.searchsorted(self._changes_s, ended_s, side="right")]
+        next_s, round_s = ended_s + self._pause_s, ended_s - began_s + self._pause_s
+        waits = unreached & np.isfinite(change_s)
+        skipped = np.floor(np.where(waits, np.maximum(change_s - next_s, 0), 0) / round_s)
+        played_s: Real = np.where(waits, next_s + skipped * round_s, np.inf)
+        return played_s
 
 
 _NOBODY = (np.zeros(0, np.int64), np.zeros(0, np.int64))

@@ -10,14 +10,14 @@ from random import Random
 
 import numpy as np
 
-from postroad.senders.model import Equals, Families, Inside, Preference, Unit
+from postroad.senders.model import Equals, Families, Inside, Preference, Sender, Then, Unit
 from postroad.simulation.arrange import Exchange, Level
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.plans import open_plans
 from postroad.simulation.trials.dice import Draw, Whole, chance, key, throw
 from postroad.simulation.trials.graph import Graph
 from postroad.simulation.trials.nouns import Trial
-from postroad.simulation.trials.places import Moment, Ranks
+from postroad.simulation.trials.places import Choices, Moment, Ranks
 from postroad.words.names import Address
 
 MOST = 4096
@@ -38,11 +38,13 @@ class Situations:
         self._sizes = _set_sizes(trial, found)
         self._set_orders = min(prod(self._sizes.values()), MOST)
         self._attempts = len(found) if trial.sender.equals is Equals.BY_ATTEMPT else 1
+        later = once_it_is_old(trial.sender)
+        self._senders = (trial.sender, later) if later else (trial.sender,)
         self._begins: dict[int, Ranks] = {}
 
     def begin(self, moment: Moment) -> Ranks:
         """The node of each attempt."""
-        if self._mx_orders == self._set_orders == self._attempts == 1:
+        if self._mx_orders == self._set_orders == self._attempts == len(self._senders) == 1:
             begins = self._begin(0)
             return begins[self._which(begins.size, moment)]
         distinct, which = np.unique(self._numbers(moment), return_inverse=True)
@@ -56,7 +58,13 @@ class Situations:
         mx = throw(self._draws[0], moment.each_span if kept else moment.each_draw) % np.uint64(self._mx_orders)
         sets = throw(self._draws[1], moment.each_span) % np.uint64(self._set_orders)
         turn = ((moment.tried - 1) % self._attempts).astype(np.uint64)
-        return (mx * np.uint64(self._set_orders) + sets) * np.uint64(self._attempts) + turn
+        numbers: Whole = (mx * np.uint64(self._set_orders) + sets) * np.uint64(self._attempts) + turn
+        if len(self._senders) == 1:
+            return numbers
+        return numbers * np.uint64(2) + self._goes_in_clear(moment).astype(np.uint64)
+
+    def _goes_in_clear(self, moment: Moment) -> Choices:
+        return (moment.tried > 1) & (moment.age_s >= self._trial.sender.clear_later.after_s)
 
     def _which(self, plans: int, moment: Moment) -> Ranks:
         """Which of so many plans each follows, each as likely."""
@@ -66,9 +74,11 @@ class Situations:
 
     def _begin(self, number: int) -> Ranks:
         if number not in self._begins:
-            orders, turn = divmod(number, self._attempts)
+            numbers, later = divmod(number, len(self._senders))
+            orders, turn = divmod(numbers, self._attempts)
             mx, sets = divmod(orders, self._set_orders)
-            self._begins[number] = np.array([self._graph.begin(levels) for levels in self._plans(mx, sets, turn)])
+            plans = self._plans(mx, sets, turn)
+            self._begins[number] = np.array([self._graph.begin(self._senders[later], levels) for levels in plans])
         return self._begins[number]
 
     def _plans(self, mx: int, sets: int, turn: int) -> list[tuple[Level, ...]]:
@@ -104,6 +114,17 @@ class Situations:
         for which, size in self._sizes.items():
             number, turns[which] = divmod(number, size)
         return turns
+
+
+def once_it_is_old(sender: Sender) -> Sender | None:
+    """The sender with a message so old that it goes without TLS where that broke; None: it never does.
+
+    So does Postfix (src/smtp/smtp.h: PLAINTEXT_FALLBACK_OK_AFTER_STARTTLS_FAILURE): to the same server, at once.
+    """
+    if not sender.clear_later.modes:
+        return None
+    again = dict.fromkeys(sender.clear_later.modes, Then.RECONNECT_IN_CLEAR)
+    return replace(sender, reactions={**sender.reactions, **again})
 
 
 def _addresses(each: Exchange, turns: Mapping[tuple[str, int], int]) -> Iterator[Address]:

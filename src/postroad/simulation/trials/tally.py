@@ -11,7 +11,7 @@ from postroad.simulation.trials.dice import Real, Whole
 from postroad.simulation.trials.graph import DELIVERED, RESULTS
 from postroad.simulation.trials.measure import Counts, Histogram, clustered, ratio, wilson
 from postroad.simulation.trials.nouns import FEW, Asked, Estimate, Trial, Trials, Window
-from postroad.simulation.trials.places import Places, Ranks
+from postroad.simulation.trials.places import Choices, Places, Ranks
 from postroad.words.names import Address
 
 _CLUSTERS = 1024
@@ -20,10 +20,10 @@ _CLUSTERS = 1024
 class Tally:
     """Counts of one trial. Messages that share their luck are counted as one cluster: an interval must know."""
 
-    def __init__(self, trial: Trial, places: Places, *, is_chained: bool) -> None:
-        self._trial, self._places = trial, places
+    def __init__(self, trial: Trial, places: Places, *, is_chained: bool, sampled: bool = False) -> None:
+        self._trial, self._places, self._sampled = trial, places, sampled
         pinned = trial.dns_order is DnsOrder.CACHED and trial.ttl_s > 0
-        self._shares_luck = is_chained or pinned
+        self._shares_luck = is_chained or pinned or trial.sender.picks.for_s > 0
         self._by_span = pinned and not is_chained and trial.workload.sources < FEW
         servers, clusters = len(places.addresses), _CLUSTERS
         self._first: Counts = np.zeros((clusters, servers), np.int64)
@@ -53,9 +53,9 @@ class Tally:
         """Where messages had their first contact."""
         _add(self._first, cluster, self._places.address_of[first])
 
-    def tried(self, cluster: Ranks, contacts: Ranks) -> None:
-        """Attempts, with so many contacts each."""
-        self._tries += np.bincount(cluster, minlength=_CLUSTERS)
+    def tried(self, cluster: Ranks, contacts: Ranks, is_over: Choices) -> None:
+        """Attempts, or rounds of them that are not over, with so many contacts each."""
+        self._tries += np.bincount(cluster[is_over], minlength=_CLUSTERS)
         self._contacts += np.bincount(cluster, weights=contacts, minlength=_CLUSTERS).astype(np.int64)
 
     def settled(self, cluster: Ranks, result: Ranks, tries: Ranks) -> None:
@@ -95,6 +95,7 @@ class Tally:
             ratio(self._contacts, messages),
             Asked(mx, a, aaaa),
             self._windows(),
+            sampled=self._sampled,
         )
 
     def _share(self, hits: Counts) -> Estimate:

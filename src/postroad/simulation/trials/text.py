@@ -20,6 +20,8 @@ def summary(trials: Trials) -> list[str]:
     lines = [f"{trial.sender.name}: {mail}, retries as {schedule.name}, seed {trials.seed}"]
     if trials.unable:
         return [*lines, f"  cannot be used: {trials.unable}"]
+    if trials.sampled:
+        lines.append("  the orders of an attempt are too many to follow each: a sample of them")
     lines += [f"  {result.value:9} {_percent(share)}" for result, share in trials.outcome.items() if share.value]
     lines += [*_servers("first contact", trials.first), *_servers("accepted by", trials.accepted)]
     one = "one TTL" if load.sources < FEW else "one source"

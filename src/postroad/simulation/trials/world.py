@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from itertools import takewhile
+
 import numpy as np
 
 from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key, throw
@@ -21,16 +24,18 @@ class Outside:
 
     def __init__(self, trial: Trial, places: Places) -> None:
         numbers = {address: number for number, address in enumerate(places.addresses)}
+        known = [each for each in trial.outages if each.address in numbers]
+        lasting = list(takewhile(lambda each: not each.from_s and each.until_s == math.inf, known))
+        self._always = np.zeros(len(numbers), np.int64)
+        for each in lasting:
+            self._always[numbers[each.address]] = MODES.index(each.mode)
         self._outages = [
-            (numbers[each.address], MODES.index(each.mode), each.from_s, each.until_s)
-            for each in trial.outages
-            if each.address in numbers
+            (numbers[each.address], MODES.index(each.mode), each.from_s, each.until_s) for each in known[len(lasting) :]
         ]
-        self.is_calm = not self._outages and trial.greylist is None
 
     def modes(self, server: Ranks, at_s: Real) -> Ranks:
         """How each server behaves at each time; of two outages the later named counts."""
-        modes = np.zeros(server.size, np.int64)
+        modes: Ranks = self._always[server]
         for place, mode, from_s, until_s in self._outages:
             modes[(server == place) & (at_s >= from_s) & (at_s < until_s)] = mode
         return modes

@@ -1,0 +1,40 @@
+"""Names without an address: any number of them is a matter of time alone."""
+
+from dataclasses import replace
+
+import pytest
+from test_shares import snapshot
+
+from postroad.senders import SENDERS
+from postroad.simulation import Case, forecast
+from postroad.simulation.trials import Trial, Workload, run
+from postroad.words.facts import Found, HostFacts, Mx, NoName
+
+ONE = snapshot((60_000, "good", "192.0.2.1"))
+MANY = 400  # a contact behind more of them than Python nests calls
+
+
+def beside(preferences):
+    """The good one behind so many dead names."""
+    records = tuple(Mx(preference, f"dead{number}") for number, preference in enumerate(preferences))
+    hosts = {record.exchange: HostFacts(NoName(), NoName()) for record in records}
+    return replace(ONE, mx=Found((*records, *ONE.mx.records)), hosts={**hosts, **ONE.hosts})
+
+
+@pytest.mark.parametrize("name", SENDERS)
+@pytest.mark.parametrize("preferences", [[10] * MANY, range(MANY)], ids=["equals", "levels"])
+def test_dead_names_are_passed_over_whatever_their_number(name, preferences):
+    """By those who have no limit all mail is delivered behind them, in the forecast and in trials; nobody breaks."""
+    facts, sender = beside(preferences), SENDERS[name]
+    told = forecast(Case(facts, name), sender)
+    tried = run(Trial(facts, sender, Workload(10)), 1)
+    assert (told.outcome == {}, told.unable) == (tried.outcome == {}, tried.unable)
+    if told.first:
+        assert {1} == set(told.first.values()) == {share.value for share in tried.first.values()}
+
+
+def test_equal_dead_names_are_one_kind():
+    """A hundred have a hundred places to be in, not as many as there are orders of them."""
+    facts = beside([60_000] * 100)
+    told, asks = forecast(Case(facts, "sendmail"), SENDERS["sendmail"]), SENDERS["sendmail"].asks
+    assert 50 + 1 == (told.questions.a - asks.domain_a) / asks.a  # half of them, and then the one that lives
