@@ -13,8 +13,8 @@ from typer.main import get_command
 from postroad.cli.root import app
 from postroad.config.show import reference as settings
 from postroad.relay.metrics import reference as metrics
-from postroad.report.manual import reference as rules
 from postroad.rules import RULES
+from postroad.views.findings.manual import reference as rules
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "docs" / "reference" / "cli.md"

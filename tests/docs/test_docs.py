@@ -12,7 +12,7 @@ import pytest
 from generate import CLI, METRICS, RULES, RULES_PAGE, SETTINGS, commands, metrics, reference, rules, run, settings
 
 import postroad
-from postroad.shapes import send_shape
+from postroad.views.json import send_shape
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

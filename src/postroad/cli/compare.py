@@ -63,14 +63,18 @@ def compare(
 
 def _show(comparison: Comparison, form: Form, *, is_verbose: bool) -> None:
     if form is Form.JSON:
-        from postroad.shapes.simulation import comparison_shape
+        from postroad.views.json.simulation import comparison_shape
 
         screen.print_json(comparison_shape(comparison))
     elif form is Form.TEXT:
-        from postroad.cli.comparison import print_text
+        from postroad.views.text.comparison import text
 
-        print_text(screen.Screen(), comparison, is_verbose=is_verbose)
+        screen.Screen().show(text(comparison, is_verbose=is_verbose))
+    elif form is Form.HTML:
+        from postroad.views.html.comparison import page
+
+        screen.document(page(comparison))
     else:
-        from postroad.cli.comparison import to_html, to_markdown
+        from postroad.views.text.comparison import markdown
 
-        screen.document(f"{to_html(comparison) if form is Form.HTML else to_markdown(comparison)}\n")
+        screen.document(f"{markdown(comparison)}\n")

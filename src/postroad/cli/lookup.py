@@ -34,8 +34,8 @@ def lookup(
     Exit status: 0 records found, 1 none to be found, 2 wrong usage, 3 it cannot be told now.
     """
     from postroad.app import Road
-    from postroad.shapes import lookup_shape
     from postroad.subject import subject_of
+    from postroad.views.json import lookup_shape
 
     with screen.input_errors():
         subject = subject_of(domain, of, zone or ())

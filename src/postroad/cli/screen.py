@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import typer
 
 from postroad.cli.door import Door
 from postroad.cli.lines import document, remark, say  # noqa: F401  # say: a line of a command's answer, as the rest here
+from postroad.views.text.blocks import Styled, Table
 from postroad.words.visible import json_text, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
+    from postroad.views.text.blocks import Block
     from postroad.words.trace import Event, Listener
 
 T = TypeVar("T")
@@ -34,18 +35,6 @@ TEMPORARY = 3
 
 EXIT_CODES = {"delivered": DONE, "failed": FINDINGS, "deferred": TEMPORARY}
 WIDTH_OF_A_PIPE = 200
-
-Styled = str | tuple[str, str]  # a text, or a text and its style
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under their heads, or without any. Columns named in `right` hold numbers, that in `wraps` long text."""
-
-    heads: Sequence[str]
-    rows: Sequence[Sequence[Styled]]
-    right: frozenset[str] = frozenset()
-    wraps: str | None = None
 
 
 class Screen:
@@ -69,9 +58,15 @@ class Screen:
         """A table."""
         self._console.print(_drawn(table))
 
-    def picture(self, drawing: RenderableType) -> None:
-        """A picture of `show`, whose labels are fit to be shown."""
-        self._console.print(drawing)
+    def show(self, blocks: Iterable[Block | RenderableType]) -> None:
+        """Lines, tables and pictures of `views`, whose labels are fit to be shown."""
+        for block in blocks:
+            if isinstance(block, Table):
+                self.table(block)
+            elif isinstance(block, str | tuple):
+                self.line(block)
+            else:
+                self._console.print(block)
 
     @contextmanager
     def live(self) -> Iterator[Callable[[Table], None]]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from postroad.planning.phrases import about, listing, percent
 from postroad.planning.records import Machine, Records
 from postroad.senders.model import Equals, Kind, Sender, Unit
 from postroad.simulation.nouns import Blend, Case, DnsOrder, Forecast
@@ -15,6 +14,7 @@ from postroad.simulation.shares import blend, forecast
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
+from postroad.words.phrasebook import about, listing, percent
 
 MANY = 16  # machines that are asked about one by one; of more, one of each kind speaks for its like
 MOST_MACHINES = 200  # that are lost at all: of more each forecast takes a tenth of a second for each sender

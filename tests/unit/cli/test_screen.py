@@ -38,7 +38,7 @@ MAY = {
     "cli/sendmail/__init__.py": "reads the message from stdin",
     "relay/journal.py": "writes the log, escaped by its own form, to what it is handed",
     "relay/service.py": "hands stderr to the log, and tells the crew by a pipe that it is ready",
-    "show/pen.py": "is told by rich what the terminal can show, and writes nothing",
+    "views/pictures/pen.py": "is told by rich what the terminal can show, and writes nothing",
 }
 STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
 STREAMS_NAMED = {"cli/door.py", "cli/lines.py", "cli/screen.py", "relay/service.py"}
