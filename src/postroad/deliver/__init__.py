@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from postroad.deliver.attempting import Job, attempt
     from postroad.deliver.bounce import Bounces, Reporter
     from postroad.deliver.course import draw_seed
-    from postroad.deliver.loop import Loop, LoopSettings, World
-    from postroad.deliver.pool import ReusePolicy
+    from postroad.deliver.loop import Loop, World
     from postroad.deliver.pressure import Pressure
-    from postroad.deliver.queue import QueueLimits
-    from postroad.deliver.settings import DeliverSettings, opportunistic_tls, verified_tls
+    from postroad.deliver.settings import (
+        DeliverSettings,
+        LoopSettings,
+        QueueLimits,
+        ReusePolicy,
+        opportunistic_tls,
+        verified_tls,
+    )
     from postroad.deliver.settling import Fate, Verdict
     from postroad.deliver.ways import Way
 
@@ -31,11 +36,9 @@ __getattr__ = door(
     attempting="Job attempt",
     bounce="Bounces Reporter",
     course="draw_seed",
-    loop="Loop LoopSettings World",
-    pool="ReusePolicy",
+    loop="Loop World",
     pressure="Pressure",
-    queue="QueueLimits",
-    settings="DeliverSettings opportunistic_tls verified_tls",
+    settings="DeliverSettings LoopSettings QueueLimits ReusePolicy opportunistic_tls verified_tls",
     settling="Fate Verdict",
     ways="Way",
 )

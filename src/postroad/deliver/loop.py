@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Any
@@ -18,16 +18,16 @@ from postroad.deliver.courier import Courier
 from postroad.deliver.course import Course, draw_course
 from postroad.deliver.feed import Feed
 from postroad.deliver.outages import Outages
-from postroad.deliver.pool import Pool, ReusePolicy
+from postroad.deliver.pool import Pool
 from postroad.deliver.pressure import Pressure
 from postroad.deliver.probe import Probes
-from postroad.deliver.queue import Item, Queue, QueueLimits
-from postroad.deliver.settings import DeliverSettings
+from postroad.deliver.queue import Item, Queue
+from postroad.deliver.settings import DeliverSettings, LoopSettings
 from postroad.deliver.settler import AGAIN_S, Settler
 from postroad.deliver.settling import Verdict, judge, lost_report
 from postroad.deliver.ways import Finder, Way, Ways
 from postroad.dialogue import Message, Pieces
-from postroad.pace import Health, HealthPolicy, RetrySchedule, is_expired, next_at
+from postroad.pace import Health, is_expired, next_at
 from postroad.routing import Refusal, Route
 from postroad.spool import Claims, Parcel, Settlement, SpoolError
 from postroad.words.names import Address
@@ -36,17 +36,6 @@ from postroad.words.trace import Event, Listener, nobody
 from postroad.words.trail import Attempt, Target
 
 WHOLE = 64 * 1024  # octets of a content that is read whole; a larger one is sent piece by piece
-
-
-@dataclass(frozen=True, slots=True)
-class LoopSettings:
-    """How much at once, and how patient."""
-
-    queue: QueueLimits = field(default_factory=QueueLimits)
-    poll_s: float = 1.0  # how soon mail is found that another process put into the spool
-    reuse: ReusePolicy = field(default_factory=ReusePolicy)
-    schedule: RetrySchedule = field(default_factory=RetrySchedule)
-    health: HealthPolicy = field(default_factory=HealthPolicy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,26 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from postroad.deliver.settings import DeliverSettings
+from postroad.deliver.settings import DeliverSettings, ReusePolicy
 from postroad.dialogue import Session
 from postroad.words.trail import Target
 
 SWEEP_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ReusePolicy:
-    """How long a connection may serve. It is used only for a delivery whose draw chose its address anyway.
-
-    Postfix keeps idle ones 2 s and uses one for 300 s; both bounds keep hosts from holding doors open for us.
-    """
-
-    idle_s: float = 2.0
-    age_s: float = 300.0
-    messages: int = 100
-    most: int = 500  # resting at once, over all hosts
 
 
 Door = tuple[str, int, int]

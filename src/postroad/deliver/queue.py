@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from postroad.deliver.course import Course
 from postroad.deliver.places import Places
-from postroad.pace import Turns, Window, WindowPolicy
+from postroad.deliver.settings import QueueLimits
+from postroad.pace import Turns, Window
 from postroad.spool import Parcel
 
 LOW = 4  # with less than one in so many of what its doors take, more is claimed for a destination
@@ -27,17 +28,6 @@ class Item:
     course: Course | None = None
     door: Door | None = None
     is_under_way: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class QueueLimits:
-    """`held` parcels in memory, `concurrency` contacts that cost work, `waiting` parcels before one address."""
-
-    held: int = 10_000
-    concurrency: int = 200
-    waiting: int = 1000
-    # The health of addresses says when a host is dead, so no window does
-    window: WindowPolicy = field(default_factory=lambda: WindowPolicy(dead_after=float("inf")))
 
 
 @dataclass(slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""How we deliver: how we talk to hosts, from where and to which port, and how far one attempt walks."""
+"""How we deliver: how we talk to hosts, how far one attempt walks, how much goes on at once, how patient we are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from postroad.dialogue import ClientSettings
+from postroad.pace import HealthPolicy, RetrySchedule, WindowPolicy
 from postroad.routing import WalkPolicy
 from postroad.words.names import Address
 
@@ -25,6 +26,41 @@ class DeliverSettings(ClientSettings):
     def source_for(self, target: Address) -> Address | None:
         """The address to connect from, of the target's family."""
         return next((address for address in self.source if address.version == target.version), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ReusePolicy:
+    """How long a connection may serve. It is used only for a delivery whose draw chose its address anyway.
+
+    Postfix keeps idle ones 2 s and uses one for 300 s; both bounds keep hosts from holding doors open for us.
+    """
+
+    idle_s: float = 2.0
+    age_s: float = 300.0
+    messages: int = 100
+    most: int = 500  # resting at once, over all hosts
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """`held` parcels in memory, `concurrency` contacts that cost work, `waiting` parcels before one address."""
+
+    held: int = 10_000
+    concurrency: int = 200
+    waiting: int = 1000
+    # The health of addresses says when a host is dead, so no window does
+    window: WindowPolicy = field(default_factory=lambda: WindowPolicy(dead_after=float("inf")))
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSettings:
+    """How much at once, and how patient."""
+
+    queue: QueueLimits = field(default_factory=QueueLimits)
+    poll_s: float = 1.0  # how soon mail is found that another process put into the spool
+    reuse: ReusePolicy = field(default_factory=ReusePolicy)
+    schedule: RetrySchedule = field(default_factory=RetrySchedule)
+    health: HealthPolicy = field(default_factory=HealthPolicy)
 
 
 @lru_cache(maxsize=1)

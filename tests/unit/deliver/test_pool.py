@@ -2,7 +2,8 @@
 
 import asyncio
 
-from postroad.deliver.pool import Pool, ReusePolicy
+from postroad.deliver import ReusePolicy
+from postroad.deliver.pool import Pool
 
 HERE = ("192.0.2.1", 25, 1)
 THERE = ("192.0.2.1", 25, 2)
