@@ -11,6 +11,7 @@ from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
     from postroad.planning.comparison import Comparison
+    from postroad.planning.mix import View
 
 
 class Form(StrEnum):
@@ -58,10 +59,10 @@ def compare(
     from postroad.planning.scorecard import measure
 
     comparison = compared([measure(name, each, view) for name, each in zip(sets, records, strict=True)])
-    _show(comparison, Form.JSON if json else form, is_verbose=verbose)
+    _show(comparison, view, Form.JSON if json else form, is_verbose=verbose)
 
 
-def _show(comparison: Comparison, form: Form, *, is_verbose: bool) -> None:
+def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -> None:
     if form is Form.JSON:
         from postroad.views.json.simulation import comparison_shape
 
@@ -72,8 +73,9 @@ def _show(comparison: Comparison, form: Form, *, is_verbose: bool) -> None:
         screen.Screen().show(text(comparison, is_verbose=is_verbose))
     elif form is Form.HTML:
         from postroad.views.html.comparison import page
+        from postroad.views.pictures.picture import picture_of
 
-        screen.document(page(comparison))
+        screen.document(page(comparison, [picture_of(each.name, each, view) for each in comparison.cards]))
     else:
         from postroad.views.text.comparison import markdown
 

@@ -118,7 +118,7 @@ def _pictured(card: Scorecard, view: View) -> Picture:
     from postroad.views.pictures.picture import picture_of
     from postroad.views.text.simulation import summary
 
-    return picture_of(card, view, summary(card, view))
+    return picture_of(f"Mail for {card.records.snapshot.domain}", card, view, summary(card, view))
 
 
 def _draw(picture: Picture, plot: Path | None, html: Path | None) -> None:

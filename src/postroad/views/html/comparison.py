@@ -6,20 +6,29 @@ from collections.abc import Iterable
 
 from postroad.planning.comparison import Comparison, Difference
 from postroad.views.html.frame import framed, scrolled, text
+from postroad.views.html.pictures import embedded
+from postroad.views.pictures.drawings import fault_bars, heat_map
+from postroad.views.pictures.picture import Picture
 from postroad.views.text.comparison import HEADS, headline, legend, lines, meaning, row, verdicts
 
 TITLE = "MX records compared"
 
 
-def page(comparison: Comparison) -> str:
-    """The whole file."""
+def page(comparison: Comparison, pictures: Iterable[Picture]) -> str:
+    """The whole file; with a picture of each set."""
     return framed(
         TITLE,
         f'<h1>{TITLE}</h1>\n<p class="summary">{text(headline(comparison))}</p>\n'
         + _numbers(comparison)
         + _list(verdicts(comparison))
-        + "".join(_difference(each) for each in comparison.differences),
+        + "".join(_difference(each) for each in comparison.differences)
+        + "".join(_pictures(each, index) for index, each in enumerate(pictures)),
     )
+
+
+def _pictures(picture: Picture, index: int) -> str:
+    sheets = (heat_map(picture.forecasts), *((fault_bars(picture),) if picture.faults else ()))
+    return f'<section class="picture">\n<h1>{text(picture.title)}</h1>\n{embedded(sheets, f"p{index}")}</section>\n'
 
 
 def _numbers(comparison: Comparison) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from html import escape
 from importlib.resources import files
 
-from postroad.views.pictures import palette
+from postroad.views.pictures.svg import inks
 from postroad.words.visible import defused
-
-SHADES = 20  # classes of colour between no share and all
 
 
 def framed(title: str, body: str) -> str:
@@ -33,13 +31,5 @@ def scrolled(mark: str, table: str) -> str:
 
 
 def _style() -> str:
-    """The style sheet, with a class for each shade on paper and in the dark."""
-    plain = files("postroad.views.html").joinpath("style.css").read_text(encoding="utf-8")
-    return f"{plain}{_shades(palette.LIGHT)}@media (prefers-color-scheme: dark) {{\n{_shades(palette.DARK)}}}\n"
-
-
-def _shades(ramp: tuple[str, ...]) -> str:
-    tiles = [palette.shade(step / SHADES, ramp) for step in range(SHADES + 1)]
-    return "".join(
-        f".s{step} {{ background: {tile}; color: {palette.ink_on(tile)}; }}\n" for step, tile in enumerate(tiles)
-    )
+    """The inks of the pictures, and the style sheet."""
+    return inks() + files("postroad.views.html").joinpath("style.css").read_text(encoding="utf-8")

@@ -2,11 +2,11 @@
 
 Rule 1: a number is printed wherever a colour or a length tells it: nothing is lost without colour, or without eyes.
 Rule 2: names come from DNS, so from strangers: `labels` makes them harmless and short before they are shown.
-Rule 3: the three forms (terminal, figure, page) share words, colours and the axis, and differ in ink only.
+Rule 3: a picture is laid out once, on a sheet: a page embeds it as SVG, a PNG is painted from the same shapes.
 
-Stops: `picture` (what is shown), `columns` (the servers), `labels` (numbers and names in words), `bars` (what becomes
-of mail), `axis` (time with its long waits folded), `palette` (colours); `terminal` with its `pen`, `figure` (PNG, SVG)
-with its `poster` and `sheet`; the page is in `views.html`.
+Stops: `picture` (what is shown), `columns` (the servers), `labels` (what things are called), `bars` (what becomes of
+mail), `folds` (faults side by side, what is alike as one), `axis` (time with its long waits folded), `palette`
+(colours); `terminal` with its `pen`; `drawings` (the layout) on a `sheet`, written by `svg`, or by `figure` into a file.
 """
 
 from typing import TYPE_CHECKING

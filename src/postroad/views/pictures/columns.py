@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 
 from postroad.planning.records import places
 from postroad.simulation.nouns import Forecast
 from postroad.views.pictures.labels import short
-from postroad.views.pictures.picture import By
 from postroad.words.faults import Mode
-from postroad.words.names import Address, parse_address
+from postroad.words.names import Address
 from postroad.words.visible import defused
 
 NAME_ROOM = 28  # characters of a name in a heading; the address beneath tells the rest apart
@@ -66,20 +65,3 @@ def columns_of(forecasts: Iterable[Forecast]) -> tuple[Column, ...]:
 def first_share(forecast: Forecast, column: Column) -> Fraction:
     """The share of messages whose first contact is this server."""
     return next((share for address, share in forecast.first.items() if str(address) == column.key), Fraction(0))
-
-
-def lost_columns(lost: Mapping[str, By]) -> dict[Column, By]:
-    """The columns of the survival bars, in the order of `columns_of`: a key is one address or several of a machine.
-
-    A key that is none stands for itself.
-    """
-    known = columns_of(forecast for by in lost.values() for forecast in by.values())
-    order = {column.key: index for index, column in enumerate(known)}
-    found = {key: [str(parse_address(part) or part) for part in key.split(", ")] for key in lost}
-    keys = sorted(lost, key=lambda key: order.get(found[key][0], len(order)))
-    return {
-        replace(known[order[found[key][0]]], key=", ".join(found[key]), down=None)
-        if found[key][0] in order
-        else Column(defused(key)): lost[key]
-        for key in keys
-    }

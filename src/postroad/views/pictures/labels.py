@@ -12,10 +12,9 @@ from postroad.words.phrasebook import counted, percent, seconds
 from postroad.words.visible import defused
 
 TITLE_FIRST = "Who is contacted first"
-TITLE_LOST = "What becomes of the first attempt when a machine is lost"
 NONE = "-"  # a sender that cannot use these records at all
 
-BESIDE = "% delivered, longest wait"
+BESIDE = "In numbers: per cent delivered in the first attempt, and the longest wait."
 
 RESULTS = {Result.DELIVERED: "delivered", Result.DEFERRED: "deferred: tried again", Result.FAILED: "failed"}
 MET = {
@@ -42,6 +41,17 @@ MET = {
     Mode.STARTTLS_220_CLOSE: "closes before TLS",
     Mode.BROKEN_STARTTLS: "STARTTLS breaks",
 }
+BRIEFLY = {
+    Mode.REFUSE: "refuses",
+    Mode.BLACKHOLE: "silent",
+    Mode.MUTE: "no greeting",
+    Mode.G421: "greets 421",
+    Mode.G554: "greets 554",
+    Mode.R450: "RCPT 450",
+    Mode.R550: "RCPT 550",
+}
+"""The faults that stand side by side, as the heads of columns."""
+
 STEPS_SHOWN = 12  # of one delivery; what lies between is counted
 
 TAKES = frozenset({Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS, Mode.STARTTLS_GOOD, Mode.STARTTLS_EXPIRED})
@@ -71,6 +81,11 @@ def chance(share: Fraction) -> str:
         return "all go this way"
     count = f"{share.numerator} in {share.denominator}" if share.denominator <= 100 else percent(share)
     return f"{count} {'goes' if share.numerator == 1 else 'go'} this way"
+
+
+def title_of_faults(server: str) -> str:
+    """The title of the faults side by side."""
+    return f"First attempts while {defused(server)} is at fault"
 
 
 def ending(example: Example) -> str:

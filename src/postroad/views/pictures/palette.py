@@ -10,11 +10,27 @@ from postroad.words.outcome import Result
 
 LIGHT = ("#eef4f9", "#cfe1ef", "#a3c8e2", "#6ba6cf", "#3a7fb4", "#1c5a91", "#0d3a66")
 DARK = ("#1a2733", "#1c3a52", "#205274", "#2a7099", "#4693bd", "#7bb9db", "#c4e3f5")
-INK, MUTED, LINE, PAPER = "#16202a", "#5c6873", "#d5dbe1", "#ffffff"
+DAY = {
+    "paper": "#ffffff", "ink": "#16202a", "muted": "#5c6873", "line": "#d5dbe1", "code": "#f4f6f8", "accent": "#1c5a91",
+    "delivered": "#3a7fb4", "deferred": "#e3a53c", "failed": "#b8431f", "wait": "#6b7480",
+}  # fmt: skip
+NIGHT = {
+    "paper": "#11181f", "ink": "#e4eaf0", "muted": "#9aa8b5", "line": "#2c3843", "code": "#19222b", "accent": "#7bb9db",
+    "delivered": "#4693bd", "deferred": "#d9a04a", "failed": "#d0603d", "wait": "#8c97a3",
+}  # fmt: skip
 
 SPREAD = 0.7  # many servers have small shares each: straight, they would all be pale
+SHADES = 20  # classes of colour between no share and all
 
-RESULTS = {Result.DELIVERED: "#3a7fb4", Result.DEFERRED: "#e3a53c", Result.FAILED: "#b8431f"}
+RESULTS = {result: DAY[result.value] for result in Result}
+
+
+def colour(ink: str) -> str:
+    """An ink on paper: one by name, or that of a shade (`s7`) or of the words on it (`i7`)."""
+    if ink in DAY:
+        return DAY[ink]
+    tile = shade(int(ink[1:]) / SHADES)
+    return tile if ink.startswith("s") else ink_on(tile)
 
 
 def shade(share: float, ramp: tuple[str, ...] = LIGHT) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from postroad.planning.faults import faults_of
 from postroad.planning.mix import View
-from postroad.planning.records import Machine
 from postroad.planning.scorecard import Scorecard
 from postroad.simulation.nouns import Example, Forecast
+from postroad.words.faults import Mode
 
 By = Mapping[str, Forecast]
 """Forecasts by sender, in the order of the rows."""
@@ -16,7 +17,7 @@ By = Mapping[str, Forecast]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture: `forecasts` by sender, `lost` by the server that is lost (its address, as text), then by sender.
+    """One picture: `forecasts` by sender; `faults`: what they are with one server at fault, `at_fault`, in each way.
 
     `example` is drawn as the timeline; `sender` says whose delivery it is. `records` are zone lines as text.
     """
@@ -25,32 +26,29 @@ class Picture:
     summary: str
     domain: str
     forecasts: By
-    lost: Mapping[str, By] = field(default_factory=dict)
+    faults: Mapping[Mode, By] = field(default_factory=dict)
+    at_fault: str = ""
     example: Example | None = None
     sender: str = ""
     records: tuple[str, ...] = ()
 
 
-def picture_of(card: Scorecard, view: View, summary: str) -> Picture:
+def picture_of(title: str, card: Scorecard, view: View, summary: str = "") -> Picture:
     """What is to be seen of one set of records."""
     mix, domain = view.mix.name, str(card.records.snapshot.domain)
     rows = card.whole.rows(mix)
     name, longest, with_it = _longest(card, view)
     return Picture(
-        title=f"Mail for {domain}",
+        title=title,
         summary=summary,
         domain=domain,
         forecasts=rows,
-        lost={key_of(machine): forecasts.rows(mix) for machine, forecasts in card.lost.items()},
+        faults={mode: forecasts.rows(mix) for mode, forecasts in faults_of(card, view).items()},
+        at_fault=str(card.busiest) if card.busiest else "",
         example=max(longest.examples, key=lambda example: len(example.steps), default=None),
         sender=f"{name}{with_it}",
         records=tuple(str(line) for line in card.records.lines),
     )
-
-
-def key_of(machine: Machine) -> str:
-    """A machine, as it is named in `Picture.lost`."""
-    return ", ".join(map(str, machine.addresses))
 
 
 def _longest(card: Scorecard, view: View) -> tuple[str, Forecast, str]:

@@ -1,100 +1,112 @@
-"""A sheet to draw on by matplotlib: rectangles and text at places in inches, from the top left, growing downward."""
+"""A sheet to draw on: tiles, words and lines at places in pixels, from the top left. `svg` and `figure` write it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from textwrap import wrap
 from typing import Literal
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-
-from postroad.views.pictures import palette
 from postroad.words.outcome import Result
 from postroad.words.visible import defused
 
-MARGIN = 0.4
-HATCHES = {Result.DELIVERED: "", Result.DEFERRED: "/////", Result.FAILED: "xxxxx"}
+MARGIN = 24.0
+
+Across = Literal["start", "middle", "end"]
+Part = tuple[Result, float, float]
 
 
-def breadth(letters: int, points: float = 9) -> float:
-    """The inches a text takes, with some air: an average letter of the face is 0.6 of its size wide."""
-    return letters * points * 0.6 / 72
+def breadth(letters: int, size: float = 13) -> float:
+    """The pixels a text takes, with some air: an average letter is 0.6 of its size wide."""
+    return letters * size * 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A place on the sheet."""
+    """A filled box; `ink` names its colour: a result, `wait`, `line`, or `s0` to `s20` for a share."""
 
     x: float
     y: float
     width: float
     height: float
+    ink: str
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words whose middle is at `y`; upright ones run up the sheet from there."""
+
+    x: float
+    y: float
+    text: str
+    size: float = 13
+    ink: str = "ink"
+    across: Across = "start"
+    is_bold: bool = False
+    is_upright: bool = False
+
+
+Shape = Box | Words
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
-    """The sheet, as wide as said; `y` is how far down it is used."""
+    """A finished picture: what it is called, what it says in words, how large it is, and its shapes."""
 
-    def __init__(self, width: float) -> None:
-        self.width = width
-        self.y = MARGIN
-        self.figure = Figure(facecolor=palette.PAPER)
-        self._axes: Axes = self.figure.add_axes((0, 0, 1, 1))
-        self._axes.set_axis_off()
+    title: str
+    told: str
+    width: float
+    height: float
+    shapes: tuple[Shape, ...]
 
-    def finish(self) -> Figure:
-        """Cut the sheet where it ends."""
-        height = self.y + MARGIN
-        self._axes.set_xlim(0, self.width)
-        self._axes.set_ylim(height, 0)
-        self.figure.set_size_inches(self.width, height)
-        return self.figure
+    def moved(self, down: float) -> tuple[Shape, ...]:
+        """Its shapes, so far down another sheet."""
+        return tuple(replace(shape, y=shape.y + down) for shape in self.shapes)
 
-    def text(  # noqa: PLR0913  # each has a default and is written by name
-        self,
-        x: float,
-        y: float,
-        words: str,
-        *,
-        points: float = 9,
-        colour: str = palette.INK,
-        across: Literal["left", "center", "right"] = "left",
-        bold: bool = False,
-        upright: bool = False,
-    ) -> None:
-        """Words with the middle of their height at `y`; upright ones run up the sheet from `y`."""
-        self._axes.text(
-            x,
-            y,
-            "\n".join(defused(line) for line in words.split("\n")),
-            fontsize=points,
-            color=colour,
-            ha=across,
-            ma="left" if upright else "center",
-            va="bottom" if upright else "center",
-            rotation=90 if upright else 0,
-            fontweight="bold" if bold else "normal",
-        )
 
-    def lines(self, words: str, *, points: float = 9, colour: str = palette.INK, bold: bool = False) -> None:
-        """Words over the whole width, in as many lines as they need."""
-        for line in wrap(defused(words), int((self.width - 2 * MARGIN) / breadth(1, points))) or [""]:
-            self.text(MARGIN, self.y + points / 144, line, points=points, colour=colour, bold=bold)
-            self.y += points * 1.5 / 72
+@dataclass(slots=True)
+class Draft:
+    """A sheet that is being drawn, as wide as said; `y` is how far down it is used."""
 
-    def tile(self, box: Box, colour: str) -> None:
+    width: float
+    y: float = 0.0
+    shapes: list[Shape] = field(default_factory=list)
+
+    def box(self, x: float, y: float, width: float, height: float, ink: str) -> None:
         """A filled box."""
-        self._axes.add_patch(Rectangle((box.x, box.y), box.width, box.height, facecolor=colour, linewidth=0))
+        self.shapes.append(Box(x, y, width, height, ink))
 
-    def bar(self, box: Box, parts: Sequence[tuple[Result, float, float]]) -> None:
-        """A bar of parts, each a result, its begin and its length (of 1); each result has its pattern."""
+    def words(self, words: Words) -> None:
+        """Words, made harmless."""
+        self.shapes.append(replace(words, text=defused(words.text)))
+
+    def lines(self, text: str, *, size: float = 13, ink: str = "ink", is_bold: bool = False) -> None:
+        """Words over the whole width, in as many lines as they need."""
+        for line in wrap(defused(text), max(10, int((self.width - 2 * MARGIN) / breadth(1, size)))) or [""]:
+            self.shapes.append(Words(MARGIN, self.y + size * 0.75, line, size, ink, is_bold=is_bold))
+            self.y += size * 1.5
+
+    def bar(
+        self, x: float, y: float, width: float, height: float, parts: Iterable[tuple[Result, float, float]]
+    ) -> None:
+        """A bar of parts, each a result, its begin and its length (of 1)."""
         for result, start, length in parts:
-            part = Rectangle((box.x + start * box.width, box.y), length * box.width, box.height, linewidth=0)
-            part.set(facecolor=palette.RESULTS[result], edgecolor=palette.PAPER, hatch=HATCHES[result])
-            self._axes.add_patch(part)
+            self.box(x + start * width, y, length * width, height, result.value)
 
-    def upright_line(self, x: float, top: float, bottom: float) -> None:
-        """A hair line."""
-        self._axes.plot([x, x], [top, bottom], color=palette.LINE, linewidth=0.8, zorder=0)
+    def finish(self, title: str, told: str) -> Sheet:
+        """Cut the sheet where it ends."""
+        return Sheet(title, told, self.width, self.y, tuple(self.shapes))
+
+
+def stacked(title: str, summary: str, sheets: Sequence[Sheet]) -> Sheet:
+    """Several sheets beneath each other, under one title."""
+    draft = Draft(max(sheet.width for sheet in sheets), MARGIN)
+    draft.lines(title, size=20, is_bold=True)
+    draft.lines(summary, ink="muted")
+    for sheet in sheets:
+        draft.y += MARGIN
+        draft.lines(sheet.title, size=15, is_bold=True)
+        draft.shapes += sheet.moved(draft.y)
+        draft.y += sheet.height
+    draft.y += MARGIN
+    return draft.finish(title, " ".join((summary, *(f"{sheet.title}: {sheet.told}" for sheet in sheets))))

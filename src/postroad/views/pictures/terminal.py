@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from math import log1p
 
 from rich.text import Text
 
 from postroad.simulation.nouns import Example, Forecast, Step
 from postroad.views.pictures import labels, palette
-from postroad.views.pictures.axis import Axis, Span, folded
+from postroad.views.pictures.axis import UNIT_S, Axis, Span, folded
 from postroad.views.pictures.bars import caption, cells
-from postroad.views.pictures.columns import Column, columns_of, first_share, lost_columns
+from postroad.views.pictures.columns import Column, columns_of, first_share
+from postroad.views.pictures.folds import folds_of
 from postroad.views.pictures.labels import short
 from postroad.views.pictures.pen import QUIET, Cell, Drawing, Pen, grid
-from postroad.views.pictures.picture import By
+from postroad.views.pictures.picture import By, Picture
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import per_cent, seconds
+from postroad.words.visible import defused
 
 HEIGHTS = " ▁▂▃▄▅▆▇█"  # a share without colour
-CAPTION = 13  # columns beside a bar: " >99 59.5 min"
+CAPTION = 14  # columns beside a bar: " >99 ▆59.5 min"
 
 
 def heat_map(forecasts: By) -> Drawing:
@@ -35,21 +38,18 @@ def heat_map(forecasts: By) -> Drawing:
     return Drawing(lines)
 
 
-def survival_bars(rows: Mapping[str, By]) -> Drawing:
-    """For each server lost in turn (its address, as text), by sender: what the first attempt comes to."""
-    everything = [forecast for by in rows.values() for forecast in by.values()]
-    lost = lost_columns(rows)
-    senders = list(dict.fromkeys(sender for by in rows.values() for sender in by))
+def fault_bars(picture: Picture) -> Drawing:
+    """For each fault of one server, by sender: what the first attempt comes to, and how long it waits."""
+    folds = folds_of(picture.faults)
 
     def lines(pen: Pen) -> Iterator[Text]:
-        yield Text(labels.TITLE_LOST, "bold")
-        yield Text(labels.circumstances(everything), QUIET)
+        yield Text(labels.title_of_faults(picture.at_fault), "bold")
         yield _legend(pen)
-        width = _bar_width(pen, len(lost))
-        drawn = {sender: [_bar(pen, by.get(sender), width) for by in lost.values()] for sender in senders}
-        yield from grid(pen, tuple(lost), drawn, Cell(width + CAPTION, "left"))
-        unable = {sender: each for by in rows.values() for sender, each in by.items() if each.unable}
-        yield from (Text(f"{labels.NONE} {line}", QUIET) for line in labels.unable(unable.items()))
+        yield Text(labels.BESIDE, QUIET)
+        width = _bar_width(pen, len(folds.heads))
+        drawn = {row.label: [_bar(pen, each, width, folds.longest_s) for each in row.cells] for row in folds.rows}
+        yield from grid(pen, [Column(head) for head in folds.heads], drawn, Cell(width + CAPTION, "left"))
+        yield from (Text(defused(line), QUIET) for line in folds.legend)
 
     return Drawing(lines)
 
@@ -95,24 +95,28 @@ def _share(pen: Pen, forecast: Forecast, column: Column) -> Text:
     return Text(f"{height}{number:>3}")
 
 
-def _bar(pen: Pen, forecast: Forecast | None, width: int) -> Text:
-    """A cell of the survival bars: the bar, the per cent delivered, the longest wait."""
-    if forecast is None or forecast.unable:
+def _bar(pen: Pen, forecast: Forecast | None, width: int, longest_s: float) -> Text:
+    """A cell: the bar, the per cent delivered, the longest wait behind a block as high as its logarithm."""
+    if forecast is None:
         return Text(labels.NONE, QUIET)
     number, wait = caption(forecast)
     bar = [pen.bar(result, count) for result, count in cells(forecast, width)]
-    return Text.assemble(*bar, f" {number:>3}", (f" {wait}", QUIET))
+    block = ""
+    if wait and not pen.ascii_only:
+        block = HEIGHTS[max(1, round(8 * log1p(forecast.delay_worst_s / UNIT_S) / log1p(longest_s / UNIT_S)))]
+    return Text.assemble(*bar, f" {number:>3} ", (f"{block}{wait}", QUIET))
 
 
 def _bar_width(pen: Pen, columns: int) -> int:
-    """As long as all columns fit side by side, between 5 and 10."""
-    return min(10, max(5, (pen.width - 20) // max(columns, 1) - CAPTION - 1))
+    """As long as all columns fit side by side, between 3 and 10."""
+    return min(10, max(3, (pen.width - 20) // max(columns, 1) - CAPTION - 1))
 
 
 def _legend(pen: Pen) -> Text:
-    """What the parts of a bar and the numbers beside it mean."""
-    bars = [part for result, word in labels.RESULTS.items() for part in (pen.bar(result, 2), f" {word}  ")]
-    return Text.assemble(*bars, (f" {labels.BESIDE}", QUIET))
+    """What the parts of a bar mean."""
+    return Text.assemble(
+        *(part for result, word in labels.RESULTS.items() for part in (pen.bar(result, 2), f" {word}  "))
+    )
 
 
 def _sides(index: int, step: Step) -> tuple[str, str]:

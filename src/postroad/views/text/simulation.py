@@ -9,13 +9,13 @@ from postroad.planning.mix import View, part_delivered
 from postroad.planning.scorecard import Scorecard
 from postroad.simulation.trials import Trials
 from postroad.views.pictures.pen import Drawing
-from postroad.views.pictures.picture import Picture, key_of
-from postroad.views.pictures.terminal import heat_map, survival_bars, timeline
+from postroad.views.pictures.picture import Picture
+from postroad.views.pictures.terminal import fault_bars, heat_map, timeline
 from postroad.views.text.blocks import Block
 from postroad.views.text.trials import trials
 from postroad.words.phrasebook import counted, listing, seconds
 
-MOST_LOST = 6  # machines whose loss is drawn in a terminal; the page and the figure have all
+MOST_LOST = 6  # machines that a sentence names
 
 
 def summary(card: Scorecard, view: View) -> str:
@@ -47,7 +47,7 @@ def text(card: Scorecard, view: View, picture: Picture, tried: Mapping[str, Tria
     if not card.records.machines:
         yield from _no_way(card)
         return
-    yield from _pictures(card, picture)
+    yield from _pictures(picture)
     yield ""
     if tried:
         yield from trials(card, tried)
@@ -55,12 +55,11 @@ def text(card: Scorecard, view: View, picture: Picture, tried: Mapping[str, Tria
     yield from _told(card, view)
 
 
-def _pictures(card: Scorecard, picture: Picture) -> Iterator[Block | Drawing]:
+def _pictures(picture: Picture) -> Iterator[Block | Drawing]:
     yield ""
     yield heat_map(picture.forecasts)
     yield ""
-    worst = sorted(card.lost, key=lambda machine: card.lost[machine].delivered)[:MOST_LOST]
-    yield survival_bars({key_of(each): picture.lost[key_of(each)] for each in card.lost if each in worst})
+    yield fault_bars(picture)
     if picture.example:
         yield ""
         yield timeline(picture.example, picture.sender)

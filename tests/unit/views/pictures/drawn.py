@@ -3,6 +3,7 @@
 from fractions import Fraction
 from ipaddress import ip_address
 
+from postroad.planning.faults import SHOWN
 from postroad.simulation.nouns import Case, DnsOrder, Example, Forecast, Questions, Step
 from postroad.views.pictures.picture import Picture
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
@@ -83,17 +84,23 @@ def t1_forecasts():
     }
 
 
-def t1_lost():
-    """Each of the two lost in turn, as a black hole."""
+def t1_faults():
+    """The first of the two at fault in three ways; postfix and exim do alike."""
+    down = {mode: {"192.0.2.11": mode} for mode in (Mode.REFUSE, Mode.BLACKHOLE, Mode.G554)}
+    even = {"192.0.2.11": HALF}
     return {
-        address: {
-            "postroad": forecast({address: HALF}, down={address: Mode.BLACKHOLE}, delay_worst_s=0.3),
-            "postfix": forecast({address: HALF}, down={address: Mode.BLACKHOLE}, delay_worst_s=30.1),
-            "dns-order": forecast({address: 1}, (HALF, HALF, 0), down={address: Mode.BLACKHOLE}, delay_worst_s=135.0),
-            "first-mx-only": forecast({}, (0, Fraction(3, 4), Fraction(1, 4)), down={address: Mode.BLACKHOLE}),
+        mode: {
+            "postroad": forecast(even, down=down[mode], delay_worst_s=0.3),
+            "postfix": forecast(even, down=down[mode], delay_worst_s=waits_s),
+            "exim": forecast(even, down=down[mode], delay_worst_s=waits_s),
+            "dns-order": forecast({"192.0.2.11": 1}, outcome, down=down[mode], delay_worst_s=4.5 * waits_s),
             "ipv6-only": unable("no exchanger has an IPv6 address"),
         }
-        for address in ("192.0.2.11", "192.0.2.12")
+        for mode, waits_s, outcome in (
+            (Mode.REFUSE, 0.0, (1, 0, 0)),
+            (Mode.BLACKHOLE, 30.1, (HALF, HALF, 0)),
+            (Mode.G554, 0.0, (0, 0, 1)),
+        )
     }
 
 
@@ -104,7 +111,8 @@ def picture(**fields):
         "summary": "Mail is spread evenly by senders that draw, and survives the loss of either server.",
         "domain": "example.com",
         "forecasts": t1_forecasts(),
-        "lost": t1_lost(),
+        "faults": t1_faults(),
+        "at_fault": "mail1.example.com [192.0.2.11]",
         "example": WAITS,
         "sender": "postfix",
         "records": ("@ MX 10 mail1", "@ MX 10 mail2", "mail1 A 192.0.2.11", "mail2 A 192.0.2.12"),
@@ -120,14 +128,14 @@ def crowd(senders, columns):
         for index, address in enumerate(addresses)
     ))  # fmt: skip
     rows = {f"sender-with-a-long-name-{row}": forecast(_uneven(addresses, row), facts=facts) for row in range(senders)}
-    lost = {
-        address: {
-            name: forecast({}, (Fraction(row % 5, 5), 1 - Fraction(row % 5, 5), 0), facts, {address: Mode.REFUSE})
+    faults = {
+        mode: {
+            name: forecast({}, (Fraction(row % 5, 5), 1 - Fraction(row % 5, 5), 0), facts, {addresses[0]: mode})
             for row, name in enumerate(rows)
         }
-        for address in addresses
+        for mode in SHOWN
     }
-    return picture(title="A crowd", forecasts=rows, lost=lost)
+    return picture(title="A crowd", forecasts=rows, faults=faults)
 
 
 def _uneven(addresses, row):

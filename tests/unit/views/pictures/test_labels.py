@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postroad.planning.faults import SHOWN
 from postroad.simulation import DnsOrder
 from postroad.views.pictures import labels, palette
 from postroad.views.pictures.axis import folded
 from postroad.views.pictures.bars import cells, sentence
-from postroad.views.pictures.columns import columns_of, lost_columns
+from postroad.views.pictures.folds import folds_of
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
@@ -91,8 +92,20 @@ def test_more_is_darker_on_paper_and_lighter_in_the_dark():
         assert sorted(contrasts) == contrasts
 
 
-def test_lost_servers_stand_in_the_order_of_the_heat_map():
-    """And a key that is no address stands for itself, last."""
-    lost = {"all of them": {}, **dict(reversed(drawn.t1_lost().items()))}
-    known = columns_of(drawn.t1_forecasts().values())
-    assert [*(column.key for column in known), "all of them"] == [column.key for column in lost_columns(lost)]
+def test_what_is_alike_is_folded():
+    """Senders to whom every fault does the same are one row; one that cannot use the records is none."""
+    folds = folds_of(drawn.t1_faults())
+    assert ["postroad", "postfix +1", "dns-order"] == [row.label for row in folds.rows]
+    assert ("refuses", "silent", "greets 554") == folds.heads
+    assert ["postfix +1: postfix, exim"] == folds.legend
+
+
+def test_faults_that_do_the_same_are_one_column():
+    """Its head names both."""
+    same = drawn.t1_faults()[Mode.REFUSE]
+    assert ("refuses, greets 421",) == folds_of({Mode.REFUSE: same, Mode.G421: same}).heads
+
+
+def test_every_fault_shown_has_a_head():
+    """A fault put beside the others wants a word here."""
+    assert set(SHOWN) == set(labels.BRIEFLY)

@@ -6,7 +6,7 @@ import drawn
 import pytest
 from rich.console import Console
 
-from postroad.views.pictures.terminal import heat_map, survival_bars, timeline
+from postroad.views.pictures.terminal import fault_bars, heat_map, timeline
 from postroad.words.faults import Mode
 
 GOLDEN = """\
@@ -23,19 +23,15 @@ first-mx-only    ▆  75      ▂  25
 ipv6-only          -          -
 - ipv6-only: no exchanger has an IPv6 address
 
-What becomes of the first attempt when a machine is lost
-DNS answers in the order of the zone; a lost machine: no answer
-██ delivered  ▒▒ deferred: tried again  xx failed   % delivered, longest wait
+First attempts while mail1.example.com [192.0.2.11] is at fault
+██ delivered  ▒▒ deferred: tried again  xx failed
+In numbers: per cent delivered in the first attempt, and the longest wait.
 
-               mail1                   mail2
-               192.0.2.11              192.0.2.12
-preference     10                      10
-postroad       ██████████ 100          ██████████ 100
-postfix        ██████████ 100 30.1 s   ██████████ 100 30.1 s
-dns-order      █████▒▒▒▒▒  50 2.2 min  █████▒▒▒▒▒  50 2.2 min
-first-mx-only  ▒▒▒▒▒▒▒▒xx   0          ▒▒▒▒▒▒▒▒xx   0
-ipv6-only      -                       -
-- ipv6-only: no exchanger has an IPv6 address
+            refuses             silent              greets 554
+postroad    █████ 100           █████ 100           █████ 100
+postfix +1  █████ 100           █████ 100 ▆30.1 s   █████ 100
+dns-order   █████ 100           ███▒▒  50 █2.3 min  xxxxx   0
+postfix +1: postfix, exim
 
 One delivery by postfix: delivered after 2 contacts, 30.1 s
 1 in 2 goes this way; long waits are drawn shorter than they are
@@ -58,7 +54,7 @@ def printed(*drawings, width=80, **settings):
 def everything(picture):
     """The three drawings of a picture."""
     return (
-        heat_map(picture.forecasts), survival_bars(picture.lost), timeline(picture.example, picture.sender)
+        heat_map(picture.forecasts), fault_bars(picture), timeline(picture.example, picture.sender)
     )  # fmt: skip
 
 
@@ -81,7 +77,7 @@ def test_colour_changes_no_word():
 @pytest.mark.parametrize("picture", [drawn.picture(), drawn.crowd(3, 13)], ids=["two", "thirteen"])
 def test_no_line_of_a_grid_is_wider_than_the_terminal(picture, width):
     """Columns that do not fit side by side go beneath, and long headings become numbers."""
-    text = printed(heat_map(picture.forecasts), survival_bars(picture.lost), width=width, soft_wrap=False)
+    text = printed(heat_map(picture.forecasts), fault_bars(picture), width=width, soft_wrap=False)
     assert all(len(line) <= width for line in text.splitlines())
 
 
@@ -97,9 +93,9 @@ def test_a_terminal_of_ascii_gets_ascii():
     console = Console(file=file, width=80)
     for drawing in everything(drawn.crowd(2, 13)):
         console.print(drawing)
-    console.print(survival_bars(drawn.t1_lost()))
+    console.print(fault_bars(drawn.picture()))
     file.flush()
-    assert b"#####~~~~~  50" in file.buffer.getvalue()
+    assert b"###~~  50 2.3 min" in file.buffer.getvalue()
 
 
 def test_names_that_share_an_address_are_one_column():
