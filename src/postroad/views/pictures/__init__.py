@@ -6,7 +6,7 @@ Rule 3: a picture is laid out once, on a sheet: a page embeds it as SVG, a PNG i
 
 Stops: `picture` (what is shown), `columns` (the servers), `labels` (what things are called), `bars` (what becomes of
 mail), `folds` (faults side by side, what is alike as one), `axis` (time with its long waits folded), `palette`
-(colours); `terminal` with its `pen`; `drawings` (the layout) on a `sheet`, written by `svg`, or by `figure` into a file.
+(colours); `terminal` with its `pen`; `drawings` (the layout) on a `sheet`, written by `svg`, or by `figure` to a file.
 """
 
 from typing import TYPE_CHECKING
