@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,7 +59,9 @@ def advise(
 
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
-    advice = advised(Records.of(evidence.snapshot), view, checker(evidence), allowed)
+    with screen.working("forecasts") as heard:
+        told = replace(view, heard=heard)
+        advice = advised(Records.of(evidence.snapshot), told, checker(evidence), allowed)
     if json:
         from postroad.views.json.simulation import advice_shape
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,7 +59,9 @@ def compare(
     from postroad.planning.comparison import compare as compared
     from postroad.planning.scorecard import measure
 
-    comparison = compared([measure(name, each, view) for name, each in zip(sets, records, strict=True)])
+    with screen.working("forecasts") as heard:
+        view = replace(view, heard=heard)
+        comparison = compared([measure(name, each, view) for name, each in zip(sets, records, strict=True)])
     _show(comparison, view, Form.JSON if json else form, is_verbose=verbose)
 
 

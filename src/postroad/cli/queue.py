@@ -88,9 +88,10 @@ def list_(
 
         screen.print_json(queue_shape(shown, more=more))
     elif shown:
-        from postroad.views.text.queue import table
+        from postroad.views.text.queue import listed
 
-        screen.Screen().table(table(shown, time.time()))
+        out = screen.Screen()
+        out.show(listed(shown, time.time(), out.width if screen.is_terminal() else None))
         if more:
             screen.remark(f"and more: only the first {limit} are shown; --limit shows more")
     else:

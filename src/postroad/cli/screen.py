@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 import typer
 
 from postroad.cli.door import Door
-from postroad.cli.lines import document, remark, say  # noqa: F401  # say: a line of a command's answer, as the rest here
+from postroad.cli.lines import document, error, remark, say  # noqa: F401  # say: a line of a command's answer, as the rest here
 from postroad.views.text.blocks import Styled, Table
 from postroad.words.visible import json_text, visible
 
@@ -35,6 +35,7 @@ TEMPORARY = 3
 
 EXIT_CODES = {"delivered": DONE, "failed": FINDINGS, "deferred": TEMPORARY}
 WIDTH_OF_A_PIPE = 200
+A_MOMENT_S = 0.5  # what takes less needs no bar
 
 
 class Screen:
@@ -99,7 +100,7 @@ def print_line(shape: dict[str, Any]) -> None:
 
 def fail(text: str, code: int = USAGE) -> NoReturn:
     """End with an error for people on stderr."""
-    remark(text)
+    error(text, code)
     raise typer.Exit(code)
 
 
@@ -144,6 +145,35 @@ def progress(*, wanted: bool = True) -> Iterator[Callable[[str], Callable[[float
             return lambda part: bars.update(task, completed=part)
 
         yield begin
+
+
+@contextmanager
+def working(name: str) -> Iterator[Callable[[], None]]:
+    """At a terminal, once it has taken a moment: what is being done, how much of it is done, and for how long."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from threading import Timer
+
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed:.0f} worked out"),
+        TimeElapsedColumn(),
+    )
+    with _moving(sys.stderr):
+        bar = Progress(*columns, console=_console(sys.stderr), transient=True)
+        task = bar.add_task(visible(name), total=None)
+        soon = Timer(A_MOMENT_S, bar.start)
+        soon.start()
+        try:
+            yield lambda: bar.advance(task)
+        finally:
+            soon.cancel()
+            soon.join()
+            bar.stop()
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -198,9 +228,7 @@ def _drawn(table: Table) -> RenderableType:
 
     drawn = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(table.heads))
     for head in table.heads:
-        is_long = table.wraps is not None and head == table.wraps
-        right = "right" if head in table.right else "left"
-        drawn.add_column(head, justify=right, header_style="bold", no_wrap=table.wraps is not None and not is_long)  # type: ignore[arg-type]  # a literal, typed as str
+        drawn.add_column(head, justify="right" if head in table.right else "left", header_style="bold")
     for row in table.rows:
         drawn.add_row(*(_text([cell]) for cell in row))
     return drawn

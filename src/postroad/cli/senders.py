@@ -89,7 +89,7 @@ def _show(out: screen.Screen, found: Sender) -> None:
 
     out.line(f"{found.name}: {found.title}", style="bold")
     rows = [((f"  {label}", "dim"), text) for label, text in described(found)]
-    out.table(Table((), rows, wraps=None))
+    out.table(Table((), rows))
     after = [((f"  {met}", "dim"), then) for met, then in reactions(found)]
     if after:
         out.line()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postroad.cli import options, screen, simulating
@@ -33,9 +34,11 @@ def setups(
     from postroad.planning.scorecard import measure
     from postroad.planning.setups import SETUPS
 
-    cards = [measure(name, simulating.records_of(name, None, (), ()), view) for name in SETUPS]
-    comparison = compare(cards)
-    answered = answers({each.name: each for each in cards}, view)
+    with screen.working("forecasts") as heard:
+        view = replace(view, heard=heard)
+        cards = [measure(name, simulating.records_of(name, None, (), ()), view) for name in SETUPS]
+        comparison = compare(cards)
+        answered = answers({each.name: each for each in cards}, view)
     if json:
         from postroad.views.json.simulation import setups_shape
 

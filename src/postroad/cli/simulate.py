@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,9 +72,11 @@ def simulate(
         asked = flags.options()
         down_now = down_of(down or (), records)
         view = view_of(sender or (), mix, senders, dns_order, down_now)
-        card = _measured(records, view)
-        fares = recipients_of(records, view, replies)
-        picture = _pictured(card, view)
+        with screen.working("forecasts") as heard:
+            view = replace(view, heard=heard)
+            card = _measured(records, view)
+            fares = recipients_of(records, view, replies)
+            picture = _pictured(card, view)
         _draw(picture, plot, html)
         tried = _tried(card, view, asked, seed)
     if json:

@@ -153,6 +153,7 @@ class View:
     mix: Mix
     dns_order: DnsOrder = DnsOrder.FIXED
     down: Mapping[Address, Mode] = field(default_factory=dict)
+    heard: Callable[[], object] = field(default=bool, compare=False)  # after each forecast, for a bar
 
     def look(self, records: Records, *, examples: int = 0) -> Forecasts:
         """The forecasts as things are."""
@@ -203,7 +204,9 @@ class View:
         return Forecasts(by, blend({name: by[name] for name in self.mix.weights}, self.mix.weights))
 
     def _forecast(self, records: Records, name: str, lost: Iterable[Machine], mode: Mode, examples: int) -> Forecast:
-        return forecast(self._case(records, name, lost, mode), self.mix.senders[name], examples=examples)
+        found = forecast(self._case(records, name, lost, mode), self.mix.senders[name], examples=examples)
+        self.heard()
+        return found
 
     def _case(self, records: Records, name: str, lost: Iterable[Machine], mode: Mode) -> Case:
         more = {address: mode for machine in lost for address in machine.addresses}

@@ -74,7 +74,7 @@ def test_list_has_a_line_for_each_destination(queue):
     status, text = queue("list")
     lines = [line.split() for line in text.splitlines()]
     assert (0, ["ONE", "ONE", "TWO"]) == (status, [words[0] for words in lines[1:]])
-    assert "next try in 60 min" in text
+    assert "in 60 min" in text
     assert "450 4.2.0 try later" in text
 
 
@@ -172,7 +172,7 @@ def test_held_mail_waits_for_its_release(queue):
 def test_retry_makes_mail_due(queue):
     """What waited for an hour is due now."""
     assert (0, "1 due now\n") == queue("retry", "--destination", "example.org")
-    assert "due now" in queue("list", "--destination", "example.org")[1]
+    assert "  now " in queue("list", "--destination", "example.org")[1]
 
 
 def test_delete_forgets_mail(queue):
@@ -245,13 +245,38 @@ def test_the_settings_say_where_the_spool_is(spool):
     assert "2 messages" in done.output
 
 
-def test_a_long_answer_is_cut_in_the_list(spool):
-    """One line for each parcel; `show` has the whole of it."""
+def _waits(said=""):
     from postroad.spool import Listed, Parcel, State
-    from postroad.views.text.queue import ANSWER, table
 
-    each = Listed(Parcel(1, "example.org", _mail("ONE", "", "a@example.org"), 0.0), State.WAITING, said="x" * 100)
-    assert "x" * (ANSWER - 1) + "…" == table([each], 0.0).rows[0][-1]
+    mail = _mail("01KD3P0V8Q4M2ZX7A", "", "a@example.org")
+    return [Listed(Parcel(1, "example.org", mail, mail.received_at + 3590.0), State.WAITING, said=said)]
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_terminal_has_two_lines_for_each_parcel(width):
+    """What decides stands in the first and is never cut: id, state, age, tries, next try."""
+    from postroad.views.text.queue import listed
+
+    parcels = _waits("x" * 300)
+    lines = [
+        line if isinstance(line, str) else line[0]
+        for line in listed(parcels, parcels[0].parcel.mail.received_at + 5000.0, width)
+    ]
+    assert 3 == len(lines)
+    assert all(len(line) <= width for line in lines)
+    assert ["01KD3P0V8Q4M2ZX7A", "waiting", "83.3", "min", "0", "now"] == lines[1].split()
+    assert lines[2].endswith("x…")
+
+
+def test_a_pipe_has_one_line_for_each_parcel_and_nothing_is_cut():
+    """For grep and awk: whatever a host said stands there whole."""
+    from postroad.views.text.queue import listed
+
+    parcels = _waits("x" * 300)
+    lines = list(listed(parcels, parcels[0].parcel.mail.received_at, None))
+    assert 2 == len(lines)
+    assert lines[1].endswith(f"-> a@example.org: {'x' * 300}")
+    assert "in 59.8 min" in lines[1]
 
 
 def test_a_spool_of_somebody_else_is_told(queue, monkeypatch):

@@ -10,12 +10,11 @@ Styled = str | tuple[str, str]  # a text, or a text and its style
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under their heads, or without any. Columns named in `right` hold numbers, that in `wraps` long text."""
+    """Rows under their heads, or without any. Columns named in `right` hold numbers."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[Styled]]
     right: frozenset[str] = frozenset()
-    wraps: str | None = None
 
 
 Block = Styled | Table

@@ -6,33 +6,53 @@ from collections.abc import Iterator, Sequence
 
 from postroad.spool import Listed, State, Stats, Story
 from postroad.views.text.attempt import contact_line
-from postroad.views.text.blocks import Table
+from postroad.views.text.blocks import Styled
 from postroad.words.mail import Envelope, Recipient
 from postroad.words.phrasebook import counted, moment, octets, seconds
 from postroad.words.record import read_record
 from postroad.words.trail import Attempt
+from postroad.words.visible import visible
 
-ANSWER = 60  # characters of the last answer in the list; `show` has it whole
+WHEN = 39  # columns between the id and what is behind the next try
 
 
-def table(parcels: Sequence[Listed], now: float) -> Table:
-    """The queue, a line for each parcel."""
-    heads = ("id", "state", "age", "size", "from", "to", "tries", "next", "last answer")
-    rows = [
-        (
-            each.parcel.mail.id,
-            each.state.value,
-            seconds(now - each.parcel.mail.received_at),
-            octets(each.parcel.mail.size),
-            _sender(each.parcel.mail.envelope),
-            _recipients(each.parcel.mail.envelope),
-            str(each.parcel.attempts),
-            _next(each, now),
-            _shortened(each.said),
-        )
-        for each in parcels
-    ]
-    return Table(heads, rows, frozenset({"age", "size", "tries"}), wraps="last answer")
+def listed(parcels: Sequence[Listed], now: float, width: int | None) -> Iterator[Styled]:
+    """The queue: two lines for each parcel, as wide as a terminal; without a width one line each, and nothing cut."""
+    ids = max(len("id"), *(len(each.parcel.mail.id) for each in parcels))
+    rows = [_row(each, now, ids) for each in parcels]
+    head = f"{'id':<{ids}}  {'state':<7}  {'age':>8}  {'tries':>5}  next"
+    if width is None:
+        yield f"{head:<{ids + WHEN}}  size        from -> to: last answer"
+        for each, row in zip(parcels, rows, strict=True):
+            yield f"{row:<{ids + WHEN}}  {octets(each.parcel.mail.size):<10}  {_mail(each)}"
+        return
+    yield head, "bold"
+    for each, row in zip(parcels, rows, strict=True):
+        yield row
+        yield cut(f"  {octets(each.parcel.mail.size)}, {_mail(each)}", width), "dim"
+
+
+def _row(each: Listed, now: float, ids: int) -> str:
+    parcel, age = each.parcel, seconds(now - each.parcel.mail.received_at)
+    return f"{parcel.mail.id:<{ids}}  {each.state.value:<7}  {age:>8}  {parcel.attempts:>5}  {_when(each, now)}"
+
+
+def _mail(each: Listed) -> str:
+    envelope = each.parcel.mail.envelope
+    return f"{_sender(envelope)} -> {_recipients(envelope)}{f': {each.said}' if each.said else ''}"
+
+
+def _when(each: Listed, now: float) -> str:
+    """The next try, beside a state that tells the rest."""
+    if each.state is not State.WAITING:
+        return "-" if each.state is State.HELD else "now"
+    return f"in {seconds(each.parcel.due_at - now)}" if each.parcel.due_at > now else "now"
+
+
+def cut(text: str, width: int) -> str:
+    """A line for people, its end left out where it is too long; `show` has the whole."""
+    text = visible(text)
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def told(story: Story, now: float) -> Iterator[str]:
@@ -119,10 +139,6 @@ def _next(listed: Listed, now: float) -> str:
         return "under way now"
     due_at = listed.parcel.due_at
     return f"next try in {seconds(due_at - now)}" if due_at > now else "due now"
-
-
-def _shortened(said: str) -> str:
-    return said if len(said) <= ANSWER else f"{said[: ANSWER - 1]}…"
 
 
 def _sender(envelope: Envelope) -> str:
