@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from postroad.cli.screen import Screen
     from postroad.planning.mix import View
     from postroad.planning.records import Records
-    from postroad.views.json import Shape
+    from postroad.views.json.shape import Shape
     from postroad.views.text.recipients import Recipients
     from postroad.words.names import Address
 
@@ -78,4 +78,4 @@ def recipients_shape(told: Recipients | None) -> Shape:
     """What --json has of it beside the rest: nothing where it was not asked for."""
     from postroad.views.json.recipients import recipients_shape
 
-    return recipients_shape(told) if told else {}
+    return {"recipients": recipients_shape(told)} if told else {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
@@ -88,12 +88,12 @@ def is_ascii_only() -> bool:
     return not (sys.stdout.encoding or "").lower().startswith("utf")
 
 
-def print_json(shape: dict[str, Any]) -> None:
+def print_json(shape: Mapping[str, object]) -> None:
     """One JSON object, indented for people; jq and programs do not mind."""
     document(json_text(shape, indent=2) + "\n")
 
 
-def print_line(shape: dict[str, Any]) -> None:
+def print_line(shape: Mapping[str, object]) -> None:
     """One JSON object on one line, at once: for what goes on (NDJSON)."""
     document(json_text(shape) + "\n")
 

@@ -82,7 +82,7 @@ def simulate(
     if json:
         from postroad.views.json.simulation import simulate_shape
 
-        screen.print_json(simulate_shape(card, view, tried) | recipients_shape(fares))
+        screen.print_json({**simulate_shape(card, view, picture.faults, tried), **recipients_shape(fares)})
     else:
         _show(card, view, picture, tried)
         show_recipients(screen.Screen(), fares)

@@ -3,54 +3,21 @@
 import asyncio
 import json
 import time
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+from waiting import fill
+from waiting import mail as _mail
 
 from postroad.cli.root import app
-from postroad.spool import Mail, Settlement
 from postroad.spool.sqlite import SqliteSpool
-from postroad.words.mail import Envelope, Recipient, parse_mailbox
-from postroad.words.outcome import Outcome, Phase, Result, Scope
-from postroad.words.record import attempt_record
-from postroad.words.trail import Attempt, Contact, Target
-
-BODY = b"Subject: x\r\n\r\nx\r\n"
-LATER = Outcome(Result.DEFERRED, Scope.HOST, "450 4.2.0 try later", "4.2.0", Phase.RCPT)
-
-
-def _mail(id_, sender, *recipients):
-    boxes = tuple(Recipient(parse_mailbox(each)) for each in recipients)
-    reverse_path = parse_mailbox(sender) if sender else None
-    return Mail(id_, Envelope(reverse_path, boxes), time.time() - 300, 7, len(BODY), "127.0.0.1 by ESMTP")
-
-
-def _settlement(parcel):
-    """The parcel was tried, and has an hour to wait."""
-    target = Target("mail.example.org", ip_address("192.0.2.1"), 10)
-    contact = Contact(target, 0.0, 12.0, Phase.RCPT, None, {0: LATER})
-    done = Attempt(parcel.destination, (LATER,), (contact,), 7, 12.0)
-    left = parcel.mail.envelope.recipients
-    record = json.dumps(attempt_record(done) | {"recipients": [str(each.mailbox) for each in left]})
-    return Settlement(parcel, left, time.time() + 3601, record, said="deferred: mail.example.org: 450 4.2.0 try later")
 
 
 @pytest.fixture
 def spool(tmp_path):
     """A spool with a message to two domains, tried at one of them, and a report."""
-
-    async def fill():
-        queue = await SqliteSpool.open(tmp_path, node="relay")
-        parcels = await queue.add(_mail("ONE", "me@example.net", "a@example.org", "b@example.com"), BODY, claim=True)
-        tried = [parcel for parcel in parcels if parcel.destination == "example.org"]
-        await queue.release([parcel for parcel in parcels if parcel not in tried])
-        await queue.settle([_settlement(parcel) for parcel in tried], time.time())
-        await queue.add(_mail("TWO", "", "me@example.net"), BODY)
-        await queue.close()
-
-    asyncio.run(fill())
+    asyncio.run(fill(tmp_path))
     return tmp_path
 
 

@@ -2,13 +2,66 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypedDict
+
 from postroad.app import Sent
-from postroad.views.json.shape import VERSION, Shape
+from postroad.views.json.shape import VERSION
 from postroad.words.outcome import Outcome
 from postroad.words.trail import Attempt, Contact, Target
 
 
-def send_shape(sent: Sent) -> Shape:
+class TargetJson(TypedDict):
+    """An address of an exchanger."""
+
+    exchange: str
+    address: str
+    preference: int
+
+
+class OutcomeJson(TypedDict):
+    """What became of a recipient."""
+
+    result: Literal["delivered", "deferred", "failed"]
+    scope: str
+    status: str
+    code: int | None
+    text: str
+
+
+class ContactJson(TargetJson):
+    """An address that was contacted."""
+
+    started_ms: float
+    ended_ms: float
+    phase: str
+    result: str
+    code: int | None
+    text: str
+    tls: str | None
+    clear_again: bool
+    recipients: dict[str, OutcomeJson]
+
+
+class AttemptJson(TypedDict):
+    """One attempt."""
+
+    destination: str
+    seed: int | None
+    result: str
+    elapsed_ms: float
+    contacts: list[ContactJson]
+
+
+class SendJson(TypedDict):
+    """`postroad send --json`."""
+
+    version: int
+    result: str
+    recipients: dict[str, OutcomeJson]
+    attempts: list[AttemptJson]
+
+
+def send_shape(sent: Sent) -> SendJson:
     """`postroad send --json`."""
     return {
         "version": VERSION,
@@ -18,7 +71,7 @@ def send_shape(sent: Sent) -> Shape:
     }
 
 
-def attempt_shape(attempt: Attempt) -> Shape:
+def attempt_shape(attempt: Attempt) -> AttemptJson:
     """One attempt: its seed, and every contact in order of start."""
     return {
         "destination": str(attempt.destination),
@@ -29,7 +82,7 @@ def attempt_shape(attempt: Attempt) -> Shape:
     }
 
 
-def contact_shape(contact: Contact) -> Shape:
+def contact_shape(contact: Contact) -> ContactJson:
     """One address contacted: where, how long, how far it got, and what it said."""
     codes = {outcome.reply.code if outcome.reply else None for outcome in contact.answers}
     return {
@@ -46,12 +99,12 @@ def contact_shape(contact: Contact) -> Shape:
     }
 
 
-def target_shape(target: Target) -> Shape:
+def target_shape(target: Target) -> TargetJson:
     """An address of an exchanger."""
     return {"exchange": target.exchange, "address": str(target.address), "preference": target.preference}
 
 
-def outcome_shape(outcome: Outcome) -> Shape:
+def outcome_shape(outcome: Outcome) -> OutcomeJson:
     """What became of a recipient."""
     return {
         "result": outcome.result.value,

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from postroad.views.json.shape import VERSION, Shape
+from typing import TypedDict
+
+from postroad.views.json.shape import VERSION
 
 
-def error_shape(text: str, code: int) -> Shape:
+class ErrorJson(TypedDict):
+    """What any command with --json says on stderr when it ends early."""
+
+    version: int
+    error: str
+    exit_status: int
+
+
+def error_shape(text: str, code: int) -> ErrorJson:
     """What any command with --json says when it ends early: the sentences, and its exit status."""
     return {"version": VERSION, "error": text, "exit_status": code}

@@ -3,17 +3,99 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, NotRequired, TypedDict
 
 from postroad.rules import Checked, Finding, Rule
 from postroad.views.findings import wording
 from postroad.views.findings.wording import Rules
-from postroad.views.json.shape import VERSION, Shape
+from postroad.views.json.shape import VERSION
 from postroad.words.visible import json_text
+
+
+class CheckedExchangerJson(TypedDict):
+    """An exchanger that was looked at."""
+
+    preference: int
+    exchange: str
+    addresses: list[str]
+
+
+class FindingJson(TypedDict):
+    """What a rule found, where, and what fixes it."""
+
+    rule: str
+    severity: Literal["error", "warning", "note", "info"]
+    inconclusive: bool
+    preference: int | None
+    exchange: str | None
+    address: str | None
+    seen: str
+    why: str | None
+    sources: list[str]
+    fix: str
+    file: str | None
+    line: int | None
+
+
+class AcceptedJson(FindingJson):
+    """A finding that its owner lives with."""
+
+    reason: str
+    until: str | None
+
+
+class CheckedJson(TypedDict):
+    """One domain: a line of `postroad check --format ndjson`, which has the version, too."""
+
+    version: NotRequired[int]
+    domain: str
+    checked_at: float
+    looked: list[str]
+    counts: dict[str, int]
+    exchangers: list[CheckedExchangerJson]
+    findings: list[FindingJson]
+    accepted: list[AcceptedJson]
+
+
+class CheckJson(TypedDict):
+    """`postroad check --json`."""
+
+    version: int
+    counts: dict[str, int]
+    domains: list[CheckedJson]
+
+
+class SourceJson(TypedDict):
+    """Where a rule is written."""
+
+    document: str
+    section: str
+
+
+class RuleJson(TypedDict):
+    """`postroad rules ID --json`, and without the version each of all."""
+
+    version: NotRequired[int]
+    id: str
+    severity: str
+    topic: str
+    title: str
+    why: str
+    sources: list[SourceJson]
+    needs: list[str]
+    no_fix: str | None
+
+
+class RulesJson(TypedDict):
+    """`postroad rules --json`."""
+
+    version: int
+    rules: list[RuleJson]
 
 
 def as_json(results: Sequence[Checked], rules: Rules) -> str:
     """One object with all domains, indented for people."""
-    shape = {
+    shape: CheckJson = {
         "version": VERSION,
         "counts": wording.total(results),
         "domains": [checked_shape(result, rules) for result in results],
@@ -27,7 +109,7 @@ def ndjson(results: Sequence[Checked], rules: Rules) -> str:
     return "".join(json_text(shape) + "\n" for shape in shapes)
 
 
-def checked_shape(result: Checked, rules: Rules) -> Shape:
+def checked_shape(result: Checked, rules: Rules) -> CheckedJson:
     """One domain."""
     return {
         "domain": result.domain,
@@ -54,17 +136,17 @@ def checked_shape(result: Checked, rules: Rules) -> Shape:
     }
 
 
-def rules_shape(rules: Rules) -> Shape:
+def rules_shape(rules: Rules) -> RulesJson:
     """`postroad rules --json`."""
     return {"version": VERSION, "rules": [_rule(rule) for rule in rules.values()]}
 
 
-def rule_shape(rule: Rule) -> Shape:
+def rule_shape(rule: Rule) -> RuleJson:
     """`postroad rules ID --json`."""
-    return {"version": VERSION, **_rule(rule)}
+    return {**_rule(rule), "version": VERSION}
 
 
-def _rule(rule: Rule) -> Shape:
+def _rule(rule: Rule) -> RuleJson:
     return {
         "id": rule.id,
         "severity": rule.severity.value,
@@ -77,7 +159,7 @@ def _rule(rule: Rule) -> Shape:
     }
 
 
-def _finding(finding: Finding, rules: Rules) -> Shape:
+def _finding(finding: Finding, rules: Rules) -> FindingJson:
     place, spot, rule = finding.place, wording.file_and_line(finding.line), rules.get(finding.rule)
     return {
         "rule": finding.rule,

@@ -3,15 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from postroad.gather.saved import STATUS, facts_shape
-from postroad.views.json.shape import VERSION, Shape
+from postroad.views.json.shape import VERSION
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, Snapshot, Temporary
 from postroad.words.names import Address
 
 
-def lookup_shape(snapshot: Snapshot) -> Shape:
+class AnswerJson(TypedDict):
+    """A DNS answer; `why` where it could not be had."""
+
+    status: str
+    records: list[str]
+    ttl_s: int | None
+    why: str | None
+
+
+class HostAddressJson(TypedDict):
+    """An address, its names, and whether one of these has it again."""
+
+    address: str
+    ttl_s: int
+    ptr: list[str]
+    forward_confirmed: bool | None
+
+
+class HostJson(TypedDict):
+    """A host with its addresses."""
+
+    addresses: list[HostAddressJson]
+    a: AnswerJson
+    aaaa: AnswerJson
+
+
+class MxJson(HostJson):
+    """An MX record with its host."""
+
+    preference: int
+    exchange: str
+
+
+class LookupJson(TypedDict):
+    """`postroad lookup --json`; `facts` is for `check` and `compare` to read again."""
+
+    version: int
+    domain: str
+    status: str
+    why: str | None
+    aliases: list[str]
+    ttl_s: int | None
+    mx: list[MxJson]
+    implicit: HostJson | None
+    name_servers: list[str]
+    facts: dict[str, Any]
+
+
+def lookup_shape(snapshot: Snapshot) -> LookupJson:
     """`postroad lookup --json`."""
     mx = snapshot.mx
     records = sorted(mx.records, key=lambda record: record.preference) if isinstance(mx, Found) else []
@@ -38,7 +86,7 @@ def lookup_shape(snapshot: Snapshot) -> Shape:
     }
 
 
-def facts_of(answer: Answer[Any] | None) -> Shape:
+def facts_of(answer: Answer[Any] | None) -> AnswerJson:
     """A DNS answer: its status, records as text, TTL, and why where there are none."""
     if answer is None:
         return {"status": "not-asked", "records": [], "ttl_s": None, "why": None}
@@ -65,7 +113,7 @@ def is_confirmed(
     return any(address in _addresses(hosts.get(name)) for name in names)
 
 
-def _host(facts: HostFacts | None, reverse: Mapping[Address, Answer[str]], hosts: Mapping[str, HostFacts]) -> Shape:
+def _host(facts: HostFacts | None, reverse: Mapping[Address, Answer[str]], hosts: Mapping[str, HostFacts]) -> HostJson:
     if facts is None:
         return {"addresses": [], "a": facts_of(None), "aaaa": facts_of(None)}
     return {

@@ -3,24 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypedDict
 
 from postroad.demo import Act
 from postroad.stage import Take
-from postroad.views.json.attempt import attempt_shape
-from postroad.views.json.shape import VERSION, Shape
+from postroad.views.json.attempt import AttemptJson, attempt_shape
+from postroad.views.json.shape import VERSION
 
 
-def demo_shape(acts: Iterable[Act]) -> Shape:
+class SceneServerJson(TypedDict):
+    """An exchanger's part of first contacts, as expected and as seen."""
+
+    address: str
+    fixed_order: float
+    expected: float
+    seen: float | None
+    after: float | None
+
+
+class SetupJson(TypedDict):
+    """One reference set-up, tried out."""
+
+    setup: str
+    title: str
+    sent: int
+    delivered: int
+    lost: int
+    killed: str
+    added_ms: float
+    servers: list[SceneServerJson]
+
+
+class DemoJson(TypedDict):
+    """`postroad demo --json`."""
+
+    version: int
+    setups: list[SetupJson]
+
+
+class TakeJson(TypedDict):
+    """A scenario played once."""
+
+    seed: int
+    expected: str
+    rehearsed: str
+    performed: str
+    forecast: str
+    agrees: bool
+    attempt: AttemptJson
+
+
+class ScenarioJson(TypedDict):
+    """A scenario."""
+
+    name: str
+    agrees: bool
+    takes: list[TakeJson]
+
+
+class LabJson(TypedDict):
+    """`postroad lab run --json`."""
+
+    version: int
+    scenarios: list[ScenarioJson]
+
+
+class LabUpJson(TypedDict):
+    """`postroad lab up --json`: its first line; each further one is an event."""
+
+    version: int
+    resolver: str
+    port: int
+    exchangers: dict[str, str]
+    moved: dict[str, str]
+
+
+def demo_shape(acts: Iterable[Act]) -> DemoJson:
     """`postroad demo --json`."""
     return {"version": VERSION, "setups": [_act(act) for act in acts]}
 
 
-def lab_shape(played: Iterable[tuple[str, tuple[Take, ...]]]) -> Shape:
+def lab_shape(played: Iterable[tuple[str, tuple[Take, ...]]]) -> LabJson:
     """`postroad lab run --json`."""
     return {"version": VERSION, "scenarios": [_scenario(name, takes) for name, takes in played]}
 
 
-def up_shape(resolver: str, port: int, exchangers: Mapping[str, str], moved: Mapping[str, str]) -> Shape:
+def up_shape(resolver: str, port: int, exchangers: Mapping[str, str], moved: Mapping[str, str]) -> LabUpJson:
     """`postroad lab up --json`: its first line; the events follow, one a line."""
     return {
         "version": VERSION,
@@ -31,7 +99,7 @@ def up_shape(resolver: str, port: int, exchangers: Mapping[str, str], moved: Map
     }
 
 
-def _act(act: Act) -> Shape:
+def _act(act: Act) -> SetupJson:
     healthy, after = sum(act.first.values()), sum(act.after.values())
     return {
         "setup": act.name,
@@ -54,7 +122,7 @@ def _act(act: Act) -> Shape:
     }
 
 
-def _scenario(name: str, takes: tuple[Take, ...]) -> Shape:
+def _scenario(name: str, takes: tuple[Take, ...]) -> ScenarioJson:
     return {
         "name": name,
         "agrees": all(take.agrees for take in takes),

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from typing import Any, TypedDict
 
 from postroad.senders import Sender
-from postroad.views.json.shape import VERSION, Shape
+from postroad.views.json.shape import VERSION
 
 _OF_OURS = ("name", "title", "kind", "sources", "memory", "reuse", "retry")
 
 
-def senders_shape(senders: Iterable[Sender]) -> Shape:
+class SendersJson(TypedDict):
+    """`postroad senders --json`."""
+
+    version: int
+    senders: list[dict[str, Any]]
+
+
+class SenderJson(TypedDict):
+    """`postroad senders NAME --json`: the keys are those of its file."""
+
+    version: int
+    sender: dict[str, Any]
+
+
+def senders_shape(senders: Iterable[Sender]) -> SendersJson:
     """`postroad senders --json`."""
     return {"version": VERSION, "senders": [_shape(each) for each in senders]}
 
 
-def sender_shape(sender: Sender) -> Shape:
+def sender_shape(sender: Sender) -> SenderJson:
     """`postroad senders NAME --json`: the keys are those of its file."""
     return {"version": VERSION, "sender": _shape(sender)}
 
 
-def _shape(sender: Sender) -> object:
+def _shape(sender: Sender) -> dict[str, Any]:
     """Of ours only what is said of it: the rest is what the program does."""
     said = _OF_OURS if sender.ours else tuple(each.name for each in fields(sender))
     return {name: _plain(getattr(sender, name)) for name in said}

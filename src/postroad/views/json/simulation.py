@@ -13,17 +13,43 @@ from postroad.planning.scorecard import Scorecard
 from postroad.simulation.nouns import Example, Forecast
 from postroad.simulation.ranges import Range
 from postroad.simulation.trials import Estimate, Trials
-from postroad.views.json.shape import VERSION, Shape
+from postroad.views.json.planned import (
+    AdviseJson,
+    AnsweredQuestionJson,
+    CardJson,
+    CompareJson,
+    DifferenceJson,
+    EstimateJson,
+    ExampleJson,
+    FaultJson,
+    FaultsJson,
+    ForecastJson,
+    MachineJson,
+    RangeJson,
+    RangesJson,
+    ServerJson,
+    SetupsJson,
+    SimulateJson,
+    TrialsJson,
+)
+from postroad.views.json.shape import VERSION
+from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
 NONE: Mapping[str, Trials] = {}
+NOTHING: Mapping[Mode, Mapping[str, Forecast]] = {}
 
 
-def simulate_shape(card: Scorecard, view: View, tried: Mapping[str, Trials] = NONE) -> Shape:
+def simulate_shape(
+    card: Scorecard,
+    view: View,
+    faults: Mapping[Mode, Mapping[str, Forecast]] = NOTHING,
+    tried: Mapping[str, Trials] = NONE,
+) -> SimulateJson:
     """`postroad simulate --json`."""
     mix, records = view.mix.name, card.records
-    shape: Shape = {
+    shape: SimulateJson = {
         "version": VERSION,
         "domain": str(records.snapshot.domain),
         "results": [forecast_shape(name, each, records) for name, each in card.whole.rows(mix).items()],
@@ -50,12 +76,29 @@ def simulate_shape(card: Scorecard, view: View, tried: Mapping[str, Trials] = NO
             for machine, forecasts in card.lost.items()
             for address in machine.addresses
         },
+        "faults": _faults(card, faults),
         "fates": [{"kind": fate.kind, "text": fate.text} for fate in card.fates],
     }
-    return shape | ({"trials": [_trials(name, each) for name, each in tried.items()]} if tried else {})
+    if tried:
+        shape["trials"] = [_trials(name, each) for name, each in tried.items()]
+    return shape
 
 
-def _ranges(card: Scorecard, view: View) -> Shape:
+def _faults(card: Scorecard, faults: Mapping[Mode, Mapping[str, Forecast]]) -> FaultsJson | None:
+    if card.busiest is None or not faults:
+        return None
+    by: dict[str, dict[str, FaultJson]] = {
+        mode.value: {
+            name: {"outcome": _outcomes(each), "worst_s": round(each.delay_worst_s, 6)}
+            for name, each in forecasts.items()
+            if not each.unable
+        }
+        for mode, forecasts in faults.items()
+    }
+    return {"server": ", ".join(map(shown, card.busiest.addresses)), "by": by}
+
+
+def _ranges(card: Scorecard, view: View) -> RangesJson:
     """The least and the largest of the figures of the mix, over all weights that it may have."""
     whole, mix = card.whole, view.mix
     addresses = dict.fromkeys(place.address for place in card.records.places)
@@ -65,15 +108,15 @@ def _ranges(card: Scorecard, view: View) -> Shape:
     }
 
 
-def _range(found: Range) -> Shape:
+def _range(found: Range) -> RangeJson:
     return {"low": float(found.low), "high": float(found.high)}
 
 
-def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Shape:
+def forecast_shape(sender: str, forecast: Forecast, records: Records) -> ForecastJson:
     """One forecast: shares are chances from 0 to 1, delays seconds. `unable` only where the sender cannot use these."""
     questions = forecast.questions
     known = dict.fromkeys(place.address for place in records.places)
-    shape = {
+    shape: ForecastJson = {
         "sender": sender,
         "dns_order": forecast.case.dns_order.value,
         "down": {str(address): mode.value for address, mode in forecast.case.down.items()},
@@ -90,10 +133,12 @@ def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Shape:
         },
         "order_examples": [_example(example) for example in forecast.examples],
     }
-    return shape | ({"unable": forecast.unable} if forecast.unable else {})
+    if forecast.unable:
+        shape["unable"] = forecast.unable
+    return shape
 
 
-def comparison_shape(comparison: Comparison) -> Shape:
+def comparison_shape(comparison: Comparison) -> CompareJson:
     """`postroad compare --json`."""
     return {
         "version": VERSION,
@@ -106,13 +151,13 @@ def comparison_shape(comparison: Comparison) -> Shape:
     }
 
 
-def setups_shape(comparison: Comparison, answers: Sequence[Answered]) -> Shape:
+def setups_shape(comparison: Comparison, answers: Sequence[Answered]) -> SetupsJson:
     """`postroad setups --json`."""
-    told = [{"question": each.question, "answer": each.answer} for each in answers]
+    told: list[AnsweredQuestionJson] = [{"question": each.question, "answer": list(each.answer)} for each in answers]
     return {**comparison_shape(comparison), "answers": told}
 
 
-def advice_shape(advice: Advice) -> Shape:
+def advice_shape(advice: Advice) -> AdviseJson:
     """`postroad advise --json`."""
     return {
         "version": VERSION,
@@ -138,7 +183,7 @@ def advice_shape(advice: Advice) -> Shape:
     }
 
 
-def _trials(sender: str, each: Trials) -> Shape:
+def _trials(sender: str, each: Trials) -> TrialsJson:
     """Estimates with their 95 % intervals, of the whole life of messages."""
     delay = each.delay
     return {
@@ -168,11 +213,11 @@ def _trials(sender: str, each: Trials) -> Shape:
     }
 
 
-def _estimate(estimate: Estimate) -> Shape:
+def _estimate(estimate: Estimate) -> EstimateJson:
     return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
 
 
-def _card(card: Scorecard) -> Shape:
+def _card(card: Scorecard) -> CardJson:
     records, marks = card.records, card.marks
     addresses = [address for machine in records.machines for address in machine.addresses]
     return {
@@ -198,7 +243,7 @@ def _card(card: Scorecard) -> Shape:
     }
 
 
-def _difference(difference: Difference) -> Shape:
+def _difference(difference: Difference) -> DifferenceJson:
     return {
         "before": difference.before,
         "after": difference.after,
@@ -211,14 +256,14 @@ def _difference(difference: Difference) -> Shape:
     }
 
 
-def _cut_sets(card: Scorecard, mix: str) -> Shape:
+def _cut_sets(card: Scorecard, mix: str) -> dict[str, list[list[str]]]:
     """Every minimal set of machines whose loss stops all mail, by sender; for the mix, the mail of all its senders."""
     by = {each.sender: [_texts(each.stops)] if each.stops else [] for each in card.survivals}
     every = frozenset[Machine]().union(*(each.stops for each in card.survivals if card.mix.weights.get(each.sender)))
     return by | ({mix: [_texts(every)] if every else []} if mix else {})
 
 
-def _machines(records: Records) -> list[Shape]:
+def _machines(records: Records) -> list[MachineJson]:
     return [
         {
             "addresses": [shown(address) for address in machine.addresses],
@@ -229,7 +274,7 @@ def _machines(records: Records) -> list[Shape]:
     ]
 
 
-def _servers(records: Records) -> list[Shape]:
+def _servers(records: Records) -> list[ServerJson]:
     """Each address once, with the names it stands behind and its best preference, which comes first."""
     names: dict[Address, list[str]] = {}
     best: dict[Address, int] = {}
@@ -242,11 +287,11 @@ def _servers(records: Records) -> list[Shape]:
     ]
 
 
-def _outcomes(forecast: Forecast) -> Shape:
+def _outcomes(forecast: Forecast) -> dict[str, float]:
     return {result.value: float(forecast.outcome.get(result, 0)) for result in Result}
 
 
-def _example(example: Example) -> Shape:
+def _example(example: Example) -> ExampleJson:
     return {
         "chance": float(example.chance),
         "odds": str(example.chance),
