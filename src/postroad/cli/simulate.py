@@ -220,6 +220,7 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
     """Survival, DNS and hidden fate, in sentences."""
     from postroad.planning.goals import Goal, numbers
     from postroad.planning.phrases import listing
+    from postroad.show import labels
 
     for loss in card.losses:
         lost = [str(machine) for machine in card.records.machines if machine in loss.machines]
@@ -228,9 +229,7 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
         yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
     yield from _waiting(card, view)
     yield f"DNS: {numbers(Goal.DNS_COST, card)}."
-    sampled = [name for name, each in card.whole.by.items() if each.sampled]
-    if sampled:
-        yield f"The answers come in too many orders to follow each: the figures of {listing(sampled)} are of a sample."
+    yield from labels.sampled(card.whole.by.items())
     yield from (fate.text for fate in card.fates)
     yield from card.caveats
     if view.mix.basis:
