@@ -63,6 +63,7 @@ class ForecastJson(TypedDict):
     delay_s: DelayJson
     dns_questions: QuestionsJson
     order_examples: list[ExampleJson]
+    sampled: NotRequired[bool]
     unable: NotRequired[str]
 
 
@@ -171,6 +172,7 @@ class TrialsJson(TypedDict):
     contacts: EstimateJson
     delay_s: TrialDelayJson | None
     dns_questions: QuestionsJson
+    sampled: bool
     unable: str | None
 
 

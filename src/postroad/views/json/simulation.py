@@ -113,7 +113,7 @@ def _range(found: Range) -> RangeJson:
 
 
 def forecast_shape(sender: str, forecast: Forecast, records: Records) -> ForecastJson:
-    """One forecast: shares are chances from 0 to 1, delays seconds. `unable` only where the sender cannot use these."""
+    """One forecast: shares are chances from 0 to 1, delays seconds; `sampled` and `unable` only where they are so."""
     questions = forecast.questions
     known = dict.fromkeys(place.address for place in records.places)
     shape: ForecastJson = {
@@ -133,6 +133,8 @@ def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Forecas
         },
         "order_examples": [_example(example) for example in forecast.examples],
     }
+    if forecast.sampled:
+        shape["sampled"] = True
     if forecast.unable:
         shape["unable"] = forecast.unable
     return shape
@@ -209,6 +211,7 @@ def _trials(sender: str, each: Trials) -> TrialsJson:
             "aaaa": each.questions.aaaa,
             "mean": each.questions.mean,
         },
+        "sampled": each.sampled,
         "unable": each.unable or None,
     }
 

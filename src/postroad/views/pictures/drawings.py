@@ -103,7 +103,7 @@ def heat_map(forecasts: By) -> Sheet:
             ink = f"i{shade}" if share else "muted"
             draft.words(Words(middle, draft.y + ROW / 2, words, ink=ink, across="middle"))
         draft.y += ROW
-    _notes(draft, [labels.circumstances(forecasts.values()), *_unable(forecasts)])
+    _notes(draft, [labels.circumstances(forecasts.values()), *_exceptions(forecasts)])
     return draft.finish(f"{labels.TITLE_FIRST}, in per cent of messages", "; ".join(_shares(forecasts, columns)))
 
 
@@ -217,5 +217,6 @@ def _notes(draft: Draft, notes: Iterable[str]) -> None:
         draft.lines(note, size=12, ink="muted")
 
 
-def _unable(forecasts: By) -> list[str]:
-    return [f"{labels.NONE} {line}" for line in labels.unable(forecasts.items())]
+def _exceptions(forecasts: By) -> list[str]:
+    unable = (f"{labels.NONE} {line}" for line in labels.unable(forecasts.items()))
+    return [*unable, *labels.sampled(forecasts.items())]

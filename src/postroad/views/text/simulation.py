@@ -8,6 +8,7 @@ from postroad.planning.goals import Goal, numbers
 from postroad.planning.mix import View, part_delivered
 from postroad.planning.scorecard import Scorecard
 from postroad.simulation.trials import Trials
+from postroad.views.pictures import labels
 from postroad.views.pictures.pen import Drawing
 from postroad.views.pictures.picture import Picture
 from postroad.views.pictures.terminal import fault_bars, heat_map, timeline
@@ -84,9 +85,7 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
         yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
     yield from _waiting(card, view)
     yield f"DNS: {numbers(Goal.DNS_COST, card)}."
-    sampled = [name for name, each in card.whole.by.items() if each.sampled]
-    if sampled:
-        yield f"The answers come in too many orders to follow each: the figures of {listing(sampled)} are of a sample."
+    yield from labels.sampled(card.whole.by.items())
     yield from (fate.text for fate in card.fates)
     yield from card.caveats
     if view.mix.basis:
