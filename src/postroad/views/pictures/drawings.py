@@ -132,7 +132,11 @@ def fault_bars(picture: Picture) -> Sheet:
 
 def _told(folds: Folds) -> Iterable[str]:
     for row in folds.rows:
-        cells = (f"{head}: {sentence(each)}" for head, each in zip(folds.heads, row.cells, strict=True) if each)
+        cells = (
+            f"{head}: {sentence(each)}"
+            for head, each in zip(map(", ".join, folds.columns), row.cells, strict=True)
+            if each
+        )
         yield f"{', '.join(row.names)}: {'. '.join(cells)}"
 
 

@@ -22,15 +22,20 @@ class Row:
     @property
     def label(self) -> str:
         """The first of them, and how many more there are."""
-        return self.names[0] + (f" +{len(self.names) - 1}" if len(self.names) > 1 else "")
+        return short_for(self.names)
 
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """The picture: its heads, its rows, and the longest wait in it."""
+    """The picture: the faults of each column, and the rows."""
 
-    heads: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
     rows: tuple[Row, ...]
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The columns in short."""
+        return tuple(short_for(names) for names in self.columns)
 
     @property
     def longest_s(self) -> float:
@@ -39,8 +44,14 @@ class Folds:
 
     @property
     def legend(self) -> list[str]:
-        """Who is in a row of several."""
-        return [f"{row.label}: {', '.join(row.names)}" for row in self.rows if len(row.names) > 1]
+        """What is in a column or a row of several."""
+        several = (names for names in (*self.columns, *(row.names for row in self.rows)) if len(names) > 1)
+        return [f"{short_for(names)}: {', '.join(names)}" for names in several]
+
+
+def short_for(names: tuple[str, ...]) -> str:
+    """The first of them, and how many more there are."""
+    return names[0] + (f" +{len(names) - 1}" if len(names) > 1 else "")
 
 
 def folds_of(faults: Mapping[Mode, By]) -> Folds:
@@ -54,7 +65,7 @@ def folds_of(faults: Mapping[Mode, By]) -> Folds:
     for name in senders:
         rows.setdefault(tuple(_kind(faults[mode].get(name)) for mode in shown), []).append(name)
     return Folds(
-        tuple(", ".join(labels.BRIEFLY[mode] for mode in modes) for modes in columns.values()),
+        tuple(tuple(labels.BRIEFLY[mode] for mode in modes) for modes in columns.values()),
         tuple(Row(tuple(names), tuple(faults[mode].get(names[0]) for mode in shown)) for names in rows.values()),
     )
 

@@ -101,9 +101,10 @@ def test_what_is_alike_is_folded():
 
 
 def test_faults_that_do_the_same_are_one_column():
-    """Its head names both."""
+    """Its head has the first, the legend both."""
     same = drawn.t1_faults()[Mode.REFUSE]
-    assert ("refuses, greets 421",) == folds_of({Mode.REFUSE: same, Mode.G421: same}).heads
+    folds = folds_of({Mode.REFUSE: same, Mode.G421: same})
+    assert (("refuses +1",), "refuses +1: refuses, greets 421") == (folds.heads, folds.legend[0])
 
 
 def test_every_fault_shown_has_a_head():
