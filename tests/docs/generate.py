@@ -3,6 +3,7 @@
 Run it as `python -m tests.docs.generate`.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -13,13 +14,15 @@ from typer.main import get_command
 from postroad.cli.root import app
 from postroad.config.show import reference as settings
 from postroad.relay.metrics import reference as metrics
-from postroad.report.manual import reference as rules
 from postroad.rules import RULES
+from postroad.views.findings.manual import reference as rules
+from postroad.views.json.schema import schema
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "docs" / "reference" / "cli.md"
 SETTINGS = ROOT / "docs" / "reference" / "settings.md"
 METRICS = ROOT / "docs" / "reference" / "metrics.md"
+SCHEMA = ROOT / "docs" / "reference" / "json.schema.json"
 RULES_PAGE = ROOT / "docs" / "reference" / "rules.md"
 HEAD = """# Commands
 
@@ -68,3 +71,4 @@ if __name__ == "__main__":
     SETTINGS.write_text(settings())
     METRICS.write_text(metrics())
     RULES_PAGE.write_text(rules(RULES))
+    SCHEMA.write_text(json.dumps(schema(), indent=1) + "\n")

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 from generate import CLI, METRICS, RULES, RULES_PAGE, SETTINGS, commands, metrics, reference, rules, run, settings
+from json_schema import wrong_with
 
 import postroad
-from postroad.shapes import send_shape
+from postroad.views.json import send_shape
+from postroad.views.json.schema import schema
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NO_ANSWER = {("relay",), ("sendmail",)}  # a service, whose log is JSON if it is set so, and a convention of others
 LAB_ZONE = "$ORIGIN example.com.\n@ MX 10 mail1\n@ MX 20 mail2\nmail1 A 127.0.0.11\nmail2 A 127.0.0.12\n"
+SCHEMA = schema()
 
 
 def _blocks(language):
@@ -112,6 +115,7 @@ def test_send_example_has_the_keys_of_an_answer(postroad_lab):
     page = (ROOT / "docs" / "reference" / "json.md").read_text()
     example = json.loads(re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[0])
     assert _keys(send_shape(sent)) == _keys(example)
+    assert [] == wrong_with(send_shape(sent), SCHEMA["answers"]["send"], SCHEMA["$defs"])
 
 
 def _keys(value):

@@ -9,10 +9,10 @@ from fractions import Fraction
 from postroad.planning import goals
 from postroad.planning.goals import Goal, Verdict, judged, numbers, verdict
 from postroad.planning.mix import share
-from postroad.planning.phrases import listing, named, percent
 from postroad.planning.records import Line, Machine
 from postroad.planning.scorecard import Scorecard
 from postroad.words.names import Address
+from postroad.words.phrasebook import counted, listing, percent
 
 WORTH = Fraction(1, 200)  # half a point in a hundred: less is not worth a sentence
 MOST_SHARES, MOST_OF_A_KIND = 4, 2  # sentences of the summary
@@ -114,7 +114,7 @@ def _summed(moves: Sequence[_Move], before: Scorecard, after: Scorecard) -> Iter
         yield f"{who} {verb} {now} of first contacts{rest}."
     left = sum(len(machines) for machines in alike.values()) - sum(len(machines) for _, machines in told)
     if left:
-        yield f"The shares of {named(left, 'more machine')} change by less."
+        yield f"The shares of {counted(left, 'more machine')} change by less."
 
 
 def _several(machines: Sequence[Machine]) -> str:

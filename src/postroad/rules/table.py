@@ -21,6 +21,8 @@ from postroad.words.trail import Target
 
 T = TypeVar("T")
 
+NAMED = 6  # of the things that a finding lists; beyond it the rest is counted
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -151,14 +153,6 @@ def shared_by(group: tuple[Row, ...]) -> Iterator[tuple[Address, tuple[Row, ...]
         owners = tuple(row for row in group if address in row.addresses)
         if len(owners) > 1:
             yield address, owners
-
-
-def listed(names: Iterator[str] | list[str] | tuple[str, ...]) -> str:
-    """Names for people: `a, b and c`; beyond six the rest is counted."""
-    every = list(names)
-    if len(every) > 6:
-        return f"{', '.join(every[:6])} and {len(every) - 6} more"
-    return f"{', '.join(every[:-1])} and {every[-1]}" if len(every) > 1 else "".join(every)
 
 
 def _row(evidence: Evidence, record: Mx) -> Row:

@@ -16,9 +16,9 @@ from postroad.cli import main
 
 LOADED = (
     "asyncio", "rich.console", "rich.table", "uvloop", "postroad.app", "postroad.examine", "postroad.cli.checking",
-    "postroad.config", "postroad.config.check", "postroad.cli.sendmail.handing", "postroad.relay", "postroad.report",
-    "postroad.shapes", "postroad.show.terminal", "postroad.planning.answers", "postroad.planning.comparison",
-    "postroad.spool.sqlite", "postroad.stage",
+    "postroad.config", "postroad.config.check", "postroad.cli.sendmail.handing", "postroad.relay",
+    "postroad.views.findings", "postroad.views.json", "postroad.views.pictures.terminal", "postroad.planning.answers",
+    "postroad.planning.comparison", "postroad.spool.sqlite", "postroad.stage",
 )  # fmt: skip
 for name in LOADED:
     import_module(name)
