@@ -64,13 +64,14 @@ def test_python_blocks_run(block, monkeypatch, postroad_lab):
 
 def test_python_of_the_pages_type_checks(tmp_path, monkeypatch):
     """Whoever copies the Python of a page into a program that mypy holds strictly has nothing to add."""
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(tmp_path)  # where no settings of ours are
     programs = [block.values[0] for block in _blocks("python")]
     programs += [_program(block.values[0]) for block in _blocks("pycon")]
     paths = [tmp_path / f"page{number}.py" for number in range(len(programs))]
     for path, program in zip(paths, programs, strict=True):
         path.write_text(program)
-    complaints, trouble, _ = mypy.api.run(["--strict", "--no-error-summary", *map(str, paths)])
+    cache = str(ROOT / ".mypy_cache" / "pages")
+    complaints, trouble, _ = mypy.api.run(["--strict", "--cache-dir", cache, "--no-error-summary", *map(str, paths)])
     assert ("", "") == (complaints, trouble)
 
 
