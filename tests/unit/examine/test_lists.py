@@ -3,6 +3,7 @@
 import asyncio
 from itertools import count
 
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,7 +48,7 @@ def _findings(zone, domains):
     return asyncio.run(checked())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15))
 @given(_zones())
 def test_a_list_is_checked_as_each_domain_alone(zone):
     """The same findings with the same words in the same order, the same servers, whoever was looked up before."""

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -105,7 +106,8 @@ else:
 @ROOT_ONLY
 def test_a_folder_of_another_user_that_is_open_is_refused(tmp_path):
     """What is not ours to close, its owner is asked to close."""
-    for path in (tmp_path, *list(tmp_path.parents)[:2]):
+    above = Path(tempfile.gettempdir())
+    for path in (tmp_path, *(each for each in tmp_path.parents if above in each.parents)):
         path.chmod(0o755)
     folder = tmp_path / "spool"
     folder.mkdir()

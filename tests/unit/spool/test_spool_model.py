@@ -6,6 +6,7 @@ import socket
 import tempfile
 from pathlib import Path
 
+from examples import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -218,6 +219,6 @@ class OverTheWire(TwoSpools):
 
 
 TestTwoSpools = TwoSpools.TestCase
-TestTwoSpools.settings = settings(max_examples=40, stateful_step_count=40, deadline=None, derandomize=True)
+TestTwoSpools.settings = settings(max_examples=examples(15), stateful_step_count=40)
 TestOverTheWire = OverTheWire.TestCase
 TestOverTheWire.settings = TestTwoSpools.settings
