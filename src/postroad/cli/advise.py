@@ -36,15 +36,15 @@ def advise(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Propose the smallest change of a domain's records, show its zone lines, and prove it by simulation.
+    """Propose the smallest change that improves a domain's records, with its zone lines and proof by simulation.
 
-    Goals, in this order: mail survives the loss of any one machine, the load is balanced, no needless DNS. The IPv4
-    and the IPv6 address of a host are one machine. A preference is its owner's word: backups stay backups unless
-    --use-backups says otherwise. Of several names none is split without --allow split. No change makes more than ten
-    MX records, or more than twice the DNS questions.
+    Goals, in this order: mail survives the loss of any one machine, the load is balanced, no needless DNS queries. The
+    IPv4 and the IPv6 address of a host count as one machine. Preferences are respected: backups stay backups without
+    --use-backups, and a name with several machines is left alone without --allow split. No change makes more than ten
+    MX records, or more than doubles the DNS queries.
 
-    Exit status: 0 nothing to change, 1 a change is proposed or `check` finds an error or a warning, 2 wrong usage, 3
-    DNS cannot tell now.
+    Exit status: 0 nothing to change, 1 a change is proposed or `check` finds an error or a warning, 2 usage error,
+    3 DNS lookup failed, try again.
     """
     from postroad.planning.advice import advise as advised
     from postroad.planning.edits import Allowed

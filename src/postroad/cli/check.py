@@ -56,13 +56,16 @@ Smtp = Annotated[
     bool, typer.Option("--smtp", help="Talk to each address: one connection, EHLO, STARTTLS, certificate, QUIT.")
 ]
 Deep = Annotated[
-    bool, typer.Option("--deep", help="Also ask for recipients: postmaster, nobody, a stranger. Sends nothing.")
+    bool,
+    typer.Option(
+        "--deep", help="Also test RCPT for the postmaster, an unknown user and a foreign domain; no message is sent."
+    ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Confirm --deep: these exchangers may be asked so.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Confirm --deep: you may test these exchangers this way.")]
 Controls = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="ADDRESS", help="With --smtp: an address known to answer, to tell whether port 25 is open from here."
+        metavar="ADDRESS", help="With --smtp: an address known to answer, which shows whether outbound port 25 is open."
     ),
 ]
 Port = Annotated[int, typer.Option(metavar="N", help="The exchangers' port; another than 25 is for tests.")]
@@ -71,9 +74,9 @@ Quick = Annotated[
     bool, typer.Option("--quick", help="MX, addresses and reverse names only: no policies, no authoritative servers.")
 ]
 FailOn = Annotated[
-    Level | None, typer.Option(help="The least severity that makes the exit status 1.", show_default="error")
+    Level | None, typer.Option(help="Lowest severity that makes the exit status 1.", show_default="error")
 ]
-Ignore = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Leave a rule's findings out; may be repeated.")]
+Ignore = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Skip this rule; may be repeated.")]
 Settings = Annotated[
     Path | None,
     typer.Option(
@@ -82,10 +85,10 @@ Settings = Annotated[
 ]
 Resume = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Append results as NDJSON to this file; domains it has are skipped."),
+    typer.Option(metavar="FILE", help="Append results as NDJSON to this file; skip the domains already in it."),
 ]
-AtOnce = Annotated[int, typer.Option(metavar="N", min=1, help="Domains looked at at the same time.")]
-Rate = Annotated[float, typer.Option(metavar="N", min=0, help="DNS questions a second at most; 0: no limit.")]
+AtOnce = Annotated[int, typer.Option(metavar="N", min=1, help="Domains to check at the same time.")]
+Rate = Annotated[float, typer.Option(metavar="N", min=0, help="Maximum DNS queries a second; 0: no limit.")]
 
 
 def check(
@@ -110,13 +113,13 @@ def check(
     at_once: AtOnce = AT_ONCE,
     rate: Rate = 0.0,
 ) -> None:
-    """Check domains: what will lose or delay mail, why, where that is written, and the zone lines that fix it.
+    """Find problems that lose or delay mail: each with its reason, its source, and the zone lines that fix it.
 
-    Asks DNS only, unless --smtp. Findings accepted in [check] of postroad.toml are shown and not counted.
+    Only DNS is asked, unless --smtp is given. Findings accepted in [check] of postroad.toml are shown but not counted.
 
-    A line of --file that is no domain is named, and the others are checked.
+    A bad line in --file is reported, and the other domains are checked.
 
-    Exit status: 0 nothing of the level was found, 1 something was, 2 wrong usage, 3 it could not be seen.
+    Exit status: 0 no finding at or above --fail-on, 1 findings, 2 usage error, 3 inconclusive.
     """
     from postroad.cli.checking import Report, run_checks, settings_for, terms_of, wanted_of
     from postroad.examine import Choice

@@ -39,12 +39,12 @@ def compare(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what changes sender by sender.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Compare sets of records: lines that change, what that means for senders, and a verdict for each goal.
+    """Compare sets of MX records: which lines differ, what senders will notice, and which set is better at what.
 
     Each set is compared with the first. Goals: delivery, balance, fail-over, loss of a network, delay by a silent
     machine, DNS cost, simplicity.
 
-    Exit status: 0 compared, 2 wrong usage, 3 DNS cannot tell now.
+    Exit status: 0 compared, 2 usage error, 3 DNS lookup failed, try again.
     """
     if len(sets) < 2:
         screen.fail("name two sets of records or more")

@@ -11,14 +11,14 @@ import typer
 from postroad.cli import options, screen
 from postroad.cli.tree import group
 
-app = group("Settings: what is in effect, whether a file is right, users.")
+app = group("Show the settings in effect, check a settings file, hash passwords.")
 
 
 @app.command(epilog="Example: postroad config show --config docs/examples/postroad.toml")
 def show(config: options.ConfigFile = None, json: options.Json = False) -> None:
-    """Show all settings in effect as a file of settings, each with its meaning, and whether it is the default.
+    """Show all settings in effect as a settings file: each with its meaning, and whether it is the default.
 
-    Exit status: 0 shown, 2 the file is wrong.
+    Exit status: 0 done, 2 the file has errors.
     """
     from postroad.config import find, load
     from postroad.config.show import toml
@@ -40,11 +40,11 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The settings file.")],
     json: options.Json = False,
 ) -> None:
-    """Check a file of settings, and that the files, folders and addresses it names are there and can be used.
+    """Check a settings file, and that the files, folders and addresses it names exist and can be used.
 
-    All that is wrong is said at once.
+    All errors are reported at once.
 
-    Exit status: 0 a relay can run with it, 2 it cannot.
+    Exit status: 0 configuration OK, 2 it has errors.
     """
     from postroad.config import survey
     from postroad.config.check import problems
@@ -72,12 +72,14 @@ def check(
 
 @app.command("hash", epilog="Example: postroad config hash alice")
 def hash_(
-    user: Annotated[str, typer.Argument(help="The name; the password is asked for, or read from standard input.")],
+    user: Annotated[
+        str, typer.Argument(help="The user name. The password is prompted for, or read from standard input.")
+    ],
     json: options.Json = False,
 ) -> None:
-    """Make a line for the file of users ([relay] users): the name and the scrypt hash of a password.
+    """Print a line for the users file ([relay] users): the name and the scrypt hash of a password.
 
-    Exit status: 0 made, 2 the name or the password cannot be used.
+    Exit status: 0 done, 2 the name or the password cannot be used.
     """
     from postroad.receive.auth import hash_password
 

@@ -18,9 +18,9 @@ def demo(
     messages: Annotated[int, typer.Option(min=10, max=100_000, help="Messages for each set-up.")] = 1000,
     json: options.Json = False,
 ) -> None:
-    """Try the documents' MX set-ups on loopback: send real messages, kill an exchanger on the way, count the shares.
+    """Try the reference MX set-ups on loopback: send real messages, stop an exchanger on the way, count the shares.
 
-    Exit status: 0 no message was lost, 1 some were.
+    Exit status: 0 no message was lost, 1 some were lost.
     """
     acts = screen.run(lambda: _show(messages, quiet=json))
     if json:

@@ -14,16 +14,18 @@ if TYPE_CHECKING:
 
 
 def explain(
-    message_id: Annotated[str, typer.Argument(metavar="MESSAGE-ID", help="As in the reply to the client, or the log.")],
+    message_id: Annotated[
+        str, typer.Argument(metavar="MESSAGE-ID", help="The id in the reply to the client, or in the log.")
+    ],
     config: options.ConfigFile = None,
     spool: options.SpoolFolder = None,
     json: options.Json = False,
 ) -> None:
-    """Tell where a message went, why, and what happened, in sentences; every drawn choice is drawn again from its seed.
+    """Explain where a message went, why, and what happened; every random choice is replayed from its recorded seed.
 
-    Finished messages are known for the history time of the settings (a day).
+    Finished messages are remembered for `spool.history` of the settings (a day).
 
-    Exit status: 0 told, 1 no such message, 2 wrong usage or no spool.
+    Exit status: 0 done, 1 no such message, 2 usage error or no spool.
     """
 
     async def found() -> Story | None:

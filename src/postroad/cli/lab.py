@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postroad.words.names import Address
     from postroad.words.trace import Event
 
-app = group("A nameserver and exchangers on loopback, with faults to order.")
+app = group("A name server and mail servers on loopback, with configurable faults.")
 
 
 @app.command(epilog="Example: postroad lab up --zone my.zone --fault 127.0.0.11=blackhole")
@@ -28,12 +28,13 @@ def up(
         str, typer.Option(metavar="ORDER", help="Order of DNS answers: fixed, rotated, random.")
     ] = "fixed",
     fault: Annotated[
-        list[str] | None, typer.Option("--fault", metavar="ADDRESS=FAULT", help="Misbehave; may be repeated.")
+        list[str] | None,
+        typer.Option("--fault", metavar="ADDRESS=FAULT", help="Make this address misbehave; may be repeated."),
     ] = None,
     tls: Annotated[bool, typer.Option("--tls", help="Offer STARTTLS, with a self-signed certificate.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Bring a nameserver and an exchanger for every address of the zones up on loopback, until interrupted.
+    """Start a name server and a mail server for every address of the zones on loopback, until interrupted.
 
     Addresses outside 127.0.0.0/8 are moved there. Faults: accept, refuse, blackhole, g421, g554, close, slow:SECONDS,
     r450, r550, d451, e451, drop, tarpit:SECONDS, no-starttls, broken-starttls.
@@ -46,7 +47,7 @@ def run(
     folder: Annotated[list[Path], typer.Argument(help="Scenario folders: zone, send, expect, and maybe faults.")],
     json: options.Json = False,
 ) -> None:
-    """Play scenarios by the pure walk, for real over loopback and in a forecast, and compare all with what is expected.
+    """Play scenarios three ways (rehearsed, for real on loopback, forecast) and compare each with what is expected.
 
     Exit status: 0 all agree, 1 some differ, 2 a folder cannot be read.
     """

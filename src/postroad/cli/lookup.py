@@ -29,9 +29,9 @@ def lookup(
     ] = Format.TEXT,
     json: options.Json = False,
 ) -> None:
-    """Look up the MX records of a domain, the addresses behind them, its name servers and the reverse names.
+    """Look up the MX records of a domain, their addresses, its name servers and the reverse names.
 
-    Exit status: 0 records found, 1 none to be found, 2 wrong usage, 3 it cannot be told now.
+    Exit status: 0 records found, 1 no records, 2 usage error, 3 DNS lookup failed, try again.
     """
     from postroad.app import Road
     from postroad.shapes import lookup_shape

@@ -28,7 +28,7 @@ Procedure = Annotated[
     str, typer.Option(metavar="RFC", help="Order by rfc5321, rfc2821, rfc1123 or rfc974.", show_default=True)
 ]
 Seed = Annotated[
-    int | None, typer.Option(metavar="N", help="Draw the order of equals from this seed, to have the same one again.")
+    int | None, typer.Option(metavar="N", help="Draw the order of equals from this seed, to repeat a draw.")
 ]
 OwnHosts = Annotated[
     list[str] | None,
@@ -36,7 +36,7 @@ OwnHosts = Annotated[
         "--own", metavar="HOST", help="A name or address of this host, where the list ends for us; may be repeated."
     ),
 ]
-AllowLoopback = Annotated[bool, typer.Option("--allow-loopback", help="Let loopback addresses be targets, for tests.")]
+AllowLoopback = Annotated[bool, typer.Option("--allow-loopback", help="Allow loopback addresses, for tests.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/reference/json.md).")]
 Explain = Annotated[bool, typer.Option("--explain", help="Say in sentences why, with the RFC sections.")]
 ConfigFile = Annotated[
@@ -46,5 +46,5 @@ ConfigFile = Annotated[
     ),
 ]
 SpoolFolder = Annotated[
-    Path | None, typer.Option("--spool", metavar="FOLDER", help="The spool, whatever the settings say.")
+    Path | None, typer.Option("--spool", metavar="FOLDER", help="The spool folder, instead of the one in the settings.")
 ]

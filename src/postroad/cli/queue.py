@@ -17,14 +17,16 @@ from postroad.cli.tree import group
 if TYPE_CHECKING:
     from postroad.spool import Selection, Spool, Story
 
-app = group("The mail that waits: see it, hasten it, hold it, delete it.")
+app = group("Inspect and manage the queue: list, retry now, hold, release, delete.")
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Messages.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A message.")]
 Destination = Annotated[str, typer.Option(metavar="DOMAIN", help="Only mail to this domain.")]
 Sender = Annotated[str, typer.Option(metavar="MAILBOX", help="Only mail from this sender; '<>' for reports.")]
-StateName = Annotated[str, typer.Option("--state", metavar="STATE", help="Only what is waiting, claimed or held.")]
-All = Annotated[bool, typer.Option("--all", help="All there is: needed where nothing else says which mail is meant.")]
+StateName = Annotated[
+    str, typer.Option("--state", metavar="STATE", help="Only mail in this state: waiting, claimed or held.")
+]
+All = Annotated[bool, typer.Option("--all", help="All mail; required if nothing else selects it.")]
 
 T = TypeVar("T")
 
@@ -69,14 +71,14 @@ def list_(
     destination: Destination = "",
     sender: Sender = "",
     state: StateName = "",
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Show so many at most.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most this many.")] = 100,
     spool: options.SpoolFolder = None,
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
-    """List what waits, one line for each message and destination, the oldest first.
+    """List queued mail, one line for each message and destination, oldest first.
 
-    Exit status: 0 something is there, 1 nothing matches, 2 wrong usage or no spool.
+    Exit status: 0 there is mail, 1 nothing matches, 2 usage error or no spool.
     """
     which = Which(ids, destination, sender, state, spool=spool, config=config)
     found = _ask(which, lambda queue: queue.listed(which.selection(), limit + 1))
@@ -100,9 +102,9 @@ def list_(
 def show(
     id_: Id, spool: options.SpoolFolder = None, config: options.ConfigFile = None, json: options.Json = False
 ) -> None:
-    """Show one message: its envelope, what became of each recipient, the last answer and the next attempt.
+    """Show one message: its envelope, the status of each recipient, the last reply and the next attempt.
 
-    Exit status: 0 shown, 1 there is no such message (any more), 2 wrong usage or no spool.
+    Exit status: 0 done, 1 no such message (any more), 2 usage error or no spool.
     """
     story = _story(id_, spool, config)
     if json:
@@ -119,9 +121,9 @@ def show(
 def trace(
     id_: Id, spool: options.SpoolFolder = None, config: options.ConfigFile = None, json: options.Json = False
 ) -> None:
-    """Show every attempt made for a message: each address contacted, how long, and what it said.
+    """Show every delivery attempt of a message: each address contacted, how long it took, and its reply.
 
-    Exit status: 0 shown, 1 there is no such message (any more), 2 wrong usage or no spool.
+    Exit status: 0 done, 1 no such message (any more), 2 usage error or no spool.
     """
     story = _story(id_, spool, config)
     if json:
@@ -144,9 +146,9 @@ def retry(
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
-    """Make waiting mail due now. A running relay finds it within a second or two.
+    """Retry waiting mail now. A running relay starts within a second or two.
 
-    Exit status: 0 done, 1 nothing matches, 2 wrong usage or no spool.
+    Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
     which = Which(ids, destination, sender, "", all_, spool, config)
     _change(which, "due now", lambda queue, selection: queue.hurry(selection, time.time()), json=json)
@@ -162,9 +164,9 @@ def hold(
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
-    """Hold waiting mail: it is neither tried nor returned until it is released.
+    """Hold waiting mail: it is neither retried nor returned until it is released.
 
-    Exit status: 0 done, 1 nothing matches, 2 wrong usage or no spool.
+    Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
     which = Which(ids, destination, sender, "", all_, spool, config)
     _change(which, "held", lambda queue, selection: queue.hold(selection), json=json)
@@ -180,9 +182,9 @@ def release(
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
-    """Let held mail wait again, due as before.
+    """Release held mail: it is due as before.
 
-    Exit status: 0 done, 1 nothing matches, 2 wrong usage or no spool.
+    Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
     which = Which(ids, destination, sender, "", all_, spool, config)
     _change(which, "released", lambda queue, selection: queue.unhold(selection), json=json)
@@ -199,9 +201,9 @@ def delete(
     config: options.ConfigFile = None,
     json: options.Json = False,
 ) -> None:
-    """Delete waiting and held mail. Nobody is told: neither sender nor recipient.
+    """Delete waiting and held mail without notifying anyone, neither sender nor recipient.
 
-    Exit status: 0 done, 1 nothing matches, 2 wrong usage or no spool.
+    Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
     which = Which(ids, destination, sender, state, all_, spool, config)
     _change(which, "deleted", lambda queue, selection: queue.delete(selection, time.time()), json=json)
@@ -209,9 +211,9 @@ def delete(
 
 @app.command(epilog=f"{EXAMPLES}stats --json")
 def stats(spool: options.SpoolFolder = None, config: options.ConfigFile = None, json: options.Json = False) -> None:
-    """Count what waits, and for which destinations.
+    """Count queued mail, in total and by destination.
 
-    Exit status: 0 counted, 2 wrong usage or no spool.
+    Exit status: 0 done, 2 usage error or no spool.
     """
     now = time.time()
     numbers = _ask(Which(None, spool=spool, config=config), lambda queue: queue.stats(now))

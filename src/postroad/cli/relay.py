@@ -23,14 +23,14 @@ def relay(
     ] = 1,
     deliverer: Annotated[int, typer.Option(hidden=True, help="The one that delivers: where its socket is.")] = -1,
 ) -> None:
-    """Take mail by SMTP, keep it on disk, deliver it to the exchangers of each domain, retry, report.
+    """Accept mail by SMTP, queue it on disk, deliver it to each domain's exchangers, retry, and report failures.
 
-    Runs in the foreground until SIGTERM, which lets deliveries under way end; SIGHUP reads the settings again, and the
-    log names those that need a restart. The log goes to stderr; the relay goes on if it cannot be written. Without a
+    Runs in the foreground until SIGTERM, which lets current deliveries finish; SIGHUP reloads the settings, and the log
+    names those that need a restart. The log goes to stderr; the relay goes on if it cannot be written. Without a
     settings file it listens on 127.0.0.1 port 25 for clients of this machine.
 
-    Exit status: 0 ended in order, 2 the settings, the spool or a port cannot be used, or too few files may
-    be open.
+    Exit status: 0 shut down cleanly, 2 the settings, the spool or a port cannot be used, or the limit on open files is
+    too low.
     """
 
     def load() -> Config:

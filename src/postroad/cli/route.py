@@ -23,9 +23,9 @@ def route(
     explain: options.Explain = False,
     json: options.Json = False,
 ) -> None:
-    """Show the exchangers of a domain by preference, the odds of each to be contacted first, and one drawn order.
+    """Show where mail for a domain goes: its exchangers by preference, their odds, and one drawn order.
 
-    Exit status: 0 there is a route, 1 mail cannot be delivered, 2 wrong usage, 3 it cannot be told now.
+    Exit status: 0 there is a route, 1 mail cannot be delivered, 2 usage error, 3 DNS lookup failed, try again.
     """
 
     async def routed() -> Routed:

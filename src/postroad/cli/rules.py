@@ -19,9 +19,9 @@ def rules(
     rule: Annotated[str | None, typer.Argument(metavar="ID", help="One rule; without it, all are listed.")] = None,
     json: options.Json = False,
 ) -> None:
-    """List the rules of `check` by topic, or explain one: why it matters, where that is written, what it needs.
+    """List the rules of `check` by topic, or explain one: why it matters, its sources, what it needs.
 
-    Exit status: 0 told, 2 there is no such rule.
+    Exit status: 0 done, 2 no such rule.
     """
     from postroad.rules import RULES
 

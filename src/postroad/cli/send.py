@@ -33,22 +33,24 @@ def send(
     own: options.OwnHosts = None,
     port: Annotated[
         int,
-        typer.Option(min=1, max=65535, help="For tests: another port than 25. Loopback addresses are targets then."),
+        typer.Option(min=1, max=65535, help="Another port than 25, for tests; then loopback addresses are allowed."),
     ] = SMTP_PORT,
     stagger: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.0, help="Start the next equal if the first has not connected.")
     ] = 0.25,
     connect_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.01, help="Give up connecting to an address after this time.")
+        float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")
     ] = 30.0,
-    hello: Annotated[str, typer.Option(metavar="NAME", help="What EHLO says; default: this host's full name.")] = "",
-    starttls: Annotated[bool, typer.Option("--tls/--no-tls", help="Use STARTTLS where it is offered.")] = True,
+    hello: Annotated[
+        str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")
+    ] = "",
+    starttls: Annotated[bool, typer.Option("--tls/--no-tls", help="Use STARTTLS if it is offered.")] = True,
     explain: options.Explain = False,
     json: options.Json = False,
 ) -> None:
     """Deliver one message now to the mail exchangers of each recipient's domain. Nothing is queued or retried.
 
-    Exit status: 0 all delivered, 1 any failed, 2 wrong usage, 3 any deferred and none failed.
+    Exit status: 0 all delivered, 1 some failed, 2 usage error, 3 some deferred and none failed.
     """
     content = _read(file)
     out = screen.Screen()

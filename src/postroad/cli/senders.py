@@ -30,12 +30,12 @@ def senders(
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """List the senders that can be simulated, or show one: how it chooses, when it goes on, and the sources.
+    """List the mail servers that can be simulated, or show one: how it chooses, when it moves on, and the sources.
 
     A file of your own describes your mail server: print one that is like it with --toml, change it, and ask
     `postroad simulate --sender FILE.toml`.
 
-    Exit status: 0 shown, 2 there is no such sender, or the file cannot be used.
+    Exit status: 0 done, 2 no such sender, or the file cannot be used.
     """
     from postroad.senders import SENDERS
 

@@ -18,11 +18,11 @@ def setups(
     dns_order: simulating.Order = "fixed",
     json: options.Json = False,
 ) -> None:
-    """Print the reference set-ups of MX records, compare them all, and answer what people ask of them, with numbers.
+    """Compare the reference MX set-ups and show which of them balance load and fail over best.
 
     Their names (t1 to t6, one, filter) can be given to simulate, compare and advise in place of a domain.
 
-    Exit status: 0 done, 2 wrong usage.
+    Exit status: 0 done, 2 usage error.
     """
     from postroad.asking import view_of
 

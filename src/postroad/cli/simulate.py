@@ -57,15 +57,14 @@ def simulate(
     replies: Replies = None,
     json: options.Json = False,
 ) -> None:
-    """Tell what share each server gets of the mail of real senders, what survives, how long mail waits, what DNS costs.
+    """Predict how real mail servers will use your MX records: load share, fail-over, delay, DNS queries.
 
     Everything is exact for the first attempt of one message; nothing is sent. A server that is down refuses
     connections, or behaves as MODE says: refuse, blackhole, mute, close, g421, g554, r450, r550, d451, e451, or one of
     those for STARTTLS that `postroad senders NAME` lists. Trials follow messages over all attempts, with caches, kept
     connections, memory and retries; any of their flags asks for one.
 
-    Exit status: 0 mail of every sender asked about has a chance, 1 that of some has none, 2 wrong usage, 3 DNS cannot
-    tell now.
+    Exit status: 0 every sender can deliver, 1 at least one cannot, 2 usage error, 3 DNS lookup failed, try again.
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     records = simulating.records_of(domain, of, zone or (), resolver or ())
@@ -221,6 +220,7 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
     """Survival, DNS and hidden fate, in sentences."""
     from postroad.planning.goals import Goal, numbers
     from postroad.planning.phrases import listing
+    from postroad.show import labels
 
     for loss in card.losses:
         lost = [str(machine) for machine in card.records.machines if machine in loss.machines]
@@ -229,9 +229,7 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
         yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
     yield from _waiting(card, view)
     yield f"DNS: {numbers(Goal.DNS_COST, card)}."
-    sampled = [name for name, each in card.whole.by.items() if each.sampled]
-    if sampled:
-        yield f"The answers come in too many orders to follow each: the figures of {listing(sampled)} are of a sample."
+    yield from labels.sampled(card.whole.by.items())
     yield from (fate.text for fate in card.fates)
     yield from card.caveats
     if view.mix.basis:

@@ -19,7 +19,7 @@ _OUTAGE = re.compile(r"(?P<server>.+?)@(?P<from>[^@-]*)-(?P<until>[^@-]*)\Z")
 Messages = Annotated[
     int | None,
     typer.Option(
-        "--trials", metavar="N", min=1, help="Try N messages of each sender, over a day.", rich_help_panel=_PANEL
+        "--trials", metavar="N", min=1, help="Follow N messages of each sender, over a day.", rich_help_panel=_PANEL
     ),
 ]
 Burst = Annotated[
@@ -42,7 +42,9 @@ Rate = Annotated[
 ]
 Sources = Annotated[
     int | None,
-    typer.Option("--sources", metavar="N", min=1, help="So many sending hosts share the mail.", rich_help_panel=_PANEL),
+    typer.Option(
+        "--sources", metavar="N", min=1, help="This many sending hosts share the mail.", rich_help_panel=_PANEL
+    ),
 ]
 Session = Annotated[
     str | None,
@@ -52,7 +54,7 @@ Session = Annotated[
 ]
 Greylist = Annotated[
     str | None,
-    typer.Option("--greylist", metavar="TIME", help="Unknown senders are told 450 for TIME.", rich_help_panel=_PANEL),
+    typer.Option("--greylist", metavar="TIME", help="Answer 450 to unknown senders for TIME.", rich_help_panel=_PANEL),
 ]
 GreylistApart = Annotated[
     bool,

@@ -51,54 +51,58 @@ def _once_each(what: str, items: Iterable[str]) -> None:
 
 
 class Spool(Section):
-    """Where accepted mail rests."""
+    """Where accepted mail is kept."""
 
     path: File = Field(
         default_factory=usual_spool,
-        description="The folder. Without this key: the first of $STATE_DIRECTORY (systemd sets it), else the default.",
+        description="The folder. Unset: the first of $STATE_DIRECTORY (set by systemd), else the default.",
     )
     history: Duration = Field(
-        default=86400.0, description="How long `queue trace` and `explain` still know of a finished message."
+        default=86400.0, description="How long `queue trace` and `explain` remember a finished message."
     )
     reserve: Size = Field(
         default=RESERVE,
-        description="With less room than this on the disk no new mail is taken. Up to half of it is a file, given up "
-        "when others fill the disk, so that accepted mail can leave.",
+        description="With less free disk space than this, new mail is refused. Up to half of it is kept as a file, "
+        "which is deleted if other programs fill the disk, so that accepted mail can still be delivered.",
     )
 
 
 class Listen(Section):
-    """A port that takes mail. Several may stand in the file; without any it is port 25 of the loopback address."""
+    """A port that accepts mail. There may be several; without any it is port 25 of the loopback address."""
 
-    address: IpAddress = Field(default=LOOPBACK, description="Where to listen; `0.0.0.0` or `::` is everywhere.")
+    address: IpAddress = Field(default=LOOPBACK, description="Address to listen on; `0.0.0.0` or `::` for all.")
     port: Port = Field(
-        default=SMTP_PORT, description="25 for other servers, 587 for people and programs, 465 for implicit TLS."
+        default=SMTP_PORT, description="25 for other servers, 587 for submission, 465 for submission with implicit TLS."
     )
     tls: Literal["none", "starttls", "implicit"] = Field(
-        default="none", description="Nothing, offer STARTTLS, or begin with TLS. Wants `[tls]`."
+        default="none", description="No TLS, offer STARTTLS, or start with TLS. Requires a certificate in `[tls]`."
     )
 
 
 class Tls(Section):
-    """The certificate of the ports that do TLS."""
+    """The certificate for ports that use TLS."""
 
-    certificate: File | None = Field(default=None, description="PEM, the chain behind it in the same file.")
-    key: File | None = Field(default=None, description="PEM; unset: it is in the certificate's file.")
+    certificate: File | None = Field(default=None, description="PEM file with the certificate, followed by its chain.")
+    key: File | None = Field(
+        default=None, description="PEM file with the private key. Unset: the key is in the certificate file."
+    )
 
 
 class Relay(Section):
-    """Who may send mail to anyone. All others may write to the postmaster only."""
+    """Who may relay. Everyone else is refused, except for mail to the postmaster: there are no local mailboxes."""
 
     networks: tuple[NetworkRange, ...] = Field(
-        default=(ip_network("127.0.0.0/8"), ip_network("::1/128")), description="These may, without a password."
+        default=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
+        description="Networks that may relay without a password.",
     )
     users: File | None = Field(
-        default=None, description="File of users who may after AUTH, over TLS; `postroad config hash` makes its lines."
+        default=None,
+        description="File of users who may relay after AUTH over TLS. `postroad config hash` prints its lines.",
     )
     auth_in_clear_on_loopback: bool = Field(
-        default=False, description="AUTH without TLS too, for clients of this machine."
+        default=False, description="Also allow AUTH without TLS for clients on this machine."
     )
-    complete_headers: bool = Field(default=True, description="Add Date and Message-ID where a message lacks them.")
+    complete_headers: bool = Field(default=True, description="Add Date and Message-ID if a message lacks them.")
 
 
 class Aliases(Section):
@@ -112,14 +116,14 @@ class Aliases(Section):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Targets] = Field(init=False)
 
-    root: Targets = Field(default=(), description='Who reads what cron sends: `"ops@example.com"`.')
+    root: Targets = Field(default=(), description='Who gets mail from cron, such as `"ops@example.com"`.')
     postmaster: Targets = Field(
         default=(),
-        description='Who reads what others write to the postmaster of this machine: `"root"`, or an address.',
+        description='Who gets mail to the postmaster of this machine: `"root"`, or an address.',
     )
     file: File | None = Field(
         default=None,
-        description="More aliases, in the form of aliases(5), with addresses and names only; the keys here come first.",
+        description="More aliases, as in aliases(5), but with addresses and names only. Keys set here come first.",
     )
 
     @property
@@ -142,63 +146,77 @@ class Aliases(Section):
 
 
 class Limits(Section):
-    """How much is taken from clients. A client is an IPv4 address, or an IPv6 /64 as a whole."""
+    """What clients may send. A client is an IPv4 address or an IPv6 /64."""
 
-    message_size: Size = Field(default=MESSAGE_SIZE, description="Of a message.")
-    recipients: AtLeastOne = Field(default=1000, description="Of a message.")
-    hops: AtLeastOne = Field(default=100, description="Received fields of a message; with more it runs in circles.")
-    connections: AtLeastOne = Field(default=1000, description="In all.")
-    connections_per_client: AtLeastOne = Field(default=100, description="For each client.")
-    messages_per_connection: Count = Field(default=0, description="0: any number.")
-    messages_per_minute: Count = Field(default=0, description="For each client; 0: any number.")
-    errors: AtLeastOne = Field(default=20, description="Refused commands, then the connection ends.")
-    idle_commands: AtLeastOne = Field(default=100, description="NOOP, RSET and the like between two messages.")
-    auth_failures: AtLeastOne = Field(default=3, description="Wrong passwords, then the connection ends.")
-    auth_failures_per_minute: AtLeastOne = Field(default=20, description="For each client.")
-    memory: Size = Field(default=64 * MIB, description="For messages while they arrive, of all connections together.")
+    message_size: Size = Field(default=MESSAGE_SIZE, description="Maximum size of a message.")
+    recipients: AtLeastOne = Field(default=1000, description="Maximum recipients of a message.")
+    hops: AtLeastOne = Field(default=100, description="Maximum Received fields of a message; more mean a mail loop.")
+    connections: AtLeastOne = Field(default=1000, description="Maximum connections, total.")
+    connections_per_client: AtLeastOne = Field(default=100, description="Maximum connections per client.")
+    messages_per_connection: Count = Field(default=0, description="Maximum messages per connection; 0: no limit.")
+    messages_per_minute: Count = Field(default=0, description="Maximum messages a minute per client; 0: no limit.")
+    errors: AtLeastOne = Field(default=20, description="Refused commands after which the connection is closed.")
+    idle_commands: AtLeastOne = Field(
+        default=100, description="Maximum NOOP, RSET and similar commands between two messages."
+    )
+    auth_failures: AtLeastOne = Field(default=3, description="Wrong passwords after which the connection is closed.")
+    auth_failures_per_minute: AtLeastOne = Field(default=20, description="Maximum wrong passwords a minute per client.")
+    memory: Size = Field(
+        default=64 * MIB, description="Maximum memory for incoming messages, all connections together."
+    )
 
 
 class Timeouts(Section):
     """How long a client may take."""
 
-    command: Duration = Field(default=300.0, description="For the next command; RFC 5321 asks for 5 minutes at least.")
-    block: Duration = Field(default=180.0, description="The longest silence within a message.")
-    tls: Duration = Field(default=60.0, description="For the TLS handshake.")
-    session: Duration = Field(
-        default=3600.0, description="In all; a message under way then gets the time of `block` to end."
+    command: Duration = Field(
+        default=300.0, description="Wait this long for the next command. RFC 5321 requires at least 5 minutes."
     )
-    least_rate: Count = Field(default=100, description="Octets a second that a message must arrive with.")
+    block: Duration = Field(default=180.0, description="Longest pause within a message.")
+    tls: Duration = Field(default=60.0, description="Time limit for the TLS handshake.")
+    session: Duration = Field(
+        default=3600.0, description="Longest session; a message that is arriving then gets `block` more to finish."
+    )
+    least_rate: Count = Field(
+        default=100, description="Slowest rate at which a message may arrive, in octets a second."
+    )
 
 
 class Deliver(Section):
-    """How mail goes out."""
+    """How mail is delivered."""
 
     concurrency: AtLeastOne = Field(
-        default=200, description="Deliveries at once, in all; those that only wait for a slow host count apart."
+        default=200,
+        description="Maximum deliveries at once. Those that only wait for a slow host are counted separately.",
     )
-    concurrency_per_address: AtLeastOne = Field(default=20, description="To one address, as Postfix has it.")
-    reuse: Duration = Field(default=300.0, description="How long a connection may be used again; 0: never.")
-    reuse_idle: Duration = Field(default=2.0, description="How long it waits for another message before it ends.")
-    reuse_messages: AtLeastOne = Field(default=100, description="Messages over one connection.")
+    concurrency_per_address: AtLeastOne = Field(
+        default=20, description="Maximum deliveries at once to one address; Postfix has the same limit."
+    )
+    reuse: Duration = Field(default=300.0, description="How long a connection may be reused; 0: never.")
+    reuse_idle: Duration = Field(
+        default=2.0, description="How long an idle connection is kept open for another message."
+    )
+    reuse_messages: AtLeastOne = Field(default=100, description="Maximum messages on one connection.")
     recipients_per_transaction: AtLeastOne = Field(
-        default=100, description="A message for more goes to a host in several transactions, on one connection."
+        default=100,
+        description="Maximum recipients in one transaction; a message with more is sent in several, on one connection.",
     )
     stagger: Duration = Field(
-        default=0.25, description="After this time without a connection an equal exchanger is tried as well."
+        default=0.25,
+        description="How long to wait for a connection before an exchanger of equal preference is tried as well.",
     )
-    level_stagger: Duration = Field(default=1.0, description="The same before one of a higher preference value.")
-    connect_timeout: Duration = Field(default=30.0, description="For a connection.")
+    level_stagger: Duration = Field(default=1.0, description="The same for an exchanger of a higher preference value.")
+    connect_timeout: Duration = Field(default=30.0, description="Time limit for connecting.")
     source: tuple[IpAddress, ...] = Field(
-        default=(), description="Connect from these, one of each family; empty: the system's choice."
+        default=(), description="Source addresses, at most one for each IP version. Empty: the system chooses."
     )
-    families: tuple[Literal[4, 6], ...] = Field(
-        default=(6, 4), description="IP versions used, the preferred one first."
-    )
+    families: tuple[Literal[4, 6], ...] = Field(default=(6, 4), description="IP versions to use, preferred one first.")
     starttls: Literal["opportunistic", "none"] = Field(
-        default="opportunistic", description="Encrypt where it is offered, whoever answers; or never."
+        default="opportunistic",
+        description="Encrypt if the host offers STARTTLS, without verifying its certificate; or never.",
     )
-    port: Port = Field(default=SMTP_PORT, description="Of other people's exchangers. For tests.")
-    allow_loopback: bool = Field(default=False, description="Let DNS name loopback addresses as targets. For tests.")
+    port: Port = Field(default=SMTP_PORT, description="Port of the exchangers. For tests.")
+    allow_loopback: bool = Field(default=False, description="Deliver to loopback addresses found in DNS. For tests.")
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -210,16 +228,18 @@ class Deliver(Section):
 
 
 class Retry(Section):
-    """When deferred mail is tried again, and when that ends."""
+    """When deferred mail is retried, and when it is returned."""
 
-    first: Duration = Field(default=300.0, description="After the first attempt.")
-    factor: float = Field(default=2.0, ge=1, description="Each interval is so many times the one before.")
-    longest: Duration = Field(default=14400.0, description="No interval is longer.")
-    jitter: float = Field(default=0.1, ge=0, lt=1, description="Each is more or less by up to this part of it.")
+    first: Duration = Field(default=300.0, description="Wait after the first attempt.")
+    factor: float = Field(default=2.0, ge=1, description="Each wait is this many times the one before.")
+    longest: Duration = Field(default=14400.0, description="Longest wait.")
+    jitter: float = Field(default=0.1, ge=0, lt=1, description="Each wait varies at random by up to this fraction.")
     expiry: Duration = Field(
-        default=432000.0, description="Then it goes back to its sender; RFC 5321 asks for 4 to 5 days."
+        default=432000.0, description="Mail this old is returned to its sender. RFC 5321 recommends 4 to 5 days."
     )
-    warn_after: Duration = Field(default=14400.0, description="Then its sender is told that it is late; 0: never.")
+    warn_after: Duration = Field(
+        default=14400.0, description="The sender of mail this old gets a delay notice; 0: never."
+    )
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -228,51 +248,58 @@ class Retry(Section):
 
 
 class Dns(Section):
-    """Who is asked for addresses and exchangers."""
+    """Which name servers to ask."""
 
-    resolvers: tuple[Server, ...] = Field(default=(), description="`ADDRESS` or `ADDRESS:PORT`; empty: the system's.")
+    resolvers: tuple[Server, ...] = Field(
+        default=(), description="`ADDRESS` or `ADDRESS:PORT`. Empty: those of the system."
+    )
     zones: tuple[File, ...] = Field(default=(), description="Zone files that answer instead of DNS. For tests.")
 
 
 class RouteHost(Section):
     """A host of a route."""
 
-    host: Host = Field(description="A name, never looked up for MX, or an address.")
+    host: Host = Field(description="A host name, for which MX is not looked up, or an address.")
     port: Port = Field(default=SMTP_PORT, description="Its port.")
     weight: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=1, description="Its part of the mail among the hosts of the route."
+        default=1, description="Its share of the mail, relative to the other hosts of the route."
     )
 
 
 class Auth(Section):
-    """Who we are to the hosts of a route."""
+    """How to log in to the hosts of a route."""
 
-    user: Annotated[str, Field(min_length=1)] = Field(description="The name.")
-    password_file: File = Field(description="A file with the password alone in it.")
+    user: Annotated[str, Field(min_length=1)] = Field(description="User name.")
+    password_file: File = Field(description="File that holds the password and nothing else.")
 
 
 class StaticRoute(Section):
     """Mail that does not go where DNS says. The nearest domain decides: itself, then those above it, then `*`.
 
-    Wants `domains`, and one of `hosts`, `next_hop` and `mx_of`.
+    Requires `domains` and one of `hosts`, `next_hop` and `mx_of`.
     """
 
     domains: tuple[Pattern, ...] = Field(
         min_length=1, description='`"example.com"`, `".example.com"` for all below it, `"*"` for all mail.'
     )
-    hosts: tuple[RouteHost, ...] = Field(default=(), description="Equal exchangers, by weight: a gateway's cluster.")
-    next_hop: Place | None = Field(default=None, description='One host that passes it on: `"smtp.example.net:587"`.')
-    mx_of: DomainName | None = Field(default=None, description="The exchangers of another domain.")
+    hosts: tuple[RouteHost, ...] = Field(
+        default=(), description="Hosts that share the mail by weight, such as the machines of a gateway."
+    )
+    next_hop: Place | None = Field(
+        default=None, description='One host that relays it, such as `"smtp.example.net:587"`.'
+    )
+    mx_of: DomainName | None = Field(default=None, description="Deliver to the exchangers of this domain instead.")
     tls: Literal["opportunistic", "required", "verified", "none"] | None = Field(
         default=None,
-        description="Encrypt if offered; or always; or only to whom its certificate proves to be the host; or never."
-        " Unset: `opportunistic`, with `auth` `verified`.",
+        description="Encrypt if offered; always; only if the certificate proves the host; never."
+        " Unset: `opportunistic`, or `verified` with `auth`.",
     )
     security: Literal["starttls", "tls"] | None = Field(
-        default=None, description="TLS begins by STARTTLS, or at once. Unset: at once at port 465, else by STARTTLS."
+        default=None,
+        description="Start TLS with STARTTLS, or at once. Unset: at once on port 465, with STARTTLS on others.",
     )
     ca_file: File | None = Field(
-        default=None, description="PEM: the authorities that `verified` trusts, instead of the system's."
+        default=None, description="PEM file with the authorities that `verified` trusts instead of the system's."
     )
     auth: Auth | None = Field(default=None, description="`{user = ..., password_file = ...}`.")
 
@@ -318,58 +345,65 @@ class StaticRoute(Section):
 
 
 class Metrics(Section):
-    """Numbers for Prometheus, and whether all is well, over HTTP."""
+    """Metrics for Prometheus and a health check, over HTTP."""
 
-    listen: Listening = Field(default=None, description='An address and port, as `"127.0.0.1:9925"`; empty: off.')
+    listen: Listening = Field(default=None, description='Address and port, such as `"127.0.0.1:9925"`. Empty: off.')
 
 
 class Log(Section):
-    """What is told on stderr, one event for each attempt."""
+    """The log, written to stderr: a line for each message and each attempt."""
 
     format: Literal["console", "json"] = Field(
         default="console", description="Lines for people, or one JSON object each."
     )
-    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is told.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Lowest level that is logged."
+    )
     level_prefix: Literal["auto", "always", "never"] = Field(
         default="auto",
-        description="Begin `console` lines with their level, as `<4>` (sd-daemon(3)); `auto`: if journald reads them.",
+        description="Begin `console` lines with their level, such as `<4>` (sd-daemon(3)). `auto`: for journald only.",
     )
 
 
 class Accept(Section):
-    """A finding of `postroad check` that its owner lives with: shown, but not counted."""
+    """A finding of `postroad check` that is accepted: it is shown, but not counted."""
 
-    rule: str = Field(min_length=1, description="The rule's id, as `single-exchanger`; `postroad rules` lists them.")
-    domain: DomainName | None = Field(default=None, description="Of this domain only; unset: of any.")
-    exchange: DomainName | None = Field(default=None, description="About this exchanger only; unset: any.")
-    reason: str = Field(min_length=1, description="Why it is accepted; the report shows it.")
-    until: date = Field(description='The last day it is, as `"2027-06-30"`: then it counts again.')
+    rule: str = Field(min_length=1, description="Id of the rule, such as `mx-single`; `postroad rules` lists them.")
+    domain: DomainName | None = Field(default=None, description="Only for this domain. Unset: for any.")
+    exchange: DomainName | None = Field(default=None, description="Only for this exchanger. Unset: for any.")
+    reason: str = Field(min_length=1, description="Why it is accepted; shown in the report.")
+    until: date = Field(description='Expiry date, such as `"2027-06-30"`; after it the finding counts again.')
 
 
 class Check(Section):
-    """What `postroad check` makes of its findings."""
+    """How `postroad check` treats its findings."""
 
     fail_on: Literal["error", "warning", "note", "info", "never"] = Field(
-        default="error", description="The least severity that makes the exit status 1."
+        default="error", description="Lowest severity that makes the exit status 1."
     )
-    ignore: tuple[str, ...] = Field(default=(), description="Ids of rules whose findings are left out.")
+    ignore: tuple[str, ...] = Field(default=(), description="Ids of rules to skip.")
     controls: tuple[IpAddress, ...] = Field(
         default=(),
-        description="Addresses known to answer at port 25: with `--smtp` they show that it is open from here.",
+        description="Addresses known to answer on port 25: with `--smtp` they show whether outbound port 25 is open.",
     )
-    accept: tuple[Accept, ...] = Field(default=(), description="Findings accepted; better as tables of their own.")
+    accept: tuple[Accept, ...] = Field(
+        default=(), description="Accepted findings; better written as `[[check.accept]]` tables."
+    )
 
 
 class Config(Section):
-    """The settings above all tables."""
+    """Settings before the first table."""
 
-    hostname: DomainName | None = Field(default=None, description="Who we say we are; unset: this machine's full name.")
+    hostname: DomainName | None = Field(
+        default=None, description="The name of this relay. Unset: the full name of this machine."
+    )
     own: tuple[Host, ...] = Field(
         default=(),
-        description="Other names of this machine, and addresses that no interface of it has, as that of a router which"
-        " passes port 25 on: where DNS lists one of ours, mail goes only to better ones.",
+        description="Other names of this machine, and addresses that are on none of its interfaces, such as that of a "
+        "router that forwards port 25. If DNS lists one of ours, mail goes only to exchangers "
+        "of lower preference values.",
     )
-    drain: Duration = Field(default=30.0, description="At SIGTERM, how long deliveries under way may take to end.")
+    drain: Duration = Field(default=30.0, description="How long deliveries may take to finish after SIGTERM.")
     spool: Spool = Field(default_factory=Spool)
     listen: tuple[Listen, ...] = Field(default=(Listen(),))
     tls: Tls = Tls()
@@ -388,9 +422,9 @@ class Config(Section):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if any(port.tls != "none" for port in self.listen) and not self.tls.certificate:
-            raise ValueError("a listen has tls, which needs a certificate; name its file in [tls]")
+            raise ValueError("[[listen]] uses tls, but no certificate is set; add tls.certificate")
         if self.tls.key and not self.tls.certificate:
-            raise ValueError("tls.key is set but no tls.certificate; name both, or none")
+            raise ValueError("tls.key is set, but tls.certificate is not; set both or neither")
         _once_each("listen has", (f"{port.address} port {port.port}" for port in self.listen))
         _once_each("the routes name", (domain for route in self.route for domain in route.domains))
         return self

@@ -14,8 +14,8 @@ from postroad.spool import PIECE, SpoolError
 from postroad.words.mail import Envelope, needs_smtputf8
 from postroad.words.reply import Reply
 
-CROWDED = Reply(452, ("4.3.1 too much mail at once, try again soon",))
-LOOPING = Reply(554, ("5.4.6 too many hops: the message goes in circles",))
+CROWDED = Reply(452, ("4.3.1 too much mail at once, try again later",))
+LOOPING = Reply(554, ("5.4.6 too many hops: mail loop",))
 
 
 class Source:
@@ -85,7 +85,7 @@ class Incoming:
         elif trouble:
             raise trouble
         self.let_go()
-        return self._refusal or Reply(250, (f"2.0.0 kept as {self.id}",))
+        return self._refusal or Reply(250, (f"2.0.0 Ok: queued as {self.id}",))
 
     def abandon(self) -> None:
         """It will not be whole, or is not kept: forget it."""

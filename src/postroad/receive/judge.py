@@ -7,11 +7,11 @@ from postroad.receive.policy import Client, relay_refusal
 from postroad.smtp import Command, Data, Mail, Quit, Rcpt
 from postroad.words.reply import Reply
 
-TOO_FAST = Reply(450, ("4.7.1 too many messages in a minute",))
-ENOUGH = Reply(421, ("4.7.0 enough messages for one connection",))
+TOO_FAST = Reply(450, ("4.7.1 too many messages, try again in a minute",))
+ENOUGH = Reply(421, ("4.7.0 too many messages on this connection",))
 TOO_MANY_ERRORS = Reply(421, ("4.7.0 too many errors",))
-TOO_IDLE = Reply(421, ("4.7.0 too many commands and no message",))
-LEAVING = Reply(421, ("4.3.2 going down, try again later",))
+TOO_IDLE = Reply(421, ("4.7.0 too many commands without mail",))
+LEAVING = Reply(421, ("4.3.2 shutting down, try again later",))
 
 _ERRANDS = (Data, Quit)  # what brings a message on its way, as MAIL and RCPT; anything else is counted
 

@@ -52,5 +52,5 @@ class Keeper(Protocol):
 def reply_to(trouble: SpoolError) -> Reply:
     """What the client is told: not now, and whether it is for want of room (RFC 5321 section 4.2.2, 452 and 451)."""
     if trouble.kind in _NO_ROOM:
-        return Reply(452, ("4.3.1 no room for the message now",))
-    return Reply(451, ("4.3.0 the message cannot be kept now",))
+        return Reply(452, ("4.3.1 insufficient disk space, try again later",))
+    return Reply(451, ("4.3.0 the queue is not available, try again later",))

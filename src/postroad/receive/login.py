@@ -12,9 +12,9 @@ from postroad.words.reply import Reply
 
 WELCOME = Reply(235, ("2.7.0 authenticated",))
 WRONG = Reply(535, ("5.7.8 wrong user or password",))
-LATER = Reply(454, ("4.7.0 too many wrong passwords, try again in a minute",))
-CROWDED = Reply(454, ("4.7.0 too many passwords of yours to verify, try again soon",))
-ENOUGH = Reply(421, ("4.7.0 too many wrong passwords",))
+LATER = Reply(454, ("4.7.0 too many failed logins, try again in a minute",))
+CROWDED = Reply(454, ("4.7.0 too many logins at once, try again later",))
+ENOUGH = Reply(421, ("4.7.0 too many failed logins",))
 
 
 class Login:

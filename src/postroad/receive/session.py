@@ -36,9 +36,9 @@ from postroad.words.reply import Reply
 
 BREATH = 100  # replies of one read before other sessions have their turn
 
-NO_TLS = Reply(454, ("4.7.0 no TLS now",))
-TIMED_OUT = Reply(421, ("4.4.2 waited too long",))
-TOO_LONG = Reply(421, ("4.4.2 the session has lasted too long",))
+NO_TLS = Reply(454, ("4.7.0 TLS is not available now",))
+TIMED_OUT = Reply(421, ("4.4.2 timeout",))
+TOO_LONG = Reply(421, ("4.4.2 the session is too long",))
 
 _IN_BODY = (ServerState.BODY, ServerState.CHUNKS)
 _IDLE = (ServerState.FRESH, ServerState.READY, ServerState.REFUSING)

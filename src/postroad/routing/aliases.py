@@ -15,8 +15,8 @@ POSTMASTER = "postmaster"
 LOCALHOST = frozenset({"localhost", "localhost.localdomain"})
 MOST_STEPS = 50  # from alias to alias; sendmail stops after 10, Postfix after 1000
 
-NO_ALIAS = Reply(550, ("5.1.1 there are no mailboxes here, and no alias of this name: see [aliases] in the settings",))
-NO_POSTMASTER = Reply(550, ("5.1.1 postmaster has no alias here: name an address for it in [aliases] of the settings",))
+NO_ALIAS = Reply(550, ("5.1.1 no such user here: there are no local mailboxes, and [aliases] has no such name",))
+NO_POSTMASTER = Reply(550, ("5.1.1 postmaster has no address here: set one in [aliases]",))
 
 _ITEM = re.compile(r'((?:[^",]|"(?:[^"\\]|\\.)*")+)(?:,|\Z)')
 _NO_ADDRESSES = {

@@ -70,7 +70,7 @@ def _range(found: Range) -> Shape:
 
 
 def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Shape:
-    """One forecast: shares are chances from 0 to 1, delays seconds. `unable` only where the sender cannot use these."""
+    """One forecast: shares are chances from 0 to 1, delays seconds; `sampled` and `unable` only where they are so."""
     questions = forecast.questions
     known = dict.fromkeys(place.address for place in records.places)
     shape = {
@@ -90,7 +90,11 @@ def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Shape:
         },
         "order_examples": [_example(example) for example in forecast.examples],
     }
-    return shape | ({"unable": forecast.unable} if forecast.unable else {})
+    return (
+        shape
+        | ({"sampled": True} if forecast.sampled else {})
+        | ({"unable": forecast.unable} if forecast.unable else {})
+    )
 
 
 def comparison_shape(comparison: Comparison) -> Shape:
@@ -164,6 +168,7 @@ def _trials(sender: str, each: Trials) -> Shape:
             "aaaa": each.questions.aaaa,
             "mean": each.questions.mean,
         },
+        "sampled": each.sampled,
         "unable": each.unable or None,
     }
 

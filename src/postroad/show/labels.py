@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from postroad.simulation.nouns import Example, Forecast, Step
@@ -127,6 +127,12 @@ def shown(steps: Sequence[Step]) -> list[tuple[int, Step]]:
 def unable(forecasts: Iterable[tuple[str, Forecast]]) -> list[str]:
     """A sentence for each sender that cannot use the records."""
     return [f"{defused(sender)}: {defused(each.unable)}" for sender, each in forecasts if each.unable]
+
+
+def sampled(forecasts: Iterable[tuple[str, Forecast]]) -> Iterator[str]:
+    """Whose figures are not exact, in a sentence."""
+    if names := [sender for sender, forecast in forecasts if forecast.sampled]:
+        yield f"An attempt can go in too many ways to follow each: figures of {', '.join(names)} are of a sample."
 
 
 def circumstances(forecasts: Iterable[Forecast]) -> str:

@@ -105,7 +105,7 @@ def _heat_map(forecasts: By, mark: str) -> str:
     return (
         _title(mark, f"{labels.TITLE_FIRST}, in per cent of messages", labels.circumstances(forecasts.values()))
         + _grid("heat", mark, heads, rows)
-        + _unable(forecasts)
+        + _notes(forecasts)
     )
 
 
@@ -128,7 +128,7 @@ def _survival(picture: Picture, mark: str) -> str:
         _title(mark, labels.TITLE_LOST, labels.circumstances(cases))
         + f'<ul class="key">{key}<li class="quiet">{labels.BESIDE}</li></ul>\n'
         + _grid("lost", mark, list(lost), rows)
-        + _unable(everything)
+        + _notes(everything)
     )
 
 
@@ -219,5 +219,7 @@ def _heading(column: Column) -> str:
     return f'<th scope="col" title="{text(column.full)}">{text(names)}{lines}</th>'
 
 
-def _unable(forecasts: By) -> str:
-    return "".join(f'<p class="note">{labels.NONE} {text(line)}</p>\n' for line in labels.unable(forecasts.items()))
+def _notes(forecasts: By) -> str:
+    unable = (f"{labels.NONE} {line}" for line in labels.unable(forecasts.items()))
+    lines = (*unable, *labels.sampled(forecasts.items()))
+    return "".join(f'<p class="note">{text(line)}</p>\n' for line in lines)

@@ -150,12 +150,12 @@ def parse_command(line: bytes) -> Command | BadSyntax:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
-        return _bad(500, "5.5.2 the line is neither ASCII nor UTF-8")
+        return _bad(500, "5.5.2 the command is neither ASCII nor UTF-8")
     if _CONTROL.search(text):
         return _bad(500, "5.5.2 a control character in a command")
     verb, _, rest = text.partition(" ")
     parser = _PARSERS.get(verb.upper())
-    return parser(rest.strip(" ")) if parser else _bad(500, "5.5.1 no such command")
+    return parser(rest.strip(" ")) if parser else _bad(500, "5.5.1 unknown command")
 
 
 def plain_command(found: re.Match[bytes]) -> Command:
@@ -265,7 +265,7 @@ def _parse_mail(rest: str) -> Command | BadSyntax:
             return _bad(555, f"5.5.4 unknown parameter {name[:40]}")
         fields[name.lower()] = read(value)
         if fields[name.lower()] is None:
-            return _bad(501, f"5.5.4 bad value of {name}")
+            return _bad(501, f"5.5.4 invalid value for {name}")
     return Mail(reverse_path, **fields)  # type: ignore[arg-type]  # each reader gives its field's type
 
 
@@ -284,12 +284,12 @@ def _parse_rcpt(rest: str) -> Command | BadSyntax:
         if name == "NOTIFY":
             notify = frozenset(value.upper().split(","))
             if not notify <= _NOTIFY or ("NEVER" in notify and len(notify) > 1):
-                return _bad(501, "5.5.4 bad value of NOTIFY")
+                return _bad(501, "5.5.4 invalid value for NOTIFY")
         elif name == "ORCPT":
             kind, semicolon, text = value.partition(";")
             address = decode_xtext(text)
             if not (kind and semicolon and address):
-                return _bad(501, "5.5.4 bad value of ORCPT")
+                return _bad(501, "5.5.4 invalid value for ORCPT")
             orcpt = f"{kind};{address}"
         else:
             return _bad(555, f"5.5.4 unknown parameter {name[:40]}")
@@ -337,7 +337,7 @@ _MAIL_VALUES: dict[str, Callable[[str], object]] = {
 
 def _parse_hello(make: type[Ehlo | Helo]) -> Callable[[str], Command | BadSyntax]:
     def parse(rest: str) -> Command | BadSyntax:
-        return make(rest) if rest and " " not in rest else _bad(501, "5.5.4 give your name")
+        return make(rest) if rest and " " not in rest else _bad(501, "5.5.4 a host name is required")
 
     return parse
 
@@ -358,7 +358,7 @@ def _parse_auth(rest: str) -> Command | BadSyntax:
 
 
 def _bare(make: type[Data | Rset | Quit | StartTls]) -> Callable[[str], Command | BadSyntax]:
-    return lambda rest: _bad(501, "5.5.4 no parameters allowed") if rest else make()
+    return lambda rest: _bad(501, "5.5.4 this command takes no parameters") if rest else make()
 
 
 def _wants_text(make: type[Vrfy | Expn]) -> Callable[[str], Command | BadSyntax]:

@@ -31,25 +31,27 @@ from postroad.words.reply import Reply
 
 MIB = 1024 * 1024
 
-OK = Reply(250, ("2.0.0 ok",))
+OK = Reply(250, ("2.0.0 Ok",))
 OUT_OF_ORDER = Reply(503, ("5.5.1 bad sequence of commands",))
 WELCOME = Reply(235, ("2.7.0 authenticated",))
 NOT_SMTP = Reply(221, ("2.7.0 this is a mail server, and that was not SMTP: goodbye",))
 OUT_OF_STEP = Reply(554, ("5.5.0 Error: SMTP protocol synchronization",))  # Postfix's words, which log tools know
 NEEDS_SMTPUTF8 = Reply(553, ("5.6.7 the address needs SMTPUTF8",))
-_NOT_OFFERED = Reply(555, ("5.5.4 a parameter that is not offered",))
+_NOT_OFFERED = Reply(555, ("5.5.4 unsupported parameter",))
 
 USUAL: dict[type[object], Reply] = {  # the reply that agrees to a command, but for a hello and AUTH
-    Mail: Reply(250, ("2.1.0 ok",)),
-    Rcpt: Reply(250, ("2.1.5 ok",)),
-    Data: Reply(354, ("end with a dot on a line of its own",)),
-    Vrfy: Reply(252, ("2.1.5 cannot say; send it and see",)),  # RFC 5321 section 3.5.3: neither confirm nor deny
-    Expn: Reply(502, ("5.5.1 no EXPN here",)),
+    Mail: Reply(250, ("2.1.0 Ok",)),
+    Rcpt: Reply(250, ("2.1.5 Ok",)),
+    Data: Reply(354, ("End data with <CR><LF>.<CR><LF>",)),
+    Vrfy: Reply(
+        252, ("2.1.5 cannot verify the address, but will accept mail for it",)
+    ),  # RFC 5321 section 3.5.3: neither confirm nor deny
+    Expn: Reply(502, ("5.5.1 EXPN is not supported",)),
     Help: Reply(214, ("2.0.0 see RFC 5321",)),
     Rset: OK,
     Noop: OK,
-    Quit: Reply(221, ("2.0.0 goodbye",)),
-    StartTls: Reply(220, ("2.0.0 ready to start TLS",)),
+    Quit: Reply(221, ("2.0.0 Bye",)),
+    StartTls: Reply(220, ("2.0.0 Ready to start TLS",)),
 }
 
 # What browsers and web clients say, by script or by accident: a request, or a header line (as Postfix has it)
@@ -133,17 +135,17 @@ def _rcpt_refusal(rcpt: Rcpt, at: Standing, ascii_only: bool) -> Reply | None:  
 
 
 def _starttls_refusal(_command: StartTls, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
-    return Reply(503, ("5.5.1 no STARTTLS here",)) if at.is_tls or not at.config.starttls else None
+    return Reply(503, ("5.5.1 STARTTLS is not available",)) if at.is_tls or not at.config.starttls else None
 
 
 def _auth_refusal(auth: Auth, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
     if at.is_authenticated:
-        return Reply(503, ("5.5.1 authenticated already",))  # RFC 4954 section 4
-    return None if auth.mechanism in at.config.auth else Reply(504, ("5.5.4 no such mechanism",))
+        return Reply(503, ("5.5.1 already authenticated",))  # RFC 4954 section 4
+    return None if auth.mechanism in at.config.auth else Reply(504, ("5.5.4 unsupported authentication mechanism",))
 
 
 def _bdat_refusal(_bdat: Bdat, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
-    return None if at.config.chunking else Reply(502, ("5.5.1 no CHUNKING here",))
+    return None if at.config.chunking else Reply(502, ("5.5.1 BDAT is not supported",))
 
 
 # Why a command that is in order is not taken now: not offered, or too much. With whether its line is all ASCII

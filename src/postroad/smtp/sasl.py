@@ -8,9 +8,9 @@ import binascii
 from postroad.smtp.events import AuthGiven
 from postroad.words.reply import Reply
 
-CANCELLED = Reply(501, ("5.7.0 cancelled",))
-NOT_BASE64 = Reply(501, ("5.5.2 not base64",))
-INCOMPLETE = Reply(501, ("5.5.2 not what the mechanism asks for",))
+CANCELLED = Reply(501, ("5.7.0 authentication cancelled",))
+NOT_BASE64 = Reply(501, ("5.5.2 invalid base64",))
+INCOMPLETE = Reply(501, ("5.5.2 malformed authentication response",))
 
 
 class Exchange:

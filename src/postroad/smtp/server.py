@@ -38,7 +38,7 @@ from postroad.smtp.states import SERVER_ENDS, SERVER_MOVES, ServerState, after_g
 from postroad.smtp.wire import DotReader, LineBuffer, format_reply
 from postroad.words.reply import Reply
 
-CHUNK_TAKEN = Reply(250, ("2.0.0 chunk taken",))
+CHUNK_TAKEN = Reply(250, ("2.0.0 chunk received",))
 TOO_MANY_ERRORS = Reply(421, ("4.7.0 too many errors",))
 
 _ENDS = (BodyComplete, BodyRefused, AuthGiven)  # what ends a dialogue within a state, however it is answered

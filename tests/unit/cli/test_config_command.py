@@ -30,7 +30,7 @@ def test_what_is_shown_is_a_settings_file_again(file):
     """Every setting with its value, those left alone marked as defaults; the output passes the check."""
     shown = _run("show", "--config", file("[retry]\nfirst = 600"))
     assert 'first = "10m"' in shown.output.splitlines()
-    assert "# No interval is longer. (default)" in shown.output.splitlines()
+    assert "# Longest wait. (default)" in shown.output.splitlines()
     again = file("")
     again.write_text(shown.output)
     assert 0 == _run("check", again).exit_code

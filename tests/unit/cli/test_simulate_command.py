@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
+from postroad.simulation.own import sums
 
 ZONE = """$ORIGIN example.com.
 $TTL 300
@@ -169,6 +170,31 @@ def test_trials_follow_messages_with_intervals(simulate):
     assert once == again
     assert first["low"] < 0.5 < first["high"]
     assert "Trials: 500 messages" in simulate("--sender", "postfix", "--trials", "500")[1]
+
+
+def test_what_is_of_a_sample_says_so_in_the_text_the_json_and_the_page(simulate, tmp_path, monkeypatch):
+    """Where the ways of an attempt are more than may be counted, whoever reads the figures is told."""
+    monkeypatch.setattr(sums, "MOST_STEPS", 0)
+    page, asked = tmp_path / "page.html", ("--sender", "postroad", "--down", "mail1:blackhole")
+    said = simulate(*asked, "--html", str(page))[1]
+    shape = json.loads(simulate(*asked, "--trials", "50", "--json")[1])
+    told = "An attempt can go in too many ways to follow each: figures of postroad are of a sample."
+    assert told in " ".join(said.split())
+    assert told in page.read_text()
+    assert (True, False) == (shape["results"][0]["sampled"], shape["trials"][0]["sampled"])
+
+
+def test_trials_that_would_take_hours_are_refused_with_a_number_that_goes(tmp_path, simulate):
+    """A hundred servers, all down: each try is a hundred contacts, and each message is tried for days."""
+    zone = tmp_path / "hundred.zone"
+    hosts = "".join(f"@ 300 MX 10 m{n}\nm{n} 300 A 192.0.2.{n}\n" for n in range(1, 101))
+    zone.write_text(f"$ORIGIN example.com.\n{hosts}")
+    down = [word for n in range(1, 101) for word in ("--down", f"192.0.2.{n}")]
+    asked = ["--trials", "100000", "--sender", "rfc5321", *down]
+    status, said = simulate(*asked, named=str(zone), stderr=True)
+    assert 2 == status
+    assert "100,000 messages of rfc5321 may be tried 40 times each, with 100 contacts a try" in said
+    assert "250,000,000 contacts in all are the most: try " in said
 
 
 def test_the_mix_has_a_range_and_no_single_number(simulate):

@@ -29,7 +29,7 @@ TWO = Target("mx2.example.org", ip_address("2001:db8::2"), 10)
 REFUSED = Outcome(Result.DEFERRED, Scope.HOST, "connection refused", "4.4.1", Phase.CONNECT)
 NO_USER = Reply(550, ("5.1.1 <bob@example.org>: no such user here,", "5.1.1 see https://example.org/help"))
 NEVER = Outcome(Result.FAILED, Scope.RECIPIENT, str(NO_USER), "5.1.1", Phase.RCPT, NO_USER)
-TAKEN = Outcome(Result.DELIVERED, Scope.MESSAGE, "250 2.0.0 ok", "2.0.0", Phase.DOT, Reply(250, ("2.0.0 ok",)))
+TAKEN = Outcome(Result.DELIVERED, Scope.MESSAGE, "250 2.0.0 Ok", "2.0.0", Phase.DOT, Reply(250, ("2.0.0 Ok",)))
 
 GIVEN_UP = replace(REFUSED, result=Result.FAILED, text="connection refused; given up after 5 days", status="4.4.7")
 
@@ -270,7 +270,7 @@ def test_recipients_of_a_domain_share_one_table():
     assert 1 == people(made).count("Attempt 2 for example.org")
     assert "was passed on to the next mail server for the address below" in people(made)
     assert f"failed: {NO_USER} (bob@example.org)" in people(made)
-    assert "delivered: 250 2.0.0 ok (carol@example.org)" in people(made)
+    assert "delivered: 250 2.0.0 Ok (carol@example.org)" in people(made)
     assert 1 == people(made).count("deferred: connection refused")
 
 

@@ -159,7 +159,7 @@ def test_body_that_drips_ends_with_the_session(begin):
             session.patience.ends_at = later(-179)
             client.stream.write(b"x" * 100_000)
             await client._is_heard()
-            assert ["421 4.4.2 the session has lasted too long", ""] == await late(house, client)
+            assert ["421 4.4.2 the session is too long", ""] == await late(house, client)
         assert ([], 0, 1) == (
             house.keeper.kept,
             house.receiver._desk.ledger.held,
@@ -189,7 +189,7 @@ def test_empty_chunks_end_with_the_session():
                 assert ["250"] == await client.codes(b"BDAT 0\r\n")
             session.patience.ends_at = later(-179)
             assert ["250"] == await client.codes(b"BDAT 0\r\n")
-            assert ["421 4.4.2 the session has lasted too long", ""] == await late(house, client)
+            assert ["421 4.4.2 the session is too long", ""] == await late(house, client)
 
     tell(story, replace(SETTINGS, timeouts=replace(SETTINGS.timeouts, least_rate=0.001)))
 

@@ -43,7 +43,7 @@ def test_message_is_kept_behind_our_received_field():
     async def story(house):
         async with house.visit() as client:
             assert ["250", "250", "354"] == await client.codes(ENVELOPE + b"DATA\r\n", 3)
-            assert ["250 2.0.0 kept as id0"] == await client.ask(MESSAGE + b".\r\n")
+            assert ["250 2.0.0 Ok: queued as id0"] == await client.ask(MESSAGE + b".\r\n")
             assert ["221", ""] == await client.codes(b"QUIT\r\n", 2)
         ((arrival, content),) = house.keeper.kept
         assert RECEIVED + MESSAGE == content

@@ -70,7 +70,11 @@ def test_what_comes_during_the_commit_waits_its_turn():
             assert 0 == client.stream.waiting
             house.keeper.gate.set()
             replies = await client.hear(7)
-        assert ["250 2.0.0 kept as id0", "250 2.0.0 kept as id1", "252"] == [replies[2], replies[5], replies[6][:3]]
+        assert ["250 2.0.0 Ok: queued as id0", "250 2.0.0 Ok: queued as id1", "252"] == [
+            replies[2],
+            replies[5],
+            replies[6][:3],
+        ]
 
     tell(story)
 
@@ -219,7 +223,7 @@ def test_handshake_may_begin_before_the_server_has_turned_round(runner, monkeypa
 
         def write_and_wait(data):
             write(data)
-            if b"ready to start TLS" in data:
+            if b"Ready to start TLS" in data:
                 select.select([handle], [], [], 5)
                 del stream.write
 

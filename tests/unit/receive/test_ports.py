@@ -250,7 +250,7 @@ def test_silent_client_is_sent_away():
             house.receiver.expire(later(299))
             assert ["250"] == await client.codes(b"NOOP\r\n")
             house.receiver.expire(later(301))
-            assert ["421 4.4.2 waited too long", ""] == await client.hear(2)
+            assert ["421 4.4.2 timeout", ""] == await client.hear(2)
 
     tell(story)
 
@@ -333,7 +333,7 @@ def test_drain_ends_the_idle_and_lets_messages_finish():
             busy.stream.write(MESSAGE + b".\r\n")
             await house.keeper.asked.wait()
             draining = asyncio.create_task(house.receiver.drain(10))
-            assert ["421 4.3.2 going down, try again later", ""] == await idle.hear(2)
+            assert ["421 4.3.2 shutting down, try again later", ""] == await idle.hear(2)
             house.keeper.gate.set()
             assert ["250", "421"] == [reply[:3] for reply in await busy.hear(2)]
             await draining

@@ -80,7 +80,7 @@ def test_an_alias_beyond_ascii_says_so():
     ("address", "closed", "said"),
     [
         ("root@relay.example", None, None),
-        ("nobody@relay.example", None, "5.1.1 there are no mailboxes here"),
+        ("nobody@relay.example", None, "5.1.1 no such user here"),
         ("nobody@example.com", None, None),
         ("nobody@example.com", CLOSED, "5.7.1"),
         ("root@relay.example", CLOSED, "5.7.1"),

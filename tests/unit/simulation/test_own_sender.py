@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from postroad.routing import PROCEDURES, Refusal, WalkPolicy, decide, plan_of, turned, turns_of
 from postroad.routing.policy import Equals
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
-from postroad.simulation.own import CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S, OwnSender
+from postroad.simulation.own import CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S, OwnSender, sums
 from postroad.smtp import Timeouts
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
 from postroad.words.faults import Fault, Mode
@@ -213,6 +213,44 @@ def test_a_hundred_dead_equals_are_counted():
     down = dict.fromkeys((ip_address(f"192.0.2.{n}") for n in range(1, 101)), Mode.BLACKHOLE)
     answer = forecast(Case(facts, "postroad", DnsOrder.ROTATE, down), SENDERS["postroad"])
     assert (100, 99 * 0.25 + CONNECT_TIMEOUT_S) == (answer.attempts_max, answer.delay_worst_s)
+
+
+HALF_DOWN = [
+    [Mode.REFUSE, Mode.BLACKHOLE, Mode.MUTE, Mode.R450],
+    [Mode.REFUSE, Mode.BLACKHOLE, Mode.G421, Mode.R450, Mode.R550, Mode.E451, Mode.MUTE, Mode.CLOSE],
+]
+EXACT = [(2.0734, 10.2056), (2.0855, 5.6352)]  # worked out once, in 49 and 9 seconds
+
+
+@pytest.mark.parametrize(("modes", "exact"), [*zip(HALF_DOWN, EXACT, strict=True)])
+def test_half_down_in_ways_that_mix_badly_is_sampled_and_close(modes, exact):
+    """A server that never greets makes attempts stand in thousands of ways: most of their chance is still counted."""
+    addresses = [ip_address(f"192.0.2.{n}") for n in range(1, 101)]
+    facts = snapshot(*((10, f"mx{number}", str(each)) for number, each in enumerate(addresses)))
+    down = {each: modes[number % len(modes)] for number, each in enumerate(addresses[::2])}
+    answer = forecast(Case(facts, "postroad", DnsOrder.FIXED, down), SENDERS["postroad"])
+    assert answer.sampled
+    assert dict.fromkeys(addresses, Fraction(1, 100)) == answer.first
+    assert (1, 1) == (answer.outcome[Result.DELIVERED], sum(answer.accepted.values()))
+    assert exact == pytest.approx((float(answer.attempts_mean), answer.delay_mean_s), rel=0.02)
+
+
+@settings(max_examples=60)
+@given(st.data(), st.integers(0, 3000))
+def test_a_sampled_forecast_is_a_part_of_the_whole(data, steps):
+    """However early it stops counting: first contacts are exact, chances sum to one, and nothing is new."""
+    route = data.draw(routes())
+    own = data.draw(senders(route))
+    whole = told(route, own)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sums, "MOST_STEPS", steps)
+        part = told(route, own)
+    assert whole["first"] == part["first"]
+    assert 1 == sum(part["outcome"].values())
+    assert not part["accepted"].keys() - whole["accepted"].keys()
+    assert not part["outcome"].keys() - whole["outcome"].keys()
+    assert part["attempts_max"] <= whole["attempts_max"]
+    assert part["delay_worst_s"] <= whole["delay_worst_s"] + 1e-6
 
 
 def test_a_route_with_too_many_turns_says_that_it_is_sampled():

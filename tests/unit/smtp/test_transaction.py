@@ -199,7 +199,7 @@ def test_answer_to_rcpt_is_no_receipt():
     client = ready()
     transaction = Transaction(client, Envelope(None, RECIPIENTS), CONTENT, (0,), Terms())
     transaction.begin()
-    events = client.receive(b"250 extra\r\n250 2.1.0 ok\r\n250 2.1.5 ok\r\n554 5.7.1 spam\r\n")
+    events = client.receive(b"250 extra\r\n250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n554 5.7.1 spam\r\n")
     assert [Reply, Reply, Violation] == [type(event) for event in events]
 
 

@@ -21,7 +21,7 @@ from postroad.simulation.nouns import Case, DnsOrder, Example, Step
 from postroad.simulation.own.graph import Graph, Terms
 from postroad.simulation.own.hosts import Draws, draws_of
 from postroad.simulation.own.rehearsal import Rehearsal
-from postroad.simulation.own.sums import Adding, Sums, spread
+from postroad.simulation.own.sums import Adding, Effort, Sums, spread
 from postroad.simulation.own.ways import Way, as_planned, first_of_each, ways
 from postroad.words.facts import Found, Snapshot
 from postroad.words.faults import Fault, Mode
@@ -70,8 +70,9 @@ class OwnSender:
         """What becomes of an attempt, exactly: every order that may be drawn, walked."""
         sums, terms = Sums(), self.terms
         draws = self._draws(route, order, terms, alike=self.policy.equals is Equals.RANDOM)
+        effort = Effort(len(draws.draws))
         for draw in draws.draws:
-            Adding(Graph(draw, draws.tangled, terms, merges=True), draw.chance, sums).run()
+            Adding(Graph(draw, draws.tangled, terms, merges=True), draw.chance, sums, effort).run()
         return Foreseen(
             spread(sums.first),
             spread(sums.accepted),
@@ -80,7 +81,7 @@ class OwnSender:
             sums.attempts_max,
             sums.delay_s,
             sums.worst_s,
-            draws.sampled,
+            draws.sampled or sums.sampled,
         )
 
     def ways(self, route: Route, order: DnsOrder = DnsOrder.FIXED) -> Iterator[Way]:

@@ -7,11 +7,11 @@ not a hundred factorial orders.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
-from postroad.routing import Exchanger, Filling, RoutePolicy, Verdict
+from postroad.routing import Exchanger, Filling, RoutePolicy, Try, Verdict
 from postroad.routing.policy import Equals
 from postroad.simulation.own.hosts import Class, Draw, Row
 from postroad.simulation.own.rehearsal import Going, Rehearsal, Undrawn
@@ -23,6 +23,8 @@ Left = tuple[tuple[int, ...], ...]
 """How many hosts of each class are still to be drawn, level by level."""
 
 _NOBODY = IPv4Address(0)
+LEG = 10
+"""As many contacts take the time that another leg does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Graph:
         self._stands: dict[Hashable, Stand] = {}
         self._legs: dict[Hashable, Leg] = {}
         self._drawn = 0
+        self.work = 0
+        """What has been gone through: contacts, and as many again for each leg as it takes longer."""
 
     def start(self) -> Stand:
         """Nobody is drawn."""
@@ -108,19 +112,40 @@ class Graph:
                 self._legs[key] = leg
         return leg
 
+    def takes(self, hosts: Class) -> bool:
+        """Whether these take the message as soon as they are asked."""
+        return self._terms.rehearsal.takes(hosts.rows[0].host.addresses[0])
+
+    def to_the_end(self, stand: Stand, plan: Iterable[tuple[int, Class, Row]]) -> Leg:
+        """What follows when the hosts left are drawn in this order: the level, class and row of each."""
+        filling, targets = stand.filling.fork(), list[Target]()
+        for level, hosts, row in plan:
+            if self._has_place_for(filling, level, hosts):
+                targets += self._targets(filling, level, hosts, row)
+        going = stand.going.fork(tuple(targets))
+        return self._leg(stand, going, self._terms.rehearsal.go(going))
+
     def _go(self, stand: Stand, hosts: Class, number: int, left: Left) -> Leg:
-        row, filling, rehearsal = hosts.rows[number], stand.filling.fork(), self._terms.rehearsal
-        targets: tuple[Target, ...] = filling.add(self._preference(stand.level), self._one_more(row.host))
-        if self._merges:
-            targets = tuple(self._drawn_as(target, hosts, row) for target in targets)
+        filling = stand.filling.fork()
+        targets = self._targets(filling, stand.level, hosts, hosts.rows[number])
         level = self._next_level(filling, stand.level, left)
         going = stand.going.fork(targets if level is None else (*targets, self._undrawn(level)))
-        step = rehearsal.go(going)
+        step = self._terms.rehearsal.go(going)
+        return self._leg(stand, going, step, None if level is None else (filling, level))
+
+    def _targets(self, filling: Filling, level: int, hosts: Class, row: Row) -> tuple[Target, ...]:
+        targets: tuple[Target, ...] = filling.add(self._preference(level), self._one_more(row.host))
+        return tuple(self._drawn_as(target, hosts, row) for target in targets) if self._merges else targets
+
+    def _leg(self, stand: Stand, going: Going, step: Try | Verdict, further: tuple[Filling, int] | None = None) -> Leg:
+        """The way of an attempt until here; `further` is what the next host is drawn with."""
         took_s, trail = going.now - stand.going.now, going.walk.contacts
         made = len(trail) - len(stand.going.walk.contacts) + 1
-        if isinstance(step, Verdict):
-            return Leg(took_s, made, None, step.outcomes, self._taken_by(trail), () if self._merges else trail)
-        return Leg(took_s, made - 1, self._stand(going, filling, level or 0))
+        self.work += LEG + made
+        if isinstance(step, Verdict) or further is None:
+            outcomes = step.outcomes if isinstance(step, Verdict) else ()
+            return Leg(took_s, made, None, outcomes, self._taken_by(trail), () if self._merges else trail)
+        return Leg(took_s, made - 1, self._stand(going, *further))
 
     def _one_more(self, host: Exchanger) -> Exchanger:
         """A host of a class: where one stands for many, it gets a name of its own for each time it is drawn."""
@@ -141,11 +166,14 @@ class Graph:
         """The level of which a host may still come into the plan, from here on."""
         for number in range(level, len(left)):
             for count, hosts in zip(left[number], self.levels[number], strict=True):
-                host = hosts.rows[0].host
-                fresh = host if host.addresses[0] in self._tangled else replace(host, port=0)
-                if count and filling.has_place_for(self._preference(number), fresh):
+                if count and self._has_place_for(filling, number, hosts):
                     return number
         return None
+
+    def _has_place_for(self, filling: Filling, level: int, hosts: Class) -> bool:
+        host = hosts.rows[0].host
+        fresh = host if host.addresses[0] in self._tangled else replace(host, port=0)
+        return filling.has_place_for(self._preference(level), fresh)
 
     def _stand(self, going: Going, filling: Filling, level: int) -> Stand:
         key: Hashable = len(self._stands)

@@ -16,7 +16,8 @@ from postroad.simulation.own.rehearsal import Rehearsal
 from postroad.words.names import Address
 
 MOST_TURNS = 720  # of a route: beyond, so many of them stand for all
-MOST_ROWS = 720  # orders of the addresses of one host, likewise
+MOST_ROWS = 720  # orders of the addresses of one host, likewise, and of all hosts of one preference together
+LEAST_ROWS = 12
 
 Kind = Callable[[Address], Hashable]
 Places = tuple[tuple[int, ...], ...]
@@ -175,6 +176,7 @@ class _Rows:
         self._tangled = tangled
         self._order = order
         self._alike = alike
+        self._part = MOST_ROWS
         self.sampled = False
 
     def level(self, hosts: Sequence[Exchanger]) -> tuple[Class, ...]:
@@ -186,6 +188,7 @@ class _Rows:
                 continue
             canonical = self._canonical(host)
             classes[tuple(map(self._full_kind, canonical.addresses))].append(canonical)
+        self._part = max(MOST_ROWS // len(classes), LEAST_ROWS)
         return tuple(self._class(found) for found in classes.values())
 
     def _class(self, hosts: list[Exchanger]) -> Class:
@@ -238,7 +241,7 @@ class _Rows:
         if many > MOST_ROWS:
             self.sampled = True
             dice = Random(0)  # the same part of them every time
-            yield from ((dice.sample(v4, len(v4)), dice.sample(v6, len(v6))) for _each in range(MOST_ROWS))
+            yield from ((dice.sample(v4, len(v4)), dice.sample(v6, len(v6))) for _each in range(self._part))
             return
         yield from product(self._of_family(host, v4), self._of_family(host, v6))
 

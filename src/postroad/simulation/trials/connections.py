@@ -56,12 +56,15 @@ class Memories:
 
 
 class Connections:
-    """The deliveries that a source has under way at once, and the connections left over from them."""
+    """The deliveries that a source has under way at once, and the connections left over from them.
 
-    def __init__(self, trial: Trial, sources: int) -> None:
+    No more of them than it has messages (`each`) are of any use.
+    """
+
+    def __init__(self, trial: Trial, sources: int, each: int) -> None:
         self._reuse, self._session_s = trial.sender.reuse, trial.workload.session_s
         self._is_on = attracts(trial)
-        shape = (sources, trial.workload.at_once if self._is_on else 0)
+        shape = (sources, min(trial.workload.at_once, each) if self._is_on else 0)
         self._place: Ranks = np.full(shape, NOWHERE)
         self._free_s: Real = np.full(shape, -np.inf)
         self._opened_s: Real = np.full(shape, -np.inf)

@@ -18,6 +18,7 @@ from postroad.words.names import Address, parse_address
 
 MOST_MESSAGES = 10_000_000  # of one sender: some seconds where each is tried once
 MOST_TRIES = 1_000_000_000  # of all messages of one sender: some minutes
+MOST_CONTACTS = 250_000_000  # likewise, where a try goes from one server that is down to the next
 BURSTS = 200  # that are tried, if nobody says how many: single ones stray far from their mean
 
 
@@ -143,7 +144,7 @@ class TrialOptions:
         always = [Outage(address, mode) for address, mode in (down or {}).items()]
         timed = [outage for each in self.outages for outage in _outages(each, snapshot)]
         _refuse_two_at_once((*always, *timed))
-        self._refuse_endless(sender, (*always, *timed))
+        self._refuse_endless(sender, (*always, *timed), snapshot)
         return Trial(
             snapshot,
             sender,
@@ -155,7 +156,7 @@ class TrialOptions:
             self.schedule,
         )
 
-    def _refuse_endless(self, sender: Sender, outages: Sequence[Outage]) -> None:
+    def _refuse_endless(self, sender: Sender, outages: Sequence[Outage], snapshot: Snapshot) -> None:
         """Mail that is deferred is tried again and again: so many messages, so many times, is what takes time."""
         schedule = self.schedule or sender.retry
         trouble_s = max((each.until_s - each.from_s for each in outages), default=0.0)
@@ -171,6 +172,23 @@ class TrialOptions:
                 f"{messages:,} messages of {sender.name} may be tried {tries:,} times each; "
                 f"{MOST_TRIES:,} tries in all are the most: try fewer messages, or write longer times between tries",
             )
+        contacts = _most_contacts(sender, len({each.address for each in outages}), snapshot) if trouble_s else 1
+        if messages * tries * contacts > MOST_CONTACTS and contacts > 1:
+            raise OutOfBoundsError(
+                "messages",
+                f"{messages:,} messages of {sender.name} may be tried {tries:,} times each, with {contacts:,} contacts "
+                f"a try; {MOST_CONTACTS:,} contacts in all are the most: try {MOST_CONTACTS // (tries * contacts):,} "
+                "messages, or write longer times between tries",
+            )
+
+
+def _most_contacts(sender: Sender, down: int, snapshot: Snapshot) -> int:
+    """How many servers that are down one try goes through at most, and one more."""
+    limits = sender.limits
+    answers = [[host.a, host.aaaa] for host in snapshot.hosts.values()]
+    largest = max((sum(len(each.records) for each in host if isinstance(each, Found)) for host in answers), default=0)
+    by_hosts = math.inf if limits.hosts is None else limits.hosts * largest
+    return int(min(down + 1, limits.addresses or math.inf, by_hosts))
 
 
 def _refuse_two_at_once(outages: Sequence[Outage]) -> None:

@@ -25,7 +25,7 @@ __all__ = ["OvergrownError", "Play", "drawn_from"]
 _SLICE = 2**15  # attempts at once: few enough for the processor's cache
 _CELLS = 2**22  # places times attempts at once: 32 MB of keys
 _CLOCK = 2**31  # spans of a clock are numbered from here: there are fewer runs over a queue
-_CHAINED, _SOURCES = 2**18, 2**14  # messages and sources at once, where a source makes one attempt after the other
+_CHAINED, _SOURCES = 2**20, 2**14  # messages and sources at once, where a source makes one attempt after the other
 
 Progress = Callable[[float], None]
 Begin = Callable[[Moment], Ranks]
@@ -112,7 +112,7 @@ class Play:
         """Sources that remember: of each one its next try, whatever message that is for, round after round."""
         chains = Chains(mail.due_s, self._each)
         memories = Memories(self._trial, self._places, chains.count)
-        connections = Connections(self._trial, chains.count)
+        connections = Connections(self._trial, chains.count, self._each)
         routes = LeastUsed(self._trial, self._places, chains.count)
         while True:
             chain, turn = chains.take()
