@@ -10,7 +10,19 @@ from pathlib import Path
 
 import mypy.api
 import pytest
-from generate import CLI, METRICS, RULES, RULES_PAGE, SETTINGS, commands, metrics, reference, rules, run, settings
+from tests.docs.generate import (
+    CLI,
+    METRICS,
+    RULES,
+    RULES_PAGE,
+    SETTINGS,
+    commands,
+    metrics,
+    reference,
+    rules,
+    run,
+    settings,
+)
 
 import postroad
 from postroad.shapes import send_shape

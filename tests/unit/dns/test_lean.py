@@ -4,11 +4,11 @@ import dns.message
 import dns.name
 import dns.rdatatype
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lean_and_slow import both, query, slow
-from nameserver import SOA, reply
+from tests.support.examples import examples
+from tests.support.lean_and_slow import both, query, slow
+from tests.support.nameserver import SOA, reply
 
 from postroad.dns import RecordType, lean
 from postroad.words.facts import Found, Mx, NoData, NoName

@@ -9,10 +9,10 @@ import dns.flags
 import dns.message
 import pytest
 import uvloop
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nameserver import SOA, cut, nameserver, reply
+from tests.support.examples import examples
+from tests.support.nameserver import SOA, cut, nameserver, reply
 
 from postroad.dns import (
     RecordType,

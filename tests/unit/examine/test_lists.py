@@ -3,9 +3,9 @@
 import asyncio
 from itertools import count
 
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.dns import CachingResolver, ZoneResolver, parse_zones
 from postroad.examine import Sources, Terms, check_all

@@ -4,9 +4,9 @@ import asyncio
 from ipaddress import ip_address
 
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.dns import PacedServers, Server, WireResolver, WireSettings, ZoneResolver, parse_zones
 from postroad.examine.https import MAX_OCTETS, Fetched, fetch, read_response

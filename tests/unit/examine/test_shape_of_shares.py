@@ -2,9 +2,9 @@
 
 from ipaddress import ip_address
 
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.examine import shares
 from postroad.examine.shares import shares_in, shares_of

@@ -1,10 +1,10 @@
 """Advice: the smallest change that reaches the goals, and silence where the zone is sane."""
 
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plans import INTERNET, T1, T2, T3, T4, T5, advised, check_of, only, planned, records
+from tests.support.examples import examples
+from tests.support.plans import INTERNET, T1, T2, T3, T4, T5, advised, check_of, only, planned, records
 
 from postroad.planning import Allowed, Records, compare, measure
 from postroad.planning.advice import MOST_MX

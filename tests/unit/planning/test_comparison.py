@@ -2,10 +2,10 @@
 
 from fractions import Fraction
 
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plans import INTERNET, T1, T2, T3, T4, T5, at, only, records
+from tests.support.examples import examples
+from tests.support.plans import INTERNET, T1, T2, T3, T4, T5, at, only, records
 
 from postroad.planning import Goal, compare, measure
 from postroad.planning.setups import SETUPS

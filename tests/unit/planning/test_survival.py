@@ -3,10 +3,10 @@
 from fractions import Fraction
 from itertools import combinations
 
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plans import T1, T3, T4, at, listed, only, records
+from tests.support.examples import examples
+from tests.support.plans import T1, T3, T4, at, listed, only, records
 
 from postroad.planning.fates import fates
 from postroad.planning.survival import Loss, Survival, losses, survive

@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from checked import EVIL, RULES, SANE, show
 from lxml import etree
+from tests.support.checked import EVIL, RULES, SANE, show
 
 SCHEMAS = Path(__file__).parents[2] / "support" / "schemas"
 CASES = [pytest.param((), id="usual"), pytest.param((EVIL,), id="evil"), pytest.param((SANE, SANE), id="sane")]

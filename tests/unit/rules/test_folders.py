@@ -3,11 +3,11 @@
 from dataclasses import replace
 from ipaddress import ip_address
 
-import folders
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support import folders
+from tests.support.examples import examples
 
 from postroad.routing import Refusal, Status, decide
 from postroad.rules import RULES, Evidence, Severity, run

@@ -4,9 +4,9 @@ import json
 from ipaddress import ip_address
 
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.shapes import lookup_shape
 from postroad.shapes.facts import UnreadableFactsError, read_lookup

@@ -3,8 +3,8 @@
 import sys
 from xml.etree import ElementTree as ET
 
-import drawn
 import pytest
+from tests.support import drawn
 
 from postroad.show.figure import save
 from postroad.words.inputs import InputError

@@ -2,10 +2,10 @@
 
 from fractions import Fraction
 
-import drawn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support import drawn
 
 from postroad.show import labels, palette
 from postroad.show.axis import folded

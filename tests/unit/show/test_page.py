@@ -3,8 +3,8 @@
 import re
 from html.parser import HTMLParser
 
-import drawn
 import pytest
+from tests.support import drawn
 
 from postroad.show.page import page, save
 from postroad.words.inputs import InputError

@@ -2,9 +2,9 @@
 
 from io import BytesIO, StringIO, TextIOWrapper
 
-import drawn
 import pytest
 from rich.console import Console
+from tests.support import drawn
 
 from postroad.show.terminal import heat_map, survival_bars, timeline
 from postroad.words.faults import Mode

@@ -8,9 +8,9 @@ from itertools import permutations, product
 from math import prod
 
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.routing import PROCEDURES, Refusal, WalkPolicy, decide, plan_of, turned, turns_of
 from postroad.routing.policy import Equals

@@ -3,10 +3,10 @@
 from ipaddress import ip_address
 
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_shares import BACKUP, cases
+from tests.support.examples import examples
+from tests.support.forecasts import BACKUP, cases
 
 from postroad.senders import SENDERS
 from postroad.simulation import Case

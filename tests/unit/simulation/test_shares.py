@@ -7,9 +7,10 @@ from ipaddress import ip_address
 from itertools import permutations
 
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
+from tests.support.forecasts import ADDRESSES, BACKUP, EQUALS, MODES, cases, snapshot
 
 from postroad.routing import PROCEDURES, decide, odds
 from postroad.senders.model import ENDS, Inside, Preference
@@ -26,17 +27,6 @@ from postroad.words.outcome import Result
 HALF = Fraction(1, 2)
 
 
-def snapshot(*records):
-    """A domain of (preference, name, address, address...)."""
-    hosts = {}
-    for _preference, name, *texts in records:
-        addresses = [ip_address(text) for text in texts]
-        v4 = tuple(address for address in addresses if address.version == 4)
-        v6 = tuple(address for address in addresses if address.version == 6)
-        hosts[name] = HostFacts(Found(v4) if v4 else NoData(), Found(v6) if v6 else NoData())
-    return Snapshot("example.com", Found(tuple(Mx(record[0], record[1]) for record in records)), hosts)
-
-
 def told(sender, facts, order=DnsOrder.FIXED, **down):
     """The forecast of a sender by name; `down` by the last number of an address, as in `_1="refuse"`."""
     modes = {ip_address(f"192.0.2.{key[1:]}"): Mode(mode) for key, mode in down.items()}
@@ -48,9 +38,7 @@ def shares(chances):
     return {int(str(address).rpartition(".")[2]): share for address, share in chances.items() if share}
 
 
-EQUALS = snapshot((10, "a", "192.0.2.1"), (10, "b", "192.0.2.2"))
 MULTIHOMED = snapshot((10, "a", "192.0.2.1"), (10, "b", "192.0.2.2", "192.0.2.3", "192.0.2.4"))
-BACKUP = snapshot((10, "a", "192.0.2.1"), (20, "b", "192.0.2.2"))
 THREE = snapshot((10, "a", "192.0.2.1"), (10, "b", "192.0.2.2"), (10, "c", "192.0.2.3"))
 
 
@@ -291,29 +279,6 @@ def test_a_mix_weighs_its_senders(mix):
     forecasts = {name: told(name, EQUALS) for name in MIXES[mix]}
     assert 1 == sum(MIXES[mix].values())
     assert 1 == sum(blend(forecasts, MIXES[mix]).first.values())
-
-
-MODES = st.sampled_from([*Mode, *[Mode.ACCEPT] * 6])
-ADDRESSES = [ip_address(text) for text in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1", "2001:db8::2")]
-ORDERS = st.sampled_from(list(DnsOrder))
-
-
-@st.composite
-def cases(draw, *, names=3, each=2):
-    """A small domain with servers down; names may share addresses."""
-    records = draw(
-        st.lists(
-            st.tuples(
-                st.sampled_from([10, 10, 20]),
-                st.lists(st.sampled_from(ADDRESSES), min_size=1, max_size=each, unique=True),
-            ),
-            min_size=1,
-            max_size=names,
-        )
-    )
-    facts = snapshot(*((pref, f"mx{place}", *map(str, found)) for place, (pref, found) in enumerate(records)))
-    down = draw(st.fixed_dictionaries(dict.fromkeys(ADDRESSES, MODES)))
-    return Case(facts, "", draw(ORDERS), down)
 
 
 @settings(max_examples=examples(60))

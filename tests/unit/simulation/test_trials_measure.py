@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.simulation.trials.dice import Draw, chance, key, throw
 from postroad.simulation.trials.measure import Histogram, clustered, ratio, wilson

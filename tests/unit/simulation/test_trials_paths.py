@@ -5,10 +5,10 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
-from examples import examples
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from plans import planned
+from tests.support.examples import examples
+from tests.support.plans import planned
 
 from postroad.senders import SCHEDULES
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast

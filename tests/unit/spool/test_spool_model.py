@@ -6,11 +6,11 @@ import socket
 import tempfile
 from pathlib import Path
 
-from examples import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from letters import EVERYTHING, NOW, letter, octets
+from tests.support.examples import examples
+from tests.support.letters import EVERYTHING, NOW, letter, octets
 
 from postroad.spool import Claims, Selection, Settlement, State
 from postroad.spool.memory import MemorySpool

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.words.jsontext import encoder
 from postroad.words.outcome import Result
