@@ -107,12 +107,6 @@ def test_files_and_functions_stay_small():
     assert wrong == []
 
 
-def test_test_files_have_names_of_their_own():
-    """Two files of one name are one module to pytest: it takes the first and stops at the second."""
-    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
-    assert [] == sorted(name for name in set(names) if names.count(name) > 1)
-
-
 def test_each_suppression_carries_its_reason():
     """Whoever silences a checker says why, behind a second `#` in the same line."""
     bare = re.compile(r"# (?:noqa|type: ignore)[^#]*$")

@@ -3,10 +3,12 @@
 Run it as `python -m tests.docs.generate`.
 """
 
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 from typer.main import get_command
@@ -57,11 +59,19 @@ def commands():
     return list(walk((), get_command(app)))
 
 
+def _help(words):
+    """What `postroad WORDS --help` prints in a terminal of 100 columns, two of which stay free."""
+    printed = io.StringIO()
+    with redirect_stdout(printed), suppress(SystemExit):
+        get_command(app).main([*words, "--help"], prog_name="python -m postroad", terminal_width=98)
+    return printed.getvalue()
+
+
 def reference():
     """The whole text of cli.md."""
     parts = [HEAD]
     for words, _command in commands():
-        lines = [line.rstrip() for line in run([*words, "--help"]).stdout.strip().splitlines()]
+        lines = [line.rstrip() for line in _help(words).strip().splitlines()]
         parts.append(f"## {' '.join(('postroad', *words))}\n\n```text\n" + "\n".join(lines) + "\n```\n")
     return "\n".join(parts)
 

@@ -8,9 +8,22 @@ import re
 import shlex
 from pathlib import Path
 
+import mypy.api
 import pytest
-from generate import CLI, METRICS, RULES, RULES_PAGE, SETTINGS, commands, metrics, reference, rules, run, settings
-from json_schema import wrong_with
+from tests.docs.generate import (
+    CLI,
+    METRICS,
+    RULES,
+    RULES_PAGE,
+    SETTINGS,
+    commands,
+    metrics,
+    reference,
+    rules,
+    run,
+    settings,
+)
+from tests.support.json_schema import wrong_with
 
 import postroad
 from postroad.views.json import send_shape
@@ -62,6 +75,24 @@ def test_python_blocks_run(block, monkeypatch, postroad_lab):
     for name, value in list(names.items()):
         if name.startswith("test_"):
             value(postroad_lab)
+
+
+def test_python_of_the_pages_type_checks(tmp_path, monkeypatch):
+    """Whoever copies the Python of a page into a program that mypy holds strictly has nothing to add."""
+    monkeypatch.chdir(tmp_path)  # where no settings of ours are
+    programs = [block.values[0] for block in _blocks("python")]
+    programs += [_program(block.values[0]) for block in _blocks("pycon")]
+    paths = [tmp_path / f"page{number}.py" for number in range(len(programs))]
+    for path, program in zip(paths, programs, strict=True):
+        path.write_text(program)
+    cache = str(ROOT / ".mypy_cache" / "pages")
+    complaints, trouble, _ = mypy.api.run(["--strict", "--cache-dir", cache, "--no-error-summary", *map(str, paths)])
+    assert ("", "") == (complaints, trouble)
+
+
+def _program(session):
+    """What was typed in a session of the interpreter."""
+    return "".join(example.source for example in doctest.DocTestParser().get_examples(session))
 
 
 def test_docstrings_of_the_library_run(monkeypatch):

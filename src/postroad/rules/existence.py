@@ -146,7 +146,7 @@ def mx_null(evidence: Evidence) -> Iterator[Seen]:
 def mx_null_sends(evidence: Evidence) -> Iterator[Seen]:
     records = table.records(evidence)
     spf = evidence.texts.spf if evidence.texts else None
-    policies = [text for text in (spf.records if isinstance(spf, Found) else ()) if text.lower().startswith("v=spf1")]
+    policies = [text for text in (spf.records if spf else ()) if text.lower().startswith("v=spf1")]
     senders = [text for text in policies if text.lower().split()[1:] not in (["-all"], [])]
     if senders and records and all(record.exchange == "" for record in records):
         seen = f"it takes no mail, and its SPF record lets others send in its name: {senders[0]}"
@@ -277,4 +277,4 @@ def _has_no_mx(evidence: Evidence) -> bool:
 
 def _own_addresses(evidence: Evidence) -> tuple[object, ...]:
     facts = evidence.snapshot.hosts.get(table.domain(evidence))
-    return places.found(facts.a) + places.found(facts.aaaa) if facts else ()
+    return facts.a.records + facts.aaaa.records if facts else ()

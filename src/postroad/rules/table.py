@@ -11,10 +11,10 @@ from typing import TypeVar, cast
 from postroad import planning
 from postroad.planning import Machine
 from postroad.routing import Refusal
-from postroad.rules import lines, places
+from postroad.rules import lines
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Place, Seen, Severity
-from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoName, Temporary
+from postroad.words.facts import Answer, Bogus, HostFacts, Mx, NoName, Temporary
 from postroad.words.names import Address, is_address_like, parse_address
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
@@ -96,8 +96,7 @@ def domain(evidence: Evidence) -> str:
 
 def records(evidence: Evidence) -> tuple[Mx, ...]:
     """The MX records as answered, the null MX among them."""
-    mx = evidence.snapshot.mx
-    return mx.records if isinstance(mx, Found) else ()
+    return evidence.snapshot.mx.records
 
 
 @once
@@ -157,6 +156,6 @@ def shared_by(group: tuple[Row, ...]) -> Iterator[tuple[Address, tuple[Row, ...]
 
 def _row(evidence: Evidence, record: Mx) -> Row:
     facts = None if is_address_like(record.exchange) else evidence.snapshot.hosts.get(record.exchange)
-    found = (places.found(facts.a) + places.found(facts.aaaa)) if facts else ()
+    found = (facts.a.records + facts.aaaa.records) if facts else ()
     place = Place(domain(evidence), record.preference, record.exchange)
     return Row(record, place, lines.where_mx(evidence, record), facts, tuple(dict.fromkeys(found)))

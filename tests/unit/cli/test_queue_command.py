@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import fill
+from tests.support.waiting import mail as _mail
 from typer.testing import CliRunner
-from waiting import fill
-from waiting import mail as _mail
 
 from postroad.cli.root import app
 from postroad.spool.sqlite import SqliteSpool

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from random import Random
 
-from delivering import NOON, Births, recipients
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.delivering import NOON, Births, recipients
 
 from postroad.deliver import Bounces
 from postroad.deliver.settling import judge

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.gather.saved import UnreadableFactsError, read_lookup
 from postroad.views.json import lookup_shape
@@ -39,7 +40,7 @@ SNAPSHOTS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(SNAPSHOTS)
 def test_a_saved_lookup_comes_back_as_it_was(snapshot):
     """`lookup --json` loses nothing that routing, checks and simulation look at."""
@@ -61,7 +62,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60))
 @given(SNAPSHOTS, JUNK, st.data())
 def test_a_damaged_lookup_is_read_or_refused(snapshot, junk, data):
     """Whatever stands in place of a value: a snapshot that can be shown, or a sentence."""

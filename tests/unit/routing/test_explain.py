@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from random import Random
 
-from domains import T1, T2, T4, domain
+from tests.support.domains import T1, T2, T4, domain
 
 from postroad.routing import PROCEDURES, Own, decide, draw, explain_attempt, explain_plan, explain_route
 from postroad.words.outcome import Outcome, Phase, Result, Scope

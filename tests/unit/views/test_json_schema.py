@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import is_typeddict
 
 import pytest
-from json_schema import wrong_with
+from tests.support.json_schema import wrong_with
+from tests.support.waiting import fill
 from typer.testing import CliRunner
-from waiting import fill
 
 from postroad.cli.root import app
 from postroad.views.json import schema as schema_module

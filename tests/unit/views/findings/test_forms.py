@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from checked import BAD, EVIL, NASTY, SANE, show
+from tests.support.checked import BAD, EVIL, NASTY, SANE, show
 
 from postroad.rules import Finding, Place, Severity
 from postroad.views.findings import nagios_code

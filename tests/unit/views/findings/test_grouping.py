@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address as ip
 
-from checked import AT, DOMAIN, SANE
+from tests.support.checked import AT, DOMAIN, SANE
 
 from postroad.routing import Refusal, decide
 from postroad.rules import Checked, Evidence, Finding, Need, Place, Server, Severity

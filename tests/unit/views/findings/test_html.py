@@ -3,7 +3,7 @@
 import re
 from html.parser import HTMLParser
 
-from checked import BAD, EVIL, NASTY, SANE, show
+from tests.support.checked import BAD, EVIL, NASTY, SANE, show
 
 VOID = {"meta"}
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from checked import RULES, rule
+from tests.support.checked import RULES, rule
 
 from postroad.rules import Severity, Source, Topic
 from postroad.views.findings.manual import by_topic, reference, tally

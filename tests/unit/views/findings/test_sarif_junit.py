@@ -1,18 +1,16 @@
-"""SARIF for code hosts and JUnit for build servers.
-
-With POSTROAD_SCHEMAS naming a folder that holds sarif-schema-2.1.0.json (OASIS), JUnit.xsd (Ant's, by Windy Road) and
-junit-10.xsd (Jenkins' xUnit plugin), and with jsonschema and lxml installed, the files are held against those as well.
-"""
+"""SARIF for code hosts and JUnit for build servers, held against their schemas (tests/support/schemas)."""
 
 import json
-import os
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
-from checked import EVIL, RULES, SANE, show
+from lxml import etree
+from tests.support.checked import EVIL, RULES, SANE, show
 
-SCHEMAS = os.environ.get("POSTROAD_SCHEMAS")
+SCHEMAS = Path(__file__).parents[2] / "support" / "schemas"
 CASES = [pytest.param((), id="usual"), pytest.param((EVIL,), id="evil"), pytest.param((SANE, SANE), id="sane")]
 
 
@@ -110,19 +108,40 @@ def test_junit_of_a_stranger_is_well_formed():
     assert "\x1b" not in show("junit", EVIL)
 
 
-@pytest.mark.skipif(SCHEMAS is None, reason="POSTROAD_SCHEMAS names no folder of schemas")
 @pytest.mark.parametrize("results", CASES)
 def test_sarif_is_valid(results):
     """The log is valid by the schema of the OASIS standard."""
-    jsonschema = pytest.importorskip("jsonschema")
-    schema = json.loads((Path(SCHEMAS) / "sarif-schema-2.1.0.json").read_text())
+    schema = json.loads((SCHEMAS / "sarif-schema-2.1.0.json").read_text())
     jsonschema.Draft4Validator(schema).validate(json.loads(show("sarif", *results)))
 
 
-@pytest.mark.skipif(SCHEMAS is None, reason="POSTROAD_SCHEMAS names no folder of schemas")
-@pytest.mark.parametrize("schema", ["JUnit.xsd", "junit-10.xsd"])
 @pytest.mark.parametrize("results", CASES)
-def test_junit_is_valid(results, schema):
-    """The file is valid by Ant's schema and by Jenkins'."""
-    etree = pytest.importorskip("lxml.etree")
-    etree.XMLSchema(etree.parse(Path(SCHEMAS) / schema)).assertValid(etree.fromstring(show("junit", *results).encode()))
+def test_junit_is_valid(results):
+    """The file is valid by the schema of Jenkins."""
+    schema = etree.XMLSchema(etree.parse(SCHEMAS / "junit-10.xsd"))
+    schema.assertValid(etree.fromstring(show("junit", *results).encode()))
+
+
+# What the schema of Ant's JUnit task has and that of Jenkins lacks: an order of elements, and attributes that must be.
+ANT_ELEMENTS = {
+    "testsuites": "(testsuite )*",
+    "testsuite": "properties (testcase )*system-out system-err ",
+    "properties": "(property )*",
+    "testcase": "(skipped |error |failure )?",
+}
+ANT_ATTRIBUTES = {
+    "testsuite": {"package", "id", "name", "timestamp", "hostname", "tests", "failures", "errors", "time"},
+    "property": {"name", "value"},
+    "testcase": {"name", "classname", "time"},
+    "error": {"type"},
+    "failure": {"type"},
+}
+
+
+@pytest.mark.parametrize("results", CASES)
+def test_junit_is_what_ant_takes(results):
+    """Elements stand in Ant's order, and no attribute that Ant demands is missing."""
+    for element in ET.fromstring(show("junit", *results)).iter():
+        children = "".join(f"{child.tag} " for child in element)
+        assert re.fullmatch(ANT_ELEMENTS.get(element.tag, ""), children), f"{element.tag}: {children}"
+        assert set() == ANT_ATTRIBUTES.get(element.tag, set()) - set(element.keys())

@@ -2,7 +2,7 @@
 
 import re
 
-from checked import BAD, EVIL, SANE, show
+from tests.support.checked import BAD, EVIL, SANE, show
 
 BAD_TEXT = """\
 ✗ example.com: 1 error, 1 warning, 1 info, 1 inconclusive, 1 accepted; 2 preference levels, 3 exchangers, 2 addresses

@@ -4,8 +4,8 @@ import re
 import sys
 from xml.etree import ElementTree as ET
 
-import drawn
 import pytest
+from tests.support import drawn
 
 from postroad.views.html.pictures import page
 from postroad.views.pictures.figure import save

@@ -2,10 +2,10 @@
 
 from fractions import Fraction
 
-import drawn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support import drawn
 
 from postroad.planning.faults import SHOWN
 from postroad.simulation import DnsOrder

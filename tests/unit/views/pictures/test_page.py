@@ -3,8 +3,8 @@
 import re
 from html.parser import HTMLParser
 
-import drawn
 import pytest
+from tests.support import drawn
 
 from postroad.views.html.pictures import page, save
 from postroad.words.inputs import InputError

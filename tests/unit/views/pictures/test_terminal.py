@@ -2,9 +2,9 @@
 
 from io import BytesIO, StringIO, TextIOWrapper
 
-import drawn
 import pytest
 from rich.console import Console
+from tests.support import drawn
 
 from postroad.views.pictures.terminal import fault_bars, heat_map, timeline
 from postroad.words.faults import Mode

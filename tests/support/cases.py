@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from evidence import (
+from tests.support.evidence import (
     A1,
     A2,
     A3,

@@ -15,7 +15,7 @@ from postroad.gather import gather, gather_more
 from postroad.routing import decide
 from postroad.rules import RULES, Evidence, Line, Topic, run
 
-ROOT = Path(__file__).parents[2] / "rules"
+ROOT = Path(__file__).parents[1] / "rules"
 TOPICS = (Topic.EXISTENCE, Topic.TARGETS, Topic.REDUNDANCY)
 
 
