@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 from tests.support.checked import EVIL, RULES, SANE, show
 
-SCHEMAS = Path(__file__).parents[2] / "support" / "schemas"
+SCHEMAS = Path(__file__).parents[3] / "support" / "schemas"
 CASES = [pytest.param((), id="usual"), pytest.param((EVIL,), id="evil"), pytest.param((SANE, SANE), id="sane")]
 
 
