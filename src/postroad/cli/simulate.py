@@ -64,7 +64,8 @@ def simulate(
     those for STARTTLS that `postroad senders NAME` lists. Trials follow messages over all attempts, with caches, kept
     connections, memory and retries; any of their flags asks for one.
 
-    Exit status: 0 every sender can deliver, 1 at least one cannot, 2 usage error, 3 DNS lookup failed, try again.
+    Exit status: 0 every sender can deliver, 1 at least one cannot or the zone does not have the domain, 2 usage error,
+    3 DNS lookup failed, try again.
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     records = simulating.records_of(domain, of, zone or (), resolver or ())
@@ -86,7 +87,7 @@ def simulate(
         _show(screen.Screen(), card, view, tried)
         print_recipients(screen.Screen(), fares)
     if _stopped(card):
-        raise typer.Exit(screen.FINDINGS)
+        raise typer.Exit(simulating.status_of(records))
 
 
 def _measured(records: Records, view: View) -> Scorecard:
