@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from postroad.planning.phrases import seconds
 from postroad.routing import Status
-from postroad.senders import Sender
+from postroad.senders import Schedule, Sender
 from postroad.senders.model import (
     Equals,
     Exhausted,
@@ -21,6 +22,8 @@ from postroad.senders.model import (
 )
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
+
+MOST_WAITS = 8  # of a timetable
 
 EQUALS = {
     Equals.RANDOM: "in random order",
@@ -194,4 +197,16 @@ def _retries(sender: Sender) -> str:
     retry = sender.retry
     if not retry.queues:
         return f"none: {retry.source}"
+    if not retry.source:
+        return f"{_times(retry)}; gives up after {seconds(retry.expiry_s)}"
     return retry.source if retry.name == sender.name else f"as {retry.name}: {retry.source}"
+
+
+def _times(retry: Schedule) -> str:
+    """The timetable of a file, which says no source: the first waits, and that between all later ones."""
+    waits = [seconds(each) for each in retry.intervals_s[:MOST_WAITS]]
+    if len(retry.intervals_s) > MOST_WAITS:
+        waits.append(f"{len(retry.intervals_s) - MOST_WAITS} more times")
+    later = [f"every {seconds(retry.then_s)}"] if retry.then_s is not None else []
+    first = [f"after {', '.join(waits)}"] if waits else []
+    return ", then ".join(first + later) or "never"
