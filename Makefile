@@ -1,8 +1,9 @@
 # Every target sets up what it needs: a fresh clone can begin with any of them.
 PYTHON ?= python3
 BIN := .venv/bin
+PROCESSES ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 
-.PHONY: setup demo test peers check fuzz truth faults bench bench-relay bench-failover bench-bulk lock clean
+.PHONY: setup demo test thorough peers check fuzz truth faults bench bench-relay bench-failover bench-bulk lock clean
 
 setup: .venv/ready
 
@@ -15,11 +16,16 @@ setup: .venv/ready
 demo: setup
 	$(BIN)/postroad demo
 
+# Half as many processes again as there are cores: some tests wait for the wire
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(PROCESSES)
+
+# The properties with twenty times as many examples, drawn anew
+thorough: setup
+	$(BIN)/pytest -n $(PROCESSES) -m "not root" --hypothesis-profile=thorough $(ARGS)
 
 # Other people's mail servers, for the tests that meet them: Debian packages unpacked into .peers, nothing installed
 peers: .peers/ready

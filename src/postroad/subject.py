@@ -17,6 +17,7 @@ from postroad.dns import Resolver, ZoneProblem, ZoneResolver, load_zones
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import AddressLiteral, Destination, Unreadable, cut, parse_destination
+from postroad.words.phrasebook import listing
 
 ENDING = ".zone"
 MOST_NAMED = 10  # domains of a zone that an error lists
@@ -53,7 +54,7 @@ def subject_of(what: str | None, domain: str | None = None, zones: Sequence[str 
     """
     found = subjects_of(what, domain, zones)
     if len(found) > 1:
-        listed = _listed([str(each.destination) for each in found])
+        listed = listing([str(each.destination) for each in found], MOST_NAMED)
         raise InputError(f"which domain? {_files(found[0].zones)} has {listed}; name one with --domain")
     return found[0]
 
@@ -125,7 +126,11 @@ def check_in_zone(destination: Destination, loaded: ZoneResolver, files: Sequenc
     if isinstance(destination, AddressLiteral) or loaded.zone_data.covers(destination):
         return
     domains = loaded.zone_data.domains
-    there = f"there {'is' if len(domains) == 1 else 'are'} {_listed(domains)}" if domains else "it has no records"
+    there = (
+        f"there {'is' if len(domains) == 1 else 'are'} {listing(domains, MOST_NAMED)}"
+        if domains
+        else "it has no records"
+    )
     raise NotInZoneError(f"{destination} is not in {_files(files)}; {there}")
 
 
@@ -183,8 +188,3 @@ def _meant(text: str) -> str:
 
 def _files(files: Sequence[Path]) -> str:
     return ", ".join(map(str, files))
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

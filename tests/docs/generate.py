@@ -3,9 +3,12 @@
 Run it as `python -m tests.docs.generate`.
 """
 
+import io
+import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 from typer.main import get_command
@@ -13,13 +16,15 @@ from typer.main import get_command
 from postroad.cli.root import app
 from postroad.config.show import reference as settings
 from postroad.relay.metrics import reference as metrics
-from postroad.report.manual import reference as rules
 from postroad.rules import RULES
+from postroad.views.findings.manual import reference as rules
+from postroad.views.json.schema import schema
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "docs" / "reference" / "cli.md"
 SETTINGS = ROOT / "docs" / "reference" / "settings.md"
 METRICS = ROOT / "docs" / "reference" / "metrics.md"
+SCHEMA = ROOT / "docs" / "reference" / "json.schema.json"
 RULES_PAGE = ROOT / "docs" / "reference" / "rules.md"
 HEAD = """# Commands
 
@@ -54,11 +59,19 @@ def commands():
     return list(walk((), get_command(app)))
 
 
+def _help(words):
+    """What `postroad WORDS --help` prints in a terminal of 100 columns, two of which stay free."""
+    printed = io.StringIO()
+    with redirect_stdout(printed), suppress(SystemExit):
+        get_command(app).main([*words, "--help"], prog_name="python -m postroad", terminal_width=98)
+    return printed.getvalue()
+
+
 def reference():
     """The whole text of cli.md."""
     parts = [HEAD]
     for words, _command in commands():
-        lines = [line.rstrip() for line in run([*words, "--help"]).stdout.strip().splitlines()]
+        lines = [line.rstrip() for line in _help(words).strip().splitlines()]
         parts.append(f"## {' '.join(('postroad', *words))}\n\n```text\n" + "\n".join(lines) + "\n```\n")
     return "\n".join(parts)
 
@@ -68,3 +81,4 @@ if __name__ == "__main__":
     SETTINGS.write_text(settings())
     METRICS.write_text(metrics())
     RULES_PAGE.write_text(rules(RULES))
+    SCHEMA.write_text(json.dumps(schema(), indent=1) + "\n")

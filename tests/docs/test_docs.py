@@ -8,16 +8,32 @@ import re
 import shlex
 from pathlib import Path
 
+import mypy.api
 import pytest
-from generate import CLI, METRICS, RULES, RULES_PAGE, SETTINGS, commands, metrics, reference, rules, run, settings
+from tests.docs.generate import (
+    CLI,
+    METRICS,
+    RULES,
+    RULES_PAGE,
+    SETTINGS,
+    commands,
+    metrics,
+    reference,
+    rules,
+    run,
+    settings,
+)
+from tests.support.json_schema import wrong_with
 
 import postroad
-from postroad.shapes import send_shape
+from postroad.views.json import send_shape
+from postroad.views.json.schema import schema
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NO_ANSWER = {("relay",), ("sendmail",)}  # a service, whose log is JSON if it is set so, and a convention of others
 LAB_ZONE = "$ORIGIN example.com.\n@ MX 10 mail1\n@ MX 20 mail2\nmail1 A 127.0.0.11\nmail2 A 127.0.0.12\n"
+SCHEMA = schema()
 
 
 def _blocks(language):
@@ -59,6 +75,24 @@ def test_python_blocks_run(block, monkeypatch, postroad_lab):
     for name, value in list(names.items()):
         if name.startswith("test_"):
             value(postroad_lab)
+
+
+def test_python_of_the_pages_type_checks(tmp_path, monkeypatch):
+    """Whoever copies the Python of a page into a program that mypy holds strictly has nothing to add."""
+    monkeypatch.chdir(tmp_path)  # where no settings of ours are
+    programs = [block.values[0] for block in _blocks("python")]
+    programs += [_program(block.values[0]) for block in _blocks("pycon")]
+    paths = [tmp_path / f"page{number}.py" for number in range(len(programs))]
+    for path, program in zip(paths, programs, strict=True):
+        path.write_text(program)
+    cache = str(ROOT / ".mypy_cache" / "pages")
+    complaints, trouble, _ = mypy.api.run(["--strict", "--cache-dir", cache, "--no-error-summary", *map(str, paths)])
+    assert ("", "") == (complaints, trouble)
+
+
+def _program(session):
+    """What was typed in a session of the interpreter."""
+    return "".join(example.source for example in doctest.DocTestParser().get_examples(session))
 
 
 def test_docstrings_of_the_library_run(monkeypatch):
@@ -112,6 +146,7 @@ def test_send_example_has_the_keys_of_an_answer(postroad_lab):
     page = (ROOT / "docs" / "reference" / "json.md").read_text()
     example = json.loads(re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[0])
     assert _keys(send_shape(sent)) == _keys(example)
+    assert [] == wrong_with(send_shape(sent), SCHEMA["answers"]["send"], SCHEMA["$defs"])
 
 
 def _keys(value):

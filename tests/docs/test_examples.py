@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from generate import commands
+from tests.docs.generate import commands
 
 from postroad.config import load
 from postroad.config.values import read_duration, read_endpoint

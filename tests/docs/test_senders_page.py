@@ -2,7 +2,7 @@
 
 import re
 
-from senders_page import PAGE, senders_page
+from tests.docs.senders_page import PAGE, senders_page
 
 from postroad.senders import read_sender, read_senders
 from postroad.senders.model import Equals, Unit

@@ -6,7 +6,6 @@ from tests.faults.books import LOOK_S
 from tests.faults.sinks import Mood
 from tests.faults.stage import Stage
 
-CONNECTIONS = 20
 MOST = 400  # messages accepted in one life
 MOST_S = 0.8  # of a life that is ended while it begins
 EARLY = 0.2  # of the kills do so: they hit the recovery from the kill before
@@ -41,7 +40,7 @@ async def _play(stage, disaster):
     for sink in stage.sinks:
         sink.pause_s = 0.02
     stage.be(*[Mood.TAKE] * 9, Mood.DEFER)
-    async with stage.load(connections=CONNECTIONS):
+    async with stage.load(connections=stage.scale.senders):
         for _ in range(stage.scale.kills):
             await disaster(stage)
         if not stage.relay.is_alive:

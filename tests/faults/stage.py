@@ -44,6 +44,7 @@ class Scale:
 
     kills: int = 50
     seconds: float = 5.0
+    senders: int = 20
     crowd: int = 10_000
     pits: int = 200
     mountain: int = 1_000_000
@@ -56,7 +57,16 @@ class Scale:
 
 
 SHORT = Scale(
-    kills=3, seconds=0.5, crowd=300, pits=40, mountain=5000, singles=100, burst=1000, mourned=10, penalty_s=0.3
+    kills=3,
+    seconds=0.5,
+    senders=5,
+    crowd=300,
+    pits=40,
+    mountain=5000,
+    singles=100,
+    burst=1000,
+    mourned=10,
+    penalty_s=0.3,
 )
 
 

@@ -1,14 +1,9 @@
 """The faults test in its short form: every scenario at once; `make faults` plays them at length."""
 
 import asyncio
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from tests.faults import scenarios  # the root is put on the path first
+from tests.faults import scenarios
 from tests.faults.stage import SHORT
 
 

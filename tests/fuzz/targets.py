@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.fuzz import journeys
-from tests.unit.dns.lean_and_slow import both
+from tests.support.lean_and_slow import both
 
 from postroad.dns import RecordType, parse_zones
 from postroad.smtp import (

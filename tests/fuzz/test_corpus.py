@@ -1,14 +1,9 @@
 """The fuzz corpus and some mutations of it, in every test run; `make fuzz` goes on for longer."""
 
-import sys
-from pathlib import Path
 from random import Random
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from tests.fuzz import targets  # the root is put on the path first
+from tests.fuzz import targets
 
 
 @pytest.mark.parametrize("name", sorted(targets.TARGETS))

@@ -1,16 +1,12 @@
 """The servers of these tests: each started once, when the first test asks for it."""
 
 import shutil
-import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from tests.interop import places, servers  # the root is put on the path first
+from tests.interop import places, servers
 from tests.interop.boxes import Box
 from tests.interop.letters import Sender
 from tests.interop.packages import want_packages, want_root

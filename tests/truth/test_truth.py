@@ -1,13 +1,7 @@
 """The models against the measured rows: `make truth` prints the table."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from tests.truth.judge import Verdict, judge  # the root is put on the path first
+from tests.truth.judge import Verdict, judge
 from tests.truth.rows import all_rows
 
 ROWS = all_rows()

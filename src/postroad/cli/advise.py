@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from postroad.planning.advice import Advice
     from postroad.rules import Evidence
 
 
@@ -59,13 +59,17 @@ def advise(
 
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
-    advice = advised(Records.of(evidence.snapshot), view, checker(evidence), allowed)
+    with screen.working("forecasts") as heard:
+        told = replace(view, heard=heard)
+        advice = advised(Records.of(evidence.snapshot), told, checker(evidence), allowed)
     if json:
-        from postroad.shapes.simulation import advice_shape
+        from postroad.views.json.simulation import advice_shape
 
         screen.print_json(advice_shape(advice))
     else:
-        _show(screen.Screen(), advice)
+        from postroad.views.text.advice import text
+
+        screen.Screen().show(text(advice))
     if not advice.is_sane:
         raise typer.Exit(simulating.status_of(advice.before.records))
 
@@ -83,60 +87,3 @@ def _evidence(what: str | None, domain: str | None, zones: Sequence[Path], resol
     if isinstance(mx, Temporary | Bogus):
         screen.fail(f"the records of {subject.destination} cannot be looked up now: {mx.why}", screen.TEMPORARY)
     return evidence
-
-
-def _show(out: screen.Screen, advice: Advice) -> None:
-    out.line(advice.headline, style="bold")
-    for reason in advice.because:
-        out.line(f"  {reason}")
-    if advice.after:
-        _show_change(out, advice)
-    for trouble in advice.troubles:
-        out.line(f"check {'still ' if advice.after else ''}finds {trouble.rule}: {trouble.seen}")
-    for remark in advice.remarks:
-        out.line(f"note: {remark}")
-
-
-def _show_change(out: screen.Screen, advice: Advice) -> None:
-    for edit in advice.edits:
-        out.line(f"  {edit.why}:")
-        for sign, lines, style in (("-", edit.gone, "red"), ("+", edit.new, "green")):
-            for line in lines:
-                out.line(f"    {sign} {line}", style=style)
-    for title, card in (("before", advice.before), ("after", advice.after)):
-        out.line()
-        out.line(f"; {title}", style="bold")
-        for line in card.records.lines if card else ():
-            out.line(str(line))
-    out.line()
-    for title, sentences in (
-        ("What gets better", advice.proof.better if advice.proof else ()),
-        ("What gets worse", advice.proof.worse if advice.proof else ()),
-    ):
-        out.line(title, style="bold")
-        for sentence in sentences or ("nothing.",):
-            out.line(f"  {sentence}")
-    if advice.before.mix.basis:
-        out.line(f"{advice.before.mix.basis}.", style="dim")
-    out.line()
-    _show_proof(out, advice)
-    out.line()
-
-
-def _show_proof(out: screen.Screen, advice: Advice) -> None:
-    """For each sender what it did with the old records, and does with the new ones."""
-    from postroad.planning.phrases import percent
-
-    pairs = [each.by_sender() for each in (advice.before, advice.after) if each]
-    heads = ("sender", "busiest before", "after", "kept before", "after", "questions before", "after")
-    rows = []
-    for name in advice.before.whole.by:
-        old, new = (each[name] for each in pairs)
-        cells = [(percent(a), percent(b)) for a, b in ((old.busiest, new.busiest), (old.kept, new.kept))]
-        asked = (f"{float(old.questions):g}", f"{float(new.questions):g}")
-        rows.append((name, *(cell for pair in (*cells, asked) for cell in pair)))
-    out.table(screen.Table(heads, rows, frozenset(heads[1:])))
-    out.line(
-        "busiest: part of its first contacts on one machine; kept: gets through at once whichever one machine refuses",
-        style="dim",
-    )

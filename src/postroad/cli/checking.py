@@ -25,9 +25,9 @@ from postroad.examine import (
     worst,
 )
 from postroad.files import read_text
-from postroad.report import Form, nagios_code, render
 from postroad.rules import RULES, Checked, Severity
 from postroad.subject import check_in_zone, destination_of, is_file, load, subjects_of
+from postroad.views.findings import Form, nagios_code, render
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.names import Destination, Unreadable
 

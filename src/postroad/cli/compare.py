@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
     from postroad.planning.comparison import Comparison
+    from postroad.planning.mix import View
 
 
 class Form(StrEnum):
@@ -57,20 +59,27 @@ def compare(
     from postroad.planning.comparison import compare as compared
     from postroad.planning.scorecard import measure
 
-    comparison = compared([measure(name, each, view) for name, each in zip(sets, records, strict=True)])
-    _show(comparison, Form.JSON if json else form, is_verbose=verbose)
+    with screen.working("forecasts") as heard:
+        view = replace(view, heard=heard)
+        comparison = compared([measure(name, each, view) for name, each in zip(sets, records, strict=True)])
+    _show(comparison, view, Form.JSON if json else form, is_verbose=verbose)
 
 
-def _show(comparison: Comparison, form: Form, *, is_verbose: bool) -> None:
+def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -> None:
     if form is Form.JSON:
-        from postroad.shapes.simulation import comparison_shape
+        from postroad.views.json.simulation import comparison_shape
 
         screen.print_json(comparison_shape(comparison))
     elif form is Form.TEXT:
-        from postroad.cli.comparison import print_text
+        from postroad.views.text.comparison import text
 
-        print_text(screen.Screen(), comparison, is_verbose=is_verbose)
+        screen.Screen().show(text(comparison, is_verbose=is_verbose))
+    elif form is Form.HTML:
+        from postroad.views.html.comparison import page
+        from postroad.views.pictures.picture import picture_of
+
+        screen.document(page(comparison, [picture_of(each.name, each, view) for each in comparison.cards]))
     else:
-        from postroad.cli.comparison import to_html, to_markdown
+        from postroad.views.text.comparison import markdown
 
-        screen.document(f"{to_html(comparison) if form is Form.HTML else to_markdown(comparison)}\n")
+        screen.document(f"{markdown(comparison)}\n")

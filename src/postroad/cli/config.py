@@ -27,7 +27,7 @@ def show(config: options.ConfigFile = None, json: options.Json = False) -> None:
     with screen.input_errors():
         settings = load(file)
     if json:
-        from postroad.shapes import config_shape
+        from postroad.views.json import config_shape
 
         screen.print_json(config_shape(settings, file))
         return
@@ -61,7 +61,9 @@ def check(
     except InputError as problem:
         wrong = str(problem).splitlines()
     if json:
-        screen.print_json({"version": 1, "file": str(file), "problems": wrong, "warnings": doubtful})
+        from postroad.views.json.settings import problems_shape
+
+        screen.print_json(problems_shape(file, wrong, doubtful))
     else:
         for line in [*(f"warning: {warning}" for warning in doubtful), *wrong]:
             screen.remark(f"{line}")
@@ -90,7 +92,9 @@ def hash_(
         screen.fail("the password is empty; give one at the prompt, or on standard input")
     line = f"{user}:{hash_password(password)}"
     if json:
-        screen.print_json({"version": 1, "user": user, "line": line})
+        from postroad.views.json.settings import user_shape
+
+        screen.print_json(user_shape(user, line))
     else:
         screen.say(line)
 

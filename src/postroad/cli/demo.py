@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from postroad.cli import options, screen
+from postroad.views.text.blocks import Styled, Table
+from postroad.words.phrasebook import seconds
 
 if TYPE_CHECKING:
     from postroad.demo import Act
@@ -24,7 +26,9 @@ def demo(
     """
     acts = screen.run(lambda: _show(messages, quiet=json))
     if json:
-        screen.print_json({"version": 1, "setups": [_shape(act) for act in acts]})
+        from postroad.views.json.scenes import demo_shape
+
+        screen.print_json(demo_shape(acts))
     else:
         from postroad.demo import best
 
@@ -52,7 +56,7 @@ async def _show(messages: int, *, quiet: bool) -> list[Act]:
 
 def _lines(act: Act) -> list[str]:
     head = f"{act.name}  {act.title}: {act.sent} sent, {act.lost} lost; {act.killed} killed after {_healthy(act)}; "
-    head += f"fail-over added {act.added_ms:.0f} ms"
+    head += f"fail-over added {seconds(act.added_ms / 1000)}"
     rows = [
         f"    {server:<11} fixed order {strict:>6}  expected {due:>6}  seen {seen:>6}  {bar:<{BAR}}  after {after:>6}"
         for server, strict, due, seen, after, bar in _rows(act)
@@ -60,10 +64,10 @@ def _lines(act: Act) -> list[str]:
     return [head, *rows]
 
 
-def _table(acts: list[Act]) -> screen.Table:
+def _table(acts: list[Act]) -> Table:
     text = ("set-up", "server", "")
     heads = ("set-up", "server", "fixed order", "expected", "seen", "", "after the kill", "lost", "added by fail-over")
-    rows: list[tuple[screen.Styled, ...]] = []
+    rows: list[tuple[Styled, ...]] = []
     for act in acts:
         for number, (server, strict, expected, seen, after, bar) in enumerate(_rows(act)):
             first = number == 0
@@ -77,14 +81,14 @@ def _table(acts: list[Act]) -> screen.Table:
                     (bar, "cyan"),
                     after,
                     (f"{act.lost}" if act.is_over else f"{act.sent}/{act.messages}") if first else "",
-                    f"{act.added_ms:.0f} ms" if first and act.failover_ms else "",
+                    seconds(act.added_ms / 1000) if first and act.failover_ms else "",
                 )
             )
-    return screen.Table(heads, rows, frozenset(heads) - frozenset(text))
+    return Table(heads, rows, frozenset(heads) - frozenset(text))
 
 
 def _rows(act: Act) -> list[tuple[str, str, str, str, str, str]]:
-    from postroad.routing.explain import percent
+    from postroad.words.phrasebook import percent
 
     healthy, after = _healthy(act), sum(act.after.values())
     return [
@@ -92,8 +96,8 @@ def _rows(act: Act) -> list[tuple[str, str, str, str, str, str]]:
             str(address),
             percent(act.strict[address]),
             percent(expected),
-            _share(act.first[address], healthy),
-            _share(act.after[address], after),
+            percent(act.first[address] / healthy) if healthy else "-",
+            percent(act.after[address] / after) if after else "-",
             "#" * round(BAR * act.first[address] / max(healthy, 1)),
         )
         for address, expected in act.expected.items()
@@ -102,30 +106,3 @@ def _rows(act: Act) -> list[tuple[str, str, str, str, str, str]]:
 
 def _healthy(act: Act) -> int:
     return sum(act.first.values())
-
-
-def _share(count: int, total: int) -> str:
-    return f"{100 * count / total:.1f} %" if total else "-"
-
-
-def _shape(act: Act) -> dict[str, Any]:
-    healthy, after = _healthy(act), sum(act.after.values())
-    return {
-        "setup": act.name,
-        "title": act.title,
-        "sent": act.sent,
-        "delivered": act.delivered,
-        "lost": act.lost,
-        "killed": str(act.killed),
-        "added_ms": round(act.added_ms, 1),
-        "servers": [
-            {
-                "address": str(address),
-                "fixed_order": float(act.strict[address]),
-                "expected": float(expected),
-                "seen": act.first[address] / healthy if healthy else None,
-                "after": act.after[address] / after if after else None,
-            }
-            for address, expected in act.expected.items()
-        ],
-    }

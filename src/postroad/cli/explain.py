@@ -35,10 +35,10 @@ def explain(
     story = screen.run(found)
     if story is None:
         screen.fail(f"no message {message_id} is known; `postroad queue list` shows those that wait", screen.FINDINGS)
-    from postroad.relay.story import tell
+    from postroad.views.text.story import tell
 
     if json:
-        from postroad.shapes import explain_shape
+        from postroad.views.json import explain_shape
 
         screen.print_json(explain_shape(story))
     else:

@@ -9,6 +9,7 @@ import typer
 
 from postroad.cli import options, screen
 from postroad.cli.tree import group
+from postroad.words.phrasebook import seconds
 
 if TYPE_CHECKING:
     from postroad.lab import Fault, Lab
@@ -59,7 +60,9 @@ def run(
         screen.fail(str(problem))
     played = screen.run(lambda: _play(scenarios, quiet=json))
     if json:
-        screen.print_json({"version": 1, "scenarios": [_shape(name, takes) for name, takes in played]})
+        from postroad.views.json.scenes import lab_shape
+
+        screen.print_json(lab_shape(played))
     agrees = all(take.agrees for _name, takes in played for take in takes)
     raise typer.Exit(screen.DONE if agrees else screen.FINDINGS)
 
@@ -82,32 +85,11 @@ def _told(name: str, takes: tuple[Take, ...]) -> list[str]:
     agrees = all(take.agrees for take in takes)
     lines = [f"{'✓ agrees ' if agrees else '✗ differs'} {name}"]
     for take in takes:
-        lines.append(f"    seed {take.seed}: {take.performed} ({take.attempt.elapsed_ms:.0f} ms)")
+        lines.append(f"    seed {take.seed}: {take.performed} ({seconds(take.attempt.elapsed_ms / 1000)})")
         if not take.agrees:
             lines += [f"      expected:  {take.expected}", f"      rehearsed: {take.rehearsed}"]
             lines += [f"      forecast:  {take.forecast}"]
     return lines
-
-
-def _shape(name: str, takes: tuple[Take, ...]) -> dict[str, Any]:
-    from postroad.shapes import attempt_shape
-
-    return {
-        "name": name,
-        "agrees": all(take.agrees for take in takes),
-        "takes": [
-            {
-                "seed": take.seed,
-                "expected": take.expected,
-                "rehearsed": take.rehearsed,
-                "performed": take.performed,
-                "forecast": take.forecast,
-                "agrees": take.agrees,
-                "attempt": attempt_shape(take.attempt),
-            }
-            for take in takes
-        ],
-    }
 
 
 async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tls: bool, json: bool) -> None:
@@ -170,9 +152,9 @@ def _show_up(lab: Lab, *, json: bool) -> None:
     exchangers = {str(address): str(each.fault) for address, each in lab.exchangers.items()}
     moved = {str(written): str(place) for written, place in lab.moved.items()}
     if json:
-        screen.print_line(
-            {"version": 1, "resolver": resolver, "port": lab.port, "exchangers": exchangers, "moved": moved}
-        )
+        from postroad.views.json.scenes import up_shape
+
+        screen.print_line(up_shape(resolver, lab.port, exchangers, moved))
         return
     screen.say(f"name server  {resolver}")
     for address, fault in exchangers.items():

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from contextvars import ContextVar
 
 from postroad.cli import door
 from postroad.words.visible import defused, visible
+
+_in_json: ContextVar[bool] = ContextVar("in_json", default=False)
 
 
 def document(text: str) -> None:
@@ -18,6 +21,29 @@ def document(text: str) -> None:
 def say(text: str) -> None:
     """One line."""
     document(visible(text) + "\n")
+
+
+def tell_errors_in_json(*, wanted: bool) -> None:
+    """From here on errors are JSON, or sentences."""
+    _in_json.set(wanted)
+
+
+def is_told_in_json() -> bool:
+    """Whether errors are JSON."""
+    return _in_json.get()
+
+
+def error(text: str, code: int) -> None:
+    """What ends a command, on stderr: with --json as one object on one line."""
+    if not _in_json.get():
+        remark(text)
+        return
+    from postroad.views.json.errors import error_shape
+    from postroad.words.visible import json_text
+
+    with suppress(OSError):
+        sys.stderr.write(json_text(error_shape(text, code)) + "\n")
+        sys.stderr.flush()
 
 
 def remark(text: str, name: str = "postroad") -> None:

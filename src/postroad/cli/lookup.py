@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from postroad.cli import options, screen
+
+if TYPE_CHECKING:
+    from postroad.views.json.lookup import HostJson, LookupJson
 
 
 class Format(StrEnum):
@@ -35,8 +38,8 @@ def lookup(
     try again.
     """
     from postroad.app import Road
-    from postroad.shapes import lookup_shape
     from postroad.subject import subject_of
+    from postroad.views.json import lookup_shape
 
     with screen.input_errors():
         subject = subject_of(domain, of, zone or ())
@@ -56,13 +59,14 @@ def lookup(
     raise typer.Exit(_exit_code(shape))
 
 
-def _exit_code(shape: dict[str, Any]) -> int:
+def _exit_code(shape: LookupJson) -> int:
     if shape["status"] in ("temporary", "bogus"):
         return screen.TEMPORARY
-    return screen.DONE if shape["mx"] or (shape["implicit"] or {}).get("addresses") else screen.FINDINGS
+    own = shape["implicit"]
+    return screen.DONE if shape["mx"] or (own and own["addresses"]) else screen.FINDINGS
 
 
-def _text(shape: dict[str, Any]) -> Iterator[str]:
+def _text(shape: LookupJson) -> Iterator[str]:
     addresses = sum(len(record["addresses"]) for record in shape["mx"])
     if shape["mx"]:
         yield f"{shape['domain']}: {len(shape['mx'])} MX, {addresses} addresses, TTL {shape['ttl_s']} s"
@@ -80,7 +84,7 @@ def _text(shape: dict[str, Any]) -> Iterator[str]:
         yield f"  name server  {server}"
 
 
-def _addresses(host: dict[str, Any]) -> Iterator[str]:
+def _addresses(host: HostJson) -> Iterator[str]:
     words = {True: "forward-confirmed", False: "NOT forward-confirmed", None: "reverse name not known"}
     for each in host["addresses"]:
         names = ", ".join(each["ptr"]) or "no PTR"
@@ -101,7 +105,7 @@ def _asked(zones: tuple[Path, ...], resolver: list[str] | None) -> tuple[str, st
     return "UnKnown", resolver[0] if resolver else next((str(server.address) for server in system_servers()), "none")
 
 
-def _nslookup(shape: dict[str, Any], server: str, address: str) -> Iterator[str]:
+def _nslookup(shape: LookupJson, server: str, address: str) -> Iterator[str]:
     yield from (f"Server: {server}", f"Address: {address}", "")
     if server != "zone file":
         yield "Non-authoritative answer:"

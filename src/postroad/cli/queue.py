@@ -84,13 +84,14 @@ def list_(
     found = _ask(which, lambda queue: queue.listed(which.selection(), limit + 1))
     shown, more = found[:limit], len(found) > limit
     if json:
-        from postroad.shapes import queue_shape
+        from postroad.views.json import queue_shape
 
         screen.print_json(queue_shape(shown, more=more))
     elif shown:
-        from postroad.cli.queue_text import table
+        from postroad.views.text.queue import listed
 
-        screen.Screen().table(table(shown, time.time()))
+        out = screen.Screen()
+        out.show(listed(shown, time.time(), out.width if screen.is_terminal() else None))
         if more:
             screen.remark(f"and more: only the first {limit} are shown; --limit shows more")
     else:
@@ -108,11 +109,11 @@ def show(
     """
     story = _story(id_, spool, config)
     if json:
-        from postroad.shapes import story_shape
+        from postroad.views.json import story_shape
 
         screen.print_json(story_shape(story))
     else:
-        from postroad.cli.queue_text import told
+        from postroad.views.text.queue import told
 
         screen.Screen().lines(told(story, time.time()))
 
@@ -127,11 +128,11 @@ def trace(
     """
     story = _story(id_, spool, config)
     if json:
-        from postroad.shapes import trace_shape
+        from postroad.views.json import trace_shape
 
         screen.print_json(trace_shape(story))
     else:
-        from postroad.cli.queue_text import traced
+        from postroad.views.text.queue import traced
 
         screen.Screen().lines(traced(story))
 
@@ -218,13 +219,13 @@ def stats(spool: options.SpoolFolder = None, config: options.ConfigFile = None, 
     now = time.time()
     numbers = _ask(Which(None, spool=spool, config=config), lambda queue: queue.stats(now))
     if json:
-        from postroad.shapes import stats_shape
+        from postroad.views.json import stats_shape
 
         screen.print_json(stats_shape(numbers))
     else:
-        from postroad.cli.queue_text import counted
+        from postroad.views.text.queue import totals
 
-        screen.Screen().lines(counted(numbers, now))
+        screen.Screen().lines(totals(numbers, now))
 
 
 def _ask(which: Which, question: Callable[[Spool], Awaitable[T]]) -> T:
@@ -256,7 +257,9 @@ def _change(which: Which, word: str, change: Callable[[Spool, Selection], Awaita
 
     count, busy = _ask(which, changed)
     if json:
-        screen.print_json({"version": 1, "change": word, "parcels": count, "under_way": busy})
+        from postroad.views.json.queue import change_shape
+
+        screen.print_json(change_shape(word, count, busy))
     else:
         screen.say(f"{count} {word}" + (f"; {busy} under way, left alone" if busy else ""))
     _exit(count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postroad.cli import options, screen
+from postroad.views.text.blocks import Table
 
 if TYPE_CHECKING:
     from postroad.app import Routed
@@ -40,7 +41,7 @@ def route(
 
     answer = screen.run(routed)
     if json:
-        from postroad.shapes import route_shape
+        from postroad.views.json import route_shape
 
         screen.print_json(route_shape(answer))
     elif explain:
@@ -83,22 +84,24 @@ def _show(out: screen.Screen, routed: Routed) -> None:
 
 
 def _show_route(out: screen.Screen, routed: Routed, answer: Route) -> None:
+    from postroad.words.phrasebook import counted
+
     exchangers = [each for level in answer.levels for each in level.exchangers]
     addresses = sum(len(each.addresses) for each in exchangers)
     out.line(
-        f"{routed.destination}: {_count(len(answer.levels), 'preference level')}, "
-        f"{_count(len(exchangers), 'exchanger')}, {_count(addresses, 'address', 'es')}; "
+        f"{routed.destination}: {counted(len(answer.levels), 'preference level')}, "
+        f"{counted(len(exchangers), 'exchanger')}, {counted(addresses, 'address', 'es')}; "
         f"source {answer.source}, procedure {routed.policy.name}"
     )
     heads = ("preference", "exchanger", "address", "first")
-    out.table(screen.Table(heads, _rows(routed, answer), frozenset({"preference", "first"})))
+    out.table(Table(heads, _rows(routed, answer), frozenset({"preference", "first"})))
     order = " > ".join(f"{target.exchange} [{target.address}]" for target in routed.plan.targets)
     out.line(f"order with seed {routed.seed}: {order}")
 
 
 def _rows(routed: Routed, answer: Route) -> list[tuple[str, str, str, str]]:
-    from postroad.routing.explain import percent
     from postroad.words.names import to_unicode
+    from postroad.words.phrasebook import percent
 
     assert routed.odds  # noqa: S101  # a Route always comes with its odds
     return [
@@ -118,7 +121,3 @@ def _rows(routed: Routed, answer: Route) -> list[tuple[str, str, str, str]]:
 def _place(drop: Dropped) -> str:
     name = drop.exchange or "."
     return f"{drop.preference} {name} [{drop.address}]" if drop.address else f"{drop.preference} {name}"
-
-
-def _count(number: int, noun: str, plural: str = "s") -> str:
-    return f"{number} {noun}{'' if number == 1 else plural}"

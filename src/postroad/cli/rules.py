@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postroad.cli import options, screen
+from postroad.views.text.blocks import Table
 
 if TYPE_CHECKING:
-    from postroad.report.phrases import Rules
     from postroad.rules import Rule
+    from postroad.views.findings.wording import Rules
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "info": "dim"}
 
@@ -36,12 +37,9 @@ def rules(
 
 
 def _print_json(known: Rules, rule: str | None) -> None:
-    from postroad.report.shape import VERSION, rule_shape
+    from postroad.views.json.findings import rule_shape, rules_shape
 
-    if rule is not None:
-        screen.print_json({"version": VERSION, **rule_shape(known[rule])})
-    else:
-        screen.print_json({"version": VERSION, "rules": [rule_shape(each) for each in known.values()]})
+    screen.print_json(rules_shape(known) if rule is None else rule_shape(known[rule]))
 
 
 def _no_such(rule: str, known: Rules) -> str:
@@ -52,7 +50,7 @@ def _no_such(rule: str, known: Rules) -> str:
 
 
 def _list(out: screen.Screen, known: Rules) -> None:
-    from postroad.report.manual import by_topic, tally
+    from postroad.views.findings.manual import by_topic, tally
 
     out.line(tally(known), style="bold")
     width = max((len(rule) for rule in known), default=0)
@@ -64,8 +62,8 @@ def _list(out: screen.Screen, known: Rules) -> None:
 
 
 def _explain(out: screen.Screen, rule: Rule) -> None:
-    from postroad.report.manual import needs
-    from postroad.report.phrases import sources, why
+    from postroad.views.findings.manual import needs
+    from postroad.views.findings.wording import sources, why
 
     out.line(f"{rule.id}: {rule.title}", style="bold")
     lines = {
@@ -76,4 +74,4 @@ def _explain(out: screen.Screen, rule: Rule) -> None:
         "needs": needs(rule).replace("`", ""),
         "fix": f"not by a zone line: {rule.no_fix}" if rule.no_fix else "a finding shows the zone lines that fix it",
     }
-    out.table(screen.Table((), [((f"  {label}", "dim"), words) for label, words in lines.items() if words]))
+    out.table(Table((), [((f"  {label}", "dim"), words) for label, words in lines.items() if words]))

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import typer
 
 from postroad.cli.door import Door
-from postroad.cli.lines import document, remark, say  # noqa: F401  # say: a line of a command's answer, as the rest here
+from postroad.cli.lines import document, error, remark, say  # noqa: F401  # say: a line of a command's answer, as the rest here
+from postroad.views.text.blocks import Styled, Table
 from postroad.words.visible import json_text, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
+    from postroad.views.text.blocks import Block
     from postroad.words.trace import Event, Listener
 
 T = TypeVar("T")
@@ -34,18 +35,7 @@ TEMPORARY = 3
 
 EXIT_CODES = {"delivered": DONE, "failed": FINDINGS, "deferred": TEMPORARY}
 WIDTH_OF_A_PIPE = 200
-
-Styled = str | tuple[str, str]  # a text, or a text and its style
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under their heads, or without any. Columns named in `right` hold numbers, that in `wraps` long text."""
-
-    heads: Sequence[str]
-    rows: Sequence[Sequence[Styled]]
-    right: frozenset[str] = frozenset()
-    wraps: str | None = None
+A_MOMENT_S = 0.5  # what takes less needs no bar
 
 
 class Screen:
@@ -69,9 +59,15 @@ class Screen:
         """A table."""
         self._console.print(_drawn(table))
 
-    def picture(self, drawing: RenderableType) -> None:
-        """A picture of `show`, whose labels are fit to be shown."""
-        self._console.print(drawing)
+    def show(self, blocks: Iterable[Block | RenderableType]) -> None:
+        """Lines, tables and pictures of `views`, whose labels are fit to be shown."""
+        for block in blocks:
+            if isinstance(block, Table):
+                self.table(block)
+            elif isinstance(block, str | tuple):
+                self.line(block)
+            else:
+                self._console.print(block)
 
     @contextmanager
     def live(self) -> Iterator[Callable[[Table], None]]:
@@ -92,19 +88,19 @@ def is_ascii_only() -> bool:
     return not (sys.stdout.encoding or "").lower().startswith("utf")
 
 
-def print_json(shape: dict[str, Any]) -> None:
+def print_json(shape: Mapping[str, object]) -> None:
     """One JSON object, indented for people; jq and programs do not mind."""
     document(json_text(shape, indent=2) + "\n")
 
 
-def print_line(shape: dict[str, Any]) -> None:
+def print_line(shape: Mapping[str, object]) -> None:
     """One JSON object on one line, at once: for what goes on (NDJSON)."""
     document(json_text(shape) + "\n")
 
 
 def fail(text: str, code: int = USAGE) -> NoReturn:
     """End with an error for people on stderr."""
-    remark(text)
+    error(text, code)
     raise typer.Exit(code)
 
 
@@ -149,6 +145,35 @@ def progress(*, wanted: bool = True) -> Iterator[Callable[[str], Callable[[float
             return lambda part: bars.update(task, completed=part)
 
         yield begin
+
+
+@contextmanager
+def working(name: str) -> Iterator[Callable[[], None]]:
+    """At a terminal, once it has taken a moment: what is being done, how much of it is done, and for how long."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from threading import Timer
+
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed:.0f} worked out"),
+        TimeElapsedColumn(),
+    )
+    with _moving(sys.stderr):
+        bar = Progress(*columns, console=_console(sys.stderr), transient=True)
+        task = bar.add_task(visible(name), total=None)
+        soon = Timer(A_MOMENT_S, bar.start)
+        soon.start()
+        try:
+            yield lambda: bar.advance(task)
+        finally:
+            soon.cancel()
+            soon.join()
+            bar.stop()
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -203,9 +228,7 @@ def _drawn(table: Table) -> RenderableType:
 
     drawn = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(table.heads))
     for head in table.heads:
-        is_long = table.wraps is not None and head == table.wraps
-        right = "right" if head in table.right else "left"
-        drawn.add_column(head, justify=right, header_style="bold", no_wrap=table.wraps is not None and not is_long)  # type: ignore[arg-type]  # a literal, typed as str
+        drawn.add_column(head, justify="right" if head in table.right else "left", header_style="bold")
     for row in table.rows:
         drawn.add_row(*(_text([cell]) for cell in row))
     return drawn

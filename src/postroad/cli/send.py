@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from postroad.app import Sent
     from postroad.deliver import DeliverSettings
     from postroad.words.trace import Event
-    from postroad.words.trail import Contact
 
 SMTP_PORT = 25
 MOST = 256 * 1024**2  # octets of a message; no server takes so many
@@ -72,7 +71,7 @@ def send(
     answer = screen.run(sent)
     watched.end()
     if json:
-        from postroad.shapes import send_shape
+        from postroad.views.json import send_shape
 
         screen.print_json(send_shape(answer))
     else:
@@ -111,17 +110,9 @@ def _show_live(out: screen.Screen, event: Event) -> None:
     if event.name == "deliver.attempt.started":
         out.line(f"{event.fields['destination']} (seed {event.fields['seed']})", style="bold")
     elif event.name == "deliver.contact.complete":
+        from postroad.views.text.attempt import contact_line
+
         out.line(contact_line(event.fields["contact"]), style=_style(event.fields["contact"].word))
-
-
-def contact_line(contact: Contact) -> str:
-    """One address contacted: `+  250 ms  mail2.example.com [192.0.2.12]  delivered in 12 ms: 250 ok`."""
-    is_one = contact.word not in ("delivered", "unused") and len(contact.answers) == 1
-    phase = f" at {contact.phase}" if is_one else ""
-    took = contact.ended_ms - contact.started_ms
-    secured = f" over {contact.tls}" if contact.tls else ""
-    ended = f"{contact.word}{phase} in {took:.0f} ms{secured}"
-    return f"  +{contact.started_ms:5.0f} ms  {contact.target}  {ended}: {contact.said}"
 
 
 def _style(word: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postroad.cli import options, screen
+from postroad.views.text.blocks import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +52,7 @@ def senders(
     if toml:
         _print_file(found, None if sender in SENDERS else sender)
     elif json:
-        from postroad.shapes.senders import sender_shape
+        from postroad.views.json.senders import sender_shape
 
         screen.print_json(sender_shape(found))
     else:
@@ -60,7 +61,7 @@ def senders(
 
 def _list(known: Mapping[str, Sender], *, json: bool) -> None:
     if json:
-        from postroad.shapes.senders import senders_shape
+        from postroad.views.json.senders import senders_shape
 
         screen.print_json(senders_shape(known.values()))
         return
@@ -85,13 +86,13 @@ def _print_file(found: Sender, own: str | None) -> None:
 
 
 def _show(out: screen.Screen, found: Sender) -> None:
-    from postroad.cli.sender_text import described, reactions
+    from postroad.views.text.senders import described, reactions
 
     out.line(f"{found.name}: {found.title}", style="bold")
     rows = [((f"  {label}", "dim"), text) for label, text in described(found)]
-    out.table(screen.Table((), rows, wraps=None))
+    out.table(Table((), rows))
     after = [((f"  {met}", "dim"), then) for met, then in reactions(found)]
     if after:
         out.line()
         out.line("After a contact", style="bold")
-        out.table(screen.Table((), after))
+        out.table(Table((), after))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from postroad.cli import options, screen, simulating
@@ -33,11 +34,13 @@ def setups(
     from postroad.planning.scorecard import measure
     from postroad.planning.setups import SETUPS
 
-    cards = [measure(name, simulating.records_of(name, None, (), ()), view) for name in SETUPS]
-    comparison = compare(cards)
-    answered = answers({each.name: each for each in cards}, view)
+    with screen.working("forecasts") as heard:
+        view = replace(view, heard=heard)
+        cards = [measure(name, simulating.records_of(name, None, (), ()), view) for name in SETUPS]
+        comparison = compare(cards)
+        answered = answers({each.name: each for each in cards}, view)
     if json:
-        from postroad.shapes.simulation import setups_shape
+        from postroad.views.json.simulation import setups_shape
 
         screen.print_json(setups_shape(comparison, answered))
     else:
@@ -45,8 +48,8 @@ def setups(
 
 
 def _show(out: screen.Screen, comparison: Comparison, answered: tuple[Answered, ...]) -> None:
-    from postroad.cli.comparison import headline, print_table
     from postroad.planning.setups import SETUPS
+    from postroad.views.text.comparison import headline, table
 
     out.line(headline(comparison), style="bold")
     out.line()
@@ -55,7 +58,7 @@ def _show(out: screen.Screen, comparison: Comparison, answered: tuple[Answered, 
         for line in card.records.lines:
             out.line(f"    {line}")
     out.line()
-    print_table(out, comparison)
+    out.show(table(comparison))
     for each in answered:
         out.line(each.question, style="bold")
         for sentence in each.answer:

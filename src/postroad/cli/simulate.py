@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from postroad.cli import options, screen, simulating, workload
-from postroad.cli.replies import Replies, print_recipients, recipients_of, recipients_shape
+from postroad.cli.replies import Replies, recipients_of, recipients_shape, show_recipients
 
 if TYPE_CHECKING:
     from postroad.planning.mix import View
-    from postroad.planning.records import Machine, Records
+    from postroad.planning.records import Records
     from postroad.planning.scorecard import Scorecard
-    from postroad.show import Picture
-    from postroad.simulation.nouns import Forecast
     from postroad.simulation.trials import TrialOptions, Trials
+    from postroad.views.pictures import Picture
 
 Down = Annotated[
     list[str] | None,
@@ -26,8 +26,6 @@ Down = Annotated[
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png|svg", help="Draw the pictures into a file.")]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page with the pictures.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The seed of the trials.")]
-
-MOST_LOST = 6  # machines whose loss is drawn in a terminal; the page and the figure have all
 
 
 def simulate(
@@ -64,8 +62,7 @@ def simulate(
     those for STARTTLS that `postroad senders NAME` lists. Trials follow messages over all attempts, with caches, kept
     connections, memory and retries; any of their flags asks for one.
 
-    Exit status: 0 every sender can deliver, 1 at least one cannot or the zone does not have the domain, 2 usage error,
-    3 DNS lookup failed, try again.
+    Exit status: 0 all senders can deliver, 1 one cannot or the zone does not have the domain, 2 usage error, 3 DNS fails.
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     records = simulating.records_of(domain, of, zone or (), resolver or ())
@@ -75,19 +72,28 @@ def simulate(
         asked = flags.options()
         down_now = down_of(down or (), records)
         view = view_of(sender or (), mix, senders, dns_order, down_now)
-        card = _measured(records, view)
-        fares = recipients_of(records, view, replies)
-        _draw(_picture(card, view), plot, html)
+        with screen.working("forecasts") as heard:
+            view = replace(view, heard=heard)
+            card = _measured(records, view)
+            fares = recipients_of(records, view, replies)
+            picture = _pictured(card, view)
+        _draw(picture, plot, html)
         tried = _tried(card, view, asked, seed)
     if json:
-        from postroad.shapes.simulation import simulate_shape
+        from postroad.views.json.simulation import simulate_shape
 
-        screen.print_json(simulate_shape(card, view, tried) | recipients_shape(fares))
+        screen.print_json({**simulate_shape(card, view, picture.faults, tried), **recipients_shape(fares)})
     else:
-        _show(screen.Screen(), card, view, tried)
-        print_recipients(screen.Screen(), fares)
-    if _stopped(card):
+        _show(card, view, picture, tried)
+        show_recipients(screen.Screen(), fares)
+    if _is_stopped(card):
         raise typer.Exit(simulating.status_of(records))
+
+
+def _show(card: Scorecard, view: View, picture: Picture, tried: Mapping[str, Trials]) -> None:
+    from postroad.views.text.simulation import text
+
+    screen.Screen().show(text(card, view, picture, tried))
 
 
 def _measured(records: Records, view: View) -> Scorecard:
@@ -99,160 +105,30 @@ def _measured(records: Records, view: View) -> Scorecard:
 def _tried(card: Scorecard, view: View, asked: TrialOptions | None, seed: int) -> Mapping[str, Trials]:
     if not asked or not card.records.machines:
         return {}
-    from postroad.cli.trying import run_trials
+    from postroad.cli.workload import run_trials
 
     return run_trials(card.records.snapshot, view, asked, seed)
 
 
-def _stopped(card: Scorecard) -> list[str]:
-    """The senders none of whose mail gets through."""
-    from postroad.planning.mix import part_delivered
+def _is_stopped(card: Scorecard) -> bool:
+    from postroad.views.text.simulation import stopped_in
 
-    return [name for name, each in card.whole.by.items() if not part_delivered(each)]
-
-
-def _picture(card: Scorecard, view: View) -> Picture:
-    from postroad.show import Picture
-
-    mix, domain = view.mix.name, str(card.records.snapshot.domain)
-    rows = card.whole.rows(mix)
-    name, longest, with_it = _longest(card, view)
-    return Picture(
-        title=f"Mail for {domain}",
-        summary=summary(card, view),
-        domain=domain,
-        forecasts=rows,
-        lost={_key(machine): forecasts.rows(mix) for machine, forecasts in card.lost.items()},
-        example=max(longest.examples, key=lambda example: len(example.steps), default=None),
-        sender=f"{name}{with_it}",
-        records=tuple(str(line) for line in card.records.lines),
-    )
+    return bool(stopped_in(card))
 
 
-def _key(machine: Machine) -> str:
-    return ", ".join(map(str, machine.addresses))
+def _pictured(card: Scorecard, view: View) -> Picture:
+    from postroad.views.pictures.picture import picture_of
+    from postroad.views.text.simulation import summary
 
-
-def _longest(card: Scorecard, view: View) -> tuple[str, Forecast, str]:
-    """The sender that waits longest; where nothing is down, with the busiest machine silent: that is what to see."""
-    shown, with_it = card.whole, ""
-    if card.silent and card.busiest and not view.down:
-        shown, with_it = card.silent, f" with {card.busiest} silent"
-    name, longest = max(shown.by.items(), key=lambda row: (bool(row[1].examples), row[1].delay_worst_s))
-    return name, longest, with_it
+    return picture_of(f"Mail for {card.records.snapshot.domain}", card, view, summary(card, view))
 
 
 def _draw(picture: Picture, plot: Path | None, html: Path | None) -> None:
     if plot:
-        from postroad.show.figure import save
+        from postroad.views.pictures.figure import save
 
         save(picture, plot)
     if html:
-        from postroad.show.page import save as save_page
+        from postroad.views.html.pictures import save as save_page
 
         save_page(picture, html)
-
-
-def summary(card: Scorecard, view: View) -> str:
-    """Everything in one sentence."""
-    from postroad.planning.phrases import listing, named, seconds
-
-    busiest, domain, whole = card.busiest, card.records.snapshot.domain, card.whole
-    who = f"the mix {view.mix.name}" if view.mix.name else listing(view.mix.senders)
-    if busiest is None:
-        return f"{domain}: no machine takes its mail"
-    down = listing(f"{address} down ({mode})" for address, mode in view.down.items()) if view.down else ""
-    stopped, worst_s = _stopped(card), whole.mix.delay_worst_s
-    count = f"{named(len(card.records.machines), 'machine')}{f', {down}' if down else ''}"
-    parts = (
-        f"{domain}: {count}; of {who} {card.load_told()} go to {busiest}",
-        f"{view.mix.told(whole.delivered_by)} of mail gets through in the first attempt",
-        f"after {seconds(whole.mix.delay_mean_s)} on average, {seconds(worst_s)} at worst" if worst_s >= 1 else "",
-        f"none of {listing(stopped)}" if stopped else "",
-    )
-    return ", ".join(part for part in parts if part)
-
-
-def _show(out: screen.Screen, card: Scorecard, view: View, tried: Mapping[str, Trials]) -> None:
-    from postroad.show.terminal import heat_map, survival_bars, timeline
-
-    out.line(summary(card, view), style="bold")
-    if not card.records.machines:
-        _say(out, _no_way(card))
-        return
-    picture = _picture(card, view)
-    out.line()
-    out.picture(heat_map(picture.forecasts))
-    out.line()
-    worst = sorted(card.lost, key=lambda machine: card.lost[machine].delivered)[:MOST_LOST]
-    out.picture(
-        survival_bars({_key(machine): picture.lost[_key(machine)] for machine in card.lost if machine in worst})
-    )
-    if picture.example:
-        out.line()
-        out.picture(timeline(picture.example, picture.sender))
-    out.line()
-    if tried:
-        from postroad.cli.trying import print_trials
-
-        print_trials(out, card, tried)
-        out.line()
-    _say(out, _told(card, view))
-
-
-def _say(out: screen.Screen, sentences: Iterator[str]) -> None:
-    for sentence in sentences:
-        out.line(sentence)
-
-
-def _no_way(card: Scorecard) -> Iterator[str]:
-    """What each sender makes of records without a machine."""
-    from postroad.planning.phrases import listing
-
-    by: dict[str, list[str]] = {}
-    for name, each in card.whole.by.items():
-        by.setdefault(each.unable or listing(result.value for result, part in each.outcome.items() if part), []).append(
-            name
-        )
-    yield from (f"{listing(names)}: {result}" for result, names in by.items())
-
-
-def _told(card: Scorecard, view: View) -> Iterator[str]:
-    """Survival, DNS and hidden fate, in sentences."""
-    from postroad.planning.goals import Goal, numbers
-    from postroad.planning.phrases import listing
-    from postroad.show import labels
-
-    for loss in card.losses:
-        lost = [str(machine) for machine in card.records.machines if machine in loss.machines]
-        machines = f"{len(lost)} machines" if len(lost) > MOST_LOST else listing(lost)
-        are = {1: "is", 2: "are both"}.get(len(lost), "are all")
-        yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
-    yield from _waiting(card, view)
-    yield f"DNS: {numbers(Goal.DNS_COST, card)}."
-    yield from labels.sampled(card.whole.by.items())
-    yield from (fate.text for fate in card.fates)
-    yield from card.caveats
-    if view.mix.basis:
-        yield f"{view.mix.basis}."
-
-
-def _waiting(card: Scorecard, view: View) -> Iterator[str]:
-    """Whose mail does not get through as things are, and from how many lost machines on some of the rest waits."""
-    from postroad.planning.mix import part_delivered
-    from postroad.planning.phrases import named
-
-    short = [name for name, each in card.whole.by.items() if part_delivered(each) < 1]
-    if short:
-        yield f"Some mail does not get through as things are: {view.mix.whom(short)}."
-    by: dict[tuple[int, bool], list[str]] = {}
-    for each in card.survivals:
-        if each.sender not in short and len(each.waits) < len(each.stops):
-            by.setdefault((len(each.waits), each.surely), []).append(each.sender)
-    for (count, surely), names in sorted(by.items()):
-        fewer = "" if surely else ", or fewer"
-        yield f"Some waits from the loss of {named(count, 'machine')} on{fewer}: {view.mix.whom(names)}."
-    if by or not card.losses:
-        return
-    before = "that" if len(card.losses) == 1 else "its sender's stops"
-    yield f"{'Other mail does not wait' if short else 'No mail waits'} before {before}."

@@ -7,11 +7,33 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from postroad.cli import lines
+
+JSON = "--json"
 WIDEST = 100  # columns of a help text
 
 
 class _Group(TyperGroup):
-    """Lists its commands each with its whole first sentence; by itself it would cut them to one line."""
+    """Lists its commands each with its whole first sentence; by itself it would cut them to one line.
+
+    Where --json is among the words, a wrong command line is told in JSON as any other error.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  # a type that typer keeps to itself
+        """See whether --json is there; the outermost group sees all words."""
+        if ctx.parent is None:
+            lines.tell_errors_in_json(wanted=JSON in args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  # the same
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter.__base__ as wrong:  # type: ignore[misc]  # UsageError, which typer keeps to itself
+            if not lines.is_told_in_json():
+                raise
+            lines.error(wrong.format_message(), wrong.exit_code)
+            raise typer.Exit(wrong.exit_code) from wrong
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401  # types that typer keeps to itself
         """Write the list."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from postroad.cli import screen
+
 if TYPE_CHECKING:
-    from postroad.simulation.trials import Downtime, Pulse, TrialOptions
+    from postroad.planning.mix import View
+    from postroad.simulation.trials import Downtime, Pulse, TrialOptions, Trials
+    from postroad.words.facts import Snapshot
 
 _PANEL = "Trials: messages followed over all attempts"
 MOST_DIGITS = 18  # of a number of messages: whatever has more is too much anyway
@@ -143,6 +147,26 @@ def flagged(wrong: ValueError) -> str:
     from postroad.words.bounds import OutOfBoundsError
 
     return f"{_FLAGS[wrong.field]}: {wrong.why}" if isinstance(wrong, OutOfBoundsError) else str(wrong)
+
+
+def run_trials(snapshot: Snapshot, view: View, asked: TrialOptions, seed: int) -> Mapping[str, Trials]:
+    """The trial of each sender, with what is down from beginning to end, and for a time.
+
+    Raises:
+        InputError: an outage is of no server of the domain, or all that would be followed is too much.
+
+    """
+    from postroad.simulation.trials import run
+    from postroad.words.inputs import InputError
+
+    try:
+        trials = {
+            name: asked.trial(snapshot, sender, view.dns_order, view.down) for name, sender in view.mix.senders.items()
+        }
+    except ValueError as wrong:
+        raise InputError(flagged(wrong)) from wrong
+    with screen.progress() as begin:
+        return {name: run(trial, seed, begin(name)) for name, trial in trials.items()}
 
 
 def _pulse(flag: str, text: str | None) -> Pulse | None:

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import replace
 from random import Random
 
-from postroad.dsn import span
 from postroad.pace import RetrySchedule, is_expired, is_warning_due, next_at
 from postroad.spool import Parcel
 from postroad.words.light import light
 from postroad.words.mail import Recipient
 from postroad.words.outcome import Outcome, Result, Scope
+from postroad.words.phrasebook import duration
 from postroad.words.trail import Attempt, Target
 
 EXPIRED = "4.4.7"  # "delivery time expired", RFC 3463 section 3.5
@@ -106,7 +106,7 @@ def _expired(outcome: Outcome, schedule: RetrySchedule) -> Outcome:
     """An outcome that is the last: what was said stays at the beginning of its text."""
     if outcome.result is not Result.DEFERRED:
         return outcome
-    text = f"{outcome.text}; given up after {span(schedule.expiry_s)}"
+    text = f"{outcome.text}; given up after {duration(schedule.expiry_s)}"
     return replace(outcome, result=Result.FAILED, text=text, status=EXPIRED)
 
 

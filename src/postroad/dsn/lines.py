@@ -56,13 +56,3 @@ def address(mailbox: Mailbox) -> str:
 def date(at: float) -> str:
     """Wall time as mail writes it, in UTC."""
     return format_datetime(datetime.fromtimestamp(int(at), tz=UTC))
-
-
-_UNITS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
-
-
-def span(seconds: float) -> str:
-    """A length of time in the largest unit that it fills, as people say it: `5 days`, `1.5 hours`."""
-    size, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
-    number = f"{seconds / size:.1f}".removesuffix(".0")
-    return f"{number} {unit}{'' if number == '1' else 's'}"

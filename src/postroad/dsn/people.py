@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from postroad.dsn.lines import address, date, plain, said, span
+from postroad.dsn.lines import address, date, plain, said
 from postroad.dsn.report import Action, Report, Reported, Tried
 from postroad.words.outcome import Outcome
+from postroad.words.phrasebook import counted, duration
 from postroad.words.trail import Contact
 
 _NEWS = {
@@ -64,7 +65,7 @@ def tell(report: Report) -> str:
 
 
 def _news(report: Report, action: Action, count: int) -> list[str]:
-    whom = "the address below" if count == 1 else f"the {count} addresses below"
+    whom = "the address below" if count == 1 else f"the {counted(count, 'address', 'es')} below"
     if report.is_double:
         return _wrapped(_DOUBLE.format(whom), "")
     until = f" until {date(report.will_retry_until)}" if report.will_retry_until is not None else ""
@@ -94,8 +95,8 @@ def _answered(each: Reported) -> list[str]:
 def _given_up(report: Report, each: Reported) -> list[str]:
     """How long it was tried and how often, and what was met last."""
     count = sum(bool(tried.attempt.story_of(tried.index)) for tried in each.trail)
-    tries = f", in {'one attempt' if count == 1 else f'{count} attempts'}" if count else ""
-    news = f"It could not be delivered within {span(report.now - report.received_at)}{tries}."
+    tries = f", in {counted(count, 'attempt')}" if count else ""
+    news = f"It could not be delivered within {duration(report.now - report.received_at)}{tries}."
     word = each.last_word
     if word is None:
         return _wrapped(f"{news} No server could be contacted: {each.outcome.text}.")

@@ -85,7 +85,7 @@ async def _sts(domain: str, resolver: Resolver, fetch_by: Fetch | None) -> StsPo
 
 async def _tlsa(snapshot: Snapshot, resolver: Resolver) -> Mapping[str, Answer[Tlsa]]:
     """At the name of the exchanger as MX has it, port 25 (RFC 7672 section 2.2.3); at the domain's for a mistake."""
-    found = snapshot.mx.records if isinstance(snapshot.mx, Found) else ()
+    found = snapshot.mx.records
     names = list(dict.fromkeys(mx.exchange for mx in found if mx.exchange and not is_address_like(mx.exchange)))
     asked = [*names[:MAX_EXCHANGERS], *({str(snapshot.domain)} - set(names))]
     answers = await asyncio.gather(*(resolve_tlsa(resolver, f"_25._tcp.{name}") for name in asked))

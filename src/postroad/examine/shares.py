@@ -85,7 +85,7 @@ class _Reading:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._records: Sequence[Mx] = snapshot.mx.records if isinstance(snapshot.mx, Found) else ()
+        self._records: Sequence[Mx] = snapshot.mx.records
         named = [record.exchange for record in self._records] or [str(snapshot.domain)]
         self._hosts = {name: snapshot.hosts[name] for name in named if name in snapshot.hosts}
         addresses = [address for facts in self._hosts.values() for address in _addresses(facts)]

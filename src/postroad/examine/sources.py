@@ -25,8 +25,8 @@ from postroad.examine.evidence import Sources
 from postroad.examine.survey import Survey
 from postroad.examine.visit import SMTP_PORT, ProbeSettings
 from postroad.files import read_text
+from postroad.gather.saved import UnreadableFactsError, read_lookup
 from postroad.rules import Line
-from postroad.shapes.facts import UnreadableFactsError, read_lookup
 from postroad.words.facts import Snapshot
 from postroad.words.inputs import InputError, readable
 from postroad.words.names import Address, Unreadable

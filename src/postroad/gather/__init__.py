@@ -4,7 +4,8 @@ Rule 1: it asks and decides nothing: what an answer means for mail is `routing`'
 Rule 2: the number of names asked for, and of questions under way, is limited, whatever a domain publishes.
 Rule 3: a name server in trouble is a fact of the snapshot, never an exception.
 
-Stops: `gather` (what is needed to route), `gather_more` (what people want to see), `gather_hosts` (named hosts).
+Stops: `gather` (what is needed to route), `gather_more` (what people want to see), `gather_hosts` (named hosts);
+`saved` (a snapshot as JSON, and read back).
 """
 
 from __future__ import annotations

@@ -14,13 +14,13 @@ from postroad.planning.comparison import Difference, difference
 from postroad.planning.edits import Allowed, Edit, candidates, edited
 from postroad.planning.goals import Goal, is_gain, numbers
 from postroad.planning.mix import View
-from postroad.planning.phrases import listing, named
 from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Marks, Scorecard, mark, measure
 from postroad.senders.model import Families
 from postroad.simulation.nouns import DnsOrder
 from postroad.words.facts import Found, Snapshot
 from postroad.words.names import is_within, registered
+from postroad.words.phrasebook import counted, listing
 
 WORTH_LOAD = Fraction(1, 100)  # of all mail, on the busiest machine: a remark on less helps nobody
 # What a change may cost.
@@ -81,7 +81,7 @@ class Advice:
         """The advice in one sentence."""
         domain = self.before.records.snapshot.domain
         if self.edits:
-            return f"{domain}: change {named(len(self.gone) + len(self.new), 'line')}."
+            return f"{domain}: change {counted(len(self.gone) + len(self.new), 'line')}."
         if unknown := self.before.records.unknown:
             return f"{domain}: no advice before the addresses of {listing(unknown)} can be looked up."
         if _takes_none(self.before.records):
@@ -238,7 +238,7 @@ def _remarks(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
 
 
 def _listed(machines: Sequence[Machine]) -> str:
-    return listing(map(str, machines)) if len(machines) <= MOST_NAMED else named(len(machines), "machine")
+    return listing(map(str, machines)) if len(machines) <= MOST_NAMED else counted(len(machines), "machine")
 
 
 def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
@@ -247,7 +247,7 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
     names = list(dict.fromkeys(name for machine in records.machines for name in machine.exchangers))
     if len(names) >= len(records.machines) or len(records.machines) == 1:
         return
-    told = f"{named(len(records.machines), 'machine')} stand behind {named(len(names), 'name')}"
+    told = f"{counted(len(records.machines), 'machine')} stand behind {counted(len(names), 'name')}"
     if is_dear:
         yield f"{told}: a name for each takes more than {MOST_MX} MX records, or more than twice the DNS questions."
     elif not any(_is_ours(name, records) for name in names):

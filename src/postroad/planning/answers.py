@@ -9,7 +9,6 @@ from fractions import Fraction
 
 from postroad.planning.goals import Goal, balance, dns_cost, numbers, silence, verdict
 from postroad.planning.mix import Forecasts, Mix, View, part_delivered, share
-from postroad.planning.phrases import listing, named, percent
 from postroad.planning.records import Machine, Records
 from postroad.planning.scorecard import Scorecard
 from postroad.planning.setups import SETUPS
@@ -17,6 +16,7 @@ from postroad.senders.model import Sender
 from postroad.simulation import SENDERS
 from postroad.simulation.nouns import DnsOrder, Forecast
 from postroad.words.faults import Mode
+from postroad.words.phrasebook import counted, listing, percent
 
 Cards = Mapping[str, Scorecard]
 
@@ -226,7 +226,7 @@ def _first_only(known: Cards) -> Iterator[str]:
 
 def _names(known: Cards) -> Iterator[str]:
     shared = {name: sum(len(machine.exchangers) > 1 for machine in known[name].records.machines) for name in ASKED}
-    told = [f"{name} ({named(count, 'machine')})" for name, count in shared.items() if count]
+    told = [f"{name} ({counted(count, 'machine')})" for name, count in shared.items() if count]
     if not told:
         yield "None of the set-ups has several names for one address."
         return

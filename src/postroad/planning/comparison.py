@@ -9,10 +9,11 @@ from fractions import Fraction
 from postroad.planning import goals
 from postroad.planning.goals import Goal, Verdict, judged, numbers, verdict
 from postroad.planning.mix import share
-from postroad.planning.phrases import listing, named, percent
 from postroad.planning.records import Line, Machine
 from postroad.planning.scorecard import Scorecard
+from postroad.routing import Refusal, decide
 from postroad.words.names import Address
+from postroad.words.phrasebook import counted, listing, percent
 
 WORTH = Fraction(1, 200)  # half a point in a hundred: less is not worth a sentence
 MOST_SHARES, MOST_OF_A_KIND = 4, 2  # sentences of the summary
@@ -44,6 +45,11 @@ class Comparison:
     differences: tuple[Difference, ...]
     verdicts: tuple[Verdict, ...]
 
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the figures do not cover, or rest on, and why a set wins nothing, in sentences."""
+        return tuple(text for card in self.cards for text in (*card.caveats, *_without_mail(card)))
+
 
 def compare(cards: Sequence[Scorecard]) -> Comparison:
     """Put sets of records side by side; those of one domain also line by line and machine by machine."""
@@ -51,6 +57,13 @@ def compare(cards: Sequence[Scorecard]) -> Comparison:
     domain = first.records.snapshot.domain
     differences = tuple(difference(first, other) for other in others if other.records.snapshot.domain == domain)
     return Comparison(tuple(cards), differences, tuple(verdict(goal, cards) for goal in Goal))
+
+
+def _without_mail(card: Scorecard) -> Iterator[str]:
+    """A name that is mistyped has figures too: that they count for nothing must be said."""
+    answer = decide(card.records.snapshot)
+    if isinstance(answer, Refusal) and not card.records.machines:
+        yield f"No mail reaches {card.name}, so it is best at nothing, however cheap: {answer.text}."
 
 
 def difference(before: Scorecard, after: Scorecard) -> Difference:
@@ -114,7 +127,7 @@ def _summed(moves: Sequence[_Move], before: Scorecard, after: Scorecard) -> Iter
         yield f"{who} {verb} {now} of first contacts{rest}."
     left = sum(len(machines) for machines in alike.values()) - sum(len(machines) for _, machines in told)
     if left:
-        yield f"The shares of {named(left, 'more machine')} change by less."
+        yield f"The shares of {counted(left, 'more machine')} change by less."
 
 
 def _several(machines: Sequence[Machine]) -> str:

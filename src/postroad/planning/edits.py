@@ -8,11 +8,11 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from itertools import count
 
-from postroad.planning.phrases import listing
 from postroad.planning.records import Line, Machine, Records, lines, stand_in
 from postroad.routing import DropReason, decide
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, Snapshot
 from postroad.words.names import is_within, parse_address, registered
+from postroad.words.phrasebook import listing
 
 KINDS = {4: "A", 6: "AAAA"}
 MOST_OCTETS = 60  # of a label that a number is put behind: RFC 1035 section 2.3.4 has 63

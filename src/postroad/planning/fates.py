@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from postroad.planning.phrases import listing
 from postroad.planning.records import Machine, Records, network_of, shown
 from postroad.words.facts import Found, Snapshot
+from postroad.words.phrasebook import listing
 
 
 @dataclass(frozen=True, slots=True)

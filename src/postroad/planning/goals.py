@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from postroad.planning.mix import part_delivered
-from postroad.planning.phrases import listing, named, percent, rough_seconds, seconds
 from postroad.planning.scorecard import Marks, Scorecard
+from postroad.words.phrasebook import counted, listing, percent, rough_seconds, seconds
 
 
 class Goal(StrEnum):
@@ -104,7 +104,7 @@ def balance(card: Scorecard) -> str:
         return "no machine"
     if len(front) == 1 and card.load == sum(card.whole.mix.first.values()):
         rest = len(card.records.backups)
-        resting = f" while it is up; {named(rest, 'backup')} {'stands' if rest == 1 else 'stand'} by" if rest else ""
+        resting = f" while it is up; {counted(rest, 'backup')} {'stands' if rest == 1 else 'stand'} by" if rest else ""
         return f"one machine, {busiest}, takes all{resting}"
     return f"{busiest} gets {card.load_told()}, where {percent(card.even)} would be even"
 
@@ -173,8 +173,8 @@ def _dns(card: Scorecard) -> str:
 
 
 def _size(card: Scorecard) -> str:
-    shared = f", {named(card.marks.shared, 'machine')} with several names" if card.marks.shared else ""
-    return f"{named(card.marks.records, 'record')}{shared}"
+    shared = f", {counted(card.marks.shared, 'machine')} with several names" if card.marks.shared else ""
+    return f"{counted(card.marks.records, 'record')}{shared}"
 
 
 _NUMBERS: Mapping[Goal, Callable[[Scorecard], str]] = {

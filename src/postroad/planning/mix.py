@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from postroad.planning.phrases import about, listing, percent
 from postroad.planning.records import Machine, Records
 from postroad.senders.model import Equals, Kind, Sender, Unit
 from postroad.simulation.nouns import Blend, Case, DnsOrder, Forecast
@@ -15,6 +14,7 @@ from postroad.simulation.shares import blend, forecast
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
+from postroad.words.phrasebook import about, listing, percent
 
 MANY = 16  # machines that are asked about one by one; of more, one of each kind speaks for its like
 MOST_MACHINES = 200  # that are lost at all: of more each forecast takes a tenth of a second for each sender
@@ -153,6 +153,7 @@ class View:
     mix: Mix
     dns_order: DnsOrder = DnsOrder.FIXED
     down: Mapping[Address, Mode] = field(default_factory=dict)
+    heard: Callable[[], object] = field(default=bool, compare=False)  # after each forecast, for a bar
 
     def look(self, records: Records, *, examples: int = 0) -> Forecasts:
         """The forecasts as things are."""
@@ -203,7 +204,9 @@ class View:
         return Forecasts(by, blend({name: by[name] for name in self.mix.weights}, self.mix.weights))
 
     def _forecast(self, records: Records, name: str, lost: Iterable[Machine], mode: Mode, examples: int) -> Forecast:
-        return forecast(self._case(records, name, lost, mode), self.mix.senders[name], examples=examples)
+        found = forecast(self._case(records, name, lost, mode), self.mix.senders[name], examples=examples)
+        self.heard()
+        return found
 
     def _case(self, records: Records, name: str, lost: Iterable[Machine], mode: Mode) -> Case:
         more = {address: mode for machine in lost for address in machine.addresses}

@@ -172,7 +172,7 @@ def machines(used: Iterable[Target]) -> tuple[Machine, ...]:
 
 def _literals(snapshot: Snapshot) -> Iterator[Machine]:
     """MX records that name an address, which some senders use as one: not ours, for they break RFC 5321 section 5.1."""
-    for record in snapshot.mx.records if isinstance(snapshot.mx, Found) else ():
+    for record in snapshot.mx.records:
         if address := parse_address(record.exchange):
             yield Machine((address,), (record.exchange,), record.preference)
 

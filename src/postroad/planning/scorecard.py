@@ -8,11 +8,11 @@ from fractions import Fraction
 
 from postroad.planning.fates import Fate, fates
 from postroad.planning.mix import MANY, MOST_MACHINES, ZERO, Forecasts, Mix, View, part_delivered, share
-from postroad.planning.phrases import named
 from postroad.planning.records import Machine, Records
 from postroad.planning.survival import Loss, Survival, losses, survive
 from postroad.planning.traffic import Tariff, Traffic
 from postroad.words.faults import Mode
+from postroad.words.phrasebook import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Scorecard:
     def caveats(self) -> tuple[str, ...]:
         """What its figures do not cover, or rest on, in sentences."""
         count = len(self.records.machines)
-        left_out = f"{named(self.records.left_out, 'exchanger')} of {self.name} not looked at: there are too many"
+        left_out = f"{counted(self.records.left_out, 'exchanger')} of {self.name} not looked at: there are too many"
         sampled = f"Sampled: of the {count} machines of {self.name} only the busiest was lost, and the busiest network"
         unknown = ", ".join(self.records.unknown)
         told = (

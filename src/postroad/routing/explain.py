@@ -10,6 +10,7 @@ from postroad.routing.policy import Equals, RoutePolicy
 from postroad.routing.rules import Dropped, Level, Refusal, Route, Source
 from postroad.words.names import Address, to_unicode
 from postroad.words.outcome import Outcome, Phase, Result
+from postroad.words.phrasebook import counted, listing, percent, seconds
 from postroad.words.trail import Attempt, Contact
 
 _SOURCES = {
@@ -58,12 +59,6 @@ def explain_attempt(attempt: Attempt, recipients: Sequence[str] = ()) -> list[st
     return [*story, *(_end(*fate, _whom(indices, names)) for fate, indices in fates.items())]
 
 
-def percent(share: Fraction) -> str:
-    """A share as people read it: whole percent where it is whole, else one decimal."""
-    value = share * 100
-    return f"{int(value)} %" if value.denominator == 1 else f"{float(value):.1f} %"
-
-
 def _level(level: Level, place: int, policy: RoutePolicy) -> str:
     names = [to_unicode(exchanger.name) for exchanger in level.exchangers]
     when = "First" if place == 0 else "Only after every address before it failed:"
@@ -72,12 +67,12 @@ def _level(level: Level, place: int, policy: RoutePolicy) -> str:
     order = "drawn at random" if policy.equals is Equals.RANDOM else "in the order DNS gave them"
     if len({exchanger.weight for exchanger in level.exchangers}) > 1 and policy.equals is Equals.RANDOM:
         order += " by their weight"
-    return f"{when} preference {level.preference}: {_list(names)}, equals, {order} ({policy.source})."
+    return f"{when} preference {level.preference}: {listing(names)}, equals, {order} ({policy.source})."
 
 
 def _addresses(level: Level) -> str:
     count = sum(len(exchanger.addresses) for exchanger in level.exchangers)
-    return f", {count} addresses in the order given (RFC 5321 section 5.1)" if count > 1 else ""
+    return f", {counted(count, 'address', 'es')} in the order given (RFC 5321 section 5.1)" if count > 1 else ""
 
 
 def _first_contact(route: Route, policy: RoutePolicy) -> list[str]:
@@ -96,12 +91,13 @@ def _left_out(drop: Dropped) -> str:
 
 def _contact(contact: Contact, place: int, names: Sequence[str]) -> Iterator[str]:
     """One contact: a sentence for each answer, with those it was for unless it was for all."""
-    took = f"{contact.ended_ms - contact.started_ms:.0f} ms"
+    took = seconds((contact.ended_ms - contact.started_ms) / 1000)
     begun = f"{'First' if place == 0 else 'Then'} {contact.target}"
     if contact.clear_again:
         begun += " again, without TLS"
     if contact.is_unused:
-        yield f"{begun} was contacted at {contact.started_ms:.0f} ms and closed unused: another greeted first."
+        at = seconds(contact.started_ms / 1000)
+        yield f"{begun} was contacted after {at} and closed unused: another greeted first."
     for outcome, indices in contact.answers.items():
         whom = f" for {_whom(indices, names)}" if 0 < len(indices) < len(names) else ""
         if outcome.result is Result.DELIVERED:
@@ -123,10 +119,4 @@ def _end(outcome: Outcome, source: str, whom: str = "") -> str:
 
 def _whom(indices: Sequence[int], names: Sequence[str]) -> str:
     """Those recipients by their names, the first three of many."""
-    known = [names[index] if index < len(names) else f"recipient {index + 1}" for index in indices[:3]]
-    more = f" and {len(indices) - 3} more" if len(indices) > 3 else ""
-    return f"{', '.join(known)}{more}" if more or len(known) == 1 else _list(known)
-
-
-def _list(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return listing((names[index] if index < len(names) else f"recipient {index + 1}" for index in indices), 3)

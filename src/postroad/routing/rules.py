@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain, groupby, zip_longest
@@ -288,7 +288,7 @@ def _find_addresses(draft: _Draft) -> None:
 
 def _addresses(draft: _Draft, record: Mx, facts: HostFacts) -> tuple[Address, ...]:
     """The addresses in the order they are tried, those of a family that is switched off said to be so."""
-    by_version = {4: _records(facts.a), 6: _records(facts.aaaa)}
+    by_version: Mapping[int, Sequence[Address]] = {4: facts.a.records, 6: facts.aaaa.records}
     for version, addresses in by_version.items():
         if version not in draft.policy.families:
             for address in addresses:
@@ -298,13 +298,9 @@ def _addresses(draft: _Draft, record: Mx, facts: HostFacts) -> tuple[Address, ..
 
 def in_turn(facts: HostFacts, families: tuple[int, ...]) -> tuple[Address, ...]:
     """The addresses of a host: families in turn, the preferred one first (RFC 8305 section 4)."""
-    by_version = {4: _records(facts.a), 6: _records(facts.aaaa)}
+    by_version: Mapping[int, Sequence[Address]] = {4: facts.a.records, 6: facts.aaaa.records}
     rows = zip_longest(*(by_version[version] for version in families))
     return tuple(dict.fromkeys(address for address in chain.from_iterable(rows) if address is not None))
-
-
-def _records(answer: Answer[Address]) -> tuple[Address, ...]:
-    return answer.records if isinstance(answer, Found) else ()
 
 
 def why_no_address(facts: HostFacts) -> tuple[DropReason, str]:

@@ -12,6 +12,7 @@ from postroad.rules.finding import Place, Seen, Severity
 from postroad.rules.rule import Topic, rule
 from postroad.rules.table import Row
 from postroad.words.names import Address
+from postroad.words.phrasebook import listing, percent
 
 
 @rule(
@@ -29,8 +30,8 @@ def mx_unequal_addresses(evidence: Evidence) -> Iterator[Seen]:
         counts = {row.name: len(row.addresses) for row in group}
         if len(set(counts.values())) > 1 and table.is_whole(evidence):
             total = sum(counts.values())
-            by_name = _percent(Fraction(1, len(group)))
-            shares = [f"{name} {by_name} or {_percent(Fraction(count, total))}" for name, count in counts.items()]
+            by_name = percent(Fraction(1, len(group)))
+            shares = [f"{name} {by_name} or {percent(Fraction(count, total))}" for name, count in counts.items()]
             seen = f"equals at {preference} with {_list(counts)} addresses: by name or by address, {'; '.join(shares)}"
             place = Place(table.domain(evidence), preference)
             yield Seen(place, seen)
@@ -51,7 +52,7 @@ def mx_preference_as_weight(evidence: Evidence) -> Iterator[Seen]:
     if any(not places.is_own(evidence, row.name) for row in alone):
         return  # a provider's numbers are the provider's choice: 1, 5 and 10 are what it tells its customers to write
     if len(alone) == len(levels) >= limits.POOL and len(stems) == 1:
-        shown = table.listed([f"{row.name} {row.record.preference}" for row in alone])
+        shown = listing([f"{row.name} {row.record.preference}" for row in alone], table.NAMED)
         seen = f"{shown}: while the first is up it gets all mail, the others none"
         first = levels[0][0]
         fix = "\n".join(f"{table.domain(evidence)}. IN MX {first} {row.name}." for row in alone)
@@ -74,10 +75,8 @@ def mx_share_skew(evidence: Evidence) -> Iterator[Seen]:
     spans = [_span(row, shares) for row in hosts if len(shares) > 1]
     row, low, high = max(spans, key=_spread, default=(None, (0.0, ""), (0.0, "")))
     if row and 100 * _spread((row, low, high)) > limits.SKEW_PERCENT:
-        seen = (
-            f"{row.name} is first for {low[0]:.0%} of the mail of {low[1]}, and for {high[0]:.0%} of that of {high[1]}"
-        )
-        yield row.seen(seen)
+        least, most = (f"{percent(share)} of the mail of {sender}" for share, sender in (low, high))
+        yield row.seen(f"{row.name} is first for {least}, and for {most}")
 
 
 _Share = tuple[float, str]  # and whose it is
@@ -111,8 +110,4 @@ def _stem(name: str) -> str:
 
 
 def _list(counts: dict[str, int]) -> str:
-    return table.listed([str(count) for count in counts.values()])
-
-
-def _percent(share: Fraction) -> str:
-    return f"{float(share):.0%}"
+    return listing([str(count) for count in counts.values()], table.NAMED)

@@ -105,7 +105,7 @@ def tlsa_mixed(evidence: Evidence) -> Iterator[Seen]:
 )
 def tlsa_usage(evidence: Evidence) -> Iterator[Seen]:
     for place, answer in told_of(evidence):
-        for record in answer.records if isinstance(answer, Found) else ():
+        for record in answer.records:
             if record.usage not in (2, 3):
                 seen = f"a TLSA record of {place.exchange} has usage {record.usage}, and mail knows 2 and 3"
                 owner = f"_25._tcp.{place.exchange}"

@@ -10,6 +10,7 @@ from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Place, Seen, Severity
 from postroad.rules.rule import Need, Topic, rule
 from postroad.words.facts import Bogus, Found, NoData, NoName, Temporary
+from postroad.words.phrasebook import listing
 
 
 @rule(
@@ -73,7 +74,7 @@ def mx_implicit(evidence: Evidence) -> Iterator[Seen]:
     addresses = _own_addresses(evidence)
     if _has_no_mx(evidence) and addresses and not isinstance(evidence.answer, Refusal):
         domain = table.domain(evidence)
-        shown = table.listed([str(address) for address in addresses])
+        shown = listing([str(address) for address in addresses], table.NAMED)
         seen = f"no MX record: mail goes to {domain} itself, {shown}"
         fix = f"{lines.mx_line(domain, 10, domain)}\n; or, if it takes no mail:\n{lines.mx_line(domain, 0, '')}"
         yield Seen(places.whole(evidence), seen, fix)
@@ -92,7 +93,7 @@ def mx_implicit_unusable(evidence: Evidence) -> Iterator[Seen]:
     if isinstance(refusal, Refusal) and refusal.status is Status.NO_ADDRESS and _has_no_mx(evidence):
         domain = table.domain(evidence)
         addresses = [str(address) for address in _own_addresses(evidence)]
-        what = f"and its address {table.listed(addresses)} cannot be used" if addresses else "and no address"
+        what = f"and its address {listing(addresses, table.NAMED)} cannot be used" if addresses else "and no address"
         fix = lines.mx_line(domain, 0, "")
         seen = f"no MX record {what}: no mail reaches {domain}"
         yield Seen(places.whole(evidence), seen, fix)
@@ -145,7 +146,7 @@ def mx_null(evidence: Evidence) -> Iterator[Seen]:
 def mx_null_sends(evidence: Evidence) -> Iterator[Seen]:
     records = table.records(evidence)
     spf = evidence.texts.spf if evidence.texts else None
-    policies = [text for text in (spf.records if isinstance(spf, Found) else ()) if text.lower().startswith("v=spf1")]
+    policies = [text for text in (spf.records if spf else ()) if text.lower().startswith("v=spf1")]
     senders = [text for text in policies if text.lower().split()[1:] not in (["-all"], [])]
     if senders and records and all(record.exchange == "" for record in records):
         seen = f"it takes no mail, and its SPF record lets others send in its name: {senders[0]}"
@@ -276,4 +277,4 @@ def _has_no_mx(evidence: Evidence) -> bool:
 
 def _own_addresses(evidence: Evidence) -> tuple[object, ...]:
     facts = evidence.snapshot.hosts.get(table.domain(evidence))
-    return places.found(facts.a) + places.found(facts.aaaa) if facts else ()
+    return facts.a.records + facts.aaaa.records if facts else ()

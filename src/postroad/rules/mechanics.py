@@ -311,7 +311,7 @@ def _server(said: Said) -> str:
 def _fixed(evidence: Evidence) -> tuple[str, str]:
     """The MX set with a TTL of an hour, and where it stands."""
     mx, domain = evidence.snapshot.mx, str(evidence.snapshot.domain)
-    records = mx.records if isinstance(mx, Found) else ()
+    records = mx.records
     fix = "\n".join(_record(domain, 3600, "MX", f"{each.preference} {each.exchange}.") for each in records)
     return fix, where(evidence, domain, "MX")
 

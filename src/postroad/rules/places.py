@@ -8,7 +8,7 @@ from postroad.routing import Route
 from postroad.rules import limits
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Place
-from postroad.words.facts import Answer, Found, HostFacts
+from postroad.words.facts import HostFacts
 from postroad.words.names import Address, is_within, registered
 
 
@@ -49,14 +49,9 @@ def site(address: Address) -> IPv4Network | IPv6Network:
     return IPv6Network((address, limits.SITE_6), strict=False)
 
 
-def found(answer: Answer[Address]) -> tuple[Address, ...]:
-    """The addresses of an answer; none where it has none."""
-    return answer.records if isinstance(answer, Found) else ()
-
-
 def addresses_of(facts: HostFacts) -> frozenset[Address]:
     """All addresses of a name."""
-    return frozenset(found(facts.a)) | frozenset(found(facts.aaaa))
+    return frozenset(facts.a.records) | frozenset(facts.aaaa.records)
 
 
 def facts_of(evidence: Evidence, name: str) -> HostFacts | None:

@@ -13,6 +13,7 @@ from postroad.rules.providers import operator_of, provider_of
 from postroad.rules.rule import Topic, rule
 from postroad.rules.table import Row
 from postroad.words.names import is_within, registered
+from postroad.words.phrasebook import listing
 
 
 @rule(
@@ -27,7 +28,7 @@ from postroad.words.names import is_within, registered
 def mx_single(evidence: Evidence) -> Iterator[Seen]:
     only = _only(evidence)
     if only and len(_machines(only)) > 1:
-        shown = table.listed([str(address) for address in only.addresses])
+        shown = listing([str(address) for address in only.addresses], table.NAMED)
         seen = f"{only.name} is the only exchanger; it has several addresses: {shown}"
         name = next(table.free_names(evidence, 2))
         moved = [lines.address_line(name, address) for address in _machines(only)[1].addresses]
@@ -47,7 +48,7 @@ def mx_single(evidence: Evidence) -> Iterator[Seen]:
 def mx_single_address(evidence: Evidence) -> Iterator[Seen]:
     only = _only(evidence)
     if only and only.addresses and len(_machines(only)) == 1:
-        shown = table.listed([str(address) for address in only.addresses])
+        shown = listing([str(address) for address in only.addresses], table.NAMED)
         seen = f"{only.name} is the only exchanger, and a single machine: {shown}"
         fix = f"{_second(evidence, only)}\n{lines.address_to_fill(next(table.free_names(evidence, 2)), 4)}"
         yield only.seen(seen, fix)
@@ -67,7 +68,7 @@ def mx_shared_address(evidence: Evidence) -> Iterator[Seen]:
         alone = len(set(table.machines(group).values())) == 1
         for address, owners in shared:
             severity = Severity.WARNING if alone else Severity.NOTE
-            names = table.listed([row.name for row in owners])
+            names = listing([row.name for row in owners], table.NAMED)
             seen = f"{address} stands behind {names}, equals at {preference}: {len(owners)} names, one machine"
             idle = [row for row in owners[1:] if alone and set(row.addresses) <= set(owners[0].addresses)]
             fix = "\n".join(lines.remove(lines.mx_line(table.domain(evidence), preference, row.name)) for row in idle)
@@ -114,7 +115,7 @@ def mx_same_prefix(evidence: Evidence) -> Iterator[Seen]:
     versions = [version for version, _network in networks]
     several = any(sum(each.version == version for each in every) > 1 for version in versions)
     if several and len(versions) == len(set(versions)):
-        shown = table.listed([str(network) for _version, network in sorted(networks, key=str)])
+        shown = listing([str(network) for _version, network in sorted(networks, key=str)], table.NAMED)
         count = "both" if len(every) == 2 else f"all {len(every)}"
         seen = f"{count} addresses are in {shown}"
         yield Seen(places.whole(evidence), seen)
@@ -133,9 +134,11 @@ def mx_same_name_servers(evidence: Evidence) -> Iterator[Seen]:
     zones = {zone: servers for zone, servers in _zones(evidence) if servers}
     named = {registered(row.name) for row in table.hosts(evidence)}
     if len(zones) > 1 and len(set(zones.values())) == 1 and len(named) > 1:
-        shown = table.listed(sorted(next(iter(zones.values()))))
-        seen = f"the exchangers' names are in {table.listed(sorted(zones))}, and all of these are served by {shown}"
-        yield Seen(places.whole(evidence), seen)
+        shown = listing(sorted(next(iter(zones.values()))), table.NAMED)
+        found = listing(sorted(zones), table.NAMED)
+        yield Seen(
+            places.whole(evidence), f"the exchangers' names are in {found}, and all of these are served by {shown}"
+        )
 
 
 @rule(
@@ -214,8 +217,8 @@ def mx_ipv6_some(evidence: Evidence) -> Iterator[Seen]:
     for preference, group in table.levels(evidence):
         bare = [row for row in group if not _has(row, 6)]
         if bare and len(bare) < len(group) and all(map(_said_none, bare)):
-            others = table.listed([row.name for row in group if _has(row, 6)])
-            lacking = table.listed([row.name for row in bare])
+            others = listing([row.name for row in group if _has(row, 6)], table.NAMED)
+            lacking = listing([row.name for row in bare], table.NAMED)
             verb = "have" if len(bare) > 1 else "has"
             seen = f"of the equals at {preference}, {lacking} {verb} no IPv6: senders with IPv6 alone use {others}"
             fix = _to_fill(evidence, bare)
@@ -286,7 +289,7 @@ def _said_none(row: Row) -> bool:
 
 
 def _shown(row: Row) -> str:
-    return table.listed([str(address) for address in row.addresses])
+    return listing([str(address) for address in row.addresses], table.NAMED)
 
 
 def _zones(evidence: Evidence) -> Iterator[tuple[str, frozenset[str]]]:

@@ -51,7 +51,7 @@ def ptr_missing(evidence: Evidence) -> Iterator[Seen]:
 )
 def ptr_unconfirmed(evidence: Evidence) -> Iterator[Seen]:
     for place, answer in _reverse(evidence):
-        for name in answer.records if isinstance(answer, Found) else ():
+        for name in answer.records:
             facts = facts_of(evidence, name)
             if facts is None or place.address is None or place.address in addresses_of(facts):
                 continue
@@ -94,7 +94,7 @@ def ptr_several(evidence: Evidence) -> Iterator[Seen]:
 )
 def ptr_generic(evidence: Evidence) -> Iterator[Seen]:
     for place, answer in _reverse(evidence):
-        for name in answer.records if isinstance(answer, Found) else ():
+        for name in answer.records:
             if place.address and _is_generic(name, place.address):
                 seen = f"{place.address} is named {name}, as the lines of a provider's customers are"
                 yield Seen(place, seen, *_fixed(evidence, place))

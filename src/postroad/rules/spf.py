@@ -25,7 +25,7 @@ _REST = re.compile(
 def records(evidence: Evidence) -> tuple[str, ...]:
     """The SPF records of the domain: those whose version is exactly v=spf1 (RFC 7208 section 4.5)."""
     answer = evidence.texts.spf if evidence.texts else None
-    texts = answer.records if isinstance(answer, Found) else ()
+    texts = answer.records if answer else ()
     return tuple(text for text in texts if text.lower().split(" ")[0] == "v=spf1")
 
 
@@ -128,7 +128,7 @@ def spf_mx_over_ten(evidence: Evidence) -> Iterator[Seen]:
 )
 def spf_mx_void(evidence: Evidence) -> Iterator[Seen]:
     mx = evidence.snapshot.mx
-    told = mx.records if isinstance(mx, Found) else ()
+    told = mx.records
     void = [each for each in told if _is_void(evidence.snapshot.hosts.get(each.exchange))]
     if exchangers_send(evidence) and len({each.exchange for each in void}) > limits.SPF_VOID:
         names = ", ".join(dict.fromkeys(each.exchange for each in void))

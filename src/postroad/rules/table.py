@@ -11,15 +11,17 @@ from typing import TypeVar, cast
 from postroad import planning
 from postroad.planning import Machine
 from postroad.routing import Refusal
-from postroad.rules import lines, places
+from postroad.rules import lines
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Place, Seen, Severity
-from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoName, Temporary
+from postroad.words.facts import Answer, Bogus, HostFacts, Mx, NoName, Temporary
 from postroad.words.names import Address, is_address_like, parse_address
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
 
 T = TypeVar("T")
+
+NAMED = 6  # of the things that a finding lists; beyond it the rest is counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,7 @@ def domain(evidence: Evidence) -> str:
 
 def records(evidence: Evidence) -> tuple[Mx, ...]:
     """The MX records as answered, the null MX among them."""
-    mx = evidence.snapshot.mx
-    return mx.records if isinstance(mx, Found) else ()
+    return evidence.snapshot.mx.records
 
 
 @once
@@ -165,16 +166,8 @@ def shared_by(group: tuple[Row, ...]) -> Iterator[tuple[Address, tuple[Row, ...]
             yield address, owners
 
 
-def listed(names: Iterator[str] | list[str] | tuple[str, ...]) -> str:
-    """Names for people: `a, b and c`; beyond six the rest is counted."""
-    every = list(names)
-    if len(every) > 6:
-        return f"{', '.join(every[:6])} and {len(every) - 6} more"
-    return f"{', '.join(every[:-1])} and {every[-1]}" if len(every) > 1 else "".join(every)
-
-
 def _row(evidence: Evidence, record: Mx) -> Row:
     facts = None if is_address_like(record.exchange) else evidence.snapshot.hosts.get(record.exchange)
-    found = (places.found(facts.a) + places.found(facts.aaaa)) if facts else ()
+    found = (facts.a.records + facts.aaaa.records) if facts else ()
     place = Place(domain(evidence), record.preference, record.exchange)
     return Row(record, place, lines.where_mx(evidence, record), facts, tuple(dict.fromkeys(found)))

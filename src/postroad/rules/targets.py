@@ -13,6 +13,7 @@ from postroad.rules.rule import Topic, rule
 from postroad.rules.table import Row
 from postroad.words.facts import Bogus, Found, NoData, NoName, Temporary
 from postroad.words.names import is_address_like, is_within, registered
+from postroad.words.phrasebook import listing
 
 # Letters, digits and hyphens, none of which stands at an end: RFC 952, as RFC 1123 widens it.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
@@ -194,7 +195,7 @@ def mx_target_syntax(evidence: Evidence) -> Iterator[Seen]:
     for row in table.rows(evidence):
         odd = [label for label in row.name.split(".") if not _LABEL.match(label)]
         if odd and not is_address_like(row.name):
-            seen = f"{row.name}: {table.listed([repr(label) for label in odd])} is no part of a host name"
+            seen = f"{row.name}: {listing([repr(label) for label in odd], table.NAMED)} is no part of a host name"
             plain = ".".join(re.sub(r"[^a-z0-9-]", "-", label).strip("-") for label in row.name.split("."))
             fix = lines.mx_line(table.domain(evidence), row.record.preference, plain)
             yield row.seen(seen, fix)

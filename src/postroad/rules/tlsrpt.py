@@ -47,7 +47,7 @@ def tlsrpt_missing(evidence: Evidence) -> Iterator[Seen]:
 def tlsrpt_record_unreadable(evidence: Evidence) -> Iterator[Seen]:
     """More than one record counts as none; one without `rua` names nobody to send a report to."""
     told = evidence.texts.tlsrpt if evidence.texts else None
-    records = told.records if isinstance(told, Found) else ()
+    records = told.records if told else ()
     owner = f"_smtp._tls.{evidence.snapshot.domain}"
     fix = _record(evidence)
     if len(records) > 1:

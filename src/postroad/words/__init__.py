@@ -7,7 +7,7 @@ Rule 3: results have three names, everywhere: delivered, deferred, failed.
 Stops: `names` (domains and addresses), `mail` (mailboxes, envelopes), `reply` (what an SMTP server says),
 `facts` (what DNS said), `policies` (what a domain publishes beside it), `sessions` (what a server showed),
 `outcome` (what became of it), `trail` (where an attempt went), `trace` (steps told live),
-`visible` (text from strangers, fit to be shown), `toml` (what a TOML file says), `jsontext` (JSON),
-`light` (how
+`phrasebook` (shares, times, counts and lists as people read them), `visible` (text from strangers, fit to be shown),
+`toml` (what a TOML file says), `jsontext` (JSON), `light` (how
 those are made that are made for each message).
 """

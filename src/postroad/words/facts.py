@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, Never, TypeVar
 
 from postroad.words.names import Address, Destination
 
@@ -47,8 +47,15 @@ class Found(Generic[T_co]):
     authentic: bool = False  # the resolver vouches by DNSSEC (AD)
 
 
+class _Nothing:
+    """An answer without records: whoever goes through the records of an answer finds none."""
+
+    __slots__ = ()
+    records: ClassVar[tuple[Never, ...]] = ()
+
+
 @dataclass(frozen=True, slots=True)
-class NoData:
+class NoData(_Nothing):
     """The name exists, records of this type do not (RFC 2308 section 2.2)."""
 
     ttl_s: int = 0
@@ -56,7 +63,7 @@ class NoData:
 
 
 @dataclass(frozen=True, slots=True)
-class NoName:
+class NoName(_Nothing):
     """The name does not exist: NXDOMAIN (RFC 2308 section 2.1)."""
 
     ttl_s: int = 0
@@ -64,7 +71,7 @@ class NoName:
 
 
 @dataclass(frozen=True, slots=True)
-class Temporary:
+class Temporary(_Nothing):
     """Nobody could say now: SERVFAIL, timeout, no server reachable. Asking later may help."""
 
     why: str
@@ -73,7 +80,7 @@ class Temporary:
 
 
 @dataclass(frozen=True, slots=True)
-class Bogus:
+class Bogus(_Nothing):
     """An answer that cannot be used: malformed, an alias loop. Treated as temporary (RFC 5321 section 5.1)."""
 
     why: str

@@ -4,6 +4,7 @@
 and each process is a fork, for that takes a tenth of the time; what it does at its end it does as any process.
 """
 
+import gc
 import json
 import os
 import resource
@@ -16,12 +17,13 @@ from postroad.cli import main
 
 LOADED = (
     "asyncio", "rich.console", "rich.table", "uvloop", "postroad.app", "postroad.examine", "postroad.cli.checking",
-    "postroad.config", "postroad.config.check", "postroad.cli.sendmail.handing", "postroad.relay", "postroad.report",
-    "postroad.shapes", "postroad.show.terminal", "postroad.planning.answers", "postroad.planning.comparison",
-    "postroad.spool.sqlite", "postroad.stage",
+    "postroad.config", "postroad.config.check", "postroad.cli.sendmail.handing", "postroad.relay",
+    "postroad.views.findings", "postroad.views.json", "postroad.views.pictures.terminal", "postroad.planning.answers",
+    "postroad.planning.comparison", "postroad.spool.sqlite", "postroad.stage",
 )  # fmt: skip
 for name in LOADED:
     import_module(name)
+gc.freeze()  # what is loaded is no work for the collector of each process
 
 FEW = 12  # more than are open while a command starts, fewer than it takes to ask anybody
 MESSAGE = b"Subject: x\n\nx\n"

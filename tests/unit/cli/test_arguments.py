@@ -77,7 +77,7 @@ def test_what_it_cannot_be_is_told_by_all_alike(command, what, said):
 def test_a_zone_with_two_domains_asks_which(command):
     """`check` checks both; the others take one, named by --domain."""
     done = run(command, "two.zone")
-    assert (2, True) == (done.exit_code, "which domain? two.zone has example.org, sub.example.org" in done.stderr)
+    assert (2, True) == (done.exit_code, "which domain? two.zone has example.org and sub.example.org" in done.stderr)
     if command != "compare":
         assert run(command, "two.zone", "--domain", "sub.example.org").exit_code in (0, 1)
 
@@ -89,7 +89,7 @@ def test_a_domain_that_is_not_in_the_zone_is_an_answer(command, what):
     done = run(command, what, "--zone", "two.zone")
     assert (1, True) == (
         done.exit_code,
-        "example.net is not in two.zone; there are example.org, sub.example.org" in done.stderr,
+        "example.net is not in two.zone; there are example.org and sub.example.org" in done.stderr,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from typer.testing import CliRunner
 
 import postroad
@@ -58,7 +59,7 @@ FLAGS = [
     "--down",
 ]
 FLAGS += ["--sender", "--senders", "--mix", "--dns-order", "--replies", "--domain", "--zone"]
-QUIET = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUIET = settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def tried(make):
@@ -80,7 +81,7 @@ def mutated(draw, text, separator):
     return "\n".join(lines)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(100))
 @given(mutated(SENDER, " = ") | st.builds(lambda key, value: f"{key} = {value}", st.text(max_size=5), TEXTS))
 def test_any_file_of_a_sender_is_one_or_says_why_not(text):
     """And what it makes is a sender that can be asked."""

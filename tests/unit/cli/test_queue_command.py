@@ -3,55 +3,21 @@
 import asyncio
 import json
 import time
-from ipaddress import ip_address
 from pathlib import Path
-from random import Random
 
 import pytest
+from tests.support.waiting import fill
+from tests.support.waiting import mail as _mail
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
-from postroad.spool import Mail, Settlement
 from postroad.spool.sqlite import SqliteSpool
-from postroad.words.mail import Envelope, Recipient, parse_mailbox
-from postroad.words.outcome import Outcome, Phase, Result, Scope
-from postroad.words.record import attempt_record
-from postroad.words.trail import Attempt, Contact, Target
-
-BODY = b"Subject: x\r\n\r\nx\r\n"
-LATER = Outcome(Result.DEFERRED, Scope.HOST, "450 4.2.0 try later", "4.2.0", Phase.RCPT)
-
-
-def _mail(id_, sender, *recipients):
-    boxes = tuple(Recipient(parse_mailbox(each)) for each in recipients)
-    reverse_path = parse_mailbox(sender) if sender else None
-    return Mail(id_, Envelope(reverse_path, boxes), time.time() - 300, 7, len(BODY), "127.0.0.1 by ESMTP")
-
-
-def _settlement(parcel):
-    """The parcel was tried, and has an hour to wait."""
-    target = Target("mail.example.org", ip_address("192.0.2.1"), 10)
-    contact = Contact(target, 0.0, 12.0, Phase.RCPT, None, {0: LATER})
-    done = Attempt(parcel.destination, (LATER,), (contact,), 7, 12.0)
-    left = parcel.mail.envelope.recipients
-    record = json.dumps(attempt_record(done) | {"recipients": [str(each.mailbox) for each in left]})
-    return Settlement(parcel, left, time.time() + 3601, record, said="deferred: mail.example.org: 450 4.2.0 try later")
 
 
 @pytest.fixture
 def spool(tmp_path):
     """A spool with a message to two domains, tried at one of them, and a report."""
-
-    async def fill():
-        queue = await SqliteSpool.open(tmp_path, node="relay")
-        parcels = await queue.add(_mail("ONE", "me@example.net", "a@example.org", "b@example.com"), BODY, claim=True)
-        tried = [parcel for parcel in parcels if parcel.destination == "example.org"]
-        await queue.release([parcel for parcel in parcels if parcel not in tried])
-        await queue.settle([_settlement(parcel) for parcel in tried], time.time())
-        await queue.add(_mail("TWO", "", "me@example.net"), BODY)
-        await queue.close()
-
-    asyncio.run(fill())
+    asyncio.run(fill(tmp_path))
     return tmp_path
 
 
@@ -75,7 +41,7 @@ def test_list_has_a_line_for_each_destination(queue):
     status, text = queue("list")
     lines = [line.split() for line in text.splitlines()]
     assert (0, ["ONE", "ONE", "TWO"]) == (status, [words[0] for words in lines[1:]])
-    assert "next try in 1 h" in text
+    assert "in 60 min" in text
     assert "450 4.2.0 try later" in text
 
 
@@ -110,7 +76,7 @@ def test_show_tells_each_recipient(queue):
     lines = [line.strip() for line in text.splitlines()]
     assert 0 == status
     assert (
-        "to        a@example.org: waiting after 1 attempt, next try in 1 h;"
+        "to        a@example.org: waiting after 1 attempt, next try in 60 min;"
         " last answer: deferred (4.2.0): mail.example.org [192.0.2.1]: 450 4.2.0 try later"
     ) in lines
     assert "to        b@example.com: waiting, due now" in lines
@@ -173,7 +139,7 @@ def test_held_mail_waits_for_its_release(queue):
 def test_retry_makes_mail_due(queue):
     """What waited for an hour is due now."""
     assert (0, "1 due now\n") == queue("retry", "--destination", "example.org")
-    assert "due now" in queue("list", "--destination", "example.org")[1]
+    assert "  now " in queue("list", "--destination", "example.org")[1]
 
 
 def test_delete_forgets_mail(queue):
@@ -246,24 +212,38 @@ def test_the_settings_say_where_the_spool_is(spool):
     assert "2 messages" in done.output
 
 
-def test_spans_and_sizes_are_in_their_largest_unit():
-    """Short enough for a column."""
-    from postroad.cli.queue_text import size_of, span
-
-    assert ["0 s", "59 s", "1 min", "3 h", "5 d"] == [
-        span(seconds) for seconds in (0.4, 59.9, 60, 3 * 3600 + 5, 432000)
-    ]
-    assert ["12 octets", "4.0 KiB", "1.5 MiB"] == [size_of(octets) for octets in (12, 4096, 1572864)]
-    assert "0 s" == span(-Random(1).random())
-
-
-def test_a_long_answer_is_cut_in_the_list(spool):
-    """One line for each parcel; `show` has the whole of it."""
-    from postroad.cli.queue_text import ANSWER, table
+def _waits(said=""):
     from postroad.spool import Listed, Parcel, State
 
-    each = Listed(Parcel(1, "example.org", _mail("ONE", "", "a@example.org"), 0.0), State.WAITING, said="x" * 100)
-    assert "x" * (ANSWER - 1) + "…" == table([each], 0.0).rows[0][-1]
+    mail = _mail("01KD3P0V8Q4M2ZX7A", "", "a@example.org")
+    return [Listed(Parcel(1, "example.org", mail, mail.received_at + 3590.0), State.WAITING, said=said)]
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_terminal_has_two_lines_for_each_parcel(width):
+    """What decides stands in the first and is never cut: id, state, age, tries, next try."""
+    from postroad.views.text.queue import listed
+
+    parcels = _waits("x" * 300)
+    lines = [
+        line if isinstance(line, str) else line[0]
+        for line in listed(parcels, parcels[0].parcel.mail.received_at + 5000.0, width)
+    ]
+    assert 3 == len(lines)
+    assert all(len(line) <= width for line in lines)
+    assert ["01KD3P0V8Q4M2ZX7A", "waiting", "83.3", "min", "0", "now"] == lines[1].split()
+    assert lines[2].endswith("x…")
+
+
+def test_a_pipe_has_one_line_for_each_parcel_and_nothing_is_cut():
+    """For grep and awk: whatever a host said stands there whole."""
+    from postroad.views.text.queue import listed
+
+    parcels = _waits("x" * 300)
+    lines = list(listed(parcels, parcels[0].parcel.mail.received_at, None))
+    assert 2 == len(lines)
+    assert lines[1].endswith(f"-> a@example.org: {'x' * 300}")
+    assert "in 59.8 min" in lines[1]
 
 
 def test_a_spool_of_somebody_else_is_told(queue, monkeypatch):

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import io
 import json
+import re
 import time
 from ipaddress import ip_address
 from pathlib import Path
@@ -38,7 +39,7 @@ MAY = {
     "cli/sendmail/__init__.py": "reads the message from stdin",
     "relay/journal.py": "writes the log, escaped by its own form, to what it is handed",
     "relay/service.py": "hands stderr to the log, and tells the crew by a pipe that it is ready",
-    "show/pen.py": "is told by rich what the terminal can show, and writes nothing",
+    "views/pictures/pen.py": "is told by rich what the terminal can show, and writes nothing",
 }
 STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__"}
 STREAMS_NAMED = {"cli/door.py", "cli/lines.py", "cli/screen.py", "relay/service.py"}
@@ -198,3 +199,41 @@ def test_commands_show_a_strangers_texts_as_text(command, form, spool):
     assert (0, None) == (result.exit_code, result.exception)
     assert result.output.replace("\n", "").isprintable()
     assert [] == [line for line in result.output.splitlines() if line.startswith("TO")]
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["route", "--json"], 2),
+        (["route", "--nope", "--json"], 2),
+        (["simulate", "t1", "--sender", "nobody", "--json"], 2),
+        (["compare", "t1", "--json"], 2),
+        (["nosuch", "--json"], 2),
+        (["rules", "nosuch", "--json"], 2),
+        (["queue", "show", "X", "--spool", "/nowhere", "--json"], 2),
+        (["route", "nosuch.example", "--zone", "docs/examples/example.com.zone", "--json"], 1),
+    ],
+)
+def test_an_error_is_json_where_the_answer_would_be(words, status):
+    """One object on stderr, nothing on stdout: whoever reads the one can read the other."""
+    done = CliRunner().invoke(app, words)
+    assert (status, "") == (done.exit_code, done.stdout)
+    told = json.loads(done.stderr)
+    assert {"version": 1, "exit_status": status} == {key: told[key] for key in ("version", "exit_status")}
+    assert told["error"]
+
+
+def test_without_json_an_error_is_a_sentence():
+    """Also after a command that told its own in JSON."""
+    CliRunner().invoke(app, ["route", "--json"])
+    assert CliRunner().invoke(app, ["route"]).stderr.startswith("postroad: name a domain")
+
+
+@pytest.mark.parametrize(("settings", "is_coloured"), [({"FORCE_COLOR": "1"}, True), ({}, False)])
+@pytest.mark.parametrize("words", [["check", "t1"], ["simulate", "t1"], ["route", "t1"]])
+def test_colour_can_be_forced_into_a_pipe(words, settings, is_coloured):
+    """FORCE_COLOR, for a log or a pager that shows it; NO_COLOR has the last word."""
+    for more, expected in (({}, is_coloured), ({"NO_COLOR": "1"}, False)):
+        bare = {"NO_COLOR": None, "FORCE_COLOR": None, "TERM": "xterm-256color"}
+        done = CliRunner(env=bare | settings | more).invoke(app, words)
+        assert expected == bool(re.search(r"\x1b\[[0-9;]*3[0-9]m|\x1b\[38;", done.stdout)) or words == ["route", "t1"]

@@ -120,5 +120,5 @@ def test_a_file_of_ones_own_is_printed_and_its_timetable_said(tmp_path):
     file = tmp_path / "gateway.toml"
     file.write_text('like = "postfix"\nretry = { intervals_s = [300, 600], then_s = 3600, expiry_s = 432000 }\n')
     assert file.read_text() == run("senders", str(file), "--toml").stdout
-    said = "after 5 min, 10 min, then every 60 min; gives up after 5 days"
+    said = "after 5 min, 10 min, then every 60 min; gives up after 5 d"
     assert said in run("senders", str(file)).stdout

@@ -47,7 +47,7 @@ CASES = {
     "send": ["--from", "a@example.net", "--to", "b@example.org", "--zone", "HERE/zone", "--port", "1", "-"],
     "sendmail": ["--help"],
     "senders": [],
-    "setups": [],
+    "setups": ["--sender", "rfc5321"],
     "simulate": ["t1"],
 }
 ALL = {**CASES, "": ["--help"], "--version": [], "rules --json": []}

@@ -8,8 +8,8 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from delivering import NOON, Births, recipients
-from test_settling import AWAY, LATER, NEVER, OK, SCHEDULE, TARGET
+from tests.support.delivering import NOON, Births, recipients
+from tests.support.settlings import AWAY, LATER, NEVER, OK, SCHEDULE, TARGET
 
 from postroad.deliver import Bounces
 from postroad.deliver.settling import judge

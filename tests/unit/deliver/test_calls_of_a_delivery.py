@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from delivering import NOON, recipients
+from tests.support.delivering import NOON, recipients
 
 import postroad
 from postroad.deliver import Bounces, DeliverSettings, Loop, LoopSettings, Way, World, attempt

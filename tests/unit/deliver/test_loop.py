@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import sqrt
 
 import pytest
-from answering import Host
-from delivering import (
+from tests.support.answering import Host
+from tests.support.delivering import (
     CONTENT,
     DEFERRED,
     DELIVERED,

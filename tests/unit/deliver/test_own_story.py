@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from random import Random
 
-from delivering import NOON, Births, recipients
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.delivering import NOON, Births, recipients
 
-from postroad.cli.queue_text import told, traced
 from postroad.deliver import Bounces
 from postroad.deliver.settling import judge
 from postroad.pace import RetrySchedule
 from postroad.routing import Connected, Ended, Greeted, Onward, Try, Verdict, Wait, Walk, WalkPolicy, explain_attempt
-from postroad.shapes import story_shape, trace_shape
 from postroad.spool import Settlement
 from postroad.spool.base import Mail
 from postroad.spool.memory import MemorySpool
+from postroad.views.json import story_shape, trace_shape
+from postroad.views.text.queue import told, traced
 from postroad.words.mail import Envelope, parse_mailbox
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.record import attempt_record, read_attempt

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import uvloop
-from delivering import LIMIT_S, ZONE, Told
+from tests.support.delivering import LIMIT_S, ZONE, Told
 
 from postroad.deliver import DeliverSettings
 from postroad.deliver import probe as module

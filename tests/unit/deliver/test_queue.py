@@ -5,7 +5,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
 
-from delivering import NOON, POLICY, recipients
+from tests.support.delivering import NOON, POLICY, recipients
 
 from postroad.deliver import DeliverSettings, QueueLimits, Way
 from postroad.deliver.course import Course

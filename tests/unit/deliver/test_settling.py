@@ -1,26 +1,19 @@
 """What an attempt means for its parcel: recipients sorted, times set, words for the list."""
 
 from dataclasses import replace
-from ipaddress import ip_address
 from random import Random
 
-from delivering import NOON, recipients
+from tests.support.delivering import NOON, recipients
+from tests.support.settlings import AWAY, LATER, NEVER, OK, SCHEDULE, TARGET
 
 from postroad.deliver.settling import EXPIRED, judge, lost_report
-from postroad.pace import RetrySchedule
 from postroad.spool import Mail, Parcel
 from postroad.words.mail import Envelope, Mailbox
-from postroad.words.outcome import Outcome, Phase, Result, Scope
-from postroad.words.trail import Attempt, Contact, Target
+from postroad.words.outcome import Phase, Result
+from postroad.words.trail import Attempt, Contact
 
-SCHEDULE = RetrySchedule(first_s=300, jitter=0)
 DAY_S = 86400.0
-OK = Outcome(Result.DELIVERED, Scope.MESSAGE, "250 ok", "2.0.0", Phase.DOT)
-LATER = Outcome(Result.DEFERRED, Scope.RECIPIENT, "450 later", "4.2.0", Phase.RCPT)
-NEVER = Outcome(Result.FAILED, Scope.RECIPIENT, "550 no", "5.1.1", Phase.RCPT)
-AWAY = Outcome(Result.DEFERRED, Scope.HOST, "connection refused", "4.4.1", Phase.CONNECT)
 SENDER = Mailbox("me", "example.net")
-TARGET = Target("mail.example.com", ip_address("192.0.2.1"), 10)
 
 
 def parcel(count=3, **how):

@@ -3,7 +3,7 @@
 import asyncio
 from ipaddress import ip_address
 
-from delivering import POLICY
+from tests.support.delivering import POLICY
 
 from postroad.deliver import DeliverSettings, Way
 from postroad.deliver.ways import MOST, Ways

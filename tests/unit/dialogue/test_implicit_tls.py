@@ -5,7 +5,7 @@ import ssl
 from ipaddress import ip_address
 
 import pytest
-from answering import Host
+from tests.support.answering import Host
 
 from postroad.dialogue import ClientSettings, HostError, Message, Session
 from postroad.lab.certificate import NAME, server_context, trusting_context

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
-from answering import Host
+from tests.support.answering import Host
 
 from postroad.dialogue import ClientSettings, HostError, Message, Session
 from postroad.net import pair

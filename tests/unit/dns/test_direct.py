@@ -3,7 +3,7 @@
 import asyncio
 from ipaddress import ip_address
 
-from nameserver import nameserver
+from tests.support.nameserver import nameserver
 
 from postroad.dns import RecordType, Server, ask_server, parse_zones
 from postroad.lab import Lab

@@ -6,8 +6,9 @@ import dns.rdatatype
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lean_and_slow import both, query, slow
-from nameserver import SOA, reply
+from tests.support.examples import examples
+from tests.support.lean_and_slow import both, query, slow
+from tests.support.nameserver import SOA, reply
 
 from postroad.dns import RecordType, lean
 from postroad.words.facts import Found, Mx, NoData, NoName
@@ -108,7 +109,7 @@ def _records(draw):
 _sections = st.lists(_records(), max_size=5)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100))
 @given(
     st.sampled_from(OWNERS),
     st.sampled_from(KINDS),
@@ -136,7 +137,7 @@ _RDATA = {
 }
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     st.sampled_from(list(_RDATA)),
     st.data(),
@@ -160,7 +161,7 @@ def test_records_written_by_strangers_mean_the_same_to_both(kind, data, flags, m
     assert fast is None or fast == other
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.lists(st.tuples(st.integers(2, 200), st.integers(0, 255)), max_size=4), st.integers(0, 3))
 def test_damaged_replies_mean_the_same_to_both(edits, missing):
     """What the lean decoder reads out of broken octets, dnspython reads too; nothing raises."""

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 import uvloop
-from nameserver import nameserver, reply
+from tests.support.nameserver import nameserver, reply
 
 from postroad.dns import RecordType, WireResolver, WireSettings
 from postroad.dns.line import MAX_QUESTIONS

@@ -11,7 +11,8 @@ import pytest
 import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nameserver import SOA, cut, nameserver, reply
+from tests.support.examples import examples
+from tests.support.nameserver import SOA, cut, nameserver, reply
 
 from postroad.dns import (
     RecordType,
@@ -488,7 +489,7 @@ def _mutated(edits, length):
     return answer
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=4), st.integers(0, 3))
 def test_damaged_replies_never_raise(edits, length):
     """Whatever octets come, a typed answer comes out."""

@@ -195,7 +195,7 @@ def test_mail_given_up_after_days_says_so():
     made = build(report(replace(FAILED, outcome=GIVEN_UP, trail=TRAIL[:1])))
     assert ("failed", "4.4.7") == (told(made)[1]["Action"], told(made)[1]["Status"])
     assert (
-        "within 5 minutes, in one attempt. The last server tried was mx1.example.org [192.0.2.1],"
+        "within 5 minutes, in 1 attempt. The last server tried was mx1.example.org [192.0.2.1],"
         " on Thu, 01 Jan 2026 11:55:00 +0000: connection refused."
     ) in people(made)
     assert "Send it again later" in people(made)

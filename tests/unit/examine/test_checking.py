@@ -19,7 +19,7 @@ from postroad.examine import (
 )
 from postroad.lab import Lab, parse_fault
 from postroad.rules import Need
-from postroad.shapes import lookup_shape
+from postroad.views.json import lookup_shape
 from postroad.words.facts import Temporary
 from postroad.words.inputs import InputError
 from postroad.words.names import parse_address

@@ -5,6 +5,7 @@ from itertools import count
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.dns import CachingResolver, ZoneResolver, parse_zones
 from postroad.examine import Sources, Terms, check_all
@@ -47,7 +48,7 @@ def _findings(zone, domains):
     return asyncio.run(checked())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15))
 @given(_zones())
 def test_a_list_is_checked_as_each_domain_alone(zone):
     """The same findings with the same words in the same order, the same servers, whoever was looked up before."""

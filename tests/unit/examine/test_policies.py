@@ -6,6 +6,7 @@ from ipaddress import ip_address
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.dns import PacedServers, Server, WireResolver, WireSettings, ZoneResolver, parse_zones
 from postroad.examine.https import MAX_OCTETS, Fetched, fetch, read_response
@@ -89,14 +90,14 @@ def test_what_is_wrong_with_a_policy_is_told(text, why):
     assert why in parse_policy("v=STSv1", text).why_not
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.text(max_size=200) | st.from_regex(r"(version|mode|mx|max_age): ?[^\n]*\n", fullmatch=True))
 def test_any_text_is_a_policy_or_says_why_not(text):
     """Nothing a web server sends raises."""
     assert parse_policy("v=STSv1", text).mode is not None
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.binary(max_size=300) | st.binary(max_size=100).map(lambda body: b"HTTP/1.1 200 OK\r\n" + body))
 def test_any_octets_are_a_response_or_say_why_not(octets):
     """Nothing a web server sends raises."""

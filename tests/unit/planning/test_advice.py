@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plans import INTERNET, T1, T2, T3, T4, T5, advised, check_of, only, planned, records
+from tests.support.examples import examples
+from tests.support.plans import INTERNET, T1, T2, T3, T4, T5, advised, check_of, only, planned, records
 
 from postroad.planning import Allowed, Records, compare, measure
 from postroad.planning.advice import MOST_MX
@@ -217,7 +218,7 @@ BARE = only("rfc5321", "ipv4-only", "sendmail", "first-mx-only")
 ALLOWED = st.sets(st.sampled_from(list(Allowed))).map(frozenset)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(12))
 @given(st.lists(HOST, min_size=1, max_size=3), ALLOWED, st.sampled_from([FEW, BARE]))
 def test_advice_is_a_gain_within_its_budget_that_makes_no_trouble(hosts, allowed, view):
     """Better in its own comparison, worse at nothing but costs; at most ten MX, twice the questions, no new finding."""
@@ -235,7 +236,7 @@ def test_advice_is_a_gain_within_its_budget_that_makes_no_trouble(hosts, allowed
         assert set(found.troubles) <= set(check_of(before)(before.snapshot))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(12))
 @given(st.lists(HOST, min_size=1, max_size=3), ALLOWED)
 def test_advice_never_says_nothing_while_check_finds_something(hosts, allowed):
     """Where `check` has an error or a warning, advice proposes a change or names what was found."""
@@ -246,7 +247,7 @@ def test_advice_never_says_nothing_while_check_finds_something(hosts, allowed):
     assert found.edits or set(seen) == set(found.troubles)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(8))
 @given(st.lists(HOST, min_size=1, max_size=3), ALLOWED)
 def test_what_is_proven_is_what_compare_says(hosts, allowed):
     """The proof is the comparison of both zones, not a second opinion."""

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from plans import INTERNET, only
+from tests.support.plans import INTERNET, only
 
 from postroad.cli.simulating import records_of
 from postroad.planning import measure

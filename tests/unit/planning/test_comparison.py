@@ -4,7 +4,8 @@ from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plans import INTERNET, T1, T2, T3, T4, T5, at, only, records
+from tests.support.examples import examples
+from tests.support.plans import INTERNET, T1, T2, T3, T4, T5, at, only, records
 
 from postroad.planning import Goal, compare, measure
 from postroad.planning.setups import SETUPS
@@ -43,7 +44,7 @@ def test_a_large_change_is_told_in_a_few_lines():
 
 
 @given(st.lists(st.tuples(st.integers(1, 12), st.sampled_from([10, 20])), min_size=1, max_size=6), st.integers(1, 12))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15))
 def test_every_summary_is_short(hosts, other):
     """At most nine sentences, whatever changes: five of shares, two of what stops mail, two of fate."""
     zone = "".join(f"@ MX {level} m{n}\nm{n} A 192.0.2.{last}\n" for n, (last, level) in enumerate(hosts))

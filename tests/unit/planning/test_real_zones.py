@@ -3,9 +3,9 @@
 import asyncio
 from pathlib import Path
 
-import plans
 import pytest
-from plans import INTERNET, advised
+from tests.support import plans
+from tests.support.plans import INTERNET, advised
 
 from postroad.dns import ZoneResolver, load_zones
 from postroad.gather import gather

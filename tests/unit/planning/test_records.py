@@ -5,7 +5,7 @@ import dns.rrset
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plans import INTERNET, T1, T3, T4, records
+from tests.support.plans import INTERNET, T1, T3, T4, records
 
 from postroad.planning import measure
 from postroad.planning.traffic import Tariff

@@ -5,7 +5,8 @@ from itertools import combinations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plans import T1, T3, T4, at, listed, only, records
+from tests.support.examples import examples
+from tests.support.plans import T1, T3, T4, at, listed, only, records
 
 from postroad.planning.fates import fates
 from postroad.planning.survival import Loss, Survival, losses, survive
@@ -74,7 +75,7 @@ def test_a_loss_names_everyone_it_stops():
     assert expected == losses([every, first], weights)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.lists(
         st.permutations([11, 12, 13, 14]).flatmap(lambda way: st.integers(1, 4).map(lambda n: way[:n])),
@@ -93,7 +94,7 @@ HOST = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(HOST, min_size=1, max_size=3), st.sampled_from(["rfc5321", "postfix", "exim", "sendmail", "slimta"]))
 def test_real_senders_agree_with_trying_every_subset(hosts, sender):
     """The same with hosts of both families and addresses behind several names: what is lost are machines."""

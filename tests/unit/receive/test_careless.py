@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 import uvloop
-from talking import ENVELOPE, HELLO, MESSAGE, SETTINGS, House, flights, tell
+from tests.support.talking import ENVELOPE, HELLO, MESSAGE, SETTINGS, House, flights, tell
 
 from postroad.net import bind
 from postroad.receive import ListenSettings

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
-from talking import ENVELOPE, HEAD, HELLO, MESSAGE, NOON, SETTINGS, tell
+from tests.support.talking import ENVELOPE, HEAD, HELLO, MESSAGE, NOON, SETTINGS, tell
 
 from postroad.receive import Arrival, PasswordHash
 from postroad.routing import Alias, Aliases, parse_target, resolve_aliases

@@ -7,8 +7,8 @@ import ssl
 
 import pytest
 import uvloop
-from talking import ENVELOPE, HELLO, MESSAGE, House, Talk, tell, until
-from test_ports import LOOPBACK, SECURE, call, greeted, plain, secured
+from tests.support.ports import LOOPBACK, SECURE, call, greeted, plain, secured
+from tests.support.talking import ENVELOPE, HELLO, MESSAGE, House, Talk, tell, until
 
 from postroad.net import connect
 from postroad.net.stream import BUFFERED

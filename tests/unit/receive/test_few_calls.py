@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from talking import HEAD, HELLO, NOON, SETTINGS
+from tests.support.talking import HEAD, HELLO, NOON, SETTINGS
 
 import postroad
 from postroad.net import Endpoint

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from talking import SETTINGS, tell
-from test_ports import USERS
+from tests.support.ports import USERS
+from tests.support.talking import SETTINGS, tell
 
 from postroad.receive.login import Login
 from postroad.receive.policy import newcomer

@@ -1,32 +1,19 @@
 """The ports: limits on connections, deadlines, TLS and AUTH over loopback, and how it ends."""
 
 import asyncio
-import base64
-import hashlib
 import smtplib
 import ssl
 from collections import Counter
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from ipaddress import ip_address
 
 import pytest
 import uvloop
-from talking import ENVELOPE, HELLO, MESSAGE, SETTINGS, House, Talk, tell, until
+from tests.support.ports import LOOPBACK, SECURE, call, greeted, plain, secured
+from tests.support.talking import ENVELOPE, HELLO, MESSAGE, SETTINGS, House, Talk, tell, until
 
-from postroad.lab.certificate import NAME, server_context, trusting_context
+from postroad.lab.certificate import NAME, trusting_context
 from postroad.net import NetError, bind, connect
-from postroad.receive import ListenSettings, PasswordHash, Tls
-
-LOOPBACK = ip_address("127.0.0.1")
-KEY = hashlib.scrypt(b"secret", salt=b"salt", n=2, r=1, p=1, dklen=32)
-USERS = {"ann": PasswordHash(b"salt", KEY, cost=1, block=1)}
-SECURE = replace(SETTINGS, networks=(), users=USERS, tls=server_context())
-
-
-def plain(user, password, authorization=""):
-    """AUTH PLAIN with its initial response."""
-    return b"AUTH PLAIN " + base64.b64encode(f"{authorization}\0{user}\0{password}".encode()) + b"\r\n"
+from postroad.receive import ListenSettings, Tls
 
 
 def limited(**limits):
@@ -37,30 +24,6 @@ def limited(**limits):
 def later(seconds):
     """So much later by the loop's clock."""
     return asyncio.get_running_loop().time() + seconds
-
-
-@asynccontextmanager
-async def call(house, tls):
-    """A connection to a real port."""
-    where = await house.receiver.open(ListenSettings(LOOPBACK, 0, tls))
-    stream = await connect(LOOPBACK, where.port, timeout_s=5)
-    yield Talk(stream)
-    stream.abort()
-    await house.receiver.stop()
-
-
-async def greeted(client):
-    """The greeting heard, EHLO said; what is offered."""
-    assert ["220"] == [reply[:3] for reply in await client.hear()]
-    return (await client.ask(HELLO))[0]
-
-
-async def secured(client):
-    """STARTTLS and EHLO again; what is offered then."""
-    await greeted(client)
-    assert ["220"] == await client.codes(b"STARTTLS\r\n")
-    await client.stream.start_tls(trusting_context(), NAME)
-    return (await client.ask(HELLO))[0]
 
 
 def test_password_under_starttls_opens_the_relay():

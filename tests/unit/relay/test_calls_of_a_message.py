@@ -7,7 +7,7 @@ from collections import Counter
 from ipaddress import ip_address
 from pathlib import Path
 
-from relaying import settings_of
+from tests.support.relaying import settings_of
 
 import postroad
 from postroad.dns import load_zones

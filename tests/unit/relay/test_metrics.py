@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from relaying import house
+from tests.support.relaying import house
 
 from postroad.net import NetError
 from postroad.relay import metrics as module

@@ -11,7 +11,7 @@ from math import sqrt
 from pathlib import Path
 
 import pytest
-from relaying import MESSAGE, ZONE, house, resolver_of, settings_of
+from tests.support.relaying import MESSAGE, ZONE, house, resolver_of, settings_of
 
 from postroad import lab
 from postroad.lab.certificate import server_context

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from relaying import house, resolver_of, settings_of
+from tests.support.relaying import house, resolver_of, settings_of
 
 from postroad.config import Config, read
 from postroad.net import NetError, bind

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
 import pytest
-from relaying import LIMIT_S, MESSAGE, ZONE, Told
+from tests.support.relaying import LIMIT_S, MESSAGE, ZONE, Told
 
 from postroad.config import read
 from postroad.dns import parse_zones

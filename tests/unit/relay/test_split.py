@@ -20,7 +20,7 @@ from urllib.error import HTTPError
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from relaying import LIMIT_S, MESSAGE, ZONE, House, Told
+from tests.support.relaying import LIMIT_S, MESSAGE, ZONE, House, Told
 
 from postroad.config import read
 from postroad.deliver import pressure

@@ -4,10 +4,11 @@ import json
 from ipaddress import ip_address
 from random import Random
 
-from postroad.relay.story import chapter, tell
+from postroad.relay.story import chapter
 from postroad.routing import DICE, PROCEDURES, Dice, Exchanger, Level, Route, draw, route_record, turned
 from postroad.routing.rules import Source
 from postroad.spool import Listed, Mail, Parcel, Record, State, Story
+from postroad.views.text.story import tell
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.record import attempt_record

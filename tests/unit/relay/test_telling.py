@@ -6,7 +6,7 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from relaying import MESSAGE, house
+from tests.support.relaying import MESSAGE, house
 
 from postroad.relay.telling import LOST, Telling
 from postroad.words.trace import Event

@@ -4,9 +4,9 @@ from collections import Counter
 from itertools import permutations
 
 import pytest
-from domains import T6
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.domains import T6
 
 from postroad.routing import PROCEDURES, Dice, decide, draw
 

@@ -3,7 +3,7 @@
 from ipaddress import ip_address
 from random import Random
 
-from domains import T1, T2, T4, domain
+from tests.support.domains import T1, T2, T4, domain
 
 from postroad.routing import PROCEDURES, Own, decide, draw, explain_attempt, explain_plan, explain_route
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -64,8 +64,8 @@ def test_attempt_is_told_in_order():
         Contact(TWO, 250.0, 262.0, Phase.DOT, None, {0: TAKEN}, tls="TLSv1.3"),
     )
     assert [
-        "First mx1 [192.0.2.1] did not take it (deferred, 0 ms): connection refused.",
-        "Then mx2 [192.0.2.2] was contacted at 0 ms and closed unused: another greeted first.",
+        "First mx1 [192.0.2.1] did not take it (deferred, under 1 ms): connection refused.",
+        "Then mx2 [192.0.2.2] was contacted after under 1 ms and closed unused: another greeted first.",
         "Then mx2 [192.0.2.2] took it over TLSv1.3 in 12 ms: 250 ok.",
         "So it was delivered.",
     ] == explain_attempt(attempted(TAKEN, contacts=contacts))

@@ -6,9 +6,9 @@ from itertools import groupby
 from random import Random
 
 import pytest
-from domains import T1, T2, T3, T4, T5, T6, domain, host
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.domains import T1, T2, T3, T4, T5, T6, domain, host
 
 from postroad.routing import PROCEDURES, Dice, DropReason, RoutePolicy, decide, draw, odds
 from postroad.routing.policy import Equals

@@ -4,9 +4,9 @@ from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 
 import pytest
-from domains import DOMAIN, domain, host
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.domains import DOMAIN, domain, host
 
 from postroad.routing import (
     PROCEDURES,

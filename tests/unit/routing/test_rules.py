@@ -3,9 +3,9 @@
 from ipaddress import ip_address
 
 import pytest
-from domains import DOMAIN, NOWHERE, SERVFAIL, T1, T4, T6, domain, host
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.domains import DOMAIN, NOWHERE, SERVFAIL, T1, T4, T6, domain, host
 
 from postroad.routing import DropReason, Own, Refusal, Route, RoutePolicy, Status, decide
 from postroad.routing.policy import PROCEDURES, Equals

@@ -7,9 +7,9 @@ from ipaddress import ip_address
 from random import Random
 
 import pytest
-from domains import NOWHERE, SERVFAIL, T1, T5, domain, host
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.domains import NOWHERE, SERVFAIL, T1, T5, domain, host
 
 from postroad.routing import (
     PROCEDURES,

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-import folders
+from tests.support import folders
 
 from postroad.dns import Server, WireResolver, WireSettings, parse_zones
 from postroad.gather import gather, gather_more

@@ -2,9 +2,9 @@
 
 import re
 
-import folders
 import pytest
-from cases import CASES
+from tests.support import folders
+from tests.support.cases import CASES
 
 from postroad.rules import RULES
 from postroad.rules.existence import mx_none_usable

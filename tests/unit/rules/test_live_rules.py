@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from cases import BY_IPV6, CASES, WELL
-from evidence import (
+from tests.support.cases import BY_IPV6, CASES, WELL
+from tests.support.evidence import (
     A1,
     A3,
     ABLE,

@@ -1,7 +1,7 @@
 """The catalogue of zones for the rules on TTLs, name servers, reverse names and policies that zone files show."""
 
-import folders
 import pytest
+from tests.support import folders
 
 from postroad.rules import RULES, Severity, Topic, run
 

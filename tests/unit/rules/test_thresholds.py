@@ -1,8 +1,8 @@
 """Each threshold is held on both sides: moved by one step, some rule finds more, less or worse."""
 
-import folders
 import pytest
-from cases import CASES, EDGES
+from tests.support import folders
+from tests.support.cases import CASES, EDGES
 
 from postroad.rules import RULES, limits
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from test_shares import snapshot
+from tests.support.forecasts import snapshot
 
 from postroad.senders import SENDERS
 from postroad.simulation import Case, forecast

@@ -4,7 +4,7 @@ from fractions import Fraction
 from ipaddress import ip_address
 
 import pytest
-from test_shares import BACKUP, EQUALS, snapshot
+from tests.support.forecasts import BACKUP, EQUALS, snapshot
 
 from postroad.senders import SENDERS
 from postroad.simulation import Case, DnsOrder, forecast

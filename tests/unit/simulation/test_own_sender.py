@@ -10,6 +10,7 @@ from math import prod
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.routing import PROCEDURES, Refusal, WalkPolicy, decide, plan_of, turned, turns_of
 from postroad.routing.policy import Equals
@@ -136,7 +137,7 @@ def senders(draw, route):
     return OwnSender({each: draw(FAULTS) for each in bad}, policy, walk, tls=draw(st.booleans()))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(60))
 @given(st.data())
 def test_the_forecast_is_every_draw_walked(data):
     """Random zones, two and more faults at a time: outcome, contacts, shares and delay are those of all orders."""
@@ -145,7 +146,7 @@ def test_the_forecast_is_every_draw_walked(data):
     assert added_up(route, own) == told(route, own)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(40))
 @given(st.data())
 def test_the_ways_of_the_forecast_are_the_attempts_that_can_happen(data):
     """The same contacts in the same order at the same times, with the same chances, and no other."""
@@ -160,7 +161,7 @@ def test_the_ways_of_the_forecast_are_the_attempts_that_can_happen(data):
     assert sum(foreseen.values()) == 1
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(30))
 @given(st.data())
 def test_a_draw_finds_its_way_in_the_forecast(data):
     """What a plan comes to is the way of the forecast that goes through its hosts: contact by contact."""

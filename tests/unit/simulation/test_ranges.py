@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plans import T1, planned
+from tests.support.plans import T1, planned
 
 from postroad.planning.mix import Mix, View
 from postroad.planning.records import Records

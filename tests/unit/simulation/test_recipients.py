@@ -5,7 +5,8 @@ from ipaddress import ip_address
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_shares import BACKUP, cases
+from tests.support.examples import examples
+from tests.support.forecasts import BACKUP, cases
 
 from postroad.senders import SENDERS
 from postroad.simulation import Case
@@ -65,7 +66,7 @@ def test_sendmail_keeps_what_exim_returns():
 ENDING = sorted(name for name, each in SENDERS.items() if not each.fails_on_equals)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(cases(), st.sampled_from(ENDING), st.sets(st.sampled_from([FIRST, SECOND])))
 def test_what_is_said_to_others_changes_nothing(case, name, servers):
     """The ways of all recipients together have, for each of them, the chances it has alone."""

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from hypothesis import given
 from hypothesis import strategies as st
-from test_shares import BACKUP, EQUALS, snapshot
+from tests.support.forecasts import BACKUP, EQUALS, snapshot
 
 from postroad.senders import SENDERS
 from postroad.simulation import Case

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import get_type_hints
 
 import pytest
-from plans import planned
+from tests.support.plans import planned
 
 from postroad.senders import SCHEDULES, SENDERS, Sender, read_sender
 from postroad.simulation import Case, DnsOrder, forecast

@@ -9,6 +9,8 @@ from itertools import permutations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
+from tests.support.forecasts import ADDRESSES, BACKUP, EQUALS, MODES, cases, snapshot
 
 from postroad.routing import PROCEDURES, decide, odds
 from postroad.senders.model import ENDS, Inside, Preference
@@ -25,17 +27,6 @@ from postroad.words.outcome import Result
 HALF = Fraction(1, 2)
 
 
-def snapshot(*records):
-    """A domain of (preference, name, address, address...)."""
-    hosts = {}
-    for _preference, name, *texts in records:
-        addresses = [ip_address(text) for text in texts]
-        v4 = tuple(address for address in addresses if address.version == 4)
-        v6 = tuple(address for address in addresses if address.version == 6)
-        hosts[name] = HostFacts(Found(v4) if v4 else NoData(), Found(v6) if v6 else NoData())
-    return Snapshot("example.com", Found(tuple(Mx(record[0], record[1]) for record in records)), hosts)
-
-
 def told(sender, facts, order=DnsOrder.FIXED, **down):
     """The forecast of a sender by name; `down` by the last number of an address, as in `_1="refuse"`."""
     modes = {ip_address(f"192.0.2.{key[1:]}"): Mode(mode) for key, mode in down.items()}
@@ -47,9 +38,7 @@ def shares(chances):
     return {int(str(address).rpartition(".")[2]): share for address, share in chances.items() if share}
 
 
-EQUALS = snapshot((10, "a", "192.0.2.1"), (10, "b", "192.0.2.2"))
 MULTIHOMED = snapshot((10, "a", "192.0.2.1"), (10, "b", "192.0.2.2", "192.0.2.3", "192.0.2.4"))
-BACKUP = snapshot((10, "a", "192.0.2.1"), (20, "b", "192.0.2.2"))
 THREE = snapshot((10, "a", "192.0.2.1"), (10, "b", "192.0.2.2"), (10, "c", "192.0.2.3"))
 
 
@@ -292,30 +281,7 @@ def test_a_mix_weighs_its_senders(mix):
     assert 1 == sum(blend(forecasts, MIXES[mix]).first.values())
 
 
-MODES = st.sampled_from([*Mode, *[Mode.ACCEPT] * 6])
-ADDRESSES = [ip_address(text) for text in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "2001:db8::1", "2001:db8::2")]
-ORDERS = st.sampled_from(list(DnsOrder))
-
-
-@st.composite
-def cases(draw, *, names=3, each=2):
-    """A small domain with servers down; names may share addresses."""
-    records = draw(
-        st.lists(
-            st.tuples(
-                st.sampled_from([10, 10, 20]),
-                st.lists(st.sampled_from(ADDRESSES), min_size=1, max_size=each, unique=True),
-            ),
-            min_size=1,
-            max_size=names,
-        )
-    )
-    facts = snapshot(*((pref, f"mx{place}", *map(str, found)) for place, (pref, found) in enumerate(records)))
-    down = draw(st.fixed_dictionaries(dict.fromkeys(ADDRESSES, MODES)))
-    return Case(facts, "", draw(ORDERS), down)
-
-
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(cases(), st.sampled_from(sorted(SENDERS)))
 def test_chances_sum_to_one(case, name):
     """Whatever is down: first contacts, outcomes, and what was accepted of what was delivered."""
@@ -327,7 +293,7 @@ def test_chances_sum_to_one(case, name):
     assert answer.outcome[Result.DELIVERED] == sum(answer.accepted.values())
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(cases(), st.sampled_from(sorted(SENDERS)))
 def test_counting_alike_servers_changes_nothing(case, name):
     """The exact answer is that of all orders, listed one by one."""
@@ -348,7 +314,7 @@ def test_counting_alike_servers_changes_nothing(case, name):
     assert attempts == answer.attempts_mean
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(cases(), st.sampled_from(sorted(SENDERS.keys() - {"postroad"})))
 def test_counting_alike_servers_keeps_the_clock(case, name):
     """The mean and the worst delay are those of all orders told apart."""
@@ -366,7 +332,7 @@ def test_counting_alike_servers_keeps_the_clock(case, name):
     assert sums.attempts == answer.attempts_mean
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.lists(MODES, min_size=1, max_size=5))
 def test_equal_servers_are_as_their_permutations(modes):
     """For a chooser among equals with one address each, a plain loop over all orders gives the same shares."""
@@ -389,7 +355,7 @@ def test_equal_servers_are_as_their_permutations(modes):
 RANDOM = sorted(name for name, sender in SENDERS.items() if sender.equals == "random" and name != "ipv6-only")
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(cases(), st.sampled_from(RANDOM), st.sampled_from(ADDRESSES), st.sampled_from([Mode.REFUSE, Mode.BLACKHOLE]))
 def test_losing_a_server_that_took_all_never_helps(case, name, lost, mode):
     """With the others well, one more server that does not answer never raises the chance of delivery."""
@@ -399,7 +365,7 @@ def test_losing_a_server_that_took_all_never_helps(case, name, lost, mode):
     assert after.outcome[Result.DELIVERED] <= before.outcome[Result.DELIVERED]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(cases(), st.sampled_from(sorted(SENDERS)))
 def test_healthy_servers_always_take_the_mail(case, name):
     """If all is well nothing is deferred, and one contact is enough."""

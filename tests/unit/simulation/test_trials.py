@@ -7,12 +7,11 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
-from plans import T1, T5, planned
+from tests.support.plans import T1, T5, planned
 
 from postroad.senders import SCHEDULES
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
 from postroad.simulation.trials import Estimate, Greylist, Outage, Trial, Workload, play, run
-from postroad.simulation.trials.text import span, summary
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
@@ -264,26 +263,7 @@ def test_who_cannot_use_the_records_says_so():
     """Twisted breaks on equals; a null MX takes no mail."""
     found = run(trial(T1, "twisted"), 1)
     assert found.unable
-    assert "cannot be used" in summary(found)[-1]
     assert {Result.FAILED: Estimate(1.0, 1.0, 1.0)} == run(trial("@ MX 0 .\n", "exim"), 1).outcome
-
-
-def test_a_summary_has_the_intervals():
-    """In a few lines of text."""
-    lines = summary(run(trial(T1, "rfc5321", Workload(1000), greylist=Greylist()), 1))
-    assert "rfc5321: 1,000 messages from 1,000 sources over 24 h, retries as postroad, seed 1" == lines[0]
-    assert "  delivered 100.00% (99.62% to 100.00%)" == lines[1]
-    assert any(line.startswith("  first contact 192.0.2.11: ") and " to " in line for line in lines)
-    assert any(line.startswith("  delay, 99 of 100: ") for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (0.25, "0.25 s"), (90, "90 s"), (300, "5 min"), (9000, "2.5 h"), (5 * DAY_S, "5 d")],
-)
-def test_times_are_said_as_people_do(seconds, text):
-    """In the unit that leaves a small number."""
-    assert text == span(seconds)
 
 
 @pytest.mark.parametrize("wrong", [{"messages": 0}, {"sources": 0}, {"over_s": 0.0}, {"session_s": -1.0}])

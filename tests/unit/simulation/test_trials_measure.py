@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.simulation.trials.dice import Draw, chance, key, throw
 from postroad.simulation.trials.measure import Histogram, clustered, ratio, wilson
@@ -53,7 +54,7 @@ def test_what_never_happened_is_not_impossible():
 
 
 @given(st.integers(0, 1000), st.integers(1, 1000))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 def test_an_interval_holds_its_share(hits, more):
     """And stays between 0 and 1."""
     share = wilson(hits, hits + more)

@@ -1,13 +1,14 @@
 """Paths are drawn from the graph that the exact forecast is worked out on: as often as it says, and no others."""
 
 from collections import Counter, defaultdict
-from itertools import product
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from plans import planned
+from tests.support.examples import examples
+from tests.support.plans import planned
 
 from postroad.senders import SCHEDULES
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
@@ -78,7 +79,7 @@ def surprise(drawn, chances):
 
 
 @given(question=questions(), name=st.sampled_from(sorted(SENDERS)), order=st.sampled_from(ORDERS))
-@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])
 def test_paths_are_those_of_the_exact_graph(question, name, order):
     """Contact by contact, with the time of each and the end: none that has no chance, each as often as its chance."""
     snapshot, down = question
@@ -91,7 +92,7 @@ def test_paths_are_those_of_the_exact_graph(question, name, order):
     modes=st.lists(st.sampled_from(list(Mode)), min_size=5, max_size=5),
     order=st.sampled_from(DnsOrder),
 )
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow])
 def test_our_own_paths_are_those_that_routing_walks(question, modes, order):
     """Under every fault, late ones too, where names share addresses, and whatever order DNS has."""
     down = dict(zip(map(parse_address, ADDRESSES), modes, strict=True))
@@ -176,7 +177,7 @@ def test_plans_that_stand_for_all_are_walked_as_all_are(monkeypatch):
     """As many plans as there are orders, of three equals: outcome, contacts and first ones are the exact ones."""
     monkeypatch.setattr(ours, "MOST_NODES", 1)
     monkeypatch.setattr(ours, "PLANS", 600)
-    for modes in product((Mode.ACCEPT, Mode.BLACKHOLE, Mode.R450, Mode.SLOW, Mode.MUTE), repeat=2):
+    for modes in combinations_with_replacement((Mode.ACCEPT, Mode.BLACKHOLE, Mode.R450, Mode.SLOW, Mode.MUTE), 2):
         snapshot, down = in_three_ways(3)
         down |= dict(zip(down, modes, strict=False))
         exact = forecast(Case(snapshot, "postroad", down=down), SENDERS["postroad"], examples=0)

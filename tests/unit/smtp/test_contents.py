@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from test_ends import ENVELOPE, HELLO, TRANSACTION, codes, serve
+from tests.support.dialogues import ENVELOPE, HELLO, TRANSACTION, codes, serve
 
 from postroad.smtp import ServerConfig
 from postroad.smtp.wire import NewlineCheck

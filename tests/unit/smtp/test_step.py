@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from test_ends import HELLO, TRANSACTION, codes, greeted
+from tests.support.dialogues import HELLO, TRANSACTION, codes, greeted
 
 from postroad.smtp import (
     AuthGiven,

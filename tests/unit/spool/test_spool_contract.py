@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from letters import BODY, EVERYTHING, NOW, SIZE, letter, octets, play, recipients, states
+from tests.support.letters import BODY, EVERYTHING, NOW, SIZE, letter, octets, play, recipients, states
 
 from postroad.spool import PIECE, Selection, Settlement, SpoolError, State, Stats, Trouble
 from postroad.spool.base import Record

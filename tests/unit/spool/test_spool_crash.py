@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from letters import EVERYTHING, NOW, octets
+from tests.support.letters import EVERYTHING, NOW, octets
 
 from postroad.spool.sqlite import SqliteSpool
 
@@ -17,7 +17,7 @@ CHILD = """
 import asyncio, os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from letters import NOW, letter
+from tests.support.letters import NOW, letter
 from postroad.spool import Settlement
 from postroad.spool.sqlite import SqliteSpool
 
@@ -46,7 +46,7 @@ asyncio.run(main())
 
 def crashed(folder, after):
     """What a child said before it was killed, once it had said that many lines."""
-    command = [sys.executable, "-c", CHILD, folder, str(Path(__file__).parent)]
+    command = [sys.executable, "-c", CHILD, folder, str(Path(__file__).parents[3])]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         lines = [child.stdout.readline() for _ in range(after)]
         os.kill(child.pid, signal.SIGKILL)

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 
 import pytest
-from letters import BODY, EVERYTHING, NOW, letter, octets
+from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets
 from typer.testing import CliRunner
 
 from postroad.cli.root import app

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from letters import BODY, EVERYTHING, NOW, letter, octets, states
+from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 
 import postroad
 from postroad.spool import PIECE, Mail, Settlement, SpoolError, Trouble

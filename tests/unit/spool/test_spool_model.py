@@ -9,7 +9,8 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from letters import EVERYTHING, NOW, letter, octets
+from tests.support.examples import examples
+from tests.support.letters import EVERYTHING, NOW, letter, octets
 
 from postroad.spool import Claims, Selection, Settlement, State
 from postroad.spool.memory import MemorySpool
@@ -218,6 +219,6 @@ class OverTheWire(TwoSpools):
 
 
 TestTwoSpools = TwoSpools.TestCase
-TestTwoSpools.settings = settings(max_examples=40, stateful_step_count=40, deadline=None, derandomize=True)
+TestTwoSpools.settings = settings(max_examples=examples(15), stateful_step_count=40)
 TestOverTheWire = OverTheWire.TestCase
 TestOverTheWire.settings = TestTwoSpools.settings

@@ -5,7 +5,7 @@ import socket
 from contextlib import asynccontextmanager
 
 import pytest
-from letters import BODY, NOW, letter, octets, states
+from tests.support.letters import BODY, NOW, letter, octets, states
 
 from postroad.spool import PIECE, Settlement, SpoolError, Trouble
 from postroad.spool.memory import MemorySpool

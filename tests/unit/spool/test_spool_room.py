@@ -5,8 +5,8 @@ import os
 import shutil
 
 import pytest
-from grounds import MIB, ROOT_ONLY, fill, nothing, run, small_disk, trouble_with
-from letters import BODY, EVERYTHING, NOW, letter, states
+from tests.support.grounds import MIB, ROOT_ONLY, fill, nothing, run, small_disk, trouble_with
+from tests.support.letters import BODY, EVERYTHING, NOW, letter, states
 
 from postroad.spool import PIECE, Settlement, SpoolError, Trouble
 from postroad.spool.sqlite.room import Found

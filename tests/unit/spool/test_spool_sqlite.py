@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from letters import BODY, EVERYTHING, NOW, letter, octets, states
+from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 
 from postroad.spool import LEASE_S, PIECE, Selection, Settlement, SpoolError, Trouble
 from postroad.spool.sqlite import SqliteSpool, commits, fresh, lanes, queue
@@ -277,7 +277,7 @@ import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import resource
-from letters import letter
+from tests.support.letters import letter
 from postroad.spool import PIECE, SpoolError
 from postroad.spool.sqlite import SqliteSpool
 
@@ -301,7 +301,7 @@ asyncio.run(main())
 
 def test_a_quota_is_a_full_disk(tmp_path):
     """The kernel refuses to let the log grow (EFBIG, as EDQUOT would be): full, and well again afterwards."""
-    command = [sys.executable, "-c", LIMITED, tmp_path, str(Path(__file__).parent)]
+    command = [sys.executable, "-c", LIMITED, tmp_path, str(Path(__file__).parents[3])]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     kind, kept, messages = done.stdout.split()
     assert ("full", int(kept) + 1) == (kind, int(messages))

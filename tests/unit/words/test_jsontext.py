@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.words.jsontext import encoder
 from postroad.words.outcome import Result
@@ -12,13 +13,15 @@ from postroad.words.outcome import Result
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(Result),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
 )
 SEPARATORS = [(",", ":"), (", ", ": ")]
 
 
 @pytest.mark.parametrize("separators", SEPARATORS)
 @pytest.mark.parametrize("ascii_only", [True, False])
-@given(st.dictionaries(st.text(), VALUES))
+@given(st.dictionaries(st.text(), VALUES, max_size=4))
+@settings(max_examples=examples(30))
 def test_text_is_what_the_library_writes(ascii_only, separators, shape):
     """Of whatever JSON can say, enumerated words too."""
     written = json.dumps(shape, ensure_ascii=ascii_only, separators=separators)

@@ -10,7 +10,7 @@ Stops: `nouns` (what is asked and answered), `options` (how people ask), `dice` 
 (addresses as numbers), `tables` (what is known of attempts so far), `graph` (the states of an attempt, in tables),
 `situations` (where in it an attempt begins), `attempts` (paths drawn from it, of many messages at once), `world`
 (outages, greylisting, resolvers), `connections` (what a source keeps), `play` (all mail, try after try), `measure` and
-`tally` (intervals), `text` (a summary), `ours` (attempts of our own sender).
+`tally` (intervals), `ours` (attempts of our own sender).
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from postroad.simulation.trials.nouns import (
     Workload,
 )
 from postroad.simulation.trials.options import Downtime, Pulse, TrialOptions
-from postroad.simulation.trials.text import describe, summary
 
 __all__ = [
     "Asked",
@@ -47,9 +46,7 @@ __all__ = [
     "Trials",
     "Window",
     "Workload",
-    "describe",
     "run",
-    "summary",
 ]
 
 

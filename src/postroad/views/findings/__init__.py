@@ -1,0 +1,22 @@
+"""What a check found, in the form people or programs want.
+
+Rule: what is accepted is shown and not counted; what is inconclusive is never red.
+
+Stops: `wording` (order, counts, sentences), `rendering` (one function a form): `text`, `table` (CSV, Markdown),
+`sarif`, `junit`, `nagios`; `manual` (the rules themselves). JSON and HTML are beside it: `views.json`,
+`views.html`.
+"""
+
+from typing import TYPE_CHECKING
+
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.views.findings.nagios import nagios_code
+    from postroad.views.findings.rendering import Form, render
+
+__getattr__ = door(
+    __name__,
+    nagios="nagios_code",
+    rendering="Form render",
+)

@@ -1,0 +1,8 @@
+"""Pages: one HTML file each, that needs nothing else: no network, no script. In the dark it is dark.
+
+Rule 1: whatever comes from outside goes through `frame.text`. A page that were tricked all the same could load nothing:
+its Content-Security-Policy allows its own style sheet and nothing more.
+Rule 2: all pages wear `style.css`.
+
+Stops: `frame` (what all pages share), `pictures` (simulate), `comparison` (compare), `findings` (check).
+"""

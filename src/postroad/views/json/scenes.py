@@ -1,0 +1,141 @@
+"""What was tried out on loopback, as JSON: `demo` and `lab`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypedDict
+
+from postroad.demo import Act
+from postroad.stage import Take
+from postroad.views.json.attempt import AttemptJson, attempt_shape
+from postroad.views.json.shape import VERSION
+
+
+class SceneServerJson(TypedDict):
+    """An exchanger's part of first contacts, as expected and as seen."""
+
+    address: str
+    fixed_order: float
+    expected: float
+    seen: float | None
+    after: float | None
+
+
+class SetupJson(TypedDict):
+    """One reference set-up, tried out."""
+
+    setup: str
+    title: str
+    sent: int
+    delivered: int
+    lost: int
+    killed: str
+    added_ms: float
+    servers: list[SceneServerJson]
+
+
+class DemoJson(TypedDict):
+    """`postroad demo --json`."""
+
+    version: int
+    setups: list[SetupJson]
+
+
+class TakeJson(TypedDict):
+    """A scenario played once."""
+
+    seed: int
+    expected: str
+    rehearsed: str
+    performed: str
+    forecast: str
+    agrees: bool
+    attempt: AttemptJson
+
+
+class ScenarioJson(TypedDict):
+    """A scenario."""
+
+    name: str
+    agrees: bool
+    takes: list[TakeJson]
+
+
+class LabJson(TypedDict):
+    """`postroad lab run --json`."""
+
+    version: int
+    scenarios: list[ScenarioJson]
+
+
+class LabUpJson(TypedDict):
+    """`postroad lab up --json`: its first line; each further one is an event."""
+
+    version: int
+    resolver: str
+    port: int
+    exchangers: dict[str, str]
+    moved: dict[str, str]
+
+
+def demo_shape(acts: Iterable[Act]) -> DemoJson:
+    """`postroad demo --json`."""
+    return {"version": VERSION, "setups": [_act(act) for act in acts]}
+
+
+def lab_shape(played: Iterable[tuple[str, tuple[Take, ...]]]) -> LabJson:
+    """`postroad lab run --json`."""
+    return {"version": VERSION, "scenarios": [_scenario(name, takes) for name, takes in played]}
+
+
+def up_shape(resolver: str, port: int, exchangers: Mapping[str, str], moved: Mapping[str, str]) -> LabUpJson:
+    """`postroad lab up --json`: its first line; the events follow, one a line."""
+    return {
+        "version": VERSION,
+        "resolver": resolver,
+        "port": port,
+        "exchangers": dict(exchangers),
+        "moved": dict(moved),
+    }
+
+
+def _act(act: Act) -> SetupJson:
+    healthy, after = sum(act.first.values()), sum(act.after.values())
+    return {
+        "setup": act.name,
+        "title": act.title,
+        "sent": act.sent,
+        "delivered": act.delivered,
+        "lost": act.lost,
+        "killed": str(act.killed),
+        "added_ms": round(act.added_ms, 1),
+        "servers": [
+            {
+                "address": str(address),
+                "fixed_order": float(act.strict[address]),
+                "expected": float(expected),
+                "seen": act.first[address] / healthy if healthy else None,
+                "after": act.after[address] / after if after else None,
+            }
+            for address, expected in act.expected.items()
+        ],
+    }
+
+
+def _scenario(name: str, takes: tuple[Take, ...]) -> ScenarioJson:
+    return {
+        "name": name,
+        "agrees": all(take.agrees for take in takes),
+        "takes": [
+            {
+                "seed": take.seed,
+                "expected": take.expected,
+                "rehearsed": take.rehearsed,
+                "performed": take.performed,
+                "forecast": take.forecast,
+                "agrees": take.agrees,
+                "attempt": attempt_shape(take.attempt),
+            }
+            for take in takes
+        ],
+    }

@@ -1,0 +1,60 @@
+"""The settings of a relay as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from postroad.views.json.shape import VERSION
+
+if TYPE_CHECKING:
+    from postroad.config import Config
+
+
+class ConfigJson(TypedDict):
+    """`postroad config show --json`."""
+
+    version: int
+    file: str | None
+    settings: dict[str, Any]
+    defaults: list[str]
+
+
+class ProblemsJson(TypedDict):
+    """`postroad config check --json`."""
+
+    version: int
+    file: str
+    problems: list[str]
+    warnings: list[str]
+
+
+class UserJson(TypedDict):
+    """`postroad config hash --json`."""
+
+    version: int
+    user: str
+    line: str
+
+
+def config_shape(config: Config, file: Path | None) -> ConfigJson:
+    """`postroad config show --json`: times and sizes as the file has them."""
+    from postroad.config.show import defaults  # noqa: PLC0415  # only this shape costs pydantic
+
+    return {
+        "version": VERSION,
+        "file": str(file) if file else None,
+        "settings": config.model_dump(mode="json"),
+        "defaults": list(defaults(config)),
+    }
+
+
+def problems_shape(file: Path | None, problems: Sequence[str], warnings: Sequence[str]) -> ProblemsJson:
+    """`postroad config check --json`."""
+    return {"version": VERSION, "file": str(file), "problems": list(problems), "warnings": list(warnings)}
+
+
+def user_shape(user: str, line: str) -> UserJson:
+    """`postroad config hash --json`."""
+    return {"version": VERSION, "user": user, "line": line}

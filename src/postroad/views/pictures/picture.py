@@ -1,0 +1,60 @@
+"""What is shown: the forecasts of one set of records, with the words around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from postroad.planning.faults import faults_of
+from postroad.planning.mix import View
+from postroad.planning.scorecard import Scorecard
+from postroad.simulation.nouns import Example, Forecast
+from postroad.words.faults import Mode
+
+By = Mapping[str, Forecast]
+"""Forecasts by sender, in the order of the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: `forecasts` by sender; `faults`: what they are with one server at fault, `at_fault`, in each way.
+
+    `example` is drawn as the timeline; `sender` says whose delivery it is. `records` are zone lines as text.
+    """
+
+    title: str
+    summary: str
+    domain: str
+    forecasts: By
+    faults: Mapping[Mode, By] = field(default_factory=dict)
+    at_fault: str = ""
+    example: Example | None = None
+    sender: str = ""
+    records: tuple[str, ...] = ()
+
+
+def picture_of(title: str, card: Scorecard, view: View, summary: str = "") -> Picture:
+    """What is to be seen of one set of records."""
+    mix, domain = view.mix.name, str(card.records.snapshot.domain)
+    rows = card.whole.rows(mix)
+    name, longest, with_it = _longest(card, view)
+    return Picture(
+        title=title,
+        summary=summary,
+        domain=domain,
+        forecasts=rows,
+        faults={mode: forecasts.rows(mix) for mode, forecasts in faults_of(card, view).items()},
+        at_fault=str(card.busiest) if card.busiest else "",
+        example=max(longest.examples, key=lambda example: len(example.steps), default=None),
+        sender=f"{name}{with_it}",
+        records=tuple(str(line) for line in card.records.lines),
+    )
+
+
+def _longest(card: Scorecard, view: View) -> tuple[str, Forecast, str]:
+    """The sender that waits longest; where nothing is down, with the busiest machine silent: that is what to see."""
+    shown, with_it = card.whole, ""
+    if card.silent and card.busiest and not view.down:
+        shown, with_it = card.silent, f" with {card.busiest} silent"
+    name, longest = max(shown.by.items(), key=lambda row: (bool(row[1].examples), row[1].delay_worst_s))
+    return name, longest, with_it

@@ -1,0 +1,17 @@
+"""Answers as lines and tables, for a terminal or a pipe; the screen of `cli` shows them.
+
+Stops: `blocks` (what a text is made of), `simulation`, `trials`, `recipients` (of `simulate`), `comparison`, `senders`,
+`queue`, `attempt`, `story` (of one message).
+"""
+
+from typing import TYPE_CHECKING
+
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.views.text.blocks import Block, Styled, Table
+
+__getattr__ = door(
+    __name__,
+    blocks="Block Styled Table",
+)

@@ -1,0 +1,64 @@
+"""Advice in words: the zone lines that change, and what that proves to change for senders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from postroad.planning.advice import Advice
+from postroad.views.text.blocks import Block, Table
+from postroad.words.phrasebook import percent
+
+_LEGEND = "busiest: part of its first contacts on one machine; kept: gets through at once whichever one machine refuses"
+
+
+def text(advice: Advice) -> Iterator[Block]:
+    """For a terminal or a pipe."""
+    yield advice.headline, "bold"
+    for reason in advice.because:
+        yield f"  {reason}"
+    if advice.after:
+        yield from _change(advice)
+    for trouble in advice.troubles:
+        yield f"check {'still ' if advice.after else ''}finds {trouble.rule}: {trouble.seen}"
+    for remark in advice.remarks:
+        yield f"note: {remark}"
+
+
+def _change(advice: Advice) -> Iterator[Block]:
+    for edit in advice.edits:
+        yield f"  {edit.why}:"
+        for sign, lines, style in (("-", edit.gone, "red"), ("+", edit.new, "green")):
+            for line in lines:
+                yield f"    {sign} {line}", style
+    for title, card in (("before", advice.before), ("after", advice.after)):
+        yield ""
+        yield f"; {title}", "bold"
+        for line in card.records.lines if card else ():
+            yield str(line)
+    yield ""
+    for title, sentences in (
+        ("What gets better", advice.proof.better if advice.proof else ()),
+        ("What gets worse", advice.proof.worse if advice.proof else ()),
+    ):
+        yield title, "bold"
+        for sentence in sentences or ("nothing.",):
+            yield f"  {sentence}"
+    if advice.before.mix.basis:
+        yield f"{advice.before.mix.basis}.", "dim"
+    yield ""
+    yield from _proof(advice)
+    yield ""
+
+
+def _proof(advice: Advice) -> Iterator[Block]:
+    """For each sender what it did with the old records, and does with the new ones."""
+    pairs = [each.by_sender() for each in (advice.before, advice.after) if each]
+    heads = ("sender", "busiest before", "after", "kept before", "after", "questions before", "after")
+    rows = []
+    for name in advice.before.whole.by:
+        old, new = (each[name] for each in pairs)
+        cells = [(percent(a), percent(b)) for a, b in ((old.busiest, new.busiest), (old.kept, new.kept))]
+        asked = (f"{float(old.questions):g}", f"{float(new.questions):g}")
+        rows.append((name, *(cell for pair in (*cells, asked) for cell in pair)))
+    yield Table(heads, rows, frozenset(heads[1:]))
+    yield _LEGEND, "dim"

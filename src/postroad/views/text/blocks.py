@@ -1,0 +1,20 @@
+"""What a text is made of: lines, each with a style or without, and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Styled = str | tuple[str, str]  # a text, or a text and its style
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under their heads, or without any. Columns named in `right` hold numbers."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Styled]]
+    right: frozenset[str] = frozenset()
+
+
+Block = Styled | Table

@@ -1,0 +1,101 @@
+"""A comparison for people: in a terminal, as Markdown for a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from postroad.planning.comparison import Comparison, Difference
+from postroad.planning.goals import dns_figures, silence
+from postroad.views.text.blocks import Block, Table
+from postroad.words.phrasebook import percent
+
+if TYPE_CHECKING:
+    from postroad.planning.scorecard import Scorecard
+
+HEADS = ("set", "machines", "delivered", "busiest", "even", "caught", "silent", "questions", "octets", "records")
+LEGEND = (
+    "delivered: mail that gets through at once while all machines are up; busiest: part of first contacts on the "
+    "busiest machine; even: what each machine of the best preference would get if all got the same; caught: of the "
+    "mail of a machine that refuses, what the others take at once; silent: how long a message takes on average that "
+    "finds the busiest machine silent; questions, octets: DNS traffic for one message"
+)
+
+
+def headline(comparison: Comparison) -> str:
+    """The first line: who does best at what."""
+    told = [f"{each.goal}: {', '.join(each.best)}" for each in comparison.verdicts if not each.is_even]
+    same = [each.goal for each in comparison.verdicts if each.is_even]
+    parts = (f"Best at {'; '.join(told)}" if told else "", f"No difference: {', '.join(same)}" if same else "")
+    return ". ".join(filter(None, parts))
+
+
+def legend(comparison: Comparison) -> str:
+    """What the columns are, and what the figures rest on."""
+    basis = comparison.cards[0].mix.basis
+    return " ".join((f"{LEGEND}.", *([f"{basis}."] if basis else []), *comparison.caveats))
+
+
+def row(card: Scorecard) -> tuple[str, ...]:
+    """The numbers of one set of records."""
+    return (
+        card.name,
+        str(len(card.records.machines)),
+        card.mix.told(card.whole.delivered_by),
+        card.load_in_short,
+        percent(card.even) if card.records.machines else "-",
+        card.mix.percent(card.marks.caught),
+        silence(card),
+        *dns_figures(card),
+        str(len(card.records.lines)),
+    )
+
+
+def text(comparison: Comparison, *, is_verbose: bool = False) -> Iterator[Block]:
+    """For a terminal or a pipe."""
+    yield headline(comparison), "bold"
+    yield ""
+    yield from table(comparison)
+    yield from verdicts(comparison)
+    for each in comparison.differences:
+        yield ""
+        yield f"{each.before} -> {each.after}", "bold"
+        yield from (f"  {line}" for line in lines(each))
+        yield from meaning(each, is_verbose=is_verbose)
+
+
+def verdicts(comparison: Comparison) -> list[str]:
+    """A sentence for each goal; of two sets held side by side only where they do not differ, for the rest follows."""
+    is_told_below = len(comparison.cards) == 2 and comparison.differences
+    return [each.sentence for each in comparison.verdicts if each.is_even or not is_told_below]
+
+
+def table(comparison: Comparison) -> Iterator[Block]:
+    """The numbers side by side, with what they are beneath."""
+    yield Table(HEADS, [row(card) for card in comparison.cards], frozenset(HEADS[1:]))
+    yield legend(comparison), "dim"
+    yield ""
+
+
+def markdown(comparison: Comparison) -> str:
+    """Fit to paste in a pull request."""
+    told = [f"**{headline(comparison)}**", "", f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]
+    told += [f"| {' | '.join(row(card))} |" for card in comparison.cards]
+    told += ["", f"<sub>{legend(comparison)}</sub>", "", *(f"- {sentence}" for sentence in verdicts(comparison))]
+    for each in comparison.differences:
+        told += ["", f"### {each.before} → {each.after}", "", "```diff", *lines(each), "```", ""]
+        told += [f"- {sentence}" for sentence in meaning(each)]
+    return "\n".join(told)
+
+
+def meaning(difference: Difference, *, is_verbose: bool = False) -> list[str]:
+    """What gets better, what gets worse, and what changes: for the mix, or sender by sender."""
+    sides = ((each, word) for word in ("better", "worse") for each in getattr(difference, word))
+    told = [f"{word}: {sentence}" for sentence, word in sides]
+    return [*told, *(difference.meaning if is_verbose else difference.summary)] or ["No sender notices."]
+
+
+def lines(difference: Difference) -> list[str]:
+    """The zone lines that go and come."""
+    changed = [*(f"- {line}" for line in difference.gone), *(f"+ {line}" for line in difference.new)]
+    return changed or ["  the same records"]

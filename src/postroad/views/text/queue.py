@@ -1,0 +1,152 @@
+"""What a spool knows, as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from postroad.spool import Listed, State, Stats, Story
+from postroad.views.text.attempt import contact_line
+from postroad.views.text.blocks import Styled
+from postroad.words.mail import Envelope, Recipient
+from postroad.words.phrasebook import counted, moment, octets, seconds
+from postroad.words.record import read_record
+from postroad.words.trail import Attempt
+from postroad.words.visible import visible
+
+WHEN = 39  # columns between the id and what is behind the next try
+
+
+def listed(parcels: Sequence[Listed], now: float, width: int | None) -> Iterator[Styled]:
+    """The queue: two lines for each parcel, as wide as a terminal; without a width one line each, and nothing cut."""
+    ids = max(len("id"), *(len(each.parcel.mail.id) for each in parcels))
+    rows = [_row(each, now, ids) for each in parcels]
+    head = f"{'id':<{ids}}  {'state':<7}  {'age':>8}  {'tries':>5}  next"
+    if width is None:
+        yield f"{head:<{ids + WHEN}}  size        from -> to: last answer"
+        for each, row in zip(parcels, rows, strict=True):
+            yield f"{row:<{ids + WHEN}}  {octets(each.parcel.mail.size):<10}  {_mail(each)}"
+        return
+    yield head, "bold"
+    for each, row in zip(parcels, rows, strict=True):
+        yield row
+        yield cut(f"  {octets(each.parcel.mail.size)}, {_mail(each)}", width), "dim"
+
+
+def _row(each: Listed, now: float, ids: int) -> str:
+    parcel, age = each.parcel, seconds(now - each.parcel.mail.received_at)
+    return f"{parcel.mail.id:<{ids}}  {each.state.value:<7}  {age:>8}  {parcel.attempts:>5}  {_when(each, now)}"
+
+
+def _mail(each: Listed) -> str:
+    envelope = each.parcel.mail.envelope
+    return f"{_sender(envelope)} -> {_recipients(envelope)}{f': {each.said}' if each.said else ''}"
+
+
+def _when(each: Listed, now: float) -> str:
+    """The next try, beside a state that tells the rest."""
+    if each.state is not State.WAITING:
+        return "-" if each.state is State.HELD else "now"
+    return f"in {seconds(each.parcel.due_at - now)}" if each.parcel.due_at > now else "now"
+
+
+def cut(text: str, width: int) -> str:
+    """A line for people, its end left out where it is too long; `show` has the whole."""
+    text = visible(text)
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def told(story: Story, now: float) -> Iterator[str]:
+    """One message: its envelope, then each recipient with what became of it."""
+    mail = story.mail
+    yield f"message   {mail.id}"
+    yield f"from      {_sender(mail.envelope)}"
+    origin = f", {mail.origin}" if mail.origin else ""
+    yield f"received  {moment(mail.received_at)}, {seconds(now - mail.received_at)} ago{origin}"
+    yield f"size      {octets(mail.size)}"
+    if mail.envelope.envid:
+        yield f"envid     {mail.envelope.envid}"
+    yield f"seed      {mail.seed}"
+    answers = _last_answers(story)
+    for recipient in mail.envelope.recipients:
+        yield f"to        {recipient.mailbox}: {_fate(recipient, story, answers, now)}"
+    if story.finished_at is not None:
+        yield f"finished  {moment(story.finished_at)}"
+
+
+def traced(story: Story) -> Iterator[str]:
+    """Every attempt with its contacts."""
+    for number, record in enumerate(story.records, 1):
+        try:
+            attempt, recipients = read_record(record.text)
+        except ValueError as problem:
+            yield f"{number}. {moment(record.at)}  {record.destination}: {problem}"
+            continue
+        seed = f"seed {attempt.seed}, " if attempt.seed is not None else ""
+        took = seconds(attempt.elapsed_ms / 1000)
+        yield f"{number}. {moment(record.at)}  {attempt.destination}: {attempt.result} ({seed}{took})"
+        yield from (contact_line(contact) for contact in attempt.contacts)
+        for index, mailbox in enumerate(recipients[: len(attempt.outcomes)]):
+            yield f"  {mailbox}: {_said(attempt, index)}"
+    if not story.records:
+        yield "no attempt yet"
+
+
+def totals(numbers: Stats, now: float) -> Iterator[str]:
+    """The numbers of a spool."""
+    yield f"{counted(numbers.messages, 'message')}, {octets(numbers.octets)}; finished: {numbers.finished}"
+    yield f"waiting  {numbers.waiting}, {numbers.due} of them due"
+    yield f"claimed  {numbers.claimed}"
+    yield f"held     {numbers.held}"
+    if numbers.oldest_at is not None:
+        yield f"oldest   {moment(numbers.oldest_at)}, {seconds(now - numbers.oldest_at)} ago"
+    for destination, count in numbers.destinations:
+        yield f"{count:>8}  {destination}"
+
+
+def _fate(recipient: Recipient, story: Story, answers: dict[str, str], now: float) -> str:
+    said = answers.get(str(recipient.mailbox))
+    listed = next((each for each in story.parcels if recipient in each.parcel.mail.envelope.recipients), None)
+    if listed is None:
+        return said or "deleted"
+    count = listed.parcel.attempts
+    tries = f" after {counted(count, 'attempt')}" if count else ""
+    last = f"; last answer: {said}" if said else ""
+    return f"{listed.state}{tries}, {_next(listed, now)}{last}"
+
+
+def _last_answers(story: Story) -> dict[str, str]:
+    answers: dict[str, str] = {}
+    for record in story.records:
+        try:
+            attempt, recipients = read_record(record.text)
+        except ValueError:  # `trace` says what is wrong with it
+            continue
+        known = recipients[: len(attempt.outcomes)]
+        answers.update((mailbox, _said(attempt, index)) for index, mailbox in enumerate(known))
+    return answers
+
+
+def _said(attempt: Attempt, index: int) -> str:
+    """What became of one recipient in an attempt, and which host said so."""
+    outcome, source = attempt.outcomes[index], attempt.source_of(index)
+    return f"{outcome.result} ({outcome.status}): {f'{source.target}: ' if source else ''}{outcome.text}"
+
+
+def _next(listed: Listed, now: float) -> str:
+    if listed.state is State.HELD:
+        return "held until it is released"
+    if listed.state is State.CLAIMED:
+        return "under way now"
+    due_at = listed.parcel.due_at
+    return f"next try in {seconds(due_at - now)}" if due_at > now else "due now"
+
+
+def _sender(envelope: Envelope) -> str:
+    return str(envelope.reverse_path or "<>")
+
+
+def _recipients(envelope: Envelope) -> str:
+    if not envelope.recipients:  # of a damaged message
+        return "?"
+    first, *others = envelope.recipients
+    return f"{first.mailbox}{f' +{len(others)}' if others else ''}"

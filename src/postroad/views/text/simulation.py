@@ -1,0 +1,110 @@
+"""A simulation in sentences, with its pictures between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from postroad.planning.goals import Goal, numbers
+from postroad.planning.mix import View, part_delivered
+from postroad.planning.scorecard import Scorecard
+from postroad.simulation.trials import Trials
+from postroad.views.pictures import labels
+from postroad.views.pictures.pen import Drawing
+from postroad.views.pictures.picture import Picture
+from postroad.views.pictures.terminal import fault_bars, heat_map, timeline
+from postroad.views.text.blocks import Block
+from postroad.views.text.trials import trials
+from postroad.words.phrasebook import counted, listing, seconds
+
+MOST_LOST = 6  # machines that a sentence names
+
+
+def summary(card: Scorecard, view: View) -> str:
+    """Everything in one sentence."""
+    busiest, domain, whole = card.busiest, card.records.snapshot.domain, card.whole
+    who = f"the mix {view.mix.name}" if view.mix.name else listing(view.mix.senders)
+    if busiest is None:
+        return f"{domain}: no machine takes its mail"
+    down = listing(f"{address} down ({mode})" for address, mode in view.down.items()) if view.down else ""
+    stopped, worst_s = stopped_in(card), whole.mix.delay_worst_s
+    count = f"{counted(len(card.records.machines), 'machine')}{f', {down}' if down else ''}"
+    parts = (
+        f"{domain}: {count}; of {who} {card.load_told()} go to {busiest}",
+        f"{view.mix.told(whole.delivered_by)} of mail gets through in the first attempt",
+        f"after {seconds(whole.mix.delay_mean_s)} on average, {seconds(worst_s)} at worst" if worst_s >= 1 else "",
+        f"none of {listing(stopped)}" if stopped else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def stopped_in(card: Scorecard) -> list[str]:
+    """The senders none of whose mail gets through."""
+    return [name for name, each in card.whole.by.items() if not part_delivered(each)]
+
+
+def text(card: Scorecard, view: View, picture: Picture, tried: Mapping[str, Trials]) -> Iterator[Block | Drawing]:
+    """For a terminal or a pipe: the summary, the pictures, the trials, and what follows from them."""
+    yield summary(card, view), "bold"
+    if not card.records.machines:
+        yield from _no_way(card)
+        return
+    yield from _pictures(picture)
+    yield ""
+    if tried:
+        yield from trials(card, tried)
+        yield ""
+    yield from _told(card, view)
+
+
+def _pictures(picture: Picture) -> Iterator[Block | Drawing]:
+    yield ""
+    yield heat_map(picture.forecasts)
+    yield ""
+    yield fault_bars(picture)
+    if picture.example:
+        yield ""
+        yield timeline(picture.example, picture.sender)
+
+
+def _no_way(card: Scorecard) -> Iterator[str]:
+    """What each sender makes of records without a machine."""
+    by: dict[str, list[str]] = {}
+    for name, each in card.whole.by.items():
+        by.setdefault(each.unable or listing(result.value for result, part in each.outcome.items() if part), []).append(
+            name
+        )
+    yield from (f"{listing(names)}: {result}" for result, names in by.items())
+
+
+def _told(card: Scorecard, view: View) -> Iterator[str]:
+    """Survival, DNS and hidden fate, in sentences."""
+    for loss in card.losses:
+        lost = [str(machine) for machine in card.records.machines if machine in loss.machines]
+        machines = counted(len(lost), "machine") if len(lost) > MOST_LOST else listing(lost)
+        are = {1: "is", 2: "are both"}.get(len(lost), "are all")
+        yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
+    yield from _waiting(card, view)
+    yield f"DNS: {numbers(Goal.DNS_COST, card)}."
+    yield from labels.sampled(card.whole.by.items())
+    yield from (fate.text for fate in card.fates)
+    yield from card.caveats
+    if view.mix.basis:
+        yield f"{view.mix.basis}."
+
+
+def _waiting(card: Scorecard, view: View) -> Iterator[str]:
+    """Whose mail does not get through as things are, and from how many lost machines on some of the rest waits."""
+    short = [name for name, each in card.whole.by.items() if part_delivered(each) < 1]
+    if short:
+        yield f"Some mail does not get through as things are: {view.mix.whom(short)}."
+    by: dict[tuple[int, bool], list[str]] = {}
+    for each in card.survivals:
+        if each.sender not in short and len(each.waits) < len(each.stops):
+            by.setdefault((len(each.waits), each.surely), []).append(each.sender)
+    for (count, surely), names in sorted(by.items()):
+        fewer = "" if surely else ", or fewer"
+        yield f"Some waits from the loss of {counted(count, 'machine')} on{fewer}: {view.mix.whom(names)}."
+    if by or not card.losses:
+        return
+    before = "that" if len(card.losses) == 1 else "its sender's stops"
+    yield f"{'Other mail does not wait' if short else 'No mail waits'} before {before}."

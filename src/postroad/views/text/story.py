@@ -1,0 +1,59 @@
+"""The story of one message, in sentences: who sent it, how each choice was drawn, what each host said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from postroad.relay.story import chapter
+from postroad.routing import PROCEDURES, Route, explain_attempt, explain_plan, explain_route
+from postroad.spool import Listed, State, Story
+from postroad.words.mail import Envelope
+from postroad.words.phrasebook import listing, moment, octets
+
+NAMED = 3  # recipients of many
+
+
+def tell(story: Story) -> Iterator[str]:
+    """The whole story, a sentence at a time."""
+    yield from _beginning(story)
+    before: Route | None = None
+    for number, record in enumerate(story.records, 1):
+        try:
+            told = chapter(record)
+        except ValueError as problem:
+            yield f"Attempt {number}, {moment(record.at)}: its record is damaged ({problem})."
+            continue
+        yield f"Attempt {number}, {moment(told.at)}, for {listing(told.recipients, NAMED)}:"
+        if told.route and told.route != before:
+            yield from explain_route(told.route, PROCEDURES[told.procedure])
+            before = told.route
+        yield from explain_plan(told.plan, told.attempt.seed)
+        if told.ill:
+            yield f"Put last, because they had just failed: {', '.join(told.ill)}."
+        yield from explain_attempt(told.attempt, told.recipients)
+        if told.attempt.contacts and not told.holds:
+            yield "The contacts are not in the order that this seed gives now: the record is older than this version."
+    yield from (_waiting(parcel) for parcel in story.parcels)
+    if story.finished_at is not None:
+        yield f"Nothing is left to do since {moment(story.finished_at)}."
+
+
+def _beginning(story: Story) -> Iterator[str]:
+    mail = story.mail
+    sender = mail.envelope.reverse_path
+    yield f"Message {mail.id} from {sender or '<>'} to {_recipients(mail.envelope)}, {octets(mail.size)}."
+    yield f"Accepted {moment(mail.received_at)}{f', {mail.origin}' if mail.origin else ''}; its seed is {mail.seed}."
+
+
+def _waiting(listed: Listed) -> str:
+    to = _recipients(listed.parcel.mail.envelope)
+    if listed.state is State.HELD:
+        return f"Held for {to}: `postroad queue release {listed.parcel.mail.id}` lets it go on."
+    if listed.state is State.CLAIMED:
+        return f"Being delivered now to {to}."
+    last = f"; the last answer was: {listed.said}" if listed.said else ""
+    return f"Waiting for {to}, tried again {moment(listed.parcel.due_at)}{last}."
+
+
+def _recipients(envelope: Envelope) -> str:
+    return listing((str(each.mailbox) for each in envelope.recipients), NAMED)

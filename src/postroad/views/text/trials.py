@@ -1,0 +1,74 @@
+"""Trials in a terminal or a pipe: each figure with the interval that holds it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+from postroad.planning.scorecard import Scorecard
+from postroad.simulation.trials import Estimate, Trials
+from postroad.views.text.blocks import Block, Table
+from postroad.words.outcome import Result
+from postroad.words.phrasebook import between, counted, interval, seconds
+
+STRAYING = 0.1  # parts of the mail of one sending host, that are worth a line
+MOST_SERVERS = 8  # addresses of a trial's table; the JSON has all
+
+
+def trials(card: Scorecard, tried: Mapping[str, Trials]) -> Iterator[Block]:
+    """A row for each sender: first contacts with their intervals, outcome, time until delivery."""
+    yield f"Trials: {_described(next(iter(tried.values())))}"
+    addresses = [address for machine in card.records.machines for address in machine.addresses]
+    shown = addresses[:MOST_SERVERS]
+    heads = ("sender", *map(str, shown), "delivered", "tries", "mean", "99 %", "worst")
+    rows = []
+    for name, each in tried.items():
+        shares = [_interval(each.first.get(address)) for address in shown]
+        delay = each.delay
+        times = (seconds(delay.mean.value), seconds(delay.p99.value), seconds(delay.worst_s)) if delay else ("-",) * 3
+        rows.append((name, *shares, _interval(each.outcome.get(Result.DELIVERED)), f"{each.tries.value:.3g}", *times))
+    yield Table(heads, rows, frozenset(heads[1:]))
+    if len(addresses) > MOST_SERVERS:
+        yield f"{counted(len(addresses) - MOST_SERVERS, 'more address', 'es')}: see --json"
+    for name, each in tried.items():
+        if each.sampled:
+            yield f"{name} can try these servers in too many orders to follow each: its figures are of a sample."
+    yield from _strayed(tried)
+
+
+def _described(trials: Trials) -> str:
+    """The mail of a trial and what happens to it, in one line."""
+    trial, load = trials.trial, trials.trial.workload
+    each = -(-load.messages // load.sources)
+    parts = [f"{counted(load.messages, 'message')} of each sender over {seconds(load.over_s)}"]
+    if each > 1:
+        parts.append(f"{each:,} from each of {load.sources:,} sending hosts")
+    if trial.greylist:
+        apart = "" if trial.greylist.shared else ", by each server for itself"
+        parts.append(f"greylisted for {seconds(trial.greylist.delay_s)}{apart}")
+    for outage in trial.outages:
+        if not outage.from_s and outage.until_s == math.inf:
+            continue
+        until = f"to {seconds(outage.until_s)}" if outage.until_s < math.inf else "on"
+        parts.append(f"{outage.address} down ({outage.mode}) from {seconds(outage.from_s)} {until}")
+    if trial.schedule:
+        parts.append(f"retries as {trial.schedule.name}")
+    return f"{'; '.join(parts)}; seed {trials.seed}; 95 % intervals"
+
+
+def _interval(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "-"
+    return interval(estimate.value, estimate.low, estimate.high)
+
+
+def _strayed(tried: Mapping[str, Trials]) -> Iterator[str]:
+    """How far single sending hosts stray from the mean, where they do."""
+    for name, each in tried.items():
+        if len(each.single) < 2 or max(high - low for low, high in each.single.values()) < STRAYING:
+            continue
+        told = ", ".join(
+            f"{between(low, high)} of its mail to {address}"
+            for address, (low, high) in list(each.single.items())[:MOST_SERVERS]
+        )
+        yield f"One host with {name} sends {told}, in nine of ten cases."

@@ -1,0 +1,43 @@
+"""A spool with mail that waits."""
+
+import json
+import time
+from ipaddress import ip_address
+
+from postroad.spool import Mail, Settlement
+from postroad.spool.sqlite import SqliteSpool
+from postroad.words.mail import Envelope, Recipient, parse_mailbox
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.record import attempt_record
+from postroad.words.trail import Attempt, Contact, Target
+
+BODY = b"Subject: x\r\n\r\nx\r\n"
+LATER = Outcome(Result.DEFERRED, Scope.HOST, "450 4.2.0 try later", "4.2.0", Phase.RCPT)
+
+
+def mail(id_, sender, *recipients):
+    """A message that has waited five minutes."""
+    boxes = tuple(Recipient(parse_mailbox(each)) for each in recipients)
+    reverse_path = parse_mailbox(sender) if sender else None
+    return Mail(id_, Envelope(reverse_path, boxes), time.time() - 300, 7, len(BODY), "127.0.0.1 by ESMTP")
+
+
+def settlement(parcel):
+    """The parcel was tried, and has an hour to wait."""
+    target = Target("mail.example.org", ip_address("192.0.2.1"), 10)
+    contact = Contact(target, 0.0, 12.0, Phase.RCPT, None, {0: LATER})
+    done = Attempt(parcel.destination, (LATER,), (contact,), 7, 12.0)
+    left = parcel.mail.envelope.recipients
+    record = json.dumps(attempt_record(done) | {"recipients": [str(each.mailbox) for each in left]})
+    return Settlement(parcel, left, time.time() + 3601, record, said="deferred: mail.example.org: 450 4.2.0 try later")
+
+
+async def fill(path):
+    """A message to two domains, tried at one of them, and a report."""
+    queue = await SqliteSpool.open(path, node="relay")
+    parcels = await queue.add(mail("ONE", "me@example.net", "a@example.org", "b@example.com"), BODY, claim=True)
+    tried = [parcel for parcel in parcels if parcel.destination == "example.org"]
+    await queue.release([parcel for parcel in parcels if parcel not in tried])
+    await queue.settle([settlement(parcel) for parcel in tried], time.time())
+    await queue.add(mail("TWO", "", "me@example.net"), BODY)
+    await queue.close()
