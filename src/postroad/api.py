@@ -5,14 +5,13 @@ Each imports what it needs when it is called: who imports a name pays for no oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from postroad.words.bounds import OutOfBoundsError, count, require, require_all
 from postroad.words.bounds import check as check_bounds
+from postroad.words.bounds import count, require, require_all
 from postroad.words.inputs import InputError
 from postroad.words.trace import Listener, nobody
 
@@ -40,7 +39,7 @@ MOST_SEED = 2**64
 
 
 def route(
-    domain: str,
+    domain: str | Path,
     *,
     zones: Sequence[str | Path] = (),
     resolvers: Sequence[str] = (),
@@ -62,9 +61,8 @@ def route(
         InputError: the domain, a zone file, a server or the procedure cannot be used.
 
     """
-    with _input_errors():
-        require_all("own", own, str)
-        check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
+    require_all("own", own, str)
+    check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
     from postroad.app import Road, build_own, build_policy
 
     subject = _subject(domain, zones)
@@ -72,7 +70,7 @@ def route(
     return _run(lambda: road.route(subject.destination, seed))
 
 
-def lookup(domain: str, *, zones: Sequence[str | Path] = (), resolvers: Sequence[str] = ()) -> Snapshot:
+def lookup(domain: str | Path, *, zones: Sequence[str | Path] = (), resolvers: Sequence[str] = ()) -> Snapshot:
     """All that DNS says of a domain's mail: MX, addresses, name servers, reverse names. Blocks while DNS is asked.
 
         >>> lookup("example.com", zones=["docs/examples/example.com.zone"]).mx.records[0]
@@ -90,7 +88,7 @@ def lookup(domain: str, *, zones: Sequence[str | Path] = (), resolvers: Sequence
 
 
 def check(
-    domain: str, *, zones: Sequence[str | Path] = (), resolvers: Sequence[str] = (), smtp: bool = False
+    domain: str | Path, *, zones: Sequence[str | Path] = (), resolvers: Sequence[str] = (), smtp: bool = False
 ) -> Checked:
     """What will lose or delay a domain's mail: findings, each with its severity and the zone lines that fix it.
 
@@ -151,7 +149,7 @@ class SimulateOptions:
 
 
 def simulate(
-    domain: str,
+    domain: str | Path,
     *,
     options: SimulateOptions | None = None,
     down: Sequence[str] = (),
@@ -189,10 +187,13 @@ def simulate(
     """
     from postroad.asking import down_of
 
-    chosen = options or SimulateOptions()
-    with _input_errors():
-        require_all("down", down, str)
-        check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0, needed=True)})
+    chosen = _chosen(options)
+    if trials is not None:
+        from postroad.simulation.trials import TrialOptions
+
+        require("trials", trials, TrialOptions)
+    require_all("down", down, str)
+    check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0, needed=True)})
     records = _records(domain, chosen)
     snapshot, view = records.snapshot, _view(chosen, down_of(down, records))
     tried = _tried(trials, snapshot, view, seed) if trials else {}
@@ -218,7 +219,7 @@ def _tried(asked: TrialOptions, snapshot: Snapshot, view: View, seed: int) -> Ma
     return {name: run(trial, seed) for name, trial in trials.items()}
 
 
-def compare(*sets: str, options: SimulateOptions | None = None) -> Comparison:
+def compare(*sets: str | Path, options: SimulateOptions | None = None) -> Comparison:
     """Sets of records side by side: lines that change, what that means for senders, and a verdict for each goal.
 
     Each of `sets` is a zone file, a named set-up or a domain, and is compared with the first.
@@ -238,13 +239,13 @@ def compare(*sets: str, options: SimulateOptions | None = None) -> Comparison:
     from postroad.planning.scorecard import measure
 
     if len(sets) < 2:
-        raise InputError("name two sets of records or more")
-    chosen = options or SimulateOptions()
+        raise InputError("name two sets of records or more, one by one: compare('now.zone', 'planned.zone')")
+    chosen = _chosen(options)
     view = _view(chosen, {})
-    return compared([measure(each, _records(each, chosen), view) for each in sets])
+    return compared([measure(str(each), _records(each, chosen), view) for each in sets])
 
 
-def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: bool = False) -> Advice:
+def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_backups: bool = False) -> Advice:
     """The smallest change of a domain's records that reaches the goals, proven by simulation.
 
     `domain` may be a zone file, or a named set-up. With `use_backups` backups may take a part of the load. `troubles`
@@ -265,7 +266,7 @@ def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: 
     from postroad.planning.edits import Allowed
     from postroad.planning.records import Records
 
-    chosen = options or SimulateOptions()
+    chosen = _chosen(options)
     subject = _subject(domain, chosen.zones)
     evidence = _run(lambda: records_evidence(subject, chosen.resolvers))
     records = Records.of(_sure(evidence.snapshot))
@@ -274,48 +275,39 @@ def advise(domain: str, *, options: SimulateOptions | None = None, use_backups: 
 
 
 def _subject(domain: str | Path, zones: Sequence[str | Path]) -> Subject:
-    with _input_errors():
-        require_all("domain", [domain], str, Path)
-        require_all("zones", zones, str, Path)
+    require_all("domain", [domain], str, Path)
+    require_all("zones", zones, str, Path)
     from postroad.subject import subject_of
 
     return subject_of(str(domain), zones=zones)
 
 
 def _resolver(subject: Subject, resolvers: Sequence[str]) -> Resolver:
-    with _input_errors():
-        require_all("resolvers", resolvers, str)
+    require_all("resolvers", resolvers, str)
     return subject.resolver(resolvers)
 
 
 def _check_lists(options: object, **fields: tuple[type, ...]) -> None:
     for name, kinds in fields.items():
-        with _input_errors():
-            require_all(name, getattr(options, name), *kinds)
+        require_all(name, getattr(options, name), *kinds)
 
 
 def _check_kinds(options: object, **fields: tuple[type, ...]) -> None:
     for name, kinds in fields.items():
-        with _input_errors():
-            require(name, getattr(options, name), *kinds)
+        require(name, getattr(options, name), *kinds)
 
 
 def _check_needed(options: object, **fields: tuple[type, ...]) -> None:
     for name, kinds in fields.items():
-        with _input_errors():
-            require_all(name, [getattr(options, name)], *kinds)
+        require_all(name, [getattr(options, name)], *kinds)
 
 
-@contextmanager
-def _input_errors() -> Iterator[None]:
-    """What is wrong with an argument is wrong input, whoever finds it."""
-    try:
-        yield
-    except OutOfBoundsError as wrong:
-        raise InputError(str(wrong)) from None
+def _chosen(options: SimulateOptions | None) -> SimulateOptions:
+    require("options", options, SimulateOptions)
+    return options or SimulateOptions()
 
 
-def _records(what: str, chosen: SimulateOptions) -> Records:
+def _records(what: str | Path, chosen: SimulateOptions) -> Records:
     from postroad.planning.records import Records
 
     return Records.of(_sure(lookup(what, zones=chosen.zones, resolvers=chosen.resolvers)))
@@ -354,8 +346,7 @@ class SendOptions:
         _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
         _check_kinds(self, seed=(int,))
         _check_needed(self, procedure=(str,), hostname=(str,), starttls=(bool,))
-        with _input_errors():
-            check_bounds(self, {"port": count(65_535, needed=True)})
+        check_bounds(self, {"port": count(65_535, needed=True)})
 
 
 async def send(
@@ -383,11 +374,11 @@ async def send(
     from postroad.app import Road, build_message, build_own, build_policy, build_resolver, host_name
     from postroad.deliver import DeliverSettings, opportunistic_tls
 
+    require("options", options, SendOptions)
     chosen = options or SendOptions()
-    with _input_errors():
-        require("sender", sender, str)
-        require_all("recipients", recipients, str)
-        require_all("message", [message], bytes, str, EmailMessage)
+    require("sender", sender, str)
+    require_all("recipients", recipients, str)
+    require_all("message", [message], bytes, str, EmailMessage)
     road = Road(
         build_resolver(chosen.zones, chosen.resolvers),
         build_policy(chosen.procedure, allow_loopback=chosen.port != 25),

@@ -34,7 +34,7 @@ def view_of(senders: Sequence[str], mix: str | None, file: Path | None, order: s
 
     """
     if order not in set(DnsOrder):
-        raise InputError(f"no order {order!r}; there are {', '.join(DnsOrder)}")
+        raise InputError(f"there is no order {order!r}; there are {', '.join(DnsOrder)}")
     return View(_mix(senders, mix, file), DnsOrder(order), down)
 
 
@@ -82,7 +82,7 @@ def _mix(names: Sequence[str], mix: str | None, file: Path | None) -> Mix:
         return Mix("", asked, dict.fromkeys(asked, Fraction(1, len(asked))))
     chosen = mix or DEFAULT_MIX
     if chosen not in mixes:
-        raise InputError(f"no mix {chosen!r}; there are {', '.join(mixes)}")
+        raise InputError(f"there is no mix {chosen!r}; there {'is' if len(mixes) == 1 else 'are'} {', '.join(mixes)}")
     extra = tuple(asked) or (() if mix else ("postroad",))
     return Mix(chosen, {name: senders[name] for name in dict.fromkeys((*extra, *mixes[chosen]))}, mixes[chosen])
 
@@ -107,7 +107,7 @@ def sender_named(name: str, known: Mapping[str, Sender]) -> Sender:
     file = Path(name)
     if file.suffix != ENDING:
         near = get_close_matches(name, known, 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "postroad senders lists them"
+        hint = f"did you mean {' or '.join(near)}?" if near else "`postroad senders` lists them"
         raise InputError(f"there is no sender {name!r}; {hint} (a file of your own ends in {ENDING})")
     if file.stem in known:
         raise InputError(f"{file}: there is a sender {file.stem!r} already; give the file another name")

@@ -51,7 +51,7 @@ title = "our gateway"
 sources = ["its main.cf"]
 unit = "host"                                   # host, address
 equals = "given"                                # random, first-then-reversed, one-swap-pass, alphabetical, by-attempt
-inside = "given"                                # given, random, turned
+inside = "given"                                # given, random
 families = "v4-first"                           # v6-first, in-turn, alike, v6-level, v6-pass, v4-only, v6-only
 preference = "ascending"                        # ignored, descending
 literals = "passed-over"                        # an MX that names an address: used, passed-over, failed
@@ -74,8 +74,8 @@ no = "fail"                     # 550 to RCPT
 g554 = "fail"
 ```
 
-Several senders, and mixes, may stand in one file for `--senders`: tables `[senders.NAME]` with the same keys, and
-`[mixes.NAME]`, whose parts are percentages that sum to 100, or fractions that sum to 1.
+Several senders, and mixes, may stand in one file for `--senders`: tables `[senders.NAME]` with the same keys, which may
+be `like` one another, and `[mixes.NAME]`, whose parts are percentages that sum to 100, or fractions that sum to 1.
 
 ```toml
 [senders.gateway]

@@ -117,12 +117,25 @@ def test_trials_are_asked_for_with_their_troubles():
         ),
         (lambda: postroad.compare("t1"), "two sets of records or more"),
         (lambda: postroad.advise("no/such.zone"), "no/such.zone"),
+        (lambda: postroad.compare(["t1", "t2"]), "two sets of records or more, one by one"),
+        (lambda: postroad.simulate("t1", options={}), "options: {} is not a SimulateOptions"),
+        (lambda: postroad.compare("t1", "t2", options=5), "options: 5 is not a SimulateOptions"),
+        (lambda: postroad.advise("t1", options={}), "options: {} is not a SimulateOptions"),
+        (lambda: postroad.simulate("t1", trials=100), "trials: 100 is not a TrialOptions"),
+        (lambda: postroad.TrialOptions(messages=0), "messages: 0 is below 1"),
     ],
 )
 def test_a_question_that_cannot_be_asked_is_told(call, why):
     """As an InputError with what is wrong; no command ends the program."""
     with pytest.raises(postroad.InputError, match=why):
         call()
+
+
+def test_a_path_is_as_good_as_a_text(tmp_path):
+    """What is called by its path is named by it, as a text."""
+    zone = tmp_path / "some.zone"
+    zone.write_text("$ORIGIN example.com.\n@ MX 10 mail\nmail A 192.0.2.1\n")
+    assert [str(zone), "t2"] == [card.name for card in postroad.compare(zone, "t2").cards]
 
 
 def test_compare_and_advise_give_data():

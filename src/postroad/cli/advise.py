@@ -43,8 +43,8 @@ def advise(
     --use-backups, and a name with several machines is left alone without --allow split. No change makes more than ten
     MX records, or more than doubles the DNS queries.
 
-    Exit status: 0 nothing to change, 1 a change is proposed or `check` finds an error or a warning, 2 usage error,
-    3 DNS lookup failed, try again.
+    Exit status: 0 nothing to change, 1 a change is proposed, `check` finds an error or a warning, or the zone does not
+    have the domain, 2 usage error, 3 DNS lookup failed, try again.
     """
     from postroad.planning.advice import advise as advised
     from postroad.planning.edits import Allowed
@@ -71,7 +71,7 @@ def advise(
 
         screen.Screen().show(text(advice))
     if not advice.is_sane:
-        raise typer.Exit(screen.FINDINGS)
+        raise typer.Exit(simulating.status_of(advice.before.records))
 
 
 def _evidence(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Evidence:

@@ -119,7 +119,8 @@ def check(
 
     A bad line in --file is reported, and the other domains are checked.
 
-    Exit status: 0 no finding at or above --fail-on, 1 findings, 2 usage error, 3 inconclusive.
+    Exit status: 0 no finding at or above --fail-on, 1 findings or the zone does not have the domain, 2 usage error,
+    3 inconclusive. With --format nagios: 0 OK, 1 warning, 2 critical, 3 unknown.
     """
     from postroad.cli.checking import Report, run_checks, settings_for, terms_of, wanted_of
     from postroad.examine import Choice

@@ -46,7 +46,7 @@ def compare(
     Each set is compared with the first. Goals: delivery, balance, fail-over, loss of a network, delay by a silent
     machine, DNS cost, simplicity.
 
-    Exit status: 0 compared, 2 usage error, 3 DNS lookup failed, try again.
+    Exit status: 0 compared, 1 a zone does not have the domain, 2 usage error, 3 DNS lookup failed, try again.
     """
     if len(sets) < 2:
         screen.fail("name two sets of records or more")

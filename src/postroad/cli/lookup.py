@@ -34,7 +34,8 @@ def lookup(
 ) -> None:
     """Look up the MX records of a domain, their addresses, its name servers and the reverse names.
 
-    Exit status: 0 records found, 1 no records, 2 usage error, 3 DNS lookup failed, try again.
+    Exit status: 0 records found, 1 no records or the zone does not have the domain, 2 usage error, 3 DNS lookup failed,
+    try again.
     """
     from postroad.app import Road
     from postroad.subject import subject_of

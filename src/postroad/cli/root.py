@@ -26,7 +26,8 @@ from postroad.cli.tree import group
 app = group(
     "Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records.",
     name="postroad",
-    epilog="Example: postroad route example.org --explain",
+    epilog="Example: postroad route example.org --explain. "
+    "Any command exits with 74 if its answer cannot be written, as on a full disk.",
 )
 app.command(epilog="Example: postroad lookup example.org --format nslookup")(lookup)
 app.command(epilog="Example: postroad check example.org --smtp --fail-on warning")(check)

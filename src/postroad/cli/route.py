@@ -26,7 +26,8 @@ def route(
 ) -> None:
     """Show where mail for a domain goes: its exchangers by preference, their odds, and one drawn order.
 
-    Exit status: 0 there is a route, 1 mail cannot be delivered, 2 usage error, 3 DNS lookup failed, try again.
+    Exit status: 0 there is a route, 1 mail cannot be delivered or the zone does not have the domain, 2 usage error,
+    3 DNS lookup failed, try again.
     """
 
     async def routed() -> Routed:

@@ -50,7 +50,7 @@ def senders(
     with screen.input_errors():
         found = sender_named(sender, SENDERS)
     if toml:
-        _print_file(found)
+        _print_file(found, None if sender in SENDERS else sender)
     elif json:
         from postroad.views.json.senders import sender_shape
 
@@ -75,11 +75,12 @@ def _list(known: Mapping[str, Sender], *, json: bool) -> None:
             out.line(f"  {each.name:<{width}}  {each.title}", (f" ({each.version})" if each.version else "", "dim"))
 
 
-def _print_file(found: Sender) -> None:
+def _print_file(found: Sender, own: str | None) -> None:
+    from postroad.files import read_text
     from postroad.senders import file_of
 
-    text = file_of(found.name)
-    if text is None:
+    text = read_text(own) if own else file_of(found.name)
+    if not isinstance(text, str):
         screen.fail(f"{found.name} has no file: it is made from what this program does")
     screen.document(text)
 

@@ -52,3 +52,8 @@ def records_of(what: str | None, domain: str | None, zones: Sequence[Path], reso
             f"the records of {subject.destination} cannot be looked up now: {snapshot.mx.why}", screen.TEMPORARY
         )
     return Records.of(snapshot)
+
+
+def status_of(records: Records) -> int:
+    """The exit status where not all is well: 3, as of `route`, if only nobody can tell the addresses now."""
+    return screen.TEMPORARY if records.unknown and not records.machines else screen.FINDINGS

@@ -11,6 +11,7 @@ from postroad.planning.goals import Goal, Verdict, judged, numbers, verdict
 from postroad.planning.mix import share
 from postroad.planning.records import Line, Machine
 from postroad.planning.scorecard import Scorecard
+from postroad.routing import Refusal, decide
 from postroad.words.names import Address
 from postroad.words.phrasebook import counted, listing, percent
 
@@ -44,6 +45,11 @@ class Comparison:
     differences: tuple[Difference, ...]
     verdicts: tuple[Verdict, ...]
 
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the figures do not cover, or rest on, and why a set wins nothing, in sentences."""
+        return tuple(text for card in self.cards for text in (*card.caveats, *_without_mail(card)))
+
 
 def compare(cards: Sequence[Scorecard]) -> Comparison:
     """Put sets of records side by side; those of one domain also line by line and machine by machine."""
@@ -51,6 +57,13 @@ def compare(cards: Sequence[Scorecard]) -> Comparison:
     domain = first.records.snapshot.domain
     differences = tuple(difference(first, other) for other in others if other.records.snapshot.domain == domain)
     return Comparison(tuple(cards), differences, tuple(verdict(goal, cards) for goal in Goal))
+
+
+def _without_mail(card: Scorecard) -> Iterator[str]:
+    """A name that is mistyped has figures too: that they count for nothing must be said."""
+    answer = decide(card.records.snapshot)
+    if isinstance(answer, Refusal) and not card.records.machines:
+        yield f"No mail reaches {card.name}, so it is best at nothing, however cheap: {answer.text}."
 
 
 def difference(before: Scorecard, after: Scorecard) -> Difference:

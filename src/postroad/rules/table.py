@@ -64,6 +64,12 @@ class Row:
         return self.facts is not None and any(each.aliases for each in answers(self.facts))
 
     @property
+    def circle(self) -> tuple[str, ...]:
+        """The aliases that lead back to one of them, that one last; () where they end somewhere."""
+        troubles = [each for each in answers(self.facts) if isinstance(each, Bogus)] if self.facts else []
+        return next(((*each.aliases, each.name) for each in troubles if each.name in each.aliases), ())
+
+    @property
     def is_missing(self) -> bool:
         """Whether the name does not exist."""
         return self.facts is not None and all(isinstance(each, NoName) for each in answers(self.facts))
@@ -139,6 +145,12 @@ def graded(evidence: Evidence) -> Severity:
     """An error where mail has no other way, a warning where other exchangers are left."""
     lost = isinstance(evidence.answer, Refusal) and evidence.answer.result is Result.FAILED
     return Severity.ERROR if lost else Severity.WARNING
+
+
+def graded_waiting(evidence: Evidence) -> Severity:
+    """An error where all mail waits, for no exchanger can be found; a warning where others are left."""
+    waits = isinstance(evidence.answer, Refusal) and evidence.answer.result is Result.DEFERRED
+    return Severity.ERROR if waits else Severity.WARNING
 
 
 def answers(facts: HostFacts) -> tuple[Answer[Address], Answer[Address]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from postroad.rules import lines, special, table
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Seen, Severity
+from postroad.rules.providers import provider_of
 from postroad.rules.rule import Topic, rule
 from postroad.rules.table import Row
 from postroad.words.facts import Bogus, Found, NoData, NoName, Temporary
@@ -32,11 +33,31 @@ _LOCAL = ("localhost", "localdomain")
 def mx_target_alias(evidence: Evidence) -> Iterator[Seen]:
     """Most senders follow it; some look up one step less, or refuse. It is one wherever it leads, and if nowhere."""
     for row in table.rows(evidence):
-        if row.is_alias:
+        if row.is_alias and not row.circle:
             end = _end(row)
             seen = f"{row.name} is an alias{f' of {end}' if end else ''}"
             fix = lines.mx_line(table.domain(evidence), row.record.preference, end) if end else ""
             yield Seen(row.place, seen, fix, lines.where(evidence, row.name, "CNAME") or row.line)
+
+
+@rule(
+    "mx-target-alias-loop",
+    Severity.ERROR,
+    Topic.TARGETS,
+    "An MX names an alias that leads back to itself",
+    why="Nobody ever finds an address behind it: senders pass it over, and with no other exchanger all mail waits.",
+    source="RFC 1034 3.6.2; RFC 5321 5.1",
+)
+def mx_target_alias_loop(evidence: Evidence) -> Iterator[Seen]:
+    """No name server has to answer first: it is written so."""
+    for row in table.rows(evidence):
+        if row.circle:
+            first, then = row.circle[:2]
+            seen = f"{row.name} is an alias that leads back to itself: {' -> '.join(row.circle)}"
+            alias = lines.remove(lines.zone_line(first, "CNAME", f"{then}."))
+            fix = f"{alias}\n{lines.address_to_fill(first, 4)}" if _is_own(evidence, first) else ""
+            line = lines.where(evidence, row.name, "CNAME") or row.line
+            yield Seen(row.place, seen, fix, line, table.graded_waiting(evidence))
 
 
 @rule(
@@ -99,7 +120,7 @@ def mx_target_nxdomain(evidence: Evidence) -> Iterator[Seen]:
             on_purpose = is_within(row.name, "invalid")
             severity = Severity.NOTE if on_purpose else table.graded(evidence)
             seen = f"{row.name} does not exist (NXDOMAIN)"
-            fix = lines.remove(lines.mx_line(table.domain(evidence), row.record.preference, row.name))
+            fix = _as_meant(row, table.domain(evidence)) or _without(row, table.domain(evidence))
             yield row.seen(seen, fix, severity)
 
 
@@ -115,7 +136,7 @@ def mx_target_no_address(evidence: Evidence) -> Iterator[Seen]:
     for row in table.rows(evidence):
         if row.facts and not row.addresses and not row.is_unknown and not row.is_missing:
             seen = f"{row.name} has neither A nor AAAA"
-            fix = lines.remove(lines.mx_line(table.domain(evidence), row.record.preference, row.name))
+            fix = _as_meant(row, table.domain(evidence)) or _without(row, table.domain(evidence))
             yield row.seen(seen, fix, table.graded(evidence))
 
 
@@ -129,13 +150,21 @@ def mx_target_no_address(evidence: Evidence) -> Iterator[Seen]:
     no_fix="its name servers have to answer first",
 )
 def mx_target_tempfail(evidence: Evidence) -> Iterator[Seen]:
-    """Nobody could say which addresses the name has. Names beyond the given zone files are nobody's fault."""
+    """Nobody could say which addresses the name has. Names beyond the given zone files are nobody's fault.
+
+    But where they are all there is, nothing was looked at, which is not to be called good: unless a provider that is
+    known to take mail has them.
+    """
+    severity = table.graded_waiting(evidence)
     for row in table.rows(evidence):
-        if row.facts and row.is_unknown and lines.is_ours_to_say(evidence, _end(row) or row.name):
+        if row.facts is None or not row.is_unknown or row.circle:
+            continue
+        is_ours = lines.is_ours_to_say(evidence, _end(row) or row.name)
+        if is_ours or (severity is Severity.ERROR and not provider_of(row.name)):
             troubles = [each for each in table.answers(row.facts) if not isinstance(each, Found | NoData | NoName)]
             seen = f"the addresses of {row.name} cannot be looked up: {troubles[0].why}"
             is_sure = evidence.reach.resolver or any(isinstance(each, Bogus) for each in troubles)
-            yield Seen(row.place, seen, line=row.line, inconclusive=not is_sure)
+            yield Seen(row.place, seen, "", row.line, severity, inconclusive=not (is_sure and is_ours))
 
 
 @rule(
@@ -151,9 +180,7 @@ def mx_target_relative(evidence: Evidence) -> Iterator[Seen]:
     for row in table.rows(evidence):
         meant = _meant(row, domain)
         if meant:
-            seen = f"{row.name}: {meant} was probably meant"
-            fix = lines.mx_line(domain, row.record.preference, meant)
-            yield row.seen(seen, fix)
+            yield row.seen(f"{row.name}: {meant} was probably meant", _as_meant(row, domain))
 
 
 @rule(
@@ -229,6 +256,20 @@ def mx_target_no_ipv4(evidence: Evidence) -> Iterator[Seen]:
             ours = is_within(row.name, registered(table.domain(evidence)))
             fix = lines.address_to_fill(row.name, 4) if ours else ""
             yield row.seen(seen, fix, severity)
+
+
+def _is_own(evidence: Evidence, name: str) -> bool:
+    return is_within(name, registered(table.domain(evidence)))
+
+
+def _without(row: Row, domain: str) -> str:
+    return lines.remove(lines.mx_line(domain, row.record.preference, row.name))
+
+
+def _as_meant(row: Row, domain: str) -> str:
+    """The record as it was probably meant, in place of the one there is; "" where nothing is odd."""
+    meant = _meant(row, domain)
+    return f"{_without(row, domain)}\n{lines.mx_line(domain, row.record.preference, meant)}" if meant else ""
 
 
 def _end(row: Row) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
@@ -24,13 +24,19 @@ class OwnSenders:
     mixes: Mapping[str, Mapping[str, Fraction]]
 
 
+_SEVERAL = ("senders", "mixes")  # the tables of a file of several
+_ONE = {"like", "procedure", *(each.name for each in fields(Sender))}  # the keys of a file of one
+
+
 def read_sender(name: str, text: str) -> Sender | Unreadable:
     """Read a file that is one sender, as the files of the senders that are known are."""
     table = parse_toml(text)
     if isinstance(table, Unreadable):
         return table
+    if table and table.keys() <= set(_SEVERAL):
+        return Unreadable("", "these are senders or mixes in tables; give the file to --senders")
     try:
-        return _sender(name, table, "")
+        return _sender(name, table, "", SENDERS)
     except WrongError as wrong:
         return Unreadable(wrong.path, str(wrong))
 
@@ -40,9 +46,11 @@ def read_senders(text: str) -> OwnSenders | Unreadable:
     tables = parse_toml(text)
     if isinstance(tables, Unreadable):
         return tables
+    if tables and tables.keys() <= _ONE:
+        return Unreadable("", "this is one sender; give the file to --sender, or begin it with [senders.NAME]")
     try:
-        check_keys("", tables, ("senders", "mixes"))
-        senders = {name: _named(name, each) for name, each in _all(tables, "senders")}
+        check_keys("", tables, _SEVERAL)
+        senders = _senders(dict(_all(tables, "senders")))
         known = {*SENDERS, *senders}
         mixes = {name: _mix(name, check_table(f"mixes.{name}", each), known) for name, each in _all(tables, "mixes")}
     except WrongError as wrong:
@@ -54,25 +62,41 @@ def _all(tables: Mapping[str, Any], kind: str) -> list[tuple[str, Any]]:
     return list(check_table(kind, tables.get(kind, {})).items())
 
 
-def _named(name: str, table: object) -> Sender:
-    path = f"senders.{name}"
-    if name in SENDERS:
-        raise WrongError(path, "a sender of this name is known; give yours another, and say like = " + repr(name))
-    return _sender(name, check_table(path, table), path)
+def _senders(tables: Mapping[str, object]) -> dict[str, Sender]:
+    """Each one after that which it is like, be that a neighbour in the file."""
+    made: dict[str, Sender] = {}
+
+    def make(name: str, waiting: tuple[str, ...] = ()) -> None:
+        path = f"senders.{name}"
+        if name in waiting:
+            raise WrongError(f"{path}.like", f"it leads back to itself: {' -> '.join((*waiting, name))}")
+        if name in SENDERS:
+            why = f"a sender of this name is known; give yours another, and say like = {name!r}"
+            raise WrongError(path, why)
+        table = check_table(path, tables[name])
+        like = table.get("like")
+        if isinstance(like, str) and like in tables and like not in made:
+            make(like, (*waiting, name))
+        made[name] = _sender(name, table, path, {**SENDERS, **made})
+
+    for name in tables:
+        if name not in made:
+            make(name)
+    return {name: made[name] for name in tables}
 
 
-def _sender(name: str, table: Mapping[str, Any], path: str) -> Sender:
+def _sender(name: str, table: Mapping[str, Any], path: str, known: Mapping[str, Sender]) -> Sender:
     """What is not said of its origin is not that of the sender it is like: nobody has measured it."""
     base = table.get("like", table.get("procedure", DEFAULT_PROCEDURE))
     origin = {"title": name, "kind": Kind.ASSUMED.value, "version": "", "sources": [f"a file of yours, like {base}"]}
-    return sender_from(name, origin | dict(table), SENDERS, path)
+    return sender_from(name, origin | dict(table), known, path)
 
 
 def _mix(name: str, table: dict[str, Any], known: set[str]) -> dict[str, Fraction]:
     path = f"mixes.{name}"
     if name in MIXES:
         raise WrongError(path, "a mix of this name is known; give yours another")
-    check_keys(path, table, sorted(known))
+    check_keys(path, table, sorted(known), "sender")
     parts = {sender: _part(f"{path}.{sender}", part) for sender, part in table.items()}
     total = sum(parts.values())
     if not total:

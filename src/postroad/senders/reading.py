@@ -5,8 +5,9 @@ The keys are the fields of `Sender`, and their types say what a value may be: th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType, NoneType, UnionType
@@ -16,6 +17,7 @@ from postroad.senders.model import PHASES, Kind, Phase, Sender
 from postroad.senders.procedures import BY_PROCEDURE
 from postroad.senders.schedule import Schedule, growth
 from postroad.words.bounds import Bounds, OutOfBoundsError, count, shown
+from postroad.words.faults import Mode
 
 DEFAULT_PROCEDURE = "rfc5321"
 NONE = "none"  # TOML has no word for it
@@ -59,10 +61,13 @@ def schedule_from(name: str, table: object) -> Schedule:
 
 
 def _base(path: str, said: dict[str, Any], known: Mapping[str, Sender]) -> Sender:
-    like, procedure = said.pop("like", None), said.pop("procedure", DEFAULT_PROCEDURE)
+    like, procedure = said.pop("like", None), said.pop("procedure", None)
+    if like is not None and procedure is not None:
+        raise WrongError(_at(path, "procedure"), "the sender of `like` has one already; write one of both")
+    procedure = DEFAULT_PROCEDURE if procedure is None else procedure
     if like is not None:
         if not isinstance(like, str) or like not in known:
-            raise WrongError(_at(path, "like"), f"there is no sender {shown(like)}; there are {', '.join(known)}")
+            raise WrongError(_at(path, "like"), f"there is no sender {shown(like)}; {meant(like, known)}")
         if known[like].ours:
             why = f"{like} is this program itself, not data to be changed; write like = 'rfc5321'"
             raise WrongError(_at(path, "like"), why)
@@ -129,13 +134,14 @@ def _value(path: str, kind: Any, value: object, base: object) -> object:  # noqa
 def _mapped(path: str, kinds: tuple[Any, ...], said: Mapping[str, Any], base: object) -> Mapping[Any, Any]:
     """A mapping changed key by key. Of a phase all its modes are changed, before any mode by itself."""
     keys, values = kinds
+    check_keys(path, said, [*(Phase if keys is Mode else ()), *keys])
     changed: dict[Any, Any] = dict(base) if isinstance(base, Mapping) else {}
     phases = [key for key in said if key in set(Phase)]
     for key in phases:
         changed |= dict.fromkeys(PHASES[Phase(key)], _one_of(_at(path, key), values, said[key]))
     for key in said:
         if key not in phases:
-            changed[_one_of(path, keys, key)] = _one_of(_at(path, key), values, said[key])
+            changed[keys(key)] = _one_of(_at(path, key), values, said[key])
     return MappingProxyType(changed)
 
 
@@ -171,8 +177,17 @@ def _list(path: str, value: object) -> list[object]:
     return value
 
 
-def check_keys(path: str, said: Mapping[str, Any], keys: Sequence[str]) -> None:
+def check_keys(path: str, said: Mapping[str, Any], keys: Sequence[str], what: str = "key") -> None:
     """Nothing is said that nobody reads."""
     unknown = [key for key in said if key not in keys]
     if unknown:
-        raise WrongError(_at(path, unknown[0]), f"there is no such key; there are {', '.join(keys)}")
+        raise WrongError(_at(path, unknown[0]), f"there is no such {what}; {meant(unknown[0], keys)}")
+
+
+def meant(text: object, words: Iterable[str]) -> str:
+    """What was probably meant; where nothing is near, all that there is."""
+    every = list(words)
+    near = get_close_matches(str(text), every, 3)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"there {'is' if len(every) == 1 else 'are'} {', '.join(every)}"

@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from postroad.words.inputs import InputError
+
 YEAR_S = 366 * 86400.0  # the longest time anyone may ask for, in seconds
 DAY_S = 86400.0
 
 
-class OutOfBoundsError(ValueError):
+class OutOfBoundsError(InputError):
     """A number that cannot be, of which field, and why: no one needs to know the class it stands in."""
 
     def __init__(self, field: str, why: str) -> None:

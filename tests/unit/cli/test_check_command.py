@@ -51,6 +51,22 @@ def test_every_form_has_the_same_exit_status(form):
     assert "broken.example" in done.stdout
 
 
+def test_a_zone_of_which_no_exchanger_could_be_looked_at_is_not_called_good(here):
+    """All exchangers are in zones nobody gave: nothing was found because nothing was seen."""
+    (here / "far.zone").write_text("$ORIGIN far.example.\n@ MX 10 mx1.other.example.\n@ MX 20 mx2.other.example.\n")
+    done, nagios = check("far.zone"), check("far.zone", "--format", "nagios")
+    assert (3, 3) == (done.exit_code, nagios.exit_code)
+    assert "2 inconclusive" in done.stdout
+
+
+def test_a_loop_of_aliases_is_an_error_with_a_fix(here):
+    """It is written in the zone, so no name server has to answer first."""
+    (here / "loop.zone").write_text("$ORIGIN loop.example.\n@ MX 10 a\na CNAME b\nb CNAME a\n")
+    done = check("loop.zone")
+    assert 1 == done.exit_code
+    assert "; remove: a.loop.example. IN CNAME b.loop.example." in done.stdout
+
+
 def test_nagios_has_codes_of_its_own():
     """A monitor wants 2 for critical, and one line."""
     done = check("--zone", "broken.zone", "--format", "nagios")

@@ -126,3 +126,21 @@ def test_a_file_that_is_missing_is_told_as_one():
     """What has a slash is no domain: the name of the file comes back, with what is wrong with it."""
     done = CliRunner().invoke(app, ["compare", "t1", "/nowhere/now.zone"])
     assert (2, True) == (done.exit_code, "/nowhere/now.zone: cannot be read" in done.output)
+
+
+@pytest.mark.parametrize(
+    ("zone", "why"),
+    [
+        ("@ MX 0 .", "its only MX is the null MX"),
+        ("@ MX 10 far.example.net.", "its addresses cannot be looked up now"),
+        ("www A 192.0.2.1", "the name has no address"),
+    ],
+)
+def test_a_set_without_mail_says_why_it_wins_nothing(tmp_path, zone, why):
+    """It asks the fewest questions, which nobody wants to hear of a name that is mistyped."""
+    file = tmp_path / "other.zone"
+    file.write_text(f"$ORIGIN other.example.\n@ NS ns1.example.net.\n{zone}\n")
+    status, text = run("compare", "t1", str(file), "--sender", "rfc5321")
+    assert 0 == status
+    assert f"No mail reaches {file}, so it is best at nothing, however cheap: " in text
+    assert why in text

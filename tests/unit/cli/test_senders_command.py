@@ -113,3 +113,12 @@ def test_replies_that_cannot_be_are_wrong_usage(text):
     """Only 250, 450 and 550, and no more recipients than a message may have."""
     done = run("simulate", "t5", "--replies", text)
     assert (2, True) == (done.exit_code, "--replies" in done.stderr)
+
+
+def test_a_file_of_ones_own_is_printed_and_its_timetable_said(tmp_path):
+    """It is a file, and its waits are its own: nothing is left blank."""
+    file = tmp_path / "gateway.toml"
+    file.write_text('like = "postfix"\nretry = { intervals_s = [300, 600], then_s = 3600, expiry_s = 432000 }\n')
+    assert file.read_text() == run("senders", str(file), "--toml").stdout
+    said = "after 5 min, 10 min, then every 60 min; gives up after 5 d"
+    assert said in run("senders", str(file)).stdout

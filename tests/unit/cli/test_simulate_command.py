@@ -326,3 +326,26 @@ def test_that_no_mail_waits_is_worked_out(tmp_path, zone, told):
     done = CliRunner(env={"COLUMNS": "160", "NO_COLOR": "1"}).invoke(app, ["simulate", str(file), *senders])
     assert told in " ".join(done.stdout.split())
     assert ("No mail waits" in done.stdout) == told.startswith("No mail waits")
+
+
+@pytest.mark.parametrize("command", ["route", "check", "simulate", "advise"])
+def test_what_nobody_can_look_up_now_is_3_for_every_command(tmp_path, command):
+    """The exchangers are in zones nobody gave: no command calls that a refusal, nor good."""
+    zone = tmp_path / "far.zone"
+    zone.write_text("$ORIGIN far.example.\n@ MX 10 mx1.other.example.\n@ MX 20 mx2.other.example.\n")
+    assert 3 == CliRunner().invoke(app, [command, str(zone)]).exit_code
+
+
+@pytest.mark.parametrize("command", ["lookup", "route", "check", "simulate", "advise"])
+def test_a_domain_that_the_zone_does_not_have_is_1_as_the_help_says(tmp_path, command):
+    """No usage is wrong: there is no such domain."""
+    (tmp_path / "some.zone").write_text(ZONE)
+    asked = ["other.example"] if command == "check" else ["--domain", "other.example"]
+    assert 1 == CliRunner().invoke(app, [command, *asked, "--zone", str(tmp_path / "some.zone")]).exit_code
+    said = " ".join(CliRunner().invoke(app, [command, "--help"]).stdout.split())
+    assert "or the zone does not have the domain" in said
+
+
+def test_the_help_names_the_status_of_an_answer_that_cannot_be_written():
+    """Scripts meet 74 on a full disk."""
+    assert "74 if its answer cannot be written" in " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())

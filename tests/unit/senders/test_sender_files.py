@@ -31,6 +31,18 @@ def test_a_sender_says_what_differs_from_one_that_is_known():
     assert (postfix.waits, "gateway") == (gateway.waits, gateway.name)
 
 
+def test_a_sender_may_be_like_a_neighbour_in_its_file():
+    """Whichever of both stands first."""
+    own = read_senders("[senders.b]\nlike = 'a'\n[senders.a]\nlike = 'postfix'\nunit = 'host'")
+    assert ["b", "a"] == list(own.senders)
+    assert Unit.HOST is own.senders["b"].unit
+
+
+def test_a_file_of_several_senders_is_not_read_as_one():
+    """The other flag is named."""
+    assert "give the file to --senders" in read_sender("gateway", "[senders.a]\nlike = 'postfix'").why
+
+
 @pytest.mark.parametrize("whole", [1, 100])
 def test_the_parts_of_a_mix_are_percentages_or_fractions(whole):
     """They may name senders of the same file, and be rounded."""
@@ -44,10 +56,17 @@ def test_the_parts_of_a_mix_are_percentages_or_fractions(whole):
     ("text", "where", "why"),
     [
         ("[senders", "TOML", "Expected"),
-        ("[sender.a]", "sender", "there are senders, mixes"),
+        ("[sender.a]", "sender", "did you mean senders?"),
         ("[senders.postfix]", "senders.postfix", "is known"),
         ('[senders.a]\nlike = "qmail"', "senders.a.like", "no sender 'qmail'"),
         ("[senders.a]\nspeed = 1", "senders.a.speed", "no such key"),
+        ("[senders.a]\nunitt = 'host'", "senders.a.unitt", "did you mean unit"),
+        ("[senders.a]\nlike = 'postfx'", "senders.a.like", "did you mean postfix"),
+        ("[senders.a]\nlike = 'exim'\nprocedure = 'rfc974'", "senders.a.procedure", "write one of both"),
+        ("[senders.a]\nlike = 'b'\n[senders.b]\nlike = 'a'", "senders.a.like", "back to itself: a -> b -> a"),
+        ("[senders.a.reactions]\nconect = 'defer'", "senders.a.reactions.conect", "did you mean connect"),
+        ("[senders.a.reactions]\nxyz = 'defer'", "senders.a.reactions.xyz", "there are connect, greeting, starttls"),
+        ("like = 'postfix'", "", "give the file to --sender"),
         ('[senders.a]\nunit = "planet"', "senders.a.unit", "none of host, address"),
         ("[senders.a]\nlimits = 5", "senders.a.limits", "write a table here"),
         ("[senders.a]\nlimits = { addresses = -1 }", "senders.a.limits.addresses", "-1 is below 1"),
@@ -75,7 +94,7 @@ def test_the_parts_of_a_mix_are_percentages_or_fractions(whole):
         ("[senders.a]\nlimits = { addresses = true }", "senders.a.limits.addresses", "a whole number or none"),
         ('[senders.a]\nreactions = { r450 = "shrug" }', "senders.a.reactions.r450", "none of accepted"),
         ('[senders.a]\nrefusals = "g554"', "senders.a.refusals", "write a list here"),
-        ("[mixes.m]\nqmail = 1", "mixes.m.qmail", "no such key"),
+        ("[mixes.m]\nqmail = 1", "mixes.m.qmail", "no such sender"),
         ("[mixes.m]\nexim = 0", "mixes.m", "above 0"),
         ("[mixes.m]\nexim = -1", "mixes.m.exim", "-1 is below 0; a part of a mix is a percentage"),
         ("[mixes.m]\nexim = nan", "mixes.m.exim", "nan is not a number"),

@@ -32,8 +32,8 @@ def headline(comparison: Comparison) -> str:
 
 def legend(comparison: Comparison) -> str:
     """What the columns are, and what the figures rest on."""
-    caveats = [caveat for card in comparison.cards for caveat in card.caveats]
-    return " ".join((f"{LEGEND}.", *([f"{basis}."] if (basis := comparison.cards[0].mix.basis) else []), *caveats))
+    basis = comparison.cards[0].mix.basis
+    return " ".join((f"{LEGEND}.", *([f"{basis}."] if basis else []), *comparison.caveats))
 
 
 def row(card: Scorecard) -> tuple[str, ...]:

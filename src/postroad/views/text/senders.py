@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from postroad.routing import Status
-from postroad.senders import Sender
+from postroad.senders import Schedule, Sender
 from postroad.senders.model import (
     Equals,
     Exhausted,
@@ -22,6 +22,8 @@ from postroad.senders.model import (
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import counted, seconds
+
+MOST_WAITS = 8  # of a timetable
 
 EQUALS = {
     Equals.RANDOM: "in random order",
@@ -197,4 +199,16 @@ def _retries(sender: Sender) -> str:
     retry = sender.retry
     if not retry.queues:
         return f"none: {retry.source}"
+    if not retry.source:
+        return f"{_times(retry)}; gives up after {seconds(retry.expiry_s)}"
     return retry.source if retry.name == sender.name else f"as {retry.name}: {retry.source}"
+
+
+def _times(retry: Schedule) -> str:
+    """The timetable of a file, which says no source: the first waits, and that between all later ones."""
+    waits = [seconds(each) for each in retry.intervals_s[:MOST_WAITS]]
+    if len(retry.intervals_s) > MOST_WAITS:
+        waits.append(f"{len(retry.intervals_s) - MOST_WAITS} more times")
+    later = [f"every {seconds(retry.then_s)}"] if retry.then_s is not None else []
+    first = [f"after {', '.join(waits)}"] if waits else []
+    return ", then ".join(first + later) or "never"
