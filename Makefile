@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROCESSES ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 
-.PHONY: setup demo test thorough peers check fuzz truth faults bench bench-relay bench-failover bench-bulk lock clean
+.PHONY: setup demo test thorough peers check fuzz mutants truth faults bench bench-relay bench-failover bench-bulk lock clean
 
 setup: .venv/ready
 
@@ -40,6 +40,10 @@ check: setup
 
 fuzz: setup
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Changes the code and tells what no test notices; ARGS="--seconds 600 --seed 2 routing"
+mutants: setup
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 truth: setup
 	$(BIN)/python -m tests.truth $(ARGS)

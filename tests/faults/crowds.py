@@ -82,15 +82,13 @@ async def _dawdle(stage, told, at_once, slowly):
     """Send some flights at once, the rest octet by octet, then wait; note what the relay says in the end."""
     reader, writer = await asyncio.open_connection(*stage.relay.place, local_addr=(str(stage.address(66)), 0))
     await reader.readline()  # the greeting
-    for flight in at_once:
-        writer.write(flight)
-        await reader.read(65536)
-    dripping = asyncio.create_task(_drip(writer, slowly))
+    dripping = asyncio.create_task(_drip(writer, at_once, slowly))
     try:
         said = b""
         with contextlib.suppress(ConnectionError):
             while octets := await reader.read(65536):
                 said += octets
+        said += bytes(reader._buffer)  # what came before a write that failed, which the stream keeps to itself
         told[int(said.splitlines()[-1][:3])] += 1
     finally:
         dripping.cancel()
@@ -98,8 +96,11 @@ async def _dawdle(stage, told, at_once, slowly):
         writer.transport.abort()
 
 
-async def _drip(writer, octets):
-    for octet in octets:
+async def _drip(writer, at_once, slowly):
+    for flight in at_once:
+        writer.write(flight)
+        await asyncio.sleep(0.1)  # a flight of its own
+    for octet in slowly:
         writer.write(bytes([octet]))
         await asyncio.sleep(0.2)
 

@@ -79,18 +79,20 @@ def held(true, estimate, wide=1.0):
 def test_trials_hold_the_exact_figures(snapshot, sender):
     """Shares, outcomes, contacts and waits of the first attempt, in every order of DNS, under every kind of fault.
 
+    Each fault has one order, and the next fault, and the next sender, the next one: three senders have them all.
     A sender that keeps an answer in its process is exact within one TTL only: for it the order stays fixed.
     """
     compared = []
-    for order in [DnsOrder.FIXED] if sender.caches_mx else DnsOrder:
-        for down in faults(snapshot):
-            exact = forecast(Case(snapshot, sender.name, order, down), sender, examples=0)
-            outages = tuple(Outage(address, mode) for address, mode in down.items())
-            load = Workload(MESSAGES, sources=MESSAGES)
-            tried = run(Trial(snapshot, sender, load, order, outages=outages, schedule=SCHEDULES["none"]), seed=1)
-            assert exact.unable == tried.unable
-            if not exact.unable:
-                compared += pairs(exact, tried)
+    turn = list(SENDERS).index(sender.name)
+    for number, down in enumerate(faults(snapshot), turn):
+        order = DnsOrder.FIXED if sender.caches_mx else list(DnsOrder)[number % len(DnsOrder)]
+        exact = forecast(Case(snapshot, sender.name, order, down), sender, examples=0)
+        outages = tuple(Outage(address, mode) for address, mode in down.items())
+        load = Workload(MESSAGES, sources=MESSAGES)
+        tried = run(Trial(snapshot, sender, load, order, outages=outages, schedule=SCHEDULES["none"]), seed=1)
+        assert exact.unable == tried.unable
+        if not exact.unable:
+            compared += pairs(exact, tried)
     assert [] == [pair for pair in compared if not held(*pair, WIDE)]
 
 
