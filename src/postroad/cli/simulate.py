@@ -227,6 +227,11 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
         machines = f"{len(lost)} machines" if len(lost) > MOST_LOST else listing(lost)
         are = {1: "is", 2: "are both"}.get(len(lost), "are all")
         yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
+    if trusting := [each.sender for each in card.survivals if each.unstoppable]:
+        yield (
+            f"Nothing stops the mail of {view.mix.whom(trusting)}: by its reactions it counts mail as delivered that "
+            "no machine took."
+        )
     yield from _waiting(card, view)
     yield f"DNS: {numbers(Goal.DNS_COST, card)}."
     yield from labels.sampled(card.whole.by.items())
@@ -246,7 +251,7 @@ def _waiting(card: Scorecard, view: View) -> Iterator[str]:
         yield f"Some mail does not get through as things are: {view.mix.whom(short)}."
     by: dict[tuple[int, bool], list[str]] = {}
     for each in card.survivals:
-        if each.sender not in short and len(each.waits) < len(each.stops):
+        if each.sender not in short and (each.unstoppable or len(each.waits) < len(each.stops)) and each.waits:
             by.setdefault((len(each.waits), each.surely), []).append(each.sender)
     for (count, surely), names in sorted(by.items()):
         fewer = "" if surely else ", or fewer"
