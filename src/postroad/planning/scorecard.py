@@ -8,11 +8,13 @@ from fractions import Fraction
 
 from postroad.planning.fates import Fate, fates
 from postroad.planning.mix import MANY, MOST_MACHINES, ZERO, Forecasts, Mix, View, part_delivered, share
-from postroad.planning.phrases import named
+from postroad.planning.phrases import listing, named
 from postroad.planning.records import Machine, Records
 from postroad.planning.survival import Loss, Survival, losses, survive
 from postroad.planning.traffic import Tariff, Traffic
 from postroad.words.faults import Mode
+
+MOST_NAMED = 3  # addresses in one caveat
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Marks:
     much mail each sends. `unevenness`: what of the load is beyond an even share, from 0 (even) to 1 (all on one), so
     that two machines and nine compare. `silence_s`: the mean attempt of a message that finds the busiest one silent.
     `shared`: machines with several names, each of which needs a reverse name of its own; `records`: lines of the zone.
+    `private`: addresses that no sender on the Internet reaches.
     """
 
     delivered: Fraction
@@ -47,6 +50,7 @@ class Marks:
     octets: Fraction
     shared: int
     records: int
+    private: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +99,13 @@ class Scorecard:
         left_out = f"{named(self.records.left_out, 'exchanger')} of {self.name} not looked at: there are too many"
         sampled = f"Sampled: of the {count} machines of {self.name} only the busiest was lost, and the busiest network"
         unknown = ", ".join(self.records.unknown)
+        private = self.records.private
+        which = listing(map(str, private)) if 0 < len(private) <= MOST_NAMED else f"{len(private)} private addresses"
+        far = f"No sender on the Internet reaches {which}: figures with them are of senders in the same private network"
         told = (
             (self.records.left_out > 0, left_out),
             (self.is_sampled, sampled),
+            (bool(private), far),
             (bool(unknown), f"Left out, for the addresses cannot be looked up: {unknown}"),
         )
         return tuple(f"{text}." for is_so, text in told if is_so)
@@ -196,6 +204,7 @@ class _Seen:
             octets=sum((part * self.traffics[name].octets for name, part in weights.items()), ZERO),
             shared=sum(len(machine.exchangers) > 1 for machine in records.machines),
             records=len(records.lines),
+            private=len(records.private),
         )
 
 
