@@ -27,6 +27,7 @@ Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png|svg", hel
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page with the pictures.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The seed of the trials.")]
 
+MOST_DOWN = 4  # addresses that the headline names
 MOST_LOST = 6  # machines whose loss is drawn in a terminal; the page and the figure have all
 
 
@@ -55,6 +56,7 @@ def simulate(
     retries: workload.Retries = None,
     seed: Seed = 1,
     replies: Replies = None,
+    allow_loopback: options.AllowLoopback = False,
     json: options.Json = False,
 ) -> None:
     """Predict how real mail servers will use your MX records: load share, fail-over, delay, DNS queries.
@@ -67,7 +69,7 @@ def simulate(
     Exit status: 0 every sender can deliver, 1 at least one cannot, 2 usage error, 3 DNS lookup failed, try again.
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
-    records = simulating.records_of(domain, of, zone or (), resolver or ())
+    records = simulating.records_of(domain, of, zone or (), resolver or (), allow_loopback=allow_loopback)
     from postroad.asking import down_of, view_of
 
     with screen.input_errors():
@@ -154,22 +156,52 @@ def _draw(picture: Picture, plot: Path | None, html: Path | None) -> None:
 
 def summary(card: Scorecard, view: View) -> str:
     """Everything in one sentence."""
-    from postroad.planning.phrases import listing, named, seconds
+    from postroad.planning.phrases import listing, named
 
     busiest, domain, whole = card.busiest, card.records.snapshot.domain, card.whole
     who = f"the mix {view.mix.name}" if view.mix.name else listing(view.mix.senders)
     if busiest is None:
         return f"{domain}: no machine takes its mail"
-    down = listing(f"{address} down ({mode})" for address, mode in view.down.items()) if view.down else ""
-    stopped, worst_s = _stopped(card), whole.mix.delay_worst_s
-    count = f"{named(len(card.records.machines), 'machine')}{f', {down}' if down else ''}"
+    stopped = _stopped(card)
+    count = f"{named(len(card.records.machines), 'machine')}{_down(view)}"
     parts = (
         f"{domain}: {count}; of {who} {card.load_told()} go to {busiest}",
-        f"{view.mix.told(whole.delivered_by)} of mail gets through in the first attempt",
-        f"after {seconds(whole.mix.delay_mean_s)} on average, {seconds(worst_s)} at worst" if worst_s >= 1 else "",
-        f"none of {listing(stopped)}" if stopped else "",
+        _through(card, view),
+        f"none of {listing(stopped)}" if stopped and whole.delivered else "",
     )
     return ", ".join(part for part in parts if part)
+
+
+def _down(view: View) -> str:
+    """What is down, those alike together, and only how many where they are many."""
+    from postroad.planning.phrases import listing, named
+    from postroad.words.faults import Mode
+
+    by: dict[Mode, list[str]] = {}
+    for address, mode in view.down.items():
+        if mode is not Mode.ACCEPT:
+            by.setdefault(mode, []).append(str(address))
+    told = (
+        f"{listing(which) if len(which) <= MOST_DOWN else named(len(which), 'address', 'es')} down ({mode})"
+        for mode, which in by.items()
+    )
+    return f", {listing(told)}" if by else ""
+
+
+def _through(card: Scorecard, view: View) -> str:
+    """How much mail gets through, and how long that takes where it is worth a word."""
+    from postroad.planning.phrases import seconds
+
+    whole = card.whole
+    if not whole.delivered:
+        return "no mail gets through in the first attempt"
+    told = f"{view.mix.told(whole.delivered_by)} of mail gets through in the first attempt"
+    if (taken := whole.mix.taken) and taken.worst_s >= 1:
+        return f"{told}, after {seconds(taken.mean_s)} on average, {seconds(taken.worst_s)} at worst"
+    if not taken and whole.mix.delay_worst_s >= 1:
+        mean, worst = seconds(whole.mix.delay_mean_s), seconds(whole.mix.delay_worst_s)
+        return f"{told}; an attempt, whatever comes of it, takes {mean} on average, {worst} at worst"
+    return told
 
 
 def _show(out: screen.Screen, card: Scorecard, view: View, tried: Mapping[str, Trials]) -> None:
