@@ -27,6 +27,8 @@ class Goal(StrEnum):
     SIMPLICITY = "simplicity"
 
 
+SAFETY = frozenset({Goal.DELIVERY, Goal.FAILOVER, Goal.NETWORK})
+"""What comes before balance: mail that gets through, whatever is lost."""
 COSTS = frozenset({Goal.DELAY, Goal.DNS_COST, Goal.SIMPLICITY})
 """What may get worse where mail is safer or better balanced for it."""
 
@@ -91,10 +93,13 @@ def judged(goal: Goal, old: Marks, new: Marks) -> int:
 
 
 def is_gain(old: Marks, new: Marks) -> bool:
-    """Whether a change is worth its work: better at something, and worse at nothing but what that may cost."""
-    aims = [judged(goal, old, new) for goal in Goal if goal not in COSTS]
+    """Whether a change is worth its work: mail is safer, else better balanced, else all of it costs less."""
+    safety = [judged(goal, old, new) for goal in SAFETY]
+    if any(safety):
+        return min(safety) > -1
+    even = judged(Goal.BALANCE, old, new)
     costs = [judged(goal, old, new) for goal in COSTS]
-    return min(aims) >= 0 and (max(aims) > 0 or (max(costs) > 0 and min(costs) >= 0))
+    return even > 0 or (even == 0 and max(costs) > 0 and min(costs) >= 0)
 
 
 def numbers(goal: Goal, card: Scorecard) -> str:
