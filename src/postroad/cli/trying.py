@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from postroad.words.facts import Snapshot
 
 STRAYING = 0.1  # parts of the mail of one sending host, that are worth a line
+LEGEND = (
+    "Under each address its part of first contacts; delivered: of all messages, in the end; tries: attempts a message; "
+    "mean, 99 %, worst: time until delivery of what is delivered"
+)
 MOST_SERVERS = 8  # addresses of a trial's table; the JSON has all
 
 
@@ -45,6 +49,7 @@ def print_trials(out: screen.Screen, card: Scorecard, tried: Mapping[str, Trials
     from postroad.words.outcome import Result
 
     out.line(f"Trials: {describe(next(iter(tried.values())))}")
+    out.line(LEGEND)
     addresses = [address for machine in card.records.machines for address in machine.addresses]
     shown = addresses[:MOST_SERVERS]
     heads = ("sender", *map(str, shown), "delivered", "tries", "mean", "99 %", "worst")
@@ -70,13 +75,18 @@ def _interval(estimate: Estimate | None) -> str:
     return f"{estimate.value * 100:.1f} % ({estimate.low * 100:.1f}-{estimate.high * 100:.1f})"
 
 
+def _part(low: float, high: float) -> str:
+    least, most = f"{low * 100:.0f}", f"{high * 100:.0f}"
+    return f"{least} %" if least == most else f"{least} to {most} %"
+
+
 def _strayed(tried: Mapping[str, Trials]) -> Iterator[str]:
     """How far single sending hosts stray from the mean, where they do."""
     for name, each in tried.items():
         if len(each.single) < 2 or max(high - low for low, high in each.single.values()) < STRAYING:
             continue
         told = ", ".join(
-            f"{low * 100:.0f} to {high * 100:.0f} % of its mail to {address}"
+            f"{_part(low, high)} of its mail to {address}"
             for address, (low, high) in list(each.single.items())[:MOST_SERVERS]
         )
         yield f"One host with {name} sends {told}, in nine of ten cases."

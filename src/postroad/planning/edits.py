@@ -181,7 +181,8 @@ def _level(
         for machine in machines if names.is_ours(name) else ():
             if machine in owners and owners[machine] != name and names.may_lose(name):
                 gone = _address_lines(records, name, machine)
-                yield Edit(f"{_told(machine)} has a name of its own, {owners[machine]}", gone)
+                have = "have a name of their own" if len(machine.addresses) > 1 else "has a name of its own"
+                yield Edit(f"{_told(machine)} {have}, {owners[machine]}", gone)
             elif machine not in owners and may_split and set(machine.exchangers) & behind.keys() == {name}:
                 yield _moved(records, name, machine, names)
 
@@ -189,10 +190,11 @@ def _level(
 def _moved(records: Records, name: str, machine: Machine, names: _Names) -> Edit:
     home = names.fresh(name)
     old = _address_lines(records, name, machine)
+    gets, their = ("get", "their") if len(machine.addresses) > 1 else ("gets", "its")
     ttl_s = getattr(records.snapshot.mx, "ttl_s", old[0].ttl_s)
     mx = Line(str(records.snapshot.domain), "MX", f"{machine.preference} {home}.", ttl_s)
     return Edit(
-        f"{_told(machine)} gets a name, and with it a share, of its own",
+        f"{_told(machine)} {gets} a name, and with it a share, of {their} own",
         old if names.may_lose(name) else (),
         (mx, *(replace(line, owner=home) for line in old)),
         splits=True,

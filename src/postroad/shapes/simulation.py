@@ -17,6 +17,7 @@ from postroad.simulation.trials import Estimate, Trials
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
+NEVER = Estimate(0.0, 0.0, 0.0)
 NONE: Mapping[str, Trials] = {}
 
 
@@ -151,7 +152,7 @@ def _trials(sender: str, each: Trials) -> Shape:
         "seed": each.seed,
         "first": {str(address): _estimate(share) for address, share in each.first.items()},
         "accepted": {str(address): _estimate(share) for address, share in each.accepted.items()},
-        "outcome": {result.value: _estimate(part) for result, part in each.outcome.items()},
+        "outcome": {result.value: _estimate(each.outcome.get(result, NEVER)) for result in Result},
         "tries": {**_estimate(each.tries), "max": each.tries_max},
         "contacts": _estimate(each.contacts),
         "delay_s": {
@@ -167,10 +168,11 @@ def _trials(sender: str, each: Trials) -> Shape:
             "a": each.questions.a,
             "aaaa": each.questions.aaaa,
             "mean": each.questions.mean,
-        },
+        }
+        if each.tries_max  # else nothing was tried, so that nobody counted what was asked
+        else None,
         "sampled": each.sampled,
-        "unable": each.unable or None,
-    }
+    } | ({"unable": each.unable} if each.unable else {})
 
 
 def _estimate(estimate: Estimate) -> Shape:

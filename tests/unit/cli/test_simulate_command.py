@@ -249,6 +249,24 @@ def test_trials_are_about_the_mail_that_is_asked_for(simulate, flags, told):
     assert (0, True) == (status, told in " ".join(text.split()))
 
 
+def test_trials_say_what_their_columns_are_and_count_in_the_singular(simulate):
+    """Shares under an address are first contacts, and one message is not several."""
+    text = simulate("--sender", "postfix", "--trials", "1")[1]
+    assert "Trials: 1 message of each sender" in text
+    assert "Under each address its part of first contacts;" in text
+
+
+def test_a_sender_without_a_way_has_the_keys_of_the_others(simulate, tmp_path):
+    """Exact and played: an outcome has all results, and what nobody counted is null, not nought."""
+    zone = tmp_path / "six.zone"
+    zone.write_text("$ORIGIN six.test.\n$TTL 300\n@ MX 10 a\na AAAA 2001:db8::1\n")
+    shape = json.loads(simulate("--sender", "ipv4-only", "--trials", "5", "--json", named=str(zone))[1])
+    (exact,), (played,) = shape["results"], shape["trials"]
+    assert ({"delivered", "deferred", "failed"}, None) == (exact["outcome"].keys(), played["dns_questions"])
+    assert exact["outcome"] == {result: each["value"] for result, each in played["outcome"].items()}
+    assert ("unable" in exact) == ("unable" in played)
+
+
 def test_webmail_waits_longer_for_a_greylist_than_postfix(simulate):
     """Gmail comes back from seven machines, each of them a stranger: several tries for a delay of five minutes."""
 

@@ -16,7 +16,8 @@ def summary(trials: Trials) -> list[str]:
     """What trials found, line by line: shares by server, ends, delays, tries and DNS questions."""
     trial, load = trials.trial, trials.trial.workload
     schedule = trial.schedule or trial.sender.retry
-    mail = f"{load.messages:,} messages from {min(load.sources, load.messages):,} sources over {span(load.over_s)}"
+    sources = _some(min(load.sources, load.messages), "source")
+    mail = f"{_some(load.messages, 'message')} from {sources} over {span(load.over_s)}"
     lines = [f"{trial.sender.name}: {mail}, retries as {schedule.name}, seed {trials.seed}"]
     if trials.unable:
         return [*lines, f"  cannot be used: {trials.unable}"]
@@ -26,7 +27,8 @@ def summary(trials: Trials) -> list[str]:
     lines += [*_servers("first contact", trials.first), *_servers("accepted by", trials.accepted)]
     one = "one TTL" if load.sources < FEW else "one source"
     for address, (low, high) in trials.single.items():
-        lines.append(f"  {one} alone gives {address} {low:.0%} to {high:.0%}, in nine of ten cases")
+        part = f"{low:.0%}" if f"{low:.0%}" == f"{high:.0%}" else f"{low:.0%} to {high:.0%}"
+        lines.append(f"  {one} alone gives {address} {part}, in nine of ten cases")
     if trials.delay:
         delay = trials.delay
         for name, figure in (("mean", delay.mean), ("median", delay.p50), ("99 of 100", delay.p99)):
@@ -46,9 +48,10 @@ def describe(trials: Trials) -> str:
     """The mail of a trial and what happens to it, in one line."""
     trial, load = trials.trial, trials.trial.workload
     each = -(-load.messages // load.sources)
-    parts = [f"{load.messages:,} messages of each sender over {span(load.over_s)}"]
+    parts = [f"{_some(load.messages, 'message')} of each sender over {span(load.over_s)}"]
     if each > 1:
-        parts.append(f"{each:,} from each of {load.sources:,} sending hosts")
+        hosts = "one sending host" if load.sources == 1 else f"each of {load.sources:,} sending hosts"
+        parts.append(f"{each:,} from {hosts}")
     if trial.greylist:
         apart = "" if trial.greylist.shared else ", by each server for itself"
         parts.append(f"greylisted for {span(trial.greylist.delay_s)}{apart}")
@@ -60,6 +63,10 @@ def describe(trials: Trials) -> str:
     if trial.schedule:
         parts.append(f"retries as {trial.schedule.name}")
     return f"{'; '.join(parts)}; seed {trials.seed}; 95 % intervals"
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def span(seconds: float) -> str:
