@@ -161,7 +161,9 @@ def _levels(records: Records, names: _Names, *, may_split: bool) -> Iterator[Edi
         for place in level:
             behind.setdefault(place.exchange, {})[records.machine(place.address)] = None
         for name in [name for name, machines in behind.items() if machines.keys() <= settled]:
-            yield _needless(records, name, "its addresses stand behind a better preference")
+            yield _unaliased(records, name, behind[name]) or _needless(
+                records, name, "its addresses stand behind a better preference"
+            )
             del behind[name]
         used = {name: [each for each in machines if each not in settled] for name, machines in behind.items()}
         yield from _level(records, used, names, may_split=may_split)
@@ -199,6 +201,25 @@ def _moved(records: Records, name: str, machine: Machine, names: _Names) -> Edit
         (mx, *(replace(line, owner=home) for line in old)),
         splits=True,
     )
+
+
+def _unaliased(records: Records, name: str, machines: Collection[Machine]) -> Edit | None:
+    """A backup's name in place of the alias of it at a better preference: RFC 5321 section 5.1 allows no alias."""
+    better = [
+        line for line in _mx_lines(records) if _is_alias_of(records, line.data.split()[1].removesuffix("."), name)
+    ]
+    if len(machines) != 1 or len(better) != 1:
+        return None
+    gone = (*better, *(line for line in _mx_lines(records) if line.data.split()[1] == f"{name}."))
+    preference, alias = better[0].data.split()
+    new = replace(better[0], data=f"{preference} {name}.")
+    return Edit(f"{alias.removesuffix('.')} is an alias of {name}, which can stand in its place", gone, (new,))
+
+
+def _is_alias_of(records: Records, alias: str, name: str) -> bool:
+    facts = records.snapshot.hosts.get(alias)
+    answers = (facts.a, facts.aaaa) if facts else ()
+    return alias != name and any(isinstance(each, Found) and each.name == name and each.aliases for each in answers)
 
 
 def _needless(records: Records, name: str, why: str) -> Edit:

@@ -188,8 +188,11 @@ def _dns(card: Scorecard) -> str:
 
 
 def _size(card: Scorecard) -> str:
-    shared = f", {named(card.marks.shared, 'machine')} with several names" if card.marks.shared else ""
-    return f"{named(card.marks.records, 'record')}{shared}"
+    count = named(card.marks.records, "record")
+    if not card.records.machines:
+        return count
+    shared = f"{named(card.marks.shared, 'machine')} with several names" if card.marks.shared else "one name a machine"
+    return f"{shared}, {count}"
 
 
 _NUMBERS: Mapping[Goal, Callable[[Scorecard], str]] = {

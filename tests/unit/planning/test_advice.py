@@ -209,6 +209,13 @@ def test_names_with_several_machines_are_left_alone_unless_asked():
     assert 6 == len(advised(records(FOUR), INTERNET, Allowed.SPLIT).new) + 2
 
 
+def test_of_an_alias_and_its_name_the_name_is_kept():
+    """Where the backup is the name that the primary is an alias of, it takes its place, and the alias is gone."""
+    found = advised(records("@ MX 10 a\n@ MX 20 b\na CNAME b\nb A 192.0.2.11\n"))
+    assert "10 b.example.com." in [line.data for line in found.new]
+    assert "mx-target-alias" not in [each.rule for each in found.troubles]
+
+
 HOST = st.tuples(
     st.sampled_from([10, 20]), st.sets(st.integers(1, 6), max_size=4), st.sets(st.integers(1, 6), max_size=3)
 )
