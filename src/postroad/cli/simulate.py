@@ -53,6 +53,7 @@ def simulate(
     retries: workload.Retries = None,
     seed: Seed = 1,
     replies: Replies = None,
+    allow_loopback: options.AllowLoopback = False,
     json: options.Json = False,
 ) -> None:
     """Predict how real mail servers will use your MX records: load share, fail-over, delay, DNS queries.
@@ -66,7 +67,7 @@ def simulate(
     3 DNS lookup failed, try again.
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
-    records = simulating.records_of(domain, of, zone or (), resolver or ())
+    records = simulating.records_of(domain, of, zone or (), resolver or (), allow_loopback=allow_loopback)
     from postroad.asking import down_of, view_of
 
     with screen.input_errors():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +34,14 @@ Order = Annotated[
 ]
 
 
-def records_of(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Records:
+def records_of(
+    what: str | None,
+    domain: str | None,
+    zones: Sequence[Path],
+    resolvers: Sequence[str],
+    *,
+    allow_loopback: bool = False,
+) -> Records:
     """The records asked for: a named set-up, a zone file, or a domain, from zone files or from DNS.
 
     Ends the command with 2 where it is none of them, and with 3 where DNS cannot tell now.
@@ -51,7 +59,7 @@ def records_of(what: str | None, domain: str | None, zones: Sequence[Path], reso
         screen.fail(
             f"the records of {subject.destination} cannot be looked up now: {snapshot.mx.why}", screen.TEMPORARY
         )
-    return Records.of(snapshot)
+    return Records.of(replace(snapshot, in_lab=allow_loopback))
 
 
 def status_of(records: Records) -> int:

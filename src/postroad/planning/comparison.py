@@ -11,6 +11,7 @@ from postroad.planning.goals import Goal, Verdict, judged, numbers, verdict
 from postroad.planning.mix import share
 from postroad.planning.records import Line, Machine
 from postroad.planning.scorecard import Scorecard
+from postroad.planning.survival import Survival
 from postroad.routing import Refusal, decide
 from postroad.words.names import Address
 from postroad.words.phrasebook import counted, listing, percent
@@ -151,13 +152,17 @@ def _stops(before: Scorecard, after: Scorecard) -> Iterator[str]:
     """What it takes to stop mail, before and after."""
     changes: dict[tuple[str, str], list[str]] = {}
     for old, new in zip(before.survivals, after.survivals, strict=False):
+        was, now = _loss(before, old), _loss(after, new)
         if {each.addresses for each in old.stops} != {each.addresses for each in new.stops}:
-            changes.setdefault((_loss(before, old.stops), _loss(after, new.stops)), []).append(old.sender)
+            changes.setdefault((was, now), []).append(old.sender)
     for (was, now), names in sorted(changes.items(), key=lambda each: -after.mix.weight(each[1])):
         yield f"What stops all mail of {after.mix.whom(names)}: {now}; before, {was}."
 
 
-def _loss(card: Scorecard, lost: frozenset[Machine]) -> str:
+def _loss(card: Scorecard, known: Survival) -> str:
+    lost = known.stops
+    if known.unstoppable:
+        return "nothing, for it counts mail as delivered that no machine took"
     if not lost:
         return "nothing, for none of it gets through anyway"
     if len(lost) > 4:

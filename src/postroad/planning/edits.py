@@ -161,7 +161,9 @@ def _levels(records: Records, names: _Names, *, may_split: bool) -> Iterator[Edi
         for place in level:
             behind.setdefault(place.exchange, {})[records.machine(place.address)] = None
         for name in [name for name, machines in behind.items() if machines.keys() <= settled]:
-            yield _needless(records, name, "its addresses stand behind a better preference")
+            yield _unaliased(records, name, behind[name]) or _needless(
+                records, name, "its addresses stand behind a better preference"
+            )
             del behind[name]
         used = {name: [each for each in machines if each not in settled] for name, machines in behind.items()}
         yield from _level(records, used, names, may_split=may_split)
@@ -181,7 +183,8 @@ def _level(
         for machine in machines if names.is_ours(name) else ():
             if machine in owners and owners[machine] != name and names.may_lose(name):
                 gone = _address_lines(records, name, machine)
-                yield Edit(f"{_told(machine)} has a name of its own, {owners[machine]}", gone)
+                have = "have a name of their own" if len(machine.addresses) > 1 else "has a name of its own"
+                yield Edit(f"{_told(machine)} {have}, {owners[machine]}", gone)
             elif machine not in owners and may_split and set(machine.exchangers) & behind.keys() == {name}:
                 yield _moved(records, name, machine, names)
 
@@ -189,14 +192,34 @@ def _level(
 def _moved(records: Records, name: str, machine: Machine, names: _Names) -> Edit:
     home = names.fresh(name)
     old = _address_lines(records, name, machine)
+    gets, their = ("get", "their") if len(machine.addresses) > 1 else ("gets", "its")
     ttl_s = getattr(records.snapshot.mx, "ttl_s", old[0].ttl_s)
     mx = Line(str(records.snapshot.domain), "MX", f"{machine.preference} {home}.", ttl_s)
     return Edit(
-        f"{_told(machine)} gets a name, and with it a share, of its own",
+        f"{_told(machine)} {gets} a name, and with it a share, of {their} own",
         old if names.may_lose(name) else (),
         (mx, *(replace(line, owner=home) for line in old)),
         splits=True,
     )
+
+
+def _unaliased(records: Records, name: str, machines: Collection[Machine]) -> Edit | None:
+    """A backup's name in place of the alias of it at a better preference: RFC 5321 section 5.1 allows no alias."""
+    better = [
+        line for line in _mx_lines(records) if _is_alias_of(records, line.data.split()[1].removesuffix("."), name)
+    ]
+    if len(machines) != 1 or len(better) != 1:
+        return None
+    gone = (*better, *(line for line in _mx_lines(records) if line.data.split()[1] == f"{name}."))
+    preference, alias = better[0].data.split()
+    new = replace(better[0], data=f"{preference} {name}.")
+    return Edit(f"{alias.removesuffix('.')} is an alias of {name}, which can stand in its place", gone, (new,))
+
+
+def _is_alias_of(records: Records, alias: str, name: str) -> bool:
+    facts = records.snapshot.hosts.get(alias)
+    answers = (facts.a, facts.aaaa) if facts else ()
+    return alias != name and any(isinstance(each, Found) and each.name == name and each.aliases for each in answers)
 
 
 def _needless(records: Records, name: str, why: str) -> Edit:

@@ -27,6 +27,8 @@ class Goal(StrEnum):
     SIMPLICITY = "simplicity"
 
 
+SAFETY = frozenset({Goal.DELIVERY, Goal.FAILOVER, Goal.NETWORK})
+"""What comes before balance: mail that gets through, whatever is lost."""
 COSTS = frozenset({Goal.DELAY, Goal.DNS_COST, Goal.SIMPLICITY})
 """What may get worse where mail is safer or better balanced for it."""
 
@@ -61,17 +63,27 @@ def verdict(goal: Goal, cards: Sequence[Scorecard]) -> Verdict:
 
 def best(goal: Goal, every: Sequence[Marks]) -> list[int]:
     """Who does best, by place: mark by mark; what differs by less than people would notice is equally good."""
-    if not all(
-        marks.delivered for marks in every
-    ):  # what takes no mail is best at nothing: its cost is beside the point
-        takers = [place for place, marks in enumerate(every) if marks.delivered]
-        return [takers[place] for place in best(goal, [every[place] for place in takers])] or list(range(len(every)))
+    # What takes no mail is best at nothing, nor is what takes none from the Internet: its cost is beside the point
+    if not any(marks.delivered for marks in every):
+        return list(range(len(every)))
+    for may_win in (_takes_mail, _is_public):
+        able = [place for place, marks in enumerate(every) if may_win(marks)]
+        if 0 < len(able) < len(every):
+            return [able[place] for place in best(goal, [every[place] for place in able])]
     known = [_marks(goal, marks) for marks in every]
     left = list(range(len(every)))
     for depth in range(len(known[0]) if known else 0):
         least = min(known[place][depth][0] for place in left)
         left = [place for place in left if known[place][depth][0] <= least + known[place][depth][1]]
     return left
+
+
+def _takes_mail(marks: Marks) -> bool:
+    return bool(marks.delivered)
+
+
+def _is_public(marks: Marks) -> bool:
+    return not marks.private
 
 
 def judged(goal: Goal, old: Marks, new: Marks) -> int:
@@ -81,10 +93,13 @@ def judged(goal: Goal, old: Marks, new: Marks) -> int:
 
 
 def is_gain(old: Marks, new: Marks) -> bool:
-    """Whether a change is worth its work: better at something, and worse at nothing but what that may cost."""
-    aims = [judged(goal, old, new) for goal in Goal if goal not in COSTS]
+    """Whether a change is worth its work: mail is safer, else better balanced, else all of it costs less."""
+    safety = [judged(goal, old, new) for goal in SAFETY]
+    if any(safety):
+        return min(safety) > -1
+    even = judged(Goal.BALANCE, old, new)
     costs = [judged(goal, old, new) for goal in COSTS]
-    return min(aims) >= 0 and (max(aims) > 0 or (max(costs) > 0 and min(costs) >= 0))
+    return even > 0 or (even == 0 and max(costs) > 0 and min(costs) >= 0)
 
 
 def numbers(goal: Goal, card: Scorecard) -> str:
@@ -134,7 +149,7 @@ def dns_figures(card: Scorecard) -> tuple[str, str]:
 def _delivery(card: Scorecard) -> str:
     short = [name for name, each in card.whole.by.items() if part_delivered(each) < 1]
     if not short:
-        return "all mail gets through at once"
+        return f"{'within its private network ' if card.records.private else ''}all mail gets through at once"
     if len(short) == len(card.whole.by) and not card.whole.delivered:
         return "no mail gets through"
     return f"{card.mix.told(card.whole.delivered_by)} of mail gets through at once, not that of {card.mix.whom(short)}"
@@ -173,8 +188,13 @@ def _dns(card: Scorecard) -> str:
 
 
 def _size(card: Scorecard) -> str:
-    shared = f", {counted(card.marks.shared, 'machine')} with several names" if card.marks.shared else ""
-    return f"{counted(card.marks.records, 'record')}{shared}"
+    count = counted(card.marks.records, "record")
+    if not card.records.machines:
+        return count
+    shared = (
+        f"{counted(card.marks.shared, 'machine')} with several names" if card.marks.shared else "one name a machine"
+    )
+    return f"{shared}, {count}"
 
 
 _NUMBERS: Mapping[Goal, Callable[[Scorecard], str]] = {

@@ -120,6 +120,7 @@ class Forecasts:
             blended.delay_mean_s,
             blended.delay_worst_s,
             blended.questions,
+            taken=blended.taken,
         )
         return {**self.by, mix: whole}
 

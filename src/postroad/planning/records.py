@@ -13,11 +13,14 @@ from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
 from postroad.words.names import Address, parse_address
 from postroad.words.trail import Target
 
-# Every sender's view before it chooses: records as DNS has them, none cut off; a planned zone may be one of the lab.
-_AS_GIVEN = replace(PROCEDURES["rfc974"], limit=None, allow_loopback=True)
+# Every sender's view before it chooses: records as DNS has them, none cut off
+_AS_GIVEN = replace(PROCEDURES["rfc974"], limit=None)
 
 # Kept for benchmarks (RFC 2544, RFC 5180): in no real zone
 _STAND_INS = {ip_network("198.18.0.0/15"): "<an IPv4 address>", ip_network("2001:2::/48"): "<an IPv6 address>"}
+
+# RFC 1918, RFC 6598, RFC 4193: routed within one network only
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Records:
     @classmethod
     def of(cls, snapshot: Snapshot) -> Records:
         """The records of a snapshot."""
-        answer = decide(snapshot, _AS_GIVEN, Own())
+        answer = _as_given(snapshot)
         used = _places(answer)
         found = machines(used)
         unknown = tuple(drop.exchange for drop in answer.dropped if drop.reason is DropReason.TEMPORARY)
@@ -78,6 +81,11 @@ class Records:
         known = {machine.addresses[0]: machine for machine in _literals(snapshot)}
         known |= {address: machine for machine in found for address in machine.addresses}
         return cls(snapshot, used, found, tuple(_networks(found)), lines(snapshot), left_out, unknown, known)
+
+    @property
+    def private(self) -> tuple[Address, ...]:
+        """The addresses of private networks: no sender on the Internet reaches them."""
+        return tuple(each for machine in self.machines for each in machine.addresses if _is_private(each))
 
     @property
     def front(self) -> tuple[Machine, ...]:
@@ -101,6 +109,10 @@ class Records:
     def up(self, down: Mapping[Address, object]) -> tuple[Machine, ...]:
         """The machines that can still be lost: those with an address that is not down."""
         return tuple(machine for machine in self.machines if not down.keys() >= set(machine.addresses))
+
+
+def _is_private(address: Address) -> bool:
+    return any(address in net for net in _PRIVATE)
 
 
 def stand_in(version: int, number: int) -> Address:
@@ -131,7 +143,11 @@ def places(snapshot: Snapshot) -> tuple[Target, ...]:
 
     An address that stands behind a second name is there twice: a sender of ours leaves it out, others do not.
     """
-    return _places(decide(snapshot, _AS_GIVEN, Own()))
+    return _places(_as_given(snapshot))
+
+
+def _as_given(snapshot: Snapshot) -> Route | Refusal:
+    return decide(snapshot, replace(_AS_GIVEN, allow_loopback=snapshot.in_lab), Own())
 
 
 def _places(answer: Route | Refusal) -> tuple[Target, ...]:

@@ -12,7 +12,9 @@ from postroad.planning.records import Machine, Records
 from postroad.planning.survival import Loss, Survival, losses, survive
 from postroad.planning.traffic import Tariff, Traffic
 from postroad.words.faults import Mode
-from postroad.words.phrasebook import counted
+from postroad.words.phrasebook import counted, listing
+
+MOST_NAMED = 3  # addresses in one caveat
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,11 @@ class Marks:
 
     `delivered`: of all mail, with every machine up; `kept`: with any one machine refusing; `caught`: of the mail of
     that machine; `kept_network`: of all mail, with any one network gone. `load`: first contacts on the busiest machine,
-    each sender's own by weight: two senders that lean to different machines do not make a balance, for nobody knows how
-    much mail each sends. `unevenness`: what of the load is beyond an even share, from 0 (even) to 1 (all on one), so
-    that two machines and nine compare. `silence_s`: the mean attempt of a message that finds the busiest one silent.
-    `shared`: machines with several names, each of which needs a reverse name of its own; `records`: lines of the zone.
+    the most that it gets in any plausible mix of the senders: the upper end of what is printed. `unevenness`: what of
+    the load is beyond an even share, from 0 (even) to 1 (all on one), so that two machines and nine compare.
+    `silence_s`: the mean attempt of a message that finds the busiest one silent. `shared`: machines with several names,
+    each of which needs a reverse name of its own; `records`: lines of the zone. `private`: addresses that no sender on
+    the Internet reaches.
     """
 
     delivered: Fraction
@@ -47,6 +50,7 @@ class Marks:
     octets: Fraction
     shared: int
     records: int
+    private: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +99,13 @@ class Scorecard:
         left_out = f"{counted(self.records.left_out, 'exchanger')} of {self.name} not looked at: there are too many"
         sampled = f"Sampled: of the {count} machines of {self.name} only the busiest was lost, and the busiest network"
         unknown = ", ".join(self.records.unknown)
+        private = self.records.private
+        which = listing(map(str, private)) if 0 < len(private) <= MOST_NAMED else f"{len(private)} private addresses"
+        far = f"No sender on the Internet reaches {which}: figures with them are of senders in the same private network"
         told = (
             (self.records.left_out > 0, left_out),
             (self.is_sampled, sampled),
+            (bool(private), far),
             (bool(unknown), f"Left out, for the addresses cannot be looked up: {unknown}"),
         )
         return tuple(f"{text}." for is_so, text in told if is_so)
@@ -118,7 +126,7 @@ class Scorecard:
 
     def told_first(self, machine: Machine) -> str:
         """A machine's part of first contacts in words."""
-        return self.mix.told({name: share(self.whole.by[name].first, machine) for name in self.mix.weights})
+        return self.mix.told(_first_by(machine, self.whole, self.mix))
 
     def by_sender(self) -> dict[str, Row]:
         """The same numbers for each sender alone."""
@@ -183,7 +191,7 @@ class _Seen:
             for group in _networks(records, view, whole)
         ]
         met = whole.first(busiest) if busiest else ZERO
-        load = _load(records, whole, weights)
+        load = view.mix.range(_first_by(busiest, whole, view.mix)).high if busiest else ZERO
         return Marks(
             delivered=whole.delivered,
             kept=min((each.delivered for each in self.lost.values()), default=ZERO),
@@ -196,15 +204,17 @@ class _Seen:
             octets=sum((part * self.traffics[name].octets for name, part in weights.items()), ZERO),
             shared=sum(len(machine.exchangers) > 1 for machine in records.machines),
             records=len(records.lines),
+            private=len(records.private),
         )
 
 
-def _load(records: Records, whole: Forecasts, weights: Mapping[str, Fraction]) -> Fraction:
-    """Of the first contacts of those who contact anybody: who cannot does not make a balance better."""
-    made = {name: sum(whole.by[name].first.values(), ZERO) for name in weights}
-    part = sum((weights[name] for name, each in made.items() if each), ZERO)
-    tops = {name: max((share(whole.by[name].first, each) for each in records.machines), default=ZERO) for name in made}
-    return sum((weights[name] * tops[name] / each for name, each in made.items() if each), ZERO) / (part or 1)
+def _first_by(machine: Machine, whole: Forecasts, mix: Mix) -> Mapping[str, Fraction]:
+    """A machine's part of each sender's first contacts; who contacts nobody is as the rest, and betters no balance."""
+    made = {name: sum(whole.by[name].first.values(), ZERO) for name in mix.weights}
+    parts = {name: share(whole.by[name].first, machine) / each for name, each in made.items() if each}
+    able = mix.weight(parts)
+    mean = sum((mix.weights[name] * part for name, part in parts.items()), ZERO) / able if able else ZERO
+    return dict.fromkeys(made, mean) | parts
 
 
 def _unevenness(load: Fraction, machines: int) -> Fraction:

@@ -24,14 +24,15 @@ class Survival:
     """What one sender survives.
 
     `stops`: the one minimal set of machines whose loss leaves its mail no chance in an attempt (empty: there was none
-    before). `waits`: a smallest set whose loss makes some mail wait or fail; `surely` false: the search was cut short,
-    a smaller one may exist.
+    before, or it is `unstoppable`, for it counts mail as delivered that no machine took). `waits`: a smallest set whose
+    loss makes some mail wait or fail; `surely` false: the search was cut short, a smaller one may exist.
     """
 
     sender: str
     stops: frozenset[Machine]
     waits: frozenset[Machine]
     surely: bool = True
+    unstoppable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ def survive(sender: str, records: Records, foresee: Foresee) -> Survival:
     met = (step.address for example in nothing_left.examples for step in example.steps)
     listed = records.machines_of(met) & up
     stops = _peeled(records, foresee, listed)
+    if part_delivered(nothing_left):  # a reaction to a dead machine may be to count the mail as delivered
+        waits, surely = _smallest_wait(records, foresee, stops) if part_delivered(whole) == 1 else (frozenset(), True)
+        return Survival(sender, frozenset(), waits, surely, unstoppable=True)
     if not stops or part_delivered(whole) < 1:
         return Survival(sender, stops, frozenset())
     if _lists_are_alike(nothing_left, listed):
@@ -68,8 +72,8 @@ def losses(survivals: Sequence[Survival], weights: Mapping[str, Fraction]) -> tu
 
 
 def _peeled(records: Records, foresee: Foresee, lost: frozenset[Machine]) -> frozenset[Machine]:
-    """These, and who accepts with these lost, then with those lost too, and so on until nobody does."""
-    while accepting := _accepting(records, foresee(lost)):
+    """These, and who accepts with these lost, then with those lost too, and so on until nobody else does."""
+    while accepting := _accepting(records, foresee(lost)) - lost:
         lost |= accepting
     return lost
 
@@ -85,15 +89,17 @@ def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]
     """A smallest loss by which some mail does not get through, and whether it is surely a smallest one.
 
     Grown one machine at a time along what accepts, as any list of contacts is; of sets that leave the same shares to
-    the same kinds of machine one is followed, for they are alike.
+    the same kinds of machine one is followed, for they are alike. Empty where even the loss of all harms nothing.
     """
+    if part_delivered(foresee(stops)) == 1:
+        return frozenset(), True
     if len(stops) <= MOST_ALONE and all(part_delivered(foresee(stops - {machine})) == 1 for machine in stops):
         return stops, True
     edge, asked = [frozenset[Machine]()], 0
     while edge:
         grown: dict[object, frozenset[Machine]] = {}
         for lost in edge:
-            for machine in _accepting(records, foresee(lost)):
+            for machine in _accepting(records, foresee(lost)) - lost:
                 wider = lost | {machine}
                 after = foresee(wider)
                 asked += 1

@@ -72,12 +72,21 @@ class Questions:
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """Seconds until mail gets through: on average, and the most."""
+
+    mean_s: float
+    worst_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """The answer for the first attempt of one message. Chances are fractions, sum to one, and are exact.
 
     `first`: the address contacted first. `accepted`: the address that took the message in this attempt; what is
     missing to one was deferred or failed. `hosts`: first contact by exchanger. `attempts` are contacts, `delay_s` the
-    time until the attempt ends. `unable`: the sender cannot use these records at all, and why (all else is empty then).
+    time until the attempt ends, whatever comes of it; `taken` the same of mail that gets through, None where there is
+    none, or nobody knows. `unable`: the sender cannot use these records at all, and why (all else is empty then).
     `sampled`: not exact, for addresses come in too many orders: a part of these stands for all.
     """
 
@@ -94,14 +103,15 @@ class Forecast:
     examples: tuple[Example, ...] = ()
     unable: str = ""
     sampled: bool = False
+    taken: Waits | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Blend:
     """Forecasts of several senders as one, by weights that sum to one.
 
-    Chances are the weighted sums, `attempts_max` and `delay_worst_s` the worst of any. The weight of a sender that
-    cannot use the records at all counts as failed, and is in `unable`.
+    Chances are the weighted sums, `attempts_max` and `delay_worst_s` the worst of any, `taken` is by how much of each
+    gets through. The weight of a sender that cannot use the records at all counts as failed, and is in `unable`.
     """
 
     forecasts: Mapping[str, Forecast]
@@ -116,3 +126,4 @@ class Blend:
     delay_worst_s: float
     questions: Questions
     unable: Fraction = Fraction(0)
+    taken: Waits | None = None

@@ -64,7 +64,8 @@ def exchanges(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWa
 
 def _found_by_ours(snapshot: Snapshot) -> tuple[Exchange, ...] | NoWay:
     """Those of its route, and the names that it asks DNS for in vain."""
-    _own, route = usual(snapshot)
+    own, _route = usual(snapshot)
+    route = decide(snapshot, replace(own.policy, allow_loopback=_is_lab(snapshot)))
     names = names_of(snapshot)
     if isinstance(route, Refusal):
         return NoWay(route.result, asked=len(names))
@@ -111,7 +112,7 @@ def _is_fatal(snapshot: Snapshot, sender: Sender, records: list[Mx]) -> bool:
 
 def _exchange(snapshot: Snapshot, sender: Sender, policy: RoutePolicy, record: Mx) -> Exchange:
     """What a record leads to: also nowhere, for it still is a record."""
-    literal = _literal(record, sender)
+    literal = _literal(snapshot, record, sender)
     if literal:
         return literal
     answer = decide(replace(snapshot, mx=Found((record,))), policy)
@@ -120,9 +121,11 @@ def _exchange(snapshot: Snapshot, sender: Sender, policy: RoutePolicy, record: M
     return Exchange(record.exchange, record.preference, (), answer.dropped[0].reason)
 
 
-def _literal(record: Mx, sender: Sender) -> Exchange | None:
+def _literal(snapshot: Snapshot, record: Mx, sender: Sender) -> Exchange | None:
     address = parse_address(record.exchange) if sender.literals is Literals.USED else None
     if address is None or address.version not in _FAMILIES.get(sender.families, (4, 6)):
+        return None
+    if address.is_loopback and not _is_lab(snapshot):
         return None
     return Exchange(record.exchange, record.preference, (address,))
 
@@ -152,7 +155,9 @@ def _policy(snapshot: Snapshot, sender: Sender) -> RoutePolicy:
 
 
 def _is_lab(snapshot: Snapshot) -> bool:
-    """Whether every address is a loopback one: then it is a zone of the lab, where that is the Internet."""
+    """Whether it is a zone of the lab, where loopback is the Internet; a stray loopback address is no machine there."""
+    if not snapshot.in_lab:
+        return False
     answers = [answer for host in snapshot.hosts.values() for answer in (host.a, host.aaaa)]
     addresses = [address for answer in answers if isinstance(answer, Found) for address in answer.records]
     return all(address.is_loopback for address in addresses)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from postroad.routing import Refusal
 from postroad.senders.model import Sender, Then
 from postroad.simulation.arrange import Contact, Counted, Exchange, Level, counted
-from postroad.simulation.nouns import Blend, Case, Forecast, Questions
+from postroad.simulation.nouns import Blend, Case, Forecast, Questions, Waits
 from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples
 from postroad.simulation.plans import NoWay, exchanges, is_sampled, plans
@@ -49,12 +49,22 @@ class _Sums:
     ended: dict[tuple[Result, int], Fraction] = field(default_factory=lambda: defaultdict(Fraction))  # by contacts too
     delay_s: float = 0.0
     worst_s: float = 0.0
+    taken_s: float = 0.0  # of what is delivered
+    taken_worst_s: float = 0.0
     hosts: Fraction = ZERO  # entered, for those who ask DNS only then
 
     def end(self, result: Result, chance: Fraction, contacts: int, time: float, worst_s: float) -> None:
         self.ended[result, contacts] += chance
         self.delay_s += time
         self.worst_s = max(self.worst_s, worst_s)
+        if result is Result.DELIVERED:
+            self.taken_s += time
+            self.taken_worst_s = max(self.taken_worst_s, worst_s)
+
+    @property
+    def taken(self) -> Waits | None:
+        part = float(self.outcome[Result.DELIVERED])
+        return Waits(self.taken_s / part, self.taken_worst_s) if part else None
 
     @property
     def outcome(self) -> dict[Result, Fraction]:
@@ -78,11 +88,11 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
     Rotated, random and cached answers are taken as one sender sees them over a long time. Within one TTL a cache gives
     one order: what that is like, `DnsOrder.FIXED` tells.
     """
-    if sender.ours:
-        return _ours(case, sender, examples)
     found = exchanges(case.snapshot, sender)
     if isinstance(found, NoWay):
         return _without_contact(case, sender, found)
+    if sender.ours:
+        return _ours(case, sender, examples)
     sums = _Sums()
     limits = counted(case, sender, found)
     named = plans(case, sender, found, alike=True)
@@ -105,6 +115,7 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
         questions=_questions(sender, len({each.name for each in found}), sums.hosts),
         examples=some_examples(case, sender, found, examples),
         sampled=part is not counts or is_sampled(case, sender, found),
+        taken=sums.taken,
     )
 
 
@@ -157,7 +168,18 @@ def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) ->
             )
         ),
         unable=unable,
+        taken=_taken(able),
     )
+
+
+def _taken(able: Iterable[tuple[Fraction, Forecast]]) -> Waits | None:
+    """How long mail takes that gets through, by how much each sends and gets through."""
+    parts = [(weight * each.outcome.get(Result.DELIVERED, ZERO), each.taken) for weight, each in able]
+    known = [(float(part), taken) for part, taken in parts if part and taken]
+    total = sum(part for part, _taken in known)
+    if not known or len(known) < sum(bool(part) for part, _taken in parts):
+        return None
+    return Waits(sum(part * taken.mean_s for part, taken in known) / total, max(taken.worst_s for _, taken in known))
 
 
 def _add_up(steps: Steps, chance: Fraction, sums: _Sums) -> None:
@@ -204,8 +226,7 @@ def _without_contact(case: Case, sender: Sender, no_way: NoWay) -> Forecast:
 def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
     """Our own sender does not stand in data: it is asked what it does."""
     found = foresee(case, examples)
-    if isinstance(found, Refusal):
-        return _without_contact(case, sender, NoWay(found.result, asked=len(names_of(case.snapshot))))
+    assert not isinstance(found, Refusal)  # noqa: S101  # else there was no way for it, and nothing to foresee
     return Forecast(
         case,
         first=_sum_by(found.first, lambda target: target.address),
@@ -219,6 +240,8 @@ def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
         questions=_questions(sender, len(names_of(case.snapshot)), ZERO),
         examples=found.examples,
         sampled=found.sampled,
+        # Its ways are added up without regard to their end: where only some deliver, nobody knows how long those take
+        taken=Waits(found.delay_mean_s, found.delay_worst_s) if found.outcome.get(Result.DELIVERED) == 1 else None,
     )
 
 

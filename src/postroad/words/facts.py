@@ -105,7 +105,8 @@ class Snapshot:
 
     `hosts` has the MX targets by canonical name, and the domain itself where its own addresses were asked for
     because no MX was found. A target missing from `hosts` was not asked for: the limit on names was reached.
-    `servers` and `reverse` are filled for people (`postroad lookup`), not needed to route.
+    `servers` and `reverse` are filled for people (`postroad lookup`), not needed to route. `in_lab`: the Internet it is
+    of is 127.0.0.0/8, where a loopback address is one like any other.
     """
 
     domain: Destination
@@ -113,6 +114,7 @@ class Snapshot:
     hosts: Mapping[str, HostFacts] = field(default_factory=dict)
     servers: Answer[str] | None = None
     reverse: Mapping[Address, Answer[str]] = field(default_factory=dict)
+    in_lab: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,27 @@ def test_the_first_line_is_the_whole_story(simulate):
     assert "\x1b" not in text
 
 
+def test_the_first_line_tells_the_time_of_mail_that_gets_through(simulate, tmp_path):
+    """With five of six addresses silent an Exim needs up to five timeouts of 2.2 min, or gives up, which counts not."""
+    zone = tmp_path / "six.zone"
+    hosts = [
+        f"@ MX 10 {name}\n{name} A 192.0.2.{n}\n{name} A 192.0.2.{n + 1}\n"
+        for name, n in zip("abc", (1, 3, 5), strict=True)
+    ]
+    zone.write_text("$ORIGIN six.test.\n$TTL 300\n" + "".join(hosts))
+    silent = [word for n in range(1, 6) for word in ("--down", f"192.0.2.{n}:blackhole")]
+    status, text = simulate("--sender", "exim", *silent, named=str(zone))
+    assert (0, "six.test: 6 machines, 5 addresses down (blackhole)") == (status, text.partition(";")[0])
+    assert "83.3 % of mail gets through in the first attempt, after 4.5 min on average, 8.9 min at worst\n" in text
+
+
+def test_the_first_line_says_that_nothing_gets_through(simulate):
+    """No share of nothing, and no time after which it comes; a server that accepts is not down."""
+    status, text = simulate(*(word for name in ("mail1", "mail2", "backup") for word in ("--down", name)))
+    assert (1, True) == (status, text.splitlines()[0].endswith(", no mail gets through in the first attempt"))
+    assert "down" not in simulate("--down", "mail1:accept")[1].splitlines()[0]
+
+
 def test_a_null_mx_has_no_server(tmp_path):
     """Nothing is contacted; what senders make of it is told."""
     zone = tmp_path / "null.zone"
@@ -226,6 +247,24 @@ def test_trials_are_about_the_mail_that_is_asked_for(simulate, flags, told):
     """Bursts, rates, greylisting, timed outages and timetables of retries are flags, and are told with the result."""
     status, text = simulate("--sender", "postfix", *flags)
     assert (0, True) == (status, told in " ".join(text.split()))
+
+
+def test_trials_say_what_their_columns_are_and_count_in_the_singular(simulate):
+    """Shares under an address are first contacts, and one message is not several."""
+    text = simulate("--sender", "postfix", "--trials", "1")[1]
+    assert "Trials: 1 message of each sender" in text
+    assert "Under each address its part of first contacts;" in text
+
+
+def test_a_sender_without_a_way_has_the_keys_of_the_others(simulate, tmp_path):
+    """Exact and played: an outcome has all results, and what nobody counted is null, not nought."""
+    zone = tmp_path / "six.zone"
+    zone.write_text("$ORIGIN six.test.\n$TTL 300\n@ MX 10 a\na AAAA 2001:db8::1\n")
+    shape = json.loads(simulate("--sender", "ipv4-only", "--trials", "5", "--json", named=str(zone))[1])
+    (exact,), (played,) = shape["results"], shape["trials"]
+    assert ({"delivered", "deferred", "failed"}, None) == (exact["outcome"].keys(), played["dns_questions"])
+    assert exact["outcome"] == {result: each["value"] for result, each in played["outcome"].items()}
+    assert ("unable" in exact) == ("unable" in played)
 
 
 def test_webmail_waits_longer_for_a_greylist_than_postfix(simulate):

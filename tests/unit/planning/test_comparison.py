@@ -1,13 +1,16 @@
 """Sets of records side by side: what changes, what that means for senders, who does best at what."""
 
+import re
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.plans import INTERNET, T1, T2, T3, T4, T5, at, only, records
 
 from postroad.planning import Goal, compare, measure
+from postroad.planning.goals import judged
 from postroad.planning.setups import SETUPS
 from postroad.simulation import DnsOrder
 from postroad.words.faults import Mode
@@ -172,6 +175,24 @@ def test_what_could_not_be_looked_up_is_left_out_and_said():
     assert ("Left out, for the addresses cannot be looked up: mx.other.test.",) == card.caveats
 
 
+HOSTS = st.lists(st.sets(st.integers(1, 4), min_size=1, max_size=3), min_size=1, max_size=3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(HOSTS, HOSTS, st.sampled_from([INTERNET, only("postfix", "dns-order")]))
+def test_what_is_called_a_better_balance_is_one_in_print(before, after, view):
+    """The figure of the verdict is the printed one: of as many machines, better ones have no higher figure."""
+    zones = (
+        "".join(f"@ MX 10 m{n}\n" + "".join(f"m{n} A 192.0.2.{k}\n" for k in host) for n, host in enumerate(hosts))
+        for hosts in (before, after)
+    )
+    old, new = (measure("x", records(zone), view) for zone in zones)
+    printed = [float(re.findall("[0-9.]+", card.load_in_short)[-1]) for card in (old, new)]
+    assert printed == pytest.approx([float(card.marks.load * 100) for card in (old, new)], abs=1)
+    if len(old.records.machines) == len(new.records.machines) and judged(Goal.BALANCE, old.marks, new.marks) > 0:
+        assert printed[1] <= printed[0]
+
+
 def test_balance_is_judged_alike_for_two_machines_and_for_nine():
     """What is beyond an even share counts: three equals are as even as two, and their busiest carries less."""
     three = T1 + "@ MX 10 mail3\nmail3 A 192.0.2.13\n"
@@ -212,7 +233,7 @@ def test_figures_of_an_assumed_mix_are_ranges_and_say_what_they_rest_on():
 
 def test_too_many_machines_are_sampled_and_that_is_said():
     """Of hundreds of machines one is lost, not each; whoever reads the figures is told."""
-    zone = "".join(f"@ MX 10 m{n}\n" + "".join(f"m{n} A 10.0.{n}.{k}\n" for k in range(1, 23)) for n in range(10))
+    zone = "".join(f"@ MX 10 m{n}\n" + "".join(f"m{n} A 203.0.{n}.{k}\n" for k in range(1, 23)) for n in range(10))
     found = measure("big", records(zone), only("rfc5321"))
     assert 1 == len(found.lost)
     assert ("Sampled: of the 220 machines of big only the busiest was lost, and the busiest network.",) == found.caveats

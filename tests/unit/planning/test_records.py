@@ -1,14 +1,18 @@
 """What a snapshot's records are: machines, networks, lines, and what they cost in DNS."""
 
+from dataclasses import replace
+
 import dns.message
 import dns.rrset
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.plans import INTERNET, T1, T3, T4, records
+from tests.support.plans import INTERNET, T1, T3, T4, only, planned, records
 
-from postroad.planning import measure
+from postroad.planning import Records, measure
+from postroad.planning.goals import Goal, verdict
 from postroad.planning.traffic import Tariff
+from postroad.routing import decide
 from postroad.words.outcome import Result
 
 
@@ -34,6 +38,43 @@ def _machines(zone):
 def test_what_is_lost_at_once_is_one_machine(zone, expected):
     """Both families of a host are one machine, and so is one address under several names; two of a family are two."""
     assert expected == len(_machines(zone))
+
+
+ADDRESSES = ["192.0.2.1", "192.0.2.2", "10.0.0.1", "127.0.0.1", "0.0.0.0", "169.254.1.1", "224.0.0.1"]
+
+
+@given(st.lists(st.tuples(st.sampled_from([10, 20]), st.sets(st.sampled_from(ADDRESSES), max_size=2)), max_size=3))
+def test_the_forecast_agrees_with_the_route(hosts):
+    """Mail of ours is delivered where there is a route, and nowhere else: loopback and the like are no machines."""
+    zone = [f"@ MX {preference} m{number}" for number, (preference, _) in enumerate(hosts)]
+    zone += [f"m{number} A {address}" for number, (_, addresses) in enumerate(hosts) for address in addresses]
+    known = records("\n".join(["@ TXT any", *zone, ""]))
+    route = decide(known.snapshot)
+    used = {
+        address for level in getattr(route, "levels", ()) for each in level.exchangers for address in each.addresses
+    }
+    assert used == {address for machine in known.machines for address in machine.addresses}
+    assert bool(used) == only("postroad").look(known).delivered
+
+
+def test_loopback_counts_where_it_is_asked_for():
+    """In the lab the Internet is 127.0.0.0/8."""
+    snapshot = planned("@ MX 10 a\na A 127.0.0.1\n")
+    looks = [
+        only("postroad", "exim").look(Records.of(replace(snapshot, in_lab=lab))).delivered for lab in (False, True)
+    ]
+    assert [0, 1] == looks
+
+
+def test_private_addresses_carry_a_caveat_and_win_nothing():
+    """Nobody on the Internet reaches 10.0.0.1: the figures say so, and a set without it is better at everything."""
+    zone = "@ MX 10 a\na A {}\n"
+    private, public = (
+        measure(name, records(zone.format(address)), INTERNET)
+        for name, address in (("private", "10.0.0.1"), ("public", "192.0.2.1"))
+    )
+    assert "No sender on the Internet reaches 10.0.0.1" in " ".join(private.caveats)
+    assert [("public",)] * len(Goal) == [verdict(goal, [private, public]).best for goal in Goal]
 
 
 def test_records_that_name_addresses_are_measured():

@@ -293,6 +293,15 @@ def test_chances_sum_to_one(case, name):
     assert answer.outcome[Result.DELIVERED] == sum(answer.accepted.values())
 
 
+def _tell_the_same(told, taken):
+    """How long mail takes that gets through, beside each way by which it does."""
+    part = sum(chance for chance, _ in taken)
+    assert bool(part) == bool(told)
+    if told:
+        mean = sum(float(chance) * ended_s for chance, ended_s in taken) / float(part)
+        assert (pytest.approx(mean), pytest.approx(max(ended_s for _, ended_s in taken))) == (told.mean_s, told.worst_s)
+
+
 @settings(max_examples=examples(80))
 @given(cases(), st.sampled_from(sorted(SENDERS)))
 def test_counting_alike_servers_changes_nothing(case, name):
@@ -300,7 +309,7 @@ def test_counting_alike_servers_changes_nothing(case, name):
     sender = SENDERS[name]
     answer = forecast(case, sender)
     first, accepted, outcome = defaultdict(Fraction), defaultdict(Fraction), defaultdict(Fraction)
-    attempts = Fraction(0)
+    attempts, taken = Fraction(0), []
     for way in every_way(case, sender):
         outcome[way.result] += way.chance
         attempts += way.chance * len(way.steps)
@@ -308,6 +317,9 @@ def test_counting_alike_servers_changes_nothing(case, name):
             first[way.steps[0].address] += way.chance
         if way.result is Result.DELIVERED:
             accepted[way.steps[-1].address] += way.chance
+            taken.append((way.chance, way.steps[-1].at_s + way.steps[-1].waited_s))
+    if not sender.ours:
+        _tell_the_same(answer.taken, taken)
     assert {key: share for key, share in answer.outcome.items() if share} == outcome
     assert first == {key: share for key, share in answer.first.items() if share}
     assert accepted == {key: share for key, share in answer.accepted.items() if share}

@@ -171,9 +171,9 @@ class TrialsJson(TypedDict):
     tries: TriesJson
     contacts: EstimateJson
     delay_s: TrialDelayJson | None
-    dns_questions: QuestionsJson
+    dns_questions: QuestionsJson | None
     sampled: bool
-    unable: str | None
+    unable: NotRequired[str]
 
 
 class SimulateJson(TypedDict):

@@ -37,6 +37,7 @@ from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 
+NEVER = Estimate(0.0, 0.0, 0.0)
 NONE: Mapping[str, Trials] = {}
 NOTHING: Mapping[Mode, Mapping[str, Forecast]] = {}
 
@@ -188,13 +189,13 @@ def advice_shape(advice: Advice) -> AdviseJson:
 def _trials(sender: str, each: Trials) -> TrialsJson:
     """Estimates with their 95 % intervals, of the whole life of messages."""
     delay = each.delay
-    return {
+    shape: TrialsJson = {
         "sender": sender,
         "messages": each.trial.workload.messages,
         "seed": each.seed,
         "first": {str(address): _estimate(share) for address, share in each.first.items()},
         "accepted": {str(address): _estimate(share) for address, share in each.accepted.items()},
-        "outcome": {result.value: _estimate(part) for result, part in each.outcome.items()},
+        "outcome": {result.value: _estimate(each.outcome.get(result, NEVER)) for result in Result},
         "tries": {**_estimate(each.tries), "max": each.tries_max},
         "contacts": _estimate(each.contacts),
         "delay_s": {
@@ -210,10 +211,14 @@ def _trials(sender: str, each: Trials) -> TrialsJson:
             "a": each.questions.a,
             "aaaa": each.questions.aaaa,
             "mean": each.questions.mean,
-        },
+        }
+        if each.tries_max  # else nothing was tried, so that nobody counted what was asked
+        else None,
         "sampled": each.sampled,
-        "unable": each.unable or None,
     }
+    if each.unable:
+        shape["unable"] = each.unable
+    return shape
 
 
 def _estimate(estimate: Estimate) -> EstimateJson:

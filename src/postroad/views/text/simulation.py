@@ -14,8 +14,10 @@ from postroad.views.pictures.picture import Picture
 from postroad.views.pictures.terminal import fault_bars, heat_map, timeline
 from postroad.views.text.blocks import Block
 from postroad.views.text.trials import trials
+from postroad.words.faults import Mode
 from postroad.words.phrasebook import counted, listing, seconds
 
+MOST_DOWN = 4  # addresses that the headline names
 MOST_LOST = 6  # machines that a sentence names
 
 
@@ -25,16 +27,41 @@ def summary(card: Scorecard, view: View) -> str:
     who = f"the mix {view.mix.name}" if view.mix.name else listing(view.mix.senders)
     if busiest is None:
         return f"{domain}: no machine takes its mail"
-    down = listing(f"{address} down ({mode})" for address, mode in view.down.items()) if view.down else ""
-    stopped, worst_s = stopped_in(card), whole.mix.delay_worst_s
-    count = f"{counted(len(card.records.machines), 'machine')}{f', {down}' if down else ''}"
+    stopped = stopped_in(card)
+    count = f"{counted(len(card.records.machines), 'machine')}{_down(view)}"
     parts = (
         f"{domain}: {count}; of {who} {card.load_told()} go to {busiest}",
-        f"{view.mix.told(whole.delivered_by)} of mail gets through in the first attempt",
-        f"after {seconds(whole.mix.delay_mean_s)} on average, {seconds(worst_s)} at worst" if worst_s >= 1 else "",
-        f"none of {listing(stopped)}" if stopped else "",
+        _through(card, view),
+        f"none of {listing(stopped)}" if stopped and whole.delivered else "",
     )
     return ", ".join(part for part in parts if part)
+
+
+def _down(view: View) -> str:
+    """What is down, those alike together, and only how many where they are many."""
+    by: dict[Mode, list[str]] = {}
+    for address, mode in view.down.items():
+        if mode is not Mode.ACCEPT:
+            by.setdefault(mode, []).append(str(address))
+    told = (
+        f"{listing(which) if len(which) <= MOST_DOWN else counted(len(which), 'address', 'es')} down ({mode})"
+        for mode, which in by.items()
+    )
+    return f", {listing(told)}" if by else ""
+
+
+def _through(card: Scorecard, view: View) -> str:
+    """How much mail gets through, and how long that takes where it is worth a word."""
+    whole = card.whole
+    if not whole.delivered:
+        return "no mail gets through in the first attempt"
+    told = f"{view.mix.told(whole.delivered_by)} of mail gets through in the first attempt"
+    if (taken := whole.mix.taken) and taken.worst_s >= 1:
+        return f"{told}, after {seconds(taken.mean_s)} on average, {seconds(taken.worst_s)} at worst"
+    if not taken and whole.mix.delay_worst_s >= 1:
+        mean, worst = seconds(whole.mix.delay_mean_s), seconds(whole.mix.delay_worst_s)
+        return f"{told}; an attempt, whatever comes of it, takes {mean} on average, {worst} at worst"
+    return told
 
 
 def stopped_in(card: Scorecard) -> list[str]:
@@ -83,6 +110,11 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
         machines = counted(len(lost), "machine") if len(lost) > MOST_LOST else listing(lost)
         are = {1: "is", 2: "are both"}.get(len(lost), "are all")
         yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
+    if trusting := [each.sender for each in card.survivals if each.unstoppable]:
+        yield (
+            f"Nothing stops the mail of {view.mix.whom(trusting)}: by its reactions it counts mail as delivered that "
+            "no machine took."
+        )
     yield from _waiting(card, view)
     yield f"DNS: {numbers(Goal.DNS_COST, card)}."
     yield from labels.sampled(card.whole.by.items())
@@ -99,7 +131,7 @@ def _waiting(card: Scorecard, view: View) -> Iterator[str]:
         yield f"Some mail does not get through as things are: {view.mix.whom(short)}."
     by: dict[tuple[int, bool], list[str]] = {}
     for each in card.survivals:
-        if each.sender not in short and len(each.waits) < len(each.stops):
+        if each.sender not in short and (each.unstoppable or len(each.waits) < len(each.stops)) and each.waits:
             by.setdefault((len(each.waits), each.surely), []).append(each.sender)
     for (count, surely), names in sorted(by.items()):
         fewer = "" if surely else ", or fewer"

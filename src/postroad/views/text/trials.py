@@ -12,12 +12,17 @@ from postroad.words.outcome import Result
 from postroad.words.phrasebook import between, counted, interval, seconds
 
 STRAYING = 0.1  # parts of the mail of one sending host, that are worth a line
+LEGEND = (
+    "Under each address its part of first contacts; delivered: of all messages, in the end; tries: attempts a message; "
+    "mean, 99 %, worst: time until delivery of what is delivered"
+)
 MOST_SERVERS = 8  # addresses of a trial's table; the JSON has all
 
 
 def trials(card: Scorecard, tried: Mapping[str, Trials]) -> Iterator[Block]:
     """A row for each sender: first contacts with their intervals, outcome, time until delivery."""
     yield f"Trials: {_described(next(iter(tried.values())))}"
+    yield LEGEND
     addresses = [address for machine in card.records.machines for address in machine.addresses]
     shown = addresses[:MOST_SERVERS]
     heads = ("sender", *map(str, shown), "delivered", "tries", "mean", "99 %", "worst")
@@ -42,7 +47,8 @@ def _described(trials: Trials) -> str:
     each = -(-load.messages // load.sources)
     parts = [f"{counted(load.messages, 'message')} of each sender over {seconds(load.over_s)}"]
     if each > 1:
-        parts.append(f"{each:,} from each of {load.sources:,} sending hosts")
+        hosts = "one sending host" if load.sources == 1 else f"each of {load.sources:,} sending hosts"
+        parts.append(f"{each:,} from {hosts}")
     if trial.greylist:
         apart = "" if trial.greylist.shared else ", by each server for itself"
         parts.append(f"greylisted for {seconds(trial.greylist.delay_s)}{apart}")
