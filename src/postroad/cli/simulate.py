@@ -62,7 +62,7 @@ def simulate(
     those for STARTTLS that `postroad senders NAME` lists. Trials follow messages over all attempts, with caches, kept
     connections, memory and retries; any of their flags asks for one.
 
-    Exit status: 0 all senders can deliver, 1 one cannot or the zone does not have the domain, 2 usage error, 3 DNS fails.
+    Exit status: 0 all senders deliver, 1 one cannot or the zone does not have the domain, 2 usage error, 3 DNS fails.
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     records = simulating.records_of(domain, of, zone or (), resolver or ())
