@@ -356,6 +356,8 @@ def test_the_help_names_the_status_of_an_answer_that_cannot_be_written():
     [
         (["t1", "--zone", "some.zone"], "t1 is a reference set-up with records of its own"),
         (["t1", "--outage", "mail1@1h-1h"], "must end after it begins"),
+        (["t1", "--trials", "abc"], "'abc' is not a whole number."),
+        (["t1", "--seed", "abc"], "'abc' is not a whole number."),
         (["t1", "--mix", "moon"], "there is no mix 'moon'; there is internet"),
     ],
 )
