@@ -70,6 +70,8 @@ def subjects_of(what: str | None, domain: str | None = None, zones: Sequence[str
     named, own = _told(what)
     if named is not None and domain is not None and named != domain:
         raise InputError(f"two domains, {named} and {domain}: name one")
+    if named is not None and own and zones:
+        raise InputError(f"{what} is a reference set-up with records of its own: leave out either {what} or --zone")
     files = (*own, *map(Path, zones))
     loaded = load(files) if files else None
     asked = domain if named is None else named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import typer
@@ -10,6 +11,8 @@ from typer.core import TyperGroup
 from postroad.cli import lines
 
 JSON = "--json"
+_KIND = re.compile(r"a valid (int|float)( range)?(?=\.\Z)")  # of what is no number, as its library calls it
+_NUMBERS = {"int": "a whole number", "float": "a number"}
 WIDEST = 100  # columns of a help text
 
 
@@ -30,6 +33,7 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter.__base__ as wrong:  # type: ignore[misc]  # UsageError, which typer keeps to itself
+            wrong.message = _KIND.sub(lambda kind: _NUMBERS[kind[1]], wrong.message)
             if not lines.is_told_in_json():
                 raise
             lines.error(wrong.format_message(), wrong.exit_code)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _PANEL = "Trials: messages followed over all attempts"
 MOST_DIGITS = 18  # of a number of messages: whatever has more is too much anyway
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")  # a number alone, as the settings take it
 _OUTAGE = re.compile(r"(?P<server>.+?)@(?P<from>[^@-]*)-(?P<until>[^@-]*)\Z")
 
 Messages = Annotated[
@@ -220,7 +221,8 @@ def _retries(text: str | None) -> str | tuple[float, ...] | None:
 def _time(flag: str, text: str) -> float:
     from postroad.config.values import read_duration
 
+    bare = text.strip()
     try:
-        return read_duration(text.strip())
+        return read_duration(float(bare) if _SECONDS.fullmatch(bare) else bare)
     except ValueError as wrong:
         raise ValueError(f"{flag}: {wrong}") from wrong

@@ -44,7 +44,7 @@ _IS_TYPED = re.compile(r"(?:\S+)?\s+(?:\S+\s+){0,2}?(?P<kind>A|AAAA|MX|NS|CNAME|
 _FORMS = {
     "A": "an IPv4 address, as in `mail A 192.0.2.1`",
     "AAAA": "an IPv6 address, as in `mail AAAA 2001:db8::1`",
-    "MX": "a preference and a host name, as in `@ MX 10 mail`",
+    "MX": "a preference from 0 to 65535 and a host name, as in `@ MX 10 mail`",
     "NS": "a host name, as in `@ NS ns1`",
     "CNAME": "a name, as in `www CNAME mail`",
     "PTR": "a name, as in `1 PTR mail.example.com.`",
@@ -52,7 +52,11 @@ _FORMS = {
     "SOA": "two names and five numbers, as in `@ SOA ns1 hostmaster 1 7200 900 604800 300`",
 }
 
+_TTL = "a time to live is 4294967295 seconds at most"
+_HUGE_TTL = re.compile(r"\S*\s+(IN\s+)?[0-9]{10,}\s", re.IGNORECASE)
+_GENERATE = "write $GENERATE 1-5 m$ A 192.0.2.$: a name, a type and a value of one word; write out all other records"
 _SENTENCES = {
+    "TTL should be": _TTL,
     "unknown rdatatype": "there is no such record type",
     "label is empty": "a name has two dots in a row, or a dot in front",
     "> 63 octets": "a part of a name is longer than 63 characters",
@@ -98,6 +102,8 @@ def load_zones(paths: Iterable[Path | str]) -> ZoneResolver | ZoneProblem:
         octets = read_octets(path)
         if isinstance(octets, Unreadable):
             faults.append(ZoneFault(str(path), 0, octets.why))
+        elif b"\0" in octets:  # of which each line would be wrong
+            faults.append(ZoneFault(str(path), 0, "this is no zone file: it is binary, or no UTF-8; save it as UTF-8"))
         else:
             texts[str(path)] = _decoded(octets)
             folders[str(path)] = Path(path).absolute().parent
@@ -328,6 +334,10 @@ def _sentence(why: str, entry: Entry) -> str:
     if _STRAY.search(written.partition(";")[0]):
         return f"{shown} is no UTF-8; save the file as UTF-8"
     bare = _CAUGHT.sub("", why).rstrip(".")
+    if written.upper().startswith("$GENERATE") and not bare.startswith("$GENERATE makes"):
+        return f"{shown}: {_GENERATE}"
+    if "unknown rdatatype" in bare and _HUGE_TTL.match(written):
+        return f"{shown}: {_TTL}"
     known = next((sentence for sign, sentence in _SENTENCES.items() if sign in bare), "")
     if known:
         return f"{shown}: {known.format(bare)}"

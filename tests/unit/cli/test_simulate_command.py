@@ -293,7 +293,7 @@ def test_a_burst_tells_how_far_one_machine_strays(simulate):
         (["--burst", "3/0s"], "--burst 3/0s: over_s: 0.0 is below 0.001 s"),
         (["--rate", "3/s", "--burst", "3/s"], "give one of them"),
         (["--outage", "mail1"], "write SERVER[:MODE]@FROM-UNTIL"),
-        (["--outage", "mail1@3h-1h"], "the outage of mail1 ends before it begins"),
+        (["--outage", "mail1@3h-1h"], "the outage of mail1 must end after it begins"),
         (["--outage", "mail9@1h-3h"], "'mail9': no server of example.com has this name or address"),
         (["--greylist-apart"], "--greylist-apart needs --greylist TIME"),
         (["--greylist", "0s"], "--greylist: 0.0 is not above 0 s"),
@@ -388,3 +388,25 @@ def test_a_domain_that_the_zone_does_not_have_is_1_as_the_help_says(tmp_path, co
 def test_the_help_names_the_status_of_an_answer_that_cannot_be_written():
     """Scripts meet 74 on a full disk."""
     assert "74 if its answer cannot be written" in " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["t1", "--zone", "some.zone"], "t1 is a reference set-up with records of its own"),
+        (["t1", "--outage", "mail1@1h-1h"], "must end after it begins"),
+        (["t1", "--trials", "abc"], "'abc' is not a whole number."),
+        (["t1", "--seed", "abc"], "'abc' is not a whole number."),
+        (["t1", "--mix", "moon"], "there is no mix 'moon'; there is internet"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_plain_words(arguments, why):
+    """Nothing is dropped without a word."""
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["simulate", *arguments])
+    assert (2, True) == (done.exit_code, why in done.stderr)
+
+
+def test_a_time_without_a_unit_is_in_seconds(simulate):
+    """As in the settings."""
+    asked = ["--trials", "10", "--sender", "postfix", "--json"]
+    assert simulate(*asked, "--greylist", "5s") == simulate(*asked, "--greylist", "5")

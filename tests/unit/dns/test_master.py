@@ -46,7 +46,11 @@ def test_a_plain_line_is_read_as_dnspython_reads_it(lines):
         ("@ A 192.0.2.1\n\n\n", 1, "'@' is a relative name"),
         ("; comment\na.example. MX 10 mail\n; more\n", 2, 'add a line like "$ORIGIN example.com." on top'),
         ("$ORIGIN example\n", 1, "'example' is a relative name"),
-        ("a.example. MX 10", 1, "is no MX record; write a preference and a host name, as in `@ MX 10 mail`"),
+        (
+            "a.example. MX 10",
+            1,
+            "is no MX record; write a preference from 0 to 65535 and a host name, as in `@ MX 10 mail`",
+        ),
         ("a.example. MX mail.\n\n", 1, "'a.example. MX mail.' is no MX record"),
         ("a.example. MX 10 a. b.\n", 1, "is no MX record"),
         ("a.example. A 192.0.2\n", 1, "is no A record; write an IPv4 address, as in `mail A 192.0.2.1`"),
@@ -215,3 +219,26 @@ def test_a_fault_in_an_included_file_is_told_there(folder):
             str(folder / "hosts/bad"), 2, "'x A y' is no A record; write an IPv4 address, as in `mail A 192.0.2.1`"
         )
     ] == list(zone(folder, "$INCLUDE hosts/bad").faults)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("@ MX 65536 mail", "a preference from 0 to 65535"),
+        ("@ 99999999999 MX 10 mail", "a time to live is 4294967295 seconds at most"),
+        ("$TTL 99999999999", "a time to live is 4294967295 seconds at most"),
+        ("$GENERATE 1-5 @ MX 10 m$", "a name, a type and a value of one word"),
+    ],
+)
+def test_a_limit_that_is_passed_is_named(line, why):
+    """Who reads the sentence knows what to write."""
+    (fault,) = parse_zones({"zone": f"$ORIGIN example.com.\n{line}\n"}).faults
+    assert (2, True) == (fault.line, why in fault.why)
+
+
+def test_a_binary_file_is_one_fault(tmp_path):
+    """Not one for each of its lines."""
+    file = tmp_path / "some.zone"
+    file.write_bytes(b"\x7fELF\0\n" * 200)
+    (fault,) = load_zones([file]).faults
+    assert (0, True) == (fault.line, "binary" in fault.why)

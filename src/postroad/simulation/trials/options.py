@@ -50,7 +50,7 @@ class Downtime:
         require("mode", self.mode, Mode)
         check(self, {"from_s": Bounds(needed=True), "until_s": Bounds(most=math.inf, needed=True)})
         if not self.from_s < self.until_s:
-            raise ValueError(f"the outage of {self.server} ends before it begins")
+            raise ValueError(f"the outage of {self.server} must end after it begins")
 
 
 _BOUNDS = {
