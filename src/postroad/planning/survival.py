@@ -7,7 +7,7 @@ stops all of a sender's mail: whatever stands on any of its lists. Some mail wai
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -17,6 +17,7 @@ from postroad.simulation.nouns import Forecast
 
 MOST_QUESTIONS = 300  # forecasts the search for the smallest harmful loss may ask for: seconds, not minutes
 MOST_ALONE = 30  # machines that are each tried as the only one left, to see that nothing less than all is the smallest
+MOST_APART = 12  # machines that are all tried in each step of that search, though some look alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]
     """A smallest loss by which some mail does not get through, and whether it is surely a smallest one.
 
     Grown one machine at a time along what accepts, as any list of contacts is; of sets that leave the same shares to
-    the same kinds of machine one is followed, for they are alike. Empty where even the loss of all harms nothing.
+    the same kinds of machine one is followed, and of many machines that look alike one is tried. Empty where even the
+    loss of all harms nothing.
     """
     if part_delivered(foresee(stops)) == 1:
         return frozenset(), True
@@ -99,12 +101,14 @@ def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]
     while edge:
         grown: dict[object, frozenset[Machine]] = {}
         for lost in edge:
-            for machine in _accepting(records, foresee(lost)) - lost:
+            before = foresee(lost)
+            accepting = _accepting(records, before) - lost
+            for machine in accepting if len(accepting) <= MOST_APART else _one_of_each(accepting, before):
                 wider = lost | {machine}
                 after = foresee(wider)
                 asked += 1
                 if part_delivered(after) < 1:
-                    return wider, True
+                    return wider, len(stops) <= MOST_APART
                 grown.setdefault(_signature(wider, after, stops), wider)
                 if asked > MOST_QUESTIONS:
                     return _shrunk(foresee, stops), False
@@ -122,6 +126,15 @@ def _shrunk(foresee: Foresee, lost: frozenset[Machine]) -> frozenset[Machine]:
 
 def _accepting(records: Records, forecast: Forecast) -> frozenset[Machine]:
     return records.machines_of(address for address, chance in forecast.accepted.items() if chance)
+
+
+def _one_of_each(machines: Iterable[Machine], forecast: Forecast) -> list[Machine]:
+    """One of those that are alike: with the same place and families, and the same part of what is sent and taken."""
+    kinds: dict[object, Machine] = {}
+    for each in sorted(machines, key=_number):
+        place = each.preference, len(each.exchangers), _families(each)
+        kinds.setdefault((place, share(forecast.first, each), share(forecast.accepted, each)), each)
+    return list(kinds.values())
 
 
 def _signature(lost: frozenset[Machine], after: Forecast, stops: frozenset[Machine]) -> object:
