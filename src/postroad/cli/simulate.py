@@ -58,13 +58,12 @@ def simulate(
 ) -> None:
     """Predict how real mail servers will use your MX records: load share, fail-over, delay, DNS queries.
 
-    Everything is exact for the first attempt of one message; nothing is sent. A server that is down refuses
-    connections, or behaves as MODE says: refuse, blackhole, mute, close, g421, g554, r450, r550, d451, e451, or one of
-    those for STARTTLS that `postroad senders NAME` lists. Trials follow messages over all attempts, with caches, kept
-    connections, memory and retries; any of their flags asks for one.
+    Exact for the first attempt of one message; nothing is sent. A server that is down refuses connections, or does what
+    MODE says: refuse, blackhole, mute, close, g421, g554, r450, r550, d451, e451, or a STARTTLS fault that `postroad
+    senders NAME` lists. Trials follow messages over all attempts; any of their flags asks for one.
 
-    Exit status: 0 every sender can deliver, 1 at least one cannot, or the zone does not have the domain, 2 usage error,
-    3 DNS lookup failed, try again.
+    Exit status: 0 every sender can deliver, 1 at least one cannot, or no such domain in the zone, 2 usage error, 3 DNS
+    lookup failed, try again.
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     records = simulating.records_of(domain, of, zone or (), resolver or (), allow_loopback=allow_loopback)
@@ -72,8 +71,7 @@ def simulate(
 
     with screen.input_errors():
         asked = flags.options()
-        down_now = down_of(down or (), records)
-        view = view_of(sender or (), mix, senders, dns_order, down_now)
+        view = view_of(sender or (), mix, senders, dns_order, down_of(down or (), records))
         with screen.working("forecasts") as heard:
             view = replace(view, heard=heard)
             card = _measured(records, view)

@@ -23,9 +23,10 @@ def said(text: str, limit: int = 2000) -> str:
     """What a host said, of which only the first `limit` characters are kept (SMTP sets none).
 
     Words are cut so that one of them, written in any of our ways, fits a line of 998 octets (RFC 5322 section 2.1.1).
+    Only a space ends one: lines are folded at no other blank, such as U+00A0.
     """
     short = plain(text if len(text) <= limit else text[:limit] + "...")
-    return re.sub(rf"\S{{{400 if short.isascii() else 80}}}(?=\S)", r"\g<0> ", short)
+    return re.sub(rf"[^ ]{{{400 if short.isascii() else 80}}}(?=[^ ])", r"\g<0> ", short)
 
 
 def escape(text: str) -> str:
@@ -40,7 +41,7 @@ def field(name: str, value: str) -> str:
     """
     lines = [f"{name}:"]
     longest = LONGEST_WORD if value.isascii() else LONGEST_WORD // 4
-    fitting = re.sub(rf"\S{{{longest}}}(?=\S)", r"\g<0> ", plain(value))
+    fitting = re.sub(rf"[^ ]{{{longest}}}(?=[^ ])", r"\g<0> ", plain(value))
     for piece in re.split(r"(?<=[^ ])(?= )", f" {fitting}"):
         if len(lines[-1]) + len(piece) > 78 and len(lines[-1]) > len(name) + 1:
             lines.append("")

@@ -76,7 +76,8 @@ async def _snapshot(destination: Destination, sources: Sources) -> Snapshot:
     if destination in sources.saved:
         return sources.saved[destination]
     assert sources.resolver  # noqa: S101  # a domain that is not saved is asked for
-    return await gather_more(await gather(destination, sources.resolver), sources.resolver)
+    snapshot = await gather_more(await gather(destination, sources.resolver), sources.resolver)
+    return replace(snapshot, in_lab=sources.policy.allow_loopback)
 
 
 async def _texts(snapshot: Snapshot, resolver: Resolver | None, sources: Sources) -> Texts | None:

@@ -31,6 +31,7 @@ def _lines(said, exchange, tls):
 @given(LONG, LONG, LONG)
 @example("\U0001f600" * 500, BINARY, "T" * 2000)
 @example('"' * 500, '"' * 500, "\\" * 500)
+@example("\u00a0" * 500, "\u3000" * 500, "\u00a0" * 1100)
 def test_no_line_is_longer_than_mail_allows(said, exchange, tls):
     """A reply, a name of binary octets, a cipher: each is cut into words, and what programs read is JSON still."""
     lines = _lines(said, exchange, tls)
