@@ -62,8 +62,8 @@ def simulate(
     MODE says: refuse, blackhole, mute, close, g421, g554, r450, r550, d451, e451, or a STARTTLS fault that `postroad
     senders NAME` lists. Trials follow messages over all attempts; any of their flags asks for one.
 
-    Exit status: 0 every sender can deliver, 1 at least one cannot, or no such domain in the zone, 2 usage error, 3 DNS
-    lookup failed, try again.
+    Exit status: 0 every sender can deliver, 1 at least one cannot, or the zone does not have the domain, 2 usage error,
+    3 DNS lookup failed, try again.
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     records = simulating.records_of(domain, of, zone or (), resolver or (), allow_loopback=allow_loopback)
