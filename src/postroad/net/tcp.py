@@ -20,9 +20,9 @@ from typing import cast
 from postroad.net.stream import BUFFERED, Ear, Endpoint, Inbox, Kind, NetError, Stream
 from postroad.words.names import Address
 
-# struct tcp_info of linux/tcp.h: tcpi_retransmits, tcpi_rto, tcpi_unacked. The first of them stays 0 for 400 ms: what
-# is alone on its way is sent again by a probe at first (RFC 8985), which is not counted there.
-_WAITING = struct.Struct("=2xB5xI12xI")
+# struct tcp_info of linux/tcp.h: tcpi_rto and tcpi_unacked. tcpi_retransmits would come too late: what is alone on its
+# way is sent again by a probe first (RFC 8985), which is not counted there.
+_WAITING = struct.Struct("=8xI12xI")
 
 TLS_GOODBYE_S = 1.0  # how long a closing TLS stream waits for the peer's close_notify, which mail servers often omit
 
@@ -141,8 +141,8 @@ class _TcpStream(asyncio.Protocol):
 
     def is_unheard(self, after_s: float) -> bool:
         with contextlib.suppress(OSError, AttributeError, struct.error), _same(self._transport) as sock:
-            timeouts, rto_us, segments = _WAITING.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28))
-            return bool(timeouts or (segments and after_s * 1e6 >= rto_us))
+            rto_us, segments = _WAITING.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28))
+            return bool(segments and after_s * 1e6 >= rto_us)
         return False
 
     async def start_tls(self, context: ssl.SSLContext, server_hostname: str | None) -> None:

@@ -77,7 +77,8 @@ def _in_full(text, path):
 @pytest.mark.parametrize(("text", "is_plain"), [
     ('hostname = "relay.example"\n[aliases]\nroot = "ops@example.com"\n', True),
     ('[spool]\npath = "spool"\nreserve = "1MiB"\n[[listen]]\nport = 2525\n', True),
-    ('[spool]\npaht = "spool"\n', False), ("[[listen]]\nport = 0\n", False), ("[aliases]\nroot = 5\n", False),
+    ('[spool]\npaht = "spool"\n', False), ("[[listen]]\nport = 0\n", False), ("nonsense = 1\n", False),
+    ('[aliases]\nroot = "a@example.com"\nROOT = "b@example.com"\n', False), ("[aliases]\nroot = 5\n", False),
 ])  # fmt: skip
 def test_plain_file_costs_no_pydantic(text, is_plain, tmp_path):
     """What is unusual costs the full reading, which says what is wrong."""

@@ -171,6 +171,8 @@ def test_silent_host_times_out_in_its_phase():
             await stream.read()
 
     assert (Phase.GREETING, Result.DEFERRED, Scope.HOST) == _host_error(Silent())
+    with pytest.raises(HostError, match="timed out after"):  # not that a connection kept open has brought nothing
+        talk(Silent())
 
 
 def test_large_message_is_sent_in_pieces():

@@ -105,6 +105,15 @@ def test_line_for_people_quotes_what_has_spaces():
     assert '2023-11-14T22:13:20.000Z relay.reload.failed why="a \\"bad\\" file" count=3' == line
 
 
+@pytest.mark.parametrize(("said", "shown"), [
+    ('a"b', '"a\\"b"'), ("a=b", '"a=b"'), ("a b", '"a b"'), ("a\nb", '"a\\nb"'), ("a,b", "a,b"),
+])  # fmt: skip
+def test_word_that_could_be_read_as_two_is_quoted(said, shown):
+    """A blank, a quotation mark, an equals sign, a control; nothing else."""
+    (line,) = lines(Event("relay.reload.failed", {"why": said}))
+    assert f"2023-11-14T22:13:20.000Z relay.reload.failed why={shown}" == line
+
+
 @pytest.mark.parametrize(
     ("event", "level"),
     [
