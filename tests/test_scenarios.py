@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from postroad.lab.scenario import ScenarioError, load_scenario
-from postroad.stage import stage
+from postroad.scenarios import ScenarioError, load_scenario, stage
 from postroad.words.inputs import InputError
 
 FOLDERS = sorted((Path(__file__).parent / "scenarios").iterdir())

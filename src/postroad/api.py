@@ -18,7 +18,7 @@ from postroad.words.trace import Listener, nobody
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-    from postroad.app import Routed, Sent
+    from postroad.build import Routed, Sent, Subject
     from postroad.dns import Resolver
     from postroad.planning.advice import Advice
     from postroad.planning.comparison import Comparison
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from postroad.simulation import Forecast
     from postroad.simulation.ranges import Range
     from postroad.simulation.trials import TrialOptions, Trials
-    from postroad.subject import Subject
     from postroad.words.facts import Snapshot
     from postroad.words.faults import Mode
     from postroad.words.names import Address
@@ -63,7 +62,7 @@ def route(
     """
     require_all("own", own, str)
     check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
-    from postroad.app import Road, build_own, build_policy
+    from postroad.build import Road, build_own, build_policy
 
     subject = _subject(domain, zones)
     road = Road(_resolver(subject, resolvers), build_policy(procedure), build_own(own))
@@ -80,7 +79,7 @@ def lookup(domain: str | Path, *, zones: Sequence[str | Path] = (), resolvers: S
         InputError: the domain, a zone file or a server cannot be used.
 
     """
-    from postroad.app import Road
+    from postroad.build import Road
 
     subject = _subject(domain, zones)
     road = Road(_resolver(subject, resolvers))
@@ -185,7 +184,7 @@ def simulate(
         InputError: the domain, a zone file, a sender or a server cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.asking import down_of
+    from postroad.build import down_of
 
     chosen = _chosen(options)
     if trials is not None:
@@ -277,7 +276,7 @@ def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_ba
 def _subject(domain: str | Path, zones: Sequence[str | Path]) -> Subject:
     require_all("domain", [domain], str, Path)
     require_all("zones", zones, str, Path)
-    from postroad.subject import subject_of
+    from postroad.build import subject_of
 
     return subject_of(str(domain), zones=zones)
 
@@ -322,7 +321,7 @@ def _sure(snapshot: Snapshot) -> Snapshot:
 
 
 def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:
-    from postroad.asking import view_of
+    from postroad.build import view_of
 
     file = Path(chosen.senders_file) if chosen.senders_file else None
     return view_of(chosen.senders, chosen.mix, file, chosen.dns_order, down)
@@ -371,8 +370,9 @@ async def send(
     """
     from email.message import EmailMessage
 
-    from postroad.app import Road, build_message, build_own, build_policy, build_resolver, host_name
+    from postroad.build import Road, build_message, build_own, build_policy, build_resolver
     from postroad.deliver import DeliverSettings, opportunistic_tls
+    from postroad.net import host_name
 
     require("options", options, SendOptions)
     chosen = options or SendOptions()

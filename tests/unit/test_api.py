@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import postroad
-from postroad.app import build_message
+from postroad.build import build_message
 
 ZONE = Path(__file__).parents[2] / "docs" / "examples" / "example.com.zone"
 LAB_ZONE = "$ORIGIN example.com.\n$TTL 60\n@ MX 10 mail1\n@ MX 20 mail2\nmail1 A 127.0.0.11\nmail2 A 127.0.0.12\n"

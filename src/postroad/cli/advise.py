@@ -54,7 +54,7 @@ def advise(
         screen.fail(f"--allow {min(unknown)}: there is only {Allowed.SPLIT}")
     allowed = frozenset(map(Allowed, allow or ())) | ({Allowed.BACKUPS} if use_backups else set())
     evidence = _evidence(domain, of, zone or (), resolver or ())
-    from postroad.asking import view_of
+    from postroad.build import view_of
     from postroad.examine.troubles import checker
 
     with screen.input_errors():
@@ -76,8 +76,8 @@ def advise(
 
 def _evidence(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Evidence:
     """The records asked for, as `check` sees them."""
+    from postroad.build import subject_of
     from postroad.examine.troubles import records_evidence
-    from postroad.subject import subject_of
     from postroad.words.facts import Bogus, Temporary
 
     with screen.input_errors():

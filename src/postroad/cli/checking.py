@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from postroad.build import check_in_zone, destination_of, is_file, load, subjects_of
 from postroad.cli import screen
 from postroad.config.model import Check, Config
 from postroad.examine import (
@@ -26,7 +27,6 @@ from postroad.examine import (
 )
 from postroad.files import read_text
 from postroad.rules import RULES, Checked, Severity
-from postroad.subject import check_in_zone, destination_of, is_file, load, subjects_of
 from postroad.views.findings import Form, nagios_code, render
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.names import Destination, Unreadable

@@ -52,7 +52,7 @@ def compare(
         screen.fail("name two sets of records or more")
 
     records = [simulating.records_of(each, of, (), resolver or ()) for each in sets]
-    from postroad.asking import view_of
+    from postroad.build import view_of
 
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})

@@ -47,8 +47,8 @@ def check(
     Exit status: 0 configuration OK, 2 it has errors.
     """
     from postroad.config import survey
-    from postroad.config.check import problems
     from postroad.config.doubts import warnings
+    from postroad.relay import problems
     from postroad.words.inputs import InputError
 
     wrong: list[str] = []

@@ -13,8 +13,7 @@ from postroad.words.phrasebook import seconds
 
 if TYPE_CHECKING:
     from postroad.lab import Fault, Lab
-    from postroad.lab.scenario import Scenario
-    from postroad.stage import Take
+    from postroad.scenarios import Scenario, Take
     from postroad.words.names import Address
     from postroad.words.trace import Event
 
@@ -52,7 +51,7 @@ def run(
 
     Exit status: 0 all agree, 1 some differ, 2 a folder cannot be read.
     """
-    from postroad.lab.scenario import ScenarioError, load_scenario
+    from postroad.scenarios import ScenarioError, load_scenario
 
     try:
         scenarios = [load_scenario(path) for path in folder]
@@ -68,7 +67,7 @@ def run(
 
 
 async def _play(scenarios: list[Scenario], *, quiet: bool) -> list[tuple[str, tuple[Take, ...]]]:
-    from postroad.stage import stage
+    from postroad.scenarios import stage
 
     out = screen.Screen()
     played = []
@@ -105,7 +104,7 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     if order not in set(Order):
         raise InputError(f"no order {order!r}; there are {', '.join(Order)}")
     if not zones:
-        from postroad.demo import SETUPS
+        from postroad.scenarios import SETUPS
 
         zones = [SETUPS / "t1.zone"]
     loaded = load_zones(zones)

@@ -37,8 +37,7 @@ def lookup(
     Exit status: 0 records found, 1 no records or the zone does not have the domain, 2 usage error, 3 DNS lookup failed,
     try again.
     """
-    from postroad.app import Road
-    from postroad.subject import subject_of
+    from postroad.build import Road, subject_of
     from postroad.views.json import lookup_shape
 
     with screen.input_errors():

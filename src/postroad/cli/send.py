@@ -11,7 +11,7 @@ import typer
 from postroad.cli import options, screen
 
 if TYPE_CHECKING:
-    from postroad.app import Sent
+    from postroad.build import Sent
     from postroad.deliver import DeliverSettings
     from postroad.words.trace import Event
 
@@ -56,7 +56,7 @@ def send(
     watched = screen.Watched(lambda event: None if json else _show_live(out, event))
 
     async def sent() -> Sent:
-        from postroad.app import Road, build_message, build_own, build_policy, build_resolver
+        from postroad.build import Road, build_message, build_own, build_policy, build_resolver
 
         message = build_message(content, None if sender in ("", "<>") else sender, to)
         road = Road(
@@ -92,8 +92,8 @@ def _read(file: Path) -> bytes:
 
 
 def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:
-    from postroad.app import host_name
     from postroad.deliver import DeliverSettings, opportunistic_tls
+    from postroad.net import host_name
     from postroad.routing import WalkPolicy
     from postroad.smtp import Timeouts
 

@@ -45,7 +45,7 @@ def senders(
             screen.fail("name the sender whose file is to be printed; postroad senders lists them")
         _list(SENDERS, json=json)
         return
-    from postroad.asking import sender_named
+    from postroad.build import sender_named
 
     with screen.input_errors():
         found = sender_named(sender, SENDERS)

@@ -25,7 +25,7 @@ def setups(
 
     Exit status: 0 done, 2 usage error.
     """
-    from postroad.asking import view_of
+    from postroad.build import view_of
 
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})

@@ -67,7 +67,7 @@ def simulate(
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     records = simulating.records_of(domain, of, zone or (), resolver or (), allow_loopback=allow_loopback)
-    from postroad.asking import down_of, view_of
+    from postroad.build import down_of, view_of
 
     with screen.input_errors():
         asked = flags.options()

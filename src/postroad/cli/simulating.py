@@ -46,9 +46,8 @@ def records_of(
 
     Ends the command with 2 where it is none of them, and with 3 where DNS cannot tell now.
     """
-    from postroad.app import Road
+    from postroad.build import Road, subject_of
     from postroad.planning.records import Records
-    from postroad.subject import subject_of
     from postroad.words.facts import Bogus, Temporary
 
     with screen.input_errors():

@@ -1,14 +1,13 @@
 """The settings (floor 5): one TOML file, every key with a default, every error a sentence.
 
 Rule 1: what a setting is, is said once, in `model`: the reader, the errors, `config show` and the reference follow.
-Rule 2: only `check` and `doubts` open what a setting names (certificates, folders), and changes nothing.
+Rule 2: only `doubts` opens what a setting names (certificates, folders), and it changes nothing.
 Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and ends, needs `brief` alone.
 
 Stops: `finding` (where the file is), `values` (times, sizes, networks as people write them), `kinds` (the same for
 pydantic), `model` (every setting), `loading` (a file, as the settings it has), `brief` (some of them, in no time),
-`identity` (who this machine is by them), `problems` (what is wrong with a
-file, in sentences), `show` (the settings in effect, as TOML, and the reference), `check` (whether what they name is
-there and can be used), `doubts` (what can be used, but is hardly meant, or cannot work).
+`identity` (who this machine is by them), `problems` (what is wrong with a file, in sentences), `show` (the settings in
+effect, as TOML, and the reference), `doubts` (what can be used, but is hardly meant, or cannot work).
 """
 
 from typing import TYPE_CHECKING

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from postroad.app import host_name
 from postroad.config.identity import aliases_of
 from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, Listen, StaticRoute
 from postroad.files import plain_octets
-from postroad.net import interface_addresses
+from postroad.net import host_name, interface_addresses
 from postroad.routing import Own
 from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.app import build_policy, host_name
+from postroad.build import build_policy
 from postroad.dns import (
     DNS_PORT,
     CacheSettings,
@@ -26,6 +26,7 @@ from postroad.examine.survey import Survey
 from postroad.examine.visit import SMTP_PORT, ProbeSettings
 from postroad.files import read_text
 from postroad.gather.saved import UnreadableFactsError, read_lookup
+from postroad.net import host_name
 from postroad.rules import Line
 from postroad.words.facts import Snapshot
 from postroad.words.inputs import InputError, readable

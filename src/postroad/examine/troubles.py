@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from postroad.build import Subject
 from postroad.examine.evidence import examine
 from postroad.examine.sources import Choice, build_sources
 from postroad.planning.advice import Check, Trouble
 from postroad.planning.records import is_stand_in
 from postroad.routing import decide
 from postroad.rules import Evidence, Finding, Severity, run
-from postroad.subject import Subject
 from postroad.words.facts import Snapshot
 
 

@@ -6,7 +6,7 @@ Rule 3: each step is told as an event; tests wait for those, never for the clock
 
 Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `blackhole`
 (a port that swallows SYNs), `moving` (addresses brought onto loopback), `certificate` (for STARTTLS; its key is
-public), `scenario` (a story as a folder).
+public).
 """
 
 from postroad.lab.lab import Lab, NoExchangerError

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postroad.app import build_own, build_resolver
+from postroad.build import build_own, build_resolver
 from postroad.config.identity import aliases_of, hostname_of
 from postroad.deliver import (
     DeliverSettings,

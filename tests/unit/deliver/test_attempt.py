@@ -4,7 +4,7 @@ import asyncio
 import sys
 from ipaddress import ip_address
 
-from postroad.app import Road, build_message, build_policy
+from postroad.build import Road, build_message, build_policy
 from postroad.deliver import DeliverSettings, opportunistic_tls
 from postroad.dns import Server, WireResolver, WireSettings, parse_zones
 from postroad.lab import Fault, Lab, Mode

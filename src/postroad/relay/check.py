@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from postroad.config.model import Config
+from postroad.config import Config
 from postroad.net import NetError, bind
 from postroad.relay.settings import faults_of
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 import postroad.lab
-from postroad.app import Road, build_message, build_policy
+from postroad.build import Road, build_message, build_policy
 from postroad.deliver import DeliverSettings
 from postroad.dialogue import Message
 from postroad.dns import CachingResolver, Server, WireResolver, WireSettings, ZoneProblem, load_zones

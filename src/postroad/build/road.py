@@ -1,4 +1,4 @@
-"""The one place that builds everything: resolvers, settings, and what `route`, `lookup` and `send` are made of."""
+"""What `route`, `lookup` and `send` are made of."""
 
 from __future__ import annotations
 

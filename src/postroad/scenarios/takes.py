@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from postroad.app import Road, build_message, build_policy
+from postroad.build import Road, build_message, build_policy
 from postroad.deliver import DeliverSettings, opportunistic_tls
 from postroad.dns import Server, WireResolver, WireSettings, ZoneProblem, load_zones
 from postroad.lab import Lab, NoExchangerError
-from postroad.lab.scenario import Scenario, story
 from postroad.routing import RoutePolicy
+from postroad.scenarios.folder import Scenario, story
 from postroad.simulation.own import OwnSender
 from postroad.smtp import Timeouts
 from postroad.words.inputs import InputError

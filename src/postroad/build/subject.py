@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.app import build_resolver
+from postroad.build.road import build_resolver
 from postroad.dns import Resolver, ZoneProblem, ZoneResolver, load_zones
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.mail import parse_mailbox
