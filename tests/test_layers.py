@@ -140,3 +140,29 @@ def test_lazy_doors_give_what_they_say():
         modules = {each.stem for each in path.parent.glob("*.py")} if calls else set()
         wrong += [f"{room}.{name} is a module, too" for name in sorted(names & modules)]
     assert [] == wrong
+
+
+MADE_BY_BUILD = {
+    "WireResolver",
+    "CachingResolver",
+    "PacedResolver",
+    "SSLContext",
+    "create_default_context",
+    "SqliteSpool",
+}
+MADE_ELSEWHERE = {
+    "lab/certificate.py": "a lab shows, and believes, a certificate of its own",
+    "cli/sendmail/handing.py": "postroad sendmail ends at once, and opens no spool to keep one message",
+}
+
+
+def test_build_alone_makes_what_touches_the_world():
+    """Resolvers, TLS contexts and the spool are made in one room, so that none is made with other defaults elsewhere."""
+    wrong = []
+    for path, room, _floor in _files():
+        name = path.relative_to(SOURCE).as_posix()
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        words = {word for call in calls for word in ast.unparse(call).split(".")}
+        if room not in {"build", "dns", "spool"} and name not in MADE_ELSEWHERE:
+            wrong += [f"{name} makes a {made}" for made in sorted(words & MADE_BY_BUILD)]
+    assert [] == wrong

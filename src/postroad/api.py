@@ -370,8 +370,8 @@ async def send(
     """
     from email.message import EmailMessage
 
-    from postroad.build import Road, build_message, build_own, build_policy, build_resolver
-    from postroad.deliver import DeliverSettings, opportunistic_tls
+    from postroad.build import Road, build_message, build_own, build_policy, build_resolver, opportunistic_tls
+    from postroad.deliver import DeliverSettings
     from postroad.net import host_name
 
     require("options", options, SendOptions)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.build.road import build_resolver
-from postroad.dns import Resolver, ZoneProblem, ZoneResolver, load_zones
+from postroad.build.resolvers import build_resolver, zone_resolver
+from postroad.dns import Resolver, ZoneResolver
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import AddressLiteral, Destination, Unreadable, cut, parse_destination
@@ -73,30 +73,17 @@ def subjects_of(what: str | None, domain: str | None = None, zones: Sequence[str
     if named is not None and own and zones:
         raise InputError(f"{what} is a reference set-up with records of its own: leave out either {what} or --zone")
     files = (*own, *map(Path, zones))
-    loaded = load(files) if files else None
+    loaded = zone_resolver(files) if files else None
     asked = domain if named is None else named
     if asked is not None:
         destination = destination_of(asked)
         return [Subject(_of_zone(destination, loaded, files), loaded, files)]
     if loaded is None:
         raise InputError("name a domain, a zone file, or a reference set-up (postroad setups shows them)")
-    of = loaded if len(files) == 1 or not own else load(own)
+    of = loaded if len(files) == 1 or not own else zone_resolver(own)
     if not of.zone_data.domains:
         raise InputError(f"{_files(own or files)} has no domain: there are no records in it")
     return [Subject(destination_of(name), loaded, files) for name in of.zone_data.domains]
-
-
-def load(files: Sequence[Path]) -> ZoneResolver:
-    """The records of zone files.
-
-    Raises:
-        InputError: a file cannot be read, or something in it is wrong; all of that, a line each.
-
-    """
-    loaded = load_zones(files)
-    if isinstance(loaded, ZoneProblem):
-        raise InputError(str(loaded))
-    return loaded
 
 
 def destination_of(text: str) -> Destination:

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from postroad.build import check_in_zone, destination_of, is_file, load, subjects_of
+from postroad.build import check_in_zone, destination_of, is_file, subjects_of, zone_resolver
 from postroad.cli import screen
 from postroad.config.model import Check, Config
 from postroad.examine import (
@@ -92,7 +92,7 @@ def wanted_of(named: Sequence[str], file: str | None, zones: Sequence[Path], cho
         InputError: one named cannot be read, or there is none.
 
     """
-    choice = replace(choice, zones=load(zones)) if zones else choice
+    choice = replace(choice, zones=zone_resolver(zones)) if zones else choice
     base, wanted = Batch(choice, []), Wanted([], [], [])
     for text in named:
         if is_file(text) or not zones:

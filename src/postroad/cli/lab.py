@@ -96,7 +96,7 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     import contextlib
     import signal
 
-    from postroad.dns import ZoneProblem, load_zones
+    from postroad.build import zone_resolver
     from postroad.lab import Lab, NoExchangerError, Order
     from postroad.net import NetError
     from postroad.words.inputs import InputError
@@ -107,9 +107,7 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
         from postroad.scenarios import SETUPS
 
         zones = [SETUPS / "t1.zone"]
-    loaded = load_zones(zones)
-    if isinstance(loaded, ZoneProblem):
-        raise InputError(str(loaded))
+    loaded = zone_resolver(zones)
     over = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, over.set)

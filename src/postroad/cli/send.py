@@ -92,7 +92,8 @@ def _read(file: Path) -> bytes:
 
 
 def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:
-    from postroad.deliver import DeliverSettings, opportunistic_tls
+    from postroad.build import opportunistic_tls
+    from postroad.deliver import DeliverSettings
     from postroad.net import host_name
     from postroad.routing import WalkPolicy
     from postroad.smtp import Timeouts

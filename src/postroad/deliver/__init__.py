@@ -25,8 +25,6 @@ if TYPE_CHECKING:
         LoopSettings,
         QueueLimits,
         ReusePolicy,
-        opportunistic_tls,
-        verified_tls,
     )
     from postroad.deliver.settling import Fate, Verdict
     from postroad.deliver.ways import Way
@@ -38,7 +36,7 @@ __getattr__ = door(
     course="draw_seed",
     loop="Loop World",
     pressure="Pressure",
-    settings="DeliverSettings LoopSettings QueueLimits ReusePolicy opportunistic_tls verified_tls",
+    settings="DeliverSettings LoopSettings QueueLimits ReusePolicy",
     settling="Fate Verdict",
     ways="Way",
 )

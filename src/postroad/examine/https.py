@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import cast
 
+from postroad.build import verified_tls
 from postroad.dns import Resolver, resolve_a, resolve_aaaa
 from postroad.net import NetError, Stream, connect
 from postroad.words.facts import Bogus, Found, Temporary
@@ -53,7 +54,7 @@ async def fetch(
 
 async def _get(stream: Stream, host: str, path: str, context: ssl.SSLContext | None) -> Fetched:
     try:
-        await stream.start_tls(context or ssl.create_default_context(), host)
+        await stream.start_tls(context or verified_tls(), host)
         request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: postroad\r\nConnection: close\r\n\r\n"
         stream.write(request.encode("ascii"))
         octets = b""

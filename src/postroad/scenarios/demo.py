@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from ipaddress import ip_address
 from pathlib import Path
 from statistics import median
 
 import postroad.lab
-from postroad.build import Road, build_message, build_policy
+from postroad.build import Road, build_message, build_policy, resolver_at, zone_resolver
 from postroad.deliver import DeliverSettings
 from postroad.dialogue import Message
-from postroad.dns import CachingResolver, Server, WireResolver, WireSettings, ZoneProblem, load_zones
 from postroad.lab import Fault, Lab, Mode
 from postroad.routing import Route, odds
 from postroad.words.facts import Found
@@ -94,9 +91,7 @@ async def perform(messages: int, names: tuple[str, ...] = tuple(TITLES)) -> Asyn
     """Each set-up in turn; its Act is given out after every batch, changed, and a last time when it is over."""
     for name in names:
         act = Act(name, messages)
-        loaded = load_zones([SETUPS / f"{name}.zone"])
-        if isinstance(loaded, ZoneProblem):
-            raise InputError(str(loaded))
+        loaded = zone_resolver([SETUPS / f"{name}.zone"])
         async with Lab(loaded.zone_data, keep=False) as lab:
             road = _road(lab)
             await _expect(act, road)
@@ -123,9 +118,7 @@ def best(acts: list[Act]) -> str:
 
 
 def _road(lab: Lab) -> Road:
-    host, port = lab.resolver_address
-    wire = WireResolver(WireSettings((Server(ip_address(host), port),)))
-    resolver = CachingResolver(wire, time.monotonic)
+    resolver = resolver_at(*lab.resolver_address, caches=True)
     settings = DeliverSettings(hostname="demo.lab.invalid", port=lab.port)
     return Road(resolver, build_policy("rfc5321", allow_loopback=True), deliver=settings)
 
