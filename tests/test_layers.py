@@ -152,12 +152,11 @@ MADE_BY_BUILD = {
 }
 MADE_ELSEWHERE = {
     "lab/certificate.py": "a lab shows, and believes, a certificate of its own",
-    "cli/sendmail/handing.py": "postroad sendmail ends at once, and opens no spool to keep one message",
 }
 
 
 def test_build_alone_makes_what_touches_the_world():
-    """Resolvers, TLS contexts and the spool are made in one room, so that none is made with other defaults elsewhere."""
+    """Resolvers, TLS contexts and the spool are made in one room, so that none has other defaults elsewhere."""
     wrong = []
     for path, room, _floor in _files():
         name = path.relative_to(SOURCE).as_posix()
@@ -165,4 +164,58 @@ def test_build_alone_makes_what_touches_the_world():
         words = {word for call in calls for word in ast.unparse(call).split(".")}
         if room not in {"build", "dns", "spool"} and name not in MADE_ELSEWHERE:
             wrong += [f"{name} makes a {made}" for made in sorted(words & MADE_BY_BUILD)]
+    assert [] == wrong
+
+
+# Rooms whose every file is a door of its own, and why.
+OPEN_ROOMS = {
+    "words": "a vocabulary has no door: each file is the home of a few nouns",
+    "views/text": "one file a screen, each with a `text` or a `table` of its own",
+    "views/html": "one file a page, as above",
+}
+NAMESAKES = {("postroad.dsn", "build")}  # functions with the name of their file
+PAST_THE_DOOR = {
+    ("simulation", "senders.model"): "",
+    ("simulation", "pace.schedule"): "",
+    ("simulation", "routing.policy"): "",
+}
+
+
+def _inside(module):
+    """The file inside another room's walls that an import opens: it is neither a package nor in an open room."""
+    *above, last = module.split(".")[1:]
+    is_file = bool(above) and SOURCE.joinpath(*above, f"{last}.py").is_file()
+    return ".".join((*above, last)) if is_file and "/".join(above) not in OPEN_ROOMS else ""
+
+
+def test_rooms_are_entered_by_their_doors():
+    """Whoever is not of a room imports from its `__init__`, and never from a file behind that."""
+    wrong = [
+        f"{path.relative_to(SOURCE)} imports {_inside(module)}"
+        for path, room, _floor in _files()
+        for each, names in _imports(path)
+        for module in (each, *(f"{each}.{name}" for name in names if (each, name) not in NAMESAKES))
+        for other in _rooms(module, [])
+        if other != room and _inside(module) and (room, _inside(module)) not in PAST_THE_DOOR
+    ]
+    assert [] == wrong
+
+
+def _stops(doc):
+    """The files that a docstring names: what stands in backticks behind "Stops", but for asides in parentheses."""
+    told, depth, plain = doc.partition("Stops")[2], 0, ""
+    for letter in told:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        plain += letter if depth == 0 else ""
+    return set(re.findall(r"`([a-z0-9_]+)`", plain))
+
+
+def test_each_file_of_a_room_is_one_of_its_stops():
+    """Who reads the docstring of a room knows what is in it: every file, and none that has gone."""
+    wrong = []
+    for init in sorted(SOURCE.rglob("*/__init__.py")):
+        doc = ast.get_docstring(ast.parse(init.read_text())) or ""
+        files = {path.stem for path in init.parent.glob("*.py")} - {"__init__"}
+        files |= {path.parent.name for path in init.parent.glob("*/__init__.py")}
+        wrong += [f"{init.parent.relative_to(SOURCE)}: {name}" for name in sorted(files ^ _stops(doc))]
     assert [] == wrong

@@ -20,13 +20,9 @@ if TYPE_CHECKING:
 
     from postroad.build import Routed, Sent, Subject
     from postroad.dns import Resolver
-    from postroad.planning.advice import Advice
-    from postroad.planning.comparison import Comparison
-    from postroad.planning.mix import View
-    from postroad.planning.records import Records
+    from postroad.planning import Advice, Comparison, Records, View
     from postroad.rules import Checked
-    from postroad.simulation import Forecast
-    from postroad.simulation.ranges import Range
+    from postroad.simulation import Forecast, Range
     from postroad.simulation.trials import TrialOptions, Trials
     from postroad.words.facts import Snapshot
     from postroad.words.faults import Mode
@@ -234,8 +230,8 @@ def compare(*sets: str | Path, options: SimulateOptions | None = None) -> Compar
         InputError: there are fewer than two sets, or one of them or a sender cannot be used.
 
     """
-    from postroad.planning.comparison import compare as compared
-    from postroad.planning.scorecard import measure
+    from postroad.planning import compare as compared
+    from postroad.planning import measure
 
     if len(sets) < 2:
         raise InputError("name two sets of records or more, one by one: compare('now.zone', 'planned.zone')")
@@ -260,10 +256,9 @@ def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_ba
         InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.examine.troubles import checker, records_evidence
-    from postroad.planning.advice import advise as advised
-    from postroad.planning.edits import Allowed
-    from postroad.planning.records import Records
+    from postroad.examine import checker, records_evidence
+    from postroad.planning import Allowed, Records
+    from postroad.planning import advise as advised
 
     chosen = _chosen(options)
     subject = _subject(domain, chosen.zones)
@@ -307,7 +302,7 @@ def _chosen(options: SimulateOptions | None) -> SimulateOptions:
 
 
 def _records(what: str | Path, chosen: SimulateOptions) -> Records:
-    from postroad.planning.records import Records
+    from postroad.planning import Records
 
     return Records.of(_sure(lookup(what, zones=chosen.zones, resolvers=chosen.resolvers)))
 

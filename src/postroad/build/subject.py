@@ -137,7 +137,7 @@ def _told(what: str | None) -> tuple[str | None, tuple[Path, ...]]:
         return None, (_there(what),)
     if "." in what or ":" in what or "@" in what or not what.strip():
         return what, ()
-    from postroad.planning.setups import SETUPS  # noqa: PLC0415  # a simulation costs a start 300 ms; no domain asks
+    from postroad.planning import SETUPS  # noqa: PLC0415  # a simulation costs a start 300 ms; no domain asks
 
     if what in SETUPS:
         return SETUPS[what].domain, (SETUPS[what].zone,)

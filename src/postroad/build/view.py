@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from postroad.files import read_text
-from postroad.planning.mix import Mix, View
-from postroad.planning.records import Records
+from postroad.planning import Mix, Records, View
 from postroad.senders import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.simulation import DnsOrder
 from postroad.words.faults import Mode, parse_down

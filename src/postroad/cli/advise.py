@@ -46,16 +46,15 @@ def advise(
     Exit status: 0 nothing to change, 1 a change is proposed, `check` finds an error or a warning, or the zone does not
     have the domain, 2 usage error, 3 DNS lookup failed, try again.
     """
-    from postroad.planning.advice import advise as advised
-    from postroad.planning.edits import Allowed
-    from postroad.planning.records import Records
+    from postroad.planning import Allowed, Records
+    from postroad.planning import advise as advised
 
     if unknown := set(allow or ()) - {Allowed.SPLIT}:
         screen.fail(f"--allow {min(unknown)}: there is only {Allowed.SPLIT}")
     allowed = frozenset(map(Allowed, allow or ())) | ({Allowed.BACKUPS} if use_backups else set())
     evidence = _evidence(domain, of, zone or (), resolver or ())
     from postroad.build import view_of
-    from postroad.examine.troubles import checker
+    from postroad.examine import checker
 
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
@@ -63,7 +62,7 @@ def advise(
         told = replace(view, heard=heard)
         advice = advised(Records.of(evidence.snapshot), told, checker(evidence), allowed)
     if json:
-        from postroad.views.json.simulation import advice_shape
+        from postroad.views.json import advice_shape
 
         screen.print_json(advice_shape(advice))
     else:
@@ -77,7 +76,7 @@ def advise(
 def _evidence(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Evidence:
     """The records asked for, as `check` sees them."""
     from postroad.build import subject_of
-    from postroad.examine.troubles import records_evidence
+    from postroad.examine import records_evidence
     from postroad.words.facts import Bogus, Temporary
 
     with screen.input_errors():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from postroad.build import check_in_zone, destination_of, is_file, subjects_of, zone_resolver
 from postroad.cli import screen
-from postroad.config.model import Check, Config
+from postroad.config import Check, Config
 from postroad.examine import (
     Choice,
     Terms,

@@ -11,8 +11,7 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from postroad.planning.comparison import Comparison
-    from postroad.planning.mix import View
+    from postroad.planning import Comparison, View
 
 
 class Form(StrEnum):
@@ -56,8 +55,8 @@ def compare(
 
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
-    from postroad.planning.comparison import compare as compared
-    from postroad.planning.scorecard import measure
+    from postroad.planning import compare as compared
+    from postroad.planning import measure
 
     with screen.working("forecasts") as heard:
         view = replace(view, heard=heard)
@@ -67,7 +66,7 @@ def compare(
 
 def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -> None:
     if form is Form.JSON:
-        from postroad.views.json.simulation import comparison_shape
+        from postroad.views.json import comparison_shape
 
         screen.print_json(comparison_shape(comparison))
     elif form is Form.TEXT:
@@ -76,7 +75,7 @@ def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -
         screen.Screen().show(text(comparison, is_verbose=is_verbose))
     elif form is Form.HTML:
         from postroad.views.html.comparison import page
-        from postroad.views.pictures.picture import picture_of
+        from postroad.views.pictures import picture_of
 
         screen.document(page(comparison, [picture_of(each.name, each, view) for each in comparison.cards]))
     else:

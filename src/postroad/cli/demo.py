@@ -26,7 +26,7 @@ def demo(
     """
     acts = screen.run(lambda: _show(messages, quiet=json))
     if json:
-        from postroad.views.json.scenes import demo_shape
+        from postroad.views.json import demo_shape
 
         screen.print_json(demo_shape(acts))
     else:

@@ -59,7 +59,7 @@ def run(
         screen.fail(str(problem))
     played = screen.run(lambda: _play(scenarios, quiet=json))
     if json:
-        from postroad.views.json.scenes import lab_shape
+        from postroad.views.json import lab_shape
 
         screen.print_json(lab_shape(played))
     agrees = all(take.agrees for _name, takes in played for take in takes)
@@ -149,7 +149,7 @@ def _show_up(lab: Lab, *, json: bool) -> None:
     exchangers = {str(address): str(each.fault) for address, each in lab.exchangers.items()}
     moved = {str(written): str(place) for written, place in lab.moved.items()}
     if json:
-        from postroad.views.json.scenes import up_shape
+        from postroad.views.json import up_shape
 
         screen.print_line(up_shape(resolver, lab.port, exchangers, moved))
         return

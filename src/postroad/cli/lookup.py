@@ -12,7 +12,7 @@ import typer
 from postroad.cli import options, screen
 
 if TYPE_CHECKING:
-    from postroad.views.json.lookup import HostJson, LookupJson
+    from postroad.views.json import HostJson, LookupJson
 
 
 class Format(StrEnum):

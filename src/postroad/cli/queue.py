@@ -257,7 +257,7 @@ def _change(which: Which, word: str, change: Callable[[Spool, Selection], Awaita
 
     count, busy = _ask(which, changed)
     if json:
-        from postroad.views.json.queue import change_shape
+        from postroad.views.json import change_shape
 
         screen.print_json(change_shape(word, count, busy))
     else:

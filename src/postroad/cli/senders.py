@@ -52,7 +52,7 @@ def senders(
     if toml:
         _print_file(found, None if sender in SENDERS else sender)
     elif json:
-        from postroad.views.json.senders import sender_shape
+        from postroad.views.json import sender_shape
 
         screen.print_json(sender_shape(found))
     else:
@@ -61,7 +61,7 @@ def senders(
 
 def _list(known: Mapping[str, Sender], *, json: bool) -> None:
     if json:
-        from postroad.views.json.senders import senders_shape
+        from postroad.views.json import senders_shape
 
         screen.print_json(senders_shape(known.values()))
         return

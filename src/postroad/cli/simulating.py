@@ -13,7 +13,7 @@ from postroad.cli import options, screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postroad.planning.records import Records
+    from postroad.planning import Records
 
 Of = options.Of
 Senders = Annotated[
@@ -47,7 +47,7 @@ def records_of(
     Ends the command with 2 where it is none of them, and with 3 where DNS cannot tell now.
     """
     from postroad.build import Road, subject_of
-    from postroad.planning.records import Records
+    from postroad.planning import Records
     from postroad.words.facts import Bogus, Temporary
 
     with screen.input_errors():

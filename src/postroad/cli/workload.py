@@ -12,7 +12,7 @@ import typer
 from postroad.cli import screen
 
 if TYPE_CHECKING:
-    from postroad.planning.mix import View
+    from postroad.planning import View
     from postroad.simulation.trials import Downtime, Pulse, TrialOptions, Trials
     from postroad.words.facts import Snapshot
 
@@ -219,7 +219,7 @@ def _retries(text: str | None) -> str | tuple[float, ...] | None:
 
 
 def _time(flag: str, text: str) -> float:
-    from postroad.config.values import read_duration
+    from postroad.config import read_duration
 
     bare = text.strip()
     try:

@@ -16,6 +16,7 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.config.brief import Brief, brief_of, load_brief
+    from postroad.config.doubts import warnings
     from postroad.config.finding import USUAL_FILE, find
     from postroad.config.identity import aliases_of, hostname_of
     from postroad.config.loading import dump, load, read, survey
@@ -39,13 +40,18 @@ if TYPE_CHECKING:
         Timeouts,
         Tls,
     )
+    from postroad.config.show import defaults, toml
+    from postroad.config.values import read_duration
 
 __getattr__ = door(
     __name__,
     brief="Brief brief_of load_brief",
-    identity="aliases_of hostname_of",
+    doubts="warnings",
     finding="USUAL_FILE find",
+    identity="aliases_of hostname_of",
     loading="dump load read survey",
-    model="Accept Aliases Auth Check Config Deliver Dns Limits Listen "
-    "Log Metrics Relay Retry RouteHost Spool StaticRoute Timeouts Tls",
+    model="Accept Aliases Auth Check Config Deliver Dns Limits Listen Log "
+    "Metrics Relay Retry RouteHost Spool StaticRoute Timeouts Tls",
+    show="defaults toml",
+    values="read_duration",
 )

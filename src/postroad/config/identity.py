@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Protocol
 
 from postroad.files import trusted_text
-from postroad.net.interfaces import host_name
-from postroad.routing.aliases import LOCALHOST, Alias, Aliases, parse_aliases, parse_target, resolve_aliases
-from postroad.routing.picking import EVERYTHING, by_domain, pick
+from postroad.net import host_name
+from postroad.routing import (
+    EVERYTHING,
+    LOCALHOST,
+    Alias,
+    Aliases,
+    by_domain,
+    parse_aliases,
+    parse_target,
+    pick,
+    resolve_aliases,
+)
 from postroad.words.inputs import InputError
 from postroad.words.names import Address, Unreadable
 

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from postroad.routing.aliases import parse_target
+from postroad.routing import parse_target
 from postroad.words.bounds import shown
 from postroad.words.names import Address, Unreadable, cut, parse_address, parse_domain
 

@@ -19,7 +19,7 @@ from postroad.examine.evidence import Sources
 from postroad.examine.survey import Survey
 from postroad.examine.visit import SMTP_PORT, ProbeSettings
 from postroad.files import read_text
-from postroad.gather.saved import UnreadableFactsError, read_lookup
+from postroad.gather import UnreadableFactsError, read_lookup
 from postroad.net import host_name
 from postroad.rules import Line
 from postroad.words.facts import Snapshot

@@ -8,8 +8,7 @@ from dataclasses import replace
 from postroad.build import Subject
 from postroad.examine.evidence import examine
 from postroad.examine.sources import Choice, build_sources
-from postroad.planning.advice import Check, Trouble
-from postroad.planning.records import is_stand_in
+from postroad.planning import Check, Trouble, is_stand_in
 from postroad.routing import decide
 from postroad.rules import Evidence, Finding, Severity, run
 from postroad.words.facts import Snapshot

@@ -4,8 +4,8 @@ Rule 1: it asks and decides nothing: what an answer means for mail is `routing`'
 Rule 2: the number of names asked for, and of questions under way, is limited, whatever a domain publishes.
 Rule 3: a name server in trouble is a fact of the snapshot, never an exception.
 
-Stops: `gather` (what is needed to route), `gather_more` (what people want to see), `gather_hosts` (named hosts);
-`saved` (a snapshot as JSON, and read back).
+Here: `gather` (what is needed to route), `gather_more` (what people want to see), `gather_hosts` (named hosts).
+Stops: `saved` (a snapshot as JSON, and read back).
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from postroad.dns import CachingResolver, RecordType, Resolver, resolve_ns
+from postroad.words.doors import door
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, NoName, Snapshot
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like
 
-__all__ = ["GatherSettings", "gather", "gather_hosts", "gather_more"]
+if TYPE_CHECKING:
+    from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
+
+__getattr__ = door(__name__, saved="STATUS UnreadableFactsError facts_shape read_lookup")
 
 
 @dataclass(frozen=True, slots=True)

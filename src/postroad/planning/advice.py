@@ -16,8 +16,8 @@ from postroad.planning.goals import Goal, is_gain, numbers
 from postroad.planning.mix import View
 from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Marks, Scorecard, mark, measure
-from postroad.senders.model import Families
-from postroad.simulation.nouns import DnsOrder
+from postroad.senders import Families
+from postroad.simulation import DnsOrder
 from postroad.words.facts import Found, Snapshot
 from postroad.words.names import is_within, registered
 from postroad.words.phrasebook import counted, listing

@@ -16,12 +16,18 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.relay.check import problems
+    from postroad.relay.deliverer import deliver
     from postroad.relay.process import Relay
+    from postroad.relay.service import keep_standard_descriptors, serve
     from postroad.relay.settings import NextHop, RelaySettings, relay_settings
+    from postroad.relay.story import chapter
 
 __getattr__ = door(
     __name__,
     check="problems",
+    deliverer="deliver",
     process="Relay",
+    service="keep_standard_descriptors serve",
     settings="NextHop RelaySettings relay_settings",
+    story="chapter",
 )

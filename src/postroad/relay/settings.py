@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postroad.build import build_own, build_resolver, check_plain, opportunistic_tls, server_tls, tls_verified_by
-from postroad.config.identity import aliases_of, hostname_of
+from postroad.config import aliases_of, hostname_of
 from postroad.deliver import (
     DeliverSettings,
     LoopSettings,

@@ -23,9 +23,7 @@ from typing import TYPE_CHECKING
 from postroad.deliver import Pressure, QueueLimits
 from postroad.relay.delivery import Numbers
 from postroad.relay.tally import Tally
-from postroad.spool import Parcel, Spool, SpoolError
-from postroad.spool.remote import Handover
-from postroad.spool.wire import Link, Words
+from postroad.spool import Handover, Link, Parcel, Spool, SpoolError, Words
 from postroad.words.inputs import InputError
 from postroad.words.trace import Event, Listener
 

@@ -115,8 +115,7 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[Mail, byt
 
     """
     from postroad.cli.sendmail.draft import addresses, finish, parse, qualified
-    from postroad.spool import Mail
-    from postroad.spool.births import Births, sendmail_origin
+    from postroad.spool import Births, Mail, sendmail_origin
     from postroad.words.inputs import InputError, readable
     from postroad.words.mail import Envelope, Recipient, parse_mailbox
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from postroad.cli.sendmail.people import addresses_in
-from postroad.receive.headers import format_date
+from postroad.receive import format_date
 from postroad.smtp import NUL, canonical
 from postroad.words.inputs import InputError, readable
 from postroad.words.mail import Mailbox

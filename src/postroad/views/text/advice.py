@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postroad.planning.advice import Advice
+from postroad.planning import Advice
 from postroad.views.text.blocks import Block, Table
 from postroad.words.phrasebook import percent
 
