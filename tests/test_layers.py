@@ -35,7 +35,7 @@ NEIGHBOURS = {
 TOP = 9
 # Entry points called by another program, as cli/ is: they stand on the top floor wherever their file lies.
 ENTRY_POINTS = {"lab/pytest_plugin.py", "__init__.py", "__main__.py"}
-FORBIDDEN_WHEN_PURE = {"asyncio", "socket", "ssl", "sqlite3", "time", "os", "logging", "random"}
+FORBIDDEN_WHEN_PURE = {"asyncio", "socket", "ssl", "sqlite3", "time", "os", "logging", "pathlib", "random"}
 
 
 def _imports(path):
@@ -86,19 +86,34 @@ def test_pure_floors_touch_no_world():
     assert wrong == []
 
 
-def test_files_and_functions_stay_small():
-    """No source file over 500 lines, no function over 60."""
+MOST = {ast.FunctionDef: 60, ast.AsyncFunctionDef: 60, ast.ClassDef: 200}
+GREAT = {
+    "deliver/loop.py:Loop": "measured for speed at present",
+    "receive/session.py:Session": "measured for speed at present",
+    "relay/split.py:Split": "measured for speed at present",
+    "smtp/server.py:Server": "measured for speed at present",
+    "simulation/arrange.py:Arranger": "being rebuilt",
+    "routing/walk.py:Walk": "",
+    "smtp/transaction.py:Transaction": "",
+    "dialogue/session.py:Session": "",
+    "spool/memory.py:MemorySpool": "",
+    "deliver/queue.py:Queue": "",
+}
+
+
+def test_files_classes_and_functions_stay_small():
+    """No source file over 500 lines, no class over 200, no function over 60; and none is excused that need not be."""
     wrong = []
     for path in SOURCE.rglob("*.py"):
         text = path.read_text()
         if text.count("\n") > 500:
             wrong.append(f"{path.name}: {text.count(chr(10))} lines")
         wrong += [
-            f"{path.name}:{node.lineno} {node.name}: {node.end_lineno - node.lineno + 1} lines"
+            f"{path.relative_to(SOURCE).as_posix()}:{node.name}"
             for node in ast.walk(ast.parse(text))
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= 60
+            if type(node) in MOST and node.end_lineno - node.lineno >= MOST[type(node)]
         ]
-    assert wrong == []
+    assert sorted(GREAT) == sorted(wrong)
 
 
 def test_each_suppression_carries_its_reason():

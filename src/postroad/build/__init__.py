@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from postroad.build.resolvers import build_resolver, paced_resolver, resolver_at, servers_of, zone_resolver
     from postroad.build.road import Delivery, Road, Routed, Sent
     from postroad.build.spools import open_queue, open_spool
-    from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of
+    from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
     from postroad.build.view import down_of, sender_named, view_of
 
 __getattr__ = door(
@@ -38,6 +38,6 @@ __getattr__ = door(
     resolvers="build_resolver paced_resolver resolver_at servers_of zone_resolver",
     road="Delivery Road Routed Sent",
     spools="open_queue open_spool",
-    subject="Subject check_in_zone destination_of is_file subject_of subjects_of",
+    subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",
     view="down_of sender_named view_of",
 )

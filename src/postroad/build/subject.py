@@ -140,10 +140,17 @@ def _told(what: str | None) -> tuple[str | None, tuple[Path, ...]]:
     from postroad.planning import SETUPS  # noqa: PLC0415  # a simulation costs a start 300 ms; no domain asks
 
     if what in SETUPS:
-        return SETUPS[what].domain, (SETUPS[what].zone,)
+        return SETUPS[what].domain, (zone_of(what),)
     if _LIKE_A_SETUP.fullmatch(what):
         raise InputError(f"there is no reference set-up {what!r}; there are {', '.join(SETUPS)}")
     return what, ()
+
+
+def zone_of(setup: str) -> Path:
+    """The zone file of a reference set-up."""
+    from postroad import planning  # noqa: PLC0415  # as above
+
+    return Path(planning.__file__).parent / "zones" / f"{setup}{ENDING}"
 
 
 def is_file(text: str) -> bool:

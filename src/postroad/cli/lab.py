@@ -96,7 +96,7 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     import contextlib
     import signal
 
-    from postroad.build import zone_resolver
+    from postroad.build import zone_of, zone_resolver
     from postroad.lab import Lab, NoExchangerError, Order
     from postroad.net import NetError
     from postroad.words.inputs import InputError
@@ -104,9 +104,7 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     if order not in set(Order):
         raise InputError(f"no order {order!r}; there are {', '.join(Order)}")
     if not zones:
-        from postroad.scenarios import SETUPS
-
-        zones = [SETUPS / "t1.zone"]
+        zones = [zone_of("t1")]
     loaded = zone_resolver(zones)
     over = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
