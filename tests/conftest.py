@@ -17,6 +17,7 @@ os.environ.pop("COLUMNS", None)  # neither on how wide a terminal is: pytest-xdi
 ALONE = ("interop",)  # folders whose tests share servers on fixed ports: all in one process
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(items):
     """The tests of a file run in one process, so that what they share is made once."""
     for item in items:
