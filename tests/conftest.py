@@ -14,11 +14,16 @@ settings.load_profile("postroad")
 
 os.environ.pop("COLUMNS", None)  # neither on how wide a terminal is: pytest-xdist sets it
 
-ALONE = ("interop",)  # folders whose tests share servers on fixed ports: all in one process
+ALONE = "tests/interop/"  # its tests share servers on fixed ports: all in one process
 
 
-def pytest_collection_modifyitems(items):
-    """The tests of a file run in one process, so that what they share is made once."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in ALONE else item.nodeid.partition("::")[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """The tests of a file run in one process, so that what they share is made once; those that wait begin first."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return ALONE if nodeid.startswith(ALONE) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)

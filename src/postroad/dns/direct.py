@@ -17,7 +17,8 @@ from postroad.dns import lean
 from postroad.dns.answers import Reply, resolve_with
 from postroad.dns.line import Line
 from postroad.dns.resolver import RecordType
-from postroad.dns.wire import PAYLOAD, Server, decoded, over_tcp, over_udp, reason
+from postroad.dns.servers import Server
+from postroad.dns.wire import PAYLOAD, decoded, over_tcp, over_udp, reason
 from postroad.words.facts import Answer, Bogus, Found, Temporary
 
 TIMEOUT_S = 3.0

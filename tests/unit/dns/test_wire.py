@@ -569,7 +569,23 @@ def test_what_is_no_server_is_told(text):
     assert "write a name server as" in result.why
 
 
-def test_the_system_has_a_server():
-    """The machine's own name servers, or the one on it."""
-    assert system_servers()
-    assert all(isinstance(server, Server) for server in system_servers())
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# nameserver 192.0.2.1\nsearch example.com\nnameserver 192.0.2.53\nnameserver\t2001:db8::53\n",
+         ["192.0.2.53:53", "[2001:db8::53]:53"]),
+        ("nameserver\noptions rotate nameserver\n", ["127.0.0.1:53"]),
+        ("", ["127.0.0.1:53"]),
+        ("nameserver one.example\nnameserver \xfc\n", []),
+    ],
+)  # fmt: skip
+def test_the_servers_of_the_system_are_those_of_its_file(text, expected, tmp_path):
+    """As resolv.conf(5) has it: a line each, the one on this machine if none is named."""
+    (tmp_path / "resolv.conf").write_text(text, "latin-1")
+    assert expected == [str(server) for server in system_servers(tmp_path / "resolv.conf")]
+
+
+def test_without_the_file_the_system_is_asked(tmp_path):
+    """Where there is no such file it is the server on this machine, or what a registry says."""
+    assert all(isinstance(server, Server) for server in system_servers(tmp_path / "none"))
+    assert system_servers(tmp_path / "none")
