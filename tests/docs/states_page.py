@@ -28,14 +28,14 @@ PAGE = Path(__file__).parents[2] / "docs" / "design" / "states.md"
 GONE = "[*]"
 HEAD = """# States
 
-Drawn by `python -m tests.docs.states_page` from the code that decides; a test compares them. What leaves a state as it is has no
-arrow.
+Drawn by `python -m tests.docs.states_page` from the code that decides; a test compares them. What leaves
+a state as it is has no arrow.
 """
 
 
 def states_page():
     """The whole text of states.md."""
-    return "\n".join((HEAD, _client(), _server(), _parcel(), _health()))
+    return "\n".join([HEAD, _client(), _server(), _parcel(), _health()])
 
 
 def diagram(edges):
@@ -94,8 +94,8 @@ The states say what has been *sent*: with pipelining the replies come later. The
 `CLIENT_MOVES`, `CLIENT_REPLIES` and `CLIENT_ENDS` in `src/postroad/smtp/states.py`.
 
 {diagram(client_edges())}
-A session goes on only after the reply that its command expects (`GOES_ON`). 4yz and 5yz refuse the command; any other reply
-is out of step, and breaks the session: the mail is deferred.
+A session goes on only after the reply that its command expects (`GOES_ON`). 4yz and 5yz refuse the command; any
+other reply is out of step, and breaks the session: the mail is deferred.
 
 | command | expected reply |
 | --- | --- |
@@ -129,8 +129,9 @@ _ENDED = {
 def _server():
     return f"""## The server's end of an SMTP session
 
-The states say what has been *agreed to*. A command that has no arrow, and does not leave its state as it is, is answered 503. The
-tables are `SERVER_MOVES` and `SERVER_ENDS` in `src/postroad/smtp/states.py`. A reply of 421 leads to `CLOSED` from every state.
+The states say what has been *agreed to*. A command that has no arrow, and does not leave its state as it is, is
+answered 503. The tables are `SERVER_MOVES` and `SERVER_ENDS` in `src/postroad/smtp/states.py`. A reply of 421 leads to
+`CLOSED` from every state.
 
 {diagram(server_edges())}"""
 
@@ -258,8 +259,8 @@ def _health():
     drawn = diagram(health_edges()).replace("stateDiagram-v2\n", f"stateDiagram-v2\n{names}    [*] --> healthy\n")
     return f"""## The health of an address
 
-An address that did not take a connection, or did not greet, is left alone for a penalty (30 s, doubled at each further failure, up
-to 15 minutes); then one probe decides. `Health` in `src/postroad/pace/health.py`.
+An address that did not take a connection, or did not greet, is left alone for a penalty (30 s, doubled at
+each further failure, up to 15 minutes); then one probe decides. `Health` in `src/postroad/pace/health.py`.
 
 {drawn}"""
 
