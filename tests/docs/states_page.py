@@ -35,7 +35,7 @@ a state as it is has no arrow.
 
 def states_page():
     """The whole text of states.md."""
-    return "\n".join([HEAD, _client(), _server(), _parcel(), _health()])
+    return f"{HEAD}\n{_client()}\n{_server()}\n{_parcel()}\n{_health()}"
 
 
 def diagram(edges):

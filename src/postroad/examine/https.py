@@ -73,7 +73,7 @@ def read_response(octets: bytes, where: str) -> Fetched:
     try:
         response.begin()
         if response.status != 200:
-            return Fetched(why_not=f"{where} answers {response.status}, and only 200 counts")
+            return Fetched(why_not=f"{where} answers {response.status}, and only 200 is valid")
         body = response.read()
     except (HTTPException, ValueError, OSError) as problem:
         return Fetched(why_not=f"{where} has no usable answer: {problem or type(problem).__name__}")
