@@ -234,7 +234,7 @@ def compare(*sets: str | Path, options: SimulateOptions | None = None) -> Compar
     from postroad.planning import measure
 
     if len(sets) < 2:
-        raise InputError("name two sets of records or more, one by one: compare('now.zone', 'planned.zone')")
+        raise InputError("give two or more sets of records, one by one: compare('now.zone', 'planned.zone')")
     chosen = _chosen(options)
     view = _view(chosen, {})
     return compared([measure(str(each), _records(each, chosen), view) for each in sets])

@@ -32,7 +32,7 @@ def advise(
     ] = False,
     allow: Annotated[
         list[str] | None,
-        typer.Option("--allow", metavar="WHAT", help="split: names of their own for machines that share one."),
+        typer.Option("--allow", metavar="WHAT", help="split: give machines that share a name names of their own."),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -50,7 +50,7 @@ def advise(
     from postroad.planning import advise as advised
 
     if unknown := set(allow or ()) - {Allowed.SPLIT}:
-        screen.fail(f"--allow {min(unknown)}: there is only {Allowed.SPLIT}")
+        screen.fail(f"--allow {min(unknown)}: the only choice is {Allowed.SPLIT}")
     allowed = frozenset(map(Allowed, allow or ())) | ({Allowed.BACKUPS} if use_backups else set())
     evidence = _evidence(domain, of, zone or (), resolver or ())
     from postroad.build import view_of

@@ -48,7 +48,7 @@ def compare(
     Exit status: 0 compared, 1 a zone does not have the domain, 2 usage error, 3 DNS lookup failed, try again.
     """
     if len(sets) < 2:
-        screen.fail("name two sets of records or more")
+        screen.fail("give two or more sets of records")
 
     records = [simulating.records_of(each, of, (), resolver or ()) for each in sets]
     from postroad.build import view_of
