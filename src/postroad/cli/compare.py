@@ -35,6 +35,7 @@ def compare(
     mix: simulating.MixName = None,
     senders: simulating.SendersFile = None,
     dns_order: simulating.Order = "fixed",
+    allow_loopback: options.AllowLoopback = False,
     form: Annotated[
         Form, typer.Option("--format", help="text, markdown (for a pull request), json or html.")
     ] = Form.TEXT,
@@ -51,7 +52,7 @@ def compare(
     if len(sets) < 2:
         screen.fail("name two sets of records or more")
 
-    records = [simulating.records_of(each, of, (), resolver or ()) for each in sets]
+    records = [simulating.records_of(each, of, (), resolver or (), allow_loopback=allow_loopback) for each in sets]
     from postroad.asking import view_of
 
     with screen.input_errors():

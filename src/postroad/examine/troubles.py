@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from postroad.asking import sure
 from postroad.examine.evidence import examine
 from postroad.examine.sources import Choice, build_sources
 from postroad.planning.advice import Check, Trouble
@@ -15,15 +16,20 @@ from postroad.subject import Subject
 from postroad.words.facts import Snapshot
 
 
-async def records_evidence(subject: Subject, resolvers: Sequence[str]) -> Evidence:
+async def records_evidence(
+    subject: Subject, resolvers: Sequence[str] = (), *, allow_loopback: bool = False
+) -> Evidence:
     """What `check` knows of a domain in zone files; of one in DNS its records alone, and no policies or drift.
 
     Raises:
         InputError: a file or a server cannot be used.
+        NotNowError: DNS cannot tell the records now.
 
     """
-    choice = Choice(subject.loaded, resolvers=resolvers, quick=not subject.zones)
-    return await examine(subject.destination, build_sources(choice))
+    choice = Choice(subject.loaded, resolvers=resolvers, quick=not subject.zones, allow_loopback=allow_loopback)
+    evidence = await examine(subject.destination, build_sources(choice))
+    sure(evidence.snapshot)
+    return evidence
 
 
 def checker(evidence: Evidence) -> Check:

@@ -166,11 +166,8 @@ def _of_case(case: Case) -> tuple[OwnSender, Route | Refusal]:
 
 def usual(snapshot: Snapshot) -> tuple[OwnSender, Route | Refusal]:
     """Our sender as the relay is set up, and its way to a domain."""
-    answers = [answer for host in snapshot.hosts.values() for answer in (host.a, host.aaaa)]
-    addresses = [address for answer in answers if isinstance(answer, Found) for address in answer.records]
-    is_lab = all(address.is_loopback for address in addresses)  # there it is the Internet
-    policy = replace(PROCEDURES["rfc5321"], allow_loopback=is_lab)
-    return OwnSender(policy=policy), decide(snapshot, policy)
+    own = OwnSender()
+    return own, decide(snapshot, own.policy)
 
 
 def _example(way: Way, case: Case) -> Example:
