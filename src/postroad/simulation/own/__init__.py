@@ -17,7 +17,7 @@ from itertools import islice
 
 from postroad.routing import PROCEDURES, Plan, Refusal, Route, RoutePolicy, WalkPolicy, decide
 from postroad.routing.policy import Equals
-from postroad.simulation.nouns import Case, DnsOrder, Example, Step
+from postroad.simulation.nouns import Case, DnsOrder, Example, Step, Waits
 from postroad.simulation.own.graph import Graph, Terms
 from postroad.simulation.own.hosts import Draws, draws_of
 from postroad.simulation.own.rehearsal import Rehearsal
@@ -46,6 +46,7 @@ class Foreseen:
     delay_mean_s: float
     delay_worst_s: float
     sampled: bool
+    taken: Waits | None
     examples: tuple[Example, ...] = ()
 
 
@@ -82,6 +83,7 @@ class OwnSender:
             sums.delay_s,
             sums.worst_s,
             draws.sampled or sums.sampled,
+            sums.taken,
         )
 
     def ways(self, route: Route, order: DnsOrder = DnsOrder.FIXED) -> Iterator[Way]:

@@ -10,7 +10,7 @@ from postroad.planning.comparison import Comparison, Difference
 from postroad.planning.mix import View
 from postroad.planning.records import Machine, Records, shown
 from postroad.planning.scorecard import Scorecard
-from postroad.simulation.nouns import Example, Forecast
+from postroad.simulation.nouns import Example, Forecast, Waits
 from postroad.simulation.ranges import Range
 from postroad.simulation.trials import Estimate, Trials
 from postroad.views.json.planned import (
@@ -18,6 +18,7 @@ from postroad.views.json.planned import (
     AnsweredQuestionJson,
     CardJson,
     CompareJson,
+    DelayJson,
     DifferenceJson,
     EstimateJson,
     ExampleJson,
@@ -62,6 +63,7 @@ def simulate_shape(
             "weights": {name: float(part) for name, part in view.mix.weights.items()},
             "assumed": list(view.mix.assumed),
             "range": _ranges(card, view),
+            "delivered_after_s": _waits(card.whole.mix.taken),
         },
         "survival": [
             {
@@ -126,6 +128,7 @@ def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Forecas
         "outcome": _outcomes(forecast),
         "attempts": {"mean": float(forecast.attempts_mean), "max": forecast.attempts_max},
         "delay_s": {"mean": round(forecast.delay_mean_s, 6), "worst": round(forecast.delay_worst_s, 6)},
+        "delivered_after_s": _waits(forecast.taken),
         "dns_questions": {
             "mx": float(questions.mx),
             "a": float(questions.a),
@@ -139,6 +142,11 @@ def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Forecas
     if forecast.unable:
         shape["unable"] = forecast.unable
     return shape
+
+
+def _waits(taken: Waits | None) -> DelayJson | None:
+    """How long mail takes that gets through; None where none does."""
+    return {"mean": round(taken.mean_s, 6), "worst": round(taken.worst_s, 6)} if taken else None
 
 
 def comparison_shape(comparison: Comparison) -> CompareJson:
