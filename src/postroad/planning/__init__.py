@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.planning.advice import Advice, Check, Trouble, advise
+    from postroad.planning.advice import Advice, Check, Trouble, Weight, advise
     from postroad.planning.comparison import Comparison, Difference, compare
     from postroad.planning.edits import Allowed, Edit
     from postroad.planning.goals import Goal, Verdict
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __getattr__ = door(
     __name__,
-    advice="Advice Check Trouble advise",
+    advice="Advice Check Trouble Weight advise",
     comparison="Comparison Difference compare",
     edits="Allowed Edit",
     goals="Goal Verdict",

@@ -272,6 +272,7 @@ class TroubleJson(TypedDict):
 
     rule: str
     about: str
+    severity: str
     is_error: bool
     seen: str
 

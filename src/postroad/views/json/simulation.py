@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from postroad.planning.advice import Advice
+from postroad.planning.advice import Advice, Weight
 from postroad.planning.answers import Answered
 from postroad.planning.comparison import Comparison, Difference
 from postroad.planning.mix import View
@@ -176,7 +176,13 @@ def advice_shape(advice: Advice) -> AdviseJson:
         "headline": advice.headline,
         "change": advice.after is not None,
         "troubles": [
-            {"rule": each.rule, "about": each.about, "is_error": each.is_error, "seen": each.seen}
+            {
+                "rule": each.rule,
+                "about": each.about,
+                "severity": each.weight.value,
+                "is_error": each.weight is Weight.ERROR,
+                "seen": each.seen,
+            }
             for each in advice.troubles
         ],
         "because": list(advice.because),
