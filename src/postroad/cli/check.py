@@ -104,6 +104,7 @@ def check(
     port: Port = 25,
     dns_port: DnsPort = 53,
     quick: Quick = False,
+    allow_loopback: options.AllowLoopback = False,
     form: Annotated[Form, typer.Option("--format", help="The form of the report.")] = Form.TEXT,
     json: options.Json = False,
     fail_on: FailOn = None,
@@ -132,7 +133,7 @@ def check(
         controls = _addresses(control or []) or settings.check.controls
         choice = Choice(
             None, tuple(snapshot or ()), tuple(resolver or ()), smtp, deep, port, dns_port, controls, rate,
-            quick,
+            quick, allow_loopback,
         )  # fmt: skip
         wanted = wanted_of(domain or [], file, zone or [], choice)
         terms = terms_of(settings.check, fail_on.value if fail_on else None, ignore or [])

@@ -338,7 +338,7 @@ def _drop_unusable(draft: _Draft) -> None:
     for record, addresses in draft.hosts:
         usable = []
         for address in addresses:
-            fault = _fault(address, allow_loopback=draft.policy.allow_loopback)
+            fault = _fault(address, allow_loopback=draft.policy.allow_loopback or draft.snapshot.in_lab)
             if fault:
                 draft.drop(record, *fault, address)
             else:

@@ -241,7 +241,6 @@ def mx_wildcard(evidence: Evidence) -> Iterator[Seen]:
     why="With more than ten, an SPF `mx` mechanism ends in permerror; beyond a hundred, senders truncate the list, "
     "each in its own way.",
     source="RFC 7208 4.6.4; RFC 5321 5.1",
-    no_fix="only the owner can choose which exchangers to keep",
 )
 def mx_count(evidence: Evidence) -> Iterator[Seen]:
     count = len(table.records(evidence))
@@ -252,7 +251,8 @@ def mx_count(evidence: Evidence) -> Iterator[Seen]:
             if count > limits.TOO_MANY_RECORDS
             else "an SPF `mx` of it is a permerror"
         )
-        yield Seen(places.whole(evidence), f"{count} MX records: {who}", severity=severity)
+        fix = f"; remove: <{count - limits.MANY_RECORDS} of the {count} MX records>"  # which ones is its owner's choice
+        yield Seen(places.whole(evidence), f"{count} MX records: {who}", fix, severity=severity)
 
 
 @rule(

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from postroad.cli.root import app
 from postroad.simulation.own import sums
+from postroad.words.phrasebook import seconds
 
 ZONE = """$ORIGIN example.com.
 $TTL 300
@@ -28,6 +29,7 @@ KEYS = {
     "outcome",
     "attempts",
     "delay_s",
+    "delivered_after_s",
     "dns_questions",
     "order_examples",
 }
@@ -45,6 +47,19 @@ def simulate(tmp_path):
         return done.exit_code, done.stderr if stderr else done.stdout
 
     return run
+
+
+@pytest.mark.parametrize("sender", ["postroad", "exim", "postfix"])
+@pytest.mark.parametrize("mode", ["r450", "e451"])
+def test_json_has_the_times_of_the_headline(simulate, sender, mode):
+    """How long mail takes that gets through, also where only a part of ours does."""
+    arguments = ["--sender", sender, "--down", f"mail1:{mode}", "--down", "mail2:blackhole"]
+    headline = simulate(*arguments)[1].splitlines()[0]
+    shape = json.loads(simulate(*arguments, "--json")[1])
+    after = shape["results"][0]["delivered_after_s"]
+    assert after == shape["mix"]["delivered_after_s"]
+    words = f"after {seconds(after['mean'])} on average, {seconds(after['worst'])} at worst" if after else "no mail"
+    assert words in headline
 
 
 def test_json_has_the_keys_of_the_contract(simulate):
