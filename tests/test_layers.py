@@ -97,7 +97,6 @@ GREAT = {
     "smtp/transaction.py:Transaction": "",
     "dialogue/session.py:Session": "",
     "spool/memory.py:MemorySpool": "",
-    "deliver/queue.py:Queue": "",
 }
 
 
