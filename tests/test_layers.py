@@ -95,7 +95,6 @@ GREAT = {
     "simulation/arrange.py:Arranger": "being rebuilt",
     "smtp/transaction.py:Transaction": "",
     "dialogue/session.py:Session": "",
-    "spool/memory.py:MemorySpool": "",
 }
 
 
