@@ -67,7 +67,7 @@ class Contact:
         """The same address, behaving in this way."""
         thens = _thens(sender, met)
         then = _then_of(thens[self.turn % len(thens)], alone=self.alone)
-        return replace(self, met=met, then=then, wait_s=_wait_s(sender, met), silent=_is_silent(sender, met))
+        return replace(self, met=met, then=then, wait_s=lasts_s(sender, met), silent=_is_silent(sender, met))
 
 
 @dataclass(eq=False, slots=True)
@@ -361,7 +361,7 @@ class Arranger:
         sender, met, alone = self._sender, self._met(address), self._is_alone(each)
         thens, target = _thens(sender, met), self._target(each, address)
         then = _then_of(thens[turn % len(thens)], alone=alone)
-        wait_s, silent = _wait_s(sender, met), _is_silent(sender, met)
+        wait_s, silent = lasts_s(sender, met), _is_silent(sender, met)
         return Contact(target, met, then, wait_s, address in shared, alone, turn, silent, [target])
 
     def _target(self, each: Exchange, address: Address) -> Target:
@@ -447,7 +447,8 @@ def _then_of(then: Then, *, alone: bool) -> Then:
     return Then.NEXT_ADDRESS if alone and then is Then.NEXT_HOST else then
 
 
-def _wait_s(sender: Sender, met: Mode) -> float:
+def lasts_s(sender: Sender, met: Mode) -> float:
+    """How long a contact takes that meets this."""
     waits = sender.waits
     return {Mode.BLACKHOLE: waits.connect_s, Mode.MUTE: waits.greeting_s}.get(met, _WAITS.get(met, 0.0))
 
