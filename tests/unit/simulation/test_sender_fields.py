@@ -119,105 +119,7 @@ TWO_SILENT = {
         Outage(parse_address(SECOND), until_s=300.0),
     )
 }
-BESIDE = "@ MX 0 .\n@ MX 10 a\na A 192.0.2.1\n"
-LITERAL = "@ MX 10 192.0.2.1.\n@ MX 20 b\nb A 192.0.2.2\n"
-NO_MX = "@ A 192.0.2.1\n"
-NO_NAME = "; said of the MX, where the A is there\n" + NO_MX
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Where a field makes a difference: a file without it, the file with it, and what is met there."""
-
-    file: str
-    changed: str
-    zone: str = EQUALS
-    down: str = ""  # the modes of 192.0.2.1, .2 and .3
-    order: DnsOrder = DnsOrder.FIXED
-
-
-IN_ORDER = 'equals = "given"\n'
-ASKS_TWICE = "drops_duplicates = false\n"
-ONE_HOST = 'families = "v4-first"\nreactions.connect = "next-address"\n'
-TWO_AT_MOST = ONE_HOST + 'limits.addresses = 2\nlimits.later = "nothing"\n'
-EVERY = 'equals = "given"\nlimits.addresses = "none"\n'
-ENDS_LAST = EVERY + 'exhausted = "last"\nreactions.greeting = "next-address"\nrefusals = ["g554"]\n'
-
-BOTH = {
-    "unit": Shown("", 'unit = "address"', "@ MX 10 a\n@ MX 10 b\na A 192.0.2.1\na A 192.0.2.3\nb A 192.0.2.2\n"),
-    "equals": Shown("", IN_ORDER),
-    "inside": Shown("", 'inside = "random"', SPREAD),
-    "families": Shown("", 'families = "v4-first"', SPREAD),
-    "preference": Shown("", 'preference = "descending"', LEVELS),
-    "limits.addresses": Shown(EVERY, EVERY.replace('"none"', "1"), EQUALS, "refuse accept refuse"),
-    "limits.hosts": Shown(EVERY, EVERY + "limits.hosts = 1", EQUALS, "refuse accept refuse"),
-    "limits.sessions": Shown(
-        EVERY + 'limits.later = "nothing"', EVERY + 'limits.later = "nothing"\nlimits.sessions = 1', EQUALS, "r450"
-    ),
-    "limits.later": Shown(
-        "limits.addresses = 1", 'limits.addresses = 1\nlimits.later = "nothing"', LEVELS, "accept refuse"
-    ),
-    "limits.family_share": Shown(
-        TWO_AT_MOST, TWO_AT_MOST + "limits.family_share = true", SPREAD, "refuse refuse"
-    ),
-    "reactions": Shown("", 'reactions.refuse = "defer"', EQUALS, "refuse"),
-    "races": Shown("", 'races.refuse = "defer"', EQUALS, "refuse"),
-    "refusals": Shown(ENDS_LAST, ENDS_LAST.replace("g554", "g421"), EQUALS, "g554 g554 g554"),
-    "keeps": Shown(ENDS_LAST, ENDS_LAST + 'keeps = ["g421"]', EQUALS, "g421 g421 g554"),
-    "exhausted": Shown(ENDS_LAST, ENDS_LAST.replace('"last"', '"defer"'), EQUALS, "g554 g554 g554"),
-    "waits.connect_s": Shown("", "waits.connect_s = 7", LEVELS, "accept blackhole"),
-    "waits.greeting_s": Shown("", "waits.greeting_s = 7", LEVELS, "accept mute"),
-    "waits.per_host": Shown(ONE_HOST, ONE_HOST + "waits.per_host = true", SPREAD, "blackhole accept"),
-    "waits.fallback_s": Shown(ONE_HOST, ONE_HOST + "waits.fallback_s = 0.3", SPREAD, "blackhole blackhole"),
-    "waits.hurry_s": Shown(ONE_HOST, ONE_HOST + "waits.hurry_s = 1", SPREAD, "blackhole accept"),
-    "waits.overlap_s": Shown(EVERY, EVERY + "waits.overlap_s = 2", EQUALS, "blackhole accept"),
-    "waits.most_silent": Shown(
-        EVERY + "waits.overlap_s = 2", EVERY + "waits.overlap_s = 2\nwaits.most_silent = 1", EQUALS,
-        "blackhole blackhole accept",
-    ),
-    "waits.spacing_s": Shown(IN_ORDER, IN_ORDER + "waits.spacing_s = 2", EQUALS, "refuse accept"),
-    "drops_duplicates": Shown("", "drops_duplicates = false", SHARED, "refuse refuse"),
-    "drops_names": Shown(ASKS_TWICE, ASKS_TWICE + "drops_names = true", NAME_TWICE, "refuse"),
-    "asks.mx": Shown("", "asks.mx = 2"),
-    "asks.domain_a": Shown("", "asks.domain_a = 2"),
-    "asks.domain_aaaa": Shown("", "asks.domain_aaaa = 2"),
-    "asks.a": Shown("", "asks.a = 2"),
-    "asks.aaaa": Shown("", "asks.aaaa = 2"),
-    "asks.eager": Shown("", "asks.eager = false"),
-    "implicit_on_nodata": Shown("", "implicit_on_nodata = false\nrefused.no-address = 'failed'", NO_MX),
-    "implicit_on_nxdomain": Shown(
-        "refused.no-such-domain = 'deferred'",
-        "refused.no-such-domain = 'deferred'\nimplicit_on_nxdomain = false",
-        NO_NAME,
-    ),
-    "literals": Shown("", 'literals = "used"', LITERAL),
-    "mixed_null_is_null": Shown("", "mixed_null_is_null = true", NULL_BESIDE),
-    "empty_name_fails": Shown("", "empty_name_fails = true", DEAD),
-    "refused": Shown("", 'refused.null-mx = "deferred"', "@ MX 0 .\n"),
-    "fails_on_equals": Shown("", "fails_on_equals = true"),
-}  # fmt: skip
-"""Fields that decide of a single attempt: in the forecast and in trials."""
-
-
-@dataclass(frozen=True)
-class Lasting:
-    """Where a field makes a difference in time: a file without it, the file with it, and what happens meanwhile."""
-
-    file: str
-    changed: str
-    more: dict = field(default_factory=dict)
-
-
-AN_HOUR = {"outages": tuple(Outage(parse_address(each), until_s=3600.0) for each in (FIRST, SECOND, THIRD))}
-ONE_DOWN = {"outages": (Outage(parse_address(FIRST), Mode.BLACKHOLE),)}
-NO_STARTTLS = {"outages": tuple(Outage(parse_address(each), Mode.BROKEN_STARTTLS) for each in (FIRST, SECOND))}
-TWO_SILENT = {
-    "outages": (
-        Outage(parse_address(FIRST), Mode.BLACKHOLE),
-        *(Outage(parse_address(each), until_s=100.0) for each in (SECOND, THIRD)),
-    )
-}
-BESIDE = 'equals = "given"\nwaits = { overlap_s = 2, spacing_s = 2 }\n'
+AT_ONCE = 'equals = "given"\nwaits = { overlap_s = 2, spacing_s = 2 }\n'
 REMEMBERS = 'memory = { modes = ["blackhole"], for_s = 60 }\n'
 KEEPS = "reuse = { messages = 50, idle_s = 60, for_s = 60 }\n"
 IN_RUNS = "retry = { then_s = 900, spread_s = 300 }\n"
@@ -236,9 +138,9 @@ IN_TIME = {
     "picks.for_s": Lasting("", "picks.for_s = 20"),
     "picks.routes": Lasting(KEEPS, KEEPS + 'picks.routes = "least-recently-used"'),
     "rounds.whole_s": Lasting("", "rounds.whole_s = 60", more=AN_HOUR),
-    "rounds.first_s": Lasting(BESIDE, BESIDE + "rounds.first_s = 15", more=TWO_SILENT),
+    "rounds.first_s": Lasting(AT_ONCE, AT_ONCE + "rounds.first_s = 15", more=TWO_SILENT),
     "rounds.then_s": Lasting(
-        BESIDE + "rounds.first_s = 15", BESIDE + "rounds = { first_s = 15, then_s = 20 }", more=TWO_SILENT
+        AT_ONCE + "rounds.first_s = 15", AT_ONCE + "rounds = { first_s = 15, then_s = 20 }", more=TWO_SILENT
     ),
     "clear_later.modes": Lasting(DEFERS_BROKEN, CLEAR, more=NO_STARTTLS),
     "clear_later.after_s": Lasting(CLEAR, CLEAR.replace("300", "3000"), more=NO_STARTTLS),
