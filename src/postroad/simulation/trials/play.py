@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from postroad.simulation.arrange import Exchange
+from postroad.simulation.contacts import Exchange
 from postroad.simulation.trials.attempts import Attempts, Ended, Meet, Starts
 from postroad.simulation.trials.connections import Connections, LeastUsed, Memories, attracts, remembers
 from postroad.simulation.trials.dice import Draw, Real, chance, key
