@@ -93,7 +93,6 @@ GREAT = {
     "relay/split.py:Split": "measured for speed at present",
     "smtp/server.py:Server": "measured for speed at present",
     "simulation/arrange.py:Arranger": "being rebuilt",
-    "smtp/transaction.py:Transaction": "",
     "dialogue/session.py:Session": "",
 }
 
