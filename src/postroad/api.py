@@ -128,6 +128,7 @@ class SimulateOptions:
     `zones` are files that answer in place of DNS, `resolvers` name servers as `ADDRESS[:PORT]`. `senders` are names
     (`postroad.senders.SENDERS` has them), `mix` is a mix by name; neither: the mix "internet" and Postroad.
     `senders_file` adds some of your own. `dns_order` is fixed, rotate, rotate-apart, random or cached.
+    With `allow_loopback` a loopback address counts as any other, as on the command line.
     """
 
     zones: Sequence[str | Path] = ()
@@ -136,11 +137,12 @@ class SimulateOptions:
     mix: str | None = None
     senders_file: str | Path | None = None
     dns_order: str = "fixed"
+    allow_loopback: bool = False
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), senders=(str,))
         _check_kinds(self, mix=(str,), senders_file=(str, Path))
-        _check_needed(self, dns_order=(str,))
+        _check_needed(self, dns_order=(str,), allow_loopback=(bool,))
 
 
 def simulate(
@@ -234,7 +236,7 @@ def compare(*sets: str | Path, options: SimulateOptions | None = None) -> Compar
     from postroad.planning import measure
 
     if len(sets) < 2:
-        raise InputError("name two sets of records or more, one by one: compare('now.zone', 'planned.zone')")
+        raise InputError("give two or more sets of records, one by one: compare('now.zone', 'planned.zone')")
     chosen = _chosen(options)
     view = _view(chosen, {})
     return compared([measure(str(each), _records(each, chosen), view) for each in sets])
@@ -262,8 +264,8 @@ def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_ba
 
     chosen = _chosen(options)
     subject = _subject(domain, chosen.zones)
-    evidence = _run(lambda: records_evidence(subject, chosen.resolvers))
-    records = Records.of(_sure(evidence.snapshot))
+    evidence = _run(lambda: records_evidence(subject, chosen.resolvers, allow_loopback=chosen.allow_loopback))
+    records = Records.of(evidence.snapshot)
     allowed = frozenset({Allowed.BACKUPS} if use_backups else ())
     return advised(records, _view(chosen, {}), checker(evidence), allowed)
 
@@ -302,17 +304,10 @@ def _chosen(options: SimulateOptions | None) -> SimulateOptions:
 
 
 def _records(what: str | Path, chosen: SimulateOptions) -> Records:
-    from postroad.planning import Records
+    from postroad.build import records_of
 
-    return Records.of(_sure(lookup(what, zones=chosen.zones, resolvers=chosen.resolvers)))
-
-
-def _sure(snapshot: Snapshot) -> Snapshot:
-    from postroad.words.facts import Bogus, Temporary
-
-    if isinstance(snapshot.mx, Temporary | Bogus):
-        raise InputError(f"the records of {snapshot.domain} cannot be looked up now: {snapshot.mx.why}")
-    return snapshot
+    subject = _subject(what, chosen.zones)
+    return _run(lambda: records_of(subject, chosen.resolvers, allow_loopback=chosen.allow_loopback))
 
 
 def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:

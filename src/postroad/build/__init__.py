@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from postroad.build.road import Delivery, Road, Routed, Sent
     from postroad.build.spools import open_queue, open_spool
     from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
-    from postroad.build.view import down_of, sender_named, view_of
+    from postroad.build.view import down_of, records_of, sender_named, sure, view_of
 
 __getattr__ = door(
     __name__,
@@ -39,5 +39,5 @@ __getattr__ = door(
     road="Delivery Road Routed Sent",
     spools="open_queue open_spool",
     subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",
-    view="down_of sender_named view_of",
+    view="down_of records_of sender_named sure view_of",
 )

@@ -55,7 +55,7 @@ def subject_of(what: str | None, domain: str | None = None, zones: Sequence[str 
     found = subjects_of(what, domain, zones)
     if len(found) > 1:
         listed = listing([str(each.destination) for each in found], MOST_NAMED)
-        raise InputError(f"which domain? {_files(found[0].zones)} has {listed}; name one with --domain")
+        raise InputError(f"which domain? {_files(found[0].zones)} has {listed}; choose one with --domain")
     return found[0]
 
 
@@ -79,10 +79,10 @@ def subjects_of(what: str | None, domain: str | None = None, zones: Sequence[str
         destination = destination_of(asked)
         return [Subject(_of_zone(destination, loaded, files), loaded, files)]
     if loaded is None:
-        raise InputError("name a domain, a zone file, or a reference set-up (postroad setups shows them)")
+        raise InputError("give a domain, a zone file, or a reference set-up (`postroad setups` lists them)")
     of = loaded if len(files) == 1 or not own else zone_resolver(own)
     if not of.zone_data.domains:
-        raise InputError(f"{_files(own or files)} has no domain: there are no records in it")
+        raise InputError(f"{_files(own or files)} has no domain: it contains no records")
     return [Subject(destination_of(name), loaded, files) for name in of.zone_data.domains]
 
 
@@ -101,7 +101,7 @@ def destination_of(text: str) -> Destination:
         answer = parse_destination(text)
     if isinstance(answer, Unreadable):
         meant = _meant(text)
-        raise InputError(f"{cut(text)!r} is no domain; did you mean {meant}?" if meant else str(answer))
+        raise InputError(f"{cut(text)!r} is not a domain; did you mean {meant}?" if meant else str(answer))
     return answer
 
 

@@ -130,7 +130,7 @@ def _of_sources(choice: Choice, zones: Sequence[Path]) -> list[Destination]:
     if zones:
         found = [each.destination for each in subjects_of(None, None, zones)]
     if not found:
-        raise InputError("name a domain, a zone file, a reference set-up, or a file of domains with -f")
+        raise InputError("give a domain, a zone file, a reference set-up, or a file of domains with -f")
     return found
 
 

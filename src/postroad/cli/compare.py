@@ -34,6 +34,7 @@ def compare(
     mix: simulating.MixName = None,
     senders: simulating.SendersFile = None,
     dns_order: simulating.Order = "fixed",
+    allow_loopback: options.AllowLoopback = False,
     form: Annotated[
         Form, typer.Option("--format", help="text, markdown (for a pull request), json or html.")
     ] = Form.TEXT,
@@ -48,9 +49,9 @@ def compare(
     Exit status: 0 compared, 1 a zone does not have the domain, 2 usage error, 3 DNS lookup failed, try again.
     """
     if len(sets) < 2:
-        screen.fail("name two sets of records or more")
+        screen.fail("give two or more sets of records")
 
-    records = [simulating.records_of(each, of, (), resolver or ()) for each in sets]
+    records = [simulating.records_of(each, of, (), resolver or (), allow_loopback=allow_loopback) for each in sets]
     from postroad.build import view_of
 
     with screen.input_errors():

@@ -66,7 +66,7 @@ def check(
         for line in [*(f"warning: {warning}" for warning in doubtful), *wrong]:
             screen.remark(f"{line}")
         if not wrong:
-            screen.say(f"{file}: a relay can run with it")
+            screen.say(f"{file}: configuration OK")
     raise typer.Exit(screen.USAGE if wrong else screen.DONE)
 
 

@@ -74,7 +74,7 @@ def _text(shape: LookupJson) -> Iterator[str]:
     if shape["aliases"]:
         yield f"  alias: {' -> '.join(shape['aliases'])}"
     for record in shape["mx"]:
-        yield f"  {record['preference']:>5}  {record['exchange'] or '. (null MX: takes no mail)'}"
+        yield f"  {record['preference']:>5}  {record['exchange'] or '. (null MX: accepts no mail)'}"
         yield from _addresses(record)
     if shape["implicit"] and shape["implicit"]["addresses"]:
         yield "  implicit MX: the domain's own addresses (RFC 5321 section 5.1)"

@@ -54,7 +54,7 @@ def _replies(text: str) -> tuple[int, ...]:
         known = ", ".join(str(code) for code in REPLIES)
         raise InputError(f"--replies {text!r}: write one of {known} for each recipient, as in 250,450,550")
     if len(words) > MOST:
-        raise InputError(f"--replies: {len(words)} recipients; a message has {MOST} at most here")
+        raise InputError(f"--replies: {len(words)} recipients; the limit here is {MOST}")
     return tuple(map(int, words))
 
 

@@ -71,6 +71,6 @@ def _explain(out: screen.Screen, rule: Rule) -> None:
         "why": why(rule),
         "source": sources(rule),
         "needs": needs(rule).replace("`", ""),
-        "fix": f"not by a zone line: {rule.no_fix}" if rule.no_fix else "a finding shows the zone lines that fix it",
+        "fix": f"no zone line can fix it: {rule.no_fix}" if rule.no_fix else "each finding shows the zone lines",
     }
     out.table(Table((), [((f"  {label}", "dim"), words) for label, words in lines.items() if words]))

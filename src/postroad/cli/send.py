@@ -87,7 +87,7 @@ def _read(file: Path) -> bytes:
         screen.remark("reading the message from the terminal; end it with Ctrl-D")
     octets = read_stream(sys.stdin.buffer, "-", MOST) if str(file) == "-" else read_octets(file, MOST)
     if isinstance(octets, Unreadable):
-        screen.fail(f"{file}: {octets.why}; name a readable message file, or - for standard input")
+        screen.fail(f"{file}: {octets.why}; give a readable message file, or - for standard input")
     return octets
 
 

@@ -42,7 +42,7 @@ def senders(
 
     if sender is None:
         if toml:
-            screen.fail("name the sender whose file is to be printed; postroad senders lists them")
+            screen.fail("give the sender whose file to print; `postroad senders` lists them")
         _list(SENDERS, json=json)
         return
     from postroad.build import sender_named

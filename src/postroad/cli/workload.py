@@ -79,7 +79,7 @@ Retries = Annotated[
     typer.Option(
         "--retries",
         metavar="NAME|TIME,TIME",
-        help="Mail is tried again as postfix, exim, gmail, ... do, or after these times.",
+        help="Retry as postfix, exim, gmail, ... do, or after these times.",
         rich_help_panel=_PANEL,
     ),
 ]

@@ -86,5 +86,5 @@ def aliases_of(config: Identity) -> Aliases:
 def _text(path: Path) -> str:
     text = trusted_text(path)
     if isinstance(text, Unreadable):
-        raise InputError(f"{path} {text.why}; name a text file that this user may read")
+        raise InputError(f"{path} {text.why}; choose a text file that this user may read")
     return text

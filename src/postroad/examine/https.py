@@ -14,6 +14,7 @@ from postroad.dns import Resolver, resolve_a, resolve_aaaa
 from postroad.net import NetError, Stream, connect
 from postroad.words.facts import Bogus, Found, Temporary
 from postroad.words.names import Address
+from postroad.words.phrasebook import seconds
 
 MAX_OCTETS = 64 * 1024  # "suggested limit: 64 kilobytes", RFC 8461 section 3.3
 TIMEOUT_S = 20.0  # RFC 8461 section 3.3 suggests one minute; a checker is waited for
@@ -48,7 +49,7 @@ async def fetch(
         except NetError as problem:
             whys.append(problem.why)
         except TimeoutError:
-            whys.append(f"no answer within {TIMEOUT_S:g} s")
+            whys.append(f"no answer within {seconds(TIMEOUT_S)}")
     return Fetched(why_not=f"https://{host}{path}: {'; '.join(dict.fromkeys(whys))}")
 
 
@@ -73,7 +74,7 @@ def read_response(octets: bytes, where: str) -> Fetched:
     try:
         response.begin()
         if response.status != 200:
-            return Fetched(why_not=f"{where} answers {response.status}, and only 200 counts")
+            return Fetched(why_not=f"{where} answers {response.status}, and only 200 is valid")
         body = response.read()
     except (HTTPException, ValueError, OSError) as problem:
         return Fetched(why_not=f"{where} has no usable answer: {problem or type(problem).__name__}")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.planning.advice import Advice, Check, Trouble, advise
+    from postroad.planning.advice import Advice, Check, Trouble, Weight, advise
     from postroad.planning.answers import Answered, answer_all
     from postroad.planning.comparison import Comparison, Difference, compare
     from postroad.planning.edits import Allowed, Edit
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __getattr__ = door(
     __name__,
-    advice="Advice Check Trouble advise",
+    advice="Advice Check Trouble Weight advise",
     answers="Answered answer_all",
     comparison="Comparison Difference compare",
     edits="Allowed Edit",

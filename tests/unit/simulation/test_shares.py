@@ -15,7 +15,7 @@ from tests.support.forecasts import ADDRESSES, BACKUP, EQUALS, MODES, cases, sna
 from postroad.routing import PROCEDURES, decide, odds
 from postroad.senders.model import ENDS, Inside, Preference
 from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, blend, forecast
-from postroad.simulation.arrange import counted
+from postroad.simulation.limits import counted
 from postroad.simulation.paths import every_way
 from postroad.simulation.plans import NoWay, exchanges, plans
 from postroad.simulation.shares import _add_up, _Sums
@@ -318,8 +318,7 @@ def test_counting_alike_servers_changes_nothing(case, name):
         if way.result is Result.DELIVERED:
             accepted[way.steps[-1].address] += way.chance
             taken.append((way.chance, way.steps[-1].at_s + way.steps[-1].waited_s))
-    if not sender.ours:
-        _tell_the_same(answer.taken, taken)
+    _tell_the_same(answer.taken, taken)
     assert {key: share for key, share in answer.outcome.items() if share} == outcome
     assert first == {key: share for key, share in answer.first.items() if share}
     assert accepted == {key: share for key, share in answer.accepted.items() if share}

@@ -122,7 +122,7 @@ def addresses(texts: Iterable[str]) -> list[str]:
     for address in found:
         if _UNDECODED.search(address):
             shown = ascii(cut(address).encode("utf-8", "surrogateescape")).removeprefix("b")
-            raise InputError(f"{shown}: the address is no UTF-8; write it in UTF-8, or with ASCII alone")
+            raise InputError(f"{shown}: the address is not valid UTF-8; write it in UTF-8 or ASCII")
     return found
 
 
