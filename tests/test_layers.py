@@ -91,9 +91,6 @@ GREAT = {
     "receive/session.py:Session": "measured for speed at present",
     "relay/split.py:Split": "measured for speed at present",
     "smtp/server.py:Server": "measured for speed at present",
-    "simulation/arrange.py:Arranger": "being rebuilt",
-    "smtp/transaction.py:Transaction": "",
-    "dialogue/session.py:Session": "",
 }
 
 
