@@ -17,7 +17,10 @@ SLICE = 1000  # destinations looked at in one go when a host answers again
 
 
 class Feed:
-    """Claims what is due and finds room. `take` gets the parcels; `wall` and `now` are the clocks of mail and loop."""
+    """The part of delivery that claims due parcels while there is room for them.
+
+    `take` gets the parcels; `wall` and `now` are the clocks of mail and loop.
+    """
 
     def __init__(  # made in one place
         self,

@@ -40,7 +40,7 @@ WHOLE = 64 * 1024  # octets of a content that is read whole; a larger one is sen
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the loop has of the world: the time of mail (seconds since the epoch), dice for jitter, and who listens."""
+    """The environment of the delivery loop: the time of mail (epoch seconds), dice for jitter, and listeners."""
 
     wall: Callable[[], float]
     rng: Random
@@ -48,7 +48,10 @@ class World:
 
 
 class Loop:
-    """Delivers what the spool has. Draws come from the seed of each message, not from the dice of the world."""
+    """The delivery loop: it delivers what the spool has.
+
+    Draws come from the seed of each message, not from the dice of the world.
+    """
 
     def __init__(self, spool: Claims, find: Finder, reporter: Reporter, settings: LoopSettings, world: World) -> None:
         self.settings = settings

@@ -15,7 +15,10 @@ Committed = Callable[[BaseException | None], None]
 
 
 class Settler:
-    """Settles. What became of mail must not be forgotten, so it insists, however long the spool is in trouble."""
+    """The part of delivery that commits settlements, and retries those that fail.
+
+    What became of mail must not be forgotten, so it insists, however long the spool is in trouble.
+    """
 
     def __init__(self, spool: Claims, wall: Callable[[], float], tell_trouble: Callable[[Exception], None]) -> None:
         self._spool = spool

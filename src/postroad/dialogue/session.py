@@ -45,7 +45,7 @@ SMTP_PORT = 25
 
 
 class HostError(Exception):
-    """The session is over, for a reason that is the host's or the network's: the outcome, of host scope."""
+    """The end of a session for a reason of the host or the network: the outcome, of host scope."""
 
     def __init__(self, phase: Phase, outcome: Outcome) -> None:
         super().__init__(outcome.text)
@@ -82,7 +82,7 @@ class _Sending:
 
 
 class Session:
-    """A session as a client over a stream. `phase` is where it stands.
+    """An SMTP session as a client over a stream. `phase` is where it stands.
 
     `told` is what each recipient of the message under way was told so far: after a HostError it says what was reached.
     """

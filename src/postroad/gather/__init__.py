@@ -30,7 +30,7 @@ __getattr__ = door(__name__, saved="STATUS UnreadableFactsError facts_shape read
 
 @dataclass(frozen=True, slots=True)
 class GatherSettings:
-    """How far a domain may lead us."""
+    """The limits on what one domain may make us ask."""
 
     max_hosts: int = 100  # names of exchangers asked for, best preference first
     max_addresses: int = 256  # addresses whose names are asked for

@@ -17,7 +17,7 @@ BUFFERED = 256 * 1024
 
 
 class Kind(StrEnum):
-    """What went wrong, for programs: only `local` is this machine's own doing."""
+    """The kind of a network error, for programs: only `local` is this machine's own doing."""
 
     REFUSED = "refused"
     TIMEOUT = "timeout"
@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 
 class NetError(Exception):
-    """A connection that cannot be made or used any more: why, in words for people, and the kind."""
+    """The error that a connection cannot be made or used: why, in words for people, and the kind."""
 
     def __init__(self, why: str, kind: Kind) -> None:
         super().__init__(why)
@@ -37,7 +37,7 @@ class NetError(Exception):
 
 
 class Endpoint(NamedTuple):
-    """One end of a connection."""
+    """The address and port of one end of a connection."""
 
     address: Address
     port: int
@@ -47,7 +47,9 @@ class Endpoint(NamedTuple):
 
 
 class Stream(Protocol):
-    """Bytes both ways. One task reads, one writes. Any method may raise NetError; only `close` and `abort` never do.
+    """A connection: octets both ways, with or without TLS.
+
+    One task reads, one writes. Any method may raise NetError; only `close` and `abort` never do.
 
     Who does not want to wait for octets in a task listens for them instead.
     """
@@ -133,7 +135,7 @@ class Stream(Protocol):
 
 
 class Inbox:
-    """Octets that have come and nobody has read or heard yet: the receiving half of a stream, for one reader or ear."""
+    """The receive buffer of a stream, for one reader or listener."""
 
     __slots__ = ("_arrival", "_chunks", "ear", "error", "has_ended", "size")
 

@@ -35,7 +35,7 @@ TOO_MANY = frozenset({452, 552})  # RFC 5321 section 4.5.3.1.10: a client takes 
 
 @light(frozen=True, slots=True)
 class Write:
-    """Write these octets; what comes `then` is the next step."""
+    """A step of a transaction: write these octets; what comes `then` is the next step."""
 
     octets: bytes
     then: Expect | More
@@ -43,7 +43,7 @@ class Write:
 
 @light(frozen=True, slots=True)
 class Expect:
-    """Read replies, the first within so many seconds, and give to `hear` all that have come.
+    """A step of a transaction: read replies, the first within so many seconds, and give all to `hear`.
 
     `sign_s`: a host that has not even acknowledged what was sent by then, or later, is gone; so is one that has said
     nothing at the limit, for all that counts here.
@@ -55,19 +55,22 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class More:
-    """Hand the next piece of the content to `give`."""
+    """A step of a transaction: hand the next piece of the content to `give`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Drop the connection: nothing that could be said on it would help. The outcome is of host scope."""
+    """The step that ends a session: nothing that could be said on the connection would help.
+
+    The outcome is of host scope.
+    """
 
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The transaction is over, and another may follow."""
+    """The step that ends a transaction: another may follow."""
 
 
 Step = Write | Expect | More | Break | Done
@@ -80,7 +83,7 @@ _expect = lru_cache(maxsize=64)(Expect)  # of the few time limits of the setting
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a transaction is to go.
+    """The conditions of a transaction.
 
     `rested`: the connection has served before, so the host may have hung up or vanished: nothing that counts is sent
     before it has answered. `resets`: an earlier transaction may still be open at the host.

@@ -54,7 +54,7 @@ class _Arrival:
 
 
 class MemorySpool:
-    """Mail in dicts."""
+    """A spool in memory, for tests and for reference."""
 
     def __init__(self, node: str = "memory", history_s: float = 86400.0) -> None:
         self._node = node

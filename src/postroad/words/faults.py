@@ -9,7 +9,7 @@ from postroad.words.names import Unreadable, parse_address
 
 
 class Mode(StrEnum):
-    """One way to behave, named after what a sender sees."""
+    """The ways an exchanger may misbehave, named after what a sender sees."""
 
     ACCEPT = "accept"  # takes everything
     REFUSE = "refuse"  # nobody listens: RST
