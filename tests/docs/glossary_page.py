@@ -77,21 +77,21 @@ deferred | not now; a later attempt may succeed | RFC 5321 4.2.1
 failed | refused for good | RFC 5321 4.2.1
 scope | |
 report | | RFC 3464
-double bounce | a report that cannot be delivered: its reverse-path is null, so only a postmaster can be told | RFC 5321 4.5.5
+double bounce | a report that cannot be delivered; its reverse-path is null: only a postmaster is told | RFC 5321 4.5.5
 unsettled | the end of the message was sent and no reply came: the host may have it | RFC 1047
 fail-over | going on to the next target because of a host |
 procedure | how one RFC puts exchangers in order: rfc974, rfc1123, rfc2821, rfc5321 |
 sender | |
 mix | |
 machine | |
-forecast | what becomes of the first attempt of one message, exactly |
-trial | many messages followed through all attempts, by a seed |
+forecast | |
+trials | |
 cut set | a minimal set of machines whose loss stops all mail of a sender |
 set-up | a set of MX and address records; the reference set-ups have names: t1 to t6, one, filter |
 parcel | |
 spool | |
 lab | |
-fault | how an exchanger of the lab misbehaves |
+fault | |
 scenario | |
 """
 

@@ -26,5 +26,6 @@ def main() -> None:
         through(lambda: sys.exit(run(words)), is_answer=False)
         return
     from postroad.cli.root import app  # all other commands
+    from postroad.cli.tree import only
 
-    through(app)
+    through(only(app, sys.argv[1:]))

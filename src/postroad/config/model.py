@@ -41,7 +41,8 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 class Section(BaseModel):
     """A table of the settings file. What it does not know is an error; once read it does not change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    # Deferred, only the whole file gets a validator: one for each table would cost more than reading a file
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True)
 
 
 def _once_each(what: str, items: Iterable[str]) -> None:
@@ -406,20 +407,20 @@ class Config(Section):
         "of lower preference values.",
     )
     drain: Duration = Field(default=30.0, description="How long deliveries may take to finish after SIGTERM.")
-    spool: Spool = Field(default_factory=Spool)
-    listen: tuple[Listen, ...] = Field(default=(Listen(),))
-    tls: Tls = Tls()
-    relay: Relay = Relay()
-    aliases: Aliases = Aliases()
-    limits: Limits = Limits()
-    timeouts: Timeouts = Timeouts()
-    deliver: Deliver = Deliver()
-    retry: Retry = Retry()
-    dns: Dns = Dns()
+    spool: Spool = Field(default_factory=Spool.model_construct)
+    listen: tuple[Listen, ...] = Field(default=(Listen.model_construct(),))
+    tls: Tls = Tls.model_construct()
+    relay: Relay = Relay.model_construct()
+    aliases: Aliases = Aliases.model_construct()
+    limits: Limits = Limits.model_construct()
+    timeouts: Timeouts = Timeouts.model_construct()
+    deliver: Deliver = Deliver.model_construct()
+    retry: Retry = Retry.model_construct()
+    dns: Dns = Dns.model_construct()
     route: tuple[StaticRoute, ...] = ()
-    metrics: Metrics = Metrics()
-    log: Log = Log()
-    check: Check = Check()
+    metrics: Metrics = Metrics.model_construct()
+    log: Log = Log.model_construct()
+    check: Check = Check.model_construct()
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

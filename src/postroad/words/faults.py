@@ -41,7 +41,10 @@ TIMED = frozenset({Mode.SLOW, Mode.TARPIT})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A mode, and for slow and tarpit the delay in seconds. Written "r450" or "slow:2.5"."""
+    """A way in which an exchanger of the lab misbehaves: a mode, and for slow and tarpit the delay in seconds.
+
+    Written "r450" or "slow:2.5".
+    """
 
     mode: Mode = Mode.ACCEPT
     seconds: float = 1.0

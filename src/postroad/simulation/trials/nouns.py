@@ -143,7 +143,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """The answer, once all mail is delivered or given up.
+    """The result of many messages followed through all attempts, by a seed.
 
     `first`: share of messages whose very first contact was there. `accepted`: share of messages taken there in the
     end. `single`: the share of first contacts which a single source (with CACHED and few sources: one TTL) gave to an
