@@ -17,7 +17,7 @@ from random import Random
 
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather
-from postroad.planning.setups import SETUPS
+from postroad.planning import SETUPS
 from postroad.routing import PROCEDURES, decide, draw
 from postroad.simulation import SENDERS, DnsOrder
 from postroad.simulation.trials import Greylist, Outage, Trial, Trials, Workload, run

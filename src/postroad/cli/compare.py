@@ -11,8 +11,7 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from postroad.planning.comparison import Comparison
-    from postroad.planning.mix import View
+    from postroad.planning import Comparison, View
 
 
 class Form(StrEnum):
@@ -35,6 +34,7 @@ def compare(
     mix: simulating.MixName = None,
     senders: simulating.SendersFile = None,
     dns_order: simulating.Order = "fixed",
+    allow_loopback: options.AllowLoopback = False,
     form: Annotated[
         Form, typer.Option("--format", help="text, markdown (for a pull request), json or html.")
     ] = Form.TEXT,
@@ -49,15 +49,15 @@ def compare(
     Exit status: 0 compared, 1 a zone does not have the domain, 2 usage error, 3 DNS lookup failed, try again.
     """
     if len(sets) < 2:
-        screen.fail("name two sets of records or more")
+        screen.fail("give two or more sets of records")
 
-    records = [simulating.records_of(each, of, (), resolver or ()) for each in sets]
-    from postroad.asking import view_of
+    records = [simulating.records_of(each, of, (), resolver or (), allow_loopback=allow_loopback) for each in sets]
+    from postroad.build import view_of
 
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
-    from postroad.planning.comparison import compare as compared
-    from postroad.planning.scorecard import measure
+    from postroad.planning import compare as compared
+    from postroad.planning import measure
 
     with screen.working("forecasts") as heard:
         view = replace(view, heard=heard)
@@ -67,7 +67,7 @@ def compare(
 
 def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -> None:
     if form is Form.JSON:
-        from postroad.views.json.simulation import comparison_shape
+        from postroad.views.json import comparison_shape
 
         screen.print_json(comparison_shape(comparison))
     elif form is Form.TEXT:
@@ -76,7 +76,7 @@ def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -
         screen.Screen().show(text(comparison, is_verbose=is_verbose))
     elif form is Form.HTML:
         from postroad.views.html.comparison import page
-        from postroad.views.pictures.picture import picture_of
+        from postroad.views.pictures import picture_of
 
         screen.document(page(comparison, [picture_of(each.name, each, view) for each in comparison.cards]))
     else:

@@ -160,7 +160,7 @@ def working(name: str) -> Iterator[Callable[[], None]]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.completed:.0f} worked out"),
+        TextColumn("{task.completed:.0f} computed"),
         TimeElapsedColumn(),
     )
     with _moving(sys.stderr):
@@ -194,13 +194,15 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 @contextmanager
 def input_errors() -> Iterator[None]:
-    """Bad input ends with its sentences and code 2; a domain that the zones given do not have with 1."""
-    from postroad.words.inputs import InputError, NotInZoneError
+    """Bad input ends with its sentences and code 2; a domain that the zones do not have with 1; for now with 3."""
+    from postroad.words.inputs import InputError, NotInZoneError, NotNowError
 
     try:
         yield
     except NotInZoneError as problem:
         fail(str(problem), FINDINGS)
+    except NotNowError as problem:
+        fail(str(problem), TEMPORARY)
     except InputError as problem:
         fail(str(problem))
 

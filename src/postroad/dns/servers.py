@@ -37,7 +37,7 @@ def parse_server(text: str) -> Server | Unreadable:
     if address is None or bracketed != (address.version == 6):
         return Unreadable(text, _HOW)
     if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 2**16):
-        return Unreadable(text, f"{port!r} is no port; {_HOW}")
+        return Unreadable(text, f"{port!r} is not a port; {_HOW}")
     return Server(address, int(port))
 
 

@@ -23,6 +23,7 @@ from postroad.dns.line import Line, UnreadableError
 from postroad.dns.resolver import Ear, RecordType, deliver
 from postroad.dns.servers import Server
 from postroad.words.facts import Answer, Bogus, Temporary
+from postroad.words.phrasebook import seconds
 
 T = TypeVar("T")
 R = TypeVar("R", bound=lean.Reading)
@@ -138,7 +139,7 @@ class WireResolver:
         try:
             return await exchange
         except TimeoutError:
-            return Temporary(f"{server} did not answer within {self._settings.timeout_s:g} s")
+            return Temporary(f"{server} did not answer within {seconds(self._settings.timeout_s)}")
         except (OSError, EOFError) as problem:
             return Temporary(f"{server}: {reason(problem)}")
         except Exception as problem:  # noqa: BLE001  # hostile octets: dnspython promises no closed set of errors

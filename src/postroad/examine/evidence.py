@@ -73,10 +73,10 @@ async def examine(destination: Destination, sources: Sources) -> Evidence:
 
 
 async def _snapshot(destination: Destination, sources: Sources) -> Snapshot:
-    if destination in sources.saved:
-        return sources.saved[destination]
-    assert sources.resolver  # noqa: S101  # a domain that is not saved is asked for
-    snapshot = await gather_more(await gather(destination, sources.resolver), sources.resolver)
+    snapshot = sources.saved.get(destination)
+    if snapshot is None:
+        assert sources.resolver  # noqa: S101  # a domain that is not saved is asked for
+        snapshot = await gather_more(await gather(destination, sources.resolver), sources.resolver)
     return replace(snapshot, in_lab=sources.policy.allow_loopback)
 
 

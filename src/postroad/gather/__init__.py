@@ -14,5 +14,10 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.gather.asking import GatherSettings, gather, gather_hosts, gather_more
+    from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
 
-__getattr__ = door(__name__, asking="GatherSettings gather gather_hosts gather_more")
+__getattr__ = door(
+    __name__,
+    asking="GatherSettings gather gather_hosts gather_more",
+    saved="STATUS UnreadableFactsError facts_shape read_lookup",
+)

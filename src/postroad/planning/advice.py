@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from fractions import Fraction
 
 from postroad.planning.comparison import Difference, difference
@@ -16,8 +17,8 @@ from postroad.planning.goals import Goal, is_gain, numbers
 from postroad.planning.mix import View
 from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Marks, Scorecard, mark, measure
-from postroad.senders.model import Families
-from postroad.simulation.nouns import DnsOrder
+from postroad.senders import Families
+from postroad.simulation import DnsOrder
 from postroad.words.facts import Found, Snapshot
 from postroad.words.names import is_within, registered
 from postroad.words.phrasebook import counted, listing
@@ -29,26 +30,35 @@ MOST_QUESTIONS = 2  # times the DNS questions of before
 MOST_EDITS = 20  # that are each tried without: hundreds would take minutes
 MOST_TRIED = 8  # of which a part is tried where all together are no gain
 MOST_NAMED = 3  # machines in one sentence
-ELSEWHERE = " A machine in another network would survive its loss."
 
 NOTHING: frozenset[Allowed] = frozenset()
 
 
+class Weight(StrEnum):
+    """How much a finding of `check` means to advice."""
+
+    ERROR = "error"  # it must be fixed first; so must what nobody could look up, for who knows what that changes
+    WARNING = "warning"
+    NOTE = "note"  # worth knowing beside any advice
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An error or a warning of `check`: the rule, the name it is about, and what was seen.
+    """What `check` finds in records: the rule, the name it is about, what was seen, and why that matters.
 
-    `is_error`: it must be fixed first; so must what could not be looked up, for nobody knows what it would change.
+    `fixable`: zone lines do away with it.
     """
 
     rule: str
     about: str
-    is_error: bool
+    weight: Weight
     seen: str = field(compare=False)
+    why: str = field(default="", compare=False)
+    fixable: bool = field(default=True, compare=False)
 
 
 Check = Callable[[Snapshot], Sequence[Trouble]]
-"""What `check` finds in a domain's records: its errors and warnings."""
+"""What `check` finds in a domain's records: errors, warnings and notes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +66,8 @@ class Advice:
     """What to change, or why nothing.
 
     `after` and `proof` are None where no change is proposed: then `because` says why. `troubles` are what `check`
-    finds, and still would after the change. `remarks` are what no change of records helps, and what was left alone on
-    purpose.
+    finds or notes, and still would after the change. `remarks` are what no change of records helps, and what was left
+    alone on purpose.
     """
 
     before: Scorecard
@@ -70,9 +80,9 @@ class Advice:
 
     @property
     def is_sane(self) -> bool:
-        """Whether the records can stay as they are: mail has a way or is declined, and `check` finds nothing."""
+        """Whether the records can stay as they are: mail has a way or is declined, and `check` warns of nothing."""
         records = self.before.records
-        if self.edits or self.troubles or records.unknown:
+        if self.edits or self._is_troubled or records.unknown:
             return False
         return bool(records.machines) or _takes_none(records)
 
@@ -88,13 +98,21 @@ class Advice:
             rest = "nothing to change" if self.is_sane else "but check finds something"
             return f"{domain} takes no mail, and its null MX says so: {rest}."
         if not self.before.records.machines:
-            way = "first fix what check finds" if self.troubles else "give it an MX record whose name has an address"
+            way = (
+                "first fix what check finds" if self._is_troubled else "give it an MX record whose name has an address"
+            )
             return f"{domain}: no machine takes its mail; {way}."
         if _has_error(self.troubles):
             return f"{domain}: no change to propose before what check finds is fixed."
-        if self.troubles:
+        if self._is_troubled:
             return f"{domain}: no better records to propose, but fix what check finds."
+        if any(each.fixable for each in self.troubles):
+            return f"{domain}: no better records to propose, but see what check notes."
         return f"{domain}: nothing to change."
+
+    @property
+    def _is_troubled(self) -> bool:
+        return any(each.weight is not Weight.NOTE for each in self.troubles)
 
     @property
     def gone(self) -> tuple[Line, ...]:
@@ -170,7 +188,7 @@ class _Trial:
         if not edits or self._has_too_many_names(edits) or not is_gain(self.marks, self.after(edits)):
             return False
         left = self.check(self.records(edits).snapshot)
-        return not self._is_costly(edits) and not any(each.is_error or each not in self.troubles for each in left)
+        return not self._is_costly(edits) and not _has_error(left) and self.troubles.issuperset(left)
 
     def least(self, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
         """The edits, less those without which the rest is as good."""
@@ -202,7 +220,7 @@ def _takes_none(records: Records) -> bool:
 
 def _has_error(troubles: Sequence[Trouble]) -> bool:
     """Whether mail is lost or delayed as things are: then no figure of the records means much."""
-    return any(each.is_error for each in troubles)
+    return any(each.weight is Weight.ERROR for each in troubles)
 
 
 def _reasons(card: Scorecard, allowed: frozenset[Allowed]) -> Iterator[str]:
@@ -223,9 +241,6 @@ def _is_ours(name: str, records: Records) -> bool:
 
 def _remarks(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
     """What no change of records helps, and what is left alone on purpose."""
-    for fate in card.fates:
-        if fate.kind not in ("one-address", "no-backup", "one-machine"):
-            yield f"{fate.text}{ELSEWHERE if fate.kind == 'same-network' else ''}"
     if card.records.backups and Allowed.BACKUPS not in allowed:
         rest = "stays a backup" if len(card.records.backups) == 1 else "stay backups"
         told = _listed(card.records.backups)

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from typing import Any
 
-from postroad.routing import PROCEDURES, DropReason, Own, Refusal, Route, decide
+from postroad.routing import PROCEDURES, DropReason, Refusal, Route, decide
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
 from postroad.words.names import Address, parse_address
 from postroad.words.trail import Target
@@ -147,7 +147,7 @@ def places(snapshot: Snapshot) -> tuple[Target, ...]:
 
 
 def _as_given(snapshot: Snapshot) -> Route | Refusal:
-    return decide(snapshot, replace(_AS_GIVEN, allow_loopback=snapshot.in_lab), Own())
+    return decide(snapshot, _AS_GIVEN)
 
 
 def _places(answer: Route | Refusal) -> tuple[Target, ...]:

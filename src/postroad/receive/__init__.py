@@ -18,6 +18,7 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.receive.auth import PasswordHash, hash_password, parse_users, verify
+    from postroad.receive.headers import format_date
     from postroad.receive.keeper import Arrival, Keeper, Kept
     from postroad.receive.listener import Receiver
     from postroad.receive.settings import LOOPBACK, ListenSettings, ReceiveLimits, ReceiveSettings, ReceiveTimeouts, Tls
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __getattr__ = door(
     __name__,
     auth="PasswordHash hash_password parse_users verify",
+    headers="format_date",
     keeper="Arrival Keeper Kept",
     listener="Receiver",
     settings="LOOPBACK ListenSettings ReceiveLimits ReceiveSettings ReceiveTimeouts Tls",

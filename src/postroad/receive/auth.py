@@ -47,7 +47,7 @@ def parse_users(text: str) -> dict[str, PasswordHash] | Unreadable:
         if read is None:
             return Unreadable(f"line {number}", "write user:$scrypt$ln=14,r=8,p=1$salt$key")
         if read[0] in users:
-            return Unreadable(f"line {number}", f"the user {read[0]} is there already")
+            return Unreadable(f"line {number}", f"the user {read[0]} is already there")
         users[read[0]] = read[1]
     return users
 

@@ -105,8 +105,8 @@ class Snapshot:
 
     `hosts` has the MX targets by canonical name, and the domain itself where its own addresses were asked for
     because no MX was found. A target missing from `hosts` was not asked for: the limit on names was reached.
-    `servers` and `reverse` are filled for people (`postroad lookup`), not needed to route. `in_lab`: the Internet it is
-    of is 127.0.0.0/8, where a loopback address is one like any other.
+    `servers` and `reverse` are filled for people (`postroad lookup`), not needed to route. `in_lab`: whoever
+    asked said that a loopback address is one like any other here; nothing else makes it one.
     """
 
     domain: Destination

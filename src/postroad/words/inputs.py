@@ -17,6 +17,10 @@ class NotInZoneError(InputError):
     """The zone files given do not have a domain: no usage is wrong, there is no such domain."""
 
 
+class NotNowError(InputError):
+    """What was asked about cannot be looked up now; later it may."""
+
+
 def readable(answer: T | Unreadable) -> T:
     """What was read, or InputError with the reason it could not be."""
     if isinstance(answer, Unreadable):

@@ -64,8 +64,8 @@ def pairs(exact, tried):
     for result in Result:
         yield float(exact.outcome[result]), tried.outcome.get(result, NOTHING)
     yield float(exact.attempts_mean), tried.contacts
-    if exact.outcome[Result.DELIVERED] == 1:
-        yield exact.delay_mean_s, tried.delay.mean
+    if exact.taken:
+        yield exact.taken.mean_s, tried.delay.mean
 
 
 def held(true, estimate, wide=1.0):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from postroad.planning.comparison import Comparison, Difference
+from postroad.planning import Comparison, Difference
 from postroad.views.html.frame import framed, scrolled, text
 from postroad.views.html.pictures import embedded
 from postroad.views.pictures.drawings import fault_bars, heat_map

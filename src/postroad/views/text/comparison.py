@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from postroad.planning.comparison import Comparison, Difference
-from postroad.planning.goals import dns_figures, silence
+from postroad.planning import Comparison, Difference, dns_figures, silence
 from postroad.views.text.blocks import Block, Table
 from postroad.words.phrasebook import percent
 
 if TYPE_CHECKING:
-    from postroad.planning.scorecard import Scorecard
+    from postroad.planning import Scorecard
 
 HEADS = ("set", "machines", "delivered", "busiest", "even", "caught", "silent", "questions", "octets", "records")
 LEGEND = (

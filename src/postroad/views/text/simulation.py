@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from postroad.planning.goals import Goal, numbers
-from postroad.planning.mix import View, part_delivered
-from postroad.planning.scorecard import Scorecard
+from postroad.planning import Goal, Scorecard, View, numbers, part_delivered
 from postroad.simulation.trials import Trials
 from postroad.views.pictures import labels
 from postroad.views.pictures.pen import Drawing
@@ -58,9 +56,6 @@ def _through(card: Scorecard, view: View) -> str:
     told = f"{view.mix.told(whole.delivered_by)} of mail gets through in the first attempt"
     if (taken := whole.mix.taken) and taken.worst_s >= 1:
         return f"{told}, after {seconds(taken.mean_s)} on average, {seconds(taken.worst_s)} at worst"
-    if not taken and whole.mix.delay_worst_s >= 1:
-        mean, worst = seconds(whole.mix.delay_mean_s), seconds(whole.mix.delay_worst_s)
-        return f"{told}; an attempt, whatever comes of it, takes {mean} on average, {worst} at worst"
     return told
 
 
