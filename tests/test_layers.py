@@ -93,11 +93,8 @@ GREAT = {
     "relay/split.py:Split": "measured for speed at present",
     "smtp/server.py:Server": "measured for speed at present",
     "simulation/arrange.py:Arranger": "being rebuilt",
-    "routing/walk.py:Walk": "",
     "smtp/transaction.py:Transaction": "",
     "dialogue/session.py:Session": "",
-    "spool/memory.py:MemorySpool": "",
-    "deliver/queue.py:Queue": "",
 }
 
 

@@ -61,10 +61,21 @@ class Door:
             self.left_at = now
         self.window.begin()
 
-    def end(self, now: float) -> None:
-        """A delivery has ended: how long one after the other takes, the last few counting most."""
+    def end(self, now: float, *, met_host: bool | None) -> None:
+        """A delivery has ended: how long one after the other takes, the last few counting most.
+
+        `met_host`: whether any host had a session with us; None says nothing about them.
+        """
         self.pace_s += (now - self.left_at - self.pace_s) / 16
         self.left_at = now
+        if met_host is None:
+            self.window.abandoned()
+        elif met_host:
+            self.proved = True
+            self.window.succeeded()
+        else:
+            self.window.failed()
+            self.proved = self.proved and self.window.size > 1
 
     def push(self, item: Item) -> None:
         """One more waits."""
@@ -206,21 +217,13 @@ class Queue:
         return again
 
     def leave(self, item: Item, now: float, *, met_host: bool | None) -> None:
-        """A delivery has ended. `met_host`: whether any host had a session with us; None says nothing about them."""
+        """A delivery has ended. `met_host`: see Door.end."""
         door, item.door = item.door, None
         if door is None:
             return
         if self.places.end(item):
             door.old -= 1
-        door.end(now)
-        if met_host is None:
-            door.window.abandoned()
-        elif met_host:
-            door.proved = True
-            door.window.succeeded()
-        else:
-            door.window.failed()
-            door.proved = door.proved and door.window.size > 1
+        door.end(now, met_host=met_host)
         if door.waiting:
             self._place(door)
 
