@@ -194,7 +194,8 @@ TestProbing = Probing.TestCase
 
 
 def test_figures_at_their_limits_make_a_policy():
-    """One penalty for ever, as long as the memory of it, of one address."""
+    """A penalty below a second; one penalty for ever, as long as the memory of it, of one address."""
+    assert 0.5 == failing(0.0, policy=HealthPolicy(first_penalty_s=0.5)).penalised_until(A, 0.0)
     policy = HealthPolicy(first_penalty_s=60, factor=1, longest_penalty_s=60, forget_after_s=60, most=1)
     assert 120.0 == failing(0.0, 60.0, policy=policy).penalised_until(A, 60.0)
 

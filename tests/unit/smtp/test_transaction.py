@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import deque
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from postroad.smtp import (
     Rset,
     StartTls,
     Terms,
+    Timeouts,
     Transaction,
     Violation,
     Write,
@@ -275,3 +277,19 @@ def test_what_is_written_is_safe(content, size, chunking):
     is_sent = isinstance(step, Done)
     assert is_sent == (not is_unsafe(content))
     assert not is_sent or not is_unsafe(wire)
+
+
+def test_nothing_is_sent_before_the_chunk_that_was_announced():
+    """Where octets are owed, a command would be taken for them (RFC 3030 section 2)."""
+    client = ready()
+    told = [Client().may_send(Quit), client.may_send(Quit)]
+    client.state = ClientState.RCPT
+    client.send(Bdat(5))
+    assert [False, True, False] == [*told, client.may_send(Quit)]
+
+
+def test_no_wait_is_shorter_than_the_standard_asks():
+    """RFC 5321 section 4.5.3.2: each phase at its least; what it does not name is ours."""
+    asked = {"greeting_s": 300, "mail_s": 300, "rcpt_s": 300, "data_s": 120, "block_s": 180, "dot_s": 600}
+    ours = {"connect_s": 30, "ehlo_s": 300, "starttls_s": 120, "resting_s": 0.25, "resting_most_s": 3, "quit_s": 2}
+    assert asked | ours == asdict(Timeouts())
