@@ -5,7 +5,9 @@ from ipaddress import ip_address
 
 from postroad.planning.faults import SHOWN
 from postroad.simulation.nouns import Case, DnsOrder, Example, Forecast, Questions, Step
+from postroad.views.html import answer
 from postroad.views.pictures.picture import Picture
+from postroad.views.text.sections import HEADLINE, Drawn, Lines, Section
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
@@ -118,6 +120,18 @@ def picture(**fields):
         "records": ("@ MX 10 mail1", "@ MX 10 mail2", "mail1 A 192.0.2.11", "mail2 A 192.0.2.12"),
     }
     return Picture(**(given | fields))
+
+
+def page(*pictures):
+    """All that there is to see of some pictures, as a page under the title of the first."""
+    return answer.page(pictures[0].title, [each for at, one in enumerate(pictures) for each in _sections(one, at)])
+
+
+def _sections(one, at):
+    yield Section(f"p{at}", "", ((one.summary, HEADLINE),))
+    yield from (Section(f"p{at}-{name}", "", (Drawn(name, one),)) for name in one.names)
+    if one.records:
+        yield Section(f"p{at}-records", "Records", (Lines(one.records),))
 
 
 def crowd(senders, columns):

@@ -71,16 +71,18 @@ def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -
         from postroad.views.json.simulation import comparison_shape
 
         screen.print_json(comparison_shape(comparison))
-    elif form is Form.TEXT:
-        from postroad.views.text.comparison import text
+        return
+    from postroad.views.pictures.picture import picture_of
+    from postroad.views.text import sections as forms
+    from postroad.views.text.comparison import TITLE, sections
 
-        screen.Screen().show(text(comparison, is_verbose=is_verbose))
+    pictures = (picture_of(each.name, each, view) for each in comparison.cards if form is Form.HTML)
+    told = sections(comparison, pictures, is_verbose=is_verbose)
+    if form is Form.TEXT:
+        screen.Screen().show(forms.text(told))
     elif form is Form.HTML:
-        from postroad.views.html.comparison import page
-        from postroad.views.pictures.picture import picture_of
+        from postroad.views.html.answer import page
 
-        screen.document(page(comparison, [picture_of(each.name, each, view) for each in comparison.cards]))
+        screen.document(page(TITLE, told))
     else:
-        from postroad.views.text.comparison import markdown
-
-        screen.document(f"{markdown(comparison)}\n")
+        screen.document(f"{forms.markdown(told)}\n")

@@ -26,6 +26,19 @@ def test_text_has_the_verdict_first_then_the_numbers_and_the_meaning():
     assert "b.example.com [192.0.2.12] falls from 50 % to 0 % of first contacts for every sender." in told
 
 
+@pytest.mark.parametrize("columns", ["20", "60", "200"])
+@pytest.mark.parametrize("arguments", [("compare", "t1", "t6"), ("advise", "t3"), ("simulate", "t1", "--trials", "50")])
+def test_in_a_pipe_nothing_is_wrapped_or_cut(arguments, columns):
+    """COLUMNS says how wide pictures are, and nothing else: every line and cell stands whole."""
+    narrow, wide = (
+        CliRunner(env={"COLUMNS": width, "NO_COLOR": "1"}).invoke(app, [*arguments, "--sender", "exim"]).stdout
+        for width in (columns, "1000")
+    )
+    begins = "Trials: " if "simulate" in arguments else "example.com: " if "advise" in arguments else "Best at"
+    assert wide[wide.index(begins) :] == narrow[narrow.index(begins) :]
+    assert "\u2026" not in narrow
+
+
 def test_markdown_is_fit_for_a_pull_request():
     """A table, a diff block and a list."""
     text = run("compare", "t1", "t3", "--format", "markdown")[1]

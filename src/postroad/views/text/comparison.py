@@ -1,18 +1,21 @@
-"""A comparison for people: in a terminal, as Markdown for a pull request."""
+"""A comparison for people, in sections."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from postroad.planning.comparison import Comparison, Difference
 from postroad.planning.goals import dns_figures, silence
+from postroad.views.pictures.picture import Picture
 from postroad.views.text.blocks import Block, Table
+from postroad.views.text.sections import HEADLINE, NOTE, Drawn, Lines, Section, Told
 from postroad.words.phrasebook import percent
 
 if TYPE_CHECKING:
     from postroad.planning.scorecard import Scorecard
 
+TITLE = "MX records compared"
 HEADS = ("set", "machines", "delivered", "busiest", "even", "caught", "silent", "questions", "octets", "records")
 LEGEND = (
     "delivered: mail that gets through at once while all machines are up; busiest: part of first contacts on the "
@@ -51,17 +54,20 @@ def row(card: Scorecard) -> tuple[str, ...]:
     )
 
 
-def text(comparison: Comparison, *, is_verbose: bool = False) -> Iterator[Block]:
-    """For a terminal or a pipe."""
-    yield headline(comparison), "bold"
-    yield ""
-    yield from table(comparison)
-    yield from verdicts(comparison)
-    for each in comparison.differences:
-        yield ""
-        yield f"{each.before} -> {each.after}", "bold"
-        yield from (f"  {line}" for line in lines(each))
-        yield from meaning(each, is_verbose=is_verbose)
+def sections(
+    comparison: Comparison, pictures: Iterable[Picture] = (), *, is_verbose: bool = False
+) -> Iterator[Section]:
+    """The whole answer, with a picture of each set where there is room for it."""
+    yield Section("summary", TITLE, ((headline(comparison), HEADLINE),))
+    yield Section("numbers", "The sets in numbers", tuple(table(comparison)))
+    if told := verdicts(comparison):
+        yield Section("verdicts", "What they are good at", (Told(tuple(told)),))
+    for number, each in enumerate(comparison.differences):
+        parts = Lines(tuple(lines(each))), Told(tuple(meaning(each, is_verbose=is_verbose)))
+        yield Section(f"difference-{number}", f"{each.before} -> {each.after}", parts, is_titled=True)
+    for number, picture in enumerate(pictures):
+        seen = tuple(Drawn(name, picture) for name in picture.names if name != "timeline")
+        yield Section(f"picture-{number}", picture.title, seen, is_for_pages=True)
 
 
 def verdicts(comparison: Comparison) -> list[str]:
@@ -73,19 +79,7 @@ def verdicts(comparison: Comparison) -> list[str]:
 def table(comparison: Comparison) -> Iterator[Block]:
     """The numbers side by side, with what they are beneath."""
     yield Table(HEADS, [row(card) for card in comparison.cards], frozenset(HEADS[1:]))
-    yield legend(comparison), "dim"
-    yield ""
-
-
-def markdown(comparison: Comparison) -> str:
-    """Fit to paste in a pull request."""
-    told = [f"**{headline(comparison)}**", "", f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]
-    told += [f"| {' | '.join(row(card))} |" for card in comparison.cards]
-    told += ["", f"<sub>{legend(comparison)}</sub>", "", *(f"- {sentence}" for sentence in verdicts(comparison))]
-    for each in comparison.differences:
-        told += ["", f"### {each.before} → {each.after}", "", "```diff", *lines(each), "```", ""]
-        told += [f"- {sentence}" for sentence in meaning(each)]
-    return "\n".join(told)
+    yield legend(comparison), NOTE
 
 
 def meaning(difference: Difference, *, is_verbose: bool = False) -> list[str]:
