@@ -49,8 +49,13 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """Who does best, and how."""
-        who = "no difference" if self.is_even else f"{listing(self.best)} best"
-        return f"{self.goal}: {who}: {self.numbers[self.best[0]]}."
+        if not self.is_even:
+            return f"{self.goal}: {listing(self.best)} best: {self.numbers[self.best[0]]}."
+        alike: dict[str, list[str]] = {}
+        for name, words in self.numbers.items():
+            alike.setdefault(words, []).append(name)
+        told = (words if len(alike) == 1 else f"{listing(names)}: {words}" for words, names in alike.items())
+        return f"{self.goal}: no difference: {'; '.join(told)}."
 
 
 def verdict(goal: Goal, cards: Sequence[Scorecard]) -> Verdict:

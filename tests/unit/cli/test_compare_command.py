@@ -23,7 +23,7 @@ def test_text_has_the_verdict_first_then_the_numbers_and_the_meaning():
     assert "- example.com. 300 IN MX 10 mail1.example.com." in text
     assert "b.example.com [192.0.2.12] gets 0 % of first contacts, before 50 %." in text
     told = run("compare", "t1", "t5", "--sender", "rfc5321", "--verbose")[1]
-    assert "b.example.com [192.0.2.12] falls from 50 % to 0 % of first contacts for every sender." in told
+    assert "First contacts of every sender: a.example.com [192.0.2.11] rises from 50 % to 100 %; b" in told
 
 
 @pytest.mark.parametrize("columns", ["20", "60", "200"])

@@ -43,6 +43,8 @@ def _section(section: Section) -> str:
 def _part(part: Part, section: Section, mark: str) -> str:
     """`mark` is its own in the page."""
     match part:
+        case Told((sentence,)):
+            return f"<p>{text(sentence)}</p>\n"
         case Told(sentences):
             items = "".join(f"<li>{text(each)}</li>\n" for each in sentences)
             return f'<ul class="told">\n{items}</ul>\n'

@@ -58,10 +58,11 @@ def sections(
     comparison: Comparison, pictures: Iterable[Picture] = (), *, is_verbose: bool = False
 ) -> Iterator[Section]:
     """The whole answer, with a picture of each set where there is room for it."""
-    yield Section("summary", TITLE, ((headline(comparison), HEADLINE),))
+    yield Section("summary", "", ((headline(comparison), HEADLINE),))
     yield Section("numbers", "The sets in numbers", tuple(table(comparison)))
     if told := verdicts(comparison):
-        yield Section("verdicts", "What they are good at", (Told(tuple(told)),))
+        title = "Where they do not differ" if _is_told_below(comparison) else "Who does best"
+        yield Section("verdicts", title, (Told(tuple(told)),))
     for number, each in enumerate(comparison.differences):
         parts = Lines(tuple(lines(each))), Told(tuple(meaning(each, is_verbose=is_verbose)))
         yield Section(f"difference-{number}", f"{each.before} -> {each.after}", parts, is_titled=True)
@@ -72,8 +73,11 @@ def sections(
 
 def verdicts(comparison: Comparison) -> list[str]:
     """A sentence for each goal; of two sets held side by side only where they do not differ, for the rest follows."""
-    is_told_below = len(comparison.cards) == 2 and comparison.differences
-    return [each.sentence for each in comparison.verdicts if each.is_even or not is_told_below]
+    return [each.sentence for each in comparison.verdicts if each.is_even or not _is_told_below(comparison)]
+
+
+def _is_told_below(comparison: Comparison) -> bool:
+    return len(comparison.cards) == 2 and bool(comparison.differences)
 
 
 def table(comparison: Comparison) -> Iterator[Block]:
