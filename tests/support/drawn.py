@@ -3,7 +3,7 @@
 from fractions import Fraction
 from ipaddress import ip_address
 
-from postroad.planning.faults import SHOWN
+from postroad.planning.scorecard import FAULTS
 from postroad.simulation.nouns import Case, DnsOrder, Example, Forecast, Questions, Step
 from postroad.views.html import answer
 from postroad.views.pictures.picture import Picture
@@ -147,7 +147,7 @@ def crowd(senders, columns):
             name: forecast({}, (Fraction(row % 5, 5), 1 - Fraction(row % 5, 5), 0), facts, {addresses[0]: mode})
             for row, name in enumerate(rows)
         }
-        for mode in SHOWN
+        for mode in FAULTS
     }
     return picture(title="A crowd", forecasts=rows, faults=faults)
 

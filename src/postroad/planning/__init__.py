@@ -8,7 +8,7 @@ Rule 3: a snapshot is read once, into Records; nothing else asks what is behind 
 Stops: `records` (machines, networks and lines of a snapshot), `mix` (several senders asked together), `survival` and
 `fates` (what is lost with what), `traffic` (DNS questions and octets), `scorecard` (all of that for one set of
 records), `goals` (the one judgement of what is better), `comparison` (sets side by side), `edits` (changes that are
-possible), `advice` (those worth it), `setups` and `answers` (the reference set-ups), `phrases` (numbers in words).
+possible), `advice` (those worth it), `setups` and `answers` (the reference set-ups).
 """
 
 from typing import TYPE_CHECKING

@@ -7,7 +7,7 @@ and if in the records it makes `check` finds nothing new and no error. No other 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
@@ -20,7 +20,6 @@ from postroad.planning.scorecard import Marks, Scorecard, mark, measure
 from postroad.senders.model import Families
 from postroad.simulation.nouns import DnsOrder
 from postroad.words.facts import Found, Snapshot
-from postroad.words.names import is_within, registered
 from postroad.words.phrasebook import counted, listing
 
 WORTH_LOAD = Fraction(1, 100)  # of all mail, on the busiest machine: a remark on less helps nobody
@@ -226,17 +225,12 @@ def _has_error(troubles: Sequence[Trouble]) -> bool:
 def _reasons(card: Scorecard, allowed: frozenset[Allowed]) -> Iterator[str]:
     """Why no change is proposed."""
     machines = card.records.machines
-    if len(machines) == 1 and not _is_ours(machines[0].exchangers[0], card.records):
+    if len(machines) == 1 and not card.records.is_ours(machines[0].exchangers[0]):
         yield f"There is one machine, {machines[0]}, and its name is another's: ask its operator for a second."
     elif machines:
         yield from (f"{goal}: {numbers(goal, card)}." for goal in (Goal.DELIVERY, Goal.FAILOVER, Goal.BALANCE))
         if Allowed.BACKUPS in allowed and card.records.backups:
             yield "Using the backups as equals would not spread the mail more evenly."
-
-
-def _is_ours(name: str, records: Records) -> bool:
-    """Whether the domain's owner can change a name."""
-    return is_within(name, registered(str(records.snapshot.domain)))
 
 
 def _remarks(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
@@ -265,13 +259,12 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
     told = f"{counted(len(records.machines), 'machine')} stand behind {counted(len(names), 'name')}"
     if is_dear:
         yield f"{told}: a name for each takes more than {MOST_MX} MX records, or more than twice the DNS questions."
-    elif not any(_is_ours(name, records) for name in names):
+    elif not any(map(records.is_ours, names)):
         yield f"{told}, whose addresses are their operator's to change."
     elif Allowed.SPLIT not in allowed:
         yield f"{told}, and are left there; --allow split asks for a name for each."
     if view.dns_order is DnsOrder.FIXED:
-        turned = replace(view, dns_order=DnsOrder.ROTATE).look(records)
-        load = max(map(turned.first, records.machines))
+        load = view.load(records, DnsOrder.ROTATE)
         then, now = card.mix.percent(load), card.mix.percent(card.load)
         if card.load - load >= WORTH_LOAD and then != now:
             yield (
