@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,8 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from postroad.planning.comparison import Comparison
     from postroad.planning.mix import View
 
@@ -60,10 +63,18 @@ def compare(
     from postroad.planning.comparison import compare as compared
     from postroad.planning.scorecard import measure
 
+    form = Form.JSON if json else form
+    names = sets if form is Form.JSON else _short(sets)
     with screen.working("forecasts") as heard:
         view = replace(view, heard=heard)
-        comparison = compared([measure(name, each, view) for name, each in zip(sets, records, strict=True)])
-    _show(comparison, view, Form.JSON if json else form, is_verbose=verbose)
+        comparison = compared([measure(name, each, view) for name, each in zip(names, records, strict=True)])
+    _show(comparison, view, form, is_verbose=verbose)
+
+
+def _short(sets: Sequence[str]) -> Sequence[str]:
+    """The names of files without their folders and endings, where these tell them apart."""
+    short = [PurePath(each).stem if each.endswith(".zone") else each for each in sets]
+    return short if len(set(short)) == len(short) else sets
 
 
 def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -> None:

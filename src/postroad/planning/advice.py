@@ -91,7 +91,8 @@ class Advice:
         domain = self.before.records.snapshot.domain
         if self.edits:
             return f"{domain}: change {counted(len(self.gone) + len(self.new), 'line')}."
-        if unknown := self.before.records.unknown:
+        unknown = self.before.records.unknown
+        if unknown and not self.is_to_fix:
             return f"{domain}: no advice before the addresses of {listing(unknown)} can be looked up."
         if _takes_none(self.before.records):
             rest = "nothing to change" if self.is_sane else "but check finds something"
@@ -108,6 +109,11 @@ class Advice:
         if any(each.fixable for each in self.troubles):
             return f"{domain}: no better records to propose, but see what check notes."
         return f"{domain}: nothing to change."
+
+    @property
+    def is_to_fix(self) -> bool:
+        """Whether zone lines must change before any advice, and `check` says which."""
+        return any(each.weight is Weight.ERROR and each.fixable for each in self.troubles)
 
     @property
     def _is_troubled(self) -> bool:
@@ -256,10 +262,11 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
     names = list(dict.fromkeys(name for machine in records.machines for name in machine.exchangers))
     if len(names) >= len(records.machines) or len(records.machines) == 1:
         return
+    is_ours = any(map(records.is_ours, names))
     told = f"{counted(len(records.machines), 'machine')} stand behind {counted(len(names), 'name')}"
     if is_dear:
         yield f"{told}: a name for each takes more than {MOST_MX} MX records, or more than twice the DNS questions."
-    elif not any(map(records.is_ours, names)):
+    elif not is_ours:
         yield f"{told}, whose addresses are their operator's to change."
     elif Allowed.SPLIT not in allowed:
         yield f"{told}, and are left there; --allow split asks for a name for each."
@@ -267,7 +274,7 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
         load = view.load(records, DnsOrder.ROTATE)
         then, now = card.mix.percent(load), card.mix.percent(card.load)
         if card.load - load >= WORTH_LOAD and then != now:
+            who = "Make sure" if is_ours else "See with their operator"
             yield (
-                f"Make sure that the name servers rotate the addresses of a name: {then} of first contacts then go "
-                f"to the busiest machine, in a fixed order {now}."
+                f"{who} that the name servers rotate the addresses of a name: {then} of first contacts then go to the busiest machine, in a fixed order {now}."
             )

@@ -27,7 +27,7 @@ LEGEND = (
 
 def headline(comparison: Comparison) -> str:
     """The first line: who does best at what."""
-    told = [f"{each.goal}: {', '.join(each.best)}" for each in comparison.verdicts if not each.is_even]
+    told = [f"{each.goal}: {each.winners}" for each in comparison.verdicts if not each.is_even]
     same = [each.goal for each in comparison.verdicts if each.is_even]
     parts = (f"Best at {'; '.join(told)}" if told else "", f"No difference: {', '.join(same)}" if same else "")
     return ". ".join(filter(None, parts))
