@@ -18,17 +18,12 @@ from postroad.words.trace import Listener, nobody
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-    from postroad.app import Routed, Sent
+    from postroad.build import Routed, Sent, Subject
     from postroad.dns import Resolver
-    from postroad.planning.advice import Advice
-    from postroad.planning.comparison import Comparison
-    from postroad.planning.mix import View
-    from postroad.planning.records import Records
+    from postroad.planning import Advice, Comparison, Records, View
     from postroad.rules import Checked
-    from postroad.simulation import Forecast
-    from postroad.simulation.ranges import Range
+    from postroad.simulation import Forecast, Range
     from postroad.simulation.trials import TrialOptions, Trials
-    from postroad.subject import Subject
     from postroad.words.facts import Snapshot
     from postroad.words.faults import Mode
     from postroad.words.names import Address
@@ -63,7 +58,7 @@ def route(
     """
     require_all("own", own, str)
     check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
-    from postroad.app import Road, build_own, build_policy
+    from postroad.build import Road, build_own, build_policy
 
     subject = _subject(domain, zones)
     road = Road(_resolver(subject, resolvers), build_policy(procedure), build_own(own))
@@ -80,7 +75,7 @@ def lookup(domain: str | Path, *, zones: Sequence[str | Path] = (), resolvers: S
         InputError: the domain, a zone file or a server cannot be used.
 
     """
-    from postroad.app import Road
+    from postroad.build import Road
 
     subject = _subject(domain, zones)
     road = Road(_resolver(subject, resolvers))
@@ -187,7 +182,7 @@ def simulate(
         InputError: the domain, a zone file, a sender or a server cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.asking import down_of
+    from postroad.build import down_of
 
     chosen = _chosen(options)
     if trials is not None:
@@ -237,11 +232,11 @@ def compare(*sets: str | Path, options: SimulateOptions | None = None) -> Compar
         InputError: there are fewer than two sets, or one of them or a sender cannot be used.
 
     """
-    from postroad.planning.comparison import compare as compared
-    from postroad.planning.scorecard import measure
+    from postroad.planning import compare as compared
+    from postroad.planning import measure
 
     if len(sets) < 2:
-        raise InputError("name two sets of records or more, one by one: compare('now.zone', 'planned.zone')")
+        raise InputError("give two or more sets of records, one by one: compare('now.zone', 'planned.zone')")
     chosen = _chosen(options)
     view = _view(chosen, {})
     return compared([measure(str(each), _records(each, chosen), view) for each in sets])
@@ -263,10 +258,9 @@ def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_ba
         InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.examine.troubles import checker, records_evidence
-    from postroad.planning.advice import advise as advised
-    from postroad.planning.edits import Allowed
-    from postroad.planning.records import Records
+    from postroad.examine import checker, records_evidence
+    from postroad.planning import Allowed, Records
+    from postroad.planning import advise as advised
 
     chosen = _chosen(options)
     subject = _subject(domain, chosen.zones)
@@ -279,7 +273,7 @@ def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_ba
 def _subject(domain: str | Path, zones: Sequence[str | Path]) -> Subject:
     require_all("domain", [domain], str, Path)
     require_all("zones", zones, str, Path)
-    from postroad.subject import subject_of
+    from postroad.build import subject_of
 
     return subject_of(str(domain), zones=zones)
 
@@ -310,14 +304,14 @@ def _chosen(options: SimulateOptions | None) -> SimulateOptions:
 
 
 def _records(what: str | Path, chosen: SimulateOptions) -> Records:
-    from postroad.asking import records_of
+    from postroad.build import records_of
 
     subject = _subject(what, chosen.zones)
     return _run(lambda: records_of(subject, chosen.resolvers, allow_loopback=chosen.allow_loopback))
 
 
 def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:
-    from postroad.asking import view_of
+    from postroad.build import view_of
 
     file = Path(chosen.senders_file) if chosen.senders_file else None
     return view_of(chosen.senders, chosen.mix, file, chosen.dns_order, down)
@@ -366,8 +360,9 @@ async def send(
     """
     from email.message import EmailMessage
 
-    from postroad.app import Road, build_message, build_own, build_policy, build_resolver, host_name
-    from postroad.deliver import DeliverSettings, opportunistic_tls
+    from postroad.build import Road, build_message, build_own, build_policy, build_resolver, opportunistic_tls
+    from postroad.deliver import DeliverSettings
+    from postroad.net import host_name
 
     require("options", options, SendOptions)
     chosen = options or SendOptions()

@@ -26,7 +26,7 @@ def advise(
     ] = False,
     allow: Annotated[
         list[str] | None,
-        typer.Option("--allow", metavar="WHAT", help="split: names of their own for machines that share one."),
+        typer.Option("--allow", metavar="WHAT", help="split: give machines that share a name names of their own."),
     ] = None,
     allow_loopback: options.AllowLoopback = False,
     json: options.Json = False,
@@ -41,16 +41,14 @@ def advise(
     Exit status: 0 nothing to change, 1 a change is proposed, `check` finds an error or a warning, or the zone does not
     have the domain, 2 usage error, 3 DNS lookup failed, try again.
     """
-    from postroad.planning.advice import advise as advised
-    from postroad.planning.edits import Allowed
-    from postroad.planning.records import Records
+    from postroad.planning import Allowed, Records
+    from postroad.planning import advise as advised
 
     if unknown := set(allow or ()) - {Allowed.SPLIT}:
-        screen.fail(f"--allow {min(unknown)}: there is only {Allowed.SPLIT}")
+        screen.fail(f"--allow {min(unknown)}: the only choice is {Allowed.SPLIT}")
     allowed = frozenset(map(Allowed, allow or ())) | ({Allowed.BACKUPS} if use_backups else set())
-    from postroad.asking import view_of
-    from postroad.examine.troubles import checker, records_evidence
-    from postroad.subject import subject_of
+    from postroad.build import subject_of, view_of
+    from postroad.examine import checker, records_evidence
 
     with screen.input_errors():
         subject = subject_of(domain, of, zone or ())
@@ -61,7 +59,7 @@ def advise(
         told = replace(view, heard=heard)
         advice = advised(Records.of(evidence.snapshot), told, checker(evidence), allowed)
     if json:
-        from postroad.views.json.simulation import advice_shape
+        from postroad.views.json import advice_shape
 
         screen.print_json(advice_shape(advice))
     else:

@@ -43,7 +43,7 @@ AT_ONCE = 64
 
 Domains = Annotated[
     list[str] | None,
-    typer.Argument(help="Domains, zone files or reference set-ups; by default what --zone or --snapshot has."),
+    typer.Argument(help="Domains, zone files or reference set-ups; default: those in --zone or --snapshot."),
 ]
 File = Annotated[
     str | None, typer.Option("--file", "-f", metavar="FILE", help="Domains from this file, one a line; - is stdin.")

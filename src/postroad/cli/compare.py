@@ -14,8 +14,7 @@ from postroad.cli import options, screen, simulating
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postroad.planning.comparison import Comparison
-    from postroad.planning.mix import View
+    from postroad.planning import Comparison, View
 
 
 class Form(StrEnum):
@@ -53,15 +52,15 @@ def compare(
     Exit status: 0 compared, 1 a zone does not have the domain, 2 usage error, 3 DNS lookup failed, try again.
     """
     if len(sets) < 2:
-        screen.fail("name two sets of records or more")
+        screen.fail("give two or more sets of records")
 
     records = [simulating.records_of(each, of, (), resolver or (), allow_loopback=allow_loopback) for each in sets]
-    from postroad.asking import view_of
+    from postroad.build import view_of
 
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
-    from postroad.planning.comparison import compare as compared
-    from postroad.planning.scorecard import measure
+    from postroad.planning import compare as compared
+    from postroad.planning import measure
 
     form = Form.JSON if json else form
     names = sets if form is Form.JSON else _short(sets)
@@ -79,11 +78,11 @@ def _short(sets: Sequence[str]) -> Sequence[str]:
 
 def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -> None:
     if form is Form.JSON:
-        from postroad.views.json.simulation import comparison_shape
+        from postroad.views.json import comparison_shape
 
         screen.print_json(comparison_shape(comparison))
         return
-    from postroad.views.pictures.picture import picture_of
+    from postroad.views.pictures import picture_of
     from postroad.views.text import sections as forms
     from postroad.views.text.comparison import TITLE, sections
 

@@ -165,7 +165,7 @@ def working(name: str) -> Iterator[Callable[[], None]]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.completed:.0f} worked out"),
+        TextColumn("{task.completed:.0f} computed"),
         TimeElapsedColumn(),
     )
     with _moving(sys.stderr):

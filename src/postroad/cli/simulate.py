@@ -13,9 +13,7 @@ from postroad.cli import options, screen, simulating, workload
 from postroad.cli.replies import Replies, recipients_of, recipients_shape
 
 if TYPE_CHECKING:
-    from postroad.planning.mix import View
-    from postroad.planning.records import Records
-    from postroad.planning.scorecard import Scorecard
+    from postroad.planning import Records, Scorecard, View
     from postroad.simulation.trials import TrialOptions, Trials
     from postroad.views.pictures import Picture
     from postroad.views.text.recipients import Recipients
@@ -69,7 +67,7 @@ def simulate(
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     records = simulating.records_of(domain, of, zone or (), resolver or (), allow_loopback=allow_loopback)
-    from postroad.asking import down_of, view_of
+    from postroad.build import down_of, view_of
 
     with screen.input_errors():
         asked = flags.options()
@@ -83,7 +81,7 @@ def simulate(
         found = _whole(card, view, picture, tried, fares)
         _draw(found, plot, html)
     if json:
-        from postroad.views.json.simulation import simulate_shape
+        from postroad.views.json import simulate_shape
 
         screen.print_json({**simulate_shape(card, view, picture.faults, tried), **recipients_shape(fares)})
     else:
@@ -108,7 +106,7 @@ def _show(found: Simulated) -> None:
 
 
 def _measured(records: Records, view: View) -> Scorecard:
-    from postroad.planning.scorecard import measure
+    from postroad.planning import measure
 
     return measure(str(records.snapshot.domain), records, view, examples=3)
 
@@ -128,7 +126,7 @@ def _is_stopped(card: Scorecard) -> bool:
 
 
 def _pictured(card: Scorecard, view: View) -> Picture:
-    from postroad.views.pictures.picture import picture_of
+    from postroad.views.pictures import picture_of
     from postroad.views.text.simulation import summary
 
     return picture_of(f"Mail for {card.records.snapshot.domain}", card, view, summary(card, view))
@@ -136,7 +134,7 @@ def _pictured(card: Scorecard, view: View) -> Picture:
 
 def _draw(found: Simulated, plot: Path | None, html: Path | None) -> None:
     if plot:
-        from postroad.views.pictures.figure import save
+        from postroad.views.pictures import save
 
         save(found.picture, plot)
     if html:

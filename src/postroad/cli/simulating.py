@@ -12,7 +12,7 @@ from postroad.cli import options, screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postroad.planning.records import Records
+    from postroad.planning import Records
 
 Of = options.Of
 Senders = Annotated[
@@ -45,12 +45,11 @@ def records_of(
 
     Ends the command with 2 where it is none of them, and with 3 where DNS cannot tell now.
     """
-    from postroad import asking
-    from postroad.subject import subject_of
+    from postroad import build
 
     with screen.input_errors():
-        subject = subject_of(what, domain, zones)
-    return screen.run(lambda: asking.records_of(subject, resolvers, allow_loopback=allow_loopback))
+        subject = build.subject_of(what, domain, zones)
+    return screen.run(lambda: build.records_of(subject, resolvers, allow_loopback=allow_loopback))
 
 
 def status_of(records: Records) -> int:

@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Protocol
 
 from postroad.files import trusted_text
-from postroad.net.interfaces import host_name
-from postroad.routing.aliases import LOCALHOST, Alias, Aliases, parse_aliases, parse_target, resolve_aliases
-from postroad.routing.picking import EVERYTHING, by_domain, pick
+from postroad.net import host_name
+from postroad.routing import (
+    EVERYTHING,
+    LOCALHOST,
+    Alias,
+    Aliases,
+    by_domain,
+    parse_aliases,
+    parse_target,
+    pick,
+    resolve_aliases,
+)
 from postroad.words.inputs import InputError
 from postroad.words.names import Address, Unreadable
 
@@ -77,5 +86,5 @@ def aliases_of(config: Identity) -> Aliases:
 def _text(path: Path) -> str:
     text = trusted_text(path)
     if isinstance(text, Unreadable):
-        raise InputError(f"{path} {text.why}; name a text file that this user may read")
+        raise InputError(f"{path} {text.why}; choose a text file that this user may read")
     return text

@@ -205,7 +205,7 @@ class Loop:
         while not self._is_draining and (item := self.queue.next(self._now())):
             self._begin(item)
         self._is_pumping = False
-        if again is not None and self.queue.is_held_up and self._aging is None and not self._is_draining:
+        if again is not None and self._aging is None and not self._is_draining and self.queue.is_held_up:
             self._aging = asyncio.get_running_loop().call_at(again, self._age)
 
     def _age(self) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from postroad.dialogue import ClientSettings
 from postroad.pace import HealthPolicy, RetrySchedule, WindowPolicy
@@ -61,18 +59,3 @@ class LoopSettings:
     reuse: ReusePolicy = field(default_factory=ReusePolicy)
     schedule: RetrySchedule = field(default_factory=RetrySchedule)
     health: HealthPolicy = field(default_factory=HealthPolicy)
-
-
-@lru_cache(maxsize=1)
-def opportunistic_tls() -> ssl.SSLContext:
-    """Encryption without proof of who is there (RFC 7435): it defeats listeners, and costs no mail."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-@lru_cache(maxsize=1)
-def verified_tls() -> ssl.SSLContext:
-    """Encryption to the host that was named, proven by a certificate this machine trusts (RFC 6125 section 6)."""
-    return ssl.create_default_context()

@@ -44,7 +44,7 @@ async def resolve_with(ask: Ask, name: str, kind: RecordType, first: Reply | Non
     try:
         start = dns.name.from_text(name)
     except (dns.exception.DNSException, UnicodeError) as problem:
-        return Bogus(f"{name[:80]!r} is no domain name: {problem}")
+        return Bogus(f"{name[:80]!r} is not a domain name: {problem}")
     chain = _Chain(start, dns.rdatatype.from_text(kind))
     while True:
         reply = first or await ask(chain.name, chain.kind)
@@ -96,7 +96,7 @@ class _Chain:
             if trouble:
                 return trouble
         if reply.rcode == dns.rcode.NXDOMAIN:
-            return Bogus(f"{to_text(self.name)}: the reply says NXDOMAIN and has records")
+            return Bogus(f"{to_text(self.name)}: the reply says NXDOMAIN but has records")
         return self._found(found[self.name, self.kind])
 
     def _pass(self, alias: dns.rrset.RRset) -> Bogus | None:

@@ -11,7 +11,7 @@ from typing import Any
 from postroad.dns.direct import TIMEOUT_S, Direct, ask_server
 from postroad.dns.line import Line
 from postroad.dns.resolver import Ear, RecordType, Resolver
-from postroad.dns.wire import Server
+from postroad.dns.servers import Server
 from postroad.words.facts import Answer, Temporary
 
 

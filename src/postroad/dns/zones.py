@@ -188,10 +188,10 @@ class ZoneResolver:
         found = self.zone_data.lookup(name, kind)
         reply = Reply(found.rcode, found.answer, found.authority)
         if found.rcode == dns.rcode.REFUSED:
-            return Temporary(f"no zone file given knows {to_text(name) or 'the root'}")
+            return Temporary(f"no zone file has {to_text(name) or 'the root'}")
         if is_referral(reply):
             cut = to_text(found.authority[0].name)
-            return Temporary(f"no zone file given knows {to_text(name)}: {cut} is delegated to other name servers")
+            return Temporary(f"no zone file has {to_text(name)}: {cut} is delegated to other name servers")
         return reply
 
 

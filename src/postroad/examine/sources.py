@@ -8,27 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.app import build_policy, host_name
+from postroad.build import build_policy, paced_resolver, servers_of
 from postroad.dns import (
     DNS_PORT,
     CacheSettings,
-    CachingResolver,
-    PacedResolver,
     Server,
-    WireResolver,
-    WireSettings,
     ZoneResolver,
-    parse_server,
-    system_servers,
 )
 from postroad.examine.evidence import Sources
 from postroad.examine.survey import Survey
 from postroad.examine.visit import SMTP_PORT, ProbeSettings
 from postroad.files import read_text
-from postroad.gather.saved import UnreadableFactsError, read_lookup
+from postroad.gather import UnreadableFactsError, read_lookup
+from postroad.net import host_name
 from postroad.rules import Line
 from postroad.words.facts import Snapshot
-from postroad.words.inputs import InputError, readable
+from postroad.words.inputs import InputError
 from postroad.words.names import Address, Unreadable
 
 ONE_RUN = CacheSettings(longest_s=7 * 86400, trouble_s=600, as_they_came=True, max_answers=50_000, max_records=100_000)
@@ -73,11 +68,9 @@ def build_sources(choice: Choice) -> Sources:
             zones, time.time, lines=_lines(zones), saved=saved, survey=survey, fetch_by=None, policy=policy,
             is_thorough=not choice.quick,
         )  # fmt: skip
-    servers = tuple(readable(parse_server(text)) for text in choice.resolvers) or system_servers()
-    if not servers and not saved:
-        raise InputError("no name server is configured on this machine; name one with --resolver ADDRESS:PORT")
+    servers = _servers(choice)
     return Sources(
-        _resolver(servers, choice.per_second) if servers else None,
+        paced_resolver(servers, choice.per_second, ONE_RUN) if servers else None,
         time.time,
         servers[0] if servers else None,
         choice.dns_port,
@@ -104,9 +97,14 @@ def read_snapshot(path: Path) -> Snapshot:
         raise InputError(f"{path}: {problem}") from None
 
 
-def _resolver(servers: tuple[Server, ...], per_second: float) -> CachingResolver:
-    paced = PacedResolver(WireResolver(WireSettings(servers)), per_second=per_second)
-    return CachingResolver(paced, time.monotonic, ONE_RUN)
+def _servers(choice: Choice) -> tuple[Server, ...]:
+    """Whom to ask; nobody, where there is nobody and saved look-ups say enough."""
+    try:
+        return servers_of(choice.resolvers)
+    except InputError:
+        if choice.resolvers or not choice.snapshots:
+            raise
+        return ()
 
 
 def _lines(zones: ZoneResolver) -> tuple[Line, ...]:

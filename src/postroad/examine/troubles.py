@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from postroad.asking import sure
+from postroad.build import Subject, sure
 from postroad.examine.evidence import examine
 from postroad.examine.sources import Choice, build_sources
-from postroad.planning.advice import Check, Trouble, Weight
-from postroad.planning.records import is_stand_in
+from postroad.planning import Check, Trouble, Weight, is_stand_in
 from postroad.routing import decide
 from postroad.rules import RULES, Evidence, Finding, Need, Severity, run
-from postroad.subject import Subject
 from postroad.words.facts import Snapshot
 
 ABOUT_RECORDS = frozenset({Need.RECORDS, Need.SERVERS})

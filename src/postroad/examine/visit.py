@@ -7,8 +7,9 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from postroad.build import opportunistic_tls, tls_of_any_name
 from postroad.dialogue import ClientSettings, HostError, Session
-from postroad.examine.certificate import believing, doubting, read_certificate
+from postroad.examine.certificate import read_certificate
 from postroad.net import Kind, NetError, connect
 from postroad.smtp import Ehlo, Mail, Rcpt, Rset, StartTls, Timeouts, host_outcome
 from postroad.words.mail import Mailbox, Recipient
@@ -31,7 +32,7 @@ class ProbeSettings:
     deep: bool = False
     stranger: str = "example.net"  # a domain that is nobody's here (RFC 2606): who takes mail for it relays for anyone
     unknown: str = "postroad-probe-no-such-mailbox"
-    trusting: Callable[[], ssl.SSLContext] = believing
+    trusting: Callable[[], ssl.SSLContext] = tls_of_any_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ async def probe(subject: Subject, settings: ProbeSettings) -> Probe:
     seen = await first.run()
     if not first.untrusted:
         return seen
-    return await _Visit(subject, settings, doubting(), first.untrusted).run()
+    return await _Visit(subject, settings, opportunistic_tls(), first.untrusted).run()
 
 
 class _Visit:

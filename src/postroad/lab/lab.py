@@ -8,7 +8,7 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from postroad.dns.zones import Zones
+from postroad.dns import Zones
 from postroad.lab.certificate import server_context
 from postroad.lab.moving import LOOPBACK_6, bring_home
 from postroad.lab.nameserver import Nameserver, Order

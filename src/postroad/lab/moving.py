@@ -12,7 +12,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from postroad.dns.zones import Zones
+from postroad.dns import Zones
 from postroad.words.names import Address
 
 NETWORK = IPv4Network("127.0.0.0/8")

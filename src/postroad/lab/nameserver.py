@@ -19,7 +19,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from postroad.dns.zones import Zones
+from postroad.dns import Zones
 from postroad.net import Endpoint, Kind, Listener, NetError, Stream, bind, serve
 from postroad.words import trace
 from postroad.words.names import Address

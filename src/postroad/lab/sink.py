@@ -23,9 +23,9 @@ from postroad.smtp import (
     Rcpt,
     Server,
     ServerConfig,
+    ServerEvent,
     StartTls,
 )
-from postroad.smtp.events import ServerEvent
 from postroad.words import trace
 from postroad.words.faults import Fault, Mode
 from postroad.words.mail import Envelope

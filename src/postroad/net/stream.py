@@ -1,49 +1,18 @@
-"""What a stream of bytes promises, whatever carries it, and the one error it raises."""
+"""What a stream of bytes promises, whatever carries it."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
 from collections.abc import Callable
-from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from postroad.words.names import Address
+from postroad.net.sockets import Endpoint, NetError
 
 Ear = Callable[[bytes], None]
 
 BUFFERED = 256 * 1024
 """Octets a stream holds for a slow reader before it stops its peer, and for a slow peer before `drain` waits."""
-
-
-class Kind(StrEnum):
-    """What went wrong, for programs: only `local` is this machine's own doing."""
-
-    REFUSED = "refused"
-    TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
-    RESET = "reset"
-    TLS = "tls"
-    LOCAL = "local"
-
-
-class NetError(Exception):
-    """A connection that cannot be made or used any more: why, in words for people, and the kind."""
-
-    def __init__(self, why: str, kind: Kind) -> None:
-        super().__init__(why)
-        self.why = why
-        self.kind = kind
-
-
-class Endpoint(NamedTuple):
-    """One end of a connection."""
-
-    address: Address
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.address}:{self.port}" if self.address.version == 4 else f"[{self.address}]:{self.port}"
 
 
 class Stream(Protocol):

@@ -17,8 +17,8 @@ from postroad.planning.goals import Goal, is_gain, numbers
 from postroad.planning.mix import View
 from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Marks, Scorecard, mark, measure
-from postroad.senders.model import Families
-from postroad.simulation.nouns import DnsOrder
+from postroad.senders import Families
+from postroad.simulation import DnsOrder
 from postroad.words.facts import Found, Snapshot
 from postroad.words.phrasebook import counted, listing
 
@@ -276,5 +276,6 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
         if card.load - load >= WORTH_LOAD and then != now:
             who = "Make sure" if is_ours else "See with their operator"
             yield (
-                f"{who} that the name servers rotate the addresses of a name: {then} of first contacts then go to the busiest machine, in a fixed order {now}."
+                f"{who} that the name servers rotate the addresses of a name: {then} of first contacts then go to the "
+                f"busiest machine, in a fixed order {now}."
             )

@@ -12,9 +12,8 @@ from postroad.planning.mix import Forecasts, Mix, View, part_delivered, share
 from postroad.planning.records import Machine, Records
 from postroad.planning.scorecard import Scorecard
 from postroad.planning.setups import SETUPS
-from postroad.senders.model import Sender
-from postroad.simulation import SENDERS
-from postroad.simulation.nouns import DnsOrder, Forecast
+from postroad.senders import Sender
+from postroad.simulation import SENDERS, DnsOrder, Forecast
 from postroad.words.faults import Mode
 from postroad.words.phrasebook import counted, listing, percent
 
@@ -33,7 +32,7 @@ class Answered:
     answer: tuple[str, ...]
 
 
-def answers(known: Cards, view: View) -> tuple[Answered, ...]:
+def answer_all(known: Cards, view: View) -> tuple[Answered, ...]:
     """Every question, answered for this mix of senders."""
     asked = {
         "Which set-up balances and fails over best, and why?": _best(known, view),

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from postroad.planning.records import Machine, Records
-from postroad.senders.model import Equals, Kind, Sender, Unit
-from postroad.simulation.nouns import Blend, Case, DnsOrder, Forecast
-from postroad.simulation.ranges import RANGES, Range, range_of
-from postroad.simulation.shares import blend, forecast
+from postroad.senders import Equals, Kind, Sender, Unit
+from postroad.simulation import RANGES, Blend, Case, DnsOrder, Forecast, Range, blend, forecast, range_of
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result

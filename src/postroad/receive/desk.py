@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from postroad.receive.auth import Verifier
 from postroad.receive.keeper import Keeper
 from postroad.receive.limits import Ledger, Rate
 from postroad.receive.settings import ReceiveLimits, ReceiveSettings
 from postroad.receive.turns import Turns
+from postroad.receive.verifier import Verifier
 from postroad.smtp import Limits, ServerConfig
 from postroad.words import trace
 

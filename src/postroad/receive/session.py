@@ -27,11 +27,11 @@ from postroad.smtp import (
     Closed,
     Server,
     ServerConfig,
+    ServerEvent,
     ServerState,
     StartTls,
     format_reply,
 )
-from postroad.smtp.events import ServerEvent
 from postroad.words.reply import Reply
 
 BREATH = 100  # replies of one read before other sessions have their turn

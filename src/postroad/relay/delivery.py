@@ -14,8 +14,7 @@ from postroad.relay.finder import Finder
 from postroad.relay.intake import picked_up
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tally import Tally
-from postroad.spool import Claims, Parcel
-from postroad.spool.births import Births
+from postroad.spool import Births, Claims, Parcel
 from postroad.words.trace import Event, Listener
 
 

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from postroad.app import host_name
+from postroad.net import host_name
 from postroad.relay.counts import COUNTED, TIMED, Counted, Timed
 from postroad.relay.pages import Page, PageServer
 from postroad.relay.tally import LOST_LINES, SUM, Key, Tally

@@ -15,8 +15,7 @@ from postroad.receive import ListenSettings, Receiver
 from postroad.relay.delivery import Delivering, Delivery
 from postroad.relay.intake import Intake
 from postroad.relay.settings import RelaySettings
-from postroad.spool import LEASE_S, Spool, SpoolError
-from postroad.spool.births import Births
+from postroad.spool import LEASE_S, Births, Spool, SpoolError
 from postroad.words.names import Address
 from postroad.words.trace import Event, Listener, nobody
 

@@ -20,9 +20,9 @@ NO_POSTMASTER = Reply(550, ("5.1.1 postmaster has no address here: set one in [a
 
 _ITEM = re.compile(r'((?:[^",]|"(?:[^"\\]|\\.)*")+)(?:,|\Z)')
 _NO_ADDRESSES = {
-    "|": "no program is run here; write an address",
-    "/": "nothing is written to files here; write an address",
-    ":include:": "no other file is read; write its addresses here, with commas between them",
+    "|": "programs are not supported; write an address",
+    "/": "files are not supported; write an address",
+    ":include:": "other files are not supported; write their addresses here, separated by commas",
 }
 
 
@@ -105,7 +105,8 @@ def parse_target(text: str) -> Mailbox:
     # A name alone is read with a domain that stands in for none
     read = parse_mailbox(bare if "@" in bare else f"{bare}@none")
     if isinstance(read, Unreadable):
-        raise ValueError(f"{bare or 'nothing'} is no address and no alias ({read.why}); write one, as user@example.com")  # noqa: TRY004  # wrong text, or type
+        why = f"{bare or 'nothing'} is neither an address nor an alias ({read.why}); write user@example.com"
+        raise ValueError(why)  # noqa: TRY004  # wrong text, or type
     return read if "@" in bare else Mailbox(read.local, "")
 
 
@@ -126,7 +127,7 @@ def parse_aliases(text: str, file: str) -> dict[str, Alias]:
         if rest.count('"') % 2:
             raise ValueError(f"{where}: a quote is not closed")
         if key in aliases:
-            raise ValueError(f"{where}: {key} stands at {aliases[key].where} already; leave one out")
+            raise ValueError(f"{where}: {key} stands at {aliases[key].where} already; remove one")
         try:
             aliases[key] = Alias(tuple(parse_target(item) for item in _items(rest)), where)
         except ValueError as problem:
@@ -165,8 +166,8 @@ def _resolve(
             continue
         onward = next((each for each in (_key(target.local), EVERYONE) if each in table), None)
         if onward is None:
-            why = "is no alias, and there are no mailboxes here"
-            raise ValueError(f"{table[key].where}: {target.local} {why}; write an address, as user@example.com")
+            why = "is not an alias, and there are no mailboxes here"
+            raise ValueError(f"{table[key].where}: {target.local} {why}; write an address, such as user@example.com")
         boxes += _resolve(onward, table, local, found, (*path, key))
     found[key] = tuple(dict.fromkeys(boxes))
     return found[key]

@@ -230,7 +230,7 @@ class Rounds(Bounded):
 
     `first_s`: the rest after the first failure, `then_s` after each further one. None: there is one round. `whole_s`:
     where nobody could be reached at all, the whole attempt is made again after so long. A forecast ends with the first
-    round, for who is asked again says what he said; trials make the whole attempt again, where something has changed.
+    round, for who is asked again says what he said; trials ask again where something may have changed.
     """
 
     first_s: float | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from postroad.pace.schedule import DAY_S, RetrySchedule
+from postroad.pace import DAY_S, RetrySchedule
 from postroad.senders.bounds import MOST_TRIES, Bounded
 from postroad.words.bounds import YEAR_S, OutOfBoundsError
 

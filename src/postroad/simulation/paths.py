@@ -10,7 +10,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from postroad.senders.model import Sender, Then
-from postroad.simulation.arrange import Exchange, counted
+from postroad.simulation.contacts import Exchange
+from postroad.simulation.limits import counted
 from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.own import every_example
 from postroad.simulation.plans import NoWay, exchanges, plans

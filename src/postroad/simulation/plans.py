@@ -23,7 +23,9 @@ from postroad.routing import (
     turned_addresses,
 )
 from postroad.senders.model import Equals, Families, Inside, Literals, Preference, Sender, Unit
-from postroad.simulation.arrange import Arranger, Exchange, Level, counted, reachable
+from postroad.simulation.arrange import Arranger, Level
+from postroad.simulation.contacts import Exchange
+from postroad.simulation.limits import counted
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.own import names_of, usual
 from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
@@ -167,7 +169,7 @@ def plans(
 
 def open_plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool) -> list[tuple[Level, ...]]:
     """The plans of an attempt of which nobody knows yet what it will meet: each contact may turn out in any way."""
-    arranger = Arranger(case, sender, reachable(case.dns_order, sender, found), alike=alike, is_open=True)
+    arranger = Arranger(case, sender, counted(case, sender, found, is_open=True), alike=alike, is_open=True)
     return [tuple(Level(level.hosts) for level in levels) for levels in _planned(arranger, case, sender, found)]
 
 

@@ -10,7 +10,9 @@ from typing import TypeVar
 
 from postroad.routing import Refusal
 from postroad.senders.model import Sender, Then
-from postroad.simulation.arrange import Contact, Counted, Exchange, Level, counted
+from postroad.simulation.arrange import Level
+from postroad.simulation.contacts import Contact, Exchange
+from postroad.simulation.limits import Counted, counted
 from postroad.simulation.nouns import Blend, Case, Forecast, Questions, Waits
 from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples

@@ -8,7 +8,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from postroad.senders.model import ENDS, Exhausted, Later, Sender, Then
-from postroad.simulation.arrange import IN_SESSION, Contact, Counted, Level
+from postroad.simulation.arrange import Level
+from postroad.simulation.contacts import IN_SESSION, Contact
+from postroad.simulation.limits import Counted
 from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front, times
 from postroad.words.names import Address
 from postroad.words.outcome import Result

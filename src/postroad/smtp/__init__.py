@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         BodyRefused,
         Closed,
         Ending,
+        ServerEvent,
         Unsolicited,
         Violation,
     )
@@ -59,9 +60,9 @@ if TYPE_CHECKING:
 __getattr__ = door(
     __name__,
     client="Capabilities Client LocalProtocolError SessionOver UnsafeContent",
-    events="Answered AuthGiven BodyComplete BodyPiece BodyRefused Closed Ending Unsolicited Violation",
-    grammar="Auth BadSyntax Bdat Command Data Ehlo EndOfData Expn Helo Help Mail Noop Quit Rcpt Rset "
-    "StartTls Vrfy format_command parse_command",
+    events="Answered AuthGiven BodyComplete BodyPiece BodyRefused Closed Ending ServerEvent Unsolicited Violation",
+    grammar="Auth BadSyntax Bdat Command Data Ehlo EndOfData Expn Helo Help Mail Noop Quit Rcpt Rset StartTls Vrfy "
+    "format_command parse_command",
     offer="ServerConfig",
     server="Server",
     states="ClientState ServerState",

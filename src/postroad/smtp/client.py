@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from postroad.smtp.events import ClientEvent, Closed, Ending, Unsolicited, Violation
 from postroad.smtp.grammar import FORMATS, WORDS, Bdat, Command, Data, Ehlo, EndOfData, Helo, Mail, Rcpt, Rset
-from postroad.smtp.states import CLIENT_MOVES, ClientState, after_reply
+from postroad.smtp.states import CLIENT_ENDS, CLIENT_MOVES, ClientState, after_reply
 from postroad.smtp.wire import NUL, DotStuffer, Limits, NewlineCheck, ReplyReader, has_bare, stuff_dots
 from postroad.words.reply import Reply
 
@@ -112,7 +112,7 @@ class Client:
             if type(command) is Bdat:
                 self.owed = command.size
                 if command.last:
-                    self.state = ClientState.READY
+                    self.state = CLIENT_ENDS[after]
             flight.append(line)
         return b"".join(flight)
 
@@ -177,7 +177,7 @@ class Client:
         """The handshake is done: all that was said in the clear is forgotten (RFC 3207 section 4.2)."""
         if self.state is not ClientState.TLS:
             raise LocalProtocolError("no TLS was agreed on")
-        self.state = ClientState.HELLO
+        self.state = CLIENT_ENDS[self.state]
         self.capabilities = None
 
     def receive(self, data: bytes) -> list[ClientEvent]:

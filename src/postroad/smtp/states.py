@@ -81,6 +81,8 @@ CLIENT_MOVES: dict[ClientState, dict[type[Command], ClientState]] = {
     C.CLOSED: {},
 }
 
+# Where the end of a dialogue within a state leads: the last chunk, a handshake
+CLIENT_ENDS: dict[ClientState, ClientState] = {C.CHUNKS: C.READY, C.TLS: C.HELLO}
 
 # The reply that goes on, by what it answers: a class of codes by its first digit, or one code. 4yz and 5yz refuse, and
 # anything else is out of step: the host answers something we did not say, and the session is of no more use.

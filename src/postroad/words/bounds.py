@@ -43,7 +43,7 @@ class Bounds:
             return "nan is not a number"
         if value < self.least or (self.above and value == self.least):
             return f"{shown(value)} is {'not above' if self.above else 'below'} {self._told(self.least)}"
-        return f"{shown(value)} is more than {self._told(self.most)}, the most there is" if value > self.most else ""
+        return f"{shown(value)} is more than {self._told(self.most)}, the most allowed" if value > self.most else ""
 
     def _told(self, limit: float) -> str:
         return f"{limit:,.12g}{f' {self.unit}' if self.unit else ''}"

@@ -83,7 +83,7 @@ def _timed(text: str, mode: Mode, seconds: str) -> Fault | Unreadable:
     try:
         delay = float(seconds)
     except ValueError:
-        return Unreadable(text, f"the seconds of {mode} are a number, as in {mode}:2.5")
+        return Unreadable(text, f"the seconds of {mode} must be a number, as in {mode}:2.5")
     if not 0 <= delay <= 3600:
-        return Unreadable(text, f"the seconds of {mode} lie between 0 and 3600")
+        return Unreadable(text, f"the seconds of {mode} must lie between 0 and 3600")
     return Fault(mode, delay)

@@ -81,7 +81,7 @@ def parse_mailbox(text: str) -> Mailbox | Unreadable:
         bare = bare[1:-1]
     local, at, domain = bare.rpartition("@")
     if not at or not local:
-        return Unreadable(cut(text), "an address is written user@domain")
+        return Unreadable(cut(text), "write an address as user@domain")
     if not (_DOT_STRING.match(local) or _QUOTED.match(local)):
         return Unreadable(cut(text), f"the part before the @, {cut(local)!r}, has a character that needs quoting")
     if len(local.encode("utf-8", "replace")) > MAX_LOCAL:

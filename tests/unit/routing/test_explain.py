@@ -41,7 +41,7 @@ def test_refusal_says_what_becomes_of_the_mail():
 
 def test_null_mx_is_told():
     """A domain that takes no mail is not called broken."""
-    expected = "No route: example.com takes no mail: its only MX is the null MX (RFC 7505)."
+    expected = "No route: example.com accepts no mail: its only MX is the null MX (RFC 7505)."
     assert expected == explain_route(decide(domain((0, ""))), RFC5321)[0]
 
 
@@ -64,9 +64,9 @@ def test_attempt_is_told_in_order():
         Contact(TWO, 250.0, 262.0, Phase.DOT, None, {0: TAKEN}, tls="TLSv1.3"),
     )
     assert [
-        "First mx1 [192.0.2.1] did not take it (deferred, under 1 ms): connection refused.",
+        "First mx1 [192.0.2.1] did not accept it (deferred, under 1 ms): connection refused.",
         "Then mx2 [192.0.2.2] was contacted after under 1 ms and closed unused: another greeted first.",
-        "Then mx2 [192.0.2.2] took it over TLSv1.3 in 12 ms: 250 ok.",
+        "Then mx2 [192.0.2.2] accepted it over TLSv1.3 in 12 ms: 250 ok.",
         "So it was delivered.",
     ] == explain_attempt(attempted(TAKEN, contacts=contacts))
 
@@ -76,9 +76,9 @@ def test_each_answer_is_told_with_whom_it_was_for():
     contact = Contact(ONE, 0.0, 5.0, Phase.DOT, None, {0: TAKEN, 1: NEVER, 2: LATER})
     told = explain_attempt(attempted(TAKEN, NEVER, LATER, contacts=(contact,)), ["ann", "bob", "cat"])
     assert [
-        "First mx1 [192.0.2.1] took it for ann in 5 ms: 250 ok.",
-        "It did not take it for bob (failed at rcpt, 5 ms): 550 no.",
-        "It did not take it for cat (deferred at rcpt, 5 ms): 450 later.",
+        "First mx1 [192.0.2.1] accepted it for ann in 5 ms: 250 ok.",
+        "It did not accept it for bob (failed at rcpt, 5 ms): 550 no.",
+        "It did not accept it for cat (deferred at rcpt, 5 ms): 450 later.",
         "So it was delivered to ann.",
         "So it failed for bob: mx1 [192.0.2.1]: 550 no.",
         "So it was deferred for cat: mx1 [192.0.2.1]: 450 later.",

@@ -113,6 +113,13 @@ class Lasting:
 AN_HOUR = {"outages": tuple(Outage(parse_address(each), until_s=3600.0) for each in (FIRST, SECOND, THIRD))}
 ONE_DOWN = {"outages": (Outage(parse_address(FIRST), Mode.BLACKHOLE),)}
 NO_STARTTLS = {"outages": tuple(Outage(parse_address(each), Mode.BROKEN_STARTTLS) for each in (FIRST, SECOND))}
+TWO_SILENT = {
+    "outages": (
+        *(Outage(parse_address(each), Mode.BLACKHOLE) for each in (FIRST, THIRD)),
+        Outage(parse_address(SECOND), until_s=300.0),
+    )
+}
+AT_ONCE = 'equals = "given"\nwaits = { overlap_s = 2, spacing_s = 2 }\n'
 REMEMBERS = 'memory = { modes = ["blackhole"], for_s = 60 }\n'
 KEEPS = "reuse = { messages = 50, idle_s = 60, for_s = 60 }\n"
 IN_RUNS = "retry = { then_s = 900, spread_s = 300 }\n"
@@ -131,6 +138,10 @@ IN_TIME = {
     "picks.for_s": Lasting("", "picks.for_s = 20"),
     "picks.routes": Lasting(KEEPS, KEEPS + 'picks.routes = "least-recently-used"'),
     "rounds.whole_s": Lasting("", "rounds.whole_s = 60", more=AN_HOUR),
+    "rounds.first_s": Lasting(AT_ONCE, AT_ONCE + "rounds.first_s = 15", more=TWO_SILENT),
+    "rounds.then_s": Lasting(
+        AT_ONCE + "rounds.first_s = 15", AT_ONCE + "rounds = { first_s = 15, then_s = 20 }", more=TWO_SILENT
+    ),
     "clear_later.modes": Lasting(DEFERS_BROKEN, CLEAR, more=NO_STARTTLS),
     "clear_later.after_s": Lasting(CLEAR, CLEAR.replace("300", "3000"), more=NO_STARTTLS),
     "caches_mx": Lasting(IN_ORDER, IN_ORDER + "caches_mx = true", more={"dns_order": DnsOrder.ROTATE}),
@@ -141,9 +152,6 @@ IN_TIME = {
 OF_NO_ATTEMPT = {
     **dict.fromkeys(("name", "title", "kind", "version", "sources"), "says whose file it is"),
     **dict.fromkeys(("recipients.alone", "recipients.told"), "test_recipients.py: here a message has one recipient"),
-    **dict.fromkeys(
-        ("rounds.first_s", "rounds.then_s"), "test_rounds.py: forecast and trials end with the first round"
-    ),
 }
 
 

@@ -15,7 +15,7 @@ from tests.support.forecasts import ADDRESSES, BACKUP, EQUALS, MODES, cases, sna
 from postroad.routing import PROCEDURES, decide, odds
 from postroad.senders.model import ENDS, Inside, Preference
 from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, blend, forecast
-from postroad.simulation.arrange import counted
+from postroad.simulation.limits import counted
 from postroad.simulation.paths import every_way
 from postroad.simulation.plans import NoWay, exchanges, plans
 from postroad.simulation.shares import _add_up, _Sums

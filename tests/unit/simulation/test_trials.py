@@ -5,8 +5,12 @@ import sys
 import tracemalloc
 from dataclasses import replace
 from ipaddress import ip_address
+from unittest.mock import patch
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.support.plans import T1, T5, planned
 
 from postroad.senders import SCHEDULES
@@ -62,6 +66,45 @@ def test_one_after_the_other_is_as_good_as_all_at_once(monkeypatch):
     in_turn = run(question, 1)
     assert apart.windows == in_turn.windows
     assert (apart.tries.value, apart.delay.worst_s) == (in_turn.tries.value, in_turn.delay.worst_s)
+
+
+KEEPERS = [name for name, sender in SENDERS.items() if sender.reuse.messages != 1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(KEEPERS),
+    st.builds(
+        Workload,
+        st.integers(1, 400),
+        st.sampled_from([0.5, 60.0, 3600.0]),
+        st.integers(1, 9),
+        together=st.integers(1, 3),
+        at_once=st.integers(1, 3),
+        session_s=st.sampled_from([0.0, 0.1, 5.0]),
+    ),
+)
+def test_mail_that_comes_after_a_rest_knows_nothing_of_what_was_before(sender, load):
+    """Where all is up, a source's mail is played in pieces between its rests: as if it were played in one."""
+    question = trial(T1, sender, load)
+    in_pieces = run(question, 1)
+    with patch.object(play, "pieces", whole_sources):
+        whole = run(question, 1)
+    assert whole == in_pieces
+
+
+def whole_sources(_trial, arrival_s, each):
+    """All mail of a source in one piece."""
+    return np.diff(np.arange(0, arrival_s.size, each), append=arrival_s.size)
+
+
+def test_opensmtpd_asks_again_in_the_same_attempt():
+    """Down until 40 s, it is asked at 0, 16, 36 and 56 s, for beside it another is silent: measured of two faults."""
+    outages = (Outage(FIRST, until_s=40.0), Outage(SECOND, Mode.BLACKHOLE))
+    zone = "@ MX 10 a\n@ MX 20 b\na A 192.0.2.11\nb A 192.0.2.12\n"
+    told = run(trial(zone, "opensmtpd", Workload(1, 1e-6), outages=outages), 1)
+    assert (1, 56.0) == (told.tries_max, pytest.approx(told.delay.worst_s, abs=1e-3))
+    assert 3 == told.contacts.value  # those at 16 and 36 s said again what they had said: they are not counted
 
 
 def test_progress_is_told():

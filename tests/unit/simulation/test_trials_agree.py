@@ -5,10 +5,10 @@ from itertools import product, starmap
 
 import pytest
 
+from postroad.build import zone_of
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather
 from postroad.planning.records import places
-from postroad.planning.setups import SETUPS
 from postroad.senders import SCHEDULES
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
 from postroad.simulation.trials import Estimate, Outage, Trial, Workload, run
@@ -34,7 +34,7 @@ c AAAA 2001:db8::4
 d A 192.0.2.9
 d AAAA 2001:db8::9
 """
-ZONES = {name: SETUPS[name].zone.read_text() for name in ("t1", "t2", "t3", "t4", "t5", "t6")} | {"both": BOTH_FAMILIES}
+ZONES = {name: zone_of(name).read_text() for name in ("t1", "t2", "t3", "t4", "t5", "t6")} | {"both": BOTH_FAMILIES}
 NOTHING = Estimate(0.0, 0.0, 0.0)
 
 

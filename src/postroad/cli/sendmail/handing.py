@@ -74,7 +74,7 @@ def _by_smtp(mail: Mail, octets: bytes, target: Target, hostname: str) -> tuple[
 
 def _nobody_home(target: Target, said: Outcome, trouble: SpoolError) -> str:
     where = f"{target.address} port {target.port}"
-    return f"the message is not kept: no relay answers at {where} ({said.text}), and {trouble.why}; try again later"
+    return f"the message was not accepted: no relay answers at {where} ({said.text}), and {trouble.why}; try later"
 
 
 def _port(config: Brief) -> Target | None:

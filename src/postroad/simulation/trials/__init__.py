@@ -9,7 +9,8 @@ the graph of that.
 Stops: `nouns` (what is asked and answered), `options` (how people ask), `dice` (chance by counting), `places`
 (addresses as numbers), `tables` (what is known of attempts so far), `graph` (the states of an attempt, in tables),
 `situations` (where in it an attempt begins), `attempts` (paths drawn from it, of many messages at once), `world`
-(outages, greylisting, resolvers), `connections` (what a source keeps), `play` (all mail, try after try), `measure` and
+(outages, greylisting, resolvers), `connections` (what a source keeps), `mail` (messages, and who knows of whom),
+`retries` and `rounds` (when somebody is asked again), `play` (all mail, try after try), `measure` and
 `tally` (intervals), `ours` (attempts of our own sender).
 """
 

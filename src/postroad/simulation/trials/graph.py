@@ -14,7 +14,10 @@ from fractions import Fraction
 import numpy as np
 
 from postroad.senders.model import Sender, Then
-from postroad.simulation.arrange import Contact, Exchange, Level, contacts_of, reachable
+from postroad.simulation.arrange import Level
+from postroad.simulation.contacts import Contact, Exchange, contacts_of
+from postroad.simulation.limits import counted
+from postroad.simulation.nouns import Case
 from postroad.simulation.steps import Place, Steps
 from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, NOWHERE, Places, Ranks
@@ -51,7 +54,8 @@ class Graph(Tables):
     def __init__(self, trial: Trial, places: Places, found: Sequence[Exchange]) -> None:
         super().__init__()
         self._targets = places.targets
-        self._limits = reachable(trial.dns_order, trial.sender, tuple(found))
+        asked = Case(trial.snapshot, trial.sender.name, trial.dns_order)
+        self._limits = counted(asked, trial.sender, tuple(found), is_open=True)
         self._nodes: dict[tuple[Steps, Place], int] = {}
         self._where: list[tuple[Steps, Place]] = []
         self._levels: dict[Steps, tuple[Level, ...]] = {}

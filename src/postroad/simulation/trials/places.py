@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postroad.senders.model import Families, Sender, Unit
-from postroad.simulation.arrange import Exchange
+from postroad.simulation.contacts import Exchange
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.words.faults import Mode
 from postroad.words.names import Address

@@ -11,7 +11,8 @@ from random import Random
 import numpy as np
 
 from postroad.senders.model import Equals, Families, Inside, Preference, Sender, Then, Unit
-from postroad.simulation.arrange import Exchange, Level
+from postroad.simulation.arrange import Level
+from postroad.simulation.contacts import Exchange
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.plans import open_plans
 from postroad.simulation.trials.dice import Draw, Whole, chance, key, throw

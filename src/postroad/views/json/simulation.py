@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from postroad.planning.advice import Advice, Weight
-from postroad.planning.answers import Answered
-from postroad.planning.comparison import Comparison, Difference
-from postroad.planning.mix import View
-from postroad.planning.records import Machine, Records, shown
-from postroad.planning.scorecard import Scorecard
-from postroad.simulation.nouns import Example, Forecast, Waits
-from postroad.simulation.ranges import Range
+from postroad.planning import Advice, Answered, Comparison, Difference, Machine, Records, Scorecard, View, Weight, shown
+from postroad.simulation import Example, Forecast, Range, Waits
 from postroad.simulation.trials import Estimate, Trials
 from postroad.views.json.planned import (
     AdviseJson,

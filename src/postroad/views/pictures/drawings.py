@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log1p
 
-from postroad.simulation.nouns import Example, Forecast, Step
+from postroad.simulation import Example, Forecast, Step
 from postroad.views.pictures import labels
 from postroad.views.pictures.axis import UNIT_S, folded
 from postroad.views.pictures.bars import caption, parts, sentence

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from postroad.planning.mix import View
-from postroad.planning.scorecard import Scorecard, faults_of
-from postroad.simulation.nouns import Example, Forecast
+from postroad.planning import Scorecard, View, faults_of
+from postroad.simulation import Example, Forecast
 from postroad.words.faults import Mode
 
 By = Mapping[str, Forecast]

@@ -7,7 +7,7 @@ from math import log1p
 
 from rich.text import Text
 
-from postroad.simulation.nouns import Example, Forecast, Step
+from postroad.simulation import Example, Forecast, Step
 from postroad.views.pictures import labels, palette
 from postroad.views.pictures.axis import UNIT_S, Axis, Span, folded
 from postroad.views.pictures.bars import caption, cells

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from postroad.planning.advice import Advice, Weight
+from postroad.planning import Advice, Weight
 from postroad.views.text.blocks import Block, Table
 from postroad.words.phrasebook import percent
 

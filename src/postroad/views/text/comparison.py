@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from postroad.planning.comparison import Comparison, Difference
-from postroad.planning.goals import dns_figures, silence
-from postroad.views.pictures.picture import Picture
+from postroad.planning import Comparison, Difference, dns_figures, silence
+from postroad.views.pictures import Picture
 from postroad.views.text.blocks import Block, Table
 from postroad.views.text.sections import HEADLINE, NOTE, Drawn, Lines, Section, Told
 from postroad.words.phrasebook import percent
 
 if TYPE_CHECKING:
-    from postroad.planning.scorecard import Scorecard
+    from postroad.planning import Scorecard
 
 TITLE = "MX records compared"
 HEADS = ("set", "machines", "delivered", "busiest", "even", "caught", "silent", "questions", "octets", "records")

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from postroad.senders import Sender
-from postroad.senders.model import Told
-from postroad.simulation.recipients import Fare
+from postroad.senders import Sender, Told
+from postroad.simulation import Fare
 from postroad.views.text.blocks import Table
 from postroad.views.text.sections import Part
 from postroad.views.text.sections import Told as Sentences

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from postroad.planning.goals import Goal, numbers
-from postroad.planning.mix import View, part_delivered
-from postroad.planning.scorecard import Scorecard
+from postroad.planning import Goal, Scorecard, View, numbers, part_delivered
 from postroad.simulation.trials import Trials
 from postroad.views.pictures import labels
 from postroad.views.pictures.picture import Picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from postroad.planning.scorecard import Scorecard
+from postroad.planning import Scorecard
 from postroad.simulation.trials import Estimate, Trials
 from postroad.views.text.blocks import Table
 from postroad.views.text.sections import NOTE, Part, Told

@@ -12,13 +12,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from postroad.app import Road
+from postroad.build.road import Road
+from postroad.build.subject import Subject
 from postroad.files import read_text
-from postroad.planning.mix import Mix, View
-from postroad.planning.records import Records
+from postroad.planning import Mix, Records, View
 from postroad.senders import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.simulation import DnsOrder
-from postroad.subject import Subject
 from postroad.words.facts import Bogus, Snapshot, Temporary
 from postroad.words.faults import Mode, parse_down
 from postroad.words.inputs import InputError, NotNowError, readable

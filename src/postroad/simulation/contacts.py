@@ -1,0 +1,165 @@
+"""The exchangers a sender finds, and their addresses as contacts that know what they will meet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from postroad.routing import DropReason
+from postroad.senders.model import ENDS, Sender, Then, Unit
+from postroad.simulation.orders import NOTHING, Node, Pick, leaves
+from postroad.words.faults import Mode
+from postroad.words.names import Address
+from postroad.words.outcome import Result
+from postroad.words.trail import Target
+
+SLOW_S = 1.0  # the lab's fault: the greeting comes a second late
+TARPIT_S = 6.0  # each of six replies does
+TAKES = frozenset(then for then, result in ENDS.items() if result is Result.DELIVERED)
+IN_SESSION = frozenset({Mode.R450, Mode.R550, Mode.D451, Mode.E451, Mode.DROP})
+_WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One MX record: its name and addresses, each family in the order DNS gave it. `dead`: why there are none."""
+
+    name: str
+    preference: int
+    addresses: tuple[Address, ...]
+    dead: DropReason | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Contact:
+    """What happens at an address: the first of `members`, which all share its chances equally."""
+
+    target: Target
+    met: Mode
+    then: Then
+    wait_s: float
+    shared: bool  # the address stands behind another name of this preference too
+    alone: bool  # its host has no other address
+    turn: int  # which of the reactions, where it is a race
+    silent: bool  # others may be contacted beside it
+    members: list[Target] = field(default_factory=list)
+
+    def meeting(self, met: Mode, sender: Sender) -> Contact:
+        """The same address, behaving in this way."""
+        thens = thens_of(sender, met)
+        then = then_of(thens[self.turn % len(thens)], alone=self.alone)
+        return replace(self, met=met, then=then, wait_s=lasts_s(sender, met), silent=_is_silent(sender, met))
+
+
+@dataclass(eq=False, slots=True)
+class Host:
+    """A name with its addresses, as far as the sender takes them together; a dead name has none, and costs a turn."""
+
+    contacts: Node
+
+
+NOBODY = Host(NOTHING)
+"""A dead name, whichever: nothing comes of it but a turn, so they are all alike."""
+
+
+class Contacts:
+    """The contacts of one case, made once. `is_open`: nobody knows yet what they will meet."""
+
+    def __init__(self, down: Mapping[Address, Mode], sender: Sender, *, is_open: bool) -> None:
+        self._down, self._sender, self._is_open = down, sender, is_open
+        # Exchangers are known by who they are: to compare them, address by address, takes too long
+        self._modes: dict[int, tuple[Exchange, tuple[Mode, ...]]] = {}
+        self._made: dict[int, tuple[Exchange, dict[int, list[Node]]]] = {}
+        self._of_family: dict[tuple[int, int], tuple[Exchange, Exchange]] = {}
+
+    def modes(self, each: Exchange) -> tuple[Mode, ...]:
+        """What its addresses meet."""
+        if id(each) not in self._modes:
+            self._modes[id(each)] = each, tuple([self._down.get(address, Mode.ACCEPT) for address in each.addresses])
+        return self._modes[id(each)][1]
+
+    def of_family(self, each: Exchange, version: int) -> Exchange:
+        """The exchanger with the addresses of one family."""
+        key = id(each), version
+        if key not in self._of_family:
+            of_it = tuple(address for address in each.addresses if address.version == version)
+            self._of_family[key] = each, replace(each, addresses=of_it)
+        return self._of_family[key][1]
+
+    def alike(self, group: tuple[Exchange, ...], shared: set[Address]) -> list[list[Exchange]]:
+        """Exchangers whose addresses meet the same one by one, and that share none: only their names differ."""
+        kinds: dict[object, list[Exchange]] = defaultdict(list)
+        for each in group:
+            versions = tuple([address.version for address in each.addresses])
+            named = tuple(each.addresses) if shared and not shared.isdisjoint(each.addresses) else ()
+            kinds[versions, self.modes(each), named, each.dead is None].append(each)
+        return list(kinds.values())
+
+    def of(self, alike: list[Exchange], shared: set[Address]) -> dict[int, list[Node]]:
+        """The contacts of an exchanger by family, standing for those of others that are alike."""
+        first = alike[0]
+        if id(first) not in self._made:  # every order of an answer has the same
+            contacts: dict[int, list[Node]] = {4: [], 6: []}
+            for place, (address, met) in enumerate(zip(first.addresses, self.modes(first), strict=True)):
+                members = [Target(each.name, each.addresses[place], each.preference) for each in alike]
+                ends = [self._contact(met, turn, members, first, shared) for turn in range(self._ways(met))]
+                contacts[address.version].append(ends[0] if len(ends) == 1 else Pick(tuple((end, 1) for end in ends)))
+            self._made[id(first)] = first, contacts
+        return self._made[id(first)][1]
+
+    def forget(self) -> None:
+        """Who stands for whom is another matter from here on."""
+        self._made.clear()
+
+    def is_alone(self, each: Exchange) -> bool:
+        """Whether each of its addresses is all that is taken together."""
+        return len(each.addresses) == 1 or self._sender.unit is Unit.ADDRESS
+
+    def _contact(self, met: Mode, turn: int, members: list[Target], first: Exchange, shared: set[Address]) -> Contact:
+        sender, target, alone = self._sender, members[0], self.is_alone(first)
+        thens = thens_of(sender, met)
+        then = then_of(thens[turn % len(thens)], alone=alone)
+        wait_s, is_shared = lasts_s(sender, met), target.address in shared
+        return Contact(target, met, then, wait_s, is_shared, alone, turn, _is_silent(sender, met), [*members])
+
+    def _ways(self, met: Mode) -> int:
+        """In how many ways a contact may turn out, once it is known or not yet known what it meets."""
+        if self._is_open:
+            return 2 if self._sender.races else 1
+        return len(thens_of(self._sender, met))
+
+
+def thens_of(sender: Sender, met: Mode) -> tuple[Then, ...]:
+    """What comes of it; two where it is a race."""
+    return (sender.after(met), sender.races[met]) if met in sender.races else (sender.after(met),)
+
+
+def then_of(then: Then, *, alone: bool) -> Then:
+    """The same, where a host may have no other address."""
+    return Then.NEXT_ADDRESS if alone and then is Then.NEXT_HOST else then
+
+
+def may_go_on(thens: tuple[Then, ...]) -> bool:
+    """Whether somebody else may be asked then."""
+    return any(then not in ENDS for then in thens)
+
+
+def lasts_s(sender: Sender, met: Mode) -> float:
+    """How long a contact takes that meets this."""
+    waits = sender.waits
+    return {Mode.BLACKHOLE: waits.connect_s, Mode.MUTE: waits.greeting_s}.get(met, _WAITS.get(met, 0.0))
+
+
+def _is_silent(sender: Sender, met: Mode) -> bool:
+    """Whether another may be contacted beside it: whoever overlaps contacts does not wait for a greeting either."""
+    return met is Mode.BLACKHOLE or (met is Mode.MUTE and sender.waits.overlap_s is not None)
+
+
+def contacts_of(node: Node) -> Iterator[Contact]:
+    """Every contact once for each kind, hosts opened."""
+    for leaf in leaves(node):
+        if isinstance(leaf, Host):
+            yield from contacts_of(leaf.contacts)
+        else:
+            yield leaf
