@@ -15,9 +15,10 @@ from collections import Counter
 from dataclasses import replace
 from random import Random
 
+from postroad.build import zone_of
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather
-from postroad.planning.setups import SETUPS
+from postroad.planning import SETUPS
 from postroad.routing import PROCEDURES, decide, draw
 from postroad.simulation import SENDERS, DnsOrder
 from postroad.simulation.trials import Greylist, Outage, Trial, Trials, Workload, run
@@ -30,7 +31,7 @@ HOUR_S = 3600.0
 
 def snapshot(name):
     """The records of a set-up of the documents."""
-    zone = SETUPS[name].zone.read_text()
+    zone = zone_of(name).read_text()
     return asyncio.run(gather(SETUPS[name].domain, ZoneResolver(parse_zones({name: zone}))))
 
 

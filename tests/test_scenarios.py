@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from postroad.lab.scenario import ScenarioError, load_scenario
-from postroad.stage import stage
+from postroad.scenarios import ScenarioError, load_scenario, stage
 from postroad.words.inputs import InputError
 
 FOLDERS = sorted((Path(__file__).parent / "scenarios").iterdir())
@@ -46,7 +45,7 @@ def _write(folder, **files):
             {"zone": "", "send": "to a@b.c\n", "expect": "", "faults": "127.0.0.1 drop\n127.0.0.1 r450\n"},
             "has two faults",
         ),
-        ({"zone": "", "send": "to nobody\n", "expect": ""}, "an address is written user@domain"),
+        ({"zone": "", "send": "to nobody\n", "expect": ""}, "write an address as user@domain"),
         ({"zone": "", "send": "from a@b.example\n", "expect": ""}, "send: no recipient"),
         ({"zone": "", "send": "to a@b.example\n", "expect": "delivered\n"}, "expect:1: 'delivered': write SEED"),
         ({"zone": "", "send": "to a@b.example\n", "expect": "", "faults": "here refuse\n"}, "is no IP address"),

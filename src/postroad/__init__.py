@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         send,
         simulate,
     )
-    from postroad.app import Routed, Sent
+    from postroad.build import Routed, Sent
     from postroad.simulation.trials import Downtime, Pulse, TrialOptions
     from postroad.words.inputs import InputError
 
@@ -49,7 +49,7 @@ __all__ = [
 
 _HOMES = {
     "InputError": "postroad.words.inputs",
-    **dict.fromkeys(("Routed", "Sent"), "postroad.app"),
+    **dict.fromkeys(("Routed", "Sent"), "postroad.build"),
     **dict.fromkeys(("Downtime", "Pulse", "TrialOptions"), "postroad.simulation.trials"),
 }
 

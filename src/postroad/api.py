@@ -18,17 +18,12 @@ from postroad.words.trace import Listener, nobody
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-    from postroad.app import Routed, Sent
+    from postroad.build import Routed, Sent, Subject
     from postroad.dns import Resolver
-    from postroad.planning.advice import Advice
-    from postroad.planning.comparison import Comparison
-    from postroad.planning.mix import View
-    from postroad.planning.records import Records
+    from postroad.planning import Advice, Comparison, Records, View
     from postroad.rules import Checked
-    from postroad.simulation import Forecast
-    from postroad.simulation.ranges import Range
+    from postroad.simulation import Forecast, Range
     from postroad.simulation.trials import TrialOptions, Trials
-    from postroad.subject import Subject
     from postroad.words.facts import Snapshot
     from postroad.words.faults import Mode
     from postroad.words.names import Address
@@ -63,7 +58,7 @@ def route(
     """
     require_all("own", own, str)
     check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
-    from postroad.app import Road, build_own, build_policy
+    from postroad.build import Road, build_own, build_policy
 
     subject = _subject(domain, zones)
     road = Road(_resolver(subject, resolvers), build_policy(procedure), build_own(own))
@@ -80,7 +75,7 @@ def lookup(domain: str | Path, *, zones: Sequence[str | Path] = (), resolvers: S
         InputError: the domain, a zone file or a server cannot be used.
 
     """
-    from postroad.app import Road
+    from postroad.build import Road
 
     subject = _subject(domain, zones)
     road = Road(_resolver(subject, resolvers))
@@ -112,7 +107,7 @@ class _Seed:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What senders make of a domain's records.
+    """The result of `simulate`: what each sender does with a domain's records.
 
     `forecasts` are by sender and exact for the first attempt of one message; `trials` by sender, if any were asked for.
     `first` and `delivered` are figures of the mix, over all plausible weights of its senders: the part of first
@@ -128,11 +123,12 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class SimulateOptions:
-    """Who sends, and how it is asked.
+    """The options of `simulate`: which senders are asked, and under which conditions.
 
     `zones` are files that answer in place of DNS, `resolvers` name servers as `ADDRESS[:PORT]`. `senders` are names
     (`postroad.senders.SENDERS` has them), `mix` is a mix by name; neither: the mix "internet" and Postroad.
     `senders_file` adds some of your own. `dns_order` is fixed, rotate, rotate-apart, random or cached.
+    With `allow_loopback` a loopback address counts as any other, as on the command line.
     """
 
     zones: Sequence[str | Path] = ()
@@ -141,11 +137,12 @@ class SimulateOptions:
     mix: str | None = None
     senders_file: str | Path | None = None
     dns_order: str = "fixed"
+    allow_loopback: bool = False
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), senders=(str,))
         _check_kinds(self, mix=(str,), senders_file=(str, Path))
-        _check_needed(self, dns_order=(str,))
+        _check_needed(self, dns_order=(str,), allow_loopback=(bool,))
 
 
 def simulate(
@@ -185,7 +182,7 @@ def simulate(
         InputError: the domain, a zone file, a sender or a server cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.asking import down_of
+    from postroad.build import down_of
 
     chosen = _chosen(options)
     if trials is not None:
@@ -235,11 +232,11 @@ def compare(*sets: str | Path, options: SimulateOptions | None = None) -> Compar
         InputError: there are fewer than two sets, or one of them or a sender cannot be used.
 
     """
-    from postroad.planning.comparison import compare as compared
-    from postroad.planning.scorecard import measure
+    from postroad.planning import compare as compared
+    from postroad.planning import measure
 
     if len(sets) < 2:
-        raise InputError("name two sets of records or more, one by one: compare('now.zone', 'planned.zone')")
+        raise InputError("give two or more sets of records, one by one: compare('now.zone', 'planned.zone')")
     chosen = _chosen(options)
     view = _view(chosen, {})
     return compared([measure(str(each), _records(each, chosen), view) for each in sets])
@@ -261,15 +258,14 @@ def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_ba
         InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.examine.troubles import checker, records_evidence
-    from postroad.planning.advice import advise as advised
-    from postroad.planning.edits import Allowed
-    from postroad.planning.records import Records
+    from postroad.examine import checker, records_evidence
+    from postroad.planning import Allowed, Records
+    from postroad.planning import advise as advised
 
     chosen = _chosen(options)
     subject = _subject(domain, chosen.zones)
-    evidence = _run(lambda: records_evidence(subject, chosen.resolvers))
-    records = Records.of(_sure(evidence.snapshot))
+    evidence = _run(lambda: records_evidence(subject, chosen.resolvers, allow_loopback=chosen.allow_loopback))
+    records = Records.of(evidence.snapshot)
     allowed = frozenset({Allowed.BACKUPS} if use_backups else ())
     return advised(records, _view(chosen, {}), checker(evidence), allowed)
 
@@ -277,7 +273,7 @@ def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_ba
 def _subject(domain: str | Path, zones: Sequence[str | Path]) -> Subject:
     require_all("domain", [domain], str, Path)
     require_all("zones", zones, str, Path)
-    from postroad.subject import subject_of
+    from postroad.build import subject_of
 
     return subject_of(str(domain), zones=zones)
 
@@ -308,21 +304,14 @@ def _chosen(options: SimulateOptions | None) -> SimulateOptions:
 
 
 def _records(what: str | Path, chosen: SimulateOptions) -> Records:
-    from postroad.planning.records import Records
+    from postroad.build import records_of
 
-    return Records.of(_sure(lookup(what, zones=chosen.zones, resolvers=chosen.resolvers)))
-
-
-def _sure(snapshot: Snapshot) -> Snapshot:
-    from postroad.words.facts import Bogus, Temporary
-
-    if isinstance(snapshot.mx, Temporary | Bogus):
-        raise InputError(f"the records of {snapshot.domain} cannot be looked up now: {snapshot.mx.why}")
-    return snapshot
+    subject = _subject(what, chosen.zones)
+    return _run(lambda: records_of(subject, chosen.resolvers, allow_loopback=chosen.allow_loopback))
 
 
 def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:
-    from postroad.asking import view_of
+    from postroad.build import view_of
 
     file = Path(chosen.senders_file) if chosen.senders_file else None
     return view_of(chosen.senders, chosen.mix, file, chosen.dns_order, down)
@@ -330,7 +319,10 @@ def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:
 
 @dataclass(frozen=True, slots=True)
 class SendOptions:
-    """How `send` finds and talks to the exchangers. Another `port` than 25 is for tests: loopback is a target then."""
+    """The options of `send`: how it finds the exchangers and talks to them.
+
+    Another `port` than 25 is for tests: loopback is a target then.
+    """
 
     zones: Sequence[str | Path] = ()
     resolvers: Sequence[str] = ()
@@ -371,8 +363,9 @@ async def send(
     """
     from email.message import EmailMessage
 
-    from postroad.app import Road, build_message, build_own, build_policy, build_resolver, host_name
-    from postroad.deliver import DeliverSettings, opportunistic_tls
+    from postroad.build import Road, build_message, build_own, build_policy, build_resolver, opportunistic_tls
+    from postroad.deliver import DeliverSettings
+    from postroad.net import host_name
 
     require("options", options, SendOptions)
     chosen = options or SendOptions()

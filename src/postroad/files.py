@@ -49,7 +49,7 @@ def plain_octets(path: Path, most: int = MOST, *, trusted: bool = False) -> byte
             if not stat.S_ISREG(mode):
                 return Unreadable(str(path), _NOT_PLAIN)
             if trusted and mode & stat.S_IWOTH:
-                return Unreadable(str(path), f"can be changed by every user of this machine; say: chmod o-w {path}")
+                return Unreadable(str(path), f"can be changed by every user of this machine; run: chmod o-w {path}")
             return read_stream(file, str(path), most)
     except (OSError, ValueError) as problem:
         return _unreadable(str(path), problem)
@@ -74,7 +74,7 @@ def _decoded(octets: bytes, name: str) -> str | Unreadable:
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        return Unreadable(name, f"is no UTF-8 at octet {problem.start}; save the file as UTF-8")
+        return Unreadable(name, f"is not valid UTF-8 at octet {problem.start}; save the file as UTF-8")
 
 
 def _at_once(path: str, flags: int) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import postroad
-from postroad.app import build_message
+from postroad.build import build_message
 
 ZONE = Path(__file__).parents[2] / "docs" / "examples" / "example.com.zone"
 LAB_ZONE = "$ORIGIN example.com.\n$TTL 60\n@ MX 10 mail1\n@ MX 20 mail2\nmail1 A 127.0.0.11\nmail2 A 127.0.0.12\n"
@@ -115,9 +115,9 @@ def test_trials_are_asked_for_with_their_troubles():
             lambda: postroad.simulate("t1", trials=postroad.TrialOptions(outages=(postroad.Downtime("mail9"),))),
             "'mail9': no server of example.com",
         ),
-        (lambda: postroad.compare("t1"), "two sets of records or more"),
+        (lambda: postroad.compare("t1"), "two or more sets of records"),
         (lambda: postroad.advise("no/such.zone"), "no/such.zone"),
-        (lambda: postroad.compare(["t1", "t2"]), "two sets of records or more, one by one"),
+        (lambda: postroad.compare(["t1", "t2"]), "two or more sets of records, one by one"),
         (lambda: postroad.simulate("t1", options={}), "options: {} is not a SimulateOptions"),
         (lambda: postroad.compare("t1", "t2", options=5), "options: 5 is not a SimulateOptions"),
         (lambda: postroad.advise("t1", options={}), "options: {} is not a SimulateOptions"),

@@ -55,7 +55,7 @@ def test_what_a_setting_names_is_a_plain_file(made, setting, tmp_path):
     (tmp_path / "plain").write_text("")
     (tmp_path / "postroad.toml").write_text(f'spool.path = "{tmp_path}"\n{setting}\n')
     done = CliRunner().invoke(app, ["config", "check", str(tmp_path / "postroad.toml")])
-    assert (2, True) == (done.exit_code, f"{tmp_path / 'odd'} is not a regular file; name a " in done.output)
+    assert (2, True) == (done.exit_code, f"{tmp_path / 'odd'} is not a regular file; " in done.output)
 
 
 @pytest.mark.parametrize(("mode", "words"), [(0o600, ""), (0o640, ""), (0o660, ""), (0o644, ""), (0o602, "chmod o-w")])

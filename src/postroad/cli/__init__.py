@@ -1,8 +1,14 @@
-"""The command line (floor 5): one file a command; arguments, one call, one exit code.
+"""The command line (floor 8): one file a command; arguments, one call, one exit code.
 
-Rule 1: a command decides nothing. It reads its arguments, calls `app`, and shows the answer.
+Rule 1: a command decides nothing. It reads its arguments, calls a room, and shows the answer.
 Rule 2: exit codes everywhere: 0 done, 1 findings or not deliverable, 2 wrong usage, 3 temporary or inconclusive.
 Rule 3: what a command needs is imported when it runs, so that `--help` is there at once.
+
+Stops: `advise`, `check`, `compare`, `config`, `demo`, `explain`, `lab`, `lookup`, `queue`, `relay`, `route`, `rules`,
+`send`, `senders`, `sendmail`, `setups`, `simulate` (the commands). Of several: `root` (the tree of them all), `tree`
+(its groups), `options`, `checking` (what `check` is made of), `simulating` (records and senders), `workload` and
+`replies` (of `simulate`), `spool` (how the queue is found). What is shown: `door` (what stands in place of stdout),
+`lines` (plain ones), `screen` (all else, and the exit codes).
 """
 
 from __future__ import annotations
@@ -20,5 +26,6 @@ def main() -> None:
         through(lambda: sys.exit(run(words)), is_answer=False)
         return
     from postroad.cli.root import app  # all other commands
+    from postroad.cli.tree import only
 
-    through(app)
+    through(only(app, sys.argv[1:]))

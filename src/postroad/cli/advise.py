@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from postroad.cli import options, screen, simulating
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from postroad.rules import Evidence
 
 
 def advise(
@@ -32,8 +26,9 @@ def advise(
     ] = False,
     allow: Annotated[
         list[str] | None,
-        typer.Option("--allow", metavar="WHAT", help="split: names of their own for machines that share one."),
+        typer.Option("--allow", metavar="WHAT", help="split: give machines that share a name names of their own."),
     ] = None,
+    allow_loopback: options.AllowLoopback = False,
     json: options.Json = False,
 ) -> None:
     """Propose the smallest change that improves a domain's records, with its zone lines and proof by simulation.
@@ -46,24 +41,25 @@ def advise(
     Exit status: 0 nothing to change, 1 a change is proposed, `check` finds an error or a warning, or the zone does not
     have the domain, 2 usage error, 3 DNS lookup failed, try again.
     """
-    from postroad.planning.advice import advise as advised
-    from postroad.planning.edits import Allowed
-    from postroad.planning.records import Records
+    from postroad.planning import Allowed, Records
+    from postroad.planning import advise as advised
 
     if unknown := set(allow or ()) - {Allowed.SPLIT}:
-        screen.fail(f"--allow {min(unknown)}: there is only {Allowed.SPLIT}")
+        screen.fail(f"--allow {min(unknown)}: the only choice is {Allowed.SPLIT}")
     allowed = frozenset(map(Allowed, allow or ())) | ({Allowed.BACKUPS} if use_backups else set())
-    evidence = _evidence(domain, of, zone or (), resolver or ())
-    from postroad.asking import view_of
-    from postroad.examine.troubles import checker
+    from postroad.build import subject_of, view_of
+    from postroad.examine import checker, records_evidence
 
+    with screen.input_errors():
+        subject = subject_of(domain, of, zone or ())
+    evidence = screen.run(lambda: records_evidence(subject, resolver or (), allow_loopback=allow_loopback))
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
     with screen.working("forecasts") as heard:
         told = replace(view, heard=heard)
         advice = advised(Records.of(evidence.snapshot), told, checker(evidence), allowed)
     if json:
-        from postroad.views.json.simulation import advice_shape
+        from postroad.views.json import advice_shape
 
         screen.print_json(advice_shape(advice))
     else:
@@ -71,19 +67,4 @@ def advise(
 
         screen.Screen().show(text(advice))
     if not advice.is_sane:
-        raise typer.Exit(simulating.status_of(advice.before.records))
-
-
-def _evidence(what: str | None, domain: str | None, zones: Sequence[Path], resolvers: Sequence[str]) -> Evidence:
-    """The records asked for, as `check` sees them."""
-    from postroad.examine.troubles import records_evidence
-    from postroad.subject import subject_of
-    from postroad.words.facts import Bogus, Temporary
-
-    with screen.input_errors():
-        subject = subject_of(what, domain, zones)
-        evidence = screen.run(lambda: records_evidence(subject, resolvers))
-    mx = evidence.snapshot.mx
-    if isinstance(mx, Temporary | Bogus):
-        screen.fail(f"the records of {subject.destination} cannot be looked up now: {mx.why}", screen.TEMPORARY)
-    return evidence
+        raise typer.Exit(screen.FINDINGS if advice.is_to_fix else simulating.status_of(advice.before.records))

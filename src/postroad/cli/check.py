@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Form(StrEnum):
-    """The forms of the answer, as report.Form has them; told apart here so that --help stays fast."""
+    """The output formats of `check`, as the reports have them; repeated here so that --help stays fast."""
 
     TEXT = "text"
     JSON = "json"
@@ -29,7 +29,7 @@ class Form(StrEnum):
 
 
 class Level(StrEnum):
-    """The least severity that fails."""
+    """The lowest severity that makes `check` exit with status 1."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -43,7 +43,7 @@ AT_ONCE = 64
 
 Domains = Annotated[
     list[str] | None,
-    typer.Argument(help="Domains, zone files or reference set-ups; by default what --zone or --snapshot has."),
+    typer.Argument(help="Domains, zone files or reference set-ups; default: those in --zone or --snapshot."),
 ]
 File = Annotated[
     str | None, typer.Option("--file", "-f", metavar="FILE", help="Domains from this file, one a line; - is stdin.")
@@ -104,6 +104,7 @@ def check(
     port: Port = 25,
     dns_port: DnsPort = 53,
     quick: Quick = False,
+    allow_loopback: options.AllowLoopback = False,
     form: Annotated[Form, typer.Option("--format", help="The form of the report.")] = Form.TEXT,
     json: options.Json = False,
     fail_on: FailOn = None,
@@ -132,7 +133,7 @@ def check(
         controls = _addresses(control or []) or settings.check.controls
         choice = Choice(
             None, tuple(snapshot or ()), tuple(resolver or ()), smtp, deep, port, dns_port, controls, rate,
-            quick,
+            quick, allow_loopback,
         )  # fmt: skip
         wanted = wanted_of(domain or [], file, zone or [], choice)
         terms = terms_of(settings.check, fail_on.value if fail_on else None, ignore or [])

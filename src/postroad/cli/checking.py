@@ -11,8 +11,9 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from postroad.build import check_in_zone, destination_of, is_file, subjects_of, zone_resolver
 from postroad.cli import screen
-from postroad.config.model import Check, Config
+from postroad.config import Check, Config
 from postroad.examine import (
     Choice,
     Terms,
@@ -26,7 +27,6 @@ from postroad.examine import (
 )
 from postroad.files import read_text
 from postroad.rules import RULES, Checked, Severity
-from postroad.subject import check_in_zone, destination_of, is_file, load, subjects_of
 from postroad.views.findings import Form, nagios_code, render
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.names import Destination, Unreadable
@@ -66,7 +66,7 @@ def terms_of(check: Check, fail_on: str | None, ignore: Sequence[str]) -> Terms:
 
 
 class Batch(NamedTuple):
-    """Domains about which the same sources are asked."""
+    """Domains that are checked against the same sources."""
 
     choice: Choice
     domains: list[Destination]
@@ -74,7 +74,7 @@ class Batch(NamedTuple):
 
 @dataclass(slots=True)
 class Wanted:
-    """What is to be checked, each domain once a batch; and what is not, for a line of a file is no domain."""
+    """The domains to check, once a batch, and the lines of a file that are no domains."""
 
     batches: list[Batch]
     unreadable: list[str]
@@ -92,7 +92,7 @@ def wanted_of(named: Sequence[str], file: str | None, zones: Sequence[Path], cho
         InputError: one named cannot be read, or there is none.
 
     """
-    choice = replace(choice, zones=load(zones)) if zones else choice
+    choice = replace(choice, zones=zone_resolver(zones)) if zones else choice
     base, wanted = Batch(choice, []), Wanted([], [], [])
     for text in named:
         if is_file(text) or not zones:
@@ -130,13 +130,13 @@ def _of_sources(choice: Choice, zones: Sequence[Path]) -> list[Destination]:
     if zones:
         found = [each.destination for each in subjects_of(None, None, zones)]
     if not found:
-        raise InputError("name a domain, a zone file, a reference set-up, or a file of domains with -f")
+        raise InputError("give a domain, a zone file, a reference set-up, or a file of domains with -f")
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """By which terms findings count, and how and where they are shown."""
+    """The options of a report: which findings count, and how and where they are shown."""
 
     terms: Terms
     form: str

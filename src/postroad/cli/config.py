@@ -20,8 +20,7 @@ def show(config: options.ConfigFile = None, json: options.Json = False) -> None:
 
     Exit status: 0 done, 2 the file has errors.
     """
-    from postroad.config import find, load
-    from postroad.config.show import toml
+    from postroad.config import find, load, toml
 
     file = config or find()
     with screen.input_errors():
@@ -46,9 +45,8 @@ def check(
 
     Exit status: 0 configuration OK, 2 it has errors.
     """
-    from postroad.config import survey
-    from postroad.config.check import problems
-    from postroad.config.doubts import warnings
+    from postroad.config import survey, warnings
+    from postroad.relay import problems
     from postroad.words.inputs import InputError
 
     wrong: list[str] = []
@@ -61,14 +59,14 @@ def check(
     except InputError as problem:
         wrong = str(problem).splitlines()
     if json:
-        from postroad.views.json.settings import problems_shape
+        from postroad.views.json import problems_shape
 
         screen.print_json(problems_shape(file, wrong, doubtful))
     else:
         for line in [*(f"warning: {warning}" for warning in doubtful), *wrong]:
             screen.remark(f"{line}")
         if not wrong:
-            screen.say(f"{file}: a relay can run with it")
+            screen.say(f"{file}: configuration OK")
     raise typer.Exit(screen.USAGE if wrong else screen.DONE)
 
 
@@ -83,7 +81,7 @@ def hash_(
 
     Exit status: 0 done, 2 the name or the password cannot be used.
     """
-    from postroad.receive.auth import hash_password
+    from postroad.receive import hash_password
 
     if not user or ":" in user or user.startswith("#") or any(char.isspace() for char in user):
         screen.fail(f"{user!r} cannot be a user: a name has no colon and no blank, and does not begin with #")
@@ -92,7 +90,7 @@ def hash_(
         screen.fail("the password is empty; give one at the prompt, or on standard input")
     line = f"{user}:{hash_password(password)}"
     if json:
-        from postroad.views.json.settings import user_shape
+        from postroad.views.json import user_shape
 
         screen.print_json(user_shape(user, line))
     else:

@@ -11,7 +11,7 @@ from postroad.views.text.blocks import Styled, Table
 from postroad.words.phrasebook import seconds
 
 if TYPE_CHECKING:
-    from postroad.demo import Act
+    from postroad.scenarios import Act
 
 BAR = 20  # characters of a full bar
 
@@ -26,18 +26,18 @@ def demo(
     """
     acts = screen.run(lambda: _show(messages, quiet=json))
     if json:
-        from postroad.views.json.scenes import demo_shape
+        from postroad.views.json import demo_shape
 
         screen.print_json(demo_shape(acts))
     else:
-        from postroad.demo import best
+        from postroad.scenarios import best
 
         screen.Screen().lines(("", best(acts)))
     raise typer.Exit(screen.DONE if all(act.survived for act in acts) else screen.FINDINGS)
 
 
 async def _show(messages: int, *, quiet: bool) -> list[Act]:
-    from postroad.demo import perform
+    from postroad.scenarios import perform
 
     acts: dict[str, Act] = {}
     out = screen.Screen()

@@ -34,7 +34,7 @@ def explain(
 
     story = screen.run(found)
     if story is None:
-        screen.fail(f"no message {message_id} is known; `postroad queue list` shows those that wait", screen.FINDINGS)
+        screen.fail(f"no message has the id {message_id}; `postroad queue list` shows those that wait", screen.FINDINGS)
     from postroad.views.text.story import tell
 
     if json:

@@ -13,8 +13,7 @@ from postroad.words.phrasebook import seconds
 
 if TYPE_CHECKING:
     from postroad.lab import Fault, Lab
-    from postroad.lab.scenario import Scenario
-    from postroad.stage import Take
+    from postroad.scenarios import Scenario, Take
     from postroad.words.names import Address
     from postroad.words.trace import Event
 
@@ -52,7 +51,7 @@ def run(
 
     Exit status: 0 all agree, 1 some differ, 2 a folder cannot be read.
     """
-    from postroad.lab.scenario import ScenarioError, load_scenario
+    from postroad.scenarios import ScenarioError, load_scenario
 
     try:
         scenarios = [load_scenario(path) for path in folder]
@@ -60,7 +59,7 @@ def run(
         screen.fail(str(problem))
     played = screen.run(lambda: _play(scenarios, quiet=json))
     if json:
-        from postroad.views.json.scenes import lab_shape
+        from postroad.views.json import lab_shape
 
         screen.print_json(lab_shape(played))
     agrees = all(take.agrees for _name, takes in played for take in takes)
@@ -68,7 +67,7 @@ def run(
 
 
 async def _play(scenarios: list[Scenario], *, quiet: bool) -> list[tuple[str, tuple[Take, ...]]]:
-    from postroad.stage import stage
+    from postroad.scenarios import stage
 
     out = screen.Screen()
     played = []
@@ -97,7 +96,7 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     import contextlib
     import signal
 
-    from postroad.dns import ZoneProblem, load_zones
+    from postroad.build import zone_of, zone_resolver
     from postroad.lab import Lab, NoExchangerError, Order
     from postroad.net import NetError
     from postroad.words.inputs import InputError
@@ -105,12 +104,8 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     if order not in set(Order):
         raise InputError(f"no order {order!r}; there are {', '.join(Order)}")
     if not zones:
-        from postroad.demo import SETUPS
-
-        zones = [SETUPS / "t1.zone"]
-    loaded = load_zones(zones)
-    if isinstance(loaded, ZoneProblem):
-        raise InputError(str(loaded))
+        zones = [zone_of("t1")]
+    loaded = zone_resolver(zones)
     over = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, over.set)
@@ -152,7 +147,7 @@ def _show_up(lab: Lab, *, json: bool) -> None:
     exchangers = {str(address): str(each.fault) for address, each in lab.exchangers.items()}
     moved = {str(written): str(place) for written, place in lab.moved.items()}
     if json:
-        from postroad.views.json.scenes import up_shape
+        from postroad.views.json import up_shape
 
         screen.print_line(up_shape(resolver, lab.port, exchangers, moved))
         return

@@ -38,7 +38,7 @@ def error(text: str, code: int) -> None:
     if not _in_json.get():
         remark(text)
         return
-    from postroad.views.json.errors import error_shape
+    from postroad.views.json import error_shape
     from postroad.words.visible import json_text
 
     with suppress(OSError):

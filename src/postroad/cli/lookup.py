@@ -12,11 +12,11 @@ import typer
 from postroad.cli import options, screen
 
 if TYPE_CHECKING:
-    from postroad.views.json.lookup import HostJson, LookupJson
+    from postroad.views.json import HostJson, LookupJson
 
 
 class Format(StrEnum):
-    """The forms of the answer."""
+    """The output formats of `lookup`."""
 
     TEXT = "text"
     NSLOOKUP = "nslookup"
@@ -37,8 +37,7 @@ def lookup(
     Exit status: 0 records found, 1 no records or the zone does not have the domain, 2 usage error, 3 DNS lookup failed,
     try again.
     """
-    from postroad.app import Road
-    from postroad.subject import subject_of
+    from postroad.build import Road, subject_of
     from postroad.views.json import lookup_shape
 
     with screen.input_errors():
@@ -75,7 +74,7 @@ def _text(shape: LookupJson) -> Iterator[str]:
     if shape["aliases"]:
         yield f"  alias: {' -> '.join(shape['aliases'])}"
     for record in shape["mx"]:
-        yield f"  {record['preference']:>5}  {record['exchange'] or '. (null MX: takes no mail)'}"
+        yield f"  {record['preference']:>5}  {record['exchange'] or '. (null MX: accepts no mail)'}"
         yield from _addresses(record)
     if shape["implicit"] and shape["implicit"]["addresses"]:
         yield "  implicit MX: the domain's own addresses (RFC 5321 section 5.1)"

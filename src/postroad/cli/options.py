@@ -33,7 +33,7 @@ Seed = Annotated[
 OwnHosts = Annotated[
     list[str] | None,
     typer.Option(
-        "--own", metavar="HOST", help="A name or address of this host, where the list ends for us; may be repeated."
+        "--own", metavar="HOST", help="A name or address of this host: the MX list is cut there; may be repeated."
     ),
 ]
 AllowLoopback = Annotated[bool, typer.Option("--allow-loopback", help="Allow loopback addresses, for tests.")]

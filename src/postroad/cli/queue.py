@@ -35,7 +35,7 @@ EXAMPLES = "Example: postroad queue "
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which mail is meant, and in which spool, as the command line has it."""
+    """The selection of mail on the command line, and the spool it is in."""
 
     ids: list[str] | None
     destination: str = ""
@@ -55,7 +55,7 @@ class Which:
         if self.state and self.state not in set(State):
             screen.fail(f"no state {self.state!r}; there are {', '.join(State)}")
         if not (self.ids or self.destination or self.sender or self.state or self.all):
-            screen.fail("say which mail is meant: IDs, --destination, --sender, --state, or --all")
+            screen.fail("say which mail you mean: IDs, --destination, --sender, --state, or --all")
         with screen.input_errors():
             return Selection(
                 tuple(self.ids or ()),
@@ -239,7 +239,7 @@ def _ask(which: Which, question: Callable[[Spool], Awaitable[T]]) -> T:
 def _story(id_: str, spool: Path | None, config: Path | None) -> Story:
     story = _ask(Which([id_], spool=spool, config=config), lambda queue: queue.story(id_))
     if story is None:
-        screen.fail(f"no message {id_}: it was never here, or is over for longer than [spool] history", screen.FINDINGS)
+        screen.fail(f"no message {id_}: it never was here, or it ended before [spool] history", screen.FINDINGS)
     return story
 
 
@@ -257,7 +257,7 @@ def _change(which: Which, word: str, change: Callable[[Spool, Selection], Awaita
 
     count, busy = _ask(which, changed)
     if json:
-        from postroad.views.json.queue import change_shape
+        from postroad.views.json import change_shape
 
         screen.print_json(change_shape(word, count, busy))
     else:

@@ -41,11 +41,11 @@ def relay(
 
     async def served() -> None:
         if deliverer >= 0:
-            from postroad.relay.deliverer import deliver
+            from postroad.relay import deliver
 
             await deliver(deliverer)
         else:
-            from postroad.relay.service import serve
+            from postroad.relay import serve
 
             await serve(load, is_split=workers == MOST)
 
@@ -54,7 +54,7 @@ def relay(
             f"--workers is {workers}, but there is work for {MOST} processes at most: one receives, and one delivers; "
             f"write --workers {MOST}"
         )
-    from postroad.relay.service import keep_standard_descriptors
+    from postroad.relay import keep_standard_descriptors
 
     keep_standard_descriptors()
     screen.run(served)

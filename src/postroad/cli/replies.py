@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from postroad.cli.screen import Screen
-    from postroad.planning.mix import View
-    from postroad.planning.records import Records
-    from postroad.views.json.shape import Shape
+    from postroad.planning import Records, View
+    from postroad.views.json import Shape
     from postroad.views.text.recipients import Recipients
     from postroad.words.names import Address
 
@@ -35,8 +33,7 @@ def recipients_of(records: Records, view: View, text: str | None) -> Recipients 
     """
     if text is None:
         return None
-    from postroad.simulation.nouns import Case
-    from postroad.simulation.recipients import Mixed, fares
+    from postroad.simulation import Case, Mixed, fares
     from postroad.views.text.recipients import Recipients
 
     replies, servers = _replies(text), _best(records)
@@ -48,7 +45,7 @@ def recipients_of(records: Records, view: View, text: str | None) -> Recipients 
 
 
 def _replies(text: str) -> tuple[int, ...]:
-    from postroad.simulation.recipients import REPLIES
+    from postroad.simulation import REPLIES
     from postroad.words.inputs import InputError
 
     words = [word.strip() for word in text.split(",")]
@@ -56,7 +53,7 @@ def _replies(text: str) -> tuple[int, ...]:
         known = ", ".join(str(code) for code in REPLIES)
         raise InputError(f"--replies {text!r}: write one of {known} for each recipient, as in 250,450,550")
     if len(words) > MOST:
-        raise InputError(f"--replies: {len(words)} recipients; a message has {MOST} at most here")
+        raise InputError(f"--replies: {len(words)} recipients; the limit here is {MOST}")
     return tuple(map(int, words))
 
 
@@ -66,16 +63,8 @@ def _best(records: Records) -> frozenset[Address]:
     return frozenset(each.address for each in records.places if each.preference == least)
 
 
-def show_recipients(out: Screen, told: Recipients | None) -> None:
-    """In words, where it was asked for."""
-    from postroad.views.text.recipients import recipients
-
-    if told:
-        out.show(recipients(told))
-
-
 def recipients_shape(told: Recipients | None) -> Shape:
     """What --json has of it beside the rest: nothing where it was not asked for."""
-    from postroad.views.json.recipients import recipients_shape
+    from postroad.views.json import recipients_shape
 
     return {"recipients": recipients_shape(told)} if told else {}

@@ -8,7 +8,7 @@ from postroad.cli import options, screen
 from postroad.views.text.blocks import Table
 
 if TYPE_CHECKING:
-    from postroad.app import Routed
+    from postroad.build import Routed
     from postroad.routing import Dropped, Route
 
 
@@ -31,8 +31,7 @@ def route(
     """
 
     async def routed() -> Routed:
-        from postroad.app import Road, build_own, build_policy
-        from postroad.subject import subject_of
+        from postroad.build import Road, build_own, build_policy, subject_of
 
         subject = subject_of(domain, of, zone or ())
         policy = build_policy(procedure, allow_loopback=allow_loopback)

@@ -11,7 +11,7 @@ from postroad.views.text.blocks import Table
 
 if TYPE_CHECKING:
     from postroad.rules import Rule
-    from postroad.views.findings.wording import Rules
+    from postroad.views.findings import Rules
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "info": "dim"}
 
@@ -37,7 +37,7 @@ def rules(
 
 
 def _print_json(known: Rules, rule: str | None) -> None:
-    from postroad.views.json.findings import rule_shape, rules_shape
+    from postroad.views.json import rule_shape, rules_shape
 
     screen.print_json(rules_shape(known) if rule is None else rule_shape(known[rule]))
 
@@ -50,7 +50,7 @@ def _no_such(rule: str, known: Rules) -> str:
 
 
 def _list(out: screen.Screen, known: Rules) -> None:
-    from postroad.views.findings.manual import by_topic, tally
+    from postroad.views.findings import by_topic, tally
 
     out.line(tally(known), style="bold")
     width = max((len(rule) for rule in known), default=0)
@@ -62,8 +62,7 @@ def _list(out: screen.Screen, known: Rules) -> None:
 
 
 def _explain(out: screen.Screen, rule: Rule) -> None:
-    from postroad.views.findings.manual import needs
-    from postroad.views.findings.wording import sources, why
+    from postroad.views.findings import needs, sources, why
 
     out.line(f"{rule.id}: {rule.title}", style="bold")
     lines = {
@@ -72,6 +71,6 @@ def _explain(out: screen.Screen, rule: Rule) -> None:
         "why": why(rule),
         "source": sources(rule),
         "needs": needs(rule).replace("`", ""),
-        "fix": f"not by a zone line: {rule.no_fix}" if rule.no_fix else "a finding shows the zone lines that fix it",
+        "fix": f"no zone line can fix it: {rule.no_fix}" if rule.no_fix else "each finding shows the zone lines",
     }
     out.table(Table((), [((f"  {label}", "dim"), words) for label, words in lines.items() if words]))

@@ -11,7 +11,7 @@ import typer
 from postroad.cli import options, screen
 
 if TYPE_CHECKING:
-    from postroad.app import Sent
+    from postroad.build import Sent
     from postroad.deliver import DeliverSettings
     from postroad.words.trace import Event
 
@@ -56,7 +56,7 @@ def send(
     watched = screen.Watched(lambda event: None if json else _show_live(out, event))
 
     async def sent() -> Sent:
-        from postroad.app import Road, build_message, build_own, build_policy, build_resolver
+        from postroad.build import Road, build_message, build_own, build_policy, build_resolver
 
         message = build_message(content, None if sender in ("", "<>") else sender, to)
         road = Road(
@@ -87,13 +87,14 @@ def _read(file: Path) -> bytes:
         screen.remark("reading the message from the terminal; end it with Ctrl-D")
     octets = read_stream(sys.stdin.buffer, "-", MOST) if str(file) == "-" else read_octets(file, MOST)
     if isinstance(octets, Unreadable):
-        screen.fail(f"{file}: {octets.why}; name a readable message file, or - for standard input")
+        screen.fail(f"{file}: {octets.why}; give a readable message file, or - for standard input")
     return octets
 
 
 def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:
-    from postroad.app import host_name
-    from postroad.deliver import DeliverSettings, opportunistic_tls
+    from postroad.build import opportunistic_tls
+    from postroad.deliver import DeliverSettings
+    from postroad.net import host_name
     from postroad.routing import WalkPolicy
     from postroad.smtp import Timeouts
 

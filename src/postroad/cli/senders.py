@@ -42,17 +42,17 @@ def senders(
 
     if sender is None:
         if toml:
-            screen.fail("name the sender whose file is to be printed; postroad senders lists them")
+            screen.fail("give the sender whose file to print; `postroad senders` lists them")
         _list(SENDERS, json=json)
         return
-    from postroad.asking import sender_named
+    from postroad.build import sender_named
 
     with screen.input_errors():
         found = sender_named(sender, SENDERS)
     if toml:
         _print_file(found, None if sender in SENDERS else sender)
     elif json:
-        from postroad.views.json.senders import sender_shape
+        from postroad.views.json import sender_shape
 
         screen.print_json(sender_shape(found))
     else:
@@ -61,7 +61,7 @@ def senders(
 
 def _list(known: Mapping[str, Sender], *, json: bool) -> None:
     if json:
-        from postroad.views.json.senders import senders_shape
+        from postroad.views.json import senders_shape
 
         screen.print_json(senders_shape(known.values()))
         return

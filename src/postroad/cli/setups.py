@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
-    from postroad.planning.answers import Answered
-    from postroad.planning.comparison import Comparison
+    from postroad.planning import Answered, Comparison
 
 
 def setups(
@@ -25,22 +24,19 @@ def setups(
 
     Exit status: 0 done, 2 usage error.
     """
-    from postroad.asking import view_of
+    from postroad.build import view_of
 
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
-    from postroad.planning.answers import answers
-    from postroad.planning.comparison import compare
-    from postroad.planning.scorecard import measure
-    from postroad.planning.setups import SETUPS
+    from postroad.planning import SETUPS, answer_all, compare, measure
 
     with screen.working("forecasts") as heard:
         view = replace(view, heard=heard)
         cards = [measure(name, simulating.records_of(name, None, (), ()), view) for name in SETUPS]
         comparison = compare(cards)
-        answered = answers({each.name: each for each in cards}, view)
+        answered = answer_all({each.name: each for each in cards}, view)
     if json:
-        from postroad.views.json.simulation import setups_shape
+        from postroad.views.json import setups_shape
 
         screen.print_json(setups_shape(comparison, answered))
     else:
@@ -48,7 +44,7 @@ def setups(
 
 
 def _show(out: screen.Screen, comparison: Comparison, answered: tuple[Answered, ...]) -> None:
-    from postroad.planning.setups import SETUPS
+    from postroad.planning import SETUPS
     from postroad.views.text.comparison import headline, table
 
     out.line(headline(comparison), style="bold")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,7 @@ from postroad.cli import options, screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postroad.planning.records import Records
+    from postroad.planning import Records
 
 Of = options.Of
 Senders = Annotated[
@@ -46,20 +45,11 @@ def records_of(
 
     Ends the command with 2 where it is none of them, and with 3 where DNS cannot tell now.
     """
-    from postroad.app import Road
-    from postroad.planning.records import Records
-    from postroad.subject import subject_of
-    from postroad.words.facts import Bogus, Temporary
+    from postroad import build
 
     with screen.input_errors():
-        subject = subject_of(what, domain, zones)
-        road = Road(subject.resolver(resolvers))
-    snapshot = screen.run(lambda: road.lookup(subject.destination))
-    if isinstance(snapshot.mx, Temporary | Bogus):
-        screen.fail(
-            f"the records of {subject.destination} cannot be looked up now: {snapshot.mx.why}", screen.TEMPORARY
-        )
-    return Records.of(replace(snapshot, in_lab=allow_loopback))
+        subject = build.subject_of(what, domain, zones)
+    return screen.run(lambda: build.records_of(subject, resolvers, allow_loopback=allow_loopback))
 
 
 def status_of(records: Records) -> int:

@@ -21,13 +21,13 @@ async def opened(folder: Path | None, config: Path | None) -> AsyncIterator[Spoo
         InputError: the settings are wrong.
 
     """
+    from postroad.build import open_queue
     from postroad.spool import SpoolError, Trouble
-    from postroad.spool.sqlite import SqliteSpool
 
     none = (Trouble.MISSING, Trouble.READ_ONLY, Trouble.NEWER)
     where = folder or _of_settings(config)
     try:
-        spool = await SqliteSpool.open(where, node="")
+        spool = await open_queue(where)
         try:
             yield spool
         finally:

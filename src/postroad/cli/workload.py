@@ -12,7 +12,7 @@ import typer
 from postroad.cli import screen
 
 if TYPE_CHECKING:
-    from postroad.planning.mix import View
+    from postroad.planning import View
     from postroad.simulation.trials import Downtime, Pulse, TrialOptions, Trials
     from postroad.words.facts import Snapshot
 
@@ -79,7 +79,7 @@ Retries = Annotated[
     typer.Option(
         "--retries",
         metavar="NAME|TIME,TIME",
-        help="Mail is tried again as postfix, exim, gmail, ... do, or after these times.",
+        help="Retry as postfix, exim, gmail, ... do, or after these times.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -99,7 +99,7 @@ _FLAGS = {
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """The flags as they were given."""
+    """The flags of the trials as given on the command line."""
 
     trials: int | None
     burst: str | None
@@ -219,7 +219,7 @@ def _retries(text: str | None) -> str | tuple[float, ...] | None:
 
 
 def _time(flag: str, text: str) -> float:
-    from postroad.config.values import read_duration
+    from postroad.config import read_duration
 
     bare = text.strip()
     try:

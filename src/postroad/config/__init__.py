@@ -1,14 +1,13 @@
 """The settings (floor 5): one TOML file, every key with a default, every error a sentence.
 
 Rule 1: what a setting is, is said once, in `model`: the reader, the errors, `config show` and the reference follow.
-Rule 2: only `check` and `doubts` open what a setting names (certificates, folders), and changes nothing.
+Rule 2: only `doubts` opens what a setting names (certificates, folders), and it changes nothing.
 Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and ends, needs `brief` alone.
 
 Stops: `finding` (where the file is), `values` (times, sizes, networks as people write them), `kinds` (the same for
 pydantic), `model` (every setting), `loading` (a file, as the settings it has), `brief` (some of them, in no time),
-`identity` (who this machine is by them), `problems` (what is wrong with a
-file, in sentences), `show` (the settings in effect, as TOML, and the reference), `check` (whether what they name is
-there and can be used), `doubts` (what can be used, but is hardly meant, or cannot work).
+`identity` (who this machine is by them), `problems` (what is wrong with a file, in sentences), `show` (the settings in
+effect, as TOML, and the reference), `doubts` (what can be used, but is hardly meant, or cannot work).
 """
 
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.config.brief import Brief, brief_of, load_brief
+    from postroad.config.doubts import warnings
     from postroad.config.finding import USUAL_FILE, find
     from postroad.config.identity import aliases_of, hostname_of
     from postroad.config.loading import dump, load, read, survey
@@ -40,13 +40,18 @@ if TYPE_CHECKING:
         Timeouts,
         Tls,
     )
+    from postroad.config.show import defaults, toml
+    from postroad.config.values import read_duration
 
 __getattr__ = door(
     __name__,
     brief="Brief brief_of load_brief",
-    identity="aliases_of hostname_of",
+    doubts="warnings",
     finding="USUAL_FILE find",
+    identity="aliases_of hostname_of",
     loading="dump load read survey",
-    model="Accept Aliases Auth Check Config Deliver Dns Limits Listen "
-    "Log Metrics Relay Retry RouteHost Spool StaticRoute Timeouts Tls",
+    model="Accept Aliases Auth Check Config Deliver Dns Limits Listen Log "
+    "Metrics Relay Retry RouteHost Spool StaticRoute Timeouts Tls",
+    show="defaults toml",
+    values="read_duration",
 )

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from postroad.app import host_name
 from postroad.config.identity import aliases_of
 from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, Listen, StaticRoute
 from postroad.files import plain_octets
-from postroad.net import interface_addresses
+from postroad.net import host_name, interface_addresses
 from postroad.routing import Own
 from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
@@ -28,9 +27,9 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
     """What works, but is hardly meant, and what cannot work though the relay runs."""
     for network in config.relay.networks:
         if network.prefixlen == 0:
-            yield f"relay.networks has {network}: anyone who reaches a port may send mail to anyone"
+            yield f"relay.networks has {network}: anyone who can connect may relay mail to anyone"
     if not (config.hostname or host_name()):
-        yield "hostname: this machine has no full name, and many servers refuse who says localhost.localdomain; set it"
+        yield "hostname: this machine has no full name, and many servers refuse localhost.localdomain; set it"
     for number, port in enumerate(config.listen, 1):
         yield from (f"listen[{number}].{doubt}" for doubt in _of_port(port, config))
     yield from _of_users(config)
@@ -43,15 +42,15 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
 
 def _of_port(port: Listen, config: Config) -> Iterator[str]:
     if port.tls == "implicit" and port.port in (SMTP_PORT, SUBMISSION_PORT):
-        yield f'tls: at port {port.port} clients begin in the clear, so none gets in; write "starttls", or port 465'
+        yield f'tls: at port {port.port} clients begin without TLS, so none can connect; write "starttls", or port 465'
     if port.tls != "implicit" and port.port == SMTPS_PORT:
-        yield 'tls: at port 465 clients begin with TLS, so none gets in; write "implicit", or port 587'
+        yield 'tls: at port 465 clients begin with TLS, so none can connect; write "implicit", or port 587'
     if config.relay.users and port.tls == "none" and not port.address.is_loopback:
-        yield "tls is none: no user can authenticate there, for the password would be seen"
+        yield "tls is none: no user can authenticate there, because the password could be read"
     if not _may_bind(port.port):
         yield (
-            f"port: {port.port} is not for this user; start the relay as one who has CAP_NET_BIND_SERVICE, as"
-            " docs/examples/postroad.service does, or name a port from 1024"
+            f"port: this user may not open port {port.port}; start the relay with CAP_NET_BIND_SERVICE, as"
+            " docs/examples/postroad.service does, or use a port from 1024 up"
         )
 
 
@@ -96,7 +95,7 @@ def _of_certificate(config: Config, now: datetime) -> Iterator[str]:
 def _of_aliases(config: Config) -> Iterator[str]:
     with suppress(InputError):  # a problem, and shown as one
         for name in aliases_of(config).missing:
-            yield f'aliases.{name}: mail for {name} is refused; name who reads it, as {name} = "ops@example.com"'
+            yield f'aliases.{name}: mail for {name} is refused; set who gets it, such as {name} = "ops@example.com"'
 
 
 def _of_route(route: StaticRoute, own: Own) -> Iterator[str]:
@@ -108,13 +107,13 @@ def _of_route(route: StaticRoute, own: Own) -> Iterator[str]:
     if route.security == "tls" and not ports.isdisjoint((SMTP_PORT, SUBMISSION_PORT)):
         yield 'security is "tls", but ports 25 and 587 begin in the clear; leave security out'
     if route.auth and route.demand == "required":
-        yield 'tls = "required" gives the password to whoever answers; write "verified", with ca_file if need be'
+        yield 'tls = "required" gives the password to whoever answers; write "verified", with ca_file if needed'
     if route.auth:
         yield from _of_secret("auth.password_file", route.auth.password_file)
     for each in route.static_hosts:
         port = each.port or SMTP_PORT
         if isinstance(each.host, IPv4Address | IPv6Address) and own.takes_mail_at(each.host, port):
-            yield f"{each.host} port {port} is this relay: what is sent there comes back, so it is left out"
+            yield f"{each.host} port {port} is this relay: mail sent there would come back, so it is skipped"
 
 
 def _own(config: Config) -> Own:

@@ -7,22 +7,31 @@ from pathlib import Path
 from typing import Protocol
 
 from postroad.files import trusted_text
-from postroad.net.interfaces import host_name
-from postroad.routing.aliases import LOCALHOST, Alias, Aliases, parse_aliases, parse_target, resolve_aliases
-from postroad.routing.picking import EVERYTHING, by_domain, pick
+from postroad.net import host_name
+from postroad.routing import (
+    EVERYTHING,
+    LOCALHOST,
+    Alias,
+    Aliases,
+    by_domain,
+    parse_aliases,
+    parse_target,
+    pick,
+    resolve_aliases,
+)
 from postroad.words.inputs import InputError
 from postroad.words.names import Address, Unreadable
 
 
 class Routed(Protocol):
-    """A route of the settings, as far as it matters here: what it is for."""
+    """The destinations of a route in the settings."""
 
     @property
     def domains(self) -> tuple[str, ...]: ...  # noqa: D102  # said above
 
 
 class Named(Protocol):
-    """The table of aliases."""
+    """The `[aliases]` table as far as identity needs it."""
 
     @property
     def table(self) -> Mapping[str, tuple[str, ...]]: ...  # noqa: D102  # see config.Aliases
@@ -32,7 +41,7 @@ class Named(Protocol):
 
 
 class Identity(Protocol):
-    """The settings that say who we are: Config has them, and Brief."""
+    """The settings that say who this machine is, common to Config and Brief."""
 
     @property
     def hostname(self) -> str | None: ...  # noqa: D102  # see config.Config
@@ -77,5 +86,5 @@ def aliases_of(config: Identity) -> Aliases:
 def _text(path: Path) -> str:
     text = trusted_text(path)
     if isinstance(text, Unreadable):
-        raise InputError(f"{path} {text.why}; name a text file that this user may read")
+        raise InputError(f"{path} {text.why}; choose a text file that this user may read")
     return text

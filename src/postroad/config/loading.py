@@ -99,7 +99,7 @@ def _leave_out(tables: dict[str, Any], place: Sequence[int | str]) -> None:
 def _tables(text: str, path: Path) -> dict[str, Any]:
     tables = parse_toml(text)
     if isinstance(tables, Unreadable):
-        raise _error(path, [f"it is no TOML: {tables.why}; texts stand in quotes"])
+        raise _error(path, [f"it is not valid TOML: {tables.why}; put texts in quotes"])
     return tables
 
 

@@ -39,9 +39,10 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """A table of the file. What it does not know is an error; once read it does not change."""
+    """A table of the settings file. What it does not know is an error; once read it does not change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    # Deferred, only the whole file gets a validator: one for each table would cost more than reading a file
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True)
 
 
 def _once_each(what: str, items: Iterable[str]) -> None:
@@ -138,10 +139,10 @@ class Aliases(Section):
         for name, targets in self.__pydantic_extra__.items():
             if not name or "@" in name:
                 raise ValueError(
-                    f'"{name}" is no name; write the part before the @ alone, for it holds for all own names'
+                    f'"{name}" is not a name; write only the part before the @: it holds for all names of this machine'
                 )
             if not targets:
-                raise ValueError(f'"{name}" has no address; write one, as "user@example.com", or leave it out')
+                raise ValueError(f'"{name}" has no address; write one, such as "user@example.com", or leave it out')
         return self
 
 
@@ -267,7 +268,7 @@ class RouteHost(Section):
 
 
 class Auth(Section):
-    """How to log in to the hosts of a route."""
+    """The user and password for the hosts of a route."""
 
     user: Annotated[str, Field(min_length=1)] = Field(description="User name.")
     password_file: File = Field(description="File that holds the password and nothing else.")
@@ -327,19 +328,21 @@ class StaticRoute(Section):
         if sum(ways) != 1:
             raise ValueError("write exactly one of hosts, next_hop and mx_of")
         if self.auth and self.mx_of:
-            raise ValueError("auth is for hosts or next_hop: a password is not given to whom DNS names")
+            raise ValueError("auth needs hosts or next_hop: a password is never sent to hosts that DNS names")
         if self.auth and self.demand in ("none", "opportunistic"):
-            raise ValueError('auth sends a password, which tls must hide; write tls = "verified"')
+            raise ValueError('auth sends a password, which TLS must protect; write tls = "verified"')
         if self.security and self.mx_of:
-            raise ValueError("security is for hosts or next_hop: exchangers are asked for STARTTLS at port 25")
+            raise ValueError("security needs hosts or next_hop: exchangers use STARTTLS on port 25")
         if self.security == "tls" and self.demand == "none":
             raise ValueError('security = "tls" and tls = "none" contradict each other; leave one out')
         if self.security is None and len({each.port == SMTPS_PORT for each in self.static_hosts}) > 1:
             raise ValueError(
-                'TLS begins at once at port 465 and by STARTTLS at others; write security = "tls" or "starttls" for all'
+                'port 465 starts TLS at once, others use STARTTLS; write security = "tls" or "starttls" for all'
             )
         if self.ca_file and self.demand != "verified":
-            raise ValueError('ca_file says whom to trust, and only tls = "verified" asks; write that, or leave it out')
+            raise ValueError(
+                'ca_file says whom to trust, which only tls = "verified" asks; write that, or leave ca_file out'
+            )
         _once_each("hosts has", (f"{each.host} port {each.port}" for each in self.hosts))
         return self
 
@@ -404,20 +407,20 @@ class Config(Section):
         "of lower preference values.",
     )
     drain: Duration = Field(default=30.0, description="How long deliveries may take to finish after SIGTERM.")
-    spool: Spool = Field(default_factory=Spool)
-    listen: tuple[Listen, ...] = Field(default=(Listen(),))
-    tls: Tls = Tls()
-    relay: Relay = Relay()
-    aliases: Aliases = Aliases()
-    limits: Limits = Limits()
-    timeouts: Timeouts = Timeouts()
-    deliver: Deliver = Deliver()
-    retry: Retry = Retry()
-    dns: Dns = Dns()
+    spool: Spool = Field(default_factory=Spool.model_construct)
+    listen: tuple[Listen, ...] = Field(default=(Listen.model_construct(),))
+    tls: Tls = Tls.model_construct()
+    relay: Relay = Relay.model_construct()
+    aliases: Aliases = Aliases.model_construct()
+    limits: Limits = Limits.model_construct()
+    timeouts: Timeouts = Timeouts.model_construct()
+    deliver: Deliver = Deliver.model_construct()
+    retry: Retry = Retry.model_construct()
+    dns: Dns = Dns.model_construct()
     route: tuple[StaticRoute, ...] = ()
-    metrics: Metrics = Metrics()
-    log: Log = Log()
-    check: Check = Check()
+    metrics: Metrics = Metrics.model_construct()
+    log: Log = Log.model_construct()
+    check: Check = Check.model_construct()
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -13,13 +13,13 @@ from postroad.config.model import Config
 Place = tuple[int | str, ...]
 
 _KINDS = {
-    "int_type": "a whole number, as 10",
-    "int_from_float": "a whole number, as 10",
-    "float_type": "a number, as 2 or 0.5",
-    "finite_number": "a number, as 2 or 0.5",
+    "int_type": "a whole number, such as 10",
+    "int_from_float": "a whole number, such as 10",
+    "float_type": "a number, such as 2 or 0.5",
+    "finite_number": "a number, such as 2 or 0.5",
     "bool_type": "true or false",
-    "string_type": 'a text in quotes, as "text"',
-    "tuple_type": 'a list in brackets, as ["one", "two"]',
+    "string_type": 'a text in quotes, such as "text"',
+    "tuple_type": 'a list in brackets, such as ["one", "two"]',
 }
 _BOUNDS = {
     "greater_than_equal": "{ge} or more",
@@ -52,17 +52,17 @@ def _sentence(error: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails, wh
     if kind == "missing":
         return "this key is missing; it has no default"
     if kind == "literal_error":
-        return f"{shown} is none of the choices; write {ctx['expected'].replace(chr(39), chr(34))}"
+        return f"{shown} is not one of the choices; write {ctx['expected'].replace(chr(39), chr(34))}"
     if kind in _BOUNDS:
-        return f"{shown} is out of bounds; write {_BOUNDS[kind].format(**ctx)}"
+        return f"{shown} is out of range; write {_BOUNDS[kind].format(**ctx)}"
     if kind in ("too_short", "string_too_short"):
         return "it is empty; write at least one"
     table = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
     if kind in ("model_type", "model_attributes_type"):
-        return f"this is a table with keys of its own; write [{table}] and the keys below it"
+        return f"this is a table with its own keys; write [{table}] and the keys below it"
     if kind == "tuple_type" and _section(error["loc"]):
         return f"there may be several of these tables; write [[{table}]] in double brackets"
-    return f"{shown} is not what it should be; write {_KINDS.get(kind, error['msg'])}"
+    return f"{shown} has the wrong type; write {_KINDS.get(kind, error['msg'])}"
 
 
 def _unknown(loc: Place) -> str:
@@ -72,8 +72,8 @@ def _unknown(loc: Place) -> str:
         return f"there is no such key; did you mean {near[0]}?"
     elsewhere = [header for header, section in _sections() if loc[-1] in section.model_fields]
     if elsewhere:
-        return f"there is no such key here; there is one in {elsewhere[0]}"
-    return f"there is no such key; there are {', '.join(known)}"
+        return f"there is no such key here; it belongs in {elsewhere[0]}"
+    return f"there is no such key; the keys here are {', '.join(known)}"
 
 
 def _fields(loc: Place) -> Sequence[str]:

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from postroad.routing.aliases import parse_target
+from postroad.routing import parse_target
 from postroad.words.bounds import shown
 from postroad.words.names import Address, Unreadable, cut, parse_address, parse_domain
 
@@ -46,9 +46,11 @@ def read_duration(value: Any) -> float:  # noqa: ANN401  # whatever stands in th
     elif _is_number(value):
         seconds = value
     if seconds > LONGEST_S:
-        raise ValueError(f"{_cut(value)} is longer than ten years, the longest time there is")
+        raise ValueError(f"{_cut(value)} is longer than ten years, the longest time allowed")
     if seconds < 0:
-        raise ValueError(f'{_cut(value)} is no time; write seconds, or a text as "90s", "5m", "4h", "5d" or "5 days"')
+        raise ValueError(
+            f'{_cut(value)} is not a time; write seconds, or a text such as "90s", "5m", "4h", "5d" or "5 days"'
+        )
     return float(seconds)
 
 
@@ -67,10 +69,10 @@ def read_size(value: Any) -> int:  # noqa: ANN401  # whatever stands in the file
     found = _SIZE.match(value) if isinstance(value, str) else None
     octets = float(found[1]) * _OCTETS[found[2]] if found else value
     if isinstance(octets, int | float) and not isinstance(octets, bool) and octets > LARGEST:
-        raise ValueError(f"{_cut(value)} is more than {LARGEST // 2**30} GiB, the largest size there is")
+        raise ValueError(f"{_cut(value)} is more than {LARGEST // 2**30} GiB, the largest size allowed")
     if found or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
         return int(octets)
-    raise ValueError(f'{_shown(value)} is no size; write octets, or a text as "500KiB" or "50MiB"')
+    raise ValueError(f'{_shown(value)} is not a size; write octets, or a text such as "500KiB" or "50MiB"')
 
 
 def write_size(octets: int) -> str:
@@ -85,7 +87,7 @@ def read_domain(value: Any) -> str:  # noqa: ANN401  # whatever stands in the fi
     """A domain name in canonical form."""
     domain = parse_domain(value) if isinstance(value, str) else Unreadable(str(value), "not a text")
     if isinstance(domain, Unreadable):
-        raise ValueError(f'{domain}; write a domain name, as "mail.example.com"')  # noqa: TRY004  # wrong text, or type
+        raise ValueError(f'{domain}; write a domain name, such as "mail.example.com"')  # noqa: TRY004  # wrong text, or type
     return domain
 
 
@@ -103,14 +105,14 @@ def read_network(value: Any) -> Network:  # noqa: ANN401  # whatever stands in t
     try:
         return ip_network(value if isinstance(value, str) else "")
     except ValueError:
-        raise ValueError(f"{_shown(value)} is no network; write one, as {_network_meant(value)}") from None
+        raise ValueError(f"{_shown(value)} is not a network; write one, such as {_network_meant(value)}") from None
 
 
 def read_address(value: Any) -> Address:  # noqa: ANN401  # whatever stands in the file
     """An IP address."""
     address = parse_address(value) if isinstance(value, str) else None
     if address is None:
-        raise ValueError(f'{_shown(value)} is no IP address; write one, as "192.0.2.1" or "2001:db8::1"')
+        raise ValueError(f'{_shown(value)} is not an IP address; write one, such as "192.0.2.1" or "2001:db8::1"')
     return address
 
 
@@ -123,7 +125,7 @@ def read_host(value: Any) -> str | Address:  # noqa: ANN401  # whatever stands i
 def read_path(value: Any, folder: str | Path) -> Path:  # noqa: ANN401  # whatever stands in the file
     """A path; a relative one begins in the folder of the settings file."""
     if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError(f'{_shown(value)} is no path; write one, as "/etc/postroad/users"')
+        raise ValueError(f'{_shown(value)} is not a path; write one, such as "/etc/postroad/users"')
     return Path(folder, value)
 
 
@@ -153,7 +155,7 @@ def read_server(value: Any) -> str:  # noqa: ANN401  # whatever stands in the fi
     """A name server: an address, with a port if it is not 53."""
     host, port = read_place(value)
     if isinstance(host, str):
-        raise ValueError(f'{_shown(value)} is no address; write the name server\'s own, as "192.0.2.53"')  # noqa: TRY004  # wrong text, or type
+        raise ValueError(f'{_shown(value)} is not an address; write the name server\'s own, such as "192.0.2.53"')  # noqa: TRY004  # wrong text, or type
     return write_place((host, port))
 
 
@@ -163,7 +165,7 @@ def read_endpoint(value: Any) -> tuple[Address, int] | None:  # noqa: ANN401  # 
         return None
     host, port = read_place(value) if isinstance(value, str) else ("", None)
     if isinstance(host, str) or port is None:
-        raise ValueError(f'{_shown(value)} is no address with a port; write both, as "127.0.0.1:9925"')
+        raise ValueError(f'{_shown(value)} is not an address with a port; write both, such as "127.0.0.1:9925"')
     return host, port
 
 
@@ -171,7 +173,9 @@ def read_targets(value: Any) -> tuple[str, ...]:  # noqa: ANN401  # whatever sta
     """What an alias leads to: one address or several, or the names of other aliases."""
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise ValueError(f'{_shown(value)} is no address; write one, or several, as ["a@example.com", "b@example.com"]')
+        raise ValueError(
+            f'{_shown(value)} is not an address; write one, or a list such as ["a@example.com", "b@example.com"]'
+        )
     return tuple(str(parse_target(item)).removesuffix("@") for item in items)
 
 

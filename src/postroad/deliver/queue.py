@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from postroad.deliver.course import Course
 from postroad.deliver.places import Places
 from postroad.deliver.settings import QueueLimits
-from postroad.pace import Turns, Window
+from postroad.pace import Turns, Window, WindowPolicy
 from postroad.spool import Parcel
 
 LOW = 4  # with less than one in so many of what its doors take, more is claimed for a destination
@@ -22,7 +22,7 @@ IDLE_DOORS = 10_000  # windows remembered of addresses that have nothing to do
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """A claimed parcel in memory, with the course drawn for it once its way is known."""
+    """A claimed parcel in memory, with the order drawn for it once its route is known."""
 
     parcel: Parcel
     course: Course | None = None
@@ -32,7 +32,10 @@ class Item:
 
 @dataclass(slots=True, eq=False)
 class Door:
-    """What waits for one address. `old` counts deliveries there that have lasted long, `pace_s` is the time for one."""
+    """The queue of parcels for one address.
+
+    `old` counts deliveries there that have lasted long, `pace_s` is the time for one.
+    """
 
     where: str  # the address as text
     window: Window
@@ -41,6 +44,7 @@ class Door:
     waiting: int = 0
     old: int = 0
     proved: bool = False
+    turn: bool | None = None  # whether it has turns among the trusted or the others; None: it has none now
     pace_s: float = 0.0
     left_at: float = 0.0
 
@@ -60,10 +64,21 @@ class Door:
             self.left_at = now
         self.window.begin()
 
-    def end(self, now: float) -> None:
-        """A delivery has ended: how long one after the other takes, the last few counting most."""
+    def end(self, now: float, *, met_host: bool | None) -> None:
+        """A delivery has ended: how long one after the other takes, the last few counting most.
+
+        `met_host`: whether any host had a session with us; None says nothing about them.
+        """
         self.pace_s += (now - self.left_at - self.pace_s) / 16
         self.left_at = now
+        if met_host is None:
+            self.window.abandoned()
+        elif met_host:
+            self.proved = True
+            self.window.succeeded()
+        else:
+            self.window.failed()
+            self.proved = self.proved and self.window.size > 1
 
     def push(self, item: Item) -> None:
         """One more waits."""
@@ -93,6 +108,27 @@ class Door:
         return items
 
 
+class Doors(OrderedDict[str, Door]):
+    """The doors by address as text. Of those that have nothing to do only so many are remembered."""
+
+    def at(self, where: str, policy: WindowPolicy) -> Door:
+        """The door of an address; a new one, if there is none yet."""
+        door = self.get(where)
+        if door is None:
+            door = self[where] = Door(where, Window(policy))
+            self._forget_idle()
+        return door
+
+    def _forget_idle(self) -> None:
+        """Drop the oldest door that has nothing to do, if there are too many; busy ones go to the end."""
+        for _ in range(len(self) - IDLE_DOORS):
+            where, door = next(iter(self.items()))
+            if door.waiting or door.window.in_flight:
+                self.move_to_end(where)
+            else:
+                del self[where]
+
+
 class Queue:
     """The parcels in memory: an item is admitted and lined up, `next` begins it, it leaves, and is forgotten."""
 
@@ -101,9 +137,10 @@ class Queue:
         self.places = Places(limits.concurrency)
         self.size = 0
         self.waiting = 0  # items that are not begun
-        self._doors: OrderedDict[str, Door] = OrderedDict()  # by address as text
+        self._doors = Doors()
         # The doors that have something to do and room for it: those of trusted hosts, and the others
         self._turns: dict[bool, Turns[str]] = {True: Turns(), False: Turns()}
+        self._ready = 0  # how many those are
         self._last = False  # which of the two had the last turn
         self._at_once: deque[Item] = deque()  # no host is asked for these
         self._by_destination: dict[str, int] = {}
@@ -153,7 +190,7 @@ class Queue:
             self._at_once.append(item)
             self.waiting += 1
             return True
-        door = self._door(course.first)
+        door = self._doors.at(course.first, self.limits.window)
         if door.waiting >= self.limits.waiting:
             return False
         item.door = door
@@ -168,7 +205,7 @@ class Queue:
         if where is None:
             item.course = course
             return True
-        door = self._doors.get(where) or self._door(where)
+        door = self._doors.get(where) or self._doors.at(where, self.limits.window)
         if door.waiting or not door.has_room or not self.places.has_room(proved=door.proved and not door.old):
             return False
         item.course, item.door = course, door
@@ -181,11 +218,10 @@ class Queue:
         if self._at_once:
             self.waiting -= 1
             return self._at_once.popleft()
-        for trusted in (not self._last, self._last):
-            if self._turns[trusted] and self.places.has_room(proved=trusted):
+        for trusted in (not self._last, self._last) if self._ready else ():
+            where = self._turns[trusted].next() if self.places.has_room(proved=trusted) else None
+            if where is not None:
                 self._last = trusted
-                where = self._turns[trusted].next()
-                assert where is not None  # noqa: S101  # there are some
                 return self._begin(self._doors[where], now)
         return None
 
@@ -205,21 +241,13 @@ class Queue:
         return again
 
     def leave(self, item: Item, now: float, *, met_host: bool | None) -> None:
-        """A delivery has ended. `met_host`: whether any host had a session with us; None says nothing about them."""
+        """A delivery has ended. `met_host`: see Door.end."""
         door, item.door = item.door, None
         if door is None:
             return
         if self.places.end(item):
             door.old -= 1
-        door.end(now)
-        if met_host is None:
-            door.window.abandoned()
-        elif met_host:
-            door.proved = True
-            door.window.succeeded()
-        else:
-            door.window.failed()
-            door.proved = door.proved and door.window.size > 1
+        door.end(now, met_host=met_host)
         if door.waiting:
             self._place(door)
 
@@ -248,28 +276,23 @@ class Queue:
 
     def drop_waiting(self) -> list[Item]:
         """Take out all that waits: the relay ends."""
-        items = [*self._at_once, *(item for door in self._doors.values() for item in door.clear())]
+        items = list(self._at_once)
         self._at_once.clear()
+        for door in self._doors.values():
+            items += door.clear()
+            self._place(door)
         self.waiting = 0
-        self._turns = {True: Turns(), False: Turns()}
         return items
 
     @property
     def is_held_up(self) -> bool:
         """Whether an item could begin if fewer contacts were busy."""
-        return any(self._turns.values())
+        return self._ready > 0
 
     def wait_s(self, where: str | None) -> float:
         """How long a parcel may wait that comes now to this address: by what it has served lately."""
         door = self._doors.get(where) if where else None
         return min(max(door.waiting * door.pace_s, 10.0), 600.0) if door else 10.0
-
-    def _door(self, where: str) -> Door:
-        door = self._doors.get(where)
-        if door is None:
-            door = self._doors[where] = Door(where, Window(self.limits.window))
-            self._forget_idle()
-        return door
 
     def _begin(self, door: Door, now: float) -> Item:
         item = door.pop()
@@ -281,18 +304,13 @@ class Queue:
 
     def _place(self, door: Door) -> None:
         """Let a door have turns exactly if it has something to do and room for it."""
-        is_ready, trusted = bool(door.waiting) and door.has_room, door.is_trusted
-        self._turns[not trusted].discard(door.where)
-        if is_ready:
-            self._turns[trusted].add(door.where)
-        else:
-            self._turns[trusted].discard(door.where)
-
-    def _forget_idle(self) -> None:
-        """Drop the oldest door that has nothing to do, if there are too many; busy ones go to the end."""
-        for _ in range(len(self._doors) - IDLE_DOORS):
-            where, door = next(iter(self._doors.items()))
-            if door.waiting or door.window.in_flight:
-                self._doors.move_to_end(where)
-            else:
-                del self._doors[where]
+        turn = door.is_trusted if door.waiting and door.has_room else None
+        if turn is door.turn:
+            return
+        if door.turn is not None:
+            self._turns[door.turn].discard(door.where)
+            self._ready -= 1
+        if turn is not None:
+            self._turns[turn].add(door.where)
+            self._ready += 1
+        door.turn = turn

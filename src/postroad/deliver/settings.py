@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from postroad.dialogue import ClientSettings
 from postroad.pace import HealthPolicy, RetrySchedule, WindowPolicy
@@ -14,7 +12,7 @@ from postroad.words.names import Address
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverSettings(ClientSettings):
-    """What every attempt has in common.
+    """The settings that all attempts share.
 
     `source` are addresses of this machine to connect from, one of each family; none: the system's choice.
     """
@@ -30,7 +28,9 @@ class DeliverSettings(ClientSettings):
 
 @dataclass(frozen=True, slots=True)
 class ReusePolicy:
-    """How long a connection may serve. It is used only for a delivery whose draw chose its address anyway.
+    """The limits on the use of one connection for several messages.
+
+    It is used only for a delivery whose draw chose its address anyway.
 
     Postfix keeps idle ones 2 s and uses one for 300 s; both bounds keep hosts from holding doors open for us.
     """
@@ -43,7 +43,7 @@ class ReusePolicy:
 
 @dataclass(frozen=True, slots=True)
 class QueueLimits:
-    """`held` parcels in memory, `concurrency` contacts that cost work, `waiting` parcels before one address."""
+    """The limits of the queue in memory: `held` parcels, `concurrency` contacts, `waiting` parcels for one address."""
 
     held: int = 10_000
     concurrency: int = 200
@@ -54,25 +54,10 @@ class QueueLimits:
 
 @dataclass(frozen=True, slots=True)
 class LoopSettings:
-    """How much at once, and how patient."""
+    """The settings of the delivery loop."""
 
     queue: QueueLimits = field(default_factory=QueueLimits)
     poll_s: float = 1.0  # how soon mail is found that another process put into the spool
     reuse: ReusePolicy = field(default_factory=ReusePolicy)
     schedule: RetrySchedule = field(default_factory=RetrySchedule)
     health: HealthPolicy = field(default_factory=HealthPolicy)
-
-
-@lru_cache(maxsize=1)
-def opportunistic_tls() -> ssl.SSLContext:
-    """Encryption without proof of who is there (RFC 7435): it defeats listeners, and costs no mail."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-@lru_cache(maxsize=1)
-def verified_tls() -> ssl.SSLContext:
-    """Encryption to the host that was named, proven by a certificate this machine trusts (RFC 6125 section 6)."""
-    return ssl.create_default_context()

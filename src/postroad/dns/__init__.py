@@ -4,11 +4,12 @@ Rule 1: an answer is a value of `words.facts`, whatever came over the wire; noth
 Rule 2: the wire format and the master file format are dnspython's business, the meaning is ours.
 Rule 3: names go in and come out as `words.names` writes them: lower case, no final dot, the root and the null MX "".
 
-Stops: `resolver` (the protocol and the record types), `answers` (replies -> answers, following aliases), `wire` (asks
-name servers), `line` (the socket that some dozens of questions share), `plain` and `lean` (the plain reply, and the
-usual one, read without dnspython), `direct` (one question to one server, and how its answer travelled), `paced` (not
-too many at once), `cache` (keeps answers for their time, hands them out in turn), `entries` and `master` (master
-files read, plain lines without dnspython), `zones` (answers from them, and where each record stands).
+Stops: `resolver` (the protocol and the record types), `servers` (whom to ask), `answers` (replies -> answers,
+following aliases), `wire` (asks name servers), `line` (the socket that some dozens of questions share), `plain` and
+`lean` (the plain reply, and the usual one, read without dnspython), `direct` (one question to one server, and how its
+answer travelled), `paced` (not too many at once), `cache` (keeps answers for their time, hands them out in turn),
+`entries` and `master` (master files read, plain lines without dnspython), `zones` (answers from them, and where each
+record stands).
 """
 
 from typing import TYPE_CHECKING
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
         resolve_tlsa,
         resolve_txt,
     )
-    from postroad.dns.wire import DNS_PORT, Server, WireResolver, WireSettings, parse_server, system_servers
+    from postroad.dns.servers import DNS_PORT, Server, parse_server, system_servers
+    from postroad.dns.wire import WireResolver, WireSettings
     from postroad.dns.zones import ZoneAnswer, ZoneLine, ZoneResolver, Zones
 
 __getattr__ = door(
@@ -43,6 +45,7 @@ __getattr__ = door(
     paced="PacedResolver PacedServers",
     resolver="RecordType Resolver Soa resolve_a resolve_aaaa resolve_mx resolve_ns resolve_ptr "
     "resolve_tlsa resolve_txt",
-    wire="DNS_PORT Server WireResolver WireSettings parse_server system_servers",
+    servers="DNS_PORT Server parse_server system_servers",
+    wire="WireResolver WireSettings",
     zones="ZoneAnswer ZoneLine ZoneResolver Zones",
 )

@@ -24,7 +24,7 @@ _FOREVER_S = 2**31 - 1  # the longest TTL there is, RFC 2181 section 8
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The parts of a reply that have a meaning here, from the wire or from a zone: NOERROR or NXDOMAIN."""
+    """A DNS reply reduced to what matters here, from the wire or from a zone: NOERROR or NXDOMAIN."""
 
     rcode: dns.rcode.Rcode
     answer: Sequence[dns.rrset.RRset]
@@ -44,7 +44,7 @@ async def resolve_with(ask: Ask, name: str, kind: RecordType, first: Reply | Non
     try:
         start = dns.name.from_text(name)
     except (dns.exception.DNSException, UnicodeError) as problem:
-        return Bogus(f"{name[:80]!r} is no domain name: {problem}")
+        return Bogus(f"{name[:80]!r} is not a domain name: {problem}")
     chain = _Chain(start, dns.rdatatype.from_text(kind))
     while True:
         reply = first or await ask(chain.name, chain.kind)
@@ -96,7 +96,7 @@ class _Chain:
             if trouble:
                 return trouble
         if reply.rcode == dns.rcode.NXDOMAIN:
-            return Bogus(f"{to_text(self.name)}: the reply says NXDOMAIN and has records")
+            return Bogus(f"{to_text(self.name)}: the reply says NXDOMAIN but has records")
         return self._found(found[self.name, self.kind])
 
     def _pass(self, alias: dns.rrset.RRset) -> Bogus | None:

@@ -17,8 +17,10 @@ from postroad.dns import lean
 from postroad.dns.answers import Reply, resolve_with
 from postroad.dns.line import Line
 from postroad.dns.resolver import RecordType
-from postroad.dns.wire import PAYLOAD, Server, decoded, over_tcp, over_udp, reason
+from postroad.dns.servers import Server
+from postroad.dns.wire import PAYLOAD, decoded, over_tcp, over_udp, reason
 from postroad.words.facts import Answer, Bogus, Found, Temporary
+from postroad.words.phrasebook import seconds
 
 TIMEOUT_S = 3.0
 _AA = 0x04  # of the third octet
@@ -26,7 +28,10 @@ _AA = 0x04  # of the third octet
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """An answer of one server. `octets` is the size of the whole message, `is_cut` whether UDP could not carry it."""
+    """The answer of one name server that was asked directly.
+
+    `octets` is the size of the whole message, `is_cut` whether UDP could not carry it.
+    """
 
     answer: Answer[Any]
     octets: int = 0
@@ -59,7 +64,7 @@ async def ask_server(
         async with asyncio.timeout(timeout_s):
             return await _by_dnspython(server, name, kind, heard, recursion=recursion)
     except TimeoutError:
-        return Direct(Temporary(f"{server} did not answer within {timeout_s:g} s"))
+        return Direct(Temporary(f"{server} did not answer within {seconds(timeout_s)}"))
     except (OSError, EOFError) as problem:
         return Direct(Temporary(f"{server}: {reason(problem)}"))
     except Exception as problem:  # noqa: BLE001  # hostile octets: dnspython promises no closed set of errors

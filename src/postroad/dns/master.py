@@ -64,7 +64,7 @@ _SENTENCES = {
     "last used name": "the first record begins with a blank, and so has no name; write one, or @ for the zone's own",
     "not zone's class": "only records of the class IN are read",
     "directive": "there is no such directive; those read are $ORIGIN, $TTL, $INCLUDE and $GENERATE",
-    "DNS TTL": "this is no time to live; write seconds, or a time as 1h",
+    "DNS TTL": "this is not a time to live; write seconds, or a time such as 1h",
     "$GENERATE makes": "{}",
 }
 _STRAY = re.compile(r"[\udc80-\udcff]")  # octets that were no UTF-8
@@ -75,7 +75,7 @@ Include = Callable[[str, str], tuple[str, str] | Unreadable]
 
 @dataclass(frozen=True, slots=True)
 class ZoneFault:
-    """What is wrong with a master file, and where; line 0 means the file as a whole."""
+    """A fault of a zone file: where, and why; line 0 means the file as a whole."""
 
     file: str
     line: int
@@ -87,7 +87,7 @@ class ZoneFault:
 
 @dataclass(frozen=True, slots=True)
 class ZoneProblem:
-    """Why master files cannot be used: all that is wrong with them, a line each."""
+    """All faults of the zone files, a line each."""
 
     faults: tuple[ZoneFault, ...]
 
@@ -103,7 +103,9 @@ def load_zones(paths: Iterable[Path | str]) -> ZoneResolver | ZoneProblem:
         if isinstance(octets, Unreadable):
             faults.append(ZoneFault(str(path), 0, octets.why))
         elif b"\0" in octets:  # of which each line would be wrong
-            faults.append(ZoneFault(str(path), 0, "this is no zone file: it is binary, or no UTF-8; save it as UTF-8"))
+            faults.append(
+                ZoneFault(str(path), 0, "this is not a zone file: it is binary, or not UTF-8; save it as UTF-8")
+            )
         else:
             texts[str(path)] = _decoded(octets)
             folders[str(path)] = Path(path).absolute().parent
@@ -313,7 +315,7 @@ class _File:
             try:
                 origin = self._origin_of(found["origin"])
             except (dns.exception.DNSException, ValueError) as problem:
-                self._fault(entry.number, f"$INCLUDE: {found['origin']!r} is no origin: {problem}")
+                self._fault(entry.number, f"$INCLUDE: {found['origin']!r} is not an origin: {problem}")
                 return
             # RFC 1035 section 5.1: the origin of the including file is that from before, whatever the other one says
             _File(self._records, self._include, got[0], self).read(got[1], origin)
@@ -332,7 +334,7 @@ def _sentence(why: str, entry: Entry) -> str:
     written = entry.text.partition("\n")[0].strip()
     shown = ascii(written[:80]) if _STRAY.search(written) else repr(written[:80])
     if _STRAY.search(written.partition(";")[0]):
-        return f"{shown} is no UTF-8; save the file as UTF-8"
+        return f"{shown} is not UTF-8; save the file as UTF-8"
     bare = _CAUGHT.sub("", why).rstrip(".")
     if written.upper().startswith("$GENERATE") and not bare.startswith("$GENERATE makes"):
         return f"{shown}: {_GENERATE}"
@@ -345,9 +347,9 @@ def _sentence(why: str, entry: Entry) -> str:
     if kind is None or bare.endswith("refuse that"):
         unsaid = not bare or bare.startswith("Text input")
         form = "write a name, a type and a value, as in `mail A 192.0.2.1`"
-        return bare if bare.endswith("refuse that") else f"{shown} is no record: {form if unsaid else bare}"
+        return bare if bare.endswith("refuse that") else f"{shown} is not a record: {form if unsaid else bare}"
     name = kind["kind"].upper()
-    return f"{shown} is no {name} record; write {_FORMS[name]}"
+    return f"{shown} is not a valid {name} record; write {_FORMS[name]}"
 
 
 class _Records:

@@ -21,8 +21,9 @@ from postroad.dns import lean
 from postroad.dns.answers import Reply, is_referral, resolve_with
 from postroad.dns.line import Line, UnreadableError
 from postroad.dns.resolver import Ear, RecordType, deliver
+from postroad.dns.servers import Server
 from postroad.words.facts import Answer, Bogus, Temporary
-from postroad.words.names import Address, Unreadable, parse_address
+from postroad.words.phrasebook import seconds
 
 T = TypeVar("T")
 R = TypeVar("R", bound=lean.Reading)
@@ -31,25 +32,12 @@ _Hear = Callable[[bytes], R | dns.message.Message | None]
 _First = dns.message.Message | Exception
 """What came of asking the first server, where it was asked already."""
 
-DNS_PORT = 53
 PAYLOAD = 1232  # octets of UDP that cross any path unfragmented: DNS flag day 2020
-_HOW = "write a name server as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where a name server listens."""
-
-    address: Address
-    port: int = DNS_PORT
-
-    def __str__(self) -> str:
-        return f"{self.address}:{self.port}" if self.address.version == 4 else f"[{self.address}]:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class WireSettings:
-    """Whom to ask, and how patiently: each server in turn, all of them `tries` times, each for `timeout_s`."""
+    """Which name servers to ask, and how patiently: each in turn, all of them `tries` times, each for `timeout_s`."""
 
     servers: tuple[Server, ...]
     timeout_s: float = 3.0
@@ -58,7 +46,7 @@ class WireSettings:
 
 
 class WireResolver:
-    """Resolves by asking recursive name servers; keeps nothing.
+    """A resolver that asks recursive name servers and keeps nothing.
 
     Questions under way at the same time share a socket, some dozens of them; asked one by one each has its own
     (`dns.line`). What is usual is written and read by `dns.lean`, the rest by dnspython.
@@ -151,7 +139,7 @@ class WireResolver:
         try:
             return await exchange
         except TimeoutError:
-            return Temporary(f"{server} did not answer within {self._settings.timeout_s:g} s")
+            return Temporary(f"{server} did not answer within {seconds(self._settings.timeout_s)}")
         except (OSError, EOFError) as problem:
             return Temporary(f"{server}: {reason(problem)}")
         except Exception as problem:  # noqa: BLE001  # hostile octets: dnspython promises no closed set of errors
@@ -196,39 +184,9 @@ class _Started:
             self.line.drop(self.number)
 
 
-def parse_server(text: str) -> Server | Unreadable:
-    """Read ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT."""
-    bare = text.strip()
-    address = parse_address(bare)
-    if address is not None:
-        return Server(address)
-    host, colon, port = bare.rpartition(":")
-    if not colon or bare.endswith("]"):
-        host, port = bare, str(DNS_PORT)
-    bracketed = host.startswith("[") and host.endswith("]")
-    address = parse_address(host[1:-1] if bracketed else host)
-    if address is None or bracketed != (address.version == 6):
-        return Unreadable(text, _HOW)
-    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 2**16):
-        return Unreadable(text, f"{port!r} is no port; {_HOW}")
-    return Server(address, int(port))
-
-
-def system_servers() -> tuple[Server, ...]:
-    """The name servers of this machine; the one on it if none is configured, as resolv.conf(5) has it."""
-    import dns.resolver  # noqa: PLC0415  # with what it needs 10 ms, which a zone file does not ask for
-
-    try:
-        configured = dns.resolver.Resolver().nameservers
-    except (dns.exception.DNSException, ValueError):
-        configured = ["127.0.0.1"]
-    addresses = (parse_address(str(server)) for server in configured)
-    return tuple(Server(address) for address in addresses if address is not None)
-
-
 async def over_udp(query: dns.message.Message, server: Server) -> dns.message.Message | None:
     """The reply, or None where it was cut and TCP has the rest. Whatever is no reply to the query is waited out."""
-    import dns.asyncquery  # noqa: PLC0415  # as above
+    import dns.asyncquery  # noqa: PLC0415  # with what it needs 10 ms, for what is rare
 
     where = str(server.address)
     family = socket.AF_INET if server.address.version == 4 else socket.AF_INET6

@@ -30,14 +30,14 @@ _DOUBLE = (
 
 # What the sender of failed mail can do, by the beginning of the enhanced status (RFC 3463).
 _HINTS = {
-    "4": "Send it again later, or reach the recipient in another way.",
+    "4": "Send it again later, or contact the recipient some other way.",
     "5.1": "Check the address for a typing error. If it is right, ask the recipient for their current address.",
     "5.1.7": "Check your own address, the one the message was sent from: it was refused.",
     "5.1.8": "Check your own address, the one the message was sent from: it was refused.",
     "5.1.10": "Check the part after the @: that domain accepts no mail at all.",
-    "5.2.2": "The mailbox is full. Reach the recipient in another way, or send the message again later.",
-    "5.2.3": "The message is too large for this mailbox. Make it smaller, or share it in another way.",
-    "5.3.4": "The message is too large for the receiving server. Make it smaller, or share it in another way.",
+    "5.2.2": "The mailbox is full. Contact the recipient some other way, or send the message again later.",
+    "5.2.3": "The message is too large for this mailbox. Make it smaller, or share it some other way.",
+    "5.3.4": "The message is too large for the receiving server. Make it smaller, or share it some other way.",
     "5.7": "A rule of the receiving server forbids it. Only its postmaster can change that: forward them this report.",
 }
 _ELSE = "Forward this report to the postmaster of the receiving server: it has all they need to find the cause."

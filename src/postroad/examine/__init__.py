@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from postroad.examine.resume import done_in
     from postroad.examine.sources import Choice, build_sources, read_snapshot
     from postroad.examine.survey import Survey
+    from postroad.examine.troubles import checker, records_evidence
     from postroad.examine.verdict import Terms, Tolerated, exit_status, weigh, worst
     from postroad.examine.visit import ProbeSettings, Subject
 
@@ -34,6 +35,7 @@ __getattr__ = door(
     resume="done_in",
     sources="Choice build_sources read_snapshot",
     survey="Survey",
+    troubles="checker records_evidence",
     verdict="Terms Tolerated exit_status weigh worst",
     visit="ProbeSettings Subject",
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-
 from postroad.words.sessions import Certificate
 
 
@@ -32,18 +30,3 @@ def _names(parsed: object) -> tuple[str, ...]:
         names = []
     common = parsed.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return tuple(name.lower() for name in names) or tuple(str(each.value).lower() for each in common)
-
-
-def believing() -> ssl.SSLContext:
-    """A context that wants a known authority; which names are right is for the rules to say."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    return context
-
-
-def doubting() -> ssl.SSLContext:
-    """A context that takes any certificate, to be read."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import cast
 
+from postroad.build import verified_tls
 from postroad.dns import Resolver, resolve_a, resolve_aaaa
 from postroad.net import NetError, Stream, connect
 from postroad.words.facts import Bogus, Found, Temporary
 from postroad.words.names import Address
+from postroad.words.phrasebook import seconds
 
 MAX_OCTETS = 64 * 1024  # "suggested limit: 64 kilobytes", RFC 8461 section 3.3
 TIMEOUT_S = 20.0  # RFC 8461 section 3.3 suggests one minute; a checker is waited for
@@ -47,13 +49,13 @@ async def fetch(
         except NetError as problem:
             whys.append(problem.why)
         except TimeoutError:
-            whys.append(f"no answer within {TIMEOUT_S:g} s")
+            whys.append(f"no answer within {seconds(TIMEOUT_S)}")
     return Fetched(why_not=f"https://{host}{path}: {'; '.join(dict.fromkeys(whys))}")
 
 
 async def _get(stream: Stream, host: str, path: str, context: ssl.SSLContext | None) -> Fetched:
     try:
-        await stream.start_tls(context or ssl.create_default_context(), host)
+        await stream.start_tls(context or verified_tls(), host)
         request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: postroad\r\nConnection: close\r\n\r\n"
         stream.write(request.encode("ascii"))
         octets = b""
@@ -72,7 +74,7 @@ def read_response(octets: bytes, where: str) -> Fetched:
     try:
         response.begin()
         if response.status != 200:
-            return Fetched(why_not=f"{where} answers {response.status}, and only 200 counts")
+            return Fetched(why_not=f"{where} answers {response.status}, and only 200 is valid")
         body = response.read()
     except (HTTPException, ValueError, OSError) as problem:
         return Fetched(why_not=f"{where} has no usable answer: {problem or type(problem).__name__}")

@@ -72,7 +72,9 @@ async def _sts(domain: str, resolver: Resolver, fetch_by: Fetch | None) -> StsPo
         return None
     record = told.records[0]
     if len(told.records) > 1:  # RFC 8461 section 3.1: then there is no policy
-        return StsPolicy(record, why_not=f"{len(told.records)} records at _mta-sts.{domain}: senders then see none")
+        return StsPolicy(
+            record, why_not=f"{len(told.records)} records at _mta-sts.{domain}: senders then ignore them all"
+        )
     where = f"mta-sts.{domain}"
     host = HostFacts(*await asyncio.gather(resolve_a(resolver, where), resolve_aaaa(resolver, where)))
     if fetch_by is None:

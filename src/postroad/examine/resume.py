@@ -33,4 +33,4 @@ def _domain(path: Path, number: int, line: bytes) -> str:
     try:
         return str(json.loads(line)["domain"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{path}:{number}: no line of `postroad check --format ndjson`; name another file") from None
+        raise InputError(f"{path}:{number}: not a line of `check --format ndjson`; choose another file") from None

@@ -8,27 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.app import build_policy, host_name
+from postroad.build import build_policy, paced_resolver, servers_of
 from postroad.dns import (
     DNS_PORT,
     CacheSettings,
-    CachingResolver,
-    PacedResolver,
     Server,
-    WireResolver,
-    WireSettings,
     ZoneResolver,
-    parse_server,
-    system_servers,
 )
 from postroad.examine.evidence import Sources
 from postroad.examine.survey import Survey
 from postroad.examine.visit import SMTP_PORT, ProbeSettings
 from postroad.files import read_text
-from postroad.gather.saved import UnreadableFactsError, read_lookup
+from postroad.gather import UnreadableFactsError, read_lookup
+from postroad.net import host_name
 from postroad.rules import Line
 from postroad.words.facts import Snapshot
-from postroad.words.inputs import InputError, readable
+from postroad.words.inputs import InputError
 from postroad.words.names import Address, Unreadable
 
 ONE_RUN = CacheSettings(longest_s=7 * 86400, trouble_s=600, as_they_came=True, max_answers=50_000, max_records=100_000)
@@ -41,7 +36,7 @@ the list is. A host is the same for the last domain as for the first: its TTL ha
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the caller chose. Another `port` than 25 is for tests: loopback is a target then."""
+    """The caller's choice of sources. Another `port` than 25 is for tests: loopback is a target then."""
 
     zones: ZoneResolver | None = None
     snapshots: Sequence[Path] = ()
@@ -53,6 +48,7 @@ class Choice:
     controls: Sequence[Address] = ()
     per_second: float = 0.0  # questions to the name servers; 0: as fast as they answer
     quick: bool = False
+    allow_loopback: bool = False
 
 
 def build_sources(choice: Choice) -> Sources:
@@ -63,7 +59,8 @@ def build_sources(choice: Choice) -> Sources:
 
     """
     saved = {snapshot.domain: snapshot for snapshot in map(read_snapshot, choice.snapshots)}
-    policy = build_policy("rfc5321", allow_loopback=choice.port != SMTP_PORT or choice.dns_port != DNS_PORT)
+    in_lab = choice.allow_loopback or choice.port != SMTP_PORT or choice.dns_port != DNS_PORT
+    policy = build_policy("rfc5321", allow_loopback=in_lab)
     survey = _survey(choice) if choice.smtp or choice.deep else None
     if choice.zones:
         zones = choice.zones
@@ -71,11 +68,9 @@ def build_sources(choice: Choice) -> Sources:
             zones, time.time, lines=_lines(zones), saved=saved, survey=survey, fetch_by=None, policy=policy,
             is_thorough=not choice.quick,
         )  # fmt: skip
-    servers = tuple(readable(parse_server(text)) for text in choice.resolvers) or system_servers()
-    if not servers and not saved:
-        raise InputError("no name server is configured on this machine; name one with --resolver ADDRESS:PORT")
+    servers = _servers(choice)
     return Sources(
-        _resolver(servers, choice.per_second) if servers else None,
+        paced_resolver(servers, choice.per_second, ONE_RUN) if servers else None,
         time.time,
         servers[0] if servers else None,
         choice.dns_port,
@@ -102,9 +97,14 @@ def read_snapshot(path: Path) -> Snapshot:
         raise InputError(f"{path}: {problem}") from None
 
 
-def _resolver(servers: tuple[Server, ...], per_second: float) -> CachingResolver:
-    paced = PacedResolver(WireResolver(WireSettings(servers)), per_second=per_second)
-    return CachingResolver(paced, time.monotonic, ONE_RUN)
+def _servers(choice: Choice) -> tuple[Server, ...]:
+    """Whom to ask; nobody, where there is nobody and saved look-ups say enough."""
+    try:
+        return servers_of(choice.resolvers)
+    except InputError:
+        if choice.resolvers or not choice.snapshots:
+            raise
+        return ()
 
 
 def _lines(zones: ZoneResolver) -> tuple[Line, ...]:

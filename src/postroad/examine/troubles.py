@@ -1,29 +1,35 @@
-"""What advice must know of `check`: the errors and warnings of a domain's records, as they are and as they would be."""
+"""What advice must know of `check`: what it finds in a domain's records, as they are and as they would be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from postroad.build import Subject, sure
 from postroad.examine.evidence import examine
 from postroad.examine.sources import Choice, build_sources
-from postroad.planning.advice import Check, Trouble
-from postroad.planning.records import is_stand_in
+from postroad.planning import Check, Trouble, Weight, is_stand_in
 from postroad.routing import decide
-from postroad.rules import Evidence, Finding, Severity, run
-from postroad.subject import Subject
+from postroad.rules import RULES, Evidence, Finding, Need, Severity, run
 from postroad.words.facts import Snapshot
 
+ABOUT_RECORDS = frozenset({Need.RECORDS, Need.SERVERS})
 
-async def records_evidence(subject: Subject, resolvers: Sequence[str]) -> Evidence:
+
+async def records_evidence(
+    subject: Subject, resolvers: Sequence[str] = (), *, allow_loopback: bool = False
+) -> Evidence:
     """What `check` knows of a domain in zone files; of one in DNS its records alone, and no policies or drift.
 
     Raises:
         InputError: a file or a server cannot be used.
+        NotNowError: DNS cannot tell the records now.
 
     """
-    choice = Choice(subject.loaded, resolvers=resolvers, quick=not subject.zones)
-    return await examine(subject.destination, build_sources(choice))
+    choice = Choice(subject.loaded, resolvers=resolvers, quick=not subject.zones, allow_loopback=allow_loopback)
+    evidence = await examine(subject.destination, build_sources(choice))
+    sure(evidence.snapshot)
+    return evidence
 
 
 def checker(evidence: Evidence) -> Check:
@@ -31,17 +37,31 @@ def checker(evidence: Evidence) -> Check:
 
     def check(snapshot: Snapshot) -> tuple[Trouble, ...]:
         found = run(replace(evidence, snapshot=snapshot, answer=decide(snapshot), shares=None))
-        return tuple(_trouble(each) for each in found if _counts(each))
+        # What only stands for an address is not at fault, unless it was there before
+        is_same = snapshot is evidence.snapshot
+        mine = (each for each in found if is_same or not _is_about_a_stand_in(each))
+        return tuple(_trouble(each) for each in mine if _counts(each))
 
     return check
 
 
+def _is_about_a_stand_in(finding: Finding) -> bool:
+    address = finding.place.address
+    return address is not None and is_stand_in(address)
+
+
 def _trouble(finding: Finding) -> Trouble:
-    is_error = finding.severity is Severity.ERROR or finding.inconclusive
-    return Trouble(finding.rule, finding.place.exchange or "", is_error, finding.seen)
+    rule = RULES[finding.rule]
+    weight = Weight.ERROR if finding.inconclusive else Weight(finding.severity)
+    about = finding.place.exchange or ""
+    return Trouble(finding.rule, about, weight, finding.seen, " ".join(rule.why.split()), bool(finding.fix))
 
 
 def _counts(finding: Finding) -> bool:
-    """Whether it is an error or a warning, if only for what could not be looked up; no stand-in for an address is."""
-    address = finding.place.address
-    return finding.severity in (Severity.ERROR, Severity.WARNING) and not (address and is_stand_in(address))
+    """Whether advice must know of it: all that is worse than worth knowing, if only for what could not be looked up.
+
+    Of notes those on the records that are advised on, not on policies.
+    """
+    if finding.severity is Severity.NOTE:
+        return RULES[finding.rule].needs <= ABOUT_RECORDS
+    return finding.severity in (Severity.ERROR, Severity.WARNING)

@@ -7,8 +7,9 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from postroad.build import opportunistic_tls, tls_of_any_name
 from postroad.dialogue import ClientSettings, HostError, Session
-from postroad.examine.certificate import believing, doubting, read_certificate
+from postroad.examine.certificate import read_certificate
 from postroad.net import Kind, NetError, connect
 from postroad.smtp import Ehlo, Mail, Rcpt, Rset, StartTls, Timeouts, host_outcome
 from postroad.words.mail import Mailbox, Recipient
@@ -21,7 +22,7 @@ SMTP_PORT = 25
 
 @dataclass(frozen=True, slots=True)
 class ProbeSettings:
-    """How a probe presents itself, how patient it is, and whether it may ask for recipients (`deep`)."""
+    """The settings of a probe: its name, its patience, and whether it may test recipients (`deep`)."""
 
     hostname: str = "postroad.invalid"
     port: int = SMTP_PORT
@@ -31,12 +32,12 @@ class ProbeSettings:
     deep: bool = False
     stranger: str = "example.net"  # a domain that is nobody's here (RFC 2606): who takes mail for it relays for anyone
     unknown: str = "postroad-probe-no-such-mailbox"
-    trusting: Callable[[], ssl.SSLContext] = believing
+    trusting: Callable[[], ssl.SSLContext] = tls_of_any_name
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom to probe: an address, the exchanger's name for it, and the domain whose mail it takes."""
+    """The target of a probe: an address, the exchanger's name for it, and the domain whose mail it takes."""
 
     address: Address
     exchange: str
@@ -49,7 +50,7 @@ async def probe(subject: Subject, settings: ProbeSettings) -> Probe:
     seen = await first.run()
     if not first.untrusted:
         return seen
-    return await _Visit(subject, settings, doubting(), first.untrusted).run()
+    return await _Visit(subject, settings, opportunistic_tls(), first.untrusted).run()
 
 
 class _Visit:

@@ -17,7 +17,7 @@ STATUS = {Found: "found", NoData: "no-data", NoName: "no-name", Temporary: "temp
 
 
 class UnreadableFactsError(ValueError):
-    """A text that is no saved look-up: what is wrong with it."""
+    """The error that a text is not a saved look-up: what is wrong with it."""
 
 
 def facts_shape(snapshot: Snapshot) -> Shape:
@@ -42,7 +42,7 @@ def read_lookup(shape: object) -> Snapshot:
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
         told = f"{problem!r}" if isinstance(problem, KeyError) else str(problem)
         raise UnreadableFactsError(
-            f"no look-up as `postroad lookup DOMAIN --json` saves it ({told or 'it is something else'})"
+            f"not a look-up saved by `postroad lookup DOMAIN --json` ({told or 'it is something else'})"
         ) from None
 
 
@@ -104,5 +104,5 @@ def _mx(text: str) -> Mx:
 def _name(text: str) -> str:
     """A name as `words.names` writes them: what a resolver gives has no other characters."""
     if not (text.isascii() and text.isprintable()) or text != text.lower():
-        raise ValueError(f"{text!r} is no domain name")
+        raise ValueError(f"{text!r} is not a domain name")
     return text

@@ -4,9 +4,9 @@ Rule 1: real sockets, real time, no root; nothing leaves 127.0.0.0/8 and ::1.
 Rule 2: whatever misbehaves does so because it was told to, and may be told otherwise while it runs.
 Rule 3: each step is told as an event; tests wait for those, never for the clock.
 
-Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `blackhole`
-(a port that swallows SYNs), `moving` (addresses brought onto loopback), `certificate` (for STARTTLS; its key is
-public), `scenario` (a story as a folder).
+Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `blackhole` (a port that
+swallows SYNs), `moving` (addresses brought onto loopback), `certificate` (for STARTTLS; its key is public),
+`pytest_plugin` (all of it for the tests of other projects).
 """
 
 from postroad.lab.lab import Lab, NoExchangerError

@@ -5,9 +5,9 @@ Rule 2: whatever goes wrong on the way is a `NetError` with a sentence for peopl
 Rule 3: time limits for reading and writing are the caller's, with a `Deadline`; only `connect` has its own.
 Rule 4: octets are read in a task, or heard by a plain call; who only waits needs no task.
 
-Stops: `stream` (the contract), `tcp` (`connect`), `ports` (`listen`, `serve`, `accept`), `memory` (`pair`, the same
-contract without a network), `deadline` (a time limit that moves along), `interfaces` (the addresses of this machine),
-`descriptors` (how many files and sockets may be open).
+Stops: `sockets` (what needs no loop: `NetError`, `bind`), `stream` (the contract), `tcp` (`connect`), `ports`
+(`listen`, `serve`, `accept`), `memory` (`pair`, the same contract without a network), `deadline` (a time limit that
+moves along), `interfaces` (the addresses of this machine), `descriptors` (how many files and sockets may be open).
 """
 
 from typing import TYPE_CHECKING
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from postroad.net.descriptors import open_more
     from postroad.net.interfaces import host_name, interface_addresses
     from postroad.net.memory import pair
-    from postroad.net.ports import Listener, accept, bind, listen, serve
-    from postroad.net.stream import Endpoint, Kind, NetError, Stream
+    from postroad.net.ports import Listener, accept, listen, serve
+    from postroad.net.sockets import Endpoint, Kind, NetError, bind
+    from postroad.net.stream import Stream
     from postroad.net.tcp import connect
 
 __getattr__ = door(
@@ -29,7 +30,8 @@ __getattr__ = door(
     descriptors="open_more",
     interfaces="host_name interface_addresses",
     memory="pair",
-    ports="Listener accept bind listen serve",
-    stream="Endpoint Kind NetError Stream",
+    ports="Listener accept listen serve",
+    sockets="Endpoint Kind NetError bind",
+    stream="Stream",
     tcp="connect",
 )

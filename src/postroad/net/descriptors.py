@@ -23,4 +23,4 @@ def open_more() -> str:
     if most == resource.RLIM_INFINITY or most >= FEWEST:
         return ""
     how = "raise the limit, with `ulimit -n` in the shell or LimitNOFILE= in the unit of systemd"
-    return f"this process may open {most} files at once, and needs {FEWEST}: {how}"
+    return f"this process may open {most} files at once, but needs {FEWEST}: {how}"

@@ -34,7 +34,7 @@ def interface_addresses() -> frozenset[Address]:
         return frozenset()
     try:
         v6 = _IF_INET6.read_text()
-    except OSError:  # IPv6 is switched off
+    except OSError:  # IPv6 is disabled
         v6 = ""
     return frozenset((*parse_ifreqs(_ifreqs()), *parse_if_inet6(v6)))
 

@@ -6,7 +6,8 @@ import asyncio
 import ssl
 from ipaddress import IPv4Address
 
-from postroad.net.stream import BUFFERED, Ear, Endpoint, Inbox, Kind, NetError, Stream
+from postroad.net.sockets import Endpoint, Kind, NetError
+from postroad.net.stream import BUFFERED, Ear, Inbox, Stream
 
 _CLIENT = Endpoint(IPv4Address("127.0.0.1"), 40000)
 _SERVER = Endpoint(IPv4Address("127.0.0.1"), 25)

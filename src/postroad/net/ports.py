@@ -8,7 +8,8 @@ import socket
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
-from postroad.net.stream import Endpoint, Kind, NetError, Stream
+from postroad.net.sockets import Kind, NetError, bind
+from postroad.net.stream import Stream
 from postroad.net.tcp import begin_held, kind_of, stream_of_server
 from postroad.words.names import Address
 
@@ -17,28 +18,6 @@ Accepted = Callable[[Stream], None]
 
 BACKLOG = 512  # connections the kernel may accept ahead of us; it cuts this to its own maximum
 ACCEPT_AGAIN_S = 1.0  # after an accept that failed for want of something, as asyncio's own servers
-
-
-def bind(address: Address, port: int) -> socket.socket:
-    """A TCP socket that holds an address and port (0: the kernel picks one) and does not listen yet.
-
-    Raises:
-        NetError: local: the port is taken, or not ours to take.
-
-    """
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    # asyncio turns TCP_NODELAY on only where the protocol is named
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setblocking(False)  # noqa: FBT003  # the name says it
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if address.version == 6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((str(address), port))
-    except OSError as problem:
-        sock.close()
-        raise NetError(f"cannot bind {Endpoint(address, port)}: {problem.strerror or problem}", Kind.LOCAL) from problem
-    return sock
 
 
 async def listen(
@@ -70,7 +49,7 @@ async def accept(
 
 
 class Listener:
-    """An open port. Each connection is given away."""
+    """An open port that hands on each connection. Each connection is given away."""
 
     def __init__(self, sock: socket.socket, accepted: Accepted) -> None:
         name = sock.getsockname()

@@ -1,14 +1,13 @@
-"""What a stream of bytes promises, whatever carries it, and the one error it raises."""
+"""What a stream of bytes promises, whatever carries it."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
 from collections.abc import Callable
-from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from postroad.words.names import Address
+from postroad.net.sockets import Endpoint, NetError
 
 Ear = Callable[[bytes], None]
 
@@ -16,38 +15,10 @@ BUFFERED = 256 * 1024
 """Octets a stream holds for a slow reader before it stops its peer, and for a slow peer before `drain` waits."""
 
 
-class Kind(StrEnum):
-    """What went wrong, for programs: only `local` is this machine's own doing."""
-
-    REFUSED = "refused"
-    TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
-    RESET = "reset"
-    TLS = "tls"
-    LOCAL = "local"
-
-
-class NetError(Exception):
-    """A connection that cannot be made or used any more: why, in words for people, and the kind."""
-
-    def __init__(self, why: str, kind: Kind) -> None:
-        super().__init__(why)
-        self.why = why
-        self.kind = kind
-
-
-class Endpoint(NamedTuple):
-    """One end of a connection."""
-
-    address: Address
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.address}:{self.port}" if self.address.version == 4 else f"[{self.address}]:{self.port}"
-
-
 class Stream(Protocol):
-    """Bytes both ways. One task reads, one writes. Any method may raise NetError; only `close` and `abort` never do.
+    """A connection: octets both ways, with or without TLS.
+
+    One task reads, one writes. Any method may raise NetError; only `close` and `abort` never do.
 
     Who does not want to wait for octets in a task listens for them instead.
     """
@@ -133,7 +104,7 @@ class Stream(Protocol):
 
 
 class Inbox:
-    """Octets that have come and nobody has read or heard yet: the receiving half of a stream, for one reader or ear."""
+    """The receive buffer of a stream, for one reader or listener."""
 
     __slots__ = ("_arrival", "_chunks", "ear", "error", "has_ended", "size")
 

@@ -17,7 +17,8 @@ from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from typing import cast
 
-from postroad.net.stream import BUFFERED, Ear, Endpoint, Inbox, Kind, NetError, Stream
+from postroad.net.sockets import Endpoint, Kind, NetError
+from postroad.net.stream import BUFFERED, Ear, Inbox, Stream
 from postroad.words.names import Address
 
 # struct tcp_info of linux/tcp.h: tcpi_rto and tcpi_unacked. tcpi_retransmits would come too late: what is alone on its

@@ -8,7 +8,7 @@ Rule 3: a snapshot is read once, into Records; nothing else asks what is behind 
 Stops: `records` (machines, networks and lines of a snapshot), `mix` (several senders asked together), `survival` and
 `fates` (what is lost with what), `traffic` (DNS questions and octets), `scorecard` (all of that for one set of
 records), `goals` (the one judgement of what is better), `comparison` (sets side by side), `edits` (changes that are
-possible), `advice` (those worth it), `setups` and `answers` (the reference set-ups), `phrases` (numbers in words).
+possible), `advice` (those worth it), `setups` and `answers` (the reference set-ups).
 """
 
 from typing import TYPE_CHECKING
@@ -16,21 +16,25 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.planning.advice import Advice, Check, Trouble, advise
+    from postroad.planning.advice import Advice, Check, Trouble, Weight, advise
+    from postroad.planning.answers import Answered, answer_all
     from postroad.planning.comparison import Comparison, Difference, compare
     from postroad.planning.edits import Allowed, Edit
-    from postroad.planning.goals import Goal, Verdict
-    from postroad.planning.mix import Forecasts, Mix, View
-    from postroad.planning.records import Line, Machine, Records, machines
-    from postroad.planning.scorecard import Scorecard, measure
+    from postroad.planning.goals import Goal, Verdict, dns_figures, numbers, silence
+    from postroad.planning.mix import Forecasts, Mix, View, part_delivered
+    from postroad.planning.records import Line, Machine, Records, is_stand_in, machines, places, shown
+    from postroad.planning.scorecard import Scorecard, faults_of, measure
+    from postroad.planning.setups import SETUPS
 
 __getattr__ = door(
     __name__,
-    advice="Advice Check Trouble advise",
+    advice="Advice Check Trouble Weight advise",
+    answers="Answered answer_all",
     comparison="Comparison Difference compare",
     edits="Allowed Edit",
-    goals="Goal Verdict",
-    mix="Forecasts Mix View",
-    records="Line Machine Records machines",
-    scorecard="Scorecard measure",
+    goals="Goal Verdict dns_figures numbers silence",
+    mix="Forecasts Mix View part_delivered",
+    records="Line Machine Records is_stand_in machines places shown",
+    scorecard="Scorecard faults_of measure",
+    setups="SETUPS",
 )

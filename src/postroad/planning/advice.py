@@ -7,7 +7,8 @@ and if in the records it makes `check` finds nothing new and no error. No other 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from enum import StrEnum
 from fractions import Fraction
 
 from postroad.planning.comparison import Difference, difference
@@ -16,10 +17,9 @@ from postroad.planning.goals import Goal, is_gain, numbers
 from postroad.planning.mix import View
 from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Marks, Scorecard, mark, measure
-from postroad.senders.model import Families
-from postroad.simulation.nouns import DnsOrder
+from postroad.senders import Families
+from postroad.simulation import DnsOrder
 from postroad.words.facts import Found, Snapshot
-from postroad.words.names import is_within, registered
 from postroad.words.phrasebook import counted, listing
 
 WORTH_LOAD = Fraction(1, 100)  # of all mail, on the busiest machine: a remark on less helps nobody
@@ -29,35 +29,44 @@ MOST_QUESTIONS = 2  # times the DNS questions of before
 MOST_EDITS = 20  # that are each tried without: hundreds would take minutes
 MOST_TRIED = 8  # of which a part is tried where all together are no gain
 MOST_NAMED = 3  # machines in one sentence
-ELSEWHERE = " A machine in another network would survive its loss."
 
 NOTHING: frozenset[Allowed] = frozenset()
 
 
+class Weight(StrEnum):
+    """The importance of a finding of `check` for advice."""
+
+    ERROR = "error"  # it must be fixed first; so must what nobody could look up, for who knows what that changes
+    WARNING = "warning"
+    NOTE = "note"  # worth knowing beside any advice
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An error or a warning of `check`: the rule, the name it is about, and what was seen.
+    """A finding of `check` as advice has it: the rule, the name it is about, what was seen, and why that matters.
 
-    `is_error`: it must be fixed first; so must what could not be looked up, for nobody knows what it would change.
+    `fixable`: zone lines do away with it.
     """
 
     rule: str
     about: str
-    is_error: bool
+    weight: Weight
     seen: str = field(compare=False)
+    why: str = field(default="", compare=False)
+    fixable: bool = field(default=True, compare=False)
 
 
 Check = Callable[[Snapshot], Sequence[Trouble]]
-"""What `check` finds in a domain's records: its errors and warnings."""
+"""What `check` finds in a domain's records: errors, warnings and notes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to change, or why nothing.
+    """The changes proposed for a domain's records, or why there are none.
 
     `after` and `proof` are None where no change is proposed: then `because` says why. `troubles` are what `check`
-    finds, and still would after the change. `remarks` are what no change of records helps, and what was left alone on
-    purpose.
+    finds or notes, and still would after the change. `remarks` are what no change of records helps, and what was left
+    alone on purpose.
     """
 
     before: Scorecard
@@ -70,9 +79,9 @@ class Advice:
 
     @property
     def is_sane(self) -> bool:
-        """Whether the records can stay as they are: mail has a way or is declined, and `check` finds nothing."""
+        """Whether the records can stay as they are: mail has a way or is declined, and `check` warns of nothing."""
         records = self.before.records
-        if self.edits or self.troubles or records.unknown:
+        if self.edits or self._is_troubled or records.unknown:
             return False
         return bool(records.machines) or _takes_none(records)
 
@@ -82,19 +91,33 @@ class Advice:
         domain = self.before.records.snapshot.domain
         if self.edits:
             return f"{domain}: change {counted(len(self.gone) + len(self.new), 'line')}."
-        if unknown := self.before.records.unknown:
+        unknown = self.before.records.unknown
+        if unknown and not self.is_to_fix:
             return f"{domain}: no advice before the addresses of {listing(unknown)} can be looked up."
         if _takes_none(self.before.records):
             rest = "nothing to change" if self.is_sane else "but check finds something"
             return f"{domain} takes no mail, and its null MX says so: {rest}."
         if not self.before.records.machines:
-            way = "first fix what check finds" if self.troubles else "give it an MX record whose name has an address"
+            way = (
+                "first fix what check finds" if self._is_troubled else "give it an MX record whose name has an address"
+            )
             return f"{domain}: no machine takes its mail; {way}."
         if _has_error(self.troubles):
             return f"{domain}: no change to propose before what check finds is fixed."
-        if self.troubles:
+        if self._is_troubled:
             return f"{domain}: no better records to propose, but fix what check finds."
+        if any(each.fixable for each in self.troubles):
+            return f"{domain}: no better records to propose, but see what check notes."
         return f"{domain}: nothing to change."
+
+    @property
+    def is_to_fix(self) -> bool:
+        """Whether zone lines must change before any advice, and `check` says which."""
+        return any(each.weight is Weight.ERROR and each.fixable for each in self.troubles)
+
+    @property
+    def _is_troubled(self) -> bool:
+        return any(each.weight is not Weight.NOTE for each in self.troubles)
 
     @property
     def gone(self) -> tuple[Line, ...]:
@@ -170,7 +193,7 @@ class _Trial:
         if not edits or self._has_too_many_names(edits) or not is_gain(self.marks, self.after(edits)):
             return False
         left = self.check(self.records(edits).snapshot)
-        return not self._is_costly(edits) and not any(each.is_error or each not in self.troubles for each in left)
+        return not self._is_costly(edits) and not _has_error(left) and self.troubles.issuperset(left)
 
     def least(self, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
         """The edits, less those without which the rest is as good."""
@@ -202,13 +225,13 @@ def _takes_none(records: Records) -> bool:
 
 def _has_error(troubles: Sequence[Trouble]) -> bool:
     """Whether mail is lost or delayed as things are: then no figure of the records means much."""
-    return any(each.is_error for each in troubles)
+    return any(each.weight is Weight.ERROR for each in troubles)
 
 
 def _reasons(card: Scorecard, allowed: frozenset[Allowed]) -> Iterator[str]:
     """Why no change is proposed."""
     machines = card.records.machines
-    if len(machines) == 1 and not _is_ours(machines[0].exchangers[0], card.records):
+    if len(machines) == 1 and not card.records.is_ours(machines[0].exchangers[0]):
         yield f"There is one machine, {machines[0]}, and its name is another's: ask its operator for a second."
     elif machines:
         yield from (f"{goal}: {numbers(goal, card)}." for goal in (Goal.DELIVERY, Goal.FAILOVER, Goal.BALANCE))
@@ -216,16 +239,8 @@ def _reasons(card: Scorecard, allowed: frozenset[Allowed]) -> Iterator[str]:
             yield "Using the backups as equals would not spread the mail more evenly."
 
 
-def _is_ours(name: str, records: Records) -> bool:
-    """Whether the domain's owner can change a name."""
-    return is_within(name, registered(str(records.snapshot.domain)))
-
-
 def _remarks(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
     """What no change of records helps, and what is left alone on purpose."""
-    for fate in card.fates:
-        if fate.kind not in ("one-address", "no-backup", "one-machine"):
-            yield f"{fate.text}{ELSEWHERE if fate.kind == 'same-network' else ''}"
     if card.records.backups and Allowed.BACKUPS not in allowed:
         rest = "stays a backup" if len(card.records.backups) == 1 else "stay backups"
         told = _listed(card.records.backups)
@@ -247,19 +262,20 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
     names = list(dict.fromkeys(name for machine in records.machines for name in machine.exchangers))
     if len(names) >= len(records.machines) or len(records.machines) == 1:
         return
+    is_ours = any(map(records.is_ours, names))
     told = f"{counted(len(records.machines), 'machine')} stand behind {counted(len(names), 'name')}"
     if is_dear:
         yield f"{told}: a name for each takes more than {MOST_MX} MX records, or more than twice the DNS questions."
-    elif not any(_is_ours(name, records) for name in names):
+    elif not is_ours:
         yield f"{told}, whose addresses are their operator's to change."
     elif Allowed.SPLIT not in allowed:
         yield f"{told}, and are left there; --allow split asks for a name for each."
     if view.dns_order is DnsOrder.FIXED:
-        turned = replace(view, dns_order=DnsOrder.ROTATE).look(records)
-        load = max(map(turned.first, records.machines))
+        load = view.load(records, DnsOrder.ROTATE)
         then, now = card.mix.percent(load), card.mix.percent(card.load)
         if card.load - load >= WORTH_LOAD and then != now:
+            who = "Make sure" if is_ours else "See with their operator"
             yield (
-                f"Make sure that the name servers rotate the addresses of a name: {then} of first contacts then go "
-                f"to the busiest machine, in a fixed order {now}."
+                f"{who} that the name servers rotate the addresses of a name: {then} of first contacts then go to the "
+                f"busiest machine, in a fixed order {now}."
             )

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
-
-ZONES = Path(__file__).parent / "zones"
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One set-up: what it is, and where its zone file is."""
+    """One set-up: what it is. Its zone has its name."""
 
     name: str
     title: str
     domain: str = "example.com"
-
-    @property
-    def zone(self) -> Path:
-        """The zone file."""
-        return ZONES / f"{self.name}.zone"
 
 
 SETUPS: Mapping[str, Setup] = MappingProxyType(

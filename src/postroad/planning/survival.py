@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from postroad.planning.mix import Foresee, part_delivered, share
 from postroad.planning.records import Machine, Records
-from postroad.simulation.nouns import Forecast
+from postroad.simulation import Forecast
 
 MOST_QUESTIONS = 300  # forecasts the search for the smallest harmful loss may ask for: seconds, not minutes
 MOST_ALONE = 30  # machines that are each tried as the only one left, to see that nothing less than all is the smallest

@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 from postroad.planning.records import Records
-from postroad.senders.model import Asks
-from postroad.simulation.nouns import Forecast
+from postroad.senders import Asks
+from postroad.simulation import Forecast
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData
 
 # Octets: of a header, of type and class of a question, of EDNS(0), and of a record besides its data: a pointer to the

@@ -6,10 +6,10 @@ Rule 3: no client can hold more than its share of memory, time or connections; e
 Rule 4: a session is driven by what comes, without a task; what takes time goes on in a callback when it is done.
 Rule 5: nothing waits in the loop: one timer watches all deadlines, and one read's work is cut into breaths.
 
-Stops: `settings`, `policy` (who may relay), `auth` (users and passwords), `headers` (what is put in front), `limits`
-(what is counted), `turns` (who is next), `keeper` (who is handed the mail), `desk` (what sessions share), `incoming`
-(one message). Of one connection: `judge` (what it may do), `messages`, `patience` (its time), `login` (its AUTH),
-`telling` (its events), `session` (what drives them). `listener` (all ports).
+Stops: `settings`, `policy` (who may relay), `auth` (users and passwords), `verifier`, `headers` (what is put in
+front), `limits` (what is counted), `turns` (who is next), `keeper` (who is handed the mail), `desk` (what sessions
+share), `incoming` (one message). Of one connection: `judge` (what it may do), `messages`, `patience` (its time),
+`login` (its AUTH), `telling` (its events), `session` (what drives them). `listener` (all ports).
 """
 
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.receive.auth import PasswordHash, hash_password, parse_users, verify
+    from postroad.receive.headers import format_date
     from postroad.receive.keeper import Arrival, Keeper, Kept
     from postroad.receive.listener import Receiver
     from postroad.receive.settings import LOOPBACK, ListenSettings, ReceiveLimits, ReceiveSettings, ReceiveTimeouts, Tls
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __getattr__ = door(
     __name__,
     auth="PasswordHash hash_password parse_users verify",
+    headers="format_date",
     keeper="Arrival Keeper Kept",
     listener="Receiver",
     settings="LOOPBACK ListenSettings ReceiveLimits ReceiveSettings ReceiveTimeouts Tls",

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 import hashlib
 import hmac
 import re
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from postroad.words.names import Unreadable
-
-REMEMBERED = 1000  # users whose last good password is known without scrypt
 
 # The form of passlib and of the modular crypt formats: base64 without padding.
 _LINE = re.compile(r"([^:\s]+):\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)\Z")
@@ -51,7 +47,7 @@ def parse_users(text: str) -> dict[str, PasswordHash] | Unreadable:
         if read is None:
             return Unreadable(f"line {number}", "write user:$scrypt$ln=14,r=8,p=1$salt$key")
         if read[0] in users:
-            return Unreadable(f"line {number}", f"the user {read[0]} is there already")
+            return Unreadable(f"line {number}", f"the user {read[0]} is already there")
         users[read[0]] = read[1]
     return users
 
@@ -59,40 +55,6 @@ def parse_users(text: str) -> dict[str, PasswordHash] | Unreadable:
 def verify(password: str, known: PasswordHash) -> bool:
     """Whether it is the password; takes the same time for a wrong one."""
     return hmac.compare_digest(_derived(password, known), known.key)
-
-
-class Verifier:
-    """Verifies passwords in threads and remembers who was right, so that a user waits for scrypt once."""
-
-    def __init__(self) -> None:
-        self._secret = secrets.token_bytes(32)  # of this process: what is remembered is worth nothing elsewhere
-        self._right: dict[str, tuple[PasswordHash, bytes]] = {}
-        self._nobody = PasswordHash(secrets.token_bytes(16), bytes(32))
-
-    def remembers(self, users: Mapping[str, PasswordHash], user: str, password: str) -> bool:
-        """Whether this user was right with this password before, and the users file still says the same."""
-        before = self._right.get(user)
-        return (
-            before is not None
-            and before[0] is users.get(user)
-            and hmac.compare_digest(before[1], self._fingerprint(password))
-        )
-
-    async def is_right(self, users: Mapping[str, PasswordHash], user: str, password: str) -> bool:
-        """Whether there is such a user with this password; an unknown one takes as long as a wrong password."""
-        known = users.get(user, self._nobody)
-        is_right = await asyncio.to_thread(verify, password, known) and known is not self._nobody
-        if is_right:
-            self._remember(user, known, password)
-        return is_right
-
-    def _remember(self, user: str, known: PasswordHash, password: str) -> None:
-        if len(self._right) >= REMEMBERED:
-            self._right.clear()
-        self._right[user] = (known, self._fingerprint(password))
-
-    def _fingerprint(self, password: str) -> bytes:
-        return hashlib.blake2b(password.encode(), key=self._secret).digest()
 
 
 def _derived(password: str, like: PasswordHash) -> bytes:

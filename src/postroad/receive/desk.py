@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from postroad.receive.auth import Verifier
 from postroad.receive.keeper import Keeper
 from postroad.receive.limits import Ledger, Rate
 from postroad.receive.settings import ReceiveLimits, ReceiveSettings
 from postroad.receive.turns import Turns
+from postroad.receive.verifier import Verifier
 from postroad.smtp import Limits, ServerConfig
 from postroad.words import trace
 
@@ -21,7 +21,7 @@ WAITING_EACH = 50  # of each client for one of them: 1.3 seconds of work
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The settings in force, and what is common to all sessions whatever the settings."""
+    """What all connections of a receiver share: its settings, limits, keeper and listeners."""
 
     settings: ReceiveSettings
     keeper: Keeper

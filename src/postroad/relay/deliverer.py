@@ -21,9 +21,7 @@ from postroad.relay.service import Voice, Write, caught, style_of, telling, tune
 from postroad.relay.settings import relay_settings, resolver_of
 from postroad.relay.split import program
 from postroad.relay.tally import LOST_LINES, Tally
-from postroad.spool.births import Births
-from postroad.spool.remote import RemoteSpool
-from postroad.spool.wire import Link, Row, Words
+from postroad.spool import Births, Link, RemoteSpool, Row, Words
 from postroad.words.inputs import InputError
 from postroad.words.trace import Event
 

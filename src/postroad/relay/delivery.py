@@ -14,8 +14,7 @@ from postroad.relay.finder import Finder
 from postroad.relay.intake import picked_up
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tally import Tally
-from postroad.spool import Claims, Parcel
-from postroad.spool.births import Births
+from postroad.spool import Births, Claims, Parcel
 from postroad.words.trace import Event, Listener
 
 
@@ -30,7 +29,7 @@ class Numbers:
 
 
 class Delivering(Protocol):
-    """Who delivers what a relay has accepted: a loop in this process, or another process."""
+    """Whatever delivers what a relay has accepted: a loop in this process, or another process."""
 
     @property
     def pressure(self) -> Pressure:
@@ -86,7 +85,7 @@ class Delivering(Protocol):
 
 
 class Delivery:
-    """A loop in this process."""
+    """A delivery loop in this process."""
 
     def __init__(
         self, settings: RelaySettings, spool: Claims, resolver: Resolver, births: Births, listener: Listener
@@ -106,7 +105,7 @@ class Delivery:
     def numbers(self) -> Numbers:
         """See Delivering."""
         it = self.loop
-        return Numbers(it.in_flight, it.queue.size, it.resting, len(it.health))
+        return Numbers(it.in_flight, it.queue.size, it.resting, len(it.hosts.health))
 
     async def start(self) -> None:
         """See Delivering: it is ready."""

@@ -9,8 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from postroad.receive import Arrival, Kept
-from postroad.spool import Mail, Parcel, Spool, SpoolError
-from postroad.spool.births import Births
+from postroad.spool import Births, Mail, Parcel, Spool, SpoolError
 from postroad.words.mail import domain_of
 from postroad.words.trace import Event
 

@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from postroad.app import host_name
+from postroad.net import host_name
 from postroad.relay.counts import COUNTED, TIMED, Counted, Timed
 from postroad.relay.pages import Page, PageServer
 from postroad.relay.tally import LOST_LINES, SUM, Key, Tally
@@ -35,7 +35,7 @@ Reading = Mapping[str, float] | float
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What numbers are read from."""
+    """The sources that metrics are read from."""
 
     relay: Relay
     lost_lines: Callable[[], int]
@@ -111,7 +111,7 @@ STORED = (
 
 
 class Metrics:
-    """A subscriber that counts, and the pages `/metrics` and `/health`.
+    """The subscriber that counts, with the pages `/metrics` and `/health`.
 
     The pages come from a thread, which asks the event loop for news of the spool and of who delivers: a loop that does
     not answer is reported.

@@ -15,8 +15,7 @@ from postroad.receive import ListenSettings, Receiver
 from postroad.relay.delivery import Delivering, Delivery
 from postroad.relay.intake import Intake
 from postroad.relay.settings import RelaySettings
-from postroad.spool import LEASE_S, Spool, SpoolError
-from postroad.spool.births import Births
+from postroad.spool import LEASE_S, Births, Spool, SpoolError
 from postroad.words.names import Address
 from postroad.words.trace import Event, Listener, nobody
 
@@ -24,7 +23,9 @@ SWEEP_S = 60.0
 
 
 class Relay:
-    """One relay. `open` it, wait, then `close` it; between them `reload` takes other settings.
+    """One relay process: `open` it, wait, then `close` it; `reload` takes other settings.
+
+    `open` it, wait, then `close` it; between them `reload` takes other settings.
 
     It delivers in this process, or has it done `elsewhere`.
     """

@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from postroad.build import open_spool
 from postroad.net import Endpoint, NetError
 from postroad.relay.journal import Journal, Style, is_journald, stderr_piece, write_stderr
 from postroad.relay.process import Relay
@@ -24,13 +25,13 @@ from postroad.relay.settings import relay_settings, resolver_of
 from postroad.relay.split import Split
 from postroad.relay.telling import Subscription, Telling
 from postroad.spool import SpoolError
-from postroad.spool.sqlite import SqliteSpool
 from postroad.words.inputs import InputError
 from postroad.words.trace import Event
 
 if TYPE_CHECKING:
     from postroad.config import Config
     from postroad.relay.metrics import Metrics
+    from postroad.spool.sqlite import SqliteSpool
 
 NODE = "relay"  # its name in the spool
 FIRST_FD = 3  # systemd's first socket, sd_listen_fds(3)
@@ -93,7 +94,7 @@ async def _serve(config: Config, load: Callable[[], Config], voice: Voice, *, is
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Who is told, and the log among them."""
+    """The listeners of a relay, the log among them."""
 
     tell: Telling
     journal: Journal
@@ -198,7 +199,7 @@ async def _is_done_before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) 
 async def _open_spool(config: Config) -> SqliteSpool:
     try:
         kept = config.spool
-        return await SqliteSpool.open(kept.path, node=NODE, history_s=kept.history, reserve=kept.reserve)
+        return await open_spool(kept.path, node=NODE, history_s=kept.history, reserve=kept.reserve)
     except SpoolError as trouble:
         raise InputError(trouble.why) from None
 
@@ -229,7 +230,7 @@ def _on_signals(stop: asyncio.Event, reload: Callable[[], None]) -> None:
 
 
 class Reloading:
-    """Takes the settings of the file as it is now; if they are wrong the old ones stay, and the log says why.
+    """The reload of the settings: if they are wrong the old ones stay, and the log says why.
 
     Only while the relay is open, from `allow` to `forbid`: what is asked before waits, what is asked later is not done.
     """

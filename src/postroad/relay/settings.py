@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postroad.app import build_own, build_resolver
-from postroad.config.identity import aliases_of, hostname_of
+from postroad.build import (
+    build_own,
+    build_resolver,
+    check_plain,
+    opportunistic_tls,
+    server_tls,
+    servers_of,
+    tls_verified_by,
+)
+from postroad.config import aliases_of, hostname_of
 from postroad.deliver import (
     DeliverSettings,
     LoopSettings,
     QueueLimits,
     ReusePolicy,
-    opportunistic_tls,
-    verified_tls,
 )
 from postroad.dialogue import Login
-from postroad.files import trusted_text, why_not_plain
+from postroad.files import trusted_text
 from postroad.pace import RetrySchedule, WindowPolicy
 from postroad.receive import (
     ListenSettings,
@@ -114,11 +119,12 @@ def faults_of(config: Config) -> Iterator[str]:
     tls, usual = config.tls, _deliver(config, hostname_of(config))
     parts: list[Callable[[], object]] = [
         lambda: _users(config.relay.users) if config.relay.users else None,
-        lambda: _certificate(tls.certificate, tls.key) if tls.certificate else None,
+        lambda: server_tls(tls.certificate, tls.key) if tls.certificate else None,
         lambda: aliases_of(config),
         *(partial(_next_hop, route, usual) for route in config.route),
         *(partial(_zone, zone) for zone in config.dns.zones),
-        lambda: resolver_of(config),
+        # Without zone files a resolver is as good as the names of its servers, and takes 20 ms to load
+        lambda: resolver_of(config) if config.dns.zones else servers_of(config.dns.resolvers),
         lambda: relay_settings(config),
     ]
     told: set[str] = set()
@@ -163,7 +169,7 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
         hostname,
         relay.networks,
         _users(relay.users) if relay.users else {},
-        _certificate(config.tls.certificate, config.tls.key) if config.tls.certificate else None,
+        server_tls(config.tls.certificate, config.tls.key) if config.tls.certificate else None,
         relay.auth_in_clear_on_loopback,
         completes=relay.complete_headers,
         limits=ReceiveLimits(
@@ -193,22 +199,10 @@ def _next_hop(route: StaticRoute, usual: DeliverSettings) -> NextHop:
     if route.demand == "none":
         settings = replace(settings, tls=None)
     elif route.is_implicit or route.demand != "opportunistic":  # where TLS comes first there is no "in the clear"
-        context = _verified(route.ca_file) if route.demand == "verified" else opportunistic_tls()
+        context = tls_verified_by(route.ca_file) if route.demand == "verified" else opportunistic_tls()
         walk = replace(usual.walk, clear_after_tls_failure=False)
         settings = replace(settings, tls=context, tls_required=True, implicit_tls=route.is_implicit, walk=walk)
     return NextHop(route.domains, settings, route.static_hosts, route.mx_of or "")
-
-
-def _verified(authorities: Path | None) -> ssl.SSLContext:
-    if authorities is None:
-        return verified_tls()
-    _plain(authorities, "name a PEM file of authorities")
-    try:
-        return ssl.create_default_context(cafile=authorities)
-    except (OSError, ssl.SSLError) as problem:
-        raise InputError(
-            f"{authorities} cannot be used ({problem}); name a PEM file of authorities that this user may read"
-        ) from None
 
 
 def resolver_of(config: Config) -> Resolver:
@@ -219,20 +213,14 @@ def resolver_of(config: Config) -> Resolver:
 
     """
     for zone in config.dns.zones:
-        _plain(zone, "name a zone file")
+        check_plain(zone, "name a zone file")
     return build_resolver(config.dns.zones, config.dns.resolvers)
 
 
 def _zone(zone: Path) -> None:
     """A zone file by itself: what is wrong with another hides nothing."""
-    _plain(zone, "name a zone file")
+    check_plain(zone, "name a zone file")
     build_resolver([zone])
-
-
-def _plain(path: Path, fix: str) -> None:
-    """Refuse what is no plain file before anybody opens it by its name, and waits."""
-    if why_not := why_not_plain(path):
-        raise InputError(f"{path} {why_not}; {fix}")
 
 
 def _users(path: Path) -> Mapping[str, PasswordHash]:
@@ -251,16 +239,3 @@ def _text(path: Path) -> str:
     if isinstance(text, Unreadable):
         raise InputError(f"{path} {text.why}; name a text file that this user may read")
     return text
-
-
-def _certificate(certificate: Path, key: Path | None) -> ssl.SSLContext:
-    for file in filter(None, (certificate, key)):
-        _plain(file, "name a PEM file")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as problem:
-        raise InputError(
-            f"{certificate} and its key cannot be used ({problem}); name a pair of PEM files that this user may read"
-        ) from None
-    return context

@@ -23,9 +23,7 @@ from typing import TYPE_CHECKING
 from postroad.deliver import Pressure, QueueLimits
 from postroad.relay.delivery import Numbers
 from postroad.relay.tally import Tally
-from postroad.spool import Parcel, Spool, SpoolError
-from postroad.spool.remote import Handover
-from postroad.spool.wire import Link, Words
+from postroad.spool import Handover, Link, Parcel, Spool, SpoolError, Words
 from postroad.words.inputs import InputError
 from postroad.words.trace import Event, Listener
 
@@ -59,7 +57,7 @@ OURS = frozenset({"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How it stands with the other process: its clock, the processor time it has used, and its numbers."""
+    """The state of the other process: its clock, the processor time it has used, and its numbers."""
 
     at: float = 0.0
     used: float = 0.0
@@ -77,7 +75,7 @@ def command() -> tuple[str, ...]:
 
 
 class Life:
-    """The other process from its start to its end."""
+    """The other process, from its start to its end."""
 
     def __init__(self, config: Config) -> None:
         self.config = config  # it was started with
@@ -130,9 +128,9 @@ class Split:
 
     def has_room_for(self, destinations: Collection[str]) -> bool:
         """See Delivering. None may have more there than is left to all others, nor than may wait for one address."""
-        it = self._handover
-        most = min(self._limits.held - it.waiting, self._limits.waiting)
-        return it.is_open and not self._ending.is_set() and all(it.count(name) < most for name in destinations)
+        if self._ending.is_set():
+            return False
+        return self._handover.has_room_for(destinations, self._limits.held, self._limits.waiting)
 
     def take(self, parcels: Collection[Parcel]) -> None:
         """See Delivering. If nobody is there, the next one has them."""

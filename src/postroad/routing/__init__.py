@@ -7,7 +7,7 @@ Rule 3: the same code decides a real delivery, explains it and simulates it.
 Stops: `policy` (the procedures as data), `own` (who we are), `aliases` (mail for our own names), `rules` (Snapshot ->
 Route or Refusal), `picking` and `static` (routes of our own settings), `order` (Route -> odds, and a drawn Plan),
 `dice` (what a seed means), `turn` (a host's addresses in turn), `walk` (Plan -> Try, Wait or Verdict, told what
-happened), `record` (a route that lasts), `explain` (all of it in sentences).
+happened), `forking` (a walk that goes every way), `record` (a route that lasts), `explain` (all of it in sentences).
 """
 
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from postroad.routing.aliases import LOCALHOST, Alias, Aliases, parse_aliases, parse_target, resolve_aliases
     from postroad.routing.dice import DICE, Chance, Dice
     from postroad.routing.explain import explain_attempt, explain_plan, explain_route
+    from postroad.routing.forking import ForkingWalk
     from postroad.routing.order import Filling, Odds, Plan, Throw, draw, odds, plan_of, throw
     from postroad.routing.own import Own, embedded
     from postroad.routing.picking import EVERYTHING, by_domain, pick
@@ -33,6 +34,7 @@ __getattr__ = door(
     aliases="LOCALHOST Alias Aliases parse_aliases parse_target resolve_aliases",
     dice="DICE Chance Dice",
     explain="explain_attempt explain_plan explain_route",
+    forking="ForkingWalk",
     order="Filling Odds Plan Throw draw odds plan_of throw",
     own="Own embedded",
     policy="PROCEDURES Onward RoutePolicy WalkPolicy",

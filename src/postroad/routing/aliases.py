@@ -20,15 +20,18 @@ NO_POSTMASTER = Reply(550, ("5.1.1 postmaster has no address here: set one in [a
 
 _ITEM = re.compile(r'((?:[^",]|"(?:[^"\\]|\\.)*")+)(?:,|\Z)')
 _NO_ADDRESSES = {
-    "|": "no program is run here; write an address",
-    "/": "nothing is written to files here; write an address",
-    ":include:": "no other file is read; write its addresses here, with commas between them",
+    "|": "programs are not supported; write an address",
+    "/": "files are not supported; write an address",
+    ":include:": "other files are not supported; write their addresses here, separated by commas",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """What an alias leads to, and where it is written. A target without a domain is another alias."""
+    """A local name, the addresses that get its mail, and where it is written.
+
+    A target without a domain is another alias.
+    """
 
     targets: tuple[Mailbox, ...]
     where: str
@@ -36,7 +39,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Aliases:
-    """Where mail for local names goes: `names` are the domains that are this machine, `to` has addresses elsewhere.
+    """The aliases of this machine: `names` are the domains that are this machine, `to` has addresses elsewhere.
 
     A mailbox without a domain is local too. Local parts are compared without regard to case, for `Root` is root.
     """
@@ -105,7 +108,8 @@ def parse_target(text: str) -> Mailbox:
     # A name alone is read with a domain that stands in for none
     read = parse_mailbox(bare if "@" in bare else f"{bare}@none")
     if isinstance(read, Unreadable):
-        raise ValueError(f"{bare or 'nothing'} is no address and no alias ({read.why}); write one, as user@example.com")  # noqa: TRY004  # wrong text, or type
+        why = f"{bare or 'nothing'} is neither an address nor an alias ({read.why}); write user@example.com"
+        raise ValueError(why)  # noqa: TRY004  # wrong text, or type
     return read if "@" in bare else Mailbox(read.local, "")
 
 
@@ -126,7 +130,7 @@ def parse_aliases(text: str, file: str) -> dict[str, Alias]:
         if rest.count('"') % 2:
             raise ValueError(f"{where}: a quote is not closed")
         if key in aliases:
-            raise ValueError(f"{where}: {key} stands at {aliases[key].where} already; leave one out")
+            raise ValueError(f"{where}: {key} stands at {aliases[key].where} already; remove one")
         try:
             aliases[key] = Alias(tuple(parse_target(item) for item in _items(rest)), where)
         except ValueError as problem:
@@ -165,8 +169,8 @@ def _resolve(
             continue
         onward = next((each for each in (_key(target.local), EVERYONE) if each in table), None)
         if onward is None:
-            why = "is no alias, and there are no mailboxes here"
-            raise ValueError(f"{table[key].where}: {target.local} {why}; write an address, as user@example.com")
+            why = "is not an alias, and there are no mailboxes here"
+            raise ValueError(f"{table[key].where}: {target.local} {why}; write an address, such as user@example.com")
         boxes += _resolve(onward, table, local, found, (*path, key))
     found[key] = tuple(dict.fromkeys(boxes))
     return found[key]

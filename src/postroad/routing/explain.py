@@ -17,7 +17,7 @@ _SOURCES = {
     Source.MX: "It has MX records; the lowest preference is tried first (RFC 5321 section 5.1).",
     Source.IMPLICIT: "It has no MX record, so its own addresses are used as if it were its only exchanger"
     " (RFC 5321 section 5.1).",
-    Source.LITERAL: "It is an address literal: no DNS is asked (RFC 5321 section 4.1.3).",
+    Source.LITERAL: "It is an address literal: DNS is not asked (RFC 5321 section 4.1.3).",
     Source.STATIC: "A route in the settings names its hosts: its MX records are not asked for.",
 }
 
@@ -102,11 +102,11 @@ def _contact(contact: Contact, place: int, names: Sequence[str]) -> Iterator[str
         whom = f" for {_whom(indices, names)}" if 0 < len(indices) < len(names) else ""
         if outcome.result is Result.DELIVERED:
             secured = f" over {contact.tls}" if contact.tls else ""
-            yield f"{begun} took it{whom}{secured} in {took}: {outcome.text}."
+            yield f"{begun} accepted it{whom}{secured} in {took}: {outcome.text}."
         else:
             phase = outcome.phase or contact.phase
             at = "" if phase is Phase.CONNECT else f" at {phase}"
-            yield f"{begun} did not take it{whom} ({outcome.result}{at}, {took}): {outcome.text}."
+            yield f"{begun} did not accept it{whom} ({outcome.result}{at}, {took}): {outcome.text}."
         begun = "It"
 
 

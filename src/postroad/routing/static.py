@@ -92,5 +92,5 @@ def _dropped(name: str, facts: Mapping[str, HostFacts]) -> Dropped:
 
 
 def _is_ours(each: StaticHost, address: Address, own: Own) -> Dropped:
-    text = f"this relay takes mail at [{address}] port {each.port or own.port}: what is sent there comes back"
+    text = f"this relay itself listens at [{address}] port {each.port or own.port}: mail sent there would come back"
     return Dropped(str(each.host), address, 0, DropReason.OWN_HOST, text)

@@ -6,7 +6,7 @@ The plan is frozen: what becomes usable in the middle of an attempt is for the n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -18,7 +18,7 @@ from postroad.words.trail import Contact, Target
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Open a connection to this address now. `clear`: do not use TLS, it failed here a moment ago."""
+    """A step of a walk: open a connection to this address now. `clear`: do not use TLS, it failed here a moment ago."""
 
     number: int
     target: Target
@@ -27,21 +27,21 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to start now: wait for news of an open contact, or until a time if there is one."""
+    """A step of a walk: start nothing now, wait for news of an open contact, or until a time if there is one."""
 
     until: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The attempt is over: an outcome for each recipient, in their order."""
+    """The last step of a walk: an outcome for each recipient, in their order."""
 
     outcomes: tuple[Outcome, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The contact has a connection; the greeting is still to come."""
+    """The news that a contact has a connection; the greeting is still to come."""
 
     number: int
 
@@ -55,7 +55,7 @@ class Greeted:
 
 @light(frozen=True, slots=True)
 class Ended:
-    """The contact is over, in this phase: with an outcome for recipients, for the whole host, or both."""
+    """The news that a contact is over, in this phase: with an outcome for recipients, for the whole host, or both."""
 
     number: int
     phase: Phase
@@ -69,7 +69,7 @@ class Ended:
 News = Connected | Greeted | Ended
 
 
-class _State(Enum):
+class CandidateState(Enum):
     """A place on the plan: untried or freed again, being contacted, or done with."""
 
     FRESH = auto()
@@ -77,30 +77,28 @@ class _State(Enum):
     DONE = auto()
 
 
-class _Place:
+class Candidate:
+    """A target on the plan, and how it stands with it."""
+
     __slots__ = ("clear", "state", "target")
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.state = _State.FRESH
+        self.state = CandidateState.FRESH
         self.clear = False
-
-    def copy(self) -> _Place:
-        """The same, to go its own way."""
-        other = _Place(self.target)
-        other.state, other.clear = self.state, self.clear
-        return other
 
 
 @dataclass(slots=True)
-class _Open:
-    place: _Place
+class OpenContact:
+    """A contact that is going on."""
+
+    candidate: Candidate
     started: float
     greeting_due: bool = False  # connected, the greeting not yet read
 
 
 @dataclass(slots=True)
-class _Heard:
+class Heard:
     """What one recipient has heard so far that settles nothing yet, and who may still be asked."""
 
     answers: list[Outcome] = field(default_factory=list)
@@ -108,18 +106,16 @@ class _Heard:
     ceiling: int | None = None  # the highest preference that may still be asked
 
     def allows(self, target: Target) -> bool:
+        """Whether this one may be asked for the recipient."""
         if target.exchange in self.refused_by:
             return False
         return self.ceiling is None or target.preference <= self.ceiling
 
-    @property
-    def standing(self) -> Hashable:
-        """What it comes to if nobody says more, and the highest preference that may."""
-        return _combined(self.answers).result, self.ceiling
-
 
 class Walk:
-    """The walk of one attempt. `now` is any clock that only goes forward, in seconds.
+    """The decisions of one attempt along a plan: try, wait, or verdict.
+
+    `now` is any clock that only goes forward, in seconds.
 
     `contacts` has every contact so far in order of start, the ended ones with what they meant for each recipient.
     `holder` is the number of the contact whose session is going on, or None.
@@ -132,10 +128,10 @@ class Walk:
         self.holder: int | None = None
         self._begun = now
         self._targets = targets
-        self._places: list[_Place] = []  # made when a target's turn comes: mostly one is all
+        self._candidates: list[Candidate] = []  # made when a target's turn comes: mostly one is all
         self._settled: list[Outcome | None] = [None] * recipients
-        self._heard: dict[int, _Heard] = {}  # of recipients that are not settled
-        self._open: dict[int, _Open] = {}
+        self._heard: dict[int, Heard] = {}  # of recipients that are not settled
+        self._open: dict[int, OpenContact] = {}
         self._contacts: list[Contact] = []
 
     @classmethod
@@ -154,7 +150,7 @@ class Walk:
         News without any outcome: the host was gone, so the others are asked first.
         """
         walk = cls(targets, recipients, policy, now=began)
-        walk._places = [first := _Place(targets[0])]
+        walk._candidates = [first := Candidate(targets[0])]
         if news.host or news.recipients:
             walk._end(first, began, news, ended)  # its own constructor
         else:
@@ -177,11 +173,11 @@ class Walk:
             return self._verdict()
         if self.holder is not None:
             return Wait(None)
-        place = self._next_place()
-        if place is None:
+        candidate = self._next_candidate()
+        if candidate is None:
             return Wait(None) if self._open else self._verdict()
-        due = self._due(place.target)
-        return Wait(due) if now < due else self._start(place, now)
+        due = self._due(candidate.target)
+        return Wait(due) if now < due else self._start(candidate, now)
 
     def tell(self, news: News, now: float) -> None:
         """Take what happened to an open contact. News of a contact that is no longer open is old, and ignored."""
@@ -196,7 +192,7 @@ class Walk:
                 opened = self._open.pop(number)
                 if self.holder == number:
                     self.holder = None
-                self._end(opened.place, opened.started, news, now)
+                self._end(opened.candidate, opened.started, news, now)
 
     def recipients(self, number: int) -> tuple[int, ...]:
         """The recipients that the session on this contact may ask for: still open, and not refused by its host."""
@@ -211,77 +207,15 @@ class Walk:
             if not settled and (index not in heard or heard[index].allows(target))
         )
 
-    def fork(self, targets: tuple[Target, ...]) -> Walk:
-        """Another walk that has come as far, with these targets in the place of the last one, just started.
-
-        So a plan can be drawn while it is walked: what comes last in it stands for all that is not yet drawn.
-        """
-        last = len(self._contacts) - 1
-        return self._copy(targets, last, without=self._open[last].place)
-
-    def copy(self) -> Walk:
-        """The same, to go its own way."""
-        return self._copy((), len(self._contacts))
-
-    def _copy(self, targets: tuple[Target, ...], contacts: int, without: _Place | None = None) -> Walk:
-        other = Walk((), 0, self.policy, now=self._begun)
-        copies = {
-            id(place): place.copy() for place in self._all_places() if place is not without and self._matters(place)
-        }
-        other._places = [*copies.values(), *map(_Place, targets)]
-        other._targets = tuple([place.target for place in other._places])
-        other._open = {
-            number: _Open(copies[id(contact.place)], contact.started, contact.greeting_due)
-            for number, contact in self._open.items()
-            if number < contacts
-        }
-        other._settled = [*self._settled]
-        other._heard = {
-            index: _Heard([*heard.answers], {*heard.refused_by}, heard.ceiling) for index, heard in self._heard.items()
-        }
-        other._contacts = self._contacts[:contacts]
-        return other
-
-    @property
-    def may_be_asked(self) -> tuple[Target, ...]:
-        """Who is being contacted, or may yet be."""
-        return tuple([place.target for place in self._all_places() if self._matters(place)])
-
-    def standing(self, now: float, kind: Callable[[Target], Hashable]) -> Hashable:
-        """All that its future depends on, with times from now: walks of one standing go on alike.
-
-        `kind` says which targets behave alike.
-        """
-        names: dict[str, int] = {}
-        started = {id(each.place): (round(now - each.started, 6), each.greeting_due) for each in self._open.values()}
-        places = [
-            (
-                kind(place.target),
-                names.setdefault(place.target.exchange, len(names)),
-                place.target.preference,
-                place.clear,
-                started.get(id(place)),
-                self._allowed(place.target),
-            )
-            for place in self._all_places()
-            if self._matters(place)
-        ]
-        said = [(index, heard.standing) for index, heard in self._heard.items()]
-        return tuple(places), tuple(said), tuple([settled and settled.result for settled in self._settled])
-
-    def _matters(self, place: _Place) -> bool:
-        """Whether it is open, or may be."""
-        return place.state is _State.OPEN or (place.state is _State.FRESH and bool(self._allowed(place.target)))
-
-    def _next_place(self) -> _Place | None:
-        for place in self._all_places():
-            if place.state is _State.FRESH and self._allowed(place.target):
-                return place
+    def _next_candidate(self) -> Candidate | None:
+        for candidate in self._all_candidates():
+            if candidate.state is CandidateState.FRESH and self._allowed(candidate.target):
+                return candidate
         return None
 
-    def _all_places(self) -> list[_Place]:
-        self._places += map(_Place, self._targets[len(self._places) :])
-        return self._places
+    def _all_candidates(self) -> list[Candidate]:
+        self._candidates += map(Candidate, self._targets[len(self._candidates) :])
+        return self._candidates
 
     def _due(self, target: Target) -> float:
         """When the next contact may start: at once if none is open, else when the open ones have had their time."""
@@ -289,40 +223,40 @@ class Walk:
             return self._begun
         if any(contact.greeting_due for contact in self._open.values()):
             patience = self.policy.greeting_patience_s
-        elif all(contact.place.target.preference == target.preference for contact in self._open.values()):
+        elif all(contact.candidate.target.preference == target.preference for contact in self._open.values()):
             patience = self.policy.stagger_s
         else:
             patience = self.policy.level_stagger_s
         return max(contact.started for contact in self._open.values()) + patience
 
-    def _start(self, place: _Place, now: float) -> Try:
+    def _start(self, candidate: Candidate, now: float) -> Try:
         number = len(self._contacts)
-        place.state = _State.OPEN
-        self._open[number] = _Open(place, now)
+        candidate.state = CandidateState.OPEN
+        self._open[number] = OpenContact(candidate, now)
         at = self._ms(now)
-        self._contacts.append(Contact(place.target, at, at, Phase.CONNECT, None, {}, clear_again=place.clear))
-        return Try(number, place.target, place.clear)
+        self._contacts.append(Contact(candidate.target, at, at, Phase.CONNECT, None, {}, clear_again=candidate.clear))
+        return Try(number, candidate.target, candidate.clear)
 
     def _hold(self, number: int, now: float) -> None:
         self.holder = number
         for other in [other for other in self._open if other != number]:
             contact = self._open.pop(other)
-            contact.place.state = _State.FRESH  # unused, so as good as untried
+            contact.candidate.state = CandidateState.FRESH  # unused, so as good as untried
             phase = Phase.GREETING if contact.greeting_due else Phase.CONNECT
             self._contacts[other] = replace(self._contacts[other], ended_ms=self._ms(now), phase=phase)
 
     def _put_last(self, number: int, now: float) -> None:
-        """A contact that led to nothing, and says nothing: its place is free again, behind all others."""
-        place = self._open.pop(number).place
-        place.state = _State.FRESH
-        self._all_places().remove(place)
-        self._places.append(place)
+        """A contact that led to nothing, and says nothing: its target may be asked again, behind all others."""
+        candidate = self._open.pop(number).candidate
+        candidate.state = CandidateState.FRESH
+        self._all_candidates().remove(candidate)
+        self._candidates.append(candidate)
         self._contacts[number] = replace(self._contacts[number], ended_ms=self._ms(now), reused=True)
 
-    def _end(self, place: _Place, started: float, news: Ended, now: float) -> None:
-        target, clear = place.target, place.clear
-        place.state = _State.DONE
-        meant = self._fail(place, news, news.host) if news.host else news.recipients
+    def _end(self, candidate: Candidate, started: float, news: Ended, now: float) -> None:
+        target, clear = candidate.target, candidate.clear
+        candidate.state = CandidateState.DONE
+        meant = self._fail(candidate, news, news.host) if news.host else news.recipients
         for index, outcome in news.recipients.items():
             if outcome.result is Result.DELIVERED or outcome.unsettled:
                 # Without a reply to the final dot it may be there: another exchanger would make it two (RFC 1047)
@@ -333,38 +267,38 @@ class Walk:
         contact = Contact(target, at, until, news.phase, news.host, meant, news.tls, clear, news.reused, news.dsn_over)
         self._contacts[news.number : news.number + 1] = (contact,)
 
-    def _fail(self, place: _Place, news: Ended, host: Outcome) -> Mapping[int, Outcome]:
+    def _fail(self, candidate: Candidate, news: Ended, host: Outcome) -> Mapping[int, Outcome]:
         """A host failed as a whole: what that meant for each who would have been asked for there."""
-        meant = dict.fromkeys(self._allowed(place.target), host) | dict(news.recipients)
-        if news.phase is Phase.STARTTLS and self.policy.clear_after_tls_failure and not place.clear:
-            place.state, place.clear = _State.FRESH, True
+        meant = dict.fromkeys(self._allowed(candidate.target), host) | dict(news.recipients)
+        if news.phase is Phase.STARTTLS and self.policy.clear_after_tls_failure and not candidate.clear:
+            candidate.state, candidate.clear = CandidateState.FRESH, True
         else:
             for index in meant.keys() - news.recipients.keys():
-                self._heard.setdefault(index, _Heard()).answers.append(host)
+                self._heard.setdefault(index, Heard()).answers.append(host)
         return meant
 
     def _hear(self, index: int, target: Target, outcome: Outcome) -> None:
         """What a recipient heard from an exchanger that does not have the mail: the last word, or who may add to it."""
-        heard = self._heard.setdefault(index, _Heard())
+        heard = self._heard.setdefault(index, Heard())
         heard.answers.append(outcome)
         if outcome.scope is Scope.HOST:
             return
         onward = self.policy.on_5xx if outcome.result is Result.FAILED else self.policy.on_4xx
         heard.refused_by.add(target.exchange)
         if onward is Onward.NEVER:
-            self._settled[index] = _combined(heard.answers)
+            self._settled[index] = combined(heard.answers)
         elif onward is Onward.SAME_PREFERENCE:
             heard.ceiling = target.preference if heard.ceiling is None else min(heard.ceiling, target.preference)
 
     def _verdict(self) -> Verdict:
         said = (self._heard[index].answers if index in self._heard else [] for index in range(len(self._settled)))
-        return Verdict(tuple(settled or _combined(each) for settled, each in zip(self._settled, said, strict=True)))
+        return Verdict(tuple(settled or combined(each) for settled, each in zip(self._settled, said, strict=True)))
 
     def _ms(self, now: float) -> float:
         return (now - self._begun) * 1000.0
 
 
-def _combined(answers: list[Outcome]) -> Outcome:
+def combined(answers: list[Outcome]) -> Outcome:
     """The answers of several exchangers as one: failed only if all who were asked said so, for good.
 
     One "not now" keeps it deferred: an exchanger that could not be asked might have said yes. Neither the last

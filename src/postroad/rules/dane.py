@@ -37,8 +37,8 @@ def _validates(evidence: Evidence) -> bool:
     "tlsa-without-dnssec",
     Severity.WARNING,
     Topic.POLICY,
-    "TLSA records are not signed",
-    why="Senders must pass over records that DNSSEC does not vouch for, so they protect nothing.",
+    "TLSA records are not signed with DNSSEC",
+    why="Senders must ignore TLSA records that DNSSEC does not secure, so they protect nothing.",
     source="RFC 6698 4.1",
     needs=(Need.TEXT,),
     no_fix="the zone has to be signed",
@@ -49,10 +49,10 @@ def tlsa_without_dnssec(evidence: Evidence) -> Iterator[Seen]:
         return
     names = ", ".join(str(place.exchange) for place in plain)
     if _validates(evidence):
-        seen = f"the TLSA records of {names} are not signed: senders pass them over"
+        seen = f"the TLSA records of {names} are not signed: senders ignore them"
         yield Seen(plain[0], seen)
     else:
-        seen = f"whether the TLSA records of {names} are signed is not known: this resolver vouched for nothing"
+        seen = f"it is not known whether the TLSA records of {names} are signed: this resolver does not validate"
         yield unknown(plain[0], seen)
 
 
@@ -60,8 +60,8 @@ def tlsa_without_dnssec(evidence: Evidence) -> Iterator[Seen]:
     "tlsa-mx-unsigned",
     Severity.NOTE,
     Topic.POLICY,
-    "TLSA records are signed, the MX set is not",
-    why="Whoever can forge the MX answer sends the mail elsewhere, and no TLSA record is ever asked for.",
+    "TLSA records are signed, but the MX set is not",
+    why="Whoever can forge the MX answer diverts the mail, and no TLSA record is ever looked up.",
     source="RFC 7672 2.2.1",
     needs=(Need.TEXT,),
     no_fix="the zone has to be signed",
@@ -70,7 +70,7 @@ def tlsa_mx_unsigned(evidence: Evidence) -> Iterator[Seen]:
     signed = [place for place, told in told_of(evidence) if isinstance(told, Found) and told.authentic]
     mx = evidence.snapshot.mx
     if signed and isinstance(mx, Found) and not mx.authentic:
-        seen = f"the TLSA records of {signed[0].exchange} are signed, the MX set that names it is not"
+        seen = f"the TLSA records of {signed[0].exchange} are signed, but the MX set that names it is not"
         yield Seen(whole(evidence), seen)
 
 
@@ -78,8 +78,8 @@ def tlsa_mx_unsigned(evidence: Evidence) -> Iterator[Seen]:
     "tlsa-mixed",
     Severity.NOTE,
     Topic.POLICY,
-    "Some exchangers have TLSA records, and others none",
-    why="Who blocks the exchangers that have them gets the mail sent to one that does not prove who it is.",
+    "Some exchangers have TLSA records and others have none",
+    why="An attacker who blocks the exchangers with TLSA records forces mail to one that does not prove who it is.",
     source="RFC 7672 2.2",
     needs=(Need.TEXT,),
 )
@@ -88,7 +88,7 @@ def tlsa_mixed(evidence: Evidence) -> Iterator[Seen]:
     have = [place for place, answer in told if isinstance(answer, Found)]
     for place, answer in told if have else ():
         if isinstance(answer, NoData | NoName):
-            seen = f"{place.exchange} has no TLSA record, {have[0].exchange} has"
+            seen = f"{place.exchange} has no TLSA record, but {have[0].exchange} has one"
             fix = zone_line(f"_25._tcp.{place.exchange}", "TLSA", "3 1 1 <sha-256 of the server's public key>")
             yield Seen(place, seen, fix if is_own(evidence, place.exchange) else "")
 
@@ -97,9 +97,9 @@ def tlsa_mixed(evidence: Evidence) -> Iterator[Seen]:
     "tlsa-usage",
     Severity.WARNING,
     Topic.POLICY,
-    "A TLSA record has a usage that mail does not know",
-    why="Usages 0 and 1 ask for an authority that mail servers have not agreed on. Senders treat such records as "
-    "unusable: they encrypt, and check nothing.",
+    "A TLSA record has a usage that SMTP does not support",
+    why="Usages 0 and 1 require a certificate authority, and mail servers have not agreed on any. Senders treat such "
+    "records as unusable: they encrypt but verify nothing.",
     source="RFC 7672 3.1.3",
     needs=(Need.TEXT,),
 )
@@ -107,7 +107,7 @@ def tlsa_usage(evidence: Evidence) -> Iterator[Seen]:
     for place, answer in told_of(evidence):
         for record in answer.records:
             if record.usage not in (2, 3):
-                seen = f"a TLSA record of {place.exchange} has usage {record.usage}, and mail knows 2 and 3"
+                seen = f"a TLSA record of {place.exchange} has usage {record.usage}; SMTP supports only 2 and 3"
                 owner = f"_25._tcp.{place.exchange}"
                 # 0 and 1 differ from 2 and 3 only in what else must vouch for the certificate (RFC 7671 section 5)
                 meant = replace(record, usage=record.usage + 2 if record.usage < 2 else 3)
@@ -120,8 +120,8 @@ def tlsa_usage(evidence: Evidence) -> Iterator[Seen]:
     Severity.WARNING,
     Topic.POLICY,
     "The TLSA records of an exchanger cannot be looked up",
-    why="A sender that honours DANE must take that for an attack, and goes on to another exchanger or waits. Some name "
-    "servers do not know the type.",
+    why="A sender that honours DANE must treat this as a possible attack: it goes on to another exchanger, or waits. "
+    "Some name servers do not know the type.",
     source="RFC 7672 2.1.2",
     needs=(Need.TEXT,),
     no_fix="its name servers have to answer first",
@@ -143,7 +143,7 @@ def tlsa_lookup(evidence: Evidence) -> Iterator[Seen]:
     Severity.WARNING,
     Topic.POLICY,
     "TLSA records at the domain instead of its exchangers",
-    why="Senders look for TLSA records at the names of the exchangers alone: these protect nothing.",
+    why="Senders look for TLSA records only at the names of the exchangers: these protect nothing.",
     source="RFC 7672 2.2.3",
     needs=(Need.TEXT,),
 )
@@ -160,5 +160,5 @@ def tlsa_misplaced(evidence: Evidence) -> Iterator[Seen]:
         ]
         moved = (zone_line(f"_25._tcp.{name}", "TLSA", str(told.records[0])) for name in bare if is_own(evidence, name))
         fix = "\n".join((*(remove(zone_line(owner, "TLSA", str(record))) for record in told.records), *moved))
-        seen = f"there are TLSA records at {owner}, and {domain} is none of its exchangers"
+        seen = f"there are TLSA records at {owner}, but {domain} is not one of its exchangers"
         yield Seen(whole(evidence), seen, fix, where(evidence, owner, "TLSA"))

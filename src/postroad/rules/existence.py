@@ -18,7 +18,7 @@ from postroad.words.phrasebook import listing
     Severity.ERROR,
     Topic.EXISTENCE,
     "The domain does not exist",
-    why="All mail for it is returned at once; a registration that has lapsed looks like this.",
+    why="Senders return all mail for it at once. A registration that has lapsed looks like this.",
     source="RFC 5321 5.1",
     no_fix="the domain has to be registered or delegated again",
 )
@@ -33,7 +33,8 @@ def mx_nxdomain(evidence: Evidence) -> Iterator[Seen]:
     Severity.ERROR,
     Topic.EXISTENCE,
     "The MX records cannot be looked up",
-    why="Senders must keep the mail and try again: it waits until the name servers answer, and comes back after days.",
+    why="Senders must keep the mail and try again: it waits until the name servers answer, and is returned after some "
+    "days.",
     source="RFC 5321 5.1",
     no_fix="its name servers have to answer first",
 )
@@ -50,8 +51,8 @@ def mx_lookup_tempfail(evidence: Evidence) -> Iterator[Seen]:
     "mx-nxdomain-with-address",
     Severity.ERROR,
     Topic.EXISTENCE,
-    "NXDOMAIN for MX, though the name exists",
-    why="A sender that believes the NXDOMAIN returns the mail; only one that asks for addresses all the same delivers.",
+    "NXDOMAIN for MX although the name exists",
+    why="A sender that believes the NXDOMAIN returns the mail; only one that asks for addresses anyway delivers it.",
     source="RFC 5321 5.1; RFC 2308 2.2",
 )
 def mx_nxdomain_with_address(evidence: Evidence) -> Iterator[Seen]:
@@ -66,8 +67,8 @@ def mx_nxdomain_with_address(evidence: Evidence) -> Iterator[Seen]:
     "mx-implicit",
     Severity.NOTE,
     Topic.EXISTENCE,
-    "No MX: the domain's own address takes the mail",
-    why="Lawful, but often not meant: a web server gets the mail, and senders keep trying it for days.",
+    "No MX record: mail goes to the domain's own address",
+    why="This is allowed, but often not intended: a web server gets the mail, and senders retry for days.",
     source="RFC 5321 5.1",
 )
 def mx_implicit(evidence: Evidence) -> Iterator[Seen]:
@@ -84,8 +85,8 @@ def mx_implicit(evidence: Evidence) -> Iterator[Seen]:
     "mx-implicit-unusable",
     Severity.ERROR,
     Topic.EXISTENCE,
-    "No MX, and no address to use",
-    why="Mail is returned. If that is meant, a null MX says so at once and to all.",
+    "No MX record and no usable address",
+    why="All mail is returned. If the domain is not meant to take mail, a null MX says so at once.",
     source="RFC 5321 5.1; RFC 7505 3",
 )
 def mx_implicit_unusable(evidence: Evidence) -> Iterator[Seen]:
@@ -103,8 +104,8 @@ def mx_implicit_unusable(evidence: Evidence) -> Iterator[Seen]:
     "mx-none-usable",
     Severity.ERROR,
     Topic.EXISTENCE,
-    "MX records, none of which can be used",
-    why="Senders must report an error and must not use the address of the domain itself: all mail is returned.",
+    "None of the MX records can be used",
+    why="Senders must report an error and must not fall back to the domain's own address: all mail is returned.",
     source="RFC 5321 5.1",
 )
 def mx_none_usable(evidence: Evidence) -> Iterator[Seen]:
@@ -122,14 +123,14 @@ def mx_none_usable(evidence: Evidence) -> Iterator[Seen]:
     Severity.INFO,
     Topic.EXISTENCE,
     "Null MX: the domain takes no mail",
-    why="Senders return the mail at once instead of trying for days. Fine where it is meant.",
+    why="Senders return mail at once instead of retrying for days. Fine if that is intended.",
     source="RFC 7505 3",
     no_fix="it says what it is meant to say",
 )
 def mx_null(evidence: Evidence) -> Iterator[Seen]:
     records = table.records(evidence)
     if records and all(record.exchange == "" for record in records):
-        seen = f"{table.domain(evidence)} says that it takes no mail (null MX)"
+        seen = f"{table.domain(evidence)} says that it accepts no mail (null MX)"
         line = lines.where_mx(evidence, records[0])
         yield Seen(places.whole(evidence), seen, line=line)
 
@@ -138,8 +139,8 @@ def mx_null(evidence: Evidence) -> Iterator[Seen]:
     "mx-null-sends",
     Severity.WARNING,
     Topic.EXISTENCE,
-    "A domain without mail that sends mail",
-    why="Receivers may refuse mail from a domain that can take no reply and no report of failure.",
+    "A domain that takes no mail but sends mail",
+    why="Receivers may reject mail from a domain that can receive neither replies nor bounces.",
     source="RFC 7505 4.2",
     needs=(Need.TEXT,),
 )
@@ -149,7 +150,7 @@ def mx_null_sends(evidence: Evidence) -> Iterator[Seen]:
     policies = [text for text in (spf.records if spf else ()) if text.lower().startswith("v=spf1")]
     senders = [text for text in policies if text.lower().split()[1:] not in (["-all"], [])]
     if senders and records and all(record.exchange == "" for record in records):
-        seen = f"it takes no mail, and its SPF record lets others send in its name: {senders[0]}"
+        seen = f"it accepts no mail, but its SPF record lets others send in its name: {senders[0]}"
         fix = lines.zone_line(table.domain(evidence), "TXT", '"v=spf1 -all"')
         yield Seen(places.whole(evidence), seen, fix)
 
@@ -158,8 +159,9 @@ def mx_null_sends(evidence: Evidence) -> Iterator[Seen]:
     "mx-null-mixed",
     Severity.ERROR,
     Topic.EXISTENCE,
-    "Null MX beside other MX records",
-    why="It must stand alone. Some senders then return all mail, others use the rest.",
+    "Null MX next to other MX records",
+    why="A null MX must be the only MX record. With others next to it, some senders return all mail and some use the "
+    "others.",
     source="RFC 7505 3",
 )
 def mx_null_mixed(evidence: Evidence) -> Iterator[Seen]:
@@ -168,7 +170,7 @@ def mx_null_mixed(evidence: Evidence) -> Iterator[Seen]:
     if null and len(null) < len(records):
         domain = table.domain(evidence)
         others = len(records) - len(null)
-        seen = f"a null MX beside {others} other{'s' * (others > 1)}: it says no mail, they say mail"
+        seen = f"a null MX beside {others} other{'s' * (others > 1)}: it says no mail, they say the opposite"
         fix = "\n".join(lines.remove(lines.mx_line(domain, record.preference, "")) for record in null)
         place = Place(domain, null[0].preference, "")
         yield Seen(place, seen, fix, lines.where_mx(evidence, null[0]))
@@ -179,7 +181,7 @@ def mx_null_mixed(evidence: Evidence) -> Iterator[Seen]:
     Severity.WARNING,
     Topic.EXISTENCE,
     "Null MX with a preference other than 0",
-    why="Software that compares the whole record does not see a null MX in it, and tries to reach the root.",
+    why="Software that compares the whole record does not recognise it as a null MX and tries to deliver to the root.",
     source="RFC 7505 3",
 )
 def mx_null_preference(evidence: Evidence) -> Iterator[Seen]:
@@ -198,7 +200,8 @@ def mx_null_preference(evidence: Evidence) -> Iterator[Seen]:
     Severity.NOTE,
     Topic.EXISTENCE,
     "The domain is an alias",
-    why="Its mail goes where the other name says; who changes that one changes this one. No MX can stand beside it.",
+    why="Its mail goes wherever the other name points, and whoever changes that name changes this one too. No MX "
+    "record can stand next to a CNAME.",
     source="RFC 5321 5.1; RFC 1034 3.6.2",
 )
 def mx_owner_alias(evidence: Evidence) -> Iterator[Seen]:
@@ -206,7 +209,7 @@ def mx_owner_alias(evidence: Evidence) -> Iterator[Seen]:
     if isinstance(mx, Found | NoData) and mx.aliases:
         domain = table.domain(evidence)
         target = mx.name if isinstance(mx, Found) else ""
-        seen = f"{domain} is an alias{f' of {target}' if target else ''}: its mail is ruled there"
+        seen = f"{domain} is an alias{f' of {target}' if target else ''}: its mail is decided there"
         where = lines.where(evidence, mx.aliases[0], "CNAME")
         aliased = lines.remove(lines.zone_line(mx.aliases[0], "CNAME", f"{(*mx.aliases[1:], target)[0]}."))
         moved = [lines.mx_line(domain, each.preference, each.exchange) for each in table.records(evidence)]
@@ -218,13 +221,13 @@ def mx_owner_alias(evidence: Evidence) -> Iterator[Seen]:
     Severity.NOTE,
     Topic.EXISTENCE,
     "A wildcard MX",
-    why="Mistyped names take mail, while every name that exists, be it with an A alone, is not covered.",
+    why="Mistyped names accept mail, while a name that exists, even with nothing but an A record, is not covered.",
     source="RFC 4592 3.3.1; RFC 1912 2.7",
 )
 def mx_wildcard(evidence: Evidence) -> Iterator[Seen]:
     for line in evidence.lines:
         if line.kind == "MX" and line.owner == f"*.{table.domain(evidence)}":
-            seen = f"{line.owner} MX {line.value}: it answers for names that do not exist, and for none that do"
+            seen = f"{line.owner} MX {line.value}: it answers for names that do not exist, but for none that do"
             where = f"{line.file}:{line.number}"
             fix = lines.remove(lines.zone_line(line.owner, "MX", f"{line.value}."))
             yield Seen(places.whole(evidence), seen, fix, where)
@@ -234,29 +237,30 @@ def mx_wildcard(evidence: Evidence) -> Iterator[Seen]:
     "mx-count",
     Severity.NOTE,
     Topic.EXISTENCE,
-    "More MX records than are looked at",
-    why="Above ten an SPF `mx` mechanism fails for good; above a hundred senders cut the list, each in its own way.",
+    "More MX records than senders look at",
+    why="With more than ten, an SPF `mx` mechanism ends in permerror; beyond a hundred, senders truncate the list, "
+    "each in its own way.",
     source="RFC 7208 4.6.4; RFC 5321 5.1",
-    no_fix="which exchangers to keep is their owner's choice",
 )
 def mx_count(evidence: Evidence) -> Iterator[Seen]:
     count = len(table.records(evidence))
     if count > limits.MANY_RECORDS:
         severity = Severity.WARNING if count > limits.TOO_MANY_RECORDS else Severity.NOTE
         who = (
-            "senders look at no more than a hundred"
+            "senders look at a hundred at most"
             if count > limits.TOO_MANY_RECORDS
             else "an SPF `mx` of it is a permerror"
         )
-        yield Seen(places.whole(evidence), f"{count} MX records: {who}", severity=severity)
+        fix = f"; remove: <{count - limits.MANY_RECORDS} of the {count} MX records>"  # which ones is its owner's choice
+        yield Seen(places.whole(evidence), f"{count} MX records: {who}", fix, severity=severity)
 
 
 @rule(
     "mx-preference-last",
     Severity.INFO,
     Topic.EXISTENCE,
-    "A preference at the end of the scale",
-    why="Nothing can be put behind it later. Only the order of preferences counts, not their size.",
+    "A preference at the end of the range",
+    why="Nothing can be placed after it later. Only the order of preferences matters, not their size.",
     source="practice",
 )
 def mx_preference_last(evidence: Evidence) -> Iterator[Seen]:
@@ -266,7 +270,7 @@ def mx_preference_last(evidence: Evidence) -> Iterator[Seen]:
         if row.record.preference > limits.LAST_PREFERENCE:
             steps = preferences.index(row.record.preference) - len(fitting) + 1
             better = max(fitting, default=0) + 10 * steps
-            seen = f"preference {row.record.preference}: the scale ends at 65535"
+            seen = f"preference {row.record.preference}: the range ends at 65535"
             fix = lines.mx_line(table.domain(evidence), better, row.name)
             yield row.seen(seen, fix if better <= limits.LAST_PREFERENCE else "")
 

@@ -14,6 +14,7 @@ from postroad.rules.places import addresses_of, exchangers, facts_of, is_own, si
 from postroad.rules.rule import Need, Topic, rule
 from postroad.words.facts import Answer, Bogus, Found, Mx, Said, Temporary
 from postroad.words.names import Address
+from postroad.words.phrasebook import duration
 
 T = TypeVar("T")
 
@@ -32,15 +33,15 @@ def _mx_ttl_s(evidence: Evidence) -> int | None:
     "mx-ttl-low",
     Severity.NOTE,
     Topic.DNS,
-    f"The MX set lives less than {limits.MIN_TTL_S} seconds",
-    why="Every message then waits for DNS, and mail stops as soon as the name servers do. It gains little: senders go "
-    "on to the next exchanger by themselves.",
+    f"The TTL of the MX set is below {limits.MIN_TTL_S} seconds",
+    why="Every message then waits for DNS, and mail stops as soon as the name servers do. Little is gained: senders "
+    "move on to the next exchanger anyway.",
     source="practice; RFC 1035 3.2.1",
 )
 def mx_ttl_low(evidence: Evidence) -> Iterator[Seen]:
     ttl_s = _mx_ttl_s(evidence)
     if ttl_s is not None and ttl_s < limits.MIN_TTL_S:
-        seen = f"the MX set lives {ttl_s} s: nearly every message asks for it again"
+        seen = f"the TTL of the MX set is {ttl_s} s: nearly every message looks it up again"
         yield Seen(whole(evidence), seen, *_fixed(evidence))
 
 
@@ -48,9 +49,9 @@ def mx_ttl_low(evidence: Evidence) -> Iterator[Seen]:
     "mx-ttl-high",
     Severity.NOTE,
     Topic.DNS,
-    "The MX set lives longer than a day",
-    why="Senders ask an exchanger that is gone until the set expires from their caches. Mail is retried for days, but "
-    "moving to other servers takes as long as this.",
+    "The TTL of the MX set is longer than a day",
+    why="Senders keep contacting an exchanger that is gone until the set expires from their caches. Mail is retried "
+    "for days, but a move to other servers takes as long as this TTL.",
     source="practice; RFC 1912 2.2",
 )
 def mx_ttl_high(evidence: Evidence) -> Iterator[Seen]:
@@ -58,7 +59,7 @@ def mx_ttl_high(evidence: Evidence) -> Iterator[Seen]:
     if ttl_s is None and isinstance(evidence.snapshot.mx, Found):
         ttl_s = evidence.snapshot.mx.ttl_s
     if ttl_s is not None and ttl_s > limits.MAX_TTL_S:
-        seen = f"the MX set lives {_days(ttl_s)}: an exchanger taken out or moved is asked for that long"
+        seen = f"the TTL of the MX set is {duration(ttl_s)}: senders keep using a removed exchanger for that long"
         yield Seen(whole(evidence), seen, *_fixed(evidence))
 
 
@@ -66,8 +67,8 @@ def mx_ttl_high(evidence: Evidence) -> Iterator[Seen]:
     "address-ttl-high",
     Severity.NOTE,
     Topic.DNS,
-    "An address of an exchanger lives longer than a day",
-    why="To withdraw a dead server takes the longer of the two TTLs, that of the MX set and that of the address.",
+    "The TTL of an exchanger's address is longer than a day",
+    why="Withdrawing a dead server takes the longer of two TTLs: that of the MX set and that of the address.",
     source="practice; RFC 1912 2.2",
 )
 def address_ttl_high(evidence: Evidence) -> Iterator[Seen]:
@@ -75,7 +76,7 @@ def address_ttl_high(evidence: Evidence) -> Iterator[Seen]:
         facts = evidence.snapshot.hosts.get(str(place.exchange))
         for kind, answer in (("A", facts.a), ("AAAA", facts.aaaa)) if facts else ():
             if isinstance(answer, Found) and answer.ttl_s > limits.MAX_TTL_S:
-                seen = f"the {kind} records of {place.exchange} live {_days(answer.ttl_s)}"
+                seen = f"the TTL of the {kind} records of {place.exchange} is {duration(answer.ttl_s)}"
                 records = answer.records if is_own(evidence, place.exchange) else ()
                 fix = "\n".join(_record(str(place.exchange), 3600, kind, str(each)) for each in records)
                 line = where(evidence, str(place.exchange), kind)
@@ -87,8 +88,8 @@ def address_ttl_high(evidence: Evidence) -> Iterator[Seen]:
     Severity.WARNING,
     Topic.DNS,
     "Records of one set have different TTLs",
-    why="A cache that keeps part of a set shows senders an exchanger less. Resolvers take the lowest, so the others "
-    "mean nothing.",
+    why="A cache that keeps only part of a set hides an exchanger from senders. Resolvers use the lowest TTL, so the "
+    "others have no effect.",
     source="RFC 2181 5.2",
 )
 def ttl_mixed(evidence: Evidence) -> Iterator[Seen]:
@@ -122,10 +123,11 @@ def _ttls(evidence: Evidence) -> dict[tuple[str, str], set[int]]:
     Severity.WARNING,
     Topic.DNS,
     f"An answer does not fit into {limits.SAFE_OCTETS} octets",
-    why="It is sent cut, and asked for again over TCP. Where a firewall stops DNS over TCP there is no exchanger.",
+    why="It is truncated and asked for again over TCP. Behind a firewall that blocks DNS over TCP, senders find no "
+    "exchanger.",
     source="RFC 9715; RFC 7766 5",
     needs=(Need.WIRE,),
-    no_fix="which records or longer names to give up is their owner's choice",
+    no_fix="only the owner can choose which records to drop or which names to shorten",
 )
 def answer_truncated(evidence: Evidence) -> Iterator[Seen]:
     for wire in evidence.wire or ():
@@ -139,10 +141,10 @@ def answer_truncated(evidence: Evidence) -> Iterator[Seen]:
     Severity.NOTE,
     Topic.DNS,
     f"An answer does not fit into {limits.PLAIN_OCTETS} octets",
-    why="Old resolvers without EDNS must ask again over TCP.",
+    why="Old resolvers without EDNS have to ask again over TCP.",
     source="RFC 1035 4.2.1; RFC 6891 6.2.3",
     needs=(Need.WIRE,),
-    no_fix="which records or longer names to give up is their owner's choice",
+    no_fix="only the owner can choose which records to drop or which names to shorten",
 )
 def answer_over_512(evidence: Evidence) -> Iterator[Seen]:
     for wire in evidence.wire or ():
@@ -155,8 +157,8 @@ def answer_over_512(evidence: Evidence) -> Iterator[Seen]:
     "ns-single",
     Severity.WARNING,
     Topic.DNS,
-    "The domain has one name server",
-    why="When it is away nobody finds the exchangers, however many there are.",
+    "The domain has only one name server",
+    why="When it is down nobody can find the exchangers, however many there are.",
     source="RFC 1034 4.1",
     needs=(Need.SERVERS,),
 )
@@ -173,8 +175,8 @@ def ns_single(evidence: Evidence) -> Iterator[Seen]:
     "ns-one-network",
     Severity.NOTE,
     Topic.DNS,
-    "All name servers stand in one network",
-    why="What cuts off one cuts off all. Servers reached by anycast are an exception that an address does not show.",
+    "All name servers are in one network",
+    why="Whatever cuts off one cuts off all. Anycast servers are an exception that the addresses do not show.",
     source="RFC 2182 3.1",
     needs=(Need.SERVERS,),
     no_fix="a name server has to move to another network first",
@@ -185,7 +187,7 @@ def ns_one_network(evidence: Evidence) -> Iterator[Seen]:
     versions = {each.partition(":")[0] for each in networks}
     if len(servers) > 1 and all(servers.values()) and len(networks) == len(versions):
         where_all = " and ".join(sorted(each.partition(":")[2] for each in networks))
-        seen = f"all name servers stand in {where_all}: one broken line, and nobody finds the exchangers"
+        seen = f"all name servers are in {where_all}: if one line breaks, nobody can find the exchangers"
         yield Seen(whole(evidence), seen)
 
 
@@ -209,8 +211,9 @@ def _network(address: Address) -> str:
     "ns-no-answer",
     Severity.WARNING,
     Topic.DNS,
-    "A name server gives no answer",
-    why="Each look-up that tries it first waits for seconds, and there is a server less than the zone says.",
+    "A name server does not answer",
+    why="Look-ups that try it first are delayed by seconds, and the domain has one name server fewer than its zone "
+    "says.",
     source="RFC 1034 4.1",
     needs=(Need.DRIFT,),
     no_fix="the name server has to be repaired",
@@ -225,7 +228,7 @@ def ns_no_answer(evidence: Evidence) -> Iterator[Seen]:
         if said.address.version == 6 and not evidence.reach.ipv6:
             yield unknown(whole(evidence), f"{_server(said)} was not asked: no IPv6 from here")
         else:
-            seen = f"{_server(said)} gives no answer: {said.why or getattr(said.mx, 'why', '')}"
+            seen = f"{_server(said)} does not answer: {said.why or getattr(said.mx, 'why', '')}"
             yield Seen(whole(evidence), seen)
 
 
@@ -234,14 +237,14 @@ def ns_no_answer(evidence: Evidence) -> Iterator[Seen]:
     Severity.WARNING,
     Topic.DNS,
     "A name server does not serve the domain",
-    why="It is asked in vain, or gives an old answer out of its cache.",
+    why="Asking it is useless, or returns an old answer from its cache.",
     source="RFC 1912 2.8",
     needs=(Need.DRIFT,),
 )
 def ns_lame(evidence: Evidence) -> Iterator[Seen]:
     for said in evidence.said or ():
         if not _is_silent(said) and not said.is_authoritative:
-            seen = f"{_server(said)} is named as a name server, and answers without authority"
+            seen = f"{_server(said)} is listed as a name server, but its answers are not authoritative"
             fix = remove(zone_line(str(evidence.snapshot.domain), "NS", f"{said.server}."))
             yield Seen(whole(evidence), seen, fix)
 
@@ -251,7 +254,8 @@ def ns_lame(evidence: Evidence) -> Iterator[Seen]:
     Severity.WARNING,
     Topic.DNS,
     "The name servers give different MX sets",
-    why="Which exchangers a sender sees is chance. Part of the mail goes where it went before the last change.",
+    why="Which exchangers a sender sees is a matter of luck: part of the mail still goes where it went before the "
+    "last change.",
     source="RFC 1034 4.3.5; practice",
     needs=(Need.DRIFT,),
     no_fix="the zone has to be transferred to all its name servers",
@@ -270,8 +274,8 @@ def ns_mx_differ(evidence: Evidence) -> Iterator[Seen]:
     Severity.NOTE,
     Topic.DNS,
     "The name servers hold different versions of the zone",
-    why="For a few minutes after a change that is as it should be; later it means that zone transfers fail, and the "
-    "next change of the MX set will not arrive.",
+    why="For a few minutes after a change that is normal; later it means that zone transfers fail and the next change "
+    "of the MX set will not arrive.",
     source="RFC 1034 4.3.5",
     needs=(Need.DRIFT,),
     no_fix="the zone has to be transferred to all its name servers",
@@ -318,7 +322,3 @@ def _fixed(evidence: Evidence) -> tuple[str, str]:
 
 def _record(owner: str, ttl_s: int, kind: str, value: str) -> str:
     return f"{owner}. {ttl_s} IN {kind} {value}"
-
-
-def _days(seconds: int) -> str:
-    return f"{seconds / 86_400:.3g} days"

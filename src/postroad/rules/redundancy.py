@@ -21,7 +21,7 @@ from postroad.words.phrasebook import listing
     Severity.NOTE,
     Topic.REDUNDANCY,
     "One exchanger with several addresses",
-    why="Some senders try one address of a name in an attempt: for them a second name is worth more than a second "
+    why="Some senders try only one address of a name per attempt: for them a second name is worth more than a second "
     "address.",
     source="RFC 5321 5.1",
 )
@@ -33,7 +33,9 @@ def mx_single(evidence: Evidence) -> Iterator[Seen]:
         name = next(table.free_names(evidence, 2))
         moved = [lines.address_line(name, address) for address in _machines(only)[1].addresses]
         fix = "\n".join((_second(evidence, only), *moved))
-        yield only.seen(seen, fix)
+        # The addresses of another's name are the operator's, who may move them any day
+        is_ours = is_within(only.name, registered(table.domain(evidence)))
+        yield only.seen(seen, fix if is_ours else "")
 
 
 @rule(
@@ -41,8 +43,8 @@ def mx_single(evidence: Evidence) -> Iterator[Seen]:
     Severity.NOTE,
     Topic.REDUNDANCY,
     "A single exchanger on a single machine",
-    why="While it is down all mail waits at its senders, who keep trying for days. For many sites that is enough; "
-    "where mail must not wait, a second machine is needed.",
+    why="While it is down, all mail waits at the senders, who keep trying for days. For many sites that is enough; if "
+    "mail must not wait, add a second machine.",
     source="RFC 5321 5.1",
 )
 def mx_single_address(evidence: Evidence) -> Iterator[Seen]:
@@ -59,7 +61,8 @@ def mx_single_address(evidence: Evidence) -> Iterator[Seen]:
     Severity.WARNING,
     Topic.REDUNDANCY,
     "Several equal exchangers on one address",
-    why="When the machine is down all its names are; senders that know names only try the same machine again.",
+    why="When the machine is down, so are all its names; senders that only compare names just try the same machine "
+    "again.",
     source="practice",
 )
 def mx_shared_address(evidence: Evidence) -> Iterator[Seen]:
@@ -69,7 +72,7 @@ def mx_shared_address(evidence: Evidence) -> Iterator[Seen]:
         for address, owners in shared:
             severity = Severity.WARNING if alone else Severity.NOTE
             names = listing([row.name for row in owners], table.NAMED)
-            seen = f"{address} stands behind {names}, equals at {preference}: {len(owners)} names, one machine"
+            seen = f"{address} is behind {names}, equals at {preference}: {len(owners)} names, one machine"
             idle = [row for row in owners[1:] if alone and set(row.addresses) <= set(owners[0].addresses)]
             fix = "\n".join(lines.remove(lines.mx_line(table.domain(evidence), preference, row.name)) for row in idle)
             place = replace(owners[0].place, address=address)
@@ -80,8 +83,8 @@ def mx_shared_address(evidence: Evidence) -> Iterator[Seen]:
     "mx-backup-same-machine",
     Severity.WARNING,
     Topic.REDUNDANCY,
-    "A backup that is the primary",
-    why="It is down when the primary is. It only costs senders a second try at the same address.",
+    "The backup is the same machine as the primary",
+    why="It is down whenever the primary is, and only makes senders try the same address twice.",
     source="practice",
 )
 def mx_backup_same_machine(evidence: Evidence) -> Iterator[Seen]:
@@ -103,7 +106,8 @@ def mx_backup_same_machine(evidence: Evidence) -> Iterator[Seen]:
     Severity.NOTE,
     Topic.REDUNDANCY,
     "All exchangers in one network",
-    why="One router, one line or one mistake in routing takes them all. What is asked of name servers is as good here.",
+    why="One router, one line or one routing mistake takes them all down. The advice for name servers applies here "
+    "too.",
     source="RFC 2182 3.1",
     no_fix="a server has to move to another network first",
 )
@@ -125,8 +129,9 @@ def mx_same_prefix(evidence: Evidence) -> Iterator[Seen]:
     "mx-same-name-servers",
     Severity.NOTE,
     Topic.REDUNDANCY,
-    "One set of name servers for all exchangers",
-    why="Exchangers of several zones suggest independence; when the common name servers are down none can be found.",
+    "All exchangers depend on one set of name servers",
+    why="Exchangers in several zones suggest independence, but when their common name servers are down none can be "
+    "found.",
     source="RFC 2182 3.1",
     no_fix="a zone needs other name servers first",
 )
@@ -145,9 +150,9 @@ def mx_same_name_servers(evidence: Evidence) -> Iterator[Seen]:
     "mx-filter-bypass",
     Severity.WARNING,
     Topic.REDUNDANCY,
-    "A way round the filter service",
-    why="Senders of spam try the last exchanger first. Servers behind a filter should be in no MX and take mail "
-    "from the filter alone.",
+    "A way around the filtering service",
+    why="Spammers try the last exchanger first. Servers behind a filter should not be in any MX record, and should "
+    "accept mail only from the filter.",
     source="practice",
 )
 def mx_filter_bypass(evidence: Evidence) -> Iterator[Seen]:
@@ -160,7 +165,7 @@ def mx_filter_bypass(evidence: Evidence) -> Iterator[Seen]:
     service = operator_of(filters[0].name)
     for row in table.rows(evidence):
         if operator_of(row.name) != service and _kind(row) != "filter" and not is_within(row.name, "invalid"):
-            seen = f"{row.name} takes mail at {row.record.preference} beside the filter of {service}: mail can go round"
+            seen = f"{row.name} accepts mail at {row.record.preference}: mail can bypass the filter of {service}"
             fix = lines.remove(lines.mx_line(table.domain(evidence), row.record.preference, row.name))
             yield row.seen(seen, fix)
 
@@ -169,9 +174,9 @@ def mx_filter_bypass(evidence: Evidence) -> Iterator[Seen]:
     "mx-backup-other-operator",
     Severity.NOTE,
     Topic.REDUNDANCY,
-    "The only survivor is a backup of another operator",
-    why="See that it knows the same recipients, filters, and TLS policy: else a failure lets in what was refused, "
-    "or refuses what was taken.",
+    "The only fallback is a backup run by someone else",
+    why="Make sure that it knows the same recipients, filters and TLS policy; otherwise, during an outage, it accepts "
+    "what you reject or rejects what you accept.",
     source="practice",
     no_fix="what the backup accepts is in its configuration, not in DNS",
 )
@@ -194,7 +199,7 @@ def mx_backup_other_operator(evidence: Evidence) -> Iterator[Seen]:
     Severity.INFO,
     Topic.REDUNDANCY,
     "No exchanger has IPv6",
-    why="Senders with IPv6 alone are still few; for them there is no way.",
+    why="Senders that have only IPv6 are still rare, but they cannot reach this domain.",
     source="practice",
 )
 def mx_no_ipv6(evidence: Evidence) -> Iterator[Seen]:
@@ -209,8 +214,8 @@ def mx_no_ipv6(evidence: Evidence) -> Iterator[Seen]:
     "mx-ipv6-some",
     Severity.NOTE,
     Topic.REDUNDANCY,
-    "Only some of the equals have IPv6",
-    why="Equals are not equal over IPv6: what they share of the mail depends on who sends.",
+    "Only some equal exchangers have IPv6",
+    why="Over IPv6 they are not equal: each one's share of the mail depends on who sends it.",
     source="RFC 3974",
 )
 def mx_ipv6_some(evidence: Evidence) -> Iterator[Seen]:
@@ -220,7 +225,7 @@ def mx_ipv6_some(evidence: Evidence) -> Iterator[Seen]:
             others = listing([row.name for row in group if _has(row, 6)], table.NAMED)
             lacking = listing([row.name for row in bare], table.NAMED)
             verb = "have" if len(bare) > 1 else "has"
-            seen = f"of the equals at {preference}, {lacking} {verb} no IPv6: senders with IPv6 alone use {others}"
+            seen = f"of the equals at {preference}, {lacking} {verb} no IPv6: senders with only IPv6 use {others}"
             fix = _to_fill(evidence, bare)
             yield Seen(bare[0].place, seen, fix, bare[0].line)
 
@@ -229,8 +234,8 @@ def mx_ipv6_some(evidence: Evidence) -> Iterator[Seen]:
     "mx-ipv6-backup-only",
     Severity.NOTE,
     Topic.REDUNDANCY,
-    "IPv6 on the backup only",
-    why="A sender with IPv6 alone, or one that prefers it over preference, gives all its mail to the backup.",
+    "Only the backup has IPv6",
+    why="A sender that has only IPv6, or that puts IPv6 before preference, sends all its mail to the backup.",
     source="RFC 3974",
 )
 def mx_ipv6_backup_only(evidence: Evidence) -> Iterator[Seen]:
@@ -238,7 +243,7 @@ def mx_ipv6_backup_only(evidence: Evidence) -> Iterator[Seen]:
     if not levels or any(_has(row, 6) or not _said_none(row) for row in levels[0][1]):
         return
     for row in (row for _preference, group in levels[1:] for row in group if _has(row, 6)):
-        seen = f"{row.name} has IPv6 and no exchanger at {levels[0][0]} has: over IPv6 the backup comes first"
+        seen = f"{row.name} has IPv6, but no exchanger at {levels[0][0]} does: over IPv6 the backup comes first"
         fix = _to_fill(evidence, levels[0][1])
         yield row.seen(seen, fix)
         return

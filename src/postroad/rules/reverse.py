@@ -21,9 +21,9 @@ _WORDS = re.compile(r"(^|[.-])(dyn|dynamic|dhcp|dialup|dial-up|dialin|ppp|pppoe|
     "ptr-missing",
     Severity.NOTE,
     Topic.DNS,
-    "An address has no name",
-    why="Many receivers refuse mail from an address without a PTR record. It matters if the exchanger sends mail too, "
-    "and most send at least reports.",
+    "An address has no PTR record",
+    why="Many receivers reject mail from an address without a PTR record. It matters if the exchanger also sends "
+    "mail, and most send at least bounces.",
     source="RFC 1912 2.1; Postfix smtpd_check.c:reject_unknown_client",
     needs=(Need.REVERSE,),
 )
@@ -34,7 +34,7 @@ def ptr_missing(evidence: Evidence) -> Iterator[Seen]:
                 continue  # reverse zones are seldom among the files
             yield unknown(place, f"the name of {place.address} could not be looked up: {answer.why}")
         elif not isinstance(answer, Found):
-            seen = f"{text_of(place)}: the address has no name (PTR)"
+            seen = f"{text_of(place)}: the address has no PTR record"
             yield Seen(place, seen, *_fixed(evidence, place), severity=_severity(evidence))
 
 
@@ -42,10 +42,10 @@ def ptr_missing(evidence: Evidence) -> Iterator[Seen]:
     "ptr-unconfirmed",
     Severity.NOTE,
     Topic.DNS,
-    "An address has a name that does not lead back to it",
-    why="Anyone may write any name into a PTR record, so receivers ask for the addresses of the name. Where the "
-    "address is not among them the client is unknown, and Postfix with reject_unknown_client_hostname refuses "
-    "it. With several names chance decides which one is looked at.",
+    "An address has a name that does not resolve back to it",
+    why="Anyone can put any name into a PTR record, so receivers look up the addresses of that name. If the address "
+    "is not among them, the client counts as unknown, and Postfix with reject_unknown_client_hostname rejects it. "
+    "With several names, chance decides which one is looked up.",
     source="RFC 1912 2.1; Postfix smtpd_check.c:reject_unknown_client",
     needs=(Need.REVERSE,),
 )
@@ -60,7 +60,7 @@ def ptr_unconfirmed(evidence: Evidence) -> Iterator[Seen]:
                     continue  # the name is in none of the files
                 yield unknown(place, f"the addresses of {name} could not be looked up")
             else:
-                seen = f"{place.address} is named {name}, which does not lead back to it"
+                seen = f"{place.address} is named {name}, which does not resolve back to it"
                 yield Seen(place, seen, *_fixed(evidence, place), severity=_severity(evidence))
 
 
@@ -69,7 +69,7 @@ def ptr_unconfirmed(evidence: Evidence) -> Iterator[Seen]:
     Severity.INFO,
     Topic.DNS,
     "An address has more than one name",
-    why="Receivers look at one of them, and which one changes from answer to answer.",
+    why="Receivers look at only one of them, and which one changes from answer to answer.",
     source="practice",
     needs=(Need.REVERSE,),
 )
@@ -87,8 +87,8 @@ def ptr_several(evidence: Evidence) -> Iterator[Seen]:
     "ptr-generic",
     Severity.NOTE,
     Topic.DNS,
-    "An address has a name as customers' lines have",
-    why="Spam filters take mail from such names for that of an infected computer.",
+    "An address has a generic name, like that of an access line",
+    why="Spam filters take mail from such a name for mail from an infected computer.",
     source="practice",
     needs=(Need.REVERSE,),
 )
@@ -96,7 +96,7 @@ def ptr_generic(evidence: Evidence) -> Iterator[Seen]:
     for place, answer in _reverse(evidence):
         for name in answer.records:
             if place.address and _is_generic(name, place.address):
-                seen = f"{place.address} is named {name}, as the lines of a provider's customers are"
+                seen = f"{place.address} is named {name}, like the access lines of a provider's customers"
                 yield Seen(place, seen, *_fixed(evidence, place))
 
 

@@ -13,6 +13,7 @@ from postroad.rules.places import addresses, addresses_of, facts_of, text_of, wh
 from postroad.rules.rule import Need, Topic, rule
 from postroad.words.facts import Bogus, Temporary
 from postroad.words.names import AddressLiteral, Unreadable, parse_address, parse_destination
+from postroad.words.phrasebook import duration, seconds
 from postroad.words.sessions import Probe
 
 SERVER = "the server's configuration has to change"
@@ -27,7 +28,7 @@ _NEEDED = {
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A probe, and where it belongs."""
+    """A probe, and the address it belongs to."""
 
     place: Place
     probe: Probe
@@ -75,10 +76,11 @@ def _is_ours(evidence: Evidence, session: Session) -> bool:
     Severity.ERROR,
     Topic.SMTP,
     "An address does not answer on port 25",
-    why="Senders that draw it wait until they give up connecting, up to minutes; those that try one address defer.",
+    why="Senders that choose it wait until their connection times out, up to minutes; those that try only one address "
+    "defer the mail.",
     source="RFC 5321 5.1",
     needs=(Need.PROBE,),
-    no_fix="the server, or a firewall in front of it, has to be changed",
+    no_fix="the server, or a firewall in front of it, has to be fixed",
 )
 def smtp_no_answer(evidence: Evidence) -> Iterator[Seen]:
     for session in sessions(evidence):
@@ -103,16 +105,16 @@ def _greetings(evidence: Evidence) -> Iterator[tuple[Session, str]]:
     "smtp-greeting-refused",
     Severity.ERROR,
     Topic.SMTP,
-    "A server greets with a refusal",
-    why="A 554 or 521 greeting says that there is no mail service here. Some senders return the message at once, "
-    "whatever other exchangers there are.",
+    "A server refuses mail in its greeting",
+    why="A 554 or 521 greeting says that there is no mail service here. Some senders return the message at once, even "
+    "if there are other exchangers.",
     source="RFC 5321 3.1; RFC 7504 3",
     needs=(Need.PROBE,),
 )
 def smtp_greeting_refused(evidence: Evidence) -> Iterator[Seen]:
     for session, digit in _greetings(evidence):
         if digit == "5":
-            seen = f"{session.words} greets with {session.probe.why}: it takes no mail"
+            seen = f"{session.words} greets with {session.probe.why}: it accepts no mail"
             record = mx_line(session.place.domain, session.place.preference or 0, str(session.place.exchange))
             fix = f"; if that is meant:\n{remove(record)}"
             yield Seen(session.place, seen, fix)
@@ -122,7 +124,7 @@ def smtp_greeting_refused(evidence: Evidence) -> Iterator[Seen]:
     "smtp-greeting-deferred",
     Severity.WARNING,
     Topic.SMTP,
-    "A server greets with not now",
+    "A server greets with a temporary refusal",
     why="It is busy, or it does not like this client. Senders go on to another exchanger or wait.",
     source="RFC 5321 4.2.2",
     needs=(Need.PROBE,),
@@ -139,7 +141,7 @@ def smtp_greeting_deferred(evidence: Evidence) -> Iterator[Seen]:
     "smtp-no-greeting",
     Severity.ERROR,
     Topic.SMTP,
-    "A server takes a connection and does not greet",
+    "A server accepts connections but sends no greeting",
     why="Senders may wait five minutes for the greeting before they turn to another exchanger.",
     source="RFC 5321 4.5.3.2.1",
     needs=(Need.PROBE,),
@@ -148,7 +150,7 @@ def smtp_greeting_deferred(evidence: Evidence) -> Iterator[Seen]:
 def smtp_no_greeting(evidence: Evidence) -> Iterator[Seen]:
     for session, digit in _greetings(evidence):
         if digit not in ("4", "5"):
-            seen = f"{session.words} takes the connection and does not greet: {session.probe.why}"
+            seen = f"{session.words} accepts the connection but sends no greeting: {session.probe.why}"
             yield Seen(session.place, seen)
 
 
@@ -156,9 +158,9 @@ def smtp_no_greeting(evidence: Evidence) -> Iterator[Seen]:
     "smtp-greeting-slow",
     Severity.NOTE,
     Topic.SMTP,
-    f"The greeting takes longer than {limits.SLOW_MS / 1000:.0f} seconds",
-    why="Senders hold a connection for that long with each message; impatient ones take the server for dead. A delay "
-    "of a few seconds may be meant, against spam.",
+    f"The greeting takes longer than {duration(limits.SLOW_MS / 1000)}",
+    why="Every message holds a connection for that long, and impatient senders take the server for dead. A delay of a "
+    "few seconds may be intended, against spam.",
     source="RFC 5321 4.5.3.2.1",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -168,7 +170,7 @@ def smtp_greeting_slow(evidence: Evidence) -> Iterator[Seen]:
         waited_ms = session.probe.greeting_ms
         if waited_ms > limits.SLOW_MS:
             severity = Severity.WARNING if waited_ms > limits.VERY_SLOW_MS else Severity.NOTE
-            seen = f"{session.words} greets after {waited_ms / 1000:.0f} s"
+            seen = f"{session.words} greets after {seconds(waited_ms / 1000)}"
             yield Seen(session.place, seen, severity=severity)
 
 
@@ -176,8 +178,8 @@ def smtp_greeting_slow(evidence: Evidence) -> Iterator[Seen]:
     "smtp-ehlo-refused",
     Severity.WARNING,
     Topic.SMTP,
-    "A server does not take EHLO",
-    why="Without it there is no TLS, no 8-bit mail and no limit on size told before the message is sent.",
+    "A server does not accept EHLO",
+    why="Without EHLO there is no TLS, no 8-bit mail, and no size limit announced before the message is sent.",
     source="RFC 5321 4.5.1",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -185,7 +187,7 @@ def smtp_greeting_slow(evidence: Evidence) -> Iterator[Seen]:
 def smtp_ehlo_refused(evidence: Evidence) -> Iterator[Seen]:
     for session in sessions(evidence):
         if not session.probe.ok and session.probe.phase == "ehlo":
-            seen = f"{session.words} does not take EHLO: {session.probe.why}"
+            seen = f"{session.words} does not accept EHLO: {session.probe.why}"
             yield Seen(session.place, seen)
 
 
@@ -199,8 +201,8 @@ def _name(session: Session) -> str:
     "smtp-name-not-full",
     Severity.NOTE,
     Topic.SMTP,
-    "A server calls itself by something that is no full domain name",
-    why="The greeting and the reply to EHLO are to have the full name of the host; it stands in logs and reports.",
+    "A server's own name is not a fully qualified domain name",
+    why="The greeting and the EHLO reply should give the host's full name; it appears in logs and reports.",
     source="RFC 5321 4.3.1",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -211,7 +213,7 @@ def smtp_name_not_full(evidence: Evidence) -> Iterator[Seen]:
         read = parse_destination(name)
         is_full = isinstance(read, AddressLiteral) or (not isinstance(read, Unreadable) and "." in read)
         if name and not is_full:
-            seen = f"{session.words} calls itself {name}: no full domain name"
+            seen = f"{session.words} calls itself {name}, which is not a fully qualified domain name"
             yield Seen(session.place, seen)
 
 
@@ -219,9 +221,9 @@ def smtp_name_not_full(evidence: Evidence) -> Iterator[Seen]:
     "smtp-name-elsewhere",
     Severity.NOTE,
     Topic.SMTP,
-    "The name a server calls itself by does not lead to its address",
-    why="Behind a balancer that is as it should be. Else it tells of a name that was forgotten when a host moved, and "
-    "the host greets others with it when it sends.",
+    "The name a server gives does not resolve to its address",
+    why="Behind a load balancer that is normal. Otherwise it is a name that was not updated when the host moved, and "
+    "the host also uses it when it sends.",
     source="RFC 5321 2.3.5",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -235,7 +237,7 @@ def smtp_name_elsewhere(evidence: Evidence) -> Iterator[Seen]:
         if isinstance(facts.a if address.version == 4 else facts.aaaa, Temporary | Bogus):
             yield unknown(session.place, f"the addresses of {name} could not be looked up")
         elif addresses_of(facts):
-            seen = f"{session.words} calls itself {name}, which leads elsewhere"
+            seen = f"{session.words} calls itself {name}, which resolves to other addresses"
             yield Seen(session.place, seen, severity=Severity.INFO)
         else:
             seen = f"{session.words} calls itself {name}, which has no address"
@@ -246,8 +248,8 @@ def smtp_name_elsewhere(evidence: Evidence) -> Iterator[Seen]:
     "smtp-capabilities-differ",
     Severity.WARNING,
     Topic.SMTP,
-    "Some exchangers of the set cannot do what others can",
-    why="Chance, or a failure, then decides whether a message with 8-bit text or an internationalised address gets "
+    "Some exchangers lack extensions that others have",
+    why="Chance, or an outage, then decides whether a message with 8-bit text or an internationalised address gets "
     "through.",
     source="RFC 6152 3; RFC 6531 3.2",
     needs=(Need.PROBE,),
@@ -259,7 +261,7 @@ def smtp_capabilities_differ(evidence: Evidence) -> Iterator[Seen]:
         lacking = [session for session in every if keyword not in session.offers]
         if lacking and len(lacking) < len(every):
             who = ", ".join(session.words for session in lacking)
-            seen = f"{keyword} is missing at {who}; the others have it"
+            seen = f"{who} does not offer {keyword}; the others do"
             yield Seen(lacking[0].place, seen, severity=severity)
 
 
@@ -267,8 +269,9 @@ def smtp_capabilities_differ(evidence: Evidence) -> Iterator[Seen]:
     "smtp-size-differs",
     Severity.WARNING,
     Topic.SMTP,
-    "An exchanger takes smaller messages than the others",
-    why="A large message that falls to it is returned for good, though another exchanger would have taken it.",
+    "An exchanger accepts only smaller messages than the others",
+    why="A large message that happens to go there is returned for good, although another exchanger would have "
+    "accepted it.",
     source="RFC 1870 6.1",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -280,7 +283,7 @@ def smtp_size_differs(evidence: Evidence) -> Iterator[Seen]:
     for session, size in limits:
         if size and (unlimited or size < largest):
             more = "no limit" if unlimited else f"{largest} octets"
-            seen = f"{session.words} takes messages of {size} octets at most; another exchanger takes {more}"
+            seen = f"{session.words} accepts messages of at most {size} octets; another exchanger accepts {more}"
             yield Seen(session.place, seen)
 
 
@@ -288,8 +291,8 @@ def smtp_size_differs(evidence: Evidence) -> Iterator[Seen]:
     "smtp-no-8bitmime",
     Severity.NOTE,
     Topic.SMTP,
-    "No exchanger takes 8-bit messages",
-    why="Senders must recode them, which breaks signatures, or return them.",
+    "No exchanger accepts 8-bit messages",
+    why="Senders have to convert such messages, which breaks signatures, or return them.",
     source="RFC 5321 2.4",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -302,8 +305,8 @@ def smtp_no_8bitmime(evidence: Evidence) -> Iterator[Seen]:
     "smtp-no-size",
     Severity.INFO,
     Topic.SMTP,
-    "No exchanger says how large a message it takes",
-    why="What is too large is sent in full before it is refused.",
+    "No exchanger announces a size limit",
+    why="A message that is too large is sent in full before it is refused.",
     source="RFC 5321 4.5.3.1.7",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -317,7 +320,7 @@ def smtp_no_size(evidence: Evidence) -> Iterator[Seen]:
     Severity.INFO,
     Topic.SMTP,
     "No exchanger gives enhanced status codes",
-    why="Reports to senders say less of why a message failed.",
+    why="Bounces say less about why a message failed.",
     source="RFC 2034 3",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -338,7 +341,7 @@ def _lacking(evidence: Evidence, keyword: str) -> Iterator[Seen]:
     Severity.ERROR,
     Topic.SMTP,
     "A server relays for anyone",
-    why="Within hours it sends spam, and soon others refuse all mail from its address.",
+    why="Within hours it will be sending spam, and soon others will refuse all mail from its address.",
     source="RFC 5321 7.9",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -346,7 +349,7 @@ def _lacking(evidence: Evidence, keyword: str) -> Iterator[Seen]:
 def smtp_open_relay(evidence: Evidence) -> Iterator[Seen]:
     for session in sessions(evidence):
         if session.probe.takes_strangers:
-            seen = f"{session.words} takes mail from a stranger for another stranger"
+            seen = f"{session.words} accepts mail from a stranger to another stranger"
             yield Seen(session.place, seen)
 
 
@@ -354,8 +357,8 @@ def smtp_open_relay(evidence: Evidence) -> Iterator[Seen]:
     "smtp-postmaster",
     Severity.WARNING,
     Topic.SMTP,
-    "A server refuses mail for postmaster",
-    why="Whoever wants to tell that something is wrong with this mail service cannot.",
+    "A server rejects mail for postmaster",
+    why="Nobody can report a problem with this mail service.",
     source="RFC 5321 4.5.1",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -363,7 +366,7 @@ def smtp_open_relay(evidence: Evidence) -> Iterator[Seen]:
 def smtp_postmaster(evidence: Evidence) -> Iterator[Seen]:
     for session in sessions(evidence):
         if session.probe.takes_postmaster is False:
-            seen = f"{session.words} refuses postmaster@{session.place.domain}"
+            seen = f"{session.words} rejects postmaster@{session.place.domain}"
             yield Seen(session.place, seen)
 
 
@@ -371,8 +374,8 @@ def smtp_postmaster(evidence: Evidence) -> Iterator[Seen]:
     "smtp-recipients-differ",
     Severity.WARNING,
     Topic.SMTP,
-    "An exchanger takes recipients that another refuses",
-    why="It must then return the mail it could not hand on, mostly to forged senders; spammers choose it for that.",
+    "An exchanger accepts recipients that another rejects",
+    why="It then has to bounce the mail that it cannot pass on, mostly to forged senders; spammers choose it for that.",
     source="RFC 5321 6.2",
     needs=(Need.PROBE,),
     no_fix=SERVER,
@@ -382,5 +385,5 @@ def smtp_recipients_differ(evidence: Evidence) -> Iterator[Seen]:
     strict = [session for session in every if session.probe.takes_unknown is False]
     for session in every:
         if session.probe.takes_unknown and strict:
-            seen = f"{session.words} takes a recipient nobody has; {strict[0].words} refuses it"
+            seen = f"{session.words} accepts an unknown recipient; {strict[0].words} rejects it"
             yield Seen(session.place, seen)

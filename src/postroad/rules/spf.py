@@ -46,7 +46,7 @@ def _names_exchangers(term: str, domain: str) -> bool:
     Severity.WARNING,
     Topic.POLICY,
     "There is more than one SPF record",
-    why="A check then has no result but permerror, and receivers treat mail from the domain as they treat errors.",
+    why="Every SPF check then ends in permerror, and receivers treat mail from the domain accordingly.",
     source="RFC 7208 3.2; RFC 7208 4.5",
     needs=(Need.TEXT,),
 )
@@ -64,8 +64,7 @@ def spf_several(evidence: Evidence) -> Iterator[Seen]:
     Severity.WARNING,
     Topic.POLICY,
     "The SPF record cannot be read",
-    why="Every check then ends in permerror, whoever sends: receivers treat all mail from the domain as they treat "
-    "errors.",
+    why="Every SPF check then ends in permerror, whoever sends, and receivers treat mail from the domain accordingly.",
     source="RFC 7208 4.6; RFC 7208 12",
     needs=(Need.TEXT,),
 )
@@ -83,8 +82,8 @@ def spf_syntax(evidence: Evidence) -> Iterator[Seen]:
     "spf-all-pass",
     Severity.WARNING,
     Topic.POLICY,
-    "SPF lets anyone send",
-    why="With +all every server in the world may send mail in the domain's name, and forged mail passes the check.",
+    "SPF allows anyone to send",
+    why="With +all any server in the world may send mail in the domain's name, and forged mail passes the check.",
     source="RFC 7208 5.1",
     needs=(Need.TEXT,),
 )
@@ -103,8 +102,8 @@ def spf_all_pass(evidence: Evidence) -> Iterator[Seen]:
     "spf-mx-over-ten",
     Severity.WARNING,
     Topic.POLICY,
-    f"SPF names the exchangers, and there are more than {limits.SPF_EXCHANGERS}",
-    why="The limit on look-ups is passed, and the check of mail from the domain ends in permerror.",
+    f"SPF includes the exchangers, and there are more than {limits.SPF_EXCHANGERS}",
+    why="This exceeds the limit on look-ups, and SPF checks of mail from the domain end in permerror.",
     source="RFC 7208 4.6.4",
     needs=(Need.TEXT,),
 )
@@ -112,7 +111,7 @@ def spf_mx_over_ten(evidence: Evidence) -> Iterator[Seen]:
     mx = evidence.snapshot.mx
     if not exchangers_send(evidence) or not isinstance(mx, Found) or len(mx.records) <= limits.SPF_EXCHANGERS:
         return
-    seen = f"SPF has the mechanism mx, and the domain has {len(mx.records)} exchangers: the check ends in permerror"
+    seen = f"SPF has the mechanism mx, and the domain has {len(mx.records)} exchangers: SPF checks end in permerror"
     fix = f"; instead of mx:\n{_txt(evidence, 'v=spf1 ip4:<a network that sends> -all')}"
     yield Seen(whole(evidence), seen, fix, _line(evidence))
 
@@ -121,8 +120,8 @@ def spf_mx_over_ten(evidence: Evidence) -> Iterator[Seen]:
     "spf-mx-void",
     Severity.NOTE,
     Topic.POLICY,
-    f"SPF names the exchangers, and more than {limits.SPF_VOID} have no address",
-    why="Checkers give up with permerror after two look-ups that find nothing.",
+    f"SPF includes the exchangers, and more than {limits.SPF_VOID} have no address",
+    why="Receivers give up with permerror after two look-ups that find nothing.",
     source="RFC 7208 4.6.4",
     needs=(Need.TEXT,),
 )

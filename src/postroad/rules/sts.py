@@ -12,6 +12,7 @@ from postroad.rules.lines import address_to_fill, where, zone_line
 from postroad.rules.places import exchangers, whole
 from postroad.rules.rule import Need, Topic, rule
 from postroad.words.facts import NoData, NoName
+from postroad.words.phrasebook import duration
 from postroad.words.policies import StsPolicy
 
 _RECORD = re.compile(r"v=STSv1[ \t]*;(.*[; \t])?id=[A-Za-z0-9]{1,32}[ \t]*(;.*)?\Z")
@@ -53,9 +54,9 @@ def _graded(policy: StsPolicy) -> Severity:
     "sts-mx-uncovered",
     Severity.ERROR,
     Topic.POLICY,
-    "The MTA-STS policy does not name an exchanger in use",
-    why="Senders that honour the policy must not deliver to it. If no exchanger is named, their mail waits until it is "
-    "returned.",
+    "The MTA-STS policy does not cover an exchanger in use",
+    why="Senders that honour the policy must not deliver to it. If the policy covers no exchanger at all, their mail "
+    "waits until it is returned.",
     source="RFC 8461 4.1; RFC 8461 5",
     needs=(Need.TEXT,),
 )
@@ -64,8 +65,8 @@ def sts_mx_uncovered(evidence: Evidence) -> Iterator[Seen]:
     if policy and policy.mode != "none":
         for place in _uncovered(evidence, policy):
             if place.preference == exchangers(evidence)[0].preference:
-                seen = f"{place.exchange} takes mail, and no mx of the policy ({policy.mode}) matches it"
-                fix = f"; in the policy, and a new id in its record: mx: {place.exchange}"
+                seen = f"{place.exchange} accepts mail, but no mx of the policy ({policy.mode}) matches it"
+                fix = f"; add to the policy, and change the id in its record: mx: {place.exchange}"
                 yield Seen(place, seen, fix, severity=_graded(policy))
 
 
@@ -73,9 +74,9 @@ def sts_mx_uncovered(evidence: Evidence) -> Iterator[Seen]:
     "sts-backup-uncovered",
     Severity.ERROR,
     Topic.POLICY,
-    "The MTA-STS policy does not name a backup",
-    why="It goes unseen until the first exchanger fails: then senders that honour the policy keep the mail, with a "
-    "working backup in front of them.",
+    "The MTA-STS policy does not cover a backup",
+    why="Nobody notices until the first exchanger fails: then senders that honour the policy keep the mail although "
+    "the backup works.",
     source="RFC 8461 8.4; RFC 8461 5",
     needs=(Need.TEXT,),
 )
@@ -85,8 +86,8 @@ def sts_backup_uncovered(evidence: Evidence) -> Iterator[Seen]:
         for place in _uncovered(evidence, policy):
             if place.preference != exchangers(evidence)[0].preference:
                 what = f"no mx of the policy ({policy.mode}) matches it"
-                seen = f"after a failure mail goes to {place.exchange}, and {what}"
-                fix = f"; in the policy, and a new id in its record: mx: {place.exchange}"
+                seen = f"after a failure mail goes to {place.exchange}, but {what}"
+                fix = f"; add to the policy, and change the id in its record: mx: {place.exchange}"
                 yield Seen(place, seen, fix, severity=_graded(policy))
 
 
@@ -94,8 +95,8 @@ def sts_backup_uncovered(evidence: Evidence) -> Iterator[Seen]:
     "sts-mx-extra",
     Severity.INFO,
     Topic.POLICY,
-    "The MTA-STS policy names what is no exchanger",
-    why="That may be the plan for a move. If not, whoever gets hold of the name and of the MX answer is trusted.",
+    "The MTA-STS policy lists a name that is not an exchanger",
+    why="That may be the plan for a move. Otherwise whoever controls that name and can forge the MX answer is trusted.",
     source="RFC 8461 3.2",
     needs=(Need.TEXT,),
 )
@@ -105,23 +106,23 @@ def sts_mx_extra(evidence: Evidence) -> Iterator[Seen]:
     for pattern in policy.mx if policy and names else ():
         if not any(covers(pattern, name) for name in names):
             seen = f"mx: {pattern} of the policy matches no exchanger"
-            yield Seen(whole(evidence), seen, f"; in the policy, leave out: mx: {pattern}")
+            yield Seen(whole(evidence), seen, f"; remove from the policy: mx: {pattern}")
 
 
 @rule(
     "sts-no-policy",
     Severity.WARNING,
     Topic.POLICY,
-    "A record announces an MTA-STS policy, and there is none",
-    why="Senders without a policy kept from before deliver as if there were none at all.",
+    "A record announces an MTA-STS policy, but there is none",
+    why="Senders that have no cached policy deliver as if there were no MTA-STS at all.",
     source="RFC 8461 3.1; RFC 8461 3.3",
     needs=(Need.TEXT,),
-    no_fix="the policy has to be put on its web server",
+    no_fix="the policy has to be published on its web server",
 )
 def sts_no_policy(evidence: Evidence) -> Iterator[Seen]:
     policy = evidence.texts.sts if evidence.texts else None
     if policy and policy.why_not and not _has_no_host(policy):
-        seen = f"the record says there is a policy, and there is none: {policy.why_not}"
+        seen = f"the record announces a policy, but there is none: {policy.why_not}"
         yield Seen(whole(evidence), seen, line=_sts_line(evidence))
 
 
@@ -129,8 +130,8 @@ def sts_no_policy(evidence: Evidence) -> Iterator[Seen]:
     "sts-host-missing",
     Severity.WARNING,
     Topic.POLICY,
-    "A record announces an MTA-STS policy, and its host has no address",
-    why="Senders fetch the policy from the host mta-sts below the domain. Without it they see no policy, and deliver "
+    "A record announces an MTA-STS policy, but its host has no address",
+    why="Senders fetch the policy from the host mta-sts under the domain. Without it they see no policy and deliver "
     "as if there were none.",
     source="RFC 8461 3.3",
     needs=(Need.TEXT,),
@@ -139,7 +140,7 @@ def sts_host_missing(evidence: Evidence) -> Iterator[Seen]:
     policy = evidence.texts.sts if evidence.texts else None
     if policy and _has_no_host(policy):
         host = f"mta-sts.{evidence.snapshot.domain}"
-        seen = f"{host} has no address, so that nobody can fetch the policy the record announces"
+        seen = f"{host} has no address, so nobody can fetch the policy that the record announces"
         yield Seen(whole(evidence), seen, address_to_fill(host, 4), _sts_line(evidence))
 
 
@@ -154,7 +155,7 @@ def _has_no_host(policy: StsPolicy) -> bool:
     "sts-record-unreadable",
     Severity.WARNING,
     Topic.POLICY,
-    "The MTA-STS record is not well formed",
+    "The MTA-STS record is malformed",
     why="Senders must then assume that there is no policy.",
     source="RFC 8461 3.1",
     needs=(Need.TEXT,),
@@ -172,7 +173,7 @@ def sts_record_unreadable(evidence: Evidence) -> Iterator[Seen]:
     Severity.INFO,
     Topic.POLICY,
     "The MTA-STS policy is not enforced",
-    why="In mode testing senders only report. Mode none is how a policy is taken back.",
+    why="In mode testing senders only report failures. Mode none is the way to withdraw a policy.",
     source="RFC 8461 5; RFC 8461 8.3",
     needs=(Need.TEXT,),
 )
@@ -181,7 +182,7 @@ def sts_mode(evidence: Evidence) -> Iterator[Seen]:
     if policy and policy.mode in ("testing", "none"):
         is_test = policy.mode == "testing"
         what = "failures are reported and the mail is delivered" if is_test else "it is being removed"
-        fix = "; in the policy, and a new id in its record: mode: enforce" if is_test else ""
+        fix = "; set in the policy, and change the id in its record: mode: enforce" if is_test else ""
         yield Seen(whole(evidence), f"the policy has mode {policy.mode}: {what}", fix)
 
 
@@ -190,15 +191,15 @@ def sts_mode(evidence: Evidence) -> Iterator[Seen]:
     Severity.NOTE,
     Topic.POLICY,
     "Senders forget the MTA-STS policy within a day",
-    why="Who can suppress the policy for that long can read the mail. It is meant to be kept for weeks.",
+    why="Anyone who can block the policy for that long can read the mail. It should be cached for weeks.",
     source="RFC 8461 3.2",
     needs=(Need.TEXT,),
 )
 def sts_max_age(evidence: Evidence) -> Iterator[Seen]:
     policy = policy_of(evidence)
     if policy and policy.mode != "none" and policy.max_age_s < limits.STS_AGE_S:
-        seen = f"senders forget the policy after {policy.max_age_s} s"
-        yield Seen(whole(evidence), seen, "; in the policy: max_age: 1209600")
+        seen = f"senders forget the policy after {duration(policy.max_age_s)}"
+        yield Seen(whole(evidence), seen, "; set in the policy: max_age: 1209600")
 
 
 def _sts_line(evidence: Evidence) -> str:

@@ -27,7 +27,7 @@ _LOCAL = ("localhost", "localdomain")
     Severity.WARNING,
     Topic.TARGETS,
     "An MX names an alias",
-    why="The name in an MX must be the true one: certificates, loop detection and some senders go by it.",
+    why="An MX must name the host itself: certificates, loop detection and some senders rely on that name.",
     source="RFC 2181 10.3; RFC 5321 5.1",
 )
 def mx_target_alias(evidence: Evidence) -> Iterator[Seen]:
@@ -45,7 +45,7 @@ def mx_target_alias(evidence: Evidence) -> Iterator[Seen]:
     Severity.ERROR,
     Topic.TARGETS,
     "An MX names an alias that leads back to itself",
-    why="Nobody ever finds an address behind it: senders pass it over, and with no other exchanger all mail waits.",
+    why="No address can be found through it: senders skip it, and if there is no other exchanger all mail waits.",
     source="RFC 1034 3.6.2; RFC 5321 5.1",
 )
 def mx_target_alias_loop(evidence: Evidence) -> Iterator[Seen]:
@@ -65,7 +65,7 @@ def mx_target_alias_loop(evidence: Evidence) -> Iterator[Seen]:
     Severity.ERROR,
     Topic.TARGETS,
     "An MX names an IP address",
-    why="Senders look it up as a host name, and no such host exists: the exchanger does not count.",
+    why="Senders look it up as a host name, and no such host exists: they ignore the exchanger.",
     source="RFC 5321 5.1",
 )
 def mx_target_ip(evidence: Evidence) -> Iterator[Seen]:
@@ -80,7 +80,7 @@ def mx_target_ip(evidence: Evidence) -> Iterator[Seen]:
             seen = f"the MX names the IP address {address}{completed}; it must name a host"
             yield row.seen(seen, fix, table.graded(evidence))
         elif is_address_like(row.name):
-            seen = f"{row.name} looks like an IP address and is none; an MX must name a host"
+            seen = f"{row.name} looks like an IP address but is not one; an MX must name a host"
             yield row.seen(seen, severity=table.graded(evidence))
 
 
@@ -88,8 +88,8 @@ def mx_target_ip(evidence: Evidence) -> Iterator[Seen]:
     "mx-target-special-name",
     Severity.ERROR,
     Topic.TARGETS,
-    "An MX names a host that nobody outside can look up",
-    why="The name is set aside for another use and never exists in public DNS: senders find no address.",
+    "An MX names a host that cannot be looked up from outside",
+    why="The name is reserved and never exists in public DNS: senders find no address.",
     source="RFC 6761; RFC 6762 3; RFC 6762 G",
 )
 def mx_target_special_name(evidence: Evidence) -> Iterator[Seen]:
@@ -100,7 +100,7 @@ def mx_target_special_name(evidence: Evidence) -> Iterator[Seen]:
         purpose = special.purpose_of(row.name, domain)
         if purpose:
             last = row.name.rpartition(".")[2] if row.name.count(".") else row.name
-            seen = f"{row.name} cannot be found on the Internet: names in .{last} are {purpose}"
+            seen = f"{row.name} cannot be found on the Internet: names under .{last} are {purpose}"
             fix = lines.remove(lines.mx_line(domain, row.record.preference, row.name))
             yield row.seen(seen, fix, Severity.ERROR if lost else table.graded(evidence))
 
@@ -110,7 +110,7 @@ def mx_target_special_name(evidence: Evidence) -> Iterator[Seen]:
     Severity.ERROR,
     Topic.TARGETS,
     "An MX names a host that does not exist",
-    why="The exchanger does not count. If its domain is free, whoever registers it gets the mail.",
+    why="Senders ignore the exchanger. If its domain is unregistered, whoever registers it gets the mail.",
     source="RFC 5321 5.1",
 )
 def mx_target_nxdomain(evidence: Evidence) -> Iterator[Seen]:
@@ -128,14 +128,14 @@ def mx_target_nxdomain(evidence: Evidence) -> Iterator[Seen]:
     "mx-target-no-address",
     Severity.ERROR,
     Topic.TARGETS,
-    "An MX names a host without address",
-    why="The name must have at least one A or AAAA record; without one the exchanger does not count.",
+    "An MX names a host without an address",
+    why="The host needs at least one A or AAAA record; without one, senders ignore the exchanger.",
     source="RFC 5321 5.1",
 )
 def mx_target_no_address(evidence: Evidence) -> Iterator[Seen]:
     for row in table.rows(evidence):
         if row.facts and not row.addresses and not row.is_unknown and not row.is_missing:
-            seen = f"{row.name} has neither A nor AAAA"
+            seen = f"{row.name} has neither an A nor an AAAA record"
             fix = _as_meant(row, table.domain(evidence)) or _without(row, table.domain(evidence))
             yield row.seen(seen, fix, table.graded(evidence))
 
@@ -145,7 +145,7 @@ def mx_target_no_address(evidence: Evidence) -> Iterator[Seen]:
     Severity.WARNING,
     Topic.TARGETS,
     "The addresses of an exchanger cannot be looked up",
-    why="While that lasts senders pass it over, and with no other exchanger the mail waits.",
+    why="Until they can, senders skip it, and if there is no other exchanger the mail waits.",
     source="RFC 5321 5.1",
     no_fix="its name servers have to answer first",
 )
@@ -171,8 +171,9 @@ def mx_target_tempfail(evidence: Evidence) -> Iterator[Seen]:
     "mx-target-relative",
     Severity.WARNING,
     Topic.TARGETS,
-    "A final dot is missing, or is one too many",
-    why="Names without a final dot are completed by the zone's own: the exchanger is looked for in the wrong place.",
+    "A trailing dot is missing, or there is one too many",
+    why="The zone's own name is appended to a name without a trailing dot: senders look for the exchanger in the "
+    "wrong place.",
     source="RFC 1035 5.1",
 )
 def mx_target_relative(evidence: Evidence) -> Iterator[Seen]:
@@ -187,15 +188,15 @@ def mx_target_relative(evidence: Evidence) -> Iterator[Seen]:
     "mx-target-syntax",
     Severity.WARNING,
     Topic.TARGETS,
-    "An MX names what cannot be a host name",
-    why="No public authority issues a certificate for it, and careful senders refuse to look it up.",
+    "An MX names something that cannot be a host name",
+    why="No public authority issues a certificate for it, and strict senders refuse to look it up.",
     source="RFC 1123 2.1; RFC 1035 2.3.4",
 )
 def mx_target_syntax(evidence: Evidence) -> Iterator[Seen]:
     for row in table.rows(evidence):
         odd = [label for label in row.name.split(".") if not _LABEL.match(label)]
         if odd and not is_address_like(row.name):
-            seen = f"{row.name}: {listing([repr(label) for label in odd], table.NAMED)} is no part of a host name"
+            seen = f"{row.name}: {listing([repr(label) for label in odd], table.NAMED)} is not allowed in a host name"
             plain = ".".join(re.sub(r"[^a-z0-9-]", "-", label).strip("-") for label in row.name.split("."))
             fix = lines.mx_line(table.domain(evidence), row.record.preference, plain)
             yield row.seen(seen, fix)
@@ -206,13 +207,14 @@ def mx_target_syntax(evidence: Evidence) -> Iterator[Seen]:
     Severity.ERROR,
     Topic.TARGETS,
     "An MX names localhost",
-    why="Each sender is told to deliver to itself: it bounces, loops or waits. A null MX says `no mail` properly.",
+    why="Every sender is directed to itself: mail bounces, loops or waits. A null MX is the proper way to say `no "
+    "mail`.",
     source="RFC 6761 6.3; RFC 7505 3",
 )
 def mx_target_localhost(evidence: Evidence) -> Iterator[Seen]:
     for row in table.rows(evidence):
         if any(is_within(row.name, local) for local in _LOCAL):
-            seen = f"{row.name} is whoever asks: each sender finds itself"
+            seen = f"{row.name} is whichever host asks: each sender finds itself"
             fix = lines.mx_line(table.domain(evidence), 0, "")
             yield row.seen(seen, fix, table.graded(evidence))
 
@@ -222,7 +224,7 @@ def mx_target_localhost(evidence: Evidence) -> Iterator[Seen]:
     Severity.WARNING,
     Topic.TARGETS,
     "One exchanger at two preferences",
-    why="It looks like a backup and is none: a sender that failed there has no one else to ask.",
+    why="It looks like a backup but is none: a sender that failed there has nowhere else to go.",
     source="RFC 5321 5.1",
 )
 def mx_target_duplicate(evidence: Evidence) -> Iterator[Seen]:
@@ -230,7 +232,7 @@ def mx_target_duplicate(evidence: Evidence) -> Iterator[Seen]:
     for row in table.rows(evidence):
         before = first.setdefault(row.name, row)
         if before is not row:
-            seen = f"{row.name} has preference {before.record.preference} already: the second record adds nothing"
+            seen = f"{row.name} already has preference {before.record.preference}: the second record adds nothing"
             fix = lines.remove(lines.mx_line(table.domain(evidence), row.record.preference, row.name))
             yield row.seen(seen, fix)
 
@@ -239,9 +241,10 @@ def mx_target_duplicate(evidence: Evidence) -> Iterator[Seen]:
     "mx-target-no-ipv4",
     Severity.ERROR,
     Topic.TARGETS,
-    "An exchanger without IPv4",
-    why="Of the providers measured in 2022, 44 % delivered over IPv6: the others pass it over, or have nowhere to go.",
-    source="RFC 3974; USENIX ATC 2022, Holzbauer et al.",
+    "An exchanger without an IPv4 address",
+    why="Of the providers surveyed in 2022, 44 % delivered over IPv6: all others skip this exchanger, or cannot "
+    "deliver at all.",
+    source="RFC 3974; Holzbauer et al., USENIX ATC 2022",
 )
 def mx_target_no_ipv4(evidence: Evidence) -> Iterator[Seen]:
     rows = table.hosts(evidence)

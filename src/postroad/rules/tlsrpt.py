@@ -20,8 +20,8 @@ _RUA = re.compile(r";[ \t]*rua[ \t]*=[ \t]*(mailto:[^ \t,;@]+@[^ \t,;@]+|https:/
     "tlsrpt-missing",
     Severity.NOTE,
     Topic.POLICY,
-    "There is no address for TLS reports",
-    why="Mail that waits because TLS failed is not seen at the receiving end: only reports tell.",
+    "No TLS reporting address",
+    why="Without reports, nobody at the receiving end sees mail that waits because TLS failed.",
     source="RFC 8460 3",
     needs=(Need.TEXT,),
 )
@@ -31,7 +31,7 @@ def tlsrpt_missing(evidence: Evidence) -> Iterator[Seen]:
         return
     reason = "an MTA-STS policy" if texts.sts else "a TLSA record"
     if texts.sts or any(isinstance(told, Found) for _, told in told_of(evidence)):
-        seen = f"there is {reason}, and no address for reports of failed TLS"
+        seen = f"there is {reason}, but no address for TLS reports"
         yield Seen(whole(evidence), seen, _record(evidence))
 
 
@@ -39,8 +39,8 @@ def tlsrpt_missing(evidence: Evidence) -> Iterator[Seen]:
     "tlsrpt-record-unreadable",
     Severity.WARNING,
     Topic.POLICY,
-    "The record for TLS reports cannot be used",
-    why="Senders then send no reports, and mail that waits because TLS failed is not seen at the receiving end.",
+    "The TLS reporting record cannot be used",
+    why="Senders then send no reports, so nobody at the receiving end sees mail that waits because TLS failed.",
     source="RFC 8460 3",
     needs=(Need.TEXT,),
 )
@@ -52,7 +52,7 @@ def tlsrpt_record_unreadable(evidence: Evidence) -> Iterator[Seen]:
     fix = _record(evidence)
     if len(records) > 1:
         fix = "\n".join(remove(zone_line(owner, "TXT", f'"{text}"')) for text in records[1:])
-        seen = f"there are {len(records)} records for TLS reports: senders take none of them"
+        seen = f"there are {len(records)} TLS reporting records: senders use none of them"
     elif records and not _RUA.search(records[0]):
         seen = f'the record "{records[0]}" names no address for reports: it has no rua=mailto:... or rua=https://...'
     else:

@@ -16,7 +16,22 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.senders.known import SCHEDULES, SENDERS, file_of
     from postroad.senders.mixes import MIXES
-    from postroad.senders.model import Kind, Sender
+    from postroad.senders.model import (
+        Asks,
+        Equals,
+        Exhausted,
+        Families,
+        Inside,
+        Kind,
+        Later,
+        Literals,
+        Preference,
+        Routes,
+        Sender,
+        Then,
+        Told,
+        Unit,
+    )
     from postroad.senders.own import OwnSenders, read_sender, read_senders
     from postroad.senders.schedule import Schedule
 
@@ -24,7 +39,7 @@ __getattr__ = door(
     __name__,
     known="SCHEDULES SENDERS file_of",
     mixes="MIXES",
-    model="Kind Sender",
+    model="Asks Equals Exhausted Families Inside Kind Later Literals Preference Routes Sender Then Told Unit",
     own="OwnSenders read_sender read_senders",
     schedule="Schedule",
 )

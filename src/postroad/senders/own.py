@@ -18,7 +18,7 @@ from postroad.words.toml import parse_toml
 
 @dataclass(frozen=True, slots=True)
 class OwnSenders:
-    """What a file adds to the senders and mixes that are known."""
+    """The senders and mixes that a file adds."""
 
     senders: Mapping[str, Sender]
     mixes: Mapping[str, Mapping[str, Fraction]]
@@ -71,7 +71,7 @@ def _senders(tables: Mapping[str, object]) -> dict[str, Sender]:
         if name in waiting:
             raise WrongError(f"{path}.like", f"it leads back to itself: {' -> '.join((*waiting, name))}")
         if name in SENDERS:
-            why = f"a sender of this name is known; give yours another, and say like = {name!r}"
+            why = f"a sender of this name exists; give yours another name, and write like = {name!r}"
             raise WrongError(path, why)
         table = check_table(path, tables[name])
         like = table.get("like")
@@ -95,7 +95,7 @@ def _sender(name: str, table: Mapping[str, Any], path: str, known: Mapping[str, 
 def _mix(name: str, table: dict[str, Any], known: set[str]) -> dict[str, Fraction]:
     path = f"mixes.{name}"
     if name in MIXES:
-        raise WrongError(path, "a mix of this name is known; give yours another")
+        raise WrongError(path, "a mix of this name exists; give yours another name")
     check_keys(path, table, sorted(known), "sender")
     parts = {sender: _part(f"{path}.{sender}", part) for sender, part in table.items()}
     total = sum(parts.values())
@@ -103,9 +103,7 @@ def _mix(name: str, table: dict[str, Any], known: set[str]) -> dict[str, Fractio
         raise WrongError(path, "a mix has at least one sender with a part above 0")
     if not any(abs(total - whole) <= whole * ROUNDED for whole in (1, 100)):
         meant = ", ".join(f"{sender} = {float(100 * part / total):.4g}" for sender, part in parts.items())
-        raise WrongError(
-            path, f"the parts sum to {float(total):.6g}, and not to 100 or 1; to scale them, write {meant}"
-        )
+        raise WrongError(path, f"the parts sum to {float(total):.6g} instead of 100 or 1; to scale them, write {meant}")
     return {sender: part / total for sender, part in parts.items()}
 
 

@@ -27,7 +27,7 @@ _UNSAID = ("name",)  # the file's or the table's own name says it
 
 
 class WrongError(ValueError):
-    """A key or value that cannot be taken."""
+    """The error that a key or value of a sender file cannot be used."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(why)
@@ -63,7 +63,7 @@ def schedule_from(name: str, table: object) -> Schedule:
 def _base(path: str, said: dict[str, Any], known: Mapping[str, Sender]) -> Sender:
     like, procedure = said.pop("like", None), said.pop("procedure", None)
     if like is not None and procedure is not None:
-        raise WrongError(_at(path, "procedure"), "the sender of `like` has one already; write one of both")
+        raise WrongError(_at(path, "procedure"), "the sender of `like` already has one; write only one of them")
     procedure = DEFAULT_PROCEDURE if procedure is None else procedure
     if like is not None:
         if not isinstance(like, str) or like not in known:
@@ -73,7 +73,7 @@ def _base(path: str, said: dict[str, Any], known: Mapping[str, Sender]) -> Sende
             raise WrongError(_at(path, "like"), why)
         return known[like]
     if not isinstance(procedure, str) or procedure not in BY_PROCEDURE:
-        raise WrongError(_at(path, "procedure"), f"{shown(procedure)} is none of {', '.join(BY_PROCEDURE)}")
+        raise WrongError(_at(path, "procedure"), f"{shown(procedure)} is not one of {', '.join(BY_PROCEDURE)}")
     return BY_PROCEDURE[procedure]
 
 
@@ -160,20 +160,20 @@ _NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 
 def _one_of(path: str, kind: type[StrEnum], value: object) -> StrEnum:
     if not isinstance(value, str) or value not in set(kind):
-        raise WrongError(path, f"{shown(value)} is none of {', '.join(kind)}")
+        raise WrongError(path, f"{shown(value)} is not one of {', '.join(kind)}")
     return kind(str(value))
 
 
 def check_table(path: str, value: object) -> dict[str, Any]:
     """The table that must stand here."""
     if not isinstance(value, dict):
-        raise WrongError(path, "write a table here, as in { key = value }")
+        raise WrongError(path, "write a table here, such as { key = value }")
     return dict(value)
 
 
 def _list(path: str, value: object) -> list[object]:
     if not isinstance(value, list):
-        raise WrongError(path, 'write a list here, as in ["refuse"]')
+        raise WrongError(path, 'write a list here, such as ["refuse"]')
     return value
 
 

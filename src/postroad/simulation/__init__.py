@@ -5,26 +5,26 @@ listing orders; where it cannot be, trials with a seed and their intervals.
 Rule 2: a sender is data (the room `senders`); here is only what such data mean.
 Rule 3: the facts are those of `routing` (a Snapshot): what is true for a delivery is true for its simulation.
 
-Stops: `nouns` (what is asked and answered), `plans` and `arrange` (facts -> levels of hosts of contacts), `orders`
-(orders not drawn, with their chances), `steps` (one attempt), `shares` (exact forecasts), `paths` (single ways),
-`trials` (Monte-Carlo for what only time shows).
+Stops: `nouns` (what is asked and answered), `contacts` (who is found), `plans` and `arrange` (facts -> levels of hosts
+of contacts), `likeness` (what need not be told apart), `limits` (those that may be met), `orders` (orders not drawn,
+with their chances), `steps` (one attempt), `rounds` (those asked again), `shares` (exact
+forecasts), `paths` (single ways), `ranges` (what is sure of a mix), `recipients` (several, answered one by one), `own`
+(our own sender, which is no model), `trials` (Monte-Carlo for what only time shows).
 """
 
-from postroad.senders import MIXES, SENDERS, Sender
-from postroad.simulation.nouns import Blend, Case, DnsOrder, Example, Forecast, Questions, Step
-from postroad.simulation.shares import blend, forecast
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "MIXES",
-    "SENDERS",
-    "Blend",
-    "Case",
-    "DnsOrder",
-    "Example",
-    "Forecast",
-    "Questions",
-    "Sender",
-    "Step",
-    "blend",
-    "forecast",
-]
+from postroad.senders import MIXES, SENDERS, Sender
+from postroad.simulation.nouns import Blend, Case, DnsOrder, Example, Forecast, Questions, Step, Waits
+from postroad.simulation.shares import blend, forecast
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.simulation.ranges import RANGES, Range, range_of
+    from postroad.simulation.recipients import REPLIES, Fare, Mixed, fares
+
+__getattr__ = door(
+    __name__,
+    ranges="RANGES Range range_of",
+    recipients="Fare Mixed REPLIES fares",
+)

@@ -81,12 +81,12 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The answer for the first attempt of one message. Chances are fractions, sum to one, and are exact.
+    """The result of the first attempt of one message, exactly. Chances are fractions, sum to one, and are exact.
 
     `first`: the address contacted first. `accepted`: the address that took the message in this attempt; what is
     missing to one was deferred or failed. `hosts`: first contact by exchanger. `attempts` are contacts, `delay_s` the
     time until the attempt ends, whatever comes of it; `taken` the same of mail that gets through, None where there is
-    none, or nobody knows. `unable`: the sender cannot use these records at all, and why (all else is empty then).
+    none. `unable`: the sender cannot use these records at all, and why (all else is empty then).
     `sampled`: not exact, for addresses come in too many orders: a part of these stands for all.
     """
 

@@ -77,8 +77,7 @@ def _look_up(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay
 
 def _found_by_ours(snapshot: Snapshot) -> tuple[Exchange, ...] | NoWay:
     """Those of its route, and the names that it asks DNS for in vain."""
-    own, _route = usual(snapshot)
-    route = decide(snapshot, replace(own.policy, allow_loopback=_is_lab(snapshot)))
+    _own, route = usual(snapshot)
     names = names_of(snapshot)
     if isinstance(route, Refusal):
         return NoWay(route.result, asked=len(names))
@@ -97,7 +96,7 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tupl
         return NoWay(Result.FAILED, asked=len({record.exchange for record in real}))
     if sender.drops_names:
         real = _by_name(real)
-    policy = _policy(snapshot, sender)
+    policy = _policy(sender)
     every = [_exchange(snapshot, sender, policy, record) for record in real]
     # Of a name that nobody looked up nothing is known: a domain has more of them than we ask for
     found = [each for each in every if each.dead is not DropReason.NOT_LOOKED_UP]
@@ -138,13 +137,13 @@ def _literal(snapshot: Snapshot, record: Mx, sender: Sender) -> Exchange | None:
     address = parse_address(record.exchange) if sender.literals is Literals.USED else None
     if address is None or address.version not in _FAMILIES.get(sender.families, (4, 6)):
         return None
-    if address.is_loopback and not _is_lab(snapshot):
+    if address.is_loopback and not snapshot.in_lab:
         return None
     return Exchange(record.exchange, record.preference, (address,))
 
 
 def _decided(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:
-    answer = decide(snapshot, _policy(snapshot, sender))
+    answer = decide(snapshot, _policy(sender))
     if isinstance(answer, Refusal):
         return _refused(sender, answer.status, asked=1)
     return tuple(_exchanges(answer))
@@ -162,18 +161,9 @@ def _exchanges(route: Route) -> Iterable[Exchange]:
             yield Exchange(each.name, level.preference, each.addresses)
 
 
-def _policy(snapshot: Snapshot, sender: Sender) -> RoutePolicy:
+def _policy(sender: Sender) -> RoutePolicy:
     families = _FAMILIES.get(sender.families, (6, 4))
-    return replace(PROCEDURES["rfc5321"], families=families, allow_loopback=_is_lab(snapshot))
-
-
-def _is_lab(snapshot: Snapshot) -> bool:
-    """Whether it is a zone of the lab, where loopback is the Internet; a stray loopback address is no machine there."""
-    if not snapshot.in_lab:
-        return False
-    answers = [answer for host in snapshot.hosts.values() for answer in (host.a, host.aaaa)]
-    addresses = [address for answer in answers if isinstance(answer, Found) for address in answer.records]
-    return all(address.is_loopback for address in addresses)
+    return replace(PROCEDURES["rfc5321"], families=families)
 
 
 def plans(  # what is asked, of whom, and two ways to count

@@ -180,7 +180,7 @@ def _taken(able: Iterable[tuple[Fraction, Forecast]]) -> Waits | None:
     parts = [(weight * each.outcome.get(Result.DELIVERED, ZERO), each.taken) for weight, each in able]
     known = [(float(part), taken) for part, taken in parts if part and taken]
     total = sum(part for part, _taken in known)
-    if not known or len(known) < sum(bool(part) for part, _taken in parts):
+    if not known:
         return None
     return Waits(sum(part * taken.mean_s for part, taken in known) / total, max(taken.worst_s for _, taken in known))
 
@@ -243,8 +243,7 @@ def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
         questions=_questions(sender, len(names_of(case.snapshot)), ZERO),
         examples=found.examples,
         sampled=found.sampled,
-        # Its ways are added up without regard to their end: where only some deliver, nobody knows how long those take
-        taken=Waits(found.delay_mean_s, found.delay_worst_s) if found.outcome.get(Result.DELIVERED) == 1 else None,
+        taken=found.taken,
     )
 
 

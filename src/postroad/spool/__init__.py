@@ -8,6 +8,8 @@ Stops: `base` (the protocols and their nouns), `births` (ids and seeds), `memory
 mail), `remote` (what another process delivers from), `wire` (how the two speak).
 """
 
+from typing import TYPE_CHECKING
+
 from postroad.spool.base import (
     LEASE_S,
     PIECE,
@@ -26,22 +28,18 @@ from postroad.spool.base import (
     Story,
     Trouble,
 )
+from postroad.words.doors import door
 
-__all__ = [
-    "LEASE_S",
-    "PIECE",
-    "Body",
-    "Claims",
-    "Listed",
-    "Mail",
-    "Parcel",
-    "Record",
-    "Selection",
-    "Settlement",
-    "Spool",
-    "SpoolError",
-    "State",
-    "Stats",
-    "Story",
-    "Trouble",
-]
+if TYPE_CHECKING:
+    from postroad.spool.births import Births, sendmail_origin
+    from postroad.spool.memory import MemorySpool
+    from postroad.spool.remote import Handover, RemoteSpool
+    from postroad.spool.wire import Link, Row, Words
+
+__getattr__ = door(
+    __name__,
+    births="Births sendmail_origin",
+    memory="MemorySpool",
+    remote="Handover RemoteSpool",
+    wire="Link Row Words",
+)

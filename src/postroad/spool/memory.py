@@ -46,6 +46,24 @@ class _Slot:
     said: str = ""
     waits_for_host: bool = False
 
+    def listed(self, node: str) -> Listed:
+        """As people see it."""
+        return Listed(self.parcel, self.state, node if self.state is State.CLAIMED else "", self.said)
+
+    def wait(self, one: Settlement) -> None:
+        """Who is left of it waits, as the settlement has it."""
+        parcel = self.parcel
+        envelope = replace(parcel.mail.envelope, recipients=one.left)
+        self.parcel = Parcel(
+            number=parcel.number,
+            destination=parcel.destination,
+            mail=replace(parcel.mail, envelope=envelope),
+            due_at=parcel.due_at if one.due_at is None else one.due_at,
+            attempts=parcel.attempts + one.counts,
+            warned=one.warned,
+        )
+        self.state, self.said, self.waits_for_host = State.WAITING, one.said, one.waits_for_host
+
 
 @dataclass(slots=True)
 class _Arrival:
@@ -53,18 +71,94 @@ class _Arrival:
     seen_at: float | None = None
 
 
+class _Lanes:
+    """The parcels of a spool, in lanes by destination that take turns: what waits, and what is under way."""
+
+    def __init__(self) -> None:
+        self.slots: dict[int, _Slot] = {}  # in order of acceptance
+        self._served: dict[str, tuple[float, int]] = {}  # destination -> when, and which turn it was
+        self._turn = 0
+
+    def waiting(self) -> dict[str, list[_Slot]]:
+        """Waiting parcels by destination, by time."""
+        lanes: dict[str, list[_Slot]] = {}
+        for slot in self.slots.values():
+            if slot.state is State.WAITING:
+                lanes.setdefault(slot.parcel.destination, []).append(slot)
+        for slots in lanes.values():
+            slots.sort(key=lambda slot: slot.parcel.due_at)
+        return lanes
+
+    def selected(self, selection: Selection, *states: State) -> list[_Slot]:
+        """Those that people mean."""
+        slots = (slot for slot in self.slots.values() if not states or slot.state in states)
+        return [slot for slot in slots if _fits(slot, selection)]
+
+    def take(self, now: float, most: int, each: int, skip: Collection[str]) -> list[_Slot]:
+        """Those whose turn it is, claimed: of each lane in turn a few."""
+        taken: list[_Slot] = []
+        for destination, slots in self._round(now):
+            due = [] if destination in skip else [slot for slot in slots if slot.parcel.due_at <= now]
+            if due and len(taken) < most:
+                taken += due[: min(each, most - len(taken))]
+                self._turn += 1
+                self._served[destination] = (now, self._turn)
+        self.turn_to(State.CLAIMED, taken)
+        return taken
+
+    def turn_to(self, state: State, slots: Collection[_Slot]) -> int:
+        """Put them all into a state; how many they are."""
+        for slot in slots:
+            slot.state = state
+        self.forget()
+        return len(slots)
+
+    def next_due(self, skip: Collection[str]) -> float | None:
+        """When the next lane has its turn."""
+        lanes = self.waiting().items()
+        return min((self._turn_of(to, slots)[0] for to, slots in lanes if to not in skip), default=None)
+
+    def hasten(self, destination: str, now: float) -> int:
+        """Its host is well again: what waits for that is due, as many as one slice has."""
+        waiting = self.waiting().get(destination, [])
+        late = [slot for slot in waiting if slot.waits_for_host and slot.parcel.due_at > now][:HASTENED]
+        for slot in late:
+            slot.parcel = replace(slot.parcel, due_at=now)
+        return len(late)
+
+    def stranded(self) -> list[str]:
+        """The destinations with mail that waits for a host."""
+        return sorted(to for to, slots in self.waiting().items() if any(slot.waits_for_host for slot in slots))
+
+    def set_back(self, now: float) -> None:
+        """The clock was set back: no lane was served later than now."""
+        self._served = {to: (min(at, now), turn) for to, (at, turn) in self._served.items()}
+
+    def forget(self) -> None:
+        """A lane that has run empty is gone, and with it when it was served."""
+        lanes = self.waiting()
+        self._served = {destination: served for destination, served in self._served.items() if destination in lanes}
+
+    def _round(self, now: float) -> list[tuple[str, list[_Slot]]]:
+        """The lanes whose turn has come, in order of it."""
+        lanes = {to: slots for to, slots in self.waiting().items() if self._turn_of(to, slots)[0] <= now}
+        return sorted(lanes.items(), key=lambda lane: (self._turn_of(*lane), lane[0]))
+
+    def _turn_of(self, destination: str, slots: list[_Slot]) -> tuple[float, int]:
+        served_at, turn = self._served.get(destination, (_NEVER, 0))
+        return max(slots[0].parcel.due_at, served_at), turn
+
+
 class MemorySpool:
-    """Mail in dicts."""
+    """A spool in memory, for tests and for reference."""
 
     def __init__(self, node: str = "memory", history_s: float = 86400.0) -> None:
         self._node = node
         self._history_s = history_s
         self._arrivals: dict[str, _Arrival] = {}
         self._kept: dict[str, _Kept] = {}
-        self._slots: dict[int, _Slot] = {}  # in order of acceptance
-        self._served: dict[str, tuple[float, int]] = {}  # destination -> when, and which turn it was
+        self._lanes = _Lanes()
         self._next = PARCELS
-        self._turn = 0
         self._is_closed = False
 
     async def write(self, id_: str, piece: bytes) -> None:
@@ -85,14 +179,7 @@ class MemorySpool:
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """See Spool."""
         self._check()
-        taken: list[_Slot] = []
-        for destination, slots in self._round(now):
-            due = [] if destination in skip else [slot for slot in slots if slot.parcel.due_at <= now]
-            if due and len(taken) < most:
-                taken += due[: min(each, most - len(taken))]
-                self._turn += 1
-                self._served[destination] = (now, self._turn)
-        self._turn_to(State.CLAIMED, taken)
+        taken = self._lanes.take(now, most, each, skip)
         return tuple(slot.parcel for slot in taken)
 
     async def settle(self, settlements: Collection[Settlement], now: float) -> None:
@@ -101,37 +188,30 @@ class MemorySpool:
         for mail, octets in (report for one in settlements for report in one.reports):
             self._examine(mail, octets)
         for one in settlements:
-            slot = self._slots.get(one.parcel.number)
+            slot = self._lanes.slots.get(one.parcel.number)
             if slot and slot.state is State.CLAIMED:
                 self._settle(slot, one, now)
 
     async def release(self, parcels: Collection[Parcel]) -> None:
         """See Spool."""
         self._check()
-        slots = (self._slots.get(parcel.number) for parcel in parcels)
-        self._turn_to(State.WAITING, [slot for slot in slots if slot and slot.state is State.CLAIMED])
+        slots = (self._lanes.slots.get(parcel.number) for parcel in parcels)
+        self._lanes.turn_to(State.WAITING, [slot for slot in slots if slot and slot.state is State.CLAIMED])
 
     async def hasten(self, destination: str, now: float) -> int:
         """See Spool."""
         self._check()
-        waiting = self._waiting().get(destination, [])
-        late = [slot for slot in waiting if slot.waits_for_host and slot.parcel.due_at > now][:HASTENED]
-        for slot in late:
-            slot.parcel = replace(slot.parcel, due_at=now)
-        return len(late)
+        return self._lanes.hasten(destination, now)
 
     async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
         """See Spool."""
         self._check()
-        names = (to for to, slots in self._waiting().items() if any(slot.waits_for_host for slot in slots))
-        return tuple(sorted(name for name in names if name > after)[:limit])
+        return tuple(name for name in self._lanes.stranded() if name > after)[:limit]
 
     async def next_due(self, skip: Collection[str] = ()) -> float | None:
         """See Spool."""
         self._check()
-        return min(
-            (self._turn_of(to, slots)[0] for to, slots in self._waiting().items() if to not in skip), default=None
-        )
+        return self._lanes.next_due(skip)
 
     def body(self, mail: Mail) -> Body:
         """See Spool."""
@@ -167,7 +247,7 @@ class MemorySpool:
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
         """See Spool."""
         self._check()
-        return tuple(map(self._listed, self._selected(selection)[:limit]))
+        return tuple(slot.listed(self._node) for slot in self._lanes.selected(selection)[:limit])
 
     async def story(self, id_: str) -> Story | None:
         """See Spool."""
@@ -175,59 +255,46 @@ class MemorySpool:
         kept = self._kept.get(id_)
         if kept is None:
             return None
-        parcels = tuple(map(self._listed, self._selected(Selection(ids=(id_,)))))
+        parcels = tuple(slot.listed(self._node) for slot in self._lanes.selected(Selection(ids=(id_,))))
         records = tuple(sorted(kept.records, key=lambda record: record.at))
         return Story(kept.mail, parcels, records, kept.finished_at)
 
     async def hold(self, selection: Selection) -> int:
         """See Spool."""
         self._check()
-        return self._turn_to(State.HELD, self._selected(selection, State.WAITING))
+        return self._lanes.turn_to(State.HELD, self._lanes.selected(selection, State.WAITING))
 
     async def unhold(self, selection: Selection) -> int:
         """See Spool."""
         self._check()
-        return self._turn_to(State.WAITING, self._selected(selection, State.HELD))
+        return self._lanes.turn_to(State.WAITING, self._lanes.selected(selection, State.HELD))
 
     async def hurry(self, selection: Selection, now: float) -> int:
         """See Spool."""
         self._check()
-        slots = self._selected(selection, State.WAITING)
+        slots = self._lanes.selected(selection, State.WAITING)
         for slot in slots:
             slot.parcel = replace(slot.parcel, due_at=min(slot.parcel.due_at, now))
         return len(slots)
 
     async def set_back(self, now: float, latest: float) -> int:
         """See Spool."""
-        self._served = {to: (min(at, now), turn) for to, (at, turn) in self._served.items()}
+        self._lanes.set_back(now)
         return await self.hurry(Selection(state=State.WAITING, due_after=latest), now)
 
     async def delete(self, selection: Selection, now: float) -> int:
         """See Spool."""
         self._check()
-        slots = self._selected(selection, State.WAITING, State.HELD)
+        slots = self._lanes.selected(selection, State.WAITING, State.HELD)
         for slot in slots:
             self._drop(slot, now)
-        self._forget_lanes()
+        self._lanes.forget()
         return len(slots)
 
     async def stats(self, now: float) -> Stats:
         """See Spool."""
         self._check()
-        kept = [one for one in self._kept.values() if one.finished_at is None]
-        states = Counter(slot.state for slot in self._slots.values())
-        lanes = {destination: len(slots) for destination, slots in self._waiting().items()}
-        return Stats(
-            messages=len(kept),
-            octets=sum(one.mail.size for one in kept),
-            waiting=states[State.WAITING],
-            due=sum(s.parcel.due_at <= now for s in self._slots.values() if s.state is State.WAITING),
-            claimed=states[State.CLAIMED],
-            held=states[State.HELD],
-            finished=len(self._kept) - len(kept),
-            oldest_at=kept[0].mail.received_at if kept else None,
-            destinations=tuple(sorted(lanes.items(), key=lambda pair: (-pair[1], pair[0]))[:BUSIEST]),
-        )
+        return _counted(self._kept.values(), self._lanes, now)
 
     async def close(self) -> None:
         """See Spool."""
@@ -244,7 +311,7 @@ class MemorySpool:
         parts = enumerate(split(mail), start=self._next)
         parcels = tuple(Parcel(number, to, part, mail.received_at) for number, (to, part) in parts)
         self._next += PARCELS
-        self._slots.update((parcel.number, _Slot(parcel, state)) for parcel in parcels)
+        self._lanes.slots.update((parcel.number, _Slot(parcel, state)) for parcel in parcels)
         self._kept[mail.id] = _Kept(mail, octets, open=len(parcels))
         return parcels
 
@@ -261,27 +328,14 @@ class MemorySpool:
         if one.record:
             kept.records.append(Record(slot.parcel.destination, now, one.record))
         if one.left:
-            self._defer(slot, one)
+            slot.wait(one)
         else:
             self._drop(slot, now)
         for mail, octets in one.reports:
             self._add(mail, octets, State.WAITING)
 
-    def _defer(self, slot: _Slot, one: Settlement) -> None:
-        parcel = slot.parcel
-        envelope = replace(parcel.mail.envelope, recipients=one.left)
-        slot.parcel = Parcel(
-            number=parcel.number,
-            destination=parcel.destination,
-            mail=replace(parcel.mail, envelope=envelope),
-            due_at=parcel.due_at if one.due_at is None else one.due_at,
-            attempts=parcel.attempts + one.counts,
-            warned=one.warned,
-        )
-        slot.state, slot.said, slot.waits_for_host = State.WAITING, one.said, one.waits_for_host
-
     def _drop(self, slot: _Slot, now: float) -> None:
-        del self._slots[slot.parcel.number]
+        del self._lanes.slots[slot.parcel.number]
         kept = self._kept[slot.parcel.mail.id]
         kept.open -= 1
         if kept.open == 0:
@@ -293,43 +347,6 @@ class MemorySpool:
         for id_, kept in list(self._kept.items()):
             if kept.finished_at is not None and kept.finished_at < before:
                 del self._kept[id_]
-
-    def _turn_to(self, state: State, slots: Collection[_Slot]) -> int:
-        for slot in slots:
-            slot.state = state
-        self._forget_lanes()
-        return len(slots)
-
-    def _waiting(self) -> dict[str, list[_Slot]]:
-        """The lanes: waiting parcels by destination, by time."""
-        lanes: dict[str, list[_Slot]] = {}
-        for slot in self._slots.values():
-            if slot.state is State.WAITING:
-                lanes.setdefault(slot.parcel.destination, []).append(slot)
-        for slots in lanes.values():
-            slots.sort(key=lambda slot: slot.parcel.due_at)
-        return lanes
-
-    def _round(self, now: float) -> list[tuple[str, list[_Slot]]]:
-        """The lanes whose turn has come, in order of it."""
-        lanes = {to: slots for to, slots in self._waiting().items() if self._turn_of(to, slots)[0] <= now}
-        return sorted(lanes.items(), key=lambda lane: (self._turn_of(*lane), lane[0]))
-
-    def _turn_of(self, destination: str, slots: list[_Slot]) -> tuple[float, int]:
-        served_at, turn = self._served.get(destination, (_NEVER, 0))
-        return max(slots[0].parcel.due_at, served_at), turn
-
-    def _forget_lanes(self) -> None:
-        """A lane that has run empty is gone, and with it when it was served."""
-        lanes = self._waiting()
-        self._served = {destination: served for destination, served in self._served.items() if destination in lanes}
-
-    def _selected(self, selection: Selection, *states: State) -> list[_Slot]:
-        slots = (slot for slot in self._slots.values() if not states or slot.state in states)
-        return [slot for slot in slots if _fits(slot, selection)]
-
-    def _listed(self, slot: _Slot) -> Listed:
-        return Listed(slot.parcel, slot.state, self._node if slot.state is State.CLAIMED else "", slot.said)
 
 
 def _fits(slot: _Slot, selection: Selection) -> bool:
@@ -344,3 +361,20 @@ def _fits(slot: _Slot, selection: Selection) -> bool:
         selection.due_after is None or parcel.due_at > selection.due_after,
     )
     return all(tests)
+
+
+def _counted(kept: Collection[_Kept], lanes: _Lanes, now: float) -> Stats:
+    open_ = [one for one in kept if one.finished_at is None]
+    states = Counter(slot.state for slot in lanes.slots.values())
+    lengths = {destination: len(slots) for destination, slots in lanes.waiting().items()}
+    return Stats(
+        messages=len(open_),
+        octets=sum(one.mail.size for one in open_),
+        waiting=states[State.WAITING],
+        due=sum(s.parcel.due_at <= now for s in lanes.slots.values() if s.state is State.WAITING),
+        claimed=states[State.CLAIMED],
+        held=states[State.HELD],
+        finished=len(kept) - len(open_),
+        oldest_at=open_[0].mail.received_at if open_ else None,
+        destinations=tuple(sorted(lengths.items(), key=lambda pair: (-pair[1], pair[0]))[:BUSIEST]),
+    )

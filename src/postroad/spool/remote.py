@@ -107,7 +107,7 @@ class RemoteSpool:
 
 
 class Handover:
-    """What another process has of our spool: the parcels that it was given, or has claimed, and not settled yet.
+    """The parcels of our spool that another process was given, or has claimed, and not settled yet.
 
     If it dies, the next one is given them all. `settled` hears how many were settled at a time.
     """
@@ -136,14 +136,18 @@ class Handover:
         """How many parcels it has."""
         return len(self._parcels)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the other process is there, and takes what it is given."""
-        return self._link is not None and self._link.unsent < UNSENT
+    def has_room_for(self, destinations: Iterable[str], held: int, each: int) -> bool:
+        """Whether the other process is there, takes what it is given, and may have one more for each of these.
 
-    def count(self, destination: str) -> int:
-        """How many parcels it has of a destination."""
-        return self._by_destination.get(destination, 0)
+        It has `held` at most, and of a destination no more than is left to all others, nor more than `each`.
+        """
+        if self._link is None or self._link.unsent >= UNSENT:
+            return False
+        most = min(held - len(self._parcels), each)
+        for name in destinations:  # noqa: SIM110  # a generator is a call more for each
+            if self._by_destination.get(name, 0) >= most:
+                return False
+        return True
 
     def begin(self, link: Link) -> None:
         """It is there: it gets what the one before it left."""
@@ -210,7 +214,7 @@ class Handover:
 
     def _keep(self, parcel: Parcel) -> None:
         if parcel.number not in self._parcels:
-            self._by_destination[parcel.destination] = self.count(parcel.destination) + 1
+            self._by_destination[parcel.destination] = self._by_destination.get(parcel.destination, 0) + 1
         self._parcels[parcel.number] = parcel
 
     def _forget(self, parcels: Iterable[Parcel]) -> None:

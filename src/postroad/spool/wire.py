@@ -31,7 +31,9 @@ _CLOSED = SpoolError(Trouble.CLOSED, "the spool is closed: the process that has 
 
 
 class Link(asyncio.Protocol):
-    """One end. `hear` has the words of the other one, `lost` is called when that has gone.
+    """One end of the connection between two processes of a relay.
+
+    `hear` has the words of the other one, `lost` is called when that has gone.
 
     A SpoolError crosses as itself, any other exception as a RuntimeError with its text: it is a bug.
     """
@@ -195,8 +197,10 @@ def unpack_parcel(row: Row) -> Parcel:
 
 def pack_settlement(one: Settlement) -> Row:
     """A settlement as a plain tuple, which names its parcel by the number; `left` is None if that is everybody."""
-    left = None if one.left is one.parcel.mail.envelope.recipients else pack_recipients(one.left)
-    reports = tuple([(pack_mail(mail), body) for mail, body in one.reports])
+    left: Row | None = ()
+    if one.left:
+        left = None if one.left is one.parcel.mail.envelope.recipients else pack_recipients(one.left)
+    reports = tuple([(pack_mail(mail), body) for mail, body in one.reports]) if one.reports else ()
     rest = (one.due_at, one.record, one.counts, one.warned, one.waits_for_host, one.said, reports)
     return one.parcel.number, left, *rest
 
@@ -204,8 +208,8 @@ def pack_settlement(one: Settlement) -> Row:
 def unpack_settlement(row: Row, parcel: Parcel) -> Settlement:
     """The settlement of this parcel."""
     _, rows, due_at, record, counts, warned, waits_for_host, said, reports = row
-    left = parcel.mail.envelope.recipients if rows is None else unpack_recipients(rows)
-    mails = tuple([(unpack_mail(mail), body) for mail, body in reports])
+    left = parcel.mail.envelope.recipients if rows is None else unpack_recipients(rows) if rows else ()
+    mails = tuple([(unpack_mail(mail), body) for mail, body in reports]) if reports else ()
     return Settlement(parcel, left, due_at, record, counts, warned, waits_for_host, said, mails)
 
 

@@ -9,7 +9,7 @@ from postroad.words.names import Unreadable, parse_address
 
 
 class Mode(StrEnum):
-    """One way to behave, named after what a sender sees."""
+    """The ways an exchanger may misbehave, named after what a sender sees."""
 
     ACCEPT = "accept"  # takes everything
     REFUSE = "refuse"  # nobody listens: RST
@@ -41,7 +41,10 @@ TIMED = frozenset({Mode.SLOW, Mode.TARPIT})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A mode, and for slow and tarpit the delay in seconds. Written "r450" or "slow:2.5"."""
+    """A way in which an exchanger of the lab misbehaves: a mode, and for slow and tarpit the delay in seconds.
+
+    Written "r450" or "slow:2.5".
+    """
 
     mode: Mode = Mode.ACCEPT
     seconds: float = 1.0
@@ -83,7 +86,7 @@ def _timed(text: str, mode: Mode, seconds: str) -> Fault | Unreadable:
     try:
         delay = float(seconds)
     except ValueError:
-        return Unreadable(text, f"the seconds of {mode} are a number, as in {mode}:2.5")
+        return Unreadable(text, f"the seconds of {mode} must be a number, as in {mode}:2.5")
     if not 0 <= delay <= 3600:
-        return Unreadable(text, f"the seconds of {mode} lie between 0 and 3600")
+        return Unreadable(text, f"the seconds of {mode} must lie between 0 and 3600")
     return Fault(mode, delay)

@@ -16,10 +16,11 @@ from pathlib import Path
 from postroad.cli import main
 
 LOADED = (
-    "asyncio", "rich.console", "rich.table", "uvloop", "postroad.app", "postroad.examine", "postroad.cli.checking",
-    "postroad.config", "postroad.config.check", "postroad.cli.sendmail.handing", "postroad.relay",
+    "asyncio", "rich.console", "rich.table", "uvloop", "postroad.build.road", "postroad.examine",
+    "postroad.cli.checking", "postroad.config", "postroad.relay.check", "postroad.cli.sendmail.handing",
+    "postroad.relay",
     "postroad.views.findings", "postroad.views.json", "postroad.views.pictures.terminal", "postroad.planning.answers",
-    "postroad.planning.comparison", "postroad.spool.sqlite", "postroad.stage",
+    "postroad.planning.comparison", "postroad.spool.sqlite", "postroad.scenarios.takes",
 )  # fmt: skip
 for name in LOADED:
     import_module(name)

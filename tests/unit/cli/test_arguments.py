@@ -52,7 +52,7 @@ def test_a_zone_file_and_a_set_up_are_taken_by_all(command, what):
         ("no/such/file", "no/such/file: cannot be read: No such file or directory"),
         ("/", "/: cannot be read: Is a directory"),
         ("t9", "there is no reference set-up 't9'; there are t1, t2, t3, t4, t5, t6, one, filter"),
-        ("https://example.com/path?x=1", "'https://example.com/path?x=1' is no domain; did you mean example.com?"),
+        ("https://example.com/path?x=1", "'https://example.com/path?x=1' is not a domain; did you mean example.com?"),
         ("http://user@www.example.com:8080/", "did you mean example.com?"),
         ("example.com/path", "example.com/path: no such file; did you mean example.com?"),
         ("mailto:bob@example.com?subject=hi", "did you mean example.com?"),
@@ -63,8 +63,8 @@ def test_a_zone_file_and_a_set_up_are_taken_by_all(command, what):
         ("192.0.2.1", "an IP address; write it in brackets: [192.0.2.1]"),
         ("a" * 300, "longer than 253 characters"),
         ("", "a domain name is missing"),
-        ("bad.zone", "bad.zone:2: '@ MX mail' is no MX record"),
-        ("bad.zone", "bad.zone:3: 'mail A 192.0.2' is no A record"),
+        ("bad.zone", "bad.zone:2: '@ MX mail' is not a valid MX record"),
+        ("bad.zone", "bad.zone:3: 'mail A 192.0.2' is not a valid A record"),
     ],
 )
 def test_what_it_cannot_be_is_told_by_all_alike(command, what, said):

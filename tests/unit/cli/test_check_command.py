@@ -100,7 +100,7 @@ def test_ignored_rules_and_accepted_findings_do_not_fail(here):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ((), "name a domain"),
+        ((), "give a domain"),
         (("--zone", "good.zone", "--ignore", "no-such-rule"), "no-such-rule"),
         (("example.com", "--deep"), "--yes"),
         (("-f", "missing.txt"), "missing.txt"),
@@ -147,7 +147,7 @@ def test_a_line_that_is_no_domain_stops_nobody():
     done = check("-f", "-", "--zone", "good.zone", "--format", "ndjson", input=lines)
     assert (2, "good.example") == (done.exit_code, json.loads(done.stdout)["domain"])
     assert "-:1: 'a..b': an empty label" in done.stderr
-    assert "-:2: 'https://www.good.example/x' is no domain; did you mean good.example?" in done.stderr
+    assert "-:2: 'https://www.good.example/x' is not a domain; did you mean good.example?" in done.stderr
     assert 1 == check("-f", "-", "--zone", "broken.zone", input="a..b\nbroken.example\n").exit_code
 
 

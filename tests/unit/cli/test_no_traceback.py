@@ -15,7 +15,7 @@ import postroad
 from postroad.cli.root import app
 from postroad.dns import ZoneResolver, load_zones
 from postroad.lab import Lab, NoExchangerError
-from postroad.lab.scenario import Scenario, load_scenario
+from postroad.scenarios import Scenario, load_scenario
 from postroad.senders import Sender, read_sender, read_senders
 from postroad.simulation.trials import Downtime, Pulse, TrialOptions
 from postroad.words.inputs import InputError

@@ -155,7 +155,7 @@ def test_delete_forgets_mail(queue):
 def test_all_mail_is_changed_only_when_it_is_said(queue, command):
     """Without a condition nothing is done: --all says that all is meant."""
     assert 2 == queue(command)[0]
-    assert "say which mail is meant" in queue(command, stderr=True)[1]
+    assert "say which mail you mean" in queue(command, stderr=True)[1]
 
 
 def test_mail_under_way_is_left_alone(queue, spool):
@@ -188,7 +188,7 @@ def test_stats_count(queue):
     [
         (["--state", "lost"], "no state 'lost'; there are waiting, claimed, held"),
         (["--destination", "a..b"], "an empty label"),
-        (["--sender", "nobody"], "an address is written user@domain"),
+        (["--sender", "nobody"], "write an address as user@domain"),
     ],
 )
 def test_what_cannot_be_read_is_told(queue, arguments, said):
@@ -257,4 +257,4 @@ def test_a_spool_of_somebody_else_is_told(queue, monkeypatch):
 
     monkeypatch.setattr(Path, "stat", refuse)
     assert 2 == queue("list")[0]
-    assert "ask as the user of the relay, or as root" in queue("list", stderr=True)[1]
+    assert "run this as the user of the relay, or as root" in queue("list", stderr=True)[1]

@@ -226,7 +226,7 @@ def test_an_error_is_json_where_the_answer_would_be(words, status):
 def test_without_json_an_error_is_a_sentence():
     """Also after a command that told its own in JSON."""
     CliRunner().invoke(app, ["route", "--json"])
-    assert CliRunner().invoke(app, ["route"]).stderr.startswith("postroad: name a domain")
+    assert CliRunner().invoke(app, ["route"]).stderr.startswith("postroad: give a domain")
 
 
 @pytest.mark.parametrize(("settings", "is_coloured"), [({"FORCE_COLOR": "1"}, True), ({}, False)])

@@ -64,10 +64,10 @@ def test_a_file_of_ones_own_is_a_sender(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('unit = "planet"', "gateway.toml: unit: 'planet' is none of host, address"),
-        ('[reactions]\nmute = "sulk"', "gateway.toml: reactions.mute: 'sulk' is none of"),
+        ('unit = "planet"', "gateway.toml: unit: 'planet' is not one of host, address"),
+        ('[reactions]\nmute = "sulk"', "gateway.toml: reactions.mute: 'sulk' is not one of"),
         ('like = "pigeon"', "gateway.toml: like: there is no sender 'pigeon'"),
-        ('procedure = "rfc1"', "gateway.toml: procedure: 'rfc1' is none of"),
+        ('procedure = "rfc1"', "gateway.toml: procedure: 'rfc1' is not one of"),
         ("[retry]\nintervals_s = [0]", "gateway.toml: retry.intervals_s: 0.0 is below 1 s"),
         ("[retry]\ngrowth = 5", "gateway.toml: retry.growth: write the first wait"),
         ("sources = 5", "gateway.toml: sources: write a list here"),

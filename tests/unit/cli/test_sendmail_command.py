@@ -97,7 +97,7 @@ def test_who_has_no_alias_is_refused_at_once(send, settings, capsys):
     assert 67 == send("nobody", "a@example.org")
     assert (
         "sendmail: nobody@relay.example.net: this machine has no mailboxes, and nobody has no alias;"
-        f" name an address for it in [aliases] of {settings}\n"
+        f" set an address for it in [aliases] of {settings}\n"
     ) == capsys.readouterr().err
     assert [] == _kept(settings)
 
@@ -151,7 +151,7 @@ def test_a_large_message_comes_through_whole(send, settings):
         (["-f", "me@-", "a@example.org"], 65, "me@-"),
         (["-C", "/none.toml", "a@example.org"], 78, "/none.toml: cannot be read: No such file"),
         (["-bi"], 0, ""),
-        (["-N", "often", "a@example.org"], 0, "-N often is passed over"),
+        (["-N", "often", "a@example.org"], 0, "-N often is ignored"),
     ],
 )
 def test_exit_statuses_are_those_of_sysexits(send, capsys, words, status, said):
@@ -163,7 +163,7 @@ def test_exit_statuses_are_those_of_sysexits(send, capsys, words, status, said):
 def test_a_message_over_the_limit_is_refused(send, capsys):
     """As a client would hear it by SMTP."""
     assert 65 == send("a@example.org", message=b"x" * 2_000_001)
-    assert "more than 2000000 octets, which is limits.message_size" in capsys.readouterr().err
+    assert "larger than limits.message_size, 2000000 octets" in capsys.readouterr().err
 
 
 def test_t_without_recipients_is_told(send, capsys):
@@ -230,8 +230,8 @@ def test_who_may_enter_the_spool_needs_no_relay(settings, send, postroad_lab, mo
         patch.setattr(Path, "stat", refuse)
         assert status == send("a@example.org")
     said = capsys.readouterr().err
-    assert (status != 0) == ("the message is not kept: no relay answers at 127.0.0.11 port 1" in said)
-    assert (status != 0) == ("is not for this user" in said)
+    assert (status != 0) == ("the message was not accepted: no relay answers at 127.0.0.11 port 1" in said)
+    assert (status != 0) == ("cannot be opened by this user" in said)
     assert enters == bool(_kept(settings))
 
 

@@ -205,7 +205,7 @@ def test_addresses_are_found_in_what_people_write(text, expected):
 )
 def test_an_address_that_is_no_utf8_is_refused(to):
     """Read by replacing what cannot be read it would be another address."""
-    with pytest.raises(InputError, match=r"caf\\xe9.*: the address is no UTF-8"):
+    with pytest.raises(InputError, match=r"caf\\xe9.*: the address is not valid UTF-8"):
         parse_message(b"To: " + to + b"\n\n").recipients()
 
 

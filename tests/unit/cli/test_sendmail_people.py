@@ -36,11 +36,11 @@ ORIGIN = Origin("relay.example.net", "cron", 1000, "", "ID", 1_000_000_000.0)
         ("<a@example.org> b@example.org", ["a@example.org b@example.org"]),
         ("a@x Bcc: c@y", ["a@x Bcc: c@y"]),
         (f"{'(' * DEEP}{')' * DEEP} a@example.org", ["a@example.org"]),
-        (f"{'<' * DEEP}", Unreadable("<" + "<" * 40, "it begins and does not end")),
-        (f"{'(' * DEEP}a@example.org", Unreadable("(" * 40, "it begins and does not end")),
-        ('"Doe <j@example.org>', Unreadable('"Doe <j@example.org>', "it begins and does not end")),
-        ("<a@example.org", Unreadable("<a@example.org", "it begins and does not end")),
-        ("a@[192.0.2.1", Unreadable("[192.0.2.1", "it begins and does not end")),
+        (f"{'<' * DEEP}", Unreadable("<" + "<" * 40, "it is not closed")),
+        (f"{'(' * DEEP}a@example.org", Unreadable("(" * 40, "it is not closed")),
+        ('"Doe <j@example.org>', Unreadable('"Doe <j@example.org>', "it is not closed")),
+        ("<a@example.org", Unreadable("<a@example.org", "it is not closed")),
+        ("a@[192.0.2.1", Unreadable("[192.0.2.1", "it is not closed")),
     ],
 )
 def test_addresses_are_those_that_are_meant(text, expected):

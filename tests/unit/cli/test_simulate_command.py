@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from postroad.cli.root import app
 from postroad.simulation.own import sums
+from postroad.words.phrasebook import seconds
 
 ZONE = """$ORIGIN example.com.
 $TTL 300
@@ -28,6 +29,7 @@ KEYS = {
     "outcome",
     "attempts",
     "delay_s",
+    "delivered_after_s",
     "dns_questions",
     "order_examples",
 }
@@ -45,6 +47,19 @@ def simulate(tmp_path):
         return done.exit_code, done.stderr if stderr else done.stdout
 
     return run
+
+
+@pytest.mark.parametrize("sender", ["postroad", "exim", "postfix"])
+@pytest.mark.parametrize("mode", ["r450", "e451"])
+def test_json_has_the_times_of_the_headline(simulate, sender, mode):
+    """How long mail takes that gets through, also where only a part of ours does."""
+    arguments = ["--sender", sender, "--down", f"mail1:{mode}", "--down", "mail2:blackhole"]
+    headline = simulate(*arguments)[1].splitlines()[0]
+    shape = json.loads(simulate(*arguments, "--json")[1])
+    after = shape["results"][0]["delivered_after_s"]
+    assert after == shape["mix"]["delivered_after_s"]
+    words = f"after {seconds(after['mean'])} on average, {seconds(after['worst'])} at worst" if after else "no mail"
+    assert words in headline
 
 
 def test_json_has_the_keys_of_the_contract(simulate):
@@ -298,18 +313,18 @@ def test_a_burst_tells_how_far_one_machine_strays(simulate):
         (["--greylist-apart"], "--greylist-apart needs --greylist TIME"),
         (["--greylist", "0s"], "--greylist: 0.0 is not above 0 s"),
         (["--retries", "fastmail"], "--retries fastmail: no such timetable; there are postroad, "),
-        (["--retries", "5m,soon"], '--retries: "soon" is no time'),
+        (["--retries", "5m,soon"], '--retries: "soon" is not a time'),
         (["--retries", "0s"], "--retries: 0.0 is below 1 s"),
         (["--retries", "1ms", "--greylist", "5m"], "--retries: 0.001 is below 1 s"),
         (["--retries", "1s"], "--retries: mail would be tried 432,001 times within 432000 s; 10,000 is the most"),
-        (["--trials", "99999999999"], "--trials: 99999999999 is more than 10,000,000, the most there is"),
+        (["--trials", "99999999999"], "--trials: 99999999999 is more than 10,000,000, the most allowed"),
         (["--trials", "9000000", "--retries", "1m"], "1,000,000,000 tries in all are the most"),
-        (["--burst", f"{10**20}/1s"], "is more than 10,000,000, the most there is"),
-        (["--burst", f"{'9' * 5000}/1s"], "is more than 10,000,000, the most there is"),
-        (["--burst", "10/1s", "--sources", "1000001"], "--sources: 1000001 is more than 1,000,000, the most there is"),
+        (["--burst", f"{10**20}/1s"], "is more than 10,000,000, the most allowed"),
+        (["--burst", f"{'9' * 5000}/1s"], "is more than 10,000,000, the most allowed"),
+        (["--burst", "10/1s", "--sources", "1000001"], "--sources: 1000001 is more than 1,000,000, the most allowed"),
         (["--burst", "1000/1s", "--sources", "1000000"], "are more than 10,000,000 messages, the most there are"),
         (["--greylist", "99999d"], "is longer than ten years"),
-        (["--greylist", "367 days"], "--greylist: 31708800.0 is more than 31,622,400 s, the most there is"),
+        (["--greylist", "367 days"], "--greylist: 31708800.0 is more than 31,622,400 s, the most allowed"),
         (["--session", "2d"], "--session: 172800.0 is more than 86,400 s"),
         (["--outage", "mail1:zzz@1h-2h"], "no such mode 'zzz'; there are accept, refuse, "),
         (["--outage", "mail1@1h-3h", "--outage", "mail1:r450@2h-4h"], "is down in two ways at the same time"),

@@ -132,7 +132,7 @@ def test_a_closed_stdout_is_an_input_output_error(command, endings):
 def test_too_few_files_are_named_before_anything_is_begun(command, endings):
     """A command that needs more than it may open says so in a sentence, and how to change it; the others just work."""
     status, said = endings[command, "few"]
-    needs_more = f"this process may open 12 files at once, and needs 64: {RAISE}"
+    needs_more = f"this process may open 12 files at once, but needs 64: {RAISE}"
     expected = {"": 0, f"postroad: {needs_more}": 2, f"sendmail: {needs_more}": 75}
     assert expected[_without(said)] == status
 

@@ -172,63 +172,64 @@ def test_what_is_dumped_can_be_read_again():
     [
         ('hostnam = "a.example"', "hostnam: there is no such key; did you mean hostname?"),
         ("[limits]\nmessage_siz = 3", "limits.message_siz: there is no such key; did you mean message_size?"),
-        ("port = 25", "port: there is no such key here; there is one in [[listen]]"),
+        ("port = 25", "port: there is no such key here; it belongs in [[listen]]"),
         ("[drian]", "drian: there is no such key; did you mean drain?"),
-        ("[log]\nx = 1", "log.x: there is no such key; there are format, level, level_prefix"),
+        ("[log]\nx = 1", "log.x: there is no such key; the keys here are format, level, level_prefix"),
         ("[limits]\nrecipients = 'many'",
-         'limits.recipients: "many" is not what it should be; write a whole number, as 10'),
-        ("[limits]\nrecipients = 0", "limits.recipients: 0 is out of bounds; write 1 or more"),
+         'limits.recipients: "many" has the wrong type; write a whole number, such as 10'),
+        ("[limits]\nrecipients = 0", "limits.recipients: 0 is out of range; write 1 or more"),
         ("[limits]\nmessage_size = '50 mb'",
-         'limits.message_size: "50 mb" is no size; write octets, or a text as "500KiB" or "50MiB"'),
-        ("[[listen]]\nport = '25'", 'listen[1].port: "25" is not what it should be; write a whole number, as 10'),
+         'limits.message_size: "50 mb" is not a size; write octets, or a text such as "500KiB" or "50MiB"'),
+        ("[[listen]]\nport = '25'", 'listen[1].port: "25" has the wrong type; write a whole number, such as 10'),
         ("[[listen]]\ntls = 'ssl'",
-         'listen[1].tls: "ssl" is none of the choices; write "none", "starttls" or "implicit"'),
+         'listen[1].tls: "ssl" is not one of the choices; write "none", "starttls" or "implicit"'),
         ("[listen]\nport = 25", "listen: there may be several of these tables; write [[listen]] in double brackets"),
-        ("limits = 3", "limits: this is a table with keys of its own; write [limits] and the keys below it"),
+        ("limits = 3", "limits: this is a table with its own keys; write [limits] and the keys below it"),
         ("[[listen]]\ntls = 'starttls'", "[[listen]] uses tls, but no certificate is set; add tls.certificate"),
         ("[tls]\nkey = 'x'", "tls.key is set, but tls.certificate is not; set both or neither"),
         ("[[listen]]\n[[listen]]", "listen has 127.0.0.1 port 25 twice; leave one out"),
         ("[retry]\nfirst = '5h'",
          "retry: the first retry comes after more than 0 s and no later than the longest interval"),
         ("[relay]\nnetworks = '10.0.0.0/8'",
-         'relay.networks: "10.0.0.0/8" is not what it should be; write a list in brackets, as ["one", "two"]'),
+         'relay.networks: "10.0.0.0/8" has the wrong type; write a list in brackets, such as ["one", "two"]'),
         ("[deliver]\nfamilies = []", "deliver: families is empty; write at least one of 4 and 6"),
         ("[deliver]\nsource = ['192.0.2.1', '192.0.2.2']", "deliver: source has IPv4 twice; leave one out"),
         ("[dns]\nresolvers = ['ns.example']",
-         'dns.resolvers[1]: "ns.example" is no address; write the name server\'s own, as "192.0.2.53"'),
+         'dns.resolvers[1]: "ns.example" is not an address; write the name server\'s own, such as "192.0.2.53"'),
         ("[[route]]\nmx_of = 'a.example'", "route[1].domains: this key is missing; it has no default"),
         ("[[route]]\ndomains = ['*']", "route[1]: write exactly one of hosts, next_hop and mx_of"),
         ("[[route]]\ndomains = []\nmx_of = 'a.example'", "route[1].domains: it is empty; write at least one"),
         ("[[route]]\ndomains = ['*']\nnext_hop = 'a'\ntls = 'none'\nauth = {user = 'u', password_file = 'p'}",
-         'route[1]: auth sends a password, which tls must hide; write tls = "verified"'),
+         'route[1]: auth sends a password, which TLS must protect; write tls = "verified"'),
         ("[[route]]\ndomains = ['*']\nmx_of = 'a'\nauth = {user = 'u', password_file = 'p'}",
-         "route[1]: auth is for hosts or next_hop: a password is not given to whom DNS names"),
+         "route[1]: auth needs hosts or next_hop: a password is never sent to hosts that DNS names"),
         ("[[route]]\ndomains = ['a.b']\nmx_of = 'c'\n[[route]]\ndomains = ['A.b']\nmx_of = 'd'",
          "the routes name a.b twice; leave one out"),
         ("[[route]]\ndomains = ['*']\nmx_of = 'a.b'\nsecurity = 'tls'",
-         "route[1]: security is for hosts or next_hop: exchangers are asked for STARTTLS at port 25"),
+         "route[1]: security needs hosts or next_hop: exchangers use STARTTLS on port 25"),
         ("[[route]]\ndomains = ['*']\nnext_hop = 'a.b:465'\nsecurity = 'tls'\ntls = 'none'",
          'route[1]: security = "tls" and tls = "none" contradict each other; leave one out'),
         ("[[route]]\ndomains = ['*']\nhosts = [{host = 'a.b', port = 465}, {host = 'a.b', port = 587}]",
-         'route[1]: TLS begins at once at port 465 and by STARTTLS at others;'
+         'route[1]: port 465 starts TLS at once, others use STARTTLS;'
          ' write security = "tls" or "starttls" for all'),
         ("[[route]]\ndomains = ['*']\nnext_hop = 'a.b:465'\nca_file = 'x'",
-         'route[1]: ca_file says whom to trust, and only tls = "verified" asks; write that, or leave it out'),
-        ("[aliases]\nroot = 1", 'aliases.root: 1 is no address; write one, or several,'
+         'route[1]: ca_file says whom to trust, which only tls = "verified" asks; write that, or leave ca_file out'),
+        ("[aliases]\nroot = 1", 'aliases.root: 1 is not an address; write one, or several,'
          ' as ["a@example.com", "b@example.com"]'),
-        ("[aliases]\nroot = '|/bin/x'", "aliases.root: |/bin/x: no program is run here; write an address"),
-        ("[aliases]\nops = 'a@b@'", "aliases.ops: a@b@ is no address and no alias"
-         " (the part before the @, 'a@b', has a character that needs quoting); write one, as user@example.com"),
-        ("[aliases]\nops = []", 'aliases: "ops" has no address; write one, as "user@example.com", or leave it out'),
+        ("[aliases]\nroot = '|/bin/x'", "aliases.root: |/bin/x: programs are not supported; write an address"),
+        ("[aliases]\nops = 'a@b@'", "aliases.ops: a@b@ is neither an address nor an alias"
+         " (the part before the @, 'a@b', has a character that needs quoting); write user@example.com"),
+        ("[aliases]\nops = []",
+         'aliases: "ops" has no address; write one, such as "user@example.com", or leave it out'),
         ("[aliases]\n'a@b' = 'ops'",
-         'aliases: "a@b" is no name; write the part before the @ alone, for it holds for all own names'),
+         'aliases: "a@b" is not a name; write only the part before the @: it holds for all names of this machine'),
         ("[aliases]\nOps = 'a@b.c'\nops = 'a@b.c'", "aliases: it has ops twice; leave one out"),
         ('[relay]\nusers = "a\\u0000b"',
-         'relay.users: "a\0b" is no path; write one, as "/etc/postroad/users"'),
+         'relay.users: "a\0b" is not a path; write one, such as "/etc/postroad/users"'),
         ("[metrics]\nlisten = 9925",
-         'metrics.listen: 9925 is no address with a port; write both, as "127.0.0.1:9925"'),
+         'metrics.listen: 9925 is not an address with a port; write both, such as "127.0.0.1:9925"'),
         ("hostname = mail",
-         "it is no TOML: Invalid value (at line 1, column 12); texts stand in quotes"),
+         "it is not valid TOML: Invalid value (at line 1, column 12); put texts in quotes"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_a_sentence(text, sentence):
@@ -254,7 +255,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_a_file_in_another_encoding_is_told_so(tmp_path):
     """TOML is UTF-8."""
     (tmp_path / "p.toml").write_bytes(b"hostname = '\xff'")
-    with pytest.raises(InputError, match="is no UTF-8 at octet 12"):
+    with pytest.raises(InputError, match="is not valid UTF-8 at octet 12"):
         load(tmp_path / "p.toml")
 
 

@@ -50,8 +50,8 @@ LOGIN = "auth = {user = 'u', password_file = 'secret'}\n"
     ("text", "said"),
     [
         ("relay.networks = ['::/0']", "relay.networks has ::/0: anyone"),
-        (PORT.format("127.0.0.1", 25, "implicit"), "listen[1].tls: at port 25 clients begin in the clear"),
-        (PORT.format("127.0.0.1", 587, "implicit"), "listen[1].tls: at port 587 clients begin in the clear"),
+        (PORT.format("127.0.0.1", 25, "implicit"), "listen[1].tls: at port 25 clients begin without TLS"),
+        (PORT.format("127.0.0.1", 587, "implicit"), "listen[1].tls: at port 587 clients begin without TLS"),
         (PORT.format("127.0.0.1", 465, "starttls"), "listen[1].tls: at port 465 clients begin with TLS"),
         (TLS, "tls.certificate: no port uses it"),
         ("relay.users = 'users'", "relay.users: no port has TLS, so nobody can authenticate"),
@@ -59,7 +59,7 @@ LOGIN = "auth = {user = 'u', password_file = 'secret'}\n"
         (ROUTE.format("a.b:465") + "security = 'starttls'", 'route[1]: security is "starttls", but port 465'),
         (ROUTE.format("a.b:587") + "security = 'tls'", 'route[1]: security is "tls", but ports 25 and 587'),
         (ROUTE.format("a.b:587") + LOGIN + "tls = 'required'", 'route[1]: tls = "required" gives the password'),
-        (ROUTE.format("127.0.0.1"), "route[1]: 127.0.0.1 port 25 is this relay: what is sent there comes back"),
+        (ROUTE.format("127.0.0.1"), "route[1]: 127.0.0.1 port 25 is this relay: mail sent there would come back"),
     ],
 )
 def test_what_cannot_work_is_told(warned, text, said):
@@ -90,7 +90,7 @@ def test_ports_of_root_are_told_to_others(tmp_path, monkeypatch):
     monkeypatch.setattr(doubts, "_may_bind", lambda port: port >= 1024)
     config = read(QUIET + "[[listen]]\nport = 2525\n[[listen]]", tmp_path / "p.toml")
     (warning,) = doubts.warnings(config, NOON)
-    assert warning.startswith("listen[2].port: 25 is not for this user")
+    assert warning.startswith("listen[2].port: this user may not open port 25")
 
 
 @pytest.mark.parametrize(

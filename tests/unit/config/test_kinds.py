@@ -20,14 +20,14 @@ def test_times_are_seconds_or_texts(written, seconds):
 @pytest.mark.parametrize("written", ["", "5", "5 minutes", "m", "-5m", -1, True, float("nan"), None, "5m?"])
 def test_what_is_no_time_is_refused(written):
     """It says what to write instead."""
-    with pytest.raises(ValueError, match='is no time; write seconds, or a text as "90s"'):
+    with pytest.raises(ValueError, match='is not a time; write seconds, or a text such as "90s"'):
         kinds.read_duration(written)
 
 
 @pytest.mark.parametrize("written", [float("inf"), 1e308, 10**400, f"{'9' * 400}d", "3661 days", 10 * 366 * 86400 + 1])
 def test_no_time_is_longer_than_ten_years(written):
     """Nobody waits so long; what adds such times up would end with an infinity."""
-    with pytest.raises(ValueError, match="is longer than ten years, the longest time there is"):
+    with pytest.raises(ValueError, match="is longer than ten years, the longest time allowed"):
         kinds.read_duration(written)
 
 
@@ -39,7 +39,7 @@ def test_days_are_written_out_too():
 @pytest.mark.parametrize("written", [f"{'9' * 400}MB", 10**400, 2**51])
 def test_no_size_is_larger_than_a_disk(written):
     """A number with hundreds of digits is no infinity either."""
-    with pytest.raises(ValueError, match="is more than 1048576 GiB, the largest size there is"):
+    with pytest.raises(ValueError, match="is more than 1048576 GiB, the largest size allowed"):
         kinds.read_size(written)
 
 
@@ -61,7 +61,7 @@ def test_sizes_are_octets_or_texts(written, octets):
 @pytest.mark.parametrize("written", ["", "50mb", "MiB", -1, 1.5, True, "-1"])
 def test_what_is_no_size_is_refused(written):
     """It says what to write instead."""
-    with pytest.raises(ValueError, match='is no size; write octets, or a text as "500KiB"'):
+    with pytest.raises(ValueError, match='is not a size; write octets, or a text such as "500KiB"'):
         kinds.read_size(written)
 
 
@@ -99,5 +99,5 @@ def test_what_is_no_host_is_refused(written):
 
 def test_a_network_with_host_bits_is_told_what_it_meant():
     """The sentence has the network that was meant."""
-    with pytest.raises(ValueError, match=r'"192.0.2.7/24" is no network; write one, as "192.0.2.0/24"'):
+    with pytest.raises(ValueError, match=r'"192.0.2.7/24" is not a network; write one, such as "192.0.2.0/24"'):
         kinds.read_network("192.0.2.7/24")

@@ -4,8 +4,8 @@ import asyncio
 import sys
 from ipaddress import ip_address
 
-from postroad.app import Road, build_message, build_policy
-from postroad.deliver import DeliverSettings, opportunistic_tls
+from postroad.build import Road, build_message, build_policy, opportunistic_tls
+from postroad.deliver import DeliverSettings
 from postroad.dns import Server, WireResolver, WireSettings, parse_zones
 from postroad.lab import Fault, Lab, Mode
 from postroad.net import Kind, NetError

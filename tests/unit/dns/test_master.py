@@ -49,11 +49,11 @@ def test_a_plain_line_is_read_as_dnspython_reads_it(lines):
         (
             "a.example. MX 10",
             1,
-            "is no MX record; write a preference from 0 to 65535 and a host name, as in `@ MX 10 mail`",
+            "is not a valid MX record; write a preference from 0 to 65535 and a host name, as in `@ MX 10 mail`",
         ),
-        ("a.example. MX mail.\n\n", 1, "'a.example. MX mail.' is no MX record"),
-        ("a.example. MX 10 a. b.\n", 1, "is no MX record"),
-        ("a.example. A 192.0.2\n", 1, "is no A record; write an IPv4 address, as in `mail A 192.0.2.1`"),
+        ("a.example. MX mail.\n\n", 1, "'a.example. MX mail.' is not a valid MX record"),
+        ("a.example. MX 10 a. b.\n", 1, "is not a valid MX record"),
+        ("a.example. A 192.0.2\n", 1, "is not a valid A record; write an IPv4 address, as in `mail A 192.0.2.1`"),
         ("a.example. FOO 1\n", 1, "there is no such record type"),
         ("\na.example. MX ( 10\n mail.\n", 2, "the parenthesis that is opened here is never closed"),
         ("a..example. A 192.0.2.1\n", 1, "two dots in a row"),
@@ -64,7 +64,7 @@ def test_a_plain_line_is_read_as_dnspython_reads_it(lines):
         ("a.example. CNAME b.\na.example. MX 10 b.\n", 2, "a CNAME and other records"),
         ("a.example. CNAME b.\na.example. CNAME c.\n", 2, "two CNAMEs"),
         ("a.example. CH TXT x\n", 1, "only records of the class IN"),
-        ("$TTL soon\n", 1, "this is no time to live"),
+        ("$TTL soon\n", 1, "this is not a time to live"),
         ("$DATE\n", 1, "there is no such directive"),
         ("<html>\n", 1, "write a name, a type and a value"),
         (f"{'x' * 64}. A 192.0.2.1\n", 1, "longer than 63 characters"),
@@ -128,7 +128,7 @@ def test_files_that_cannot_be_read_are_told_together(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     said = str(load_zones([tmp_path / "none", tmp_path / "binary"])).splitlines()
     assert f"{tmp_path / 'none'}: cannot be read: No such file or directory" == said[0]
-    assert "is no UTF-8; save the file as UTF-8" in said[1]
+    assert "is not UTF-8; save the file as UTF-8" in said[1]
 
 
 def test_a_comment_may_be_in_any_encoding(tmp_path):
@@ -141,7 +141,7 @@ def test_a_comment_may_be_in_any_encoding(tmp_path):
     path.write_bytes("$ORIGIN e.\nfür A 192.0.2.1\n".encode("latin-1"))
     (fault,) = load_zones([path]).faults
     assert 2 == fault.line
-    assert fault.why.endswith("is no UTF-8; save the file as UTF-8")
+    assert fault.why.endswith("is not UTF-8; save the file as UTF-8")
 
 
 # $INCLUDE, RFC 1035 section 5.1
@@ -194,7 +194,7 @@ def test_nothing_outside_of_the_folder_is_included(folder, name):
         ("hosts", "Is a directory"),
         ("a.zone", "more than 16 deep"),
         ("", "write $INCLUDE FILE"),
-        ("hosts/mail a..b", "is no origin"),
+        ("hosts/mail a..b", "is not an origin"),
     ],
 )
 def test_what_cannot_be_included_is_told(folder, name, why):
@@ -216,7 +216,9 @@ def test_a_fault_in_an_included_file_is_told_there(folder):
     (folder / "hosts" / "bad").write_text("\nx A y\n")
     assert [
         ZoneFault(
-            str(folder / "hosts/bad"), 2, "'x A y' is no A record; write an IPv4 address, as in `mail A 192.0.2.1`"
+            str(folder / "hosts/bad"),
+            2,
+            "'x A y' is not a valid A record; write an IPv4 address, as in `mail A 192.0.2.1`",
         )
     ] == list(zone(folder, "$INCLUDE hosts/bad").faults)
 

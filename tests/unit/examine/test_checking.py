@@ -128,7 +128,7 @@ def test_a_saved_lookup_is_checked_as_it_was(tmp_path):
     evidence = asyncio.run(examine("example.com", sources))
     assert before == evidence.snapshot
     assert evidence.texts is None
-    with pytest.raises(InputError, match="no look-up"):
+    with pytest.raises(InputError, match="not a look-up"):
         build_sources(Choice(snapshots=[_text(tmp_path / "x.json", "{}")]))
 
 

@@ -107,7 +107,7 @@ def test_any_octets_are_a_response_or_say_why_not(octets):
 def test_redirects_and_floods_are_refused():
     """RFC 8461 section 3.3: no redirect is followed; and a document has an end."""
     moved = read_response(b"HTTP/1.1 301 Moved\r\nLocation: https://example.net/\r\n\r\n", "here")
-    assert "here answers 301, and only 200 counts" == moved.why_not
+    assert "here answers 301, and only 200 is valid" == moved.why_not
     assert "longer than" in read_response(b"x" * (MAX_OCTETS + 1), "here").why_not
 
 

@@ -52,7 +52,7 @@ def test_a_saved_lookup_comes_back_as_it_was(snapshot):
 )
 def test_what_is_no_lookup_says_so(shape):
     """Other JSON is refused with a sentence, and nothing else is raised."""
-    with pytest.raises(UnreadableFactsError, match="no look-up"):
+    with pytest.raises(UnreadableFactsError, match="not a look-up"):
         read_lookup(shape)
 
 

@@ -3,14 +3,17 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support import folders
 from tests.support.examples import examples
 from tests.support.plans import INTERNET, T1, T2, T3, T4, T5, advised, check_of, only, planned, records
 
-from postroad.planning import Allowed, Records, compare, measure
+from postroad.examine.troubles import ABOUT_RECORDS, checker
+from postroad.planning import Allowed, Records, advise, compare, measure
 from postroad.planning.advice import MOST_MX
 from postroad.planning.edits import candidates, edited
 from postroad.planning.goals import SAFETY, Goal, judged
 from postroad.planning.scorecard import mark
+from postroad.rules import RULES, Severity
 
 
 def _lines(zone, *allowed):
@@ -48,7 +51,7 @@ def test_a_sane_zone_is_left_alone(zone):
         ),
         (
             "@ MX 10 a.other.example.\na.other.example. A 192.0.2.11\n",
-            "example.com: nothing to change.",
+            "example.com: no better records to propose, but see what check notes.",
         ),
         (
             "@ MX 10 a.other.example.\na.other.example. CNAME b.other.example.\nb.other.example. A 192.0.2.11\n",
@@ -62,7 +65,7 @@ def test_a_zone_without_a_way_gets_one_clear_sentence(zone, words):
     found = advised(records(zone))
     assert (words, None) == (found.headline, found.after)
     assert found.is_sane or found.troubles
-    assert not (found.because or found.remarks) or not any(each.is_error for each in found.troubles)
+    assert not (found.because or found.remarks) or "error" not in [each.weight for each in found.troubles]
 
 
 def test_backups_become_equals_only_for_a_gain():
@@ -247,12 +250,24 @@ def test_advice_is_a_gain_within_its_budget_that_makes_no_trouble(hosts, allowed
 @settings(max_examples=examples(12))
 @given(st.lists(HOST, min_size=1, max_size=3), ALLOWED)
 def test_advice_never_says_nothing_while_check_finds_something(hosts, allowed):
-    """Where `check` has an error or a warning, advice proposes a change or names what was found."""
+    """Where `check` has found anything that zone lines fix, advice proposes a change or names what was found."""
     before = records(_zone(hosts))
     found, seen = advised(before, FEW, *allowed), check_of(before)(before.snapshot)
-    assert not (found.is_sane and seen)
-    assert ("nothing to change" in found.headline) == found.is_sane
     assert found.edits or set(seen) == set(found.troubles)
+    assert found.is_sane == (not found.edits and {each.weight for each in seen} <= {"note"})
+    assert ("nothing to change" in found.headline) == (found.is_sane and not any(each.fixable for each in seen))
+
+
+@pytest.mark.parametrize("rule", [each for each in RULES.values() if each.needs <= ABOUT_RECORDS], ids=lambda it: it.id)
+def test_advice_knows_what_check_warns_of_or_notes(rule):
+    """In each zone that a rule is tried on: what it finds in the records is named, or gone after the change."""
+    for path in folders.variants(rule, "finds"):
+        evidence = folders.load_with_policies(path).evidence
+        found = [each for each in rule.check(evidence) if each.severity is not Severity.INFO]
+        advice = advise(Records.of(evidence.snapshot), FEW, checker(evidence))
+        named = {each.seen for each in advice.troubles if each.rule == rule.id}
+        assert advice.edits or {each.seen for each in found} == named
+        assert advice.edits or not any(each.fix for each in found) or "nothing to change" not in advice.headline
 
 
 @settings(max_examples=examples(8))

@@ -7,14 +7,14 @@ from tests.support.plans import INTERNET, only
 
 from postroad.cli.simulating import records_of
 from postroad.planning import measure
-from postroad.planning.answers import answers
+from postroad.planning.answers import answer_all
 from postroad.planning.setups import SETUPS
 from postroad.simulation import SENDERS
 
 
 def _answers(view):
     cards = {name: measure(name, records_of(name, None, (), ()), view) for name in SETUPS}
-    return {each.question: each.answer for each in answers(cards, view)}
+    return {each.question: each.answer for each in answer_all(cards, view)}
 
 
 def _second(view):

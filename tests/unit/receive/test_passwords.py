@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from postroad.receive import PasswordHash, hash_password, parse_users, verify
-from postroad.receive.auth import Verifier
+from postroad.receive.verifier import Verifier
 
 
 def cheap(password):

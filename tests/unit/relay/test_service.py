@@ -215,7 +215,7 @@ def test_bug_that_ends_the_relay_is_in_the_log(tmp_path, monkeypatch):
         async def claim(self, *_arguments, **_how):
             raise ValueError("a bug")
 
-    monkeypatch.setattr("postroad.relay.service.SqliteSpool", Buggy)
+    monkeypatch.setattr("postroad.spool.sqlite.SqliteSpool", Buggy)
 
     async def story():
         told = Told()

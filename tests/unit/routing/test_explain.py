@@ -5,7 +5,7 @@ from random import Random
 
 from tests.support.domains import T1, T2, T4, domain
 
-from postroad.routing import PROCEDURES, Own, decide, draw, explain_attempt, explain_plan, explain_route
+from postroad.routing import PROCEDURES, Own, Plan, decide, draw, explain_attempt, explain_plan, explain_route
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.trail import Attempt, Contact, Target
 
@@ -41,7 +41,7 @@ def test_refusal_says_what_becomes_of_the_mail():
 
 def test_null_mx_is_told():
     """A domain that takes no mail is not called broken."""
-    expected = "No route: example.com takes no mail: its only MX is the null MX (RFC 7505)."
+    expected = "No route: example.com accepts no mail: its only MX is the null MX (RFC 7505)."
     assert expected == explain_route(decide(domain((0, ""))), RFC5321)[0]
 
 
@@ -64,9 +64,9 @@ def test_attempt_is_told_in_order():
         Contact(TWO, 250.0, 262.0, Phase.DOT, None, {0: TAKEN}, tls="TLSv1.3"),
     )
     assert [
-        "First mx1 [192.0.2.1] did not take it (deferred, under 1 ms): connection refused.",
+        "First mx1 [192.0.2.1] did not accept it (deferred, under 1 ms): connection refused.",
         "Then mx2 [192.0.2.2] was contacted after under 1 ms and closed unused: another greeted first.",
-        "Then mx2 [192.0.2.2] took it over TLSv1.3 in 12 ms: 250 ok.",
+        "Then mx2 [192.0.2.2] accepted it over TLSv1.3 in 12 ms: 250 ok.",
         "So it was delivered.",
     ] == explain_attempt(attempted(TAKEN, contacts=contacts))
 
@@ -76,9 +76,9 @@ def test_each_answer_is_told_with_whom_it_was_for():
     contact = Contact(ONE, 0.0, 5.0, Phase.DOT, None, {0: TAKEN, 1: NEVER, 2: LATER})
     told = explain_attempt(attempted(TAKEN, NEVER, LATER, contacts=(contact,)), ["ann", "bob", "cat"])
     assert [
-        "First mx1 [192.0.2.1] took it for ann in 5 ms: 250 ok.",
-        "It did not take it for bob (failed at rcpt, 5 ms): 550 no.",
-        "It did not take it for cat (deferred at rcpt, 5 ms): 450 later.",
+        "First mx1 [192.0.2.1] accepted it for ann in 5 ms: 250 ok.",
+        "It did not accept it for bob (failed at rcpt, 5 ms): 550 no.",
+        "It did not accept it for cat (deferred at rcpt, 5 ms): 450 later.",
         "So it was delivered to ann.",
         "So it failed for bob: mx1 [192.0.2.1]: 550 no.",
         "So it was deferred for cat: mx1 [192.0.2.1]: 450 later.",
@@ -91,3 +91,11 @@ def test_many_recipients_are_counted():
     attempt = attempted(*[TAKEN] * 5, NEVER, contacts=(contact,))
     assert "So it was delivered to recipient 1, recipient 2, recipient 3 and 2 more." in explain_attempt(attempt)
     assert "So it was delivered to a, b, c and 2 more." in explain_attempt(attempt, list("abcdef"))
+
+
+def test_a_long_order_names_six_and_counts_the_others():
+    """Six are enough to see an order."""
+    targets = [Target("mx", ip_address(f"192.0.2.{last}"), 10) for last in range(1, 9)]
+    told = [explain_plan(Plan(tuple(targets[:count])), None)[0] for count in (6, 7, 8)]
+    ends = ["mx [192.0.2.6].", "mx [192.0.2.6], and 1 more.", "mx [192.0.2.6], and 2 more."]
+    assert ends == [sentence[sentence.index("mx [192.0.2.6]") :] for sentence in told]

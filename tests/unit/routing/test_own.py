@@ -165,7 +165,7 @@ def test_next_hop_that_is_our_own_port_is_left_out(listens, host_, port, is_ours
             answer.enhanced,
             answer.dropped[0].reason,
         )
-        assert "port 25: what is sent there comes back" in answer.text
+        assert "port 25: mail sent there would come back" in answer.text
 
 
 def test_other_addresses_of_a_next_hop_are_used():

@@ -57,17 +57,17 @@ def test_the_parts_of_a_mix_are_percentages_or_fractions(whole):
     [
         ("[senders", "TOML", "Expected"),
         ("[sender.a]", "sender", "did you mean senders?"),
-        ("[senders.postfix]", "senders.postfix", "is known"),
+        ("[senders.postfix]", "senders.postfix", "exists"),
         ('[senders.a]\nlike = "qmail"', "senders.a.like", "no sender 'qmail'"),
         ("[senders.a]\nspeed = 1", "senders.a.speed", "no such key"),
         ("[senders.a]\nunitt = 'host'", "senders.a.unitt", "did you mean unit"),
         ("[senders.a]\nlike = 'postfx'", "senders.a.like", "did you mean postfix"),
-        ("[senders.a]\nlike = 'exim'\nprocedure = 'rfc974'", "senders.a.procedure", "write one of both"),
+        ("[senders.a]\nlike = 'exim'\nprocedure = 'rfc974'", "senders.a.procedure", "write only one of them"),
         ("[senders.a]\nlike = 'b'\n[senders.b]\nlike = 'a'", "senders.a.like", "back to itself: a -> b -> a"),
         ("[senders.a.reactions]\nconect = 'defer'", "senders.a.reactions.conect", "did you mean connect"),
         ("[senders.a.reactions]\nxyz = 'defer'", "senders.a.reactions.xyz", "there are connect, greeting, starttls"),
         ("like = 'postfix'", "", "give the file to --sender"),
-        ('[senders.a]\nunit = "planet"', "senders.a.unit", "none of host, address"),
+        ('[senders.a]\nunit = "planet"', "senders.a.unit", "not one of host, address"),
         ("[senders.a]\nlimits = 5", "senders.a.limits", "write a table here"),
         ("[senders.a]\nlimits = { addresses = -1 }", "senders.a.limits.addresses", "-1 is below 1"),
         ("[senders.a]\nlimits = { sessions = 0 }", "senders.a.limits.sessions", "0 is below 1"),
@@ -92,7 +92,7 @@ def test_the_parts_of_a_mix_are_percentages_or_fractions(whole):
         ("[senders.a.retry]\ngrowth = [1, 1000, 100]", "senders.a.retry.growth", "longer than a year"),
         ("[senders.a.rounds]\nfirst_s = 0", "senders.a.rounds.first_s", "0.0 is below 1 s"),
         ("[senders.a]\nlimits = { addresses = true }", "senders.a.limits.addresses", "a whole number or none"),
-        ('[senders.a]\nreactions = { r450 = "shrug" }', "senders.a.reactions.r450", "none of accepted"),
+        ('[senders.a]\nreactions = { r450 = "shrug" }', "senders.a.reactions.r450", "not one of accepted"),
         ('[senders.a]\nrefusals = "g554"', "senders.a.refusals", "write a list here"),
         ("[mixes.m]\nqmail = 1", "mixes.m.qmail", "no such sender"),
         ("[mixes.m]\nexim = 0", "mixes.m", "above 0"),
@@ -102,9 +102,9 @@ def test_the_parts_of_a_mix_are_percentages_or_fractions(whole):
         (
             "[mixes.m]\nexim = 60\npostfix = 60",
             "mixes.m",
-            "sum to 120, and not to 100 or 1; to scale them, write exim = 50, postfix = 50",
+            "sum to 120 instead of 100 or 1; to scale them, write exim = 50, postfix = 50",
         ),
-        ("[mixes.internet]\nexim = 1", "mixes.internet", "is known"),
+        ("[mixes.internet]\nexim = 1", "mixes.internet", "exists"),
     ],
 )
 def test_what_cannot_be_read_says_where_and_why(text, where, why):
@@ -166,4 +166,4 @@ def test_list_where_a_word_belongs_is_named(line):
     """Where it stands, and that it is none of the words."""
     answer = read_sender("own", line)
     assert isinstance(answer, Unreadable)
-    assert any(said in answer.why for said in ("is none of", "there is no sender"))
+    assert any(said in answer.why for said in ("is not one of", "there is no sender"))

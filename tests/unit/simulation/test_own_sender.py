@@ -22,7 +22,7 @@ from postroad.words.faults import Fault, Mode
 from postroad.words.outcome import Result
 
 RFC5321 = PROCEDURES["rfc5321"]
-FIELDS = ("first", "accepted", "outcome", "attempts_mean", "attempts_max", "delay_mean_s", "delay_worst_s")
+FIELDS = ("first", "accepted", "outcome", "attempts_mean", "attempts_max", "delay_mean_s", "delay_worst_s", "taken")
 
 
 def snapshot(*records):
@@ -60,17 +60,27 @@ def taker(attempt):
 def added_up(route, own):
     """The figures of a forecast, by listing all there is."""
     sums = {name: defaultdict(Fraction) for name in ("first", "accepted", "outcome")}
-    mean, delay_s, every = Fraction(0), 0.0, []
+    mean, delay_s, every, taken = Fraction(0), 0.0, [], []
     for chance, attempt in attempts(route, own):
         sums["first"][attempt.contacts[0].target.address] += chance
         sums["outcome"][attempt.result] += chance
         if attempt.result is Result.DELIVERED:
             sums["accepted"][taker(attempt)] += chance
+            taken.append((float(chance), attempt.elapsed_ms / 1000))
         mean += chance * len(attempt.contacts)
         delay_s += float(chance) * attempt.elapsed_ms / 1000
         every.append((len(attempt.contacts), attempt.elapsed_ms / 1000))
     rest = (mean, max(most for most, _ in every), pytest.approx(delay_s), pytest.approx(max(late for _, late in every)))
-    return dict(zip(FIELDS, (*map(dict, sums.values()), *rest), strict=True))
+    return dict(zip(FIELDS, (*map(dict, sums.values()), *rest, waits(taken)), strict=True))
+
+
+def waits(taken):
+    """How long mail takes that gets through, by the chance of each way; nothing where none does."""
+    part = sum(chance for chance, _ in taken)
+    if not part:
+        return None
+    mean_s = sum(chance * late for chance, late in taken) / part
+    return pytest.approx((mean_s, max(late for _, late in taken)), abs=1e-9)
 
 
 def told(route, own):
@@ -82,7 +92,8 @@ def told(route, own):
         for target, share in getattr(found, name).items():
             by_address[name][target.address] += share
     outcome = {result: share for result, share in found.outcome.items() if share}
-    return {name: getattr(found, name) for name in FIELDS} | by_address | {"outcome": outcome}
+    taken = found.taken and (found.taken.mean_s, found.taken.worst_s)
+    return {name: getattr(found, name) for name in FIELDS} | by_address | {"outcome": outcome, "taken": taken}
 
 
 SHAPES = [levels for number in (1, 2, 3) for levels in product((10, 20), repeat=number)]

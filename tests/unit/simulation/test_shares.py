@@ -318,8 +318,7 @@ def test_counting_alike_servers_changes_nothing(case, name):
         if way.result is Result.DELIVERED:
             accepted[way.steps[-1].address] += way.chance
             taken.append((way.chance, way.steps[-1].at_s + way.steps[-1].waited_s))
-    if not sender.ours:
-        _tell_the_same(answer.taken, taken)
+    _tell_the_same(answer.taken, taken)
     assert {key: share for key, share in answer.outcome.items() if share} == outcome
     assert first == {key: share for key, share in answer.first.items() if share}
     assert accepted == {key: share for key, share in answer.accepted.items() if share}

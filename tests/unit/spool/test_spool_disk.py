@@ -81,7 +81,7 @@ def test_a_folder_that_holds_something_else_is_not_closed(tmp_path):
     folder.mkdir()
     folder.chmod(0o755)
     (folder / "letters.txt").touch()
-    with pytest.raises(SpoolError, match=r"letters\.txt.*name a folder of its own") as trouble:
+    with pytest.raises(SpoolError, match=r"letters\.txt.*set spool.path to a folder of its own") as trouble:
         run(nothing, folder)
     assert (Trouble.READ_ONLY, 0o755, 1) == (trouble.value.kind, mode(folder), len(list(folder.iterdir())))
 

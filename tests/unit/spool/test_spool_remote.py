@@ -168,7 +168,7 @@ def test_mail_accepted_while_nobody_delivers_waits_for_the_next():
         async with apart() as (spool, other):
             await other.die()
             other.handover.give(await spool.add(letter(), BODY, claim=True))
-            was_open = other.handover.is_open
+            was_open = other.handover.has_room_for((), 1, 1)
             await other.begin()
             await other.look()
             return was_open, [parcel.mail.id for parcel in other.given]
@@ -199,7 +199,7 @@ def test_process_that_reads_nothing_is_given_no_more():
         handover.begin(link)
         body, count = b"x" * (UNSENT // 8), 0
         with theirs:
-            while handover.is_open:
+            while handover.has_room_for((), 1, 1):
                 handover.give(await spool.add(letter(f"m{count}", size=len(body)), body, claim=True))
                 count += 1
                 await asyncio.sleep(0)
@@ -241,8 +241,11 @@ def test_parcels_are_counted_by_destination():
         async with apart() as (spool, other):
             await accept(spool, other, "m1", BODY, "a@one.example", "b@two.example")
             await accept(spool, other, "m2", BODY, "a@one.example")
-            counts = [other.handover.count(name) for name in ("one.example", "two.example", "three.example")]
+            names = ("one.example", "two.example", "three.example")
+            rooms = [[other.handover.has_room_for((name,), 10, each) for each in (1, 2, 3)] for name in names]
+            held = [other.handover.has_room_for(names[:1], held, 10) for held in (5, 6)]
             await other.spool.release(other.given)
-            return counts, other.handover.count("one.example"), other.given[0].destination
+            return rooms, held, other.handover.has_room_for(names, 10, 1), other.given[0].destination
 
-    assert ([2, 1, 0], 0, "one.example") == asyncio.run(story())
+    rooms = [[False, False, True], [False, True, True], [True, True, True]]
+    assert (rooms, [False, True], True, "one.example") == asyncio.run(story())

@@ -158,7 +158,7 @@ def test_a_living_process_keeps_its_name(tmp_path):
 
 def test_a_node_has_a_name_for_a_file(tmp_path):
     """A name that could leave the folder is a fault of the caller."""
-    with pytest.raises(ValueError, match="no name for a node"):
+    with pytest.raises(ValueError, match="not a name for a node"):
         asyncio.run(SqliteSpool.open(tmp_path, node="../x"))
 
 
@@ -262,7 +262,7 @@ def test_a_full_disk_fails_the_whole_commit_and_nothing_before(tmp_path):
         big = [spool.add(letter(f"m{n}", size=PIECE), b"x" * PIECE) for n in range(3)]
         results = await asyncio.gather(*big, return_exceptions=True)
         assert {Trouble.FULL} == {result.kind for result in results}
-        assert "make room" in results[0].why
+        assert "free space" in results[0].why
         assert ["before"] == [one.parcel.mail.id for one in await spool.listed(EVERYTHING)]
         spool._writer._commits._db.execute("PRAGMA max_page_count = 1000000").fetchone()
         await spool.add(letter("after", size=PIECE), b"x" * PIECE)

@@ -47,7 +47,7 @@ def test_domain_has_one_form(text, expected):
     ],
 )
 def test_unreadable_domain_says_why(text, why):
-    """What is no domain name comes with the reason."""
+    """What is not a domain name comes with the reason."""
     answer = parse_domain(text)
     assert isinstance(answer, Unreadable)
     assert why in answer.why

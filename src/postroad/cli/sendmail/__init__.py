@@ -81,7 +81,7 @@ def _submit(arguments: Arguments, config: Brief, aliases: Aliases) -> int:
     hostname = hostname_of(config)
     octets = read(bounded(sys.stdin.buffer, config.message_size), dot_ends=arguments.dot_ends)
     if len(octets) > config.message_size:
-        raise InputError(f"the message has more than {config.message_size} octets, which is limits.message_size")
+        raise InputError(f"the message is larger than limits.message_size, {config.message_size} octets")
     mail, content = _made(arguments, octets, hostname)
     unknown = [to.mailbox for to in mail.envelope.recipients if aliases.refusal(to.mailbox, None)]
     for each in unknown:
@@ -93,7 +93,7 @@ def _submit(arguments: Arguments, config: Brief, aliases: Aliases) -> int:
     for mailbox, outcome in done.refused:
         _say(f"{mailbox}: {outcome.text}")
     if done.refused:
-        _say(f"the port of the relay was asked because of the spool: {done.instead}")
+        _say(f"the message was handed to the relay's port because of the spool: {done.instead}")
         return UNAVAILABLE if done.is_for_good else TEMPORARY
     if arguments.verbose:
         with suppress(OSError):  # it is kept, whoever hears that: to say another thing makes the caller send it again
@@ -104,7 +104,7 @@ def _submit(arguments: Arguments, config: Brief, aliases: Aliases) -> int:
 def _where_aliases(arguments: Arguments) -> str:
     from postroad.config import USUAL_FILE, find
 
-    return f"name an address for it in [aliases] of {arguments.config or find() or USUAL_FILE}"
+    return f"set an address for it in [aliases] of {arguments.config or find() or USUAL_FILE}"
 
 
 def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[Mail, bytes]:
@@ -115,8 +115,7 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[Mail, byt
 
     """
     from postroad.cli.sendmail.draft import addresses, finish, parse, qualified
-    from postroad.spool import Mail
-    from postroad.spool.births import Births, sendmail_origin
+    from postroad.spool import Births, Mail, sendmail_origin
     from postroad.words.inputs import InputError, readable
     from postroad.words.mail import Envelope, Recipient, parse_mailbox
 

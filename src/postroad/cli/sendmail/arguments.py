@@ -24,12 +24,12 @@ _ELSEWHERE = {
 
 
 class Misuse(Exception):  # noqa: N818  # what the caller did, not what failed here
-    """What the command line says cannot be done."""
+    """A command line that asks `sendmail` for something it cannot do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What the command line asks for. `sender` is as written, "" for the null one, None where none is given."""
+    """The command line of `sendmail`, parsed. `sender` is as written, "" for the null one, None where none is given."""
 
     recipients: tuple[str, ...] = ()
     from_header: bool = False
@@ -85,13 +85,13 @@ def _body(read: Arguments, value: str) -> Arguments:
 def _notify(read: Arguments, value: str) -> Arguments:
     words = frozenset(word.strip().upper() for word in value.split(","))
     if not words <= _NOTIFY or ("NEVER" in words and len(words) > 1):
-        return _remark(read, f"-N {value} is passed over: write never, or some of failure,delay,success")
+        return _remark(read, f"-N {value} is ignored: write never, or some of failure,delay,success")
     return replace(read, notify=words)
 
 
 def _envid(read: Arguments, value: str) -> Arguments:
     if not value or len(value) > LONGEST_ENVID or not all(" " <= char <= "~" for char in value):
-        return _remark(read, f"-V is passed over: an envelope id has up to {LONGEST_ENVID} printable characters")
+        return _remark(read, f"-V is ignored: an envelope id has up to {LONGEST_ENVID} printable characters")
     return replace(read, envid=value)
 
 
@@ -101,7 +101,7 @@ def _ret(read: Arguments, value: str) -> Arguments:
 
 
 def _flush(_read: Arguments, _value: str) -> Arguments:
-    raise Misuse("-q: the queue is hastened by `postroad queue retry`")
+    raise Misuse("-q: the queue is retried by `postroad queue retry`")
 
 
 def _remark(read: Arguments, text: str) -> Arguments:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from postroad.cli.sendmail.people import addresses_in
-from postroad.receive.headers import format_date
+from postroad.receive import format_date
 from postroad.smtp import NUL, canonical
 from postroad.words.inputs import InputError, readable
 from postroad.words.mail import Mailbox
@@ -29,7 +29,7 @@ _HIDDEN = ("bcc", "resent-bcc")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who hands a message over, where and when."""
+    """The local user who hands a message over, where and when."""
 
     hostname: str
     user: str
@@ -41,7 +41,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message with CRLF line ends: its header fields, each whole with its folds, and the rest from the empty line.
+    """A message as submitted: its header fields, each whole with its folds, and the rest from the empty line.
 
     `had_stray_cr`: the header had a CR that ends no line.
     """
@@ -122,7 +122,7 @@ def addresses(texts: Iterable[str]) -> list[str]:
     for address in found:
         if _UNDECODED.search(address):
             shown = ascii(cut(address).encode("utf-8", "surrogateescape")).removeprefix("b")
-            raise InputError(f"{shown}: the address is no UTF-8; write it in UTF-8, or with ASCII alone")
+            raise InputError(f"{shown}: the address is not valid UTF-8; write it in UTF-8 or ASCII")
     return found
 
 

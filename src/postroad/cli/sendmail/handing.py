@@ -21,7 +21,7 @@ _LOOPBACK = {4: ip_address("127.0.0.1"), 6: ip_address("::1")}
 
 @dataclass(frozen=True, slots=True)
 class Deposited:
-    """What became of it: nobody refused if the relay has it for all recipients.
+    """The result of handing a message to the relay by SMTP: the recipients it refused, and why.
 
     `instead` says why a port of the relay was asked instead of the spool, if it was.
     """
@@ -74,7 +74,7 @@ def _by_smtp(mail: Mail, octets: bytes, target: Target, hostname: str) -> tuple[
 
 def _nobody_home(target: Target, said: Outcome, trouble: SpoolError) -> str:
     where = f"{target.address} port {target.port}"
-    return f"the message is not kept: no relay answers at {where} ({said.text}), and {trouble.why}; try again later"
+    return f"the message was not accepted: no relay answers at {where} ({said.text}), and {trouble.why}; try later"
 
 
 def _port(config: Brief) -> Target | None:

@@ -69,9 +69,9 @@ def addresses_in(text: str) -> list[str] | Unreadable:
             else:
                 entry.take(kind, piece)
     except _Endless as trouble:
-        return Unreadable(str(trouble), "it begins and does not end")
+        return Unreadable(str(trouble), "it is not closed")
     if entry.inside is not None:
-        return Unreadable("<" + "".join(entry.inside)[:_SHOWN], "it begins and does not end")
+        return Unreadable("<" + "".join(entry.inside)[:_SHOWN], "it is not closed")
     return [address for address in (*found, entry.result()) if address]
 
 

@@ -17,7 +17,7 @@ from itertools import islice
 
 from postroad.routing import PROCEDURES, Plan, Refusal, Route, RoutePolicy, WalkPolicy, decide
 from postroad.routing.policy import Equals
-from postroad.simulation.nouns import Case, DnsOrder, Example, Step
+from postroad.simulation.nouns import Case, DnsOrder, Example, Step, Waits
 from postroad.simulation.own.graph import Graph, Terms
 from postroad.simulation.own.hosts import Draws, draws_of
 from postroad.simulation.own.rehearsal import Rehearsal
@@ -46,6 +46,7 @@ class Foreseen:
     delay_mean_s: float
     delay_worst_s: float
     sampled: bool
+    taken: Waits | None
     examples: tuple[Example, ...] = ()
 
 
@@ -82,6 +83,7 @@ class OwnSender:
             sums.delay_s,
             sums.worst_s,
             draws.sampled or sums.sampled,
+            sums.taken,
         )
 
     def ways(self, route: Route, order: DnsOrder = DnsOrder.FIXED) -> Iterator[Way]:
@@ -166,11 +168,8 @@ def _of_case(case: Case) -> tuple[OwnSender, Route | Refusal]:
 
 def usual(snapshot: Snapshot) -> tuple[OwnSender, Route | Refusal]:
     """Our sender as the relay is set up, and its way to a domain."""
-    answers = [answer for host in snapshot.hosts.values() for answer in (host.a, host.aaaa)]
-    addresses = [address for answer in answers if isinstance(answer, Found) for address in answer.records]
-    is_lab = all(address.is_loopback for address in addresses)  # there it is the Internet
-    policy = replace(PROCEDURES["rfc5321"], allow_loopback=is_lab)
-    return OwnSender(policy=policy), decide(snapshot, policy)
+    own = OwnSender()
+    return own, decide(snapshot, own.policy)
 
 
 def _example(way: Way, case: Case) -> Example:

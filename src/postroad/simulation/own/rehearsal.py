@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
-from postroad.routing import Connected, Ended, Greeted, Onward, Plan, Try, Verdict, Walk, WalkPolicy
+from postroad.routing import Connected, Ended, ForkingWalk, Greeted, Onward, Plan, Try, Verdict, WalkPolicy
 from postroad.words.faults import TIMED, Fault, Mode
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -39,7 +39,7 @@ class Undrawn(Target):
 class Going:
     """An attempt under way: its walk, the time, and what its contacts will meet."""
 
-    walk: Walk
+    walk: ForkingWalk
     now: float = 0.0
     agenda: list[tuple[float, int, Connected | Greeted | int]] = field(default_factory=list)
     tries: dict[int, tuple[Try, Fault]] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Rehearsal:
 
     def begin(self, targets: tuple[Target, ...], recipients: int) -> Going:
         """An attempt at its beginning."""
-        return Going(Walk(targets, recipients, self._policy, now=0.0))
+        return Going(ForkingWalk(targets, recipients, self._policy, now=0.0))
 
     def go(self, going: Going) -> Try | Verdict:
         """Let an attempt go on to its end, or until somebody must be drawn."""

@@ -12,6 +12,7 @@ from itertools import accumulate
 from math import lcm
 from random import Random
 
+from postroad.simulation.nouns import Waits
 from postroad.simulation.own.graph import LEG, Graph, Left, Leg, Spot, Stand
 from postroad.simulation.own.hosts import Class, Row
 from postroad.words.outcome import Result
@@ -37,16 +38,40 @@ class Sums:
     attempts_max: int = 0
     delay_s: float = 0.0
     worst_s: float = 0.0
+    taken_s: float = 0.0  # of what is delivered
+    taken_worst_s: float = 0.0
     sampled: bool = False  # not all ways were gone: plans drawn by lot stand for some of them
+
+    @property
+    def taken(self) -> Waits | None:
+        """How long mail takes that gets through: where all does, as long as attempts do, of which more is exact."""
+        part = self.outcome[Result.DELIVERED]
+        if part == 1:
+            return Waits(self.delay_s, self.worst_s)
+        return Waits(self.taken_s / float(part), self.taken_worst_s) if part else None
+
+    def take(self, chance: float, mean_s: float, worst_s: float) -> None:
+        """Count some that are delivered after so long."""
+        self.taken_s += chance * mean_s
+        self.taken_worst_s = max(self.taken_worst_s, worst_s)
 
 
 @dataclass(slots=True)
 class _Arrived:
-    """In how many orders an attempt stands somewhere; the most contacts and the longest time until then."""
+    """In how many orders an attempt stands somewhere; the most contacts, the mean and the longest time until then."""
 
     orders: int
     contacts: int = 0
+    mean_s: float = 0.0
     worst_s: float = 0.0
+
+    def join(self, orders: int, contacts: int, mean_s: float, worst_s: float) -> None:
+        """Others arrive at the same place."""
+        self.orders += orders
+        self.contacts = max(self.contacts, contacts)
+        if mean_s != self.mean_s:
+            self.mean_s += (mean_s - self.mean_s) * (orders / self.orders)
+        self.worst_s = max(self.worst_s, worst_s)
 
 
 @dataclass(slots=True)
@@ -186,7 +211,10 @@ class Adding:
         sums.delay_s += float(share) * leg.took_s
         sums.attempts_max = max(sums.attempts_max, arrived.contacts + leg.contacts)
         sums.worst_s = max(sums.worst_s, arrived.worst_s + leg.took_s)
-        sums.outcome[_result(leg)] += share
+        result = _result(leg)
+        sums.outcome[result] += share
+        if result is Result.DELIVERED:
+            sums.take(float(share), arrived.mean_s + leg.took_s, arrived.worst_s + leg.took_s)
         if leg.taken_by:
             sums.accepted[leg.taken_by] += share
         return leg.contacts
@@ -221,7 +249,8 @@ class Adding:
 
     def _follow(self, leg: Leg, arriving: Sequence[tuple[int, _Arrived, int]], drawn: int) -> int:
         """Let attempts go on by a leg; who arrives brings in how many orders, of which the sum is told."""
-        all_orders, most, worst_s, sums = 0, leg.contacts, leg.took_s, self._sums
+        all_orders, most, took_s, sums = 0, leg.contacts, leg.took_s, self._sums
+        is_taken = not leg.then and _result(leg) is Result.DELIVERED
         passed, at, lowest = 1, drawn, 1
         if leg.then:
             self._stands[leg.then.number] = leg.then
@@ -232,17 +261,18 @@ class Adding:
         for left, before, factor in arriving:
             orders = before.orders * factor
             all_orders += orders
-            contacts, time_s = before.contacts + most, before.worst_s + worst_s
+            contacts, mean_s, worst_s = before.contacts + most, before.mean_s + took_s, before.worst_s + took_s
             if not leg.then:
-                sums.attempts_max, sums.worst_s = max(sums.attempts_max, contacts), max(sums.worst_s, time_s)
+                sums.attempts_max, sums.worst_s = max(sums.attempts_max, contacts), max(sums.worst_s, worst_s)
+                if is_taken:
+                    sums.take(orders / self._orders[drawn] * float(self._chance), mean_s, worst_s)
                 continue
             there = left - left % lowest
             known = ahead.get(there)
             if known is None:
-                ahead[there] = _Arrived(orders * passed, contacts, time_s)
+                ahead[there] = _Arrived(orders * passed, contacts, mean_s, worst_s)
             else:
-                known.orders += orders * passed
-                known.contacts, known.worst_s = max(known.contacts, contacts), max(known.worst_s, time_s)
+                known.join(orders * passed, contacts, mean_s, worst_s)
         return all_orders
 
     def _add(self, taken: Mapping[Leg, int], all_orders: int) -> None:

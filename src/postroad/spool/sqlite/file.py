@@ -114,7 +114,7 @@ def _is_there(where: Path) -> bool:
     except FileNotFoundError:
         return False
     except PermissionError as problem:
-        why = f"the spool {where} is not for this user: ask as the user of the relay, or as root"
+        why = f"the spool {where} cannot be opened by this user: run this as the user of the relay, or as root"
         raise SpoolError(Trouble.READ_ONLY, why) from problem
 
 
@@ -126,7 +126,7 @@ def _text(octets: bytes) -> str:
 def _turn_to_log(db: sqlite3.Connection, where: Path) -> None:
     mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":  # SQLite says no more than that
-        why = f"the file system of {where} cannot hold a write-ahead log ({mode}): name a folder on a local disk"
+        why = f"the file system of {where} cannot hold a write-ahead log ({mode}): use a folder on a local disk"
         raise SpoolError(Trouble.FAILING, why)
 
 
@@ -135,7 +135,7 @@ def _check(db: sqlite3.Connection, where: Path) -> None:
     version, mark = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id"))
     tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if tables and mark != MARK:
-        raise SpoolError(Trouble.CORRUPT, f"{where} is a database, but no spool: name another folder")
+        raise SpoolError(Trouble.CORRUPT, f"{where} is a database, but not a spool: choose another folder")
     if version > SCHEMA:
         why = f"{where} was made by a newer Postroad (schema {version}, this one knows {SCHEMA}): upgrade"
         raise SpoolError(Trouble.NEWER, why)

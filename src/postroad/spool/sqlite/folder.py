@@ -40,7 +40,7 @@ def take_folder(folder: Path, node: str) -> Hold:
 
     """
     if not _NODE.match(node):
-        raise ValueError(f"{node!r} is no name for a node: letters, digits, dots, hyphens")
+        raise ValueError(f"{node!r} is not a name for a node: use letters, digits, dots and hyphens")
     try:
         _make(folder)
         remarks = _close(folder)
@@ -92,7 +92,7 @@ def _close(folder: Path) -> tuple[str, ...]:
     others = f"users other than its owner may enter the spool folder {folder} (mode {mode:04o})"
     if foreign := sorted(each.name for each in folder.iterdir() if not _OURS.fullmatch(each.name)):
         # It may be /tmp, or somebody's home: not ours to close
-        why = f"{others}, and it holds what is no spool ({foreign[0]}): name a folder of its own in spool.path"
+        why = f"{others}, and it has more than a spool in it ({foreign[0]}): set spool.path to a folder of its own"
         raise SpoolError(Trouble.READ_ONLY, why)
     if os.geteuid() not in (0, info.st_uid):
         raise SpoolError(Trouble.READ_ONLY, f"{others}: run `chmod 0700 {folder}` as its owner or as root")

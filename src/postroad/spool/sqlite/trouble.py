@@ -32,17 +32,17 @@ _KINDS = {
 """All else is damage: the statements are tested, so a schema or a row that they do not fit is none that we wrote."""
 
 _SENTENCES = {
-    Trouble.FULL: "no room left for the spool {where}: make room on its file system, or raise the quota",
-    Trouble.READ_ONLY: "the spool {where} cannot be written: give the user who runs postroad the folder and its files",
-    Trouble.LOCKED: "the spool {where} is locked by another program: end the one that has it open for long",
-    Trouble.CORRUPT: "the spool {where} is not a database, or a damaged one: stop the relay, save what can be read "
+    Trouble.FULL: "no space left for the spool {where}: free space on its file system, or raise the quota",
+    Trouble.READ_ONLY: "the spool {where} cannot be written: give its folder and files to the user of postroad",
+    Trouble.LOCKED: "the spool {where} is locked by another program: stop the program that keeps it open",
+    Trouble.CORRUPT: "the spool {where} is not a database, or is damaged: stop the relay, save what can be read "
     "with `sqlite3 {where} .recover | sqlite3 recovered.db`, and put that in its place",
     Trouble.FAILING: "the disk under the spool {where} fails to read or write: see the kernel's log",
 }
 
 
 class Damaged(Exception):  # noqa: N818  # what a row is, not what failed here
-    """A row is not as we write it: something else has changed it."""
+    """The error that a row is not as we write it: something else has changed it."""
 
 
 def trouble_with(where: Path, problem: Exception) -> SpoolError | None:
@@ -63,7 +63,7 @@ def trouble_with_file(where: Path, problem: OSError) -> SpoolError:
     """The same for a file that the system does not let us have."""
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return SpoolError(Trouble.FULL, _SENTENCES[Trouble.FULL].format(where=where))
-    why = f"the spool {where} cannot be made or written: {problem.strerror}; give it to the user of postroad"
+    why = f"the spool {where} cannot be created or written: {problem.strerror}; make the user of postroad its owner"
     return SpoolError(Trouble.READ_ONLY, why)
 
 

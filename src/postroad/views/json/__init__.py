@@ -2,9 +2,9 @@
 
 A new key may appear in a version; a key that goes or changes its meaning makes a new version.
 
-Stops: `shape` (the version), `route`, `lookup`, `attempt` (of `send`, and of every other that has one), `queue`,
-`settings`, `findings`, `simulation` (simulate, compare, setups, advise), `recipients`, `senders`, `scenes` (demo and
-lab).
+Stops: `shape` (the version), `schema` (all of them, as JSON Schema), `route`, `lookup`, `attempt` (of `send`, and of
+every other that has one), `queue`, `settings`, `findings`, `simulation` (simulate, compare, setups, advise), `planned`
+(what those are made of), `recipients`, `senders`, `scenes` (demo and lab), `errors`.
 """
 
 from typing import TYPE_CHECKING
@@ -13,18 +13,37 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.views.json.attempt import attempt_shape, send_shape
-    from postroad.views.json.lookup import lookup_shape
-    from postroad.views.json.queue import explain_shape, queue_shape, stats_shape, story_shape, trace_shape
+    from postroad.views.json.errors import error_shape
+    from postroad.views.json.findings import rule_shape, rules_shape
+    from postroad.views.json.lookup import HostJson, LookupJson, lookup_shape
+    from postroad.views.json.queue import (
+        change_shape,
+        explain_shape,
+        queue_shape,
+        stats_shape,
+        story_shape,
+        trace_shape,
+    )
+    from postroad.views.json.recipients import recipients_shape
     from postroad.views.json.route import route_shape
-    from postroad.views.json.settings import config_shape
+    from postroad.views.json.scenes import demo_shape, lab_shape, up_shape
+    from postroad.views.json.senders import sender_shape, senders_shape
+    from postroad.views.json.settings import config_shape, problems_shape, user_shape
     from postroad.views.json.shape import VERSION, Shape
+    from postroad.views.json.simulation import advice_shape, comparison_shape, setups_shape, simulate_shape
 
 __getattr__ = door(
     __name__,
     attempt="attempt_shape send_shape",
-    lookup="lookup_shape",
-    queue="explain_shape queue_shape stats_shape story_shape trace_shape",
+    errors="error_shape",
+    findings="rule_shape rules_shape",
+    lookup="HostJson LookupJson lookup_shape",
+    queue="change_shape explain_shape queue_shape stats_shape story_shape trace_shape",
+    recipients="recipients_shape",
     route="route_shape",
-    settings="config_shape",
+    scenes="demo_shape lab_shape up_shape",
+    senders="sender_shape senders_shape",
+    settings="config_shape problems_shape user_shape",
     shape="VERSION Shape",
+    simulation="advice_shape comparison_shape setups_shape simulate_shape",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from postroad.app import Sent
+from postroad.build import Sent
 from postroad.views.json.shape import VERSION
 from postroad.words.outcome import Outcome
 from postroad.words.trail import Attempt, Contact, Target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from postroad.gather.saved import STATUS, facts_shape
+from postroad.gather import STATUS, facts_shape
 from postroad.views.json.shape import VERSION
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, Snapshot, Temporary
 from postroad.words.names import Address

@@ -35,7 +35,7 @@ class MeanJson(TypedDict):
 
 
 class DelayJson(TypedDict):
-    """Seconds of the first attempt."""
+    """Seconds since the first attempt began."""
 
     mean: float
     worst: float
@@ -61,6 +61,7 @@ class ForecastJson(TypedDict):
     outcome: dict[str, float]
     attempts: MeanJson
     delay_s: DelayJson
+    delivered_after_s: DelayJson | None
     dns_questions: QuestionsJson
     order_examples: list[ExampleJson]
     sampled: NotRequired[bool]
@@ -104,6 +105,7 @@ class MixJson(TypedDict):
     weights: dict[str, float]
     assumed: list[str]
     range: RangesJson
+    delivered_after_s: DelayJson | None
 
 
 class SurvivalJson(TypedDict):
@@ -270,6 +272,7 @@ class TroubleJson(TypedDict):
 
     rule: str
     about: str
+    severity: str
     is_error: bool
     seen: str
 

@@ -188,7 +188,7 @@ def trace_shape(story: Story) -> TraceJson:
 
 def explain_shape(story: Story) -> ExplainJson:
     """`postroad explain --json`: every attempt with the order drawn again, and whether the contacts kept to it."""
-    from postroad.relay.story import chapter  # noqa: PLC0415  # no other shape needs the relay
+    from postroad.relay import chapter  # noqa: PLC0415  # no other shape needs the relay
     from postroad.views.text.story import tell  # noqa: PLC0415  # the same
 
     chapters = []

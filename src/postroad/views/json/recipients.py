@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from postroad.simulation.recipients import Fare
+from postroad.simulation import Fare
 from postroad.views.text.recipients import Recipients
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NotRequired, TypedDict
 
-from postroad.app import Routed
+from postroad.build import Routed
 from postroad.routing import Dropped, Refusal, Route
 from postroad.views.json.attempt import TargetJson, target_shape
 from postroad.views.json.shape import VERSION

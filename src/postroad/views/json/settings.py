@@ -40,7 +40,7 @@ class UserJson(TypedDict):
 
 def config_shape(config: Config, file: Path | None) -> ConfigJson:
     """`postroad config show --json`: times and sizes as the file has them."""
-    from postroad.config.show import defaults  # noqa: PLC0415  # only this shape costs pydantic
+    from postroad.config import defaults  # noqa: PLC0415  # only this shape costs pydantic
 
     return {
         "version": VERSION,

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from postroad.planning.advice import Advice
-from postroad.planning.answers import Answered
-from postroad.planning.comparison import Comparison, Difference
-from postroad.planning.mix import View
-from postroad.planning.records import Machine, Records, shown
-from postroad.planning.scorecard import Scorecard
-from postroad.simulation.nouns import Example, Forecast
-from postroad.simulation.ranges import Range
+from postroad.planning import Advice, Answered, Comparison, Difference, Machine, Records, Scorecard, View, Weight, shown
+from postroad.simulation import Example, Forecast, Range, Waits
 from postroad.simulation.trials import Estimate, Trials
 from postroad.views.json.planned import (
     AdviseJson,
     AnsweredQuestionJson,
     CardJson,
     CompareJson,
+    DelayJson,
     DifferenceJson,
     EstimateJson,
     ExampleJson,
@@ -62,6 +57,7 @@ def simulate_shape(
             "weights": {name: float(part) for name, part in view.mix.weights.items()},
             "assumed": list(view.mix.assumed),
             "range": _ranges(card, view),
+            "delivered_after_s": _waits(card.whole.mix.taken),
         },
         "survival": [
             {
@@ -126,6 +122,7 @@ def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Forecas
         "outcome": _outcomes(forecast),
         "attempts": {"mean": float(forecast.attempts_mean), "max": forecast.attempts_max},
         "delay_s": {"mean": round(forecast.delay_mean_s, 6), "worst": round(forecast.delay_worst_s, 6)},
+        "delivered_after_s": _waits(forecast.taken),
         "dns_questions": {
             "mx": float(questions.mx),
             "a": float(questions.a),
@@ -139,6 +136,11 @@ def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Forecas
     if forecast.unable:
         shape["unable"] = forecast.unable
     return shape
+
+
+def _waits(taken: Waits | None) -> DelayJson | None:
+    """How long mail takes that gets through; None where none does."""
+    return {"mean": round(taken.mean_s, 6), "worst": round(taken.worst_s, 6)} if taken else None
 
 
 def comparison_shape(comparison: Comparison) -> CompareJson:
@@ -168,7 +170,13 @@ def advice_shape(advice: Advice) -> AdviseJson:
         "headline": advice.headline,
         "change": advice.after is not None,
         "troubles": [
-            {"rule": each.rule, "about": each.about, "is_error": each.is_error, "seen": each.seen}
+            {
+                "rule": each.rule,
+                "about": each.about,
+                "severity": each.weight.value,
+                "is_error": each.weight is Weight.ERROR,
+                "seen": each.seen,
+            }
             for each in advice.troubles
         ],
         "because": list(advice.because),

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.views.pictures.picture import Picture
+    from postroad.views.pictures.figure import save
+    from postroad.views.pictures.picture import Picture, picture_of
 
 __getattr__ = door(
     __name__,
-    picture="Picture",
+    figure="save",
+    picture="Picture picture_of",
 )

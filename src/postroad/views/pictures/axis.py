@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import log1p
 
-from postroad.simulation.nouns import Step
+from postroad.simulation import Step
 
 UNIT_S = 0.1  # stretches below it are nearly to scale, those above are folded
 TOUCH = 0.35  # what a contact without any duration still takes, in units of log1p(time / UNIT_S)

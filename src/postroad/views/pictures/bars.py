@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import accumulate
 
-from postroad.simulation.nouns import Forecast
+from postroad.simulation import Forecast
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import per_cent, percent, seconds
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from postroad.planning.records import places
-from postroad.simulation.nouns import Forecast
+from postroad.planning import places
+from postroad.simulation import Forecast
 from postroad.views.pictures.labels import short
 from postroad.words.faults import Mode
 from postroad.words.names import Address

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from postroad.simulation.nouns import Forecast
+from postroad.simulation import Forecast
 from postroad.views.pictures import labels
 from postroad.views.pictures.bars import WORTH_S
 from postroad.views.pictures.picture import By

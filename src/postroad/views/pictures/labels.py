@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
-from postroad.simulation.nouns import Example, Forecast, Step
+from postroad.simulation import Example, Forecast, Step
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import counted, listing, percent, seconds

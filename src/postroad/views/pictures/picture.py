@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from postroad.planning.faults import faults_of
-from postroad.planning.mix import View
-from postroad.planning.scorecard import Scorecard
-from postroad.simulation.nouns import Example, Forecast
+from postroad.planning import Scorecard, View, faults_of
+from postroad.simulation import Example, Forecast
 from postroad.words.faults import Mode
 
 By = Mapping[str, Forecast]
@@ -31,6 +29,18 @@ class Picture:
     example: Example | None = None
     sender: str = ""
     records: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What there is to see, by the names that `terminal` and `drawings` know."""
+        rest = {"fault_bars": bool(self.faults), "timeline": self.example is not None}
+        return ("heat_map", *(name for name, is_there in rest.items() if is_there))
+
+    @property
+    def delivery(self) -> Example:
+        """The example, where `names` has the timeline."""
+        assert self.example  # noqa: S101  # else nobody draws it
+        return self.example
 
 
 def picture_of(title: str, card: Scorecard, view: View, summary: str = "") -> Picture:

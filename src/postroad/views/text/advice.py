@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
-from postroad.planning.advice import Advice
+from postroad.planning import Advice, Weight
 from postroad.views.text.blocks import Block, Table
 from postroad.words.phrasebook import percent
 
+MOST_SEEN = 3  # findings of one rule
 _LEGEND = "busiest: part of its first contacts on one machine; kept: gets through at once whichever one machine refuses"
 
 
@@ -18,10 +20,21 @@ def text(advice: Advice) -> Iterator[Block]:
         yield f"  {reason}"
     if advice.after:
         yield from _change(advice)
-    for trouble in advice.troubles:
-        yield f"check {'still ' if advice.after else ''}finds {trouble.rule}: {trouble.seen}"
+    yield from _checked(advice)
     for remark in advice.remarks:
         yield f"note: {remark}"
+
+
+def _checked(advice: Advice) -> Iterator[Block]:
+    """What `check` finds: those of a rule together, with the reason once."""
+    still = "still " if advice.after else ""
+    for rule, group in groupby(advice.troubles, key=lambda each: each.rule):
+        found = list(group)
+        verb = "notes" if found[0].weight is Weight.NOTE else "finds"
+        seen = [each.seen for each in found[:MOST_SEEN]]
+        more = [f"and {len(found) - MOST_SEEN} more"] if len(found) > MOST_SEEN else []
+        yield f"check {still}{verb} {rule}: {'; '.join((*seen, *more))}"
+        yield f"  {found[0].why}", "dim"
 
 
 def _change(advice: Advice) -> Iterator[Block]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from postroad.routing import Status
-from postroad.senders import Schedule, Sender
-from postroad.senders.model import (
+from postroad.senders import (
     Equals,
     Exhausted,
     Families,
@@ -15,6 +14,8 @@ from postroad.senders.model import (
     Literals,
     Preference,
     Routes,
+    Schedule,
+    Sender,
     Then,
     Told,
     Unit,

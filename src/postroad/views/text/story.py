@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postroad.relay.story import chapter
+from postroad.relay import chapter
 from postroad.routing import PROCEDURES, Route, explain_attempt, explain_plan, explain_route
 from postroad.spool import Listed, State, Story
 from postroad.words.mail import Envelope

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.app import build_resolver
-from postroad.dns import Resolver, ZoneProblem, ZoneResolver, load_zones
+from postroad.build.resolvers import build_resolver, zone_resolver
+from postroad.dns import Resolver, ZoneResolver
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import AddressLiteral, Destination, Unreadable, cut, parse_destination
@@ -28,7 +28,7 @@ _LIKE_A_SETUP = re.compile(r"t\d+", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A destination, and the zones that answer for it; None: DNS does. `zones` are their files."""
+    """A destination and the zones that answer for it; None: DNS does. `zones` are their files."""
 
     destination: Destination
     loaded: ZoneResolver | None = None
@@ -55,7 +55,7 @@ def subject_of(what: str | None, domain: str | None = None, zones: Sequence[str 
     found = subjects_of(what, domain, zones)
     if len(found) > 1:
         listed = listing([str(each.destination) for each in found], MOST_NAMED)
-        raise InputError(f"which domain? {_files(found[0].zones)} has {listed}; name one with --domain")
+        raise InputError(f"which domain? {_files(found[0].zones)} has {listed}; choose one with --domain")
     return found[0]
 
 
@@ -73,30 +73,17 @@ def subjects_of(what: str | None, domain: str | None = None, zones: Sequence[str
     if named is not None and own and zones:
         raise InputError(f"{what} is a reference set-up with records of its own: leave out either {what} or --zone")
     files = (*own, *map(Path, zones))
-    loaded = load(files) if files else None
+    loaded = zone_resolver(files) if files else None
     asked = domain if named is None else named
     if asked is not None:
         destination = destination_of(asked)
         return [Subject(_of_zone(destination, loaded, files), loaded, files)]
     if loaded is None:
-        raise InputError("name a domain, a zone file, or a reference set-up (postroad setups shows them)")
-    of = loaded if len(files) == 1 or not own else load(own)
+        raise InputError("give a domain, a zone file, or a reference set-up (`postroad setups` lists them)")
+    of = loaded if len(files) == 1 or not own else zone_resolver(own)
     if not of.zone_data.domains:
-        raise InputError(f"{_files(own or files)} has no domain: there are no records in it")
+        raise InputError(f"{_files(own or files)} has no domain: it contains no records")
     return [Subject(destination_of(name), loaded, files) for name in of.zone_data.domains]
-
-
-def load(files: Sequence[Path]) -> ZoneResolver:
-    """The records of zone files.
-
-    Raises:
-        InputError: a file cannot be read, or something in it is wrong; all of that, a line each.
-
-    """
-    loaded = load_zones(files)
-    if isinstance(loaded, ZoneProblem):
-        raise InputError(str(loaded))
-    return loaded
 
 
 def destination_of(text: str) -> Destination:
@@ -114,7 +101,7 @@ def destination_of(text: str) -> Destination:
         answer = parse_destination(text)
     if isinstance(answer, Unreadable):
         meant = _meant(text)
-        raise InputError(f"{cut(text)!r} is no domain; did you mean {meant}?" if meant else str(answer))
+        raise InputError(f"{cut(text)!r} is not a domain; did you mean {meant}?" if meant else str(answer))
     return answer
 
 
@@ -150,13 +137,20 @@ def _told(what: str | None) -> tuple[str | None, tuple[Path, ...]]:
         return None, (_there(what),)
     if "." in what or ":" in what or "@" in what or not what.strip():
         return what, ()
-    from postroad.planning.setups import SETUPS  # noqa: PLC0415  # a simulation costs a start 300 ms; no domain asks
+    from postroad.planning import SETUPS  # noqa: PLC0415  # a simulation costs a start 300 ms; no domain asks
 
     if what in SETUPS:
-        return SETUPS[what].domain, (SETUPS[what].zone,)
+        return SETUPS[what].domain, (zone_of(what),)
     if _LIKE_A_SETUP.fullmatch(what):
         raise InputError(f"there is no reference set-up {what!r}; there are {', '.join(SETUPS)}")
     return what, ()
+
+
+def zone_of(setup: str) -> Path:
+    """The zone file of a reference set-up."""
+    from postroad import planning  # noqa: PLC0415  # as above
+
+    return Path(planning.__file__).parent / "zones" / f"{setup}{ENDING}"
 
 
 def is_file(text: str) -> bool:

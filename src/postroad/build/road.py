@@ -1,41 +1,32 @@
-"""The one place that builds everything: resolvers, settings, and what `route`, `lookup` and `send` are made of."""
+"""What `route`, `lookup` and `send` are made of."""
 
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from postroad.gather import gather, gather_more
-from postroad.net import host_name
 from postroad.routing import PROCEDURES, Dice, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
 from postroad.words.facts import Snapshot
-from postroad.words.inputs import InputError, readable
-from postroad.words.mail import Envelope, Mailbox, Recipient, domain_of, parse_mailbox
-from postroad.words.names import Destination, parse_address, parse_domain
+from postroad.words.mail import Mailbox, domain_of
+from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Result
 from postroad.words.trace import Listener, nobody
 from postroad.words.trail import Attempt
 
 if TYPE_CHECKING:
-    from email.message import EmailMessage
-
     from postroad.deliver import DeliverSettings
     from postroad.dialogue import Message
     from postroad.dns import Resolver
-
-T = TypeVar("T")
 
 SEED_BITS = 48  # long enough that no two messages share one, short enough to read out
 
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """The answer to `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`."""
+    """The result of `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`."""
 
     destination: Destination
     snapshot: Snapshot
@@ -48,7 +39,7 @@ class Routed:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What was done for the recipients of one destination: how it was routed, and the attempt."""
+    """The result for the recipients of one destination: how it was routed, and the attempt."""
 
     recipients: tuple[Mailbox, ...]
     routed: Routed
@@ -57,7 +48,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The answer to `send`: one delivery for each destination."""
+    """The result of `send`: one delivery for each destination."""
 
     deliveries: tuple[Delivery, ...]
 
@@ -79,7 +70,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """Everything built: ask it for routes, look-ups and deliveries. It keeps no state but its resolver's cache."""
+    """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's cache."""
 
     resolver: Resolver
     policy: RoutePolicy = PROCEDURES["rfc5321"]
@@ -119,83 +110,3 @@ class Road:
 
         job = Job(message, routed.destination, routed.plan, routed.seed)
         return await attempt(job, self.deliver or DeliverSettings(), self.listener)
-
-
-def build_resolver(zones: Sequence[str | Path] = (), servers: Sequence[str] = ()) -> Resolver:
-    """Zone files answer without any network; else the servers given as ADDRESS[:PORT]; else the system's.
-
-    Raises:
-        InputError: a zone file or a server address cannot be read.
-
-    """
-    from postroad import dns  # noqa: PLC0415  # what is not asked need not be loaded
-
-    if zones:
-        loaded = dns.load_zones([Path(zone) for zone in zones])
-        if isinstance(loaded, dns.ZoneProblem):
-            raise InputError(str(loaded))
-        return loaded
-    chosen = tuple(readable(dns.parse_server(text)) for text in servers) or dns.system_servers()
-    if not chosen:
-        raise InputError("no name server is configured on this machine; name one with --resolver ADDRESS:PORT")
-    return dns.CachingResolver(dns.WireResolver(dns.WireSettings(chosen)), time.monotonic)
-
-
-def build_own(items: Iterable[str] = ()) -> Own:
-    """Who we are: the names and addresses given, and this machine's full name.
-
-    Raises:
-        InputError: an item is neither a domain name nor an IP address.
-
-    """
-    names, addresses = {host_name()} - {""}, set()
-    for item in items:
-        address = parse_address(item)
-        if address:
-            addresses.add(address)
-        else:
-            names.add(readable(parse_domain(item)))
-    return Own(frozenset(names), frozenset(addresses))
-
-
-def build_policy(procedure: str, *, allow_loopback: bool = False) -> RoutePolicy:
-    """One of the four procedures by name.
-
-    Raises:
-        InputError: there is no such procedure.
-
-    """
-    if procedure not in PROCEDURES:
-        raise InputError(f"no procedure {procedure!r}; there are {', '.join(PROCEDURES)}")
-    return replace(PROCEDURES[procedure], allow_loopback=allow_loopback)
-
-
-def build_message(content: bytes | str | EmailMessage, sender: str | None, recipients: Iterable[str]) -> Message:
-    """A message with its envelope. Bare line ends become CRLF, NULs go: SMTP takes neither.
-
-    Raises:
-        InputError: an address cannot be read, or there is no recipient.
-
-    """
-    reverse_path = readable(parse_mailbox(sender)) if sender else None
-    mailboxes = [readable(parse_mailbox(recipient)) for recipient in recipients]
-    if not mailboxes:
-        raise InputError("no recipient is given")
-    from postroad.dialogue import Message  # noqa: PLC0415  # as above
-    from postroad.smtp import canonical  # noqa: PLC0415  # as above
-
-    octets = canonical(_octets(content))
-    needs_utf8 = any(box.needs_smtputf8 for box in (*mailboxes, reverse_path) if box)
-    unique = tuple(Recipient(mailbox) for mailbox in dict.fromkeys(mailboxes))
-    envelope = Envelope(reverse_path, unique, smtputf8=needs_utf8, eight_bit=not octets.isascii())
-    return Message(envelope, octets)
-
-
-def _octets(content: bytes | str | EmailMessage) -> bytes:
-    if isinstance(content, bytes):
-        return content
-    if isinstance(content, str):
-        return content.encode()
-    from email.policy import SMTP  # noqa: PLC0415  # as above
-
-    return content.as_bytes(policy=SMTP)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from ipaddress import ip_address
-from pathlib import Path
 from statistics import median
 
-import postroad.lab
-from postroad.app import Road, build_message, build_policy
+from postroad.build import Road, build_message, build_policy, resolver_at, zone_of, zone_resolver
 from postroad.deliver import DeliverSettings
 from postroad.dialogue import Message
-from postroad.dns import CachingResolver, Server, WireResolver, WireSettings, ZoneProblem, load_zones
 from postroad.lab import Fault, Lab, Mode
+from postroad.planning import SETUPS
 from postroad.routing import Route, odds
 from postroad.words.facts import Found
 from postroad.words.inputs import InputError
@@ -25,15 +21,7 @@ from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trail import Attempt
 
-SETUPS = Path(postroad.lab.__file__).parent / "setups"
-TITLES = {
-    "t1": "two equal MX, one address each",
-    "t2": "one MX, two addresses",
-    "t3": "two equal MX, both with both addresses",
-    "t4": "10 a, 10 b, 20 c, 30 d; c and d repeat a and b",
-    "t5": "10 a, 20 b: a primary and its backup",
-    "t6": "three equal MX with 3, 5 and 1 addresses",
-}
+SHOWN = ("t1", "t2", "t3", "t4", "t5", "t6")
 DOMAIN = "example.com"
 AT_ONCE = 50  # messages under way together
 CONTENT = "From: demo@lab.invalid\r\nTo: user@example.com\r\nSubject: demo\r\n\r\n" + "A line of the demo.\r\n" * 50
@@ -41,7 +29,7 @@ CONTENT = "From: demo@lab.invalid\r\nTo: user@example.com\r\nSubject: demo\r\n\r
 
 @dataclass
 class Act:
-    """One set-up on stage: what is expected, what was seen so far."""
+    """One set-up of the demo: what is expected, and what was seen so far."""
 
     name: str
     messages: int
@@ -60,7 +48,7 @@ class Act:
     @property
     def title(self) -> str:
         """The set-up in words."""
-        return TITLES[self.name]
+        return SETUPS[self.name].title
 
     @property
     def lost(self) -> int:
@@ -90,13 +78,11 @@ class Act:
         return self.delivered == self.messages and self.lost == 0
 
 
-async def perform(messages: int, names: tuple[str, ...] = tuple(TITLES)) -> AsyncIterator[Act]:
+async def perform(messages: int, names: tuple[str, ...] = SHOWN) -> AsyncIterator[Act]:
     """Each set-up in turn; its Act is given out after every batch, changed, and a last time when it is over."""
     for name in names:
         act = Act(name, messages)
-        loaded = load_zones([SETUPS / f"{name}.zone"])
-        if isinstance(loaded, ZoneProblem):
-            raise InputError(str(loaded))
+        loaded = zone_resolver([zone_of(name)])
         async with Lab(loaded.zone_data, keep=False) as lab:
             road = _road(lab)
             await _expect(act, road)
@@ -123,9 +109,7 @@ def best(acts: list[Act]) -> str:
 
 
 def _road(lab: Lab) -> Road:
-    host, port = lab.resolver_address
-    wire = WireResolver(WireSettings((Server(ip_address(host), port),)))
-    resolver = CachingResolver(wire, time.monotonic)
+    resolver = resolver_at(*lab.resolver_address, caches=True)
     settings = DeliverSettings(hostname="demo.lab.invalid", port=lab.port)
     return Road(resolver, build_policy("rfc5321", allow_loopback=True), deliver=settings)
 

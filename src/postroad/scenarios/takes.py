@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 
-from postroad.app import Road, build_message, build_policy
-from postroad.deliver import DeliverSettings, opportunistic_tls
-from postroad.dns import Server, WireResolver, WireSettings, ZoneProblem, load_zones
+from postroad.build import Road, build_message, build_policy, opportunistic_tls, resolver_at, zone_resolver
+from postroad.deliver import DeliverSettings
 from postroad.lab import Lab, NoExchangerError
-from postroad.lab.scenario import Scenario, story
 from postroad.routing import RoutePolicy
+from postroad.scenarios.folder import Scenario, story
 from postroad.simulation.own import OwnSender
 from postroad.smtp import Timeouts
 from postroad.words.inputs import InputError
@@ -21,7 +19,7 @@ CONTENT = b"From: sender@lab.invalid\r\nSubject: a scenario\r\n\r\nWhat happens 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One seed of a scenario: what must be seen, what the rehearsal says, what happened, and what a simulation says.
+    """One seed of a scenario: what is expected, rehearsed, performed and forecast.
 
     `forecast` is the way that the seed's draw takes through the graph of the simulation.
     """
@@ -51,9 +49,7 @@ async def stage(scenario: Scenario) -> tuple[Take, ...]:
 
 async def _take(scenario: Scenario, seed: int) -> Take:
     """A lab of its own for each take: what an exchanger remembers must not matter."""
-    loaded = load_zones([scenario.zone])
-    if isinstance(loaded, ZoneProblem):
-        raise InputError(str(loaded))
+    loaded = zone_resolver([scenario.zone])
     try:
         made = Lab(loaded.zone_data, faults=scenario.faults, tls=scenario.tls)
     except NoExchangerError as problem:
@@ -82,7 +78,6 @@ def _own(scenario: Scenario, lab: Lab, policy: RoutePolicy) -> OwnSender:
 
 
 def _road(scenario: Scenario, lab: Lab) -> Road:
-    host, port = lab.resolver_address
     settings = DeliverSettings(
         hostname="stage.lab.invalid",
         port=lab.port,
@@ -90,5 +85,6 @@ def _road(scenario: Scenario, lab: Lab) -> Road:
         walk=scenario.walk,
         tls=opportunistic_tls() if scenario.tls else None,
     )
-    resolver = WireResolver(WireSettings((Server(ip_address(host), port),)))
-    return Road(resolver, build_policy(scenario.procedure, allow_loopback=True), deliver=settings)
+    return Road(
+        resolver_at(*lab.resolver_address), build_policy(scenario.procedure, allow_loopback=True), deliver=settings
+    )

@@ -6,24 +6,51 @@ Shared by the commands and by `import postroad`; imported when first asked, for 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
+from postroad.build.road import Road
+from postroad.build.subject import Subject
 from postroad.files import read_text
-from postroad.planning.mix import Mix, View
-from postroad.planning.records import Records
+from postroad.planning import Mix, Records, View
 from postroad.senders import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.simulation import DnsOrder
+from postroad.words.facts import Bogus, Snapshot, Temporary
 from postroad.words.faults import Mode, parse_down
-from postroad.words.inputs import InputError, readable
+from postroad.words.inputs import InputError, NotNowError, readable
 from postroad.words.names import Address, Unreadable, parse_address
 
 T = TypeVar("T")
 
 DEFAULT_MIX = "internet"
 ENDING = ".toml"
+
+
+async def records_of(subject: Subject, resolvers: Sequence[str] = (), *, allow_loopback: bool = False) -> Records:
+    """The records of a subject; with `allow_loopback` a loopback address is a target like any other.
+
+    Raises:
+        InputError: a server cannot be used.
+        NotNowError: DNS cannot tell the records now.
+
+    """
+    snapshot = await Road(subject.resolver(resolvers)).lookup(subject.destination)
+    return Records.of(replace(sure(snapshot), in_lab=allow_loopback))
+
+
+def sure(snapshot: Snapshot) -> Snapshot:
+    """A snapshot of records that are known.
+
+    Raises:
+        NotNowError: DNS cannot tell them now.
+
+    """
+    if isinstance(snapshot.mx, Temporary | Bogus):
+        raise NotNowError(f"the records of {snapshot.domain} cannot be looked up now: {snapshot.mx.why}")
+    return snapshot
 
 
 def view_of(senders: Sequence[str], mix: str | None, file: Path | None, order: str, down: dict[Address, Mode]) -> View:

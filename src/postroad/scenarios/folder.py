@@ -40,12 +40,15 @@ _SETTINGS = {
 
 
 class ScenarioError(ValueError):
-    """A scenario folder cannot be read: the text says the file, the line and how to mend it."""
+    """The error that a scenario folder cannot be read: the text says the file, the line and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One story. `expected` maps each seed to the line that must be seen."""
+    """A folder with zone, faults, send and expect: one attempt told as a story.
+
+    `expected` maps each seed to the line that must be seen.
+    """
 
     name: str
     zone: Path
@@ -120,9 +123,9 @@ def _settings(path: Path) -> dict[str, str]:
             raise ScenarioError(f"{path}:{number}: {line!r}: write one of {known}, a space and the value")
         expression, what = _SETTINGS[name]
         if not re.fullmatch(expression, value.strip()):
-            raise ScenarioError(f"{path}:{number}: {cut(value)!r} is no {what}")
+            raise ScenarioError(f"{path}:{number}: {cut(value)!r} is not a {what}")
         if found.setdefault(name, value.strip()) != value.strip():
-            raise ScenarioError(f"{path}:{number}: {name} is said twice, and not the same")
+            raise ScenarioError(f"{path}:{number}: {name} is given twice, with different values")
     return found
 
 
@@ -133,7 +136,7 @@ def _expected(path: Path) -> dict[int, str]:
         if not colon or not re.fullmatch(_SEED, seed):
             raise ScenarioError(f"{path}:{number}: {line!r}: write SEED: CONTACT > CONTACT => RESULT")
         if int(seed) in found:
-            raise ScenarioError(f"{path}:{number}: something is expected of seed {seed} already")
+            raise ScenarioError(f"{path}:{number}: seed {seed} already has an expectation")
         found[int(seed)] = " ".join(told.split())
     return found
 
@@ -144,7 +147,7 @@ def _faults(path: Path) -> dict[Address, Fault]:
         where, _, what = line.partition(" ")
         address, fault = parse_address(where), parse_fault(what)
         if address is None:
-            raise ScenarioError(f"{path}:{number}: {where!r} is no IP address; write ADDRESS FAULT")
+            raise ScenarioError(f"{path}:{number}: {where!r} is not an IP address; write ADDRESS FAULT")
         if isinstance(fault, Unreadable):
             raise ScenarioError(f"{path}:{number}: {fault}")
         if found.setdefault(address, fault) != fault:
@@ -155,7 +158,7 @@ def _faults(path: Path) -> dict[Address, Fault]:
 def _recipients(folder: Path, texts: Sequence[str]) -> tuple[Mailbox, ...]:
     recipients = tuple(_mailbox(folder, text) for text in texts)
     if len({domain_of(each) for each in recipients}) > 1:
-        raise ScenarioError(f"{folder / 'send'}: a scenario is one attempt: all its recipients are of one domain")
+        raise ScenarioError(f"{folder / 'send'}: a scenario is one attempt: all its recipients must be in one domain")
     return recipients
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from postroad.config.model import Config
+from postroad.config import Config
 from postroad.net import NetError, bind
 from postroad.relay.settings import faults_of
 
@@ -19,13 +19,13 @@ def problems(config: Config) -> Iterator[str]:
         try:
             bind(port.address, 0).close()
         except NetError as problem:
-            yield f"listen[{number}].address: {problem.why}; name an address of this machine"
+            yield f"listen[{number}].address: {problem.why}; use an address of this machine"
 
 
 def _of_folder(path: Path) -> Iterator[str]:
     """The relay makes the folder, so the nearest one above that is there must let it."""
     there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not there.is_dir():
-        yield f"spool.path: {there} is no folder; name another"
+        yield f"spool.path: {there} is not a folder; choose another"
     elif not os.access(there, os.W_OK | os.X_OK):
-        yield f"spool.path: {there} may not be written by this user; make it theirs, or name another"
+        yield f"spool.path: {there} cannot be written by this user; change its owner, or choose another folder"

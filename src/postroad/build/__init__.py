@@ -1,0 +1,43 @@
+"""What people write becomes what works (floor 5): resolvers, TLS contexts, spools, roads, and what is asked of them.
+
+Rule 1: what touches the world is made here, and nowhere else, for a command, a program or a relay.
+Rule 2: bad input is an InputError, a sentence that says what, where and how to fix it.
+Rule 3: what is not asked for is not loaded: each stop imports a room when it makes something of it.
+
+Stops: `subject` (a domain, a zone file or a reference set-up), `view` (the senders, mixes and outages of a simulation),
+`resolvers`, `contexts` (TLS), `spools`, `policy` (who we are, and the procedure), `message` (with its envelope), `road`
+(all of these together: routes, look-ups and deliveries).
+"""
+
+from typing import TYPE_CHECKING
+
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.build.contexts import (
+        check_plain,
+        opportunistic_tls,
+        server_tls,
+        tls_of_any_name,
+        tls_verified_by,
+        verified_tls,
+    )
+    from postroad.build.message import build_message
+    from postroad.build.policy import build_own, build_policy
+    from postroad.build.resolvers import build_resolver, paced_resolver, resolver_at, servers_of, zone_resolver
+    from postroad.build.road import Delivery, Road, Routed, Sent
+    from postroad.build.spools import open_queue, open_spool
+    from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
+    from postroad.build.view import down_of, records_of, sender_named, sure, view_of
+
+__getattr__ = door(
+    __name__,
+    contexts="check_plain opportunistic_tls server_tls tls_of_any_name tls_verified_by verified_tls",
+    message="build_message",
+    policy="build_own build_policy",
+    resolvers="build_resolver paced_resolver resolver_at servers_of zone_resolver",
+    road="Delivery Road Routed Sent",
+    spools="open_queue open_spool",
+    subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",
+    view="down_of records_of sender_named sure view_of",
+)

@@ -1,0 +1,74 @@
+"""Who answers what DNS is asked: zone files, the name servers given, or those of this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postroad.words.inputs import InputError, readable
+
+if TYPE_CHECKING:
+    from postroad.dns import CacheSettings, Resolver, Server, ZoneResolver
+
+
+def build_resolver(zones: Sequence[str | Path] = (), servers: Sequence[str] = ()) -> Resolver:
+    """Zone files answer without any network; else the servers given as ADDRESS[:PORT]; else the system's.
+
+    Raises:
+        InputError: a zone file or a server address cannot be read.
+
+    """
+    if zones:
+        return zone_resolver([Path(zone) for zone in zones])
+    from postroad import dns  # noqa: PLC0415  # what is not asked need not be loaded
+
+    return dns.CachingResolver(dns.WireResolver(dns.WireSettings(servers_of(servers))), time.monotonic)
+
+
+def zone_resolver(files: Sequence[Path]) -> ZoneResolver:
+    """The records of zone files.
+
+    Raises:
+        InputError: a file cannot be read, or something in it is wrong; all of that, a line each.
+
+    """
+    from postroad import dns  # noqa: PLC0415  # as above
+
+    loaded = dns.load_zones(files)
+    if isinstance(loaded, dns.ZoneProblem):
+        raise InputError(str(loaded))
+    return loaded
+
+
+def servers_of(texts: Sequence[str]) -> tuple[Server, ...]:
+    """The name servers given as ADDRESS[:PORT], else those of the system.
+
+    Raises:
+        InputError: an address cannot be read, or there is no server.
+
+    """
+    from postroad import dns  # noqa: PLC0415  # as above
+
+    chosen = tuple(readable(dns.parse_server(text)) for text in texts) or dns.system_servers()
+    if not chosen:
+        raise InputError("no name server is configured on this machine; name one with --resolver ADDRESS:PORT")
+    return chosen
+
+
+def paced_resolver(servers: Sequence[Server], per_second: float, keeping: CacheSettings) -> Resolver:
+    """Name servers asked for many domains: not more often than they are to be, nor twice for what is kept."""
+    from postroad import dns  # noqa: PLC0415  # as above
+
+    wire = dns.WireResolver(dns.WireSettings(tuple(servers)))
+    return dns.CachingResolver(dns.PacedResolver(wire, per_second=per_second), time.monotonic, keeping)
+
+
+def resolver_at(host: str, port: int, *, caches: bool = False) -> Resolver:
+    """One name server by its IP address, as that of a lab."""
+    from postroad import dns  # noqa: PLC0415  # as above
+
+    wire = dns.WireResolver(dns.WireSettings((dns.Server(ip_address(host), port),)))
+    return dns.CachingResolver(wire, time.monotonic) if caches else wire

@@ -1,0 +1,23 @@
+"""Stories of a delivery as folders (floor 6): read, rehearsed, performed in the lab, forecast; and the demo.
+
+Rule 1: the three tell the same story, or something is wrong: one routing code decides for all.
+
+Stops: `folder` (a story as anyone can read it), `takes` (each of its seeds, three times), `demo` (the reference set-ups
+with hundreds of messages over the wire).
+"""
+
+from typing import TYPE_CHECKING
+
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.scenarios.demo import Act, best, perform
+    from postroad.scenarios.folder import Scenario, ScenarioError, load_scenario, story
+    from postroad.scenarios.takes import Take, stage
+
+__getattr__ = door(
+    __name__,
+    demo="Act best perform",
+    folder="Scenario ScenarioError load_scenario story",
+    takes="Take stage",
+)

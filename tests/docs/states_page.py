@@ -1,0 +1,269 @@
+"""The page of the states: drawn from the tables of SMTP, and from a spool and a health table that are asked."""
+
+import asyncio
+from collections import defaultdict
+from pathlib import Path
+
+from tests.support.letters import BODY, EVERYTHING, NOW, letter, recipients
+
+from postroad.pace import Health
+from postroad.smtp.states import (
+    CLIENT_ENDS,
+    CLIENT_MOVES,
+    CLIENT_REPLIES,
+    GOES_ON,
+    SERVER_ENDS,
+    SERVER_MOVES,
+    ClientState,
+    ServerState,
+    after_greeting,
+    after_reply,
+)
+from postroad.spool import Settlement, State
+from postroad.spool.memory import MemorySpool
+from postroad.words.names import parse_address
+from postroad.words.reply import Reply
+
+PAGE = Path(__file__).parents[2] / "docs" / "design" / "states.md"
+GONE = "[*]"
+HEAD = """# States
+
+Drawn by `python -m tests.docs.states_page` from the code that decides; a test compares them. What leaves
+a state as it is has no arrow.
+"""
+
+
+def states_page():
+    """The whole text of states.md."""
+    return f"{HEAD}\n{_client()}\n{_server()}\n{_parcel()}\n{_health()}"
+
+
+def diagram(edges):
+    """A Mermaid diagram: one arrow for each pair of states, with all that leads along it."""
+    rows = [
+        f"    {before} --> {after}: {', '.join(labels)}"
+        for (before, after), labels in edges.items()
+        if before != after and labels
+    ]
+    return "\n".join(("```mermaid", "stateDiagram-v2", *rows, "```", ""))
+
+
+# --- SMTP
+
+
+def _word(kind):
+    return {"EndOfData": "final dot", "StartTls": "STARTTLS"}.get(kind.__name__, kind.__name__.upper())
+
+
+def client_edges():
+    """What a client's own commands and the replies to them lead to."""
+    edges = defaultdict(list)
+    edges[GONE, ClientState.GREETING.name].append("connected")
+    for code in (220, 554):
+        after = after_reply(ClientState.GREETING, None, code)
+        edges[ClientState.GREETING.name, after.name].append("220" if code == 220 else "4yz or 5yz")
+    for state, moves in CLIENT_MOVES.items():
+        for kind, after in moves.items():
+            edges[state.name, after.name].append(_word(kind))
+    for state, replies in CLIENT_REPLIES.items():
+        for kind, (agreed, refused) in replies.items():
+            for after, label in ((agreed, _codes(_ending(state, kind, agreed))), (refused, "4yz or 5yz")):
+                edges[state.name, after.name].append(f"{label} to {_word(kind)}")
+    for state, after in CLIENT_ENDS.items():
+        edges[state.name, after.name].append({ClientState.CHUNKS: "last BDAT"}.get(state, "handshake done"))
+    return edges
+
+
+def _ending(state, kind, agreed):
+    """The expected replies that lead away: not a challenge of AUTH, which another reply follows."""
+    return [code for code in GOES_ON[kind] if after_reply(state, kind, code * 100 if code < 10 else code) is agreed]
+
+
+def _codes(codes):
+    return " or ".join(f"{code}yz" if code < 10 else str(code) for code in sorted(codes))
+
+
+def _client():
+    rows = defaultdict(list)
+    for kind in GOES_ON:
+        rows[_codes(GOES_ON[kind])].append("the greeting" if kind is None else _word(kind))
+    table = "\n".join(f"| {', '.join(kinds)} | {codes} |" for codes, kinds in rows.items())
+    return f"""## The client's end of an SMTP session
+
+The states say what has been *sent*: with pipelining the replies come later. The tables are
+`CLIENT_MOVES`, `CLIENT_REPLIES` and `CLIENT_ENDS` in `src/postroad/smtp/states.py`.
+
+{diagram(client_edges())}
+A session goes on only after the reply that its command expects (`GOES_ON`). 4yz and 5yz refuse the command; any
+other reply is out of step, and breaks the session: the mail is deferred.
+
+| command | expected reply |
+| --- | --- |
+{table}
+"""
+
+
+def server_edges():
+    """What a server agrees to, and where the end of a message, of AUTH or of a handshake leads."""
+    edges = defaultdict(list)
+    edges[GONE, ServerState.GREETING.name].append("connected")
+    for code, label in ((220, "220"), (554, "5yz"), (421, "421")):
+        edges[ServerState.GREETING.name, after_greeting(Reply(code, ("",))).name].append(label)
+    for state, moves in SERVER_MOVES.items():
+        for kind, after in moves.items():
+            edges[state.name, after.name].append(_word(kind))
+    for state, after in SERVER_ENDS.items():
+        edges[state.name, after.name].append(_ENDED[state])
+    return edges
+
+
+_ENDED = {
+    ServerState.GREETING: "handshake of implicit TLS",
+    ServerState.CHUNKS: "message answered",
+    ServerState.BODY: "message answered",
+    ServerState.AUTH: "AUTH answered",
+    ServerState.TLS: "handshake done",
+}
+
+
+def _server():
+    return f"""## The server's end of an SMTP session
+
+The states say what has been *agreed to*. A command that has no arrow, and does not leave its state as it is, is
+answered 503. The tables are `SERVER_MOVES` and `SERVER_ENDS` in `src/postroad/smtp/states.py`. A reply of 421 leads to
+`CLOSED` from every state.
+
+{diagram(server_edges())}"""
+
+
+# --- A parcel of the spool
+
+
+async def _claim(spool, _parcel):
+    await spool.claim(NOW, 1, each=1)
+
+
+async def _settle(spool, parcel):
+    await spool.settle([Settlement(parcel)], NOW)
+
+
+async def _settle_in_part(spool, parcel):
+    await spool.settle([Settlement(parcel, recipients("bob@far.example"), NOW + 60)], NOW)
+
+
+CALLS = {
+    "claim": _claim,
+    "release": lambda spool, parcel: spool.release([parcel]),
+    "settle, none left": _settle,
+    "settle, some left": _settle_in_part,
+    "hold": lambda spool, _: spool.hold(EVERYTHING),
+    "unhold": lambda spool, _: spool.unhold(EVERYTHING),
+    "hurry": lambda spool, _: spool.hurry(EVERYTHING, NOW),
+    "delete": lambda spool, _: spool.delete(EVERYTHING, NOW),
+}
+
+
+async def _parcel_edges():
+    edges = defaultdict(list)
+    edges[GONE, State.WAITING].append("add")
+    edges[GONE, State.CLAIMED].append("add with claim")
+    for state in State:
+        for name, call in CALLS.items():
+            spool = MemorySpool()
+            (parcel,) = await spool.add(letter(), BODY, claim=state is State.CLAIMED)
+            if state is State.HELD:
+                await spool.hold(EVERYTHING)
+            await call(spool, parcel)
+            rows = await spool.listed(EVERYTHING)
+            edges[state, rows[0].state if rows else GONE].append(name)
+    return edges
+
+
+def parcel_edges():
+    """What each call of a spool makes of a parcel, found by calling."""
+    return asyncio.run(_parcel_edges())
+
+
+def _parcel():
+    return f"""## A parcel in the spool
+
+A parcel is the part of a message that goes to one destination. The arrows are the calls of `Spool` in
+`src/postroad/spool/base.py`, each made in each state; [the spool](spool.md) says what a crash leaves.
+
+{diagram(parcel_edges())}"""
+
+
+# --- The health of an address
+
+HOST = parse_address("192.0.2.1")
+HEALTHY, UNHEALTHY, DUE, PROBED = "healthy", "unhealthy", "due for a probe", "being probed"
+_IDS = {HEALTHY: "healthy", UNHEALTHY: "unhealthy", DUE: "due", PROBED: "probed"}
+
+
+def _healthy():
+    return Health(), NOW
+
+
+def _unhealthy():
+    health = Health()
+    health.failed(HOST, NOW)
+    return health, NOW
+
+
+def _due():
+    health, now = _unhealthy()
+    return health, now + health.policy.first_penalty_s
+
+
+def _probed():
+    health, now = _due()
+    health.probing(HOST)
+    return health, now
+
+
+STANDS = {HEALTHY: _healthy, UNHEALTHY: _unhealthy, DUE: _due, PROBED: _probed}
+NEWS = {
+    "failed": lambda health, now: health.failed(HOST, now),
+    "greeted": lambda health, now: health.succeeded(HOST, now),
+    "probe begins": lambda health, _: health.probing(HOST),
+    "probe given up": lambda health, _: health.abandoned(HOST),
+}
+
+
+def _stands(health, now):
+    if health.is_well(HOST, now):
+        return HEALTHY
+    if HOST in health.due_probes(now):
+        return DUE
+    return UNHEALTHY if health.next_probe_at(now) else PROBED
+
+
+def health_edges():
+    """What each piece of news, and time, makes of an address, found by telling it."""
+    edges = defaultdict(list)
+    for before, stand in STANDS.items():
+        for name, tell in NEWS.items():
+            if (before, name) == (UNHEALTHY, "probe begins"):
+                continue  # nobody probes before the penalty is over
+            health, now = stand()
+            tell(health, now)
+            edges[_IDS[before], _IDS[_stands(health, now)]].append(name)
+        health, now = stand()
+        edges[_IDS[before], _IDS[_stands(health, now + health.policy.first_penalty_s)]].append("penalty over")
+        edges[_IDS[before], _IDS[_stands(health, now + health.policy.forget_after_s)]].append("forgotten")
+    return edges
+
+
+def _health():
+    names = "".join(f'    state "{name}" as {id_}\n' for name, id_ in _IDS.items() if name != id_)
+    drawn = diagram(health_edges()).replace("stateDiagram-v2\n", f"stateDiagram-v2\n{names}    [*] --> healthy\n")
+    return f"""## The health of an address
+
+An address that did not take a connection, or did not greet, is left alone for a penalty (30 s, doubled at
+each further failure, up to 15 minutes); then one probe decides. `Health` in `src/postroad/pace/health.py`.
+
+{drawn}"""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(states_page())
