@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from postroad.senders.known import SCHEDULES, SENDERS, file_of
     from postroad.senders.mixes import MIXES
     from postroad.senders.model import (
+        ENDS,
         Asks,
         Equals,
         Exhausted,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         Later,
         Literals,
         Preference,
+        Rounds,
         Routes,
         Sender,
         Then,
@@ -39,7 +41,8 @@ __getattr__ = door(
     __name__,
     known="SCHEDULES SENDERS file_of",
     mixes="MIXES",
-    model="Asks Equals Exhausted Families Inside Kind Later Literals Preference Routes Sender Then Told Unit",
+    model="ENDS Asks Equals Exhausted Families Inside Kind Later Literals "
+    "Preference Rounds Routes Sender Then Told Unit",
     own="OwnSenders read_sender read_senders",
     schedule="Schedule",
 )
