@@ -69,6 +69,11 @@ class Ways:
         self._now = now
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
+    def reload(self, find: Finder) -> None:
+        """Forget all: they are found by other settings now."""
+        self._find = find
+        self._known.clear()
+
     def get(self, destination: str) -> Way | None:
         """The way, if it is remembered and still good."""
         known = self._known.get(destination)

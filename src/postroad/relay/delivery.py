@@ -105,7 +105,7 @@ class Delivery:
     def numbers(self) -> Numbers:
         """See Delivering."""
         it = self.loop
-        return Numbers(it.in_flight, it.queue.size, it.resting, len(it.health))
+        return Numbers(it.in_flight, it.queue.size, it.resting, len(it.hosts.health))
 
     async def start(self) -> None:
         """See Delivering: it is ready."""
