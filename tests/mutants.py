@@ -47,11 +47,15 @@ def changed(node):
 
 
 def places(path):
-    """All that can be changed in a file: the node, and what becomes of it; annotations mean nothing when code runs."""
+    """All that can be changed in a file: the node, and what becomes of it.
+
+    Annotations mean nothing when code runs, and whether a dataclass is frozen, or has slots, changes no answer.
+    """
     tree = ast.parse(path.read_text())
     skipped = set()
     for node in ast.walk(tree):
-        for each in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+        decorators = getattr(node, "decorator_list", [])
+        for each in (getattr(node, "annotation", None), getattr(node, "returns", None), *decorators):
             skipped |= {id(inner) for inner in ast.walk(each)} if each else set()
     found = [(node, changed(node)) for node in ast.walk(tree) if id(node) not in skipped]
     return [(path, node, new) for node, new in found if new is not None]

@@ -40,13 +40,14 @@ class Letters:
 class Load:
     """Some clients at once, from one address; they come back whenever they are cut off."""
 
-    def __init__(self, place, ledger, letters, *, connections=10, source):
+    def __init__(self, place, ledger, letters, *, connections=10, source, rest_s=0.0):
         self.sent = 0
         self._place = place
         self._ledger = ledger
         self._letters = letters
         self._source = source
         self._connections = connections
+        self._rest_s = rest_s
         self._goes_on = True
         self._tasks = []
 
@@ -77,6 +78,8 @@ class Load:
             await talk.say(b"EHLO client.example\r\n", 250)
             while self._goes_on:
                 await self._send(talk)
+                if self._rest_s:
+                    await asyncio.sleep(self._rest_s)
         finally:
             writer.transport.abort()
 

@@ -40,7 +40,10 @@ NAMES = ("one.example", "two.example", "home.example", "a.sink.example", "b.sink
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much of each scenario, and where. `seconds` is how long load lasts; `penalty_s` None: the relay's own."""
+    """How much of each scenario, and where. `seconds` is how long load lasts; `penalty_s` None: the relay's own.
+
+    `rest_s`: what a client rests after each message; without, as much is sent as the machine can take.
+    """
 
     kills: int = 50
     seconds: float = 5.0
@@ -52,14 +55,16 @@ class Scale:
     burst: int = 20_000
     mourned: int = 200
     penalty_s: float | None = None
+    rest_s: float = 0.0
     seed: int = 20261121
     world: object = Loopback()
 
 
 SHORT = Scale(
-    kills=3,
+    kills=2,
     seconds=0.5,
     senders=5,
+    rest_s=0.02,
     crowd=300,
     pits=40,
     mountain=5000,
@@ -109,7 +114,9 @@ class Stage:
 
     def load(self, **options):
         """Clients for the relay."""
-        return Load(self.relay.place, self.ledger, self.letters, source=self.world.clients, **options)
+        return Load(
+            self.relay.place, self.ledger, self.letters, source=self.world.clients, rest_s=self.scale.rest_s, **options
+        )
 
     def address(self, number):
         """One of the network of this scenario."""

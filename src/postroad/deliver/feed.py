@@ -18,7 +18,10 @@ SLICE = 1000  # destinations looked at in one go when a host answers again
 
 
 class Feed:
-    """Claims what is due and finds room. `take` gets the parcels; `now` is the clock of the event loop."""
+    """The part of delivery that claims due parcels while there is room for them.
+
+    `take` gets the parcels; `now` is the clock of the event loop.
+    """
 
     def __init__(
         self,

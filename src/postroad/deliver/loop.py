@@ -21,7 +21,10 @@ from postroad.words.names import Address
 
 
 class Loop:
-    """Delivers what the spool has. Draws come from the seed of each message, not from the dice of the world."""
+    """The delivery loop: it delivers what the spool has.
+
+    Draws come from the seed of each message, not from the dice of the world.
+    """
 
     def __init__(self, spool: Claims, find: Finder, reporter: Reporter, settings: LoopSettings, world: World) -> None:
         self.settings = settings

@@ -22,7 +22,7 @@ IDLE_DOORS = 10_000  # windows remembered of addresses that have nothing to do
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """A claimed parcel in memory, with the course drawn for it once its way is known."""
+    """A claimed parcel in memory, with the order drawn for it once its route is known."""
 
     parcel: Parcel
     course: Course | None = None
@@ -32,7 +32,10 @@ class Item:
 
 @dataclass(slots=True, eq=False)
 class Door:
-    """What waits for one address. `old` counts deliveries there that have lasted long, `pace_s` is the time for one."""
+    """The queue of parcels for one address.
+
+    `old` counts deliveries there that have lasted long, `pace_s` is the time for one.
+    """
 
     where: str  # the address as text
     window: Window

@@ -16,7 +16,10 @@ Committed = Callable[[BaseException | None], None]
 
 
 class Settler:
-    """Settles. What became of mail must not be forgotten, so it insists, however long the spool is in trouble."""
+    """The part of delivery that commits settlements, and retries those that fail.
+
+    What became of mail must not be forgotten, so it insists, however long the spool is in trouble.
+    """
 
     def __init__(self, spool: Claims, world: World) -> None:
         self._spool = spool

@@ -14,7 +14,7 @@ from postroad.words.trace import Event, Listener, nobody
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The time of mail (seconds since the epoch), dice for jitter, and who listens."""
+    """The environment of the delivery loop: the time of mail (epoch seconds), dice for jitter, and listeners."""
 
     wall: Callable[[], float]
     rng: Random

@@ -25,7 +25,7 @@ from postroad.words.reply import Reply
 
 
 class HostError(Exception):
-    """The session is over, for a reason that is the host's or the network's: the outcome, of host scope."""
+    """The end of a session for a reason of the host or the network: the outcome, of host scope."""
 
     def __init__(self, phase: Phase, outcome: Outcome) -> None:
         super().__init__(outcome.text)

@@ -60,7 +60,7 @@ class _Sending:
 
 
 class Session(Conversation):
-    """A session as a client: a conversation that opens, and brings mail.
+    """An SMTP session as a client over a stream: a conversation that opens, and brings mail.
 
     `told` is what each recipient of the message under way was told so far: after a HostError it says what was reached.
     """

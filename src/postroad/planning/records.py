@@ -10,7 +10,7 @@ from typing import Any
 
 from postroad.routing import PROCEDURES, DropReason, Refusal, Route, decide
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
-from postroad.words.names import Address, parse_address
+from postroad.words.names import Address, is_within, parse_address, registered
 from postroad.words.trail import Target
 
 # Every sender's view before it chooses: records as DNS has them, none cut off
@@ -25,7 +25,7 @@ _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What is lost at once: its addresses, the names it stands behind in DNS order, its best preference.
+    """A host that fails as a whole: its addresses, the names it stands behind in DNS order, its best preference.
 
     The IPv4 and the IPv6 address of one host are one machine, as is one address under several names.
     """
@@ -47,6 +47,21 @@ class Line:
     data: str
     ttl_s: int = 0
 
+    @classmethod
+    def mx(cls, domain: str, preference: int, exchange: str, ttl_s: int) -> Line:
+        """An MX record."""
+        return cls(domain, "MX", f"{preference} {exchange}.", ttl_s)
+
+    @property
+    def preference(self) -> int:
+        """Of an MX record."""
+        return int(self.data.split()[0])
+
+    @property
+    def exchange(self) -> str:
+        """Of an MX record."""
+        return self.data.split()[1].removesuffix(".")
+
     def __str__(self) -> str:
         address = parse_address(self.data) if self.kind in ("A", "AAAA") else None
         return f"{self.owner}. {self.ttl_s} IN {self.kind} {shown(address) if address else self.data}"
@@ -54,7 +69,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """A snapshot with what every question about it needs.
+    """A snapshot with everything that planning derives from it.
 
     `networks` are the machines by /24 or /48, the smallest nets that are routed alone: one site, one line. `left_out`
     counts the exchangers whose addresses nobody asked for; `unknown` are those whose addresses nobody could tell.
@@ -97,6 +112,15 @@ class Records:
     def backups(self) -> tuple[Machine, ...]:
         """The machines of any other preference."""
         return self.machines[len(self.front) :]
+
+    @property
+    def mx_lines(self) -> list[Line]:
+        """The lines of its MX records."""
+        return [line for line in self.lines if line.kind == "MX"]
+
+    def is_ours(self, name: str) -> bool:
+        """Whether the domain's owner can change the records of a name."""
+        return is_within(name, registered(str(self.snapshot.domain)))
 
     def machine(self, address: Address) -> Machine:
         """The machine of an address."""
@@ -236,7 +260,7 @@ def _lines(snapshot: Snapshot) -> Iterator[Line]:
     if isinstance(snapshot.mx, Found):
         targets = [record.exchange for record in snapshot.mx.records]
         for record in snapshot.mx.records:
-            yield Line(domain, "MX", f"{record.preference} {record.exchange}.", snapshot.mx.ttl_s)
+            yield Line.mx(domain, record.preference, record.exchange, snapshot.mx.ttl_s)
     for name in dict.fromkeys(targets):
         facts = snapshot.hosts.get(name, HostFacts(NoData(), NoData()))
         yield from _addresses(name, "A", facts.a)

@@ -29,7 +29,7 @@ class Numbers:
 
 
 class Delivering(Protocol):
-    """Who delivers what a relay has accepted: a loop in this process, or another process."""
+    """Whatever delivers what a relay has accepted: a loop in this process, or another process."""
 
     @property
     def pressure(self) -> Pressure:
@@ -85,7 +85,7 @@ class Delivering(Protocol):
 
 
 class Delivery:
-    """A loop in this process."""
+    """A delivery loop in this process."""
 
     def __init__(
         self, settings: RelaySettings, spool: Claims, resolver: Resolver, births: Births, listener: Listener

@@ -11,7 +11,7 @@ from postroad.words.outcome import Outcome
 
 @light(frozen=True, slots=True)
 class Write:
-    """Write these octets; what comes `then` is the next step."""
+    """A step of a transaction: write these octets; what comes `then` is the next step."""
 
     octets: bytes
     then: Expect | More
@@ -19,7 +19,7 @@ class Write:
 
 @light(frozen=True, slots=True)
 class Expect:
-    """Read replies, the first within so many seconds, and give to `hear` all that have come.
+    """A step of a transaction: read replies, the first within so many seconds, and give to `hear` all that have come.
 
     `sign_s`: a host that has not even acknowledged what was sent by then, or later, is gone; so is one that has said
     nothing at the limit, for all that counts here.
@@ -31,19 +31,22 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class More:
-    """Hand the next piece of the content to `give`."""
+    """A step of a transaction: hand the next piece of the content to `give`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Drop the connection: nothing that could be said on it would help. The outcome is of host scope."""
+    """The step that ends a session: nothing that could be said on the connection would help.
+
+    The outcome is of host scope.
+    """
 
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The transaction is over, and another may follow."""
+    """The step that ends a transaction: another may follow."""
 
 
 Step = Write | Expect | More | Break | Done

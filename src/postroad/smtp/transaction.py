@@ -40,7 +40,7 @@ _DATA = Data()
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a transaction is to go.
+    """The conditions of a transaction.
 
     `rested`: the connection has served before, so the host may have hung up or vanished: nothing that counts is sent
     before it has answered. `resets`: an earlier transaction may still be open at the host.

@@ -22,7 +22,7 @@ from postroad.cli.root import app
 from postroad.examine import ProbeSettings
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e<script>alert(1)</script>|`*_]]>&[red]\x08 @all =cmd()"
-LIMIT_S = 0.3  # of patience with a host that says nothing, or never ends
+LIMIT_S = 0.1  # of patience with a host that says nothing, or never ends
 OBEYED = {"\x1b", "\x07", "\x08", "\x9b", "\u202e", "\r", "\x00"}
 TLS_NEXT = b"220 go\r\n"
 

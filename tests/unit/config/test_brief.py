@@ -120,3 +120,19 @@ print(code, [name for name in {HEAVY!r} if name in sys.modules])
         [sys.executable, "-c", program], input="Subject: x\n\nHello\n", capture_output=True, text=True, check=True
     )
     assert "0 []\n" == done.stdout
+
+
+def test_a_check_of_settings_loads_neither_loop_nor_resolver(tmp_path):
+    """It reads, and asks nobody: without zone files there is nothing that dnspython or an event loop could do."""
+    (tmp_path / "postroad.toml").write_text('hostname = "relay.example"\n[spool]\npath = "spool"\n')
+    program = f"""
+import sys
+sys.argv = ["postroad", "config", "check", {str(tmp_path / "postroad.toml")!r}]
+from postroad.cli import main
+try:
+    main()
+except SystemExit as end:
+    print(end.code, [name for name in ("asyncio", "dns", "rich", "numpy") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "0 []" == done.stdout.splitlines()[-1]

@@ -158,3 +158,13 @@ class Fairness(RuleBasedStateMachine):
 
 
 TestFairness = Fairness.TestCase
+
+
+@pytest.mark.parametrize("initial", range(1, 21))
+def test_a_dead_set_has_no_room(initial):
+    """Whatever fractions failures add up to: who says that it is dead says so where places are given, too."""
+    window = Window(WindowPolicy(initial=initial, most=initial))
+    for _ in range(200):
+        assert window.is_dead != window.has_room
+        window.begin()
+        window.failed()

@@ -191,3 +191,18 @@ class Probing(RuleBasedStateMachine):
 
 
 TestProbing = Probing.TestCase
+
+
+def test_figures_at_their_limits_make_a_policy():
+    """A penalty below a second; one penalty for ever, as long as the memory of it, of one address."""
+    assert 0.5 == failing(0.0, policy=HealthPolicy(first_penalty_s=0.5)).penalised_until(A, 0.0)
+    policy = HealthPolicy(first_penalty_s=60, factor=1, longest_penalty_s=60, forget_after_s=60, most=1)
+    assert 120.0 == failing(0.0, 60.0, policy=policy).penalised_until(A, 60.0)
+
+
+def test_who_failed_later_is_remembered_longer():
+    """What is forgotten is the oldest failure, with all others as they were."""
+    health = failing(0.0)
+    health.failed(B, 1000.0)
+    health.failed(ip_address("192.0.2.9"), 3601.0)
+    assert (2, True, False) == (len(health), health.is_well(A, 3601.0), health.is_well(B, 3601.0))

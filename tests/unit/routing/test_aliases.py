@@ -175,3 +175,14 @@ def test_any_text_is_aliases_or_a_sentence(text):
         said = str(problem)
     assert not said or said.startswith("f line ")
     assert not any(aliases.is_local(box) for boxes in aliases.to.values() for box in boxes)
+
+
+def test_whose_mail_nobody_gets_is_known():
+    """Every machine has mail for root and postmaster: with an alias for both, or for all, none is missing."""
+    tables = (
+        {},
+        {"root": "ops@example.com"},
+        {"root": "ops@example.com", "postmaster": "root"},
+        {"all_": "ops@b.example"},
+    )
+    assert [("root", "postmaster"), ("postmaster",), (), ()] == [made(**table).missing for table in tables]

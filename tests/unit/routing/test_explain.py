@@ -5,7 +5,7 @@ from random import Random
 
 from tests.support.domains import T1, T2, T4, domain
 
-from postroad.routing import PROCEDURES, Own, decide, draw, explain_attempt, explain_plan, explain_route
+from postroad.routing import PROCEDURES, Own, Plan, decide, draw, explain_attempt, explain_plan, explain_route
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.trail import Attempt, Contact, Target
 
@@ -91,3 +91,11 @@ def test_many_recipients_are_counted():
     attempt = attempted(*[TAKEN] * 5, NEVER, contacts=(contact,))
     assert "So it was delivered to recipient 1, recipient 2, recipient 3 and 2 more." in explain_attempt(attempt)
     assert "So it was delivered to a, b, c and 2 more." in explain_attempt(attempt, list("abcdef"))
+
+
+def test_a_long_order_names_six_and_counts_the_others():
+    """Six are enough to see an order."""
+    targets = [Target("mx", ip_address(f"192.0.2.{last}"), 10) for last in range(1, 9)]
+    told = [explain_plan(Plan(tuple(targets[:count])), None)[0] for count in (6, 7, 8)]
+    ends = ["mx [192.0.2.6].", "mx [192.0.2.6], and 1 more.", "mx [192.0.2.6], and 2 more."]
+    assert ends == [sentence[sentence.index("mx [192.0.2.6]") :] for sentence in told]

@@ -91,6 +91,14 @@ def test_limit_reaches_every_level_once():
     assert [DropReason.LIMIT] * 6 == [drop.reason for drop in plan.dropped]
 
 
+def test_a_level_of_known_addresses_takes_no_place():
+    """Who has nothing new to offer needs no place of a limit: a third address has it."""
+    names = {"a": host("192.0.2.1", "192.0.2.2", "192.0.2.3"), "b": host("192.0.2.1"), "c": host("192.0.2.4")}
+    policy = _policy(3)
+    plan = draw(decide(domain((10, "a"), (20, "b"), (30, "c"), **names), policy), policy, Dice(1))
+    assert ["192.0.2.1", "192.0.2.2", "192.0.2.4"] == [str(target.address) for target in plan.targets]
+
+
 LAYOUTS = st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(1, 12), min_size=1, max_size=3)), min_size=1)
 
 

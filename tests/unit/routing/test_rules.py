@@ -261,3 +261,28 @@ def test_any_answer_gives_a_route_or_a_refusal_and_loses_nothing(snapshot, proce
 def test_set_ups_of_the_documents_lose_no_exchanger():
     """Two equals, and three equals with 3, 5 and 1 addresses, are routes with nothing left out."""
     assert [(), ()] == [decide(T1).dropped, decide(T6).dropped]
+
+
+def test_a_host_of_ours_beside_an_unknown_one_is_a_loop():
+    """What is at our own preference is cut with us: waiting for its address would change nothing."""
+    own = Own(frozenset({"us"}))
+    found = [
+        decide(domain((level, "a"), (20, "us"), a=host(a=SERVFAIL), us=host("192.0.2.2")), own=own).status
+        for level in (10, 20, 30)
+    ]
+    assert [Status.TEMPORARY, Status.LOOP, Status.LOOP] == found
+
+
+def test_a_refusal_names_three_and_counts_the_others():
+    """However many exchangers cannot be used, the sentence stays a sentence."""
+    texts = [decide(domain(*((10, f"h{n}") for n in range(count)))).text for count in (3, 4, 5)]
+    assert [("h2: ", ""), ("h2: ", "; and 1 more"), ("h2: ", "; and 2 more")] == [
+        (text[text.index("h2") :][:4], text[text.index("; and") :] if "; and" in text else "") for text in texts
+    ]
+    assert not any("h3" in text for text in texts)
+
+
+def test_an_attempt_without_a_contact_ends_alike_for_all():
+    """A refusal is the outcome of each recipient."""
+    outcomes = decide(domain((0, ""))).attempt(3).outcomes
+    assert [(Result.FAILED, "5.1.10")] * 3 == [(outcome.result, outcome.status) for outcome in outcomes]

@@ -225,3 +225,15 @@ def test_host_gone_from_a_resting_connection_is_asked_last():
     assert [B, A] == [walk.next(now).target for now in (0.25, 1.0)]
     assert [True, "unused"] == [walk.contacts[0].reused, walk.contacts[0].word]
     assert A == Walk.resumed((A,), 1, WalkPolicy(), gone, began=0.0, ended=0.25).next(0.25).target
+
+
+def test_times_are_counted_from_the_beginning():
+    """Milliseconds since the attempt began, whatever the clock says."""
+    walk = Walk((A, B), 1, now=5.0)
+    walk.next(5.0)
+    walk.next(5.25)
+    walk.tell(Ended(0, Phase.CONNECT, host=REFUSED), 5.375)
+    walk.tell(Greeted(1), 5.5)
+    walk.tell(Ended(1, Phase.DOT, {0: DELIVERED}), 6.0)
+    assert [(0.0, 375.0), (250.0, 1000.0)] == [(each.started_ms, each.ended_ms) for each in walk.contacts]
+    assert not any(each.reused for each in walk.contacts)

@@ -3,12 +3,14 @@
 import ast
 import re
 from collections import deque
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.examples import some
 
 import postroad
 from postroad.smtp import (
@@ -30,6 +32,7 @@ from postroad.smtp import (
     Rset,
     StartTls,
     Terms,
+    Timeouts,
     Transaction,
     Violation,
     Write,
@@ -44,6 +47,7 @@ SOURCE = Path(postroad.__file__).parent
 RECIPIENTS = (Recipient(Mailbox("ann", "example.com")), Recipient(Mailbox("bob", "example.com")))
 CONTENT = b"Subject: x\r\n\r\n.dot\r\n"
 CODES = range(1000)
+EDGES = (199, 200, 220, 250, 299, 300, 334, 354, 399, 400, 421, 452, 499, 500, 552, 599, 600)
 LOST = Outcome(Result.DEFERRED, Scope.HOST, "lost", "4.4.2", Phase.MAIL)
 USUAL = {"MAIL": 250, "RCPT": 250, "DATA": 354, ".": 250, "BDAT": 250, "RSET": 250}
 FORMS = list(product([True, False], [True, False], [True, False], [True, False]))
@@ -127,13 +131,18 @@ def results(transaction):
 
 @pytest.mark.parametrize(("pipelining", "chunking", "whole", "rested"), FORMS)
 def test_every_code_at_every_step(pipelining, chunking, whole, rested):
-    """Only a 2yz to the end of a message that was sent makes it delivered; what fits nowhere breaks the session."""
+    """Only a 2yz to the end of a message that was sent makes it delivered; what fits nowhere breaks the session.
+
+    One code in ten at each step, another one in each form; all of them in `make thorough`.
+    """
     how = {"pipelining": pipelining, "chunking": chunking, "whole": whole}
     terms = Terms(rested=rested, resets=rested)
     usual = Host()
     assert (Result.DELIVERED,) * 2 == results(carried_out(usual, terms, **how))
     carried = (452, 552)
-    for step, code in product(range(len(usual.steps)), CODES):
+    turn = FORMS.index((pipelining, chunking, whole, rested))
+    tried = [(step, {*EDGES, *some(CODES, 10, turn + step)}) for step in range(len(usual.steps))]
+    for step, code in ((step, code) for step, codes in tried for code in codes):
         verb = usual.steps[step]
         goes_on = code == 354 if verb == "DATA" else 200 <= code < 300
         host = Host(step, code)
@@ -268,3 +277,19 @@ def test_what_is_written_is_safe(content, size, chunking):
     is_sent = isinstance(step, Done)
     assert is_sent == (not is_unsafe(content))
     assert not is_sent or not is_unsafe(wire)
+
+
+def test_nothing_is_sent_before_the_chunk_that_was_announced():
+    """Where octets are owed, a command would be taken for them (RFC 3030 section 2)."""
+    client = ready()
+    told = [Client().may_send(Quit), client.may_send(Quit)]
+    client.state = ClientState.RCPT
+    client.send(Bdat(5))
+    assert [False, True, False] == [*told, client.may_send(Quit)]
+
+
+def test_no_wait_is_shorter_than_the_standard_asks():
+    """RFC 5321 section 4.5.3.2: each phase at its least; what it does not name is ours."""
+    asked = {"greeting_s": 300, "mail_s": 300, "rcpt_s": 300, "data_s": 120, "block_s": 180, "dot_s": 600}
+    ours = {"connect_s": 30, "ehlo_s": 300, "starttls_s": 120, "resting_s": 0.25, "resting_most_s": 3, "quit_s": 2}
+    assert asked | ours == asdict(Timeouts())

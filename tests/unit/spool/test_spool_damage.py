@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 
 import pytest
+from tests.support.examples import examples
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets
 from typer.testing import CliRunner
 
@@ -21,7 +22,7 @@ from postroad.words.record import attempt_record
 from postroad.words.trail import Attempt
 
 LATER = Outcome(Result.DEFERRED, Scope.HOST, "450 4.2.0 try later", "4.2.0", Phase.RCPT)
-FUZZ = int(os.environ.get("FUZZ", "5"))
+FUZZ = int(os.environ.get("FUZZ", examples(2)))
 RECORD = json.dumps(attempt_record(Attempt("far.example", (LATER,), (), 7, 12.0)) | {"recipients": ["bob@far.example"]})
 
 
