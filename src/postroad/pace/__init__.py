@@ -15,11 +15,11 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.pace.concurrency import FairRound, Window, WindowPolicy
     from postroad.pace.health import Health, HealthPolicy
-    from postroad.pace.schedule import DAY_S, RetrySchedule, is_expired, is_warning_due, next_at
+    from postroad.pace.schedule import DAY_S, MINUTE_S, RetrySchedule, is_expired, is_warning_due, next_at
 
 __getattr__ = door(
     __name__,
     concurrency="FairRound Window WindowPolicy",
     health="Health HealthPolicy",
-    schedule="DAY_S RetrySchedule is_expired is_warning_due next_at",
+    schedule="DAY_S MINUTE_S RetrySchedule is_expired is_warning_due next_at",
 )

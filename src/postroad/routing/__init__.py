@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from postroad.routing.order import Filling, Odds, Plan, Throw, draw, odds, plan_of, throw
     from postroad.routing.own import Own, embedded
     from postroad.routing.picking import EVERYTHING, by_domain, pick
-    from postroad.routing.policy import PROCEDURES, Onward, RoutePolicy, WalkPolicy
+    from postroad.routing.policy import PROCEDURES, EqualsPolicy, Onward, RoutePolicy, WalkPolicy
     from postroad.routing.record import read_route, route_record
     from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Status, decide
     from postroad.routing.static import StaticHost, decide_static, on_behalf
@@ -37,7 +37,7 @@ __getattr__ = door(
     forking="ForkingWalk",
     order="Filling Odds Plan Throw draw odds plan_of throw",
     own="Own embedded",
-    policy="PROCEDURES Onward RoutePolicy WalkPolicy",
+    policy="PROCEDURES EqualsPolicy Onward RoutePolicy WalkPolicy",
     record="read_route route_record",
     rules="Dropped DropReason Exchanger Level Note Refusal Route Status decide",
     picking="EVERYTHING by_domain pick",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from postroad.senders.known import SCHEDULES, SENDERS, file_of
     from postroad.senders.mixes import MIXES
     from postroad.senders.model import (
+        ENDS,
         Asks,
         Basis,
         EqualsOrder,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Literals,
         PreferenceUse,
         RefusalNews,
+        Rounds,
         Routes,
         Sender,
         Then,
@@ -39,8 +41,8 @@ __getattr__ = door(
     __name__,
     known="SCHEDULES SENDERS file_of",
     mixes="MIXES",
-    model="Asks Basis EqualsOrder Exhausted Families Inside Later Literals PreferenceUse RefusalNews Routes Sender "
-    "Then Unit",
+    model="ENDS Asks Basis EqualsOrder Exhausted Families Inside Later Literals PreferenceUse RefusalNews Rounds Routes "
+    "Sender Then Unit",
     own="OwnSenders read_sender read_senders",
     schedule="Schedule",
 )
