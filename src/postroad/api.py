@@ -107,7 +107,7 @@ class _Seed:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What senders make of a domain's records.
+    """The result of `simulate`: what each sender does with a domain's records.
 
     `forecasts` are by sender and exact for the first attempt of one message; `trials` by sender, if any were asked for.
     `first` and `delivered` are figures of the mix, over all plausible weights of its senders: the part of first
@@ -123,7 +123,7 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class SimulateOptions:
-    """Who sends, and how it is asked.
+    """The options of `simulate`: which senders are asked, and under which conditions.
 
     `zones` are files that answer in place of DNS, `resolvers` name servers as `ADDRESS[:PORT]`. `senders` are names
     (`postroad.senders.SENDERS` has them), `mix` is a mix by name; neither: the mix "internet" and Postroad.
@@ -319,7 +319,10 @@ def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:
 
 @dataclass(frozen=True, slots=True)
 class SendOptions:
-    """How `send` finds and talks to the exchangers. Another `port` than 25 is for tests: loopback is a target then."""
+    """The options of `send`: how it finds the exchangers and talks to them.
+
+    Another `port` than 25 is for tests: loopback is a target then.
+    """
 
     zones: Sequence[str | Path] = ()
     resolvers: Sequence[str] = ()

@@ -177,7 +177,7 @@ class Office:
 
     async def probed(self):
         """Wait until the probes under way have ended."""
-        await asyncio.gather(*self.loop._probes._tasks)
+        await asyncio.gather(*self.loop.hosts.probes._tasks)
 
 
 @asynccontextmanager

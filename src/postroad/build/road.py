@@ -26,7 +26,7 @@ SEED_BITS = 48  # long enough that no two messages share one, short enough to re
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """The answer to `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`."""
+    """The result of `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`."""
 
     destination: Destination
     snapshot: Snapshot
@@ -39,7 +39,7 @@ class Routed:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What was done for the recipients of one destination: how it was routed, and the attempt."""
+    """The result for the recipients of one destination: how it was routed, and the attempt."""
 
     recipients: tuple[Mailbox, ...]
     routed: Routed
@@ -48,7 +48,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The answer to `send`: one delivery for each destination."""
+    """The result of `send`: one delivery for each destination."""
 
     deliveries: tuple[Delivery, ...]
 
@@ -70,7 +70,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """Everything built: ask it for routes, look-ups and deliveries. It keeps no state but its resolver's cache."""
+    """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's cache."""
 
     resolver: Resolver
     policy: RoutePolicy = PROCEDURES["rfc5321"]

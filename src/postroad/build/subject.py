@@ -28,7 +28,7 @@ _LIKE_A_SETUP = re.compile(r"t\d+", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A destination, and the zones that answer for it; None: DNS does. `zones` are their files."""
+    """A destination and the zones that answer for it; None: DNS does. `zones` are their files."""
 
     destination: Destination
     loaded: ZoneResolver | None = None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Form(StrEnum):
-    """The forms of the answer, as report.Form has them; told apart here so that --help stays fast."""
+    """The output formats of `check`, as the reports have them; repeated here so that --help stays fast."""
 
     TEXT = "text"
     JSON = "json"
@@ -29,7 +29,7 @@ class Form(StrEnum):
 
 
 class Level(StrEnum):
-    """The least severity that fails."""
+    """The lowest severity that makes `check` exit with status 1."""
 
     ERROR = "error"
     WARNING = "warning"

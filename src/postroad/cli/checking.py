@@ -66,7 +66,7 @@ def terms_of(check: Check, fail_on: str | None, ignore: Sequence[str]) -> Terms:
 
 
 class Batch(NamedTuple):
-    """Domains about which the same sources are asked."""
+    """Domains that are checked against the same sources."""
 
     choice: Choice
     domains: list[Destination]
@@ -74,7 +74,7 @@ class Batch(NamedTuple):
 
 @dataclass(slots=True)
 class Wanted:
-    """What is to be checked, each domain once a batch; and what is not, for a line of a file is no domain."""
+    """The domains to check, once a batch, and the lines of a file that are no domains."""
 
     batches: list[Batch]
     unreadable: list[str]
@@ -136,7 +136,7 @@ def _of_sources(choice: Choice, zones: Sequence[Path]) -> list[Destination]:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """By which terms findings count, and how and where they are shown."""
+    """The options of a report: which findings count, and how and where they are shown."""
 
     terms: Terms
     form: str

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Form(StrEnum):
-    """The forms of a comparison."""
+    """The output formats of `compare`."""
 
     TEXT = "text"
     MARKDOWN = "markdown"

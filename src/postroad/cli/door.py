@@ -27,7 +27,10 @@ MOVES = re.compile(r"(\x1b\[(?:[0-9;]*[mAHGK]|\?25[lh])|\r)")  # beside it what 
 
 
 class Unwritable(OSError):  # noqa: N818  # a state of a stream, as Misuse is one of a command line
-    """A standard stream cannot be written. Its errno stays unset: typer answers to EPIPE by itself, with 1."""
+    """The error that a standard stream cannot be written.
+
+    Its errno stays unset: typer answers to EPIPE by itself, with 1.
+    """
 
     def __init__(self, name: str, problem: OSError) -> None:
         super().__init__(f"{name} cannot be written: {problem.strerror or problem}")
@@ -35,7 +38,10 @@ class Unwritable(OSError):  # noqa: N818  # a state of a stream, as Misuse is on
 
 
 class Door(TextIOBase):
-    """A standard stream. What its encoding does not have is written out, too. It takes no octets, only text."""
+    """A standard stream that writes out what its encoding lacks.
+
+    What its encoding does not have is written out, too. It takes no octets, only text.
+    """
 
     def __init__(self, stream: TextIO, title: str) -> None:
         super().__init__()

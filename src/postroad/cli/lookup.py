@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """The forms of the answer."""
+    """The output formats of `lookup`."""
 
     TEXT = "text"
     NSLOOKUP = "nslookup"

@@ -35,7 +35,7 @@ EXAMPLES = "Example: postroad queue "
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which mail is meant, and in which spool, as the command line has it."""
+    """The selection of mail on the command line, and the spool it is in."""
 
     ids: list[str] | None
     destination: str = ""

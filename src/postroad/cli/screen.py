@@ -39,7 +39,7 @@ A_MOMENT_S = 0.5  # what takes less needs no bar
 
 
 class Screen:
-    """Where a command's answer is shown: colour at a terminal unless NO_COLOR is set, plain text into a pipe."""
+    """The output of a command: colour at a terminal unless NO_COLOR is set, plain text into a pipe."""
 
     def __init__(self) -> None:
         self._console = _console(sys.stdout)
@@ -105,7 +105,10 @@ def fail(text: str, code: int = USAGE) -> NoReturn:
 
 
 class Watched:
-    """A listener that shows events. One that fails holds up no mail: it shows no more, and `end` says why."""
+    """A listener that shows events on the screen.
+
+    One that fails holds up no mail: it shows no more, and `end` says why.
+    """
 
     def __init__(self, show: Listener, failed: Callable[[], None] = lambda: None) -> None:
         self._show = show

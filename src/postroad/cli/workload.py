@@ -99,7 +99,7 @@ _FLAGS = {
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """The flags as they were given."""
+    """The flags of the trials as given on the command line."""
 
     trials: int | None
     burst: str | None

@@ -44,7 +44,7 @@ TABLES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port of the relay."""
+    """The parts of a `[[listen]]` table that are read early."""
 
     address: Address = LOOPBACK
     port: int = SMTP_PORT
@@ -53,7 +53,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The aliases."""
+    """The aliases, read early."""
 
     table: Mapping[str, tuple[str, ...]]
     file: Path | None = None
@@ -61,14 +61,14 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route: what it is for."""
+    """The destinations of a `[[route]]` table, read early."""
 
     domains: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """Some of the settings, under the names that Config has for them."""
+    """The few settings that `sendmail` needs, read without the rest."""
 
     hostname: str | None
     own: Sequence[str | Address]

@@ -24,14 +24,14 @@ from postroad.words.names import Address, Unreadable
 
 
 class Routed(Protocol):
-    """A route of the settings, as far as it matters here: what it is for."""
+    """The destinations of a route in the settings."""
 
     @property
     def domains(self) -> tuple[str, ...]: ...  # noqa: D102  # said above
 
 
 class Named(Protocol):
-    """The table of aliases."""
+    """The `[aliases]` table as far as identity needs it."""
 
     @property
     def table(self) -> Mapping[str, tuple[str, ...]]: ...  # noqa: D102  # see config.Aliases
@@ -41,7 +41,7 @@ class Named(Protocol):
 
 
 class Identity(Protocol):
-    """The settings that say who we are: Config has them, and Brief."""
+    """The settings that say who this machine is, common to Config and Brief."""
 
     @property
     def hostname(self) -> str | None: ...  # noqa: D102  # see config.Config

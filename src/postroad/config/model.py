@@ -39,7 +39,7 @@ AtLeastOne = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """A table of the file. What it does not know is an error; once read it does not change."""
+    """A table of the settings file. What it does not know is an error; once read it does not change."""
 
     # Deferred, only the whole file gets a validator: one for each table would cost more than reading a file
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True)
@@ -268,7 +268,7 @@ class RouteHost(Section):
 
 
 class Auth(Section):
-    """How to log in to the hosts of a route."""
+    """The user and password for the hosts of a route."""
 
     user: Annotated[str, Field(min_length=1)] = Field(description="User name.")
     password_file: File = Field(description="File that holds the password and nothing else.")

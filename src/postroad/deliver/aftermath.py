@@ -18,7 +18,7 @@ _encode = encoder(ascii_only=False, separators=(",", ":"))
 
 
 class Sign(Enum):
-    """What a contact says about its host."""
+    """A sign of the health of a host that a contact gives."""
 
     ANSWERS = auto()  # it had a session with us
     FAILS = auto()  # no connection, or no greeting

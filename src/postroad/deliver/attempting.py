@@ -21,7 +21,7 @@ from postroad.words.trail import Attempt, Target
 
 @light(frozen=True, slots=True)
 class Job:
-    """What one attempt is about: a message for recipients of one destination, and the order drawn for it."""
+    """The input of one attempt: a message for recipients of one destination, and the order drawn for it."""
 
     message: Message
     destination: Destination
@@ -31,7 +31,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An attempt that was begun on a connection at hand, and goes on: its walk, and when it began."""
+    """An attempt that began on a kept connection and goes on: its walk, and when it began."""
 
     walk: Walk
     began: float

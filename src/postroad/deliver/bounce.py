@@ -22,7 +22,7 @@ Reports = tuple[tuple[Mail, bytes], ...]
 
 
 class Reporter(Protocol):
-    """Makes the notifications; each is a message of its own, with its body."""
+    """A maker of delivery status notifications; each is a message of its own, with its body."""
 
     def has_news(self, parcel: Parcel, verdict: Verdict) -> bool:
         """Whether anybody wants to hear of this attempt."""
@@ -47,7 +47,9 @@ class Births(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bounces:
-    """The reporter of a relay. `births` gives a report its id and the seed of its own deliveries.
+    """The reporter of a relay: it decides who gets which notification.
+
+    `births` gives a report its id and the seed of its own deliveries.
 
     `postmaster` are told of reports that cannot be delivered: nobody, if it is empty. `aliases` say who gets the
     reports for senders of this machine.

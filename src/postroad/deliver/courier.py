@@ -34,7 +34,10 @@ class _Trip:
 
 
 class Courier:
-    """Starts attempts. `spawn` runs a task that the drain waits for; `now` is the clock of the event loop."""
+    """A starter of attempts, each in a task that the drain waits for.
+
+    `spawn` runs a task that the drain waits for; `now` is the clock of the event loop.
+    """
 
     def __init__(
         self, pool: Pool, spawn: Callable[[Coroutine[Any, Any, None]], None], now: Callable[[], float]

@@ -16,7 +16,7 @@ NOBODY = Plan(())
 
 @light(frozen=True, slots=True)
 class Course:
-    """The targets in the order drawn: first those that are well, then the unhealthy ones."""
+    """The targets in the order drawn: first those that are healthy, then the unhealthy ones."""
 
     way: Way
     turn: int = 0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 
 from postroad.deliver.queue import Queue
 from postroad.deliver.settler import AGAIN_S
+from postroad.deliver.world import World
 from postroad.pace import RetrySchedule
 from postroad.spool import Claims, Parcel, SpoolError
 
@@ -17,25 +18,27 @@ SLICE = 1000  # destinations looked at in one go when a host answers again
 
 
 class Feed:
-    """Claims what is due and finds room. `take` gets the parcels; `wall` and `now` are the clocks of mail and loop."""
+    """The part of delivery that claims due parcels while there is room for them.
 
-    def __init__(  # made in one place
+    `take` gets the parcels; `now` is the clock of the event loop.
+    """
+
+    def __init__(
         self,
         spool: Claims,
         queue: Queue,
         take: Callable[[Collection[Parcel]], None],
-        wall: Callable[[], float],
+        world: World,
         now: Callable[[], float],
-        tell_trouble: Callable[[SpoolError], None],
     ) -> None:
         self.poll_s = 1.0
         self.schedule = RetrySchedule()
-        self._spool = spool
-        self._queue = queue
+        self.spool = spool
+        self.queue = queue
         self._take = take
-        self._wall = wall
+        self._world = world
+        self._wall = world.wall
         self._now = now
-        self._tell_trouble = tell_trouble
         self._hungry = asyncio.Event()
         self.has_more = False  # the spool may have more due, for all that was found when last asked
         self._is_over = False
@@ -48,7 +51,7 @@ class Feed:
 
     def look_if_low(self, destination: str) -> None:
         """The same, if the spool had more, and for this destination more may be claimed."""
-        if self.has_more and self._queue.is_low(destination):
+        if self.has_more and self.queue.is_low(destination):
             self._hungry.set()
 
     def stop(self) -> None:
@@ -64,7 +67,7 @@ class Feed:
                 wait_s = await self._feed()
             except SpoolError as trouble:
                 if not self._is_over:  # else the spool may have gone first
-                    self._tell_trouble(trouble)
+                    self._world.tell_trouble(trouble)
                 wait_s = AGAIN_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
@@ -74,15 +77,24 @@ class Feed:
     async def give_back(self, parcels: Collection[Parcel]) -> None:
         """Back to the spool; if it takes nothing now, it takes all when this node starts again."""
         with contextlib.suppress(SpoolError):
-            await self._spool.release(parcels)
+            await self.spool.release(parcels)
 
-    async def wake(self, is_meant: Callable[[str], bool]) -> int:
-        """A host answers again: all mail that waits for one, of these destinations, is due now; how much that is."""
+    async def wake(self, is_meant: Callable[[str], bool]) -> None:
+        """A host answers again: all mail that waits for one, of these destinations, is due now, and told of."""
+        try:
+            woken = await self._hastened(is_meant)
+        except SpoolError as trouble:
+            self._world.tell_trouble(trouble)
+        else:
+            if woken:
+                self._world.tell("deliver.queue.woken", parcels=woken)
+
+    async def _hastened(self, is_meant: Callable[[str], bool]) -> int:
         woken, after = 0, ""
-        while destinations := await self._spool.stranded(after, SLICE):
+        while destinations := await self.spool.stranded(after, SLICE):
             for destination in destinations:
                 if is_meant(destination):
-                    while some := await self._spool.hasten(destination, self._wall()):
+                    while some := await self.spool.hasten(destination, self._wall()):
                         woken += some
                         self.look()
             after = destinations[-1]
@@ -95,18 +107,18 @@ class Feed:
         """
         now, loop_now = self._wall(), self._now()
         if now - loop_now < self._ahead_s - STEP_S or loop_now >= self._heeded_at + HEED_S:
-            await self._spool.set_back(now, now + self.schedule.longest_s * (1 + self.schedule.jitter))
+            await self.spool.set_back(now, now + self.schedule.longest_s * (1 + self.schedule.jitter))
             self._heeded_at = loop_now
         self._ahead_s = now - loop_now
 
     async def _feed(self) -> float:
         """Claim what is due and finds room; how long to wait until the next look."""
-        room = self._queue.room
-        if room < self._queue.limits.held // 10:
+        room = self.queue.room
+        if room < self.queue.limits.held // 10:
             return self.poll_s
-        most, each = min(room, 1000), max(1, min(room // 4, self._queue.limits.waiting // 2))
-        full = self._queue.full_destinations()
-        parcels = await self._spool.claim(self._wall(), most, each=each, skip=full)
+        most, each = min(room, 1000), max(1, min(room // 4, self.queue.limits.waiting // 2))
+        full = self.queue.full_destinations()
+        parcels = await self.spool.claim(self._wall(), most, each=each, skip=full)
         self.has_more = bool(parcels or full)
         if self._is_over:  # since we asked
             await self.give_back(parcels)
@@ -114,5 +126,5 @@ class Feed:
         self._take(parcels)
         if parcels:
             return 0.0
-        due_at = await self._spool.next_due(full)
+        due_at = await self.spool.next_due(full)
         return self.poll_s if due_at is None else min(self.poll_s, max(due_at - self._wall(), 0.01))

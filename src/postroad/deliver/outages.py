@@ -10,7 +10,7 @@ MOST = 10_000  # sets remembered; mail for another one waits all the same, by it
 
 
 class Outages:
-    """The outages going on: sets by key, and the addresses of each."""
+    """The current outages: sets of exchangers by key, and the addresses of each."""
 
     def __init__(self) -> None:
         self._addresses: dict[Hashable, frozenset[Address]] = {}

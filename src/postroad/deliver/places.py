@@ -20,7 +20,7 @@ KEPT = 5
 
 
 class Stage(Enum):
-    """What a contact counts as."""
+    """The stage of a contact, by which it is counted."""
 
     __hash__ = object.__hash__
 
@@ -36,7 +36,10 @@ AGES = {Stage.YOUNG: (0.05, Stage.WAITING), Stage.BRISK: (1.0, Stage.SLOW)}
 
 
 class Places:
-    """Who has a place. `concurrency` contacts may be busy at once; where many hosts greet together, a few more."""
+    """The limit on contacts at the same time.
+
+    `concurrency` contacts may be busy at once; where many hosts greet together, a few more.
+    """
 
     def __init__(self, concurrency: int) -> None:
         self.concurrency = concurrency

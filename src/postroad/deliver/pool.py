@@ -23,7 +23,7 @@ def door_of(target: Target, settings: DeliverSettings) -> Door:
 
 
 class Pool:
-    """The resting connections. `now` is the clock of the event loop."""
+    """The idle connections that are kept for a next message. `now` is the clock of the event loop."""
 
     def __init__(self, policy: ReusePolicy, now: Callable[[], float]) -> None:
         self.policy = policy

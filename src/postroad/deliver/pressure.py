@@ -18,7 +18,7 @@ LONGEST_S = 1.0  # that a client waits for its reply because of this, as with Po
 
 
 class Waiting(Protocol):
-    """Where messages wait that were taken and not begun."""
+    """A queue of messages that were accepted and not begun."""
 
     @property
     def waiting(self) -> int:
@@ -27,7 +27,10 @@ class Waiting(Protocol):
 
 
 class Pressure:
-    """Where a sender waits for its reply. `now` is a clock, `used` the processor time of the thread, in seconds."""
+    """The back-pressure on senders: where a sender waits for its reply.
+
+    `now` is a clock, `used` the processor time of the thread, in seconds.
+    """
 
     def __init__(self, queue: Waiting, now: Callable[[], float], used: Callable[[], float]) -> None:
         self._queue = queue

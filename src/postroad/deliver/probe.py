@@ -26,7 +26,7 @@ class _Hop:
 
 
 class Changed(Protocol):
-    """Hears which hosts fall ill, and which are well again."""
+    """A listener for hosts that become unhealthy, and healthy again."""
 
     def __call__(self, address: Address, *, is_well: bool) -> None:
         """An address has changed."""
@@ -34,7 +34,7 @@ class Changed(Protocol):
 
 
 class Probes:
-    """One probe at a time for each ill address, while somebody wants it or mail waits for it (`is_awaited`).
+    """The probes of unhealthy addresses: one at a time for each, while mail waits for it (`is_awaited`).
 
     `changed` hears what became known.
     """

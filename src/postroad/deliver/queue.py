@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from postroad.deliver.course import Course
 from postroad.deliver.places import Places
 from postroad.deliver.settings import QueueLimits
-from postroad.pace import Turns, Window
+from postroad.pace import Turns, Window, WindowPolicy
 from postroad.spool import Parcel
 
 LOW = 4  # with less than one in so many of what its doors take, more is claimed for a destination
@@ -22,7 +22,7 @@ IDLE_DOORS = 10_000  # windows remembered of addresses that have nothing to do
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """A claimed parcel in memory, with the course drawn for it once its way is known."""
+    """A claimed parcel in memory, with the order drawn for it once its route is known."""
 
     parcel: Parcel
     course: Course | None = None
@@ -32,7 +32,10 @@ class Item:
 
 @dataclass(slots=True, eq=False)
 class Door:
-    """What waits for one address. `old` counts deliveries there that have lasted long, `pace_s` is the time for one."""
+    """The queue of parcels for one address.
+
+    `old` counts deliveries there that have lasted long, `pace_s` is the time for one.
+    """
 
     where: str  # the address as text
     window: Window
@@ -105,6 +108,27 @@ class Door:
         return items
 
 
+class Doors(OrderedDict[str, Door]):
+    """The doors by address as text. Of those that have nothing to do only so many are remembered."""
+
+    def at(self, where: str, policy: WindowPolicy) -> Door:
+        """The door of an address; a new one, if there is none yet."""
+        door = self.get(where)
+        if door is None:
+            door = self[where] = Door(where, Window(policy))
+            self._forget_idle()
+        return door
+
+    def _forget_idle(self) -> None:
+        """Drop the oldest door that has nothing to do, if there are too many; busy ones go to the end."""
+        for _ in range(len(self) - IDLE_DOORS):
+            where, door = next(iter(self.items()))
+            if door.waiting or door.window.in_flight:
+                self.move_to_end(where)
+            else:
+                del self[where]
+
+
 class Queue:
     """The parcels in memory: an item is admitted and lined up, `next` begins it, it leaves, and is forgotten."""
 
@@ -113,7 +137,7 @@ class Queue:
         self.places = Places(limits.concurrency)
         self.size = 0
         self.waiting = 0  # items that are not begun
-        self._doors: OrderedDict[str, Door] = OrderedDict()  # by address as text
+        self._doors = Doors()
         # The doors that have something to do and room for it: those of trusted hosts, and the others
         self._turns: dict[bool, Turns[str]] = {True: Turns(), False: Turns()}
         self._ready = 0  # how many those are
@@ -166,7 +190,7 @@ class Queue:
             self._at_once.append(item)
             self.waiting += 1
             return True
-        door = self._door(course.first)
+        door = self._doors.at(course.first, self.limits.window)
         if door.waiting >= self.limits.waiting:
             return False
         item.door = door
@@ -181,7 +205,7 @@ class Queue:
         if where is None:
             item.course = course
             return True
-        door = self._doors.get(where) or self._door(where)
+        door = self._doors.get(where) or self._doors.at(where, self.limits.window)
         if door.waiting or not door.has_room or not self.places.has_room(proved=door.proved and not door.old):
             return False
         item.course, item.door = course, door
@@ -270,13 +294,6 @@ class Queue:
         door = self._doors.get(where) if where else None
         return min(max(door.waiting * door.pace_s, 10.0), 600.0) if door else 10.0
 
-    def _door(self, where: str) -> Door:
-        door = self._doors.get(where)
-        if door is None:
-            door = self._doors[where] = Door(where, Window(self.limits.window))
-            self._forget_idle()
-        return door
-
     def _begin(self, door: Door, now: float) -> Item:
         item = door.pop()
         self.waiting -= 1
@@ -297,12 +314,3 @@ class Queue:
             self._turns[turn].add(door.where)
             self._ready += 1
         door.turn = turn
-
-    def _forget_idle(self) -> None:
-        """Drop the oldest door that has nothing to do, if there are too many; busy ones go to the end."""
-        for _ in range(len(self._doors) - IDLE_DOORS):
-            where, door = next(iter(self._doors.items()))
-            if door.waiting or door.window.in_flight:
-                self._doors.move_to_end(where)
-            else:
-                del self._doors[where]

@@ -12,7 +12,7 @@ from postroad.words.names import Address
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverSettings(ClientSettings):
-    """What every attempt has in common.
+    """The settings that all attempts share.
 
     `source` are addresses of this machine to connect from, one of each family; none: the system's choice.
     """
@@ -28,7 +28,9 @@ class DeliverSettings(ClientSettings):
 
 @dataclass(frozen=True, slots=True)
 class ReusePolicy:
-    """How long a connection may serve. It is used only for a delivery whose draw chose its address anyway.
+    """The limits on the use of one connection for several messages.
+
+    It is used only for a delivery whose draw chose its address anyway.
 
     Postfix keeps idle ones 2 s and uses one for 300 s; both bounds keep hosts from holding doors open for us.
     """
@@ -41,7 +43,7 @@ class ReusePolicy:
 
 @dataclass(frozen=True, slots=True)
 class QueueLimits:
-    """`held` parcels in memory, `concurrency` contacts that cost work, `waiting` parcels before one address."""
+    """The limits of the queue in memory: `held` parcels, `concurrency` contacts, `waiting` parcels for one address."""
 
     held: int = 10_000
     concurrency: int = 200
@@ -52,7 +54,7 @@ class QueueLimits:
 
 @dataclass(frozen=True, slots=True)
 class LoopSettings:
-    """How much at once, and how patient."""
+    """The settings of the delivery loop."""
 
     queue: QueueLimits = field(default_factory=QueueLimits)
     poll_s: float = 1.0  # how soon mail is found that another process put into the spool

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from postroad.deliver.world import World
 from postroad.spool import Claims, Settlement, SpoolError, Trouble
 
 AGAIN_S = 1.0  # between two tries on a spool in trouble
@@ -15,12 +16,14 @@ Committed = Callable[[BaseException | None], None]
 
 
 class Settler:
-    """Settles. What became of mail must not be forgotten, so it insists, however long the spool is in trouble."""
+    """The part of delivery that commits settlements, and retries those that fail.
 
-    def __init__(self, spool: Claims, wall: Callable[[], float], tell_trouble: Callable[[Exception], None]) -> None:
+    What became of mail must not be forgotten, so it insists, however long the spool is in trouble.
+    """
+
+    def __init__(self, spool: Claims, world: World) -> None:
         self._spool = spool
-        self._wall = wall
-        self._tell_trouble = tell_trouble
+        self._world = world
         self._gathered: list[tuple[Settlement, Committed]] = []
         self._answers: set[asyncio.Future[None]] = set()
         self.pending = 0  # settlements not yet committed
@@ -37,7 +40,7 @@ class Settler:
         self._commit(batch)
 
     def _commit(self, batch: list[tuple[Settlement, Committed]]) -> None:
-        answer = self._spool.settle([settlement for settlement, _ in batch], self._wall())
+        answer = self._spool.settle([settlement for settlement, _ in batch], self._world.wall())
         done = asyncio.ensure_future(answer)
         self._answers.add(done)
         done.add_done_callback(partial(self._heard, batch))
@@ -49,7 +52,7 @@ class Settler:
             for each in batch:
                 self._commit([each])
         elif isinstance(trouble, SpoolError):
-            self._tell_trouble(trouble)
+            self._world.tell_trouble(trouble)
             asyncio.get_running_loop().call_later(AGAIN_S, self._commit, batch)
         else:
             self.pending -= len(batch)

@@ -19,7 +19,7 @@ EXPIRED = "4.4.7"  # "delivery time expired", RFC 3463 section 3.5
 
 @light(frozen=True, slots=True)
 class Fate:
-    """What became of one recipient, whose answer that is, and whether that host took over what the sender is told.
+    """The result for one recipient, whose answer it is, and whether that host took over its notifications.
 
     `index` is the recipient's place in the attempt, `target` None if no host was asked for this recipient.
     """
@@ -38,7 +38,7 @@ class Fate:
 
 @light(frozen=True, slots=True)
 class Verdict:
-    """What is to be done about a parcel after an attempt. `due_at` is set exactly if somebody is left.
+    """The decision about a parcel after an attempt. `due_at` is set exactly if somebody is left.
 
     `attempt` is the attempt as judged: what it deferred past its time has failed there too.
     """

@@ -17,7 +17,7 @@ MOST_PLANS = 100  # orders remembered of one way
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How mail for a destination goes: the route or refusal, how to draw from it, and how to talk there.
+    """The delivery route of a destination: the route or refusal, how to draw from it, and how to talk there.
 
     `life_s` is how long it may be remembered. Destinations with the same `key` share their exchangers, and so the
     number of deliveries at once.
@@ -62,12 +62,17 @@ class _Known:
 
 
 class Ways:
-    """The ways remembered. `now` is the clock of the event loop."""
+    """The cache of delivery routes. `now` is the clock of the event loop."""
 
     def __init__(self, find: Finder, now: Callable[[], float]) -> None:
         self._find = find
         self._now = now
         self._known: OrderedDict[str, _Known] = OrderedDict()
+
+    def reload(self, find: Finder) -> None:
+        """Forget all: they are found by other settings now."""
+        self._find = find
+        self._known.clear()
 
     def get(self, destination: str) -> Way | None:
         """The way, if it is remembered and still good."""

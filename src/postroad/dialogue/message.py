@@ -12,7 +12,7 @@ PIECE = 64 * 1024  # octets of the message handed to the connection at a time
 
 
 class Pieces(Protocol):
-    """A content too large to be held: its octets piece by piece."""
+    """A content too large to be held in memory: its octets piece by piece."""
 
     @property
     def size(self) -> int:
@@ -26,7 +26,10 @@ class Pieces(Protocol):
 
 @light(frozen=True, slots=True)
 class Message:
-    """A message and its envelope. `content` has CRLF line ends only; with a bare CR or LF or a NUL it is not sent."""
+    """A message with its envelope, to be sent.
+
+    `content` has CRLF line ends only; with a bare CR or LF or a NUL it is not sent.
+    """
 
     envelope: Envelope
     content: bytes | Pieces

@@ -10,7 +10,7 @@ from postroad.smtp import Timeouts
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who we are to a host that asks (RFC 4954)."""
+    """The credentials for a host that asks for AUTH (RFC 4954)."""
 
     user: str
     password: str = field(repr=False)
@@ -18,7 +18,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSettings:
-    """What every session has in common.
+    """The settings that all client sessions share.
 
     `hostname` is what EHLO says; empty means the address literal of the connection (RFC 5321 section 4.1.4).
     `tls` is the context for STARTTLS, None to stay in the clear; `tls_required`: no mail in the clear;

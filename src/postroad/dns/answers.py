@@ -24,7 +24,7 @@ _FOREVER_S = 2**31 - 1  # the longest TTL there is, RFC 2181 section 8
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The parts of a reply that have a meaning here, from the wire or from a zone: NOERROR or NXDOMAIN."""
+    """A DNS reply reduced to what matters here, from the wire or from a zone: NOERROR or NXDOMAIN."""
 
     rcode: dns.rcode.Rcode
     answer: Sequence[dns.rrset.RRset]

@@ -14,7 +14,7 @@ from postroad.words.facts import Answer, Found, NoData, NoName
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
-    """How long and how much is kept, whatever the TTLs say."""
+    """The limits of the DNS cache, whatever the TTLs say."""
 
     longest_s: int = 24 * 3600
     longest_negative_s: int = 3 * 3600  # RFC 2308 section 5: "one to three hours have been found to work well"
@@ -25,7 +25,7 @@ class CacheSettings:
 
 
 class CachingResolver:
-    """Asks `inner` once for all who want the same, and remembers. `clock` is monotonic seconds.
+    """A resolver that asks `inner` once for all who want the same, and remembers. `clock` is monotonic seconds.
 
     The n-th hand-out of an RRset starts at its record n modulo its size. Where a fresh answer has the records in the
     order of the old one, the count goes on, so short TTLs pin nothing either; where the server itself rotates, its

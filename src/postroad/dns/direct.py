@@ -28,7 +28,10 @@ _AA = 0x04  # of the third octet
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """An answer of one server. `octets` is the size of the whole message, `is_cut` whether UDP could not carry it."""
+    """The answer of one name server that was asked directly.
+
+    `octets` is the size of the whole message, `is_cut` whether UDP could not carry it.
+    """
 
     answer: Answer[Any]
     octets: int = 0

@@ -54,7 +54,7 @@ _TYPES = {kind.name: kind for kind in _CLASSES}
 
 
 class Entry(NamedTuple):
-    """A line, or several that parentheses hold together; `closed` False: the last one is never closed."""
+    """A line of a zone file, or several in parentheses; `closed` False: the last one is never closed."""
 
     number: int
     text: str
@@ -62,14 +62,14 @@ class Entry(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """A name, and its canonical form."""
+    """An owner name of a zone file, and its canonical form."""
 
     name: dns.name.Name
     text: str
 
 
 class Plain(NamedTuple):
-    """A record as its line says it: no owner or TTL is that of the line before. `value` has canonical names."""
+    """A record as its line says it: no owner or TTL means that of the line before. `value` has canonical names."""
 
     owner: Owner | None
     ttl_s: int | None
@@ -106,7 +106,10 @@ def _depth(line: str, depth: int) -> int:
 
 
 class PlainLines:
-    """Reads plain lines below one origin. Each name and each TTL is read once, however often it is written."""
+    """A fast reader of plain zone file lines below one origin.
+
+    Each name and each TTL is read once, however often it is written.
+    """
 
     def __init__(self, origin: dns.name.Name, *, is_known: bool) -> None:
         self._origin = origin

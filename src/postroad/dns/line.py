@@ -25,11 +25,11 @@ _IDS = struct.Struct(f"!{MAX_QUESTIONS}H")
 
 
 class UnreadableError(Exception):
-    """A datagram with the id of the question that is no DNS message; the text says why."""
+    """The error that a reply with the id of the question is not a DNS message; the text says why."""
 
 
 class Ear(Protocol):
-    """Who waits for a reply. It is called back once the loop turns again, never while it asks."""
+    """A listener for one DNS reply. It is called back once the loop turns again, never while it asks."""
 
     def hear(self, octets: bytes) -> bool:
         """A datagram with the id of the question; whether it is the reply. What is none is waited out.
@@ -49,7 +49,7 @@ _Wait = tuple[Ear, float, UnreadableError | None]
 
 
 class Line:
-    """Questions by their ids, and who waits for them. It belongs to the running loop."""
+    """The pending DNS queries by their ids, and who waits for them. It belongs to the running loop."""
 
     def __init__(self, address: Address, port: int, timeout_s: float) -> None:
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6

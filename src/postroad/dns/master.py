@@ -75,7 +75,7 @@ Include = Callable[[str, str], tuple[str, str] | Unreadable]
 
 @dataclass(frozen=True, slots=True)
 class ZoneFault:
-    """What is wrong with a master file, and where; line 0 means the file as a whole."""
+    """A fault of a zone file: where, and why; line 0 means the file as a whole."""
 
     file: str
     line: int
@@ -87,7 +87,7 @@ class ZoneFault:
 
 @dataclass(frozen=True, slots=True)
 class ZoneProblem:
-    """Why master files cannot be used: all that is wrong with them, a line each."""
+    """All faults of the zone files, a line each."""
 
     faults: tuple[ZoneFault, ...]
 

@@ -16,7 +16,7 @@ from postroad.words.facts import Answer, Temporary
 
 
 class PacedResolver:
-    """Asks `inner`, `at_once` questions at a time, evenly `per_second` (0: no such limit)."""
+    """A resolver that asks `inner` at most `at_once` questions at a time, evenly `per_second` (0: no limit)."""
 
     def __init__(self, inner: Resolver, *, at_once: int = 128, per_second: float = 0.0) -> None:
         self._inner = inner
@@ -102,7 +102,7 @@ class _Started:
 
 
 class PacedServers:
-    """Questions put to servers directly: a few at a time for each server, and the same question only once.
+    """A queue of questions for name servers: a few at a time for each, and the same question only once.
 
     The last `most` answers are remembered. `tries`: a datagram may get lost.
     """

@@ -60,11 +60,11 @@ MAX_TTL_S = 2**31 - 1  # RFC 2181 section 8
 
 
 class StrangeError(Exception):
-    """Something a more general reader should judge."""
+    """The error that a reply needs a more general reader."""
 
 
 class Question(NamedTuple):  # made in half the time of a frozen dataclass
-    """A query but for its id, the two octets in front, and what of it a reply repeats."""
+    """A DNS query but for its id, and what of it a reply repeats."""
 
     name: str
     octets: bytes

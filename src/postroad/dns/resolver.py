@@ -14,7 +14,7 @@ from postroad.words.names import Address
 
 
 class RecordType(StrEnum):
-    """The record types the house asks for. Their records come as the words in the comments."""
+    """The record types that are ever asked for. Their records come as the words in the comments."""
 
     MX = "MX"  # Mx
     A = "A"  # IPv4Address
@@ -41,7 +41,7 @@ class Soa:
 
 
 class Resolver(Protocol):
-    """Answers questions about names. Never raises for what DNS says or leaves unsaid."""
+    """Whatever answers questions about names. Never raises for what DNS says or leaves unsaid."""
 
     async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
         """The records of this type at the name, aliases followed; see `RecordType` for what they come as."""
@@ -49,7 +49,10 @@ class Resolver(Protocol):
 
 
 class Ear(Protocol):
-    """Who waits for an answer without a task. It is called back once, when the loop turns again, never at once."""
+    """A listener for an answer that comes without a task.
+
+    It is called back once, when the loop turns again, never at once.
+    """
 
     def hear(self, answer: Answer[Any]) -> None:
         """The answer."""
@@ -59,7 +62,7 @@ class Ear(Protocol):
 
 
 class Starter(Protocol):
-    """A resolver that can ask at once, without a task: what many questions are asked by."""
+    """A resolver that can ask at once, without a task."""
 
     async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
         """As Resolver."""

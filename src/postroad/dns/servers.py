@@ -14,7 +14,7 @@ _HOW = "write a name server as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a name server listens."""
+    """The address and port of a name server."""
 
     address: Address
     port: int = DNS_PORT

@@ -37,7 +37,7 @@ PAYLOAD = 1232  # octets of UDP that cross any path unfragmented: DNS flag day 2
 
 @dataclass(frozen=True, slots=True)
 class WireSettings:
-    """Whom to ask, and how patiently: each server in turn, all of them `tries` times, each for `timeout_s`."""
+    """Which name servers to ask, and how patiently: each in turn, all of them `tries` times, each for `timeout_s`."""
 
     servers: tuple[Server, ...]
     timeout_s: float = 3.0
@@ -46,7 +46,7 @@ class WireSettings:
 
 
 class WireResolver:
-    """Resolves by asking recursive name servers; keeps nothing.
+    """A resolver that asks recursive name servers and keeps nothing.
 
     Questions under way at the same time share a socket, some dozens of them; asked one by one each has its own
     (`dns.line`). What is usual is written and read by `dns.lean`, the rest by dnspython.

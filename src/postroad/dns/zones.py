@@ -39,7 +39,10 @@ class ZoneAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ZoneLine:
-    """Where a record stands: the line it ends on. Names are canonical, those in `value` too: "10 mail.example.com"."""
+    """The place of a record in a zone file: the line it ends on.
+
+    Names are canonical, those in `value` too: "10 mail.example.com".
+    """
 
     owner: str
     kind: str
@@ -60,7 +63,7 @@ class ZoneSet:
 
 
 class ZoneSets(Mapping[_Key, dns.rrset.RRset]):
-    """The records of master files by owner and type. An RRset is made when it is asked for: most never are."""
+    """The records of zone files by owner and type. An RRset is made when it is asked for: most never are."""
 
     def __init__(self, sets: Mapping[tuple[str, dns.rdatatype.RdataType], ZoneSet]) -> None:
         self._sets = sets
@@ -84,7 +87,7 @@ class ZoneSets(Mapping[_Key, dns.rrset.RRset]):
 
 
 class Zones:
-    """The records of some master files, in the order written, and the lookup of RFC 1034 section 4.3.2 over them.
+    """The records of zone files, in the order written, with the lookup of RFC 1034 section 4.3.2.
 
     The top of a zone is its SOA; without one each $ORIGIN of the file, and every owner that is below no other.
     """
@@ -175,7 +178,7 @@ class Zones:
 
 
 class ZoneResolver:
-    """Resolves from zones alone. Records come in the order of the file, every time."""
+    """A resolver that answers from zones alone. Records come in the order of the file, every time."""
 
     def __init__(self, zone_data: Zones) -> None:
         self.zone_data = zone_data

@@ -27,7 +27,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One attempt: when it ended (wall time), and which of its recipients is meant."""
+    """One attempt in a report: when it ended (wall time), and which of its recipients is meant."""
 
     at: float
     attempt: Attempt
@@ -42,7 +42,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What one recipient was answered: when, in which contact, and how."""
+    """The answer to one recipient: when, in which contact, and how."""
 
     at: float
     contact: Contact
@@ -51,7 +51,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """One recipient: what is told of it, its last outcome, and all that was tried, in order of time."""
+    """One recipient in a report: what is reported, its last outcome, and all attempts, in order of time."""
 
     recipient: Recipient
     action: Action
@@ -84,7 +84,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a report is made of.
+    """A delivery status notification, before it is written: its recipients, what became of them, and the message.
 
     `id` is the report's own, unique at `hostname`. `header` is that of the message, up to its empty line; `content`
     the whole message, needed only if `wants_content`. Mail is retried until `will_retry_until`, if any is delayed.

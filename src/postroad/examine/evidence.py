@@ -26,7 +26,7 @@ SURE = "com"  # a zone that is always there: the control question to the resolve
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What may be asked for every domain. Without a resolver there are saved look-ups only.
+    """The sources that may be asked about every domain. Without a resolver there are saved look-ups only.
 
     `server` is asked for sizes of answers, `dns_port` is where authoritative servers listen. `is_thorough` goes beyond
     MX, addresses and reverse names: policies, sizes, every authoritative server, shares. `lines` makes it offline.

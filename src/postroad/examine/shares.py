@@ -33,7 +33,7 @@ _Told = tuple[Address, ...] | Answer[Any]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What of a domain's records makes a difference to a sender, in made-up names and addresses.
+    """The part of a domain's records that makes a difference to a sender, in made-up names and addresses.
 
     `mx`: pairs of preference and exchange in the order of the answer. `hosts`: name, A and AAAA of each.
     """

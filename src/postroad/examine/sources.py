@@ -36,7 +36,7 @@ the list is. A host is the same for the last domain as for the first: its TTL ha
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the caller chose. Another `port` than 25 is for tests: loopback is a target then."""
+    """The caller's choice of sources. Another `port` than 25 is for tests: loopback is a target then."""
 
     zones: ZoneResolver | None = None
     snapshots: Sequence[Path] = ()

@@ -16,7 +16,7 @@ Ask = Callable[[Subject, ProbeSettings], Awaitable[Probe]]
 
 
 class Survey:
-    """Probes of many domains: an address that several share is asked once, a few at a time.
+    """The probes of many domains: an address that several share is asked once, a few at a time.
 
     `controls` are addresses known to answer; besides them every exchanger that answered is one. Of an address family
     of which nothing ever answered, failures to connect are `ours`: port 25 may be closed to us (most access providers

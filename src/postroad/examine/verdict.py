@@ -14,7 +14,7 @@ GOOD, BAD, UNSURE = 0, 1, 3
 
 @dataclass(frozen=True, slots=True)
 class Tolerated:
-    """A finding its owner lives with until a day, and why. None stands for any domain or exchanger."""
+    """An accepted finding, with its expiry date and reason. None stands for any domain or exchanger."""
 
     rule: str
     reason: str
@@ -35,7 +35,7 @@ class Tolerated:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """By what findings are weighed. `fail_on` is the least severity that fails; None: nothing does."""
+    """The terms by which findings are weighed. `fail_on` is the least severity that fails; None: nothing does."""
 
     fail_on: Severity | None = Severity.ERROR
     ignore: frozenset[str] = frozenset()

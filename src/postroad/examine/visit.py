@@ -22,7 +22,7 @@ SMTP_PORT = 25
 
 @dataclass(frozen=True, slots=True)
 class ProbeSettings:
-    """How a probe presents itself, how patient it is, and whether it may ask for recipients (`deep`)."""
+    """The settings of a probe: its name, its patience, and whether it may test recipients (`deep`)."""
 
     hostname: str = "postroad.invalid"
     port: int = SMTP_PORT
@@ -37,7 +37,7 @@ class ProbeSettings:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom to probe: an address, the exchanger's name for it, and the domain whose mail it takes."""
+    """The target of a probe: an address, the exchanger's name for it, and the domain whose mail it takes."""
 
     address: Address
     exchange: str

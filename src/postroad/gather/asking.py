@@ -16,7 +16,7 @@ from postroad.words.names import Address, AddressLiteral, Destination, is_addres
 
 @dataclass(frozen=True, slots=True)
 class GatherSettings:
-    """How far a domain may lead us."""
+    """The limits on what one domain may make us ask."""
 
     max_hosts: int = 100  # names of exchangers asked for, best preference first
     max_addresses: int = 256  # addresses whose names are asked for

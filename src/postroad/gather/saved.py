@@ -17,7 +17,7 @@ STATUS = {Found: "found", NoData: "no-data", NoName: "no-name", Temporary: "temp
 
 
 class UnreadableFactsError(ValueError):
-    """A text that is no saved look-up: what is wrong with it."""
+    """The error that a text is not a saved look-up: what is wrong with it."""
 
 
 def facts_shape(snapshot: Snapshot) -> Shape:

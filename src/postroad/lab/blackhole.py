@@ -16,7 +16,7 @@ PROBE_S = 0.02  # loopback connects within microseconds or not at all
 
 
 class Blackhole:
-    """Owns a bound socket and the connections that fill its queue, until it is closed."""
+    """A bound socket with a full queue, so that connections to it hang, until it is closed."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock

@@ -23,7 +23,7 @@ PORT_TRIES = 20  # a port free on one address may be taken on another
 
 
 class NoExchangerError(KeyError):
-    """A fault, or a question, for an address that the zones of a lab do not name."""
+    """The error that a lab's zones do not name an address."""
 
     def __str__(self) -> str:
         """The sentence as it is; a KeyError shows it in quotes."""
@@ -31,7 +31,7 @@ class NoExchangerError(KeyError):
 
 
 class Lab:
-    """`async with Lab(zones) as lab:` brings it up, and leaving takes it down.
+    """A name server and exchangers on loopback: `async with Lab(zones) as lab:`.
 
     Addresses of the zones that are not on loopback are moved there (`moved`), and answered so. All exchangers listen on
     the same port: the one given, or one that is free on all their addresses. `faults` and `set_fault` take addresses

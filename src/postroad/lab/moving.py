@@ -25,7 +25,7 @@ _Sets = dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset]
 
 @dataclass(frozen=True, slots=True)
 class AtHome:
-    """Zones whose addresses are all on loopback: which are served, which stand for which, and what was left out."""
+    """Zones moved to loopback: which are served, which addresses stand for which, and what was left out."""
 
     zones: Zones
     served: tuple[Address, ...]

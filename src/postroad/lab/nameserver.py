@@ -32,7 +32,7 @@ PORT_TRIES = 20  # a port free for UDP may be taken for TCP
 
 
 class Order(StrEnum):
-    """In what order the records of one set stand in an answer."""
+    """The order of the records of one set in an answer."""
 
     FIXED = "fixed"  # as in the zone
     ROTATED = "rotated"  # one further with each question for the same set, as BIND's cyclic order
@@ -40,14 +40,16 @@ class Order(StrEnum):
 
 
 class Trouble(StrEnum):
-    """What to do with a question in place of answering it."""
+    """A fault of the lab's name server: what it does instead of answering."""
 
     SERVFAIL = "servfail"
     DROP = "drop"
 
 
 class Nameserver:
-    """Answers from zones. `zones`, `order`, `delay_s` and `troubles` may be changed at any time.
+    """The lab's name server: it answers from zones.
+
+    `zones`, `order`, `delay_s` and `troubles` may be changed at any time.
 
     `troubles` maps (name, type) to a Trouble; the type "*" stands for every type of that name. Each question is told
     as `lab.dns.asked` with name, kind, rcode (or "DROPPED"), and the text of the first record or None.

@@ -55,7 +55,7 @@ TAKEN = Reply(250, ("2.0.0 Taken",))
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message an exchanger took: under which envelope, its octets as sent, from whom, when, and by which TLS."""
+    """A message that an exchanger of the lab took: its envelope, octets, client, time and TLS."""
 
     address: Address  # the exchanger's
     envelope: Envelope
@@ -67,7 +67,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What the exchangers of a lab have in common. Without `keep` messages are counted only."""
+    """The settings that all exchangers of a lab share. Without `keep` messages are counted only."""
 
     hostname: str = "mail.lab.invalid"
     tls: ssl.SSLContext | None = None  # offered by STARTTLS where there is one
@@ -77,7 +77,7 @@ class Habits:
 
 
 class Door(Protocol):
-    """What stands behind a port: a listener or a blackhole."""
+    """An open port of a lab exchanger: a listener or a blackhole."""
 
     async def stop(self) -> None:
         """Take it away, drop its connections and free the port."""
@@ -85,7 +85,7 @@ class Door(Protocol):
 
 
 class Exchanger:
-    """An SMTP server on one address and port, with a fault that may change at any time.
+    """An SMTP server of the lab on one address and port, with a fault that may change at any time.
 
     `received` holds what was taken (if the habits say keep), `counts` how many were connected, greeted, rcpt
     (recipients taken), received and closed; the listener is told the same words, as `lab.smtp.connected`.

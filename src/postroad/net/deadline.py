@@ -9,7 +9,7 @@ NEVER = float("inf")
 
 
 class Deadline:
-    """Calls `missed` when the time last allowed is over; it may give some more (seconds), else that was all.
+    """A timer that calls `missed` when the time last allowed is over, unless that gives more seconds.
 
     Moving it further away costs next to nothing.
     """

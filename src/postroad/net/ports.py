@@ -49,7 +49,7 @@ async def accept(
 
 
 class Listener:
-    """An open port. Each connection is given away."""
+    """An open port that hands on each connection. Each connection is given away."""
 
     def __init__(self, sock: socket.socket, accepted: Accepted) -> None:
         name = sock.getsockname()

@@ -10,7 +10,7 @@ from postroad.words.names import Address
 
 
 class Kind(StrEnum):
-    """What went wrong, for programs: only `local` is this machine's own doing."""
+    """The kind of a network error, for programs: only `local` is this machine's own doing."""
 
     REFUSED = "refused"
     TIMEOUT = "timeout"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 class NetError(Exception):
-    """A connection that cannot be made or used any more: why, in words for people, and the kind."""
+    """The error that a connection cannot be made or used: why, in words for people, and the kind."""
 
     def __init__(self, why: str, kind: Kind) -> None:
         super().__init__(why)
@@ -30,7 +30,7 @@ class NetError(Exception):
 
 
 class Endpoint(NamedTuple):
-    """One end of a connection."""
+    """The address and port of one end of a connection."""
 
     address: Address
     port: int

@@ -16,7 +16,9 @@ BUFFERED = 256 * 1024
 
 
 class Stream(Protocol):
-    """Bytes both ways. One task reads, one writes. Any method may raise NetError; only `close` and `abort` never do.
+    """A connection: octets both ways, with or without TLS.
+
+    One task reads, one writes. Any method may raise NetError; only `close` and `abort` never do.
 
     Who does not want to wait for octets in a task listens for them instead.
     """
@@ -102,7 +104,7 @@ class Stream(Protocol):
 
 
 class Inbox:
-    """Octets that have come and nobody has read or heard yet: the receiving half of a stream, for one reader or ear."""
+    """The receive buffer of a stream, for one reader or listener."""
 
     __slots__ = ("_arrival", "_chunks", "ear", "error", "has_ended", "size")
 

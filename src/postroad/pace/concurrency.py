@@ -14,13 +14,12 @@ _ROUNDING = 1e-9  # five times a fifth is a whole one
 
 @dataclass(frozen=True, slots=True)
 class WindowPolicy:
-    """How the window starts, how far it opens, and when a set is dead: Postfix's defaults (its SCHEDULER_README).
+    """The policy of a window: how it starts, how far it opens, and when a set is dead, as Postfix's SCHEDULER_README.
 
     `dead_after` is in pseudo-cohorts: as many failures in a row as there were deliveries at once are one.
 
     Raises:
         ValueError: the figures contradict each other.
-
     """
 
     initial: int = 5
@@ -33,7 +32,7 @@ class WindowPolicy:
 
 
 class Window:
-    """The deliveries that one set of exchangers is given at once.
+    """The number of deliveries that one set of exchangers is given at once.
 
     It opens by one after as many successes as it is wide, and closes likewise after failures (feedback 1/size); the
     first failure is felt at once. Success is a session, whatever became of the mail in it; failure is none: no
@@ -89,7 +88,7 @@ class Window:
 
 
 class Turns(Generic[K]):
-    """A fair round of keys: between two turns of one, every other that waits all the while has had one. All is O(1)."""
+    """A fair round of keys: between two turns of one, every other that waits has had one. All is O(1)."""
 
     def __init__(self) -> None:
         self._round: OrderedDict[K, None] = OrderedDict()  # a plain dict scans its holes to find its first key

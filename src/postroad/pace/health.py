@@ -15,11 +15,10 @@ from postroad.words.trail import Target
 
 @dataclass(frozen=True, slots=True)
 class HealthPolicy:
-    """How long an address that failed is left alone, in seconds, and how many ill ones are remembered.
+    """The policy of health: the penalty of an address that failed, in seconds, and how many are remembered.
 
     Raises:
         ValueError: the figures contradict each other.
-
     """
 
     first_penalty_s: float = 30.0
@@ -44,7 +43,7 @@ class _Illness:
 
 
 class Health:
-    """The ill addresses. Everything not known here is well."""
+    """The health of addresses: every one not known here is healthy. Everything not known here is well."""
 
     def __init__(self, policy: HealthPolicy | None = None) -> None:
         self.policy = policy or HealthPolicy()

@@ -13,7 +13,7 @@ DAY_S = 24 * HOUR_S
 
 @dataclass(frozen=True, slots=True)
 class RetrySchedule:
-    """How patient we are, in seconds.
+    """The times at which deferred mail is retried, in seconds.
 
     The first retry comes after `first_s`, each further one after `factor` times as long, `longest_s` at most, each of
     them more or less by the fraction `jitter`, so that what was deferred together does not come back together.
@@ -22,7 +22,6 @@ class RetrySchedule:
 
     Raises:
         ValueError: the figures contradict each other.
-
     """
 
     first_s: float = 5 * MINUTE_S

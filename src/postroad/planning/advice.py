@@ -35,7 +35,7 @@ NOTHING: frozenset[Allowed] = frozenset()
 
 
 class Weight(StrEnum):
-    """How much a finding of `check` means to advice."""
+    """The importance of a finding of `check` for advice."""
 
     ERROR = "error"  # it must be fixed first; so must what nobody could look up, for who knows what that changes
     WARNING = "warning"
@@ -44,7 +44,7 @@ class Weight(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What `check` finds in records: the rule, the name it is about, what was seen, and why that matters.
+    """A finding of `check` as advice has it: the rule, the name it is about, what was seen, and why that matters.
 
     `fixable`: zone lines do away with it.
     """
@@ -63,7 +63,7 @@ Check = Callable[[Snapshot], Sequence[Trouble]]
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to change, or why nothing.
+    """The changes proposed for a domain's records, or why there are none.
 
     `after` and `proof` are None where no change is proposed: then `because` says why. `troubles` are what `check`
     finds or notes, and still would after the change. `remarks` are what no change of records helps, and what was left

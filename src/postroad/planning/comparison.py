@@ -22,7 +22,7 @@ MOST_SHARES, MOST_OF_A_KIND = 4, 2  # sentences of the summary
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """From one set of records to another: zone lines gone and new, and what changes for senders, in sentences.
+    """The change from one set of records to another: zone lines gone and new, and what changes for senders.
 
     `better` and `worse` are the goals it comes nearer to, and those it moves away from, each with its numbers.
     `summary` is what changes for the mix, in a few sentences; `meaning` is all of it, sender by sender.
@@ -40,7 +40,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Everything about some sets of records: differences are each from the first of them."""
+    """A comparison of sets of records: each difference is from the first of them."""
 
     cards: tuple[Scorecard, ...]
     differences: tuple[Difference, ...]

@@ -29,7 +29,7 @@ _DEAD = {
 
 
 class Allowed(StrEnum):
-    """What is left alone unless its owner says otherwise: both are choices, and may be good ones."""
+    """The changes that are proposed only if the owner allows them."""
 
     SPLIT = "split"  # several machines behind one of several names
     BACKUPS = "backups"  # the preference of backups
@@ -37,7 +37,7 @@ class Allowed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Lines that go and lines that come, together or not at all, and why. `splits`: it costs a name more."""
+    """Zone lines that go and zone lines that come, together or not at all, and why. `splits`: it costs a name more."""
 
     why: str
     gone: tuple[Line, ...] = ()

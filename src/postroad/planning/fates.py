@@ -14,7 +14,7 @@ from postroad.words.phrasebook import listing
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """Machines or names that fall together, though they look apart."""
+    """Machines or names that fail together although they look independent."""
 
     kind: str
     text: str

@@ -16,7 +16,7 @@ from postroad.words.phrasebook import counted, listing, percent, rough_seconds, 
 
 
 class Goal(StrEnum):
-    """What a set of records may be good at."""
+    """A quality that sets of records are compared by."""
 
     DELIVERY = "delivery"
     BALANCE = "balance"
@@ -35,7 +35,7 @@ COSTS = frozenset({Goal.DELAY, Goal.DNS_COST, Goal.SIMPLICITY})
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Who does best at a goal, and what each does, in words with numbers."""
+    """The ranking of sets of records at one goal: the best, and the figures of each, in words."""
 
     goal: Goal
     best: tuple[str, ...]

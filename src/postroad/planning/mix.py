@@ -24,7 +24,7 @@ Foresee = Callable[[frozenset[Machine]], Forecast]
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Several senders: `weights` say what part of the mail each sends and sum to one.
+    """Several senders, each with its part of the mail; `weights` sum to one.
 
     Without a name it was made up on request, of senders that were named: then nothing in it is assumed.
     """
@@ -147,7 +147,7 @@ class Forecasts:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a mix is asked: in which order DNS answers, and what is down from the start."""
+    """The conditions of a forecast: the order of DNS answers, and what is down from the start."""
 
     mix: Mix
     dns_order: DnsOrder = DnsOrder.FIXED

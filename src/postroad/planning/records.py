@@ -25,7 +25,7 @@ _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What is lost at once: its addresses, the names it stands behind in DNS order, its best preference.
+    """A host that fails as a whole: its addresses, the names it stands behind in DNS order, its best preference.
 
     The IPv4 and the IPv6 address of one host are one machine, as is one address under several names.
     """
@@ -54,7 +54,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """A snapshot with what every question about it needs.
+    """A snapshot with everything that planning derives from it.
 
     `networks` are the machines by /24 or /48, the smallest nets that are routed alone: one site, one line. `left_out`
     counts the exchangers whose addresses nobody asked for; `unknown` are those whose addresses nobody could tell.

@@ -19,7 +19,7 @@ MOST_NAMED = 3  # addresses in one caveat
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sender: first contacts on its busiest machine, and mail that gets through whichever one machine refuses."""
+    """The scores of one sender: first contacts on its busiest machine, and mail delivered with any machine refusing."""
 
     busiest: Fraction
     kept: Fraction
@@ -28,7 +28,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """How records do at what can be counted, with as few forecasts as that takes.
+    """The scores of a set of records, worked out with as few forecasts as possible.
 
     `delivered`: of all mail, with every machine up; `kept`: with any one machine refusing; `caught`: of the mail of
     that machine; `kept_network`: of all mail, with any one network gone. `load`: first contacts on the busiest machine,
@@ -55,7 +55,9 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
-    """A set of records and what is known of it. `lost`: the forecasts with each machine lost alone, refusing.
+    """A set of records with its forecasts: `lost` are those with each machine lost alone, refusing.
+
+    `lost`: the forecasts with each machine lost alone, refusing.
 
     `silent`: the forecasts with the busiest machine swallowing packets, the worst a dead one does to senders that wait.
     """

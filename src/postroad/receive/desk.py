@@ -21,7 +21,7 @@ WAITING_EACH = 50  # of each client for one of them: 1.3 seconds of work
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The settings in force, and what is common to all sessions whatever the settings."""
+    """What all connections of a receiver share: its settings, limits, keeper and listeners."""
 
     settings: ReceiveSettings
     keeper: Keeper

@@ -31,7 +31,7 @@ class Head(NamedTuple):
 
 
 class Hop:
-    """From whom and how mail comes: the same for all messages of a client. `client` is the name it gave itself.
+    """The client and protocol of a hop, the same for all messages of a connection. `client` is the name it gave itself.
 
     `opening` is the Received field up to what each message has of its own (RFC 5321 section 4.4).
     """

@@ -19,7 +19,7 @@ LOOPING = Reply(554, ("5.4.6 too many hops: mail loop",))
 
 
 class Source:
-    """Who sends a message, and `by` which protocol: `hop` and `origin` are what the message says of it.
+    """The sender of a message, and the protocol it came `by`: for its Received field and its origin.
 
     `name` is the one the client gave itself.
     """
@@ -33,7 +33,10 @@ class Source:
 
 
 class Incoming:
-    """A message whose octets are coming. Memory: PIECE and one read. What refuses it is told at its end."""
+    """A message that is arriving, in the memory of one piece and one read.
+
+    Memory: PIECE and one read. What refuses it is told at its end.
+    """
 
     __slots__ = ("_at", "_desk", "_held", "_is_written", "_pieces", "_refusal", "_source", "envelope", "id", "size")
 

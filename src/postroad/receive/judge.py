@@ -17,7 +17,7 @@ _ERRANDS = (Data, Quit)  # what brings a message on its way, as MAIL and RCPT; a
 
 
 class Judge:
-    """Decides over the commands of one connection. `client` is what is known of it by now."""
+    """The judge of the commands of one connection. `client` is what is known of it by now."""
 
     __slots__ = ("_closed", "_desk", "_idle_commands", "_refused", "client", "is_last", "messages")
 

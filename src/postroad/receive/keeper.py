@@ -17,7 +17,7 @@ Kept = Callable[[Exception | None], None]
 
 
 class Arrival(NamedTuple):
-    """A message that is whole. `size` counts the octets of its body as kept, the fields put in front included."""
+    """A message that has arrived whole. `size` counts the octets of its body as kept, with the fields put in front."""
 
     id: str
     envelope: Envelope
@@ -27,7 +27,10 @@ class Arrival(NamedTuple):
 
 
 class Keeper(Protocol):
-    """Keeps mail. `write` may raise SpoolError, and `keep` may tell of one; nothing of that call was done then."""
+    """Whatever keeps accepted mail.
+
+    `write` may raise SpoolError, and `keep` may tell of one; nothing of that call was done then.
+    """
 
     def begin(self) -> str:
         """A fresh id for a message: unique, and safe in a header and a file name."""

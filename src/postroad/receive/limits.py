@@ -8,7 +8,7 @@ MINUTE_S = 60.0
 
 
 class Tally:
-    """How many connections each client has open."""
+    """The number of open connections of each client."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -32,7 +32,7 @@ class Tally:
 
 
 class Rate:
-    """So many a minute for each client: a bucket that holds a minute's worth and fills evenly."""
+    """A limit per minute for each client: a bucket that holds a minute's worth and fills evenly."""
 
     def __init__(self) -> None:
         self._buckets: dict[str, tuple[float, float]] = {}  # what was left, and when
@@ -61,7 +61,7 @@ class Rate:
 
 
 class Ledger:
-    """Octets of unfinished messages in memory, all sessions together."""
+    """The memory used by unfinished messages of all sessions together."""
 
     def __init__(self, most: int) -> None:
         self.most = most

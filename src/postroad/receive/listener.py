@@ -30,7 +30,10 @@ TOO_MANY = Reply(421, ("4.7.0 too many connections from your address",))
 
 
 class Receiver:
-    """All ports, under one set of limits. `settings` may be replaced: sessions that begin from then on have the new."""
+    """All ports of a relay, under one set of limits.
+
+    `settings` may be replaced: sessions that begin from then on have the new.
+    """
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ ENOUGH = Reply(421, ("4.7.0 too many failed logins",))
 
 
 class Login:
-    """Decides over what AUTH has brought, and counts what was wrong."""
+    """The judge of AUTH, which counts what was wrong."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -20,7 +20,7 @@ from postroad.words.reply import Reply
 
 
 class Messages:
-    """Takes their octets, has them kept, and tells what became of them."""
+    """The messages of one connection: their octets are taken, kept and answered."""
 
     __slots__ = ("_desk", "_facts", "_judge", "_kept", "_server", "_source", "_stream", "_telling", "incoming")
 

@@ -6,7 +6,7 @@ from postroad.receive.settings import ReceiveTimeouts
 
 
 class Patience:
-    """When this client is late. Moments are of the loop's clock; while it waits for us, `late_at` is what is left.
+    """The time limits of one client. Moments are of the loop's clock; while it waits for us, `late_at` is what is left.
 
     What is answered gives it `command_s` again from that moment; single octets buy no time.
     """

@@ -16,7 +16,7 @@ CLOSED_NO_AUTH = Reply(550, ("5.7.1 relaying denied: authenticate first",))
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What is known of who connected: where from, whom it is counted with, its TLS, who it has proved to be."""
+    """A connected client: its address, the party it is counted with, its TLS, and the user it has proved to be."""
 
     address: Address
     party: str

@@ -48,7 +48,7 @@ Then = Callable[[Any], None]
 
 
 class Session:
-    """One connection, driven by what comes on it: octets are heard, and answered in the same call.
+    """An SMTP session as the server: octets are heard and answered in the same call.
 
     What takes time is waited for: meanwhile nothing is heard, and the stream keeps what comes.
     """

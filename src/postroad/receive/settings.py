@@ -19,7 +19,7 @@ LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"
 
 
 class Tls(StrEnum):
-    """What a port does about TLS: nothing, offer STARTTLS (RFC 3207), or begin with it (RFC 8314 section 3)."""
+    """The use of TLS on a port: none, STARTTLS (RFC 3207), or from the start (RFC 8314 section 3)."""
 
     NONE = "none"
     STARTTLS = "starttls"
@@ -28,7 +28,7 @@ class Tls(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListenSettings:
-    """One port."""
+    """The settings of one port."""
 
     address: Address
     port: int = 25
@@ -42,7 +42,7 @@ class ListenSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveTimeouts:
-    """How long a client may take, in seconds. A command counts when it is whole: single octets buy no time."""
+    """The time limits of a client, in seconds. A command counts when it is whole: single octets buy no time."""
 
     command_s: float = 300.0  # RFC 5321 section 4.5.3.2.7 asks for 5 minutes at least
     block_s: float = 180.0  # the longest silence within a message
@@ -54,7 +54,7 @@ class ReceiveTimeouts:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveLimits:
-    """How much is too much; 0 is no limit where it says so. A client is an IPv4 address or an IPv6 /64."""
+    """The limits on what clients may do; 0 is no limit where it says so. A client is an IPv4 address or an IPv6 /64."""
 
     size: int = 50 * MIB  # octets of a message, as Exim; Postfix has 10 MB
     recipients: int = 1000  # of a message, as Postfix; RFC 5321 section 4.5.3.1.8 asks for 100 at least
@@ -72,7 +72,7 @@ class ReceiveLimits:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveSettings:
-    """What every session has in common.
+    """The settings that all server sessions share.
 
     `networks` may relay without AUTH; `users` after it. `tls` is the certificate of every port that does TLS.
     AUTH is offered under TLS only; with `auth_in_clear_on_loopback` also to clients of this machine in the clear.

@@ -9,7 +9,7 @@ from postroad.words.trace import Event, nobody
 
 
 class Telling:
-    """Makes the events of a connection. With nobody listening they cost nothing."""
+    """The maker of a connection's events. With nobody listening they cost nothing."""
 
     __slots__ = ("_is_heard", "_listener", "_peer")
 

@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 
 
 class CrowdedError(Exception):
-    """Too many of this client wait already."""
+    """The error that too many requests of this client wait already."""
 
 
 class Turns:
-    """So many places at once; of each client so many may wait. A free place goes to the next client, not the next one.
+    """A limit on how many do something at once; a free place goes to the next client, not to the next request.
+
+    A free place goes to the next client, not the next one.
 
     With a guesser's fifty in the queue, the one of a user elsewhere is served after one of them.
     """

@@ -14,7 +14,7 @@ REMEMBERED = 1000  # users whose last good password is known without scrypt
 
 
 class Verifier:
-    """Verifies passwords in threads and remembers who was right, so that a user waits for scrypt once."""
+    """A checker of passwords in threads that remembers who was right."""
 
     def __init__(self) -> None:
         self._secret = secrets.token_bytes(32)  # of this process: what is remembered is worth nothing elsewhere

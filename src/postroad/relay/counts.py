@@ -17,7 +17,7 @@ def _by_one(_fields: Fields) -> Iterable[Growth]:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A number that grows with events; with labels, one for each of their values. `starts` are those shown from 0."""
+    """A metric that grows with events; with labels, one for each of their values. `starts` are those shown from 0."""
 
     name: str
     meaning: str
@@ -30,7 +30,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """How long something took, in buckets of seconds; `of` has the time it was told, and its fields."""
+    """A metric of how long something took, in buckets of seconds."""
 
     name: str
     meaning: str

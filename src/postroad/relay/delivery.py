@@ -29,7 +29,7 @@ class Numbers:
 
 
 class Delivering(Protocol):
-    """Who delivers what a relay has accepted: a loop in this process, or another process."""
+    """Whatever delivers what a relay has accepted: a loop in this process, or another process."""
 
     @property
     def pressure(self) -> Pressure:
@@ -85,7 +85,7 @@ class Delivering(Protocol):
 
 
 class Delivery:
-    """A loop in this process."""
+    """A delivery loop in this process."""
 
     def __init__(
         self, settings: RelaySettings, spool: Claims, resolver: Resolver, births: Births, listener: Listener
@@ -105,7 +105,7 @@ class Delivery:
     def numbers(self) -> Numbers:
         """See Delivering."""
         it = self.loop
-        return Numbers(it.in_flight, it.queue.size, it.resting, len(it.health))
+        return Numbers(it.in_flight, it.queue.size, it.resting, len(it.hosts.health))
 
     async def start(self) -> None:
         """See Delivering: it is ready."""

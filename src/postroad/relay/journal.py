@@ -56,7 +56,7 @@ _USUAL = frozenset({"receive.message.complete", "deliver.parcel.complete"})  # n
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How the log looks.
+    """The format of the log.
 
     `level` is the least that is written: debug has every session, info every message and attempt, warning what did
     not go well, error what is wrong with the relay itself. With `is_prefixed` lines of the console form begin with

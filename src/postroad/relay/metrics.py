@@ -35,7 +35,7 @@ Reading = Mapping[str, float] | float
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What numbers are read from."""
+    """The sources that metrics are read from."""
 
     relay: Relay
     lost_lines: Callable[[], int]
@@ -111,7 +111,7 @@ STORED = (
 
 
 class Metrics:
-    """A subscriber that counts, and the pages `/metrics` and `/health`.
+    """The subscriber that counts, with the pages `/metrics` and `/health`.
 
     The pages come from a thread, which asks the event loop for news of the spool and of who delivers: a loop that does
     not answer is reported.

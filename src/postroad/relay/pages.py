@@ -24,7 +24,7 @@ READING = ("GET", "HEAD")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is answered to a GET."""
+    """The answer to a GET."""
 
     body: bytes
     status: HTTPStatus = HTTPStatus.OK

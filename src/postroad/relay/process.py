@@ -23,7 +23,9 @@ SWEEP_S = 60.0
 
 
 class Relay:
-    """One relay. `open` it, wait, then `close` it; between them `reload` takes other settings.
+    """One relay process: `open` it, wait, then `close` it; `reload` takes other settings.
+
+    `open` it, wait, then `close` it; between them `reload` takes other settings.
 
     It delivers in this process, or has it done `elsewhere`.
     """

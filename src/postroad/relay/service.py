@@ -94,7 +94,7 @@ async def _serve(config: Config, load: Callable[[], Config], voice: Voice, *, is
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Who is told, and the log among them."""
+    """The listeners of a relay, the log among them."""
 
     tell: Telling
     journal: Journal
@@ -230,7 +230,7 @@ def _on_signals(stop: asyncio.Event, reload: Callable[[], None]) -> None:
 
 
 class Reloading:
-    """Takes the settings of the file as it is now; if they are wrong the old ones stay, and the log says why.
+    """The reload of the settings: if they are wrong the old ones stay, and the log says why.
 
     Only while the relay is open, from `allow` to `forbid`: what is asked before waits, what is asked later is not done.
     """

@@ -57,7 +57,7 @@ OURS = frozenset({"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How it stands with the other process: its clock, the processor time it has used, and its numbers."""
+    """The state of the other process: its clock, the processor time it has used, and its numbers."""
 
     at: float = 0.0
     used: float = 0.0
@@ -75,7 +75,7 @@ def command() -> tuple[str, ...]:
 
 
 class Life:
-    """The other process from its start to its end."""
+    """The other process, from its start to its end."""
 
     def __init__(self, config: Config) -> None:
         self.config = config  # it was started with

@@ -23,7 +23,7 @@ from postroad.words.trail import Attempt
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One attempt: its recipients, what it did, and the choice drawn again from the seed and the route of that day.
+    """One attempt of a message's history, with its choice drawn again from the seed and the route of that day.
 
     `plan` is the order as drawn; `ill` are the addresses that were put last because they had just failed.
     """

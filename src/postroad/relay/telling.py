@@ -26,7 +26,7 @@ Told = tuple[float, Event]
 
 
 class Subscriber(Protocol):
-    """Who wants to know."""
+    """Whoever wants to hear events."""
 
     def wants(self, event: Event) -> bool:
         """Whether it wants this one; called where mail is, so it is quick."""

@@ -28,7 +28,10 @@ _NO_ADDRESSES = {
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """What an alias leads to, and where it is written. A target without a domain is another alias."""
+    """A local name, the addresses that get its mail, and where it is written.
+
+    A target without a domain is another alias.
+    """
 
     targets: tuple[Mailbox, ...]
     where: str
@@ -36,7 +39,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Aliases:
-    """Where mail for local names goes: `names` are the domains that are this machine, `to` has addresses elsewhere.
+    """The aliases of this machine: `names` are the domains that are this machine, `to` has addresses elsewhere.
 
     A mailbox without a domain is local too. Local parts are compared without regard to case, for `Root` is root.
     """

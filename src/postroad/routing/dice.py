@@ -12,7 +12,7 @@ _ALL = 1 << 64
 
 
 class Chance(Protocol):
-    """What draws a number: these dice, or a `random.Random` where nothing need be drawn again."""
+    """Whatever draws a number: these dice, or a `random.Random` where nothing need be drawn again."""
 
     def randrange(self, stop: int, /) -> int:
         """One of the numbers below `stop`, each with the same chance."""

@@ -20,7 +20,7 @@ Throw = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Odds:
-    """The chance of being the first contact: of each exchanger, and of each address of each exchanger.
+    """The exact chance of each exchanger and address to be contacted first.
 
     Both sum to one. An address that stands behind several names has a share under each of them.
     """
@@ -31,7 +31,7 @@ class Odds:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One drawn order: the addresses an attempt tries, each once, and what the draw left out. Frozen from then on."""
+    """One drawn order of addresses, each once, frozen for an attempt, and what the draw left out."""
 
     targets: tuple[Target, ...]
     dropped: tuple[Dropped, ...] = ()

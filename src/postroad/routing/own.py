@@ -27,7 +27,7 @@ def embedded(address: Address) -> Address:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Our names and addresses: found in a list of exchangers they mark where it ends for us (RFC 5321 section 5.1).
+    """The names and addresses of this machine: in a list of exchangers they mark where it ends (RFC 5321 section 5.1).
 
     `addresses` are ours because the settings say so, as that of a router that passes port 25 on to us. `interfaces` are
     those of this machine, `listens` where on it we take mail, and `port` is where exchangers do.

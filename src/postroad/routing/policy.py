@@ -9,14 +9,14 @@ LEAST_ALTERNATIVES = 2  # "the SMTP client SHOULD try at least two addresses", R
 
 
 class Equals(StrEnum):
-    """How exchangers of one preference are put in order."""
+    """The ways to put exchangers of one preference in order."""
 
     RANDOM = "random"
     GIVEN = "given"  # as the DNS answer had them
 
 
 class Onward(StrEnum):
-    """Who is asked next after an exchanger refused a recipient or the message."""
+    """The choice of who is asked next after an exchanger refused a recipient or the message."""
 
     NEVER = "never"
     SAME_PREFERENCE = "same-preference"
@@ -25,7 +25,7 @@ class Onward(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RoutePolicy:
-    """How a domain's records become an order of addresses."""
+    """The rules by which a domain's records become an order of addresses."""
 
     name: str
     source: str  # the document and section this is taken from
@@ -42,7 +42,10 @@ class RoutePolicy:
 
 @dataclass(frozen=True, slots=True)
 class WalkPolicy:
-    """When a walk goes on to the next address, and when it has heard enough. Times in seconds."""
+    """The rules by which a walk goes on to the next address, and when it has heard enough, in seconds.
+
+    Times in seconds.
+    """
 
     # RFC 8305 section 5 recommends 250 ms between connection attempts of equal standing.
     stagger_s: float = 0.25

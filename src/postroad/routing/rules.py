@@ -27,7 +27,7 @@ class Status(StrEnum):
 
 
 class Source(StrEnum):
-    """Where the list of exchangers comes from."""
+    """The source of a list of exchangers."""
 
     MX = "mx"
     IMPLICIT = "implicit"  # no MX: the domain's own address, preference 0 (RFC 5321 section 5.1)
@@ -69,7 +69,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something used all the same that its owner should know of: an alias, a family that did not answer."""
+    """A remark on something that is used all the same: an alias, a family that did not answer."""
 
     kind: str
     text: str
@@ -77,7 +77,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Exchanger:
-    """A host that takes mail for the domain, with its usable addresses in the order they are tried.
+    """A host that takes mail for a domain, with its usable addresses in the order they are tried.
 
     `weight` is its part among its equals, 1 for everything DNS names; `port` is another than the usual one. Only
     static routes set them.
@@ -91,7 +91,7 @@ class Exchanger:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The exchangers of one preference, in the order DNS gave them."""
+    """The usable exchangers of one preference, in the order DNS gave them."""
 
     preference: int
     exchangers: tuple[Exchanger, ...]
@@ -99,7 +99,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The exchangers to try: levels by ascending preference, and all that was left out on the way."""
+    """Levels of usable exchangers by ascending preference, with what was left out and why."""
 
     destination: Destination
     source: Source
@@ -112,7 +112,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No way to the domain: failed for good or deferred, with the enhanced status (RFC 3463) for the report."""
+    """The reason why there is no route, and whether mail is deferred or failed, with its enhanced status (RFC 3463)."""
 
     destination: Destination
     status: Status

@@ -18,7 +18,7 @@ from postroad.words.trail import Contact, Target
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """Open a connection to this address now. `clear`: do not use TLS, it failed here a moment ago."""
+    """A step of a walk: open a connection to this address now. `clear`: do not use TLS, it failed here a moment ago."""
 
     number: int
     target: Target
@@ -27,21 +27,21 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to start now: wait for news of an open contact, or until a time if there is one."""
+    """A step of a walk: start nothing now, wait for news of an open contact, or until a time if there is one."""
 
     until: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The attempt is over: an outcome for each recipient, in their order."""
+    """The last step of a walk: an outcome for each recipient, in their order."""
 
     outcomes: tuple[Outcome, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The contact has a connection; the greeting is still to come."""
+    """The news that a contact has a connection; the greeting is still to come."""
 
     number: int
 
@@ -55,7 +55,7 @@ class Greeted:
 
 @light(frozen=True, slots=True)
 class Ended:
-    """The contact is over, in this phase: with an outcome for recipients, for the whole host, or both."""
+    """The news that a contact is over, in this phase: with an outcome for recipients, for the whole host, or both."""
 
     number: int
     phase: Phase
@@ -113,7 +113,9 @@ class Heard:
 
 
 class Walk:
-    """The walk of one attempt. `now` is any clock that only goes forward, in seconds.
+    """The decisions of one attempt along a plan: try, wait, or verdict.
+
+    `now` is any clock that only goes forward, in seconds.
 
     `contacts` has every contact so far in order of start, the ended ones with what they meant for each recipient.
     `holder` is the number of the contact whose session is going on, or None.

@@ -24,7 +24,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A finding its owner lives with: why, and until when."""
+    """A finding that is accepted: why, and until when."""
 
     finding: Finding
     reason: str
@@ -33,7 +33,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A domain, checked. `looked` says what was asked for: a rule that needs more was not tried."""
+    """The result of checking one domain. `looked` says what was asked for: a rule that needs more was not tried."""
 
     domain: str
     checked_at: float

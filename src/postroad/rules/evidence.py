@@ -15,7 +15,7 @@ from postroad.words.sessions import Probe, Reach
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Where a record stands in a zone file."""
+    """The place of a record in a zone file."""
 
     owner: str
     kind: str  # MX, A, AAAA, ...

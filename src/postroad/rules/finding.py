@@ -9,7 +9,10 @@ from postroad.words.names import Address
 
 
 class Severity(StrEnum):
-    """How bad it is. Only what loses or delays mail is an error."""
+    """The severity of a finding: only what loses or delays mail is an error.
+
+    Only what loses or delays mail is an error.
+    """
 
     ERROR = "error"
     WARNING = "warning"
@@ -19,7 +22,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a finding is about: the domain as a whole, an exchanger, or one address of it."""
+    """The subject of a finding: the domain as a whole, an exchanger, or one address of it."""
 
     domain: str
     preference: int | None = None
@@ -29,7 +32,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found: where, what was seen, and the zone lines that fix it ("" if no line of a zone can)."""
+    """One problem found: where, what was seen, and the zone lines that fix it ("" if no zone line can)."""
 
     rule: str
     severity: Severity
@@ -42,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the function of a rule yields: a finding that does not say whose it is; the rule adds that."""
+    """A finding as the function of a rule yields it, before the rule adds its id and severity."""
 
     place: Place
     seen: str

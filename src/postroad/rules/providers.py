@@ -13,7 +13,7 @@ from postroad.words.names import registered
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A row of `providers.toml`: `kind` is one-mx, filter or mailboxes; `source` was read on `read`."""
+    """A mail provider of `providers.toml`: `kind` is one-mx, filter or mailboxes; `source` was read on `read`."""
 
     name: str
     hosts: tuple[str, ...]

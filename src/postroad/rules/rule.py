@@ -12,7 +12,7 @@ from postroad.rules.finding import Finding, Seen, Severity
 
 
 class Topic(StrEnum):
-    """What a rule is about: the chapters of `postroad rules`."""
+    """The topic of a rule: a chapter of `postroad rules`."""
 
     EXISTENCE = "existence and shape"
     TARGETS = "targets"
@@ -23,7 +23,10 @@ class Topic(StrEnum):
 
 
 class Need(StrEnum):
-    """What a rule must know. Where it was not asked for, the rule is silent; where asking failed, inconclusive."""
+    """The kind of evidence that a rule needs.
+
+    Where it was not asked for, the rule is silent; where asking failed, inconclusive.
+    """
 
     RECORDS = "records"  # the snapshot: always there
     SERVERS = "servers"  # name servers and their addresses
@@ -48,7 +51,7 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a rule comes from: `RFC 5321`, `5.1`; a letter is an appendix."""
+    """The document and section that a rule comes from: `RFC 5321`, `5.1`; a letter is an appendix."""
 
     document: str
     section: str = ""
@@ -65,7 +68,10 @@ Look = Callable[[Evidence], Iterator[Seen]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: `id` is for ever. `why` says what it costs whom; `no_fix` why no line of a zone can ever fix it."""
+    """A check: `id` never changes, `why` says what it costs whom, `no_fix` why no zone line can fix it.
+
+    `why` says what it costs whom; `no_fix` why no line of a zone can ever fix it.
+    """
 
     id: str
     severity: Severity  # of its findings, unless one says otherwise

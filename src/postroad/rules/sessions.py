@@ -28,7 +28,7 @@ _NEEDED = {
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A probe, and where it belongs."""
+    """A probe, and the address it belongs to."""
 
     place: Place
     probe: Probe

@@ -9,7 +9,7 @@ from postroad.words.names import Address, is_within
 
 
 class Kind(Enum):
-    """What an address that is none of a host on the Internet is instead."""
+    """The uses for which an address is reserved, if it is not that of a host on the Internet."""
 
     UNSPECIFIED = auto()
     LOOPBACK = auto()

@@ -29,7 +29,7 @@ CONTENT = "From: demo@lab.invalid\r\nTo: user@example.com\r\nSubject: demo\r\n\r
 
 @dataclass
 class Act:
-    """One set-up on stage: what is expected, what was seen so far."""
+    """One set-up of the demo: what is expected, and what was seen so far."""
 
     name: str
     messages: int

@@ -40,12 +40,15 @@ _SETTINGS = {
 
 
 class ScenarioError(ValueError):
-    """A scenario folder cannot be read: the text says the file, the line and how to mend it."""
+    """The error that a scenario folder cannot be read: the text says the file, the line and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One story. `expected` maps each seed to the line that must be seen."""
+    """A folder with zone, faults, send and expect: one attempt told as a story.
+
+    `expected` maps each seed to the line that must be seen.
+    """
 
     name: str
     zone: Path

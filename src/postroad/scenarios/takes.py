@@ -19,7 +19,7 @@ CONTENT = b"From: sender@lab.invalid\r\nSubject: a scenario\r\n\r\nWhat happens 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One seed of a scenario: what must be seen, what the rehearsal says, what happened, and what a simulation says.
+    """One seed of a scenario: what is expected, rehearsed, performed and forecast.
 
     `forecast` is the way that the seed's draw takes through the graph of the simulation.
     """

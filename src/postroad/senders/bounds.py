@@ -49,7 +49,7 @@ BOUNDS: Mapping[str, Mapping[str, Bounds]] = MappingProxyType(
 
 
 class Bounded:
-    """A part of a sender: no number in it is out of its bounds, whoever writes it, in a file or in Python."""
+    """A part of a sender whose numbers are checked against their bounds, in a file or in Python."""
 
     __slots__ = ()
 

@@ -19,7 +19,7 @@ first timer make 131: the rest is the sender's own."""
 
 
 class Kind(StrEnum):
-    """What a model rests on."""
+    """The basis of a model: an RFC, a measurement, an assumption."""
 
     OURS = "ours"  # this program
     PROCEDURE = "procedure"  # a text of the RFCs
@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 
 class Unit(StrEnum):
-    """What is chosen among equals: a name with all its addresses, or each address by itself."""
+    """The unit that is chosen among equals: a name with all its addresses, or each address by itself."""
 
     HOST = "host"
     ADDRESS = "address"
@@ -97,7 +97,7 @@ class Routes(StrEnum):
 
 
 class Then(StrEnum):
-    """What a sender does after a contact."""
+    """The reactions of a sender to a contact."""
 
     ACCEPTED = "accepted"  # the message is delivered
     IN_CLEAR = "in-clear"  # the same session goes on without TLS, which delivers
@@ -109,7 +109,7 @@ class Then(StrEnum):
 
 
 class Phase(StrEnum):
-    """When a contact goes wrong; a reaction to a phase is that to each mode of it."""
+    """The phases in which a contact can go wrong; a reaction to a phase is that to each mode of it."""
 
     CONNECT = "connect"
     GREETING = "greeting"
@@ -167,7 +167,7 @@ ENDS: Mapping[Then, Result] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Limits(Bounded):
-    """How much of a list one attempt uses; None: all of it.
+    """The limits on how much of a list one attempt uses; None: all of it.
 
     `sessions` counts those that came as far as the recipient. `family_share`: where there are more addresses than the
     limit, neither family takes more than its half of it unless the other has less.
@@ -182,7 +182,9 @@ class Limits(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class Waits(Bounded):
-    """Seconds. `connect_s`: for an address that does not answer; `greeting_s`: for one that connects and never greets.
+    """The time limits of a sender, in seconds.
+
+    `connect_s`: for an address that does not answer; `greeting_s`: for one that connects and never greets.
 
     `per_host`: `connect_s` is for all addresses of a host, divided over those left. `fallback_s`: an address of the
     other family of the host is tried after so long, beside the silent one (RFC 8305). `hurry_s`: an address is given up
@@ -280,7 +282,9 @@ class Asks(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """How one kind of sender treats MX records. Pure data; `sources` say where it is known from.
+    """One kind of mail software and how it treats MX records, as data, one file each; `sources` say how we know.
+
+    Pure data; `sources` say where it is known from.
 
     `reactions` has a Then for each Mode; what is missing is accepted. `races`: what may as well happen instead, as
     packets come. `refusals` are the modes that count as "no, for good" when an attempt is exhausted, `keeps` those

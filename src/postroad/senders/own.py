@@ -18,7 +18,7 @@ from postroad.words.toml import parse_toml
 
 @dataclass(frozen=True, slots=True)
 class OwnSenders:
-    """What a file adds to the senders and mixes that are known."""
+    """The senders and mixes that a file adds."""
 
     senders: Mapping[str, Sender]
     mixes: Mapping[str, Mapping[str, Fraction]]

@@ -27,7 +27,7 @@ _UNSAID = ("name",)  # the file's or the table's own name says it
 
 
 class WrongError(ValueError):
-    """A key or value that cannot be taken."""
+    """The error that a key or value of a sender file cannot be used."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(why)

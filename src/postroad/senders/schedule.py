@@ -11,7 +11,7 @@ from postroad.words.bounds import YEAR_S, OutOfBoundsError
 
 @dataclass(frozen=True, slots=True)
 class Schedule(Bounded):
-    """One timetable, in seconds.
+    """A retry schedule of a sender, in seconds.
 
     After the n-th try mail waits the n-th of `intervals_s`, then `then_s` each time; `then_s` None: that was the last
     one. Each interval is up to `spread_s` longer (a queue that is only looked at now and then) and more or less by the

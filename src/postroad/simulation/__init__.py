@@ -5,8 +5,9 @@ listing orders; where it cannot be, trials with a seed and their intervals.
 Rule 2: a sender is data (the room `senders`); here is only what such data mean.
 Rule 3: the facts are those of `routing` (a Snapshot): what is true for a delivery is true for its simulation.
 
-Stops: `nouns` (what is asked and answered), `plans` and `arrange` (facts -> levels of hosts of contacts), `orders`
-(orders not drawn, with their chances), `steps` (one attempt), `rounds` (those asked again), `shares` (exact
+Stops: `nouns` (what is asked and answered), `contacts` (who is found), `plans` and `arrange` (facts -> levels of hosts
+of contacts), `likeness` (what need not be told apart), `limits` (those that may be met), `orders` (orders not drawn,
+with their chances), `steps` (one attempt), `rounds` (those asked again), `shares` (exact
 forecasts), `paths` (single ways), `ranges` (what is sure of a mix), `recipients` (several, answered one by one), `own`
 (our own sender, which is no model), `trials` (Monte-Carlo for what only time shows).
 """

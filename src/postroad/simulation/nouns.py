@@ -81,7 +81,7 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The answer for the first attempt of one message. Chances are fractions, sum to one, and are exact.
+    """The result of the first attempt of one message, exactly. Chances are fractions, sum to one, and are exact.
 
     `first`: the address contacted first. `accepted`: the address that took the message in this attempt; what is
     missing to one was deferred or failed. `hosts`: first contact by exchanger. `attempts` are contacts, `delay_s` the

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from postroad.senders.model import Sender, Then
 from postroad.simulation.contacts import Exchange
-from postroad.simulation.limits import counted
+from postroad.simulation.limits import Counted, counted
 from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.own import every_example
 from postroad.simulation.plans import NoWay, exchanges, plans
@@ -44,17 +44,19 @@ def every_way(case: Case, sender: Sender) -> Iterator[Example]:
             yield Example(Fraction(1), (), found.result)
         return
     limits = counted(case, sender, found)
-    ways = plans(case, sender, found, alike=False)
+    ways = plans(case, sender, found, limits, alike=False)
     for levels in ways:
         steps = Steps(sender, levels, limits)
         yield from _all_from(steps, _Way(Fraction(1, len(ways)), 0.0, steps.start()))
 
 
-def some_examples(case: Case, sender: Sender, found: tuple[Exchange, ...], number: int) -> tuple[Example, ...]:
+def some_examples(
+    case: Case, sender: Sender, found: tuple[Exchange, ...], limits: Counted, number: int
+) -> tuple[Example, ...]:
     """A few ways that begin differently, the likeliest beginnings first, each going on by its likeliest step."""
     if number == 0:
         return ()
-    limits, ways = counted(case, sender, found), Counter(plans(case, sender, found, alike=False))
+    ways = Counter(plans(case, sender, found, limits, alike=False))
     begun: dict[Target | None, list[tuple[Steps, _Way, Next]]] = defaultdict(list)
     for levels, count in ways.items():
         steps = Steps(sender, levels, limits)

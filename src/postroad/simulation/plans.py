@@ -25,7 +25,7 @@ from postroad.routing import (
 from postroad.senders.model import Equals, Families, Inside, Literals, Preference, Sender, Unit
 from postroad.simulation.arrange import Arranger, Level
 from postroad.simulation.contacts import Exchange
-from postroad.simulation.limits import counted
+from postroad.simulation.limits import Counted, counted
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.own import names_of, usual
 from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
@@ -47,8 +47,19 @@ class NoWay:
     asked: int = 0
 
 
+_found: dict[str, tuple[Snapshot, Sender, tuple[Exchange, ...] | NoWay]] = {}
+"""What each sender found last: whoever asks what is lost with which servers asks hundreds of times for one domain."""
+
+
 def exchanges(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:
     """The exchangers a sender finds, in the order of the MX answer, also dead ones; or why it can use none."""
+    known = _found.get(sender.name)
+    if known is None or known[0] is not snapshot or known[1] is not sender:
+        known = _found[sender.name] = snapshot, sender, _look_up(snapshot, sender)
+    return known[2]
+
+
+def _look_up(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:
     answer = snapshot.mx
     if sender.ours:
         return _found_by_ours(snapshot)
@@ -155,15 +166,21 @@ def _policy(sender: Sender) -> RoutePolicy:
     return replace(PROCEDURES["rfc5321"], families=families)
 
 
-def plans(
-    case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool, nameless: bool = False
+def plans(  # what is asked, of whom, and two ways to count
+    case: Case,
+    sender: Sender,
+    found: tuple[Exchange, ...],
+    limits: Counted,
+    *,
+    alike: bool,
+    nameless: bool = False,
 ) -> list[tuple[Level, ...]]:
     """The plans of an attempt, each as likely: one for each order of the answers that makes a difference.
 
     `alike`: servers between which the sender makes no difference are counted, not told apart; `nameless`: those that
     do not take the message have no names either, so that orders that differ in them alone are equal.
     """
-    arranger = Arranger(case, sender, counted(case, sender, found), alike=alike, nameless=nameless)
+    arranger = Arranger(case, sender, limits, alike=alike, nameless=nameless)
     return _planned(arranger, case, sender, found)
 
 
@@ -190,8 +207,11 @@ def answers(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tup
         return [found[start:] + found[:start] for start in range(_mx_turns(case, sender, found))]
     if case.dns_order is DnsOrder.RANDOM:
         return [found]
+    turns = _turns_in_step(case, sender, found)
+    if turns == 1:
+        return [found]
     turned = _Turned(found, rotates=_mx_turns(case, sender, found) > 1)
-    return [turned.at(turn) for turn in _turns(_turns_in_step(case, sender, found))]
+    return [turned.at(turn) for turn in _turns(turns)]
 
 
 def _turns(count: int) -> Iterable[int]:

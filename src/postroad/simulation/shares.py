@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from operator import attrgetter
 from typing import TypeVar
 
 from postroad.routing import Refusal
@@ -19,13 +20,13 @@ from postroad.simulation.paths import some_examples
 from postroad.simulation.plans import NoWay, exchanges, is_sampled, plans
 from postroad.simulation.steps import Place, Steps
 from postroad.words.faults import Mode
-from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
 
 K = TypeVar("K")
 ZERO = Fraction(0)
 _RESULTS = tuple(Result)
+_ADDRESS, _EXCHANGE = attrgetter("address"), attrgetter("exchange")
 MOST_CONTACTS = 25_000  # of all plans of a forecast: beyond, a part of the plans stands for all
 
 
@@ -97,8 +98,8 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
         return _ours(case, sender, examples)
     sums = _Sums()
     limits = counted(case, sender, found)
-    named = plans(case, sender, found, alike=True)
-    every = plans(case, sender, found, alike=True, nameless=True) if case.down else named
+    named = plans(case, sender, found, limits, alike=True)
+    every = plans(case, sender, found, limits, alike=True, nameless=True) if case.down else named
     counts = Counter(every)
     part = _part(counts, case, found)
     for levels, count in part.items():
@@ -106,16 +107,16 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
     first = _first(sender, named, limits)
     return Forecast(
         case,
-        first=_by_address(first),
-        accepted=_by_address(sums.accepted),
-        hosts=_by_host(first),
+        first=_by(_ADDRESS, first),
+        accepted=_by(_ADDRESS, sums.accepted),
+        hosts=_by(_EXCHANGE, first),
         outcome=sums.outcome,
         attempts_mean=sums.attempts,
         attempts_max=sums.attempts_max,
         delay_mean_s=sums.delay_s,
         delay_worst_s=sums.worst_s,
         questions=_questions(sender, len({each.name for each in found}), sums.hosts),
-        examples=some_examples(case, sender, found, examples),
+        examples=some_examples(case, sender, found, limits, examples),
         sampled=part is not counts or is_sampled(case, sender, found),
         taken=sums.taken,
     )
@@ -231,9 +232,9 @@ def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
     assert not isinstance(found, Refusal)  # noqa: S101  # else there was no way for it, and nothing to foresee
     return Forecast(
         case,
-        first=_sum_by(found.first, lambda target: target.address),
-        accepted=_sum_by(found.accepted, lambda target: target.address),
-        hosts=_sum_by(found.first, lambda target: target.exchange),
+        first=_summed((target.address, chance) for target, chance in found.first.items()),
+        accepted=_summed((target.address, chance) for target, chance in found.accepted.items()),
+        hosts=_summed((target.exchange, chance) for target, chance in found.first.items()),
         outcome=found.outcome,
         attempts_mean=found.attempts_mean,
         attempts_max=found.attempts_max,
@@ -246,27 +247,15 @@ def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
     )
 
 
-def _by_address(chances: Mapping[Contact, Fraction]) -> dict[Address, Fraction]:
-    return _sum_by(_by_target(chances), lambda target: target.address)
+def _by(key: Callable[[Target], K], chances: Mapping[Contact, Fraction]) -> dict[K, Fraction]:
+    """The chances of contacts as those of what stands behind them: each member of a contact is as likely."""
+    parts = ((chance / len(contact.members), contact.members) for contact, chance in chances.items())
+    return _summed((key(target), each) for each, members in parts for target in members)
 
 
-def _by_host(chances: Mapping[Contact, Fraction]) -> dict[str, Fraction]:
-    return _sum_by(_by_target(chances), lambda target: target.exchange)
-
-
-def _by_target(chances: Mapping[Contact, Fraction]) -> dict[Target, Fraction]:
-    shares: dict[Target, Fraction] = defaultdict(Fraction)
-    for contact, chance in chances.items():
-        each = chance / len(contact.members)
-        for member in contact.members:
-            shares[member] += each
-    return shares
-
-
-def _sum_by(chances: Mapping[Target, Fraction], key: Callable[[Target], K]) -> dict[K, Fraction]:
+def _summed(chances: Iterable[tuple[K, Fraction]]) -> dict[K, Fraction]:
     shares: dict[K, Fraction] = {}
-    for target, chance in chances.items():
-        what = key(target)
+    for what, chance in chances:
         known = shares.get(what)
         shares[what] = chance if known is None else known + chance
     return shares

@@ -7,7 +7,8 @@ Rule 3: a peer's nonsense is an event; an exception (`LocalProtocolError`) means
 Rule 4: a line ends with CRLF, and a message with CRLF.CRLF. A bare CR or LF ends nothing (no smuggling).
 
 Stops: `grammar` (commands), `wire` (lines, dots, newlines, replies), `states` (the tables), `events`; the client's end:
-`client`, `timeouts`, `transaction` (one message, as steps); the server's: `content` (what every octet of a message
+`client`, `timeouts`, `steps` (what is to be done), `transaction` (one message, as steps), `envelope` and `body` (its
+parts); the server's: `content` (what every octet of a message
 passes), `sasl` (AUTH), `offer` (what is offered and refused), `server`.
 """
 
@@ -53,8 +54,9 @@ if TYPE_CHECKING:
     from postroad.smtp.offer import ServerConfig
     from postroad.smtp.server import Server
     from postroad.smtp.states import ClientState, ServerState
+    from postroad.smtp.steps import MORE, Break, Done, Expect, More, Step, Write
     from postroad.smtp.timeouts import Timeouts
-    from postroad.smtp.transaction import MORE, Break, Done, Expect, More, Step, Terms, Transaction, Write, host_outcome
+    from postroad.smtp.transaction import Terms, Transaction, host_outcome
     from postroad.smtp.wire import NUL, Limits, canonical, format_reply
 
 __getattr__ = door(
@@ -67,6 +69,7 @@ __getattr__ = door(
     server="Server",
     states="ClientState ServerState",
     timeouts="Timeouts",
-    transaction="MORE Break Done Expect More Step Terms Transaction Write host_outcome",
+    steps="MORE Break Done Expect More Step Write",
+    transaction="Terms Transaction host_outcome",
     wire="NUL Limits canonical format_reply",
 )

@@ -17,20 +17,23 @@ _END_OF_DATA = EndOfData()
 
 
 class LocalProtocolError(Exception):
-    """Our own side asked for a move the table does not have: a bug, not the peer's doing."""
+    """The error that our own side asked for a move the table does not have: a bug, not the peer's doing."""
 
 
 class SessionOver(LocalProtocolError):  # noqa: N818  # an ending
-    """The host has ended the session, or broken it: what it did is the last event, and nothing more can be said."""
+    """The error that the host has ended or broken the session: what it did is the last event."""
 
 
 class UnsafeContent(Exception):  # noqa: N818  # not an error of the program: the content is what it is
-    """The content has a bare CR or LF, or a NUL. Some servers end a message there, and would obey the rest of it."""
+    """The error that the content has a bare CR or LF, or a NUL.
+
+    Some servers end a message there, and would obey the rest of it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a server offers in its reply to EHLO; nothing at all after HELO."""
+    """The extensions that a server offers in its reply to EHLO; none after HELO."""
 
     name: str = ""
     size: int | None = None  # octets; 0: no fixed limit; None: SIZE is not offered (RFC 1870 section 3)
@@ -68,7 +71,7 @@ def _size(words: list[str]) -> int:
 
 
 class Client:
-    """A session as the client sees it.
+    """An SMTP session as the client sees it, without I/O.
 
     Commands may be sent ahead of the replies to earlier ones (RFC 2920); replies come out in their order. `state` is
     where the client stands, `capabilities` what the server offers (None before EHLO or HELO is answered). Two things

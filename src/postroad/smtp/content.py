@@ -10,7 +10,7 @@ WITH_NUL = Reply(554, ("5.6.0 a NUL octet in the message (RFC 2045 section 2.8)"
 
 
 class Content:
-    """What comes by DATA or BDAT passes here and nowhere else, so that no way in forgets a check."""
+    """The check that every octet of a message passes, by DATA or BDAT."""
 
     __slots__ = ("_has_nul", "_is_bare", "_most", "_newlines", "_octets", "_refuses_unsafe")
 

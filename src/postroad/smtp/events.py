@@ -11,7 +11,7 @@ from postroad.words.reply import Reply
 
 @dataclass(frozen=True, slots=True)
 class Unsolicited:
-    """Client: a reply that answers nothing, as 421 before the server hangs up. It ends the session.
+    """Client event: a reply that answers nothing, such as 421 before the server hangs up. It ends the session.
 
     If it answered a later command, every reply after it would be one out of step.
     """
@@ -21,21 +21,24 @@ class Unsolicited:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Either: the peer will say no more, or the session is over. `pending`: the client's commands left unanswered."""
+    """Event at either end: the peer will say no more, or the session is over.
+
+    `pending`: the client's commands left unanswered.
+    """
 
     pending: tuple[Command, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Client: the server broke the protocol; the connection is of no more use."""
+    """Client event: the server broke the protocol; the connection is of no more use."""
 
     why: str
 
 
 @light(frozen=True, slots=True)
 class Answered:
-    """Server: something the session itself knows the answer to, an error or a challenge: agree to give `reply`.
+    """Server event: the session itself knows the answer, an error or a challenge: agree to give `reply`.
 
     With a `violation` the client has broken the rules so that nothing it says can be relied on: the session is over.
     """
@@ -46,26 +49,26 @@ class Answered:
 
 @light(frozen=True, slots=True)
 class BodyPiece:
-    """Server: some of the message, dots taken away. Needs no answer."""
+    """Server event: a piece of the message, without its doubled dots. Needs no answer."""
 
     data: bytes
 
 
 @light(frozen=True, slots=True)
 class BodyComplete:
-    """Server: the message is whole, with these octets; the answer says whether it is kept."""
+    """Server event: the message is whole, with these octets; the answer says whether it is kept."""
 
     data: bytes
 
 
 @light(frozen=True, slots=True)
 class BodyRefused(Answered):
-    """Server: the message is whole, and the session itself cannot take it; what came of it is to be forgotten."""
+    """Server event: the message is whole, but the session itself refuses it; the application forgets it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthGiven:
-    """Server: who the client says it is, for the application to check: answer 235 or 535."""
+    """Server event: who the client says it is, for the application to check: answer 235 or 535."""
 
     mechanism: str
     authorization: str

@@ -32,21 +32,21 @@ _NOTIFY = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
 
 @dataclass(frozen=True, slots=True)
 class Ehlo:
-    """Who the client is, and the wish for extensions (RFC 5321 section 4.1.1.1)."""
+    """EHLO: the client's name and the wish for extensions (RFC 5321 section 4.1.1.1)."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Helo:
-    """Who the client is, without extensions."""
+    """HELO: the client's name, without extensions."""
 
     name: str
 
 
 @light(frozen=True, slots=True)
 class Mail:
-    """The reverse-path (None: the null one) and what is to be known of the message (RFC 5321 section 4.1.1.2)."""
+    """MAIL: the reverse-path (None: the null one) and the parameters of the message (RFC 5321 section 4.1.1.2)."""
 
     reverse_path: Mailbox | None
     size: int | None = None  # octets, RFC 1870
@@ -59,24 +59,24 @@ class Mail:
 
 @light(frozen=True, slots=True)
 class Rcpt:
-    """One forward-path (RFC 5321 section 4.1.1.3). The bare `<postmaster>` is a mailbox with an empty domain."""
+    """RCPT: one forward-path (RFC 5321 section 4.1.1.3). The bare `<postmaster>` is a mailbox with an empty domain."""
 
     recipient: Recipient
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """The message comes next, if the server says 354."""
+    """DATA: the message comes next, if the server says 354."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndOfData:
-    """No command but the final dot: what the reply to a whole message answers."""
+    """The final dot: no command, but what the reply to a whole message answers."""
 
 
 @light(frozen=True, slots=True)
 class Bdat:
-    """A chunk of so many octets follows this line (RFC 3030 section 2)."""
+    """BDAT: a chunk of so many octets follows this line (RFC 3030 section 2)."""
 
     size: int
     last: bool = False
@@ -84,50 +84,50 @@ class Bdat:
 
 @dataclass(frozen=True, slots=True)
 class Rset:
-    """Forget the transaction."""
+    """RSET: the transaction is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noop:
-    """Nothing but a sign of life."""
+    """NOOP: nothing is asked but a reply."""
 
     text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Quit:
-    """Goodbye."""
+    """QUIT: the session is to end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vrfy:
-    """Is there such a user?"""
+    """VRFY: asks whether a user exists."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Expn:
-    """Who is on this list?"""
+    """EXPN: asks who is on a list."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """What can you do?"""
+    """HELP: asks what the server can do."""
 
     text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StartTls:
-    """Go on under TLS (RFC 3207)."""
+    """STARTTLS: the session goes on under TLS (RFC 3207)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """Say who you are (RFC 4954 section 4). `initial` is still in base64."""
+    """AUTH: the client says who it is (RFC 4954 section 4). `initial` is still in base64."""
 
     mechanism: str
     initial: str | None = None
@@ -140,7 +140,7 @@ Command = (
 
 @dataclass(frozen=True, slots=True)
 class BadSyntax:
-    """A line that is no command, and the reply it deserves."""
+    """A line that is not a command, and the reply to it."""
 
     reply: Reply
 

@@ -60,7 +60,7 @@ _FOREIGN = re.compile(rb"(?i:GET|POST|CONNECT)(?: |\Z)|[!-9;-~]+:|.* HTTP/[0-9.]
 
 @dataclass(frozen=True, slots=True, eq=False)  # by identity it is a key that costs nothing
 class ServerConfig:
-    """What a server is called, offers and endures. `auth` names SASL mechanisms, of PLAIN and LOGIN."""
+    """The name, extensions and limits of a server. `auth` names SASL mechanisms, of PLAIN and LOGIN."""
 
     hostname: str
     size: int = 50 * MIB
@@ -77,7 +77,7 @@ class ServerConfig:
 
 
 class OpenTransaction:
-    """The transaction that is open: MAIL as agreed to, and the recipients taken."""
+    """The open transaction of a server: MAIL as agreed to, and the recipients taken."""
 
     __slots__ = ("mail", "recipients")
 

@@ -14,7 +14,7 @@ INCOMPLETE = Reply(501, ("5.5.2 malformed authentication response",))
 
 
 class Exchange:
-    """One AUTH command: challenges out (334), answers in, until there is a name and a password or an error."""
+    """One AUTH exchange: challenges out (334), answers in, until there is a name and a password or an error."""
 
     def __init__(self, mechanism: str) -> None:
         self._mechanism = mechanism

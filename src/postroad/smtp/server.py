@@ -62,7 +62,7 @@ class _Chunk:
 
 
 class Server:
-    """A session as the server sees it: `receive` octets, and answer each event but a BodyPiece before the next.
+    """An SMTP session as the server sees it, without I/O: `receive` octets, and answer each event but a BodyPiece.
 
     A command is itself the event that it came. Answer with `agree`, or with a `reply` of your own.
     """

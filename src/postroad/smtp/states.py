@@ -33,7 +33,7 @@ from postroad.words.reply import Reply
 
 
 class ClientState(Enum):
-    """Where a client stands by what it has sent."""
+    """The states of a client, by what it has sent."""
 
     __hash__ = object.__hash__  # Enum's own hashes the name, in Python, several times for each message
 
@@ -96,7 +96,7 @@ GOES_ON: dict[type[Command] | None, frozenset[int]] = {
 
 
 class Answer(Enum):
-    """What a reply says to the command it answers."""
+    """The meaning of a reply to a command."""
 
     GOES_ON = auto()
     REFUSES = auto()
@@ -137,7 +137,7 @@ def after_reply(state: ClientState, kind: type[Command] | None, code: int) -> Cl
 
 
 class ServerState(Enum):
-    """Where a server stands by what it has agreed to."""
+    """The states of a server, by what it has agreed to."""
 
     __hash__ = object.__hash__
 

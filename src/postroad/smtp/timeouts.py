@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Time limits of a session in seconds, at the least that RFC 5321 section 4.5.3.2 asks where it asks."""
+    """The time limits of a client session in seconds, no shorter than RFC 5321 section 4.5.3.2 asks."""
 
     connect_s: float = 30.0  # no RFC names it; Postfix and Haraka wait this long
     greeting_s: float = 300.0

@@ -18,14 +18,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
+from postroad.smtp.body import at_once, piece_by_piece
 from postroad.smtp.client import Capabilities, Client, SessionOver, UnsafeContent
-from postroad.smtp.grammar import Bdat, Command, Data, Mail, Rcpt, Rset
+from postroad.smtp.envelope import mail_to, rcpt_to, why_unable
+from postroad.smtp.grammar import Bdat, Data, Rset
+from postroad.smtp.steps import DONE, Break, Expect, Step, Write, expect
 from postroad.smtp.timeouts import Timeouts
-from postroad.words.light import light
-from postroad.words.mail import Envelope, Recipient, needs_smtputf8
+from postroad.words.mail import Envelope, needs_smtputf8
 from postroad.words.outcome import Outcome, Phase, Receipt, Result, Scope, delivered, refused
 from postroad.words.reply import Reply
 
@@ -33,54 +34,13 @@ ONE_FLIGHT = 64 * 1024  # a message up to this size goes out with its envelope: 
 TOO_MANY = frozenset({452, 552})  # RFC 5321 section 4.5.3.1.10: a client takes 552 to RCPT for the 452 that was meant
 
 
-@light(frozen=True, slots=True)
-class Write:
-    """Write these octets; what comes `then` is the next step."""
-
-    octets: bytes
-    then: Expect | More
-
-
-@light(frozen=True, slots=True)
-class Expect:
-    """Read replies, the first within so many seconds, and give to `hear` all that have come.
-
-    `sign_s`: a host that has not even acknowledged what was sent by then, or later, is gone; so is one that has said
-    nothing at the limit, for all that counts here.
-    """
-
-    limit_s: float
-    sign_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class More:
-    """Hand the next piece of the content to `give`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """Drop the connection: nothing that could be said on it would help. The outcome is of host scope."""
-
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The transaction is over, and another may follow."""
-
-
-Step = Write | Expect | More | Break | Done
 _Script = Generator[Step, Any, None]  # a Reply comes in where one was expected, a piece of the content for More
-_Piecewise = Generator[Step, Any, bytes]  # its result are the last octets, which are not written yet
-MORE, DONE = More(), Done()
 _DATA = Data()
-_expect = lru_cache(maxsize=64)(Expect)  # of the few time limits of the settings
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a transaction is to go.
+    """The conditions of a transaction.
 
     `rested`: the connection has served before, so the host may have hung up or vanished: nothing that counts is sent
     before it has answered. `resets`: an earlier transaction may still be open at the host.
@@ -124,7 +84,7 @@ class Transaction:
 
     def begin(self) -> Step:
         """What to do first."""
-        if unable := self._unable():
+        if unable := why_unable(self._offered, self._size, smtputf8=self._smtputf8):
             self.told = dict.fromkeys(self._recipients, unable)
             return DONE
         return self._resume(None)
@@ -190,14 +150,14 @@ class Transaction:
         """
         timeouts = self._terms.timeouts
         rested = self._terms.rested
-        first = _expect(timeouts.resting_most_s, timeouts.resting_s) if rested else _expect(timeouts.mail_s)
+        first = expect(timeouts.resting_most_s, timeouts.resting_s) if rested else expect(timeouts.mail_s)
         if self._terms.resets:
             yield from self._reset(first)
         self.is_open = True
         if self._offered.pipelining:
             mail = yield Write(self._flight(), first)
             for index in self._recipients:
-                self._hear_rcpt(mail, index, (yield _expect(timeouts.rcpt_s)))
+                self._hear_rcpt(mail, index, (yield expect(timeouts.rcpt_s)))
         else:
             yield from self._one_by_one(first)
         if self.told:
@@ -207,24 +167,30 @@ class Transaction:
         if not self._chunks:
             if self._accepted:
                 self.phase = Phase.DATA
-            go_ahead = _expect(timeouts.data_s)
+            go_ahead = expect(timeouts.data_s)
             go = yield go_ahead if self._is_announced else Write(self._client.send(_DATA), go_ahead)
             if go.code >= 400:
                 self._tell(refused(go, Scope.MESSAGE, Phase.DATA))
                 return
-        last = b"" if self._is_in_doubt else self._at_once() or (yield from self._piece_by_piece())
+        client, chunks, is_wanted = self._client, self._chunks, bool(self._accepted)
+        last = (
+            b""
+            if self._is_in_doubt
+            else at_once(client, self._whole, chunks=chunks, is_wanted=is_wanted)
+            or (yield from piece_by_piece(client, self._size, chunks=chunks))
+        )
         if self._accepted:
             self._is_in_doubt = True
             self.phase = Phase.DOT
-        receipt = _expect(timeouts.dot_s)
+        receipt = expect(timeouts.dot_s)
         self._hear_end((yield Write(last, receipt) if last else receipt))
 
     def _flight(self) -> bytes:
         """The envelope with DATA, or with BDAT and all of a small message (RFC 3030), or by itself."""
         whole = self._whole if self._chunks and not self._terms.rested else None
-        commands = [self._mail()]
+        commands = [mail_to(self._offered, self._envelope, self._size, smtputf8=self._smtputf8)]
         for index in self._recipients:
-            commands.append(self._rcpt(index))  # noqa: PERF401  # a comprehension is one more call, for every message
+            commands.append(rcpt_to(self._offered, self._envelope.recipients[index]))  # noqa: PERF401  # a comprehension is one more call, for every message
         if whole is not None or not self._chunks:
             self._is_announced = True
             commands.append(Bdat(self._size, last=True) if self._chunks else _DATA)
@@ -236,11 +202,14 @@ class Transaction:
 
     def _one_by_one(self, first: Expect) -> _Script:
         """Each command after the reply to the one before."""
-        mail = reply = yield Write(self._client.send(self._mail()), first)
+        offered, recipients = self._offered, self._envelope.recipients
+        command = mail_to(offered, self._envelope, self._size, smtputf8=self._smtputf8)
+        mail = reply = yield Write(self._client.send(command), first)
         for index in self._recipients:
             if mail.code < 400:
                 self.phase = Phase.RCPT
-                reply = yield Write(self._client.send(self._rcpt(index)), _expect(self._terms.timeouts.rcpt_s))
+                command = rcpt_to(offered, recipients[index])
+                reply = yield Write(self._client.send(command), expect(self._terms.timeouts.rcpt_s))
             self._hear_rcpt(mail, index, reply)
 
     def _reset(self, first: Expect) -> _Script:
@@ -279,72 +248,12 @@ class Transaction:
             self._tell(delivered(Receipt(reply)))
             self.is_open = False
 
-    def _at_once(self) -> bytes:
-        """All that is to be sent of the message; nothing if it comes in pieces.
-
-        An empty one to a host that says 354 though it refused all (RFC 2920 section 3.1).
-        """
-        if not (self._accepted or self._chunks):
-            return self._client.end_body()
-        if self._whole is None:
-            return b""
-        if self._chunks:
-            return self._client.send(Bdat(self._size, last=True)) + self._client.send_chunk(self._whole)
-        return self._client.send_message(self._whole)
-
-    def _piece_by_piece(self) -> _Piecewise:
-        """After 354, or as one chunk."""
-        if not self._chunks:
-            piece = yield MORE
-            while piece:
-                piece = yield Write(self._client.send_body(piece), MORE)
-            return self._client.end_body()
-        octets = self._client.send(Bdat(self._size, last=True))
-        while self._client.owed:
-            piece = yield Write(octets, MORE)
-            if not piece:
-                yield Break(_SHORT)
-            octets = self._client.send_chunk(piece)
-        return octets
-
     def _tell(self, outcome: Outcome) -> None:
         """All recipients that were accepted share what became of the message."""
         self.told.update(dict.fromkeys(self._accepted, outcome))
-
-    def _unable(self) -> Outcome | None:
-        """Why this host cannot take this message, by its own word at EHLO. Another one may."""
-        offered = self._offered
-        if offered.size and self._size > offered.size:
-            text = f"the message has {self._size} octets, the host takes {offered.size} (RFC 1870)"
-            return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.3.4", Phase.MAIL)
-        if self._smtputf8 and not offered.smtputf8:
-            text = "the message needs SMTPUTF8, which the host does not offer (RFC 6531)"
-            return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.6.7", Phase.MAIL)
-        return None
-
-    def _mail(self) -> Command:
-        """MAIL with what the host knows. An 8-bit message goes to a 7-bit host as it is: see docs/decisions."""
-        offered, envelope = self._offered, self._envelope
-        return Mail(
-            envelope.reverse_path,
-            size=self._size if offered.size is not None else None,
-            body="8BITMIME" if offered.eight_bit_mime and envelope.eight_bit else None,
-            smtputf8=self._smtputf8,
-            ret=envelope.ret if offered.dsn else None,
-            envid=envelope.envid if offered.dsn else None,
-        )
-
-    def _rcpt(self, index: int) -> Command:
-        recipient = self._envelope.recipients[index]
-        if not self._offered.dsn and (recipient.notify or recipient.orcpt):
-            recipient = Recipient(recipient.mailbox)
-        return Rcpt(recipient)
 
 
 def host_outcome(reply: Reply, phase: Phase) -> Outcome:
     """What it means for all mail that a host ends the session with this reply: not now, not here."""
     status = reply.enhanced if reply.enhanced and reply.is_temporary else "4.3.0"
     return Outcome(Result.DEFERRED, Scope.HOST, str(reply), status, phase, reply)
-
-
-_SHORT = Outcome(Result.DEFERRED, Scope.US, "the message is shorter here than it was when it came", "4.3.0", Phase.DATA)

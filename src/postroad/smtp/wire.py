@@ -29,7 +29,10 @@ _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\Z", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is too much. RFC 5321 section 4.5.3.1 gives the least a server must take; extensions lengthen commands."""
+    """The limits on lines, commands and errors.
+
+    RFC 5321 section 4.5.3.1 gives the least a server must take; extensions lengthen commands.
+    """
 
     command_line: int = 4096
     reply_line: int = 4096
@@ -39,7 +42,7 @@ class Limits:
 
 
 class LineBuffer:
-    """Octets that become lines. Memory stays below the limit of a line and what one read brought.
+    """A buffer of octets that become lines. Memory stays below the limit of a line and what one read brought.
 
     `fault` says why the last line must not be taken at its word, if it must not; `is_spent`: all has been taken.
     """
@@ -109,7 +112,7 @@ class LineBuffer:
 
 
 class DotStuffer:
-    """Doubles the dot at the beginning of a line, in pieces of any size (RFC 5321 section 4.5.2)."""
+    """An encoder that doubles the dot at the beginning of a line, in pieces of any size (RFC 5321 section 4.5.2)."""
 
     def __init__(self) -> None:
         self._tail = b"\r\n"  # the last two octets sent: a body begins at the beginning of a line
@@ -134,7 +137,10 @@ def stuff_dots(message: bytes) -> bytes:
 
 
 class DotReader:
-    """Reads a body up to CRLF.CRLF and nothing else, undoing doubled dots. `has_ended`: the end has been read."""
+    """A decoder that reads a body up to CRLF.CRLF and nothing else, and undoes doubled dots.
+
+    `has_ended`: the end has been read.
+    """
 
     __slots__ = ("_held", "_not_content", "has_ended")
 
@@ -178,7 +184,7 @@ def _beginning_of_end(octets: bytes) -> int:
 
 
 class NewlineCheck:
-    """Looks for a CR or LF that stands alone (RFC 5321 section 2.3.8), in octets that come in any pieces."""
+    """A check for a CR or LF that stands alone (RFC 5321 section 2.3.8), in pieces of any size."""
 
     def __init__(self) -> None:
         self._decoder = newline_decoder()
@@ -227,7 +233,10 @@ def _plain_replies(data: bytes) -> tuple[Reply, ...]:
 
 
 class ReplyReader:
-    """Octets that become replies. `problem` is set once the peer has sent what is none; then nothing more is read."""
+    """A parser of octets that become replies.
+
+    `problem` is set once the peer has sent what is none; then nothing more is read.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.problem = ""

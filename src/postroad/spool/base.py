@@ -21,7 +21,7 @@ PIECE = 256 * 1024
 
 
 class Trouble(StrEnum):
-    """What is wrong with a spool, for programs."""
+    """The kinds of trouble with a spool, for programs."""
 
     FULL = "full"
     READ_ONLY = "read-only"
@@ -35,7 +35,10 @@ class Trouble(StrEnum):
 
 
 class SpoolError(Exception):
-    """The spool could not do it; nothing of it was done. `why` says for people what, where, and how to fix it."""
+    """The error that the spool could not do a call; nothing of it was done.
+
+    `why` says for people what, where, and how to fix it.
+    """
 
     def __init__(self, kind: Trouble, why: str) -> None:
         super().__init__(why)
@@ -45,7 +48,9 @@ class SpoolError(Exception):
 
 @light(frozen=True, slots=True)
 class Mail:
-    """A message as accepted. `id` is unique, sorts by time and is safe in file names; `seed` decides every draw for it.
+    """A message as accepted, with its envelope but without its body.
+
+    `id` is unique, sorts by time and is safe in file names; `seed` decides every draw for it.
 
     In a Parcel the envelope has that parcel's open recipients only.
     """
@@ -80,7 +85,7 @@ class Parcel:
 
 @light(frozen=True, slots=True)
 class Settlement:
-    """What became of one claimed parcel, committed as a whole.
+    """The result of one claimed parcel, committed as a whole.
 
     `left` are the recipients still open; none: the parcel is gone. `record` is the attempt as a JSON text, "" for none.
     `counts`: whether it was an attempt. `waits_for_host`: no host could be reached, so one that answers again hastens
@@ -123,7 +128,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One attempt: of which destination's parcel, when it was settled, and the JSON text."""
+    """The stored text of one attempt: its destination, when it was settled, and the JSON."""
 
     destination: str
     at: float
@@ -132,7 +137,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """All that is known of one message: its parcels (none once it is finished) and its records in order of time."""
+    """The whole history of one message: its parcels (none once it is finished) and its records in order of time."""
 
     mail: Mail  # with all its recipients
     parcels: tuple[Listed, ...]
@@ -142,7 +147,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which parcels: every condition given must hold; none given is all of them."""
+    """A choice of parcels: every condition given must hold; none given is all of them."""
 
     ids: tuple[str, ...] = ()  # of messages
     destination: str = ""
@@ -154,7 +159,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Numbers of a spool. `destinations`: (destination, waiting parcels), most of them first, at most 20.
+    """The numbers of a spool. `destinations`: (destination, waiting parcels), most of them first, at most 20.
 
     `messages`, and `octets` of their bodies, are those not finished; `oldest_at` is when the first accepted of them was
     received.
@@ -172,7 +177,7 @@ class Stats:
 
 
 class Claims(Protocol):
-    """What delivering needs of a spool: it claims, reads and settles. What is said of Spool holds for it."""
+    """The part of a spool that delivery needs: it claims, reads and settles. What is said of Spool holds for it."""
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """Take up to `most` parcels that are due, at most `each` of one destination, none of those in `skip`.
@@ -230,7 +235,7 @@ class Claims(Protocol):
 
 
 class Spool(Claims, Protocol):
-    """Where accepted mail rests. Every method may raise SpoolError; then nothing of that call was done.
+    """The durable store of accepted mail. Every method may raise SpoolError; then nothing of that call was done.
 
     Times are wall time in seconds since the epoch, given by the caller: a spool reads no clock. Calls made at the same
     time have no order among them: who wants one awaits the first. A call that is cancelled may be done all the same;

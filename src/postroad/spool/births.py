@@ -13,7 +13,7 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 class Births:
-    """Ids and seeds of messages. Neither is a secret, so the system is asked for chance once, not for each."""
+    """A maker of message ids and seeds. Neither is a secret, so the system is asked for chance once, not for each."""
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self._wall = wall

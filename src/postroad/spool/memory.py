@@ -150,7 +150,7 @@ class _Lanes:
 
 
 class MemorySpool:
-    """Mail in dicts."""
+    """A spool in memory, for tests and for reference."""
 
     def __init__(self, node: str = "memory", history_s: float = 86400.0) -> None:
         self._node = node

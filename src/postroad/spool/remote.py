@@ -107,7 +107,7 @@ class RemoteSpool:
 
 
 class Handover:
-    """What another process has of our spool: the parcels that it was given, or has claimed, and not settled yet.
+    """The parcels of our spool that another process was given, or has claimed, and not settled yet.
 
     If it dies, the next one is given them all. `settled` hears how many were settled at a time.
     """

@@ -31,7 +31,9 @@ _CLOSED = SpoolError(Trouble.CLOSED, "the spool is closed: the process that has 
 
 
 class Link(asyncio.Protocol):
-    """One end. `hear` has the words of the other one, `lost` is called when that has gone.
+    """One end of the connection between two processes of a relay.
+
+    `hear` has the words of the other one, `lost` is called when that has gone.
 
     A SpoolError crosses as itself, any other exception as a RuntimeError with its text: it is a bug.
     """

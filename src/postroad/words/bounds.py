@@ -13,7 +13,7 @@ DAY_S = 86400.0
 
 
 class OutOfBoundsError(InputError):
-    """A number that cannot be, of which field, and why: no one needs to know the class it stands in."""
+    """The error that a number is out of its bounds: which field, and why."""
 
     def __init__(self, field: str, why: str) -> None:
         super().__init__(f"{field}: {why}")
@@ -22,7 +22,7 @@ class OutOfBoundsError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """From the least to the most, both included; `above`: the least itself is not. `whole`: no fractions.
+    """The bounds of a number, both included; `above`: the least itself is not. `whole`: no fractions.
 
     `needed`: there is a number, while else None says that there is none. `many`: a tuple of such numbers.
     """

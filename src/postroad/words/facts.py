@@ -38,7 +38,7 @@ class Tlsa:
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T_co]):
-    """Records, in the order the answer had them. `aliases` are the CNAMEs followed, from the name asked onward."""
+    """An answer with records, in its order. `aliases` are the CNAMEs followed, from the name asked onward."""
 
     records: tuple[T_co, ...]
     ttl_s: int = 0
@@ -56,7 +56,7 @@ class _Nothing:
 
 @dataclass(frozen=True, slots=True)
 class NoData(_Nothing):
-    """The name exists, records of this type do not (RFC 2308 section 2.2)."""
+    """The answer that a name exists but has no records of this type (RFC 2308 section 2.2)."""
 
     ttl_s: int = 0
     aliases: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class NoData(_Nothing):
 
 @dataclass(frozen=True, slots=True)
 class NoName(_Nothing):
-    """The name does not exist: NXDOMAIN (RFC 2308 section 2.1)."""
+    """The answer that a name does not exist: NXDOMAIN (RFC 2308 section 2.1)."""
 
     ttl_s: int = 0
     aliases: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class NoName(_Nothing):
 
 @dataclass(frozen=True, slots=True)
 class Temporary(_Nothing):
-    """Nobody could say now: SERVFAIL, timeout, no server reachable. Asking later may help."""
+    """The lack of an answer for now: SERVFAIL, timeout, no server reachable. Asking later may help."""
 
     why: str
     aliases: tuple[str, ...] = ()  # followed before the trouble: that the name is an alias is known all the same
@@ -101,7 +101,7 @@ class HostFacts:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that was learnt of a domain, asked once.
+    """All that DNS said of a domain, asked once.
 
     `hosts` has the MX targets by canonical name, and the domain itself where its own addresses were asked for
     because no MX was found. A target missing from `hosts` was not asked for: the limit on names was reached.
@@ -119,7 +119,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """An answer as it travelled: its size in octets, and whether it had to be cut (TC) at 1232 octets."""
+    """The size of an answer in octets, and whether it had to be truncated (TC) at 1232 octets."""
 
     name: str
     kind: str
@@ -130,7 +130,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What one authoritative server said of the MX set: its serial, the answer; or why it could not be asked."""
+    """The answer of one authoritative server about the MX set, with its serial; or why it could not be asked."""
 
     server: str
     address: Address

@@ -9,7 +9,7 @@ from postroad.words.names import Unreadable, parse_address
 
 
 class Mode(StrEnum):
-    """One way to behave, named after what a sender sees."""
+    """The ways an exchanger may misbehave, named after what a sender sees."""
 
     ACCEPT = "accept"  # takes everything
     REFUSE = "refuse"  # nobody listens: RST
@@ -41,7 +41,10 @@ TIMED = frozenset({Mode.SLOW, Mode.TARPIT})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A mode, and for slow and tarpit the delay in seconds. Written "r450" or "slow:2.5"."""
+    """A way in which an exchanger of the lab misbehaves: a mode, and for slow and tarpit the delay in seconds.
+
+    Written "r450" or "slow:2.5".
+    """
 
     mode: Mode = Mode.ACCEPT
     seconds: float = 1.0

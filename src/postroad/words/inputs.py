@@ -10,15 +10,15 @@ T = TypeVar("T")
 
 
 class InputError(ValueError):
-    """Something given by the caller cannot be used: the text says what, where, and how to fix it."""
+    """The error that something given by the caller cannot be used: the text says what, where, and how to fix it."""
 
 
 class NotInZoneError(InputError):
-    """The zone files given do not have a domain: no usage is wrong, there is no such domain."""
+    """The error that the zone files given do not have a domain."""
 
 
 class NotNowError(InputError):
-    """What was asked about cannot be looked up now; later it may."""
+    """The error that something cannot be looked up now; later it may."""
 
 
 def readable(answer: T | Unreadable) -> T:

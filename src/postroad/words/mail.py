@@ -31,7 +31,7 @@ _PLAIN = re.compile(PLAIN_MAILBOX)
 
 @light(frozen=True, slots=True)
 class Mailbox:
-    """`local@domain`: the local part as written (its case is the receiver's business, RFC 5321 section 2.4)."""
+    """An address `local@domain`: the local part as written (its case is the receiver's, RFC 5321 section 2.4)."""
 
     local: str
     domain: Destination
@@ -62,7 +62,10 @@ class Recipient:
 
 @light(frozen=True, slots=True)
 class Envelope:
-    """What a message travels under. A reverse-path of None is the null one, `<>`: such mail is never bounced."""
+    """The reverse-path, the recipients, and what is asked of the transport.
+
+    A reverse-path of None is the null one, `<>`: such mail is never bounced.
+    """
 
     reverse_path: Mailbox | None
     recipients: tuple[Recipient, ...]

@@ -27,7 +27,7 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A text that cannot be taken: what it was, and why not, in words for the person who wrote it."""
+    """A text that cannot be parsed: what it was, and why not, in words for the person who wrote it."""
 
     text: str
     why: str

@@ -9,7 +9,7 @@ from postroad.words.reply import Reply
 
 
 class Result(StrEnum):
-    """The three results, in every log, report, exit code and table."""
+    """The three results, delivered, deferred and failed, in every log, report, exit code and table."""
 
     DELIVERED = "delivered"
     DEFERRED = "deferred"
@@ -17,7 +17,7 @@ class Result(StrEnum):
 
 
 class Scope(StrEnum):
-    """How far an outcome reaches: what else need not be tried because of it."""
+    """The reach of an outcome: what else need not be tried because of it."""
 
     RECIPIENT = "recipient"
     MESSAGE = "message"
@@ -27,7 +27,7 @@ class Scope(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where in a session something happened; each has its own time limit (RFC 5321 section 4.5.3.2)."""
+    """The part of a session in which something happened; each has its own time limit (RFC 5321 section 4.5.3.2)."""
 
     CONNECT = "connect"
     GREETING = "greeting"
@@ -55,13 +55,12 @@ class Outcome:
 
 @light(frozen=True, slots=True)
 class Receipt:
-    """A host's word that it has the message: the end of it was sent, and this 2yz reply answers that.
+    """A host's acceptance of a message: the end of it was sent, and this 2yz reply answers that.
 
     From here on the mail is the host's (RFC 5321 section 4.2.5). Only `smtp.Transaction` makes receipts.
 
     Raises:
         ValueError: the reply is of another class.
-
     """
 
     reply: Reply

@@ -10,7 +10,7 @@ from postroad.words.facts import Answer, HostFacts, Tlsa
 
 @dataclass(frozen=True, slots=True)
 class StsPolicy:
-    """An MTA-STS policy (RFC 8461 section 3.2), or why there is none though the record says so.
+    """An MTA-STS policy (RFC 8461 section 3.2), or why there is none although the record announces one.
 
     Without a mode and without `why_not` nobody asked for the document: only the record is known.
     """
@@ -25,7 +25,7 @@ class StsPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Policies published beside the MX set: SPF, MTA-STS, TLS reports; TLSA by exchanger, and of the domain itself."""
+    """The policies published next to the MX set: SPF, MTA-STS, TLS reports; TLSA by exchanger, and of the domain."""
 
     spf: Answer[str] | None = None
     sts: StsPolicy | None = None

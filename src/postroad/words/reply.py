@@ -11,7 +11,7 @@ _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|\Z)")
 
 @light(frozen=True, slots=True)
 class Reply:
-    """A reply: three digits and one text or more (RFC 5321 section 4.2). Lines hold no code and no CRLF."""
+    """Three digits and one text or more (RFC 5321 section 4.2). Lines hold no code and no CRLF."""
 
     code: int
     lines: tuple[str, ...] = ("",)

@@ -9,7 +9,7 @@ from postroad.words.names import Address
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a server showed: the names it is for, when it ends (epoch seconds), whether a known authority signed it."""
+    """The certificate of a server: its names, its end (epoch seconds), whether a known authority signed it."""
 
     names: tuple[str, ...]
     ends_at: float
@@ -19,7 +19,10 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One polite session with an address: connect, greeting, EHLO, STARTTLS, EHLO, QUIT. `phase` is where it ended."""
+    """One polite SMTP session with an address: connect, greeting, EHLO, STARTTLS, EHLO, QUIT.
+
+    `phase` is where it ended.
+    """
 
     address: Address
     phase: str
@@ -41,7 +44,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What is proved to work from here. Where it is not, a failure may be ours, and no one else is blamed for it."""
+    """The proof of what works from here; without it, a failure may be our own.
+
+    Where it is not, a failure may be ours, and no one else is blamed for it.
+    """
 
     port_25: bool = False
     ipv6: bool = False

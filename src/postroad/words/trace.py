@@ -14,7 +14,7 @@ from postroad.words.light import light
 
 @light(frozen=True, slots=True)
 class Event:
-    """One step: its name and its data, which does not change any more: who listens may come to it later."""
+    """One step that is told: its name and its data, which never change."""
 
     name: str
     fields: Mapping[str, Any] = field(default_factory=dict)

@@ -33,7 +33,7 @@ _GRAVITY = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)  # the worst for t
 
 @light(frozen=True, slots=True)
 class Contact:
-    """One address contacted in an attempt, and what it meant for each recipient.
+    """One connection to a target, and what it meant for each recipient.
 
     `recipients` has an outcome for each recipient that was asked for, or would have been if the host had not failed
     first: answers stand nowhere else, so that none can be taken for the answer to another recipient.
@@ -83,7 +83,7 @@ class Contact:
 
 @light(frozen=True, slots=True)
 class Attempt:
-    """One attempt at the exchangers of one destination: what each recipient got, and the contacts in order of start."""
+    """One walk: a message to the exchangers of one destination, once."""
 
     destination: Destination
     outcomes: tuple[Outcome, ...]  # one for each recipient, in the order given

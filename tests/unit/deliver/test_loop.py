@@ -21,7 +21,7 @@ from tests.support.delivering import (
     office,
 )
 
-from postroad.deliver import DeliverSettings, loop
+from postroad.deliver import DeliverSettings, settler
 from postroad.lab import parse_fault
 from postroad.net import listen
 from postroad.pace import WindowPolicy
@@ -551,7 +551,7 @@ def test_bug_in_one_delivery_stops_no_other(times_well):
 
 def test_what_was_delivered_is_not_sent_again_while_the_spool_is_in_trouble(monkeypatch):
     """A settlement that cannot be committed is tried until it can; the message goes out once."""
-    monkeypatch.setattr(loop, "AGAIN_S", 0.001)
+    monkeypatch.setattr(settler, "AGAIN_S", 0.001)
 
     class Full(MemorySpool):
         troubles = 3
@@ -594,7 +594,7 @@ def test_host_that_hung_up_on_a_resting_connection_is_asked_anew():
             await it.done(2)
         finally:
             await door.stop()
-        return it.results, len(streams), len(it.loop.health)
+        return it.results, len(streams), len(it.loop.hosts.health)
 
     assert ([DELIVERED, DELIVERED], 2, 0) == tell(story)
 

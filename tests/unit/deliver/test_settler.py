@@ -1,11 +1,13 @@
 """What became of parcels is committed: together, until it has been done, and none waits for another's fault."""
 
 import asyncio
+from random import Random
 
 import pytest
 
 from postroad.deliver import settler
 from postroad.deliver.settler import Settler
+from postroad.deliver.world import World
 from postroad.spool import SpoolError, Trouble
 
 
@@ -31,7 +33,7 @@ def settled(desk, *names):
     async def main():
         heard, troubles = {}, []
         done = asyncio.Event()
-        it = Settler(desk, lambda: 0.0, troubles.append)
+        it = Settler(desk, World(lambda: 0.0, Random(1), troubles.append))
         for name in names:
 
             def committed(bug, name=name):

@@ -334,9 +334,10 @@ def test_counting_alike_servers_keeps_the_clock(case, name):
     if isinstance(found, NoWay):
         return
     sums = _Sums()
-    ways = plans(case, sender, found, alike=False)
+    limits = counted(case, sender, found)
+    ways = plans(case, sender, found, limits, alike=False)
     for levels in ways:
-        _add_up(Steps(sender, levels, counted(case, sender, found)), Fraction(1, len(ways)), sums)
+        _add_up(Steps(sender, levels, limits), Fraction(1, len(ways)), sums)
     answer = forecast(case, sender)
     assert sums.worst_s == pytest.approx(answer.delay_worst_s)
     assert sums.delay_s == pytest.approx(answer.delay_mean_s)

@@ -24,12 +24,12 @@ _ELSEWHERE = {
 
 
 class Misuse(Exception):  # noqa: N818  # what the caller did, not what failed here
-    """What the command line says cannot be done."""
+    """A command line that asks `sendmail` for something it cannot do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What the command line asks for. `sender` is as written, "" for the null one, None where none is given."""
+    """The command line of `sendmail`, parsed. `sender` is as written, "" for the null one, None where none is given."""
 
     recipients: tuple[str, ...] = ()
     from_header: bool = False

@@ -29,7 +29,7 @@ _HIDDEN = ("bcc", "resent-bcc")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who hands a message over, where and when."""
+    """The local user who hands a message over, where and when."""
 
     hostname: str
     user: str
@@ -41,7 +41,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message with CRLF line ends: its header fields, each whole with its folds, and the rest from the empty line.
+    """A message as submitted: its header fields, each whole with its folds, and the rest from the empty line.
 
     `had_stray_cr`: the header had a CR that ends no line.
     """

@@ -21,7 +21,7 @@ _LOOPBACK = {4: ip_address("127.0.0.1"), 6: ip_address("::1")}
 
 @dataclass(frozen=True, slots=True)
 class Deposited:
-    """What became of it: nobody refused if the relay has it for all recipients.
+    """The result of handing a message to the relay by SMTP: the recipients it refused, and why.
 
     `instead` says why a port of the relay was asked instead of the spool, if it was.
     """

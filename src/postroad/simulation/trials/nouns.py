@@ -56,7 +56,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Greylist:
-    """450 for whoever is not known yet: a sender's address and a recipient, first seen `delay_s` ago or more.
+    """A server's greylist: 450 until a sender's address and a recipient were first seen `delay_s` ago or more.
 
     Each message is the first to its recipient. `addresses`: the servers that do so, empty for all. `shared`: they
     tell each other whom they have seen; else each one asks for its own delay.
@@ -143,7 +143,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """The answer, once all mail is delivered or given up.
+    """The result of many messages followed through all attempts, by a seed.
 
     `first`: share of messages whose very first contact was there. `accepted`: share of messages taken there in the
     end. `single`: the share of first contacts which a single source (with CACHED and few sources: one TTL) gave to an

@@ -30,7 +30,7 @@ _OF_ONE = {None, Trouble.CORRUPT}
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """What the database lies on: whether it is still in its place, and what room there is."""
+    """The storage under the database: whether it is still in its place, and what room there is."""
 
     place: Place
     room: Room
@@ -41,7 +41,7 @@ class Disk:
 
 
 class Commits:
-    """Does groups of calls on a connection, in the turn of this process.
+    """The committer of groups of calls on a connection, in the turn of this process.
 
     `begin` never waits; `end` does, for the disk and for other processes. One thread at a time uses this.
     """

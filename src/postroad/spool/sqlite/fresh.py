@@ -16,7 +16,7 @@ EACH = PIECE
 
 
 class Fresh:
-    """Bodies of up to EACH octets, MOST in all."""
+    """A cache of fresh bodies of up to EACH octets, MOST in all."""
 
     def __init__(self) -> None:
         self._bodies: dict[str, bytes] = {}

@@ -32,7 +32,7 @@ RECIPIENT = 1024
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind(Generic[A, R]):
-    """What calls of one kind have in common.
+    """The properties that calls of one kind have in common.
 
     `work` does any number of them, given by their arguments, at once: one result each, in order. It may be asked twice,
     if nothing came of it the first time. `cost` is what a call moves, in octets, beside what it brings: as much as LONG

@@ -29,7 +29,7 @@ _PIECE = "INSERT INTO piece (id, ordinal, octets) VALUES (?, ?, ?)"
 
 
 class Whole(NamedTuple):
-    """A message to keep: its parcels are claimed by `node`, or wait."""
+    """A complete message to keep: its parcels are claimed by `node`, or wait."""
 
     mail: Mail
     rest: bytes

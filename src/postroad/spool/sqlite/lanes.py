@@ -55,7 +55,7 @@ SELECT destination FROM name WHERE destination IS NOT NULL LIMIT ?2
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a claim asks for, as in Spool.claim."""
+    """The arguments of a claim, as in Spool.claim."""
 
     node: str
     now: float

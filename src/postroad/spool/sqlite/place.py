@@ -8,7 +8,7 @@ from postroad.spool.base import SpoolError, Trouble
 
 
 class Place:
-    """The file at a path, as it is now, and its log and the log's index once they are open.
+    """The database file at its path, with its log and the log's index once they are open.
 
     SQLite makes these two as it opens the log, and removes them with the last connection: not while one is open.
     """

@@ -20,7 +20,7 @@ THREADS = 2
 
 
 class Reader:
-    """Answers questions from connections of its own."""
+    """The connections that only read."""
 
     def __init__(self, where: Path, connections: Collection[sqlite3.Connection]) -> None:
         self._where = where

@@ -25,7 +25,7 @@ COPIED_MOST = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a look finds, in octets.
+    """The free space that a look finds, in octets.
 
     `left` is free on the disk, without what the database still grows by when the log goes back into it; `pages` is free
     in the database; `kept` is in the other pages; `log` is the size of the log's file.
@@ -47,7 +47,7 @@ class Found:
 
 
 class Room:
-    """Whether `reserve` octets are free where the spool is, and a file of it to give up when nothing is."""
+    """The reserve of disk space: whether `reserve` octets are free, and a file to give up when nothing is."""
 
     def __init__(self, folder: Path, reserve: int) -> None:
         self._folder = folder

@@ -30,7 +30,10 @@ DAY_S = 86400.0
 
 
 class SqliteSpool:
-    """A spool in a folder. With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none."""
+    """A spool in a folder, with an SQLite database.
+
+    With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none.
+    """
 
     def __init__(self, opened: Opened, name: str, history_s: float, loop: asyncio.AbstractEventLoop) -> None:
         self._writer = Writer(opened.commits, opened.where, loop)

@@ -42,7 +42,7 @@ _SENTENCES = {
 
 
 class Damaged(Exception):  # noqa: N818  # what a row is, not what failed here
-    """A row is not as we write it: something else has changed it."""
+    """The error that a row is not as we write it: something else has changed it."""
 
 
 def trouble_with(where: Path, problem: Exception) -> SpoolError | None:

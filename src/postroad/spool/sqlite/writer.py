@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 class Writer:
-    """Gathers calls, and does them group by group, each in a transaction.
+    """The queue of calls that write, done group by group, each in a transaction.
 
     One group is under way at a time, so the connection is used by one thread at a time: by the loop's, if the group is
     short and nothing is in its way, up to COMMIT; then by the other, which waits for the disk and for other processes.

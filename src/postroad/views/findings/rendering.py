@@ -17,7 +17,7 @@ from postroad.views.json.findings import as_json, ndjson
 
 
 class Form(StrEnum):
-    """The forms there are."""
+    """The output formats of findings."""
 
     TEXT = "text"
     JSON = "json"

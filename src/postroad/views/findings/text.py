@@ -21,7 +21,7 @@ NARROWEST = 24  # columns of a sentence, however narrow the terminal
 
 @dataclass(frozen=True, slots=True)
 class Pen:
-    """What the terminal can show."""
+    """The abilities of the terminal."""
 
     width: int
     color: bool

@@ -23,7 +23,7 @@ PLAIN = {Result.DELIVERED: "#", Result.DEFERRED: "~", Result.FAILED: "x"}  # whe
 
 @dataclass(frozen=True, slots=True)
 class Pen:
-    """What the terminal can show: its width in columns, colour or not, more than ASCII or not."""
+    """The abilities of the terminal: its width in columns, colour or not, more than ASCII or not."""
 
     width: int
     colour: bool

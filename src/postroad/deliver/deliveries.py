@@ -1,0 +1,139 @@
+"""Deliveries under way: each from its turn to what came of it. It awaits; what to do is decided beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+
+from postroad.deliver.aftermath import blocked
+from postroad.deliver.attempting import Job
+from postroad.deliver.courier import Courier
+from postroad.deliver.course import Course, draw_course
+from postroad.deliver.exits import Exits
+from postroad.deliver.feed import Feed
+from postroad.deliver.hosts import Hosts
+from postroad.deliver.pressure import Pressure
+from postroad.deliver.queue import Item
+from postroad.deliver.ways import Way, Ways
+from postroad.deliver.world import Tasks
+from postroad.dialogue import Message, Pieces
+from postroad.routing import Refusal, Route
+from postroad.spool import Parcel
+from postroad.words.trail import Attempt
+
+WHOLE = 64 * 1024  # octets of a content that is read whole; a larger one is sent piece by piece
+
+
+class Deliveries:
+    """Attempts what the queue has begun, and shows each parcel out. `ended` is called when one is over."""
+
+    def __init__(
+        self, feed: Feed, ways: Ways, hosts: Hosts, exits: Exits, tasks: Tasks, ended: Callable[[], None]
+    ) -> None:
+        self.count = 0
+        self._now = asyncio.get_running_loop().time
+        self._spool = feed.spool
+        self._queue = feed.queue
+        self._ways = ways
+        self._hosts = hosts
+        self._exits = exits
+        self._tasks = tasks
+        self._tell_ended = ended
+        self._courier = Courier(hosts.pool, tasks.spawn, self._now)
+        self.pressure = Pressure(feed.queue, self._now, time.thread_time)
+
+    def stop(self) -> None:
+        """Hang up on what is under way."""
+        self._courier.stop()
+
+    def course(self, parcel: Parcel, way: Way) -> Course:
+        """Drawn anew: at the next turn of its way, and with the unhealthy hosts last."""
+        if not isinstance(way.answer, Route):
+            return Course(way)
+        turn = self._ways.turn(parcel.destination, way)
+        course = draw_course(parcel, way, way.answer, turn)
+        is_free = not self._hosts.health.is_any_ill or self._exits.is_last(parcel)  # the last attempt asks everyone
+        return course if is_free else self._hosts.arranged(course)
+
+    def begin(self, item: Item) -> None:
+        """At once, if all that it needs is at hand: its way, and its content."""
+        item.is_under_way = True
+        self.count += 1
+        course = item.course
+        assert course is not None  # noqa: S101  # it had one when it lined up
+        content = self._spool.at_hand(item.parcel.mail)
+        if content is None or self._ways.get(item.parcel.destination) is not course.way:
+            self._tasks.spawn(self._prepare(item))
+        else:
+            self._set_out(item, content)
+
+    async def _prepare(self, item: Item) -> None:
+        """Find the way anew, if DNS has changed since, and read the content."""
+        parcel = item.parcel
+        try:
+            way = self._ways.get(parcel.destination) or await self._ways.find(parcel.destination)
+            if item.course is None or way.answer != item.course.way.answer:
+                item.course = self.course(parcel, way)
+            body = self._spool.body(parcel.mail)
+            large = parcel.mail.size > WHOLE
+            content = body if large else b"".join([piece async for piece in body])
+        except Exception as bug:  # noqa: BLE001  # as in _set_out
+            self._ended(item, bug)
+        else:
+            self._set_out(item, content)
+
+    def _set_out(self, item: Item, content: bytes | Pieces) -> None:
+        parcel, course = item.parcel, item.course
+        assert course is not None  # noqa: S101  # as in _begin
+        try:
+            if self._hosts.health.is_any_ill or course.ill:  # while it waited, hosts may have failed or answered
+                course = item.course = self.course(parcel, course.way)
+                if course.is_blocked:
+                    if self._exits.block(item, course):
+                        self._leave(item)
+                    else:
+                        self._ended(item, blocked(parcel, course))
+                    return
+            if isinstance(course.way.answer, Refusal):
+                self._ended(item, course.way.answer.attempt(len(parcel.mail.envelope.recipients)))
+                return
+            message = Message(parcel.mail.envelope, content)
+            job = Job(message, course.way.answer.destination, course.plan, course.seed)
+            greeted, ended = partial(self._queue.greeted, item), partial(self._ended, item)
+            self._courier.start(job, course.way.settings, greeted, ended)
+        except Exception as bug:  # noqa: BLE001  # one message must not end the relay: it is told, and tried again later
+            self.put_off(item, bug)
+
+    def _ended(self, item: Item, done: Attempt | BaseException) -> None:
+        """An attempt is over: learn from it, and have it settled."""
+        try:
+            self._conclude(item, done)
+        except Exception as bug:  # noqa: BLE001  # as in _set_out
+            self.put_off(item, bug)
+        self._tell_ended()
+
+    def _conclude(self, item: Item, done: Attempt | BaseException) -> None:
+        if isinstance(done, BaseException):
+            self.put_off(item, done)
+            return
+        course = item.course
+        assert course is not None  # noqa: S101  # as in _begin
+        met_host = self._hosts.hear(done, course.way.settings) if course.first else None
+        self._leave(item, met_host=met_host)
+        self._exits.judge(item, course, done)
+
+    def _leave(self, item: Item, *, met_host: bool | None = None) -> None:
+        """It is under way no more, if it was."""
+        if item.is_under_way:
+            item.is_under_way = False
+            self.count -= 1
+            self._queue.leave(item, self._now(), met_host=met_host)
+            if self.pressure.line:
+                self.pressure.go_on()
+
+    def put_off(self, item: Item, bug: BaseException) -> None:
+        """Something is wrong with us: it is tried again later."""
+        self._leave(item)
+        self._exits.put_off(item, bug)

@@ -1,0 +1,158 @@
+"""The ways a parcel leaves memory: with a verdict, set aside, back into the spool's queue, or put off by a bug.
+
+All of them end with a settlement in the spool, and what is told is told once that is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from postroad.deliver.aftermath import blocked, settlement
+from postroad.deliver.bounce import Reporter, Reports
+from postroad.deliver.course import Course
+from postroad.deliver.feed import Feed
+from postroad.deliver.hosts import Hosts
+from postroad.deliver.queue import Item
+from postroad.deliver.settler import AGAIN_S, Settler
+from postroad.deliver.settling import Verdict, judge, lost_report
+from postroad.deliver.world import Tasks, World
+from postroad.pace import RetrySchedule, is_expired, next_at
+from postroad.spool import Parcel, Settlement, SpoolError
+from postroad.words.outcome import Result
+from postroad.words.trail import Attempt, Target
+
+
+class Exits:
+    """Settles parcels. `schedule` and `reporter` may be replaced."""
+
+    def __init__(
+        self,
+        schedule: RetrySchedule,
+        reporter: Reporter,
+        feed: Feed,
+        hosts: Hosts,
+        tasks: Tasks,
+        world: World,
+    ) -> None:
+        self.schedule = schedule
+        self.reporter = reporter
+        self._queue = feed.queue
+        self._feed = feed
+        self._hosts = hosts
+        self._settler = Settler(feed.spool, world)
+        self._tasks = tasks
+        self._world = world
+        self._aside = 0  # parcels set aside and not yet told of
+
+    @property
+    def pending(self) -> int:
+        """Settlements that are not on the disk yet."""
+        return self._settler.pending
+
+    def is_last(self, parcel: Parcel) -> bool:
+        """Whether an attempt now is the last: it will not wait any longer."""
+        return is_expired(self.schedule, parcel.mail.received_at, self._world.wall())
+
+    def judge(self, item: Item, course: Course, done: Attempt) -> None:
+        """As the attempt has it; whoever has to be told is told with the same commit."""
+        verdict = judge(item.parcel, done, self.schedule, self._world.wall(), self._world.rng)
+        if self.reporter.has_news(item.parcel, verdict):
+            self._tasks.spawn(self._report(item, course, verdict))
+        else:
+            self._settle(item, course, verdict, ())
+
+    def block(self, item: Item, course: Course) -> bool:
+        """Set an item aside whose hosts are all unhealthy; False if its sender has to hear that it is late."""
+        parcel = item.parcel
+        verdict = judge(parcel, blocked(parcel, course), self.schedule, self._world.wall(), self._world.rng)
+        if verdict.is_late:
+            return False
+        if self._hosts.begins_outage(course):
+            hosts = [str(target) for target in course.ill]
+            self._world.tell("deliver.set.blocked", destination=parcel.destination, hosts=hosts)
+        self._aside += 1
+        settled = settlement(parcel, course, verdict, ())
+        self._settler.add(settled, partial(self._set_aside, item, course))
+        return True
+
+    def give_back(self, item: Item, course: Course) -> None:
+        """Too many wait for its host already: it waits in the spool, about as long as those before it take."""
+        parcel = item.parcel
+        due_at = self._world.wall() + self._queue.wait_s(course.first) * self._world.rng.uniform(1, 1.2)
+        recipients = parcel.mail.envelope.recipients
+        said = f"{Result.DEFERRED}: many messages wait for {course.well[0]}"
+        settled = Settlement(parcel, recipients, due_at, "", counts=False, warned=parcel.warned, said=said)
+        self._settler.add(settled, partial(self._let_go, item))
+
+    def put_off(self, item: Item, bug: BaseException) -> None:
+        """Something is wrong with us, which is told: it is tried again, as after an attempt that brought nothing."""
+        parcel, now, rng = item.parcel, self._world.wall(), self._world.rng
+        self._world.tell("deliver.parcel.broken", parcel=parcel, error=bug)
+        received_at, attempts = parcel.mail.received_at, parcel.attempts + 1
+        due_at = next_at(self.schedule, received_at=received_at, attempts=attempts, now=now, rng=rng)
+        said = f"{Result.DEFERRED}: put off by trouble of our own: {bug!r}"
+        left = Settlement(parcel, parcel.mail.envelope.recipients, due_at, warned=parcel.warned, said=said)
+        self._settler.add(left, partial(self._let_go, item))
+
+    async def _report(self, item: Item, course: Course, verdict: Verdict) -> None:
+        """Write the report first: it enters the spool with the settlement."""
+        try:
+            while True:
+                try:
+                    reports = await self.reporter.reports(item.parcel, verdict, self._world.wall())
+                    break
+                except SpoolError as trouble:
+                    self._world.tell_trouble(trouble)
+                    await asyncio.sleep(AGAIN_S)
+        except Exception as bug:  # noqa: BLE001  # one message must not end the relay: it is told, and tried again later
+            self.put_off(item, bug)
+        else:
+            self._settle(item, course, verdict, reports)
+
+    def _settle(self, item: Item, course: Course, verdict: Verdict, reports: Reports) -> None:
+        ill = self._hosts.ill_of(course) if verdict.waits_for_host else ()
+        settled = settlement(item.parcel, course, verdict, reports)
+        self._settler.add(settled, partial(self._settled, item, verdict, ill, has_reports=bool(reports)))
+
+    def _settled(
+        self,
+        item: Item,
+        verdict: Verdict,
+        ill: tuple[Target, ...],
+        bug: BaseException | None,
+        *,
+        has_reports: bool,
+    ) -> None:
+        self._let_go(item, bug)
+        if bug:
+            return
+        if ill:
+            self._look_back(item, ill)
+        if has_reports:
+            self._feed.look()
+        self._world.tell("deliver.parcel.complete", parcel=item.parcel, attempt=verdict.attempt, verdict=verdict)
+        if verdict.failed and (lost := lost_report(item.parcel, verdict)):
+            self._world.tell("deliver.report.failed", **lost)
+
+    def _set_aside(self, item: Item, course: Course, bug: BaseException | None) -> None:
+        self._let_go(item, bug)
+        self._look_back(item, course.ill)
+        if self._aside:
+            self._world.tell("deliver.queue.aside", parcels=self._aside)
+            self._aside = 0
+
+    def _let_go(self, item: Item, bug: BaseException | None) -> None:
+        """It is settled, or cannot be, which is told."""
+        if bug:
+            self._world.tell("deliver.parcel.broken", parcel=item.parcel, error=bug)
+        self._queue.forget(item)
+        if self._feed.has_more:
+            self._feed.look_if_low(item.parcel.destination)
+        self._tasks.changed.set()
+
+    def _look_back(self, item: Item, ill: tuple[Target, ...]) -> None:
+        """One of the hosts it waits for may be well by now, and have woken this parcel too early."""
+        if self._hosts.is_any_well(ill):
+            destination = item.parcel.destination
+            self._tasks.spawn(self._feed.wake(lambda name: name == destination))

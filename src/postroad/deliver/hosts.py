@@ -1,0 +1,65 @@
+"""What the loop knows of the hosts it delivers to: who is unhealthy, who is probed, and for whom mail waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from postroad.deliver.aftermath import Sign, news_of
+from postroad.deliver.course import Course
+from postroad.deliver.outages import Outages
+from postroad.deliver.pool import Pool
+from postroad.deliver.probe import Changed, Probes
+from postroad.deliver.settings import DeliverSettings
+from postroad.pace import Health, HealthPolicy
+from postroad.words.names import Address
+from postroad.words.trail import Attempt, Target
+
+
+class Hosts:
+    """Learns from attempts and probes. `changed` hears who falls ill, and who is well again."""
+
+    def __init__(self, policy: HealthPolicy, pool: Pool, now: Callable[[], float], changed: Changed) -> None:
+        self.health = Health(policy)
+        self.outages = Outages()
+        self.probes = Probes(self.health, now, self._changed, self.outages.concerns)
+        self.pool = pool
+        self._now = now
+        self._tell_changed = changed
+
+    def arranged(self, course: Course) -> Course:
+        """The course with the unhealthy hosts last; those are probed, for mail would go there."""
+        course = course.arranged(self.health, self._now())
+        self.probes.want(course.ill, course.way.settings)
+        return course
+
+    def hear(self, done: Attempt, settings: DeliverSettings) -> bool:
+        """Learn from an attempt which hosts are unhealthy; whether any had a session with us."""
+        met = False
+        for sign, target in news_of(done):
+            if sign is Sign.ANSWERS:
+                met = True
+                if self.health.succeeded(target.address, self._now()):
+                    self._changed(target.address, is_well=True)
+            elif sign is Sign.SUSPECT:
+                self.probes.suspect(target, settings)
+            else:
+                self.probes.failed(target, settings)
+                self.pool.drop(target.where)
+        return met
+
+    def ill_of(self, course: Course) -> tuple[Target, ...]:
+        """Those of its hosts that are unhealthy now."""
+        return course.arranged(self.health, self._now()).ill
+
+    def begins_outage(self, course: Course) -> bool:
+        """None of these hosts answers: whether that is new."""
+        return self.outages.begin(course.way.key, (target.address for target in course.ill))
+
+    def is_any_well(self, targets: Iterable[Target]) -> bool:
+        """Whether one of these is well by now."""
+        return any(self.health.is_well(target.address, self._now()) for target in targets)
+
+    def _changed(self, address: Address, *, is_well: bool) -> None:
+        if is_well:
+            self.outages.end(address)
+        self._tell_changed(address, is_well=is_well)

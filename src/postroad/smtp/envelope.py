@@ -1,0 +1,38 @@
+"""An envelope as one host takes it: whether it can, and what MAIL and RCPT say there, by its words at EHLO."""
+
+from __future__ import annotations
+
+from postroad.smtp.client import Capabilities
+from postroad.smtp.grammar import Command, Mail, Rcpt
+from postroad.words.mail import Envelope, Recipient
+from postroad.words.outcome import Outcome, Phase, Result, Scope
+
+
+def why_unable(offered: Capabilities, size: int, *, smtputf8: bool) -> Outcome | None:
+    """Why this host cannot take this message, by its own word at EHLO. Another one may."""
+    if offered.size and size > offered.size:
+        text = f"the message has {size} octets, the host takes {offered.size} (RFC 1870)"
+        return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.3.4", Phase.MAIL)
+    if smtputf8 and not offered.smtputf8:
+        text = "the message needs SMTPUTF8, which the host does not offer (RFC 6531)"
+        return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.6.7", Phase.MAIL)
+    return None
+
+
+def mail_to(offered: Capabilities, envelope: Envelope, size: int, *, smtputf8: bool) -> Command:
+    """MAIL with what the host knows. An 8-bit message goes to a 7-bit host as it is: see docs/decisions."""
+    return Mail(
+        envelope.reverse_path,
+        size=size if offered.size is not None else None,
+        body="8BITMIME" if offered.eight_bit_mime and envelope.eight_bit else None,
+        smtputf8=smtputf8,
+        ret=envelope.ret if offered.dsn else None,
+        envid=envelope.envid if offered.dsn else None,
+    )
+
+
+def rcpt_to(offered: Capabilities, recipient: Recipient) -> Command:
+    """RCPT with what the host knows."""
+    if not offered.dsn and (recipient.notify or recipient.orcpt):
+        recipient = Recipient(recipient.mailbox)
+    return Rcpt(recipient)
