@@ -29,6 +29,7 @@ RULES_PAGE = ROOT / "docs" / "reference" / "rules.md"
 HEAD = """# Commands
 
 The `--help` of every command, written by `python -m tests.docs.generate`; a test compares them.
+In a pipe nothing is wrapped or cut; `COLUMNS` says how wide a picture is there (200 characters).
 Exit status everywhere: 0 done, 1 findings or failed, 2 wrong usage, 3 not now, 74 standard output cannot be written.
 """
 

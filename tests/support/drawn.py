@@ -3,9 +3,11 @@
 from fractions import Fraction
 from ipaddress import ip_address
 
-from postroad.planning.faults import SHOWN
+from postroad.planning.scorecard import FAULTS
 from postroad.simulation.nouns import Case, DnsOrder, Example, Forecast, Questions, Step
+from postroad.views.html import answer
 from postroad.views.pictures.picture import Picture
+from postroad.views.text.sections import HEADLINE, Drawn, Lines, Section
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
@@ -120,6 +122,18 @@ def picture(**fields):
     return Picture(**(given | fields))
 
 
+def page(*pictures):
+    """All that there is to see of some pictures, as a page under the title of the first."""
+    return answer.page(pictures[0].title, [each for at, one in enumerate(pictures) for each in _sections(one, at)])
+
+
+def _sections(one, at):
+    yield Section(f"p{at}", "", ((one.summary, HEADLINE),))
+    yield from (Section(f"p{at}-{name}", "", (Drawn(name, one),)) for name in one.names)
+    if one.records:
+        yield Section(f"p{at}-records", "Records", (Lines(one.records),))
+
+
 def crowd(senders, columns):
     """A picture of many senders and servers with long names."""
     addresses = [f"2001:db8:85a3:8d3:1319:8a2e:370:{index:x}" for index in range(1, columns + 1)]
@@ -133,7 +147,7 @@ def crowd(senders, columns):
             name: forecast({}, (Fraction(row % 5, 5), 1 - Fraction(row % 5, 5), 0), facts, {addresses[0]: mode})
             for row, name in enumerate(rows)
         }
-        for mode in SHOWN
+        for mode in FAULTS
     }
     return picture(title="A crowd", forecasts=rows, faults=faults)
 

@@ -67,4 +67,4 @@ def advise(
 
         screen.Screen().show(text(advice))
     if not advice.is_sane:
-        raise typer.Exit(simulating.status_of(advice.before.records))
+        raise typer.Exit(screen.FINDINGS if advice.is_to_fix else simulating.status_of(advice.before.records))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,8 @@ import typer
 from postroad.cli import options, screen, simulating
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from postroad.planning import Comparison, View
 
 
@@ -59,10 +62,18 @@ def compare(
     from postroad.planning import compare as compared
     from postroad.planning import measure
 
+    form = Form.JSON if json else form
+    names = sets if form is Form.JSON else _short(sets)
     with screen.working("forecasts") as heard:
         view = replace(view, heard=heard)
-        comparison = compared([measure(name, each, view) for name, each in zip(sets, records, strict=True)])
-    _show(comparison, view, Form.JSON if json else form, is_verbose=verbose)
+        comparison = compared([measure(name, each, view) for name, each in zip(names, records, strict=True)])
+    _show(comparison, view, form, is_verbose=verbose)
+
+
+def _short(sets: Sequence[str]) -> Sequence[str]:
+    """The names of files without their folders and endings, where these tell them apart."""
+    short = [PurePath(each).stem if each.endswith(".zone") else each for each in sets]
+    return short if len(set(short)) == len(short) else sets
 
 
 def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -> None:
@@ -70,16 +81,18 @@ def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -
         from postroad.views.json import comparison_shape
 
         screen.print_json(comparison_shape(comparison))
-    elif form is Form.TEXT:
-        from postroad.views.text.comparison import text
+        return
+    from postroad.views.pictures import picture_of
+    from postroad.views.text import sections as forms
+    from postroad.views.text.comparison import TITLE, sections
 
-        screen.Screen().show(text(comparison, is_verbose=is_verbose))
+    pictures = (picture_of(each.name, each, view) for each in comparison.cards if form is Form.HTML)
+    told = sections(comparison, pictures, is_verbose=is_verbose)
+    if form is Form.TEXT:
+        screen.Screen().show(forms.text(told))
     elif form is Form.HTML:
-        from postroad.views.html.comparison import page
-        from postroad.views.pictures import picture_of
+        from postroad.views.html.answer import page
 
-        screen.document(page(comparison, [picture_of(each.name, each, view) for each in comparison.cards]))
+        screen.document(page(TITLE, told))
     else:
-        from postroad.views.text.comparison import markdown
-
-        screen.document(f"{markdown(comparison)}\n")
+        screen.document(f"{forms.markdown(told)}\n")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from postroad.cli.screen import Screen
     from postroad.planning import Records, View
     from postroad.views.json import Shape
     from postroad.views.text.recipients import Recipients
@@ -62,14 +61,6 @@ def _best(records: Records) -> frozenset[Address]:
     """The addresses of the lowest preference."""
     least = min((each.preference for each in records.places), default=0)
     return frozenset(each.address for each in records.places if each.preference == least)
-
-
-def show_recipients(out: Screen, told: Recipients | None) -> None:
-    """In words, where it was asked for."""
-    from postroad.views.text.recipients import recipients
-
-    if told:
-        out.show(recipients(told))
 
 
 def recipients_shape(told: Recipients | None) -> Shape:

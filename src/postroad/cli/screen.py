@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, TypeVar
 
 import typer
 
@@ -34,15 +34,20 @@ USAGE = 2
 TEMPORARY = 3
 
 EXIT_CODES = {"delivered": DONE, "failed": FINDINGS, "deferred": TEMPORARY}
-WIDTH_OF_A_PIPE = 200
+WIDTH_OF_A_PIPE = 200  # of pictures
+AS_WIDE_AS_NEEDED = 1_000_000
 A_MOMENT_S = 0.5  # what takes less needs no bar
 
 
 class Screen:
-    """The output of a command: colour at a terminal unless NO_COLOR is set, plain text into a pipe."""
+    """The output of a command: colour at a terminal unless NO_COLOR is set, plain text into a pipe.
+
+    Nothing is wrapped or cut in a pipe: COLUMNS says how wide a picture is there, and nothing else.
+    """
 
     def __init__(self) -> None:
         self._console = _console(sys.stdout)
+        self._tables = self._console if sys.stdout.isatty() else _console(sys.stdout, AS_WIDE_AS_NEEDED)
         self.width = self._console.width
         self.has_colour = self._console.is_terminal and "NO_COLOR" not in os.environ
 
@@ -57,7 +62,7 @@ class Screen:
 
     def table(self, table: Table) -> None:
         """A table."""
-        self._console.print(_drawn(table))
+        self._tables.print(_drawn(table))
 
     def show(self, blocks: Iterable[Block | RenderableType]) -> None:
         """Lines, tables and pictures of `views`, whose labels are fit to be shown."""
@@ -210,10 +215,11 @@ def input_errors() -> Iterator[None]:
         fail(str(problem))
 
 
-def _console(stream: TextIO) -> Console:
+def _console(stream: TextIO, width: int | None = None) -> Console:
     from rich.console import Console
 
-    width = None if stream.isatty() or "COLUMNS" in os.environ else WIDTH_OF_A_PIPE
+    if width is None and not stream.isatty() and "COLUMNS" not in os.environ:
+        width = WIDTH_OF_A_PIPE
     return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty())
 
 
@@ -233,7 +239,8 @@ def _drawn(table: Table) -> RenderableType:
 
     drawn = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(table.heads))
     for head in table.heads:
-        drawn.add_column(head, justify="right" if head in table.right else "left", header_style="bold")
+        side: Literal["left", "right"] = "right" if head in table.right else "left"
+        drawn.add_column(head, justify=side, header_style="bold", overflow="fold")
     for row in table.rows:
         drawn.add_row(*(_text([cell]) for cell in row))
     return drawn

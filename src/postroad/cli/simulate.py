@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from postroad.cli import options, screen, simulating, workload
-from postroad.cli.replies import Replies, recipients_of, recipients_shape, show_recipients
+from postroad.cli.replies import Replies, recipients_of, recipients_shape
 
 if TYPE_CHECKING:
     from postroad.planning import Records, Scorecard, View
     from postroad.simulation.trials import TrialOptions, Trials
     from postroad.views.pictures import Picture
+    from postroad.views.text.recipients import Recipients
+    from postroad.views.text.simulation import Simulated
 
 Down = Annotated[
     list[str] | None,
@@ -75,23 +77,32 @@ def simulate(
             card = _measured(records, view)
             fares = recipients_of(records, view, replies)
             picture = _pictured(card, view)
-        _draw(picture, plot, html)
         tried = _tried(card, view, asked, seed)
+        found = _whole(card, view, picture, tried, fares)
+        _draw(found, plot, html)
     if json:
         from postroad.views.json import simulate_shape
 
         screen.print_json({**simulate_shape(card, view, picture.faults, tried), **recipients_shape(fares)})
     else:
-        _show(card, view, picture, tried)
-        show_recipients(screen.Screen(), fares)
+        _show(found)
     if _is_stopped(card):
         raise typer.Exit(simulating.status_of(records))
 
 
-def _show(card: Scorecard, view: View, picture: Picture, tried: Mapping[str, Trials]) -> None:
-    from postroad.views.text.simulation import text
+def _whole(
+    card: Scorecard, view: View, picture: Picture, tried: Mapping[str, Trials], fares: Recipients | None
+) -> Simulated:
+    from postroad.views.text.simulation import Simulated
 
-    screen.Screen().show(text(card, view, picture, tried))
+    return Simulated(card, view, picture, tried, fares)
+
+
+def _show(found: Simulated) -> None:
+    from postroad.views.text.sections import text
+    from postroad.views.text.simulation import sections
+
+    screen.Screen().show(text(sections(found)))
 
 
 def _measured(records: Records, view: View) -> Scorecard:
@@ -121,12 +132,14 @@ def _pictured(card: Scorecard, view: View) -> Picture:
     return picture_of(f"Mail for {card.records.snapshot.domain}", card, view, summary(card, view))
 
 
-def _draw(picture: Picture, plot: Path | None, html: Path | None) -> None:
+def _draw(found: Simulated, plot: Path | None, html: Path | None) -> None:
     if plot:
         from postroad.views.pictures import save
 
-        save(picture, plot)
+        save(found.picture, plot)
     if html:
-        from postroad.views.html.pictures import save as save_page
+        from postroad.views.html.answer import page
+        from postroad.views.html.answer import save as save_page
+        from postroad.views.text.simulation import sections
 
-        save_page(picture, html)
+        save_page(page(found.picture.title, sections(found)), html)

@@ -8,8 +8,7 @@ Rule 3: a snapshot is read once, into Records; nothing else asks what is behind 
 Stops: `records` (machines, networks and lines of a snapshot), `mix` (several senders asked together), `survival` and
 `fates` (what is lost with what), `traffic` (DNS questions and octets), `scorecard` (all of that for one set of
 records), `goals` (the one judgement of what is better), `comparison` (sets side by side), `edits` (changes that are
-possible), `advice` (those worth it), `setups` and `answers` (the reference set-ups), `faults` (of one
-machine, side by side).
+possible), `advice` (those worth it), `setups` and `answers` (the reference set-ups).
 """
 
 from typing import TYPE_CHECKING
@@ -21,11 +20,10 @@ if TYPE_CHECKING:
     from postroad.planning.answers import Answered, answer_all
     from postroad.planning.comparison import Comparison, Difference, compare
     from postroad.planning.edits import Allowed, Edit
-    from postroad.planning.faults import faults_of
     from postroad.planning.goals import Goal, Verdict, dns_figures, numbers, silence
     from postroad.planning.mix import Forecasts, Mix, View, part_delivered
     from postroad.planning.records import Line, Machine, Records, is_stand_in, machines, places, shown
-    from postroad.planning.scorecard import Scorecard, measure
+    from postroad.planning.scorecard import Scorecard, faults_of, measure
     from postroad.planning.setups import SETUPS
 
 __getattr__ = door(
@@ -34,10 +32,9 @@ __getattr__ = door(
     answers="Answered answer_all",
     comparison="Comparison Difference compare",
     edits="Allowed Edit",
-    faults="faults_of",
     goals="Goal Verdict dns_figures numbers silence",
     mix="Forecasts Mix View part_delivered",
     records="Line Machine Records is_stand_in machines places shown",
-    scorecard="Scorecard measure",
+    scorecard="Scorecard faults_of measure",
     setups="SETUPS",
 )

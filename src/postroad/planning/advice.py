@@ -7,7 +7,7 @@ and if in the records it makes `check` finds nothing new and no error. No other 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
@@ -20,7 +20,6 @@ from postroad.planning.scorecard import Marks, Scorecard, mark, measure
 from postroad.senders import Families
 from postroad.simulation import DnsOrder
 from postroad.words.facts import Found, Snapshot
-from postroad.words.names import is_within, registered
 from postroad.words.phrasebook import counted, listing
 
 WORTH_LOAD = Fraction(1, 100)  # of all mail, on the busiest machine: a remark on less helps nobody
@@ -92,7 +91,8 @@ class Advice:
         domain = self.before.records.snapshot.domain
         if self.edits:
             return f"{domain}: change {counted(len(self.gone) + len(self.new), 'line')}."
-        if unknown := self.before.records.unknown:
+        unknown = self.before.records.unknown
+        if unknown and not self.is_to_fix:
             return f"{domain}: no advice before the addresses of {listing(unknown)} can be looked up."
         if _takes_none(self.before.records):
             rest = "nothing to change" if self.is_sane else "but check finds something"
@@ -109,6 +109,11 @@ class Advice:
         if any(each.fixable for each in self.troubles):
             return f"{domain}: no better records to propose, but see what check notes."
         return f"{domain}: nothing to change."
+
+    @property
+    def is_to_fix(self) -> bool:
+        """Whether zone lines must change before any advice, and `check` says which."""
+        return any(each.weight is Weight.ERROR and each.fixable for each in self.troubles)
 
     @property
     def _is_troubled(self) -> bool:
@@ -226,17 +231,12 @@ def _has_error(troubles: Sequence[Trouble]) -> bool:
 def _reasons(card: Scorecard, allowed: frozenset[Allowed]) -> Iterator[str]:
     """Why no change is proposed."""
     machines = card.records.machines
-    if len(machines) == 1 and not _is_ours(machines[0].exchangers[0], card.records):
+    if len(machines) == 1 and not card.records.is_ours(machines[0].exchangers[0]):
         yield f"There is one machine, {machines[0]}, and its name is another's: ask its operator for a second."
     elif machines:
         yield from (f"{goal}: {numbers(goal, card)}." for goal in (Goal.DELIVERY, Goal.FAILOVER, Goal.BALANCE))
         if Allowed.BACKUPS in allowed and card.records.backups:
             yield "Using the backups as equals would not spread the mail more evenly."
-
-
-def _is_ours(name: str, records: Records) -> bool:
-    """Whether the domain's owner can change a name."""
-    return is_within(name, registered(str(records.snapshot.domain)))
 
 
 def _remarks(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
@@ -262,19 +262,20 @@ def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dea
     names = list(dict.fromkeys(name for machine in records.machines for name in machine.exchangers))
     if len(names) >= len(records.machines) or len(records.machines) == 1:
         return
+    is_ours = any(map(records.is_ours, names))
     told = f"{counted(len(records.machines), 'machine')} stand behind {counted(len(names), 'name')}"
     if is_dear:
         yield f"{told}: a name for each takes more than {MOST_MX} MX records, or more than twice the DNS questions."
-    elif not any(_is_ours(name, records) for name in names):
+    elif not is_ours:
         yield f"{told}, whose addresses are their operator's to change."
     elif Allowed.SPLIT not in allowed:
         yield f"{told}, and are left there; --allow split asks for a name for each."
     if view.dns_order is DnsOrder.FIXED:
-        turned = replace(view, dns_order=DnsOrder.ROTATE).look(records)
-        load = max(map(turned.first, records.machines))
+        load = view.load(records, DnsOrder.ROTATE)
         then, now = card.mix.percent(load), card.mix.percent(card.load)
         if card.load - load >= WORTH_LOAD and then != now:
+            who = "Make sure" if is_ours else "See with their operator"
             yield (
-                f"Make sure that the name servers rotate the addresses of a name: {then} of first contacts then go "
-                f"to the busiest machine, in a fixed order {now}."
+                f"{who} that the name servers rotate the addresses of a name: {then} of first contacts then go to the "
+                f"busiest machine, in a fixed order {now}."
             )

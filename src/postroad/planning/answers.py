@@ -152,8 +152,7 @@ def _orders(known: Cards, view: View) -> Iterator[str]:
     steady = []
     for name in ASKED:
         records, even = known[name].records, known[name].even
-        looks = {order: replace(view, dns_order=order).look(records) for order in DnsOrder}
-        loads = {order: max(map(look.first, records.machines)) for order, look in looks.items()}
+        loads = {order: view.load(records, order) for order in DnsOrder}
         told = ", ".join(f"{order} {view.mix.percent(load)}" for order, load in loads.items())
         yield f"{name}: {told} (even: {percent(even)})."
         if max(loads.values()) - min(loads.values()) < _notice(view):
@@ -180,8 +179,7 @@ def _fourth(known: Cards, view: View) -> Iterator[str]:
         f"what stops all mail is {'the same' if same else 'not the same'}. "
         + " ".join(fate.text for fate in fourth.fates if fate.kind == "no-backup")
     )
-    one, four = (replace(view, dns_order=DnsOrder.ROTATE).look(card.records) for card in (first, fourth))
-    loads = [max(map(look.first, card.records.machines)) for look, card in ((one, first), (four, fourth))]
+    loads = [view.load(card.records, DnsOrder.ROTATE) for card in (first, fourth)]
     if loads[1] - loads[0] >= _notice(view):
         yield (
             f"Where DNS rotates they harm the balance: {view.mix.percent(loads[1])} of first contacts go to one "
@@ -213,12 +211,12 @@ def _first_only(known: Cards) -> Iterator[str]:
     one = _alone(SENDERS["first-mx-only"])
     for name in ("t1", "t2", "t3", "t5"):
         records = known[name].records
-        fixed, turned = (replace(one, dns_order=order).look(records) for order in (DnsOrder.FIXED, DnsOrder.ROTATE))
+        fixed = one.look(records)
         top = max(records.machines, key=fixed.first)
         kept = [percent(one.look_without(records, [top], fixed, mode).delivered) for mode in (Mode.REFUSE, Mode.G421)]
         yield (
             f"{name}: {percent(fixed.first(top))} of first contacts on one machine in a fixed order, "
-            f"{percent(max(map(turned.first, records.machines)))} where DNS rotates; with that machine refusing "
+            f"{percent(one.load(records, DnsOrder.ROTATE))} where DNS rotates; with that machine refusing "
             f"{kept[0]} gets through at once, with a 421 greeting {kept[1]}."
         )
 

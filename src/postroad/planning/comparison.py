@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -18,6 +18,9 @@ from postroad.words.phrasebook import counted, listing, percent
 
 WORTH = Fraction(1, 200)  # half a point in a hundred: less is not worth a sentence
 MOST_SHARES, MOST_OF_A_KIND = 4, 2  # sentences of the summary
+
+Shift = tuple[Machine, Fraction, Fraction]
+"""A machine, and its part of first contacts before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def difference(before: Scorecard, after: Scorecard) -> Difference:
     for goal in Goal:
         told = f"{goal}: {numbers(goal, after)}. Before: {goals.before(goal, before)}."
         sides[judged(goal, before.marks, after.marks)].append(told)
-    moves, stops, news = list(_moves(before, after)), list(_stops(before, after)), list(_fates(before, after))
+    shifts, stops, news = _shifts(before, after), list(_stops(before, after)), list(_fates(before, after))
     return Difference(
         before.name,
         after.name,
@@ -82,57 +85,65 @@ def difference(before: Scorecard, after: Scorecard) -> Difference:
         tuple(line for line in new if line not in old),
         tuple(sides[1]),
         tuple(sides[-1]),
-        (*_summed(moves, before, after), *_first(stops), *_first(news)),
-        (*(sentence for move in moves for sentence in move.told(after)), *stops, *news),
+        (*_summed(shifts, before, after), *_first(stops), *_first(news)),
+        (*_by_sender(shifts, after), *stops, *news),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """A machine whose part of first contacts changes: from what to what for whom."""
-
-    machine: Machine
-    changes: dict[tuple[Fraction, Fraction], list[str]]
-
-    def told(self, card: Scorecard) -> Iterator[str]:
-        """A sentence for each change, with everyone for whom it is so."""
-        for (old, new), names in self.changes.items():
-            moves, whom = "falls" if new < old else "rises", card.mix.whom(names)
-            yield f"{self.machine} {moves} from {percent(old)} to {percent(new)} of first contacts for {whom}."
+def _shifts(before: Scorecard, after: Scorecard) -> Mapping[str, tuple[Shift, ...]]:
+    """For each sender the machines whose part of its first contacts changes, from what to what."""
+    joint = list(_joint(before, after))
+    firsts = {name: (before.whole.by[name].first, after.whole.by[name].first) for name in after.mix.senders}
+    every = {
+        name: [(each, share(was, each), share(now, each)) for each in joint] for name, (was, now) in firsts.items()
+    }
+    return {name: tuple(shift for shift in all_ if abs(shift[1] - shift[2]) >= WORTH) for name, all_ in every.items()}
 
 
-def _moves(before: Scorecard, after: Scorecard) -> Iterator[_Move]:
-    for machine in _joint(before, after):
-        changes: dict[tuple[Fraction, Fraction], list[str]] = {}
-        for name in after.mix.senders:
-            old, new = (share(card.whole.by[name].first, machine) for card in (before, after))
-            if abs(old - new) >= WORTH:
-                changes.setdefault((old, new), []).append(name)
-        if changes:
-            yield _Move(machine, changes)
+def _by_sender(shifts: Mapping[str, tuple[Shift, ...]], card: Scorecard) -> Iterator[str]:
+    """One sentence for all senders to whom the same happens, those of most mail first."""
+    kinds: dict[tuple[Shift, ...], list[str]] = {}
+    for name, changed in shifts.items():
+        if changed:
+            kinds.setdefault(changed, []).append(name)
+    for changed, names in sorted(kinds.items(), key=lambda kind: -card.mix.weight(kind[1])):
+        alike: dict[tuple[Fraction, Fraction], list[Machine]] = {}
+        for machine, old, new in changed:
+            alike.setdefault((old, new), []).append(machine)
+        told = (
+            f"{_several(machines)} {_moves(old, new, len(machines))} from {percent(old)} to {percent(new)}"
+            for (old, new), machines in alike.items()
+        )
+        yield f"First contacts of {card.mix.whom(names)}: {'; '.join(told)}."
 
 
-def _summed(moves: Sequence[_Move], before: Scorecard, after: Scorecard) -> Iterator[str]:
+def _moves(old: Fraction, new: Fraction, count: int) -> str:
+    verb = "rise" if new > old else "fall"
+    return f"{verb}s" if count == 1 else f"each {verb}"
+
+
+def _summed(shifts: Mapping[str, tuple[Shift, ...]], before: Scorecard, after: Scorecard) -> Iterator[str]:
     """What the machines get of the whole mix: those that change most, and those that fare alike in one sentence."""
+    moved = {machine for changed in shifts.values() for machine, _old, _new in changed}
     alike: dict[tuple[str, str], list[Machine]] = {}
-    for move in moves:
-        alike.setdefault((before.told_first(move.machine), after.told_first(move.machine)), []).append(move.machine)
+    for machine in (each for each in _joint(before, after) if each in moved):
+        alike.setdefault((before.told_first(machine), after.told_first(machine)), []).append(machine)
 
     def change(group: tuple[tuple[str, str], list[Machine]]) -> Fraction:
         return -sum((abs(after.whole.first(each) - before.whole.first(each)) for each in group[1]), Fraction(0))
 
     told = sorted(alike.items(), key=change)[:MOST_SHARES]
     for (was, now), machines in (group for group in alike.items() if group in told):
-        who, verb = (str(machines[0]), "gets") if len(machines) == 1 else (_several(machines), "each get")
+        verb = "gets" if len(machines) == 1 else "each get"
         rest = ", as before, but from other senders" if was == now else f", before {'none' if was == '0 %' else was}"
-        yield f"{who} {verb} {now} of first contacts{rest}."
+        yield f"{_several(machines)} {verb} {now} of first contacts{rest}."
     left = sum(len(machines) for machines in alike.values()) - sum(len(machines) for _, machines in told)
     if left:
         yield f"The shares of {counted(left, 'more machine')} change by less."
 
 
 def _several(machines: Sequence[Machine]) -> str:
-    if len(machines) == 2:
+    if len(machines) <= 2:
         return listing(map(str, machines))
     return f"{len(machines)} machines such as {machines[0]}"
 

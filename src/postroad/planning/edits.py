@@ -11,7 +11,7 @@ from itertools import count
 from postroad.planning.records import Line, Machine, Records, lines, stand_in
 from postroad.routing import DropReason, decide
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, Snapshot
-from postroad.words.names import is_within, parse_address, registered
+from postroad.words.names import parse_address
 from postroad.words.phrasebook import listing
 
 KINDS = {4: "A", 6: "AAAA"}
@@ -57,7 +57,7 @@ def candidates(
     may_split = Allowed.SPLIT in allowed or len({place.exchange for place in records.places}) == 1
     equals = _equals(records) if Allowed.BACKUPS in allowed else ()
     moves = _reachable(records, list(_levels(records, names, may_split=may_split)))
-    return (*_second(records, names), *_families(records, names, needed), *_dead(records), *moves, *equals)
+    return (*_second(records, names), *_families(records, needed), *_dead(records), *moves, *equals)
 
 
 def _reachable(records: Records, moves: Sequence[Edit]) -> Iterator[Edit]:
@@ -87,8 +87,7 @@ def _mx(snapshot: Snapshot, after: Sequence[Line]) -> Answer[Mx]:
     records = [line for line in after if line.kind == "MX"]
     if not records:
         return NoData() if isinstance(snapshot.mx, Found) else snapshot.mx
-    words = [line.data.split() for line in records]
-    found = tuple(Mx(int(preference), exchange.removesuffix(".")) for preference, exchange in words)
+    found = tuple(Mx(line.preference, line.exchange) for line in records)
     known: Found[Mx] = snapshot.mx if isinstance(snapshot.mx, Found) else Found((), records[0].ttl_s)
     return replace(known, records=found)
 
@@ -112,22 +111,22 @@ def _facts(own: Iterable[Line]) -> HostFacts:
 
 def _second(records: Records, names: _Names) -> Iterator[Edit]:
     """A second machine where there is one: an equal, so that it is known to work before it is needed."""
-    if len(records.machines) != 1 or not names.is_ours(records.machines[0].exchangers[0]):
+    if len(records.machines) != 1 or not records.is_ours(records.machines[0].exchangers[0]):
         return
     only = records.machines[0]
     domain, name, ttl_s = str(records.snapshot.domain), names.fresh(only.exchangers[0]), records.lines[0].ttl_s
     preference = only.preference if isinstance(records.snapshot.mx, Found) else PREFERENCE
-    mx = [] if isinstance(records.snapshot.mx, Found) else [Line(domain, "MX", f"{PREFERENCE} {domain}.", ttl_s)]
+    mx = [] if isinstance(records.snapshot.mx, Found) else [Line.mx(domain, PREFERENCE, domain, ttl_s)]
     families = sorted({4, *(address.version for address in only.addresses)})
     addresses = [Line(name, KINDS[version], str(stand_in(version, 0)), ttl_s) for version in families]
     yield Edit(
         f"{only} is the only machine: a second one, best in another network, takes the mail while it is down",
         (),
-        (*mx, Line(domain, "MX", f"{preference} {name}.", ttl_s), *addresses),
+        (*mx, Line.mx(domain, preference, name, ttl_s), *addresses),
     )
 
 
-def _families(records: Records, names: _Names, needed: Collection[int]) -> Iterator[Edit]:
+def _families(records: Records, needed: Collection[int]) -> Iterator[Edit]:
     """Addresses of a family for all machines without: who has nothing else must reach each of them, not only one."""
     for version in needed:
         bare = [each for each in records.machines if version not in {address.version for address in each.addresses}]
@@ -136,7 +135,7 @@ def _families(records: Records, names: _Names, needed: Collection[int]) -> Itera
             for number, machine in enumerate(bare, 1)
             for line in records.lines
             if line.data in set(map(str, machine.addresses))
-            if line.owner in machine.exchangers and names.is_ours(line.owner)  # behind an alias another name has them
+            if line.owner in machine.exchangers and records.is_ours(line.owner)  # behind an alias another name has them
         ]
         if new:
             lacking = listing(dict.fromkeys(line.owner for line in new))
@@ -148,7 +147,11 @@ def _families(records: Records, names: _Names, needed: Collection[int]) -> Itera
 def _dead(records: Records) -> Iterator[Edit]:
     for drop in decide(records.snapshot).dropped:
         if drop.address is None and drop.reason in _DEAD:
-            gone = [line for line in _mx_lines(records) if line.data == f"{drop.preference} {drop.exchange}."]
+            gone = [
+                line
+                for line in records.mx_lines
+                if (line.preference, line.exchange) == (drop.preference, drop.exchange)
+            ]
             yield Edit(f"{drop.exchange or 'the null MX'} {_DEAD[drop.reason]}", tuple(gone))
 
 
@@ -180,7 +183,7 @@ def _level(
         if name not in keeps:
             yield _needless(records, name, f"its addresses stand behind {owners[machines[0]]}")
             continue
-        for machine in machines if names.is_ours(name) else ():
+        for machine in machines if records.is_ours(name) else ():
             if machine in owners and owners[machine] != name and names.may_lose(name):
                 gone = _address_lines(records, name, machine)
                 have = "have a name of their own" if len(machine.addresses) > 1 else "has a name of its own"
@@ -194,7 +197,7 @@ def _moved(records: Records, name: str, machine: Machine, names: _Names) -> Edit
     old = _address_lines(records, name, machine)
     gets, their = ("get", "their") if len(machine.addresses) > 1 else ("gets", "its")
     ttl_s = getattr(records.snapshot.mx, "ttl_s", old[0].ttl_s)
-    mx = Line(str(records.snapshot.domain), "MX", f"{machine.preference} {home}.", ttl_s)
+    mx = Line.mx(str(records.snapshot.domain), machine.preference, home, ttl_s)
     return Edit(
         f"{_told(machine)} {gets} a name, and with it a share, of {their} own",
         old if names.may_lose(name) else (),
@@ -205,15 +208,13 @@ def _moved(records: Records, name: str, machine: Machine, names: _Names) -> Edit
 
 def _unaliased(records: Records, name: str, machines: Collection[Machine]) -> Edit | None:
     """A backup's name in place of the alias of it at a better preference: RFC 5321 section 5.1 allows no alias."""
-    better = [
-        line for line in _mx_lines(records) if _is_alias_of(records, line.data.split()[1].removesuffix("."), name)
-    ]
+    better = [line for line in records.mx_lines if _is_alias_of(records, line.exchange, name)]
     if len(machines) != 1 or len(better) != 1:
         return None
-    gone = (*better, *(line for line in _mx_lines(records) if line.data.split()[1] == f"{name}."))
-    preference, alias = better[0].data.split()
-    new = replace(better[0], data=f"{preference} {name}.")
-    return Edit(f"{alias.removesuffix('.')} is an alias of {name}, which can stand in its place", gone, (new,))
+    alias = better[0]
+    new = Line.mx(alias.owner, alias.preference, name, alias.ttl_s)
+    why = f"{alias.exchange} is an alias of {name}, which can stand in its place"
+    return Edit(why, (alias, *_lines_to(records, name)), (new,))
 
 
 def _is_alias_of(records: Records, alias: str, name: str) -> bool:
@@ -223,8 +224,11 @@ def _is_alias_of(records: Records, alias: str, name: str) -> bool:
 
 
 def _needless(records: Records, name: str, why: str) -> Edit:
-    gone = [line for line in _mx_lines(records) if line.data.split()[1] == f"{name}."]
-    return Edit(f"{name} brings no machine of its own: {why}", tuple(gone))
+    return Edit(f"{name} brings no machine of its own: {why}", _lines_to(records, name))
+
+
+def _lines_to(records: Records, name: str) -> tuple[Line, ...]:
+    return tuple(line for line in records.mx_lines if line.exchange == name)
 
 
 def _matched(behind: Mapping[str, Sequence[Machine]]) -> Mapping[str, Machine]:
@@ -248,18 +252,14 @@ def _matched(behind: Mapping[str, Sequence[Machine]]) -> Mapping[str, Machine]:
 def _equals(records: Records) -> Iterator[Edit]:
     """All backups at once: one that stayed behind might be left without a machine of its own."""
     best = min((machine.preference for machine in records.machines), default=0)
-    gone = tuple(line for line in _mx_lines(records) if int(line.data.split()[0]) > best)
+    gone = tuple(line for line in records.mx_lines if line.preference > best)
     if gone:
-        names = listing(line.data.split()[1].removesuffix(".") for line in gone)
-        new = tuple(replace(line, data=f"{best} {line.data.split()[1]}") for line in gone)
+        names = listing(line.exchange for line in gone)
+        new = tuple(Line.mx(line.owner, best, line.exchange, line.ttl_s) for line in gone)
         becomes = (
             "becomes an equal, and gets a share of its own" if len(gone) == 1 else "become equals, each with a share"
         )
         yield Edit(f"{names} {becomes}", gone, new)
-
-
-def _mx_lines(records: Records) -> list[Line]:
-    return [line for line in records.lines if line.kind == "MX"]
 
 
 def _address_lines(records: Records, name: str, machine: Machine) -> tuple[Line, ...]:
@@ -274,15 +274,11 @@ def _told(machine: Machine) -> str:
 
 
 class _Names:
-    """The names of a zone: which are ours to change, and which are free."""
+    """The names of a zone: which may lose an address, and which are free."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._domain = str(snapshot.domain)
         self._taken = set(snapshot.hosts)
-
-    def is_ours(self, name: str) -> bool:
-        """Whether the domain's owner can change the records of a name."""
-        return is_within(name, registered(self._domain))
 
     def may_lose(self, name: str) -> bool:
         """Whether an address can be taken from a name: the domain itself may need its own for other things."""

@@ -49,8 +49,17 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """Who does best, and how."""
-        who = "no difference" if self.is_even else f"{listing(self.best)} best"
-        return f"{self.goal}: {who}: {self.numbers[self.best[0]]}."
+        alike: dict[str, list[str]] = {}
+        for name in self.best:
+            alike.setdefault(self.numbers[name], []).append(name)
+        told = "; ".join(words if len(alike) == 1 else f"{listing(names)}: {words}" for words, names in alike.items())
+        return f"{self.goal}: {'no difference' if self.is_even else f'{self.winners} best'}: {told}."
+
+    @property
+    def winners(self) -> str:
+        """Who does best, in a few words."""
+        others = [name for name in self.numbers if name not in self.best]
+        return f"all but {listing(others)}" if 2 < len(self.best) > len(others) else listing(self.best)
 
 
 def verdict(goal: Goal, cards: Sequence[Scorecard]) -> Verdict:
@@ -171,7 +180,10 @@ def _network(card: Scorecard) -> str:
         return "no machine"
     count = len(card.records.networks)
     if count == 1:
-        return "all machines are in one network"
+        several = len(card.records.machines) > 1
+        return (
+            "all machines are in one network" if several else "with the network of its one machine gone, all mail waits"
+        )
     kept = "all" if card.marks.kept_network == 1 else f"{card.mix.percent(card.marks.kept_network)} of"
     which = "the busiest" if card.is_sampled else "either" if count == 2 else "any one"
     return f"with {which} of {count} networks gone, {kept} mail gets through at once"

@@ -160,6 +160,11 @@ class View:
             {name: self._forecast(records, name, (), Mode.REFUSE, examples) for name in self.mix.senders}
         )
 
+    def load(self, records: Records, order: DnsOrder) -> Fraction:
+        """The busiest machine's part of first contacts where DNS answers in another order."""
+        looked = replace(self, dns_order=order).look(records)
+        return max(map(looked.first, records.machines))
+
     def look_without(
         self, records: Records, lost: Collection[Machine], whole: Forecasts, mode: Mode = Mode.REFUSE, examples: int = 0
     ) -> Forecasts:

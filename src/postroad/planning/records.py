@@ -10,7 +10,7 @@ from typing import Any
 
 from postroad.routing import PROCEDURES, DropReason, Refusal, Route, decide
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
-from postroad.words.names import Address, parse_address
+from postroad.words.names import Address, is_within, parse_address, registered
 from postroad.words.trail import Target
 
 # Every sender's view before it chooses: records as DNS has them, none cut off
@@ -46,6 +46,21 @@ class Line:
     kind: str
     data: str
     ttl_s: int = 0
+
+    @classmethod
+    def mx(cls, domain: str, preference: int, exchange: str, ttl_s: int) -> Line:
+        """An MX record."""
+        return cls(domain, "MX", f"{preference} {exchange}.", ttl_s)
+
+    @property
+    def preference(self) -> int:
+        """Of an MX record."""
+        return int(self.data.split()[0])
+
+    @property
+    def exchange(self) -> str:
+        """Of an MX record."""
+        return self.data.split()[1].removesuffix(".")
 
     def __str__(self) -> str:
         address = parse_address(self.data) if self.kind in ("A", "AAAA") else None
@@ -97,6 +112,15 @@ class Records:
     def backups(self) -> tuple[Machine, ...]:
         """The machines of any other preference."""
         return self.machines[len(self.front) :]
+
+    @property
+    def mx_lines(self) -> list[Line]:
+        """The lines of its MX records."""
+        return [line for line in self.lines if line.kind == "MX"]
+
+    def is_ours(self, name: str) -> bool:
+        """Whether the domain's owner can change the records of a name."""
+        return is_within(name, registered(str(self.snapshot.domain)))
 
     def machine(self, address: Address) -> Machine:
         """The machine of an address."""
@@ -236,7 +260,7 @@ def _lines(snapshot: Snapshot) -> Iterator[Line]:
     if isinstance(snapshot.mx, Found):
         targets = [record.exchange for record in snapshot.mx.records]
         for record in snapshot.mx.records:
-            yield Line(domain, "MX", f"{record.preference} {record.exchange}.", snapshot.mx.ttl_s)
+            yield Line.mx(domain, record.preference, record.exchange, snapshot.mx.ttl_s)
     for name in dict.fromkeys(targets):
         facts = snapshot.hosts.get(name, HostFacts(NoData(), NoData()))
         yield from _addresses(name, "A", facts.a)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 from postroad.planning.fates import Fate, fates
 from postroad.planning.mix import MANY, MOST_MACHINES, ZERO, Forecasts, Mix, View, part_delivered, share
@@ -15,6 +16,8 @@ from postroad.words.faults import Mode
 from postroad.words.phrasebook import counted, listing
 
 MOST_NAMED = 3  # addresses in one caveat
+FAULTS = (Mode.REFUSE, Mode.BLACKHOLE, Mode.MUTE, Mode.G421, Mode.G554, Mode.R450, Mode.R550)
+"""What separates senders is not a machine that refuses, but how they wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,14 @@ class Marks:
     private: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what follows from the forecasts is worked out once
 class Scorecard:
     """A set of records with its forecasts: `lost` are those with each machine lost alone, refusing.
 
     `lost`: the forecasts with each machine lost alone, refusing.
 
-    `silent`: the forecasts with the busiest machine swallowing packets, the worst a dead one does to senders that wait.
+    `gone`: the same of whole networks; `silent`: with the busiest machine swallowing packets, the worst a dead one does
+    to senders that wait.
     """
 
     name: str
@@ -67,17 +71,45 @@ class Scorecard:
     mix: Mix
     whole: Forecasts
     lost: Mapping[Machine, Forecasts]
-    marks: Marks
+    gone: tuple[Forecasts, ...]
     traffics: Mapping[str, Traffic]
     silent: Forecasts | None = None
     survivals: tuple[Survival, ...] = ()
-    losses: tuple[Loss, ...] = ()
-    fates: tuple[Fate, ...] = field(default_factory=tuple)
 
-    @property
+    @cached_property
     def busiest(self) -> Machine | None:
         """The machine that most of the mail contacts first."""
         return _busiest(self.records, self.whole)
+
+    @cached_property
+    def marks(self) -> Marks:
+        """How the records do."""
+        whole, weights, busiest = self.whole, self.mix.weights, self.busiest
+        load = self.mix.range(_first_by(busiest, whole, self.mix)).high if busiest else ZERO
+        return Marks(
+            delivered=whole.delivered,
+            kept=min((each.delivered for each in self.lost.values()), default=ZERO),
+            caught=min((_caught(machine, whole, each) for machine, each in self.lost.items()), default=ZERO),
+            kept_network=min((each.delivered for each in self.gone), default=ZERO),
+            load=load,
+            unevenness=_unevenness(load, len(self.records.front)),
+            silence_s=self.silent.mix.delay_mean_s / float(self.load) if self.silent and self.load else 0.0,
+            questions=sum((part * self.traffics[name].questions for name, part in weights.items()), ZERO),
+            octets=sum((part * self.traffics[name].octets for name, part in weights.items()), ZERO),
+            shared=sum(len(machine.exchangers) > 1 for machine in self.records.machines),
+            records=len(self.records.lines),
+            private=len(self.records.private),
+        )
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """Each set of machines that stops some sender's mail."""
+        return losses(self.survivals, self.mix.weights)
+
+    @cached_property
+    def fates(self) -> tuple[Fate, ...]:
+        """What falls together, though it looks apart."""
+        return fates(self.records)
 
     @property
     def load(self) -> Fraction:
@@ -144,70 +176,35 @@ class Scorecard:
 
 def measure(name: str, records: Records, view: View, *, examples: int = 0) -> Scorecard:
     """Everything about a set of records; what no sender can use has forecasts that say so, and nothing else."""
-    whole = view.look(records, examples=examples)
-    seen = _Seen.of(records, view, whole, examples)
+    card = _seen(name, records, view, examples)
     few = len(records.machines) <= MOST_MACHINES
-    survivals = tuple(survive(sender, records, view.foresee(records, sender)) for sender in whole.by if few)
-    return Scorecard(
-        name,
-        records,
-        view.mix,
-        whole,
-        seen.lost,
-        seen.marks(records, view),
-        seen.traffics,
-        seen.silent,
-        survivals,
-        losses(survivals, view.mix.weights),
-        fates(records),
-    )
+    survivals = (survive(sender, records, view.foresee(records, sender)) for sender in card.whole.by if few)
+    return replace(card, survivals=tuple(survivals))
 
 
 def mark(records: Records, view: View) -> Marks:
     """How records do, with as few forecasts as that takes."""
-    return _Seen.of(records, view, view.look(records)).marks(records, view)
+    return _seen("", records, view).marks
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+def faults_of(card: Scorecard, view: View) -> Mapping[Mode, Forecasts]:
+    """The forecasts with the busiest machine at fault, in each way that senders answer differently."""
+    if card.busiest is None:
+        return {}
+    return {mode: view.look_without(card.records, [card.busiest], card.whole, mode) for mode in FAULTS}
+
+
+def _seen(name: str, records: Records, view: View, examples: int = 0) -> Scorecard:
     """The forecasts that marks are made of."""
-
-    whole: Forecasts
-    lost: Mapping[Machine, Forecasts]
-    silent: Forecasts | None
-    traffics: Mapping[str, Traffic]
-
-    @classmethod
-    def of(cls, records: Records, view: View, whole: Forecasts, examples: int = 0) -> _Seen:
-        tariff, busiest = Tariff.of(records), _busiest(records, whole)
-        silent = view.look_without(records, [busiest], whole, Mode.BLACKHOLE, examples) if busiest else None
-        traffics = {sender: tariff.traffic(each, view.mix.senders[sender].asks) for sender, each in whole.by.items()}
-        return cls(whole, view.each_lost(records, whole), silent, traffics)
-
-    def marks(self, records: Records, view: View) -> Marks:
-        whole, weights, busiest = self.whole, view.mix.weights, _busiest(records, self.whole)
-        gone = [
-            self.lost[group[0]]
-            if group[0] in self.lost and len(group) == 1
-            else view.look_without(records, group, whole)
-            for group in _networks(records, view, whole)
-        ]
-        met = whole.first(busiest) if busiest else ZERO
-        load = view.mix.range(_first_by(busiest, whole, view.mix)).high if busiest else ZERO
-        return Marks(
-            delivered=whole.delivered,
-            kept=min((each.delivered for each in self.lost.values()), default=ZERO),
-            caught=min((_caught(machine, whole, each) for machine, each in self.lost.items()), default=ZERO),
-            kept_network=min((each.delivered for each in gone), default=ZERO),
-            load=load,
-            unevenness=_unevenness(load, len(records.front)),
-            silence_s=self.silent.mix.delay_mean_s / float(met) if self.silent and met else 0.0,
-            questions=sum((part * self.traffics[name].questions for name, part in weights.items()), ZERO),
-            octets=sum((part * self.traffics[name].octets for name, part in weights.items()), ZERO),
-            shared=sum(len(machine.exchangers) > 1 for machine in records.machines),
-            records=len(records.lines),
-            private=len(records.private),
-        )
+    whole = view.look(records, examples=examples)
+    lost, busiest, tariff = view.each_lost(records, whole), _busiest(records, whole), Tariff.of(records)
+    gone = (
+        lost[group[0]] if group[0] in lost and len(group) == 1 else view.look_without(records, group, whole)
+        for group in _networks(records, view, whole)
+    )
+    traffics = {sender: tariff.traffic(each, view.mix.senders[sender].asks) for sender, each in whole.by.items()}
+    silent = view.look_without(records, [busiest], whole, Mode.BLACKHOLE, examples) if busiest else None
+    return Scorecard(name, records, view.mix, whole, lost, tuple(gone), traffics, silent)
 
 
 def _first_by(machine: Machine, whole: Forecasts, mix: Mix) -> Mapping[str, Fraction]:

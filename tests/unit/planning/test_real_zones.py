@@ -10,9 +10,9 @@ from tests.support.plans import INTERNET, advised
 from postroad.dns import ZoneResolver, load_zones
 from postroad.gather import gather
 from postroad.planning import Allowed, Edit, Records, measure
-from postroad.planning.comparison import difference
+from postroad.planning.comparison import compare, difference
 from postroad.planning.edits import edited
-from postroad.planning.goals import COSTS
+from postroad.planning.goals import COSTS, Goal
 from postroad.routing import decide
 from postroad.rules import Evidence, run
 
@@ -33,6 +33,11 @@ def _records(name):
         ("three-by-eight", 0, "24 machines stand behind 3 names, and are left there; --allow split asks"),
         ("two-by-fifteen", 0, "Make sure that the name servers rotate the addresses of a name: about 5 % of first"),
         ("provider-fleet", 0, "6 machines stand behind 1 name, whose addresses are their operator's to change."),
+        (
+            "provider-fleet",
+            0,
+            "See with their operator that the name servers rotate the addresses of a name: about 15 %",
+        ),
         ("provider-fleet", 0, "mx-single: customer-example.mail.provider.example is the only exchanger"),
         ("off-site-backup", 0, "stays a backup, as the preference says"),
     ],
@@ -83,3 +88,14 @@ def test_what_is_advised_is_better_in_its_own_comparison(zone, allowed):
     )
     assert bool(found.edits) == bool(goals and goals[0])
     assert not goals or goals[1] <= set(COSTS)
+
+
+def test_six_zones_side_by_side_read_well():
+    """Who is best is told in a few names, and what they do in the words of each."""
+    cards = [measure(path.stem, _records(path.stem), INTERNET) for path in sorted(ZONES.glob("*.zone"))]
+    told = {each.goal: each for each in compare(cards).verdicts}
+    assert "all but one-dual-stack" == told[Goal.FAILOVER].winners
+    assert [
+        "network loss: off-site-backup and provider-fleet best: off-site-backup: with either of 2 networks gone, all "
+        "mail gets through at once; provider-fleet: with any one of 3 networks gone, all mail gets through at once."
+    ] == [told[Goal.NETWORK].sentence]

@@ -4,5 +4,5 @@ Rule 1: whatever comes from outside goes through `frame.text`. A page that were 
 its Content-Security-Policy allows its own style sheet and nothing more.
 Rule 2: all pages wear `style.css`.
 
-Stops: `frame` (what all pages share), `pictures` (simulate), `comparison` (compare), `findings` (check).
+Stops: `frame` (what all pages share), `answer` (whatever is made of sections: simulate, compare), `findings` (check).
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log1p
 
@@ -75,11 +75,7 @@ class Grid:
 
 def drawings(picture: Picture) -> list[Sheet]:
     """Each picture that there is something to draw for."""
-    return [
-        heat_map(picture.forecasts),
-        *([fault_bars(picture)] if picture.faults else []),
-        *([timeline(picture.example, picture.sender)] if picture.example else []),
-    ]
+    return [DRAWINGS[name](picture) for name in picture.names]
 
 
 def poster(picture: Picture) -> Sheet:
@@ -224,3 +220,11 @@ def _notes(draft: Draft, notes: Iterable[str]) -> None:
 def _exceptions(forecasts: By) -> list[str]:
     unable = (f"{labels.NONE} {line}" for line in labels.unable(forecasts.items()))
     return [*unable, *labels.sampled(forecasts.items())]
+
+
+DRAWINGS: Mapping[str, Callable[[Picture], Sheet]] = {
+    "heat_map": lambda picture: heat_map(picture.forecasts),
+    "fault_bars": fault_bars,
+    "timeline": lambda picture: timeline(picture.delivery, picture.sender),
+}
+"""The pictures by name."""

@@ -30,6 +30,18 @@ class Picture:
     sender: str = ""
     records: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What there is to see, by the names that `terminal` and `drawings` know."""
+        rest = {"fault_bars": bool(self.faults), "timeline": self.example is not None}
+        return ("heat_map", *(name for name, is_there in rest.items() if is_there))
+
+    @property
+    def delivery(self) -> Example:
+        """The example, where `names` has the timeline."""
+        assert self.example  # noqa: S101  # else nobody draws it
+        return self.example
+
 
 def picture_of(title: str, card: Scorecard, view: View, summary: str = "") -> Picture:
     """What is to be seen of one set of records."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import log1p
 
 from rich.text import Text
@@ -140,3 +140,11 @@ def _ticks(axis: Axis, indent: int, room: int) -> Text:
         at = min(round(tick.at * room), room - 1) if tick.at < 1 else room - len(label)
         line[at : at + len(label)] = label
     return Text(" " * (indent + 2) + "".join(line), QUIET)
+
+
+DRAWINGS: Mapping[str, Callable[[Picture], Drawing]] = {
+    "heat_map": lambda picture: heat_map(picture.forecasts),
+    "fault_bars": fault_bars,
+    "timeline": lambda picture: timeline(picture.delivery, picture.sender),
+}
+"""The pictures by name."""

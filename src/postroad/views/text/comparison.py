@@ -1,17 +1,20 @@
-"""A comparison for people: in a terminal, as Markdown for a pull request."""
+"""A comparison for people, in sections."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from postroad.planning import Comparison, Difference, dns_figures, silence
+from postroad.views.pictures import Picture
 from postroad.views.text.blocks import Block, Table
+from postroad.views.text.sections import HEADLINE, NOTE, Drawn, Lines, Section, Told
 from postroad.words.phrasebook import percent
 
 if TYPE_CHECKING:
     from postroad.planning import Scorecard
 
+TITLE = "MX records compared"
 HEADS = ("set", "machines", "delivered", "busiest", "even", "caught", "silent", "questions", "octets", "records")
 LEGEND = (
     "delivered: mail that gets through at once while all machines are up; busiest: part of first contacts on the "
@@ -23,7 +26,7 @@ LEGEND = (
 
 def headline(comparison: Comparison) -> str:
     """The first line: who does best at what."""
-    told = [f"{each.goal}: {', '.join(each.best)}" for each in comparison.verdicts if not each.is_even]
+    told = [f"{each.goal}: {each.winners}" for each in comparison.verdicts if not each.is_even]
     same = [each.goal for each in comparison.verdicts if each.is_even]
     parts = (f"Best at {'; '.join(told)}" if told else "", f"No difference: {', '.join(same)}" if same else "")
     return ". ".join(filter(None, parts))
@@ -50,41 +53,36 @@ def row(card: Scorecard) -> tuple[str, ...]:
     )
 
 
-def text(comparison: Comparison, *, is_verbose: bool = False) -> Iterator[Block]:
-    """For a terminal or a pipe."""
-    yield headline(comparison), "bold"
-    yield ""
-    yield from table(comparison)
-    yield from verdicts(comparison)
-    for each in comparison.differences:
-        yield ""
-        yield f"{each.before} -> {each.after}", "bold"
-        yield from (f"  {line}" for line in lines(each))
-        yield from meaning(each, is_verbose=is_verbose)
+def sections(
+    comparison: Comparison, pictures: Iterable[Picture] = (), *, is_verbose: bool = False
+) -> Iterator[Section]:
+    """The whole answer, with a picture of each set where there is room for it."""
+    yield Section("summary", "", ((headline(comparison), HEADLINE),))
+    yield Section("numbers", "The sets in numbers", tuple(table(comparison)))
+    if told := verdicts(comparison):
+        title = "Where they do not differ" if _is_told_below(comparison) else "Who does best"
+        yield Section("verdicts", title, (Told(tuple(told)),))
+    for number, each in enumerate(comparison.differences):
+        parts = Lines(tuple(lines(each))), Told(tuple(meaning(each, is_verbose=is_verbose)))
+        yield Section(f"difference-{number}", f"{each.before} -> {each.after}", parts, is_titled=True)
+    for number, picture in enumerate(pictures):
+        seen = tuple(Drawn(name, picture) for name in picture.names if name != "timeline")
+        yield Section(f"picture-{number}", picture.title, seen, is_for_pages=True)
 
 
 def verdicts(comparison: Comparison) -> list[str]:
     """A sentence for each goal; of two sets held side by side only where they do not differ, for the rest follows."""
-    is_told_below = len(comparison.cards) == 2 and comparison.differences
-    return [each.sentence for each in comparison.verdicts if each.is_even or not is_told_below]
+    return [each.sentence for each in comparison.verdicts if each.is_even or not _is_told_below(comparison)]
+
+
+def _is_told_below(comparison: Comparison) -> bool:
+    return len(comparison.cards) == 2 and bool(comparison.differences)
 
 
 def table(comparison: Comparison) -> Iterator[Block]:
     """The numbers side by side, with what they are beneath."""
     yield Table(HEADS, [row(card) for card in comparison.cards], frozenset(HEADS[1:]))
-    yield legend(comparison), "dim"
-    yield ""
-
-
-def markdown(comparison: Comparison) -> str:
-    """Fit to paste in a pull request."""
-    told = [f"**{headline(comparison)}**", "", f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}"]
-    told += [f"| {' | '.join(row(card))} |" for card in comparison.cards]
-    told += ["", f"<sub>{legend(comparison)}</sub>", "", *(f"- {sentence}" for sentence in verdicts(comparison))]
-    for each in comparison.differences:
-        told += ["", f"### {each.before} → {each.after}", "", "```diff", *lines(each), "```", ""]
-        told += [f"- {sentence}" for sentence in meaning(each)]
-    return "\n".join(told)
+    yield legend(comparison), NOTE
 
 
 def meaning(difference: Difference, *, is_verbose: bool = False) -> list[str]:

@@ -8,7 +8,9 @@ from fractions import Fraction
 
 from postroad.senders import Sender, Told
 from postroad.simulation import Fare
-from postroad.views.text.blocks import Block, Table
+from postroad.views.text.blocks import Table
+from postroad.views.text.sections import Part
+from postroad.views.text.sections import Told as Sentences
 from postroad.views.text.senders import TOLD
 from postroad.words.names import Address
 from postroad.words.outcome import Result
@@ -24,16 +26,18 @@ class Recipients:
     by: Mapping[str, tuple[Sender, tuple[Fare, ...]]]
 
 
-def recipients(told: Recipients) -> Iterator[Block]:
+def recipients(told: Recipients) -> Iterator[Part]:
     """A line for each sender: what becomes of each recipient; and who does not return the refused at once."""
-    servers = ", ".join(sorted(map(str, told.servers)))
-    yield ""
-    yield f"Recipients of one message, answered {', '.join(map(str, told.replies))} by {servers}", "bold"
+    yield f"Answered {', '.join(map(str, told.replies))} by {', '.join(sorted(map(str, told.servers)))}:"
     heads = ("sender", *(str(reply) for reply in told.replies))
     yield Table(heads, [(name, *(_fare(each, told.servers) for each in fares)) for name, (_, fares) in told.by.items()])
-    for name, (sender, _fares) in told.by.items():
-        if sender.recipients.told is not Told.AT_ONCE:
-            yield f"With {name}, {TOLD[sender.recipients.told]}."
+    late = [
+        f"With {name}, {TOLD[sender.recipients.told]}."
+        for name, (sender, _fares) in told.by.items()
+        if sender.recipients.told is not Told.AT_ONCE
+    ]
+    if late:
+        yield Sentences(tuple(late))
 
 
 def _fare(fare: Fare, servers: frozenset[Address]) -> str:

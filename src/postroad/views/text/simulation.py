@@ -1,16 +1,16 @@
-"""A simulation in sentences, with its pictures between them."""
+"""A simulation, section by section: sentences, tables, and its pictures between them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from postroad.planning import Goal, Scorecard, View, numbers, part_delivered
 from postroad.simulation.trials import Trials
 from postroad.views.pictures import labels
-from postroad.views.pictures.pen import Drawing
 from postroad.views.pictures.picture import Picture
-from postroad.views.pictures.terminal import fault_bars, heat_map, timeline
-from postroad.views.text.blocks import Block
+from postroad.views.text.recipients import Recipients, recipients
+from postroad.views.text.sections import HEADLINE, Drawn, Lines, Part, Section, Told
 from postroad.views.text.trials import trials
 from postroad.words.faults import Mode
 from postroad.words.phrasebook import counted, listing, seconds
@@ -64,42 +64,88 @@ def stopped_in(card: Scorecard) -> list[str]:
     return [name for name, each in card.whole.by.items() if not part_delivered(each)]
 
 
-def text(card: Scorecard, view: View, picture: Picture, tried: Mapping[str, Trials]) -> Iterator[Block | Drawing]:
-    """For a terminal or a pipe: the summary, the pictures, the trials, and what follows from them."""
-    yield summary(card, view), "bold"
-    if not card.records.machines:
-        yield from _no_way(card)
-        return
-    yield from _pictures(picture)
-    yield ""
-    if tried:
-        yield from trials(card, tried)
-        yield ""
-    yield from _told(card, view)
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """All that a simulation has to show: the figures, and what was asked for beside them."""
+
+    card: Scorecard
+    view: View
+    picture: Picture
+    tried: Mapping[str, Trials] = field(default_factory=dict)
+    recipients: Recipients | None = None
 
 
-def _pictures(picture: Picture) -> Iterator[Block | Drawing]:
-    yield ""
-    yield heat_map(picture.forecasts)
-    yield ""
-    yield fault_bars(picture)
-    if picture.example:
-        yield ""
-        yield timeline(picture.example, picture.sender)
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A section that an answer may have: its title, and what it is made of."""
+
+    title: str
+    parts: Callable[[Simulated], Iterator[Part]]
+    is_titled: bool = False
+    follows: bool = False
+    is_for_pages: bool = False
 
 
-def _no_way(card: Scorecard) -> Iterator[str]:
+def sections(found: Simulated) -> Iterator[Section]:
+    """The whole answer: of each kind of section that which has something to say."""
+    for name, kind in KINDS.items():
+        if parts := tuple(kind.parts(found)):
+            yield Section(
+                name, kind.title, parts, is_titled=kind.is_titled, follows=kind.follows, is_for_pages=kind.is_for_pages
+            )
+
+
+def _summed(found: Simulated) -> Iterator[Part]:
+    yield found.picture.summary, HEADLINE
+    if not found.card.records.machines:
+        yield from _no_way(found.card)
+
+
+def _drawn(name: str) -> Callable[[Simulated], Iterator[Part]]:
+    """A section of a picture."""
+
+    def parts(found: Simulated) -> Iterator[Part]:
+        if found.card.records.machines and name in found.picture.names:
+            yield Drawn(name, found.picture)
+
+    return parts
+
+
+def _tried(found: Simulated) -> Iterator[Part]:
+    return trials(found.card, found.tried) if found.tried else iter(())
+
+
+def _answered(found: Simulated) -> Iterator[Part]:
+    return recipients(found.recipients) if found.recipients else iter(())
+
+
+def _records(found: Simulated) -> Iterator[Part]:
+    if found.picture.records:
+        yield Lines(found.picture.records)
+
+
+def _no_way(card: Scorecard) -> Iterator[Part]:
     """What each sender makes of records without a machine."""
     by: dict[str, list[str]] = {}
     for name, each in card.whole.by.items():
         by.setdefault(each.unable or listing(result.value for result, part in each.outcome.items() if part), []).append(
             name
         )
-    yield from (f"{listing(names)}: {result}" for result, names in by.items())
+    yield Told(tuple(f"{listing(names)}: {result}" for result, names in by.items()))
 
 
-def _told(card: Scorecard, view: View) -> Iterator[str]:
-    """Survival, DNS and hidden fate, in sentences."""
+def _told(sentences: Callable[[Scorecard, View], Iterator[str]]) -> Callable[[Simulated], Iterator[Part]]:
+    """A section of sentences on records that somebody can use."""
+
+    def parts(found: Simulated) -> Iterator[Part]:
+        if found.card.records.machines and (told := tuple(sentences(found.card, found.view))):
+            yield Told(told)
+
+    return parts
+
+
+def _stops(card: Scorecard, view: View) -> Iterator[str]:
+    """What stops mail, what delays it, and what falls together."""
     for loss in card.losses:
         lost = [str(machine) for machine in card.records.machines if machine in loss.machines]
         machines = counted(len(lost), "machine") if len(lost) > MOST_LOST else listing(lost)
@@ -111,9 +157,15 @@ def _told(card: Scorecard, view: View) -> Iterator[str]:
             "no machine took."
         )
     yield from _waiting(card, view)
-    yield f"DNS: {numbers(Goal.DNS_COST, card)}."
-    yield from labels.sampled(card.whole.by.items())
     yield from (fate.text for fate in card.fates)
+
+
+def _asked(card: Scorecard, _view: View) -> Iterator[str]:
+    yield f"DNS: {numbers(Goal.DNS_COST, card)}."
+
+
+def _rests_on(card: Scorecard, view: View) -> Iterator[str]:
+    yield from labels.sampled(card.whole.by.items())
     yield from card.caveats
     if view.mix.basis:
         yield f"{view.mix.basis}."
@@ -135,3 +187,18 @@ def _waiting(card: Scorecard, view: View) -> Iterator[str]:
         return
     before = "that" if len(card.losses) == 1 else "its sender's stops"
     yield f"{'Other mail does not wait' if short else 'No mail waits'} before {before}."
+
+
+KINDS: Mapping[str, _Kind] = {
+    "summary": _Kind("", _summed),
+    "first": _Kind("", _drawn("heat_map")),
+    "faults": _Kind("", _drawn("fault_bars")),
+    "delivery": _Kind("", _drawn("timeline")),
+    "trials": _Kind("Trials", _tried),
+    "stops": _Kind("What stops mail", _told(_stops)),
+    "dns": _Kind("What is asked of DNS", _told(_asked), follows=True),
+    "basis": _Kind("What the figures rest on", _told(_rests_on), follows=True),
+    "recipients": _Kind("Recipients of one message", _answered, is_titled=True),
+    "records": _Kind("Records", _records, is_for_pages=True),
+}
+"""Every section that the answer may have, in its order. A picture brings its own title."""

@@ -7,22 +7,24 @@ from collections.abc import Iterator, Mapping
 
 from postroad.planning import Scorecard
 from postroad.simulation.trials import Estimate, Trials
-from postroad.views.text.blocks import Block, Table
+from postroad.views.text.blocks import Table
+from postroad.views.text.sections import NOTE, Part, Told
 from postroad.words.outcome import Result
-from postroad.words.phrasebook import between, counted, interval, seconds
+from postroad.words.phrasebook import between, counted, interval, listing, seconds
 
 STRAYING = 0.1  # parts of the mail of one sending host, that are worth a line
 LEGEND = (
     "Under each address its part of first contacts; delivered: of all messages, in the end; tries: attempts a message; "
     "mean, 99 %, worst: time until delivery of what is delivered"
 )
+MOST_NAMED = 3  # addresses in one sentence
 MOST_SERVERS = 8  # addresses of a trial's table; the JSON has all
 
 
-def trials(card: Scorecard, tried: Mapping[str, Trials]) -> Iterator[Block]:
+def trials(card: Scorecard, tried: Mapping[str, Trials]) -> Iterator[Part]:
     """A row for each sender: first contacts with their intervals, outcome, time until delivery."""
     yield f"Trials: {_described(next(iter(tried.values())))}"
-    yield LEGEND
+    yield f"{LEGEND}.", NOTE
     addresses = [address for machine in card.records.machines for address in machine.addresses]
     shown = addresses[:MOST_SERVERS]
     heads = ("sender", *map(str, shown), "delivered", "tries", "mean", "99 %", "worst")
@@ -35,10 +37,13 @@ def trials(card: Scorecard, tried: Mapping[str, Trials]) -> Iterator[Block]:
     yield Table(heads, rows, frozenset(heads[1:]))
     if len(addresses) > MOST_SERVERS:
         yield f"{counted(len(addresses) - MOST_SERVERS, 'more address', 'es')}: see --json"
-    for name, each in tried.items():
-        if each.sampled:
-            yield f"{name} can try these servers in too many orders to follow each: its figures are of a sample."
-    yield from _strayed(tried)
+    sampled = (
+        f"{name} can try these servers in too many orders to follow each: its figures are of a sample."
+        for name, each in tried.items()
+        if each.sampled
+    )
+    if told := (*sampled, *_strayed(tried)):
+        yield Told(told)
 
 
 def _described(trials: Trials) -> str:
@@ -71,10 +76,16 @@ def _interval(estimate: Estimate | None) -> str:
 def _strayed(tried: Mapping[str, Trials]) -> Iterator[str]:
     """How far single sending hosts stray from the mean, where they do."""
     for name, each in tried.items():
-        if len(each.single) < 2 or max(high - low for low, high in each.single.values()) < STRAYING:
-            continue
-        told = ", ".join(
-            f"{between(low, high)} of its mail to {address}"
-            for address, (low, high) in list(each.single.items())[:MOST_SERVERS]
-        )
-        yield f"One host with {name} sends {told}, in nine of ten cases."
+        load = each.trial.workload
+        if load.messages <= load.sources:
+            continue  # one message each: nobody wonders that all of it goes to one server
+        straying = {address: span for address, span in each.single.items() if span[1] - span[0] >= STRAYING}
+        alike: dict[str, list[str]] = {}
+        for address, span in straying.items():
+            alike.setdefault(between(*span), []).append(str(address))
+        told = [
+            f"{share} of its mail to {'each of ' if len(which) > 1 else ''}{listing(which, MOST_NAMED)}"
+            for share, which in alike.items()
+        ]
+        if len(each.single) > 1 and told:
+            yield f"One host with {name} sends {listing(told)}, in nine of ten cases."

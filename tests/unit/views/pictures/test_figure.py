@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from tests.support import drawn
+from tests.support.drawn import page
 
-from postroad.views.html.pictures import page
 from postroad.views.pictures.figure import save
 from postroad.words.inputs import InputError
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support import drawn
 
-from postroad.planning.faults import SHOWN
+from postroad.planning.scorecard import FAULTS
 from postroad.simulation import DnsOrder
 from postroad.views.pictures import labels, palette
 from postroad.views.pictures.axis import folded
@@ -109,4 +109,4 @@ def test_faults_that_do_the_same_are_one_column():
 
 def test_every_fault_shown_has_a_head():
     """A fault put beside the others wants a word here."""
-    assert set(SHOWN) == set(labels.BRIEFLY)
+    assert set(FAULTS) == set(labels.BRIEFLY)

@@ -1,0 +1,113 @@
+"""What a long answer is made of: sections, which a terminal, a page and a Markdown file each show in their own way.
+
+All three go through the same sections, so that none can lack what another has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from postroad.views.pictures.picture import Picture
+from postroad.views.text.blocks import Block, Table
+
+if TYPE_CHECKING:
+    from postroad.views.pictures.pen import Drawing
+
+HEADLINE, NOTE = "bold", "dim"
+"""The styles of a line: the answer in a sentence, and what must be known to read the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Sentences, each of which stands alone."""
+
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines of a zone file, as they are; with signs before them where they go and come."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What there is to see in a picture: `terminal` and `drawings` have a function of this name."""
+
+    name: str
+    picture: Picture
+
+
+Part = Block | Told | Lines | Drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of an answer. A terminal has its title where `is_titled`, and a blank line before it unless it `follows`.
+
+    `is_for_pages`: a terminal and Markdown have not the room for it.
+    """
+
+    name: str
+    title: str
+    parts: tuple[Part, ...]
+    is_titled: bool = False
+    follows: bool = False
+    is_for_pages: bool = False
+
+
+def text(sections: Iterable[Section]) -> Iterator[Block | Drawing]:
+    """For a terminal or a pipe."""
+    for number, section in enumerate(each for each in sections if not each.is_for_pages):
+        if number and not section.follows:
+            yield ""
+        if section.is_titled:
+            yield section.title, HEADLINE
+        for part in section.parts:
+            match part:
+                case Told(sentences):
+                    yield from sentences
+                case Lines(lines):
+                    yield from (f"  {line}" for line in lines)
+                case Drawn():
+                    yield from _pictured(part)
+                case _:
+                    yield part
+
+
+def _pictured(part: Drawn) -> Iterator[Block | Drawing]:
+    from postroad.views.pictures import terminal  # noqa: PLC0415  # a comparison has no need of it
+
+    yield terminal.DRAWINGS[part.name](part.picture)
+
+
+def markdown(sections: Iterable[Section]) -> str:
+    """Fit to paste in a pull request."""
+    told: list[str] = []
+    for section in sections:
+        if section.is_for_pages:
+            continue
+        told += ["", f"### {section.title}"] if section.is_titled else []
+        for part in section.parts:
+            told += ["", *_in_markdown(part)]
+    return "\n".join(told).lstrip("\n")
+
+
+def _in_markdown(part: Part) -> Iterator[str]:
+    match part:
+        case Told(sentences):
+            yield from (f"- {sentence}" for sentence in sentences)
+        case Lines(lines):
+            yield from ("```diff", *lines, "```")
+        case Table(heads, rows):
+            for row in (heads, ["---"] * len(heads), *rows):
+                yield f"| {' | '.join(cell if isinstance(cell, str) else cell[0] for cell in row)} |"
+        case (words, style):
+            yield f"**{words}**" if style == HEADLINE else f"<sub>{words}</sub>"
+        case str():
+            yield part
+        case Drawn():
+            pass
