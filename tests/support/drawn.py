@@ -7,7 +7,7 @@ from postroad.planning.scorecard import FAULTS
 from postroad.simulation.nouns import Case, DnsOrder, Example, Forecast, Questions, Step
 from postroad.views.html import answer
 from postroad.views.pictures.picture import Picture
-from postroad.views.text.sections import HEADLINE, Drawn, Lines, Section
+from postroad.views.text.sections import HEADLINE, AnswerSection, NamedPicture, ZoneLines
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
@@ -128,10 +128,10 @@ def page(*pictures):
 
 
 def _sections(one, at):
-    yield Section(f"p{at}", "", ((one.summary, HEADLINE),))
-    yield from (Section(f"p{at}-{name}", "", (Drawn(name, one),)) for name in one.names)
+    yield AnswerSection(f"p{at}", "", ((one.summary, HEADLINE),))
+    yield from (AnswerSection(f"p{at}-{name}", "", (NamedPicture(name, one),)) for name in one.names)
     if one.records:
-        yield Section(f"p{at}-records", "Records", (Lines(one.records),))
+        yield AnswerSection(f"p{at}-records", "Records", (ZoneLines(one.records),))
 
 
 def crowd(senders, columns):

@@ -41,8 +41,8 @@ __getattr__ = door(
     __name__,
     known="SCHEDULES SENDERS file_of",
     mixes="MIXES",
-    model="ENDS Asks Basis EqualsOrder Exhausted Families Inside Later Literals PreferenceUse RefusalNews Rounds Routes "
-    "Sender Then Unit",
+    model="ENDS Asks Basis EqualsOrder Exhausted Families Inside Later Literals PreferenceUse RefusalNews Rounds "
+    "Routes Sender Then Unit",
     own="OwnSenders read_sender read_senders",
     schedule="Schedule",
 )

@@ -15,7 +15,7 @@ from postroad.views.pictures.drawings import DRAWINGS
 from postroad.views.pictures.picture import picture_of
 from postroad.views.text import comparison, simulation
 from postroad.views.text.blocks import Table
-from postroad.views.text.sections import Drawn, Lines, Section, Told, markdown, text
+from postroad.views.text.sections import AnswerSection, NamedPicture, Sentences, ZoneLines, markdown, text
 
 ASKED = ["--trials", "300", "--sources", "3", "--greylist", "5m", "--greylist-apart", "--replies", "250,450,550"]
 
@@ -44,13 +44,13 @@ def read(whole):
 def words_of(part):
     """What a part says: each sentence, cell and line; a picture has its own stories."""
     match part:
-        case Told(sentences):
+        case Sentences(sentences):
             return list(sentences)
-        case Lines(lines):
+        case ZoneLines(lines):
             return list(lines)
         case Table(heads, rows):
             return [*heads, *(cell for row in rows for cell in row)]
-        case Drawn():
+        case NamedPicture():
             return []
         case _:
             return [part if isinstance(part, str) else part[0]]
@@ -90,7 +90,7 @@ def test_every_section_of_a_simulation_is_in_its_text_and_on_its_page(simulated)
         for words in [words for part in section.parts for words in words_of(part)]:
             assert words in said
             assert section.is_for_pages or words in answer
-    drawn = [part for section in told for part in section.parts if isinstance(part, Drawn)]
+    drawn = [part for section in told for part in section.parts if isinstance(part, NamedPicture)]
     assert ["heat_map", "fault_bars", "timeline"] == [part.name for part in drawn]
     assert [] == [part.name for part in drawn if DRAWINGS[part.name](part.picture).title not in said]
 
@@ -122,7 +122,14 @@ def test_every_section_of_a_comparison_is_everywhere(is_verbose):
 def test_a_page_escapes_what_it_is_told():
     """Sentences, lines, heads, cells and titles are only words."""
     evil = '"><script>alert(1)</script>'
-    parts = (evil, (evil, "bold"), (evil, "dim"), Told((evil,)), Lines((evil,)), Table((evil, "b"), [(evil, evil)]))
-    whole = page(evil, [Section("x", evil, parts)])
+    parts = (
+        evil,
+        (evil, "bold"),
+        (evil, "dim"),
+        Sentences((evil,)),
+        ZoneLines((evil,)),
+        Table((evil, "b"), [(evil, evil)]),
+    )
+    whole = page(evil, [AnswerSection("x", evil, parts)])
     assert "<script" not in whole
     assert 11 == len(re.findall(re.escape(html.escape(evil)), whole))

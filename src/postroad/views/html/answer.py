@@ -10,13 +10,13 @@ from postroad.views.html.frame import framed, scrolled, text
 from postroad.views.pictures.drawings import DRAWINGS
 from postroad.views.pictures.svg import svg
 from postroad.views.text.blocks import Styled, Table
-from postroad.views.text.sections import HEADLINE, NOTE, Drawn, Lines, Part, Section, Told
+from postroad.views.text.sections import HEADLINE, NOTE, AnswerSection, NamedPicture, Part, Sentences, ZoneLines
 from postroad.words.inputs import InputError
 
 _CLASSES = {HEADLINE: "summary", NOTE: "note"}
 
 
-def page(title: str, sections: Iterable[Section]) -> str:
+def page(title: str, sections: Iterable[AnswerSection]) -> str:
     """The whole file."""
     return framed(title, f"<h1>{text(title)}</h1>\n{''.join(map(_section, sections))}")
 
@@ -33,27 +33,27 @@ def save(whole: str, path: Path) -> None:
         raise InputError(f"{path}: cannot be written: {problem.strerror or problem}") from problem
 
 
-def _section(section: Section) -> str:
+def _section(section: AnswerSection) -> str:
     """A section under its heading; one without stands under those of its pictures."""
     head = f'<h2 id="{section.name}">{text(section.title)}</h2>\n' if section.title else ""
     numbers = count()
     return head + "".join(_part(part, section, f"{section.name}-{next(numbers)}") for part in section.parts)
 
 
-def _part(part: Part, section: Section, mark: str) -> str:
+def _part(part: Part, section: AnswerSection, mark: str) -> str:
     """`mark` is its own in the page."""
     match part:
-        case Told((sentence,)):
+        case Sentences((sentence,)):
             return f"<p>{text(sentence)}</p>\n"
-        case Told(sentences):
+        case Sentences(sentences):
             items = "".join(f"<li>{text(each)}</li>\n" for each in sentences)
             return f'<ul class="told">\n{items}</ul>\n'
-        case Lines(lines):
+        case ZoneLines(lines):
             whole = "\n".join(text(line.expandtabs()) for line in lines)
             return f"<pre>{whole}</pre>\n"
         case Table():
             return scrolled(section.name, _table(part))
-        case Drawn(name, picture):
+        case NamedPicture(name, picture):
             sheet, level = DRAWINGS[name](picture), "h3" if section.title else "h2"
             head = f'<{level} id="{mark}">{text(sheet.title)}</{level}>\n'
             return head + scrolled(mark, svg(sheet, f"{mark}-picture"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from postroad.planning import Comparison, Difference, dns_figures, silence
 from postroad.views.pictures import Picture
 from postroad.views.text.blocks import Block, Table
-from postroad.views.text.sections import HEADLINE, NOTE, Drawn, Lines, Section, Told
+from postroad.views.text.sections import HEADLINE, NOTE, AnswerSection, NamedPicture, Sentences, ZoneLines
 from postroad.words.phrasebook import percent
 
 if TYPE_CHECKING:
@@ -55,19 +55,19 @@ def row(card: Scorecard) -> tuple[str, ...]:
 
 def sections(
     comparison: Comparison, pictures: Iterable[Picture] = (), *, is_verbose: bool = False
-) -> Iterator[Section]:
+) -> Iterator[AnswerSection]:
     """The whole answer, with a picture of each set where there is room for it."""
-    yield Section("summary", "", ((headline(comparison), HEADLINE),))
-    yield Section("numbers", "The sets in numbers", tuple(table(comparison)))
+    yield AnswerSection("summary", "", ((headline(comparison), HEADLINE),))
+    yield AnswerSection("numbers", "The sets in numbers", tuple(table(comparison)))
     if told := verdicts(comparison):
         title = "Where they do not differ" if _is_told_below(comparison) else "Who does best"
-        yield Section("verdicts", title, (Told(tuple(told)),))
+        yield AnswerSection("verdicts", title, (Sentences(tuple(told)),))
     for number, each in enumerate(comparison.differences):
-        parts = Lines(tuple(lines(each))), Told(tuple(meaning(each, is_verbose=is_verbose)))
-        yield Section(f"difference-{number}", f"{each.before} -> {each.after}", parts, is_titled=True)
+        parts = ZoneLines(tuple(lines(each))), Sentences(tuple(meaning(each, is_verbose=is_verbose)))
+        yield AnswerSection(f"difference-{number}", f"{each.before} -> {each.after}", parts, is_titled=True)
     for number, picture in enumerate(pictures):
-        seen = tuple(Drawn(name, picture) for name in picture.names if name != "timeline")
-        yield Section(f"picture-{number}", picture.title, seen, is_for_pages=True)
+        seen = tuple(NamedPicture(name, picture) for name in picture.names if name != "timeline")
+        yield AnswerSection(f"picture-{number}", picture.title, seen, is_for_pages=True)
 
 
 def verdicts(comparison: Comparison) -> list[str]:

@@ -9,8 +9,7 @@ from fractions import Fraction
 from postroad.senders import RefusalNews, Sender
 from postroad.simulation import Fare
 from postroad.views.text.blocks import Table
-from postroad.views.text.sections import Part
-from postroad.views.text.sections import Told as Sentences
+from postroad.views.text.sections import Part, Sentences
 from postroad.views.text.senders import TOLD
 from postroad.words.names import Address
 from postroad.words.outcome import Result

@@ -20,32 +20,32 @@ HEADLINE, NOTE = "bold", "dim"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Sentences:
     """Sentences, each of which stands alone."""
 
     sentences: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """Lines of a zone file, as they are; with signs before them where they go and come."""
+class ZoneLines:
+    """ZoneLines of a zone file, as they are; with signs before them where they go and come."""
 
     lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class NamedPicture:
     """What there is to see in a picture: `terminal` and `drawings` have a function of this name."""
 
     name: str
     picture: Picture
 
 
-Part = Block | Told | Lines | Drawn
+Part = Block | Sentences | ZoneLines | NamedPicture
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class AnswerSection:
     """A part of an answer. A terminal has its title where `is_titled`, and a blank line before it unless it `follows`.
 
     `is_for_pages`: a terminal and Markdown have not the room for it.
@@ -59,7 +59,7 @@ class Section:
     is_for_pages: bool = False
 
 
-def text(sections: Iterable[Section]) -> Iterator[Block | Drawing]:
+def text(sections: Iterable[AnswerSection]) -> Iterator[Block | Drawing]:
     """For a terminal or a pipe."""
     for number, section in enumerate(each for each in sections if not each.is_for_pages):
         if number and not section.follows:
@@ -68,23 +68,23 @@ def text(sections: Iterable[Section]) -> Iterator[Block | Drawing]:
             yield section.title, HEADLINE
         for part in section.parts:
             match part:
-                case Told(sentences):
+                case Sentences(sentences):
                     yield from sentences
-                case Lines(lines):
+                case ZoneLines(lines):
                     yield from (f"  {line}" for line in lines)
-                case Drawn():
+                case NamedPicture():
                     yield from _pictured(part)
                 case _:
                     yield part
 
 
-def _pictured(part: Drawn) -> Iterator[Block | Drawing]:
+def _pictured(part: NamedPicture) -> Iterator[Block | Drawing]:
     from postroad.views.pictures import terminal  # noqa: PLC0415  # a comparison has no need of it
 
     yield terminal.DRAWINGS[part.name](part.picture)
 
 
-def markdown(sections: Iterable[Section]) -> str:
+def markdown(sections: Iterable[AnswerSection]) -> str:
     """Fit to paste in a pull request."""
     told: list[str] = []
     for section in sections:
@@ -98,9 +98,9 @@ def markdown(sections: Iterable[Section]) -> str:
 
 def _in_markdown(part: Part) -> Iterator[str]:
     match part:
-        case Told(sentences):
+        case Sentences(sentences):
             yield from (f"- {sentence}" for sentence in sentences)
-        case Lines(lines):
+        case ZoneLines(lines):
             yield from ("```diff", *lines, "```")
         case Table(heads, rows):
             for row in (heads, ["---"] * len(heads), *rows):
@@ -109,5 +109,5 @@ def _in_markdown(part: Part) -> Iterator[str]:
             yield f"**{words}**" if style == HEADLINE else f"<sub>{words}</sub>"
         case str():
             yield part
-        case Drawn():
+        case NamedPicture():
             pass

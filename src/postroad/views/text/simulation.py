@@ -10,7 +10,7 @@ from postroad.simulation.trials import Trials
 from postroad.views.pictures import labels
 from postroad.views.pictures.picture import Picture
 from postroad.views.text.recipients import RecipientFares, recipients
-from postroad.views.text.sections import HEADLINE, Drawn, Lines, Part, Section, Told
+from postroad.views.text.sections import HEADLINE, AnswerSection, NamedPicture, Part, Sentences, ZoneLines
 from postroad.views.text.trials import trials
 from postroad.words.faults import Mode
 from postroad.words.phrasebook import counted, listing, seconds
@@ -86,11 +86,11 @@ class _Kind:
     is_for_pages: bool = False
 
 
-def sections(found: Simulated) -> Iterator[Section]:
+def sections(found: Simulated) -> Iterator[AnswerSection]:
     """The whole answer: of each kind of section that which has something to say."""
     for name, kind in KINDS.items():
         if parts := tuple(kind.parts(found)):
-            yield Section(
+            yield AnswerSection(
                 name, kind.title, parts, is_titled=kind.is_titled, follows=kind.follows, is_for_pages=kind.is_for_pages
             )
 
@@ -106,7 +106,7 @@ def _drawn(name: str) -> Callable[[Simulated], Iterator[Part]]:
 
     def parts(found: Simulated) -> Iterator[Part]:
         if found.card.records.machines and name in found.picture.names:
-            yield Drawn(name, found.picture)
+            yield NamedPicture(name, found.picture)
 
     return parts
 
@@ -121,7 +121,7 @@ def _answered(found: Simulated) -> Iterator[Part]:
 
 def _records(found: Simulated) -> Iterator[Part]:
     if found.picture.records:
-        yield Lines(found.picture.records)
+        yield ZoneLines(found.picture.records)
 
 
 def _no_way(card: Scorecard) -> Iterator[Part]:
@@ -131,7 +131,7 @@ def _no_way(card: Scorecard) -> Iterator[Part]:
         by.setdefault(each.unable or listing(result.value for result, part in each.outcome.items() if part), []).append(
             name
         )
-    yield Told(tuple(f"{listing(names)}: {result}" for result, names in by.items()))
+    yield Sentences(tuple(f"{listing(names)}: {result}" for result, names in by.items()))
 
 
 def _told(sentences: Callable[[Scorecard, Conditions], Iterator[str]]) -> Callable[[Simulated], Iterator[Part]]:
@@ -139,7 +139,7 @@ def _told(sentences: Callable[[Scorecard, Conditions], Iterator[str]]) -> Callab
 
     def parts(found: Simulated) -> Iterator[Part]:
         if found.card.records.machines and (told := tuple(sentences(found.card, found.view))):
-            yield Told(told)
+            yield Sentences(told)
 
     return parts
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from postroad.planning import Scorecard
 from postroad.simulation.trials import Estimate, Trials
 from postroad.views.text.blocks import Table
-from postroad.views.text.sections import NOTE, Part, Told
+from postroad.views.text.sections import NOTE, Part, Sentences
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import between, counted, interval, listing, seconds
 
@@ -43,7 +43,7 @@ def trials(card: Scorecard, tried: Mapping[str, Trials]) -> Iterator[Part]:
         if each.sampled
     )
     if told := (*sampled, *_strayed(tried)):
-        yield Told(told)
+        yield Sentences(told)
 
 
 def _described(trials: Trials) -> str:
