@@ -182,7 +182,6 @@ OPEN_ROOMS = {
     "views/html": "one file a page, as above",
 }
 NAMESAKES = {("postroad.dsn", "build")}  # functions with the name of their file
-PAST_THE_DOOR = {"simulation": "being rebuilt; what it needs of senders, pace and routing is at their doors"}
 
 
 def _inside(module):
@@ -200,7 +199,7 @@ def test_rooms_are_entered_by_their_doors():
         for each, names in _imports(path)
         for module in (each, *(f"{each}.{name}" for name in names if (each, name) not in NAMESAKES))
         for other in _rooms(module, [])
-        if other != room and _inside(module) and room not in PAST_THE_DOOR
+        if other != room and _inside(module)
     ]
     assert [] == wrong
 

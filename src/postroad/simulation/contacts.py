@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from postroad.routing import DropReason
-from postroad.senders.model import ENDS, Sender, Then, Unit
+from postroad.senders import ENDS, Sender, Then, Unit
 from postroad.simulation.orders import NOTHING, Node, Pick, leaves
 from postroad.words.faults import Mode
 from postroad.words.names import Address

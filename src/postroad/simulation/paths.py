@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import NamedTuple
 
-from postroad.senders.model import Sender, Then
+from postroad.senders import Sender, Then
 from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, Example, Step

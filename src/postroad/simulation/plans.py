@@ -22,7 +22,7 @@ from postroad.routing import (
     decide,
     turned_addresses,
 )
-from postroad.senders.model import EqualsOrder, Families, Inside, Literals, PreferenceUse, Sender, Unit
+from postroad.senders import EqualsOrder, Families, Inside, Literals, PreferenceUse, Sender, Unit
 from postroad.simulation.arrange import ArrangedLevel, Arranger
 from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted

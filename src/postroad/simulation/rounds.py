@@ -10,7 +10,7 @@ import heapq
 import math
 from dataclasses import replace
 
-from postroad.senders.model import Rounds, Sender
+from postroad.senders import Rounds, Sender
 from postroad.simulation.nouns import Example, Step
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result

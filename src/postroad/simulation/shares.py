@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from postroad.routing import Refusal
-from postroad.senders.model import Sender, Then
+from postroad.senders import Sender, Then
 from postroad.simulation.arrange import ArrangedLevel
 from postroad.simulation.contacts import ModelContact, ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted

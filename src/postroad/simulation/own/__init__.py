@@ -15,8 +15,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 
-from postroad.routing import PROCEDURES, Plan, Refusal, Route, RoutePolicy, WalkPolicy, decide
-from postroad.routing.policy import EqualsPolicy
+from postroad.routing import PROCEDURES, EqualsPolicy, Plan, Refusal, Route, RoutePolicy, WalkPolicy, decide
 from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Step
 from postroad.simulation.own.graph import Graph, OwnTerms
 from postroad.simulation.own.hosts import Draws, draws_of

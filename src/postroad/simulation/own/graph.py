@@ -11,8 +11,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
-from postroad.routing import Exchanger, Filling, RoutePolicy, Try, Verdict
-from postroad.routing.policy import EqualsPolicy
+from postroad.routing import EqualsPolicy, Exchanger, Filling, RoutePolicy, Try, Verdict
 from postroad.simulation.own.hosts import AddressOrder, Class, DrawnTurn
 from postroad.simulation.own.rehearsal import Going, Rehearsal, Undrawn
 from postroad.words.names import Address

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from postroad.routing import WalkPolicy
-from postroad.senders.model import Routes
+from postroad.senders import Routes
 from postroad.simulation.trials.attempts import EndedAttempts
 from postroad.simulation.trials.dice import Real
 from postroad.simulation.trials.graph import DELIVERED

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from postroad.senders.model import Routes
+from postroad.senders import Routes
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import Choices, Ranks

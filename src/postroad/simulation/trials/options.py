@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from postroad.pace.schedule import DAY_S
-from postroad.senders import SCHEDULES, Schedule
-from postroad.senders.model import Sender
+from postroad.pace import DAY_S
+from postroad.senders import SCHEDULES, Schedule, Sender
 from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.trials.nouns import Greylist, Outage, Trial, Workload
 from postroad.words.bounds import Bounds, OutOfBoundsError, check, count, require, require_all

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from postroad.senders.model import ENDS, Then
+from postroad.senders import ENDS, Then
 from postroad.simulation.contacts import lasts_s
 from postroad.simulation.rounds import UNREACHED
 from postroad.simulation.trials.attempts import EndedAttempts, Meet
