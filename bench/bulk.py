@@ -171,11 +171,11 @@ def _private(directory: Path) -> str:
 def _postroad(port: int) -> Look:
     from ipaddress import ip_address
 
-    from postroad.dns import CachingResolver, Server, WireResolver, WireSettings
+    from postroad.dns import CachingResolver, ServerAddress, WireResolver, WireSettings
     from postroad.gather import gather
     from postroad.words.facts import Found
 
-    wire = WireResolver(WireSettings((Server(ip_address("127.0.0.1"), port),)))
+    wire = WireResolver(WireSettings((ServerAddress(ip_address("127.0.0.1"), port),)))
     resolver = CachingResolver(wire, time.monotonic)
 
     async def look(domain: str) -> int:

@@ -10,7 +10,7 @@ import peers
 from load import Load, Sinks, send
 from world import World
 
-from postroad.spool import Mail
+from postroad.spool import StoredMail
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 
@@ -92,4 +92,4 @@ async def fill(folder: Path, count: int, length: int, due_at: float):
 def _mail(number, size, due_at):
     sender = parse_mailbox("sender@client.test.example")
     recipient = Recipient(parse_mailbox(f"user@d{number % DOMAINS}.waiting.example"))
-    return Mail(f"BENCH{number:010}", Envelope(sender, (recipient,)), due_at, number, size)
+    return StoredMail(f"BENCH{number:010}", Envelope(sender, (recipient,)), due_at, number, size)

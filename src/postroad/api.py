@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from postroad.build import Routed, Sent, Subject
     from postroad.dns import Resolver
-    from postroad.planning import Advice, Comparison, Records, View
+    from postroad.planning import Advice, Comparison, Conditions, Records
     from postroad.rules import Checked
     from postroad.simulation import Forecast, Range
     from postroad.simulation.trials import TrialOptions, Trials
@@ -93,11 +93,11 @@ def check(
         InputError: the domain, a zone file or a server cannot be used.
 
     """
-    from postroad.examine import Choice, Terms, build_sources, check_one
+    from postroad.examine import CheckTerms, SourceOptions, build_sources, check_one
 
     subject = _subject(domain, zones)
-    choice = Choice(subject.loaded, resolvers=resolvers, smtp=smtp)
-    return _run(lambda: check_one(subject.destination, build_sources(choice), Terms()))
+    choice = SourceOptions(subject.loaded, resolvers=resolvers, smtp=smtp)
+    return _run(lambda: check_one(subject.destination, build_sources(choice), CheckTerms()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ def simulate(
     )
 
 
-def _tried(asked: TrialOptions, snapshot: Snapshot, view: View, seed: int) -> Mapping[str, Trials]:
+def _tried(asked: TrialOptions, snapshot: Snapshot, view: Conditions, seed: int) -> Mapping[str, Trials]:
     from postroad.simulation.trials import run
 
     try:
@@ -310,7 +310,7 @@ def _records(what: str | Path, chosen: SimulateOptions) -> Records:
     return _run(lambda: records_of(subject, chosen.resolvers, allow_loopback=chosen.allow_loopback))
 
 
-def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> View:
+def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> Conditions:
     from postroad.build import view_of
 
     file = Path(chosen.senders_file) if chosen.senders_file else None

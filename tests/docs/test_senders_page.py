@@ -5,7 +5,7 @@ import re
 from tests.docs.senders_page import PAGE, senders_page
 
 from postroad.senders import read_sender, read_senders
-from postroad.senders.model import Equals, Unit
+from postroad.senders.model import EqualsOrder, Unit
 
 
 def test_the_page_has_every_sender():
@@ -17,7 +17,7 @@ def test_the_examples_of_the_page_can_be_read():
     """Who copies them has a sender, or several and a mix."""
     one, several = re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
     gateway = read_sender("gateway", one)
-    assert (Unit.HOST, Equals.GIVEN) == (gateway.unit, gateway.equals)
+    assert (Unit.HOST, EqualsOrder.GIVEN) == (gateway.unit, gateway.equals)
     own = read_senders(several)
     assert Unit.HOST is own.senders["gateway"].unit
     assert 1 == sum(own.mixes["ours"].values())

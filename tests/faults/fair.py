@@ -11,7 +11,7 @@ from tests.faults.load import Talk
 from tests.faults.stage import Stage
 
 from postroad.net import bind, serve
-from postroad.spool import Mail
+from postroad.spool import StoredMail
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 
@@ -204,7 +204,7 @@ async def _pile_up(folder, count):
 
 def _mail(number, sender, now):
     recipient = Recipient(parse_mailbox(f"b{number}@one.example"))
-    return Mail(f"PILE{number:010}", Envelope(sender, (recipient,)), now, number, len(LETTER))
+    return StoredMail(f"PILE{number:010}", Envelope(sender, (recipient,)), now, number, len(LETTER))
 
 
 @contextlib.asynccontextmanager

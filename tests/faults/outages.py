@@ -10,7 +10,7 @@ from tests.faults.sinks import Mood
 from tests.faults.stage import NAMES, Stage
 
 from postroad.dns import load_zones
-from postroad.lab import Nameserver, Trouble
+from postroad.lab import DnsFault, Nameserver
 
 
 async def dns(scale):
@@ -18,13 +18,13 @@ async def dns(scale):
     port = free_port(["127.0.12.53"])
     settings = {"dns": {"zones": [], "resolvers": [f"127.0.12.53:{port}"]}}
     async with Stage("dns", 12, scale, settings=settings) as stage, _nameserver(stage, port) as nameserver:
-        nameserver.troubles = dict.fromkeys(((name, "*") for name in NAMES), Trouble.SERVFAIL)
+        nameserver.troubles = dict.fromkeys(((name, "*") for name in NAMES), DnsFault.SERVFAIL)
         await stage.relay.start()
         async with stage.load():
             await stage.accepted(20)
             await asyncio.sleep(scale.seconds / 2)
             if scale.seconds > 1:
-                nameserver.troubles = dict.fromkeys(nameserver.troubles, Trouble.DROP)
+                nameserver.troubles = dict.fromkeys(nameserver.troubles, DnsFault.DROP)
                 await asyncio.sleep(scale.seconds / 2)
         stage.figures.must(not stage.ledger.taken, "mail was delivered without DNS")
         nameserver.troubles = {}

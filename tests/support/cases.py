@@ -31,12 +31,17 @@ from tests.support.evidence import (
     wire,
 )
 
-from postroad.rules import Line
+from postroad.rules import FileLine
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Temporary
 from postroad.words.sessions import Certificate
 
-LINES = [Line("mx1.example.com", "A", f"198.51.100.{each}", "zone", each, ttl_s) for each, ttl_s in ((1, 60), (2, 300))]
-SAME = [Line("mx1.example.com", "A", "198.51.100.1", "zone", 1, 60), Line("www.example.com", "A", "x", "zone", 2, 300)]
+LINES = [
+    FileLine("mx1.example.com", "A", f"198.51.100.{each}", "zone", each, ttl_s) for each, ttl_s in ((1, 60), (2, 300))
+]
+SAME = [
+    FileLine("mx1.example.com", "A", "198.51.100.1", "zone", 1, 60),
+    FileLine("www.example.com", "A", "x", "zone", 2, 300),
+]
 ELEVEN = [Mx(10, f"mx{each}.example.com") for each in range(11)]
 ONE_SERVER, TWO_SERVERS = (Found(tuple(f"ns{each}.example.net" for each in range(1, 1 + count))) for count in (1, 2))
 OTHER_MX = (*MX[:2], Mx(20, "old.example.net"))

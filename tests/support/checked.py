@@ -3,7 +3,7 @@
 from datetime import date
 from ipaddress import ip_address as ip
 
-from postroad.rules import Accepted, Checked, Finding, Need, Place, Rule, Server, Severity, Source, Topic
+from postroad.rules import Accepted, Checked, CheckedExchanger, Citation, Finding, Need, Place, Rule, Severity, Topic
 from postroad.views.findings import render
 
 AT = 1_780_000_000.0  # 2026-05-28 20:26:40 UTC
@@ -28,7 +28,7 @@ RULES = {
             Topic.REDUNDANCY,
             "exchangers share an address",
             "One address is one server: when it dies, both names are gone. People count names.",
-            Source("practice"),
+            Citation("practice"),
         ),
         rule(
             "mx-target-no-address",
@@ -36,17 +36,17 @@ RULES = {
             Topic.TARGETS,
             "an exchanger has no address",
             "There is nowhere to connect to.",
-            Source("RFC 5321", "5.1"),
+            Citation("RFC 5321", "5.1"),
         ),
-        rule("mx-unequal", Severity.NOTE, Topic.REDUNDANCY, "unequal", "Shares differ.", Source("RFC 974")),
-        rule("mx-ttl-low", Severity.INFO, Topic.DNS, "a short TTL", "It costs questions.", Source("RFC 1035")),
+        rule("mx-unequal", Severity.NOTE, Topic.REDUNDANCY, "unequal", "Shares differ.", Citation("RFC 974")),
+        rule("mx-ttl-low", Severity.INFO, Topic.DNS, "a short TTL", "It costs questions.", Citation("RFC 1035")),
         rule(
             "smtp-unreachable",
             Severity.WARNING,
             Topic.SMTP,
             "no answer on port 25",
             "Mail waits.",
-            Source("RFC 5321", "5.1"),
+            Citation("RFC 5321", "5.1"),
             needs=frozenset({Need.RECORDS, Need.PROBE}),
         ),
     )
@@ -55,9 +55,9 @@ BAD = Checked(
     DOMAIN,
     AT,
     (
-        Server(10, "mail1.example.com", (ip("192.0.2.11"), ip("2001:db8::11"))),
-        Server(10, "mail2.example.com", (ip("192.0.2.11"),)),
-        Server(20, "backup.example.net"),
+        CheckedExchanger(10, "mail1.example.com", (ip("192.0.2.11"), ip("2001:db8::11"))),
+        CheckedExchanger(10, "mail2.example.com", (ip("192.0.2.11"),)),
+        CheckedExchanger(20, "backup.example.net"),
     ),
     (
         Finding("mx-ttl-low", Severity.INFO, Place(DOMAIN), "the MX records live 30 s"),
@@ -94,12 +94,12 @@ BAD = Checked(
     ),
     frozenset(Need),
 )
-SANE = Checked("example.org", AT, (Server(10, "mx.example.org", (ip("198.51.100.1"),)),))
+SANE = Checked("example.org", AT, (CheckedExchanger(10, "mx.example.org", (ip("198.51.100.1"),)),))
 NASTY = "<script>alert(1)</script>|`*_]]>&\x1b[31m\u202e\n@all"
 EVIL = Checked(
     NASTY,
     AT,
-    (Server(10, NASTY, (ip("192.0.2.1"),)),),
+    (CheckedExchanger(10, NASTY, (ip("192.0.2.1"),)),),
     (Finding("mx-dup-address", Severity.WARNING, Place(NASTY, 10, NASTY), f"={NASTY}", NASTY, f"{NASTY}:3"),),
     (Accepted(Finding("mx-unequal", Severity.NOTE, Place(NASTY), NASTY), NASTY),),
 )

@@ -7,13 +7,13 @@ from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
 
-from postroad.deliver import Bounces, DeliverSettings, Loop, LoopSettings, Way, World
-from postroad.dns import Server, WireResolver, WireSettings, parse_zones
+from postroad.deliver import Bounces, DeliverSettings, DeliveryRoute, Loop, LoopSettings, World
+from postroad.dns import ServerAddress, WireResolver, WireSettings, parse_zones
 from postroad.gather import gather
 from postroad.lab import Lab, parse_fault
 from postroad.pace import HealthPolicy
 from postroad.routing import PROCEDURES, Own, decide
-from postroad.spool import Mail, Selection, State
+from postroad.spool import Selection, State, StoredMail
 from postroad.spool.memory import MemorySpool
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 from postroad.words.names import parse_destination
@@ -46,7 +46,7 @@ def recipients(*addresses, **wishes):
     return tuple(Recipient(parse_mailbox(address), **wishes) for address in addresses)
 
 
-class Births:
+class FixedIds:
     """Ids in order, seeds in order."""
 
     def __init__(self):
@@ -130,30 +130,30 @@ class Office:
         self.deliver = deliver
         self.told = told
         self.now = NOON
-        self.births = Births()
+        self.ids = FixedIds()
         self.asked = []
         host, port = lab.resolver_address
-        self._resolver = WireResolver(WireSettings((Server(ip_address(host), port),)))
+        self._resolver = WireResolver(WireSettings((ServerAddress(ip_address(host), port),)))
         world = World(lambda: self.now, Random(1), self.told)
         self.loop = Loop(spool, self.find, self.reporter(settings), settings, world)
 
     def reporter(self, settings):
         """Reports on behalf of this office."""
         postmaster = tuple(map(parse_mailbox, self.postmaster))
-        return Bounces(self.spool, "relay.example", settings.schedule.expiry_s, self.births, postmaster)
+        return Bounces(self.spool, "relay.example", settings.schedule.expiry_s, self.ids, postmaster)
 
     async def find(self, destination):
         """The way by the lab's DNS."""
         self.asked.append(destination)
         name = parse_destination(destination)
         answer = decide(await gather(name, self._resolver), POLICY, Own())
-        return Way.of(answer, POLICY, self.deliver, 60.0)
+        return DeliveryRoute.of(answer, POLICY, self.deliver, 60.0)
 
     async def post(self, *to, sender="me@example.net", content=CONTENT, at=NOON, claim=True, smtputf8=False, **wishes):
         """Accept a message as the listener does; its id."""
         path = parse_mailbox(sender) if sender else None
         who = to if isinstance(to[0], Recipient) else recipients(*to, **wishes)
-        mail = Mail(self.births.id(), Envelope(path, who, smtputf8), at, self.births.seed(), len(content))
+        mail = StoredMail(self.ids.id(), Envelope(path, who, smtputf8), at, self.ids.seed(), len(content))
         parcels = await self.spool.add(mail, content, claim=claim)
         if claim:
             self.loop.take(parcels)

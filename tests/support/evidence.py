@@ -4,7 +4,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from postroad.routing import decide
-from postroad.rules import Evidence, Line
+from postroad.rules import Evidence, FileLine
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Said, Snapshot, Tlsa, Wire
 from postroad.words.policies import StsPolicy, Texts
 from postroad.words.sessions import Certificate, Probe, Reach
@@ -44,7 +44,7 @@ def evidence(told=None, **more):
 
 def offline(told, *lines):
     """As a zone file tells it: TTLs are those of the zone."""
-    return evidence(told, lines=lines or (Line("example.com", "MX", "10 mx1.example.com", "zone", 7, HOUR_S),))
+    return evidence(told, lines=lines or (FileLine("example.com", "MX", "10 mx1.example.com", "zone", 7, HOUR_S),))
 
 
 def probe(address=A1, **more):

@@ -13,7 +13,7 @@ from postroad.dns import ZoneResolver, parse_zones
 from postroad.examine.policies import gather_text
 from postroad.gather import gather, gather_more
 from postroad.routing import decide
-from postroad.rules import RULES, Evidence, Line, Topic, run
+from postroad.rules import RULES, Evidence, FileLine, Topic, run
 
 ROOT = Path(__file__).parents[1] / "rules"
 TOPICS = (Topic.EXISTENCE, Topic.TARGETS, Topic.REDUNDANCY)
@@ -63,7 +63,7 @@ def evidence_of(domain, text):
     """What a zone file alone tells of a domain."""
     zones = parse_zones({"zone": text})
     snapshot = asyncio.run(_gathered(domain, ZoneResolver(zones)))
-    lines = (Line(each.owner, each.kind, each.value, each.file, each.number, each.ttl_s) for each in zones.lines)
+    lines = (FileLine(each.owner, each.kind, each.value, each.file, each.number, each.ttl_s) for each in zones.lines)
     return Evidence(snapshot, decide(snapshot), now=0.0, lines=tuple(lines))
 
 

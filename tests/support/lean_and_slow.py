@@ -6,11 +6,11 @@ import dns.flags
 import dns.name
 import dns.rdatatype
 
-from postroad.dns import Server, lean, wire
-from postroad.dns.answers import Reply, _Chain
+from postroad.dns import ServerAddress, lean, wire
+from postroad.dns.answers import DnsReply, _Chain
 from postroad.dns.line import UnreadableError
 
-_SERVER = Server(ip_address("192.0.2.53"))
+_SERVER = ServerAddress(ip_address("192.0.2.53"))
 
 
 def query(name, kind):
@@ -27,7 +27,7 @@ def slow(octets, name, kind):
     if message is None or message.flags & dns.flags.TC:
         return None
     said = wire._judged(_SERVER, message)
-    if not isinstance(said, Reply):
+    if not isinstance(said, DnsReply):
         return None
     return _Chain(dns.name.from_text(name), dns.rdatatype.from_text(kind)).follow(said)
 

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from postroad.spool import Selection
-from postroad.spool.base import Mail
+from postroad.spool.base import StoredMail
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
@@ -23,7 +23,7 @@ def recipients(*addresses):
 def letter(id_="m1", *to, sender="ann@home.example", at=NOW, size=SIZE):
     """A message, to bob@far.example if nobody is named; no sender: the null reverse-path."""
     reverse_path = parse_mailbox(sender) if sender else None
-    return Mail(id_, Envelope(reverse_path, recipients(*(to or ("bob@far.example",)))), at, 7, size, "a client")
+    return StoredMail(id_, Envelope(reverse_path, recipients(*(to or ("bob@far.example",)))), at, 7, size, "a client")
 
 
 @asynccontextmanager

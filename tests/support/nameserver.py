@@ -8,7 +8,7 @@ import dns.flags
 import dns.message
 import dns.rrset
 
-from postroad.dns import Server
+from postroad.dns import ServerAddress
 
 SOA = "example.com. 600 IN SOA ns.example.com. hostmaster.example.com. 1 7200 900 604800 300"
 
@@ -47,7 +47,7 @@ class Nameserver(asyncio.DatagramProtocol):
     @property
     def server(self):
         """Where it listens."""
-        return Server(ip_address("127.0.0.1"), self.port)
+        return ServerAddress(ip_address("127.0.0.1"), self.port)
 
     async def start(self):
         """Listen on UDP and TCP of one free port."""

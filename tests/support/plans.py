@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.examine.troubles import checker
 from postroad.gather import gather
-from postroad.planning import Mix, Records, View, advise
+from postroad.planning import Conditions, Mix, Records, advise
 from postroad.routing import decide
 from postroad.rules import Evidence
 from postroad.simulation import MIXES, SENDERS
@@ -22,7 +22,7 @@ T2 = "@ MX 10 mail\nmail A 192.0.2.11\nmail A 192.0.2.12\n"
 T3 = T1 + "mail1 A 192.0.2.12\nmail2 A 192.0.2.11\n"
 T4 = "@ MX 10 a\n@ MX 10 b\n@ MX 20 c\n@ MX 30 d\na A 192.0.2.11\nb A 192.0.2.12\nc A 192.0.2.11\nd A 192.0.2.12\n"
 T5 = "@ MX 10 a\n@ MX 20 b\na A 192.0.2.11\nb A 192.0.2.12\n"
-INTERNET = View(Mix("internet", {name: SENDERS[name] for name in MIXES["internet"]}, MIXES["internet"]))
+INTERNET = Conditions(Mix("internet", {name: SENDERS[name] for name in MIXES["internet"]}, MIXES["internet"]))
 
 
 def planned(text, domain="example.com"):
@@ -74,4 +74,4 @@ def listed(snapshot, *lists):
 def only(*names, **circumstances):
     """A view of some senders with the same weight."""
     weights = dict.fromkeys(names, Fraction(1, len(names)))
-    return View(Mix("", {name: SENDERS[name] for name in names}, weights), **circumstances)
+    return Conditions(Mix("", {name: SENDERS[name] for name in names}, weights), **circumstances)

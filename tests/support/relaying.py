@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from postroad.config import read
-from postroad.dns import Server, WireResolver, WireSettings, parse_zones
+from postroad.dns import ServerAddress, WireResolver, WireSettings, parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.receive import ListenSettings
 from postroad.relay import Relay, relay_settings
@@ -107,7 +107,7 @@ def settings_of(text, lab):
 def resolver_of(lab):
     """Asks the lab's nameserver."""
     host, port = lab.resolver_address
-    return WireResolver(WireSettings((Server(ip_address(host), port),)))
+    return WireResolver(WireSettings((ServerAddress(ip_address(host), port),)))
 
 
 @asynccontextmanager

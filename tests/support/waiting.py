@@ -4,7 +4,7 @@ import json
 import time
 from ipaddress import ip_address
 
-from postroad.spool import Mail, Settlement
+from postroad.spool import Settlement, StoredMail
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -19,7 +19,7 @@ def mail(id_, sender, *recipients):
     """A message that has waited five minutes."""
     boxes = tuple(Recipient(parse_mailbox(each)) for each in recipients)
     reverse_path = parse_mailbox(sender) if sender else None
-    return Mail(id_, Envelope(reverse_path, boxes), time.time() - 300, 7, len(BODY), "127.0.0.1 by ESMTP")
+    return StoredMail(id_, Envelope(reverse_path, boxes), time.time() - 300, 7, len(BODY), "127.0.0.1 by ESMTP")
 
 
 def settlement(parcel):

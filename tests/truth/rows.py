@@ -11,7 +11,7 @@ from typing import Any
 from postroad.dns import load_zones
 from postroad.gather import gather
 from postroad.senders import SENDERS, Sender
-from postroad.senders.model import Equals
+from postroad.senders.model import EqualsOrder
 from postroad.simulation import Case, DnsOrder
 from postroad.words.facts import NoData, Snapshot, Temporary
 from postroad.words.faults import Mode
@@ -84,7 +84,7 @@ def sender_of(row: Row) -> Sender:
     name, config = row.sender, row.data["config"]
     sender = SENDERS[_MODELS.get((name, config), name)]
     if (name, config) == ("postfix", "norandom"):  # smtp_randomize_addresses = no
-        return replace(sender, equals=Equals.GIVEN)
+        return replace(sender, equals=EqualsOrder.GIVEN)
     if (name, config) == ("postfix", "session_limit_0"):  # smtp_mx_session_limit = 0
         return replace(sender, limits=replace(sender.limits, sessions=None))
     return sender

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from postroad.words.inputs import InputError, readable
 
 if TYPE_CHECKING:
-    from postroad.dns import CacheSettings, Resolver, Server, ZoneResolver
+    from postroad.dns import CacheSettings, Resolver, ServerAddress, ZoneResolver
 
 
 def build_resolver(zones: Sequence[str | Path] = (), servers: Sequence[str] = ()) -> Resolver:
@@ -43,7 +43,7 @@ def zone_resolver(files: Sequence[Path]) -> ZoneResolver:
     return loaded
 
 
-def servers_of(texts: Sequence[str]) -> tuple[Server, ...]:
+def servers_of(texts: Sequence[str]) -> tuple[ServerAddress, ...]:
     """The name servers given as ADDRESS[:PORT], else those of the system.
 
     Raises:
@@ -58,7 +58,7 @@ def servers_of(texts: Sequence[str]) -> tuple[Server, ...]:
     return chosen
 
 
-def paced_resolver(servers: Sequence[Server], per_second: float, keeping: CacheSettings) -> Resolver:
+def paced_resolver(servers: Sequence[ServerAddress], per_second: float, keeping: CacheSettings) -> Resolver:
     """Name servers asked for many domains: not more often than they are to be, nor twice for what is kept."""
     from postroad import dns  # noqa: PLC0415  # as above
 
@@ -70,5 +70,5 @@ def resolver_at(host: str, port: int, *, caches: bool = False) -> Resolver:
     """One name server by its IP address, as that of a lab."""
     from postroad import dns  # noqa: PLC0415  # as above
 
-    wire = dns.WireResolver(dns.WireSettings((dns.Server(ip_address(host), port),)))
+    wire = dns.WireResolver(dns.WireSettings((dns.ServerAddress(ip_address(host), port),)))
     return dns.CachingResolver(wire, time.monotonic) if caches else wire

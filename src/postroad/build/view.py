@@ -15,7 +15,7 @@ from typing import TypeVar
 from postroad.build.road import Road
 from postroad.build.subject import Subject
 from postroad.files import read_text
-from postroad.planning import Mix, Records, View
+from postroad.planning import Conditions, Mix, Records
 from postroad.senders import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.simulation import DnsOrder
 from postroad.words.facts import Bogus, Snapshot, Temporary
@@ -53,7 +53,9 @@ def sure(snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
-def view_of(senders: Sequence[str], mix: str | None, file: Path | None, order: str, down: dict[Address, Mode]) -> View:
+def view_of(
+    senders: Sequence[str], mix: str | None, file: Path | None, order: str, down: dict[Address, Mode]
+) -> Conditions:
     """Who is asked, in which order DNS answers, and what is down.
 
     Raises:
@@ -62,7 +64,7 @@ def view_of(senders: Sequence[str], mix: str | None, file: Path | None, order: s
     """
     if order not in set(DnsOrder):
         raise InputError(f"there is no order {order!r}; there are {', '.join(DnsOrder)}")
-    return View(_mix(senders, mix, file), DnsOrder(order), down)
+    return Conditions(_mix(senders, mix, file), DnsOrder(order), down)
 
 
 def down_of(texts: Sequence[str], records: Records) -> dict[Address, Mode]:

@@ -6,7 +6,7 @@ Rule 3: what a command needs is imported when it runs, so that `--help` is there
 
 Stops: `advise`, `check`, `compare`, `config`, `demo`, `explain`, `lab`, `lookup`, `queue`, `relay`, `route`, `rules`,
 `send`, `senders`, `sendmail`, `setups`, `simulate` (the commands). Of several: `root` (the tree of them all), `tree`
-(its groups), `options`, `checking` (what `check` is made of), `simulating` (records and senders), `workload` and
+(its groups), `options`, `check_run` (what `check` is made of), `sender_options` (records and senders), `workload` and
 `replies` (of `simulate`), `spool` (how the queue is found). What is shown: `door` (what stands in place of stdout),
 `lines` (plain ones), `screen` (all else, and the exit codes).
 """

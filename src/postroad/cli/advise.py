@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from postroad.cli import options, screen, simulating
+from postroad.cli import options, screen, sender_options
 
 
 def advise(
@@ -15,12 +15,12 @@ def advise(
         str | None, typer.Argument(help="A domain, a zone file, or a reference set-up: t1 to t6, one, filter.")
     ] = None,
     zone: options.Zones = None,
-    of: simulating.Of = None,
+    of: sender_options.Of = None,
     resolver: options.Resolvers = None,
-    sender: simulating.Senders = None,
-    mix: simulating.MixName = None,
-    senders: simulating.SendersFile = None,
-    dns_order: simulating.Order = "fixed",
+    sender: sender_options.Senders = None,
+    mix: sender_options.MixName = None,
+    senders: sender_options.SendersFile = None,
+    dns_order: sender_options.Order = "fixed",
     use_backups: Annotated[
         bool, typer.Option("--use-backups", help="Balance over the backups too: their preference may change.")
     ] = False,
@@ -67,4 +67,4 @@ def advise(
 
         screen.Screen().show(text(advice))
     if not advice.is_sane:
-        raise typer.Exit(screen.FINDINGS if advice.is_to_fix else simulating.status_of(advice.before.records))
+        raise typer.Exit(screen.FINDINGS if advice.is_to_fix else sender_options.status_of(advice.before.records))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from postroad.words.names import Address
 
 
-class Form(StrEnum):
+class CheckForm(StrEnum):
     """The output formats of `check`, as the reports have them; repeated here so that --help stays fast."""
 
     TEXT = "text"
@@ -28,7 +28,7 @@ class Form(StrEnum):
     NAGIOS = "nagios"
 
 
-class Level(StrEnum):
+class LowestSeverity(StrEnum):
     """The lowest severity that makes `check` exit with status 1."""
 
     ERROR = "error"
@@ -74,7 +74,7 @@ Quick = Annotated[
     bool, typer.Option("--quick", help="MX, addresses and reverse names only: no policies, no authoritative servers.")
 ]
 FailOn = Annotated[
-    Level | None, typer.Option(help="Lowest severity that makes the exit status 1.", show_default="error")
+    LowestSeverity | None, typer.Option(help="Lowest severity that makes the exit status 1.", show_default="error")
 ]
 Ignore = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Skip this rule; may be repeated.")]
 Settings = Annotated[
@@ -105,7 +105,7 @@ def check(
     dns_port: DnsPort = 53,
     quick: Quick = False,
     allow_loopback: options.AllowLoopback = False,
-    form: Annotated[Form, typer.Option("--format", help="The form of the report.")] = Form.TEXT,
+    form: Annotated[CheckForm, typer.Option("--format", help="The form of the report.")] = CheckForm.TEXT,
     json: options.Json = False,
     fail_on: FailOn = None,
     ignore: Ignore = None,
@@ -123,21 +123,21 @@ def check(
     Exit status: 0 no finding at or above --fail-on, 1 findings or the zone does not have the domain, 2 usage error,
     3 inconclusive. With --format nagios: 0 OK, 1 warning, 2 critical, 3 unknown.
     """
-    from postroad.cli.checking import Report, run_checks, settings_for, terms_of, wanted_of
-    from postroad.examine import Choice
+    from postroad.cli.check_run import ReportOptions, run_checks, settings_for, terms_of, wanted_of
+    from postroad.examine import SourceOptions
 
     if deep and not yes:
         screen.fail("--deep asks these exchangers for recipients; add --yes if you may do that")
     with screen.input_errors():
         settings = settings_for(config, HERE)
         controls = _addresses(control or []) or settings.check.controls
-        choice = Choice(
+        choice = SourceOptions(
             None, tuple(snapshot or ()), tuple(resolver or ()), smtp, deep, port, dns_port, controls, rate,
             quick, allow_loopback,
         )  # fmt: skip
         wanted = wanted_of(domain or [], file, zone or [], choice)
         terms = terms_of(settings.check, fail_on.value if fail_on else None, ignore or [])
-    raise typer.Exit(run_checks(wanted, Report(terms, Form.JSON if json else form, resume, at_once)))
+    raise typer.Exit(run_checks(wanted, ReportOptions(terms, CheckForm.JSON if json else form, resume, at_once)))
 
 
 def _addresses(texts: list[str]) -> tuple[Address, ...]:

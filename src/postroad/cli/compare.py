@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from postroad.cli import options, screen, simulating
+from postroad.cli import options, screen, sender_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from postroad.planning import Comparison, View
+    from postroad.planning import Comparison, Conditions
 
 
-class Form(StrEnum):
+class CompareForm(StrEnum):
     """The output formats of `compare`."""
 
     TEXT = "text"
@@ -31,16 +31,16 @@ def compare(
         list[str],
         typer.Argument(metavar="A B...", help="Zone files, domains, or reference set-ups (t1 to t6...)."),
     ],
-    of: simulating.Of = None,
+    of: sender_options.Of = None,
     resolver: options.Resolvers = None,
-    sender: simulating.Senders = None,
-    mix: simulating.MixName = None,
-    senders: simulating.SendersFile = None,
-    dns_order: simulating.Order = "fixed",
+    sender: sender_options.Senders = None,
+    mix: sender_options.MixName = None,
+    senders: sender_options.SendersFile = None,
+    dns_order: sender_options.Order = "fixed",
     allow_loopback: options.AllowLoopback = False,
     form: Annotated[
-        Form, typer.Option("--format", help="text, markdown (for a pull request), json or html.")
-    ] = Form.TEXT,
+        CompareForm, typer.Option("--format", help="text, markdown (for a pull request), json or html.")
+    ] = CompareForm.TEXT,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what changes sender by sender.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -54,7 +54,7 @@ def compare(
     if len(sets) < 2:
         screen.fail("give two or more sets of records")
 
-    records = [simulating.records_of(each, of, (), resolver or (), allow_loopback=allow_loopback) for each in sets]
+    records = [sender_options.records_of(each, of, (), resolver or (), allow_loopback=allow_loopback) for each in sets]
     from postroad.build import view_of
 
     with screen.input_errors():
@@ -62,8 +62,8 @@ def compare(
     from postroad.planning import compare as compared
     from postroad.planning import measure
 
-    form = Form.JSON if json else form
-    names = sets if form is Form.JSON else _short(sets)
+    form = CompareForm.JSON if json else form
+    names = sets if form is CompareForm.JSON else _short(sets)
     with screen.working("forecasts") as heard:
         view = replace(view, heard=heard)
         comparison = compared([measure(name, each, view) for name, each in zip(names, records, strict=True)])
@@ -76,8 +76,8 @@ def _short(sets: Sequence[str]) -> Sequence[str]:
     return short if len(set(short)) == len(short) else sets
 
 
-def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -> None:
-    if form is Form.JSON:
+def _show(comparison: Comparison, view: Conditions, form: CompareForm, *, is_verbose: bool) -> None:
+    if form is CompareForm.JSON:
         from postroad.views.json import comparison_shape
 
         screen.print_json(comparison_shape(comparison))
@@ -86,11 +86,11 @@ def _show(comparison: Comparison, view: View, form: Form, *, is_verbose: bool) -
     from postroad.views.text import sections as forms
     from postroad.views.text.comparison import TITLE, sections
 
-    pictures = (picture_of(each.name, each, view) for each in comparison.cards if form is Form.HTML)
+    pictures = (picture_of(each.name, each, view) for each in comparison.cards if form is CompareForm.HTML)
     told = sections(comparison, pictures, is_verbose=is_verbose)
-    if form is Form.TEXT:
+    if form is CompareForm.TEXT:
         screen.Screen().show(forms.text(told))
-    elif form is Form.HTML:
+    elif form is CompareForm.HTML:
         from postroad.views.html.answer import page
 
         screen.document(page(TITLE, told))

@@ -11,7 +11,7 @@ from postroad.views.text.blocks import Styled, Table
 from postroad.words.phrasebook import seconds
 
 if TYPE_CHECKING:
-    from postroad.scenarios import Act
+    from postroad.scenarios import DemoRun
 
 BAR = 20  # characters of a full bar
 
@@ -36,10 +36,10 @@ def demo(
     raise typer.Exit(screen.DONE if all(act.survived for act in acts) else screen.FINDINGS)
 
 
-async def _show(messages: int, *, quiet: bool) -> list[Act]:
+async def _show(messages: int, *, quiet: bool) -> list[DemoRun]:
     from postroad.scenarios import perform
 
-    acts: dict[str, Act] = {}
+    acts: dict[str, DemoRun] = {}
     out = screen.Screen()
     if quiet or not screen.is_terminal():
         async for act in perform(messages):
@@ -54,7 +54,7 @@ async def _show(messages: int, *, quiet: bool) -> list[Act]:
     return list(acts.values())
 
 
-def _lines(act: Act) -> list[str]:
+def _lines(act: DemoRun) -> list[str]:
     head = f"{act.name}  {act.title}: {act.sent} sent, {act.lost} lost; {act.killed} killed after {_healthy(act)}; "
     head += f"fail-over added {seconds(act.added_ms / 1000)}"
     rows = [
@@ -64,7 +64,7 @@ def _lines(act: Act) -> list[str]:
     return [head, *rows]
 
 
-def _table(acts: list[Act]) -> Table:
+def _table(acts: list[DemoRun]) -> Table:
     text = ("set-up", "server", "")
     heads = ("set-up", "server", "fixed order", "expected", "seen", "", "after the kill", "lost", "added by fail-over")
     rows: list[tuple[Styled, ...]] = []
@@ -87,7 +87,7 @@ def _table(acts: list[Act]) -> Table:
     return Table(heads, rows, frozenset(heads) - frozenset(text))
 
 
-def _rows(act: Act) -> list[tuple[str, str, str, str, str, str]]:
+def _rows(act: DemoRun) -> list[tuple[str, str, str, str, str, str]]:
     from postroad.words.phrasebook import percent
 
     healthy, after = _healthy(act), sum(act.after.values())
@@ -104,5 +104,5 @@ def _rows(act: Act) -> list[tuple[str, str, str, str, str, str]]:
     ]
 
 
-def _healthy(act: Act) -> int:
+def _healthy(act: DemoRun) -> int:
     return sum(act.first.values())

@@ -37,7 +37,7 @@ class Unwritable(OSError):  # noqa: N818  # a state of a stream, as Misuse is on
         self.is_unread = problem.errno == errno.EPIPE
 
 
-class Door(TextIOBase):
+class OutputStream(TextIOBase):
     """A standard stream that writes out what its encoding lacks.
 
     What its encoding does not have is written out, too. It takes no octets, only text.
@@ -105,7 +105,7 @@ def through(command: Callable[[], object], *, is_answer: bool = True) -> None:
     _occupy()
     streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (
-        cast("TextIO", Door(stream, title))
+        cast("TextIO", OutputStream(stream, title))
         for stream, title in zip(streams, ("standard output", "standard error"), strict=True)
     )
     try:

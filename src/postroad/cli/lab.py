@@ -13,7 +13,7 @@ from postroad.words.phrasebook import seconds
 
 if TYPE_CHECKING:
     from postroad.lab import Fault, Lab
-    from postroad.scenarios import Scenario, Take
+    from postroad.scenarios import Scenario, ScenarioRun
     from postroad.words.names import Address
     from postroad.words.trace import Event
 
@@ -66,7 +66,7 @@ def run(
     raise typer.Exit(screen.DONE if agrees else screen.FINDINGS)
 
 
-async def _play(scenarios: list[Scenario], *, quiet: bool) -> list[tuple[str, tuple[Take, ...]]]:
+async def _play(scenarios: list[Scenario], *, quiet: bool) -> list[tuple[str, tuple[ScenarioRun, ...]]]:
     from postroad.scenarios import stage
 
     out = screen.Screen()
@@ -80,7 +80,7 @@ async def _play(scenarios: list[Scenario], *, quiet: bool) -> list[tuple[str, tu
     return played
 
 
-def _told(name: str, takes: tuple[Take, ...]) -> list[str]:
+def _told(name: str, takes: tuple[ScenarioRun, ...]) -> list[str]:
     agrees = all(take.agrees for take in takes)
     lines = [f"{'✓ agrees ' if agrees else '✗ differs'} {name}"]
     for take in takes:

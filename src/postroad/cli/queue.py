@@ -34,7 +34,7 @@ EXAMPLES = "Example: postroad queue "
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
+class QueueSelection:
     """The selection of mail on the command line, and the spool it is in."""
 
     ids: list[str] | None
@@ -80,7 +80,7 @@ def list_(
 
     Exit status: 0 there is mail, 1 nothing matches, 2 usage error or no spool.
     """
-    which = Which(ids, destination, sender, state, spool=spool, config=config)
+    which = QueueSelection(ids, destination, sender, state, spool=spool, config=config)
     found = _ask(which, lambda queue: queue.listed(which.selection(), limit + 1))
     shown, more = found[:limit], len(found) > limit
     if json:
@@ -95,7 +95,7 @@ def list_(
         if more:
             screen.remark(f"and more: only the first {limit} are shown; --limit shows more")
     else:
-        screen.say("nothing waits" if which == Which(None, spool=spool, config=config) else "nothing matches")
+        screen.say("nothing waits" if which == QueueSelection(None, spool=spool, config=config) else "nothing matches")
     _exit(len(shown))
 
 
@@ -151,7 +151,7 @@ def retry(
 
     Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
-    which = Which(ids, destination, sender, "", all_, spool, config)
+    which = QueueSelection(ids, destination, sender, "", all_, spool, config)
     _change(which, "due now", lambda queue, selection: queue.hurry(selection, time.time()), json=json)
 
 
@@ -169,7 +169,7 @@ def hold(
 
     Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
-    which = Which(ids, destination, sender, "", all_, spool, config)
+    which = QueueSelection(ids, destination, sender, "", all_, spool, config)
     _change(which, "held", lambda queue, selection: queue.hold(selection), json=json)
 
 
@@ -187,7 +187,7 @@ def release(
 
     Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
-    which = Which(ids, destination, sender, "", all_, spool, config)
+    which = QueueSelection(ids, destination, sender, "", all_, spool, config)
     _change(which, "released", lambda queue, selection: queue.unhold(selection), json=json)
 
 
@@ -206,7 +206,7 @@ def delete(
 
     Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
-    which = Which(ids, destination, sender, state, all_, spool, config)
+    which = QueueSelection(ids, destination, sender, state, all_, spool, config)
     _change(which, "deleted", lambda queue, selection: queue.delete(selection, time.time()), json=json)
 
 
@@ -217,7 +217,7 @@ def stats(spool: options.SpoolFolder = None, config: options.ConfigFile = None, 
     Exit status: 0 done, 2 usage error or no spool.
     """
     now = time.time()
-    numbers = _ask(Which(None, spool=spool, config=config), lambda queue: queue.stats(now))
+    numbers = _ask(QueueSelection(None, spool=spool, config=config), lambda queue: queue.stats(now))
     if json:
         from postroad.views.json import stats_shape
 
@@ -228,7 +228,7 @@ def stats(spool: options.SpoolFolder = None, config: options.ConfigFile = None, 
         screen.Screen().lines(totals(numbers, now))
 
 
-def _ask(which: Which, question: Callable[[Spool], Awaitable[T]]) -> T:
+def _ask(which: QueueSelection, question: Callable[[Spool], Awaitable[T]]) -> T:
     async def asked() -> T:
         async with opened(which.spool, which.config) as queue:
             return await question(queue)
@@ -237,13 +237,15 @@ def _ask(which: Which, question: Callable[[Spool], Awaitable[T]]) -> T:
 
 
 def _story(id_: str, spool: Path | None, config: Path | None) -> Story:
-    story = _ask(Which([id_], spool=spool, config=config), lambda queue: queue.story(id_))
+    story = _ask(QueueSelection([id_], spool=spool, config=config), lambda queue: queue.story(id_))
     if story is None:
         screen.fail(f"no message {id_}: it never was here, or it ended before [spool] history", screen.FINDINGS)
     return story
 
 
-def _change(which: Which, word: str, change: Callable[[Spool, Selection], Awaitable[int]], *, json: bool) -> None:
+def _change(
+    which: QueueSelection, word: str, change: Callable[[Spool, Selection], Awaitable[int]], *, json: bool
+) -> None:
     from dataclasses import replace
 
     from postroad.spool import State

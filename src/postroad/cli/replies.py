@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from postroad.planning import Records, View
+    from postroad.planning import Conditions, Records
     from postroad.views.json import Shape
-    from postroad.views.text.recipients import Recipients
+    from postroad.views.text.recipients import RecipientFares
     from postroad.words.names import Address
 
 Replies = Annotated[
@@ -24,7 +24,7 @@ Replies = Annotated[
 MOST = 100  # recipients: RFC 5321 section 4.5.3.1.8
 
 
-def recipients_of(records: Records, view: View, text: str | None) -> Recipients | None:
+def recipients_of(records: Records, view: Conditions, text: str | None) -> RecipientFares | None:
     """How recipients fare with each sender of the view; None if nobody asked.
 
     Raises:
@@ -34,14 +34,14 @@ def recipients_of(records: Records, view: View, text: str | None) -> Recipients 
     if text is None:
         return None
     from postroad.simulation import Case, Mixed, fares
-    from postroad.views.text.recipients import Recipients
+    from postroad.views.text.recipients import RecipientFares
 
     replies, servers = _replies(text), _best(records)
     by = {}
     for name, sender in view.mix.senders.items():
         mixed = Mixed(Case(records.snapshot, name, view.dns_order, view.down), servers, replies)
         by[name] = (sender, fares(mixed, sender))
-    return Recipients(servers, replies, by)
+    return RecipientFares(servers, replies, by)
 
 
 def _replies(text: str) -> tuple[int, ...]:
@@ -63,7 +63,7 @@ def _best(records: Records) -> frozenset[Address]:
     return frozenset(each.address for each in records.places if each.preference == least)
 
 
-def recipients_shape(told: Recipients | None) -> Shape:
+def recipients_shape(told: RecipientFares | None) -> Shape:
     """What --json has of it beside the rest: nothing where it was not asked for."""
     from postroad.views.json import recipients_shape
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, TypeVar
 
 import typer
 
-from postroad.cli.door import Door
+from postroad.cli.door import OutputStream
 from postroad.cli.lines import document, error, remark, say  # noqa: F401  # say: a line of a command's answer, as the rest here
 from postroad.views.text.blocks import Styled, Table
 from postroad.words.visible import json_text, visible
@@ -224,7 +224,7 @@ def _console(stream: TextIO, width: int | None = None) -> Console:
 
 
 def _moving(stream: TextIO) -> AbstractContextManager[None]:
-    return stream.moving() if isinstance(stream, Door) else nullcontext()
+    return stream.moving() if isinstance(stream, OutputStream) else nullcontext()
 
 
 def _text(parts: Iterable[Styled], style: str = "") -> Text:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from postroad.cli import options, screen, simulating
+from postroad.cli import options, screen, sender_options
 
 if TYPE_CHECKING:
-    from postroad.planning import Answered, Comparison
+    from postroad.planning import AnsweredQuestion, Comparison
 
 
 def setups(
-    sender: simulating.Senders = None,
-    mix: simulating.MixName = None,
-    senders: simulating.SendersFile = None,
-    dns_order: simulating.Order = "fixed",
+    sender: sender_options.Senders = None,
+    mix: sender_options.MixName = None,
+    senders: sender_options.SendersFile = None,
+    dns_order: sender_options.Order = "fixed",
     json: options.Json = False,
 ) -> None:
     """Compare the reference MX set-ups and show which of them balance load and fail over best.
@@ -32,7 +32,7 @@ def setups(
 
     with screen.working("forecasts") as heard:
         view = replace(view, heard=heard)
-        cards = [measure(name, simulating.records_of(name, None, (), ()), view) for name in SETUPS]
+        cards = [measure(name, sender_options.records_of(name, None, (), ()), view) for name in SETUPS]
         comparison = compare(cards)
         answered = answer_all({each.name: each for each in cards}, view)
     if json:
@@ -43,7 +43,7 @@ def setups(
         _show(screen.Screen(), comparison, answered)
 
 
-def _show(out: screen.Screen, comparison: Comparison, answered: tuple[Answered, ...]) -> None:
+def _show(out: screen.Screen, comparison: Comparison, answered: tuple[AnsweredQuestion, ...]) -> None:
     from postroad.planning import SETUPS
     from postroad.views.text.comparison import headline, table
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from postroad.cli import options, screen, simulating, workload
+from postroad.cli import options, screen, sender_options, workload
 from postroad.cli.replies import Replies, recipients_of, recipients_shape
 
 if TYPE_CHECKING:
-    from postroad.planning import Records, Scorecard, View
+    from postroad.planning import Conditions, Records, Scorecard
     from postroad.simulation.trials import TrialOptions, Trials
     from postroad.views.pictures import Picture
-    from postroad.views.text.recipients import Recipients
+    from postroad.views.text.recipients import RecipientFares
     from postroad.views.text.simulation import Simulated
 
 Down = Annotated[
@@ -33,12 +33,12 @@ def simulate(
         str | None, typer.Argument(help="A domain, a zone file, or a reference set-up: t1 to t6, one, filter.")
     ] = None,
     zone: options.Zones = None,
-    of: simulating.Of = None,
+    of: sender_options.Of = None,
     resolver: options.Resolvers = None,
-    sender: simulating.Senders = None,
-    mix: simulating.MixName = None,
-    senders: simulating.SendersFile = None,
-    dns_order: simulating.Order = "fixed",
+    sender: sender_options.Senders = None,
+    mix: sender_options.MixName = None,
+    senders: sender_options.SendersFile = None,
+    dns_order: sender_options.Order = "fixed",
     down: Down = None,
     plot: Plot = None,
     html: Html = None,
@@ -66,7 +66,7 @@ def simulate(
     3 DNS lookup failed, try again.
     """
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
-    records = simulating.records_of(domain, of, zone or (), resolver or (), allow_loopback=allow_loopback)
+    records = sender_options.records_of(domain, of, zone or (), resolver or (), allow_loopback=allow_loopback)
     from postroad.build import down_of, view_of
 
     with screen.input_errors():
@@ -87,11 +87,11 @@ def simulate(
     else:
         _show(found)
     if _is_stopped(card):
-        raise typer.Exit(simulating.status_of(records))
+        raise typer.Exit(sender_options.status_of(records))
 
 
 def _whole(
-    card: Scorecard, view: View, picture: Picture, tried: Mapping[str, Trials], fares: Recipients | None
+    card: Scorecard, view: Conditions, picture: Picture, tried: Mapping[str, Trials], fares: RecipientFares | None
 ) -> Simulated:
     from postroad.views.text.simulation import Simulated
 
@@ -105,13 +105,13 @@ def _show(found: Simulated) -> None:
     screen.Screen().show(text(sections(found)))
 
 
-def _measured(records: Records, view: View) -> Scorecard:
+def _measured(records: Records, view: Conditions) -> Scorecard:
     from postroad.planning import measure
 
     return measure(str(records.snapshot.domain), records, view, examples=3)
 
 
-def _tried(card: Scorecard, view: View, asked: TrialOptions | None, seed: int) -> Mapping[str, Trials]:
+def _tried(card: Scorecard, view: Conditions, asked: TrialOptions | None, seed: int) -> Mapping[str, Trials]:
     if not asked or not card.records.machines:
         return {}
     from postroad.cli.workload import run_trials
@@ -125,7 +125,7 @@ def _is_stopped(card: Scorecard) -> bool:
     return bool(stopped_in(card))
 
 
-def _pictured(card: Scorecard, view: View) -> Picture:
+def _pictured(card: Scorecard, view: Conditions) -> Picture:
     from postroad.views.pictures import picture_of
     from postroad.views.text.simulation import summary
 

@@ -12,7 +12,7 @@ import typer
 from postroad.cli import screen
 
 if TYPE_CHECKING:
-    from postroad.planning import View
+    from postroad.planning import Conditions
     from postroad.simulation.trials import Downtime, Pulse, TrialOptions, Trials
     from postroad.words.facts import Snapshot
 
@@ -150,7 +150,7 @@ def flagged(wrong: ValueError) -> str:
     return f"{_FLAGS[wrong.field]}: {wrong.why}" if isinstance(wrong, OutOfBoundsError) else str(wrong)
 
 
-def run_trials(snapshot: Snapshot, view: View, asked: TrialOptions, seed: int) -> Mapping[str, Trials]:
+def run_trials(snapshot: Snapshot, view: Conditions, asked: TrialOptions, seed: int) -> Mapping[str, Trials]:
     """The trial of each sender, with what is down from beginning to end, and for a time.
 
     Raises:

@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from postroad.config.identity import aliases_of, hostname_of
     from postroad.config.loading import dump, load, read, survey
     from postroad.config.model import (
-        Accept,
-        Aliases,
-        Auth,
-        Check,
+        AcceptTable,
+        AliasesTable,
+        AuthTable,
+        CheckTable,
         Config,
-        Deliver,
-        Dns,
-        Limits,
-        Listen,
-        Log,
-        Metrics,
-        Relay,
-        Retry,
+        DeliverTable,
+        DnsTable,
+        LimitsTable,
+        ListenTable,
+        LogTable,
+        MetricsTable,
+        RelayTable,
+        RetryTable,
         RouteHost,
-        Spool,
-        StaticRoute,
-        Timeouts,
-        Tls,
+        RouteTable,
+        SpoolTable,
+        TimeoutsTable,
+        TlsTable,
     )
     from postroad.config.show import defaults, toml
     from postroad.config.values import read_duration
@@ -50,8 +50,8 @@ __getattr__ = door(
     finding="USUAL_FILE find",
     identity="aliases_of hostname_of",
     loading="dump load read survey",
-    model="Accept Aliases Auth Check Config Deliver Dns Limits Listen Log "
-    "Metrics Relay Retry RouteHost Spool StaticRoute Timeouts Tls",
+    model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DnsTable LimitsTable ListenTable LogTable "
+    "MetricsTable RelayTable RetryTable RouteHost SpoolTable RouteTable TimeoutsTable TlsTable",
     show="defaults toml",
     values="read_duration",
 )

@@ -43,7 +43,7 @@ TABLES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
+class ListenBrief:
     """The parts of a `[[listen]]` table that are read early."""
 
     address: Address = LOOPBACK
@@ -52,7 +52,7 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class AliasesBrief:
     """The aliases, read early."""
 
     table: Mapping[str, tuple[str, ...]]
@@ -60,7 +60,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class RouteBrief:
     """The destinations of a `[[route]]` table, read early."""
 
     domains: tuple[str, ...]
@@ -75,9 +75,9 @@ class Brief:
     spool: Path
     reserve: int
     message_size: int
-    listen: Sequence[Port]
-    aliases: Names
-    route: Sequence[Route]
+    listen: Sequence[ListenBrief]
+    aliases: AliasesBrief
+    route: Sequence[RouteBrief]
 
 
 def load_brief(path: Path | None = None) -> Brief:
@@ -108,9 +108,9 @@ def brief_of(config: Config) -> Brief:
         config.spool.path,
         config.spool.reserve,
         config.limits.message_size,
-        tuple(Port(each.address, each.port, each.tls) for each in config.listen),
-        Names(config.aliases.table, config.aliases.file),
-        tuple(Route(each.domains) for each in config.route),
+        tuple(ListenBrief(each.address, each.port, each.tls) for each in config.listen),
+        AliasesBrief(config.aliases.table, config.aliases.file),
+        tuple(RouteBrief(each.domains) for each in config.route),
     )
 
 
@@ -127,29 +127,31 @@ def _plain(tables: Table, folder: Path) -> Brief:
         read_path(spool["path"], folder) if "path" in spool else usual_spool(),
         read_size(spool.get("reserve", RESERVE)),
         read_size(limits.get("message_size", MESSAGE_SIZE)),
-        tuple(_ports(tables)) if "listen" in tables else (Port(),),
+        tuple(_ports(tables)) if "listen" in tables else (ListenBrief(),),
         _names(_table(tables, "aliases"), folder),
-        tuple(Route(tuple(read_pattern(name) for name in _list(each, "domains"))) for each in _list(tables, "route")),
+        tuple(
+            RouteBrief(tuple(read_pattern(name) for name in _list(each, "domains"))) for each in _list(tables, "route")
+        ),
     )
 
 
-def _ports(tables: Table) -> Iterator[Port]:
+def _ports(tables: Table) -> Iterator[ListenBrief]:
     for each in _list(tables, "listen"):
         port, tls = each.get("port", SMTP_PORT), each.get("tls", "none")
         if type(port) is not int or not 0 < port < 2**16 or tls not in ("none", "starttls", "implicit"):
             raise ValueError
         if not each.keys() <= {"address", "port", "tls"}:
             raise KeyError
-        yield Port(read_address(each["address"]) if "address" in each else LOOPBACK, port, tls)
+        yield ListenBrief(read_address(each["address"]) if "address" in each else LOOPBACK, port, tls)
 
 
-def _names(aliases: Table, folder: Path) -> Names:
+def _names(aliases: Table, folder: Path) -> AliasesBrief:
     table = {name.lower(): read_targets(value) for name, value in aliases.items() if name != "file"}
     if not all(name and "@" not in name and targets for name, targets in table.items()):
         raise ValueError
     if len(table) + ("file" in aliases) < len(aliases):
         raise ValueError
-    return Names(table, read_path(aliases["file"], folder) if "file" in aliases else None)
+    return AliasesBrief(table, read_path(aliases["file"], folder) if "file" in aliases else None)
 
 
 def _table(tables: Table, name: str) -> Table:

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from postroad.config.identity import aliases_of
-from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, Listen, StaticRoute
+from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, ListenTable, RouteTable
 from postroad.files import plain_octets
 from postroad.net import host_name, interface_addresses
 from postroad.routing import Own
@@ -40,7 +40,7 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
         yield from (f"route[{number}]: {doubt}" for doubt in _of_route(route, own))
 
 
-def _of_port(port: Listen, config: Config) -> Iterator[str]:
+def _of_port(port: ListenTable, config: Config) -> Iterator[str]:
     if port.tls == "implicit" and port.port in (SMTP_PORT, SUBMISSION_PORT):
         yield f'tls: at port {port.port} clients begin without TLS, so none can connect; write "starttls", or port 465'
     if port.tls != "implicit" and port.port == SMTPS_PORT:
@@ -98,7 +98,7 @@ def _of_aliases(config: Config) -> Iterator[str]:
             yield f'aliases.{name}: mail for {name} is refused; set who gets it, such as {name} = "ops@example.com"'
 
 
-def _of_route(route: StaticRoute, own: Own) -> Iterator[str]:
+def _of_route(route: RouteTable, own: Own) -> Iterator[str]:
     ports = {each.port or SMTP_PORT for each in route.static_hosts}
     if route.demand == "none" and SMTPS_PORT in ports:
         yield 'tls is "none", but port 465 begins with TLS: no mail gets through; leave tls out'

@@ -23,14 +23,14 @@ from postroad.words.inputs import InputError
 from postroad.words.names import Address, Unreadable
 
 
-class Routed(Protocol):
+class ConfiguredRoute(Protocol):
     """The destinations of a route in the settings."""
 
     @property
     def domains(self) -> tuple[str, ...]: ...  # noqa: D102  # said above
 
 
-class Named(Protocol):
+class AliasNames(Protocol):
     """The `[aliases]` table as far as identity needs it."""
 
     @property
@@ -50,10 +50,10 @@ class Identity(Protocol):
     def own(self) -> Sequence[str | Address]: ...  # noqa: D102  # see config.Config
 
     @property
-    def aliases(self) -> Named: ...  # noqa: D102  # see config.Config
+    def aliases(self) -> AliasNames: ...  # noqa: D102  # see config.Config
 
     @property
-    def route(self) -> Sequence[Routed]: ...  # noqa: D102  # see config.Config
+    def route(self) -> Sequence[ConfiguredRoute]: ...  # noqa: D102  # see config.Config
 
 
 def hostname_of(config: Identity) -> str:

@@ -38,7 +38,7 @@ Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 
 
-class Section(BaseModel):
+class SettingsTable(BaseModel):
     """A table of the settings file. What it does not know is an error; once read it does not change."""
 
     # Deferred, only the whole file gets a validator: one for each table would cost more than reading a file
@@ -51,7 +51,7 @@ def _once_each(what: str, items: Iterable[str]) -> None:
         raise ValueError(f"{what} {twice[0]} twice; leave one out")
 
 
-class Spool(Section):
+class SpoolTable(SettingsTable):
     """Where accepted mail is kept."""
 
     path: File = Field(
@@ -68,7 +68,7 @@ class Spool(Section):
     )
 
 
-class Listen(Section):
+class ListenTable(SettingsTable):
     """A port that accepts mail. There may be several; without any it is port 25 of the loopback address."""
 
     address: IpAddress = Field(default=LOOPBACK, description="Address to listen on; `0.0.0.0` or `::` for all.")
@@ -80,7 +80,7 @@ class Listen(Section):
     )
 
 
-class Tls(Section):
+class TlsTable(SettingsTable):
     """The certificate for ports that use TLS."""
 
     certificate: File | None = Field(default=None, description="PEM file with the certificate, followed by its chain.")
@@ -89,7 +89,7 @@ class Tls(Section):
     )
 
 
-class Relay(Section):
+class RelayTable(SettingsTable):
     """Who may relay. Everyone else is refused, except for mail to the postmaster: there are no local mailboxes."""
 
     networks: tuple[NetworkRange, ...] = Field(
@@ -106,7 +106,7 @@ class Relay(Section):
     complete_headers: bool = Field(default=True, description="Add Date and Message-ID if a message lacks them.")
 
 
-class Aliases(Section):
+class AliasesTable(SettingsTable):
     """Who gets mail for `root` and other names of this machine. It has no mailboxes: without an alias mail is refused.
 
     Any key but `file` is a name, and its value an address, another of the names, or a list of those; `"*"` is for every
@@ -146,7 +146,7 @@ class Aliases(Section):
         return self
 
 
-class Limits(Section):
+class LimitsTable(SettingsTable):
     """What clients may send. A client is an IPv4 address or an IPv6 /64."""
 
     message_size: Size = Field(default=MESSAGE_SIZE, description="Maximum size of a message.")
@@ -167,7 +167,7 @@ class Limits(Section):
     )
 
 
-class Timeouts(Section):
+class TimeoutsTable(SettingsTable):
     """How long a client may take."""
 
     command: Duration = Field(
@@ -183,7 +183,7 @@ class Timeouts(Section):
     )
 
 
-class Deliver(Section):
+class DeliverTable(SettingsTable):
     """How mail is delivered."""
 
     concurrency: AtLeastOne = Field(
@@ -228,7 +228,7 @@ class Deliver(Section):
         return self
 
 
-class Retry(Section):
+class RetryTable(SettingsTable):
     """When deferred mail is retried, and when it is returned."""
 
     first: Duration = Field(default=300.0, description="Wait after the first attempt.")
@@ -248,7 +248,7 @@ class Retry(Section):
         return self
 
 
-class Dns(Section):
+class DnsTable(SettingsTable):
     """Which name servers to ask."""
 
     resolvers: tuple[Server, ...] = Field(
@@ -257,7 +257,7 @@ class Dns(Section):
     zones: tuple[File, ...] = Field(default=(), description="Zone files that answer instead of DNS. For tests.")
 
 
-class RouteHost(Section):
+class RouteHost(SettingsTable):
     """A host of a route."""
 
     host: Host = Field(description="A host name, for which MX is not looked up, or an address.")
@@ -267,14 +267,14 @@ class RouteHost(Section):
     )
 
 
-class Auth(Section):
+class AuthTable(SettingsTable):
     """The user and password for the hosts of a route."""
 
     user: Annotated[str, Field(min_length=1)] = Field(description="User name.")
     password_file: File = Field(description="File that holds the password and nothing else.")
 
 
-class StaticRoute(Section):
+class RouteTable(SettingsTable):
     """Mail that does not go where DNS says. The nearest domain decides: itself, then those above it, then `*`.
 
     Requires `domains` and one of `hosts`, `next_hop` and `mx_of`.
@@ -302,7 +302,7 @@ class StaticRoute(Section):
     ca_file: File | None = Field(
         default=None, description="PEM file with the authorities that `verified` trusts instead of the system's."
     )
-    auth: Auth | None = Field(default=None, description="`{user = ..., password_file = ...}`.")
+    auth: AuthTable | None = Field(default=None, description="`{user = ..., password_file = ...}`.")
 
     @property
     def static_hosts(self) -> tuple[StaticHost, ...]:
@@ -347,13 +347,13 @@ class StaticRoute(Section):
         return self
 
 
-class Metrics(Section):
+class MetricsTable(SettingsTable):
     """Metrics for Prometheus and a health check, over HTTP."""
 
     listen: Listening = Field(default=None, description='Address and port, such as `"127.0.0.1:9925"`. Empty: off.')
 
 
-class Log(Section):
+class LogTable(SettingsTable):
     """The log, written to stderr: a line for each message and each attempt."""
 
     format: Literal["console", "json"] = Field(
@@ -368,7 +368,7 @@ class Log(Section):
     )
 
 
-class Accept(Section):
+class AcceptTable(SettingsTable):
     """A finding of `postroad check` that is accepted: it is shown, but not counted."""
 
     rule: str = Field(min_length=1, description="Id of the rule, such as `mx-single`; `postroad rules` lists them.")
@@ -378,7 +378,7 @@ class Accept(Section):
     until: date = Field(description='Expiry date, such as `"2027-06-30"`; after it the finding counts again.')
 
 
-class Check(Section):
+class CheckTable(SettingsTable):
     """How `postroad check` treats its findings."""
 
     fail_on: Literal["error", "warning", "note", "info", "never"] = Field(
@@ -389,12 +389,12 @@ class Check(Section):
         default=(),
         description="Addresses known to answer on port 25: with `--smtp` they show whether outbound port 25 is open.",
     )
-    accept: tuple[Accept, ...] = Field(
+    accept: tuple[AcceptTable, ...] = Field(
         default=(), description="Accepted findings; better written as `[[check.accept]]` tables."
     )
 
 
-class Config(Section):
+class Config(SettingsTable):
     """Settings before the first table."""
 
     hostname: DomainName | None = Field(
@@ -407,20 +407,20 @@ class Config(Section):
         "of lower preference values.",
     )
     drain: Duration = Field(default=30.0, description="How long deliveries may take to finish after SIGTERM.")
-    spool: Spool = Field(default_factory=Spool.model_construct)
-    listen: tuple[Listen, ...] = Field(default=(Listen.model_construct(),))
-    tls: Tls = Tls.model_construct()
-    relay: Relay = Relay.model_construct()
-    aliases: Aliases = Aliases.model_construct()
-    limits: Limits = Limits.model_construct()
-    timeouts: Timeouts = Timeouts.model_construct()
-    deliver: Deliver = Deliver.model_construct()
-    retry: Retry = Retry.model_construct()
-    dns: Dns = Dns.model_construct()
-    route: tuple[StaticRoute, ...] = ()
-    metrics: Metrics = Metrics.model_construct()
-    log: Log = Log.model_construct()
-    check: Check = Check.model_construct()
+    spool: SpoolTable = Field(default_factory=SpoolTable.model_construct)
+    listen: tuple[ListenTable, ...] = Field(default=(ListenTable.model_construct(),))
+    tls: TlsTable = TlsTable.model_construct()
+    relay: RelayTable = RelayTable.model_construct()
+    aliases: AliasesTable = AliasesTable.model_construct()
+    limits: LimitsTable = LimitsTable.model_construct()
+    timeouts: TimeoutsTable = TimeoutsTable.model_construct()
+    deliver: DeliverTable = DeliverTable.model_construct()
+    retry: RetryTable = RetryTable.model_construct()
+    dns: DnsTable = DnsTable.model_construct()
+    route: tuple[RouteTable, ...] = ()
+    metrics: MetricsTable = MetricsTable.model_construct()
+    log: LogTable = LogTable.model_construct()
+    check: CheckTable = CheckTable.model_construct()
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -4,12 +4,12 @@ Rule 1: no decision is taken here. Who is tried next is the Walk's, what is said
 Rule 2: whatever the network does ends as an Outcome with its scope; nothing is raised for it.
 
 Stops. Pure: `settings`, `queue` (whose turn it is), `places` (how many at once), `course` (where one delivery goes),
-`settling` (what an attempt means), `aftermath` (what follows from it), `outages` (which sets are down).
+`disposition` (what an attempt means), `aftermath` (what follows from it), `outages` (which sets are down).
 Acting: `world` (the time of mail, who listens, tasks), `pool` (connections that rest), `attempting` (one message along
-one Plan), `courier` (over a connection that rests, else along the walk), `ways` (routes remembered), `feed` (from the
-spool and back), `settler` (has the spool commit), `probe` (is an unhealthy host well again), `hosts` (what is known of
-them), `bounce` (who is told), `exits` (how a parcel leaves), `deliveries` (those under way), `pressure` (when those who
-send us mail must wait), `loop` (all of it).
+one Plan), `courier` (over a connection that rests, else along the walk), `route_cache` (routes remembered), `feed`
+(from the spool and back), `settler` (has the spool commit), `probe` (is an unhealthy host well again), `hosts` (what is
+known of them), `bounce` (who is told), `exits` (how a parcel leaves), `deliveries` (those under way), `pressure` (when
+those who send us mail must wait), `loop` (all of it).
 """
 
 from typing import TYPE_CHECKING
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from postroad.deliver.attempting import Job, attempt
     from postroad.deliver.bounce import Bounces, Reporter
     from postroad.deliver.course import draw_seed
+    from postroad.deliver.disposition import Disposition, RecipientResult
     from postroad.deliver.loop import Loop
     from postroad.deliver.pressure import Pressure
+    from postroad.deliver.route_cache import DeliveryRoute
     from postroad.deliver.settings import (
         DeliverSettings,
         LoopSettings,
         QueueLimits,
         ReusePolicy,
     )
-    from postroad.deliver.settling import Fate, Verdict
-    from postroad.deliver.ways import Way
     from postroad.deliver.world import World
 
 __getattr__ = door(
@@ -40,7 +40,7 @@ __getattr__ = door(
     loop="Loop",
     pressure="Pressure",
     settings="DeliverSettings LoopSettings QueueLimits ReusePolicy",
-    settling="Fate Verdict",
-    ways="Way",
+    disposition="RecipientResult Disposition",
+    route_cache="DeliveryRoute",
     world="World",
 )

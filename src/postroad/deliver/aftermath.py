@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from postroad.deliver.bounce import Reports
-from postroad.deliver.course import Course, draw_seed
-from postroad.deliver.settling import Verdict
+from postroad.deliver.course import AttemptOrder, draw_seed
+from postroad.deliver.disposition import Disposition
 from postroad.routing import DICE, Refusal
 from postroad.spool import Parcel, Settlement
 from postroad.words.jsontext import encoder
@@ -47,7 +47,7 @@ def news_of(done: Attempt) -> list[News]:
     return news
 
 
-def blocked(parcel: Parcel, course: Course) -> Attempt:
+def blocked(parcel: Parcel, course: AttemptOrder) -> Attempt:
     """No attempt: all hosts of the course are unhealthy."""
     names = ", ".join(str(target) for target in course.ill[:3])
     text = f"every exchanger failed a moment ago and has not answered since ({names})"
@@ -56,7 +56,7 @@ def blocked(parcel: Parcel, course: Course) -> Attempt:
     return Attempt(parcel.destination, (outcome,) * recipients, (), draw_seed(parcel), 0.0)
 
 
-def settlement(parcel: Parcel, course: Course, verdict: Verdict, reports: Reports) -> Settlement:
+def settlement(parcel: Parcel, course: AttemptOrder, verdict: Disposition, reports: Reports) -> Settlement:
     """What the spool is to commit. That all hosts are still unhealthy is worth no record: it comes again and again."""
     done = verdict.attempt
     is_new = bool(done.contacts) or isinstance(course.way.answer, Refusal)
@@ -73,7 +73,7 @@ def settlement(parcel: Parcel, course: Course, verdict: Verdict, reports: Report
     )
 
 
-def _record(parcel: Parcel, course: Course, done: Attempt) -> str:
+def _record(parcel: Parcel, course: AttemptOrder, done: Attempt) -> str:
     """The attempt as the spool keeps it; the route, which is the same for thousands of them, is text already."""
     way = course.way
     shape = attempt_record(done)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from postroad.deliver.pool import Pool, door_of
 from postroad.deliver.settings import DeliverSettings
 from postroad.dialogue import HostError, Message, Session
-from postroad.net import Kind, NetError, Stream, connect
+from postroad.net import NetError, NetErrorKind, Stream, connect
 from postroad.routing import Connected, Ended, Greeted, Plan, Try, Verdict, Wait, Walk
 from postroad.words.light import light
 from postroad.words.names import Destination
@@ -30,7 +30,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class BegunAttempt:
     """An attempt that began on a kept connection and goes on: its walk, and when it began."""
 
     walk: Walk
@@ -43,7 +43,7 @@ async def attempt(
     listener: Listener = nobody,
     pool: Pool | None = None,
     greeted: Callable[[float], None] = lambda _now: None,
-    begun: Begun | None = None,
+    begun: BegunAttempt | None = None,
 ) -> Attempt:
     """Try to deliver once, along the plan. Raises nothing for what the network or a host does.
 
@@ -53,7 +53,7 @@ async def attempt(
     """
     if begun is None:
         now = asyncio.get_running_loop().time()
-        begun = Begun(Walk(job.plan.targets, len(job.message.envelope.recipients), settings.walk, now=now), now)
+        begun = BegunAttempt(Walk(job.plan.targets, len(job.message.envelope.recipients), settings.walk, now=now), now)
     return await _Run(job, _Means(settings, listener, pool, greeted), begun).run()
 
 
@@ -70,7 +70,7 @@ class _Means:
 class _Run:
     """An attempt while it lasts: one task for each open contact, all in one event loop, so the Walk needs no lock."""
 
-    def __init__(self, job: Job, means: _Means, begun: Begun) -> None:
+    def __init__(self, job: Job, means: _Means, begun: BegunAttempt) -> None:
         self._job = job
         self._pool = means.pool
         self._settings = means.settings
@@ -117,7 +117,7 @@ class _Run:
         try:
             stream = await self._connect(step.target)
         except NetError as error:
-            scope = Scope.US if error.kind is Kind.LOCAL else Scope.HOST
+            scope = Scope.US if error.kind is NetErrorKind.LOCAL else Scope.HOST
             outcome = Outcome(Result.DEFERRED, scope, error.why, "4.4.1", Phase.CONNECT)
             self._end(Ended(step.number, Phase.CONNECT, host=outcome))
             return

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from postroad.deliver.settling import Fate, Verdict
-from postroad.dsn import Action, Report, Reported, Tried, build, wanted, wants_content
+from postroad.deliver.disposition import Disposition, RecipientResult
+from postroad.dsn import Action, Report, ReportedAttempt, ReportedRecipient, build, wanted, wants_content
 from postroad.routing import Aliases
-from postroad.spool import Claims, Mail, Parcel, SpoolError, Trouble
+from postroad.spool import Claims, MessageIds, Parcel, SpoolError, StoredMail, Trouble
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.record import read_record
 from postroad.words.trail import Attempt
@@ -18,30 +18,18 @@ from postroad.words.trail import Attempt
 HEADER = 50 * 1024  # octets of the message read for its header
 DOUBLE = "double bounce of "  # how the origin of a report on a report begins
 
-Reports = tuple[tuple[Mail, bytes], ...]
+Reports = tuple[tuple[StoredMail, bytes], ...]
 
 
 class Reporter(Protocol):
     """A maker of delivery status notifications; each is a message of its own, with its body."""
 
-    def has_news(self, parcel: Parcel, verdict: Verdict) -> bool:
+    def has_news(self, parcel: Parcel, verdict: Disposition) -> bool:
         """Whether anybody wants to hear of this attempt."""
         ...
 
-    async def reports(self, parcel: Parcel, verdict: Verdict, now: float) -> Reports:
+    async def reports(self, parcel: Parcel, verdict: Disposition, now: float) -> Reports:
         """The news of this attempt that its sender wants, as one message; none if there is none."""
-        ...
-
-
-class Births(Protocol):
-    """Ids and seeds for new messages."""
-
-    def id(self) -> str:
-        """A fresh id."""
-        ...
-
-    def seed(self) -> int:
-        """A fresh seed."""
         ...
 
 
@@ -49,7 +37,7 @@ class Births(Protocol):
 class Bounces:
     """The reporter of a relay: it decides who gets which notification.
 
-    `births` gives a report its id and the seed of its own deliveries.
+    `ids` gives a report its id and the seed of its own deliveries.
 
     `postmaster` are told of reports that cannot be delivered: nobody, if it is empty. `aliases` say who gets the
     reports for senders of this machine.
@@ -58,11 +46,11 @@ class Bounces:
     spool: Claims
     hostname: str
     expiry_s: float
-    births: Births
+    ids: MessageIds
     postmaster: tuple[Mailbox, ...] = ()
     aliases: Aliases = field(default_factory=Aliases)
 
-    def has_news(self, parcel: Parcel, verdict: Verdict) -> bool:
+    def has_news(self, parcel: Parcel, verdict: Disposition) -> bool:
         """See Reporter."""
         if not parcel.mail.envelope.reverse_path:
             return bool(verdict.failed)
@@ -71,7 +59,7 @@ class Bounces:
                 return True
         return False
 
-    async def reports(self, parcel: Parcel, verdict: Verdict, now: float) -> Reports:
+    async def reports(self, parcel: Parcel, verdict: Disposition, now: float) -> Reports:
         """See Reporter. Of mail with the null reverse-path no sender can be told (RFC 5321 section 6.1)."""
         mail = parcel.mail
         instead = () if mail.envelope.reverse_path else self._instead(mail, verdict)
@@ -83,11 +71,11 @@ class Bounces:
             return ()
         earlier = await self._earlier(parcel)
         reported = tuple(
-            Reported(
+            ReportedRecipient(
                 fate.recipient,
                 action,
                 fate.outcome,
-                (*_of(fate.recipient, earlier), Tried(now, verdict.attempt, fate.index)),
+                (*_of(fate.recipient, earlier), ReportedAttempt(now, verdict.attempt, fate.index)),
             )
             for action, fate in news
         )
@@ -99,9 +87,9 @@ class Bounces:
         origin = f"{DOUBLE if instead else 'report on '}{mail.id}"
         # root of this machine reads elsewhere what cron's mail came to
         envelope = self.aliases.expanded(envelope)
-        return ((Mail(report.id, envelope, now, self.births.seed(), len(octets), origin), octets),)
+        return ((StoredMail(report.id, envelope, now, self.ids.seed(), len(octets), origin), octets),)
 
-    def _instead(self, mail: Mail, verdict: Verdict) -> tuple[Mailbox, ...]:
+    def _instead(self, mail: StoredMail, verdict: Disposition) -> tuple[Mailbox, ...]:
         """Who is told of a report that fails. If that is such a one itself nobody is, so that no loop begins."""
         if mail.origin.startswith(DOUBLE):
             return ()
@@ -109,10 +97,15 @@ class Bounces:
         return tuple(each for each in self.postmaster if each not in failed)
 
     def _report(
-        self, mail: Mail, now: float, reported: tuple[Reported, ...], content: bytes, instead: tuple[Mailbox, ...]
+        self,
+        mail: StoredMail,
+        now: float,
+        reported: tuple[ReportedRecipient, ...],
+        content: bytes,
+        instead: tuple[Mailbox, ...],
     ) -> Report:
         return Report(
-            self.births.id(),
+            self.ids.id(),
             self.hostname,
             mail.envelope,
             mail.received_at,
@@ -135,7 +128,7 @@ class Bounces:
                     earlier.append((recipients, record.at, done))
         return earlier
 
-    async def _content(self, mail: Mail) -> bytes:
+    async def _content(self, mail: StoredMail) -> bytes:
         """The whole message if it is to be returned, else enough for its header."""
         limit = mail.size if wants_content(mail.envelope, mail.size) else HEADER
         content = b""
@@ -150,7 +143,7 @@ class Bounces:
         return content  # of a body that is damaged, what could be read: the news count more
 
 
-def _news(verdict: Verdict) -> Iterator[tuple[Action, Fate]]:
+def _news(verdict: Disposition) -> Iterator[tuple[Action, RecipientResult]]:
     for fate in verdict.failed:
         yield Action.FAILED, fate
     for fate in verdict.left if verdict.is_late else ():
@@ -160,8 +153,8 @@ def _news(verdict: Verdict) -> Iterator[tuple[Action, Fate]]:
             yield Action.RELAYED, fate  # this is the last word
 
 
-def _of(recipient: Recipient, earlier: list[tuple[list[str], float, Attempt]]) -> Iterator[Tried]:
+def _of(recipient: Recipient, earlier: list[tuple[list[str], float, Attempt]]) -> Iterator[ReportedAttempt]:
     address = str(recipient.mailbox)
     for recipients, at, done in earlier:
         if address in recipients:
-            yield Tried(at, done, recipients.index(address))
+            yield ReportedAttempt(at, done, recipients.index(address))

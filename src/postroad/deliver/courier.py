@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from postroad.deliver.attempting import Begun, Job, attempt
+from postroad.deliver.attempting import BegunAttempt, Job, attempt
 from postroad.deliver.pool import Door, Pool, door_of
 from postroad.deliver.settings import DeliverSettings
 from postroad.dialogue import HostError, Session
@@ -91,9 +91,9 @@ class Courier:
             elapsed_ms = (now - trip.began) * 1000.0
             trip.done(Attempt(job.destination, outcomes, walk.contacts, job.seed, elapsed_ms))
         else:
-            self._spawn(self._walk(trip, Begun(walk, trip.began)))
+            self._spawn(self._walk(trip, BegunAttempt(walk, trip.began)))
 
-    async def _walk(self, trip: _Trip, begun: Begun | None) -> None:
+    async def _walk(self, trip: _Trip, begun: BegunAttempt | None) -> None:
         try:
             done = await attempt(trip.job, trip.settings, nobody, self._pool, trip.greeted, begun)
         except asyncio.CancelledError:

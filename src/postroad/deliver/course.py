@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from postroad.deliver.ways import Way
+from postroad.deliver.route_cache import DeliveryRoute
 from postroad.pace import Health
 from postroad.routing import Dice, Plan, Route, throw
 from postroad.spool import Parcel
@@ -15,10 +15,10 @@ NOBODY = Plan(())
 
 
 @light(frozen=True, slots=True)
-class Course:
+class AttemptOrder:
     """The targets in the order drawn: first those that are healthy, then the unhealthy ones."""
 
-    way: Way
+    way: DeliveryRoute
     turn: int = 0
     plan: Plan = NOBODY
     ill: tuple[Target, ...] = ()  # the last ones of the plan
@@ -35,7 +35,7 @@ class Course:
         """Whether all hosts are unhealthy: mail need not find that out once more."""
         return bool(self.ill) and len(self.ill) == len(self.plan.targets)
 
-    def arranged(self, health: Health, now: float) -> Course:
+    def arranged(self, health: Health, now: float) -> AttemptOrder:
         """The same with unhealthy hosts last."""
         if not health.is_any_ill:
             return self
@@ -48,8 +48,8 @@ def draw_seed(parcel: Parcel) -> int:
     return parcel.mail.seed + parcel.attempts
 
 
-def draw_course(parcel: Parcel, way: Way, route: Route, turn: int) -> Course:
+def draw_course(parcel: Parcel, way: DeliveryRoute, route: Route, turn: int) -> AttemptOrder:
     """The order drawn for this attempt, from the message's own seed."""
     seed = draw_seed(parcel)
     plan = way.plan(route, turn, throw(route, way.policy, Dice(seed)))
-    return Course(way, turn, plan, first=plan.targets[0].where if plan.targets else None, seed=seed)
+    return AttemptOrder(way, turn, plan, first=plan.targets[0].where if plan.targets else None, seed=seed)

@@ -10,13 +10,13 @@ from functools import partial
 from postroad.deliver.aftermath import blocked
 from postroad.deliver.attempting import Job
 from postroad.deliver.courier import Courier
-from postroad.deliver.course import Course, draw_course
+from postroad.deliver.course import AttemptOrder, draw_course
 from postroad.deliver.exits import Exits
 from postroad.deliver.feed import Feed
 from postroad.deliver.hosts import Hosts
 from postroad.deliver.pressure import Pressure
 from postroad.deliver.queue import Item
-from postroad.deliver.ways import Way, Ways
+from postroad.deliver.route_cache import DeliveryRoute, RouteCache
 from postroad.deliver.world import Tasks
 from postroad.dialogue import Message, Pieces
 from postroad.routing import Refusal, Route
@@ -30,7 +30,7 @@ class Deliveries:
     """Attempts what the queue has begun, and shows each parcel out. `ended` is called when one is over."""
 
     def __init__(
-        self, feed: Feed, ways: Ways, hosts: Hosts, exits: Exits, tasks: Tasks, ended: Callable[[], None]
+        self, feed: Feed, ways: RouteCache, hosts: Hosts, exits: Exits, tasks: Tasks, ended: Callable[[], None]
     ) -> None:
         self.count = 0
         self._now = asyncio.get_running_loop().time
@@ -48,10 +48,10 @@ class Deliveries:
         """Hang up on what is under way."""
         self._courier.stop()
 
-    def course(self, parcel: Parcel, way: Way) -> Course:
+    def course(self, parcel: Parcel, way: DeliveryRoute) -> AttemptOrder:
         """Drawn anew: at the next turn of its way, and with the unhealthy hosts last."""
         if not isinstance(way.answer, Route):
-            return Course(way)
+            return AttemptOrder(way)
         turn = self._ways.turn(parcel.destination, way)
         course = draw_course(parcel, way, way.answer, turn)
         is_free = not self._hosts.health.is_any_ill or self._exits.is_last(parcel)  # the last attempt asks everyone

@@ -10,12 +10,12 @@ from functools import partial
 
 from postroad.deliver.aftermath import blocked, settlement
 from postroad.deliver.bounce import Reporter, Reports
-from postroad.deliver.course import Course
+from postroad.deliver.course import AttemptOrder
+from postroad.deliver.disposition import Disposition, judge, lost_report
 from postroad.deliver.feed import Feed
 from postroad.deliver.hosts import Hosts
 from postroad.deliver.queue import Item
 from postroad.deliver.settler import AGAIN_S, Settler
-from postroad.deliver.settling import Verdict, judge, lost_report
 from postroad.deliver.world import Tasks, World
 from postroad.pace import RetrySchedule, is_expired, next_at
 from postroad.spool import Parcel, Settlement, SpoolError
@@ -54,7 +54,7 @@ class Exits:
         """Whether an attempt now is the last: it will not wait any longer."""
         return is_expired(self.schedule, parcel.mail.received_at, self._world.wall())
 
-    def judge(self, item: Item, course: Course, done: Attempt) -> None:
+    def judge(self, item: Item, course: AttemptOrder, done: Attempt) -> None:
         """As the attempt has it; whoever has to be told is told with the same commit."""
         verdict = judge(item.parcel, done, self.schedule, self._world.wall(), self._world.rng)
         if self.reporter.has_news(item.parcel, verdict):
@@ -62,7 +62,7 @@ class Exits:
         else:
             self._settle(item, course, verdict, ())
 
-    def block(self, item: Item, course: Course) -> bool:
+    def block(self, item: Item, course: AttemptOrder) -> bool:
         """Set an item aside whose hosts are all unhealthy; False if its sender has to hear that it is late."""
         parcel = item.parcel
         verdict = judge(parcel, blocked(parcel, course), self.schedule, self._world.wall(), self._world.rng)
@@ -76,7 +76,7 @@ class Exits:
         self._settler.add(settled, partial(self._set_aside, item, course))
         return True
 
-    def give_back(self, item: Item, course: Course) -> None:
+    def give_back(self, item: Item, course: AttemptOrder) -> None:
         """Too many wait for its host already: it waits in the spool, about as long as those before it take."""
         parcel = item.parcel
         due_at = self._world.wall() + self._queue.wait_s(course.first) * self._world.rng.uniform(1, 1.2)
@@ -95,7 +95,7 @@ class Exits:
         left = Settlement(parcel, parcel.mail.envelope.recipients, due_at, warned=parcel.warned, said=said)
         self._settler.add(left, partial(self._let_go, item))
 
-    async def _report(self, item: Item, course: Course, verdict: Verdict) -> None:
+    async def _report(self, item: Item, course: AttemptOrder, verdict: Disposition) -> None:
         """Write the report first: it enters the spool with the settlement."""
         try:
             while True:
@@ -110,7 +110,7 @@ class Exits:
         else:
             self._settle(item, course, verdict, reports)
 
-    def _settle(self, item: Item, course: Course, verdict: Verdict, reports: Reports) -> None:
+    def _settle(self, item: Item, course: AttemptOrder, verdict: Disposition, reports: Reports) -> None:
         ill = self._hosts.ill_of(course) if verdict.waits_for_host else ()
         settled = settlement(item.parcel, course, verdict, reports)
         self._settler.add(settled, partial(self._settled, item, verdict, ill, has_reports=bool(reports)))
@@ -118,7 +118,7 @@ class Exits:
     def _settled(
         self,
         item: Item,
-        verdict: Verdict,
+        verdict: Disposition,
         ill: tuple[Target, ...],
         bug: BaseException | None,
         *,
@@ -135,7 +135,7 @@ class Exits:
         if verdict.failed and (lost := lost_report(item.parcel, verdict)):
             self._world.tell("deliver.report.failed", **lost)
 
-    def _set_aside(self, item: Item, course: Course, bug: BaseException | None) -> None:
+    def _set_aside(self, item: Item, course: AttemptOrder, bug: BaseException | None) -> None:
         self._let_go(item, bug)
         self._look_back(item, course.ill)
         if self._aside:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from postroad.deliver.aftermath import Sign, news_of
-from postroad.deliver.course import Course
+from postroad.deliver.course import AttemptOrder
 from postroad.deliver.outages import Outages
 from postroad.deliver.pool import Pool
 from postroad.deliver.probe import Changed, Probes
@@ -26,7 +26,7 @@ class Hosts:
         self._now = now
         self._tell_changed = changed
 
-    def arranged(self, course: Course) -> Course:
+    def arranged(self, course: AttemptOrder) -> AttemptOrder:
         """The course with the unhealthy hosts last; those are probed, for mail would go there."""
         course = course.arranged(self.health, self._now())
         self.probes.want(course.ill, course.way.settings)
@@ -47,11 +47,11 @@ class Hosts:
                 self.pool.drop(target.where)
         return met
 
-    def ill_of(self, course: Course) -> tuple[Target, ...]:
+    def ill_of(self, course: AttemptOrder) -> tuple[Target, ...]:
         """Those of its hosts that are unhealthy now."""
         return course.arranged(self.health, self._now()).ill
 
-    def begins_outage(self, course: Course) -> bool:
+    def begins_outage(self, course: AttemptOrder) -> bool:
         """None of these hosts answers: whether that is new."""
         return self.outages.begin(course.way.key, (target.address for target in course.ill))
 

@@ -13,8 +13,8 @@ from postroad.deliver.feed import Feed
 from postroad.deliver.hosts import Hosts
 from postroad.deliver.pool import Pool
 from postroad.deliver.queue import Item, Queue
+from postroad.deliver.route_cache import DeliveryRoute, Finder, RouteCache
 from postroad.deliver.settings import LoopSettings
-from postroad.deliver.ways import Finder, Way, Ways
 from postroad.deliver.world import Tasks, World
 from postroad.spool import Claims, Parcel
 from postroad.words.names import Address
@@ -31,7 +31,7 @@ class Loop:
         self._world = world
         self._now = asyncio.get_running_loop().time
         self._tasks = Tasks()
-        self._ways = Ways(find, self._now)
+        self._ways = RouteCache(find, self._now)
         self._pool = Pool(settings.reuse, self._now)
         self.queue = Queue(settings.queue)
         self.hosts = Hosts(settings.health, self._pool, self._now, self._changed)
@@ -146,7 +146,7 @@ class Loop:
             self._line_up(item, way)
         self._pump()
 
-    def _line_up(self, item: Item, way: Way) -> None:
+    def _line_up(self, item: Item, way: DeliveryRoute) -> None:
         course = item.course = self._deliveries.course(item.parcel, way)
         if course.ill and course.is_blocked and self._exits.block(item, course):
             return

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
-from postroad.deliver.course import Course
+from postroad.deliver.course import AttemptOrder
 from postroad.deliver.places import Places
 from postroad.deliver.settings import QueueLimits
-from postroad.pace import Turns, Window, WindowPolicy
+from postroad.pace import FairRound, Window, WindowPolicy
 from postroad.spool import Parcel
 
 LOW = 4  # with less than one in so many of what its doors take, more is claimed for a destination
@@ -25,13 +25,13 @@ class Item:
     """A claimed parcel in memory, with the order drawn for it once its route is known."""
 
     parcel: Parcel
-    course: Course | None = None
-    door: Door | None = None
+    course: AttemptOrder | None = None
+    door: AddressQueue | None = None
     is_under_way: bool = False
 
 
 @dataclass(slots=True, eq=False)
-class Door:
+class AddressQueue:
     """The queue of parcels for one address.
 
     `old` counts deliveries there that have lasted long, `pace_s` is the time for one.
@@ -40,7 +40,7 @@ class Door:
     where: str  # the address as text
     window: Window
     lines: dict[str, deque[Item]] = field(default_factory=dict)  # by destination
-    turns: Turns[str] = field(default_factory=Turns)
+    turns: FairRound[str] = field(default_factory=FairRound)
     waiting: int = 0
     old: int = 0
     proved: bool = False
@@ -103,19 +103,19 @@ class Door:
         """Everything that waits, taken out."""
         items = [item for line in self.lines.values() for item in line]
         self.lines.clear()
-        self.turns = Turns()
+        self.turns = FairRound()
         self.waiting = 0
         return items
 
 
-class Doors(OrderedDict[str, Door]):
+class Doors(OrderedDict[str, AddressQueue]):
     """The doors by address as text. Of those that have nothing to do only so many are remembered."""
 
-    def at(self, where: str, policy: WindowPolicy) -> Door:
+    def at(self, where: str, policy: WindowPolicy) -> AddressQueue:
         """The door of an address; a new one, if there is none yet."""
         door = self.get(where)
         if door is None:
-            door = self[where] = Door(where, Window(policy))
+            door = self[where] = AddressQueue(where, Window(policy))
             self._forget_idle()
         return door
 
@@ -139,7 +139,7 @@ class Queue:
         self.waiting = 0  # items that are not begun
         self._doors = Doors()
         # The doors that have something to do and room for it: those of trusted hosts, and the others
-        self._turns: dict[bool, Turns[str]] = {True: Turns(), False: Turns()}
+        self._turns: dict[bool, FairRound[str]] = {True: FairRound(), False: FairRound()}
         self._ready = 0  # how many those are
         self._last = False  # which of the two had the last turn
         self._at_once: deque[Item] = deque()  # no host is asked for these
@@ -182,7 +182,7 @@ class Queue:
         destination = item.parcel.destination
         self._by_destination[destination] = self._by_destination.get(destination, 0) + 1
 
-    def line_up(self, item: Item, course: Course) -> bool:
+    def line_up(self, item: Item, course: AttemptOrder) -> bool:
         """Let an item wait for its turn; False if too many wait for the same address: it should wait in the spool."""
         item.course = course
         self._spread[item.parcel.destination] = max(1, len(course.plan.targets))
@@ -199,7 +199,7 @@ class Queue:
         self._place(door)
         return True
 
-    def begin(self, item: Item, course: Course, now: float) -> bool:
+    def begin(self, item: Item, course: AttemptOrder, now: float) -> bool:
         """Begin an item that has just come, if nobody waits where it goes and there is room: it lines up nowhere."""
         where = course.first
         if where is None:
@@ -294,7 +294,7 @@ class Queue:
         door = self._doors.get(where) if where else None
         return min(max(door.waiting * door.pace_s, 10.0), 600.0) if door else 10.0
 
-    def _begin(self, door: Door, now: float) -> Item:
+    def _begin(self, door: AddressQueue, now: float) -> Item:
         item = door.pop()
         self.waiting -= 1
         door.begin(now)
@@ -302,7 +302,7 @@ class Queue:
         self._place(door)
         return item
 
-    def _place(self, door: Door) -> None:
+    def _place(self, door: AddressQueue) -> None:
         """Let a door have turns exactly if it has something to do and room for it."""
         turn = door.is_trusted if door.waiting and door.has_room else None
         if turn is door.turn:

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from postroad.dialogue.conversation import HostError
     from postroad.dialogue.message import PIECE, Message, Pieces
     from postroad.dialogue.session import Session
-    from postroad.dialogue.settings import ClientSettings, Login
+    from postroad.dialogue.settings import ClientSettings, Credentials
 
 __getattr__ = door(
     __name__,
     message="PIECE Message Pieces",
     conversation="HostError",
     session="Session",
-    settings="ClientSettings Login",
+    settings="ClientSettings Credentials",
 )

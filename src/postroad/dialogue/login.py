@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from postroad.dialogue.conversation import Conversation, HostError
-from postroad.dialogue.settings import Login
+from postroad.dialogue.settings import Credentials
 from postroad.net import Endpoint
 from postroad.smtp import Auth, host_outcome
 from postroad.words.outcome import Phase
@@ -25,7 +25,7 @@ def why_ourselves(hello: Reply, hostname: str, peer: Endpoint) -> str:
     return ""
 
 
-async def authenticate(host: Conversation, login: Login, limit_s: float) -> None:
+async def authenticate(host: Conversation, login: Credentials, limit_s: float) -> None:
     """Say who we are (RFC 4954), by PLAIN where the host has it, else by LOGIN.
 
     A host that knows us not is a fault of our settings, and mail waits until they are right: deferred.

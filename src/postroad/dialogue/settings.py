@@ -9,7 +9,7 @@ from postroad.smtp import Timeouts
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class Credentials:
     """The credentials for a host that asks for AUTH (RFC 4954)."""
 
     user: str
@@ -33,6 +33,6 @@ class ClientSettings:
     tls: ssl.SSLContext | None = None
     tls_required: bool = False
     implicit_tls: bool = False
-    login: Login | None = None
+    login: Credentials | None = None
     chunking: bool = True
     recipients: int = 100

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         resolve_tlsa,
         resolve_txt,
     )
-    from postroad.dns.servers import DNS_PORT, Server, parse_server, system_servers
+    from postroad.dns.servers import DNS_PORT, ServerAddress, parse_server, system_servers
     from postroad.dns.wire import WireResolver, WireSettings
     from postroad.dns.zones import ZoneAnswer, ZoneLine, ZoneResolver, Zones
 
@@ -45,7 +45,7 @@ __getattr__ = door(
     paced="PacedResolver PacedServers",
     resolver="RecordType Resolver Soa resolve_a resolve_aaaa resolve_mx resolve_ns resolve_ptr "
     "resolve_tlsa resolve_txt",
-    servers="DNS_PORT Server parse_server system_servers",
+    servers="DNS_PORT ServerAddress parse_server system_servers",
     wire="WireResolver WireSettings",
     zones="ZoneAnswer ZoneLine ZoneResolver Zones",
 )

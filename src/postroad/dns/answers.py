@@ -23,7 +23,7 @@ _FOREVER_S = 2**31 - 1  # the longest TTL there is, RFC 2181 section 8
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class DnsReply:
     """A DNS reply reduced to what matters here, from the wire or from a zone: NOERROR or NXDOMAIN."""
 
     rcode: dns.rcode.Rcode
@@ -32,11 +32,11 @@ class Reply:
     authentic: bool = False
 
 
-Ask = Callable[[dns.name.Name, dns.rdatatype.RdataType], Awaitable[Reply | Temporary | Bogus]]
+Ask = Callable[[dns.name.Name, dns.rdatatype.RdataType], Awaitable[DnsReply | Temporary | Bogus]]
 """One question, asked once."""
 
 
-async def resolve_with(ask: Ask, name: str, kind: RecordType, first: Reply | None = None) -> Answer[Any]:
+async def resolve_with(ask: Ask, name: str, kind: RecordType, first: DnsReply | None = None) -> Answer[Any]:
     """Ask, and go on asking where an alias leads out of the reply, until there is an answer.
 
     `first` is the reply to the question itself, where it is there already.
@@ -56,7 +56,7 @@ async def resolve_with(ask: Ask, name: str, kind: RecordType, first: Reply | Non
             return chain.end(answer) if isinstance(answer, Bogus) else answer
 
 
-def is_referral(reply: Reply) -> bool:
+def is_referral(reply: DnsReply) -> bool:
     """Whether the server only names others to ask (RFC 2308 section 2.2): it does not resolve for us."""
     kinds = {rrset.rdtype for rrset in reply.authority}
     empty = not reply.answer and reply.rcode == dns.rcode.NOERROR
@@ -82,7 +82,7 @@ class _Chain:
         """Trouble, and the aliases that led to it."""
         return replace(trouble, aliases=self.aliases(), name=to_text(self.name)) if self.passed else trouble
 
-    def follow(self, reply: Reply) -> Answer[Any] | None:
+    def follow(self, reply: DnsReply) -> Answer[Any] | None:
         """Go as far as the reply leads. None: it stops at an alias whose target must be asked for."""
         self.authentic = self.authentic and reply.authentic
         asked = self.name
@@ -113,7 +113,7 @@ class _Chain:
         records = tuple(_in_words(rrset))
         return Found(records, min(self.ttl_s, rrset.ttl), self.aliases(), to_text(self.name), self.authentic)
 
-    def _absent(self, reply: Reply, asked: dns.name.Name) -> NoData | NoName | None:
+    def _absent(self, reply: DnsReply, asked: dns.name.Name) -> NoData | NoName | None:
         negative_s = _negative_ttl(reply, self.name)
         # Without an SOA a negative answer is not to be kept, RFC 2308 section 5.
         ttl_s = min(self.ttl_s, negative_s or 0)
@@ -127,7 +127,7 @@ class _Chain:
         return tuple(map(to_text, self.passed))
 
 
-def _negative_ttl(reply: Reply, name: dns.name.Name) -> int | None:
+def _negative_ttl(reply: DnsReply, name: dns.name.Name) -> int | None:
     for rrset in reply.authority:
         if rrset.rdtype == dns.rdatatype.SOA and name.is_subdomain(rrset.name):
             return int(min(rrset.ttl, rrset[0].minimum))  # RFC 2308 section 5

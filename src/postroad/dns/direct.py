@@ -14,10 +14,10 @@ import dns.rcode
 import dns.rdatatype
 
 from postroad.dns import lean
-from postroad.dns.answers import Reply, resolve_with
-from postroad.dns.line import Line
+from postroad.dns.answers import DnsReply, resolve_with
+from postroad.dns.line import PendingQueries
 from postroad.dns.resolver import RecordType
-from postroad.dns.servers import Server
+from postroad.dns.servers import ServerAddress
 from postroad.dns.wire import PAYLOAD, decoded, over_tcp, over_udp, reason
 from postroad.words.facts import Answer, Bogus, Found, Temporary
 from postroad.words.phrasebook import seconds
@@ -41,13 +41,13 @@ class Direct:
 
 
 async def ask_server(
-    server: Server,
+    server: ServerAddress,
     name: str,
     kind: RecordType,
     *,
     timeout_s: float = TIMEOUT_S,
     recursion: bool = False,
-    line: Line | None = None,
+    line: PendingQueries | None = None,
 ) -> Direct:
     """Ask by UDP with room for 1232 octets, and by TCP if the answer was cut; never raises for what comes or does not.
 
@@ -58,7 +58,7 @@ async def ask_server(
     try:
         if query := lean.question(name, kind, PAYLOAD, lean.RECURSION if recursion else 0):
             with suppress(NotImplementedError):  # asyncio's own loop for Windows watches no sockets
-                heard = await _over(line or Line(server.address, server.port, timeout_s), query)
+                heard = await _over(line or PendingQueries(server.address, server.port, timeout_s), query)
         if isinstance(heard, Direct):
             return heard
         async with asyncio.timeout(timeout_s):
@@ -71,7 +71,7 @@ async def ask_server(
         return Direct(Bogus(f"{server} sent a reply that cannot be used: {problem or type(problem).__name__}"))
 
 
-async def _over(line: Line, query: lean.Question) -> Direct | dns.message.Message:
+async def _over(line: PendingQueries, query: lean.Question) -> Direct | dns.message.Message:
     """The plain reply read here, any other as dnspython has it."""
     return await line.ask(query.octets, lambda octets: _read(octets, query))
 
@@ -87,11 +87,11 @@ def _read(octets: bytes, query: lean.Question) -> Direct | dns.message.Message |
 
 
 async def _by_dnspython(
-    server: Server, name: str, kind: RecordType, first: dns.message.Message | None, *, recursion: bool
+    server: ServerAddress, name: str, kind: RecordType, first: dns.message.Message | None, *, recursion: bool
 ) -> Direct:
     heard: list[tuple[dns.message.Message, bool]] = []
 
-    async def ask(owner: dns.name.Name, rdtype: Any) -> Reply | Temporary:  # noqa: ANN401  # dnspython's enum
+    async def ask(owner: dns.name.Name, rdtype: Any) -> DnsReply | Temporary:  # noqa: ANN401  # dnspython's enum
         if heard:
             return Temporary(f"{server} does not say more of {owner}")
         flags = dns.flags.RD if recursion else dns.flags.Flag(0)
@@ -102,7 +102,7 @@ async def _by_dnspython(
         heard.append((told, is_cut))
         if told.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
             return Temporary(f"{server} says {dns.rcode.to_text(told.rcode())}")
-        return Reply(told.rcode(), told.answer, told.authority)
+        return DnsReply(told.rcode(), told.answer, told.authority)
 
     answer = await resolve_with(ask, name, kind)
     if not heard:

@@ -28,7 +28,7 @@ class UnreadableError(Exception):
     """The error that a reply with the id of the question is not a DNS message; the text says why."""
 
 
-class Ear(Protocol):
+class ReplyListener(Protocol):
     """A listener for one DNS reply. It is called back once the loop turns again, never while it asks."""
 
     def hear(self, octets: bytes) -> bool:
@@ -44,11 +44,11 @@ class Ear(Protocol):
         """There will be no reply: TimeoutError, UnreadableError, or the OSError of the socket."""
 
 
-_Wait = tuple[Ear, float, UnreadableError | None]
+_Wait = tuple[ReplyListener, float, UnreadableError | None]
 """Who waits, until when, and what has come in place of a reply."""
 
 
-class Line:
+class PendingQueries:
     """The pending DNS queries by their ids, and who waits for them. It belongs to the running loop."""
 
     def __init__(self, address: Address, port: int, timeout_s: float) -> None:
@@ -76,7 +76,7 @@ class Line:
         """Whether another question may be asked on it, here and now."""
         return 0 < self._taken < MAX_QUESTIONS and bool(self._waiting) and self._loop is asyncio.get_running_loop()
 
-    def put(self, query: bytes, ear: Ear) -> int:
+    def put(self, query: bytes, ear: ReplyListener) -> int:
         """Send a query, given without its id, in this turn of the loop, and call the ear back; the id is for `drop`."""
         number = self._draw()
         until = self._loop.time() + self._timeout_s

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from postroad.dns.direct import TIMEOUT_S, Direct, ask_server
-from postroad.dns.line import Line
-from postroad.dns.resolver import Ear, RecordType, Resolver
-from postroad.dns.servers import Server
+from postroad.dns.line import PendingQueries
+from postroad.dns.resolver import AnswerListener, RecordType, Resolver
+from postroad.dns.servers import ServerAddress
 from postroad.words.facts import Answer, Temporary
 
 
@@ -36,7 +36,7 @@ class PacedResolver:
         finally:
             self._leave()
 
-    def start(self, name: str, kind: RecordType, ear: Ear) -> Callable[[], None] | None:
+    def start(self, name: str, kind: RecordType, ear: AnswerListener) -> Callable[[], None] | None:
         """Ask at once, where there is room now; see Starter."""
         if self._start is None or not self._room or self._gap_s:
             return None
@@ -84,7 +84,7 @@ class _Started:
     __slots__ = ("_ear", "_leave", "stop_inner")
     stop_inner: Callable[[], None]
 
-    def __init__(self, ear: Ear, leave: Callable[[], None]) -> None:
+    def __init__(self, ear: AnswerListener, leave: Callable[[], None]) -> None:
         self._ear = ear
         self._leave = leave
 
@@ -111,10 +111,10 @@ class PacedServers:
         self._each = each
         self._tries = tries
         self._most = most
-        self._rooms: dict[Server, _Room] = {}
-        self._asked: dict[tuple[Server, str, RecordType, bool], asyncio.Task[Direct]] = {}  # oldest first
+        self._rooms: dict[ServerAddress, _Room] = {}
+        self._asked: dict[tuple[ServerAddress, str, RecordType, bool], asyncio.Task[Direct]] = {}  # oldest first
 
-    async def ask(self, server: Server, name: str, kind: RecordType, *, recursion: bool = False) -> Direct:
+    async def ask(self, server: ServerAddress, name: str, kind: RecordType, *, recursion: bool = False) -> Direct:
         """What `ask_server` says."""
         key = (server, name, kind, recursion)
         task = self._asked.get(key)
@@ -124,7 +124,7 @@ class PacedServers:
                 del self._asked[next(iter(self._asked))]
         return task.result() if task.done() and not task.cancelled() else await asyncio.shield(task)
 
-    async def _ask(self, server: Server, name: str, kind: RecordType, recursion: bool) -> Direct:  # noqa: FBT001  # a private step of `ask`
+    async def _ask(self, server: ServerAddress, name: str, kind: RecordType, recursion: bool) -> Direct:  # noqa: FBT001  # a private step of `ask`
         room = self._rooms.setdefault(server, _Room(server, asyncio.Semaphore(self._each)))
         room.asking += 1
         try:
@@ -145,16 +145,16 @@ class PacedServers:
 class _Room:
     """The questions under way to one server, and the socket they share."""
 
-    server: Server
+    server: ServerAddress
     places: asyncio.Semaphore
     asking: int = 0
-    newest: Line | None = None
+    newest: PendingQueries | None = None
 
-    def line(self) -> Line | None:
+    def line(self) -> PendingQueries | None:
         """Where to ask; None: each question on a socket of its own."""
         if self.newest is None or not self.newest.takes_more:
             try:
-                self.newest = Line(self.server.address, self.server.port, TIMEOUT_S)
+                self.newest = PendingQueries(self.server.address, self.server.port, TIMEOUT_S)
             except (NotImplementedError, OSError):
                 return None
         return self.newest

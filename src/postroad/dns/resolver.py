@@ -48,7 +48,7 @@ class Resolver(Protocol):
         ...
 
 
-class Ear(Protocol):
+class AnswerListener(Protocol):
     """A listener for an answer that comes without a task.
 
     It is called back once, when the loop turns again, never at once.
@@ -68,12 +68,12 @@ class Starter(Protocol):
         """As Resolver."""
         ...
 
-    def start(self, name: str, kind: RecordType, ear: Ear) -> Callable[[], None] | None:
+    def start(self, name: str, kind: RecordType, ear: AnswerListener) -> Callable[[], None] | None:
         """Ask, and give the way to take the question back; None: this question needs `resolve`, and nobody is told."""
         ...
 
 
-def deliver(task: asyncio.Task[Answer[Any]], ear: Ear) -> None:
+def deliver(task: asyncio.Task[Answer[Any]], ear: AnswerListener) -> None:
     """Tell an ear how a task has ended; who cancelled it wants to hear nothing."""
     if task.cancelled():
         return

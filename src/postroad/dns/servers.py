@@ -13,7 +13,7 @@ _HOW = "write a name server as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53"
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerAddress:
     """The address and port of a name server."""
 
     address: Address
@@ -23,12 +23,12 @@ class Server:
         return f"{self.address}:{self.port}" if self.address.version == 4 else f"[{self.address}]:{self.port}"
 
 
-def parse_server(text: str) -> Server | Unreadable:
+def parse_server(text: str) -> ServerAddress | Unreadable:
     """Read ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT."""
     bare = text.strip()
     address = parse_address(bare)
     if address is not None:
-        return Server(address)
+        return ServerAddress(address)
     host, colon, port = bare.rpartition(":")
     if not colon or bare.endswith("]"):
         host, port = bare, str(DNS_PORT)
@@ -38,10 +38,10 @@ def parse_server(text: str) -> Server | Unreadable:
         return Unreadable(text, _HOW)
     if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 2**16):
         return Unreadable(text, f"{port!r} is not a port; {_HOW}")
-    return Server(address, int(port))
+    return ServerAddress(address, int(port))
 
 
-def system_servers(file: Path = RESOLV_CONF) -> tuple[Server, ...]:
+def system_servers(file: Path = RESOLV_CONF) -> tuple[ServerAddress, ...]:
     """The name servers of this machine; the one on it if none is configured, as resolv.conf(5) has it."""
     try:
         lines = file.read_text(errors="replace").splitlines()
@@ -51,7 +51,7 @@ def system_servers(file: Path = RESOLV_CONF) -> tuple[Server, ...]:
         named = (line.split() for line in lines)
         configured = [words[1] for words in named if words[:1] == ["nameserver"] and len(words) > 1]
     addresses = map(parse_address, configured or ["127.0.0.1"])
-    return tuple(Server(address) for address in addresses if address is not None)
+    return tuple(ServerAddress(address) for address in addresses if address is not None)
 
 
 def _asked_of_the_system() -> list[str]:

@@ -18,10 +18,10 @@ import dns.rcode
 import dns.rdatatype
 
 from postroad.dns import lean
-from postroad.dns.answers import Reply, is_referral, resolve_with
-from postroad.dns.line import Line, UnreadableError
-from postroad.dns.resolver import Ear, RecordType, deliver
-from postroad.dns.servers import Server
+from postroad.dns.answers import DnsReply, is_referral, resolve_with
+from postroad.dns.line import PendingQueries, UnreadableError
+from postroad.dns.resolver import AnswerListener, RecordType, deliver
+from postroad.dns.servers import ServerAddress
 from postroad.words.facts import Answer, Bogus, Temporary
 from postroad.words.phrasebook import seconds
 
@@ -39,7 +39,7 @@ PAYLOAD = 1232  # octets of UDP that cross any path unfragmented: DNS flag day 2
 class WireSettings:
     """Which name servers to ask, and how patiently: each in turn, all of them `tries` times, each for `timeout_s`."""
 
-    servers: tuple[Server, ...]
+    servers: tuple[ServerAddress, ...]
     timeout_s: float = 3.0
     tries: int = 2
     edns_payload: int = PAYLOAD
@@ -54,8 +54,8 @@ class WireResolver:
 
     def __init__(self, settings: WireSettings) -> None:
         self._settings = settings
-        self._lines: dict[Server, Line] = {}
-        self._newest: Line | None = None  # to the first server
+        self._lines: dict[ServerAddress, PendingQueries] = {}
+        self._newest: PendingQueries | None = None  # to the first server
 
     async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
         """Ask until a server answers; Temporary says what each of them did instead."""
@@ -64,7 +64,7 @@ class WireResolver:
             return await resolve_with(self._ask, name, kind)
         return await self.finish(query, kind)
 
-    def start(self, name: str, kind: RecordType, ear: Ear) -> Callable[[], None] | None:
+    def start(self, name: str, kind: RecordType, ear: AnswerListener) -> Callable[[], None] | None:
         """Ask the first server at once; what it says out of the ordinary, or not at all, becomes a task."""
         query = lean.question(name, kind, self._settings.edns_payload)
         if query is None or not self._settings.servers:
@@ -83,16 +83,16 @@ class WireResolver:
     async def finish(self, query: lean.Question, kind: RecordType, first: _First | None = None) -> Answer[Any]:
         """The answer to a plain question, of which the first server may have been asked already."""
         said = await self._say(query.octets, lambda octets: _heard(octets, query), first)
-        return await resolve_with(self._ask, query.name, kind, said) if isinstance(said, Reply) else said
+        return await resolve_with(self._ask, query.name, kind, said) if isinstance(said, DnsReply) else said
 
-    async def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Reply | Temporary | Bogus:
+    async def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> DnsReply | Temporary | Bogus:
         # AD asks the server to say whether it validated, RFC 6840 section 5.7.
         flags = dns.flags.RD | dns.flags.AD
         query = dns.message.make_query(name, kind, use_edns=0, payload=self._settings.edns_payload, flags=flags)
         octets = query.to_wire()[2:]
         return await self._say(octets, lambda reply: decoded(reply, octets))
 
-    async def _say(self, query: bytes, hear: _Hear[R], first: _First | None = None) -> R | Reply | Temporary | Bogus:
+    async def _say(self, query: bytes, hear: _Hear[R], first: _First | None = None) -> R | DnsReply | Temporary | Bogus:
         """Put a query to each server until one has an answer."""
         complaints: list[Temporary | Bogus] = []
         for server in self._settings.servers * self._settings.tries:
@@ -106,14 +106,14 @@ class WireResolver:
         return Bogus(why) if unusable else Temporary(why)
 
     async def _say_to(
-        self, server: Server, query: bytes, hear: _Hear[R], first: _First | None
-    ) -> R | Reply | Temporary | Bogus:
+        self, server: ServerAddress, query: bytes, hear: _Hear[R], first: _First | None
+    ) -> R | DnsReply | Temporary | Bogus:
         heard = await self._told(server, _again(first) if first else self._over_line(server, query, hear))
         if heard is None or (isinstance(heard, dns.message.Message) and heard.flags & dns.flags.TC):
             heard = await self._told(server, self._alone(over_tcp, query, server))
         return _judged(server, heard) if isinstance(heard, dns.message.Message) else heard
 
-    async def _over_line(self, server: Server, query: bytes, hear: _Hear[R]) -> R | dns.message.Message | None:
+    async def _over_line(self, server: ServerAddress, query: bytes, hear: _Hear[R]) -> R | dns.message.Message | None:
         """The reply, or None where it was cut. Whatever is no reply to the query is waited out."""
         line = self._lines.get(server)
         if line is None or not line.takes_more:
@@ -123,18 +123,18 @@ class WireResolver:
                 return await self._alone(over_udp, query, server)
         return await line.ask(query, hear)
 
-    def _line_to(self, server: Server) -> Line:
-        return Line(server.address, server.port, self._settings.timeout_s)
+    def _line_to(self, server: ServerAddress) -> PendingQueries:
+        return PendingQueries(server.address, server.port, self._settings.timeout_s)
 
     async def _alone(
-        self, way: Callable[[dns.message.Message, Server], Awaitable[T]], query: bytes, server: Server
+        self, way: Callable[[dns.message.Message, ServerAddress], Awaitable[T]], query: bytes, server: ServerAddress
     ) -> T:
         """Ask by dnspython, on a socket of its own."""
         whole = dns.message.from_wire(secrets.token_bytes(2) + query)
         async with asyncio.timeout(self._settings.timeout_s):
             return await way(whole, server)
 
-    async def _told(self, server: Server, exchange: Awaitable[T]) -> T | Temporary | Bogus:
+    async def _told(self, server: ServerAddress, exchange: Awaitable[T]) -> T | Temporary | Bogus:
         """The one place where what goes wrong on the wire becomes an answer."""
         try:
             return await exchange
@@ -151,13 +151,13 @@ class _Started:
 
     __slots__ = ("_ear", "_kind", "_query", "_resolver", "_task", "line", "number")
 
-    def __init__(self, resolver: WireResolver, query: lean.Question, kind: RecordType, ear: Ear) -> None:
+    def __init__(self, resolver: WireResolver, query: lean.Question, kind: RecordType, ear: AnswerListener) -> None:
         self._resolver = resolver
         self._query = query
         self._kind = kind
         self._ear = ear
         self._task: asyncio.Task[Answer[Any]] | None = None
-        self.line: Line | None = None
+        self.line: PendingQueries | None = None
         self.number = 0
 
     def hear(self, octets: bytes) -> bool:
@@ -184,7 +184,7 @@ class _Started:
             self.line.drop(self.number)
 
 
-async def over_udp(query: dns.message.Message, server: Server) -> dns.message.Message | None:
+async def over_udp(query: dns.message.Message, server: ServerAddress) -> dns.message.Message | None:
     """The reply, or None where it was cut and TCP has the rest. Whatever is no reply to the query is waited out."""
     import dns.asyncquery  # noqa: PLC0415  # with what it needs 10 ms, for what is rare
 
@@ -207,7 +207,7 @@ async def over_udp(query: dns.message.Message, server: Server) -> dns.message.Me
             return None
 
 
-async def over_tcp(query: dns.message.Message, server: Server) -> dns.message.Message:
+async def over_tcp(query: dns.message.Message, server: ServerAddress) -> dns.message.Message:
     """The same over a connection, where every answer fits."""
     import dns.asyncquery  # noqa: PLC0415  # as above
 
@@ -246,12 +246,12 @@ def decoded(octets: bytes, query: bytes) -> dns.message.Message | None:
     return message if dns.message.from_wire(octets[:2] + query).is_response(message) else None
 
 
-def _judged(server: Server, message: dns.message.Message) -> Reply | Temporary:
+def _judged(server: ServerAddress, message: dns.message.Message) -> DnsReply | Temporary:
     """A reply that speaks of the name, or why the next server should be asked."""
     rcode = message.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return Temporary(f"{server} says {dns.rcode.to_text(rcode)}{_explanation(message)}")
-    reply = Reply(rcode, message.answer, message.authority, bool(message.flags & dns.flags.AD))
+    reply = DnsReply(rcode, message.answer, message.authority, bool(message.flags & dns.flags.AD))
     if is_referral(reply):
         return Temporary(f"{server} only refers to other name servers: it does not resolve for us")
     return reply

@@ -14,7 +14,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from postroad.dns.answers import MAX_ALIASES, Reply, is_referral, resolve_with, to_text
+from postroad.dns.answers import MAX_ALIASES, DnsReply, is_referral, resolve_with, to_text
 from postroad.dns.resolver import RecordType
 from postroad.words.facts import Answer, Temporary
 
@@ -187,9 +187,9 @@ class ZoneResolver:
         """The answer of the zones; Temporary for a name none of them knows: offline nobody can say."""
         return await resolve_with(self._ask, name, kind)
 
-    async def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Reply | Temporary:
+    async def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> DnsReply | Temporary:
         found = self.zone_data.lookup(name, kind)
-        reply = Reply(found.rcode, found.answer, found.authority)
+        reply = DnsReply(found.rcode, found.answer, found.authority)
         if found.rcode == dns.rcode.REFUSED:
             return Temporary(f"no zone file has {to_text(name) or 'the root'}")
         if is_referral(reply):

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from postroad.dsn.lines import address, date, plain, said
-from postroad.dsn.report import Action, Report, Reported, Tried
+from postroad.dsn.report import Action, Report, ReportedAttempt, ReportedRecipient
 from postroad.words.outcome import Outcome
 from postroad.words.phrasebook import counted, duration
 from postroad.words.trail import Contact
@@ -73,7 +73,7 @@ def _news(report: Report, action: Action, count: int) -> list[str]:
     return _wrapped(f"Your message, which arrived here on {date(report.received_at)}, {news}", "")
 
 
-def _result(report: Report, each: Reported) -> list[str]:
+def _result(report: Report, each: ReportedRecipient) -> list[str]:
     """One recipient: its address, the last word of the other side as it was said, and what the sender can do."""
     lines = [f"  {address(each.recipient.mailbox)}"]
     lines += _given_up(report, each) if each.is_given_up else _answered(each)
@@ -81,7 +81,7 @@ def _result(report: Report, each: Reported) -> list[str]:
     return lines + (_wrapped(_hint(each.outcome.status)) if is_hint_wanted else [])
 
 
-def _answered(each: Reported) -> list[str]:
+def _answered(each: ReportedRecipient) -> list[str]:
     """Who said what last; and when, if that was not in the last attempt."""
     word = each.last_word
     outcome = word.outcome if word else each.outcome
@@ -92,7 +92,7 @@ def _answered(each: Reported) -> list[str]:
     return _wrapped(f"{who}{when}: {outcome.text}." if word else f"{outcome.text}.")
 
 
-def _given_up(report: Report, each: Reported) -> list[str]:
+def _given_up(report: Report, each: ReportedRecipient) -> list[str]:
     """How long it was tried and how often, and what was met last."""
     count = sum(bool(tried.attempt.story_of(tried.index)) for tried in each.trail)
     tries = f", in {counted(count, 'attempt')}" if count else ""
@@ -117,16 +117,16 @@ def _hint(status: str) -> str:
     return next((_HINTS[start] for start in starts if start in _HINTS), _ELSE)
 
 
-def _groups(report: Report) -> list[list[Reported]]:
+def _groups(report: Report) -> list[list[ReportedRecipient]]:
     """Those who have their attempts in common: these are told of once."""
-    groups: dict[tuple[tuple[float, str], ...], list[Reported]] = {}
+    groups: dict[tuple[tuple[float, str], ...], list[ReportedRecipient]] = {}
     for each in report.reported:
         key = tuple((tried.at, str(tried.attempt.destination)) for tried in each.trail)
         groups.setdefault(key, []).append(each)
     return list(groups.values())
 
 
-def _table(number: int, tries: list[tuple[str, Tried]]) -> list[str]:
+def _table(number: int, tries: list[tuple[str, ReportedAttempt]]) -> list[str]:
     """One attempt: a line for each answer to these recipients, with the milliseconds since the attempt began."""
     attempt, at = tries[0][1].attempt, tries[0][1].at
     head = f"Attempt {number} for {plain(str(attempt.destination))}, {date(at)}:"
@@ -149,7 +149,7 @@ def _server(contact: Contact) -> str:
     return said(str(contact.target), 320)
 
 
-def _answers(contact: Contact, tries: list[tuple[str, Tried]]) -> list[str]:
+def _answers(contact: Contact, tries: list[tuple[str, ReportedAttempt]]) -> list[str]:
     """What a contact meant for these recipients, with whom it was for unless it was for all of them."""
     if contact.is_unused:
         return ["unused: another server greeted first"]

@@ -6,7 +6,7 @@ import json
 import re
 
 from postroad.dsn.lines import address, date, escape, field, plain, said
-from postroad.dsn.report import Action, Report, Reported, Tried, Word
+from postroad.dsn.report import Action, RecipientAnswer, Report, ReportedAttempt, ReportedRecipient
 from postroad.words.trail import Contact
 
 _MAX_ADDRESS = 900  # an original recipient that fits no line is left out; only its sender could have made it up
@@ -31,7 +31,7 @@ def _message(report: Report) -> list[str]:
     ]
 
 
-def _recipient(report: Report, each: Reported, *, unicode: bool) -> list[str]:
+def _recipient(report: Report, each: ReportedRecipient, *, unicode: bool) -> list[str]:
     """RFC 3464 section 2.3, in its order."""
     until, at = report.will_retry_until, each.last_attempt_at
     known = {
@@ -56,7 +56,7 @@ def _recipient(report: Report, each: Reported, *, unicode: bool) -> list[str]:
     ]
 
 
-def _diagnostic(each: Reported) -> str:
+def _diagnostic(each: ReportedRecipient) -> str:
     """The words of the host itself where it said any (RFC 3464 section 2.3.6), else ours, of which server they are."""
     word = each.last_word
     outcome = word.outcome if word else each.outcome
@@ -73,7 +73,7 @@ def _original(orcpt: str | None, *, unicode: bool) -> str | None:
     return written if fits else None
 
 
-def _final(each: Reported, *, unicode: bool) -> str:
+def _final(each: ReportedRecipient, *, unicode: bool) -> str:
     mailbox = each.recipient.mailbox
     kind = "utf-8" if mailbox.needs_smtputf8 else "rfc822"
     return f"{kind}; {_typed(address(mailbox), _PLAIN, unicode=unicode)}"
@@ -97,7 +97,7 @@ def _typed(text: str, plain: re.Pattern[str], *, unicode: bool) -> str:
     )
 
 
-def _remote(word: Word | None) -> str | None:
+def _remote(word: RecipientAnswer | None) -> str | None:
     """Who reported the status to us (RFC 3464 section 2.3.5): nobody did where no host replied."""
     if word is None or not word.outcome.reply:
         return None
@@ -105,7 +105,7 @@ def _remote(word: Word | None) -> str | None:
     return f"dns; {target.exchange or f'[{target.address}]'}"
 
 
-def _contact(number: int, tried: Tried, contact: Contact) -> str:
+def _contact(number: int, tried: ReportedAttempt, contact: Contact) -> str:
     """One contact as JSON, as it was for this recipient: it has no line breaks, and nothing beyond ASCII."""
     outcome = contact.recipients.get(tried.index)
     values = {

@@ -26,7 +26,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class ReportedAttempt:
     """One attempt in a report: when it ended (wall time), and which of its recipients is meant."""
 
     at: float
@@ -34,14 +34,14 @@ class Tried:
     index: int
 
     @property
-    def word(self) -> Word | None:
+    def word(self) -> RecipientAnswer | None:
         """The answer that this attempt came to for its recipient; None if no host was asked."""
         contact = self.attempt.source_of(self.index)
-        return Word(self.at, contact, contact.recipients[self.index]) if contact else None
+        return RecipientAnswer(self.at, contact, contact.recipients[self.index]) if contact else None
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class RecipientAnswer:
     """The answer to one recipient: when, in which contact, and how."""
 
     at: float
@@ -50,16 +50,16 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class ReportedRecipient:
     """One recipient in a report: what is reported, its last outcome, and all attempts, in order of time."""
 
     recipient: Recipient
     action: Action
     outcome: Outcome
-    trail: tuple[Tried, ...] = ()
+    trail: tuple[ReportedAttempt, ...] = ()
 
     @property
-    def told(self) -> tuple[tuple[int, Tried], ...]:
+    def told(self) -> tuple[tuple[int, ReportedAttempt], ...]:
         """The attempts to tell of, with their numbers counted from one."""
         return tuple(enumerate(self.trail, 1))[-MAX_ATTEMPTS:]
 
@@ -69,7 +69,7 @@ class Reported:
         return self.action is Action.FAILED and self.outcome.status.startswith("4.")
 
     @property
-    def last_word(self) -> Word | None:
+    def last_word(self) -> RecipientAnswer | None:
         """The answer behind the outcome. Mail that waited may have asked nobody at last: then the one before that."""
         waited = self.is_given_up or self.action is Action.DELAYED
         attempts = reversed(self.trail) if waited else self.trail[-1:]
@@ -97,7 +97,7 @@ class Report:
     original: Envelope
     received_at: float
     now: float
-    reported: tuple[Reported, ...]
+    reported: tuple[ReportedRecipient, ...]
     header: bytes
     content: bytes | None = None
     will_retry_until: float | None = None

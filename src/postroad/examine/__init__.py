@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from postroad.examine.bulk import check_all, check_one
     from postroad.examine.evidence import Sources, examine
     from postroad.examine.resume import done_in
-    from postroad.examine.sources import Choice, build_sources, read_snapshot
+    from postroad.examine.sources import SourceOptions, build_sources, read_snapshot
     from postroad.examine.survey import Survey
     from postroad.examine.troubles import checker, records_evidence
-    from postroad.examine.verdict import Terms, Tolerated, exit_status, weigh, worst
-    from postroad.examine.visit import ProbeSettings, Subject
+    from postroad.examine.verdict import CheckTerms, Tolerated, exit_status, weigh, worst
+    from postroad.examine.visit import ProbeSettings, ProbeTarget
 
 __getattr__ = door(
     __name__,
     bulk="check_all check_one",
     evidence="Sources examine",
     resume="done_in",
-    sources="Choice build_sources read_snapshot",
+    sources="SourceOptions build_sources read_snapshot",
     survey="Survey",
     troubles="checker records_evidence",
-    verdict="Terms Tolerated exit_status weigh worst",
-    visit="ProbeSettings Subject",
+    verdict="CheckTerms Tolerated exit_status weigh worst",
+    visit="ProbeSettings ProbeTarget",
 )

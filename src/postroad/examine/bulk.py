@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 from postroad.examine.evidence import Sources, examine
-from postroad.examine.verdict import Terms, weigh
+from postroad.examine.verdict import CheckTerms, weigh
 from postroad.rules import Checked, run
 from postroad.words.names import Destination
 
 
 async def check_all(
-    destinations: Iterable[Destination], sources: Sources, terms: Terms, *, at_once: int = 64
+    destinations: Iterable[Destination], sources: Sources, terms: CheckTerms, *, at_once: int = 64
 ) -> AsyncIterator[Checked]:
     """Every domain checked, in the order they are done. Who stops listening stops the work."""
     waiting = iter(destinations)
@@ -44,7 +44,7 @@ async def check_all(
         await asyncio.gather(*workers, return_exceptions=True)
 
 
-async def check_one(destination: Destination, sources: Sources, terms: Terms) -> Checked:
+async def check_one(destination: Destination, sources: Sources, terms: CheckTerms) -> Checked:
     """One domain: its evidence, what the rules find in it, and what of that counts."""
     evidence = await examine(destination, sources)
     return weigh(evidence, run(evidence), terms)

@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from postroad.dns import DNS_PORT, PacedServers, Resolver, Server, resolve_ns
+from postroad.dns import DNS_PORT, PacedServers, Resolver, ServerAddress, resolve_ns
 from postroad.examine.https import fetch
 from postroad.examine.policies import Fetch, gather_text
 from postroad.examine.servers import gather_drift, gather_servers, gather_wire
 from postroad.examine.shares import shares_of
 from postroad.examine.survey import Survey
-from postroad.examine.visit import Subject
+from postroad.examine.visit import ProbeTarget
 from postroad.gather import gather, gather_hosts, gather_more
 from postroad.routing import PROCEDURES, Own, Refusal, Route, RoutePolicy, decide
-from postroad.rules import Evidence, Line
+from postroad.rules import Evidence, FileLine
 from postroad.words.facts import Bogus, Found, HostFacts, Said, Snapshot, Temporary, Wire
 from postroad.words.names import Address, AddressLiteral, Destination, Unreadable, parse_domain
 from postroad.words.policies import Texts
@@ -34,10 +34,10 @@ class Sources:
 
     resolver: Resolver | None
     now: Callable[[], float]
-    server: Server | None = None
+    server: ServerAddress | None = None
     dns_port: int = DNS_PORT
     asker: PacedServers = field(default_factory=PacedServers)
-    lines: tuple[Line, ...] = ()
+    lines: tuple[FileLine, ...] = ()
     saved: Mapping[Destination, Snapshot] = field(default_factory=dict)
     survey: Survey | None = None
     fetch_by: Fetch | None = fetch
@@ -106,7 +106,7 @@ async def _probes(snapshot: Snapshot, answer: Route | Refusal, sources: Sources)
         return None
     domain = snapshot.domain
     mailed = f"[{domain.address}]" if isinstance(domain, AddressLiteral) else domain
-    return await sources.survey.probe_all(Subject(address, name, mailed) for name, address in _targets(answer))
+    return await sources.survey.probe_all(ProbeTarget(address, name, mailed) for name, address in _targets(answer))
 
 
 async def _names(probes: Mapping[Address, Probe], snapshot: Snapshot, sources: Sources) -> Mapping[str, HostFacts]:

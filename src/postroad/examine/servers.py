@@ -12,7 +12,7 @@ from postroad.dns import (
     PacedServers,
     RecordType,
     Resolver,
-    Server,
+    ServerAddress,
     Soa,
     resolve_a,
     resolve_aaaa,
@@ -52,7 +52,9 @@ async def gather_drift(
     return tuple(await asyncio.gather(*(_said(domain, server, asker, port) for server in servers)))
 
 
-async def gather_wire(domain: str, exchangers: Sequence[str], server: Server, asker: PacedServers) -> tuple[Wire, ...]:
+async def gather_wire(
+    domain: str, exchangers: Sequence[str], server: ServerAddress, asker: PacedServers
+) -> tuple[Wire, ...]:
     """The sizes of the answers a sender needs, as a resolver gives them: MX, and the addresses of each exchanger."""
     asked = [(domain, RecordType.MX)]
     asked += [(name, kind) for name in exchangers for kind in (RecordType.A, RecordType.AAAA)]
@@ -65,13 +67,13 @@ async def gather_wire(domain: str, exchangers: Sequence[str], server: Server, as
 
 
 async def _said(domain: str, server: NameServer, asker: PacedServers, port: int) -> Said:
-    where = Server(server.address, port)
+    where = ServerAddress(server.address, port)
     mx, soa = await asyncio.gather(asker.ask(where, domain, RecordType.MX), _soa(where, domain, asker))
     why = mx.answer.why if isinstance(mx.answer, Temporary | Bogus) else ""
     return Said(server.name, server.address, soa, None if why else mx.answer, mx.is_authoritative, why)
 
 
-async def _soa(server: Server, domain: str, asker: PacedServers) -> int | None:
+async def _soa(server: ServerAddress, domain: str, asker: PacedServers) -> int | None:
     """The serial of the zone: of the domain, else of the name above it whose zone this is."""
     name = domain
     while "." in name:

@@ -12,7 +12,7 @@ from postroad.build import build_policy, paced_resolver, servers_of
 from postroad.dns import (
     DNS_PORT,
     CacheSettings,
-    Server,
+    ServerAddress,
     ZoneResolver,
 )
 from postroad.examine.evidence import Sources
@@ -21,7 +21,7 @@ from postroad.examine.visit import SMTP_PORT, ProbeSettings
 from postroad.files import read_text
 from postroad.gather import UnreadableFactsError, read_lookup
 from postroad.net import host_name
-from postroad.rules import Line
+from postroad.rules import FileLine
 from postroad.words.facts import Snapshot
 from postroad.words.inputs import InputError
 from postroad.words.names import Address, Unreadable
@@ -35,7 +35,7 @@ the list is. A host is the same for the last domain as for the first: its TTL ha
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SourceOptions:
     """The caller's choice of sources. Another `port` than 25 is for tests: loopback is a target then."""
 
     zones: ZoneResolver | None = None
@@ -51,7 +51,7 @@ class Choice:
     allow_loopback: bool = False
 
 
-def build_sources(choice: Choice) -> Sources:
+def build_sources(choice: SourceOptions) -> Sources:
     """The sources for one run.
 
     Raises:
@@ -97,7 +97,7 @@ def read_snapshot(path: Path) -> Snapshot:
         raise InputError(f"{path}: {problem}") from None
 
 
-def _servers(choice: Choice) -> tuple[Server, ...]:
+def _servers(choice: SourceOptions) -> tuple[ServerAddress, ...]:
     """Whom to ask; nobody, where there is nobody and saved look-ups say enough."""
     try:
         return servers_of(choice.resolvers)
@@ -107,11 +107,11 @@ def _servers(choice: Choice) -> tuple[Server, ...]:
         return ()
 
 
-def _lines(zones: ZoneResolver) -> tuple[Line, ...]:
+def _lines(zones: ZoneResolver) -> tuple[FileLine, ...]:
     lines = zones.zone_data.lines
-    return tuple(Line(each.owner, each.kind, each.value, each.file, each.number, each.ttl_s) for each in lines)
+    return tuple(FileLine(each.owner, each.kind, each.value, each.file, each.number, each.ttl_s) for each in lines)
 
 
-def _survey(choice: Choice) -> Survey:
+def _survey(choice: SourceOptions) -> Survey:
     settings = ProbeSettings(host_name() or "postroad.invalid", choice.port, deep=choice.deep)
     return Survey(settings, choice.controls)

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 
-from postroad.examine.visit import ProbeSettings, Subject, probe
+from postroad.examine.visit import ProbeSettings, ProbeTarget, probe
 from postroad.words.names import Address
 from postroad.words.sessions import Probe, Reach
 
 AT_ONCE = 16  # sessions at a time, whatever the number of domains
 
-Ask = Callable[[Subject, ProbeSettings], Awaitable[Probe]]
+Ask = Callable[[ProbeTarget, ProbeSettings], Awaitable[Probe]]
 
 
 class Survey:
@@ -31,12 +31,12 @@ class Survey:
         self._asked: dict[Address, asyncio.Task[Probe]] = {}
         self._open: set[int] = set()
 
-    async def probe_all(self, subjects: Iterable[Subject]) -> Mapping[Address, Probe]:
+    async def probe_all(self, subjects: Iterable[ProbeTarget]) -> Mapping[Address, Probe]:
         """A Probe of each address, the first subject that names it counting."""
-        wanted: dict[Address, Subject] = {}
+        wanted: dict[Address, ProbeTarget] = {}
         for subject in subjects:
             wanted.setdefault(subject.address, subject)
-        await asyncio.gather(*(self._once(Subject(address, "", "")) for address in self._controls))
+        await asyncio.gather(*(self._once(ProbeTarget(address, "", "")) for address in self._controls))
         probes = await asyncio.gather(*(self._once(subject) for subject in wanted.values()))
         return {each.address: self._judged(each) for each in probes}
 
@@ -45,13 +45,13 @@ class Survey:
         """What is proved to work from here: port 25 if anything answered, IPv6 if by IPv6."""
         return Reach(port_25=bool(self._open), ipv6=6 in self._open)
 
-    async def _once(self, subject: Subject) -> Probe:
+    async def _once(self, subject: ProbeTarget) -> Probe:
         task = self._asked.get(subject.address)
         if task is None:
             task = self._asked[subject.address] = asyncio.create_task(self._probe(subject))
         return await task
 
-    async def _probe(self, subject: Subject) -> Probe:
+    async def _probe(self, subject: ProbeTarget) -> Probe:
         async with self._room:
             settings = self.settings if subject.domain else replace(self.settings, deep=False)
             seen = await self._ask(subject, settings)

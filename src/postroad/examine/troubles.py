@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from postroad.build import Subject, sure
 from postroad.examine.evidence import examine
-from postroad.examine.sources import Choice, build_sources
-from postroad.planning import Check, Trouble, Weight, is_stand_in
+from postroad.examine.sources import SourceOptions, build_sources
+from postroad.planning import Check, CheckTrouble, Weight, is_stand_in
 from postroad.routing import decide
 from postroad.rules import RULES, Evidence, Finding, Need, Severity, run
 from postroad.words.facts import Snapshot
@@ -26,7 +26,7 @@ async def records_evidence(
         NotNowError: DNS cannot tell the records now.
 
     """
-    choice = Choice(subject.loaded, resolvers=resolvers, quick=not subject.zones, allow_loopback=allow_loopback)
+    choice = SourceOptions(subject.loaded, resolvers=resolvers, quick=not subject.zones, allow_loopback=allow_loopback)
     evidence = await examine(subject.destination, build_sources(choice))
     sure(evidence.snapshot)
     return evidence
@@ -35,7 +35,7 @@ async def records_evidence(
 def checker(evidence: Evidence) -> Check:
     """What `check` finds of these records, or of others in their place."""
 
-    def check(snapshot: Snapshot) -> tuple[Trouble, ...]:
+    def check(snapshot: Snapshot) -> tuple[CheckTrouble, ...]:
         found = run(replace(evidence, snapshot=snapshot, answer=decide(snapshot), shares=None))
         # What only stands for an address is not at fault, unless it was there before
         is_same = snapshot is evidence.snapshot
@@ -50,11 +50,11 @@ def _is_about_a_stand_in(finding: Finding) -> bool:
     return address is not None and is_stand_in(address)
 
 
-def _trouble(finding: Finding) -> Trouble:
+def _trouble(finding: Finding) -> CheckTrouble:
     rule = RULES[finding.rule]
     weight = Weight.ERROR if finding.inconclusive else Weight(finding.severity)
     about = finding.place.exchange or ""
-    return Trouble(finding.rule, about, weight, finding.seen, " ".join(rule.why.split()), bool(finding.fix))
+    return CheckTrouble(finding.rule, about, weight, finding.seen, " ".join(rule.why.split()), bool(finding.fix))
 
 
 def _counts(finding: Finding) -> bool:

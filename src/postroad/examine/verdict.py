@@ -34,7 +34,7 @@ class Tolerated:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CheckTerms:
     """The terms by which findings are weighed. `fail_on` is the least severity that fails; None: nothing does."""
 
     fail_on: Severity | None = Severity.ERROR
@@ -46,7 +46,7 @@ class Terms:
         return tuple(each for each in self.tolerated if each.until < today)
 
 
-def weigh(evidence: Evidence, findings: Iterable[Finding], terms: Terms) -> Checked:
+def weigh(evidence: Evidence, findings: Iterable[Finding], terms: CheckTerms) -> Checked:
     """The findings that count, and those accepted, by the day the evidence was taken."""
     today = day_of(evidence.now)
     kept: list[Finding] = []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from postroad.build import opportunistic_tls, tls_of_any_name
 from postroad.dialogue import ClientSettings, HostError, Session
 from postroad.examine.certificate import read_certificate
-from postroad.net import Kind, NetError, connect
+from postroad.net import NetError, NetErrorKind, connect
 from postroad.smtp import Ehlo, Mail, Rcpt, Rset, StartTls, Timeouts, host_outcome
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.names import Address
@@ -36,7 +36,7 @@ class ProbeSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ProbeTarget:
     """The target of a probe: an address, the exchanger's name for it, and the domain whose mail it takes."""
 
     address: Address
@@ -44,7 +44,7 @@ class Subject:
     domain: str
 
 
-async def probe(subject: Subject, settings: ProbeSettings) -> Probe:
+async def probe(subject: ProbeTarget, settings: ProbeSettings) -> Probe:
     """A session with one address. Where its certificate is not trusted, a second one, to read it."""
     first = _Visit(subject, settings, settings.trusting())
     seen = await first.run()
@@ -56,7 +56,9 @@ async def probe(subject: Subject, settings: ProbeSettings) -> Probe:
 class _Visit:
     """One session and what it has seen so far."""
 
-    def __init__(self, subject: Subject, settings: ProbeSettings, context: ssl.SSLContext, why_not: str = "") -> None:
+    def __init__(
+        self, subject: ProbeTarget, settings: ProbeSettings, context: ssl.SSLContext, why_not: str = ""
+    ) -> None:
         self.untrusted = ""  # why the handshake failed, if it was for the certificate
         self._subject = subject
         self._settings = settings
@@ -71,7 +73,7 @@ class _Visit:
         try:
             stream = await connect(self._subject.address, limits.port, timeout_s=limits.connect_s)
         except NetError as problem:
-            return replace(self._seen, why=problem.why, ours=problem.kind is Kind.LOCAL)
+            return replace(self._seen, why=problem.why, ours=problem.kind is NetErrorKind.LOCAL)
         connected = now()
         session = Session(stream, self._client_settings())
         self._note(phase="greeting", connect_ms=(connected - started) * 1000)

@@ -10,20 +10,20 @@ swallows SYNs), `moving` (addresses brought onto loopback), `certificate` (for S
 """
 
 from postroad.lab.lab import Lab, NoExchangerError
-from postroad.lab.nameserver import Nameserver, Order, Trouble
-from postroad.lab.sink import Exchanger, Habits, Received
+from postroad.lab.nameserver import DnsFault, Nameserver, Order
+from postroad.lab.sink import Habits, LabExchanger, Received
 from postroad.words.faults import Fault, Mode, parse_fault
 
 __all__ = [
-    "Exchanger",
+    "DnsFault",
     "Fault",
     "Habits",
     "Lab",
+    "LabExchanger",
     "Mode",
     "Nameserver",
     "NoExchangerError",
     "Order",
     "Received",
-    "Trouble",
     "parse_fault",
 ]

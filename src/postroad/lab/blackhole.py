@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from postroad.net import Kind, NetError
+from postroad.net import NetError, NetErrorKind
 
 MAX_FILLERS = 16  # Linux takes one more than the backlog of 0; a system that takes this many rounds it up
 PROBE_S = 0.02  # loopback connects within microseconds or not at all
@@ -36,7 +36,9 @@ class Blackhole:
             raise
         if not hangs:
             self._close()
-            raise NetError("this system answers connections beyond a full queue: no blackhole without root", Kind.LOCAL)
+            raise NetError(
+                "this system answers connections beyond a full queue: no blackhole without root", NetErrorKind.LOCAL
+            )
 
     async def stop(self) -> None:
         """Free the port and the fillers; what hangs there is answered when it asks again."""

@@ -12,7 +12,7 @@ from postroad.dns import Zones
 from postroad.lab.certificate import server_context
 from postroad.lab.moving import LOOPBACK_6, bring_home
 from postroad.lab.nameserver import Nameserver, Order
-from postroad.lab.sink import Exchanger, Habits, Received
+from postroad.lab.sink import Habits, LabExchanger, Received
 from postroad.net import NetError, bind
 from postroad.words import trace
 from postroad.words.faults import Fault
@@ -58,7 +58,7 @@ class Lab:
         self.received: list[Received] = []
         taken = self.received.append if keep else None
         habits = Habits(tls=server_context() if tls else None, keep=keep, listener=listener, taken=taken)
-        self.exchangers = {address: Exchanger(address, port, habits) for address in self._home.served}
+        self.exchangers = {address: LabExchanger(address, port, habits) for address in self._home.served}
         for address, fault in (faults or {}).items():
             self.at(address).fault = fault
 
@@ -72,7 +72,7 @@ class Lab:
         """The port of all exchangers."""
         return next((exchanger.port for exchanger in self.exchangers.values()), self._wanted)
 
-    def at(self, address: Address | str) -> Exchanger:
+    def at(self, address: Address | str) -> LabExchanger:
         """The exchanger at an address, as written in the zones or as moved.
 
         Raises:
@@ -87,7 +87,7 @@ class Lab:
         return self.exchangers[self.moved.get(place, place)]
 
     async def set_fault(self, address: Address | str, fault: Fault) -> None:
-        """Let the exchanger at an address behave otherwise from now on; see `Exchanger.set_fault`."""
+        """Let the exchanger at an address behave otherwise from now on; see `LabExchanger.set_fault`."""
         await self.at(address).set_fault(fault)
 
     def counts(self, what: str = "received") -> dict[Address, int]:

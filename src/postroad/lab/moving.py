@@ -24,7 +24,7 @@ _Sets = dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset]
 
 
 @dataclass(frozen=True, slots=True)
-class AtHome:
+class LoopbackZones:
     """Zones moved to loopback: which are served, which addresses stand for which, and what was left out."""
 
     zones: Zones
@@ -33,7 +33,7 @@ class AtHome:
     left_out: tuple[tuple[str, IPv6Address], ...]  # IPv6 has one loopback address only
 
 
-def bring_home(zones: Zones, *, has_ipv6: bool) -> AtHome:
+def bring_home(zones: Zones, *, has_ipv6: bool) -> LoopbackZones:
     """Move every address that is not on loopback; of two that meet there, the later gets the next one free."""
     sets = (rrset for (_, kind), rrset in zones.rrsets.items() if kind == dns.rdatatype.A)
     written = dict.fromkeys(IPv4Address(record.address) for rrset in sets for record in rrset)
@@ -51,7 +51,7 @@ def bring_home(zones: Zones, *, has_ipv6: bool) -> AtHome:
     served: tuple[Address, ...] = (*moved.values(), *((LOOPBACK_6,) if has_6 else ()))
     elsewhere: dict[Address, Address] = {address: place for address, place in moved.items() if address != place}
     reverse = _reverse(zones, elsewhere)
-    return AtHome(
+    return LoopbackZones(
         Zones({**rrsets, **reverse}, {*zones.tops, *(name for name, _ in reverse)}), served, elsewhere, tuple(left_out)
     )
 

@@ -20,7 +20,7 @@ import dns.rdatatype
 import dns.rrset
 
 from postroad.dns import Zones
-from postroad.net import Endpoint, Kind, Listener, NetError, Stream, bind, serve
+from postroad.net import Endpoint, Listener, NetError, NetErrorKind, Stream, bind, serve
 from postroad.words import trace
 from postroad.words.names import Address
 from postroad.words.trace import Event
@@ -39,7 +39,7 @@ class Order(StrEnum):
     RANDOM = "random"
 
 
-class Trouble(StrEnum):
+class DnsFault(StrEnum):
     """A fault of the lab's name server: what it does instead of answering."""
 
     SERVFAIL = "servfail"
@@ -66,7 +66,7 @@ class Nameserver:
         self.zones = zones
         self.order = order
         self.delay_s = 0.0
-        self.troubles: dict[tuple[str, str], Trouble] = {}
+        self.troubles: dict[tuple[str, str], DnsFault] = {}
         self._rng = rng or Random(0)
         self._tell = listener
         self._turns: Counter[tuple[dns.name.Name, dns.rdatatype.RdataType]] = Counter()
@@ -116,10 +116,10 @@ class Nameserver:
         name = query.question[0].name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(query.question[0].rdtype)
         trouble = self.troubles.get((name, kind)) or self.troubles.get((name, "*"))
-        if trouble is Trouble.DROP:
+        if trouble is DnsFault.DROP:
             self._told(name, kind, "DROPPED", None)
             return None
-        if trouble is Trouble.SERVFAIL:
+        if trouble is DnsFault.SERVFAIL:
             self._told(name, kind, "SERVFAIL", None)
             return _error(query, dns.rcode.SERVFAIL)
         response = self._authoritative(query)
@@ -203,7 +203,7 @@ def _bind_both(address: Address, port: int) -> tuple[socket.socket, socket.socke
             tcp.close()
             udp.close()
             if tried == tries:
-                raise NetError(f"cannot bind UDP {Endpoint(address, port)}: {problem}", Kind.LOCAL) from problem
+                raise NetError(f"cannot bind UDP {Endpoint(address, port)}: {problem}", NetErrorKind.LOCAL) from problem
         else:
             return udp, tcp
     raise AssertionError("a port was bound or the last try raised")

@@ -76,7 +76,7 @@ class Habits:
     taken: Callable[[Received], None] | None = None  # hears of every message that is kept
 
 
-class Door(Protocol):
+class OpenPort(Protocol):
     """An open port of a lab exchanger: a listener or a blackhole."""
 
     async def stop(self) -> None:
@@ -84,7 +84,7 @@ class Door(Protocol):
         ...
 
 
-class Exchanger:
+class LabExchanger:
     """An SMTP server of the lab on one address and port, with a fault that may change at any time.
 
     `received` holds what was taken (if the habits say keep), `counts` how many were connected, greeted, rcpt
@@ -101,7 +101,7 @@ class Exchanger:
         self.received: list[Received] = []
         self.counts: Counter[str] = Counter()
         self._sock: socket.socket | None = None  # bound, not listening: who connects is refused
-        self._door: Door | None = None
+        self._door: OpenPort | None = None
 
     def hold(self) -> socket.socket:
         """Take the port and refuse connections: so several exchangers agree on one port before the first is open.
@@ -162,7 +162,7 @@ class Exchanger:
             if self.habits.taken:
                 self.habits.taken(message)
 
-    async def _opened(self, sock: socket.socket) -> Door:
+    async def _opened(self, sock: socket.socket) -> OpenPort:
         if self.fault.mode is Mode.BLACKHOLE:
             hole = Blackhole(sock)
             await hole.open()
@@ -185,7 +185,7 @@ def _door_for(fault: Fault) -> Mode:
 class _Session:
     """One connection with a sender."""
 
-    def __init__(self, exchanger: Exchanger, stream: Stream, peer: Endpoint) -> None:
+    def __init__(self, exchanger: LabExchanger, stream: Stream, peer: Endpoint) -> None:
         self._exchanger = exchanger
         self._stream = stream
         self._peer = peer

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from postroad.net.interfaces import host_name, interface_addresses
     from postroad.net.memory import pair
     from postroad.net.ports import Listener, accept, listen, serve
-    from postroad.net.sockets import Endpoint, Kind, NetError, bind
+    from postroad.net.sockets import Endpoint, NetError, NetErrorKind, bind
     from postroad.net.stream import Stream
     from postroad.net.tcp import connect
 
@@ -31,7 +31,7 @@ __getattr__ = door(
     interfaces="host_name interface_addresses",
     memory="pair",
     ports="Listener accept listen serve",
-    sockets="Endpoint Kind NetError bind",
+    sockets="Endpoint NetErrorKind NetError bind",
     stream="Stream",
     tcp="connect",
 )

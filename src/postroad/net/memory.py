@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from ipaddress import IPv4Address
 
-from postroad.net.sockets import Endpoint, Kind, NetError
+from postroad.net.sockets import Endpoint, NetError, NetErrorKind
 from postroad.net.stream import BUFFERED, Ear, Inbox, Stream
 
 _CLIENT = Endpoint(IPv4Address("127.0.0.1"), 40000)
@@ -66,7 +66,7 @@ class _MemoryStream:
         waiting = self._inbox.size
         self.abort()
         why = "octets in the clear before the TLS handshake" if waiting else "no TLS over a stream in memory"
-        raise NetError(why, Kind.TLS)
+        raise NetError(why, NetErrorKind.TLS)
 
     def be_deaf(self) -> None:
         """There is no TLS to wait for."""
@@ -75,7 +75,7 @@ class _MemoryStream:
         self._end(None)
 
     def abort(self) -> None:
-        self._end(NetError("connection reset by peer", Kind.RESET))
+        self._end(NetError("connection reset by peer", NetErrorKind.RESET))
 
     @property
     def waiting(self) -> int:
@@ -95,7 +95,7 @@ class _MemoryStream:
     def lose(self, error: NetError | None) -> None:
         """The other end is gone: by its will, or with an error."""
         self._inbox.end(error)
-        self._lost = self._lost or error or NetError("connection closed", Kind.RESET)
+        self._lost = self._lost or error or NetError("connection closed", NetErrorKind.RESET)
         self.make_room()
 
     def _hand_over_soon(self) -> None:

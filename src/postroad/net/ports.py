@@ -8,7 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
-from postroad.net.sockets import Kind, NetError, bind
+from postroad.net.sockets import NetError, NetErrorKind, bind
 from postroad.net.stream import Stream
 from postroad.net.tcp import begin_held, kind_of, stream_of_server
 from postroad.words.names import Address
@@ -97,7 +97,9 @@ class Listener:
                 try:
                     sock, _ = await loop.sock_accept(self._sock)
                 except OSError as problem:
-                    if kind_of(problem) is Kind.LOCAL:  # out of file descriptors, say: what waits in the queue may wait
+                    if (
+                        kind_of(problem) is NetErrorKind.LOCAL
+                    ):  # out of file descriptors, say: what waits in the queue may wait
                         await asyncio.sleep(ACCEPT_AGAIN_S)
                     continue
                 begin_held(sock, self._begin)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from postroad.words.names import Address
 
 
-class Kind(StrEnum):
+class NetErrorKind(StrEnum):
     """The kind of a network error, for programs: only `local` is this machine's own doing."""
 
     REFUSED = "refused"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 class NetError(Exception):
     """The error that a connection cannot be made or used: why, in words for people, and the kind."""
 
-    def __init__(self, why: str, kind: Kind) -> None:
+    def __init__(self, why: str, kind: NetErrorKind) -> None:
         super().__init__(why)
         self.why = why
         self.kind = kind
@@ -57,5 +57,7 @@ def bind(address: Address, port: int) -> socket.socket:
         sock.bind((str(address), port))
     except OSError as problem:
         sock.close()
-        raise NetError(f"cannot bind {Endpoint(address, port)}: {problem.strerror or problem}", Kind.LOCAL) from problem
+        raise NetError(
+            f"cannot bind {Endpoint(address, port)}: {problem.strerror or problem}", NetErrorKind.LOCAL
+        ) from problem
     return sock

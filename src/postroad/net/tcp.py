@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from typing import cast
 
-from postroad.net.sockets import Endpoint, Kind, NetError
+from postroad.net.sockets import Endpoint, NetError, NetErrorKind
 from postroad.net.stream import BUFFERED, Ear, Inbox, Stream
 from postroad.words.names import Address
 
@@ -30,10 +30,10 @@ TLS_GOODBYE_S = 1.0  # how long a closing TLS stream waits for the peer's close_
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 _RESET = {errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN}
 _SENTENCES = {
-    Kind.REFUSED: "connection refused",
-    Kind.TIMEOUT: "connection timed out",
-    Kind.UNREACHABLE: "no route to host",
-    Kind.RESET: "connection reset by peer",
+    NetErrorKind.REFUSED: "connection refused",
+    NetErrorKind.TIMEOUT: "connection timed out",
+    NetErrorKind.UNREACHABLE: "no route to host",
+    NetErrorKind.RESET: "connection reset by peer",
 }
 
 
@@ -52,7 +52,7 @@ async def connect(address: Address, port: int, *, timeout_s: float, source: Addr
             )
     except TimeoutError as problem:
         # The kernel's own ETIMEDOUT is a TimeoutError too: it gave up before we did.
-        raise NetError(_SENTENCES[Kind.TIMEOUT], Kind.TIMEOUT) from problem
+        raise NetError(_SENTENCES[NetErrorKind.TIMEOUT], NetErrorKind.TIMEOUT) from problem
     except OSError as problem:
         raise _explained(problem) from problem
     return stream
@@ -69,17 +69,17 @@ def begin_held(sock: socket.socket, accepted: Callable[[Stream], None]) -> None:
     stream.connection_made(_Unread(sock, stream))
 
 
-def kind_of(problem: OSError) -> Kind:
+def kind_of(problem: OSError) -> NetErrorKind:
     """Which of the kinds of trouble it is."""
     if isinstance(problem, ConnectionRefusedError):
-        return Kind.REFUSED
+        return NetErrorKind.REFUSED
     if isinstance(problem, TimeoutError):
-        return Kind.TIMEOUT
+        return NetErrorKind.TIMEOUT
     if isinstance(problem, ssl.SSLError):
-        return Kind.TLS
+        return NetErrorKind.TLS
     if problem.errno in _UNREACHABLE:
-        return Kind.UNREACHABLE
-    return Kind.RESET if problem.errno in _RESET else Kind.LOCAL
+        return NetErrorKind.UNREACHABLE
+    return NetErrorKind.RESET if problem.errno in _RESET else NetErrorKind.LOCAL
 
 
 class _TcpStream(asyncio.Protocol):
@@ -149,7 +149,7 @@ class _TcpStream(asyncio.Protocol):
     async def start_tls(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
         if self._inbox.size:
             self.abort()
-            raise NetError("octets in the clear before the TLS handshake", Kind.TLS)
+            raise NetError("octets in the clear before the TLS handshake", NetErrorKind.TLS)
         # In this task and at once: a task of its own would begin a turn later, and the turn would read the client's
         # first TLS octets as clear ones.
         self._upgrading = task = asyncio.current_task()
@@ -252,7 +252,7 @@ class _TcpStream(asyncio.Protocol):
         self.tls = _described(transport.get_extra_info("ssl_object"))
 
     def _tls_failed(self, problem: OSError) -> NetError:
-        error = NetError(f"TLS handshake failed: {_reason(problem)}", Kind.TLS)
+        error = NetError(f"TLS handshake failed: {_reason(problem)}", NetErrorKind.TLS)
         self._transport.abort()
         self._lose(error)  # asyncio does not tell a protocol whose handshake failed
         return error
@@ -260,7 +260,7 @@ class _TcpStream(asyncio.Protocol):
     def _lose(self, error: NetError | None) -> None:
         self._is_full = False
         self._inbox.end(error)
-        self._lost = self._lost or error or NetError("connection closed", Kind.RESET)
+        self._lost = self._lost or error or NetError("connection closed", NetErrorKind.RESET)
         self._make_room()
         self._inbox.hand_over()
 
@@ -359,7 +359,7 @@ def _endpoint(transport: asyncio.Transport, which: str) -> Endpoint:
     except (OSError, ValueError):  # uvloop asks a socket that is gone
         name = None
     if name is None:
-        raise NetError(_SENTENCES[Kind.RESET], Kind.RESET)
+        raise NetError(_SENTENCES[NetErrorKind.RESET], NetErrorKind.RESET)
     return Endpoint(_address(name[0]), name[1])
 
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.pace.concurrency import Turns, Window, WindowPolicy
+    from postroad.pace.concurrency import FairRound, Window, WindowPolicy
     from postroad.pace.health import Health, HealthPolicy
     from postroad.pace.schedule import DAY_S, RetrySchedule, is_expired, is_warning_due, next_at
 
 __getattr__ = door(
     __name__,
-    concurrency="Turns Window WindowPolicy",
+    concurrency="FairRound Window WindowPolicy",
     health="Health HealthPolicy",
     schedule="DAY_S RetrySchedule is_expired is_warning_due next_at",
 )

@@ -87,7 +87,7 @@ class Window:
         self.size = int(self._level + _ROUNDING)
 
 
-class Turns(Generic[K]):
+class FairRound(Generic[K]):
     """A fair round of keys: between two turns of one, every other that waits has had one. All is O(1)."""
 
     def __init__(self) -> None:

@@ -16,24 +16,24 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.planning.advice import Advice, Check, Trouble, Weight, advise
-    from postroad.planning.answers import Answered, answer_all
+    from postroad.planning.advice import Advice, Check, CheckTrouble, Weight, advise
+    from postroad.planning.answers import AnsweredQuestion, answer_all
     from postroad.planning.comparison import Comparison, Difference, compare
     from postroad.planning.edits import Allowed, Edit
-    from postroad.planning.goals import Goal, Verdict, dns_figures, numbers, silence
-    from postroad.planning.mix import Forecasts, Mix, View, part_delivered
+    from postroad.planning.goals import Goal, Ranking, dns_figures, numbers, silence
+    from postroad.planning.mix import Conditions, Forecasts, Mix, part_delivered
     from postroad.planning.records import Line, Machine, Records, is_stand_in, machines, places, shown
     from postroad.planning.scorecard import Scorecard, faults_of, measure
     from postroad.planning.setups import SETUPS
 
 __getattr__ = door(
     __name__,
-    advice="Advice Check Trouble Weight advise",
-    answers="Answered answer_all",
+    advice="Advice Check CheckTrouble Weight advise",
+    answers="AnsweredQuestion answer_all",
     comparison="Comparison Difference compare",
     edits="Allowed Edit",
-    goals="Goal Verdict dns_figures numbers silence",
-    mix="Forecasts Mix View part_delivered",
+    goals="Goal Ranking dns_figures numbers silence",
+    mix="Forecasts Mix Conditions part_delivered",
     records="Line Machine Records is_stand_in machines places shown",
     scorecard="Scorecard faults_of measure",
     setups="SETUPS",

@@ -14,9 +14,9 @@ from fractions import Fraction
 from postroad.planning.comparison import Difference, difference
 from postroad.planning.edits import Allowed, Edit, candidates, edited
 from postroad.planning.goals import Goal, is_gain, numbers
-from postroad.planning.mix import View
+from postroad.planning.mix import Conditions
 from postroad.planning.records import Line, Machine, Records
-from postroad.planning.scorecard import Marks, Scorecard, mark, measure
+from postroad.planning.scorecard import Scorecard, Scores, mark, measure
 from postroad.senders import Families
 from postroad.simulation import DnsOrder
 from postroad.words.facts import Found, Snapshot
@@ -42,7 +42,7 @@ class Weight(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class CheckTrouble:
     """A finding of `check` as advice has it: the rule, the name it is about, what was seen, and why that matters.
 
     `fixable`: zone lines do away with it.
@@ -56,7 +56,7 @@ class Trouble:
     fixable: bool = field(default=True, compare=False)
 
 
-Check = Callable[[Snapshot], Sequence[Trouble]]
+Check = Callable[[Snapshot], Sequence[CheckTrouble]]
 """What `check` finds in a domain's records: errors, warnings and notes."""
 
 
@@ -73,7 +73,7 @@ class Advice:
     edits: tuple[Edit, ...]
     after: Scorecard | None
     proof: Difference | None
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[CheckTrouble, ...]
     because: tuple[str, ...]
     remarks: tuple[str, ...]
 
@@ -130,7 +130,7 @@ class Advice:
         return tuple(line for edit in self.edits for line in edit.new)
 
 
-def advise(records: Records, view: View, check: Check, allowed: frozenset[Allowed] = NOTHING) -> Advice:
+def advise(records: Records, view: Conditions, check: Check, allowed: frozenset[Allowed] = NOTHING) -> Advice:
     """The smallest change that is a gain: of the candidates only those without which something would be lost."""
     before = measure("before", records, view)
     trial = _Trial(records, view, check, before.marks, frozenset(check(records.snapshot)))
@@ -148,7 +148,7 @@ def advise(records: Records, view: View, check: Check, allowed: frozenset[Allowe
     return Advice(before, edits, after, difference(before, after), left, (), remarks)
 
 
-def _needed(view: View) -> list[int]:
+def _needed(view: Conditions) -> list[int]:
     """The families that some sender has nothing else than."""
     only = {Families.V4_ONLY: 4, Families.V6_ONLY: 6}
     return sorted({only[each.families] for each in view.mix.senders.values() if each.families in only})
@@ -172,17 +172,17 @@ class _Trial:
     """Changes of one set of records, each judged as the comparison judges it that is shown as its proof."""
 
     before: Records
-    view: View
+    view: Conditions
     check: Check
-    marks: Marks
-    troubles: frozenset[Trouble]
-    known: dict[tuple[Edit, ...], Marks] = field(default_factory=dict)
+    marks: Scores
+    troubles: frozenset[CheckTrouble]
+    known: dict[tuple[Edit, ...], Scores] = field(default_factory=dict)
 
     def records(self, edits: Sequence[Edit]) -> Records:
         """The records after some edits."""
         return Records.of(edited(self.before.snapshot, edits))
 
-    def after(self, edits: tuple[Edit, ...]) -> Marks:
+    def after(self, edits: tuple[Edit, ...]) -> Scores:
         """How they do; what was worked out once is kept."""
         if edits not in self.known:
             self.known[edits] = mark(self.records(edits), self.view)
@@ -223,7 +223,7 @@ def _takes_none(records: Records) -> bool:
     return isinstance(mx, Found) and not any(record.exchange for record in mx.records)
 
 
-def _has_error(troubles: Sequence[Trouble]) -> bool:
+def _has_error(troubles: Sequence[CheckTrouble]) -> bool:
     """Whether mail is lost or delayed as things are: then no figure of the records means much."""
     return any(each.weight is Weight.ERROR for each in troubles)
 
@@ -239,7 +239,7 @@ def _reasons(card: Scorecard, allowed: frozenset[Allowed]) -> Iterator[str]:
             yield "Using the backups as equals would not spread the mail more evenly."
 
 
-def _remarks(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
+def _remarks(card: Scorecard, view: Conditions, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
     """What no change of records helps, and what is left alone on purpose."""
     if card.records.backups and Allowed.BACKUPS not in allowed:
         rest = "stays a backup" if len(card.records.backups) == 1 else "stay backups"
@@ -256,7 +256,7 @@ def _listed(machines: Sequence[Machine]) -> str:
     return listing(map(str, machines)) if len(machines) <= MOST_NAMED else counted(len(machines), "machine")
 
 
-def _crowded(card: Scorecard, view: View, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
+def _crowded(card: Scorecard, view: Conditions, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
     """Names with several machines: why they stay as they are, and what DNS does for them."""
     records = card.records
     names = list(dict.fromkeys(name for machine in records.machines for name in machine.exchangers))

@@ -8,7 +8,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from postroad.planning.goals import Goal, balance, dns_cost, numbers, silence, verdict
-from postroad.planning.mix import Forecasts, Mix, View, part_delivered, share
+from postroad.planning.mix import Conditions, Forecasts, Mix, part_delivered, share
 from postroad.planning.records import Machine, Records
 from postroad.planning.scorecard import Scorecard
 from postroad.planning.setups import SETUPS
@@ -25,14 +25,14 @@ ROUGH = Fraction(1, 20)  # the same where figures are rounded
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnsweredQuestion:
     """A question about the reference set-ups, and its answer: sentences."""
 
     question: str
     answer: tuple[str, ...]
 
 
-def answer_all(known: Cards, view: View) -> tuple[Answered, ...]:
+def answer_all(known: Cards, view: Conditions) -> tuple[AnsweredQuestion, ...]:
     """Every question, answered for this mix of senders."""
     asked = {
         "Which set-up balances and fails over best, and why?": _best(known, view),
@@ -47,7 +47,7 @@ def answer_all(known: Cards, view: View) -> tuple[Answered, ...]:
             known["filter"], view
         ),
     }
-    return tuple(Answered(question, tuple(answer)) for question, answer in asked.items())
+    return tuple(AnsweredQuestion(question, tuple(answer)) for question, answer in asked.items())
 
 
 def ranked(known: Cards) -> list[Scorecard]:
@@ -62,7 +62,7 @@ def ranked(known: Cards) -> list[Scorecard]:
     return order
 
 
-def _best(known: Cards, view: View) -> Iterator[str]:
+def _best(known: Cards, view: Conditions) -> Iterator[str]:
     first = ranked(known)[0]
     if not first.whole.delivered:
         yield "None: no mail of these senders gets through to the first choice."
@@ -74,7 +74,7 @@ def _best(known: Cards, view: View) -> Iterator[str]:
 {dns_cost(known[name])}; {numbers(Goal.SIMPLICITY, known[name])}."
 
 
-def _who_draws(known: Cards, view: View) -> str:
+def _who_draws(known: Cards, view: Conditions) -> str:
     """Who of these senders chooses at random among equal records, as RFC 5321 section 5.1 demands, and how evenly."""
     records = known["t6"].records
     kinds: dict[_Draws, list[str]] = {each: [] for each in _Draws}
@@ -105,7 +105,7 @@ def _drawn(each: Forecast, records: Records) -> _Draws:
     return _Draws.EVENLY if len(by_name) == 1 or len(by_machine) == 1 else _Draws.UNEVENLY
 
 
-def _second(known: Cards, view: View) -> Iterator[str]:
+def _second(known: Cards, view: Conditions) -> Iterator[str]:
     second, first = known["t2"], known["t1"]
     with_refusal = _down(second, view, Mode.REFUSE)
     yield (
@@ -126,7 +126,7 @@ def _second(known: Cards, view: View) -> Iterator[str]:
         yield f"For {view.mix.whom(saved)} the addresses of one name are one exchanger: two names would save that mail."
 
 
-def _third(known: Cards, view: View) -> Iterator[str]:
+def _third(known: Cards, view: Conditions) -> Iterator[str]:
     first, third = known["t1"], known["t3"]
     ratio = third.marks.octets / first.marks.octets if first.marks.octets else Fraction(0)
     more = third.marks.questions - first.marks.questions
@@ -147,7 +147,7 @@ def _third(known: Cards, view: View) -> Iterator[str]:
     yield f"Through one cache, whatever the amount of mail, the zone is asked at most this often a TTL: {told}."
 
 
-def _orders(known: Cards, view: View) -> Iterator[str]:
+def _orders(known: Cards, view: Conditions) -> Iterator[str]:
     yield "The busiest machine's share of first contacts, by the order of DNS answers:"
     steady = []
     for name in ASKED:
@@ -165,7 +165,7 @@ def _orders(known: Cards, view: View) -> Iterator[str]:
     )
 
 
-def _fourth(known: Cards, view: View) -> Iterator[str]:
+def _fourth(known: Cards, view: Conditions) -> Iterator[str]:
     first, fourth = known["t1"], known["t4"]
     gain = fourth.marks.kept - first.marks.kept
     same = all(
@@ -189,7 +189,7 @@ def _fourth(known: Cards, view: View) -> Iterator[str]:
     yield f"They cost {dns_cost(fourth)}, the first set-up {dns_cost(first)}."
 
 
-def _sixth(card: Scorecard, view: View) -> Iterator[str]:
+def _sixth(card: Scorecard, view: Conditions) -> Iterator[str]:
     even, machines = card.even, card.records.machines
     shares = {machine: card.whole.first(machine) for machine in machines}
     busiest, least = max(machines, key=shares.__getitem__), min(machines, key=shares.__getitem__)
@@ -234,7 +234,7 @@ def _names(known: Cards) -> Iterator[str]:
     )
 
 
-def _filter(card: Scorecard, view: View) -> Iterator[str]:
+def _filter(card: Scorecard, view: Conditions) -> Iterator[str]:
     front, *own = card.records.machines
     told = listing(map(str, own))
     yield f"{view.mix.percent(card.whole.first(front))} of first contacts go to the filter, {front}."
@@ -258,16 +258,16 @@ def _round(card: Scorecard, own: Iterable[Machine]) -> Iterator[str]:
         yield f"{SENDERS[name].title} ({name}): {fixed} in a fixed order of DNS answers, {turned} where they rotate"
 
 
-def _alone(sender: Sender) -> View:
-    return View(Mix("", {sender.name: sender}, {sender.name: Fraction(1)}))
+def _alone(sender: Sender) -> Conditions:
+    return Conditions(Mix("", {sender.name: sender}, {sender.name: Fraction(1)}))
 
 
-def _down(card: Scorecard, view: View, mode: Mode) -> Forecasts:
+def _down(card: Scorecard, view: Conditions, mode: Mode) -> Forecasts:
     """The forecasts with the busiest machine misbehaving."""
     return view.look_without(card.records, [card.busiest] if card.busiest else [], card.whole, mode)
 
 
-def _notice(view: View) -> Fraction:
+def _notice(view: Conditions) -> Fraction:
     """A difference that shows in the figures of the mix."""
     return ROUGH if view.mix.is_rough else NOTICED
 
@@ -279,7 +279,7 @@ def _yes(part: Fraction) -> str:
     return "No" if part < NOTICED else "Not for all mail"
 
 
-def _stuck(looked: Forecasts, view: View) -> str:
+def _stuck(looked: Forecasts, view: Conditions) -> str:
     """Whose mail does not all get through at once."""
     stuck = [name for name, each in looked.by.items() if part_delivered(each) < 1]
     return f"; some of {view.mix.whom(stuck)} does not" if stuck and len(stuck) < len(looked.by) else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from postroad.planning import goals
-from postroad.planning.goals import Goal, Verdict, judged, numbers, verdict
+from postroad.planning.goals import Goal, Ranking, judged, numbers, verdict
 from postroad.planning.mix import share
 from postroad.planning.records import Line, Machine
 from postroad.planning.scorecard import Scorecard
@@ -47,7 +47,7 @@ class Comparison:
 
     cards: tuple[Scorecard, ...]
     differences: tuple[Difference, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Ranking, ...]
 
     @property
     def caveats(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from postroad.planning.mix import part_delivered
-from postroad.planning.scorecard import Marks, Scorecard
+from postroad.planning.scorecard import Scorecard, Scores
 from postroad.words.phrasebook import counted, listing, percent, rough_seconds, seconds
 
 
@@ -34,7 +34,7 @@ COSTS = frozenset({Goal.DELAY, Goal.DNS_COST, Goal.SIMPLICITY})
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Ranking:
     """The ranking of sets of records at one goal: the best, and the figures of each, in words."""
 
     goal: Goal
@@ -62,15 +62,15 @@ class Verdict:
         return f"all but {listing(others)}" if 2 < len(self.best) > len(others) else listing(self.best)
 
 
-def verdict(goal: Goal, cards: Sequence[Scorecard]) -> Verdict:
+def verdict(goal: Goal, cards: Sequence[Scorecard]) -> Ranking:
     """Who does best at a goal."""
     found = best(goal, [card.marks for card in cards])
-    return Verdict(
+    return Ranking(
         goal, tuple(cards[place].name for place in found), {each.name: numbers(goal, each) for each in cards}
     )
 
 
-def best(goal: Goal, every: Sequence[Marks]) -> list[int]:
+def best(goal: Goal, every: Sequence[Scores]) -> list[int]:
     """Who does best, by place: mark by mark; what differs by less than people would notice is equally good."""
     # What takes no mail is best at nothing, nor is what takes none from the Internet: its cost is beside the point
     if not any(marks.delivered for marks in every):
@@ -87,21 +87,21 @@ def best(goal: Goal, every: Sequence[Marks]) -> list[int]:
     return left
 
 
-def _takes_mail(marks: Marks) -> bool:
+def _takes_mail(marks: Scores) -> bool:
     return bool(marks.delivered)
 
 
-def _is_public(marks: Marks) -> bool:
+def _is_public(marks: Scores) -> bool:
     return not marks.private
 
 
-def judged(goal: Goal, old: Marks, new: Marks) -> int:
+def judged(goal: Goal, old: Scores, new: Scores) -> int:
     """Whether a change is better (1), worse (-1) or neither (0)."""
     found = best(goal, [old, new])
     return 0 if len(found) != 1 else 1 if found == [1] else -1
 
 
-def is_gain(old: Marks, new: Marks) -> bool:
+def is_gain(old: Scores, new: Scores) -> bool:
     """Whether a change is worth its work: mail is safer, else better balanced, else all of it costs less."""
     safety = [judged(goal, old, new) for goal in SAFETY]
     if any(safety):
@@ -221,7 +221,7 @@ _NUMBERS: Mapping[Goal, Callable[[Scorecard], str]] = {
 _IN_SHORT = {Goal.DELAY: silence, Goal.DNS_COST: dns_cost}
 
 
-def _marks(goal: Goal, marks: Marks) -> tuple[tuple[float, float], ...]:
+def _marks(goal: Goal, marks: Scores) -> tuple[tuple[float, float], ...]:
     """The lower the better, the most telling first, each with the difference that nobody would notice."""
     match goal:
         case Goal.DELIVERY:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from postroad.planning.records import Machine, Records
-from postroad.senders import Equals, Kind, Sender, Unit
+from postroad.senders import Basis, EqualsOrder, Sender, Unit
 from postroad.simulation import RANGES, Blend, Case, DnsOrder, Forecast, Range, blend, forecast, range_of
 from postroad.words.faults import Mode
 from postroad.words.names import Address
@@ -92,7 +92,7 @@ class Mix:
 
 def is_measured(sender: Sender) -> bool:
     """Whether a model was held against the real program, or is the program."""
-    return sender.kind in (Kind.MEASURED, Kind.OURS)
+    return sender.kind in (Basis.MEASURED, Basis.OURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Forecasts:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Conditions:
     """The conditions of a forecast: the order of DNS answers, and what is down from the start."""
 
     mix: Mix
@@ -229,9 +229,9 @@ def part_delivered(forecast: Forecast | Blend) -> Fraction:
 
 def _trait(sender: Sender) -> str:
     match sender.equals:
-        case Equals.GIVEN:
+        case EqualsOrder.GIVEN:
             return "in DNS order"
-        case Equals.RANDOM:
+        case EqualsOrder.RANDOM:
             return "that draw an address" if sender.unit is Unit.ADDRESS else "that draw a host"
         case _:
             return "with an order of their own"

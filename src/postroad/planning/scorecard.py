@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from postroad.planning.fates import Fate, fates
-from postroad.planning.mix import MANY, MOST_MACHINES, ZERO, Forecasts, Mix, View, part_delivered, share
+from postroad.planning.mix import MANY, MOST_MACHINES, ZERO, Conditions, Forecasts, Mix, part_delivered, share
 from postroad.planning.records import Machine, Records
 from postroad.planning.survival import Loss, Survival, losses, survive
 from postroad.planning.traffic import Tariff, Traffic
@@ -21,7 +21,7 @@ FAULTS = (Mode.REFUSE, Mode.BLACKHOLE, Mode.MUTE, Mode.G421, Mode.G554, Mode.R45
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SenderScore:
     """The scores of one sender: first contacts on its busiest machine, and mail delivered with any machine refusing."""
 
     busiest: Fraction
@@ -30,7 +30,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class Scores:
     """The scores of a set of records, worked out with as few forecasts as possible.
 
     `delivered`: of all mail, with every machine up; `kept`: with any one machine refusing; `caught`: of the mail of
@@ -82,11 +82,11 @@ class Scorecard:
         return _busiest(self.records, self.whole)
 
     @cached_property
-    def marks(self) -> Marks:
+    def marks(self) -> Scores:
         """How the records do."""
         whole, weights, busiest = self.whole, self.mix.weights, self.busiest
         load = self.mix.range(_first_by(busiest, whole, self.mix)).high if busiest else ZERO
-        return Marks(
+        return Scores(
             delivered=whole.delivered,
             kept=min((each.delivered for each in self.lost.values()), default=ZERO),
             caught=min((_caught(machine, whole, each) for machine, each in self.lost.items()), default=ZERO),
@@ -162,10 +162,10 @@ class Scorecard:
         """A machine's part of first contacts in words."""
         return self.mix.told(_first_by(machine, self.whole, self.mix))
 
-    def by_sender(self) -> dict[str, Row]:
+    def by_sender(self) -> dict[str, SenderScore]:
         """The same numbers for each sender alone."""
         return {
-            name: Row(
+            name: SenderScore(
                 max((share(each.first, machine) for machine in self.records.machines), default=ZERO),
                 min((part_delivered(lost.by[name]) for lost in self.lost.values()), default=ZERO),
                 self.traffics[name].questions,
@@ -174,7 +174,7 @@ class Scorecard:
         }
 
 
-def measure(name: str, records: Records, view: View, *, examples: int = 0) -> Scorecard:
+def measure(name: str, records: Records, view: Conditions, *, examples: int = 0) -> Scorecard:
     """Everything about a set of records; what no sender can use has forecasts that say so, and nothing else."""
     card = _seen(name, records, view, examples)
     few = len(records.machines) <= MOST_MACHINES
@@ -182,19 +182,19 @@ def measure(name: str, records: Records, view: View, *, examples: int = 0) -> Sc
     return replace(card, survivals=tuple(survivals))
 
 
-def mark(records: Records, view: View) -> Marks:
+def mark(records: Records, view: Conditions) -> Scores:
     """How records do, with as few forecasts as that takes."""
     return _seen("", records, view).marks
 
 
-def faults_of(card: Scorecard, view: View) -> Mapping[Mode, Forecasts]:
+def faults_of(card: Scorecard, view: Conditions) -> Mapping[Mode, Forecasts]:
     """The forecasts with the busiest machine at fault, in each way that senders answer differently."""
     if card.busiest is None:
         return {}
     return {mode: view.look_without(card.records, [card.busiest], card.whole, mode) for mode in FAULTS}
 
 
-def _seen(name: str, records: Records, view: View, examples: int = 0) -> Scorecard:
+def _seen(name: str, records: Records, view: Conditions, examples: int = 0) -> Scorecard:
     """The forecasts that marks are made of."""
     whole = view.look(records, examples=examples)
     lost, busiest, tariff = view.each_lost(records, whole), _busiest(records, whole), Tariff.of(records)
@@ -226,7 +226,7 @@ def _caught(machine: Machine, whole: Forecasts, lost: Forecasts) -> Fraction:
     return 1 - (whole.delivered - lost.delivered) / own if own else Fraction(1)
 
 
-def _networks(records: Records, view: View, whole: Forecasts) -> list[tuple[Machine, ...]]:
+def _networks(records: Records, view: Conditions, whole: Forecasts) -> list[tuple[Machine, ...]]:
     """The networks that can be lost, those that take most: whose loss costs more than another takes has costs most."""
     up = frozenset(records.up(view.down))
     groups = [found for group in records.networks if (found := tuple(machine for machine in group if machine in up))]

@@ -6,10 +6,10 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from postroad.receive.desk import Desk
 from postroad.receive.headers import Hop, Stamp, prefix, read_head
 from postroad.receive.keeper import Arrival, Kept, reply_to
-from postroad.receive.policy import Client
+from postroad.receive.policy import Peer
+from postroad.receive.shared import Shared
 from postroad.spool import PIECE, SpoolError
 from postroad.words.mail import Envelope, needs_smtputf8
 from postroad.words.reply import Reply
@@ -18,7 +18,7 @@ CROWDED = Reply(452, ("4.3.1 too much mail at once, try again later",))
 LOOPING = Reply(554, ("5.4.6 too many hops: mail loop",))
 
 
-class Source:
+class MessageSource:
     """The sender of a message, and the protocol it came `by`: for its Received field and its origin.
 
     `name` is the one the client gave itself.
@@ -26,7 +26,7 @@ class Source:
 
     __slots__ = ("hop", "origin")
 
-    def __init__(self, client: Client, name: str, by: str, *, hostname: str, tls: str | None) -> None:
+    def __init__(self, client: Peer, name: str, by: str, *, hostname: str, tls: str | None) -> None:
         user = f" as {client.user}" if client.user else ""
         self.hop = Hop(name, client.address, hostname, by, tls)
         self.origin = f"{client.address} ({name}) by {by}{user}"
@@ -40,7 +40,7 @@ class Incoming:
 
     __slots__ = ("_at", "_desk", "_held", "_is_written", "_pieces", "_refusal", "_source", "envelope", "id", "size")
 
-    def __init__(self, desk: Desk, source: Source, envelope: Envelope) -> None:
+    def __init__(self, desk: Shared, source: MessageSource, envelope: Envelope) -> None:
         self.envelope = envelope
         self.id = ""  # from the moment its head is known
         self.size = 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from postroad.receive.desk import Desk
-from postroad.receive.policy import Client, relay_refusal
+from postroad.receive.policy import Peer, relay_refusal
+from postroad.receive.shared import Shared
 from postroad.smtp import Command, Data, Mail, Quit, Rcpt
 from postroad.words.reply import Reply
 
@@ -21,14 +21,14 @@ class Judge:
 
     __slots__ = ("_closed", "_desk", "_idle_commands", "_refused", "client", "is_last", "messages")
 
-    def __init__(self, desk: Desk, client: Client) -> None:
+    def __init__(self, desk: Shared, client: Peer) -> None:
         self.messages = 0
         self.is_last = False  # no message may begin any more
         self._desk = desk
         self._idle_commands = self._refused = 0
         self.know(client)
 
-    def know(self, client: Client) -> None:
+    def know(self, client: Peer) -> None:
         """More is known of the client, or less."""
         self.client = client
         self._closed = relay_refusal(client, self._desk.settings)

@@ -7,7 +7,7 @@ from collections import Counter
 MINUTE_S = 60.0
 
 
-class Tally:
+class ConnectionCount:
     """The number of open connections of each client."""
 
     def __init__(self) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from postroad.net import Endpoint, Listener, Stream, accept, bind
-from postroad.receive.desk import Desk
 from postroad.receive.judge import LEAVING
 from postroad.receive.keeper import Keeper
-from postroad.receive.limits import Ledger, Tally
-from postroad.receive.policy import Client, newcomer
-from postroad.receive.session import Session
+from postroad.receive.limits import ConnectionCount, Ledger
+from postroad.receive.policy import Peer, newcomer
+from postroad.receive.session import ServerSession
 from postroad.receive.settings import ListenSettings, ReceiveSettings, Tls
+from postroad.receive.shared import Shared
 from postroad.smtp import format_reply
 from postroad.words import trace
 from postroad.words.reply import Reply
@@ -43,10 +43,10 @@ class Receiver:
         listener: trace.Listener = trace.nobody,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._desk = Desk(settings, keeper, Ledger(settings.limits.octets), listener, clock)
+        self._desk = Shared(settings, keeper, Ledger(settings.limits.octets), listener, clock)
         self._doors: list[Listener] = []
-        self._sessions: set[Session] = set()
-        self._tally = Tally()
+        self._sessions: set[ServerSession] = set()
+        self._tally = ConnectionCount()
         self._is_leaving = False
         self._is_empty = asyncio.Event()
         self._ticker: asyncio.TimerHandle | None = None
@@ -138,17 +138,17 @@ class Receiver:
         if refusal:
             self._turn_away(stream, refusal, tls)
             return
-        session = Session(self._desk, stream, client, tls, self._left)
+        session = ServerSession(self._desk, stream, client, tls, self._left)
         self._tally.enter(client.party)
         self._sessions.add(session)
         session.start()
 
-    def _left(self, session: Session) -> None:
+    def _left(self, session: ServerSession) -> None:
         self._sessions.discard(session)
         self._tally.leave(session.client.party)
         self._is_empty.set()
 
-    def _refusal(self, client: Client) -> Reply | None:
+    def _refusal(self, client: Peer) -> Reply | None:
         limits = self.settings.limits
         if self._is_leaving:
             return LEAVING

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from postroad.receive.desk import Desk
-from postroad.receive.policy import Client
+from postroad.receive.policy import Peer
+from postroad.receive.shared import Shared
 from postroad.receive.turns import CrowdedError
 from postroad.smtp import AuthGiven
 from postroad.words.reply import Reply
@@ -20,12 +20,12 @@ ENOUGH = Reply(421, ("4.7.0 too many failed logins",))
 class Login:
     """The judge of AUTH, which counts what was wrong."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Shared) -> None:
         self._desk = desk
         self._now = asyncio.get_running_loop().time
         self._wrong = 0
 
-    async def answer(self, given: AuthGiven, client: Client, peer: str) -> Reply:
+    async def answer(self, given: AuthGiven, client: Peer, peer: str) -> Reply:
         """235 if it is the user's password. A guess is paid for before it is looked at, or many at once go free."""
         try:
             is_right = await self._is_right(given, client.party)

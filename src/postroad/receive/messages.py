@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from postroad.net import Stream
-from postroad.receive.desk import Desk
 from postroad.receive.headers import protocol
-from postroad.receive.incoming import Incoming, Source
+from postroad.receive.incoming import Incoming, MessageSource
 from postroad.receive.judge import Judge
 from postroad.receive.keeper import Kept
-from postroad.receive.policy import Client
-from postroad.receive.telling import Telling
+from postroad.receive.policy import Peer
+from postroad.receive.session_events import SessionEvents
+from postroad.receive.shared import Shared
 from postroad.smtp import Server
 from postroad.words.mail import Envelope, distinct
 from postroad.words.reply import Reply
@@ -24,7 +24,7 @@ class Messages:
 
     __slots__ = ("_desk", "_facts", "_judge", "_kept", "_server", "_source", "_stream", "_telling", "incoming")
 
-    def __init__(self, desk: Desk, server: Server, stream: Stream, judge: Judge, telling: Telling) -> None:
+    def __init__(self, desk: Shared, server: Server, stream: Stream, judge: Judge, telling: SessionEvents) -> None:
         self.incoming: Incoming | None = None  # what has come of the next
         self._kept: Incoming | None = None  # what is whole, and on its way into the spool
         self._desk = desk
@@ -32,8 +32,8 @@ class Messages:
         self._stream = stream
         self._judge = judge
         self._telling = telling
-        self._source: Source | None = None  # of the last message, and of the next if the facts are the same
-        self._facts: tuple[Client, str, bool, bool] | None = None
+        self._source: MessageSource | None = None  # of the last message, and of the next if the facts are the same
+        self._facts: tuple[Peer, str, bool, bool] | None = None
 
     def take(self, octets: bytes) -> Coroutine[Any, Any, None] | None:
         """Some more of the message; what is to be done before more is taken, if that needs time."""
@@ -89,10 +89,10 @@ class Messages:
             self._source = self._described(*facts)
         return Incoming(self._desk, self._source, envelope)
 
-    def _described(self, client: Client, name: str, extended: bool, smtputf8: bool) -> Source:  # noqa: FBT001  # facts
+    def _described(self, client: Peer, name: str, extended: bool, smtputf8: bool) -> MessageSource:  # noqa: FBT001  # facts
         known = client.user is not None
         by = protocol(extended=extended, tls=client.is_tls, authenticated=known, smtputf8=smtputf8)
-        return Source(client, name, by, hostname=self._desk.settings.hostname, tls=self._stream.tls)
+        return MessageSource(client, name, by, hostname=self._desk.settings.hostname, tls=self._stream.tls)
 
     def _addressed(self, envelope: Envelope) -> Envelope:
         """The envelope as it is kept: aliases by the addresses they stand for, and every recipient once."""

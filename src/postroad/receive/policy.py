@@ -15,7 +15,7 @@ CLOSED_NO_AUTH = Reply(550, ("5.7.1 relaying denied: authenticate first",))
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class Peer:
     """A connected client: its address, the party it is counted with, its TLS, and the user it has proved to be."""
 
     address: Address
@@ -24,23 +24,23 @@ class Client:
     user: str | None = None
 
 
-def newcomer(address: Address) -> Client:
+def newcomer(address: Address) -> Peer:
     """A client that has said nothing yet. IPv6 clients are counted by their /64: a single host may have all of it.
 
     On a socket of both families an IPv4 client has a mapped address (RFC 4291 section 2.5.5.2): it is IPv4 here.
     """
     plain = address if isinstance(address, IPv4Address) else address.ipv4_mapped or address
-    return Client(plain, str(plain) if isinstance(plain, IPv4Address) else f"{int(plain) >> 64:x}/64")
+    return Peer(plain, str(plain) if isinstance(plain, IPv4Address) else f"{int(plain) >> 64:x}/64")
 
 
-def relay_refusal(client: Client, settings: ReceiveSettings) -> Reply | None:
+def relay_refusal(client: Peer, settings: ReceiveSettings) -> Reply | None:
     """The reply to RCPT of a client that may not relay; None for one that may. There are no local domains."""
     if client.user is not None or is_among(client.address, settings.networks):
         return None
     return CLOSED_NO_AUTH if settings.users else CLOSED
 
 
-def may_authenticate(client: Client, settings: ReceiveSettings) -> bool:
+def may_authenticate(client: Peer, settings: ReceiveSettings) -> bool:
     """Whether AUTH is offered and taken: where there are users and nobody can listen (RFC 4954 section 4)."""
     if not settings.users or client.user is not None:
         return False

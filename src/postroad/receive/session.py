@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from postroad.net import Kind, NetError, Stream
-from postroad.receive.desk import Desk
+from postroad.net import NetError, NetErrorKind, Stream
 from postroad.receive.judge import LEAVING, Judge
 from postroad.receive.login import Login
 from postroad.receive.messages import Messages
 from postroad.receive.patience import Patience
-from postroad.receive.policy import Client, may_authenticate
+from postroad.receive.policy import Peer, may_authenticate
+from postroad.receive.session_events import SessionEvents
 from postroad.receive.settings import Tls
-from postroad.receive.telling import Telling
+from postroad.receive.shared import Shared
 from postroad.smtp import (
     Answered,
     AuthGiven,
@@ -47,7 +47,7 @@ Then = Callable[[Any], None]
 """How to go on now that something is done, given its result."""
 
 
-class Session:
+class ServerSession:
     """An SMTP session as the server: octets are heard and answered in the same call.
 
     What takes time is waited for: meanwhile nothing is heard, and the stream keeps what comes.
@@ -70,7 +70,9 @@ class Session:
         *("_asked_at", "_ended", "_goodbye_at", "_has_ended", "_is_over", "_is_waiting", "_out", "_then", "_work"),
     )
 
-    def __init__(self, desk: Desk, stream: Stream, client: Client, tls: Tls, ended: Callable[[Session], None]) -> None:
+    def __init__(
+        self, desk: Shared, stream: Stream, client: Peer, tls: Tls, ended: Callable[[ServerSession], None]
+    ) -> None:
         self.why = ""  # the connection ended as it did, "" for in order
         self._now = asyncio.get_running_loop().time
         self.patience = Patience(desk.settings.timeouts, self._now())
@@ -80,7 +82,7 @@ class Session:
         self._ended = ended
         self._judge = Judge(desk, client)
         self._server = Server(self._config())
-        self._telling = Telling(desk, str(stream.peer))
+        self._telling = SessionEvents(desk, str(stream.peer))
         self._messages = Messages(desk, self._server, stream, self._judge, self._telling)
         self._login: Login | None = None
         self._out: list[bytes] = []  # replies of this read
@@ -92,7 +94,7 @@ class Session:
         self._goodbye_at = math.inf
 
     @property
-    def client(self) -> Client:
+    def client(self) -> Peer:
         """What is known of who is there."""
         return self._judge.client
 
@@ -338,12 +340,12 @@ class Session:
 
     async def _shake_hands(self, context: ssl.SSLContext | None) -> None:
         if context is None:
-            raise NetError("no certificate for a port with TLS", Kind.LOCAL)
+            raise NetError("no certificate for a port with TLS", NetErrorKind.LOCAL)
         try:
             async with asyncio.timeout(self._desk.settings.timeouts.tls_s):
                 await self._stream.start_tls(context, None)
         except TimeoutError as problem:
-            raise NetError("TLS handshake timed out", Kind.TIMEOUT) from problem
+            raise NetError("TLS handshake timed out", NetErrorKind.TIMEOUT) from problem
 
     def _greet(self) -> None:
         if self._stream.waiting == 0:  # no client of SMTP says anything before the greeting
@@ -356,12 +358,12 @@ class Session:
 
 
 # To what an event is answered; any other is a command
-_RESPONSES: dict[type[object], Callable[[Session, Any, float], bytes | None]] = {
-    BodyPiece: Session._take,  # noqa: SLF001  # its own table
-    BodyComplete: Session._complete,  # noqa: SLF001  # as above
-    Answered: Session._pass_on,  # noqa: SLF001  # as above
-    BodyRefused: Session._pass_on,  # noqa: SLF001  # as above
-    StartTls: Session._upgrade,  # noqa: SLF001  # as above
-    AuthGiven: Session._check,  # noqa: SLF001  # as above
-    Closed: Session._close,  # noqa: SLF001  # as above
+_RESPONSES: dict[type[object], Callable[[ServerSession, Any, float], bytes | None]] = {
+    BodyPiece: ServerSession._take,  # noqa: SLF001  # its own table
+    BodyComplete: ServerSession._complete,  # noqa: SLF001  # as above
+    Answered: ServerSession._pass_on,  # noqa: SLF001  # as above
+    BodyRefused: ServerSession._pass_on,  # noqa: SLF001  # as above
+    StartTls: ServerSession._upgrade,  # noqa: SLF001  # as above
+    AuthGiven: ServerSession._check,  # noqa: SLF001  # as above
+    Closed: ServerSession._close,  # noqa: SLF001  # as above
 }

@@ -6,7 +6,7 @@ Rule 2: a stop is orderly: no new mail, then no new deliveries, then what is unf
 Stops: `settings` (from the file to the rooms' own), `check` (whether what a file names is there and can be used),
 `finder` (the way to a destination), `intake` (into the spool), `delivery` (the loop, or what stands for it), `process`
 (the relay), `reload` (what a change of the settings changes), `service` (signals, systemd), `split` (delivery by
-another process), `deliverer` (that process), `telling` (who hears of it), `journal` (the log), `counts` (what is
+another process), `deliverer` (that process), `event_bus` (who hears of it), `journal` (the log), `counts` (what is
 counted), `tally` (how much), `metrics` (numbers over HTTP), `pages` (HTTP), `story` (of one message, for people).
 """
 

@@ -16,7 +16,7 @@ def _by_one(_fields: Fields) -> Iterable[Growth]:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class EventCounter:
     """A metric that grows with events; with labels, one for each of their values. `starts` are those shown from 0."""
 
     name: str
@@ -67,7 +67,7 @@ def _delivery_s(at: float, fields: Fields) -> Iterable[float]:
 ACCEPTED = ("receive.message.complete", "relay.pickup.complete")
 
 COUNTED = (
-    Counted(
+    EventCounter(
         "postroad_messages_received_total",
         "Messages accepted, by `smtp` (on disk, and answered with 250) or from `sendmail`.",
         ACCEPTED,
@@ -75,7 +75,7 @@ COUNTED = (
         lambda fields: [((_source(fields),), 1)],
         ("smtp", "sendmail"),
     ),
-    Counted(
+    EventCounter(
         "postroad_octets_received_total",
         "Octets of them.",
         ACCEPTED,
@@ -83,63 +83,63 @@ COUNTED = (
         lambda fields: [((_source(fields),), fields["size"])],
         ("smtp", "sendmail"),
     ),
-    Counted(
+    EventCounter(
         "postroad_messages_refused_total",
         "Messages whose data came and were not accepted, by reply code; `none`: the client went away.",
         ("receive.message.failed",),
         ("code",),
         _code,
     ),
-    Counted(
+    EventCounter(
         "postroad_connections_refused_total",
         "Connections turned away, by reply code.",
         ("receive.session.failed",),
         ("code",),
         _code,
     ),
-    Counted("postroad_auth_failures_total", "Wrong passwords.", ("receive.auth.failed",)),
-    Counted(
+    EventCounter("postroad_auth_failures_total", "Wrong passwords.", ("receive.auth.failed",)),
+    EventCounter(
         "postroad_tls_handshakes_failed_total",
         "TLS handshakes of clients that failed or took too long.",
         ("receive.tls.failed",),
     ),
-    Counted(
+    EventCounter(
         "postroad_protocol_violations_total",
         "Clients sent away because they spoke another protocol (221) or did not wait for a reply (554).",
         ("receive.protocol.failed",),
         ("code",),
         _code,
     ),
-    Counted(
+    EventCounter(
         "postroad_attempts_total",
         "Attempts at a destination: `failed` if any recipient failed, else `deferred` if any was, else `delivered`.",
         ("deliver.parcel.complete",),
         ("result",),
         lambda fields: [((fields["verdict"].result.value,), 1)],
     ),
-    Counted(
+    EventCounter(
         "postroad_contacts_total",
         "Addresses contacted in them: the result, or `unused` after a lost race, and the phase where it ended.",
         ("deliver.parcel.complete",),
         ("result", "phase"),
         _contacts,
     ),
-    Counted(
+    EventCounter(
         "postroad_double_bounces_total",
         "Reports, and other mail without a sender, that could not be delivered.",
         ("deliver.report.failed",),
     ),
-    Counted(
+    EventCounter(
         "postroad_spool_failures_total",
         "Times the spool could not do what was asked of it.",
         ("deliver.spool.failed", "relay.spool.failed"),
     ),
-    Counted(
+    EventCounter(
         "postroad_bugs_total",
         "Deliveries put off by a bug of ours, and other bugs caught; the log has each.",
         ("deliver.parcel.broken", "relay.bug.caught"),
     ),
-    Counted(
+    EventCounter(
         "postroad_events_uncounted_total",
         "Events that these numbers miss, because counting them did not keep up.",
         ("relay.events.lost",),

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from postroad.relay.delivery import Delivery
+from postroad.relay.delivery import LocalDelivery
 from postroad.relay.journal import write_stderr
-from postroad.relay.service import Voice, Write, caught, style_of, telling, tune
+from postroad.relay.service import RelayListeners, Write, caught, style_of, telling, tune
 from postroad.relay.settings import relay_settings, resolver_of
 from postroad.relay.split import program
 from postroad.relay.tally import LOST_LINES, Tally
-from postroad.spool import Births, Link, RemoteSpool, Row, Words
+from postroad.spool import Link, MessageIds, RemoteSpool, Row, Words
 from postroad.words.inputs import InputError
 from postroad.words.trace import Event
 
@@ -72,7 +72,7 @@ async def deliver_over(sock: socket.socket, write: Write = write_stderr, end: Ca
 class Deliverer:
     """Delivers over a link; `words` are what it does when it is told to."""
 
-    def __init__(self, config: Config, link: Link, voice: Voice) -> None:
+    def __init__(self, config: Config, link: Link, voice: RelayListeners) -> None:
         self.words: Words = {
             "configure": self._configure,
             "take": self._take,
@@ -88,7 +88,9 @@ class Deliverer:
         self._tally = Tally()
         self._counting = voice.tell.subscribe("metrics", self._tally) if config.metrics.listen else None
         self._spool = RemoteSpool(link.call)
-        self._delivery = Delivery(relay_settings(config), self._spool, resolver_of(config), Births(), voice.tell)
+        self._delivery = LocalDelivery(
+            relay_settings(config), self._spool, resolver_of(config), MessageIds(), voice.tell
+        )
 
     async def run(self) -> None:
         """Until the other end is gone; raises what ended the work before, which is a bug."""

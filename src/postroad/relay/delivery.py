@@ -14,7 +14,7 @@ from postroad.relay.finder import Finder
 from postroad.relay.intake import picked_up
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tally import Tally
-from postroad.spool import Births, Claims, Parcel
+from postroad.spool import Claims, MessageIds, Parcel
 from postroad.words.trace import Event, Listener
 
 
@@ -84,16 +84,16 @@ class Delivering(Protocol):
         ...
 
 
-class Delivery:
+class LocalDelivery:
     """A delivery loop in this process."""
 
     def __init__(
-        self, settings: RelaySettings, spool: Claims, resolver: Resolver, births: Births, listener: Listener
+        self, settings: RelaySettings, spool: Claims, resolver: Resolver, ids: MessageIds, listener: Listener
     ) -> None:
         self._spool = spool
-        self._births = births
+        self._ids = ids
         self._listener = listener
-        world = World(time.time, Random(births.seed()), self._hear)
+        world = World(time.time, Random(ids.seed()), self._hear)
         self.loop = Loop(spool, Finder(settings, resolver), self._bounces(settings), settings.loop, world)
         self.pressure = self.loop.pressure
         self.has_room_for, self.take, self.look = self.loop.has_room_for, self.loop.take, self.loop.look
@@ -127,4 +127,4 @@ class Delivery:
 
     def _bounces(self, it: RelaySettings) -> Bounces:
         expiry_s = it.loop.schedule.expiry_s
-        return Bounces(self._spool, it.hostname, expiry_s, self._births, it.postmaster, it.aliases)
+        return Bounces(self._spool, it.hostname, expiry_s, self._ids, it.postmaster, it.aliases)

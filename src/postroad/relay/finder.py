@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from postroad.deliver import Way
+from postroad.deliver import DeliveryRoute
 from postroad.dns import Resolver
 from postroad.gather import gather, gather_hosts
 from postroad.net import interface_addresses
@@ -45,7 +45,7 @@ class Finder:
         listens = frozenset((each.address, each.port) for each in settings.listen)
         self._own = replace(settings.own, listens=listens, port=settings.deliver.port)
 
-    async def __call__(self, destination_text: str) -> Way:
+    async def __call__(self, destination_text: str) -> DeliveryRoute:
         """Ask; whatever DNS does ends in the answer."""
         destination = parse_destination(destination_text)
         assert isinstance(destination, str | AddressLiteral), destination  # noqa: S101  # it was read when it was accepted
@@ -53,10 +53,10 @@ class Finder:
         if hop is None:
             snapshot = await gather(destination, self._resolver)
             answer = decide(snapshot, self._settings.policy, self._who_we_are())
-            return Way.of(answer, self._settings.policy, self._settings.deliver, _life_s(snapshot))
+            return DeliveryRoute.of(answer, self._settings.policy, self._settings.deliver, _life_s(snapshot))
         return await self._by_hop(hop, destination)
 
-    async def _by_hop(self, hop: NextHop, destination: Destination) -> Way:
+    async def _by_hop(self, hop: NextHop, destination: Destination) -> DeliveryRoute:
         policy = self._settings.policy
         if hop.mx_of:
             snapshot = await gather(hop.mx_of, self._resolver)
@@ -66,7 +66,7 @@ class Finder:
             hosts = await gather_hosts(names, self._resolver)
             snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
             answer = decide_static(hop.hosts, destination, hosts, policy, self._who_we_are())
-        return Way.of(answer, policy, hop.settings, _life_s(snapshot))
+        return DeliveryRoute.of(answer, policy, hop.settings, _life_s(snapshot))
 
     def _who_we_are(self) -> Own:
         if self._now() >= self._own_ends:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from postroad.receive import Arrival, Kept
-from postroad.spool import Births, Mail, Parcel, Spool, SpoolError
+from postroad.spool import MessageIds, Parcel, Spool, SpoolError, StoredMail
 from postroad.words.mail import domain_of
 from postroad.words.trace import Event
 
@@ -34,15 +34,15 @@ def picked_up(parcels: Iterable[Parcel]) -> Iterator[Event]:
 class Intake:
     """Keeps what the listeners receive: in the spool first, and in the loop's hands at once if it has room."""
 
-    def __init__(self, spool: Spool, loop: Delivering, births: Births) -> None:
+    def __init__(self, spool: Spool, loop: Delivering, ids: MessageIds) -> None:
         self._spool = spool
         self._loop = loop
-        self._births = births
+        self._ids = ids
         self._discards: set[asyncio.Task[None]] = set()
 
     def begin(self) -> str:
         """A fresh id."""
-        return self._births.id()
+        return self._ids.id()
 
     async def write(self, id_: str, piece: bytes) -> None:
         """Put a piece of a big message aside."""
@@ -57,7 +57,7 @@ class Intake:
     def keep(self, arrival: Arrival, rest: bytes, kept: Kept) -> None:
         """Keep a message; durable when `kept` is called."""
         id_, envelope, at, size, origin = arrival
-        mail = Mail(id_, envelope, at, self._births.seed(), size, origin)
+        mail = StoredMail(id_, envelope, at, self._ids.seed(), size, origin)
         first, *others = envelope.recipients
         destinations = (
             {domain_of(each.mailbox) for each in envelope.recipients} if others else (domain_of(first.mailbox),)

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from postroad.deliver import Verdict
-from postroad.relay.telling import LOST, Told
+from postroad.deliver import Disposition
+from postroad.relay.event_bus import LOST, Told
 from postroad.spool import Parcel
 from postroad.words.jsontext import encoder
 from postroad.words.trace import Event
@@ -212,7 +212,7 @@ def _told(event: Event) -> tuple[str, Facts]:
     }
 
 
-def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Verdict) -> Facts:
+def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Disposition) -> Facts:
     """One attempt in a flat shape: what was tried for whom, where it ended, and when it is tried again."""
     mail = parcel.mail
     facts: Facts = {

@@ -16,12 +16,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from postroad.net import host_name
-from postroad.relay.counts import COUNTED, TIMED, Counted, Timed
+from postroad.relay.counts import COUNTED, TIMED, EventCounter, Timed
+from postroad.relay.event_bus import EventBus
 from postroad.relay.pages import Page, PageServer
 from postroad.relay.tally import LOST_LINES, SUM, Key, Tally
-from postroad.relay.telling import Telling
 from postroad.spool import SpoolError, Stats
 from postroad.words.names import Address
+from postroad.words.phrasebook import seconds
 
 if TYPE_CHECKING:
     from postroad.relay.process import Relay
@@ -34,7 +35,7 @@ Reading = Mapping[str, float] | float
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class MetricSources:
     """The sources that metrics are read from."""
 
     relay: Relay
@@ -47,7 +48,7 @@ class Read:
 
     name: str
     meaning: str
-    read: Callable[[Scene], Reading]
+    read: Callable[[MetricSources], Reading]
     labels: tuple[str, ...] = ()
     kind: str = "gauge"
 
@@ -117,8 +118,8 @@ class Metrics:
     not answer is reported.
     """
 
-    def __init__(self, relay: Relay, telling: Telling, lost_lines: Callable[[], int] = lambda: 0) -> None:
-        self._scene = Scene(relay, lost_lines)
+    def __init__(self, relay: Relay, telling: EventBus, lost_lines: Callable[[], int] = lambda: 0) -> None:
+        self._scene = MetricSources(relay, lost_lines)
         self._loop = asyncio.get_running_loop()
         self._tally = Tally()
         self._registry = CollectorRegistry()
@@ -153,7 +154,7 @@ class Metrics:
 
     def _health(self) -> Page:
         if not self._ask_loop():
-            return _ill(f"the event loop did not answer within {ANSWER_S:g} s")
+            return _ill(f"the event loop did not answer within {seconds(ANSWER_S)}")
         self._subscription.flush(ANSWER_S)
         delivery = self._scene.relay.delivery
         worst = max(self._tally, delivery.tally, key=lambda each: each.trouble_at)
@@ -222,7 +223,7 @@ class _Now(Collector):
             yield metric
 
 
-def _counter(row: Counted, sums: Mapping[Key, float]) -> Metric:
+def _counter(row: EventCounter, sums: Mapping[Key, float]) -> Metric:
     metric = CounterMetricFamily(row.name, row.meaning, labels=row.labels)
     shown: dict[tuple[str, ...], float] = {(value,): 0.0 for value in row.starts} if row.labels else {(): 0.0}
     shown |= {tuple(map(str, labels)): value for (name, *labels), value in sums.items() if name == row.name}

@@ -12,10 +12,10 @@ from dataclasses import replace
 from postroad.dns import Resolver
 from postroad.net import Endpoint, bind
 from postroad.receive import ListenSettings, Receiver
-from postroad.relay.delivery import Delivering, Delivery
+from postroad.relay.delivery import Delivering, LocalDelivery
 from postroad.relay.intake import Intake
 from postroad.relay.settings import RelaySettings
-from postroad.spool import LEASE_S, Births, Spool, SpoolError
+from postroad.spool import LEASE_S, MessageIds, Spool, SpoolError
 from postroad.words.names import Address
 from postroad.words.trace import Event, Listener, nobody
 
@@ -41,9 +41,9 @@ class Relay:
         self.settings = settings
         self.spool = spool
         self._listener = listener
-        births = Births()
-        self.delivery = elsewhere or Delivery(settings, spool, resolver, births, listener)
-        self.receiver = Receiver(settings.receive, Intake(spool, self.delivery, births), listener=listener)
+        ids = MessageIds()
+        self.delivery = elsewhere or LocalDelivery(settings, spool, resolver, ids, listener)
+        self.receiver = Receiver(settings.receive, Intake(spool, self.delivery, ids), listener=listener)
         self._ports: dict[tuple[Address, int], Endpoint] = {}
         self._was_given_ports = False
         self._tasks: list[asyncio.Task[None]] = []

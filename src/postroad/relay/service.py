@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from postroad.build import open_spool
 from postroad.net import Endpoint, NetError
+from postroad.relay.event_bus import EventBus, Subscription
 from postroad.relay.journal import Journal, Style, is_journald, stderr_piece, write_stderr
 from postroad.relay.process import Relay
 from postroad.relay.reload import changed, waiting
 from postroad.relay.settings import relay_settings, resolver_of
 from postroad.relay.split import Split
-from postroad.relay.telling import Subscription, Telling
 from postroad.spool import SpoolError
 from postroad.words.inputs import InputError
 from postroad.words.trace import Event
@@ -61,7 +61,7 @@ async def serve(load: Callable[[], Config], write: Write = write_stderr, *, is_s
             raise SystemExit(1) from None
 
 
-async def _serve(config: Config, load: Callable[[], Config], voice: Voice, *, is_split: bool) -> None:
+async def _serve(config: Config, load: Callable[[], Config], voice: RelayListeners, *, is_split: bool) -> None:
     settings, tell = relay_settings(config), voice.tell
     async with AsyncExitStack() as ends:
         spool = await _open_spool(config)
@@ -93,10 +93,10 @@ async def _serve(config: Config, load: Callable[[], Config], voice: Voice, *, is
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class RelayListeners:
     """The listeners of a relay, the log among them."""
 
-    tell: Telling
+    tell: EventBus
     journal: Journal
     log: Subscription
 
@@ -107,11 +107,11 @@ class Voice:
 
 
 @asynccontextmanager
-async def telling(config: Config, write: Write = write_stderr) -> AsyncIterator[Voice]:
+async def telling(config: Config, write: Write = write_stderr) -> AsyncIterator[RelayListeners]:
     """The log, and whoever subscribes besides; at the end they have a moment for what is still to be said."""
-    tell = Telling()
+    tell = EventBus()
     journal = Journal(write, style_of(config), stderr_piece())
-    voice = Voice(tell, journal, tell.subscribe("log", journal))
+    voice = RelayListeners(tell, journal, tell.subscribe("log", journal))
     hooks = sys.unraisablehook, threading.excepthook
     asyncio.get_running_loop().set_exception_handler(
         lambda _loop, about: tell(caught(str(about["message"]), about.get("exception")))
@@ -204,7 +204,7 @@ async def _open_spool(config: Config) -> SqliteSpool:
         raise InputError(trouble.why) from None
 
 
-async def _open_metrics(relay: Relay, voice: Voice, where: Endpoint) -> Metrics:
+async def _open_metrics(relay: Relay, voice: RelayListeners, where: Endpoint) -> Metrics:
     from postroad.relay.metrics import Metrics  # noqa: PLC0415  # its library is loaded where it is used
 
     try:
@@ -236,7 +236,7 @@ class Reloading:
     """
 
     def __init__(
-        self, config: Config, load: Callable[[], Config], relay: Relay, voice: Voice, split: Split | None
+        self, config: Config, load: Callable[[], Config], relay: Relay, voice: RelayListeners, split: Split | None
     ) -> None:
         self._started = self._config = config
         self._load = load

@@ -24,7 +24,7 @@ from postroad.deliver import (
     QueueLimits,
     ReusePolicy,
 )
-from postroad.dialogue import Login
+from postroad.dialogue import Credentials
 from postroad.files import trusted_text
 from postroad.pace import RetrySchedule, WindowPolicy
 from postroad.receive import (
@@ -50,7 +50,7 @@ from postroad.words.mail import Mailbox
 from postroad.words.names import Unreadable
 
 if TYPE_CHECKING:
-    from postroad.config import Config, StaticRoute
+    from postroad.config import Config, RouteTable
     from postroad.dns import Resolver
 
 
@@ -193,8 +193,8 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
     )
 
 
-def _next_hop(route: StaticRoute, usual: DeliverSettings) -> NextHop:
-    login = Login(route.auth.user, _secret(route.auth.password_file)) if route.auth else None
+def _next_hop(route: RouteTable, usual: DeliverSettings) -> NextHop:
+    login = Credentials(route.auth.user, _secret(route.auth.password_file)) if route.auth else None
     settings = replace(usual, login=login, tls=opportunistic_tls())
     if route.demand == "none":
         settings = replace(settings, tls=None)

@@ -56,7 +56,7 @@ OURS = frozenset({"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DelivererReport:
     """The state of the other process: its clock, the processor time it has used, and its numbers."""
 
     at: float = 0.0
@@ -102,7 +102,7 @@ class Split:
         self._tell = listener
         self._command = how or command()
         self._program = program()
-        self._report = Report()
+        self._report = DelivererReport()
         self.tally = Tally()
         self._why_down = "the process that delivers has not started yet"
         self._now = asyncio.get_running_loop().time
@@ -251,7 +251,7 @@ class Split:
         self._handover.begin(life.link)
 
     def _hear_report(self, life: Life, at: float, used: float, numbers: Sequence[int]) -> None:
-        self._report, self._heard_at = Report(at, used, Numbers(*numbers)), self._now()
+        self._report, self._heard_at = DelivererReport(at, used, Numbers(*numbers)), self._now()
         life.has_reported = True
 
     def _settled(self, count: int) -> None:

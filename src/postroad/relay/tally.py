@@ -7,8 +7,8 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from postroad.relay.counts import COUNTED, TIMED, TROUBLE, Counted, Fields, Timed
-from postroad.relay.telling import Told
+from postroad.relay.counts import COUNTED, TIMED, TROUBLE, EventCounter, Fields, Timed
+from postroad.relay.event_bus import Told
 from postroad.words.trace import Event
 
 Key = tuple[str | int, ...]
@@ -67,8 +67,8 @@ class Tally:
         return sums, trouble
 
 
-def _growth(row: Counted | Timed, at: float, fields: Fields) -> Iterator[tuple[Key, float]]:
-    if isinstance(row, Counted):
+def _growth(row: EventCounter | Timed, at: float, fields: Fields) -> Iterator[tuple[Key, float]]:
+    if isinstance(row, EventCounter):
         for labels, by in row.of(fields):
             yield (row.name, *labels), by
         return
@@ -77,8 +77,8 @@ def _growth(row: Counted | Timed, at: float, fields: Fields) -> Iterator[tuple[K
         yield (row.name, SUM), seconds
 
 
-def _by_event() -> dict[str, list[Counted | Timed]]:
-    rows: dict[str, list[Counted | Timed]] = {}
+def _by_event() -> dict[str, list[EventCounter | Timed]]:
+    rows: dict[str, list[EventCounter | Timed]] = {}
     for row in (*COUNTED, *TIMED):
         for name in row.events:
             rows.setdefault(name, []).append(row)

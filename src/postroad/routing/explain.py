@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from postroad.routing.order import Plan, odds
-from postroad.routing.policy import Equals, RoutePolicy
+from postroad.routing.policy import EqualsPolicy, RoutePolicy
 from postroad.routing.rules import Dropped, Level, Refusal, Route, Source
 from postroad.words.names import Address, to_unicode
 from postroad.words.outcome import Outcome, Phase, Result
@@ -64,8 +64,8 @@ def _level(level: Level, place: int, policy: RoutePolicy) -> str:
     when = "First" if place == 0 else "Only after every address before it failed:"
     if len(names) == 1:
         return f"{when} preference {level.preference}: {names[0]}{_addresses(level)}."
-    order = "drawn at random" if policy.equals is Equals.RANDOM else "in the order DNS gave them"
-    if len({exchanger.weight for exchanger in level.exchangers}) > 1 and policy.equals is Equals.RANDOM:
+    order = "drawn at random" if policy.equals is EqualsPolicy.RANDOM else "in the order DNS gave them"
+    if len({exchanger.weight for exchanger in level.exchangers}) > 1 and policy.equals is EqualsPolicy.RANDOM:
         order += " by their weight"
     return f"{when} preference {level.preference}: {listing(names)}, equals, {order} ({policy.source})."
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import accumulate, chain, repeat
 
 from postroad.routing.dice import Chance
-from postroad.routing.policy import Equals, RoutePolicy
+from postroad.routing.policy import EqualsPolicy, RoutePolicy
 from postroad.routing.rules import Dropped, DropReason, Exchanger, Route
 from postroad.words.names import Address
 from postroad.words.trail import Target
@@ -46,7 +46,7 @@ def odds(route: Route, policy: RoutePolicy) -> Odds:
     best = route.levels[0].exchangers
     total = sum(each.weight for each in best)
     chances = [Fraction(each.weight, total) for each in best]
-    if policy.equals is Equals.GIVEN:
+    if policy.equals is EqualsPolicy.GIVEN:
         chances = [Fraction(1)] + [Fraction(0)] * (len(best) - 1)
     hosts: dict[str, Fraction] = {}
     addresses: dict[tuple[str, Address], Fraction] = {}
@@ -70,7 +70,7 @@ def draw(route: Route, policy: RoutePolicy, rng: Chance) -> Plan:
 
 def throw(route: Route, policy: RoutePolicy, rng: Chance) -> Throw:
     """The part of a draw that chance decides: for each level the places of its exchangers, taken in order of name."""
-    if policy.equals is not Equals.RANDOM:
+    if policy.equals is not EqualsPolicy.RANDOM:
         return tuple(tuple(range(len(level.exchangers))) for level in route.levels)
     thrown = []
     for level in route.levels:
@@ -168,7 +168,7 @@ def _room(route: Route, limit: int | None) -> int | None:
 
 
 def _placed(exchangers: Sequence[Exchanger], policy: RoutePolicy, places: Sequence[int]) -> list[Exchanger]:
-    ranked = _ranked(exchangers) if policy.equals is Equals.RANDOM else exchangers
+    ranked = _ranked(exchangers) if policy.equals is EqualsPolicy.RANDOM else exchangers
     return [ranked[place] for place in places]
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 LEAST_ALTERNATIVES = 2  # "the SMTP client SHOULD try at least two addresses", RFC 5321 section 5.1
 
 
-class Equals(StrEnum):
+class EqualsPolicy(StrEnum):
     """The ways to put exchangers of one preference in order."""
 
     RANDOM = "random"
@@ -29,7 +29,7 @@ class RoutePolicy:
 
     name: str
     source: str  # the document and section this is taken from
-    equals: Equals
+    equals: EqualsPolicy
     families: tuple[int, ...] = (6, 4)  # IP versions, the first one first within a host (RFC 6724 section 2.1)
     limit: int | None = 100  # addresses an attempt may try; sendmail's MAXMXHOSTS, a bound for hostile zones
     allow_loopback: bool = False  # in the lab the Internet is 127.0.0.0/8
@@ -65,9 +65,9 @@ PROCEDURES = {
     policy.name: policy
     for policy in (
         # All equals must be tried before a higher value; their order is the sender's choice, and ours is DNS order.
-        RoutePolicy("rfc974", "RFC 974, Interpreting the List of MX RRs", Equals.GIVEN),
-        RoutePolicy("rfc1123", "RFC 1123 section 5.3.4 (random among equals: SHOULD)", Equals.RANDOM),
-        RoutePolicy("rfc2821", "RFC 2821 section 5 (random among equals: MUST)", Equals.RANDOM),
-        RoutePolicy("rfc5321", "RFC 5321 section 5.1 (random among equals: MUST)", Equals.RANDOM),
+        RoutePolicy("rfc974", "RFC 974, Interpreting the List of MX RRs", EqualsPolicy.GIVEN),
+        RoutePolicy("rfc1123", "RFC 1123 section 5.3.4 (random among equals: SHOULD)", EqualsPolicy.RANDOM),
+        RoutePolicy("rfc2821", "RFC 2821 section 5 (random among equals: MUST)", EqualsPolicy.RANDOM),
+        RoutePolicy("rfc5321", "RFC 5321 section 5.1 (random among equals: MUST)", EqualsPolicy.RANDOM),
     )
 }

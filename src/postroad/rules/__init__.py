@@ -18,16 +18,16 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.rules.catalogue import RULES, run
-    from postroad.rules.checked import Accepted, Checked, Server
-    from postroad.rules.evidence import Evidence, Line
+    from postroad.rules.checked import Accepted, Checked, CheckedExchanger
+    from postroad.rules.evidence import Evidence, FileLine
     from postroad.rules.finding import Finding, Place, Severity
-    from postroad.rules.rule import Need, Rule, Source, Topic
+    from postroad.rules.rule import Citation, Need, Rule, Topic
 
 __getattr__ = door(
     __name__,
     catalogue="RULES run",
-    checked="Accepted Checked Server",
-    evidence="Evidence Line",
+    checked="Accepted Checked CheckedExchanger",
+    evidence="Evidence FileLine",
     finding="Finding Place Severity",
-    rule="Need Rule Source Topic",
+    rule="Need Rule Citation Topic",
 )

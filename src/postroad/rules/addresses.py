@@ -9,8 +9,8 @@ from postroad.rules import lines, table
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Seen, Severity
 from postroad.rules.rule import Topic, rule
-from postroad.rules.special import Kind, is_for_documents, kind_of
-from postroad.rules.table import Row
+from postroad.rules.special import SpecialKind, is_for_documents, kind_of
+from postroad.rules.table import MxRow
 from postroad.words.facts import Found, Mx, NoData, NoName
 from postroad.words.names import Address
 
@@ -25,7 +25,7 @@ from postroad.words.names import Address
 )
 def mx_target_loopback(evidence: Evidence) -> Iterator[Seen]:
     if not evidence.snapshot.in_lab:
-        yield from _strange(evidence, Kind.LOOPBACK)
+        yield from _strange(evidence, SpecialKind.LOOPBACK)
 
 
 @rule(
@@ -37,7 +37,7 @@ def mx_target_loopback(evidence: Evidence) -> Iterator[Seen]:
     source="RFC 6890",
 )
 def mx_target_unspecified(evidence: Evidence) -> Iterator[Seen]:
-    yield from _strange(evidence, Kind.UNSPECIFIED)
+    yield from _strange(evidence, SpecialKind.UNSPECIFIED)
 
 
 @rule(
@@ -50,7 +50,7 @@ def mx_target_unspecified(evidence: Evidence) -> Iterator[Seen]:
     source="RFC 6890; RFC 1918",
 )
 def mx_target_private(evidence: Evidence) -> Iterator[Seen]:
-    yield from _strange(evidence, Kind.PRIVATE)
+    yield from _strange(evidence, SpecialKind.PRIVATE)
 
 
 @rule(
@@ -63,7 +63,7 @@ def mx_target_private(evidence: Evidence) -> Iterator[Seen]:
 )
 def mx_target_documentation(evidence: Evidence) -> Iterator[Seen]:
     if not is_for_documents(table.domain(evidence)):
-        yield from _strange(evidence, Kind.DOCUMENTATION)
+        yield from _strange(evidence, SpecialKind.DOCUMENTATION)
 
 
 @rule(
@@ -75,7 +75,7 @@ def mx_target_documentation(evidence: Evidence) -> Iterator[Seen]:
     source="RFC 6890",
 )
 def mx_target_multicast(evidence: Evidence) -> Iterator[Seen]:
-    yield from _strange(evidence, Kind.GROUP)
+    yield from _strange(evidence, SpecialKind.GROUP)
 
 
 @rule(
@@ -88,7 +88,7 @@ def mx_target_multicast(evidence: Evidence) -> Iterator[Seen]:
     source="RFC 6890; RFC 6666",
 )
 def mx_target_set_aside(evidence: Evidence) -> Iterator[Seen]:
-    yield from _strange(evidence, Kind.SET_ASIDE)
+    yield from _strange(evidence, SpecialKind.SET_ASIDE)
 
 
 @rule(
@@ -100,12 +100,12 @@ def mx_target_set_aside(evidence: Evidence) -> Iterator[Seen]:
     source="RFC 6890",
 )
 def mx_target_mapped(evidence: Evidence) -> Iterator[Seen]:
-    for seen in _strange(evidence, Kind.MAPPED):
+    for seen in _strange(evidence, SpecialKind.MAPPED):
         mapped = getattr(seen.place.address, "ipv4_mapped", None)
         yield replace(seen, fix=f"{seen.fix}\n{lines.address_line(str(seen.place.exchange), str(mapped))}")
 
 
-def _strange(evidence: Evidence, kind: Kind) -> Iterator[Seen]:
+def _strange(evidence: Evidence, kind: SpecialKind) -> Iterator[Seen]:
     """Addresses of one kind: an error if none of the whole set is of a host on the Internet."""
     hosts = table.hosts(evidence) or _implicit(evidence)
     in_documents = is_for_documents(table.domain(evidence))
@@ -124,10 +124,10 @@ def _strange(evidence: Evidence, kind: Kind) -> Iterator[Seen]:
 
 def _is_out_of_reach(address: Address, *, in_documents: bool) -> bool:
     found = kind_of(address)
-    return bool(found) and not (in_documents and found and found[0] is Kind.DOCUMENTATION)
+    return bool(found) and not (in_documents and found and found[0] is SpecialKind.DOCUMENTATION)
 
 
-def _implicit(evidence: Evidence) -> tuple[Row, ...]:
+def _implicit(evidence: Evidence) -> tuple[MxRow, ...]:
     """The domain as its own exchanger, where it has no MX."""
     if not isinstance(evidence.snapshot.mx, NoData | NoName):
         return ()
@@ -135,7 +135,7 @@ def _implicit(evidence: Evidence) -> tuple[Row, ...]:
     return table.hosts(replace(evidence, snapshot=replace(evidence.snapshot, mx=mx)))
 
 
-def _owner(row: Row) -> str:
+def _owner(row: MxRow) -> str:
     """The name that has the addresses: the end of the aliases."""
     found = [each for each in (table.answers(row.facts) if row.facts else ()) if isinstance(each, Found)]
     return next((each.name for each in found if each.name), row.name)

@@ -10,7 +10,7 @@ from postroad.rules import limits, places, table
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Place, Seen, Severity
 from postroad.rules.rule import Topic, rule
-from postroad.rules.table import Row
+from postroad.rules.table import MxRow
 from postroad.words.names import Address
 from postroad.words.phrasebook import listing, percent
 
@@ -82,7 +82,7 @@ def mx_share_skew(evidence: Evidence) -> Iterator[Seen]:
 _Share = tuple[float, str]  # and whose it is
 
 
-def _by_exchanger(hosts: tuple[Row, ...], told: Mapping[Address, float]) -> dict[str, float]:
+def _by_exchanger(hosts: tuple[MxRow, ...], told: Mapping[Address, float]) -> dict[str, float]:
     """Shares of addresses added up by name; an address of several names counts for the first."""
     owners = {address: row.name for row in reversed(hosts) for address in row.addresses}
     totals = dict.fromkeys((row.name for row in hosts), 0.0)
@@ -92,13 +92,13 @@ def _by_exchanger(hosts: tuple[Row, ...], told: Mapping[Address, float]) -> dict
     return totals
 
 
-def _span(row: Row, shares: Mapping[str, Mapping[str, float]]) -> tuple[Row, _Share, _Share]:
+def _span(row: MxRow, shares: Mapping[str, Mapping[str, float]]) -> tuple[MxRow, _Share, _Share]:
     """The lowest and the highest share of an exchanger."""
     ranked = sorted((told[row.name], sender) for sender, told in shares.items())
     return row, ranked[0], ranked[-1]
 
 
-def _spread(span: tuple[Row | None, _Share, _Share]) -> float:
+def _spread(span: tuple[MxRow | None, _Share, _Share]) -> float:
     """The difference of the two shares, less what floating point adds."""
     return round(span[2][0] - span[1][0], 9)
 

@@ -9,7 +9,7 @@ from postroad.rules.dane import is_signed
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Seen, Severity
 from postroad.rules.rule import Need, Topic, rule
-from postroad.rules.sessions import SERVER, Session, heard, sessions
+from postroad.rules.sessions import SERVER, ProbedAddress, heard, sessions
 from postroad.rules.sts import covers, is_enforced
 from postroad.words.phrasebook import duration
 from postroad.words.sessions import Certificate
@@ -18,7 +18,7 @@ _ENFORCED = "Under MTA-STS in enforce mode senders must not deliver to this serv
 _OLD = ("SSLv", "TLSv1 ", "TLSv1.0", "TLSv1.1")
 
 
-def _is_demanded(evidence: Evidence, session: Session) -> bool:
+def _is_demanded(evidence: Evidence, session: ProbedAddress) -> bool:
     """Whether some senders deliver to this exchanger under TLS or not at all."""
     return is_enforced(evidence) or is_signed(evidence, session.place.exchange)
 
@@ -77,7 +77,7 @@ def tls_old(evidence: Evidence) -> Iterator[Seen]:
             yield Seen(session.place, seen, severity=severity)
 
 
-def _shown(evidence: Evidence) -> Iterator[tuple[Session, Certificate]]:
+def _shown(evidence: Evidence) -> Iterator[tuple[ProbedAddress, Certificate]]:
     for session in sessions(evidence):
         if session.probe.certificate:
             yield session, session.probe.certificate

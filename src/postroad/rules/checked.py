@@ -14,7 +14,7 @@ from postroad.words.names import Address
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class CheckedExchanger:
     """An exchanger as the records name it, with the addresses found for it, used or not."""
 
     preference: int
@@ -37,7 +37,7 @@ class Checked:
 
     domain: str
     checked_at: float
-    servers: tuple[Server, ...] = ()
+    servers: tuple[CheckedExchanger, ...] = ()
     findings: tuple[Finding, ...] = ()
     accepted: tuple[Accepted, ...] = ()
     looked: frozenset[Need] = frozenset({Need.RECORDS})
@@ -56,11 +56,14 @@ class Checked:
         return cls(str(snapshot.domain), evidence.now, servers, tuple(findings), tuple(accepted), looked)
 
 
-def _servers(snapshot: Snapshot) -> list[Server]:
+def _servers(snapshot: Snapshot) -> list[CheckedExchanger]:
     if not isinstance(snapshot.mx, Found):
         return []
     records = dict.fromkeys((mx.preference, mx.exchange) for mx in snapshot.mx.records)
-    return [Server(preference, exchange, _addresses(snapshot, exchange)) for preference, exchange in sorted(records)]
+    return [
+        CheckedExchanger(preference, exchange, _addresses(snapshot, exchange))
+        for preference, exchange in sorted(records)
+    ]
 
 
 def _addresses(snapshot: Snapshot, name: str) -> tuple[Address, ...]:

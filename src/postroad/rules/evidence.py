@@ -14,7 +14,7 @@ from postroad.words.sessions import Probe, Reach
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FileLine:
     """The place of a record in a zone file."""
 
     owner: str
@@ -33,7 +33,7 @@ class Evidence:
     answer: Route | Refusal  # of routing's decide, by RFC 5321
     now: float
     _: KW_ONLY
-    lines: tuple[Line, ...] = ()  # of zone files
+    lines: tuple[FileLine, ...] = ()  # of zone files
     texts: Texts | None = None
     wire: tuple[Wire, ...] | None = None
     said: tuple[Said, ...] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from postroad.rules.evidence import Evidence, Line
+from postroad.rules.evidence import Evidence, FileLine
 from postroad.words.facts import Mx
 from postroad.words.names import Address, is_within, parse_address
 
@@ -59,7 +59,7 @@ def is_ours_to_say(evidence: Evidence, name: str) -> bool:
     return not evidence.lines or any(is_within(name, line.owner) for line in evidence.lines if line.kind != "PTR")
 
 
-def _lines(evidence: Evidence, owner: str, kind: str) -> Iterable[Line]:
+def _lines(evidence: Evidence, owner: str, kind: str) -> Iterable[FileLine]:
     return (line for line in evidence.lines if line.kind == kind and _plain(line.owner) == owner)
 
 

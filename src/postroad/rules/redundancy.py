@@ -11,7 +11,7 @@ from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Seen, Severity
 from postroad.rules.providers import operator_of, provider_of
 from postroad.rules.rule import Topic, rule
-from postroad.rules.table import Row
+from postroad.rules.table import MxRow
 from postroad.words.names import is_within, registered
 from postroad.words.phrasebook import listing
 
@@ -88,7 +88,7 @@ def mx_shared_address(evidence: Evidence) -> Iterator[Seen]:
     source="practice",
 )
 def mx_backup_same_machine(evidence: Evidence) -> Iterator[Seen]:
-    better: dict[Machine, Row] = {}
+    better: dict[Machine, MxRow] = {}
     known = table.machines(table.hosts(evidence))
     for _preference, group in table.levels(evidence):
         for row in group:
@@ -249,12 +249,12 @@ def mx_ipv6_backup_only(evidence: Evidence) -> Iterator[Seen]:
         return
 
 
-def _second(evidence: Evidence, first: Row) -> str:
+def _second(evidence: Evidence, first: MxRow) -> str:
     """The MX record of a second exchanger: an equal, so that it is known to work before it is needed."""
     return lines.mx_line(table.domain(evidence), first.record.preference, next(table.free_names(evidence, 2)))
 
 
-def _to_fill(evidence: Evidence, bare: Sequence[Row]) -> str:
+def _to_fill(evidence: Evidence, bare: Sequence[MxRow]) -> str:
     """The AAAA records to write, for names of one's own: a provider's zone is the provider's."""
     home = registered(table.domain(evidence))
     return "\n".join(
@@ -262,7 +262,7 @@ def _to_fill(evidence: Evidence, bare: Sequence[Row]) -> str:
     )
 
 
-def _only(evidence: Evidence) -> Row | None:
+def _only(evidence: Evidence) -> MxRow | None:
     """The one exchanger, unless its one name is known to stand for many machines."""
     rows = {row.name: row for row in reversed(table.rows(evidence)) if not is_within(row.name, "invalid")}
     if len(rows) != 1 or any(row.is_unknown or _kind(row) == "one-mx" for row in rows.values()):
@@ -270,7 +270,7 @@ def _only(evidence: Evidence) -> Row | None:
     return next(iter(rows.values()))
 
 
-def _machines(row: Row) -> tuple[Machine, ...]:
+def _machines(row: MxRow) -> tuple[Machine, ...]:
     """The machines behind a name."""
     return tuple(dict.fromkeys(table.machines([row]).values()))
 
@@ -279,21 +279,21 @@ def _is_one_provider(evidence: Evidence) -> bool:
     return all(provider_of(row.name) for row in table.hosts(evidence))
 
 
-def _kind(row: Row) -> str:
+def _kind(row: MxRow) -> str:
     provider = provider_of(row.name)
     return provider.kind if provider else ""
 
 
-def _has(row: Row, version: int) -> bool:
+def _has(row: MxRow, version: int) -> bool:
     return any(address.version == version for address in row.addresses)
 
 
-def _said_none(row: Row) -> bool:
+def _said_none(row: MxRow) -> bool:
     """Whether DNS said that there is no AAAA, instead of nothing."""
     return row.facts is not None and not hasattr(row.facts.aaaa, "why") and not _has(row, 6)
 
 
-def _shown(row: Row) -> str:
+def _shown(row: MxRow) -> str:
     return listing([str(address) for address in row.addresses], table.NAMED)
 
 

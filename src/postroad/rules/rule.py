@@ -50,7 +50,7 @@ class Need(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Citation:
     """The document and section that a rule comes from: `RFC 5321`, `5.1`; a letter is an appendix."""
 
     document: str
@@ -78,7 +78,7 @@ class Rule:
     topic: Topic
     title: str
     why: str
-    sources: tuple[Source, ...]
+    sources: tuple[Citation, ...]
     look: Look = field(repr=False, compare=False)
     needs: frozenset[Need] = frozenset({Need.RECORDS})
     no_fix: str = ""
@@ -105,6 +105,6 @@ def rule(  # noqa: PLR0913  # a rule has as many properties as it has
     return lambda look: Rule(name, severity, topic, title, why, sources, look, frozenset(needs), no_fix)
 
 
-def _source(text: str) -> Source:
+def _source(text: str) -> Citation:
     cited = _RFC.match(text)
-    return Source(cited[1], cited[2]) if cited else Source(text)
+    return Citation(cited[1], cited[2]) if cited else Citation(text)

@@ -27,7 +27,7 @@ _NEEDED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class ProbedAddress:
     """A probe, and the address it belongs to."""
 
     place: Place
@@ -49,19 +49,19 @@ class Session:
         return text_of(self.place)
 
 
-def sessions(evidence: Evidence) -> list[Session]:
+def sessions(evidence: Evidence) -> list[ProbedAddress]:
     """The probes of all addresses, in the order of preference."""
     probes = evidence.probes or {}
     told = ((place, probes.get(place.address)) for place in addresses(evidence) if place.address)
-    return [Session(place, probe) for place, probe in told if probe]
+    return [ProbedAddress(place, probe) for place, probe in told if probe]
 
 
-def heard(evidence: Evidence) -> list[Session]:
+def heard(evidence: Evidence) -> list[ProbedAddress]:
     """The sessions in which the server told what it can do."""
     return [session for session in sessions(evidence) if session.is_past_ehlo]
 
 
-def _is_ours(evidence: Evidence, session: Session) -> bool:
+def _is_ours(evidence: Evidence, session: ProbedAddress) -> bool:
     """Whether it may be this machine that gets no connection: nothing proves that it can reach port 25 at all."""
     passed = [each.place.address for each in sessions(evidence) if each.probe.phase != "connect" or each.probe.ok]
     if session.probe.ours or (not evidence.reach.port_25 and not passed):
@@ -93,7 +93,7 @@ def smtp_no_answer(evidence: Evidence) -> Iterator[Seen]:
             yield Seen(session.place, seen)
 
 
-def _greetings(evidence: Evidence) -> Iterator[tuple[Session, str]]:
+def _greetings(evidence: Evidence) -> Iterator[tuple[ProbedAddress, str]]:
     """Sessions that ended at the greeting, and the first digit of its code, "" if none came."""
     for session in sessions(evidence):
         if not session.probe.ok and session.probe.phase == "greeting":
@@ -191,7 +191,7 @@ def smtp_ehlo_refused(evidence: Evidence) -> Iterator[Seen]:
             yield Seen(session.place, seen)
 
 
-def _name(session: Session) -> str:
+def _name(session: ProbedAddress) -> str:
     """What the server calls itself: in its reply to EHLO, else in its greeting."""
     greeting = session.probe.greeting.split()
     return (session.probe.hello or (greeting[0] if greeting else "")).rstrip(".").lower()

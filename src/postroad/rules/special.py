@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from postroad.words.names import Address, is_within
 
 
-class Kind(Enum):
+class SpecialKind(Enum):
     """The uses for which an address is reserved, if it is not that of a host on the Internet."""
 
     UNSPECIFIED = auto()
@@ -24,37 +24,37 @@ class Kind(Enum):
 _PREFIXES = tuple(
     (ip_network(prefix), kind, what)
     for prefix, kind, what in (
-        ("0.0.0.0/8", Kind.UNSPECIFIED, "not the address of a host"),
-        ("::/128", Kind.UNSPECIFIED, "not the address of a host"),
-        ("127.0.0.0/8", Kind.LOOPBACK, "a loopback address"),
-        ("::1/128", Kind.LOOPBACK, "a loopback address"),
-        ("10.0.0.0/8", Kind.PRIVATE, "a private address"),
-        ("172.16.0.0/12", Kind.PRIVATE, "a private address"),
-        ("192.168.0.0/16", Kind.PRIVATE, "a private address"),
-        ("100.64.0.0/10", Kind.PRIVATE, "an address behind a carrier's NAT (RFC 6598)"),
-        ("169.254.0.0/16", Kind.PRIVATE, "a link-local address"),
-        ("fe80::/10", Kind.PRIVATE, "a link-local address"),
-        ("fec0::/10", Kind.PRIVATE, "a site-local address"),
-        ("fc00::/7", Kind.PRIVATE, "a unique local address (RFC 4193)"),
-        ("192.0.2.0/24", Kind.DOCUMENTATION, "a documentation address (RFC 5737)"),
-        ("198.51.100.0/24", Kind.DOCUMENTATION, "a documentation address (RFC 5737)"),
-        ("203.0.113.0/24", Kind.DOCUMENTATION, "a documentation address (RFC 5737)"),
-        ("2001:db8::/32", Kind.DOCUMENTATION, "a documentation address (RFC 3849)"),
-        ("3fff::/20", Kind.DOCUMENTATION, "a documentation address (RFC 9637)"),
-        ("::ffff:0:0/96", Kind.MAPPED, "an IPv4 address in IPv6 form"),
-        ("224.0.0.0/4", Kind.GROUP, "a multicast address"),
-        ("240.0.0.0/4", Kind.GROUP, "a reserved address"),
-        ("ff00::/8", Kind.GROUP, "a multicast address"),
-        ("100::/64", Kind.SET_ASIDE, "a discard-only address (RFC 6666)"),
-        ("100:0:0:1::/64", Kind.SET_ASIDE, "a dummy address (RFC 9780)"),
-        ("198.18.0.0/15", Kind.SET_ASIDE, "an address for benchmarks (RFC 2544)"),
-        ("2001:2::/48", Kind.SET_ASIDE, "an address for benchmarks (RFC 5180)"),
-        ("192.0.0.0/24", Kind.SET_ASIDE, "an address set aside for protocols (RFC 6890)"),
-        ("192.88.99.0/24", Kind.SET_ASIDE, "an address of 6to4 relays, withdrawn (RFC 7526)"),
-        ("64:ff9b::/96", Kind.SET_ASIDE, "an address behind NAT64 (RFC 6052)"),
-        ("64:ff9b:1::/48", Kind.SET_ASIDE, "an address behind a local NAT64 (RFC 8215)"),
-        ("2001::/23", Kind.SET_ASIDE, "an address set aside for protocols (RFC 2928)"),
-        ("5f00::/16", Kind.SET_ASIDE, "a segment identifier (RFC 9602)"),
+        ("0.0.0.0/8", SpecialKind.UNSPECIFIED, "not the address of a host"),
+        ("::/128", SpecialKind.UNSPECIFIED, "not the address of a host"),
+        ("127.0.0.0/8", SpecialKind.LOOPBACK, "a loopback address"),
+        ("::1/128", SpecialKind.LOOPBACK, "a loopback address"),
+        ("10.0.0.0/8", SpecialKind.PRIVATE, "a private address"),
+        ("172.16.0.0/12", SpecialKind.PRIVATE, "a private address"),
+        ("192.168.0.0/16", SpecialKind.PRIVATE, "a private address"),
+        ("100.64.0.0/10", SpecialKind.PRIVATE, "an address behind a carrier's NAT (RFC 6598)"),
+        ("169.254.0.0/16", SpecialKind.PRIVATE, "a link-local address"),
+        ("fe80::/10", SpecialKind.PRIVATE, "a link-local address"),
+        ("fec0::/10", SpecialKind.PRIVATE, "a site-local address"),
+        ("fc00::/7", SpecialKind.PRIVATE, "a unique local address (RFC 4193)"),
+        ("192.0.2.0/24", SpecialKind.DOCUMENTATION, "a documentation address (RFC 5737)"),
+        ("198.51.100.0/24", SpecialKind.DOCUMENTATION, "a documentation address (RFC 5737)"),
+        ("203.0.113.0/24", SpecialKind.DOCUMENTATION, "a documentation address (RFC 5737)"),
+        ("2001:db8::/32", SpecialKind.DOCUMENTATION, "a documentation address (RFC 3849)"),
+        ("3fff::/20", SpecialKind.DOCUMENTATION, "a documentation address (RFC 9637)"),
+        ("::ffff:0:0/96", SpecialKind.MAPPED, "an IPv4 address in IPv6 form"),
+        ("224.0.0.0/4", SpecialKind.GROUP, "a multicast address"),
+        ("240.0.0.0/4", SpecialKind.GROUP, "a reserved address"),
+        ("ff00::/8", SpecialKind.GROUP, "a multicast address"),
+        ("100::/64", SpecialKind.SET_ASIDE, "a discard-only address (RFC 6666)"),
+        ("100:0:0:1::/64", SpecialKind.SET_ASIDE, "a dummy address (RFC 9780)"),
+        ("198.18.0.0/15", SpecialKind.SET_ASIDE, "an address for benchmarks (RFC 2544)"),
+        ("2001:2::/48", SpecialKind.SET_ASIDE, "an address for benchmarks (RFC 5180)"),
+        ("192.0.0.0/24", SpecialKind.SET_ASIDE, "an address set aside for protocols (RFC 6890)"),
+        ("192.88.99.0/24", SpecialKind.SET_ASIDE, "an address of 6to4 relays, withdrawn (RFC 7526)"),
+        ("64:ff9b::/96", SpecialKind.SET_ASIDE, "an address behind NAT64 (RFC 6052)"),
+        ("64:ff9b:1::/48", SpecialKind.SET_ASIDE, "an address behind a local NAT64 (RFC 8215)"),
+        ("2001::/23", SpecialKind.SET_ASIDE, "an address set aside for protocols (RFC 2928)"),
+        ("5f00::/16", SpecialKind.SET_ASIDE, "a segment identifier (RFC 9602)"),
     )
 )
 _DOCUMENTS = ("example.com", "example.net", "example.org", "example", "test", "invalid", "localhost")  # RFC 6761
@@ -71,7 +71,7 @@ _NAMES = {
 }
 
 
-def kind_of(address: Address) -> tuple[Kind, str] | None:
+def kind_of(address: Address) -> tuple[SpecialKind, str] | None:
     """What an address is set aside for, and in words; None for one of a host on the Internet."""
     found = ((kind, what) for network, kind, what in _PREFIXES if address in network)
     return next(found, None)

@@ -25,7 +25,7 @@ NAMED = 6  # of the things that a finding lists; beyond it the rest is counted
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MxRow:
     """One MX record and the addresses of its target, IPv4 first. `facts` is None where the name was not asked for."""
 
     record: Mx
@@ -106,30 +106,30 @@ def records(evidence: Evidence) -> tuple[Mx, ...]:
 
 
 @once
-def rows(evidence: Evidence) -> tuple[Row, ...]:
+def rows(evidence: Evidence) -> tuple[MxRow, ...]:
     """Every MX record that names something, by preference, in the order of the answer within one."""
     named = [record for record in records(evidence) if record.exchange]
     return tuple(_row(evidence, record) for record in sorted(named, key=lambda record: record.preference))
 
 
 @once
-def hosts(evidence: Evidence) -> tuple[Row, ...]:
+def hosts(evidence: Evidence) -> tuple[MxRow, ...]:
     """The rows that have an address, each name once, with its lowest preference."""
-    seen: dict[str, Row] = {}
+    seen: dict[str, MxRow] = {}
     for row in rows(evidence):
         if row.addresses:
             seen.setdefault(row.name, row)
     return tuple(seen.values())
 
 
-def machines(group: Iterable[Row]) -> dict[Address, Machine]:
+def machines(group: Iterable[MxRow]) -> dict[Address, Machine]:
     """The machine of each address of some rows: the same that survival and advice count."""
     used = (Target(row.name, address, row.record.preference) for row in group for address in row.addresses)
     return {address: machine for machine in planning.machines(used) for address in machine.addresses}
 
 
 @once
-def levels(evidence: Evidence) -> Sequence[tuple[int, tuple[Row, ...]]]:
+def levels(evidence: Evidence) -> Sequence[tuple[int, tuple[MxRow, ...]]]:
     """The hosts of each preference, the lowest first."""
     grouped = groupby(hosts(evidence), key=lambda row: row.record.preference)
     return tuple((preference, tuple(group)) for preference, group in grouped)
@@ -158,7 +158,7 @@ def answers(facts: HostFacts) -> tuple[Answer[Address], Answer[Address]]:
     return facts.a, facts.aaaa
 
 
-def shared_by(group: tuple[Row, ...]) -> Iterator[tuple[Address, tuple[Row, ...]]]:
+def shared_by(group: tuple[MxRow, ...]) -> Iterator[tuple[Address, tuple[MxRow, ...]]]:
     """Each address that several rows have, with them."""
     for address in dict.fromkeys(address for row in group for address in row.addresses):
         owners = tuple(row for row in group if address in row.addresses)
@@ -166,8 +166,8 @@ def shared_by(group: tuple[Row, ...]) -> Iterator[tuple[Address, tuple[Row, ...]
             yield address, owners
 
 
-def _row(evidence: Evidence, record: Mx) -> Row:
+def _row(evidence: Evidence, record: Mx) -> MxRow:
     facts = None if is_address_like(record.exchange) else evidence.snapshot.hosts.get(record.exchange)
     found = (facts.a.records + facts.aaaa.records) if facts else ()
     place = Place(domain(evidence), record.preference, record.exchange)
-    return Row(record, place, lines.where_mx(evidence, record), facts, tuple(dict.fromkeys(found)))
+    return MxRow(record, place, lines.where_mx(evidence, record), facts, tuple(dict.fromkeys(found)))

@@ -10,7 +10,7 @@ from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Seen, Severity
 from postroad.rules.providers import provider_of
 from postroad.rules.rule import Topic, rule
-from postroad.rules.table import Row
+from postroad.rules.table import MxRow
 from postroad.words.facts import Bogus, Found, NoData, NoName, Temporary
 from postroad.words.names import is_address_like, is_within, registered
 from postroad.words.phrasebook import listing
@@ -228,7 +228,7 @@ def mx_target_localhost(evidence: Evidence) -> Iterator[Seen]:
     source="RFC 5321 5.1",
 )
 def mx_target_duplicate(evidence: Evidence) -> Iterator[Seen]:
-    first: dict[str, Row] = {}
+    first: dict[str, MxRow] = {}
     for row in table.rows(evidence):
         before = first.setdefault(row.name, row)
         if before is not row:
@@ -265,24 +265,24 @@ def _is_own(evidence: Evidence, name: str) -> bool:
     return is_within(name, registered(table.domain(evidence)))
 
 
-def _without(row: Row, domain: str) -> str:
+def _without(row: MxRow, domain: str) -> str:
     return lines.remove(lines.mx_line(domain, row.record.preference, row.name))
 
 
-def _as_meant(row: Row, domain: str) -> str:
+def _as_meant(row: MxRow, domain: str) -> str:
     """The record as it was probably meant, in place of the one there is; "" where nothing is odd."""
     meant = _meant(row, domain)
     return f"{_without(row, domain)}\n{lines.mx_line(domain, row.record.preference, meant)}" if meant else ""
 
 
-def _end(row: Row) -> str:
+def _end(row: MxRow) -> str:
     """The name at the end of the aliases, as far as it is known; "" where there are none, or they lead nowhere."""
     answers = table.answers(row.facts) if row.facts else ()
     ends = (each.name for each in answers if isinstance(each, Found | Temporary | Bogus) and each.aliases)
     return next((end for end in ends if end != row.name), "")
 
 
-def _meant(row: Row, domain: str) -> str:
+def _meant(row: MxRow, domain: str) -> str:
     """The name as it was probably meant; "" where nothing is odd."""
     if "." not in row.name and row.name not in _LOCAL:
         return f"{row.name}.{domain}"

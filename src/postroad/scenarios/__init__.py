@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.scenarios.demo import Act, best, perform
+    from postroad.scenarios.demo import DemoRun, best, perform
     from postroad.scenarios.folder import Scenario, ScenarioError, load_scenario, story
-    from postroad.scenarios.takes import Take, stage
+    from postroad.scenarios.takes import ScenarioRun, stage
 
 __getattr__ = door(
     __name__,
-    demo="Act best perform",
+    demo="DemoRun best perform",
     folder="Scenario ScenarioError load_scenario story",
-    takes="Take stage",
+    takes="ScenarioRun stage",
 )

@@ -28,7 +28,7 @@ CONTENT = "From: demo@lab.invalid\r\nTo: user@example.com\r\nSubject: demo\r\n\r
 
 
 @dataclass
-class Act:
+class DemoRun:
     """One set-up of the demo: what is expected, and what was seen so far."""
 
     name: str
@@ -78,10 +78,10 @@ class Act:
         return self.delivered == self.messages and self.lost == 0
 
 
-async def perform(messages: int, names: tuple[str, ...] = SHOWN) -> AsyncIterator[Act]:
+async def perform(messages: int, names: tuple[str, ...] = SHOWN) -> AsyncIterator[DemoRun]:
     """Each set-up in turn; its Act is given out after every batch, changed, and a last time when it is over."""
     for name in names:
-        act = Act(name, messages)
+        act = DemoRun(name, messages)
         loaded = zone_resolver([zone_of(name)])
         async with Lab(loaded.zone_data, keep=False) as lab:
             road = _road(lab)
@@ -92,7 +92,7 @@ async def perform(messages: int, names: tuple[str, ...] = SHOWN) -> AsyncIterato
         yield act
 
 
-def best(acts: list[Act]) -> str:
+def best(acts: list[DemoRun]) -> str:
     """The answer to the documents' question: which set-up balances and fails over best, and why."""
     lost = [f"{act.name} ({act.lost} lost)" for act in acts if not act.survived]
     winner = min(acts, key=lambda act: (not act.survived, act.imbalance, act.records, act.name))
@@ -114,7 +114,7 @@ def _road(lab: Lab) -> Road:
     return Road(resolver, build_policy("rfc5321", allow_loopback=True), deliver=settings)
 
 
-async def _expect(act: Act, road: Road) -> None:
+async def _expect(act: DemoRun, road: Road) -> None:
     routed = await road.route(DOMAIN, 0)
     if not isinstance(routed.answer, Route):
         raise InputError(routed.answer.text)
@@ -131,7 +131,7 @@ async def _expect(act: Act, road: Road) -> None:
             act.expected[address] = act.expected.get(address, Fraction(0)) + share
 
 
-async def _send_all(act: Act, road: Road, lab: Lab) -> AsyncIterator[None]:
+async def _send_all(act: DemoRun, road: Road, lab: Lab) -> AsyncIterator[None]:
     message = build_message(CONTENT, "demo@lab.invalid", [f"user@{DOMAIN}"])
     kill_at = act.messages * 7 // 10
     for start in range(0, act.messages, AT_ONCE):
@@ -148,7 +148,7 @@ async def _send(road: Road, message: Message, seed: int) -> Attempt:
     return (await road.send(message, seed)).deliveries[0].attempt
 
 
-def _count(act: Act, done: Attempt) -> None:
+def _count(act: DemoRun, done: Attempt) -> None:
     act.sent += 1
     act.delivered += done.result is Result.DELIVERED
     if act.killed is None:

@@ -18,7 +18,7 @@ CONTENT = b"From: sender@lab.invalid\r\nSubject: a scenario\r\n\r\nWhat happens 
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class ScenarioRun:
     """One seed of a scenario: what is expected, rehearsed, performed and forecast.
 
     `forecast` is the way that the seed's draw takes through the graph of the simulation.
@@ -37,7 +37,7 @@ class Take:
         return self.expected == self.rehearsed == self.performed == self.forecast
 
 
-async def stage(scenario: Scenario) -> tuple[Take, ...]:
+async def stage(scenario: Scenario) -> tuple[ScenarioRun, ...]:
     """Every seed of a scenario, rehearsed, performed and forecast.
 
     Raises:
@@ -47,7 +47,7 @@ async def stage(scenario: Scenario) -> tuple[Take, ...]:
     return tuple([await _take(scenario, seed) for seed in scenario.seeds])
 
 
-async def _take(scenario: Scenario, seed: int) -> Take:
+async def _take(scenario: Scenario, seed: int) -> ScenarioRun:
     """A lab of its own for each take: what an exchanger remembers must not matter."""
     loaded = zone_resolver([scenario.zone])
     try:
@@ -62,7 +62,7 @@ async def _take(scenario: Scenario, seed: int) -> Take:
         rehearsed, forecast = own.rehearse(routed.answer, routed.plan), own.foretell(routed.answer, routed.plan)
         attempt = (await road.send(message, seed)).deliveries[0].attempt
     expected = scenario.expected.get(seed, "nothing is expected")
-    return Take(seed, expected, story(rehearsed), story(attempt), story(forecast), attempt)
+    return ScenarioRun(seed, expected, story(rehearsed), story(attempt), story(forecast), attempt)
 
 
 def _own(scenario: Scenario, lab: Lab, policy: RoutePolicy) -> OwnSender:

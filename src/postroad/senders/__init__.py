@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from postroad.senders.mixes import MIXES
     from postroad.senders.model import (
         Asks,
-        Equals,
+        Basis,
+        EqualsOrder,
         Exhausted,
         Families,
         Inside,
-        Kind,
         Later,
         Literals,
-        Preference,
+        PreferenceUse,
+        RefusalNews,
         Routes,
         Sender,
         Then,
-        Told,
         Unit,
     )
     from postroad.senders.own import OwnSenders, read_sender, read_senders
@@ -39,7 +39,8 @@ __getattr__ = door(
     __name__,
     known="SCHEDULES SENDERS file_of",
     mixes="MIXES",
-    model="Asks Equals Exhausted Families Inside Kind Later Literals Preference Routes Sender Then Told Unit",
+    model="Asks Basis EqualsOrder Exhausted Families Inside Later Literals PreferenceUse RefusalNews Routes Sender "
+    "Then Unit",
     own="OwnSenders read_sender read_senders",
     schedule="Schedule",
 )

@@ -19,7 +19,7 @@ _PAUSE = Bounds(1.0)  # between things that go on until something else ends: nev
 
 BOUNDS: Mapping[str, Mapping[str, Bounds]] = MappingProxyType(
     {
-        "Limits": {"addresses": _FEW, "hosts": _FEW, "sessions": _FEW},
+        "AttemptLimits": {"addresses": _FEW, "hosts": _FEW, "sessions": _FEW},
         "Waits": {
             "connect_s": _WAIT,
             "greeting_s": _WAIT,

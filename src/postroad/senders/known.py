@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from types import MappingProxyType
 
-from postroad.senders.model import Kind, Sender
+from postroad.senders.model import Basis, Sender
 from postroad.senders.procedures import OUR_SENDER
 from postroad.senders.reading import schedule_from, sender_from
 from postroad.senders.schedule import Schedule
@@ -47,7 +47,7 @@ def _load() -> dict[str, Sender]:
 
     for name in sorted(tables):
         know(name)
-    kinds = list(Kind)
+    kinds = list(Basis)
     return {each.name: each for each in sorted(known.values(), key=lambda each: (kinds.index(each.kind), each.name))}
 
 

@@ -18,7 +18,7 @@ KERNEL_CONNECT_S = 134.0
 first timer make 131: the rest is the sender's own."""
 
 
-class Kind(StrEnum):
+class Basis(StrEnum):
     """The basis of a model: an RFC, a measurement, an assumption."""
 
     OURS = "ours"  # this program
@@ -34,7 +34,7 @@ class Unit(StrEnum):
     ADDRESS = "address"
 
 
-class Equals(StrEnum):
+class EqualsOrder(StrEnum):
     """The order of the units of one preference."""
 
     RANDOM = "random"  # each order as likely as any other
@@ -65,7 +65,7 @@ class Families(StrEnum):
     V6_ONLY = "v6-only"
 
 
-class Preference(StrEnum):
+class PreferenceUse(StrEnum):
     """What the preference of an MX record does."""
 
     ASCENDING = "ascending"
@@ -81,7 +81,7 @@ class Literals(StrEnum):
     FAILED = "failed"  # the mail is returned, whatever other records there are
 
 
-class Told(StrEnum):
+class RefusalNews(StrEnum):
     """When the recipients that were refused are told so, while others of the message wait."""
 
     AT_ONCE = "at-once"
@@ -108,7 +108,7 @@ class Then(StrEnum):
     FAIL = "fail"
 
 
-class Phase(StrEnum):
+class FaultPhase(StrEnum):
     """The phases in which a contact can go wrong; a reaction to a phase is that to each mode of it."""
 
     CONNECT = "connect"
@@ -118,19 +118,19 @@ class Phase(StrEnum):
     NO = "no"
 
 
-PHASES: Mapping[Phase, tuple[Mode, ...]] = MappingProxyType(
+PHASES: Mapping[FaultPhase, tuple[Mode, ...]] = MappingProxyType(
     {
-        Phase.CONNECT: (Mode.REFUSE, Mode.BLACKHOLE),
-        Phase.GREETING: (Mode.G421, Mode.G554, Mode.CLOSE, Mode.MUTE),
-        Phase.STARTTLS: (
+        FaultPhase.CONNECT: (Mode.REFUSE, Mode.BLACKHOLE),
+        FaultPhase.GREETING: (Mode.G421, Mode.G554, Mode.CLOSE, Mode.MUTE),
+        FaultPhase.STARTTLS: (
             Mode.STARTTLS_454,
             Mode.STARTTLS_554,
             Mode.STARTTLS_CLOSE,
             Mode.STARTTLS_220_CLOSE,
             Mode.BROKEN_STARTTLS,
         ),
-        Phase.NOT_NOW: (Mode.R450, Mode.D451, Mode.E451, Mode.DROP),
-        Phase.NO: (Mode.R550,),
+        FaultPhase.NOT_NOW: (Mode.R450, Mode.D451, Mode.E451, Mode.DROP),
+        FaultPhase.NO: (Mode.R550,),
     }
 )
 """The modes of each phase: no connection; no greeting, or a wrong one; STARTTLS offered and failing; "not now" to RCPT,
@@ -166,7 +166,7 @@ ENDS: Mapping[Then, Result] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Limits(Bounded):
+class AttemptLimits(Bounded):
     """The limits on how much of a list one attempt uses; None: all of it.
 
     `sessions` counts those that came as far as the recipient. `family_share`: where there are more addresses than the
@@ -262,7 +262,7 @@ class Recipients:
     """Several of one message. `alone`: each has an attempt and a connection of its own."""
 
     alone: bool = False
-    told: Told = Told.AT_ONCE
+    told: RefusalNews = RefusalNews.AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,15 +294,15 @@ class Sender:
 
     name: str
     title: str
-    kind: Kind = Kind.ASSUMED
+    kind: Basis = Basis.ASSUMED
     version: str = ""  # what was measured
     sources: tuple[str, ...] = ()
     unit: Unit = Unit.HOST
-    equals: Equals = Equals.RANDOM
+    equals: EqualsOrder = EqualsOrder.RANDOM
     inside: Inside = Inside.GIVEN
     families: Families = Families.V6_FIRST
-    preference: Preference = Preference.ASCENDING
-    limits: Limits = Limits()
+    preference: PreferenceUse = PreferenceUse.ASCENDING
+    limits: AttemptLimits = AttemptLimits()
     reactions: Mapping[Mode, Then] = field(default_factory=lambda: MappingProxyType({}))
     races: Mapping[Mode, Then] = field(default_factory=lambda: MappingProxyType({}))
     refusals: frozenset[Mode] = frozenset()
@@ -331,7 +331,7 @@ class Sender:
     @property
     def ours(self) -> bool:
         """Whether it is this program: `simulation.own` asks `routing` what it does, and nothing here describes it."""
-        return self.kind is Kind.OURS
+        return self.kind is Basis.OURS
 
     @property
     def source(self) -> str:

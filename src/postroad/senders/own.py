@@ -9,7 +9,7 @@ from typing import Any
 
 from postroad.senders.known import SENDERS
 from postroad.senders.mixes import MIXES
-from postroad.senders.model import Kind, Sender
+from postroad.senders.model import Basis, Sender
 from postroad.senders.reading import DEFAULT_PROCEDURE, WrongError, check_keys, check_table, sender_from
 from postroad.words.bounds import Bounds
 from postroad.words.names import Unreadable
@@ -88,7 +88,7 @@ def _senders(tables: Mapping[str, object]) -> dict[str, Sender]:
 def _sender(name: str, table: Mapping[str, Any], path: str, known: Mapping[str, Sender]) -> Sender:
     """What is not said of its origin is not that of the sender it is like: nobody has measured it."""
     base = table.get("like", table.get("procedure", DEFAULT_PROCEDURE))
-    origin = {"title": name, "kind": Kind.ASSUMED.value, "version": "", "sources": [f"a file of yours, like {base}"]}
+    origin = {"title": name, "kind": Basis.ASSUMED.value, "version": "", "sources": [f"a file of yours, like {base}"]}
     return sender_from(name, origin | dict(table), known, path)
 
 

@@ -9,14 +9,14 @@ from postroad.pace import HealthPolicy
 from postroad.routing import PROCEDURES
 from postroad.senders.model import (
     PHASES,
-    Equals,
+    AttemptLimits,
+    Basis,
+    EqualsOrder,
     Exhausted,
     Families,
-    Kind,
+    FaultPhase,
     Later,
-    Limits,
     Memory,
-    Phase,
     Reuse,
     Sender,
     Then,
@@ -26,11 +26,11 @@ from postroad.words.faults import Mode
 # The procedures try "each of the relevant addresses" one after the other, whatever "not now" they hear, and a
 # rejection is the answer (RFC 5321 sections 5.1 and 4.2.1).
 _AFTER = {
-    Phase.CONNECT: Then.NEXT_ADDRESS,
-    Phase.GREETING: Then.NEXT_ADDRESS,
-    Phase.STARTTLS: Then.RECONNECT_IN_CLEAR,
-    Phase.NOT_NOW: Then.NEXT_HOST,
-    Phase.NO: Then.FAIL,
+    FaultPhase.CONNECT: Then.NEXT_ADDRESS,
+    FaultPhase.GREETING: Then.NEXT_ADDRESS,
+    FaultPhase.STARTTLS: Then.RECONNECT_IN_CLEAR,
+    FaultPhase.NOT_NOW: Then.NEXT_HOST,
+    FaultPhase.NO: Then.FAIL,
 }
 _REACTIONS = MappingProxyType(
     {mode: _AFTER[phase] for phase, modes in PHASES.items() for mode in modes}
@@ -45,11 +45,11 @@ def _rfc(name: str) -> Sender:
     return Sender(
         name,
         f"the procedure of RFC {name.removeprefix('rfc')}",
-        kind=Kind.PROCEDURE,
+        kind=Basis.PROCEDURE,
         sources=(policy.source,),
-        equals=Equals(policy.equals.value),
+        equals=EqualsOrder(policy.equals.value),
         families=Families.IN_TURN,
-        limits=Limits(addresses=policy.limit, later=Later.ONE_WITHIN),
+        limits=AttemptLimits(addresses=policy.limit, later=Later.ONE_WITHIN),
         reactions=_REACTIONS,
         refusals=frozenset({Mode.R550}),
         exhausted=Exhausted.ALL,
@@ -65,9 +65,11 @@ BY_PROCEDURE: Mapping[str, Sender] = MappingProxyType(
 OUR_SENDER = Sender(
     "postroad",
     "Postroad",
-    kind=Kind.OURS,
+    kind=Basis.OURS,
     sources=("this program: routing.decide, routing.turned, routing.draw and routing.Walk",),
-    memory=Memory(frozenset((*PHASES[Phase.CONNECT], *PHASES[Phase.GREETING])), HealthPolicy().first_penalty_s),
+    memory=Memory(
+        frozenset((*PHASES[FaultPhase.CONNECT], *PHASES[FaultPhase.GREETING])), HealthPolicy().first_penalty_s
+    ),
     reuse=Reuse(messages=100, for_s=300.0, idle_s=2.0, drawn=True),
 )
 """This program: `simulation.own` asks `routing` what it does; here is only what passes from message to message."""

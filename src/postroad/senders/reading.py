@@ -13,7 +13,7 @@ from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from postroad.senders.model import PHASES, Kind, Phase, Sender
+from postroad.senders.model import PHASES, Basis, FaultPhase, Sender
 from postroad.senders.procedures import BY_PROCEDURE
 from postroad.senders.schedule import Schedule, growth
 from postroad.words.bounds import Bounds, OutOfBoundsError, count, shown
@@ -42,7 +42,7 @@ def sender_from(name: str, table: Mapping[str, Any], known: Mapping[str, Sender]
 
     """
     said = dict(table)
-    if said.get("kind") == Kind.OURS:
+    if said.get("kind") == Basis.OURS:
         raise WrongError(_at(path, "kind"), "only this program itself is ours; write kind = 'assumed' or 'measured'")
     sender: Sender = _changed(path, _base(path, said, known), said)
     retry = replace(sender.retry, name=name if sender.retry.queues else NONE) if "retry" in said else sender.retry
@@ -134,11 +134,11 @@ def _value(path: str, kind: Any, value: object, base: object) -> object:  # noqa
 def _mapped(path: str, kinds: tuple[Any, ...], said: Mapping[str, Any], base: object) -> Mapping[Any, Any]:
     """A mapping changed key by key. Of a phase all its modes are changed, before any mode by itself."""
     keys, values = kinds
-    check_keys(path, said, [*(Phase if keys is Mode else ()), *keys])
+    check_keys(path, said, [*(FaultPhase if keys is Mode else ()), *keys])
     changed: dict[Any, Any] = dict(base) if isinstance(base, Mapping) else {}
-    phases = [key for key in said if key in set(Phase)]
+    phases = [key for key in said if key in set(FaultPhase)]
     for key in phases:
-        changed |= dict.fromkeys(PHASES[Phase(key)], _one_of(_at(path, key), values, said[key]))
+        changed |= dict.fromkeys(PHASES[FaultPhase(key)], _one_of(_at(path, key), values, said[key]))
     for key in said:
         if key not in phases:
             changed[keys(key)] = _one_of(_at(path, key), values, said[key])

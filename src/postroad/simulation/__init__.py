@@ -15,7 +15,7 @@ forecasts), `paths` (single ways), `ranges` (what is sure of a mix), `recipients
 from typing import TYPE_CHECKING
 
 from postroad.senders import MIXES, SENDERS, Sender
-from postroad.simulation.nouns import Blend, Case, DnsOrder, Example, Forecast, Questions, Step, Waits
+from postroad.simulation.nouns import Blend, Case, DeliveryWaits, DnsOrder, Example, Forecast, Questions, Step
 from postroad.simulation.shares import blend, forecast
 from postroad.words.doors import door
 

@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 
-from postroad.senders.model import ENDS, Equals, Exhausted, Families, Inside, Sender, Then, Unit
+from postroad.senders.model import ENDS, EqualsOrder, Exhausted, Families, Inside, Sender, Then, Unit
 from postroad.simulation.contacts import (
     NOBODY,
-    Contact,
     Contacts,
-    Exchange,
     Host,
+    ModelContact,
+    ModelExchanger,
     contacts_of,
     may_go_on,
     then_of,
     thens_of,
 )
 from postroad.simulation.likeness import Counts, Likeness
-from postroad.simulation.limits import Counted
+from postroad.simulation.limits import CountedLimits
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.orders import Bag, Node, Pass, Weave, bag, first_and_last, rotations, row
 from postroad.words.faults import Mode
@@ -29,7 +29,7 @@ from postroad.words.names import Address
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class ArrangedLevel:
     """The hosts of one preference, and what is known of them whatever their order.
 
     `settles`: the attempt ends here for sure. `passes`: it goes through all of them, and what they say between them is
@@ -69,7 +69,7 @@ class Arranger:
         self,
         case: Case,
         sender: Sender,
-        limits: Counted,
+        limits: CountedLimits,
         *,
         alike: bool,
         nameless: bool = False,
@@ -79,27 +79,27 @@ class Arranger:
         self._alike, self._nameless, self._is_open = alike, nameless, is_open
         # A dead name counts where hosts are counted, or asked for one by one, and where it moves its neighbours
         counts = sender.limits.hosts is not None or not sender.asks.eager
-        self._dead_matters = counts or sender.equals is Equals.ONE_SWAP_PASS
-        self._is_drawn = sender.equals is Equals.RANDOM or (
-            case.dns_order is DnsOrder.RANDOM and not sender.caches_mx and sender.equals is not Equals.ALPHABETICAL
+        self._dead_matters = counts or sender.equals is EqualsOrder.ONE_SWAP_PASS
+        self._is_drawn = sender.equals is EqualsOrder.RANDOM or (
+            case.dns_order is DnsOrder.RANDOM and not sender.caches_mx and sender.equals is not EqualsOrder.ALPHABETICAL
         )  # a pass of swaps over a random order leaves it as random as it was
         self._contacts = Contacts(case.down, sender, is_open=is_open)
         self._likeness = Likeness(sender, limits, is_open=is_open)
-        self._hosts_made: dict[tuple[int, bool], tuple[Exchange, tuple[Node, ...]]] = {}
+        self._hosts_made: dict[tuple[int, bool], tuple[ModelExchanger, tuple[Node, ...]]] = {}
         self._facts: dict[int, _Facts] = {}
         self._passes = self._settles = False
-        self._first: Exchange | None = None
+        self._first: ModelExchanger | None = None
 
-    def plan(self, groups: Iterable[tuple[Exchange, ...]], first: Exchange) -> tuple[Level, ...]:
+    def plan(self, groups: Iterable[tuple[ModelExchanger, ...]], first: ModelExchanger) -> tuple[ArrangedLevel, ...]:
         """A plan of the hosts of these preferences; `first` is that of all records."""
         self._first = first
-        if self._sender.equals is Equals.RANDOM:  # who stands for whom is another matter in each
+        if self._sender.equals is EqualsOrder.RANDOM:  # who stands for whom is another matter in each
             self._contacts.forget()
             self._hosts_made.clear()
             self._likeness.forget()
         return tuple(map(self._level, groups))
 
-    def _level(self, group: tuple[Exchange, ...]) -> Level:
+    def _level(self, group: tuple[ModelExchanger, ...]) -> ArrangedLevel:
         """The hosts of one preference in the order of the sender, not yet drawn."""
         preference = group[0].preference  # in whatever order, and however turned, the exchangers of one are the same
         facts = self._facts.get(preference)
@@ -113,9 +113,9 @@ class Arranger:
             Exhausted.ALL: not (facts.settles or facts.passes),
         }[self._sender.exhausted]
         hosts = self._hosts_of(group, facts)
-        return Level(hosts, facts.settles, facts.passes, facts.refused, facts.unsure, facts.kept)
+        return ArrangedLevel(hosts, facts.settles, facts.passes, facts.refused, facts.unsure, facts.kept)
 
-    def _look_at(self, group: tuple[Exchange, ...]) -> _Facts:
+    def _look_at(self, group: tuple[ModelExchanger, ...]) -> _Facts:
         sender, limits, shared = self._sender, self._limits, set[Address]()
         if sender.drops_duplicates:
             counts = Counter(address for each in group for address in each.addresses)
@@ -137,7 +137,7 @@ class Arranger:
     def _thens(self, met: Mode, *, alone: bool) -> tuple[Then, ...]:
         return tuple(then_of(then, alone=alone) for then in thens_of(self._sender, met))
 
-    def _hosts_of(self, group: tuple[Exchange, ...], facts: _Facts) -> Node:
+    def _hosts_of(self, group: tuple[ModelExchanger, ...], facts: _Facts) -> Node:
         families, shared = self._sender.families, facts.shared
         if families is Families.V6_LEVEL:
             parts = [tuple(self._contacts.of_family(each, version) for each in group) for version in (6, 4)]
@@ -145,16 +145,16 @@ class Arranger:
         hosts = self._ordered(group, shared)
         return Pass(hosts, _v6_goes_ahead) if families is Families.V6_PASS and facts.both_families else hosts
 
-    def _ordered(self, group: tuple[Exchange, ...], shared: set[Address]) -> Node:
+    def _ordered(self, group: tuple[ModelExchanger, ...], shared: set[Address]) -> Node:
         if self._is_drawn:
             kinds = self._contacts.alike(group, shared) if self._alike else [[each] for each in group]
             return self._any_order([(node, len(kind)) for kind in kinds for node in self._hosts(kind, shared)], shared)
-        if self._sender.equals is Equals.ALPHABETICAL:
+        if self._sender.equals is EqualsOrder.ALPHABETICAL:
             group = tuple(sorted(group, key=lambda each: each.name))
-        elif self._sender.equals is Equals.FIRST_THEN_REVERSED:
+        elif self._sender.equals is EqualsOrder.FIRST_THEN_REVERSED:
             group = _backwards(group, self._first)
         hosts = row(chain.from_iterable(self._hosts([each], shared) for each in group))
-        return Pass(hosts, _coin) if self._sender.equals is Equals.ONE_SWAP_PASS else hosts
+        return Pass(hosts, _coin) if self._sender.equals is EqualsOrder.ONE_SWAP_PASS else hosts
 
     def _any_order(self, hosts: Counts, shared: set[Address]) -> Node:
         drawn = self._bag(self._without_times(hosts))
@@ -184,7 +184,7 @@ class Arranger:
         }
         return [(lasting.get(id(host), host), count) for host, count in hosts]
 
-    def _hosts(self, alike: list[Exchange], shared: set[Address]) -> tuple[Node, ...]:
+    def _hosts(self, alike: list[ModelExchanger], shared: set[Address]) -> tuple[Node, ...]:
         """The nodes of exchangers that are alike; every order of an answer has the same."""
         key = id(alike[0]), self._likeness.counts_refusals
         if key not in self._hosts_made:
@@ -193,7 +193,7 @@ class Arranger:
             self._hosts_made[key] = alike[0], tuple(named)
         return self._hosts_made[key][1]
 
-    def _made_of(self, alike: list[Exchange], shared: set[Address]) -> Iterator[Node]:
+    def _made_of(self, alike: list[ModelExchanger], shared: set[Address]) -> Iterator[Node]:
         each, contacts = alike[0], self._contacts.of(alike, shared)
         is_passed = self._sender.families is Families.V6_PASS
         if self._sender.unit is Unit.ADDRESS:
@@ -225,11 +225,11 @@ class Arranger:
         return self._likeness.bag(items) if self._alike else bag(item for item, _one in items)
 
 
-def _only_lasts(contact: Contact) -> bool:
+def _only_lasts(contact: ModelContact) -> bool:
     return contact.alone and not contact.shared and contact.then not in ENDS
 
 
-def _backwards(group: tuple[Exchange, ...], first: Exchange | None) -> tuple[Exchange, ...]:
+def _backwards(group: tuple[ModelExchanger, ...], first: ModelExchanger | None) -> tuple[ModelExchanger, ...]:
     """Each record put behind the first of all: OpenSMTPD's list of exchangers (smtpd/mta.c)."""
     front = tuple(each for each in group if first and (each.name, each.preference) == (first.name, first.preference))
     return (*front, *(each for each in reversed(group) if each not in front))

@@ -22,7 +22,7 @@ _WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class ModelExchanger:
     """One MX record: its name and addresses, each family in the order DNS gave it. `dead`: why there are none."""
 
     name: str
@@ -32,7 +32,7 @@ class Exchange:
 
 
 @dataclass(eq=False, slots=True)
-class Contact:
+class ModelContact:
     """What happens at an address: the first of `members`, which all share its chances equally."""
 
     target: Target
@@ -45,7 +45,7 @@ class Contact:
     silent: bool  # others may be contacted beside it
     members: list[Target] = field(default_factory=list)
 
-    def meeting(self, met: Mode, sender: Sender) -> Contact:
+    def meeting(self, met: Mode, sender: Sender) -> ModelContact:
         """The same address, behaving in this way."""
         thens = thens_of(sender, met)
         then = then_of(thens[self.turn % len(thens)], alone=self.alone)
@@ -69,17 +69,17 @@ class Contacts:
     def __init__(self, down: Mapping[Address, Mode], sender: Sender, *, is_open: bool) -> None:
         self._down, self._sender, self._is_open = down, sender, is_open
         # Exchangers are known by who they are: to compare them, address by address, takes too long
-        self._modes: dict[int, tuple[Exchange, tuple[Mode, ...]]] = {}
-        self._made: dict[int, tuple[Exchange, dict[int, list[Node]]]] = {}
-        self._of_family: dict[tuple[int, int], tuple[Exchange, Exchange]] = {}
+        self._modes: dict[int, tuple[ModelExchanger, tuple[Mode, ...]]] = {}
+        self._made: dict[int, tuple[ModelExchanger, dict[int, list[Node]]]] = {}
+        self._of_family: dict[tuple[int, int], tuple[ModelExchanger, ModelExchanger]] = {}
 
-    def modes(self, each: Exchange) -> tuple[Mode, ...]:
+    def modes(self, each: ModelExchanger) -> tuple[Mode, ...]:
         """What its addresses meet."""
         if id(each) not in self._modes:
             self._modes[id(each)] = each, tuple([self._down.get(address, Mode.ACCEPT) for address in each.addresses])
         return self._modes[id(each)][1]
 
-    def of_family(self, each: Exchange, version: int) -> Exchange:
+    def of_family(self, each: ModelExchanger, version: int) -> ModelExchanger:
         """The exchanger with the addresses of one family."""
         key = id(each), version
         if key not in self._of_family:
@@ -87,16 +87,16 @@ class Contacts:
             self._of_family[key] = each, replace(each, addresses=of_it)
         return self._of_family[key][1]
 
-    def alike(self, group: tuple[Exchange, ...], shared: set[Address]) -> list[list[Exchange]]:
+    def alike(self, group: tuple[ModelExchanger, ...], shared: set[Address]) -> list[list[ModelExchanger]]:
         """Exchangers whose addresses meet the same one by one, and that share none: only their names differ."""
-        kinds: dict[object, list[Exchange]] = defaultdict(list)
+        kinds: dict[object, list[ModelExchanger]] = defaultdict(list)
         for each in group:
             versions = tuple([address.version for address in each.addresses])
             named = tuple(each.addresses) if shared and not shared.isdisjoint(each.addresses) else ()
             kinds[versions, self.modes(each), named, each.dead is None].append(each)
         return list(kinds.values())
 
-    def of(self, alike: list[Exchange], shared: set[Address]) -> dict[int, list[Node]]:
+    def of(self, alike: list[ModelExchanger], shared: set[Address]) -> dict[int, list[Node]]:
         """The contacts of an exchanger by family, standing for those of others that are alike."""
         first = alike[0]
         if id(first) not in self._made:  # every order of an answer has the same
@@ -112,16 +112,18 @@ class Contacts:
         """Who stands for whom is another matter from here on."""
         self._made.clear()
 
-    def is_alone(self, each: Exchange) -> bool:
+    def is_alone(self, each: ModelExchanger) -> bool:
         """Whether each of its addresses is all that is taken together."""
         return len(each.addresses) == 1 or self._sender.unit is Unit.ADDRESS
 
-    def _contact(self, met: Mode, turn: int, members: list[Target], first: Exchange, shared: set[Address]) -> Contact:
+    def _contact(
+        self, met: Mode, turn: int, members: list[Target], first: ModelExchanger, shared: set[Address]
+    ) -> ModelContact:
         sender, target, alone = self._sender, members[0], self.is_alone(first)
         thens = thens_of(sender, met)
         then = then_of(thens[turn % len(thens)], alone=alone)
         wait_s, is_shared = lasts_s(sender, met), target.address in shared
-        return Contact(target, met, then, wait_s, is_shared, alone, turn, _is_silent(sender, met), [*members])
+        return ModelContact(target, met, then, wait_s, is_shared, alone, turn, _is_silent(sender, met), [*members])
 
     def _ways(self, met: Mode) -> int:
         """In how many ways a contact may turn out, once it is known or not yet known what it meets."""
@@ -156,7 +158,7 @@ def _is_silent(sender: Sender, met: Mode) -> bool:
     return met is Mode.BLACKHOLE or (met is Mode.MUTE and sender.waits.overlap_s is not None)
 
 
-def contacts_of(node: Node) -> Iterator[Contact]:
+def contacts_of(node: Node) -> Iterator[ModelContact]:
     """Every contact once for each kind, hosts opened."""
     for leaf in leaves(node):
         if isinstance(leaf, Host):

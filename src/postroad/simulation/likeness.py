@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from postroad.senders.model import ENDS, Families, Sender
-from postroad.simulation.contacts import IN_SESSION, TAKES, Contact, Host, contacts_of
-from postroad.simulation.limits import Counted
-from postroad.simulation.orders import NOTHING, Bag, Node, Pick, Row, Weave
+from postroad.simulation.contacts import IN_SESSION, TAKES, Host, ModelContact, contacts_of
+from postroad.simulation.limits import CountedLimits
+from postroad.simulation.orders import NOTHING, Bag, InOrder, Node, Pick, Weave
 
 Counts = list[tuple[Node, int]]
 """Nodes, and how many there are of each."""
@@ -16,7 +16,7 @@ Counts = list[tuple[Node, int]]
 class Likeness:
     """Tells nodes apart as one sender does in one case, and lets contacts that are alike stand for each other."""
 
-    def __init__(self, sender: Sender, limits: Counted, *, is_open: bool) -> None:
+    def __init__(self, sender: Sender, limits: CountedLimits, *, is_open: bool) -> None:
         self._sender, self._limits, self._is_open = sender, limits, is_open
         self._joined: set[tuple[int, int]] = set()
         self._one_of: dict[str, Node] = {}
@@ -55,7 +55,7 @@ class Likeness:
     def _shape(self, node: Node) -> str:
         """What the sender can tell of a node: equal texts for what is alike."""
         match node:
-            case Row(items):
+            case InOrder(items):
                 return f"Row({','.join(map(self._shape, items))})"
             case Bag(kinds) | Pick(kinds):
                 return f"{type(node).__name__}({','.join(f'{count}*{self._shape(kind)}' for kind, count in kinds)})"
@@ -66,7 +66,7 @@ class Likeness:
             case contact:
                 return self._kind(contact)
 
-    def _kind(self, contact: Contact) -> str:
+    def _kind(self, contact: ModelContact) -> str:
         """What a contact changes for the rest of the attempt. What this sender does not count is left out."""
         sender, met, then = self._sender, contact.met, contact.then
         parts = [then.value, str(contact.turn if self._is_open else ""), f"{contact.wait_s:g}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from postroad.senders.model import Sender
-from postroad.simulation.contacts import IN_SESSION, Exchange, may_go_on, thens_of
+from postroad.simulation.contacts import IN_SESSION, ModelExchanger, may_go_on, thens_of
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.words.faults import Mode
 
@@ -14,7 +14,7 @@ _FEW = 8  # addresses in any order: of more, there are too many ways in which si
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedLimits:
     """Which limits can be reached, with what goes on."""
 
     addresses: bool
@@ -24,7 +24,7 @@ class Counted:
     silent: bool
 
 
-def counted(case: Case, sender: Sender, found: tuple[Exchange, ...], *, is_open: bool = False) -> Counted:
+def counted(case: Case, sender: Sender, found: tuple[ModelExchanger, ...], *, is_open: bool = False) -> CountedLimits:
     """Which limits can be reached among these exchangers; `is_open`: whatever they do."""
     hosts = [[case.down.get(address, Mode.ACCEPT) for address in each.addresses] for each in found]
     met = [mode for host in hosts for mode in host]
@@ -36,7 +36,7 @@ def counted(case: Case, sender: Sender, found: tuple[Exchange, ...], *, is_open:
         return limit is not None and total > limit and (is_open or reached >= limit)
 
     passed = sum(not host or any(goes_on[mode] for mode in host) for host in hosts)
-    return Counted(
+    return CountedLimits(
         addresses=binds(limits.addresses, len(onward), len(met)),
         hosts=binds(limits.hosts, passed, len(found)),
         sessions=binds(limits.sessions, sum(mode in IN_SESSION for mode in onward), len(met)),

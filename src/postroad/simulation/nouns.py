@@ -72,7 +72,7 @@ class Questions:
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class DeliveryWaits:
     """Seconds until mail gets through: on average, and the most."""
 
     mean_s: float
@@ -103,7 +103,7 @@ class Forecast:
     examples: tuple[Example, ...] = ()
     unable: str = ""
     sampled: bool = False
-    taken: Waits | None = None
+    taken: DeliveryWaits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +126,4 @@ class Blend:
     delay_worst_s: float
     questions: Questions
     unable: Fraction = Fraction(0)
-    taken: Waits | None = None
+    taken: DeliveryWaits | None = None

@@ -16,7 +16,7 @@ WHOLE = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class InOrder:
     """One after the other."""
 
     items: tuple[Node, ...] = ()
@@ -59,13 +59,13 @@ class Pass:
 Node = Any  # Row, Bag, Pick, Weave, Pass, or a leaf: anything else, compared by identity
 Front = tuple[Fraction, Any, Node]
 
-NOTHING = Row()
+NOTHING = InOrder()
 
 
 def front(node: Node) -> Iterator[Front]:
     """What may come first: its chance, the leaf, and the node that is left. Nothing at all if the node is empty."""
     match node:
-        case Row(items):
+        case InOrder(items):
             yield from _front_of_row(items)
         case Bag(kinds):
             yield from _front_of_bag(kinds)
@@ -98,7 +98,7 @@ def is_empty(node: Node) -> bool:
 def row(items: Iterable[Node]) -> Node:
     """The items in this order, without the empty ones."""
     kept = tuple(item for item in items if item != NOTHING)
-    return kept[0] if len(kept) == 1 else Row(kept)
+    return kept[0] if len(kept) == 1 else InOrder(kept)
 
 
 def bag(items: Iterable[Node]) -> Node:
@@ -131,7 +131,7 @@ def first_and_last(kinds: tuple[tuple[Node, int], ...]) -> Node:
 def leaves(node: Node) -> Iterator[Any]:
     """Every leaf once for each kind, in the order of the structure."""
     match node:
-        case Row(items):
+        case InOrder(items):
             for item in items:
                 yield from leaves(item)
         case Bag(kinds) | Pick(kinds):
@@ -149,7 +149,7 @@ def leaves(node: Node) -> Iterator[Any]:
 def count(node: Node, test: Callable[[Any], int]) -> int:
     """How many leaves are still to come of which something is true; or the sum of what is told of each."""
     match node:
-        case Row(items):
+        case InOrder(items):
             return sum(count(item, test) for item in items)
         case Bag(kinds):
             return sum(number * count(item, test) for item, number in kinds)
@@ -169,7 +169,7 @@ def _front_of_row(items: tuple[Node, ...]) -> Iterator[Front]:
         for chance, leaf, rest in front(item):
             found = True
             left = items[place + 1 :] if rest == NOTHING else (rest, *items[place + 1 :])  # none of them is empty
-            yield chance, leaf, left[0] if len(left) == 1 else Row(left)
+            yield chance, leaf, left[0] if len(left) == 1 else InOrder(left)
         if found:
             return
 

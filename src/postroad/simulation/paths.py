@@ -10,12 +10,12 @@ from itertools import islice
 from typing import NamedTuple
 
 from postroad.senders.model import Sender, Then
-from postroad.simulation.contacts import Exchange
-from postroad.simulation.limits import Counted, counted
+from postroad.simulation.contacts import ModelExchanger
+from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.own import every_example
 from postroad.simulation.plans import NoWay, exchanges, plans
-from postroad.simulation.steps import Next, Place, Steps
+from postroad.simulation.steps import Next, Position, Steps
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
@@ -26,7 +26,7 @@ class _Way(NamedTuple):
 
     chance: Fraction
     at_s: float
-    place: Place
+    place: Position
     steps: tuple[Step, ...] = ()
 
 
@@ -51,7 +51,7 @@ def every_way(case: Case, sender: Sender) -> Iterator[Example]:
 
 
 def some_examples(
-    case: Case, sender: Sender, found: tuple[Exchange, ...], limits: Counted, number: int
+    case: Case, sender: Sender, found: tuple[ModelExchanger, ...], limits: CountedLimits, number: int
 ) -> tuple[Example, ...]:
     """A few ways that begin differently, the likeliest beginnings first, each going on by its likeliest step."""
     if number == 0:
@@ -90,7 +90,7 @@ def _one_from(steps: Steps, way: _Way, option: Next) -> Example:
         option = next(_likeliest(steps, way.place))
 
 
-def _likeliest(steps: Steps, place: Place) -> Iterator[Next]:
+def _likeliest(steps: Steps, place: Position) -> Iterator[Next]:
     return iter(sorted(steps.nexts(place), key=lambda option: -option.chance))
 
 

@@ -22,10 +22,10 @@ from postroad.routing import (
     decide,
     turned_addresses,
 )
-from postroad.senders.model import Equals, Families, Inside, Literals, Preference, Sender, Unit
-from postroad.simulation.arrange import Arranger, Level
-from postroad.simulation.contacts import Exchange
-from postroad.simulation.limits import Counted, counted
+from postroad.senders.model import EqualsOrder, Families, Inside, Literals, PreferenceUse, Sender, Unit
+from postroad.simulation.arrange import ArrangedLevel, Arranger
+from postroad.simulation.contacts import ModelExchanger
+from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.own import names_of, usual
 from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
@@ -47,11 +47,11 @@ class NoWay:
     asked: int = 0
 
 
-_found: dict[str, tuple[Snapshot, Sender, tuple[Exchange, ...] | NoWay]] = {}
+_found: dict[str, tuple[Snapshot, Sender, tuple[ModelExchanger, ...] | NoWay]] = {}
 """What each sender found last: whoever asks what is lost with which servers asks hundreds of times for one domain."""
 
 
-def exchanges(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:
+def exchanges(snapshot: Snapshot, sender: Sender) -> tuple[ModelExchanger, ...] | NoWay:
     """The exchangers a sender finds, in the order of the MX answer, also dead ones; or why it can use none."""
     known = _found.get(sender.name)
     if known is None or known[0] is not snapshot or known[1] is not sender:
@@ -59,7 +59,7 @@ def exchanges(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWa
     return known[2]
 
 
-def _look_up(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:
+def _look_up(snapshot: Snapshot, sender: Sender) -> tuple[ModelExchanger, ...] | NoWay:
     answer = snapshot.mx
     if sender.ours:
         return _found_by_ours(snapshot)
@@ -75,7 +75,7 @@ def _look_up(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay
     return _decided(snapshot, sender)
 
 
-def _found_by_ours(snapshot: Snapshot) -> tuple[Exchange, ...] | NoWay:
+def _found_by_ours(snapshot: Snapshot) -> tuple[ModelExchanger, ...] | NoWay:
     """Those of its route, and the names that it asks DNS for in vain."""
     _own, route = usual(snapshot)
     names = names_of(snapshot)
@@ -83,10 +83,10 @@ def _found_by_ours(snapshot: Snapshot) -> tuple[Exchange, ...] | NoWay:
         return NoWay(route.result, asked=len(names))
     found = tuple(_exchanges(route))
     dead = sorted(names - {each.name for each in found})
-    return (*found, *(Exchange(name, 0, (), DropReason.NO_ADDRESS) for name in dead))
+    return (*found, *(ModelExchanger(name, 0, (), DropReason.NO_ADDRESS) for name in dead))
 
 
-def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tuple[Exchange, ...] | NoWay:
+def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tuple[ModelExchanger, ...] | NoWay:
     if sender.fails_on_equals and len({record.preference for record in records}) < len(records):
         return NoWay(Result.FAILED, f"{sender.title} breaks on two records of one preference")
     real = [record for record in records if record.exchange]
@@ -122,7 +122,7 @@ def _is_fatal(snapshot: Snapshot, sender: Sender, records: list[Mx]) -> bool:
     return literal or (sender.empty_name_fails and empty)
 
 
-def _exchange(snapshot: Snapshot, sender: Sender, policy: RoutePolicy, record: Mx) -> Exchange:
+def _exchange(snapshot: Snapshot, sender: Sender, policy: RoutePolicy, record: Mx) -> ModelExchanger:
     """What a record leads to: also nowhere, for it still is a record."""
     literal = _literal(snapshot, record, sender)
     if literal:
@@ -130,19 +130,19 @@ def _exchange(snapshot: Snapshot, sender: Sender, policy: RoutePolicy, record: M
     answer = decide(replace(snapshot, mx=Found((record,))), policy)
     if isinstance(answer, Route):
         return next(iter(_exchanges(answer)))
-    return Exchange(record.exchange, record.preference, (), answer.dropped[0].reason)
+    return ModelExchanger(record.exchange, record.preference, (), answer.dropped[0].reason)
 
 
-def _literal(snapshot: Snapshot, record: Mx, sender: Sender) -> Exchange | None:
+def _literal(snapshot: Snapshot, record: Mx, sender: Sender) -> ModelExchanger | None:
     address = parse_address(record.exchange) if sender.literals is Literals.USED else None
     if address is None or address.version not in _FAMILIES.get(sender.families, (4, 6)):
         return None
     if address.is_loopback and not snapshot.in_lab:
         return None
-    return Exchange(record.exchange, record.preference, (address,))
+    return ModelExchanger(record.exchange, record.preference, (address,))
 
 
-def _decided(snapshot: Snapshot, sender: Sender) -> tuple[Exchange, ...] | NoWay:
+def _decided(snapshot: Snapshot, sender: Sender) -> tuple[ModelExchanger, ...] | NoWay:
     answer = decide(snapshot, _policy(sender))
     if isinstance(answer, Refusal):
         return _refused(sender, answer.status, asked=1)
@@ -155,10 +155,10 @@ def _refused(sender: Sender, status: Status, *, asked: int) -> NoWay:
     return NoWay(sender.refused.get(status, Result.FAILED), asked=asked)
 
 
-def _exchanges(route: Route) -> Iterable[Exchange]:
+def _exchanges(route: Route) -> Iterable[ModelExchanger]:
     for level in route.levels:
         for each in level.exchangers:
-            yield Exchange(each.name, level.preference, each.addresses)
+            yield ModelExchanger(each.name, level.preference, each.addresses)
 
 
 def _policy(sender: Sender) -> RoutePolicy:
@@ -169,12 +169,12 @@ def _policy(sender: Sender) -> RoutePolicy:
 def plans(  # what is asked, of whom, and two ways to count
     case: Case,
     sender: Sender,
-    found: tuple[Exchange, ...],
-    limits: Counted,
+    found: tuple[ModelExchanger, ...],
+    limits: CountedLimits,
     *,
     alike: bool,
     nameless: bool = False,
-) -> list[tuple[Level, ...]]:
+) -> list[tuple[ArrangedLevel, ...]]:
     """The plans of an attempt, each as likely: one for each order of the answers that makes a difference.
 
     `alike`: servers between which the sender makes no difference are counted, not told apart; `nameless`: those that
@@ -184,20 +184,24 @@ def plans(  # what is asked, of whom, and two ways to count
     return _planned(arranger, case, sender, found)
 
 
-def open_plans(case: Case, sender: Sender, found: tuple[Exchange, ...], *, alike: bool) -> list[tuple[Level, ...]]:
+def open_plans(
+    case: Case, sender: Sender, found: tuple[ModelExchanger, ...], *, alike: bool
+) -> list[tuple[ArrangedLevel, ...]]:
     """The plans of an attempt of which nobody knows yet what it will meet: each contact may turn out in any way."""
     arranger = Arranger(case, sender, counted(case, sender, found, is_open=True), alike=alike, is_open=True)
-    return [tuple(Level(level.hosts) for level in levels) for levels in _planned(arranger, case, sender, found)]
+    return [tuple(ArrangedLevel(level.hosts) for level in levels) for levels in _planned(arranger, case, sender, found)]
 
 
-def _planned(arranger: Arranger, case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Level, ...]]:
+def _planned(
+    arranger: Arranger, case: Case, sender: Sender, found: tuple[ModelExchanger, ...]
+) -> list[tuple[ArrangedLevel, ...]]:
     repeats = sender.drops_duplicates and _has_duplicates(found)
     return [
         arranger.plan(_levels(sender, answer, repeats=repeats), answer[0]) for answer in answers(case, sender, found)
     ]
 
 
-def answers(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> list[tuple[Exchange, ...]]:
+def answers(case: Case, sender: Sender, found: tuple[ModelExchanger, ...]) -> list[tuple[ModelExchanger, ...]]:
     """The records in each order in which DNS may give them, as far as it makes a difference.
 
     A set turns as a whole: records of another preference between equals give some of them more. What one name server
@@ -218,26 +222,26 @@ def _turns(count: int) -> Iterable[int]:
     return range(count) if count <= MOST_TURNS else (step * count // MOST_TURNS for step in range(MOST_TURNS))
 
 
-def is_sampled(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> bool:
+def is_sampled(case: Case, sender: Sender, found: tuple[ModelExchanger, ...]) -> bool:
     """Whether the answers come in too many orders: then a part of them stands for all."""
     in_step = case.dns_order in (DnsOrder.FIXED, DnsOrder.ROTATE)
     return in_step and _turns_in_step(case, sender, found) > MOST_TURNS
 
 
-def _turns_in_step(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> int:
+def _turns_in_step(case: Case, sender: Sender, found: tuple[ModelExchanger, ...]) -> int:
     """In how many turns the answers come."""
-    is_shuffled = sender.unit is Unit.ADDRESS and sender.equals is Equals.RANDOM
+    is_shuffled = sender.unit is Unit.ADDRESS and sender.equals is EqualsOrder.RANDOM
     is_turned = case.dns_order is DnsOrder.ROTATE and sender.inside is Inside.GIVEN
     sizes = _sizes(found) if is_turned and not is_shuffled else ()
     return lcm(_mx_turns(case, sender, found), *sizes)
 
 
-def _mx_turns(case: Case, sender: Sender, found: tuple[Exchange, ...]) -> int:
-    is_drawn = sender.equals in (Equals.RANDOM, Equals.ALPHABETICAL)
+def _mx_turns(case: Case, sender: Sender, found: tuple[ModelExchanger, ...]) -> int:
+    is_drawn = sender.equals in (EqualsOrder.RANDOM, EqualsOrder.ALPHABETICAL)
     return 1 if case.dns_order is DnsOrder.FIXED or is_drawn or sender.caches_mx else len(found)
 
 
-def _sizes(found: tuple[Exchange, ...]) -> tuple[int, ...]:
+def _sizes(found: tuple[ModelExchanger, ...]) -> tuple[int, ...]:
     counts = Counter((each.name, address.version) for each in found for address in each.addresses)
     return tuple(set(counts.values()))
 
@@ -245,40 +249,40 @@ def _sizes(found: tuple[Exchange, ...]) -> tuple[int, ...]:
 class _Turned:
     """The records of an answer turn by turn; the addresses of an exchanger have few turns, so each is made once."""
 
-    def __init__(self, found: tuple[Exchange, ...], *, rotates: bool) -> None:
+    def __init__(self, found: tuple[ModelExchanger, ...], *, rotates: bool) -> None:
         self._found = found
         self._rotates = rotates
         self._cycles = [lcm(*_sizes((each,))) for each in found]
-        self._made: dict[tuple[int, int], Exchange] = {}
+        self._made: dict[tuple[int, int], ModelExchanger] = {}
 
-    def at(self, turn: int) -> tuple[Exchange, ...]:
+    def at(self, turn: int) -> tuple[ModelExchanger, ...]:
         """The answer with every set turned so often."""
         start = turn % len(self._found) if self._rotates else 0
         places = [*range(start, len(self._found)), *range(start)]
         return tuple([self._exchange(place, turn % self._cycles[place]) for place in places])
 
-    def _exchange(self, place: int, turn: int) -> Exchange:
+    def _exchange(self, place: int, turn: int) -> ModelExchanger:
         each = self._found[place]
         if turn and (place, turn) not in self._made:
             self._made[place, turn] = replace(each, addresses=turned_addresses(each.addresses, turn))
         return self._made[place, turn] if turn else each
 
 
-def _levels(sender: Sender, found: tuple[Exchange, ...], *, repeats: bool) -> list[tuple[Exchange, ...]]:
-    if sender.preference is Preference.IGNORED:
+def _levels(sender: Sender, found: tuple[ModelExchanger, ...], *, repeats: bool) -> list[tuple[ModelExchanger, ...]]:
+    if sender.preference is PreferenceUse.IGNORED:
         return [found]
-    down = sender.preference is Preference.DESCENDING
+    down = sender.preference is PreferenceUse.DESCENDING
     ordered = sorted(found, key=lambda each: each.preference, reverse=down)
     levels = [tuple(group) for _preference, group in groupby(ordered, key=lambda each: each.preference)]
     return _once_each(levels) if repeats else levels
 
 
-def _has_duplicates(found: tuple[Exchange, ...]) -> bool:
+def _has_duplicates(found: tuple[ModelExchanger, ...]) -> bool:
     addresses = [address for each in found for address in each.addresses]
     return len(set(addresses)) < len(addresses)
 
 
-def _once_each(levels: list[tuple[Exchange, ...]]) -> list[tuple[Exchange, ...]]:
+def _once_each(levels: list[tuple[ModelExchanger, ...]]) -> list[tuple[ModelExchanger, ...]]:
     """Without the addresses that an earlier level has already, and the hosts that have no other."""
     seen: set[Address] = set()
     kept = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
-from postroad.senders.model import ENDS, Sender, Told
+from postroad.senders.model import ENDS, RefusalNews, Sender
 from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.paths import every_way
 from postroad.simulation.shares import forecast
@@ -98,9 +98,9 @@ def _taker(way: Example) -> Address | None:
     return way.steps[-1].address if way.result is Result.DELIVERED else None
 
 
-def _told(results: Sequence[Result], told: Told) -> tuple[Result, ...]:
+def _told(results: Sequence[Result], told: RefusalNews) -> tuple[Result, ...]:
     """Whoever is not told yet that he was refused waits with the others."""
     waits = Result.DEFERRED in results and (
-        told is Told.AT_THE_END or (told is Told.IF_ANY_TAKEN and Result.DELIVERED not in results)
+        told is RefusalNews.AT_THE_END or (told is RefusalNews.IF_ANY_TAKEN and Result.DELIVERED not in results)
     )
     return tuple(Result.DEFERRED if waits and each is Result.FAILED else each for each in results)

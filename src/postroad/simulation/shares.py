@@ -11,14 +11,14 @@ from typing import TypeVar
 
 from postroad.routing import Refusal
 from postroad.senders.model import Sender, Then
-from postroad.simulation.arrange import Level
-from postroad.simulation.contacts import Contact, Exchange
-from postroad.simulation.limits import Counted, counted
-from postroad.simulation.nouns import Blend, Case, Forecast, Questions, Waits
+from postroad.simulation.arrange import ArrangedLevel
+from postroad.simulation.contacts import ModelContact, ModelExchanger
+from postroad.simulation.limits import CountedLimits, counted
+from postroad.simulation.nouns import Blend, Case, DeliveryWaits, Forecast, Questions
 from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples
 from postroad.simulation.plans import NoWay, exchanges, is_sampled, plans
-from postroad.simulation.steps import Place, Steps
+from postroad.simulation.steps import Position, Steps
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
@@ -48,7 +48,7 @@ class _Arrived:
 class _Sums:
     """What is added up over all ways an attempt can go."""
 
-    accepted: dict[Contact, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    accepted: dict[ModelContact, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     ended: dict[tuple[Result, int], Fraction] = field(default_factory=lambda: defaultdict(Fraction))  # by contacts too
     delay_s: float = 0.0
     worst_s: float = 0.0
@@ -65,9 +65,9 @@ class _Sums:
             self.taken_worst_s = max(self.taken_worst_s, worst_s)
 
     @property
-    def taken(self) -> Waits | None:
+    def taken(self) -> DeliveryWaits | None:
         part = float(self.outcome[Result.DELIVERED])
-        return Waits(self.taken_s / part, self.taken_worst_s) if part else None
+        return DeliveryWaits(self.taken_s / part, self.taken_worst_s) if part else None
 
     @property
     def outcome(self) -> dict[Result, Fraction]:
@@ -122,7 +122,9 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
     )
 
 
-def _part(counts: Counter[tuple[Level, ...]], case: Case, found: tuple[Exchange, ...]) -> Counter[tuple[Level, ...]]:
+def _part(
+    counts: Counter[tuple[ArrangedLevel, ...]], case: Case, found: tuple[ModelExchanger, ...]
+) -> Counter[tuple[ArrangedLevel, ...]]:
     """All plans; where they are too many and too long to be walked, so many of them as stand for all."""
     down = {address for address, mode in case.down.items() if mode is not Mode.ACCEPT}
     longest = 1 + sum(address in down for each in found for address in each.addresses)
@@ -133,9 +135,11 @@ def _part(counts: Counter[tuple[Level, ...]], case: Case, found: tuple[Exchange,
     return Counter({plans_[place * len(plans_) // most]: 1 for place in range(most)})
 
 
-def _first(sender: Sender, every: list[tuple[Level, ...]], limits: Counted) -> dict[Contact, Fraction]:
+def _first(
+    sender: Sender, every: list[tuple[ArrangedLevel, ...]], limits: CountedLimits
+) -> dict[ModelContact, Fraction]:
     """The first contacts: of all places of an attempt only its start must tell servers by their names."""
-    first: dict[Contact, Fraction] = {}
+    first: dict[ModelContact, Fraction] = {}
     each_plan = Fraction(1, len(every))
     for levels in every:
         steps = Steps(sender, levels, limits)
@@ -175,14 +179,16 @@ def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) ->
     )
 
 
-def _taken(able: Iterable[tuple[Fraction, Forecast]]) -> Waits | None:
+def _taken(able: Iterable[tuple[Fraction, Forecast]]) -> DeliveryWaits | None:
     """How long mail takes that gets through, by how much each sends and gets through."""
     parts = [(weight * each.outcome.get(Result.DELIVERED, ZERO), each.taken) for weight, each in able]
     known = [(float(part), taken) for part, taken in parts if part and taken]
     total = sum(part for part, _taken in known)
     if not known:
         return None
-    return Waits(sum(part * taken.mean_s for part, taken in known) / total, max(taken.worst_s for _, taken in known))
+    return DeliveryWaits(
+        sum(part * taken.mean_s for part, taken in known) / total, max(taken.worst_s for _, taken in known)
+    )
 
 
 def _add_up(steps: Steps, chance: Fraction, sums: _Sums) -> None:
@@ -190,7 +196,7 @@ def _add_up(steps: Steps, chance: Fraction, sums: _Sums) -> None:
     here = {steps.start(): _Arrived(chance)}
     contacts = 0
     while here:
-        ahead: dict[Place, _Arrived] = defaultdict(_Arrived)
+        ahead: dict[Position, _Arrived] = defaultdict(_Arrived)
         for place, arrived in here.items():
             _add_place(steps, place, arrived, contacts, sums, ahead)
         here = ahead
@@ -198,7 +204,7 @@ def _add_up(steps: Steps, chance: Fraction, sums: _Sums) -> None:
 
 
 def _add_place(
-    steps: Steps, place: Place, arrived: _Arrived, contacts: int, sums: _Sums, ahead: dict[Place, _Arrived]
+    steps: Steps, place: Position, arrived: _Arrived, contacts: int, sums: _Sums, ahead: dict[Position, _Arrived]
 ) -> None:
     for share, contact, then, pause_s, entered in steps.nexts(place):
         chance = arrived.chance * share
@@ -247,7 +253,7 @@ def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
     )
 
 
-def _by(key: Callable[[Target], K], chances: Mapping[Contact, Fraction]) -> dict[K, Fraction]:
+def _by(key: Callable[[Target], K], chances: Mapping[ModelContact, Fraction]) -> dict[K, Fraction]:
     """The chances of contacts as those of what stands behind them: each member of a contact is as likely."""
     parts = ((chance / len(contact.members), contact.members) for contact, chance in chances.items())
     return _summed((key(target), each) for each, members in parts for target in members)

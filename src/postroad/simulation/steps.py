@@ -8,9 +8,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from postroad.senders.model import ENDS, Exhausted, Later, Sender, Then
-from postroad.simulation.arrange import Level
-from postroad.simulation.contacts import IN_SESSION, Contact
-from postroad.simulation.limits import Counted
+from postroad.simulation.arrange import ArrangedLevel
+from postroad.simulation.contacts import IN_SESSION, ModelContact
+from postroad.simulation.limits import CountedLimits
 from postroad.simulation.orders import NOTHING, WHOLE, Node, count, front, times
 from postroad.words.names import Address
 from postroad.words.outcome import Result
@@ -19,7 +19,7 @@ _NONE = Fraction(0)
 _GO_LEAST_S = 2.0  # net.Dialer gives no address less than this (Go, partialDeadline)
 
 
-class Tally(NamedTuple):
+class ContactTally(NamedTuple):
     """What an attempt remembers of its contacts, as far as its sender counts it.
 
     The two times are counted from the start of the last contact: `pace_s` until the next may start, `open_s` until the
@@ -42,7 +42,7 @@ class Tally(NamedTuple):
     budget_s: float = 0.0
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where an attempt stands: what is left of the host, of the preference, and the number of the preference."""
 
     host: Node
@@ -50,7 +50,7 @@ class Place(NamedTuple):
     level: int
     begun: bool = False  # an address of this preference was contacted
     cut: bool = False  # a limit kept something back
-    tally: Tally = Tally()
+    tally: ContactTally = ContactTally()
 
 
 class Next(NamedTuple):
@@ -60,8 +60,8 @@ class Next(NamedTuple):
     """
 
     chance: Fraction
-    contact: Contact | None
-    place: Place
+    contact: ModelContact | None
+    place: Position
     pause_s: float
     entered: int
 
@@ -69,14 +69,14 @@ class Next(NamedTuple):
 class _Going(NamedTuple):
     """A place on the way to the next contact, and how many hosts were begun for it."""
 
-    place: Place
+    place: Position
     entered: int
 
 
 class Steps:
     """The steps of a sender over a plan of its levels."""
 
-    def __init__(self, sender: Sender, levels: tuple[Level, ...], limits: Counted) -> None:
+    def __init__(self, sender: Sender, levels: tuple[ArrangedLevel, ...], limits: CountedLimits) -> None:
         self.sender = sender
         self._levels = levels
         self._waits = sender.waits
@@ -84,17 +84,17 @@ class Steps:
         self._shares = _family_shares(sender, levels) if limits.families else {}
         self.asks_eagerly = sender.asks.eager  # for every exchanger, whichever it enters
 
-    def start(self) -> Place:
+    def start(self) -> Position:
         """Nothing has been contacted."""
-        return self._at_level(Place(NOTHING, NOTHING, 0), 0)
+        return self._at_level(Position(NOTHING, NOTHING, 0), 0)
 
-    def nexts(self, place: Place) -> Iterator[Next]:
+    def nexts(self, place: Position) -> Iterator[Next]:
         """What may come next; the chances sum to one.
 
         Names without a contact are passed over in a loop, those that lead to the same place together: there may be
         any number of them, in any order.
         """
-        ahead, waiting = [(WHOLE, place, 0)], dict[tuple[Place, int], Fraction]()
+        ahead, waiting = [(WHOLE, place, 0)], dict[tuple[Position, int], Fraction]()
         while ahead or waiting:
             if not ahead:
                 (at, entered), chance = next(iter(waiting.items()))
@@ -109,7 +109,7 @@ class Steps:
                 else:
                     waiting[then] = waiting.get(then, _NONE) + times(chance, share)
 
-    def after(self, place: Place, contact: Contact) -> tuple[Result | None, float, Place]:
+    def after(self, place: Position, contact: ModelContact) -> tuple[Result | None, float, Position]:
         """What a contact leads to: the result if it ends the attempt, the seconds it takes then, and the new place."""
         if contact.then in ENDS:
             return ENDS[contact.then], contact.wait_s, place
@@ -118,7 +118,7 @@ class Steps:
             place = place._replace(host=NOTHING)
         return None, 0.0, place
 
-    def verdict(self, place: Place) -> Result:
+    def verdict(self, place: Position) -> Result:
         """How it ends when nobody is left to ask."""
         tally = place.tally
         match self.sender.exhausted:
@@ -130,7 +130,7 @@ class Steps:
                 failed = False
         return Result.FAILED if failed else Result.DEFERRED
 
-    def _at_level(self, place: Place, number: int) -> Place:
+    def _at_level(self, place: Position, number: int) -> Position:
         level, tally = self._levels[number], place.tally
         if level.passes:  # all of it will be heard, so it may as well be known now
             if self.sender.exhausted is Exhausted.ALL:
@@ -139,12 +139,12 @@ class Steps:
                 tally = tally._replace(kept=tally.kept or level.kept)
         return place._replace(hosts=level.hosts, level=number, begun=False, tally=tally)
 
-    def _onward(self, place: Place, entered: int) -> Iterator[tuple[Fraction, Next | _Going]]:
+    def _onward(self, place: Position, entered: int) -> Iterator[tuple[Fraction, Next | _Going]]:
         """One step on: to a contact, past one, into a host, to the next preference, or to the end."""
         moved = False
         for chance, contact, rest in front(place.host):
             moved = True
-            yield chance, self._offer(contact, Place(rest, *place[1:]), entered)
+            yield chance, self._offer(contact, Position(rest, *place[1:]), entered)
         if moved:
             return
         for chance, host, rest in front(place.hosts):
@@ -158,7 +158,7 @@ class Steps:
         else:
             yield WHOLE, _Going(self._at_level(place, level), entered)
 
-    def _enter(self, host: Node, rest: Node, place: Place, entered: int) -> Next | _Going:
+    def _enter(self, host: Node, rest: Node, place: Position, entered: int) -> Next | _Going:
         tally = place.tally
         if self._limits.hosts:
             if tally.hosts == self.sender.limits.hosts:
@@ -166,9 +166,9 @@ class Steps:
             tally = tally._replace(hosts=tally.hosts + 1)
         if self._waits.per_host:
             tally = tally._replace(budget_s=self._waits.connect_s)
-        return _Going(Place(host, rest, place.level, place.begun, place.cut, tally), entered + 1)
+        return _Going(Position(host, rest, place.level, place.begun, place.cut, tally), entered + 1)
 
-    def _offer(self, contact: Contact, place: Place, entered: int) -> Next | _Going:
+    def _offer(self, contact: ModelContact, place: Position, entered: int) -> Next | _Going:
         """The contact, unless it is passed over or a limit is reached."""
         tally, limits = place.tally, self.sender.limits
         address = contact.target.address
@@ -181,7 +181,7 @@ class Steps:
             return _Going(place._replace(host=NOTHING, hosts=NOTHING, cut=True), entered)
         return self._go(contact, place, entered=entered)
 
-    def _go(self, contact: Contact, place: Place, *, entered: int) -> Next:
+    def _go(self, contact: ModelContact, place: Position, *, entered: int) -> Next:
         tally, waits = place.tally, self._waits
         pause_s = tally.pace_s
         if not place.begun:
@@ -195,7 +195,7 @@ class Steps:
             place = place._replace(tally=tally._replace(open_s=max(tally.open_s - pause_s, 0.0), opens_s=opens_s))
         return Next(WHOLE, contact, place, pause_s, entered)
 
-    def _count(self, place: Place, contact: Contact) -> Tally:
+    def _count(self, place: Position, contact: ModelContact) -> ContactTally:
         sender, tally, met, level = self.sender, place.tally, contact.met, self._levels[place.level]
         address, no = contact.target.address, contact.met in sender.refusals
         changes: dict[str, object] = {}
@@ -215,7 +215,7 @@ class Steps:
             changes |= {"refused": tally.refused or no, "unsure": tally.unsure or not no}
         return self._time(place, contact)._replace(**changes)  # type: ignore[arg-type]  # each by its own name
 
-    def _time(self, place: Place, contact: Contact) -> Tally:
+    def _time(self, place: Position, contact: ModelContact) -> ContactTally:
         waits, tally, wait_s = self._waits, place.tally, contact.wait_s
         if not contact.silent:
             return tally._replace(pace_s=max(wait_s, waits.spacing_s), open_s=max(tally.open_s, wait_s))
@@ -246,18 +246,18 @@ class Steps:
         reserved = len(self._levels) - 1 - level if limits.later is Later.ONE_WITHIN else 0
         return (limits.addresses or 0) - reserved
 
-    def _has_its_share(self, address: Address, tally: Tally) -> bool:
+    def _has_its_share(self, address: Address, tally: ContactTally) -> bool:
         if not self._shares:
             return False
         used = tally.v4 if address.version == 4 else tally.v6
         return used >= self._shares[tally.lead or address.version][address.version]
 
     @staticmethod
-    def _stop(place: Place, entered: int) -> Next:
+    def _stop(place: Position, entered: int) -> Next:
         return Next(WHOLE, None, place._replace(cut=True), place.tally.open_s, entered)
 
 
-def _family_shares(sender: Sender, levels: Iterable[Level]) -> dict[int, dict[int, int]]:
+def _family_shares(sender: Sender, levels: Iterable[ArrangedLevel]) -> dict[int, dict[int, int]]:
     """How many addresses of each family may be tried, by the family of the first.
 
     So does Postfix (src/smtp/smtp_addr.c:smtp_balance_inet_proto): who has less than half of the limit has all of its

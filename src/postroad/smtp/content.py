@@ -9,7 +9,7 @@ BARE = Reply(554, ("5.6.0 a bare CR or LF in the message (RFC 5321 section 2.3.8
 WITH_NUL = Reply(554, ("5.6.0 a NUL octet in the message (RFC 2045 section 2.8)",))
 
 
-class Content:
+class ContentCheck:
     """The check that every octet of a message passes, by DATA or BDAT."""
 
     __slots__ = ("_has_nul", "_is_bare", "_most", "_newlines", "_octets", "_refuses_unsafe")

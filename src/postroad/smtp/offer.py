@@ -99,7 +99,7 @@ def is_foreign(line: bytes) -> bool:
     return _FOREIGN.match(line) is not None
 
 
-class Standing(Protocol):
+class SessionView(Protocol):
     """What a session knows when a command comes."""
 
     config: ServerConfig
@@ -108,7 +108,7 @@ class Standing(Protocol):
     opened: OpenTransaction | None
 
 
-def _mail_refusal(mail: Mail, at: Standing, ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+def _mail_refusal(mail: Mail, at: SessionView, ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
     config = at.config
     if mail.size is not None and mail.size > config.size:
         return too_large(config.size)
@@ -123,7 +123,7 @@ def _mail_refusal(mail: Mail, at: Standing, ascii_only: bool) -> Reply | None:  
     return None if ascii_only or mail.smtputf8 else NEEDS_SMTPUTF8  # U-labels too: RFC 6531 section 3.3
 
 
-def _rcpt_refusal(rcpt: Rcpt, at: Standing, ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+def _rcpt_refusal(rcpt: Rcpt, at: SessionView, ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
     opened, recipient = at.opened, rcpt.recipient
     if opened is None:
         return OUT_OF_ORDER
@@ -134,22 +134,22 @@ def _rcpt_refusal(rcpt: Rcpt, at: Standing, ascii_only: bool) -> Reply | None:  
     return None if ascii_only or opened.mail.smtputf8 else NEEDS_SMTPUTF8
 
 
-def _starttls_refusal(_command: StartTls, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+def _starttls_refusal(_command: StartTls, at: SessionView, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
     return Reply(503, ("5.5.1 STARTTLS is not available",)) if at.is_tls or not at.config.starttls else None
 
 
-def _auth_refusal(auth: Auth, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+def _auth_refusal(auth: Auth, at: SessionView, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
     if at.is_authenticated:
         return Reply(503, ("5.5.1 already authenticated",))  # RFC 4954 section 4
     return None if auth.mechanism in at.config.auth else Reply(504, ("5.5.4 unsupported authentication mechanism",))
 
 
-def _bdat_refusal(_bdat: Bdat, at: Standing, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
+def _bdat_refusal(_bdat: Bdat, at: SessionView, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
     return None if at.config.chunking else Reply(502, ("5.5.1 BDAT is not supported",))
 
 
 # Why a command that is in order is not taken now: not offered, or too much. With whether its line is all ASCII
-REFUSALS: dict[type[object], Callable[[Any, Standing, bool], Reply | None]] = {
+REFUSALS: dict[type[object], Callable[[Any, SessionView, bool], Reply | None]] = {
     Mail: _mail_refusal,
     Rcpt: _rcpt_refusal,
     StartTls: _starttls_refusal,

@@ -13,7 +13,7 @@ NOT_BASE64 = Reply(501, ("5.5.2 invalid base64",))
 INCOMPLETE = Reply(501, ("5.5.2 malformed authentication response",))
 
 
-class Exchange:
+class SaslExchange:
     """One AUTH exchange: challenges out (334), answers in, until there is a name and a password or an error."""
 
     def __init__(self, mechanism: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from postroad.smtp.content import Content
+from postroad.smtp.content import ContentCheck
 from postroad.smtp.events import Answered, AuthGiven, BodyComplete, BodyPiece, BodyRefused, Closed, ServerEvent
 from postroad.smtp.grammar import (
     PLAIN,
@@ -33,7 +33,7 @@ from postroad.smtp.offer import (
     hello,
     is_foreign,
 )
-from postroad.smtp.sasl import Exchange
+from postroad.smtp.sasl import SaslExchange
 from postroad.smtp.states import SERVER_ENDS, SERVER_MOVES, ServerState, after_greeting, ends_group
 from postroad.smtp.wire import DotReader, LineBuffer, format_reply
 from postroad.words.reply import Reply
@@ -80,10 +80,10 @@ class Server:
         self._has_ended = False
         self._awaiting: Command | AuthGiven | BodyComplete | Answered | None = None
         self._due: Answered | None = None  # behind the event before it
-        self._content: Content | None = None  # of the message that comes
+        self._content: ContentCheck | None = None  # of the message that comes
         self._body: DotReader | None = None  # by DATA
         self._chunk: _Chunk | None = None
-        self._exchange: Exchange | None = None
+        self._exchange: SaslExchange | None = None
         self._errors = 0
 
     @property
@@ -262,7 +262,7 @@ class Server:
 
     def _whole(self, octets: bytes) -> ServerEvent:
         """The last octets of a message: the application's to answer, unless the session must refuse it."""
-        content = self._content or Content(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
+        content = self._content or ContentCheck(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
         if content.take(octets, is_last=True):
             self._awaiting = BodyComplete(octets)
         else:
@@ -271,12 +271,12 @@ class Server:
 
     def _is_taken(self, octets: bytes) -> bool:
         """Some octets of a message, and not its last: whether they may be handed on."""
-        self._content = self._content or Content(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
+        self._content = self._content or ContentCheck(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
         return self._content.take(octets)
 
     def _begin_auth(self, auth: Auth) -> ServerEvent:
         self.state = ServerState.AUTH
-        self._exchange = Exchange(auth.mechanism)
+        self._exchange = SaslExchange(auth.mechanism)
         return self._auth_step(self._exchange.begin(auth.initial))
 
     def _auth_event(self) -> ServerEvent | None:

@@ -4,7 +4,7 @@ Rule 1: what is accepted is durable before anyone is told so; docs/design/spool.
 Rule 2: a spool reads no clock and draws no lots: times, ids and seeds are given.
 Rule 3: whatever ails the disk ends as a SpoolError with its kind; nothing of that call was done then.
 
-Stops: `base` (the protocols and their nouns), `births` (ids and seeds), `memory` (for tests and trials), `sqlite` (for
+Stops: `base` (the protocols and their nouns), `ids` (ids and seeds), `memory` (for tests and trials), `sqlite` (for
 mail), `remote` (what another process delivers from), `wire` (how the two speak).
 """
 
@@ -16,7 +16,6 @@ from postroad.spool.base import (
     Body,
     Claims,
     Listed,
-    Mail,
     Parcel,
     Record,
     Selection,
@@ -25,20 +24,21 @@ from postroad.spool.base import (
     SpoolError,
     State,
     Stats,
+    StoredMail,
     Story,
     Trouble,
 )
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.spool.births import Births, sendmail_origin
+    from postroad.spool.ids import MessageIds, sendmail_origin
     from postroad.spool.memory import MemorySpool
     from postroad.spool.remote import Handover, RemoteSpool
     from postroad.spool.wire import Link, Row, Words
 
 __getattr__ = door(
     __name__,
-    births="Births sendmail_origin",
+    ids="MessageIds sendmail_origin",
     memory="MemorySpool",
     remote="Handover RemoteSpool",
     wire="Link Row Words",

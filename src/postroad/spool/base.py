@@ -47,7 +47,7 @@ class SpoolError(Exception):
 
 
 @light(frozen=True, slots=True)
-class Mail:
+class StoredMail:
     """A message as accepted, with its envelope but without its body.
 
     `id` is unique, sorts by time and is safe in file names; `seed` decides every draw for it.
@@ -72,7 +72,7 @@ class Parcel:
 
     number: int
     destination: str  # canonical domain, or an address literal in brackets
-    mail: Mail
+    mail: StoredMail
     due_at: float
     attempts: int = 0  # made so far
     warned: bool = False  # the sender was told of the delay
@@ -101,7 +101,7 @@ class Settlement:
     warned: bool = False
     waits_for_host: bool = False
     said: str = ""
-    reports: tuple[tuple[Mail, bytes], ...] = ()
+    reports: tuple[tuple[StoredMail, bytes], ...] = ()
 
     def __post_init__(self) -> None:
         if self.left and self.due_at is None:
@@ -139,7 +139,7 @@ class Record:
 class Story:
     """The whole history of one message: its parcels (none once it is finished) and its records in order of time."""
 
-    mail: Mail  # with all its recipients
+    mail: StoredMail  # with all its recipients
     parcels: tuple[Listed, ...]
     records: tuple[Record, ...]
     finished_at: float | None = None
@@ -210,11 +210,11 @@ class Claims(Protocol):
         """When a claim that skips these finds something, a time past for now; None if nothing else waits."""
         ...
 
-    def body(self, mail: Mail) -> Body:
+    def body(self, mail: StoredMail) -> Body:
         """The body of a message that is kept, read piece by piece."""
         ...
 
-    def at_hand(self, mail: Mail) -> bytes | None:
+    def at_hand(self, mail: StoredMail) -> bytes | None:
         """The whole body, if it is in memory, so that nothing need be read and nobody waits; else None."""
         ...
 
@@ -253,7 +253,7 @@ class Spool(Claims, Protocol):
         """Forget a message that was arriving."""
         ...
 
-    def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> Awaitable[tuple[Parcel, ...]]:
+    def add(self, mail: StoredMail, rest: bytes, *, claim: bool = False) -> Awaitable[tuple[Parcel, ...]]:
         """Keep a message: what was written, and `rest` behind it. Once this is done it is durable.
 
         One parcel for each destination of the envelope, due at `mail.received_at`; with `claim` this node has them.
@@ -310,7 +310,7 @@ class Spool(Claims, Protocol):
 class Body:
     """The octets of a message, piece by piece; SpoolError if one cannot be read."""
 
-    def __init__(self, mail: Mail, piece: Callable[[str, int], Awaitable[tuple[bytes, bool]]]) -> None:
+    def __init__(self, mail: StoredMail, piece: Callable[[str, int], Awaitable[tuple[bytes, bool]]]) -> None:
         self._mail = mail
         self._piece = piece
 
@@ -328,7 +328,7 @@ class Body:
             ordinal += 1
 
 
-def split(mail: Mail) -> list[tuple[str, Mail]]:
+def split(mail: StoredMail) -> list[tuple[str, StoredMail]]:
     """The destinations of a message, each with its part; the mail itself if there is but one."""
     recipients = mail.envelope.recipients
     if len(recipients) == 1:

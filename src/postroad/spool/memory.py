@@ -11,7 +11,6 @@ from postroad.spool.base import (
     PIECE,
     Body,
     Listed,
-    Mail,
     Parcel,
     Record,
     Selection,
@@ -19,6 +18,7 @@ from postroad.spool.base import (
     SpoolError,
     State,
     Stats,
+    StoredMail,
     Story,
     Trouble,
     split,
@@ -32,7 +32,7 @@ _NEVER = float("-inf")
 
 @dataclass(slots=True)
 class _Kept:
-    mail: Mail
+    mail: StoredMail
     octets: bytes
     records: list[Record] = field(default_factory=list)
     open: int = 0  # parcels
@@ -171,7 +171,7 @@ class MemorySpool:
         self._check()
         self._arrivals.pop(id_, None)
 
-    async def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> tuple[Parcel, ...]:
+    async def add(self, mail: StoredMail, rest: bytes, *, claim: bool = False) -> tuple[Parcel, ...]:
         """See Spool."""
         self._check()
         return self._add(mail, rest, State.CLAIMED if claim else State.WAITING)
@@ -213,11 +213,11 @@ class MemorySpool:
         self._check()
         return self._lanes.next_due(skip)
 
-    def body(self, mail: Mail) -> Body:
+    def body(self, mail: StoredMail) -> Body:
         """See Spool."""
         return Body(mail, self.piece)
 
-    def at_hand(self, mail: Mail) -> bytes | None:
+    def at_hand(self, mail: StoredMail) -> bytes | None:
         """See Spool."""
         kept = self._kept.get(mail.id)
         return None if kept is None or kept.finished_at is not None else kept.octets
@@ -304,7 +304,7 @@ class MemorySpool:
         if self._is_closed:
             raise SpoolError(Trouble.CLOSED, "the spool in memory is closed")
 
-    def _add(self, mail: Mail, rest: bytes, state: State) -> tuple[Parcel, ...]:
+    def _add(self, mail: StoredMail, rest: bytes, state: State) -> tuple[Parcel, ...]:
         octets = bytes(self._arrivals[mail.id].octets) + rest if mail.id in self._arrivals else rest
         self._examine(mail, octets)
         self._arrivals.pop(mail.id, None)
@@ -315,7 +315,7 @@ class MemorySpool:
         self._kept[mail.id] = _Kept(mail, octets, open=len(parcels))
         return parcels
 
-    def _examine(self, mail: Mail, octets: bytes) -> None:
+    def _examine(self, mail: StoredMail, octets: bytes) -> None:
         if not mail.envelope.recipients:
             raise ValueError("a message without recipients goes nowhere")
         if mail.id in self._kept:

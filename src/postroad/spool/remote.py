@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
-from postroad.spool.base import Body, Claims, Mail, Parcel, Settlement, Story
+from postroad.spool.base import Body, Claims, Parcel, Settlement, StoredMail, Story
 from postroad.spool.wire import (
     Link,
     Row,
@@ -80,11 +80,11 @@ class RemoteSpool:
         """See Spool."""
         return unpack_story(await self._call("story", id_))
 
-    def body(self, mail: Mail) -> Body:
+    def body(self, mail: StoredMail) -> Body:
         """See Spool."""
         return Body(mail, self.piece)
 
-    def at_hand(self, mail: Mail) -> bytes | None:
+    def at_hand(self, mail: StoredMail) -> bytes | None:
         """See Spool."""
         return self._bodies.get(mail.id)
 

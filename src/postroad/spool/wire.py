@@ -16,7 +16,7 @@ from functools import partial
 from ipaddress import ip_address
 from typing import Any, Self, cast
 
-from postroad.spool.base import Listed, Mail, Parcel, Record, Settlement, SpoolError, State, Story, Trouble
+from postroad.spool.base import Listed, Parcel, Record, Settlement, SpoolError, State, StoredMail, Story, Trouble
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.names import AddressLiteral
 
@@ -167,7 +167,7 @@ def _size(data: bytes, start: int) -> int:
     return int(_LENGTH.unpack_from(data, start)[0]) if known else _LENGTH.size
 
 
-def pack_mail(mail: Mail) -> Row:
+def pack_mail(mail: StoredMail) -> Row:
     """A message as a plain tuple."""
     it = mail.envelope
     sender, recipients = it.reverse_path and _pack_mailbox(it.reverse_path), pack_recipients(it.recipients)
@@ -175,12 +175,12 @@ def pack_mail(mail: Mail) -> Row:
     return mail.id, envelope, mail.received_at, mail.seed, mail.size, mail.origin
 
 
-def unpack_mail(row: Row) -> Mail:
+def unpack_mail(row: Row) -> StoredMail:
     """The message."""
     id_, (sender, recipients, smtputf8, eight_bit, ret, envid), received_at, seed, size, origin = row
     reverse_path = sender and _unpack_mailbox(sender)
     envelope = Envelope(reverse_path, unpack_recipients(recipients), smtputf8, eight_bit, ret, envid)
-    return Mail(id_, envelope, received_at, seed, size, origin)
+    return StoredMail(id_, envelope, received_at, seed, size, origin)
 
 
 def pack_parcel(parcel: Parcel) -> Row:

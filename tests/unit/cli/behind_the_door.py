@@ -17,7 +17,7 @@ from postroad.cli import main
 
 LOADED = (
     "asyncio", "rich.console", "rich.table", "uvloop", "postroad.build.road", "postroad.examine",
-    "postroad.cli.checking", "postroad.config", "postroad.relay.check", "postroad.cli.sendmail.handing",
+    "postroad.cli.check_run", "postroad.config", "postroad.relay.check", "postroad.cli.sendmail.handing",
     "postroad.relay",
     "postroad.views.findings", "postroad.views.json", "postroad.views.pictures.terminal", "postroad.planning.answers",
     "postroad.planning.comparison", "postroad.spool.sqlite", "postroad.scenarios.takes",

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
-from postroad.cli.check import Form
+from postroad.cli.check import CheckForm
 from postroad.cli.root import app
 from postroad.examine import ProbeSettings
 
@@ -115,7 +115,7 @@ async def _checked_in_every_form(folder, zone):
             server = await asyncio.start_server(partial(_one, host, tls), address, port)
             servers.callback(server.close)
             port = server.sockets[0].getsockname()[1]
-        for form in Form:
+        for form in CheckForm:
             words = ["check", "example.com", "--zone", str(zone), "--smtp", "--port", str(port), "--format", form.value]
             done = await asyncio.to_thread(CliRunner().invoke, app, words)
             told[form] = done.exit_code, done.output
@@ -147,7 +147,7 @@ def outputs(tmp_path_factory):
         return asyncio.run(_checked_in_every_form(folder, folder / "zone"))
 
 
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", CheckForm)
 def test_nothing_of_it_is_obeyed(form, outputs):
     """No control, no mark of direction, in any form; and the check came to its end with a verdict."""
     status, output = outputs[form]
@@ -165,19 +165,19 @@ def _scripts(text):
 
 
 VALID = {
-    Form.JSON: json.loads,
-    Form.NDJSON: lambda text: [json.loads(line) for line in text.splitlines()],
-    Form.SARIF: json.loads,
-    Form.JUNIT: ET.fromstring,
-    Form.CSV: lambda text: {len(row) for row in csv.reader(text.splitlines())} == {10} or 1 / 0,
-    Form.HTML: lambda text: _scripts(text) == 0 or 1 / 0,
-    Form.MARKDOWN: lambda text: "<script" not in "".join(text.split("`")[::2]) or 1 / 0,
-    Form.NAGIOS: lambda text: text.count("\n") == text.count("|") == 1 or 1 / 0,
-    Form.TEXT: lambda text: [line for line in text.splitlines() if line.startswith((" ", "✗", "!"))] or 1 / 0,
+    CheckForm.JSON: json.loads,
+    CheckForm.NDJSON: lambda text: [json.loads(line) for line in text.splitlines()],
+    CheckForm.SARIF: json.loads,
+    CheckForm.JUNIT: ET.fromstring,
+    CheckForm.CSV: lambda text: {len(row) for row in csv.reader(text.splitlines())} == {10} or 1 / 0,
+    CheckForm.HTML: lambda text: _scripts(text) == 0 or 1 / 0,
+    CheckForm.MARKDOWN: lambda text: "<script" not in "".join(text.split("`")[::2]) or 1 / 0,
+    CheckForm.NAGIOS: lambda text: text.count("\n") == text.count("|") == 1 or 1 / 0,
+    CheckForm.TEXT: lambda text: [line for line in text.splitlines() if line.startswith((" ", "✗", "!"))] or 1 / 0,
 }
 
 
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", CheckForm)
 def test_every_form_stays_what_it_is(form, outputs):
     """JSON, XML, a table of ten columns, a page without a script: the words of a stranger break none of them."""
     assert VALID[form](outputs[form][1]) is not None
@@ -185,7 +185,7 @@ def test_every_form_stays_what_it_is(form, outputs):
 
 def test_each_host_has_its_finding(outputs):
     """Whoever refuses, floods or hangs is told of as an exchanger that fails; what was said can be read."""
-    (domain,) = json.loads(outputs[Form.JSON][1])["domains"]
+    (domain,) = json.loads(outputs[CheckForm.JSON][1])["domains"]
     told = {}
     for finding in domain["findings"]:
         told.setdefault(finding["address"], []).append(finding["seen"])

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import postroad
 from postroad.cli import door, screen
 from postroad.cli.root import app
-from postroad.spool import Mail, Settlement
+from postroad.spool import Settlement, StoredMail
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -35,7 +35,7 @@ MAY = {
     "cli/lines.py": "the plain part of it",
     "cli/config.py": "reads the password from stdin",
     "cli/send.py": "reads the message from stdin",
-    "cli/checking.py": "reads domains from stdin",
+    "cli/check_run.py": "reads domains from stdin",
     "cli/sendmail/__init__.py": "reads the message from stdin",
     "relay/journal.py": "writes the log, escaped by its own form, to what it is handed",
     "relay/service.py": "hands stderr to the log, and tells the crew by a pipe that it is ready",
@@ -126,7 +126,7 @@ def test_colours_are_added_behind_the_door(monkeypatch):
 def test_the_stream_obeys_nothing_but_colours(text):
     """Whatever writes to stdout, typer or rich, moves no cursor and sets no title; colours and lines stay."""
     out = io.StringIO()
-    door.Door(out, "it").write(f"\x1b[1;31ma{text}b\x1b[0m\n")
+    door.OutputStream(out, "it").write(f"\x1b[1;31ma{text}b\x1b[0m\n")
     written = out.getvalue()
     assert written.startswith("\x1b[1;31ma\\")
     assert written.endswith("b\x1b[0m\n")
@@ -136,7 +136,7 @@ def test_the_stream_obeys_nothing_but_colours(text):
 def test_what_draws_itself_anew_may_move_the_cursor():
     """A progress bar may, while it lasts; and never sets a title."""
     out = io.StringIO()
-    stream = door.Door(out, "it")
+    stream = door.OutputStream(out, "it")
     with stream.moving():
         stream.write("\r\x1b[2K\x1b[1A\x1b[?25l\x1b]0;x\x07")
     stream.write("\r")
@@ -165,7 +165,7 @@ def spool(tmp_path):
     boxes = tuple(Recipient(Mailbox(f'"{HOSTILE}"', "example.org"), orcpt=f"rfc822;{HOSTILE}") for _ in range(1))
     body = b"Subject: x\r\n\r\nx\r\n"
     envelope = Envelope(Mailbox(HOSTILE, "example.net"), boxes, envid=HOSTILE)
-    mail = Mail("ONE", envelope, time.time() - 300, 7, len(body), f"192.0.2.1 {HOSTILE} by ESMTP")
+    mail = StoredMail("ONE", envelope, time.time() - 300, 7, len(body), f"192.0.2.1 {HOSTILE} by ESMTP")
     said = Outcome(Result.DEFERRED, Scope.HOST, f"450 {HOSTILE}", "4.2.0", Phase.RCPT)
     contact = Contact(Target(HOSTILE, ip_address("192.0.2.1"), 10), 0.0, 1.0, Phase.RCPT, said, {0: said}, HOSTILE)
     done = Attempt("example.org", (said,), (contact,), 7, 1.0)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from postroad.config import USUAL_FILE, Config, Retry, dump, find, load, read
+from postroad.config import USUAL_FILE, Config, RetryTable, dump, find, load, read
 from postroad.deliver import DeliverSettings, LoopSettings, ReusePolicy
 from postroad.pace import RetrySchedule
 from postroad.receive.settings import ListenSettings, ReceiveLimits, ReceiveSettings, ReceiveTimeouts, Tls
@@ -64,7 +64,7 @@ def test_defaults_are_those_of_the_rooms():
     assert ListenSettings(config.listen[0].address) == ListenSettings(
         config.listen[0].address, config.listen[0].port, Tls(config.listen[0].tls)
     )
-    assert RetrySchedule() == RetrySchedule(*(getattr(config.retry, name) for name in Retry.model_fields))
+    assert RetrySchedule() == RetrySchedule(*(getattr(config.retry, name) for name in RetryTable.model_fields))
     assert ReusePolicy() == ReusePolicy(out.reuse_idle, out.reuse, out.reuse_messages)
     assert WalkPolicy() == WalkPolicy(stagger_s=out.stagger, level_stagger_s=out.level_stagger)
     assert PROCEDURES["rfc5321"].families == out.families
@@ -214,8 +214,8 @@ def test_what_is_dumped_can_be_read_again():
          ' write security = "tls" or "starttls" for all'),
         ("[[route]]\ndomains = ['*']\nnext_hop = 'a.b:465'\nca_file = 'x'",
          'route[1]: ca_file says whom to trust, which only tls = "verified" asks; write that, or leave ca_file out'),
-        ("[aliases]\nroot = 1", 'aliases.root: 1 is not an address; write one, or several,'
-         ' as ["a@example.com", "b@example.com"]'),
+        ("[aliases]\nroot = 1", 'aliases.root: 1 is not an address; write one,'
+         ' or a list such as ["a@example.com", "b@example.com"]'),
         ("[aliases]\nroot = '|/bin/x'", "aliases.root: |/bin/x: programs are not supported; write an address"),
         ("[aliases]\nops = 'a@b@'", "aliases.ops: a@b@ is neither an address nor an alias"
          " (the part before the @, 'a@b', has a character that needs quoting); write user@example.com"),

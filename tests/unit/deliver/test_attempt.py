@@ -6,9 +6,9 @@ from ipaddress import ip_address
 
 from postroad.build import Road, build_message, build_policy, opportunistic_tls
 from postroad.deliver import DeliverSettings
-from postroad.dns import Server, WireResolver, WireSettings, parse_zones
+from postroad.dns import ServerAddress, WireResolver, WireSettings, parse_zones
 from postroad.lab import Fault, Lab, Mode
-from postroad.net import Kind, NetError
+from postroad.net import NetError, NetErrorKind
 from postroad.words.outcome import Result, Scope
 
 ZONE = """
@@ -31,7 +31,7 @@ def send(faults=None, *, to=("user@example.com",), tls=False, zone=ZONE):
             zones, faults={address: Fault(mode) for address, mode in (faults or {}).items()}, tls=tls
         ) as lab:
             host, port = lab.resolver_address
-            resolver = WireResolver(WireSettings((Server(ip_address(host), port),)))
+            resolver = WireResolver(WireSettings((ServerAddress(ip_address(host), port),)))
             settings = DeliverSettings(port=lab.port, tls=opportunistic_tls() if tls else None)
             road = Road(
                 resolver, build_policy("rfc5321", allow_loopback=True), deliver=settings, listener=events.append
@@ -101,7 +101,7 @@ def test_our_own_trouble_is_not_the_hosts(monkeypatch):
     """A machine that is out of sockets learns nothing about the host it could not ask."""
 
     async def refuse(*_arguments, **_options):
-        raise NetError("too many open files", Kind.LOCAL)
+        raise NetError("too many open files", NetErrorKind.LOCAL)
 
     monkeypatch.setattr(sys.modules["postroad.deliver.attempting"], "connect", refuse)  # its name is a function's too
     sent, _, _ = send()

@@ -8,12 +8,12 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from tests.support.delivering import NOON, Births, recipients
+from tests.support.delivering import NOON, FixedIds, recipients
 from tests.support.settlings import AWAY, LATER, NEVER, OK, SCHEDULE, TARGET
 
 from postroad.deliver import Bounces
-from postroad.deliver.settling import judge
-from postroad.spool import Mail, Settlement, SpoolError, Trouble
+from postroad.deliver.disposition import judge
+from postroad.spool import Settlement, SpoolError, StoredMail, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.words.mail import Envelope, parse_mailbox
 from postroad.words.outcome import Phase
@@ -37,14 +37,14 @@ def reported(done, *, who=None, sender="me@example.net", at=NOON, earlier=None, 
         it = spool or MemorySpool()
         to = who or recipients(*(f"{name}@example.com" for name in ("ann", "bob")[: len(done.outcomes)]))
         path = parse_mailbox(sender) if sender else None
-        mail = Mail("m1", Envelope(path, to, **envelope), NOON, 7, len(CONTENT))
+        mail = StoredMail("m1", Envelope(path, to, **envelope), NOON, 7, len(CONTENT))
         (parcel,) = await it.add(mail, CONTENT, claim=True)
         if earlier:
             record = json.dumps(attempt_record(earlier) | {"recipients": ["ann@example.com"]})
             await it.settle([Settlement(parcel, to, NOON, record)], NOON)
             (parcel,) = await it.claim(NOON, 1, each=1)
         verdict = judge(parcel, done, SCHEDULE, at, Random(1))
-        bounces = Bounces(it, "relay.example", SCHEDULE.expiry_s, Births())
+        bounces = Bounces(it, "relay.example", SCHEDULE.expiry_s, FixedIds())
         return await bounces.reports(parcel, verdict, at)
 
     return asyncio.run(main())

@@ -12,11 +12,11 @@ import pytest
 from tests.support.delivering import NOON, recipients
 
 import postroad
-from postroad.deliver import Bounces, DeliverSettings, Loop, LoopSettings, Way, World, attempt
+from postroad.deliver import Bounces, DeliverSettings, DeliveryRoute, Loop, LoopSettings, World, attempt
 from postroad.net import Endpoint
 from postroad.routing import PROCEDURES, Exchanger, Level, Route
 from postroad.routing.rules import Source
-from postroad.spool import Mail, Parcel
+from postroad.spool import Parcel, StoredMail
 from postroad.spool.memory import MemorySpool
 from postroad.words.mail import Envelope, Mailbox
 from postroad.words.outcome import Result
@@ -99,7 +99,7 @@ def parcels(first):
     """Fresh mail of one recipient each."""
     envelope = Envelope(Mailbox("me", "example.net"), recipients("ann@example.com"))
     for number in range(first, first + MESSAGES):
-        yield Parcel(number << 20, "example.com", Mail(f"m{number}", envelope, NOON, number, len(CONTENT)), NOON)
+        yield Parcel(number << 20, "example.com", StoredMail(f"m{number}", envelope, NOON, number, len(CONTENT)), NOON)
 
 
 @contextmanager
@@ -124,7 +124,7 @@ async def delivered(chunking):
     settings = DeliverSettings(hostname="us.example", chunking=chunking)
 
     async def find(_destination):
-        return Way.of(ROUTE, PROCEDURES["rfc5321"], settings, 60.0)
+        return DeliveryRoute.of(ROUTE, PROCEDURES["rfc5321"], settings, 60.0)
 
     spool, told, settled, calls = Ready(), [], asyncio.Event(), Counter()
 

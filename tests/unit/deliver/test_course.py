@@ -2,9 +2,9 @@
 
 from ipaddress import ip_address
 
-from postroad.deliver.course import Course
+from postroad.deliver.course import AttemptOrder
+from postroad.deliver.route_cache import DeliveryRoute
 from postroad.deliver.settings import DeliverSettings
-from postroad.deliver.ways import Way
 from postroad.pace import Health
 from postroad.routing import PROCEDURES, Plan, Refusal, Status
 from postroad.words.outcome import Result
@@ -16,8 +16,8 @@ ONE, TWO = (Target(f"mx{number}", ip_address(f"192.0.2.{number}"), 10) for numbe
 def course(health, *targets):
     """A course over these targets, drawn in this order."""
     nowhere = Refusal("example.com", Status.NO_ADDRESS, Result.DEFERRED, "", "")
-    way = Way.of(nowhere, PROCEDURES["rfc5321"], DeliverSettings(), 0.0)
-    return Course(way, 0, Plan(targets), first=targets[0].where).arranged(health, 0.0)
+    way = DeliveryRoute.of(nowhere, PROCEDURES["rfc5321"], DeliverSettings(), 0.0)
+    return AttemptOrder(way, 0, Plan(targets), first=targets[0].where).arranged(health, 0.0)
 
 
 def test_unhealthy_hosts_are_asked_last():

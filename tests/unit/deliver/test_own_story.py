@@ -11,14 +11,14 @@ from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.delivering import NOON, Births, recipients
+from tests.support.delivering import NOON, FixedIds, recipients
 
 from postroad.deliver import Bounces
-from postroad.deliver.settling import judge
+from postroad.deliver.disposition import judge
 from postroad.pace import RetrySchedule
 from postroad.routing import Connected, Ended, Greeted, Onward, Try, Verdict, Wait, Walk, WalkPolicy, explain_attempt
 from postroad.spool import Settlement
-from postroad.spool.base import Mail
+from postroad.spool.base import StoredMail
 from postroad.spool.memory import MemorySpool
 from postroad.views.json import story_shape, trace_shape
 from postroad.views.text.queue import told, traced
@@ -127,7 +127,7 @@ def test_every_outcome_has_its_source(done):
 @given(attempts(), st.sampled_from([0, 5 * 3600, 5 * 86400]))
 def test_line_for_the_queue_quotes_only_what_those_who_wait_heard(done, age_s):
     """The 550 of one who is done with is never said of one who waits."""
-    mail = Mail("m1", Envelope(parse_mailbox("me@example.net"), WHO), NOON - age_s, 7, len(CONTENT))
+    mail = StoredMail("m1", Envelope(parse_mailbox("me@example.net"), WHO), NOON - age_s, 7, len(CONTENT))
     (parcel,) = asyncio.run(MemorySpool().add(mail, CONTENT))
     verdict = judge(parcel, done, SCHEDULE, NOON, Random(1))
     left = [fate.recipient.mailbox.local for fate in verdict.left]
@@ -148,8 +148,8 @@ def part_of(done, indices):
 async def settled(attempts, age_s):
     """A message after these attempts, each for whom the one before left: the reports on it, and its story."""
     spool, reports = MemorySpool(), []
-    mail = Mail("m1", Envelope(parse_mailbox("me@example.net"), WHO), NOON - age_s, 7, len(CONTENT))
-    bounces = Bounces(spool, "relay.example", SCHEDULE.expiry_s, Births())
+    mail = StoredMail("m1", Envelope(parse_mailbox("me@example.net"), WHO), NOON - age_s, 7, len(CONTENT))
+    bounces = Bounces(spool, "relay.example", SCHEDULE.expiry_s, FixedIds())
     parcels = await spool.add(mail, CONTENT, claim=True)
     for done in attempts:
         for parcel in parcels:

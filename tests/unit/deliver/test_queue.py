@@ -7,31 +7,31 @@ from random import Random
 
 from tests.support.delivering import NOON, POLICY, recipients
 
-from postroad.deliver import DeliverSettings, QueueLimits, Way
-from postroad.deliver.course import Course
+from postroad.deliver import DeliverSettings, DeliveryRoute, QueueLimits
+from postroad.deliver.course import AttemptOrder
 from postroad.deliver.queue import IDLE_DOORS, Item, Queue
 from postroad.pace import WindowPolicy
 from postroad.routing import Plan, Refusal, Status
-from postroad.spool import Mail, Parcel
+from postroad.spool import Parcel, StoredMail
 from postroad.words.mail import Envelope
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
 
 HERE, THERE, FAR = (f"192.0.2.{number}" for number in (1, 2, 3))
-WAY = Way(Refusal("x", Status.TEMPORARY, Result.DEFERRED, "4.4.4", ""), POLICY, DeliverSettings(), 60.0, "x")
-NOWHERE = Course(WAY)
+WAY = DeliveryRoute(Refusal("x", Status.TEMPORARY, Result.DEFERRED, "4.4.4", ""), POLICY, DeliverSettings(), 60.0, "x")
+NOWHERE = AttemptOrder(WAY)
 FOREVER = float("inf")
 
 
 def item(destination, number=1):
     """A parcel for a destination."""
     envelope = Envelope(None, recipients(f"ann@{destination}"))
-    return Item(Parcel(number, destination, Mail(f"m{number}", envelope, NOON, number, 1), NOON))
+    return Item(Parcel(number, destination, StoredMail(f"m{number}", envelope, NOON, number, 1), NOON))
 
 
 def course(address):
     """One that asks this address first."""
-    return Course(WAY, 0, Plan((Target("mx", ip_address(address), 10),)), first=address)
+    return AttemptOrder(WAY, 0, Plan((Target("mx", ip_address(address), 10),)), first=address)
 
 
 def queue(most=100, window=5, **limits):
@@ -206,7 +206,9 @@ def test_no_destination_holds_more_than_is_left_to_the_others():
 def test_no_more_is_claimed_than_doors_take():
     """Of a long queue for two hosts so much is in memory as they may have waiting, and half of that is claimed."""
     it = queue(most=10_000, waiting=8)
-    two = Course(WAY, 0, Plan((Target("mx", ip_address(HERE), 10), Target("my", ip_address(THERE), 10))), first=HERE)
+    two = AttemptOrder(
+        WAY, 0, Plan((Target("mx", ip_address(HERE), 10), Target("my", ip_address(THERE), 10))), first=HERE
+    )
     assert (set(), True) == (it.full_destinations(), it.is_low("a"))
     for number in range(4):
         one = item("a", number)

@@ -6,8 +6,8 @@ from random import Random
 from tests.support.delivering import NOON, recipients
 from tests.support.settlings import AWAY, LATER, NEVER, OK, SCHEDULE, TARGET
 
-from postroad.deliver.settling import EXPIRED, judge, lost_report
-from postroad.spool import Mail, Parcel
+from postroad.deliver.disposition import EXPIRED, judge, lost_report
+from postroad.spool import Parcel, StoredMail
 from postroad.words.mail import Envelope, Mailbox
 from postroad.words.outcome import Phase, Result
 from postroad.words.trail import Attempt, Contact
@@ -19,7 +19,7 @@ SENDER = Mailbox("me", "example.net")
 def parcel(count=3, **how):
     """A parcel for so many recipients."""
     who = recipients(*(f"{name}@example.com" for name in ("ann", "bob", "cat")[:count]))
-    return Parcel(1, "example.com", Mail("m1", Envelope(None, who), NOON, 7, 10), NOON, **how)
+    return Parcel(1, "example.com", StoredMail("m1", Envelope(None, who), NOON, 7, 10), NOON, **how)
 
 
 def attempt(*outcomes, contacts=()):

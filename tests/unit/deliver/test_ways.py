@@ -5,8 +5,8 @@ from ipaddress import ip_address
 
 from tests.support.delivering import POLICY
 
-from postroad.deliver import DeliverSettings, Way
-from postroad.deliver.ways import MOST, Ways
+from postroad.deliver import DeliverSettings, DeliveryRoute
+from postroad.deliver.route_cache import MOST, RouteCache
 from postroad.routing import Exchanger, Level, Refusal, Route, Status
 from postroad.routing.rules import Source
 from postroad.words.outcome import Result
@@ -31,7 +31,7 @@ class Finder:
     async def __call__(self, _destination):
         """The way."""
         self.asked += 1
-        return Way.of(self.answer, POLICY, SETTINGS, self.life_s)
+        return DeliveryRoute.of(self.answer, POLICY, SETTINGS, self.life_s)
 
 
 class Clock:
@@ -55,7 +55,7 @@ def test_way_is_remembered_for_its_life():
 
     async def story():
         clock, find = Clock(), Finder(route())
-        ways = Ways(find, clock)
+        ways = RouteCache(find, clock)
         assert ways.get("example.com") is None
         way = await ways.find("example.com")
         clock.now = 59.9
@@ -71,7 +71,7 @@ def test_addresses_of_a_host_take_turns():
 
     async def story():
         find = Finder(route())
-        ways = Ways(find, Clock())
+        ways = RouteCache(find, Clock())
         first = firsts(ways, await ways.find("example.com"), 3)
         again = firsts(ways, await ways.find("example.com"), 3)
         find.answer = route(*reversed(TWO))
@@ -85,7 +85,7 @@ def test_destinations_with_the_same_hosts_share_a_lane():
     """The names of the hosts and the settings make the key, whatever the addresses are today."""
     other = DeliverSettings()
     ways = [
-        Way.of(answer, POLICY, settings, 60.0)
+        DeliveryRoute.of(answer, POLICY, settings, 60.0)
         for answer, settings in [
             (route(), SETTINGS),
             (route(TWO[0]), SETTINGS),
@@ -99,14 +99,14 @@ def test_destinations_with_the_same_hosts_share_a_lane():
 def test_refusal_is_a_way_too():
     """It is remembered, and its lane is its own."""
     refusal = Refusal("example.com", Status.TEMPORARY, Result.DEFERRED, "4.4.3", "SERVFAIL", Source.MX)
-    assert "example.com" == Way.of(refusal, POLICY, SETTINGS, 5.0).key
+    assert "example.com" == DeliveryRoute.of(refusal, POLICY, SETTINGS, 5.0).key
 
 
 def test_so_many_ways_are_remembered():
     """The oldest are forgotten first."""
 
     async def story():
-        ways = Ways(Finder(route()), Clock())
+        ways = RouteCache(Finder(route()), Clock())
         for number in range(MOST + 1):
             await ways.find(f"d{number}")
         return ways.get("d0"), ways.get("d1") is not None

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from tests.support.nameserver import nameserver
 
-from postroad.dns import RecordType, Server, ask_server, parse_zones
+from postroad.dns import RecordType, ServerAddress, ask_server, parse_zones
 from postroad.lab import Lab
 from postroad.words.facts import Bogus, Found, Mx, Temporary
 
@@ -21,7 +21,7 @@ def ask(zone, kind=RecordType.MX):
     async def asked():
         async with Lab(parse_zones({"zone": zone})) as lab:
             host, port = lab.resolver_address
-            return await ask_server(Server(ip_address(host), port), "example.com", kind)
+            return await ask_server(ServerAddress(ip_address(host), port), "example.com", kind)
 
     return asyncio.run(asked())
 
@@ -52,7 +52,9 @@ def test_a_server_speaks_for_itself():
 
 def test_a_server_that_is_not_there_is_a_fact():
     """Nobody at the port: temporary, never an exception."""
-    told = asyncio.run(ask_server(Server(ip_address("127.0.0.1"), 9), "example.com", RecordType.MX, timeout_s=0.2))
+    told = asyncio.run(
+        ask_server(ServerAddress(ip_address("127.0.0.1"), 9), "example.com", RecordType.MX, timeout_s=0.2)
+    )
     assert isinstance(told.answer, Temporary)
 
 

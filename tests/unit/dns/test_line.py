@@ -130,5 +130,5 @@ def test_a_loop_that_watches_no_sockets_asks_each_on_its_own(monkeypatch):
         async with nameserver(_addressed) as server:
             return await WireResolver(WireSettings((server.server,))).resolve("h1.example", A)
 
-    monkeypatch.setattr("postroad.dns.wire.Line", unable)
+    monkeypatch.setattr("postroad.dns.wire.PendingQueries", unable)
     assert isinstance(asyncio.run(story()), Found)

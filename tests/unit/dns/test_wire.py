@@ -16,7 +16,7 @@ from tests.support.nameserver import SOA, cut, nameserver, reply
 
 from postroad.dns import (
     RecordType,
-    Server,
+    ServerAddress,
     Soa,
     WireResolver,
     WireSettings,
@@ -211,7 +211,7 @@ def test_a_closed_port_is_told_at_once():
     """Nobody listens: no waiting for the timeout."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
         held.bind(("127.0.0.1", 0))
-        server = Server(ip_address("127.0.0.1"), held.getsockname()[1])
+        server = ServerAddress(ip_address("127.0.0.1"), held.getsockname()[1])
     result = asyncio.run(WireResolver(WireSettings((server,), timeout_s=60)).resolve("example.com", A))
     assert Temporary(f"{server}: connection refused") == result
 
@@ -587,5 +587,5 @@ def test_the_servers_of_the_system_are_those_of_its_file(text, expected, tmp_pat
 
 def test_without_the_file_the_system_is_asked(tmp_path):
     """Where there is no such file it is the server on this machine, or what a registry says."""
-    assert all(isinstance(server, Server) for server in system_servers(tmp_path / "none"))
+    assert all(isinstance(server, ServerAddress) for server in system_servers(tmp_path / "none"))
     assert system_servers(tmp_path / "none")

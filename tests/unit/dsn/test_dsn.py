@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.dsn import MAX_WHOLE, Action, Report, Reported, Tried, build, wanted, wants_content
+from postroad.dsn import MAX_WHOLE, Action, Report, ReportedAttempt, ReportedRecipient, build, wanted, wants_content
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.reply import Reply
@@ -48,9 +48,9 @@ ASKED = attempt(
     Contact(ONE, 0.0, 250.4, Phase.CONNECT, None, {}),
     Contact(TWO, 250.0, 300.2, Phase.RCPT, None, {0: NEVER}, tls="TLSv1.3 TLS_AES_256_GCM_SHA384"),
 )
-TRAIL = (Tried(NOON - 300, DOWN, 0), Tried(NOON - 1, ASKED, 0))
-FAILED = Reported(Recipient(BOB), Action.FAILED, NEVER, TRAIL)
-DELAYED = Reported(Recipient(BOB), Action.DELAYED, REFUSED, TRAIL[:1])
+TRAIL = (ReportedAttempt(NOON - 300, DOWN, 0), ReportedAttempt(NOON - 1, ASKED, 0))
+FAILED = ReportedRecipient(Recipient(BOB), Action.FAILED, NEVER, TRAIL)
+DELAYED = ReportedRecipient(Recipient(BOB), Action.DELAYED, REFUSED, TRAIL[:1])
 
 
 def report(*reported, header=HEADER, content=CONTENT, envelope=None, **other):
@@ -166,7 +166,7 @@ def test_trail_is_there_for_programs():
 
 def test_only_the_last_attempts_are_told():
     """Of forty attempts the last ten are, with their numbers."""
-    many = tuple(Tried(NOON - 1000 + number, DOWN, 0) for number in range(40))
+    many = tuple(ReportedAttempt(NOON - 1000 + number, DOWN, 0) for number in range(40))
     made = build(report(replace(FAILED, outcome=REFUSED, trail=many)))
     block = read(made)[2].get_payload()[1]
     numbers = [json.loads(value)["attempt"] for value in block.get_all("X-Postroad-Contact")]
@@ -205,13 +205,13 @@ def test_mail_given_up_names_the_last_server_that_answered():
     """Though the last attempts had no contact at all, all servers being unhealthy: who said what, and when."""
     busy = Reply(450, ("4.3.2 come back tomorrow",))
     later = Outcome(Result.DEFERRED, Scope.MESSAGE, str(busy), "4.3.2", Phase.MAIL, busy)
-    asked = Tried(NOON - 9000, attempt(later, Contact(TWO, 0, 9, Phase.MAIL, None, {0: later})), 0)
+    asked = ReportedAttempt(NOON - 9000, attempt(later, Contact(TWO, 0, 9, Phase.MAIL, None, {0: later})), 0)
     nobody = replace(REFUSED, text="every exchanger failed a moment ago")
     trail = (
-        Tried(NOON - 9900, DOWN, 0),
+        ReportedAttempt(NOON - 9900, DOWN, 0),
         asked,
-        Tried(NOON - 5000, attempt(nobody), 0),
-        Tried(NOON, attempt(nobody), 0),
+        ReportedAttempt(NOON - 5000, attempt(nobody), 0),
+        ReportedAttempt(NOON, attempt(nobody), 0),
     )
     made = build(report(replace(FAILED, outcome=replace(nobody, status="4.4.7"), trail=trail)))
     fields = told(made)[1]
@@ -227,7 +227,7 @@ def test_mail_given_up_names_the_last_server_that_answered():
 def test_refusal_by_dns_is_not_laid_on_a_server_of_an_earlier_attempt():
     """The domain is gone: what a host of it said yesterday is in the table, and is not why the mail failed."""
     gone = Outcome(Result.FAILED, Scope.DOMAIN, "the domain does not exist", "5.1.2")
-    made = build(report(replace(FAILED, outcome=gone, trail=(*TRAIL[:1], Tried(NOON, attempt(gone), 0)))))
+    made = build(report(replace(FAILED, outcome=gone, trail=(*TRAIL[:1], ReportedAttempt(NOON, attempt(gone), 0)))))
     assert "X-Postroad; the domain does not exist" == told(made)[1]["Diagnostic-Code"]
 
 
@@ -251,7 +251,9 @@ def test_sender_reads_what_to_do(status, words):
 def test_failure_without_any_contact():
     """A domain that does not exist has no trail; the report says why all the same."""
     outcome = Outcome(Result.FAILED, Scope.DOMAIN, "the domain does not exist", "5.1.2")
-    made = build(report(Reported(Recipient(BOB), Action.FAILED, outcome, (Tried(NOON, attempt(outcome), 0),))))
+    made = build(
+        report(ReportedRecipient(Recipient(BOB), Action.FAILED, outcome, (ReportedAttempt(NOON, attempt(outcome), 0),)))
+    )
     assert "No server was contacted: the domain does not exist." in people(made)
     assert "X-Postroad; the domain does not exist" == told(made)[1]["Diagnostic-Code"]
 
@@ -262,8 +264,12 @@ def test_recipients_of_a_domain_share_one_table():
     refused = Contact(ONE, 0, 1, Phase.CONNECT, REFUSED, dict.fromkeys((0, 1), REFUSED))
     both = replace(ASKED, outcomes=(NEVER, TAKEN), contacts=(asked,))
     down = replace(DOWN, outcomes=(REFUSED, REFUSED), contacts=(refused,))
-    first, second = ((Tried(NOON - 300, down, index), Tried(NOON - 1, both, index)) for index in (0, 1))
-    carol = Reported(Recipient(Mailbox("carol", "example.org"), frozenset({"SUCCESS"})), Action.RELAYED, TAKEN, second)
+    first, second = (
+        (ReportedAttempt(NOON - 300, down, index), ReportedAttempt(NOON - 1, both, index)) for index in (0, 1)
+    )
+    carol = ReportedRecipient(
+        Recipient(Mailbox("carol", "example.org"), frozenset({"SUCCESS"})), Action.RELAYED, TAKEN, second
+    )
     made = build(report(carol, replace(FAILED, trail=first)))
     assert ["failed", "relayed"] == [block["Action"] for block in told(made)[1:]]
     assert "Undelivered: bob@example.org and 1 more" == read(made)[0]["Subject"]
@@ -278,8 +284,10 @@ def test_each_recipient_has_its_own_answer_in_the_fields():
     """Where one contact told two recipients different things, each block has its own."""
     full = Outcome(Result.FAILED, Scope.RECIPIENT, "552 full", "5.2.2", Phase.RCPT, Reply(552, ("full",)))
     both = Attempt("example.org", (NEVER, full), (Contact(TWO, 0, 9, Phase.RCPT, None, {0: NEVER, 1: full}),), 1, 9)
-    carol = Reported(Recipient(Mailbox("carol", "example.org")), Action.FAILED, full, (Tried(NOON, both, 1),))
-    block = read(build(report(replace(FAILED, trail=(Tried(NOON, both, 0),)), carol)))[2].get_payload()[2]
+    carol = ReportedRecipient(
+        Recipient(Mailbox("carol", "example.org")), Action.FAILED, full, (ReportedAttempt(NOON, both, 1),)
+    )
+    block = read(build(report(replace(FAILED, trail=(ReportedAttempt(NOON, both, 0),)), carol)))[2].get_payload()[2]
     assert ("dns; mx2.example.org", "552 full") == (
         block["Remote-MTA"],
         json.loads(block["X-Postroad-Contact"])["text"],
@@ -420,7 +428,7 @@ def test_reply_beyond_ascii_leaves_the_report_in_seven_bits():
     """People read it as it was said, in quoted-printable; programs have it escaped."""
     reply = Reply(550, ("5.1.1 Empfänger unbekannt",))
     outcome = replace(NEVER, reply=reply, text=str(reply))
-    trail = (Tried(NOON, attempt(outcome, Contact(TWO, 0, 9, Phase.RCPT, None, {0: outcome})), 0),)
+    trail = (ReportedAttempt(NOON, attempt(outcome, Contact(TWO, 0, 9, Phase.RCPT, None, {0: outcome})), 0),)
     envelope, content = build(report(replace(FAILED, outcome=outcome, trail=trail)))
     assert not envelope.eight_bit
     assert content.isascii()
@@ -529,8 +537,8 @@ def test_nothing_from_outside_breaks_a_report(lines, orcpt, envid, local, key):
     reply = Reply(550, tuple(lines))
     outcome = replace(NEVER, reply=reply, text=str(reply))
     recipient = Recipient(Mailbox(local, "x" * 63 + ".example"), orcpt=f"rfc822;{orcpt}")
-    tried = Tried(NOON, attempt(outcome, Contact(TWO, 0, 1, Phase.RCPT, None, {0: outcome}, tls=key[:20])), 0)
-    each = Reported(recipient, Action.FAILED, outcome, (tried,))
+    tried = ReportedAttempt(NOON, attempt(outcome, Contact(TWO, 0, 1, Phase.RCPT, None, {0: outcome}, tls=key[:20])), 0)
+    each = ReportedRecipient(recipient, Action.FAILED, outcome, (tried,))
     made = build(report(each, envelope=Envelope(SENDER, (recipient,), envid=envid)))
     message, *parts = read(made)
     assert made[1].isascii()

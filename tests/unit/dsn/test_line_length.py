@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from postroad.dsn.lines import field
 from postroad.dsn.programs import fields
-from postroad.dsn.report import Action, Report, Reported, Tried
+from postroad.dsn.report import Action, Report, ReportedAttempt, ReportedRecipient
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.trail import Attempt, Contact, Target
@@ -22,8 +22,8 @@ def _lines(said, exchange, tls):
     outcome = Outcome(Result.FAILED, Scope.HOST, said, "5.0.0", Phase.RCPT)
     contact = Contact(Target(exchange, ip_address("192.0.2.1"), 10), 0.0, 1.0, Phase.RCPT, outcome, {0: outcome}, tls)
     to = Recipient(Mailbox("a", "example.org"))
-    tried = Tried(1.0, Attempt("example.org", (outcome,), (contact,), 7, 1.0), 0)
-    reported = Reported(to, Action.FAILED, outcome, (tried,))
+    tried = ReportedAttempt(1.0, Attempt("example.org", (outcome,), (contact,), 7, 1.0), 0)
+    reported = ReportedRecipient(to, Action.FAILED, outcome, (tried,))
     report = Report("ID", "mx.example.net", Envelope(Mailbox("me", "example.net"), (to,)), 1.0, 2.0, (reported,), b"")
     return fields(report, unicode=True).split("\r\n")
 

@@ -8,10 +8,10 @@ import pytest
 
 from postroad.dns import load_zones, parse_zones
 from postroad.examine import (
-    Choice,
+    CheckTerms,
     ProbeSettings,
+    SourceOptions,
     Survey,
-    Terms,
     build_sources,
     check_all,
     done_in,
@@ -43,7 +43,7 @@ A, B = parse_address("127.0.0.11"), parse_address("127.0.0.12")
 def choice_of(lab, **more):
     """What a caller chooses to check the lab."""
     host, port = lab.resolver_address
-    return Choice(resolvers=[f"{host}:{port}"], port=lab.port, dns_port=port, **more)
+    return SourceOptions(resolvers=[f"{host}:{port}"], port=lab.port, dns_port=port, **more)
 
 
 def in_lab(work, zone=ZONE, faults=None):
@@ -59,7 +59,7 @@ def in_lab(work, zone=ZONE, faults=None):
 
 async def collected(domains, sources, terms=None, **more):
     """Every result, in the order done."""
-    return [result async for result in check_all(domains, sources, terms or Terms(), **more)]
+    return [result async for result in check_all(domains, sources, terms or CheckTerms(), **more)]
 
 
 def test_live_evidence_has_everything_dns_can_tell():
@@ -108,7 +108,7 @@ def test_zone_files_give_file_and_line(tmp_path):
     """Offline a finding says on which line the record stands."""
     path = tmp_path / "broken.zone"
     path.write_text(BROKEN)
-    sources = build_sources(Choice(load_zones([path])))
+    sources = build_sources(SourceOptions(load_zones([path])))
     (result,) = asyncio.run(collected(sources.resolver.zone_data.domains, sources))
     assert "broken.example" == result.domain
     assert {f"{path}:2", f"{path}:3"} <= {finding.line for finding in result.findings}
@@ -120,21 +120,21 @@ def test_a_saved_lookup_is_checked_as_it_was(tmp_path):
     zone.write_text(ZONE)
 
     async def looked_up():
-        return await examine("example.com", build_sources(Choice(load_zones([zone]))))
+        return await examine("example.com", build_sources(SourceOptions(load_zones([zone]))))
 
     before = asyncio.run(looked_up()).snapshot
     path.write_text(json.dumps(lookup_shape(before)))
-    sources = build_sources(Choice(snapshots=[path], resolvers=["127.0.0.1:9"]))
+    sources = build_sources(SourceOptions(snapshots=[path], resolvers=["127.0.0.1:9"]))
     evidence = asyncio.run(examine("example.com", sources))
     assert before == evidence.snapshot
     assert evidence.texts is None
     with pytest.raises(InputError, match="not a look-up"):
-        build_sources(Choice(snapshots=[_text(tmp_path / "x.json", "{}")]))
+        build_sources(SourceOptions(snapshots=[_text(tmp_path / "x.json", "{}")]))
 
 
 def test_trouble_of_the_resolver_is_inconclusive():
     """A resolver that answers nothing makes no domain red."""
-    sources = build_sources(Choice(resolvers=["127.0.0.1:9"], quick=True))
+    sources = build_sources(SourceOptions(resolvers=["127.0.0.1:9"], quick=True))
     (result,) = asyncio.run(collected(["example.com"], sources))
     assert result.findings
     assert all(finding.inconclusive for finding in result.findings)
@@ -184,8 +184,8 @@ def test_who_stops_listening_stops_the_work():
     """Leaving after the first result leaves no task behind."""
 
     async def left():
-        sources = build_sources(Choice(resolvers=["127.0.0.1:9"], quick=True))
-        results = check_all([f"d{number}.example" for number in range(50)], sources, Terms(), at_once=4)
+        sources = build_sources(SourceOptions(resolvers=["127.0.0.1:9"], quick=True))
+        results = check_all([f"d{number}.example" for number in range(50)], sources, CheckTerms(), at_once=4)
         async for _result in results:
             break
         await results.aclose()

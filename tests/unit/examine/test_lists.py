@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 
 from postroad.dns import CachingResolver, ZoneResolver, parse_zones
-from postroad.examine import Sources, Terms, check_all
+from postroad.examine import CheckTerms, Sources, check_all
 from postroad.examine.sources import ONE_RUN
 
 DOMAINS = [f"d{number}.example.com" for number in range(5)]
@@ -43,7 +43,7 @@ def _findings(zone, domains):
     sources = Sources(resolver, lambda: 1.8e9, fetch_by=None)
 
     async def checked():
-        return {result.domain: result async for result in check_all(domains, sources, Terms(), at_once=2)}
+        return {result.domain: result async for result in check_all(domains, sources, CheckTerms(), at_once=2)}
 
     return asyncio.run(checked())
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from postroad.dns import PacedServers, Server, WireResolver, WireSettings, ZoneResolver, parse_zones
+from postroad.dns import PacedServers, ServerAddress, WireResolver, WireSettings, ZoneResolver, parse_zones
 from postroad.examine.https import MAX_OCTETS, Fetched, fetch, read_response
 from postroad.examine.policies import gather_text, parse_policy
 from postroad.examine.servers import NameServer, gather_drift, gather_servers, gather_wire
@@ -140,7 +140,7 @@ def test_each_authoritative_server_is_asked_for_itself():
     async def gathered():
         async with Lab(parse_zones({"zone": ZONE})) as lab:
             host, port = lab.resolver_address
-            server = Server(ip_address(host), port)
+            server = ServerAddress(ip_address(host), port)
             resolver = WireResolver(WireSettings((server,)))
             snapshot = await gather_more(await gather("example.com", resolver), resolver)
             servers, asker = await gather_servers(snapshot, resolver), PacedServers()

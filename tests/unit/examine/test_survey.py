@@ -6,14 +6,14 @@ from ipaddress import ip_address
 import pytest
 
 from postroad.dns import parse_zones
-from postroad.examine import ProbeSettings, Subject, Survey
+from postroad.examine import ProbeSettings, ProbeTarget, Survey
 from postroad.lab import Lab, parse_fault
 from postroad.lab.certificate import trusting_context
 from postroad.words.sessions import Reach
 
 ZONE = "$ORIGIN example.com.\n@ MX 10 a\n@ MX 20 b\na A 127.0.0.11\nb A 127.0.0.12\n"
 A, B = ip_address("127.0.0.11"), ip_address("127.0.0.12")
-SUBJECTS = (Subject(A, "a.example.com", "example.com"), Subject(B, "b.example.com", "example.com"))
+SUBJECTS = (ProbeTarget(A, "a.example.com", "example.com"), ProbeTarget(B, "b.example.com", "example.com"))
 
 
 def trusting():

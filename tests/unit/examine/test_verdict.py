@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from postroad.examine import Terms, Tolerated, exit_status, weigh
+from postroad.examine import CheckTerms, Tolerated, exit_status, weigh
 from postroad.routing import PROCEDURES, decide
 from postroad.rules import Accepted, Checked, Evidence, Finding, Place, Severity
 from postroad.words.facts import NoData, Snapshot
@@ -19,7 +19,7 @@ UNSURE = Finding("three", Severity.ERROR, Place("example.com"), "not seen", inco
 
 def test_ignored_findings_are_left_out():
     """A rule that is ignored says nothing at all."""
-    assert (TWO,) == weigh(EVIDENCE, [ONE, TWO], Terms(ignore=frozenset({"one"}))).findings
+    assert (TWO,) == weigh(EVIDENCE, [ONE, TWO], CheckTerms(ignore=frozenset({"one"}))).findings
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_ignored_findings_are_left_out():
 )
 def test_accepted_findings_are_shown_and_not_counted(known, accepted):
     """To the last day, for the rule, domain and exchanger that are named."""
-    result = weigh(EVIDENCE, [ONE], Terms(tolerated=(known,)))
+    result = weigh(EVIDENCE, [ONE], CheckTerms(tolerated=(known,)))
     assert ((Accepted(ONE, "why", known.until),) if accepted else ()) == result.accepted
     assert (() if accepted else (ONE,)) == result.findings
 
@@ -43,7 +43,7 @@ def test_accepted_findings_are_shown_and_not_counted(known, accepted):
 def test_what_has_expired_is_named():
     """The owner hears of what counts again."""
     old, new = Tolerated("one", "why", date(2027, 1, 1)), Tolerated("one", "why", date(2027, 3, 1))
-    assert (old,) == Terms(tolerated=(old, new)).expired(date(2027, 2, 1))
+    assert (old,) == CheckTerms(tolerated=(old, new)).expired(date(2027, 2, 1))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from postroad.lab.blackhole import Blackhole
-from postroad.net import Kind, NetError, bind, connect, listen
+from postroad.net import NetError, NetErrorKind, bind, connect, listen
 
 LOOPBACK = ip_address("127.0.0.1")
 
@@ -22,7 +22,7 @@ def test_a_blackhole_swallows_every_connection_attempt():
         attempts = [connect(LOOPBACK, port, timeout_s=0.2) for _ in range(5)]
         problems = await asyncio.gather(*attempts, return_exceptions=True)
         await hole.stop()
-        assert [Kind.TIMEOUT] * 5 == [problem.kind for problem in problems]
+        assert [NetErrorKind.TIMEOUT] * 5 == [problem.kind for problem in problems]
 
     asyncio.run(story())
 

@@ -9,7 +9,7 @@ import pytest
 
 from postroad.dns import Zones, parse_zones
 from postroad.lab import Fault, Lab, Mode
-from postroad.net import Kind, NetError, connect
+from postroad.net import NetError, NetErrorKind, connect
 
 ZONE = """
 $ORIGIN example.com.
@@ -101,7 +101,7 @@ def test_faults_are_given_by_written_or_moved_address():
         assert Mode.REFUSE == lab.at("127.0.2.11").fault.mode
         with pytest.raises(NetError) as refused:
             await connect(ip_address("127.0.2.11"), lab.port, timeout_s=PATIENCE_S)
-        assert Kind.REFUSED == refused.value.kind
+        assert NetErrorKind.REFUSED == refused.value.kind
         await lab.set_fault("192.0.2.11", Fault())
         assert b"221" in await deliver(lab, "127.0.2.11")
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postroad.dns import Zones, parse_zones
-from postroad.lab.nameserver import Nameserver, Order, Trouble
+from postroad.lab.nameserver import DnsFault, Nameserver, Order
 from postroad.net import NetError
 
 PATIENCE_S = 5.0
@@ -144,8 +144,8 @@ def test_trouble_is_for_one_name_and_type_and_passes():
     """SERVFAIL for the MX leaves the A alone; for every type it does not; taken away, answers come again."""
 
     async def story(nameserver, ask):
-        nameserver.troubles["example.com", "MX"] = Trouble.SERVFAIL
-        nameserver.troubles["a.example.com", "*"] = Trouble.SERVFAIL
+        nameserver.troubles["example.com", "MX"] = DnsFault.SERVFAIL
+        nameserver.troubles["a.example.com", "*"] = DnsFault.SERVFAIL
         assert dns.rcode.SERVFAIL == (await ask("example.com", "MX")).rcode()
         assert dns.rcode.SERVFAIL == (await ask("a.example.com", "AAAA")).rcode()
         assert dns.rcode.NOERROR == (await ask("example.com", "A")).rcode()
@@ -159,7 +159,7 @@ def test_dropped_questions_get_no_answer_and_are_told():
     """A question to drop is swallowed: the listener hears of it, the asker hears nothing."""
 
     async def story(nameserver, ask):
-        nameserver.troubles["example.com", "*"] = Trouble.DROP
+        nameserver.troubles["example.com", "*"] = DnsFault.DROP
         assert nameserver.reply(dns.message.make_query("example.com", "MX").to_wire()) is None
 
     assert ["DROPPED"] == [event.fields["rcode"] for event in serving(story)]

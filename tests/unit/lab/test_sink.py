@@ -10,8 +10,8 @@ import pytest
 from cryptography.x509 import load_der_x509_certificate
 
 from postroad.lab.certificate import NAME, server_context, trusting_context
-from postroad.lab.sink import Exchanger, Habits
-from postroad.net import Kind, NetError, connect
+from postroad.lab.sink import Habits, LabExchanger
+from postroad.net import NetError, NetErrorKind, connect
 from postroad.words.faults import Fault, Mode
 
 ADDRESS = ip_address("127.0.0.31")
@@ -75,7 +75,7 @@ def facing(story, mode=Mode.ACCEPT, seconds=0.0, **habits):
     told = []
 
     async def whole():
-        exchanger = Exchanger(ADDRESS, habits=Habits(listener=told.append, **habits), fault=Fault(mode, seconds))
+        exchanger = LabExchanger(ADDRESS, habits=Habits(listener=told.append, **habits), fault=Fault(mode, seconds))
         await exchanger.start()
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -141,7 +141,7 @@ def test_refuse_holds_the_port_and_answers_nobody():
     async def story(exchanger):
         with pytest.raises(NetError) as refused:
             await connect(ADDRESS, exchanger.port, timeout_s=PATIENCE_S)
-        assert Kind.REFUSED == refused.value.kind
+        assert NetErrorKind.REFUSED == refused.value.kind
 
     facing(story, Mode.REFUSE)
 
@@ -152,7 +152,7 @@ def test_blackhole_swallows_connections():
     async def story(exchanger):
         with pytest.raises(NetError) as hung:
             await connect(ADDRESS, exchanger.port, timeout_s=0.2)
-        assert Kind.TIMEOUT == hung.value.kind
+        assert NetErrorKind.TIMEOUT == hung.value.kind
 
     facing(story, Mode.BLACKHOLE)
 
@@ -293,7 +293,7 @@ def test_broken_starttls_answers_220_and_then_garbage():
     async def story(exchanger):
         with pytest.raises(NetError) as broken:
             await upgraded(exchanger)
-        assert Kind.TLS == broken.value.kind
+        assert NetErrorKind.TLS == broken.value.kind
 
     facing(story, Mode.BROKEN_STARTTLS, tls=server_context())
 
@@ -325,7 +325,9 @@ def test_faults_change_in_an_open_session():
     facing(story)
 
 
-@pytest.mark.parametrize(("mode", "kind"), [(Mode.REFUSE, Kind.REFUSED), (Mode.BLACKHOLE, Kind.TIMEOUT)])
+@pytest.mark.parametrize(
+    ("mode", "kind"), [(Mode.REFUSE, NetErrorKind.REFUSED), (Mode.BLACKHOLE, NetErrorKind.TIMEOUT)]
+)
 def test_an_exchanger_dies_and_comes_back(mode, kind):
     """Refuse and blackhole drop open sessions; taking the fault away brings the same port back."""
 
@@ -362,7 +364,7 @@ def test_ports_held_are_taken():
 
     async def story(exchanger):
         with pytest.raises(NetError):
-            Exchanger(ADDRESS, exchanger.port).hold()
+            LabExchanger(ADDRESS, exchanger.port).hold()
 
     facing(story)
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 import uvloop
 
-from postroad.net import Kind, NetError, connect
+from postroad.net import NetError, NetErrorKind, connect
 
 
 async def _given_up():
@@ -30,4 +30,4 @@ async def _given_up():
 def test_a_handshake_that_is_given_up_ends(loop):
     """The loop may tell nobody that the connection was aborted; the handshake fails all the same, as one of TLS."""
     with asyncio.Runner(loop_factory=loop) as runner:
-        assert Kind.TLS == runner.run(_given_up())
+        assert NetErrorKind.TLS == runner.run(_given_up())

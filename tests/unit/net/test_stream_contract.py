@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from postroad.lab.certificate import NAME, server_context, trusting_context
-from postroad.net import Kind, NetError, connect, listen, pair
+from postroad.net import NetError, NetErrorKind, connect, listen, pair
 from postroad.net.stream import BUFFERED
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -126,7 +126,7 @@ def test_abort_is_a_reset_or_an_end_to_the_peer(over):
         server.write(b"unread by the client, so the kernel answers with a reset")
         await server.drain()
         client.abort()
-        assert await ending(server) in (b"", Kind.RESET)
+        assert await ending(server) in (b"", NetErrorKind.RESET)
 
     over(story)
 
@@ -138,7 +138,7 @@ def test_drain_fails_once_the_peer_is_gone(over):
         client.abort()
         with pytest.raises(NetError) as gone:
             await overflow(server)
-        assert Kind.RESET == gone.value.kind
+        assert NetErrorKind.RESET == gone.value.kind
 
     over(story)
 
@@ -306,7 +306,7 @@ def test_clear_octets_before_the_handshake_are_refused(over):
             await asyncio.sleep(0)
         with pytest.raises(NetError, match="in the clear") as refused:
             await server.start_tls(server_context(), None)
-        assert Kind.TLS == refused.value.kind
+        assert NetErrorKind.TLS == refused.value.kind
 
     over(story)
 
@@ -356,7 +356,7 @@ def test_tls_failure_says_why(over):
 
     async def story(client, server):
         failure, _ = await upgrade(client, server, trusting_context(), "mail.example.org")
-        assert Kind.TLS == failure.kind
+        assert NetErrorKind.TLS == failure.kind
         assert "Hostname mismatch" in failure.why
         with pytest.raises(NetError):
             await client.read()
@@ -374,7 +374,7 @@ def test_tls_against_garbage_fails(over):
         server.write(b"500 what?\r\n")
         with pytest.raises(NetError) as failure:
             await upgrading
-        assert Kind.TLS == failure.value.kind
+        assert NetErrorKind.TLS == failure.value.kind
 
     if over.wire == "tcp":
         over(story)

@@ -13,7 +13,7 @@ import pytest
 import uvloop
 from tests.faults.deaf import deafen
 
-from postroad.net import Endpoint, Kind, NetError, bind, connect, listen
+from postroad.net import Endpoint, NetError, NetErrorKind, bind, connect, listen
 from postroad.net.tcp import _explained
 
 LOOPBACK = ip_address("127.0.0.1")
@@ -33,7 +33,7 @@ def test_refused_is_told_apart():
     async def story():
         with bind(LOOPBACK, 0) as held, pytest.raises(NetError) as refused:
             await connect(LOOPBACK, held.getsockname()[1], timeout_s=1)
-        assert ("connection refused", Kind.REFUSED) == (refused.value.why, refused.value.kind)
+        assert ("connection refused", NetErrorKind.REFUSED) == (refused.value.why, refused.value.kind)
 
     asyncio.run(story())
 
@@ -62,7 +62,7 @@ def test_foreign_source_address_is_our_own_fault():
     async def story():
         with pytest.raises(NetError) as ours:
             await connect(LOOPBACK, 25, timeout_s=1, source=ip_address("192.0.2.77"))
-        assert Kind.LOCAL == ours.value.kind
+        assert NetErrorKind.LOCAL == ours.value.kind
 
     asyncio.run(story())
 
@@ -77,7 +77,7 @@ def test_taken_port_cannot_be_listened_on():
         listener = await listen(LOOPBACK, 0, handle)
         with pytest.raises(NetError, match=str(listener.port)) as taken:
             await listen(LOOPBACK, listener.port, handle)
-        assert Kind.LOCAL == taken.value.kind
+        assert NetErrorKind.LOCAL == taken.value.kind
         await listener.stop()
 
     asyncio.run(story())
@@ -97,7 +97,7 @@ def test_silence_times_out():
         server, filler = full_queue()
         with server, filler, pytest.raises(NetError) as silent:
             await connect(LOOPBACK, server.getsockname()[1], timeout_s=0.05)
-        assert ("connection timed out", Kind.TIMEOUT) == (silent.value.why, silent.value.kind)
+        assert ("connection timed out", NetErrorKind.TIMEOUT) == (silent.value.why, silent.value.kind)
 
     asyncio.run(story())
 
@@ -131,7 +131,7 @@ def test_stop_drops_open_connections():
         stream = await connect(LOOPBACK, listener.port, timeout_s=1)
         await started.wait()
         await listener.stop()
-        assert await ending(stream) in (b"", Kind.RESET)
+        assert await ending(stream) in (b"", NetErrorKind.RESET)
         stream.close()
         again = await listen(LOOPBACK, listener.port, handle)
         await again.stop()
@@ -151,7 +151,7 @@ def test_failing_handler_is_reported_and_its_connection_dropped():
 
         listener = await listen(LOOPBACK, 0, handle)
         stream = await connect(LOOPBACK, listener.port, timeout_s=1)
-        assert await ending(stream) in (b"", Kind.RESET)
+        assert await ending(stream) in (b"", NetErrorKind.RESET)
         stream.close()
         await listener.stop()
         assert ["'bug'"] == [str(problem) for problem in problems]
@@ -162,12 +162,12 @@ def test_failing_handler_is_reported_and_its_connection_dropped():
 @pytest.mark.parametrize(
     ("code", "kind", "why"),
     [
-        (errno.EHOSTUNREACH, Kind.UNREACHABLE, "no route to host"),
-        (errno.ENETUNREACH, Kind.UNREACHABLE, "no route to host"),
-        (errno.ETIMEDOUT, Kind.TIMEOUT, "connection timed out"),
-        (errno.ECONNRESET, Kind.RESET, "connection reset by peer"),
-        (errno.EPIPE, Kind.RESET, "connection reset by peer"),
-        (errno.EMFILE, Kind.LOCAL, "too many open files"),
+        (errno.EHOSTUNREACH, NetErrorKind.UNREACHABLE, "no route to host"),
+        (errno.ENETUNREACH, NetErrorKind.UNREACHABLE, "no route to host"),
+        (errno.ETIMEDOUT, NetErrorKind.TIMEOUT, "connection timed out"),
+        (errno.ECONNRESET, NetErrorKind.RESET, "connection reset by peer"),
+        (errno.EPIPE, NetErrorKind.RESET, "connection reset by peer"),
+        (errno.EMFILE, NetErrorKind.LOCAL, "too many open files"),
     ],
 )
 def test_kernel_errors_have_a_kind(code, kind, why):
@@ -178,7 +178,7 @@ def test_kernel_errors_have_a_kind(code, kind, why):
 
 def test_tls_errors_in_mid_stream_are_of_kind_tls():
     """A TLS record that cannot be read is a TLS error, not a reset."""
-    assert Kind.TLS == _explained(ssl.SSLError(1, "bad record mac")).kind
+    assert NetErrorKind.TLS == _explained(ssl.SSLError(1, "bad record mac")).kind
 
 
 @pytest.mark.parametrize(("address", "text"), [("192.0.2.1", "192.0.2.1:25"), ("2001:db8::1", "[2001:db8::1]:25")])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from postroad.pace import Turns, Window, WindowPolicy
+from postroad.pace import FairRound, Window, WindowPolicy
 
 
 def after(*ends, policy=None):
@@ -94,7 +94,7 @@ def test_window_stays_within_its_bounds(policy, ends):
 
 def test_keys_take_turns():
     """One after the other, again and again; a late one waits behind all others."""
-    turns = Turns()
+    turns = FairRound()
     for key in "abc":
         turns.add(key)
     assert list("abca") == [turns.next() for _ in range(4)]
@@ -105,7 +105,7 @@ def test_keys_take_turns():
 
 def test_key_without_work_has_no_turn():
     """A discarded key is passed over; an empty round has nobody."""
-    turns = Turns()
+    turns = FairRound()
     assert turns.next() is None
     turns.add("a")
     turns.add("b")
@@ -120,7 +120,7 @@ class Fairness(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.turns = Turns()
+        self.turns = FairRound()
         self.owed = {}  # key -> the keys that must have a turn before it has another
 
     keys = st.integers(0, 5)

@@ -5,7 +5,7 @@ import re
 import pytest
 from tests.support.plans import INTERNET, only
 
-from postroad.cli.simulating import records_of
+from postroad.cli.sender_options import records_of
 from postroad.planning import measure
 from postroad.planning.answers import answer_all
 from postroad.planning.setups import SETUPS

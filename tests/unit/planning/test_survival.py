@@ -9,10 +9,10 @@ from tests.support.examples import examples
 from tests.support.plans import T1, T3, T4, at, listed, only, records
 
 from postroad.planning.fates import fates
-from postroad.planning.mix import Mix, View
+from postroad.planning.mix import Conditions, Mix
 from postroad.planning.survival import Loss, Survival, losses, survive
 from postroad.senders import read_sender
-from postroad.senders.model import ENDS, Phase, Then
+from postroad.senders.model import ENDS, FaultPhase, Then
 from postroad.words.outcome import Result
 
 
@@ -109,7 +109,7 @@ def test_real_senders_agree_with_trying_every_subset(hosts, sender):
 
 
 @given(
-    st.dictionaries(st.sampled_from(list(Phase)), st.sampled_from(list(Then)), min_size=1),
+    st.dictionaries(st.sampled_from(list(FaultPhase)), st.sampled_from(list(Then)), min_size=1),
     st.sampled_from([T1, T3, T4, "@ MX 10 a\n@ MX 20 b\na A 192.0.2.1\na AAAA 2001:db8::1\nb A 192.0.2.2\n"]),
 )
 @settings(max_examples=60, deadline=None)
@@ -117,8 +117,8 @@ def test_every_sender_file_with_any_legal_reactions_is_answered(reactions, zone)
     """Even one that counts a dead machine's mail as delivered: nothing stops that, and the search for it ends."""
     text = "\n".join(f'{phase} = "{then}"' for phase, then in reactions.items())
     mine, known = read_sender("mine", f"[reactions]\n{text}\n"), records(zone)
-    found = survive("mine", known, View(Mix("", {"mine": mine}, {"mine": Fraction(1)})).foresee(known, "mine"))
-    trusts = ENDS.get(reactions.get(Phase.CONNECT, Then.NEXT_ADDRESS)) is Result.DELIVERED
+    found = survive("mine", known, Conditions(Mix("", {"mine": mine}, {"mine": Fraction(1)})).foresee(known, "mine"))
+    trusts = ENDS.get(reactions.get(FaultPhase.CONNECT, Then.NEXT_ADDRESS)) is Result.DELIVERED
     assert (trusts, not trusts) == (found.unstoppable, bool(found.stops))
 
 

@@ -59,7 +59,7 @@ def test_line_that_is_no_hash_is_named(line):
 def test_user_given_twice_is_a_problem():
     """Which of the two counts is nothing to guess."""
     line = f"ann:{cheap('x')}\n"
-    assert "the user ann is there already" == parse_users(line + line).why
+    assert "the user ann is already there" == parse_users(line + line).why
 
 
 def test_right_password_is_remembered_and_a_change_forgets_it():

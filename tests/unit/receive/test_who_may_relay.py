@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from postroad.receive import PasswordHash, ReceiveSettings
-from postroad.receive.limits import Ledger, Rate, Tally
+from postroad.receive.limits import ConnectionCount, Ledger, Rate
 from postroad.receive.policy import may_authenticate, newcomer, relay_refusal
 
 SETTINGS = ReceiveSettings("relay.example")
@@ -86,7 +86,7 @@ def test_rate_fills_evenly():
 
 def test_tally_forgets_who_left():
     """Counts return to nothing."""
-    tally = Tally()
+    tally = ConnectionCount()
     tally.enter("a")
     assert (1, 1, 0) == (tally.total, tally.of("a"), tally.of("b"))
     tally.leave("a")

@@ -13,8 +13,8 @@ import postroad
 from postroad.dns import load_zones
 from postroad.net import bind
 from postroad.relay import Relay
+from postroad.relay.event_bus import EventBus
 from postroad.relay.journal import Journal, Style
-from postroad.relay.telling import Telling
 from postroad.spool.sqlite import SqliteSpool
 
 OURS = str(Path(postroad.__file__).parent)
@@ -93,7 +93,7 @@ async def story(folder, calls):
     server = await loop.create_server(Exchanger, sock=bind(ip_address("127.0.0.11"), 0))
     settings = settings_of(f"[deliver]\nport = {server.sockets[0].getsockname()[1]}", None)
     (folder / "zone").write_text(ZONE)
-    delivered, telling, ports = asyncio.Queue(), Telling(), []
+    delivered, telling, ports = asyncio.Queue(), EventBus(), []
     telling.subscribe("log", Journal(len, Style("json")))
 
     def listen(event):

@@ -8,7 +8,7 @@ import uvloop
 from postroad.receive import Arrival
 from postroad.relay.intake import Intake
 from postroad.spool import SpoolError, Trouble
-from postroad.spool.births import Births
+from postroad.spool.ids import MessageIds
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 
 FULL = SpoolError(Trouble.FULL, "full")
@@ -89,7 +89,7 @@ def tell(request):
         async def main():
             steps = []
             spool, loop = Spool(steps), Loop(steps)
-            await story(Intake(spool, loop, Births()), spool, loop, steps)
+            await story(Intake(spool, loop, MessageIds()), spool, loop, steps)
 
         request.param(main())
 

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.deliver.settling import judge
+from postroad.deliver.disposition import judge
 from postroad.pace import RetrySchedule
 from postroad.relay import journal as module
 from postroad.relay.journal import LEVELS, Journal, Style, is_journald, stderr_piece, write_stderr
-from postroad.spool import Mail, Parcel
+from postroad.spool import Parcel, StoredMail
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.trace import Event
@@ -36,7 +36,7 @@ def attempted(*outcomes, contacts=None):
     """The event of an attempt that ended so."""
     who = tuple(Recipient(parse_mailbox(f"{name}@example.com")) for name in ("ann", "bob")[: len(outcomes)])
     envelope = Envelope(parse_mailbox("me@example.net"), who)
-    parcel = Parcel(1, "example.com", Mail("M1", envelope, NOON, 7, 10), NOON)
+    parcel = Parcel(1, "example.com", StoredMail("M1", envelope, NOON, 7, 10), NOON)
     contact = Contact(TARGET, 0, 5, outcomes[0].phase, None, {0: outcomes[0]}, tls="TLSv1.3 X")
     done = Attempt("example.com", outcomes, (contact,) if contacts is None else contacts, 7, 12.34)
     verdict = judge(parcel, done, RetrySchedule(jitter=0), NOON, Random(1))

@@ -14,8 +14,8 @@ from tests.support.relaying import house
 from postroad.net import NetError
 from postroad.relay import metrics as module
 from postroad.relay.counts import COUNTED, TIMED
+from postroad.relay.event_bus import EventBus
 from postroad.relay.metrics import READ, STORED, Metrics
-from postroad.relay.telling import Telling
 from postroad.spool import SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.words.trace import Event
@@ -27,7 +27,7 @@ LOOPBACK = ip_address("127.0.0.1")
 async def measured(**how):
     """A house with its numbers."""
     async with house(**how) as it:
-        telling = Telling()
+        telling = EventBus()
         numbers = await Metrics(it.relay, telling).open(LOOPBACK, 0)
         it.told.others.append(telling)
         try:
@@ -129,7 +129,7 @@ def test_lines_the_log_lost_are_a_number():
 
     async def story():
         async with house() as it:
-            numbers = await Metrics(it.relay, Telling(), lambda: 7).open(LOOPBACK, 0)
+            numbers = await Metrics(it.relay, EventBus(), lambda: 7).open(LOOPBACK, 0)
             samples = await scrape(numbers)
             await numbers.close()
             return samples["log_lines_lost_total",]
@@ -220,7 +220,7 @@ def test_port_that_is_taken_is_an_error():
     async def story():
         async with measured() as (it, numbers):
             with pytest.raises(NetError, match="in use"):
-                await Metrics(it.relay, Telling()).open(LOOPBACK, numbers.port)
+                await Metrics(it.relay, EventBus()).open(LOOPBACK, numbers.port)
 
     asyncio.run(story())
 

@@ -18,11 +18,11 @@ from postroad.lab.certificate import server_context
 from postroad.net import bind
 from postroad.receive import ListenSettings, Receiver, ReceiveSettings, Tls, hash_password
 from postroad.relay import Relay
+from postroad.relay.event_bus import EventBus
 from postroad.relay.journal import Journal, Style
 from postroad.relay.metrics import Metrics
-from postroad.relay.telling import Telling
-from postroad.spool import Mail, Selection, SpoolError, Trouble
-from postroad.spool.births import sendmail_origin
+from postroad.spool import Selection, SpoolError, StoredMail, Trouble
+from postroad.spool.ids import sendmail_origin
 from postroad.spool.memory import MemorySpool
 from postroad.spool.sqlite import SqliteSpool
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
@@ -398,13 +398,13 @@ def test_mail_by_sendmail_is_told_once(tmp_path, fault):
     async def story():
         spool = await SqliteSpool.open(tmp_path, node="relay")
         async with house(faults={"127.0.0.11": fault, "127.0.0.12": fault}, spool=spool) as it:
-            telling = Telling()
+            telling = EventBus()
             numbers = Metrics(it.relay, telling)
             it.told.others.append(telling)
             tool = await SqliteSpool.open(tmp_path, node="")
             to = tuple(Recipient(parse_mailbox(each)) for each in ("ann@example.com", "bob@example.net"))
             envelope = Envelope(parse_mailbox("root@example.org"), to)
-            mail = Mail("01SENDMAIL", envelope, time.time(), 7, len(MESSAGE), sendmail_origin("root", 0))
+            mail = StoredMail("01SENDMAIL", envelope, time.time(), 7, len(MESSAGE), sendmail_origin("root", 0))
             await tool.add(mail, MESSAGE)
             await tool.close()
             await it.submit("ann@example.com")

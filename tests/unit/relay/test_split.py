@@ -31,10 +31,10 @@ from postroad.receive import ListenSettings
 from postroad.relay import Relay, relay_settings
 from postroad.relay import split as module
 from postroad.relay.deliverer import deliver_over
+from postroad.relay.event_bus import EventBus
 from postroad.relay.metrics import Metrics
 from postroad.relay.settings import resolver_of
 from postroad.relay.split import Split, command
-from postroad.relay.telling import Telling
 from postroad.spool import SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.spool.remote import Handover
@@ -141,7 +141,7 @@ def play(story, monkeypatch, **how):
 
 async def numbers_of(it, *pages):
     """A scrape, and what the page on health says; or these pages alone."""
-    metrics = await Metrics(it.relay, Telling()).open(LOOPBACK, 0)
+    metrics = await Metrics(it.relay, EventBus()).open(LOOPBACK, 0)
 
     def fetch(path):
         with urllib.request.urlopen(f"http://127.0.0.1:{metrics.port}{path}", timeout=10) as answer:
@@ -185,7 +185,7 @@ def test_numbers_of_both_are_one_page(monkeypatch):
     """What is received is counted here, what is delivered there; each scrape has all of it, once."""
 
     async def story(it):
-        telling = Telling()
+        telling = EventBus()
         it.told.others.append(telling)
         metrics = await Metrics(it.relay, telling).open(LOOPBACK, 0)
         await it.submit("ann@example.com", times=3)

@@ -7,7 +7,7 @@ from random import Random
 from postroad.relay.story import chapter
 from postroad.routing import DICE, PROCEDURES, Dice, Exchanger, Level, Route, draw, route_record, turned
 from postroad.routing.rules import Source
-from postroad.spool import Listed, Mail, Parcel, Record, State, Story
+from postroad.spool import Listed, Parcel, Record, State, StoredMail, Story
 from postroad.views.text.story import tell
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -28,7 +28,7 @@ ROUTE = Route(
     ),
 )
 ENVELOPE = Envelope(parse_mailbox("a@example.net"), (Recipient(parse_mailbox("b@example.com")),))
-MAIL = Mail("01TEST", ENVELOPE, 1_800_000_000.0, 42, 100, "192.0.2.7 by ESMTP")
+MAIL = StoredMail("01TEST", ENVELOPE, 1_800_000_000.0, 42, 100, "192.0.2.7 by ESMTP")
 
 
 def record(*, turn=0, ill=(), order=None, dice=Random):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.relaying import MESSAGE, house
 
-from postroad.relay.telling import LOST, Telling
+from postroad.relay.event_bus import LOST, EventBus
 from postroad.words.trace import Event
 
 STUCK = threading.Event()  # set when the tests are over
@@ -87,7 +87,7 @@ def test_no_subscriber_changes_what_happens_to_mail(kind, most):
     """Whether it raises, blocks, ends or has no room: each message is accepted, delivered once, and settled."""
 
     async def story():
-        telling = Telling()
+        telling = EventBus()
         telling.subscribe("odd", kind(), most)
         async with house() as it:
             it.told.others.append(telling)
@@ -103,7 +103,7 @@ def test_no_subscriber_changes_what_happens_to_mail(kind, most):
 def test_what_finds_no_room_is_counted_where_it_is_missing():
     """Between the last event that found room and the next one stands how many did not."""
     goes_on = threading.Event()
-    slow, telling = Blocking(goes_on), Telling()
+    slow, telling = Blocking(goes_on), EventBus()
     subscription = telling.subscribe("slow", slow, 3)
     telling(event(0))
     slow.entered.wait()
@@ -121,7 +121,7 @@ def test_what_finds_no_room_is_counted_where_it_is_missing():
 @given(bursts=st.lists(st.integers(0, 20), max_size=8), most=st.integers(1, 12))
 def test_every_event_is_heard_or_counted(bursts, most):
     """In order, each at most once; those that are missing are exactly those said to be lost."""
-    hearer, telling = Hearer(), Telling()
+    hearer, telling = Hearer(), EventBus()
     subscription = telling.subscribe("one", hearer, most)
     told = 0
     for size in bursts:
@@ -138,7 +138,7 @@ def test_every_event_is_heard_or_counted(bursts, most):
 
 def test_end_does_not_wait_for_who_is_stuck():
     """It has its moment, and no more."""
-    telling = Telling()
+    telling = EventBus()
     subscription = telling.subscribe("stuck", Blocking())
     telling(event(1))
     telling.close(0.01)
@@ -147,7 +147,7 @@ def test_end_does_not_wait_for_who_is_stuck():
 
 def test_end_leaves_nothing_unsaid():
     """What was told before it is handled, and what is told after it is not."""
-    hearer, telling = Hearer(), Telling()
+    hearer, telling = Hearer(), EventBus()
     telling.subscribe("one", hearer)
     telling(event(1))
     telling.close(10)
@@ -157,7 +157,7 @@ def test_end_leaves_nothing_unsaid():
 
 def test_others_hear_of_a_subscriber_that_fails():
     """Its name and why, and its events are counted as lost; two that fail do not go on about each other."""
-    raising, other, hearer, telling = Raising(), Raising(), Hearer(), Telling()
+    raising, other, hearer, telling = Raising(), Raising(), Hearer(), EventBus()
     subscriptions = [telling.subscribe(name, each) for name, each in (("a", raising), ("b", other), ("c", hearer))]
     telling(event(1))
     for _ in range(3):

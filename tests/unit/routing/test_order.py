@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.domains import T1, T2, T3, T4, T5, T6, domain, host
 
 from postroad.routing import PROCEDURES, Dice, DropReason, RoutePolicy, decide, draw, odds
-from postroad.routing.policy import Equals
+from postroad.routing.policy import EqualsPolicy
 
 RFC5321 = PROCEDURES["rfc5321"]
 CHI_SQUARE_999 = {1: 10.83, 2: 13.82}  # 0.1 % points by degrees of freedom
@@ -77,7 +77,7 @@ def test_address_behind_two_equal_names_is_tried_once():
     assert (2, [DropReason.DUPLICATE_ADDRESS] * 2) == (len(plan.targets), [drop.reason for drop in plan.dropped])
 
 
-def _policy(limit, equals=Equals.RANDOM):
+def _policy(limit, equals=EqualsPolicy.RANDOM):
     return RoutePolicy("test", "test", equals, limit=limit)
 
 
@@ -108,7 +108,7 @@ def _layout(hosts):
     return domain(*records, **facts)
 
 
-@given(LAYOUTS, st.sampled_from([None, 2, 3, 5]), st.sampled_from(Equals), st.integers(0, 99))
+@given(LAYOUTS, st.sampled_from([None, 2, 3, 5]), st.sampled_from(EqualsPolicy), st.integers(0, 99))
 def test_odds_sum_to_one_and_draws_keep_every_rule(hosts, limit, equals, seed):
     """Odds sum to one; a draw ascends, names no address twice, loses none without a reason, reaches each level."""
     policy = _policy(limit, equals)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.domains import DOMAIN, NOWHERE, SERVFAIL, T1, T4, T6, domain, host
 
 from postroad.routing import DropReason, Own, Refusal, Route, RoutePolicy, Status, decide
-from postroad.routing.policy import PROCEDURES, Equals
+from postroad.routing.policy import PROCEDURES, EqualsPolicy
 from postroad.words.facts import Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.names import AddressLiteral
 from postroad.words.outcome import Result
@@ -186,14 +186,14 @@ def test_both_families_take_turns_within_a_host():
 
 def test_family_switched_off_says_so():
     """Addresses of a family that is not used are left out with that reason."""
-    policy = RoutePolicy("v4", "test", Equals.RANDOM, families=(4,))
+    policy = RoutePolicy("v4", "test", EqualsPolicy.RANDOM, families=(4,))
     route = decide(domain((10, "a"), a=host("192.0.2.1", "2001:db8::1")), policy)
     assert [("a", DropReason.FAMILY)] == reasons(route)
 
 
 def test_host_with_only_the_other_family_is_told_once():
     """An IPv6-only exchanger for an IPv4-only sender has one reason, not two."""
-    policy = RoutePolicy("v4", "test", Equals.RANDOM, families=(4,))
+    policy = RoutePolicy("v4", "test", EqualsPolicy.RANDOM, families=(4,))
     refusal = decide(domain((10, "a"), a=host("2001:db8::1")), policy)
     assert (Status.NO_ADDRESS, [("a", DropReason.FAMILY)]) == (refusal.status, reasons(refusal))
 
@@ -213,7 +213,7 @@ def test_loopback_literal_is_refused_outside_the_lab():
 
 def test_lab_may_use_loopback():
     """In the lab the Internet is 127.0.0.0/8."""
-    policy = RoutePolicy("lab", "test", Equals.RANDOM, allow_loopback=True)
+    policy = RoutePolicy("lab", "test", EqualsPolicy.RANDOM, allow_loopback=True)
     assert [(10, "a")] == names(decide(domain((10, "a"), a=host("127.0.0.11")), policy))
 
 
@@ -226,7 +226,7 @@ def test_exchanger_not_looked_up_is_told():
 def test_limit_below_two_is_refused():
     """At least two addresses SHOULD be tried (RFC 5321 section 5.1)."""
     with pytest.raises(ValueError, match="at least 2"):
-        RoutePolicy("one", "test", Equals.RANDOM, limit=1)
+        RoutePolicy("one", "test", EqualsPolicy.RANDOM, limit=1)
 
 
 ANSWERS = st.sampled_from([NoData(), NoName(), Temporary("x"), Bogus("y")])

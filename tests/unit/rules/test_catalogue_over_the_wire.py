@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tests.support import folders
 
-from postroad.dns import Server, WireResolver, WireSettings, parse_zones
+from postroad.dns import ServerAddress, WireResolver, WireSettings, parse_zones
 from postroad.gather import gather, gather_more
 from postroad.lab.nameserver import Nameserver
 from postroad.routing import decide
@@ -36,7 +36,7 @@ async def _live(domain, text):
     where = nameserver.endpoint
     try:
         async with asyncio.timeout(PATIENCE_S):
-            resolver = WireResolver(WireSettings((Server(where.address, where.port),)))
+            resolver = WireResolver(WireSettings((ServerAddress(where.address, where.port),)))
             snapshot = await gather_more(await gather(domain, resolver), resolver)
     finally:
         await nameserver.stop()

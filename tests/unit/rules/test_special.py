@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from postroad.rules.providers import operator_of, provider_of, providers
-from postroad.rules.special import _PREFIXES, Kind, kind_of, purpose_of
+from postroad.rules.special import _PREFIXES, SpecialKind, kind_of, purpose_of
 
 
 @pytest.mark.parametrize(("network", "kind", "what"), _PREFIXES, ids=str)
@@ -25,7 +25,7 @@ def test_a_host_on_the_internet_is_of_no_kind(text):
 
 def test_every_kind_has_a_block():
     """No rule looks for what there is not."""
-    assert set(Kind) == {kind for _network, kind, _what in _PREFIXES}
+    assert set(SpecialKind) == {kind for _network, kind, _what in _PREFIXES}
 
 
 @pytest.mark.parametrize(

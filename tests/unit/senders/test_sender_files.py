@@ -6,7 +6,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from postroad.senders import SENDERS, Kind, Schedule, model, read_sender, read_senders
+from postroad.senders import SENDERS, Basis, Schedule, model, read_sender, read_senders
 from postroad.senders.bounds import BOUNDS
 from postroad.senders.model import Then, Unit
 from postroad.words.faults import Mode
@@ -117,7 +117,7 @@ def test_what_cannot_be_read_says_where_and_why(text, where, why):
 
 def test_every_number_of_a_sender_has_bounds():
     """One table has them all: a field that is added without is found here."""
-    parts = [model.Limits, model.Waits, model.Memory, model.Reuse, model.Rounds, model.Picks, model.ClearLater]
+    parts = [model.AttemptLimits, model.Waits, model.Memory, model.Reuse, model.Rounds, model.Picks, model.ClearLater]
     parts += [model.Asks, model.Recipients, Schedule, model.Sender]
     numbers = {
         (part.__name__, name)
@@ -137,7 +137,7 @@ def test_a_phase_stands_for_its_modes_and_a_mode_for_itself():
 def test_nobody_has_measured_a_sender_of_ones_own():
     """It does not inherit the sources of the one it is like, unless it says its own."""
     own = read_sender("own", 'like = "exim"')
-    assert (Kind.ASSUMED, "", ("a file of yours, like exim",)) == (own.kind, own.version, own.sources)
+    assert (Basis.ASSUMED, "", ("a file of yours, like exim",)) == (own.kind, own.version, own.sources)
 
 
 def test_a_timetable_may_grow_by_a_factor():
@@ -151,7 +151,7 @@ def test_each_sender_says_what_it_is_and_where_from(sender):
     """A title and a source; whoever was measured, which version."""
     assert sender.title != sender.name or sender.name in {"chasquid", "sendmail"}
     assert sender.source
-    assert (sender.kind is Kind.MEASURED) == bool(sender.version)
+    assert (sender.kind is Basis.MEASURED) == bool(sender.version)
 
 
 def test_the_files_are_part_of_the_package():

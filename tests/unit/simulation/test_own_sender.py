@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 
 from postroad.routing import PROCEDURES, Refusal, WalkPolicy, decide, plan_of, turned, turns_of
-from postroad.routing.policy import Equals
+from postroad.routing.policy import EqualsPolicy
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
 from postroad.simulation.own import CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S, OwnSender, sums
 from postroad.smtp import Timeouts
@@ -39,7 +39,7 @@ def snapshot(*records):
 def orders(level, policy):
     """All that `throw` can give for one preference."""
     places = range(len(level.exchangers))
-    return list(permutations(places)) if policy.equals is Equals.RANDOM else [tuple(places)]
+    return list(permutations(places)) if policy.equals is EqualsPolicy.RANDOM else [tuple(places)]
 
 
 def attempts(route, own):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.plans import T1, planned
 
-from postroad.planning.mix import Mix, View
+from postroad.planning.mix import Conditions, Mix
 from postroad.planning.records import Records
 from postroad.simulation import MIXES, SENDERS
 from postroad.simulation.ranges import RANGES, Range, range_of
@@ -87,7 +87,7 @@ def test_a_mix_of_known_weights_has_one_number():
     """Senders named on the command line are all there are: nothing in their shares is assumed."""
     names = ("postfix", "dns-order")
     mix = Mix("", {name: SENDERS[name] for name in names}, dict.fromkeys(names, Fraction(1, 2)))
-    found = View(mix).look(Records.of(planned(T1)))
+    found = Conditions(mix).look(Records.of(planned(T1)))
     first = next(iter(found.mix.first))
     assert "75 %" == mix.told(found.first_by(first))
 

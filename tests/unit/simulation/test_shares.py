@@ -13,7 +13,7 @@ from tests.support.examples import examples
 from tests.support.forecasts import ADDRESSES, BACKUP, EQUALS, MODES, cases, snapshot
 
 from postroad.routing import PROCEDURES, decide, odds
-from postroad.senders.model import ENDS, Inside, Preference
+from postroad.senders.model import ENDS, Inside, PreferenceUse
 from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, blend, forecast
 from postroad.simulation.limits import counted
 from postroad.simulation.paths import every_way
@@ -388,7 +388,7 @@ def test_healthy_servers_always_take_the_mail(case, name):
 
 def test_higher_preferences_first_is_what_the_name_says():
     """A sender that begins with the backup gives it everything."""
-    assert SENDERS["highest-first"].preference is Preference.DESCENDING
+    assert SENDERS["highest-first"].preference is PreferenceUse.DESCENDING
     assert {2: 1} == shares(told("highest-first", BACKUP).first)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from postroad.simulation.trials.dice import Draw, chance, key, throw
+from postroad.simulation.trials.dice import DrawKind, chance, key, throw
 from postroad.simulation.trials.measure import Histogram, clustered, ratio, wilson
 from postroad.simulation.trials.nouns import Estimate
 
@@ -21,19 +21,19 @@ def test_dice_are_splitmix():
 
 def test_a_throw_depends_on_its_number_alone():
     """Whatever is thrown beside it: so slices may be cut anywhere."""
-    start = key(7, Draw.ORDER)
+    start = key(7, DrawKind.ORDER)
     assert throw(start, NUMBERS)[500] == throw(start, NUMBERS[500:501])[0]
 
 
 def test_streams_differ():
     """By seed, by purpose, and by place."""
-    starts = {key(seed, draw, place) for seed in range(50) for draw in Draw for place in range(50)}
-    assert 50 * len(Draw) * 50 == len(starts)
+    starts = {key(seed, draw, place) for seed in range(50) for draw in DrawKind for place in range(50)}
+    assert 50 * len(DrawKind) * 50 == len(starts)
 
 
 def test_throws_are_fair():
     """Chi-square over a hundred bins, and no correlation of neighbours or of two streams."""
-    one, other = (chance(key(1, draw), NUMBERS) for draw in (Draw.ORDER, Draw.ANSWER))
+    one, other = (chance(key(1, draw), NUMBERS) for draw in (DrawKind.ORDER, DrawKind.ANSWER))
     counts = np.bincount((one * 100).astype(int), minlength=100)
     assert 150 > ((counts - 1000) ** 2 / 1000).sum()  # 99 degrees of freedom: above 150 once in 1,000
     assert all(abs(np.corrcoef(one[:-1], each)[0, 1]) < 0.01 for each in (one[1:], other[1:]))

@@ -13,7 +13,7 @@ import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 
 import postroad
-from postroad.spool import PIECE, Mail, Settlement, SpoolError, Trouble
+from postroad.spool import PIECE, Settlement, SpoolError, StoredMail, Trouble
 from postroad.spool.sqlite import SqliteSpool
 from postroad.spool.sqlite.file import MARK, connect
 from postroad.words.mail import Envelope
@@ -153,7 +153,7 @@ def test_calls_that_cannot_be_say_so_in_their_future(tmp_path):
 
     async def story(spool):
         with pytest.raises(ValueError, match="without recipients"):
-            await spool.add(Mail("m1", Envelope(None, ()), NOW, 1, 0), b"")
+            await spool.add(StoredMail("m1", Envelope(None, ()), NOW, 1, 0), b"")
         await spool.close()
         for late in (spool.add(letter("m1"), BODY), spool.settle([], NOW)):
             with pytest.raises(SpoolError) as trouble:

@@ -9,7 +9,7 @@ from tests.support.grounds import MIB, ROOT_ONLY, fill, nothing, run, small_disk
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, states
 
 from postroad.spool import PIECE, Settlement, SpoolError, Trouble
-from postroad.spool.sqlite.room import Found
+from postroad.spool.sqlite.room import FreeSpace
 
 
 def full(spool):
@@ -271,4 +271,4 @@ def test_pages_go_back_to_the_disk_when_the_log_has_no_room(tmp_path, monkeypatc
 )
 def test_free_pages_are_room_but_not_for_the_log(left, pages, octets, is_taken):
     """MiB left on the disk and in pages, what comes, and whether it leaves a reserve of 64 MiB."""
-    assert is_taken == Found(left * MIB, pages * MIB, 0, 0).fits(octets * MIB, 64 * MIB)
+    assert is_taken == FreeSpace(left * MIB, pages * MIB, 0, 0).fits(octets * MIB, 64 * MIB)

@@ -11,7 +11,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.spool import Listed, Mail, Parcel, Record, Settlement, SpoolError, State, Story, Trouble
+from postroad.spool import Listed, Parcel, Record, Settlement, SpoolError, State, StoredMail, Story, Trouble
 from postroad.spool.wire import (
     Link,
     pack_mail,
@@ -35,7 +35,7 @@ words = st.frozensets(st.sampled_from(["NEVER", "SUCCESS", "FAILURE", "DELAY"]))
 recipients = st.lists(st.builds(Recipient, mailboxes, words, st.none() | texts), max_size=3).map(tuple)
 maybe = st.none() | texts
 envelopes = st.builds(Envelope, st.none() | mailboxes, recipients, st.booleans(), st.booleans(), maybe, maybe)
-mails = st.builds(Mail, texts, envelopes, seconds, numbers, numbers, texts)
+mails = st.builds(StoredMail, texts, envelopes, seconds, numbers, numbers, texts)
 parcels = st.builds(Parcel, numbers, texts, mails, seconds, numbers, st.booleans())
 reports = st.lists(st.tuples(mails, st.binary(max_size=9)), max_size=2).map(tuple)
 

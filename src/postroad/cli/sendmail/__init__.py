@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postroad.cli.sendmail.draft import Origin
     from postroad.config import Brief
     from postroad.routing import Aliases
-    from postroad.spool import Mail
+    from postroad.spool import StoredMail
 
 # sysexits.h
 OK, USAGE, DATA, NO_USER, UNAVAILABLE, TEMPORARY, CONFIG = 0, 64, 65, 67, 69, 75, 78
@@ -107,7 +107,7 @@ def _where_aliases(arguments: Arguments) -> str:
     return f"set an address for it in [aliases] of {arguments.config or find() or USUAL_FILE}"
 
 
-def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[Mail, bytes]:
+def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[StoredMail, bytes]:
     """The message and its envelope.
 
     Raises:
@@ -115,12 +115,12 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[Mail, byt
 
     """
     from postroad.cli.sendmail.draft import addresses, finish, parse, qualified
-    from postroad.spool import Births, Mail, sendmail_origin
+    from postroad.spool import MessageIds, StoredMail, sendmail_origin
     from postroad.words.inputs import InputError, readable
     from postroad.words.mail import Envelope, Recipient, parse_mailbox
 
-    births = Births()
-    origin = _origin(arguments, hostname, births.id())
+    ids = MessageIds()
+    origin = _origin(arguments, hostname, ids.id())
     draft = parse(octets)
     named = addresses(arguments.recipients) + (draft.recipients() if arguments.from_header else [])
     boxes = dict.fromkeys(readable(parse_mailbox(each)) for each in qualified(named, hostname))
@@ -139,7 +139,7 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[Mail, byt
         envid=arguments.envid,
     )
     told = sendmail_origin(origin.user, origin.uid)
-    return Mail(origin.id, envelope, origin.at, births.seed(), len(content), told), content
+    return StoredMail(origin.id, envelope, origin.at, ids.seed(), len(content), told), content
 
 
 def _origin(arguments: Arguments, hostname: str, id_: str) -> Origin:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from postroad.spool import Mail, SpoolError, Trouble
+from postroad.spool import SpoolError, StoredMail, Trouble
 from postroad.spool.sqlite import keep_one
 from postroad.words.names import Address
 
@@ -35,7 +35,7 @@ class Deposited:
         return any(outcome.result == "failed" for _mailbox, outcome in self.refused)
 
 
-def hand_over(mail: Mail, octets: bytes, config: Brief, hostname: str) -> Deposited:
+def hand_over(mail: StoredMail, octets: bytes, config: Brief, hostname: str) -> Deposited:
     """Hand a message to the relay; on return it is durable.
 
     Raises:
@@ -58,7 +58,7 @@ def hand_over(mail: Mail, octets: bytes, config: Brief, hostname: str) -> Deposi
     return Deposited(refused, trouble.why)
 
 
-def _by_smtp(mail: Mail, octets: bytes, target: Target, hostname: str) -> tuple[tuple[str, Outcome], ...]:
+def _by_smtp(mail: StoredMail, octets: bytes, target: Target, hostname: str) -> tuple[tuple[str, Outcome], ...]:
     """Those whom the relay did not take it for, and what it said."""
     import asyncio  # an eighth of a second with what follows, for few
 

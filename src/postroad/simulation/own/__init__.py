@@ -16,9 +16,9 @@ from fractions import Fraction
 from itertools import islice
 
 from postroad.routing import PROCEDURES, Plan, Refusal, Route, RoutePolicy, WalkPolicy, decide
-from postroad.routing.policy import Equals
-from postroad.simulation.nouns import Case, DnsOrder, Example, Step, Waits
-from postroad.simulation.own.graph import Graph, Terms
+from postroad.routing.policy import EqualsPolicy
+from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Step
+from postroad.simulation.own.graph import Graph, OwnTerms
 from postroad.simulation.own.hosts import Draws, draws_of
 from postroad.simulation.own.rehearsal import Rehearsal
 from postroad.simulation.own.sums import Adding, Effort, Sums, spread
@@ -46,7 +46,7 @@ class Foreseen:
     delay_mean_s: float
     delay_worst_s: float
     sampled: bool
-    taken: Waits | None
+    taken: DeliveryWaits | None
     examples: tuple[Example, ...] = ()
 
 
@@ -70,7 +70,7 @@ class OwnSender:
     def foresee(self, route: Route, order: DnsOrder) -> Foreseen:
         """What becomes of an attempt, exactly: every order that may be drawn, walked."""
         sums, terms = Sums(), self.terms
-        draws = self._draws(route, order, terms, alike=self.policy.equals is Equals.RANDOM)
+        draws = self._draws(route, order, terms, alike=self.policy.equals is EqualsPolicy.RANDOM)
         effort = Effort(len(draws.draws))
         for draw in draws.draws:
             Adding(Graph(draw, draws.tangled, terms, merges=True), draw.chance, sums, effort).run()
@@ -120,11 +120,11 @@ class OwnSender:
         draws = self._draws(route, order, terms, alike=False)
         yield from ((Graph(draw, draws.tangled, terms, merges=False), draw.chance) for draw in draws.draws)
 
-    def _draws(self, route: Route, order: DnsOrder, terms: Terms, *, alike: bool) -> Draws:
+    def _draws(self, route: Route, order: DnsOrder, terms: OwnTerms, *, alike: bool) -> Draws:
         return draws_of(route, terms.rehearsal, order, limit=self.policy.limit, turns=self.turns, alike=alike)
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> OwnTerms:
         """What decides where its mail goes."""
         rehearsal = Rehearsal(
             self.faults,
@@ -133,7 +133,7 @@ class OwnSender:
             greeting_timeout_s=self.greeting_timeout_s,
             tls=self.tls,
         )
-        return Terms(self.policy, rehearsal, self.recipients)
+        return OwnTerms(self.policy, rehearsal, self.recipients)
 
 
 def foresee(case: Case, examples: int) -> Foreseen | Refusal:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from postroad.routing import Exchanger, Filling, RoutePolicy, Try, Verdict
-from postroad.routing.policy import Equals
-from postroad.simulation.own.hosts import Class, Draw, Row
+from postroad.routing.policy import EqualsPolicy
+from postroad.simulation.own.hosts import AddressOrder, Class, DrawnTurn
 from postroad.simulation.own.rehearsal import Going, Rehearsal, Undrawn
 from postroad.words.names import Address
 from postroad.words.outcome import Outcome, Result
@@ -28,7 +28,7 @@ LEG = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class OwnTerms:
     """How our own sender is set up, as far as it decides where mail goes."""
 
     policy: RoutePolicy
@@ -51,12 +51,12 @@ class Spot:
     """An address of a host of a class: its place in a row."""
 
     hosts: Class
-    row: Row
+    row: AddressOrder
     place: int
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn(Target):
+class DrawnTarget(Target):
     """A target that stands for all of its kind."""
 
     kind: Hashable = None
@@ -81,9 +81,9 @@ class Graph:
     `merges`: attempts that stand alike go on as one; then the names in their trails mean nothing.
     """
 
-    def __init__(self, draw: Draw, tangled: frozenset[Address], terms: Terms, *, merges: bool) -> None:
+    def __init__(self, draw: DrawnTurn, tangled: frozenset[Address], terms: OwnTerms, *, merges: bool) -> None:
         self.levels = draw.levels
-        self.in_order = terms.policy.equals is Equals.GIVEN
+        self.in_order = terms.policy.equals is EqualsPolicy.GIVEN
         self.is_tangled = bool(tangled)
         self._draw = draw
         self._tangled = tangled
@@ -116,7 +116,7 @@ class Graph:
         """Whether these take the message as soon as they are asked."""
         return self._terms.rehearsal.takes(hosts.rows[0].host.addresses[0])
 
-    def to_the_end(self, stand: Stand, plan: Iterable[tuple[int, Class, Row]]) -> Leg:
+    def to_the_end(self, stand: Stand, plan: Iterable[tuple[int, Class, AddressOrder]]) -> Leg:
         """What follows when the hosts left are drawn in this order: the level, class and row of each."""
         filling, targets = stand.filling.fork(), list[Target]()
         for level, hosts, row in plan:
@@ -133,7 +133,7 @@ class Graph:
         step = self._terms.rehearsal.go(going)
         return self._leg(stand, going, step, None if level is None else (filling, level))
 
-    def _targets(self, filling: Filling, level: int, hosts: Class, row: Row) -> tuple[Target, ...]:
+    def _targets(self, filling: Filling, level: int, hosts: Class, row: AddressOrder) -> tuple[Target, ...]:
         targets: tuple[Target, ...] = filling.add(self._preference(level), self._one_more(row.host))
         return tuple(self._drawn_as(target, hosts, row) for target in targets) if self._merges else targets
 
@@ -154,13 +154,13 @@ class Graph:
         self._drawn += 1
         return replace(host, name=str(self._drawn), port=self._drawn)
 
-    def _drawn_as(self, target: Target, hosts: Class, row: Row) -> Drawn:
+    def _drawn_as(self, target: Target, hosts: Class, row: AddressOrder) -> DrawnTarget:
         """Also which host it is, where it may still take the message after others were drawn."""
         spot = Spot(hosts, row, row.host.addresses.index(target.address))
         kind = self._terms.rehearsal.kind(target.address)
         if not self._terms.rehearsal.is_silent(target.address):
             kind = kind, spot
-        return Drawn(target.exchange, target.address, target.preference, target.port, kind, spot)
+        return DrawnTarget(target.exchange, target.address, target.preference, target.port, kind, spot)
 
     def _next_level(self, filling: Filling, level: int, left: Left) -> int | None:
         """The level of which a host may still come into the plan, from here on."""
@@ -185,7 +185,7 @@ class Graph:
     def _taken_by(trail: tuple[Contact, ...]) -> Spot | None:
         for contact in reversed(trail):
             if any(outcome.result is Result.DELIVERED for outcome in contact.recipients.values()):
-                return contact.target.spot if isinstance(contact.target, Drawn) else None
+                return contact.target.spot if isinstance(contact.target, DrawnTarget) else None
         return None
 
     def _undrawn(self, level: int) -> Undrawn:
@@ -196,4 +196,4 @@ class Graph:
 
 
 def _kind(target: Target) -> Hashable:
-    return target.kind if isinstance(target, Drawn) else None
+    return target.kind if isinstance(target, DrawnTarget) else None

@@ -24,7 +24,7 @@ Places = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class AddressOrder:
     """One order of a host's addresses, as far as it can be told from others, and in how many ways it comes about.
 
     `host` is a host with it. `places` are, for each of its addresses, the ones that may stand there, each as likely:
@@ -44,7 +44,7 @@ class Class:
     """
 
     members: tuple[Exchanger, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[AddressOrder, ...]
     count: int
     ways: int = 1  # in which the addresses of one of them come
 
@@ -53,7 +53,7 @@ Levels = tuple[tuple[Class, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Draw:
+class DrawnTurn:
     """A turn of a route, or several that differ in names alone: its classes by level, and its chance."""
 
     route: Route
@@ -68,7 +68,7 @@ class Draws:
     `sampled`: a part of too many stands for all.
     """
 
-    draws: tuple[Draw, ...]
+    draws: tuple[DrawnTurn, ...]
     tangled: frozenset[Address]
     sampled: bool = False
 
@@ -85,7 +85,7 @@ def draws_of(
     if order in (DnsOrder.ROTATE_APART, DnsOrder.RANDOM) and turns:
         rows = _Rows(rehearsal.kind, tangled, order, alike=alike)
         levels = tuple(rows.level(level.exchangers) for level in route.levels)
-        return Draws((Draw(route, levels, Fraction(1)),), tangled, rows.sampled)
+        return Draws((DrawnTurn(route, levels, Fraction(1)),), tangled, rows.sampled)
     count = turns_of(route) if turns else 1
     used = range(count) if count <= MOST_TURNS else [step * count // MOST_TURNS for step in range(MOST_TURNS)]
     kinds = _Kinds(route, rehearsal, tangled, limit, alike=alike)
@@ -156,16 +156,16 @@ class _Turn:
         return tuple(frozenset((key, len(hosts)) for key, hosts in level.items()) for level in self.levels)
 
 
-def _together(turns: Sequence[_Turn], of: int) -> Draw:
+def _together(turns: Sequence[_Turn], of: int) -> DrawnTurn:
     levels = []
     for level, classes in enumerate(turns[0].levels):
         found = []
         for key, hosts in classes.items():
-            row = Row(hosts[0], 1, tuple((place,) for place in range(len(hosts[0].addresses))))
+            row = AddressOrder(hosts[0], 1, tuple((place,) for place in range(len(hosts[0].addresses))))
             members = tuple(host for turn in turns for host in turn.levels[level][key])
             found.append(Class(members, (row,), len(hosts)))
         levels.append(tuple(found))
-    return Draw(turns[0].route, tuple(levels), Fraction(len(turns), of))
+    return DrawnTurn(turns[0].route, tuple(levels), Fraction(len(turns), of))
 
 
 class _Rows:
@@ -212,7 +212,7 @@ class _Rows:
         left = {version: iter(family) for version, family in families.items()}
         return replace(host, addresses=tuple(next(left[address.version]) for address in host.addresses))
 
-    def _rows(self, host: Exchanger) -> tuple[Row, ...]:
+    def _rows(self, host: Exchanger) -> tuple[AddressOrder, ...]:
         found: dict[Hashable, list[tuple[int, ...]]] = defaultdict(list)
         for order in self._orders(host):
             found[tuple(self._full_kind(host.addresses[place]) for place in order)].append(order)
@@ -221,7 +221,7 @@ class _Rows:
         for orders in found.values():
             ordered = replace(host, addresses=tuple(host.addresses[place] for place in orders[0]))
             places = tuple(alike[place] for place in orders[0]) if alike else tuple(zip(*orders, strict=True))
-            rows.append(Row(ordered, len(orders), places))
+            rows.append(AddressOrder(ordered, len(orders), places))
         return tuple(rows)
 
     def _of_one_kind(self, host: Exchanger) -> tuple[tuple[int, ...], ...]:

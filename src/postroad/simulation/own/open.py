@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from postroad.routing import Exchanger, Filling, Route, Try, Verdict
 from postroad.simulation.nouns import DnsOrder
-from postroad.simulation.own.graph import Terms
+from postroad.simulation.own.graph import OwnTerms
 from postroad.simulation.own.hosts import Class, draws_of
 from postroad.simulation.own.rehearsal import Going, Undrawn
 from postroad.words.faults import Fault, Mode
@@ -31,7 +31,7 @@ Spot = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class HostGroup:
     """Hosts of one preference between which an attempt makes no difference: of each the orders of its addresses.
 
     `is_told`: who draws a host must say in which order its addresses come, for the attempt depends on it.
@@ -48,7 +48,7 @@ class Group:
 
 
 Left = tuple[tuple[int, ...], ...]
-Groups = tuple[tuple[Group, ...], ...]
+Groups = tuple[tuple[HostGroup, ...], ...]
 """Those of each level."""
 
 
@@ -61,7 +61,7 @@ class Openings:
     in_step: bool
 
 
-def openings(route: Route, terms: Terms, order: DnsOrder) -> Openings:
+def openings(route: Route, terms: OwnTerms, order: DnsOrder) -> Openings:
     """The hosts of a route, in every turn that the sender may be at, or with their addresses in orders of their own.
 
     Only where names share an address does it matter to an attempt who they are.
@@ -81,7 +81,7 @@ def by_fate(groups: Groups, fate: Callable[[Address], Hashable]) -> Groups:
     return tuple(tuple(chain.from_iterable(_by_fate(group, fate) for group in level)) for level in groups)
 
 
-def _by_fate(group: Group, fate: Callable[[Address], Hashable]) -> Iterator[Group]:
+def _by_fate(group: HostGroup, fate: Callable[[Address], Hashable]) -> Iterator[HostGroup]:
     alike: dict[Hashable, list[tuple[Exchanger, ...]]] = defaultdict(list)
     for host in group.hosts:
         alike[tuple(tuple(map(fate, one.addresses)) for one in host)].append(host)
@@ -92,15 +92,15 @@ def _orders(classes: Iterable[Class]) -> list[tuple[Exchanger, ...]]:
     return [tuple(row.host for row in each.rows for _ in range(row.number)) for each in classes]
 
 
-def _apart(preference: int, hosts: Sequence[tuple[Exchanger, ...]]) -> tuple[Group, ...]:
-    return tuple(Group(preference, (host,), is_told=True) for host in hosts)
+def _apart(preference: int, hosts: Sequence[tuple[Exchanger, ...]]) -> tuple[HostGroup, ...]:
+    return tuple(HostGroup(preference, (host,), is_told=True) for host in hosts)
 
 
-def _alike(preference: int, hosts: Sequence[tuple[Exchanger, ...]]) -> tuple[Group, ...]:
+def _alike(preference: int, hosts: Sequence[tuple[Exchanger, ...]]) -> tuple[HostGroup, ...]:
     sizes: dict[int, list[tuple[Exchanger, ...]]] = defaultdict(list)
     for host in hosts:
         sizes[len(host[0].addresses)].append(host)
-    return tuple(Group(preference, tuple(each), is_told=False) for each in sizes.values())
+    return tuple(HostGroup(preference, tuple(each), is_told=False) for each in sizes.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class _At(Target):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stand:
+class OpenStand:
     """An attempt that is about to draw a host, or to contact one, or is over; `left` are the hosts of each group."""
 
     going: Going
@@ -158,52 +158,52 @@ class Stand:
         return going.walk.standing(going.now, _spot), tuple(agenda), left_over, self.level, self.left, asks
 
 
-class Drawn(NamedTuple):
+class DrawnHost(NamedTuple):
     """A host of a group, with the number it has from now on; the order of its addresses counts if it is told."""
 
-    group: Group
+    group: HostGroup
     number: int
     order: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
+class HostChoice:
     """What comes next, with its chance: the host that is drawn for it, and the stand then."""
 
     chance: Fraction
-    drawn: Drawn | None
-    then: Stand
+    drawn: DrawnHost | None
+    then: OpenStand
 
 
 class OpenGraph:
     """Attempts that begin in one way, step by step."""
 
-    def __init__(self, route: Route, groups: Groups, tangled: frozenset[Address], terms: Terms) -> None:
+    def __init__(self, route: Route, groups: Groups, tangled: frozenset[Address], terms: OwnTerms) -> None:
         self._route, self._groups, self._tangled, self._terms = route, groups, tangled, terms
         self._rehearsal = terms.rehearsal
         self._most = sum(len(group.hosts) for level in groups for group in level)
 
-    def start(self) -> Stand:
+    def start(self) -> OpenStand:
         """Nobody is drawn."""
         going = self._rehearsal.begin((self._undrawn(0),), self._terms.recipients)
         left = tuple(tuple(len(group.hosts) for group in level) for level in self._groups)
         filling = Filling(self._route, self._terms.policy)
-        return Stand(going, filling, 0, left, self._tangled, self._rehearsal.onward(going))
+        return OpenStand(going, filling, 0, left, self._tangled, self._rehearsal.onward(going))
 
-    def choices(self, stand: Stand) -> Iterator[Choice]:
+    def choices(self, stand: OpenStand) -> Iterator[HostChoice]:
         """Who may come next."""
         if stand.spot is not None:
-            yield Choice(Fraction(1), None, stand)
+            yield HostChoice(Fraction(1), None, stand)
             return
         left = stand.left[stand.level]
         for number, (group, count) in enumerate(zip(self._groups[stand.level], left, strict=True)):
             orders = group.hosts[0] if group.is_told else group.hosts[0][:1]
             for order in range(len(orders)) if count else ():
                 chance = Fraction(count, sum(left) * len(orders))
-                drawn = Drawn(group, stand.free, order)
-                yield Choice(chance, drawn, self._draw(stand, number, drawn))
+                drawn = DrawnHost(group, stand.free, order)
+                yield HostChoice(chance, drawn, self._draw(stand, number, drawn))
 
-    def follow(self, choice: Choice, mode: Mode | None) -> tuple[Stand, float]:
+    def follow(self, choice: HostChoice, mode: Mode | None) -> tuple[OpenStand, float]:
         """The next stand if this is met, and the seconds until then; None: the contact is not made at all."""
         before = choice.then
         if before.spot is None or not isinstance(before.step, Try):
@@ -216,7 +216,7 @@ class OpenGraph:
         step = self._rehearsal.onward(going)
         return replace(before, going=going, step=step), going.now - before.going.now
 
-    def _draw(self, stand: Stand, number: int, drawn: Drawn) -> Stand:
+    def _draw(self, stand: OpenStand, number: int, drawn: DrawnHost) -> OpenStand:
         filling = stand.filling.fork()
         targets = self._targets(filling, drawn, self._most - sum(map(sum, stand.left)))
         level = stand.left[stand.level]
@@ -225,10 +225,10 @@ class OpenGraph:
         further = self._next_level(filling, stand.level, left)
         going = stand.going.fork(targets if further is None else (*targets, self._undrawn(further)))
         step = self._rehearsal.onward(going)
-        return Stand(going, filling, stand.level if further is None else further, left, self._tangled, step)
+        return OpenStand(going, filling, stand.level if further is None else further, left, self._tangled, step)
 
     @staticmethod
-    def _targets(filling: Filling, drawn: Drawn, before: int) -> tuple[Target, ...]:
+    def _targets(filling: Filling, drawn: DrawnHost, before: int) -> tuple[Target, ...]:
         """The addresses of a host in a plan that has so many hosts already."""
         group, host = drawn.group, drawn.group.hosts[0][drawn.order]
         # One that stands for many has a name of its own each time it is drawn

@@ -9,8 +9,8 @@ from random import Random
 from typing import cast
 
 from postroad.routing import Filling, Route, Try, Verdict
-from postroad.simulation.own.graph import Terms
-from postroad.simulation.own.open import Choice, Drawn, Group, Groups, OpenGraph, Stand
+from postroad.simulation.own.graph import OwnTerms
+from postroad.simulation.own.open import DrawnHost, Groups, HostChoice, HostGroup, OpenGraph, OpenStand
 from postroad.simulation.own.rehearsal import Going
 from postroad.words.faults import Fault, Mode
 from postroad.words.names import Address
@@ -18,7 +18,7 @@ from postroad.words.trail import Target
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Stand(Stand):
+class _Stand(OpenStand):
     """Where an attempt along a plan is: after which stand, what it met there, and how many hosts it has come to."""
 
     before: _Stand | None = None
@@ -39,10 +39,10 @@ class PlannedGraph(OpenGraph):
     """
 
     def __init__(
-        self, route: Route, groups: Groups, tangled: frozenset[Address], terms: Terms, dice: Random, first: Group
+        self, route: Route, groups: Groups, tangled: frozenset[Address], terms: OwnTerms, dice: Random, first: HostGroup
     ) -> None:
         super().__init__(route, groups, tangled, terms)
-        self._hosts: list[Drawn] = []
+        self._hosts: list[DrawnHost] = []
         self._filling = Filling(route, terms.policy)
         targets: list[Target] = []
         for level in groups:
@@ -53,24 +53,24 @@ class PlannedGraph(OpenGraph):
                 every.insert(0, first)
             for group in every:
                 order = dice.randrange(len(group.hosts[0])) if group.is_told else 0
-                drawn = Drawn(group, len(self._hosts), order)
+                drawn = DrawnHost(group, len(self._hosts), order)
                 targets += self._targets(self._filling, drawn, len(self._hosts))
                 self._hosts.append(drawn)
         self._plan = tuple(targets)
-        self._at_hand: dict[Stand, Going] = {}
+        self._at_hand: dict[OpenStand, Going] = {}
 
-    def start(self) -> Stand:
+    def start(self) -> OpenStand:
         """Nobody is contacted."""
         going, step = self._begin()
         return self._stand(going, step, None, None)
 
-    def choices(self, stand: Stand) -> Iterator[Choice]:
+    def choices(self, stand: OpenStand) -> Iterator[HostChoice]:
         """Who comes next: there is one."""
         number = stand.spot[0] if stand.spot else -1
         is_new = number >= cast("_Stand", stand).known
-        yield Choice(Fraction(1), self._hosts[number] if is_new else None, stand)
+        yield HostChoice(Fraction(1), self._hosts[number] if is_new else None, stand)
 
-    def follow(self, choice: Choice, mode: Mode | None) -> tuple[Stand, float]:
+    def follow(self, choice: HostChoice, mode: Mode | None) -> tuple[OpenStand, float]:
         """The next stand if this is met, and the seconds until then; None: the contact is not made at all."""
         before = cast("_Stand", choice.then)
         going = self._at_hand.pop(before, None) or self._again(before)
@@ -99,7 +99,7 @@ class PlannedGraph(OpenGraph):
             self._rehearsal.meet(going, step, Fault(mode))
         return going, self._rehearsal.onward(going)
 
-    def _stand(self, going: Going, step: Try | Verdict, before: _Stand | None, met: Mode | None) -> Stand:
+    def _stand(self, going: Going, step: Try | Verdict, before: _Stand | None, met: Mode | None) -> OpenStand:
         known = max(before.known, before.spot[0] + 1) if before and before.spot else 0
         stand = _Stand(going, self._filling, 0, (), self._tangled, step, before, met, known)
         if stand.result is None:

@@ -12,9 +12,9 @@ from itertools import accumulate
 from math import lcm
 from random import Random
 
-from postroad.simulation.nouns import Waits
+from postroad.simulation.nouns import DeliveryWaits
 from postroad.simulation.own.graph import LEG, Graph, Left, Leg, Spot, Stand
-from postroad.simulation.own.hosts import Class, Row
+from postroad.simulation.own.hosts import AddressOrder, Class
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
 
@@ -43,12 +43,12 @@ class Sums:
     sampled: bool = False  # not all ways were gone: plans drawn by lot stand for some of them
 
     @property
-    def taken(self) -> Waits | None:
+    def taken(self) -> DeliveryWaits | None:
         """How long mail takes that gets through: where all does, as long as attempts do, of which more is exact."""
         part = self.outcome[Result.DELIVERED]
         if part == 1:
-            return Waits(self.delay_s, self.worst_s)
-        return Waits(self.taken_s / float(part), self.taken_worst_s) if part else None
+            return DeliveryWaits(self.delay_s, self.worst_s)
+        return DeliveryWaits(self.taken_s / float(part), self.taken_worst_s) if part else None
 
     def take(self, chance: float, mean_s: float, worst_s: float) -> None:
         """Count some that are delivered after so long."""
@@ -200,7 +200,7 @@ class Adding:
 
     def _go_on(self, stand: Stand, left: int, arrived: _Arrived, share: Fraction, order: Put) -> int:
         """Go from here to the end, with all others in this order; the contacts that it took are told."""
-        plan, sums = list[tuple[int, Class, Row]](), self._sums
+        plan, sums = list[tuple[int, Class, AddressOrder]](), self._sums
         for level, (classes, counts) in enumerate(zip(self._graph.levels, self._digits(left), strict=True)):
             hosts = [each for each, count in zip(classes, counts, strict=True) for _host in range(count)]
             if not self._graph.in_order:
@@ -219,7 +219,7 @@ class Adding:
             sums.accepted[leg.taken_by] += share
         return leg.contacts
 
-    def _row(self, hosts: Class) -> Row:
+    def _row(self, hosts: Class) -> AddressOrder:
         if len(hosts.rows) == 1:
             return hosts.rows[0]
         return self._effort.dice.choices(hosts.rows, [row.number for row in hosts.rows])[0]

@@ -28,7 +28,7 @@ from postroad.simulation.trials.nouns import (
     Outage,
     Trial,
     Trials,
-    Window,
+    TrialWindow,
     Workload,
 )
 from postroad.simulation.trials.options import Downtime, Pulse, TrialOptions
@@ -44,8 +44,8 @@ __all__ = [
     "Schedule",
     "Trial",
     "TrialOptions",
+    "TrialWindow",
     "Trials",
-    "Window",
     "Workload",
     "run",
 ]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key
-from postroad.simulation.trials.graph import DEFERRED, NOBODY, Graph
-from postroad.simulation.trials.places import NOWHERE, Choices, Places, Ranks
+from postroad.simulation.trials.dice import DrawKind, Real, Whole, chance, key
+from postroad.simulation.trials.graph import DEFERRED, NOBODY, TrialGraph
+from postroad.simulation.trials.places import NOWHERE, Choices, Ranks, TrialPlaces
 from postroad.simulation.trials.tables import PASSED_OVER
 
 Meet = Callable[[Ranks, Ranks, Real], Ranks]
@@ -33,7 +33,7 @@ class Starts:
 
 
 @dataclass(slots=True)
-class Ended:
+class EndedAttempts:
     """How attempts ended: one row each. Times are those of the trial."""
 
     result: Ranks
@@ -61,14 +61,16 @@ class _Going:
 class Attempts:
     """Draws attempts of one sender at the places of a domain."""
 
-    def __init__(self, graph: Graph, places: Places, seed: int) -> None:
+    def __init__(self, graph: TrialGraph, places: TrialPlaces, seed: int) -> None:
         self._graph, self._places, self._seed = graph, places, seed
 
-    def make(self, starts: Starts, meet: Meet) -> Ended:
+    def make(self, starts: Starts, meet: Meet) -> EndedAttempts:
         """Make one attempt for each row."""
         count = starts.at_s.size
         nowhere = np.full(count, NOWHERE)
-        ended = Ended(np.full(count, DEFERRED), nowhere, nowhere.copy(), np.zeros(count, np.int64), starts.at_s.copy())
+        ended = EndedAttempts(
+            np.full(count, DEFERRED), nowhere, nowhere.copy(), np.zeros(count, np.int64), starts.at_s.copy()
+        )
         going = _Going(np.arange(count), starts.node, starts.at_s, nowhere)
         used, turn = _Used(self._places, count), 0
         while going.row.size:  # every turn is one contact of each
@@ -85,26 +87,26 @@ class Attempts:
         """The option of each, and the place it leads to; where nobody is left, any place."""
         graph = self._graph
 
-        def draw(what: Draw) -> Real:
+        def draw(what: DrawKind) -> Real:
             return chance(key(self._seed, what, turn), starts.number[going.row])
 
-        option = graph.choose(going.node, lambda: draw(Draw.ORDER))
+        option = graph.choose(going.node, lambda: draw(DrawKind.ORDER))
         kind = graph.kind_of.rows[option]
         members, sizes = graph.kinds
         place = members[kind, 0]
         several = np.flatnonzero(sizes[kind] > 1) if members.shape[1] > 1 else _NONE
         if several.size and not turn:
-            place = members[kind, (draw(Draw.INNER) * sizes[kind]).astype(np.int64)]
+            place = members[kind, (draw(DrawKind.INNER) * sizes[kind]).astype(np.int64)]
         elif several.size:
             alike, is_new = members[kind[several]], graph.is_new_host.rows[option[several]] > 0
-            place[several] = used.pick(going.only(several), alike, is_new, draw(Draw.INNER)[several])
+            place[several] = used.pick(going.only(several), alike, is_new, draw(DrawKind.INNER)[several])
         if starts.kept is not None and not turn:
             open_ = np.flatnonzero(starts.kept != NOWHERE)
             place[open_] = starts.kept[open_]
             option[open_] = graph.resume(going.node[open_], place[open_])
         return option, place
 
-    def _go(self, starts: Starts, going: _Going, ended: Ended, to: tuple[Ranks, Ranks], meet: Meet) -> _Going:
+    def _go(self, starts: Starts, going: _Going, ended: EndedAttempts, to: tuple[Ranks, Ranks], meet: Meet) -> _Going:
         """Contact these places, and write down who has ended; who goes on is told."""
         graph, (option, place) = self._graph, to
         is_left, row = graph.kind_of.rows[option] != NOBODY, going.row
@@ -128,7 +130,7 @@ class Attempts:
 class _Used:
     """The places that attempts have behind them, so that none is taken twice for one of its kind."""
 
-    def __init__(self, places: Places, rows: int) -> None:
+    def __init__(self, places: TrialPlaces, rows: int) -> None:
         self._group_of, self._rows = places.group_of, rows
         self._is_used: Choices = np.zeros((0, 0), np.bool_)
         self._is_begun: Choices = np.zeros((0, 0), np.bool_)

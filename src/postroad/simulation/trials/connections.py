@@ -6,11 +6,11 @@ import numpy as np
 
 from postroad.routing import WalkPolicy
 from postroad.senders.model import Routes
-from postroad.simulation.trials.attempts import Ended
+from postroad.simulation.trials.attempts import EndedAttempts
 from postroad.simulation.trials.dice import Real
 from postroad.simulation.trials.graph import DELIVERED
 from postroad.simulation.trials.nouns import Trial
-from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Places, Ranks
+from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Ranks, TrialPlaces
 from postroad.words.faults import Mode
 
 
@@ -28,7 +28,7 @@ def remembers(trial: Trial) -> bool:
 class Memories:
     """Addresses passed over, of each source: from when it knows of a fault until it forgets."""
 
-    def __init__(self, trial: Trial, places: Places, sources: int) -> None:
+    def __init__(self, trial: Trial, places: TrialPlaces, sources: int) -> None:
         memory, waits = trial.sender.memory, trial.sender.waits
         self._for_s, self._server_of = memory.for_s, places.address_of
         self._is_kept = np.array([mode in memory.modes for mode in MODES])
@@ -95,7 +95,7 @@ class Connections:
             fits &= self._is_kept[source]
         return fits
 
-    def keep(self, source: Ranks, slot: Ranks, kept: Ranks, ended: Ended, following_s: Real) -> None:
+    def keep(self, source: Ranks, slot: Ranks, kept: Ranks, ended: EndedAttempts, following_s: Real) -> None:
         """Put each connection back, from `kept` places or new; `following_s`: when the source has its next mail."""
         if not self._is_on:
             return
@@ -116,7 +116,7 @@ class LeastUsed:
     under way for as long as a connection may idle, it knows of no route, and begins at the first record again.
     """
 
-    def __init__(self, trial: Trial, places: Places, sources: int) -> None:
+    def __init__(self, trial: Trial, places: TrialPlaces, sources: int) -> None:
         self._is_on = attracts(trial) and trial.sender.picks.routes is Routes.LEAST_RECENTLY_USED
         self._lasts_s = trial.sender.reuse.idle_s + trial.workload.session_s
         best = min(target.preference for target in places.targets)
@@ -134,7 +134,7 @@ class LeastUsed:
         route = self._routes[used_s.argmin(axis=1)]
         return np.where((kept == NOWHERE) & ~idle & (used_s.min(axis=1) < np.inf), route, kept)
 
-    def used(self, source: Ranks, kept: Ranks, ended: Ended) -> None:
+    def used(self, source: Ranks, kept: Ranks, ended: EndedAttempts) -> None:
         """Remember where each attempt made new connections, first and last."""
         if self._is_on:
             self._active_s[source] = ended.at_s

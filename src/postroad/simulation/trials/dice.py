@@ -20,7 +20,7 @@ _SECOND = 0x94D049BB133111EB
 _MASK = 2**64 - 1
 
 
-class Draw(IntEnum):
+class DrawKind(IntEnum):
     """What a die is thrown for: each throw has its own stream."""
 
     ARRIVAL = 1
@@ -35,7 +35,7 @@ class Draw(IntEnum):
     TURN = 10  # how far our own sender has turned the addresses of a host
 
 
-def key(seed: int, draw: Draw, place: int = 0) -> int:
+def key(seed: int, draw: DrawKind, place: int = 0) -> int:
     """Where a stream begins: a seed, what it is for, and which of several alike it is."""
     return _mix(_mix(seed * _GOLDEN + int(draw)) + place * _GOLDEN)
 

@@ -14,13 +14,13 @@ from fractions import Fraction
 import numpy as np
 
 from postroad.senders.model import Sender, Then
-from postroad.simulation.arrange import Level
-from postroad.simulation.contacts import Contact, Exchange, contacts_of
+from postroad.simulation.arrange import ArrangedLevel
+from postroad.simulation.contacts import ModelContact, ModelExchanger, contacts_of
 from postroad.simulation.limits import counted
 from postroad.simulation.nouns import Case
-from postroad.simulation.steps import Place, Steps
+from postroad.simulation.steps import Position, Steps
 from postroad.simulation.trials.nouns import Trial
-from postroad.simulation.trials.places import MODES, NOWHERE, Places, Ranks
+from postroad.simulation.trials.places import MODES, NOWHERE, Ranks, TrialPlaces
 from postroad.simulation.trials.tables import PASSED_OVER, Tables, ranks, reals
 from postroad.words.outcome import Result
 
@@ -38,35 +38,35 @@ class _Option:
     """Who comes next (None: nobody is left), from where, and the place then."""
 
     steps: Steps
-    before: Place
-    contact: Contact | None
-    after: Place
+    before: Position
+    contact: ModelContact | None
+    after: Position
     pause_s: float
     is_new_host: bool
 
 
-class Graph(Tables):
+class TrialGraph(Tables):
     """What is known so far; of an edge is also told how many contacts it is.
 
     A contact stands for a kind of places that are alike: each of those not used yet is as likely.
     """
 
-    def __init__(self, trial: Trial, places: Places, found: Sequence[Exchange]) -> None:
+    def __init__(self, trial: Trial, places: TrialPlaces, found: Sequence[ModelExchanger]) -> None:
         super().__init__()
         self._targets = places.targets
         asked = Case(trial.snapshot, trial.sender.name, trial.dns_order)
         self._limits = counted(asked, trial.sender, tuple(found), is_open=True)
-        self._nodes: dict[tuple[Steps, Place], int] = {}
-        self._where: list[tuple[Steps, Place]] = []
-        self._levels: dict[Steps, tuple[Level, ...]] = {}
+        self._nodes: dict[tuple[Steps, Position], int] = {}
+        self._where: list[tuple[Steps, Position]] = []
+        self._levels: dict[Steps, tuple[ArrangedLevel, ...]] = {}
         self._choices: list[_Option] = []
-        self._kinds: dict[Contact, int] = {}
+        self._kinds: dict[ModelContact, int] = {}
         self._members: list[list[int]] = []
         self._padded: tuple[Ranks, Ranks] = _NO_KINDS
         self._kept: dict[tuple[int, int], int] = {}
         self.kind_of, self.pause_s, self.is_new_host = ranks(), reals(), ranks()
 
-    def begin(self, sender: Sender, levels: tuple[Level, ...]) -> int:
+    def begin(self, sender: Sender, levels: tuple[ArrangedLevel, ...]) -> int:
         """The node where an attempt with this plan begins, by a sender with these reactions."""
         steps = Steps(sender, levels, self._limits)
         self._levels[steps] = levels
@@ -106,13 +106,13 @@ class Graph(Tables):
         to = self._node(steps, place) if result is None else -1 - RESULTS.index(result)
         return to, took_s, 1 + (contact.then is Then.RECONNECT_IN_CLEAR)
 
-    def _single(self, levels: tuple[Level, ...], place: int) -> Contact:
+    def _single(self, levels: tuple[ArrangedLevel, ...], place: int) -> ModelContact:
         """The contact of one place, that stands for no other."""
         target = self._targets[place]
         alike = next(each for level in levels for each in contacts_of(level.hosts) if target in each.members)
         return replace(alike, target=target, members=[target])
 
-    def _node(self, steps: Steps, place: Place) -> int:
+    def _node(self, steps: Steps, place: Position) -> int:
         number = self._nodes.setdefault((steps, place), len(self._where))
         if number == len(self._where):
             self._where.append((steps, place))
@@ -134,7 +134,7 @@ class Graph(Tables):
         self.pause_s.add(option.pause_s)
         self.is_new_host.add(option.is_new_host)
 
-    def _kind(self, contact: Contact | None) -> int:
+    def _kind(self, contact: ModelContact | None) -> int:
         if contact is None:
             return NOBODY
         if contact not in self._kinds:

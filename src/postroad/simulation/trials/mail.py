@@ -14,7 +14,7 @@ from postroad.simulation.trials.places import Choices, Ranks
 
 
 @dataclass(slots=True)
-class Mail:
+class MailSlice:
     """Messages of one slice, as columns; `place` is where each stands in the slice."""
 
     place: Ranks
@@ -27,9 +27,9 @@ class Mail:
     is_new: Choices  # it has not contacted anybody yet
     run: Ranks  # over the queue, in which the next try is made; 0: in none
 
-    def only(self, those: Choices | Ranks) -> Mail:
+    def only(self, those: Choices | Ranks) -> MailSlice:
         """Some of them."""
-        return Mail(*(getattr(self, name)[those] for name in self.__slots__))
+        return MailSlice(*(getattr(self, name)[those] for name in self.__slots__))
 
 
 class Chains:
@@ -67,7 +67,7 @@ class Chains:
         self._due_s[chain, turn - self._begins[chain]] = due_s
 
 
-def blocks(mail: Mail, lengths: Ranks, most: int) -> Iterator[tuple[Mail, Ranks]]:
+def blocks(mail: MailSlice, lengths: Ranks, most: int) -> Iterator[tuple[MailSlice, Ranks]]:
     """The messages of so many chains at a time, those of one length together."""
     begins = lengths.cumsum() - lengths
     for length in np.unique(lengths).tolist():

@@ -132,7 +132,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TrialWindow:
     """A span of time, and what each server had in it: contacts, and messages taken. The last one lasts for ever."""
 
     from_s: float
@@ -165,6 +165,6 @@ class Trials:
     tries_max: int = 0
     contacts: Estimate = Estimate(0.0, 0.0, 0.0)
     questions: Asked = Asked(0.0, 0.0, 0.0)
-    windows: tuple[Window, ...] = ()
+    windows: tuple[TrialWindow, ...] = ()
     unable: str = ""
     sampled: bool = False

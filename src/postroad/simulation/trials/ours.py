@@ -17,14 +17,24 @@ import numpy as np
 
 from postroad.routing import Route
 from postroad.simulation.own import usual
-from postroad.simulation.own.graph import Terms
-from postroad.simulation.own.open import Choice, Drawn, Group, OpenGraph, Openings, Spot, Stand, by_fate, openings
+from postroad.simulation.own.graph import OwnTerms
+from postroad.simulation.own.open import (
+    DrawnHost,
+    HostChoice,
+    HostGroup,
+    OpenGraph,
+    Openings,
+    OpenStand,
+    Spot,
+    by_fate,
+    openings,
+)
 from postroad.simulation.own.planned import PlannedGraph
-from postroad.simulation.trials.attempts import Ended, Meet, Starts
-from postroad.simulation.trials.dice import Draw, Real, chance, key
+from postroad.simulation.trials.attempts import EndedAttempts, Meet, Starts
+from postroad.simulation.trials.dice import DrawKind, Real, chance, key
 from postroad.simulation.trials.graph import DEFERRED, DELIVERED, RESULTS
 from postroad.simulation.trials.nouns import Trial
-from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Moment, Places, Ranks
+from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Moment, Ranks, TrialPlaces
 from postroad.simulation.trials.tables import PASSED_OVER, Tables, ranks
 
 MOST_NODES = 2000
@@ -39,7 +49,7 @@ class OvergrownError(Exception):
 class OurAttempts:
     """Draws attempts of our own sender at the places of a domain."""
 
-    def __init__(self, trial: Trial, places: Places, seed: int, *, sampled: bool = False) -> None:
+    def __init__(self, trial: Trial, places: TrialPlaces, seed: int, *, sampled: bool = False) -> None:
         own, route = usual(trial.snapshot)
         assert isinstance(route, Route)  # noqa: S101  # else nobody is contacted, and nothing is played
         terms = own.terms
@@ -59,24 +69,26 @@ class OurAttempts:
 
     def begin(self, moment: Moment) -> Ranks:
         """The node where each attempt begins."""
-        drawn = chance(key(self._seed, Draw.TURN), moment.each_draw)
+        drawn = chance(key(self._seed, DrawKind.TURN), moment.each_draw)
         roots = self._tables.roots
         begins: Ranks = roots[np.minimum(np.searchsorted(self._upto, drawn, side="right"), roots.size - 1)]
         return begins
 
-    def make(self, starts: Starts, meet: Meet) -> Ended:
+    def make(self, starts: Starts, meet: Meet) -> EndedAttempts:
         """Make one attempt for each row."""
         count = starts.at_s.size
         nowhere = np.full(count, NOWHERE)
-        ended = Ended(np.full(count, DEFERRED), nowhere, nowhere.copy(), np.zeros(count, np.int64), starts.at_s.copy())
+        ended = EndedAttempts(
+            np.full(count, DEFERRED), nowhere, nowhere.copy(), np.zeros(count, np.int64), starts.at_s.copy()
+        )
         row, node, turn = np.arange(count), starts.node, 0
         drawn = _Drawn(self._hosts, self._turns(starts), count)
         while row.size:  # every turn is one contact of each, or none where nobody is asked
 
-            def dice(what: Draw, row: Ranks = row, turn: int = turn) -> Real:
+            def dice(what: DrawKind, row: Ranks = row, turn: int = turn) -> Real:
                 return chance(key(self._seed, what, turn), starts.number[row])
 
-            option = self._tables.choose(node, lambda: dice(Draw.ORDER))
+            option = self._tables.choose(node, lambda: dice(DrawKind.ORDER))
             drawn.add(row, option, self._tables, dice)
             row, node = self._go(starts, ended, (row, option), drawn, meet)
             turn += 1
@@ -86,10 +98,10 @@ class OurAttempts:
         """The turn that all hosts are at in each attempt; None: each is in one of its own."""
         if not self._in_step:
             return None
-        return (chance(key(self._seed, Draw.TURN, 1), starts.number) * self._hosts.turns).astype(np.int64)
+        return (chance(key(self._seed, DrawKind.TURN, 1), starts.number) * self._hosts.turns).astype(np.int64)
 
     def _go(
-        self, starts: Starts, ended: Ended, going: tuple[Ranks, Ranks], drawn: _Drawn, meet: Meet
+        self, starts: Starts, ended: EndedAttempts, going: tuple[Ranks, Ranks], drawn: _Drawn, meet: Meet
     ) -> tuple[Ranks, Ranks]:
         """Contact who comes next, and write down what came of it; the rows that go on are told, with their nodes."""
         tables, (row, option) = self._tables, going
@@ -115,11 +127,11 @@ class OurAttempts:
 class _Hosts:
     """The hosts of all openings, and the orders their addresses come in, as numbers."""
 
-    def __init__(self, ways: Openings, places: Places) -> None:
+    def __init__(self, ways: Openings, places: TrialPlaces) -> None:
         numbers = {target: place for place, target in enumerate(places.targets)}
         orders: list[list[int]] = []
         first: list[int] = []
-        self.group_of: dict[Group, int] = {}
+        self.group_of: dict[HostGroup, int] = {}
         members: list[list[int]] = []
         for group in (group for groups in ways.groups for level in groups for group in level):
             self.group_of[group] = len(members)
@@ -147,7 +159,7 @@ class _Drawn:
         self._orders = np.zeros((rows, hosts.most), np.int64)
         self._is_used: Choices = np.zeros((rows, hosts.count), np.bool_)
 
-    def add(self, row: Ranks, option: Ranks, tables: _Ways, dice: Callable[[Draw], Real]) -> None:
+    def add(self, row: Ranks, option: Ranks, tables: _Ways, dice: Callable[[DrawKind], Real]) -> None:
         """Who is drawn by these options, where anybody is."""
         group, number, order = tables.group.rows[option], tables.number.rows[option], tables.order.rows[option]
         told = order != NOWHERE
@@ -155,8 +167,8 @@ class _Drawn:
         drawn = np.flatnonzero((group != NOWHERE) & ~told)
         if drawn.size:
             row, number = row[drawn], number[drawn]
-            host = self._host(row, self._hosts.members[group[drawn]], dice(Draw.INNER)[drawn])
-            self._orders[row, number] = self._order(row, host, lambda: dice(Draw.ANSWER)[drawn])
+            host = self._host(row, self._hosts.members[group[drawn]], dice(DrawKind.INNER)[drawn])
+            self._orders[row, number] = self._order(row, host, lambda: dice(DrawKind.ANSWER)[drawn])
 
     def place(self, row: Ranks, spot: Ranks) -> Ranks:
         """The places at these spots."""
@@ -190,8 +202,8 @@ class _Ways(Tables):
         super().__init__()
         self._hosts, self._most = hosts, most
         self._nodes: dict[Hashable, int] = {}
-        self._where: list[tuple[OpenGraph, Stand]] = []
-        self._choices: list[tuple[OpenGraph, Choice]] = []
+        self._where: list[tuple[OpenGraph, OpenStand]] = []
+        self._choices: list[tuple[OpenGraph, HostChoice]] = []
         # Of an option: the group of which a host is drawn, as which, and the order that it must be, or NOWHERE
         self.group, self.number, self.order, self.spot = (ranks() for _each in range(4))
         self.roots = np.array([self._node(graph, graph.start()) for graph in graphs])
@@ -206,7 +218,7 @@ class _Ways(Tables):
     def _spot_of(self, spot: Spot | None) -> int:
         return NOWHERE if spot is None else spot[0] * self._hosts.places.shape[1] + spot[1]
 
-    def _node(self, graph: OpenGraph, stand: Stand) -> int:
+    def _node(self, graph: OpenGraph, stand: OpenStand) -> int:
         number = self._nodes.setdefault((graph, stand.standing), len(self._where))
         if number == len(self._where):
             if number >= self._most:
@@ -224,7 +236,7 @@ class _Ways(Tables):
                 column.add(told)
             yield choice.chance
 
-    def _drawn(self, drawn: Drawn | None) -> tuple[int, int, int]:
+    def _drawn(self, drawn: DrawnHost | None) -> tuple[int, int, int]:
         if drawn is None:
             return NOWHERE, NOWHERE, NOWHERE
         group = self._hosts.group_of[drawn.group]
@@ -232,7 +244,7 @@ class _Ways(Tables):
         return group, drawn.number, int(self._hosts.first[host]) + drawn.order if drawn.group.is_told else NOWHERE
 
 
-def _some_plans(route: Route, ways: Openings, terms: Terms, dice: Random) -> list[tuple[PlannedGraph, float]]:
+def _some_plans(route: Route, ways: Openings, terms: OwnTerms, dice: Random) -> list[tuple[PlannedGraph, float]]:
     """Plans that stand for all, with their chances: each kind of host is first as often as it is in all of them."""
     turns = dice.sample(ways.groups, min(len(ways.groups), PLANS))
     plans = []

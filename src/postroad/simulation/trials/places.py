@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postroad.senders.model import Families, Sender, Unit
-from postroad.simulation.contacts import Exchange
+from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.words.faults import Mode
 from postroad.words.names import Address
@@ -54,7 +54,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class TrialPlaces:
     """All places, in the order of the MX records.
 
     `group_of`: places of one group are contacted together, once one of them is (a host with its addresses).
@@ -73,7 +73,7 @@ class Places:
         return len(self.targets)
 
 
-def number_places(found: Sequence[Exchange], sender: Sender) -> Places:
+def number_places(found: Sequence[ModelExchanger], sender: Sender) -> TrialPlaces:
     """The places of the exchangers a sender found."""
     targets = tuple(
         dict.fromkeys(Target(each.name, address, each.preference) for each in found for address in each.addresses)
@@ -82,7 +82,7 @@ def number_places(found: Sequence[Exchange], sender: Sender) -> Places:
     names = tuple(dict.fromkeys(each.name for each in found))  # DNS is asked for dead ones too
     groups: dict[object, int] = {}
     group_of = [groups.setdefault(_group(target, sender), len(groups)) for target in targets]
-    return Places(
+    return TrialPlaces(
         targets,
         names,
         addresses,

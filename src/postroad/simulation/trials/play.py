@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from postroad.simulation.contacts import Exchange
-from postroad.simulation.trials.attempts import Attempts, Ended, Meet, Starts
+from postroad.simulation.contacts import ModelExchanger
+from postroad.simulation.trials.attempts import Attempts, EndedAttempts, Meet, Starts
 from postroad.simulation.trials.connections import Connections, LeastUsed, Memories, attracts, remembers
-from postroad.simulation.trials.dice import Draw, Real, chance, key
-from postroad.simulation.trials.graph import DEFERRED, DELIVERED, Graph
-from postroad.simulation.trials.mail import Chains, Mail, blocks, pieces
+from postroad.simulation.trials.dice import DrawKind, Real, chance, key
+from postroad.simulation.trials.graph import DEFERRED, DELIVERED, TrialGraph
+from postroad.simulation.trials.mail import Chains, MailSlice, blocks, pieces
 from postroad.simulation.trials.nouns import Trial, Trials
 from postroad.simulation.trials.ours import OurAttempts, OvergrownError
-from postroad.simulation.trials.places import NOWHERE, Choices, Moment, Places, Ranks, number_places
+from postroad.simulation.trials.places import NOWHERE, Choices, Moment, Ranks, TrialPlaces, number_places
 from postroad.simulation.trials.retries import Retries
-from postroad.simulation.trials.rounds import Met, Rounds
+from postroad.simulation.trials.rounds import Met, RepeatedRounds
 from postroad.simulation.trials.situations import Situations
-from postroad.simulation.trials.tally import Tally
+from postroad.simulation.trials.tally import TrialTally
 from postroad.simulation.trials.world import Greylists, Outside, Resolvers
 
 __all__ = ["OvergrownError", "Play", "drawn_from"]
@@ -31,24 +31,24 @@ _CHAINED, _SOURCES = 2**20, 2**14  # messages and sources at once, where a sourc
 
 Progress = Callable[[float], None]
 Begin = Callable[[Moment], Ranks]
-Make = Callable[[Starts, Meet], Ended]
+Make = Callable[[Starts, Meet], EndedAttempts]
 
 
 class Play:
     """One trial under way."""
 
-    def __init__(self, trial: Trial, seed: int, found: Sequence[Exchange], *, sampled: bool = False) -> None:
+    def __init__(self, trial: Trial, seed: int, found: Sequence[ModelExchanger], *, sampled: bool = False) -> None:
         self._trial, self._seed, self._load = trial, seed, trial.workload
         self._places = number_places(found, trial.sender)
         self._begin, self._make = drawn_from(trial, self._places, found, seed, sampled=sampled)
         self._outside = Outside(trial, self._places)
         self._resolvers = Resolvers(trial, self._places, seed)
         self._retries = Retries(trial, seed)
-        self._rounds = Rounds(trial)
+        self._rounds = RepeatedRounds(trial)
         self._is_chained = attracts(trial) or remembers(trial)
         # All mail is taken at the first try, and nothing is remembered but connections
         self._is_calm = not (trial.outages or trial.greylist or any(each.dead for each in found))
-        self._tally = Tally(trial, self._places, is_chained=self._is_chained, sampled=sampled)
+        self._tally = TrialTally(trial, self._places, is_chained=self._is_chained, sampled=sampled)
         self._each = -(-self._load.messages // self._load.sources)  # messages of a source
 
     def run(self, progress: Progress) -> Trials:
@@ -74,7 +74,7 @@ class Play:
         for start in range(0, self._load.messages, size):
             yield start, min(start + size, self._load.messages)
 
-    def _together(self, mail: Mail) -> Iterator[tuple[Mail, Ranks]]:
+    def _together(self, mail: MailSlice) -> Iterator[tuple[MailSlice, Ranks]]:
         """The messages, as far as one may know of another: how many follow each other."""
         if not self._is_chained:
             yield mail, np.ones(1, np.int64)
@@ -85,19 +85,19 @@ class Play:
             ends = np.arange(0, mail.message.size, self._each)
             yield mail, np.diff(ends, append=mail.message.size)
 
-    def _mail(self, start: int, stop: int) -> Mail:
+    def _mail(self, start: int, stop: int) -> MailSlice:
         """The messages by their numbers: those of a source follow each other, and in time."""
         message = np.arange(start, stop, dtype=np.uint64)
         source, turn = message // np.uint64(self._each), message % np.uint64(self._each)
         bursts = -(-self._each // self._load.together)
         burst = turn // np.uint64(self._load.together)
-        drawn = chance(key(self._seed, Draw.ARRIVAL), source * np.uint64(bursts) + burst)
+        drawn = chance(key(self._seed, DrawKind.ARRIVAL), source * np.uint64(bursts) + burst)
         arrival_s = (burst.astype(np.float64) + drawn) * (self._load.over_s / bursts)
         cluster = self._tally.cluster(message, source, self._resolvers.span(source, arrival_s))
         place, first = np.arange(message.size), np.ones(message.size, np.int64)
-        return Mail(place, message, source, cluster, arrival_s, arrival_s.copy(), first, first == 1, first - 1)
+        return MailSlice(place, message, source, cluster, arrival_s, arrival_s.copy(), first, first == 1, first - 1)
 
-    def _play_apart(self, mail: Mail, greylists: Greylists) -> None:
+    def _play_apart(self, mail: MailSlice, greylists: Greylists) -> None:
         """Messages that do not know of each other: all first tries at once, then all second ones."""
         while mail.place.size:
             moment = self._moment(mail, mail.due_s)
@@ -105,7 +105,7 @@ class Play:
             ended = self._try(_Tries(mail, moment, greylists), starts)
             mail = mail.only(self._settle(mail, ended))
 
-    def _play_in_turn(self, mail: Mail, chains: Chains, greylists: Greylists) -> None:
+    def _play_in_turn(self, mail: MailSlice, chains: Chains, greylists: Greylists) -> None:
         """Sources that remember: of each one its next try, whatever message that is for, round after round."""
         memories = Memories(self._trial, self._places, chains.count)
         connections = Connections(self._trial, chains.count, chains.longest)
@@ -130,14 +130,14 @@ class Play:
             mail.run[turn] = now.run
             chains.put_back(chain[again], turn[again], now.due_s[again])
 
-    def _moment(self, mail: Mail, at_s: Real) -> Moment:
+    def _moment(self, mail: MailSlice, at_s: Real) -> Moment:
         run, pick_s = mail.run, self._trial.sender.picks.for_s
         if pick_s:  # Courier's dice are thrown by the clock
             run = np.where(run > 0, run, _CLOCK + np.floor(at_s / pick_s).astype(np.int64))
         span = self._resolvers.span(mail.source, at_s)
         return Moment(mail.message, mail.tried, mail.source, span, at_s - mail.arrival_s, run)
 
-    def _try(self, tries: _Tries, starts: Starts) -> Ended:
+    def _try(self, tries: _Tries, starts: Starts) -> EndedAttempts:
         """One attempt each."""
         machine = tries.greylists.machine(tries.moment) if self._trial.greylist else _NOBODY[0]
         contacted: list[tuple[Ranks, Ranks, Real, Ranks]] = []
@@ -164,7 +164,7 @@ class Play:
         self._resolvers.ask(tries.moment, index, place)
         return ended
 
-    def _settle(self, mail: Mail, ended: Ended) -> Choices:
+    def _settle(self, mail: MailSlice, ended: EndedAttempts) -> Choices:
         """Count what came of it; who is tried again has a new due time, and is told."""
         met = mail.is_new & (ended.contacts > 0)
         self._tally.began(mail.cluster[met], ended.first[met])
@@ -179,13 +179,13 @@ class Play:
 
 
 def drawn_from(
-    trial: Trial, places: Places, found: Sequence[Exchange], seed: int, *, sampled: bool = False
+    trial: Trial, places: TrialPlaces, found: Sequence[ModelExchanger], seed: int, *, sampled: bool = False
 ) -> tuple[Begin, Make]:
     """Where attempts begin, and how they are made."""
     if trial.sender.ours:
         ours = OurAttempts(trial, places, seed, sampled=sampled)
         return ours.begin, ours.make
-    graph = Graph(trial, places, found)
+    graph = TrialGraph(trial, places, found)
     return Situations(trial, seed, found, graph).begin, Attempts(graph, places, seed).make
 
 
@@ -193,7 +193,7 @@ def drawn_from(
 class _Tries:
     """Attempts about to be made, and what they depend on."""
 
-    mail: Mail
+    mail: MailSlice
     moment: Moment
     greylists: Greylists
     memories: Memories | None = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from postroad.simulation.trials.attempts import Ended
-from postroad.simulation.trials.dice import Draw, Real, chance, key
+from postroad.simulation.trials.attempts import EndedAttempts
+from postroad.simulation.trials.dice import DrawKind, Real, chance, key
 from postroad.simulation.trials.graph import DEFERRED, FAILED
-from postroad.simulation.trials.mail import Mail
+from postroad.simulation.trials.mail import MailSlice
 from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import Choices, Ranks
 
@@ -18,12 +18,12 @@ class Retries:
     def __init__(self, trial: Trial, seed: int) -> None:
         sender, schedule = trial.sender, trial.schedule or trial.sender.retry
         in_runs = sender.picks.queue_run and trial.workload.one_domain and schedule == sender.retry
-        self._schedule, self._draw, self._begins = schedule, key(seed, Draw.RETRY), key(seed, Draw.RUN)
+        self._schedule, self._draw, self._begins = schedule, key(seed, DrawKind.RETRY), key(seed, DrawKind.RUN)
         self._run_s = schedule.run_s if in_runs else 0.0
         self.machines = schedule.machines
         self._intervals_s = np.array([*schedule.intervals_s, schedule.then_s or np.inf])
 
-    def decide(self, mail: Mail, ended: Ended) -> Choices:
+    def decide(self, mail: MailSlice, ended: EndedAttempts) -> Choices:
         """Who is tried again, with the time in `mail.due_s`; who is given up has failed, if anybody kept the mail."""
         again: Choices = ended.result == DEFERRED
         goes_on = np.isfinite(ended.goes_on_s)
@@ -39,7 +39,7 @@ class Retries:
             ended.result[waiting[is_over]] = FAILED
         return again
 
-    def _due(self, mail: Mail, now_s: Real) -> tuple[Real, Ranks, Choices]:
+    def _due(self, mail: MailSlice, now_s: Real) -> tuple[Real, Ranks, Choices]:
         schedule = self._schedule
         drawn = chance(self._draw, (mail.message << np.uint64(10)) + mail.tried.astype(np.uint64))
         interval_s = self._intervals_s[np.minimum(mail.tried, self._intervals_s.size) - 1]
@@ -52,7 +52,7 @@ class Retries:
             due_s = np.where(now_s < expires_s, np.minimum(due_s, expires_s), due_s)
         return due_s, run, due_s > expires_s
 
-    def _in_run(self, mail: Mail, ready_s: Real) -> tuple[Real, Ranks]:
+    def _in_run(self, mail: MailSlice, ready_s: Real) -> tuple[Real, Ranks]:
         """The next run of each source once a message may be tried again: its time, and its number from 1."""
         begins_s = chance(self._begins, mail.source) * self._run_s
         number = np.floor((ready_s - begins_s) / self._run_s) + 1

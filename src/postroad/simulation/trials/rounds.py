@@ -12,7 +12,7 @@ import numpy as np
 from postroad.senders.model import ENDS, Then
 from postroad.simulation.contacts import lasts_s
 from postroad.simulation.rounds import UNREACHED
-from postroad.simulation.trials.attempts import Ended, Meet
+from postroad.simulation.trials.attempts import EndedAttempts, Meet
 from postroad.simulation.trials.dice import Real
 from postroad.simulation.trials.graph import DEFERRED, RESULTS
 from postroad.simulation.trials.nouns import Trial
@@ -31,7 +31,7 @@ class Met:
     mode: Ranks
 
 
-class Rounds:
+class RepeatedRounds:
     """When attempts ask again, by what a sender's file says."""
 
     def __init__(self, trial: Trial) -> None:
@@ -58,7 +58,7 @@ class Rounds:
         played_s: Real = np.where(waits, next_s + skipped * round_s, np.inf)
         return played_s
 
-    def ask_again(self, began_s: Real, ended: Ended, met: Met, meet: Meet) -> None:
+    def ask_again(self, began_s: Real, ended: EndedAttempts, met: Met, meet: Meet) -> None:
         """Ask each address again once it has rested, at the next beat (OpenSMTPD: mta_route_disable).
 
         It goes on as long as an address is free at the next beat, or a silent one is still open.
@@ -79,7 +79,7 @@ class Rounds:
             again.ask(column, at_s, mode, self._lasts_s[mode], self._rounds.then_s or np.inf)
             again = again.only(is_left)
 
-    def _tired(self, began_s: Real, ended: Ended, met: Met) -> _Again:
+    def _tired(self, began_s: Real, ended: EndedAttempts, met: Met) -> _Again:
         """The attempts that asked everybody in vain, with all their contacts."""
         order = np.argsort(met.row, kind="stable")
         row, counts = met.row[order], np.bincount(met.row, minlength=began_s.size)
@@ -104,7 +104,7 @@ class Rounds:
             at_s = again.began_s + np.ceil((at_s - again.began_s) / self._beat_s) * self._beat_s
         return column, np.maximum(at_s, again.last_s + self._beat_s)
 
-    def _meet(self, again: _Again, new: tuple[Choices, Ranks, Real], ended: Ended, meet: Meet) -> Ranks:
+    def _meet(self, again: _Again, new: tuple[Choices, Ranks, Real], ended: EndedAttempts, meet: Meet) -> Ranks:
         """What is met, and written down, by those for whom something may have changed."""
         (is_new, column, at_s) = new
         row, place, at_s = again.row[is_new], again.place[is_new, column[is_new]], at_s[is_new]

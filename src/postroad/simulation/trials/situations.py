@@ -10,13 +10,13 @@ from random import Random
 
 import numpy as np
 
-from postroad.senders.model import Equals, Families, Inside, Preference, Sender, Then, Unit
-from postroad.simulation.arrange import Level
-from postroad.simulation.contacts import Exchange
+from postroad.senders.model import EqualsOrder, Families, Inside, PreferenceUse, Sender, Then, Unit
+from postroad.simulation.arrange import ArrangedLevel
+from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.plans import open_plans
-from postroad.simulation.trials.dice import Draw, Whole, chance, key, throw
-from postroad.simulation.trials.graph import Graph
+from postroad.simulation.trials.dice import DrawKind, Whole, chance, key, throw
+from postroad.simulation.trials.graph import TrialGraph
 from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import Choices, Moment, Ranks
 from postroad.words.names import Address
@@ -32,13 +32,13 @@ class Situations:
     drawn within the graph.
     """
 
-    def __init__(self, trial: Trial, seed: int, found: Sequence[Exchange], graph: Graph) -> None:
+    def __init__(self, trial: Trial, seed: int, found: Sequence[ModelExchanger], graph: TrialGraph) -> None:
         self._trial, self._found, self._graph = trial, tuple(found), graph
-        self._draws = [key(seed, Draw.ANSWER, what) for what in range(3)]
+        self._draws = [key(seed, DrawKind.ANSWER, what) for what in range(3)]
         self._mx_orders = _mx_orders(trial, len(found))
         self._sizes = _set_sizes(trial, found)
         self._set_orders = min(prod(self._sizes.values()), MOST)
-        self._attempts = len(found) if trial.sender.equals is Equals.BY_ATTEMPT else 1
+        self._attempts = len(found) if trial.sender.equals is EqualsOrder.BY_ATTEMPT else 1
         later = once_it_is_old(trial.sender)
         self._senders = (trial.sender, later) if later else (trial.sender,)
         self._begins: dict[int, Ranks] = {}
@@ -82,19 +82,19 @@ class Situations:
             self._begins[number] = np.array([self._graph.begin(self._senders[later], levels) for levels in plans])
         return self._begins[number]
 
-    def _plans(self, mx: int, sets: int, turn: int) -> list[tuple[Level, ...]]:
+    def _plans(self, mx: int, sets: int, turn: int) -> list[tuple[ArrangedLevel, ...]]:
         sender, order = self._trial.sender, self._trial.dns_order
         found = self._turned(mx, sets)
-        if sender.equals is Equals.BY_ATTEMPT:
+        if sender.equals is EqualsOrder.BY_ATTEMPT:
             listed = sorted(found, key=lambda each: each.preference)
             found = (*listed[turn:], *listed[:turn])
-            sender = replace(sender, preference=Preference.IGNORED)
+            sender = replace(sender, preference=PreferenceUse.IGNORED)
         # Exim's pass mixes the addresses of hosts: then places of hosts that are alike are not alike
         alike = sender.families is not Families.V6_PASS or all(len(each.addresses) == 1 for each in found)
         order = DnsOrder.FIXED if order is DnsOrder.CACHED else order
         return open_plans(Case(self._trial.snapshot, sender.name, order), sender, found, alike=alike)
 
-    def _turned(self, mx: int, sets: int) -> tuple[Exchange, ...]:
+    def _turned(self, mx: int, sets: int) -> tuple[ModelExchanger, ...]:
         """The records in one order of the answers."""
         found = list(self._found)
         if self._mx_orders == MOST:
@@ -128,17 +128,17 @@ def once_it_is_old(sender: Sender) -> Sender | None:
     return replace(sender, reactions={**sender.reactions, **again})
 
 
-def _addresses(each: Exchange, turns: Mapping[tuple[str, int], int]) -> Iterator[Address]:
+def _addresses(each: ModelExchanger, turns: Mapping[tuple[str, int], int]) -> Iterator[Address]:
     for version in (4, 6):
         among = [address for address in each.addresses if address.version == version]
         turn = turns.get((each.name, version), 0)
         yield from among[turn:] + among[:turn]
 
 
-def _set_sizes(trial: Trial, found: Sequence[Exchange]) -> Mapping[tuple[str, int], int]:
+def _set_sizes(trial: Trial, found: Sequence[ModelExchanger]) -> Mapping[tuple[str, int], int]:
     """How large each set of addresses is that a resolver keeps in an order, where its order matters."""
     sender = trial.sender
-    shuffled = sender.unit is Unit.ADDRESS and sender.equals is Equals.RANDOM
+    shuffled = sender.unit is Unit.ADDRESS and sender.equals is EqualsOrder.RANDOM
     if trial.dns_order is not DnsOrder.CACHED or sender.inside is not Inside.GIVEN or shuffled:
         return {}
     sizes = Counter((each.name, address.version) for each in found for address in each.addresses)
@@ -148,7 +148,7 @@ def _set_sizes(trial: Trial, found: Sequence[Exchange]) -> Mapping[tuple[str, in
 def _mx_orders(trial: Trial, count: int) -> int:
     """In how many orders a resolver, or the sender itself, may keep the MX set."""
     sender, order = trial.sender, trial.dns_order
-    if sender.equals in (Equals.RANDOM, Equals.ALPHABETICAL) or order is DnsOrder.FIXED:
+    if sender.equals in (EqualsOrder.RANDOM, EqualsOrder.ALPHABETICAL) or order is DnsOrder.FIXED:
         return 1
     if sender.caches_mx:
         return MOST if order is DnsOrder.RANDOM else count

@@ -25,7 +25,7 @@ _UNKNOWN = -(2**62)
 Item = TypeVar("Item", np.int64, np.float64)
 
 
-class Column(Generic[Item]):
+class NumberColumn(Generic[Item]):
     """Numbers, one a row, of which there are more and more."""
 
     def __init__(self, rows: NDArray[Item]) -> None:
@@ -47,14 +47,14 @@ class Column(Generic[Item]):
         self._size += count
 
 
-def ranks() -> Column[np.int64]:
+def ranks() -> NumberColumn[np.int64]:
     """An empty column of whole numbers."""
-    return Column(np.zeros(0, np.int64))
+    return NumberColumn(np.zeros(0, np.int64))
 
 
-def reals() -> Column[np.float64]:
+def reals() -> NumberColumn[np.float64]:
     """An empty column of numbers."""
-    return Column(np.zeros(0))
+    return NumberColumn(np.zeros(0))
 
 
 class Tables(ABC):

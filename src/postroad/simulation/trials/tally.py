@@ -10,17 +10,17 @@ from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.simulation.trials.graph import DELIVERED, RESULTS
 from postroad.simulation.trials.measure import Counts, Histogram, clustered, ratio, wilson
-from postroad.simulation.trials.nouns import FEW, Asked, Estimate, Trial, Trials, Window
-from postroad.simulation.trials.places import Choices, Places, Ranks
+from postroad.simulation.trials.nouns import FEW, Asked, Estimate, Trial, Trials, TrialWindow
+from postroad.simulation.trials.places import Choices, Ranks, TrialPlaces
 from postroad.words.names import Address
 
 _CLUSTERS = 1024
 
 
-class Tally:
+class TrialTally:
     """Counts of one trial. Messages that share their luck are counted as one cluster: an interval must know."""
 
-    def __init__(self, trial: Trial, places: Places, *, is_chained: bool, sampled: bool = False) -> None:
+    def __init__(self, trial: Trial, places: TrialPlaces, *, is_chained: bool, sampled: bool = False) -> None:
         self._trial, self._places, self._sampled = trial, places, sampled
         pinned = trial.dns_order is DnsOrder.CACHED and trial.ttl_s > 0
         self._shares_luck = is_chained or pinned or trial.sender.picks.for_s > 0
@@ -123,10 +123,10 @@ class Tally:
         place: Ranks = np.minimum(at_s * (windows / self._trial.workload.over_s), windows).astype(np.int64)
         return place
 
-    def _windows(self) -> tuple[Window, ...]:
+    def _windows(self) -> tuple[TrialWindow, ...]:
         span_s = self._trial.workload.over_s / self._trial.windows
         return tuple(
-            Window(
+            TrialWindow(
                 place * span_s,
                 (place + 1) * span_s if place < self._trial.windows else math.inf,
                 dict(zip(self._places.addresses, self._met[place].tolist(), strict=True)),

@@ -7,9 +7,9 @@ from itertools import takewhile
 
 import numpy as np
 
-from postroad.simulation.trials.dice import Draw, Real, Whole, chance, key, throw
+from postroad.simulation.trials.dice import DrawKind, Real, Whole, chance, key, throw
 from postroad.simulation.trials.nouns import Trial
-from postroad.simulation.trials.places import MODES, Moment, Places, Ranks
+from postroad.simulation.trials.places import MODES, Moment, Ranks, TrialPlaces
 from postroad.words.faults import Mode
 
 _GREY = MODES.index(Mode.R450)
@@ -22,7 +22,7 @@ _MOST_PENDING = 2**20
 class Outside:
     """The addresses of a domain over time."""
 
-    def __init__(self, trial: Trial, places: Places) -> None:
+    def __init__(self, trial: Trial, places: TrialPlaces) -> None:
         numbers = {address: number for number, address in enumerate(places.addresses)}
         known = [each for each in trial.outages if each.address in numbers]
         lasting = list(takewhile(lambda each: not each.from_s and each.until_s == math.inf, known))
@@ -44,7 +44,7 @@ class Outside:
 class Greylists:
     """Whom the servers have seen: of each message, when each of its sender's addresses was first told to wait."""
 
-    def __init__(self, trial: Trial, places: Places, seed: int, messages: int, machines: int) -> None:
+    def __init__(self, trial: Trial, places: TrialPlaces, seed: int, messages: int, machines: int) -> None:
         grey = trial.greylist
         self._delay_s = grey.delay_s if grey else 0.0
         servers = places.addresses
@@ -54,7 +54,7 @@ class Greylists:
         alone = grey is not None and not grey.shared
         self._list_of = np.arange(len(servers)) if alone else np.zeros(len(servers), np.int64)
         self._lists, self._machines = (len(servers) if alone else 1), machines
-        self._draw = key(seed, Draw.MACHINE)
+        self._draw = key(seed, DrawKind.MACHINE)
         self._seen_s = np.full((messages if grey else 0, machines * self._lists), _NEVER)
 
     def machine(self, moment: Moment) -> Ranks:
@@ -78,10 +78,10 @@ class Resolvers:
     It asks the domain's servers once in a TTL for what is wanted of it in that time. `flush` counts what was asked.
     """
 
-    def __init__(self, trial: Trial, places: Places, seed: int) -> None:
+    def __init__(self, trial: Trial, places: TrialPlaces, seed: int) -> None:
         self._asks, self._ttl_s, self._one = trial.sender.asks, trial.ttl_s, trial.workload.one_domain
         self._in_step = self._one and self._asks.eager  # hosts are asked for whenever the domain is
-        self._phase = key(seed, Draw.PHASE)
+        self._phase = key(seed, DrawKind.PHASE)
         self._names, self._name_of = len(places.names), places.name_of
         self._pending: list[Whole] = []
         self._waiting = 0  # attempts since those were thinned

@@ -12,8 +12,8 @@ from typing import Any
 
 from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.sqlite.folder import LOG, open_lock
-from postroad.spool.sqlite.group import Calls, Group, failed
-from postroad.spool.sqlite.place import Place
+from postroad.spool.sqlite.group import Calls, CommitGroup, failed
+from postroad.spool.sqlite.place import SpoolFile
 from postroad.spool.sqlite.relief import empty_log, make_room, reliefs
 from postroad.spool.sqlite.room import Room
 from postroad.spool.sqlite.trouble import trouble_with, trouble_with_file
@@ -32,7 +32,7 @@ _OF_ONE = {None, Trouble.CORRUPT}
 class Disk:
     """The storage under the database: whether it is still in its place, and what room there is."""
 
-    place: Place
+    place: SpoolFile
     room: Room
 
     def trouble(self, db: sqlite3.Connection, octets: int) -> SpoolError | None:
@@ -58,11 +58,11 @@ class Commits:
         self._wait_for_strangers(0)
         self.count = 0
 
-    def begin(self, group: Group) -> bool:
+    def begin(self, group: CommitGroup) -> bool:
         """Do its statements, all but COMMIT, if it is our turn and nothing is in the way; whether that is done."""
         return self._is_our_turn() and self._has_begun(group)
 
-    def end(self, group: Group) -> list[Calls[Any, Any]]:
+    def end(self, group: CommitGroup) -> list[Calls[Any, Any]]:
         """Commit a group that is begun, or do all of it: its calls have their results then, or what is wrong."""
         try:
             return self._end(group)
@@ -83,7 +83,7 @@ class Commits:
             return False
         return True
 
-    def _has_begun(self, group: Group) -> bool:
+    def _has_begun(self, group: CommitGroup) -> bool:
         """Do its statements, or none: whatever is in the way is for the thread to find out."""
         calls = list(group.calls.values())
         if self._trouble_for(calls):
@@ -95,7 +95,7 @@ class Commits:
             return False
         return True
 
-    def _end(self, group: Group) -> list[Calls[Any, Any]]:
+    def _end(self, group: CommitGroup) -> list[Calls[Any, Any]]:
         """Commit a group, or do all of it."""
         calls = list(group.calls.values())
         if group.is_begun:

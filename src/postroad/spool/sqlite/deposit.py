@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from postroad.spool.base import Mail
+from postroad.spool.base import StoredMail
 from postroad.spool.sqlite import keeping
-from postroad.spool.sqlite.group import RECIPIENT, SHORT, Group, Kind
+from postroad.spool.sqlite.group import RECIPIENT, SHORT, CallKind, CommitGroup
 from postroad.spool.sqlite.opening import open_folder
 
-_ADD = Kind(keeping.add, SHORT, enters=True)
+_ADD = CallKind(keeping.add, SHORT, enters=True)
 
 
-def keep_one(folder: Path, mail: Mail, octets: bytes, *, reserve: int = 0) -> None:
+def keep_one(folder: Path, mail: StoredMail, octets: bytes, *, reserve: int = 0) -> None:
     """Keep a message in the spool of a folder, for whoever delivers from there; on return it is durable.
 
     With less than `reserve` octets of room on the disk it is refused, as a relay refuses it.
@@ -22,8 +22,10 @@ def keep_one(folder: Path, mail: Mail, octets: bytes, *, reserve: int = 0) -> No
 
     """
     opened = open_folder(folder, "", reserve, readers=0)
-    group = Group()
-    group.take(_ADD, keeping.Whole(mail, octets), len(octets) + (len(mail.envelope.recipients) - 1) * RECIPIENT)
+    group = CommitGroup()
+    group.take(
+        _ADD, keeping.CompleteMessage(mail, octets), len(octets) + (len(mail.envelope.recipients) - 1) * RECIPIENT
+    )
     try:
         problem = opened.commits.end(group)[0].problem
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from postroad.spool.base import PIECE, Parcel
-from postroad.spool.sqlite.keeping import Whole
+from postroad.spool.sqlite.keeping import CompleteMessage
 from postroad.spool.sqlite.lanes import Release
 from postroad.spool.sqlite.settling import Settling
 
@@ -29,7 +29,7 @@ class Fresh:
         """Of the messages whose bodies are remembered."""
         return list(self._bodies)
 
-    def remember(self, messages: Iterable[Whole]) -> None:
+    def remember(self, messages: Iterable[CompleteMessage]) -> None:
         """These were added: keep the bodies of those that are claimed."""
         for mail, body, node in messages:
             if node and len(body) == mail.size <= EACH and self.octets < MOST:

@@ -31,7 +31,7 @@ RECIPIENT = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kind(Generic[A, R]):
+class CallKind(Generic[A, R]):
     """The properties that calls of one kind have in common.
 
     `work` does any number of them, given by their arguments, at once: one result each, in order. It may be asked twice,
@@ -55,7 +55,7 @@ class Calls(Generic[A, R]):
     `octets`: what they cost.
     """
 
-    kind: Kind[A, R]
+    kind: CallKind[A, R]
     arguments: list[A] = field(default_factory=list)
     futures: list[asyncio.Future[R]] = field(default_factory=list)
     octets: int = 0
@@ -85,20 +85,20 @@ class Calls(Generic[A, R]):
 
 
 @dataclass(slots=True, eq=False)
-class Group:
+class CommitGroup:
     """Calls for one commit. `is_begun`: their statements are done, all but COMMIT.
 
     `seen` is how many there were a turn of the loop ago, `since` when it was looked at first.
     """
 
-    calls: dict[Kind[Any, Any], Calls[Any, Any]] = field(default_factory=dict)
+    calls: dict[CallKind[Any, Any], Calls[Any, Any]] = field(default_factory=dict)
     count: int = 0
     cost: int = 0
     is_begun: bool = False
     seen: int = 0
     since: float = 0.0
 
-    def take(self, kind: Kind[A, R], argument: A, octets: int, future: asyncio.Future[R] | None = None) -> None:
+    def take(self, kind: CallKind[A, R], argument: A, octets: int, future: asyncio.Future[R] | None = None) -> None:
         """Take a call, and who waits for it."""
         calls = self.calls.get(kind)
         if calls is None:

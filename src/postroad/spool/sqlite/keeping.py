@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from postroad.spool.base import PARCELS, PIECE, Mail, Parcel, SpoolError, Trouble, split
+from postroad.spool.base import PARCELS, PIECE, Parcel, SpoolError, StoredMail, Trouble, split
 from postroad.spool.sqlite.lanes import refresh
 from postroad.spool.sqlite.rows import Row, insert, write_about, write_recipients
 
@@ -28,10 +28,10 @@ SELECT pieces, CASE WHEN pieces > ? THEN (SELECT octets FROM piece WHERE piece.i
 _PIECE = "INSERT INTO piece (id, ordinal, octets) VALUES (?, ?, ?)"
 
 
-class Whole(NamedTuple):
+class CompleteMessage(NamedTuple):
     """A complete message to keep: its parcels are claimed by `node`, or wait."""
 
-    mail: Mail
+    mail: StoredMail
     rest: bytes
     node: str | None = None
 
@@ -51,7 +51,7 @@ def discard(db: sqlite3.Connection, ids: Sequence[str]) -> list[None]:
     return [None] * len(ids)
 
 
-def add(db: sqlite3.Connection, messages: Sequence[Whole]) -> list[tuple[Parcel, ...]]:
+def add(db: sqlite3.Connection, messages: Sequence[CompleteMessage]) -> list[tuple[Parcel, ...]]:
     """Keep messages; the parcels of each."""
     first = db.execute(_COUNT, (len(messages), sum([whole.mail.size for whole in messages]))).fetchone()[0]
     numbered = list(enumerate(messages, int(first)))
@@ -79,19 +79,19 @@ def _write(db: sqlite3.Connection, id_: str, octets: bytes, node: str) -> None:
     db.execute(_PIECE, (id_, ordinal, octets))
 
 
-def _parcels(number: int, mail: Mail) -> tuple[Parcel, ...]:
+def _parcels(number: int, mail: StoredMail) -> tuple[Parcel, ...]:
     parts = enumerate(split(mail), number * PARCELS)
     return tuple([Parcel(place, destination, part, mail.received_at) for place, (destination, part) in parts])
 
 
-def _message_row(db: sqlite3.Connection, number: int, whole: Whole) -> Row:
+def _message_row(db: sqlite3.Connection, number: int, whole: CompleteMessage) -> Row:
     mail, rest, pieces = whole.mail, whole.rest, 0
     if len(rest) != mail.size or mail.size > PIECE:
         pieces, rest = _assemble(db, mail, rest)
     return number, mail.id, mail.received_at, mail.size, pieces, write_about(mail), rest
 
 
-def _assemble(db: sqlite3.Connection, mail: Mail, rest: bytes) -> tuple[int, bytes]:
+def _assemble(db: sqlite3.Connection, mail: StoredMail, rest: bytes) -> tuple[int, bytes]:
     """Make what was written and the rest one body: pieces of it, and its end."""
     while len(rest) > PIECE:
         _write(db, mail.id, rest[:PIECE], "")
@@ -103,6 +103,6 @@ def _assemble(db: sqlite3.Connection, mail: Mail, rest: bytes) -> tuple[int, byt
     return int(pieces), rest
 
 
-def _parcel_row(whole: Whole, parcel: Parcel) -> Row:
+def _parcel_row(whole: CompleteMessage, parcel: Parcel) -> Row:
     recipients = None if parcel.mail is whole.mail else write_recipients(parcel.mail.envelope.recipients)
     return parcel.number, parcel.destination, parcel.due_at, whole.node, recipients

@@ -12,7 +12,7 @@ from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.sqlite import file, lanes
 from postroad.spool.sqlite.commits import Commits, Disk
 from postroad.spool.sqlite.folder import FILE, LOG, Hold, take_folder
-from postroad.spool.sqlite.place import Place
+from postroad.spool.sqlite.place import SpoolFile
 from postroad.spool.sqlite.relief import take
 from postroad.spool.sqlite.room import Room
 from postroad.spool.sqlite.trouble import troubles
@@ -58,7 +58,7 @@ def _open_database(
     where: Path, name: str, room: Room, readers: int, freed: int = 0
 ) -> tuple[Commits, Disk, list[sqlite3.Connection]]:
     file.prepare(where, make=bool(name))
-    place = Place(where)
+    place = SpoolFile(where)
     with contextlib.ExitStack() as undo:
         db = file.open_database(where)
         undo.callback(db.close)

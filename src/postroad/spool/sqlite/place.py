@@ -7,7 +7,7 @@ from pathlib import Path
 from postroad.spool.base import SpoolError, Trouble
 
 
-class Place:
+class SpoolFile:
     """The database file at its path, with its log and the log's index once they are open.
 
     SQLite makes these two as it opens the log, and removes them with the last connection: not while one is open.

@@ -24,7 +24,7 @@ COPIED_MOST = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FreeSpace:
     """The free space that a look finds, in octets.
 
     `left` is free on the disk, without what the database still grows by when the log goes back into it; `pages` is free
@@ -81,14 +81,14 @@ class Room:
         if found is None:
             return False
         spare = max(0, found.log - self._reserve // LOG_SHARE)
-        return Found(found.left + spare, found.pages, found.kept, 0).fits(octets, self._reserve)
+        return FreeSpace(found.left + spare, found.pages, found.kept, 0).fits(octets, self._reserve)
 
     def is_in_pages(self, db: sqlite3.Connection, octets: int) -> bool:
         """Whether it is in free pages that the database could give back, in a moment and with the room that is left."""
         found = self._look(db)
         if found is None or found.kept > min(found.left // 2, COPIED_MOST):
             return False
-        return Found(found.left + found.pages, 0, found.kept, found.log).fits(octets, self._reserve)
+        return FreeSpace(found.left + found.pages, 0, found.kept, found.log).fits(octets, self._reserve)
 
     def _is_ample(self, octets: int) -> bool:
         """Whether it fits in any case: the database grows by no more than the log has."""
@@ -97,7 +97,7 @@ class Room:
         except OSError:
             return False
 
-    def _look(self, db: sqlite3.Connection) -> Found | None:
+    def _look(self, db: sqlite3.Connection) -> FreeSpace | None:
         """None: nothing is asked for, or it is gone, as its place says, or damaged, as its statements say."""
         if not self._reserve:
             return None
@@ -109,7 +109,7 @@ class Room:
             grown = (self._folder / FILE).stat().st_size
             log = (self._folder / LOG).stat().st_size
             left = free_in(self._folder) - max(0, count * size - grown)
-            return Found(left, unused * size, (count - unused) * size, log)
+            return FreeSpace(left, unused * size, (count - unused) * size, log)
         return None
 
     def is_used_up(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from postroad.spool.base import Listed, Mail, Parcel, State
+from postroad.spool.base import Listed, Parcel, State, StoredMail
 from postroad.spool.sqlite.trouble import Damaged
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.names import AddressLiteral, parse_destination
@@ -66,7 +66,7 @@ def text_of(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def write_about(mail: Mail) -> str:
+def write_about(mail: StoredMail) -> str:
     """What `message.about` holds."""
     envelope = mail.envelope
     reverse_path = envelope.reverse_path
@@ -82,7 +82,7 @@ def write_recipients(recipients: Sequence[Recipient]) -> str:
     return f"[{','.join(map(_written, recipients))}]"
 
 
-def read_mail(row: Row) -> Mail:
+def read_mail(row: Row) -> StoredMail:
     """A message from the columns MAIL.
 
     Raises:
@@ -142,11 +142,11 @@ def _rest(row: Row) -> Parcel:
     """What is left of a damaged parcel, for people."""
     id_, received_at, size, number, destination, due_at = (row[place] for place in (0, 2, 3, 5, 6, 7))
     at, due = (time if isinstance(time, float) and abs(time) < _FAR else 0.0 for time in (received_at, due_at))
-    mail = Mail(str(id_ or ""), Envelope(None, ()), at, 0, size if isinstance(size, int) else 0)
+    mail = StoredMail(str(id_ or ""), Envelope(None, ()), at, 0, size if isinstance(size, int) else 0)
     return Parcel(number, str(destination), mail, due)
 
 
-def _mail(row: Row, open_recipients: str | None) -> Mail:
+def _mail(row: Row, open_recipients: str | None) -> StoredMail:
     id_, about, received_at, size = row[:4]
     try:
         seed, origin, sender, flags, ret, envid, everybody = json.loads(sound(about, str))
@@ -162,7 +162,7 @@ def _mail(row: Row, open_recipients: str | None) -> Mail:
     except (ValueError, TypeError, RecursionError) as problem:
         raise Damaged(str(problem)) from problem
     at, octets = moment(received_at), sound(size, int)
-    return Mail(sound(id_, str), envelope, at, sound(seed, int), octets, sound(origin, str))
+    return StoredMail(sound(id_, str), envelope, at, sound(seed, int), octets, sound(origin, str))
 
 
 def _written(recipient: Recipient) -> str:

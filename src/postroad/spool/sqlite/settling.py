@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 
 from postroad.spool.base import PARCELS, Settlement
-from postroad.spool.sqlite.keeping import Whole, add, discard
+from postroad.spool.sqlite.keeping import CompleteMessage, add, discard
 from postroad.spool.sqlite.lanes import refresh
 from postroad.spool.sqlite.rows import Row, insert, numbers, text_of, write_recipients
 
@@ -67,7 +67,7 @@ def settle(db: sqlite3.Connection, calls: Sequence[Settling], *, keeps_history: 
     _defer(db, [one for one, _ in kept if one.left])
     insert(db, _RECORD, [_record(one, now) for one, now in kept if one.record])
     finish(db, {number // PARCELS for number in done}, calls[-1][1], keeps_history=keeps_history)
-    if reports := [Whole(mail, body) for one, _ in kept for mail, body in one.reports]:
+    if reports := [CompleteMessage(mail, body) for one, _ in kept for mail, body in one.reports]:
         add(db, reports)
     return [None] * len(calls)
 

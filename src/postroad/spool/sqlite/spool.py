@@ -10,17 +10,17 @@ from typing import Any, Self
 from postroad.spool.base import (
     Body,
     Listed,
-    Mail,
     Parcel,
     Selection,
     Settlement,
     State,
     Stats,
+    StoredMail,
     Story,
 )
 from postroad.spool.sqlite import keeping, lanes, queue, settling
 from postroad.spool.sqlite.fresh import Fresh
-from postroad.spool.sqlite.group import RECIPIENT, SHORT, Kind
+from postroad.spool.sqlite.group import RECIPIENT, SHORT, CallKind
 from postroad.spool.sqlite.kinds import Kinds
 from postroad.spool.sqlite.opening import Opened, open_folder
 from postroad.spool.sqlite.reader import THREADS, Reader
@@ -82,13 +82,13 @@ class SqliteSpool:
         """See Spool."""
         await self._writer.submit(self._kinds.discard, id_)
 
-    def add(self, mail: Mail, rest: bytes, *, claim: bool = False) -> asyncio.Future[tuple[Parcel, ...]]:
+    def add(self, mail: StoredMail, rest: bytes, *, claim: bool = False) -> asyncio.Future[tuple[Parcel, ...]]:
         """See Spool."""
         if not mail.envelope.recipients:
             return self._writer.refuse(ValueError("a message without recipients goes nowhere"))
         if claim and not self._node:
             return self._writer.refuse(_no_node())
-        whole = keeping.Whole(mail, rest, self._node if claim else None)
+        whole = keeping.CompleteMessage(mail, rest, self._node if claim else None)
         others = len(mail.envelope.recipients) - 1  # SHORT counts the first
         return self._writer.submit(self._kinds.add, whole, len(rest) + others * RECIPIENT)
 
@@ -121,11 +121,11 @@ class SqliteSpool:
         """See Spool."""
         return await self._reader.ask(lanes.next_due, frozenset(skip))
 
-    def body(self, mail: Mail) -> Body:
+    def body(self, mail: StoredMail) -> Body:
         """See Spool."""
         return Body(mail, self.piece)
 
-    def at_hand(self, mail: Mail) -> bytes | None:
+    def at_hand(self, mail: StoredMail) -> bytes | None:
         """See Spool."""
         return self._fresh.body(mail.id)
 
@@ -186,7 +186,7 @@ class SqliteSpool:
         if self._hold:
             self._hold.lock.close()
 
-    async def _change(self, selection: Selection, kind: Kind[Any, int], *values: object) -> int:
+    async def _change(self, selection: Selection, kind: CallKind[Any, int], *values: object) -> int:
         """Change parcels slice by slice: the relay's commits come in between."""
         count, last = 0, -1
         while found := await self._reader.ask(queue.found, selection, last, settling.SLICE):

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from postroad.spool.sqlite.commits import Commits
-from postroad.spool.sqlite.group import LONG, MOST, Calls, Group, Kind
+from postroad.spool.sqlite.group import LONG, MOST, CallKind, Calls, CommitGroup
 from postroad.spool.sqlite.trouble import closed
 
 A = TypeVar("A")
@@ -30,9 +30,9 @@ class Writer:
         self._commits = commits
         self._where = where
         self._loop = loop
-        self._gathered = deque([Group()])  # the last one takes calls
+        self._gathered = deque([CommitGroup()])  # the last one takes calls
         self._is_busy = False  # a group is under way, or about to be
-        self._handed_over: SimpleQueue[Group | None] = SimpleQueue()
+        self._handed_over: SimpleQueue[CommitGroup | None] = SimpleQueue()
         self.is_closed = False
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
         self._thread.start()
@@ -42,7 +42,7 @@ class Writer:
         """Transactions committed so far."""
         return self._commits.count
 
-    def submit(self, kind: Kind[A, R], argument: A, octets: int = 0) -> asyncio.Future[R]:
+    def submit(self, kind: CallKind[A, R], argument: A, octets: int = 0) -> asyncio.Future[R]:
         """Have it done in the next commit, the future when that is on the disk. `octets`: what it brings or frees.
 
         The future has SpoolError if it could not be done, or this is closed.
@@ -50,7 +50,7 @@ class Writer:
         if self.is_closed:
             return self.refuse(closed(self._where))
         if self._gathered[-1].count == MOST:
-            self._gathered.append(Group())
+            self._gathered.append(CommitGroup())
         future: asyncio.Future[R] = self._loop.create_future()
         self._gathered[-1].take(kind, argument, octets, future)
         if not self._is_busy:
@@ -82,7 +82,7 @@ class Writer:
             return
         group = self._gathered.popleft()
         if not self._gathered:
-            self._gathered.append(Group())
+            self._gathered.append(CommitGroup())
         if group.cost < LONG:
             group.is_begun = self._commits.begin(group)
         self._handed_over.put(group)

@@ -14,13 +14,13 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.views.findings.manual import by_topic, needs, tally
     from postroad.views.findings.nagios import nagios_code
-    from postroad.views.findings.rendering import Form, render
+    from postroad.views.findings.rendering import FindingsForm, render
     from postroad.views.findings.wording import Rules, sources, why
 
 __getattr__ = door(
     __name__,
     manual="by_topic needs tally",
     nagios="nagios_code",
-    rendering="Form render",
+    rendering="FindingsForm render",
     wording="Rules sources why",
 )

@@ -10,13 +10,13 @@ from postroad.views.findings.junit import junit
 from postroad.views.findings.nagios import nagios
 from postroad.views.findings.sarif import sarif
 from postroad.views.findings.table import as_csv, markdown
-from postroad.views.findings.text import Pen, text
+from postroad.views.findings.text import FindingsPen, text
 from postroad.views.findings.wording import Rules
 from postroad.views.html.findings import page
 from postroad.views.json.findings import as_json, ndjson
 
 
-class Form(StrEnum):
+class FindingsForm(StrEnum):
     """The output formats of findings."""
 
     TEXT = "text"
@@ -31,13 +31,13 @@ class Form(StrEnum):
 
 
 _WITH_RULES = {
-    Form.JSON: as_json,
-    Form.NDJSON: ndjson,
-    Form.CSV: as_csv,
-    Form.MARKDOWN: markdown,
-    Form.HTML: page,
-    Form.SARIF: sarif,
-    Form.JUNIT: junit,
+    FindingsForm.JSON: as_json,
+    FindingsForm.NDJSON: ndjson,
+    FindingsForm.CSV: as_csv,
+    FindingsForm.MARKDOWN: markdown,
+    FindingsForm.HTML: page,
+    FindingsForm.SARIF: sarif,
+    FindingsForm.JUNIT: junit,
 }
 
 
@@ -55,9 +55,9 @@ def render(
     Raises:
         ValueError: there is no such form.
     """
-    wanted = Form(form)
-    if wanted is Form.TEXT:
-        return text(results, rules, Pen(width, color, ascii_only))
-    if wanted is Form.NAGIOS:
+    wanted = FindingsForm(form)
+    if wanted is FindingsForm.TEXT:
+        return text(results, rules, FindingsPen(width, color, ascii_only))
+    if wanted is FindingsForm.NAGIOS:
         return nagios(results)
     return _WITH_RULES[wanted](results, rules)

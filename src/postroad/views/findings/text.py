@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from postroad.rules import Accepted, Checked, Finding
 from postroad.views.findings import wording
-from postroad.views.findings.wording import INCONCLUSIVE, Group, Rules
+from postroad.views.findings.wording import INCONCLUSIVE, FindingGroup, Rules
 from postroad.words.visible import defused
 
 SYMBOLS = {"error": "✗", "warning": "!", "note": "·", "info": "i", INCONCLUSIVE: "?", "ok": "✓", "accepted": "~"}
@@ -20,7 +20,7 @@ NARROWEST = 24  # columns of a sentence, however narrow the terminal
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
+class FindingsPen:
     """The abilities of the terminal."""
 
     width: int
@@ -40,14 +40,14 @@ class Pen:
         return wrap(text, max(self.width - indent, NARROWEST), break_on_hyphens=False) or [""]
 
 
-def text(results: Sequence[Checked], rules: Rules, pen: Pen) -> str:
+def text(results: Sequence[Checked], rules: Rules, pen: FindingsPen) -> str:
     """All domains; of several, first how they do together."""
     head = [pen.paint(wording.overall(results), BOLD), ""] if len(results) > 1 else []
     bodies = ["\n".join(_domain(result, rules, pen)) for result in results]
     return "\n".join([*head, "\n\n".join(bodies)]) + "\n"
 
 
-def _domain(result: Checked, rules: Rules, pen: Pen) -> Iterator[str]:
+def _domain(result: Checked, rules: Rules, pen: FindingsPen) -> Iterator[str]:
     worst = next((name for name, count in wording.counts(result).items() if count and name != "accepted"), "ok")
     first, *more = pen.block(wording.summary(result), 2)
     yield f"{pen.symbol(worst)} {pen.paint(first, BOLD)}"
@@ -65,7 +65,7 @@ def _domain(result: Checked, rules: Rules, pen: Pen) -> Iterator[str]:
         yield from _accepted(each, pen)
 
 
-def _finding(finding: Finding, group: Group, rules: Rules, pen: Pen, told: set[str]) -> Iterator[str]:
+def _finding(finding: Finding, group: FindingGroup, rules: Rules, pen: FindingsPen, told: set[str]) -> Iterator[str]:
     """What was seen, and once a domain why it matters."""
     indent = 2 * (group.depth + 1)
     word, beside = wording.word(finding), group.beside(finding)
@@ -80,13 +80,13 @@ def _finding(finding: Finding, group: Group, rules: Rules, pen: Pen, told: set[s
     yield from _labelled("at", [defused(finding.line)] if finding.line else [], indent + 2, pen)
 
 
-def _labelled(label: str, lines: Sequence[str], indent: int, pen: Pen) -> Iterator[str]:
+def _labelled(label: str, lines: Sequence[str], indent: int, pen: FindingsPen) -> Iterator[str]:
     for index, line in enumerate(lines):
         head = pen.paint(f"{'' if index else label:<{LABEL}}", QUIET)
         yield f"{' ' * indent}{head}{line}"
 
 
-def _accepted(each: Accepted, pen: Pen) -> Iterator[str]:
+def _accepted(each: Accepted, pen: FindingsPen) -> Iterator[str]:
     until = f" (until {each.until})" if each.until else ""
     words = f"{each.finding.rule}, {wording.where(each.finding.place)}: {defused(each.reason)}{until}"
     first, *more = pen.block(words, 13)

@@ -18,7 +18,7 @@ Rules = Mapping[str, Rule]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FindingGroup:
     """Findings about one thing, worst first: the domain, a preference, an exchanger or an address.
 
     `is_ok`: it is an address, and nothing was found about it, under whatever name, nor about its exchanger.
@@ -105,7 +105,7 @@ def shape_of(result: Checked) -> str:
     )
 
 
-def groups(result: Checked) -> list[Group]:
+def groups(result: Checked) -> list[FindingGroup]:
     """The findings under what they are about, in the order of delivery; each server is there, with or without any."""
     about: dict[Place, list[Finding]] = {}
     for finding in result.findings:
@@ -118,7 +118,7 @@ def groups(result: Checked) -> list[Group]:
     def is_ok(spot: Place) -> bool:
         return spot.address is not None and troubled.isdisjoint({spot.address, spot.exchange})
 
-    return [Group(spot, worst_first(about.get(spot, ())), is_ok(spot)) for spot in order]
+    return [FindingGroup(spot, worst_first(about.get(spot, ())), is_ok(spot)) for spot in order]
 
 
 def _places(result: Checked) -> list[Place]:

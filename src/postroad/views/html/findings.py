@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from postroad.rules import Accepted, Checked, Finding
 from postroad.views.findings import wording
 from postroad.views.findings.text import SYMBOLS
-from postroad.views.findings.wording import Group, Rules
+from postroad.views.findings.wording import FindingGroup, Rules
 from postroad.views.html.frame import framed, text
 from postroad.words.phrasebook import moment
 
@@ -48,7 +48,7 @@ def _section(result: Checked, rules: Rules, index: int) -> str:
     )
 
 
-def _group(group: Group, rules: Rules, told: set[str]) -> str:
+def _group(group: FindingGroup, rules: Rules, told: set[str]) -> str:
     """A heading, and beneath it what was found."""
     found = "".join(_finding(finding, group, rules, told) for finding in group.findings)
     if group.depth == 3:
@@ -58,7 +58,7 @@ def _group(group: Group, rules: Rules, told: set[str]) -> str:
     return head + found
 
 
-def _finding(finding: Finding, group: Group, rules: Rules, told: set[str]) -> str:
+def _finding(finding: Finding, group: FindingGroup, rules: Rules, told: set[str]) -> str:
     """What was seen, and once a domain why it matters."""
     word, beside, rule = wording.word(finding), group.beside(finding), rules.get(finding.rule)
     where = f"<b>{text(beside)}</b>: " if beside else ""

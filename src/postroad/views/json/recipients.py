@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from postroad.simulation import Fare
-from postroad.views.text.recipients import Recipients
+from postroad.views.text.recipients import RecipientFares
 
 
 class FareJson(TypedDict):
@@ -33,7 +33,7 @@ class RecipientsJson(TypedDict):
     results: list[FaresJson]
 
 
-def recipients_shape(told: Recipients) -> RecipientsJson:
+def recipients_shape(told: RecipientFares) -> RecipientsJson:
     """`postroad simulate --replies --json`: beside the rest."""
     return {
         "servers": sorted(map(str, told.servers)),

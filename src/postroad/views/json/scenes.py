@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
-from postroad.scenarios import Act, Take
+from postroad.scenarios import DemoRun, ScenarioRun
 from postroad.views.json.attempt import AttemptJson, attempt_shape
 from postroad.views.json.shape import VERSION
 
@@ -77,12 +77,12 @@ class LabUpJson(TypedDict):
     moved: dict[str, str]
 
 
-def demo_shape(acts: Iterable[Act]) -> DemoJson:
+def demo_shape(acts: Iterable[DemoRun]) -> DemoJson:
     """`postroad demo --json`."""
     return {"version": VERSION, "setups": [_act(act) for act in acts]}
 
 
-def lab_shape(played: Iterable[tuple[str, tuple[Take, ...]]]) -> LabJson:
+def lab_shape(played: Iterable[tuple[str, tuple[ScenarioRun, ...]]]) -> LabJson:
     """`postroad lab run --json`."""
     return {"version": VERSION, "scenarios": [_scenario(name, takes) for name, takes in played]}
 
@@ -98,7 +98,7 @@ def up_shape(resolver: str, port: int, exchangers: Mapping[str, str], moved: Map
     }
 
 
-def _act(act: Act) -> SetupJson:
+def _act(act: DemoRun) -> SetupJson:
     healthy, after = sum(act.first.values()), sum(act.after.values())
     return {
         "setup": act.name,
@@ -121,7 +121,7 @@ def _act(act: Act) -> SetupJson:
     }
 
 
-def _scenario(name: str, takes: tuple[Take, ...]) -> ScenarioJson:
+def _scenario(name: str, takes: tuple[ScenarioRun, ...]) -> ScenarioJson:
     return {
         "name": name,
         "agrees": all(take.agrees for take in takes),

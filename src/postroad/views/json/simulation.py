@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from postroad.planning import Advice, Answered, Comparison, Difference, Machine, Records, Scorecard, View, Weight, shown
-from postroad.simulation import Example, Forecast, Range, Waits
+from postroad.planning import (
+    Advice,
+    AnsweredQuestion,
+    Comparison,
+    Conditions,
+    Difference,
+    Machine,
+    Records,
+    Scorecard,
+    Weight,
+    shown,
+)
+from postroad.simulation import DeliveryWaits, Example, Forecast, Range
 from postroad.simulation.trials import Estimate, Trials
 from postroad.views.json.planned import (
     AdviseJson,
@@ -39,7 +50,7 @@ NOTHING: Mapping[Mode, Mapping[str, Forecast]] = {}
 
 def simulate_shape(
     card: Scorecard,
-    view: View,
+    view: Conditions,
     faults: Mapping[Mode, Mapping[str, Forecast]] = NOTHING,
     tried: Mapping[str, Trials] = NONE,
 ) -> SimulateJson:
@@ -95,7 +106,7 @@ def _faults(card: Scorecard, faults: Mapping[Mode, Mapping[str, Forecast]]) -> F
     return {"server": ", ".join(map(shown, card.busiest.addresses)), "by": by}
 
 
-def _ranges(card: Scorecard, view: View) -> RangesJson:
+def _ranges(card: Scorecard, view: Conditions) -> RangesJson:
     """The least and the largest of the figures of the mix, over all weights that it may have."""
     whole, mix = card.whole, view.mix
     addresses = dict.fromkeys(place.address for place in card.records.places)
@@ -138,7 +149,7 @@ def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Forecas
     return shape
 
 
-def _waits(taken: Waits | None) -> DelayJson | None:
+def _waits(taken: DeliveryWaits | None) -> DelayJson | None:
     """How long mail takes that gets through; None where none does."""
     return {"mean": round(taken.mean_s, 6), "worst": round(taken.worst_s, 6)} if taken else None
 
@@ -156,7 +167,7 @@ def comparison_shape(comparison: Comparison) -> CompareJson:
     }
 
 
-def setups_shape(comparison: Comparison, answers: Sequence[Answered]) -> SetupsJson:
+def setups_shape(comparison: Comparison, answers: Sequence[AnsweredQuestion]) -> SetupsJson:
     """`postroad setups --json`."""
     told: list[AnsweredQuestionJson] = [{"question": each.question, "answer": list(each.answer)} for each in answers]
     return {**comparison_shape(comparison), "answers": told}

@@ -15,7 +15,7 @@ from postroad.views.pictures.folds import Folds, folds_of
 from postroad.views.pictures.labels import short
 from postroad.views.pictures.palette import SHADES
 from postroad.views.pictures.picture import By, Picture
-from postroad.views.pictures.sheet import MARGIN, Draft, Sheet, Words, breadth, stacked
+from postroad.views.pictures.sheet import MARGIN, Sheet, SheetDraft, Words, breadth, stacked
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import per_cent, percent, seconds
 
@@ -52,9 +52,9 @@ class Grid:
         """Where a column begins."""
         return self.left + index * self.width
 
-    def draft(self) -> Draft:
+    def draft(self) -> SheetDraft:
         """A sheet wide enough, with the heads drawn."""
-        draft = Draft(max(NARROWEST, self.at(len(self.heads)) + MARGIN), 6)
+        draft = SheetDraft(max(NARROWEST, self.at(len(self.heads)) + MARGIN), 6)
         if self.is_upright:
             draft.y += max(breadth(len("  ".join(lines)), 12) for lines in self.heads) + 6
         else:
@@ -63,7 +63,7 @@ class Grid:
             self._head(draft, self.at(index) + self.width / 2, lines)
         return draft
 
-    def _head(self, draft: Draft, middle: float, lines: tuple[str, ...]) -> None:
+    def _head(self, draft: SheetDraft, middle: float, lines: tuple[str, ...]) -> None:
         if self.is_upright:
             text = "  ".join(line for line in lines if line)
             draft.words(Words(middle, draft.y - 6, text, 12, across="start", is_upright=True))
@@ -136,7 +136,7 @@ def _told(folds: Folds) -> Iterable[str]:
         yield f"{', '.join(row.names)}: {'. '.join(cells)}"
 
 
-def _cell(draft: Draft, x: float, width: float, forecast: Forecast, longest_s: float) -> None:
+def _cell(draft: SheetDraft, x: float, width: float, forecast: Forecast, longest_s: float) -> None:
     """The bar of what becomes of mail, and beneath it the wait: each stretch as long as the logarithm of its time."""
     number, wait = caption(forecast)
     draft.bar(x + 6, draft.y + 7, width - 12, 12, [(result, float(a), float(b)) for result, a, b in parts(forecast)])
@@ -147,7 +147,7 @@ def _cell(draft: Draft, x: float, width: float, forecast: Forecast, longest_s: f
         draft.words(Words(x + width - 6, draft.y + 33, wait, 11, "muted", "end"))
 
 
-def _key(draft: Draft) -> None:
+def _key(draft: SheetDraft) -> None:
     x = MARGIN
     draft.y += 8
     for ink, words in (*((result.value, text) for result, text in labels.RESULTS.items()), ("wait", "longest wait")):
@@ -164,7 +164,7 @@ def timeline(example: Example, sender: str) -> Sheet:
     steps = labels.shown(example.steps)
     axis = folded([step for _, step in steps]) if steps else None
     left = _beside(steps)
-    draft = Draft(max(NARROWEST, left + SHORTEST + MET_ROOM + MARGIN), 4)
+    draft = SheetDraft(max(NARROWEST, left + SHORTEST + MET_ROOM + MARGIN), 4)
     room = min(draft.width - MARGIN - MET_ROOM - left, LONGEST)
     bottom = draft.y + STEP_ROW * len(steps)
     for tick in axis.thinned(60 / room) if axis else ():
@@ -184,7 +184,7 @@ def timeline(example: Example, sender: str) -> Sheet:
     return draft.finish(labels.headline(example, sender), told or labels.ending(example))
 
 
-def _contact(draft: Draft, index: int, step: Step) -> None:
+def _contact(draft: SheetDraft, index: int, step: Step) -> None:
     middle = draft.y + STEP_ROW / 2
     draft.words(Words(MARGIN, middle - 8, f"{index + 1}", 12, "muted"))
     draft.words(Words(MARGIN + 28, middle - 8, short(step.exchange, NAME_ROOM)))
@@ -201,7 +201,7 @@ def _where(step: Step) -> str:
     return f"{step.address}, preference {step.preference}"
 
 
-def _sender(draft: Draft, grid: Grid, sender: str, middle: float) -> None:
+def _sender(draft: SheetDraft, grid: Grid, sender: str, middle: float) -> None:
     draft.words(Words(grid.left - 14, draft.y + middle, short(sender, SENDER_ROOM), across="end"))
 
 
@@ -211,7 +211,7 @@ def _head(column: Column) -> tuple[str, str, str]:
     return names, address, " ".join(filter(None, (f"preference {preference}" if preference else "", column.down)))
 
 
-def _notes(draft: Draft, notes: Iterable[str]) -> None:
+def _notes(draft: SheetDraft, notes: Iterable[str]) -> None:
     draft.y += 6
     for note in notes:
         draft.lines(note, size=12, ink="muted")

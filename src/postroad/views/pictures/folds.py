@@ -13,7 +13,7 @@ from postroad.words.faults import Mode
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FoldedRow:
     """Senders to whom the same happens at every fault, and what that is, by column."""
 
     names: tuple[str, ...]
@@ -30,7 +30,7 @@ class Folds:
     """The picture: the faults of each column, and the rows."""
 
     columns: tuple[tuple[str, ...], ...]
-    rows: tuple[Row, ...]
+    rows: tuple[FoldedRow, ...]
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def folds_of(faults: Mapping[Mode, By]) -> Folds:
         rows.setdefault(tuple(_kind(faults[mode].get(name)) for mode in shown), []).append(name)
     return Folds(
         tuple(tuple(labels.BRIEFLY[mode] for mode in modes) for modes in columns.values()),
-        tuple(Row(tuple(names), tuple(faults[mode].get(names[0]) for mode in shown)) for names in rows.values()),
+        tuple(FoldedRow(tuple(names), tuple(faults[mode].get(names[0]) for mode in shown)) for names in rows.values()),
     )
 
 

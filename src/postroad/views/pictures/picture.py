@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from postroad.planning import Scorecard, View, faults_of
+from postroad.planning import Conditions, Scorecard, faults_of
 from postroad.simulation import Example, Forecast
 from postroad.words.faults import Mode
 
@@ -43,7 +43,7 @@ class Picture:
         return self.example
 
 
-def picture_of(title: str, card: Scorecard, view: View, summary: str = "") -> Picture:
+def picture_of(title: str, card: Scorecard, view: Conditions, summary: str = "") -> Picture:
     """What is to be seen of one set of records."""
     mix, domain = view.mix.name, str(card.records.snapshot.domain)
     rows = card.whole.rows(mix)
@@ -61,7 +61,7 @@ def picture_of(title: str, card: Scorecard, view: View, summary: str = "") -> Pi
     )
 
 
-def _longest(card: Scorecard, view: View) -> tuple[str, Forecast, str]:
+def _longest(card: Scorecard, view: Conditions) -> tuple[str, Forecast, str]:
     """The sender that waits longest; where nothing is down, with the busiest machine silent: that is what to see."""
     shown, with_it = card.whole, ""
     if card.silent and card.busiest and not view.down:

@@ -65,7 +65,7 @@ class Sheet:
 
 
 @dataclass(slots=True)
-class Draft:
+class SheetDraft:
     """A sheet that is being drawn, as wide as said; `y` is how far down it is used."""
 
     width: float
@@ -100,7 +100,7 @@ class Draft:
 
 def stacked(title: str, summary: str, sheets: Sequence[Sheet]) -> Sheet:
     """Several sheets beneath each other, under one title."""
-    draft = Draft(max(sheet.width for sheet in sheets), MARGIN)
+    draft = SheetDraft(max(sheet.width for sheet in sheets), MARGIN)
     draft.lines(title, size=20, is_bold=True)
     draft.lines(summary, ink="muted")
     for sheet in sheets:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from postroad.senders import Sender, Told
+from postroad.senders import RefusalNews, Sender
 from postroad.simulation import Fare
 from postroad.views.text.blocks import Table
 from postroad.views.text.sections import Part
@@ -18,7 +18,7 @@ from postroad.words.phrasebook import percent
 
 
 @dataclass(frozen=True, slots=True)
-class Recipients:
+class RecipientFares:
     """What was asked, and how each recipient fares by sender."""
 
     servers: frozenset[Address]
@@ -26,7 +26,7 @@ class Recipients:
     by: Mapping[str, tuple[Sender, tuple[Fare, ...]]]
 
 
-def recipients(told: Recipients) -> Iterator[Part]:
+def recipients(told: RecipientFares) -> Iterator[Part]:
     """A line for each sender: what becomes of each recipient; and who does not return the refused at once."""
     yield f"Answered {', '.join(map(str, told.replies))} by {', '.join(sorted(map(str, told.servers)))}:"
     heads = ("sender", *(str(reply) for reply in told.replies))
@@ -34,7 +34,7 @@ def recipients(told: Recipients) -> Iterator[Part]:
     late = [
         f"With {name}, {TOLD[sender.recipients.told]}."
         for name, (sender, _fares) in told.by.items()
-        if sender.recipients.told is not Told.AT_ONCE
+        if sender.recipients.told is not RefusalNews.AT_ONCE
     ]
     if late:
         yield Sentences(tuple(late))

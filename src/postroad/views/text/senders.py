@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 from postroad.routing import Status
 from postroad.senders import (
-    Equals,
+    EqualsOrder,
     Exhausted,
     Families,
     Inside,
     Later,
     Literals,
-    Preference,
+    PreferenceUse,
+    RefusalNews,
     Routes,
     Schedule,
     Sender,
     Then,
-    Told,
     Unit,
 )
 from postroad.words.faults import Mode
@@ -27,12 +27,12 @@ from postroad.words.phrasebook import counted, seconds
 MOST_WAITS = 8  # of a timetable
 
 EQUALS = {
-    Equals.RANDOM: "in random order",
-    Equals.GIVEN: "in the order of the DNS answer",
-    Equals.FIRST_THEN_REVERSED: "the first record of the answer, then the others backwards",
-    Equals.ONE_SWAP_PASS: "in the order of the answer, neighbours swapped once by a coin, front to back",
-    Equals.ALPHABETICAL: "by name",
-    Equals.BY_ATTEMPT: "the n-th attempt takes the n-th record, and only that",
+    EqualsOrder.RANDOM: "in random order",
+    EqualsOrder.GIVEN: "in the order of the DNS answer",
+    EqualsOrder.FIRST_THEN_REVERSED: "the first record of the answer, then the others backwards",
+    EqualsOrder.ONE_SWAP_PASS: "in the order of the answer, neighbours swapped once by a coin, front to back",
+    EqualsOrder.ALPHABETICAL: "by name",
+    EqualsOrder.BY_ATTEMPT: "the n-th attempt takes the n-th record, and only that",
 }
 INSIDE = {
     Inside.GIVEN: "in the order of the DNS answer",
@@ -49,9 +49,9 @@ FAMILIES = {
     Families.V6_ONLY: "IPv6 only",
 }
 PREFERENCE = {
-    Preference.ASCENDING: "lowest first",
-    Preference.IGNORED: "ignored",
-    Preference.DESCENDING: "highest first",
+    PreferenceUse.ASCENDING: "lowest first",
+    PreferenceUse.IGNORED: "ignored",
+    PreferenceUse.DESCENDING: "highest first",
 }
 THENS = {
     Then.ACCEPTED: "the mail is delivered",
@@ -63,9 +63,9 @@ THENS = {
     Then.FAIL: "returns the mail",
 }
 TOLD = {
-    Told.AT_ONCE: "a refused one is returned at once",
-    Told.AT_THE_END: "a refused one is returned when no other waits",
-    Told.IF_ANY_TAKEN: "a refused one is returned at once if another was accepted, else it waits with the others",
+    RefusalNews.AT_ONCE: "a refused one is returned at once",
+    RefusalNews.AT_THE_END: "a refused one is returned when no other waits",
+    RefusalNews.IF_ANY_TAKEN: "a refused one is returned at once if another was accepted, else it waits with them",
 }
 LATER = {
     Later.NOTHING: "",

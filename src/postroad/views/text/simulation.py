@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from postroad.planning import Goal, Scorecard, View, numbers, part_delivered
+from postroad.planning import Conditions, Goal, Scorecard, numbers, part_delivered
 from postroad.simulation.trials import Trials
 from postroad.views.pictures import labels
 from postroad.views.pictures.picture import Picture
-from postroad.views.text.recipients import Recipients, recipients
+from postroad.views.text.recipients import RecipientFares, recipients
 from postroad.views.text.sections import HEADLINE, Drawn, Lines, Part, Section, Told
 from postroad.views.text.trials import trials
 from postroad.words.faults import Mode
@@ -19,7 +19,7 @@ MOST_DOWN = 4  # addresses that the headline names
 MOST_LOST = 6  # machines that a sentence names
 
 
-def summary(card: Scorecard, view: View) -> str:
+def summary(card: Scorecard, view: Conditions) -> str:
     """Everything in one sentence."""
     busiest, domain, whole = card.busiest, card.records.snapshot.domain, card.whole
     who = f"the mix {view.mix.name}" if view.mix.name else listing(view.mix.senders)
@@ -35,7 +35,7 @@ def summary(card: Scorecard, view: View) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _down(view: View) -> str:
+def _down(view: Conditions) -> str:
     """What is down, those alike together, and only how many where they are many."""
     by: dict[Mode, list[str]] = {}
     for address, mode in view.down.items():
@@ -48,7 +48,7 @@ def _down(view: View) -> str:
     return f", {listing(told)}" if by else ""
 
 
-def _through(card: Scorecard, view: View) -> str:
+def _through(card: Scorecard, view: Conditions) -> str:
     """How much mail gets through, and how long that takes where it is worth a word."""
     whole = card.whole
     if not whole.delivered:
@@ -69,10 +69,10 @@ class Simulated:
     """All that a simulation has to show: the figures, and what was asked for beside them."""
 
     card: Scorecard
-    view: View
+    view: Conditions
     picture: Picture
     tried: Mapping[str, Trials] = field(default_factory=dict)
-    recipients: Recipients | None = None
+    recipients: RecipientFares | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _no_way(card: Scorecard) -> Iterator[Part]:
     yield Told(tuple(f"{listing(names)}: {result}" for result, names in by.items()))
 
 
-def _told(sentences: Callable[[Scorecard, View], Iterator[str]]) -> Callable[[Simulated], Iterator[Part]]:
+def _told(sentences: Callable[[Scorecard, Conditions], Iterator[str]]) -> Callable[[Simulated], Iterator[Part]]:
     """A section of sentences on records that somebody can use."""
 
     def parts(found: Simulated) -> Iterator[Part]:
@@ -144,7 +144,7 @@ def _told(sentences: Callable[[Scorecard, View], Iterator[str]]) -> Callable[[Si
     return parts
 
 
-def _stops(card: Scorecard, view: View) -> Iterator[str]:
+def _stops(card: Scorecard, view: Conditions) -> Iterator[str]:
     """What stops mail, what delays it, and what falls together."""
     for loss in card.losses:
         lost = [str(machine) for machine in card.records.machines if machine in loss.machines]
@@ -160,18 +160,18 @@ def _stops(card: Scorecard, view: View) -> Iterator[str]:
     yield from (fate.text for fate in card.fates)
 
 
-def _asked(card: Scorecard, _view: View) -> Iterator[str]:
+def _asked(card: Scorecard, _view: Conditions) -> Iterator[str]:
     yield f"DNS: {numbers(Goal.DNS_COST, card)}."
 
 
-def _rests_on(card: Scorecard, view: View) -> Iterator[str]:
+def _rests_on(card: Scorecard, view: Conditions) -> Iterator[str]:
     yield from labels.sampled(card.whole.by.items())
     yield from card.caveats
     if view.mix.basis:
         yield f"{view.mix.basis}."
 
 
-def _waiting(card: Scorecard, view: View) -> Iterator[str]:
+def _waiting(card: Scorecard, view: Conditions) -> Iterator[str]:
     """Whose mail does not get through as things are, and from how many lost machines on some of the rest waits."""
     short = [name for name, each in card.whole.by.items() if part_delivered(each) < 1]
     if short:

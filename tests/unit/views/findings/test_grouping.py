@@ -5,11 +5,14 @@ from ipaddress import ip_address as ip
 from tests.support.checked import AT, DOMAIN, SANE
 
 from postroad.routing import Refusal, decide
-from postroad.rules import Checked, Evidence, Finding, Need, Place, Server, Severity
+from postroad.rules import Checked, CheckedExchanger, Evidence, Finding, Need, Place, Severity
 from postroad.views.findings.wording import groups, shape_of, summary
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
 
-SERVERS = (Server(5, "b.example.com", (ip("192.0.2.2"), ip("192.0.2.1"))), Server(40, "a.example.com"))
+SERVERS = (
+    CheckedExchanger(5, "b.example.com", (ip("192.0.2.2"), ip("192.0.2.1"))),
+    CheckedExchanger(40, "a.example.com"),
+)
 
 
 def titles(*places):
@@ -69,7 +72,10 @@ def test_evidence_gives_servers_and_what_was_looked_at():
     hosts = {"a.example.com": HostFacts(Found((ip("192.0.2.1"),)), NoData())}
     snapshot = Snapshot(DOMAIN, mx, hosts)
     result = Checked.of(Evidence(snapshot, decide(snapshot), AT, wire=()), ())
-    assert (Server(10, "a.example.com", (ip("192.0.2.1"),)), Server(20, "b.example.com")) == result.servers
+    assert (
+        CheckedExchanger(10, "a.example.com", (ip("192.0.2.1"),)),
+        CheckedExchanger(20, "b.example.com"),
+    ) == result.servers
     assert {Need.RECORDS, Need.WIRE} == result.looked
 
 
@@ -79,7 +85,7 @@ def test_domain_without_records_says_so():
     answer = decide(snapshot)
     assert isinstance(answer, Refusal)
     assert "example.com: nothing found; no MX records" == summary(Checked.of(Evidence(snapshot, answer, AT), ()))
-    assert "no mail" == shape_of(Checked(DOMAIN, AT, (Server(0, ""),)))
+    assert "no mail" == shape_of(Checked(DOMAIN, AT, (CheckedExchanger(0, ""),)))
 
 
 def test_nothing_found_is_said():

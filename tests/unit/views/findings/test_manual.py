@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.support.checked import RULES, rule
 
-from postroad.rules import Severity, Source, Topic
+from postroad.rules import Citation, Severity, Topic
 from postroad.views.findings.manual import by_topic, reference, tally
 
 
@@ -38,5 +38,5 @@ def test_each_rule_is_a_section():
 
 def test_reference_leaves_nothing_to_markup():
     """What a rule says is text: brackets of HTML in it are shown."""
-    odd = rule("odd", Severity.NOTE, Topic.DNS, "<b>", "A <name> here.", Source("RFC 1"))
+    odd = rule("odd", Severity.NOTE, Topic.DNS, "<b>", "A <name> here.", Citation("RFC 1"))
     assert "A &lt;name&gt; here." in reference({"odd": odd})

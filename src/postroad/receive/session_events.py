@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from postroad.receive.desk import Desk
 from postroad.receive.incoming import Incoming
+from postroad.receive.shared import Shared
 from postroad.smtp import Answered
 from postroad.words.trace import Event, nobody
 
 
-class Telling:
+class SessionEvents:
     """The maker of a connection's events. With nobody listening they cost nothing."""
 
     __slots__ = ("_is_heard", "_listener", "_peer")
 
-    def __init__(self, desk: Desk, peer: str) -> None:
+    def __init__(self, desk: Shared, peer: str) -> None:
         self._listener = desk.listener
         self._is_heard = desk.listener is not nobody
         self._peer = peer

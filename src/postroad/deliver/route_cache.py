@@ -16,7 +16,7 @@ MOST_PLANS = 100  # orders remembered of one way
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class DeliveryRoute:
     """The delivery route of a destination: the route or refusal, how to draw from it, and how to talk there.
 
     `life_s` is how long it may be remembered. Destinations with the same `key` share their exchangers, and so the
@@ -43,25 +43,27 @@ class Way:
         return plan
 
     @classmethod
-    def of(cls, answer: Route | Refusal, policy: RoutePolicy, settings: DeliverSettings, life_s: float) -> Way:
+    def of(
+        cls, answer: Route | Refusal, policy: RoutePolicy, settings: DeliverSettings, life_s: float
+    ) -> DeliveryRoute:
         """A way with its key and record."""
         record = json.dumps(route_record(answer), ensure_ascii=False, separators=(",", ":"))
         turns = turns_of(answer) if isinstance(answer, Route) else 1
         return cls(answer, policy, settings, life_s, _key(answer, settings), record, turns)
 
 
-Finder = Callable[[str], Awaitable[Way]]
+Finder = Callable[[str], Awaitable[DeliveryRoute]]
 """Asks DNS and the static routes for the way to a destination, given as text. Raises nothing for what DNS does."""
 
 
 @dataclass(slots=True)
 class _Known:
-    way: Way
+    way: DeliveryRoute
     ends: float
     turn: int = 0
 
 
-class Ways:
+class RouteCache:
     """The cache of delivery routes. `now` is the clock of the event loop."""
 
     def __init__(self, find: Finder, now: Callable[[], float]) -> None:
@@ -74,12 +76,12 @@ class Ways:
         self._find = find
         self._known.clear()
 
-    def get(self, destination: str) -> Way | None:
+    def get(self, destination: str) -> DeliveryRoute | None:
         """The way, if it is remembered and still good."""
         known = self._known.get(destination)
         return known.way if known and known.ends > self._now() else None
 
-    async def find(self, destination: str) -> Way:
+    async def find(self, destination: str) -> DeliveryRoute:
         """The way, asked for anew."""
         way = await self._find(destination)
         before = self._known.pop(destination, None)
@@ -90,7 +92,7 @@ class Ways:
             self._known.popitem(last=False)
         return way
 
-    def turn(self, destination: str, way: Way) -> int:
+    def turn(self, destination: str, way: DeliveryRoute) -> int:
         """The number of the next use of a way."""
         known = self._known.get(destination)
         if known is None or known.way is not way:

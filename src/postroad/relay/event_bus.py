@@ -116,7 +116,7 @@ class Subscription:
                 item.set()
 
 
-class Telling:
+class EventBus:
     """A listener that passes events on to its subscribers, and neither raises nor waits whatever they do."""
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:

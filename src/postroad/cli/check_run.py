@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from postroad.build import check_in_zone, destination_of, is_file, subjects_of, zone_resolver
 from postroad.cli import screen
-from postroad.config import Check, Config
+from postroad.config import CheckTable, Config
 from postroad.examine import (
-    Choice,
-    Terms,
+    CheckTerms,
+    SourceOptions,
     Tolerated,
     build_sources,
     check_all,
@@ -27,7 +27,7 @@ from postroad.examine import (
 )
 from postroad.files import read_text
 from postroad.rules import RULES, Checked, Severity
-from postroad.views.findings import Form, nagios_code, render
+from postroad.views.findings import FindingsForm, nagios_code, render
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.names import Destination, Unreadable
 
@@ -49,7 +49,7 @@ def settings_for(named: Path | None, here: Path) -> Config:
     return load(named or (here if here.is_file() else None))
 
 
-def terms_of(check: Check, fail_on: str | None, ignore: Sequence[str]) -> Terms:
+def terms_of(check: CheckTable, fail_on: str | None, ignore: Sequence[str]) -> CheckTerms:
     """How findings are weighed: the settings, and what the command line says beyond them.
 
     Raises:
@@ -62,18 +62,18 @@ def terms_of(check: Check, fail_on: str | None, ignore: Sequence[str]) -> Terms:
             raise InputError(f"there is no rule {rule!r}; `postroad rules` lists them")
     level = fail_on or check.fail_on
     tolerated = (Tolerated(each.rule, each.reason, each.until, each.domain, each.exchange) for each in check.accept)
-    return Terms(None if level == "never" else Severity(level), ignored, tuple(tolerated))
+    return CheckTerms(None if level == "never" else Severity(level), ignored, tuple(tolerated))
 
 
 class Batch(NamedTuple):
     """Domains that are checked against the same sources."""
 
-    choice: Choice
+    choice: SourceOptions
     domains: list[Destination]
 
 
 @dataclass(slots=True)
-class Wanted:
+class WantedDomains:
     """The domains to check, once a batch, and the lines of a file that are no domains."""
 
     batches: list[Batch]
@@ -85,7 +85,7 @@ class Wanted:
         return [Batch(choice, [each for each in some if str(each) not in done]) for choice, some in self.batches]
 
 
-def wanted_of(named: Sequence[str], file: str | None, zones: Sequence[Path], choice: Choice) -> Wanted:
+def wanted_of(named: Sequence[str], file: str | None, zones: Sequence[Path], choice: SourceOptions) -> WantedDomains:
     """The domains to check: those named and those of zone files named, those of the file, else those of the zones.
 
     Raises:
@@ -93,7 +93,7 @@ def wanted_of(named: Sequence[str], file: str | None, zones: Sequence[Path], cho
 
     """
     choice = replace(choice, zones=zone_resolver(zones)) if zones else choice
-    base, wanted = Batch(choice, []), Wanted([], [], [])
+    base, wanted = Batch(choice, []), WantedDomains([], [], [])
     for text in named:
         if is_file(text) or not zones:
             found = subjects_of(text, None, zones)
@@ -113,7 +113,7 @@ def wanted_of(named: Sequence[str], file: str | None, zones: Sequence[Path], cho
     return wanted
 
 
-def _put(destination: Destination, base: Batch, zones: Sequence[Path], wanted: Wanted) -> None:
+def _put(destination: Destination, base: Batch, zones: Sequence[Path], wanted: WantedDomains) -> None:
     """Among those to check, unless the zones that are to answer do not have it."""
     try:
         if base.choice.zones:
@@ -124,7 +124,7 @@ def _put(destination: Destination, base: Batch, zones: Sequence[Path], wanted: W
         base.domains.append(destination)
 
 
-def _of_sources(choice: Choice, zones: Sequence[Path]) -> list[Destination]:
+def _of_sources(choice: SourceOptions, zones: Sequence[Path]) -> list[Destination]:
     """The domains that saved look-ups or zones are about."""
     found = [read_snapshot(path).domain for path in choice.snapshots]
     if zones:
@@ -135,16 +135,16 @@ def _of_sources(choice: Choice, zones: Sequence[Path]) -> list[Destination]:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReportOptions:
     """The options of a report: which findings count, and how and where they are shown."""
 
-    terms: Terms
+    terms: CheckTerms
     form: str
     resume: Path | None
     at_once: int
 
 
-def run_checks(wanted: Wanted, report: Report) -> int:
+def run_checks(wanted: WantedDomains, report: ReportOptions) -> int:
     """Check them all and show it; the exit status."""
     form, resume, terms = report.form, report.resume, report.terms
     with screen.input_errors():
@@ -153,7 +153,7 @@ def run_checks(wanted: Wanted, report: Report) -> int:
     for said in (*wanted.unreadable, *wanted.elsewhere):
         screen.remark(said)
 
-    is_shown_at_once = form != Form.NAGIOS and (resume is not None or form == Form.NDJSON)
+    is_shown_at_once = form != FindingsForm.NAGIOS and (resume is not None or form == FindingsForm.NDJSON)
     kept: list[Checked] = []
     statuses: list[int] = [screen.FINDINGS] * bool(wanted.elsewhere)
 
@@ -177,12 +177,12 @@ def run_checks(wanted: Wanted, report: Report) -> int:
     if resume:
         every = sum(len(batch.domains) for batch in wanted.batches)
         screen.remark(f"{len(statuses) - bool(wanted.elsewhere)} checked, {every - len(left)} done before")
-    elif form != Form.NDJSON and (kept or not wanted.elsewhere):
+    elif form != FindingsForm.NDJSON and (kept or not wanted.elsewhere):
         _show(kept, form)
-    return nagios_code(kept) if form == Form.NAGIOS else _status(statuses, wanted)
+    return nagios_code(kept) if form == FindingsForm.NAGIOS else _status(statuses, wanted)
 
 
-def _status(statuses: Sequence[int], wanted: Wanted) -> int:
+def _status(statuses: Sequence[int], wanted: WantedDomains) -> int:
     """A finding counts more than a line that is no domain, and that more than what could not be seen."""
     found = worst(statuses)
     return screen.USAGE if wanted.unreadable and found != screen.FINDINGS else found
@@ -200,14 +200,14 @@ def _sink(resume: Path | None, form: str) -> Iterator[Callable[[Checked], None]]
     if resume:
         with resume.open("a", encoding="utf-8") as file:
             yield lambda result: _write(_line_of(result), file)
-    elif form == Form.NDJSON:
+    elif form == FindingsForm.NDJSON:
         yield lambda result: screen.document(_line_of(result))
     else:
         yield lambda _result: None
 
 
 def _line_of(result: Checked) -> str:
-    return render([result], Form.NDJSON, color=False, width=0)
+    return render([result], FindingsForm.NDJSON, color=False, width=0)
 
 
 def _write(line: str, file: TextIO) -> None:
@@ -229,7 +229,7 @@ def _show(results: Sequence[Checked], form: str) -> None:
     screen.document(text)
 
 
-def _warn_of_expired(terms: Terms) -> None:
+def _warn_of_expired(terms: CheckTerms) -> None:
     from datetime import UTC, datetime
 
     for each in terms.expired(datetime.now(UTC).date()):

@@ -12,7 +12,7 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, 
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
-class Births:
+class MessageIds:
     """A maker of message ids and seeds. Neither is a secret, so the system is asked for chance once, not for each."""
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:

@@ -20,7 +20,7 @@ WAITING_EACH = 50  # of each client for one of them: 1.3 seconds of work
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Shared:
     """What all connections of a receiver share: its settings, limits, keeper and listeners."""
 
     settings: ReceiveSettings

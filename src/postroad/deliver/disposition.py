@@ -18,7 +18,7 @@ EXPIRED = "4.4.7"  # "delivery time expired", RFC 3463 section 3.5
 
 
 @light(frozen=True, slots=True)
-class Fate:
+class RecipientResult:
     """The result for one recipient, whose answer it is, and whether that host took over its notifications.
 
     `index` is the recipient's place in the attempt, `target` None if no host was asked for this recipient.
@@ -37,16 +37,16 @@ class Fate:
 
 
 @light(frozen=True, slots=True)
-class Verdict:
+class Disposition:
     """The decision about a parcel after an attempt. `due_at` is set exactly if somebody is left.
 
     `attempt` is the attempt as judged: what it deferred past its time has failed there too.
     """
 
     attempt: Attempt
-    delivered: tuple[Fate, ...]
-    failed: tuple[Fate, ...]
-    left: tuple[Fate, ...]
+    delivered: tuple[RecipientResult, ...]
+    failed: tuple[RecipientResult, ...]
+    left: tuple[RecipientResult, ...]
     due_at: float | None
     is_late: bool  # those left wait so long that the sender is to be told now
     waits_for_host: bool
@@ -62,16 +62,16 @@ class Verdict:
         return _line(self.left) if self.left else ""
 
 
-def judge(parcel: Parcel, attempt: Attempt, schedule: RetrySchedule, now: float, rng: Random) -> Verdict:
+def judge(parcel: Parcel, attempt: Attempt, schedule: RetrySchedule, now: float, rng: Random) -> Disposition:
     """Sort the recipients. What is deferred past its time has failed (RFC 5321 section 4.5.4.1)."""
     received_at = parcel.mail.received_at
     if is_expired(schedule, received_at, now):
         attempt = replace(attempt, outcomes=tuple(_expired(outcome, schedule) for outcome in attempt.outcomes))
-    sorted_: dict[Result, list[Fate]] = {Result.DELIVERED: [], Result.FAILED: [], Result.DEFERRED: []}
+    sorted_: dict[Result, list[RecipientResult]] = {Result.DELIVERED: [], Result.FAILED: [], Result.DEFERRED: []}
     for index, (recipient, outcome) in enumerate(zip(parcel.mail.envelope.recipients, attempt.outcomes, strict=True)):
         sorted_[outcome.result].append(_fate(attempt, index, recipient, outcome))
     delivered, failed, left = map(tuple, sorted_.values())
-    return Verdict(
+    return Disposition(
         attempt,
         delivered,
         failed,
@@ -82,7 +82,7 @@ def judge(parcel: Parcel, attempt: Attempt, schedule: RetrySchedule, now: float,
     )
 
 
-def lost_report(parcel: Parcel, verdict: Verdict) -> dict[str, object] | None:
+def lost_report(parcel: Parcel, verdict: Disposition) -> dict[str, object] | None:
     """The facts of a report that cannot be delivered: mail with the null reverse-path, which has nobody to tell."""
     if parcel.mail.envelope.reverse_path or not verdict.failed:
         return None
@@ -94,12 +94,12 @@ def lost_report(parcel: Parcel, verdict: Verdict) -> dict[str, object] | None:
     }
 
 
-def _fate(attempt: Attempt, index: int, recipient: Recipient, outcome: Outcome) -> Fate:
+def _fate(attempt: Attempt, index: int, recipient: Recipient, outcome: Outcome) -> RecipientResult:
     source = attempt.source_of(index)
     if source is None:
-        return Fate(recipient, outcome, index=index)
+        return RecipientResult(recipient, outcome, index=index)
     is_taken_over = outcome.result is Result.DELIVERED and source.dsn_over
-    return Fate(recipient, outcome, is_taken_over, index, source.target)
+    return RecipientResult(recipient, outcome, is_taken_over, index, source.target)
 
 
 def _expired(outcome: Outcome, schedule: RetrySchedule) -> Outcome:
@@ -110,7 +110,7 @@ def _expired(outcome: Outcome, schedule: RetrySchedule) -> Outcome:
     return replace(outcome, result=Result.FAILED, text=text, status=EXPIRED)
 
 
-def _line(fates: tuple[Fate, ...]) -> str:
+def _line(fates: tuple[RecipientResult, ...]) -> str:
     """What these recipients heard, and from which host: the answer that most of them have, and how many those are."""
     answers = Counter((fate.outcome.result, fate.said) for fate in fates)
     (result, said), count = answers.most_common(1)[0]
