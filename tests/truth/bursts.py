@@ -2,7 +2,9 @@
 
 In a burst four submitters hand over 300 messages in about a second, and twenty deliveries go on at a time (Postfix:
 default_destination_concurrency_limit); in a stream one message comes after the other. How long a delivery takes was not
-measured: a twentieth of a second is assumed, which lets all of a burst end when they were seen to end.
+recorded, but a burst bounds it: where one connection carried 37 messages in 0.9 s, none took more than 0.9 s / 37 in
+the mean. A burst is held if the model has it at this time, or at a part of it. Of a stream a twentieth of a second is
+assumed.
 """
 
 from functools import cache
@@ -15,17 +17,24 @@ from postroad.words.facts import Found
 
 RUNS = 80
 _SESSION_S, _AT_ONCE = 0.05, 20
-_SUBMITTED_S = {"burst": 0.9, "paced": 300 * 2 * _SESSION_S}
+_BURST_S, _PACED_S = 0.9, 300 * 2 * _SESSION_S
+_PARTS = (1.0, 0.75, 0.5)
 _QUEUED_S = 3600.0
 
 
 def strays_too_far(row: Row) -> str:
     """Nothing if some run of the trials gives its busiest server as much as the row has, and some as little."""
-    seen = max(row.data["first"].values()) / row.data["sent"]
-    shares = _busiest(row.data["topology"], sender_of(row).name, row.data["sent"], row.data["how"])
-    if shares[0] <= seen <= shares[-1]:
-        return ""
-    return f"the busiest server has {seen:.0%}; in {RUNS} trials {shares[0]:.0%} to {shares[-1]:.0%}"
+    data, name = row.data, sender_of(row).name
+    seen, burst = max(data["first"].values()) / data["sent"], data["how"] == "burst"
+    longest_s = _BURST_S / data["msgs_per_conn_max"] if burst else _SESSION_S
+    over_s, sessions_s = (_BURST_S, [part * longest_s for part in _PARTS]) if burst else (_PACED_S, [_SESSION_S])
+    why = []
+    for session_s in sessions_s:
+        shares = _busiest(data["topology"], name, Workload(data["sent"], over_s, 1, 1, _AT_ONCE, session_s))
+        if shares[0] <= seen <= shares[-1]:
+            return ""
+        why.append(f"with {session_s:.3f} s a delivery {shares[0]:.0%} to {shares[-1]:.0%}")
+    return f"the busiest server has {seen:.0%}; in {RUNS} trials {', '.join(why)}"
 
 
 def is_no_queue_run(row: Row) -> str:
@@ -38,9 +47,8 @@ def is_no_queue_run(row: Row) -> str:
 
 
 @cache
-def _busiest(topology: str, name: str, messages: int, how: str) -> tuple[float, ...]:
+def _busiest(topology: str, name: str, load: Workload) -> tuple[float, ...]:
     """The share of the busiest server in each run, ascending."""
-    load = Workload(messages, _SUBMITTED_S[how], sources=1, at_once=_AT_ONCE, session_s=_SESSION_S)
     trial = Trial(snapshot_of(topology), SENDERS[name], load)
     return tuple(sorted(max(each.value for each in run(trial, seed).first.values()) for seed in range(RUNS)))
 

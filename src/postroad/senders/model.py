@@ -216,7 +216,8 @@ class Reuse(Bounded):
     """Connections kept for later messages: at most so many messages, so long in all, and so long idle.
 
     None: no limit. `busy_only`: only while mail for the same place is waiting, as Postfix does on demand. `drawn`: the
-    server is drawn first, and a kept connection used if it leads there; else whatever is kept attracts the mail.
+    server is drawn first, and a kept connection used if it leads there; else whatever is kept attracts the mail: the
+    connection used last, or `by_server` that to the server which was kept first, and of these the one idle longest.
     """
 
     messages: int | None = 1
@@ -224,6 +225,7 @@ class Reuse(Bounded):
     idle_s: float = 0.0
     busy_only: bool = False
     drawn: bool = False
+    by_server: bool = False
 
 
 @dataclass(frozen=True, slots=True)

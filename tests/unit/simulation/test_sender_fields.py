@@ -108,6 +108,7 @@ class Lasting:
     file: str
     changed: str
     more: dict = field(default_factory=dict)
+    over_s: float = 200.0  # for two hundred messages
 
 
 AN_HOUR = {"outages": tuple(Outage(parse_address(each), until_s=3600.0) for each in (FIRST, SECOND, THIRD))}
@@ -134,6 +135,7 @@ IN_TIME = {
     "reuse.idle_s": Lasting(KEEPS, KEEPS.replace("idle_s = 60", "idle_s = 0.5")),
     "reuse.busy_only": Lasting(KEEPS, KEEPS.replace("}", ", busy_only = true }")),
     "reuse.drawn": Lasting(KEEPS, KEEPS.replace("}", ", drawn = true }")),
+    "reuse.by_server": Lasting(KEEPS, KEEPS.replace("}", ", by_server = true }"), over_s=5.0),
     "picks.queue_run": Lasting(IN_RUNS, IN_RUNS + "picks.queue_run = true", more=AN_HOUR),
     "picks.for_s": Lasting("", "picks.for_s = 20"),
     "picks.routes": Lasting(KEEPS, KEEPS + 'picks.routes = "least-recently-used"'),
@@ -229,7 +231,7 @@ def test_a_field_of_one_attempt_is_obeyed_by_forecast_and_trials(field):
 
 def figures(text, shown):
     """All that a trial tells."""
-    told = run(Trial(planned(EQUALS), given_sender(text), Workload(200, 200.0, sources=1), **shown.more), 1)
+    told = run(Trial(planned(EQUALS), given_sender(text), Workload(200, shown.over_s, sources=1), **shown.more), 1)
     return {each.name: getattr(told, each.name) for each in fields(told) if each.name != "trial"}
 
 

@@ -61,7 +61,7 @@ class Connections:
     No more of them than it has messages (`each`) are of any use.
     """
 
-    def __init__(self, trial: Trial, sources: int, each: int) -> None:
+    def __init__(self, trial: Trial, places: Places, sources: int, each: int) -> None:
         self._reuse, self._session_s = trial.sender.reuse, trial.workload.session_s
         self._is_on = attracts(trial)
         shape = (sources, min(trial.workload.at_once, each) if self._is_on else 0)
@@ -70,6 +70,7 @@ class Connections:
         self._opened_s: Real = np.full(shape, -np.inf)
         self._carried: Ranks = np.zeros(shape, np.int64)
         self._is_kept = np.zeros(shape, np.bool_)
+        self._servers = _Servers(trial, places, sources)
 
     def slot(self, source: Ranks, due_s: Real) -> tuple[Real, Ranks, Ranks]:
         """When each delivery can start, in which slot, and the place its connection leads to, or NOWHERE."""
@@ -81,7 +82,11 @@ class Connections:
         fits = (free_s <= start_s[:, None]) & self._fits(source, start_s)
         # The connection used last is at hand first; else the slot that was idle longest
         found = fits.any(axis=1)
-        slot = np.where(found, np.where(fits, free_s, -np.inf).argmax(axis=1), free_s.argmin(axis=1))
+        if self._reuse.by_server:
+            at_hand = np.where(self._servers.first_of(source, self._place[source], fits), free_s, np.inf).argmin(axis=1)
+        else:
+            at_hand = np.where(fits, free_s, -np.inf).argmax(axis=1)
+        slot = np.where(found, at_hand, free_s.argmin(axis=1))
         return start_s, slot, np.where(found, self._place[source, slot], NOWHERE)
 
     def _fits(self, source: Ranks, start_s: Real) -> Choices:
@@ -107,6 +112,35 @@ class Connections:
         self._place[where] = np.where(done, ended.last, NOWHERE)
         self._free_s[where] = ended.at_s + self._session_s
         self._is_kept[where] = following_s <= self._free_s[where]
+        put_back = done & (self._is_kept[where] | (not self._reuse.busy_only))
+        self._servers.keep(source[put_back], ended.last[put_back], self._free_s[where][put_back])
+
+
+class _Servers:
+    """Which server a source has had a connection to for the longest: it is asked for one first.
+
+    So does Postfix (src/global/scache_multi.c): the servers of a destination stand in the order in which they came into
+    the cache, and stay there for as long as a connection may idle since the last one was put back.
+    """
+
+    def __init__(self, trial: Trial, places: Places, sources: int) -> None:
+        self._is_on, self._idle_s = trial.sender.reuse.by_server, trial.sender.reuse.idle_s
+        shape = (sources if self._is_on else 0, places.size)
+        self._since_s: Real = np.full(shape, np.inf)
+        self._until_s: Real = np.full(shape, -np.inf)
+
+    def first_of(self, source: Ranks, place: Ranks, fits: Choices) -> Choices:
+        """Which of these connections lead to that server."""
+        since_s = np.where(fits, self._since_s[source[:, None], place], np.inf)
+        first: Choices = fits & (since_s == since_s.min(axis=1)[:, None])
+        return first
+
+    def keep(self, source: Ranks, place: Ranks, now_s: Real) -> None:
+        """A connection to this server is put back."""
+        if self._is_on:
+            is_new = self._until_s[source, place] < now_s
+            self._since_s[source, place] = np.where(is_new, now_s, self._since_s[source, place])
+            self._until_s[source, place] = now_s + self._idle_s
 
 
 class LeastUsed:

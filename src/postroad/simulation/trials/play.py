@@ -108,7 +108,7 @@ class Play:
     def _play_in_turn(self, mail: MailSlice, chains: Chains, greylists: Greylists) -> None:
         """Sources that remember: of each one its next try, whatever message that is for, round after round."""
         memories = Memories(self._trial, self._places, chains.count)
-        connections = Connections(self._trial, chains.count, chains.longest)
+        connections = Connections(self._trial, self._places, chains.count, chains.longest)
         routes = LeastUsed(self._trial, self._places, chains.count)
         while True:
             chain, turn = chains.take()
