@@ -61,7 +61,7 @@ class Connections:
     No more of them than it has messages (`each`) are of any use.
     """
 
-    def __init__(self, trial: Trial, places: Places, sources: int, each: int) -> None:
+    def __init__(self, trial: Trial, places: TrialPlaces, sources: int, each: int) -> None:
         self._reuse, self._session_s = trial.sender.reuse, trial.workload.session_s
         self._is_on = attracts(trial)
         shape = (sources, min(trial.workload.at_once, each) if self._is_on else 0)
@@ -123,7 +123,7 @@ class _Servers:
     the cache, and stay there for as long as a connection may idle since the last one was put back.
     """
 
-    def __init__(self, trial: Trial, places: Places, sources: int) -> None:
+    def __init__(self, trial: Trial, places: TrialPlaces, sources: int) -> None:
         self._is_on, self._idle_s = trial.sender.reuse.by_server, trial.sender.reuse.idle_s
         shape = (sources if self._is_on else 0, places.size)
         self._since_s: Real = np.full(shape, np.inf)
