@@ -60,12 +60,7 @@ class Transaction:
     """
 
     def __init__(
-        self,
-        client: Client,
-        envelope: Envelope,
-        content: bytes | int,
-        recipients: tuple[int, ...],
-        terms: Terms,
+        self, client: Client, envelope: Envelope, content: bytes | int, recipients: tuple[int, ...], terms: Terms
     ) -> None:
         self.phase = Phase.MAIL
         self.told: dict[int, Outcome] = {}
