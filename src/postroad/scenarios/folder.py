@@ -24,19 +24,19 @@ from postroad.words.outcome import Result
 from postroad.words.trail import Attempt, Contact
 
 _SEED = r"[0-9]{1,18}"
-_SECONDS = (r"[0-9]{1,5}(\.[0-9]{1,6})?", "number of seconds, from 0 to 99999")
+_SECONDS = (r"[0-9]{1,5}(\.[0-9]{1,6})?", "a number of seconds, from 0 to 99999")
 _SETTINGS = {
-    "from": (r".+", "address"),
-    "to": (r".+", "address"),
-    "seeds": (rf"{_SEED}(\s+{_SEED}){{0,999}}", "seed: they are whole numbers with spaces between, a thousand at most"),
-    "procedure": ("|".join(PROCEDURES), f"procedure; there are {', '.join(PROCEDURES)}"),
+    "from": (r".+", "an address"),
+    "to": (r".+", "an address"),
+    "seeds": (rf"{_SEED}(\s+{_SEED}){{0,999}}", "a seed: they are whole numbers with spaces between, a thousand at most"),
+    "procedure": ("|".join(PROCEDURES), f"a procedure; there are {', '.join(PROCEDURES)}"),
     "connect-timeout": _SECONDS,
     "stagger": _SECONDS,
     "level-stagger": _SECONDS,
     "greeting-patience": _SECONDS,
-    "tls": ("yes|no", "answer; write yes or no"),
+    "tls": ("yes|no", "an answer; write yes or no"),
 }
-"""What `send` may say: how each value is written, and what one that is not is told to be no."""
+"""What `send` may say: how each value is written, and what a text that cannot be read is not."""
 
 
 class ScenarioError(ValueError):
@@ -123,7 +123,7 @@ def _settings(path: Path) -> dict[str, str]:
             raise ScenarioError(f"{path}:{number}: {line!r}: write one of {known}, a space and the value")
         expression, what = _SETTINGS[name]
         if not re.fullmatch(expression, value.strip()):
-            raise ScenarioError(f"{path}:{number}: {cut(value)!r} is not a {what}")
+            raise ScenarioError(f"{path}:{number}: {cut(value)!r} is not {what}")
         if found.setdefault(name, value.strip()) != value.strip():
             raise ScenarioError(f"{path}:{number}: {name} is given twice, with different values")
     return found
