@@ -32,7 +32,7 @@ def _write(folder, **files):
         ({}, "no file 'zone' in it"),
         ({"zone": ""}, "send: cannot be read: No such file"),
         ({"zone": "", "send": "whom me\n"}, "send:1: 'whom me': write one of from, to, seeds"),
-        ({"zone": "", "send": "seeds one\n"}, "is not a seed: they are whole numbers"),
+        ({"zone": "", "send": "seeds one\n"}, "is not a seed: write whole numbers"),
         ({"zone": "", "send": "stagger soon\n"}, "not a number of seconds"),
         ({"zone": "", "send": "stagger \u00b2\n"}, "not a number of seconds"),
         ({"zone": "", "send": f"seeds {'9' * 5000}\n"}, "is not a seed"),
