@@ -27,7 +27,10 @@ WHOLE = 64 * 1024  # octets of a content that is read whole; a larger one is sen
 
 
 class Deliveries:
-    """Attempts what the queue has begun, and shows each parcel out. `ended` is called when one is over and others wait."""
+    """The deliveries under way: attempts what the queue has begun, and shows each parcel out.
+
+    `ended` is called when one is over while others wait.
+    """
 
     def __init__(
         self, feed: Feed, ways: RouteCache, hosts: Hosts, exits: Exits, tasks: Tasks, ended: Callable[[], None]
