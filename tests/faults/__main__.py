@@ -65,9 +65,9 @@ def main():
         return
     with Namespaces() if asked.namespaces else contextlib.nullcontext(Loopback()) as world:
         scale = Scale(
-            asked.kills,
-            asked.seconds,
-            asked.crowd,
+            kills=asked.kills,
+            seconds=asked.seconds,
+            crowd=asked.crowd,
             mountain=asked.mountain,
             burst=asked.burst,
             seed=asked.seed,
