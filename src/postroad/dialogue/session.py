@@ -79,7 +79,7 @@ class Session(Conversation):
 
         Raises:
             HostError: no handshake, or no 220. A 5xx greeting says that this host takes no mail now, not that the
-                domain does not (RFC 7504 section 2 for 521): deferred, and the next exchanger is asked.
+                domain does not (RFC 7504 section 3 for 521): deferred, and the next exchanger is asked.
 
         """
         if self._settings.implicit_tls:
