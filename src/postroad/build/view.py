@@ -63,7 +63,7 @@ def view_of(
 
     """
     if order not in set(DnsOrder):
-        raise InputError(f"there is no order {order!r}; there are {', '.join(DnsOrder)}")
+        raise InputError(f"there is no order {order!r}; choose one of {', '.join(DnsOrder)}")
     return Conditions(_mix(senders, mix, file), DnsOrder(order), down)
 
 

@@ -47,7 +47,7 @@ def run(
     folder: Annotated[list[Path], typer.Argument(help="Scenario folders: zone, send, expect, and maybe faults.")],
     json: options.Json = False,
 ) -> None:
-    """Play scenarios three ways (rehearsed, for real on loopback, forecast) and compare each with what is expected.
+    """Run scenarios three ways (rehearsed, for real on loopback, forecast) and compare each with what is expected.
 
     Exit status: 0 all agree, 1 some differ, 2 a folder cannot be read.
     """
@@ -102,7 +102,7 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     from postroad.words.inputs import InputError
 
     if order not in set(Order):
-        raise InputError(f"no order {order!r}; there are {', '.join(Order)}")
+        raise InputError(f"there is no order {order!r}; choose one of {', '.join(Order)}")
     if not zones:
         zones = [zone_of("t1")]
     loaded = zone_resolver(zones)

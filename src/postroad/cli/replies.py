@@ -17,7 +17,7 @@ Replies = Annotated[
     typer.Option(
         "--replies",
         metavar="CODE,CODE",
-        help="What the exchangers of the best preference answer the recipients of one message: 250, 450 or 550.",
+        help="How the best exchangers answer each recipient of one message: 250, 450 or 550.",
     ),
 ]
 

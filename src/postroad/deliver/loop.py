@@ -68,7 +68,7 @@ class Loop:
 
     @property
     def in_flight(self) -> int:
-        """Deliveries under way."""
+        """Deliveries in progress."""
         return self._deliveries.count
 
     @property

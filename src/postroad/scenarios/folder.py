@@ -28,8 +28,11 @@ _SECONDS = (r"[0-9]{1,5}(\.[0-9]{1,6})?", "a number of seconds, from 0 to 99999"
 _SETTINGS = {
     "from": (r".+", "an address"),
     "to": (r".+", "an address"),
-    "seeds": (rf"{_SEED}(\s+{_SEED}){{0,999}}", "a seed: they are whole numbers with spaces between, a thousand at most"),
-    "procedure": ("|".join(PROCEDURES), f"a procedure; there are {', '.join(PROCEDURES)}"),
+    "seeds": (
+        rf"{_SEED}(\s+{_SEED}){{0,999}}",
+        "a seed: they are whole numbers with spaces between, a thousand at most",
+    ),
+    "procedure": ("|".join(PROCEDURES), f"a procedure; choose one of {', '.join(PROCEDURES)}"),
     "connect-timeout": _SECONDS,
     "stagger": _SECONDS,
     "level-stagger": _SECONDS,
@@ -72,7 +75,7 @@ def load_scenario(folder: Path) -> Scenario:
     """
     if not (folder / "zone").is_file():
         raise ScenarioError(
-            f"{folder}: no file 'zone' in it; a scenario folder has zone, send, expect and maybe faults"
+            f"{folder}: it has no file 'zone'; a scenario folder has zone, send, expect and maybe faults"
         )
     settings = _settings(folder / "send")
     if "to" not in settings:

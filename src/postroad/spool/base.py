@@ -105,7 +105,7 @@ class Settlement:
 
     def __post_init__(self) -> None:
         if self.left and self.due_at is None:
-            raise ValueError("recipients are left, so a time to try them again is wanted")
+            raise ValueError("recipients are left, so a time to retry them is required")
 
 
 class State(StrEnum):

@@ -39,7 +39,7 @@ def prepare(where: Path, *, make: bool) -> None:
 
     """
     if not make and not _is_there(where):
-        raise SpoolError(Trouble.MISSING, f"there is no spool {where}: name its folder, or start the relay once")
+        raise SpoolError(Trouble.MISSING, f"there is no spool at {where}: give its folder, or start the relay once")
     try:
         if make and not where.exists():
             os.close(open_private(where))  # its log and the log's index take its mode and its owner

@@ -38,7 +38,7 @@ def trials(card: Scorecard, tried: Mapping[str, Trials]) -> Iterator[Part]:
     if len(addresses) > MOST_SERVERS:
         yield f"{counted(len(addresses) - MOST_SERVERS, 'more address', 'es')}: see --json"
     sampled = (
-        f"{name} can try these servers in too many orders to follow each: its figures are of a sample."
+        f"{name} can try these servers in too many orders to follow each: its figures come from a sample."
         for name, each in tried.items()
         if each.sampled
     )
