@@ -1,4 +1,4 @@
-"""`postroad demo`: the documents' set-ups tried out for real, live at a terminal, as plain lines in a pipe."""
+"""`postroad demo`: the reference set-ups tried out for real, live at a terminal, as plain lines in a pipe."""
 
 from __future__ import annotations
 
