@@ -1,4 +1,4 @@
-"""Every TLS context of the program: what our side shows, and whom it believes. The lab's are of its own certificate."""
+"""Every TLS context of the program: the certificate we show, and whom we trust. The lab has its own certificate."""
 
 from __future__ import annotations
 

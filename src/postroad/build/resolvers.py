@@ -1,4 +1,4 @@
-"""Who answers what DNS is asked: zone files, the name servers given, or those of this machine."""
+"""Which resolver answers DNS queries: zone files, the name servers given, or those of this machine."""
 
 from __future__ import annotations
 

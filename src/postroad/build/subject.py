@@ -1,4 +1,4 @@
-"""What a command is about, from what people write: a domain, a zone file, or a reference set-up (floor 5).
+"""Reads what a command is about: a domain, a zone file, or a reference set-up (floor 5).
 
 One grammar for all commands and for `import postroad`. What has a slash, ends in `.zone` or is there as a file is one;
 the name of a reference set-up stands for its zone; all else is a domain, be it as a mailbox or an address literal.

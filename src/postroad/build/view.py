@@ -1,4 +1,4 @@
-"""What people ask a simulation: which records, which senders, what is down, from the texts they write.
+"""Reads what a simulation is asked: which records, which senders, what is down.
 
 Shared by the commands and by `import postroad`; imported when first asked, for a simulation costs a start 60 ms.
 """

@@ -1,4 +1,4 @@
-"""`postroad lab`: a small Internet on loopback, with faults to order, and scenarios played in it."""
+"""`postroad lab`: a small Internet on loopback, with configurable faults, and scenarios run in it."""
 
 from __future__ import annotations
 

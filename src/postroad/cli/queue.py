@@ -1,4 +1,4 @@
-"""`postroad queue`: the mail that waits, of a relay that runs or not."""
+"""`postroad queue`: the mail that waits, whether the relay is running or not."""
 
 from __future__ import annotations
 

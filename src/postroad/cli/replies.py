@@ -1,4 +1,4 @@
-"""`simulate --replies`: several recipients of one message, whom the best exchangers answer one by one."""
+"""`simulate --replies`: several recipients of one message, each with its own reply from the best exchangers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`postroad senders`: who is simulated, what each one does with MX records, and where that is known from."""
+"""`postroad senders`: which senders can be simulated, what each does with MX records, and the sources."""
 
 from __future__ import annotations
 

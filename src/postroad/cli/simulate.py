@@ -1,4 +1,4 @@
-"""`postroad simulate`: what real senders make of a domain's records: shares, survival, waits, DNS questions."""
+"""`postroad simulate`: what real senders do with a domain's records: shares, survival, waits, DNS questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A settings file read: every key held to what it is, every error a sentence."""
+"""Reads a settings file: every key is checked, every error is a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways a parcel leaves memory: with a verdict, set aside, back into the spool's queue, or put off by a bug.
+"""The ways a parcel leaves memory: with a verdict, set aside, back into the spool's queue, or deferred by a bug.
 
 All of them end with a settlement in the spool, and what is told is told once that is on the disk.
 """

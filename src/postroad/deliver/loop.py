@@ -1,4 +1,4 @@
-"""The delivery loop: takes parcels in turn and has each delivered. It awaits; what to do is decided beside it."""
+"""The delivery loop: takes parcels in turn and has each delivered. This file awaits; others decide what to do."""
 
 from __future__ import annotations
 

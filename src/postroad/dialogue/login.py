@@ -1,4 +1,4 @@
-"""Who we say we are, and whether the host is we: what is settled before any mail."""
+"""AUTH, and whether the host is ourselves: both are settled before any mail."""
 
 from __future__ import annotations
 

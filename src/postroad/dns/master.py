@@ -1,4 +1,4 @@
-"""Master files read into zones: all that is wrong at once, each with its line and a sentence.
+"""Reads master files into zones; reports all faults at once, each with its line and a sentence.
 
 People paste a few lines: a file needs no SOA, no NS and no $TTL, and several files count as one set of data.
 """

@@ -1,4 +1,4 @@
-"""What is counted of what happens: one row for each number, with the events it grows by."""
+"""The counters: one row for each metric, with the events that it counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that delivers, where another one receives: a loop on the spool of that one, until it says so or is gone.
+"""The delivery process beside a receiving one: a loop on that process's spool, until it stops or disappears.
 
 It heeds no signal: what it is to do comes over the link. Its log is its own, on the same stderr.
 """
@@ -70,7 +70,7 @@ async def deliver_over(sock: socket.socket, write: Write = write_stderr, end: Ca
 
 
 class Deliverer:
-    """Delivers over a link; `words` are what it does when it is told to."""
+    """The delivery side of a link; `words` are the calls that it answers."""
 
     def __init__(self, config: Config, link: Link, voice: RelayListeners) -> None:
         self.words: Words = {

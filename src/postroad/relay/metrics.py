@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, and whether all is well: counted from what the rooms tell, read from the relay when asked."""
+"""Metrics for Prometheus, and a health check: counted from events, or read from the relay when requested."""
 
 from __future__ import annotations
 

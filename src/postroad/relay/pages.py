@@ -1,4 +1,4 @@
-"""A few pages over HTTP, from a thread of their own: answered whatever the event loop of mail is doing."""
+"""A few pages over HTTP, served by their own thread: they answer whatever the event loop of mail is doing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a relay is made of, and how a settings file becomes that."""
+"""The settings of a relay, and how they are made from a settings file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivery by another process, so that more than one core is used: what the process that receives does about it.
+"""Delivery by another process, so that two cores are used: the receiving process's side.
 
 Each thing lives in one process. Here are ports, spool, limits of clients; there are routes, health of hosts,
 connections, places. The other one is started by us, and again whenever it dies; it ends when we do, however we end.
@@ -87,7 +87,7 @@ class Life:
 
 
 class Split:
-    """Another process that delivers from our spool; see Delivering. `how` is the command that starts it."""
+    """Another process that delivers from our spool (see Delivering). `how` is the command that starts it."""
 
     def __init__(
         self,

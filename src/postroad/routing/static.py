@@ -1,4 +1,4 @@
-"""Routes of our own settings: what they mean for mail. DNS has no say in who takes it."""
+"""Routes from the settings: what they mean for mail, whatever DNS says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How mail spreads among the exchangers: what equals really get, and numbers that do not mean what they seem to."""
+"""How mail spreads among the exchangers: what equals really get, and preferences that do not mean what they seem to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DNS mechanics: how long answers live, how large they are, and whether the name servers tell one story."""
+"""DNS mechanics: how long answers live, how large they are, and whether the name servers agree."""
 
 from __future__ import annotations
 

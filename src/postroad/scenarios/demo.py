@@ -1,4 +1,4 @@
-"""The reference set-ups tried out for real: messages over the wire, an exchanger killed on the way, shares counted."""
+"""The reference set-ups for real: messages over the wire, an exchanger killed on the way, shares counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A story as a folder anyone can read: `zone`, `faults`, `send`, `expect`.
+"""A scenario as a folder of four plain files: `zone`, `faults`, `send`, `expect`.
 
     zone     an RFC 1035 master file; exchangers live on 127.0.0.0/8
     faults   `127.0.0.11 blackhole`, one a line; without the file all is well

@@ -1,4 +1,4 @@
-"""An envelope as one host takes it: whether it can, and what MAIL and RCPT say there, by its words at EHLO."""
+"""An envelope for one host: whether the host can take it, and the MAIL and RCPT that its EHLO reply allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server offers, and what it must refuse by itself: decisions over one command, without a session."""
+"""What a server offers, and what it must refuse itself: decisions about one command, without a session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a spool promises, and the nouns it speaks in. The states and crash guarantees are in docs/design/spool.md."""
+"""What a spool promises, and the types it uses. The states and crash guarantees are in docs/design/spool.md."""
 
 from __future__ import annotations
 

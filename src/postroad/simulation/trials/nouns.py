@@ -1,4 +1,4 @@
-"""What a trial is asked, and what it answers."""
+"""The input and the results of a trial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database: opened as it must be to keep promises, and brought up to date."""
+"""Opens the database with the settings that the guarantees need, and migrates its schema."""
 
 from __future__ import annotations
 

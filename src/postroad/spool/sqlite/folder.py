@@ -1,4 +1,4 @@
-"""The folder on disk: made, closed to other users, its files made, its nodes' names taken."""
+"""The folder on disk: creates it, closes it to other users, creates its files, and locks the names of nodes."""
 
 from __future__ import annotations
 

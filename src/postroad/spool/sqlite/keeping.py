@@ -1,4 +1,4 @@
-"""What enters: pieces that arrive, and messages that are whole."""
+"""What is added: pieces that arrive, and complete messages."""
 
 from __future__ import annotations
 

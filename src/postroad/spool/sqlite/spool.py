@@ -1,4 +1,4 @@
-"""The spool on SQLite: what the protocol asks, put to the writer and the readers."""
+"""The spool on SQLite: passes the calls of the protocol to the writer and the readers."""
 
 from __future__ import annotations
 
