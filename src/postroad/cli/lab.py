@@ -23,7 +23,9 @@ app = group("A name server and mail servers on loopback, with configurable fault
 @app.command(epilog="Example: postroad lab up --zone my.zone --fault 127.0.0.11=blackhole")
 def up(
     zone: options.Zones = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The exchangers' port; 0 picks a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="The exchangers' port; 0 picks a free one.")
+    ] = 0,
     order: Annotated[
         str, typer.Option(metavar="ORDER", help="Order of DNS answers: fixed, rotated, random.")
     ] = "fixed",

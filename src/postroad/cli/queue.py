@@ -71,7 +71,7 @@ def list_(
     destination: Destination = "",
     sender: Sender = "",
     state: StateName = "",
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most this many.")] = 100,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1_000_000, help="Show at most this many.")] = 100,
     spool: options.SpoolFolder = None,
     config: options.ConfigFile = None,
     json: options.Json = False,

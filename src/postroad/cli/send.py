@@ -32,7 +32,7 @@ def send(
     own: options.OwnHosts = None,
     port: Annotated[
         int,
-        typer.Option(min=1, max=65535, help="A port other than 25, for tests; loopback addresses are then allowed."),
+        typer.Option(metavar="PORT", min=1, max=65535, help="Not 25: for tests; loopback addresses are then allowed."),
     ] = SMTP_PORT,
     stagger: Annotated[
         float,

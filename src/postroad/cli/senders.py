@@ -33,7 +33,7 @@ def senders(
 ) -> None:
     """List the mail servers that can be simulated, or show one: how it chooses, when it moves on, and the sources.
 
-    A file of your own describes your mail server: print one that is like it with --toml, change it, and ask
+    To describe your own mail server, print the file of a similar one with --toml, edit it, and pass it to
     `postroad simulate --sender FILE.toml`.
 
     Exit status: 0 done, 2 no such sender, or the file cannot be used.
