@@ -129,9 +129,9 @@ _ENDED = {
 def _server():
     return f"""## The server's end of an SMTP session
 
-The states say what has been *agreed to*. A command that is not allowed in a state is
-answered with 503. The tables are `SERVER_MOVES` and `SERVER_ENDS` in `src/postroad/smtp/states.py`. A reply of 421 leads to
-`CLOSED` from every state.
+The states say what has been *agreed to*. A command that is not allowed in a state is answered with 503. The tables
+are `SERVER_MOVES` and `SERVER_ENDS` in `src/postroad/smtp/states.py`. A reply of 421 leads to `CLOSED` from every
+state.
 
 {diagram(server_edges())}"""
 

@@ -32,7 +32,7 @@ def send(
     own: options.OwnHosts = None,
     port: Annotated[
         int,
-        typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests, and allows loopback."),
+        typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests; it allows loopback."),
     ] = SMTP_PORT,
     stagger: Annotated[
         float,
