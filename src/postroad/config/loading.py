@@ -22,7 +22,7 @@ def load(path: Path | None = None) -> Config:
     """The settings in a file; None is the file that `find` has, and without any every setting has its default.
 
     Raises:
-        InputError: it cannot be read, or is wrong: the text names the file, the key, and how to mend it.
+        InputError: it cannot be read, or is wrong: the text names the file, the key, and how to fix it.
 
     """
     path = path or find()

@@ -172,7 +172,7 @@ class Loop:
         self._pump()
 
     def _changed(self, address: Address, *, is_well: bool) -> None:
-        """A host fell ill, or is well again: then all mail that waits for it is due now."""
+        """A host became unhealthy, or healthy again: then all mail that waits for it is due now."""
         self._world.tell("deliver.host.recovered" if is_well else "deliver.host.failed", address=str(address))
         if is_well:
             self._tasks.spawn(self._feed.wake(lambda name: self._ways.may_lead(name, address)))

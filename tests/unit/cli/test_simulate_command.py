@@ -268,7 +268,7 @@ def test_trials_say_what_their_columns_are_and_count_in_the_singular(simulate):
     """Shares under an address are first contacts, and one message is not several."""
     text = simulate("--sender", "postfix", "--trials", "1")[1]
     assert "Trials: 1 message of each sender" in text
-    assert "Under each address its part of first contacts;" in text
+    assert "Under each address its share of first contacts;" in text
 
 
 def test_a_sender_without_a_way_has_the_keys_of_the_others(simulate, tmp_path):
