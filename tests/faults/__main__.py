@@ -59,7 +59,7 @@ def main():
     asked = parser.parse_args()
     playable = scenarios.REAL if asked.namespaces else tuple(scenarios.ALL)
     if unknown := set(asked.names) - set(playable):
-        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(playable)}")
+        parser.error(f"no scenario {', '.join(sorted(unknown))}; choose one of {', '.join(playable)}")
     if asked.namespaces and (obstacle := namespaces.obstacle() or real.obstacle()):
         sys.stdout.write(f"skipped: {obstacle}\n")
         return

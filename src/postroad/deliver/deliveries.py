@@ -1,4 +1,4 @@
-"""Deliveries under way: each from its turn to what came of it. It awaits; what to do is decided beside it."""
+"""Deliveries in progress: each from its turn to its result. This file awaits; others decide what to do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WHOLE = 64 * 1024  # octets of a content that is read whole; a larger one is sen
 
 
 class Deliveries:
-    """The deliveries under way: attempts what the queue has begun, and shows each parcel out.
+    """The deliveries in progress, from the queue to the exit of each parcel.
 
     `ended` is called when one is over while others wait.
     """

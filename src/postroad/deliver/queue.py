@@ -1,4 +1,4 @@
-"""Whose turn it is: parcels in memory, each before the door of the address that was drawn for it first. Pure.
+"""Whose turn it is: parcels in memory, each in the queue of the address that was drawn for it first. Pure.
 
 An address has as many deliveries at once as its window is wide, so a slow one keeps the mail drawn for it waiting and
 no other's: the shares stay as drawn, and the others go at their own pace. Before a door the destinations take turns,
@@ -109,7 +109,7 @@ class AddressQueue:
 
 
 class Doors(OrderedDict[str, AddressQueue]):
-    """The doors by address as text. Of those that have nothing to do only so many are remembered."""
+    """The queues by address, as text. Of those that have nothing to do only so many are remembered."""
 
     def at(self, where: str, policy: WindowPolicy) -> AddressQueue:
         """The door of an address; a new one, if there is none yet."""

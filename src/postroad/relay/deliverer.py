@@ -1,4 +1,4 @@
-"""The process that delivers, where another one receives: a loop on the spool of that one, until it says so or is gone.
+"""The delivery process beside a receiving one: a loop on that process's spool, until it stops or disappears.
 
 It heeds no signal: what it is to do comes over the link. Its log is its own, on the same stderr.
 """
@@ -55,7 +55,7 @@ async def deliver_over(sock: socket.socket, write: Write = write_stderr, end: Ca
     link = await Link.open(sock, words, lambda: it.lost(end) if it else end(1))
     theirs, pickled = await first
     if theirs != (ours := program()):
-        raise InputError(f"this is {ours}, and what receives is still {theirs}: restart the relay")
+        raise InputError(f"this is {ours}, but the receiving process is still {theirs}: restart the relay")
     config: Config = pickle.loads(pickled)  # noqa: S301  # our parent's, over a socket without a name
     async with telling(config, write) as voice:
         try:
@@ -65,12 +65,12 @@ async def deliver_over(sock: socket.socket, write: Write = write_stderr, end: Ca
         except InputError:
             raise
         except Exception as bug:  # noqa: BLE001  # a traceback on stderr could wait for a reader for ever
-            voice.tell(caught("the process that delivers ends", bug))
+            voice.tell(caught("the delivery process stops", bug))
             raise SystemExit(1) from None
 
 
 class Deliverer:
-    """Delivers over a link; `words` are what it does when it is told to."""
+    """The delivery side of a link; `words` are the calls that it answers."""
 
     def __init__(self, config: Config, link: Link, voice: RelayListeners) -> None:
         self.words: Words = {
@@ -110,7 +110,7 @@ class Deliverer:
         """The other end is gone: as it should, or at once, for its next start is not to find us at work."""
         self._is_over.set()
         if not self._is_drained:
-            self._voice.tell(Event("relay.parent.gone", {"why": "the process that started this one has ended"}))
+            self._voice.tell(Event("relay.parent.gone", {"why": "the parent process has exited"}))
             self._voice.log.flush(FAREWELL_S)
             end(1)
 

@@ -1,4 +1,4 @@
-"""Delivering in this process: the loop with all it needs; and what else may stand in its place."""
+"""Delivery in this process: the loop with all it needs; and the protocol of whatever may replace it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from postroad.words.trace import Event, Listener
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """How it stands with delivering: deliveries under way, parcels in memory, connections kept, hosts that failed."""
+    """The state of delivery: deliveries in progress, parcels in memory, idle connections, hosts that failed."""
 
     in_flight: int = 0
     parcels: int = 0

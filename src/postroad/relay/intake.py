@@ -1,4 +1,4 @@
-"""What is received goes into the spool first, and into the loop's hands at once if it has room."""
+"""What is received goes into the spool first, and straight to the loop if it has room."""
 
 from __future__ import annotations
 
