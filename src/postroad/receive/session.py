@@ -178,7 +178,7 @@ class ServerSession:
 
     def _draw_breath(self, said: bytes) -> None:
         """A message under way may have ended with this reply, and others may have waited long enough."""
-        if self._messages.incoming and not self._server.is_open:
+        if self._messages.incoming and not self._server.opened:
             self._messages.forget(said.decode().rstrip())
         if len(self._out) % BREATH == 0:
             self._wait(asyncio.sleep(0))
@@ -187,7 +187,7 @@ class ServerSession:
         """End it, or do so as soon as no message is under way."""
         if self._is_over:
             self._end()
-        elif not self._server.is_open:
+        elif not self._server.opened:
             self._leave(LEAVING if self._judge.is_last else TOO_LONG)
 
     def _take(self, piece: BodyPiece, _now: float) -> None:
@@ -232,7 +232,7 @@ class ServerSession:
 
     def _close(self, _event: Closed, _now: float) -> None:
         self._is_over = True
-        if self._server.is_open and self._server.state is not ServerState.CLOSED:
+        if self._server.opened and self._server.state is not ServerState.CLOSED:
             self.why = "the client went away within a transaction"
 
     def _pause(self) -> None:
