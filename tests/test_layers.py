@@ -88,7 +88,6 @@ def test_pure_floors_touch_no_world():
 
 MOST = {ast.FunctionDef: 60, ast.AsyncFunctionDef: 60, ast.ClassDef: 200}
 GREAT = {
-    "receive/session.py:ServerSession": "measured for speed at present",
     "relay/split.py:Split": "measured for speed at present",
 }
 

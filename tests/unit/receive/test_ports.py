@@ -245,7 +245,7 @@ def test_message_that_drips_runs_out_of_time():
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             assert 180 == pytest.approx(session.deadline - later(0), abs=1)
-            session.patience.late_at = later(10)
+            session.connection.patience.late_at = later(10)
             client.stream.write(b"x" * 200)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -262,7 +262,7 @@ def test_endless_session_ends():
     async def story(house):
         async with house.visit() as client:
             assert ["250"] == await client.codes(b"NOOP\r\n")
-            next(iter(house.receiver._sessions)).patience.ends_at = later(1)
+            next(iter(house.receiver._sessions)).connection.patience.ends_at = later(1)
             await client.codes(b"NOOP\r\n")
             house.receiver.expire(later(2))
             assert ["421"] == await client.codes(b"", 1)
