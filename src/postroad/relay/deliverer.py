@@ -15,11 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from postroad.relay.child import program
 from postroad.relay.delivery import LocalDelivery
 from postroad.relay.journal import write_stderr
 from postroad.relay.service import RelayListeners, Write, caught, style_of, telling, tune
 from postroad.relay.settings import relay_settings, resolver_of
-from postroad.relay.split import program
 from postroad.relay.tally import LOST_LINES, Tally
 from postroad.spool import Link, MessageIds, RemoteSpool, Row, Words
 from postroad.words.inputs import InputError
