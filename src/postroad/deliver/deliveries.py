@@ -54,7 +54,7 @@ class Deliveries:
             return AttemptOrder(way)
         turn = self._ways.turn(parcel.destination, way)
         course = draw_course(parcel, way, way.answer, turn)
-        is_free = not self._hosts.health.is_any_ill or self._exits.is_last(parcel)  # the last attempt asks everyone
+        is_free = not self._hosts.health.is_any_unhealthy or self._exits.is_last(parcel)  # that asks everyone
         return course if is_free else self._hosts.arranged(course)
 
     def begin(self, item: Item) -> None:
@@ -88,7 +88,7 @@ class Deliveries:
         parcel, course = item.parcel, item.course
         assert course is not None  # noqa: S101  # as in _begin
         try:
-            if self._hosts.health.is_any_ill or course.ill:  # while it waited, hosts may have failed or answered
+            if self._hosts.health.is_any_unhealthy or course.unhealthy:  # meanwhile hosts may have failed or answered
                 course = item.course = self.course(parcel, course.way)
                 if course.is_blocked:
                     if self._exits.block(item, course):

@@ -117,7 +117,7 @@ class Deliverer:
     async def _report(self) -> None:
         while True:
             it = self._delivery.numbers
-            numbers = (it.in_flight, it.parcels, it.resting, it.ill)
+            numbers = (it.in_flight, it.parcels, it.resting, it.unhealthy)
             self._link.tell("report", time.monotonic(), time.thread_time() + _waited_s(), numbers)
             await asyncio.sleep(REPORT_S)
 

@@ -78,7 +78,9 @@ READ = (
         lambda it: it.relay.delivery.numbers.resting,
     ),
     Read(
-        "postroad_addresses_ill", "Addresses that failed and are left alone.", lambda it: it.relay.delivery.numbers.ill
+        "postroad_addresses_unhealthy",
+        "Addresses that failed and are left alone.",
+        lambda it: it.relay.delivery.numbers.unhealthy,
     ),
     Read(
         "postroad_spool_commits_total",
@@ -154,14 +156,14 @@ class Metrics:
 
     def _health(self) -> Page:
         if not self._ask_loop():
-            return _ill(f"the event loop did not answer within {seconds(ANSWER_S)}")
+            return _unhealthy(f"the event loop did not answer within {seconds(ANSWER_S)}")
         self._subscription.flush(ANSWER_S)
         delivery = self._scene.relay.delivery
         worst = max(self._tally, delivery.tally, key=lambda each: each.trouble_at)
         if time.monotonic() - worst.trouble_at < TROUBLE_S:
-            return _ill(f"the spool is in trouble: {worst.trouble}")
+            return _unhealthy(f"the spool is in trouble: {worst.trouble}")
         if delivery.trouble:
-            return _ill(f"nothing is delivered: {delivery.trouble}")
+            return _unhealthy(f"nothing is delivered: {delivery.trouble}")
         return Page(b"ok\n")
 
     def _ask_loop(self) -> bool:
@@ -250,7 +252,7 @@ def reference() -> str:
     return "\n".join([_HEAD, "| name | kind | labels | meaning |", "| --- | --- | --- | --- |", *rows, ""])
 
 
-def _ill(why: str) -> Page:
+def _unhealthy(why: str) -> Page:
     return Page(f"{why}\n".encode(), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -258,9 +260,9 @@ _HEAD = f"""# Metrics
 
 With `listen` of [`[metrics]`](settings.md) set, say to `"127.0.0.1:9925"`, a relay answers over HTTP:
 
-- `GET /metrics`: the numbers below, as Prometheus reads them. Those of the spool are {STATS_S:g} s old at most.
-- `GET /health`: 200 and `ok`; or 503 and why, if the event loop did not answer within {ANSWER_S:g} s, the spool was
-  in trouble within the last {TROUBLE_S:g} s, or the process that delivers is missing or silent.
+- `GET /metrics`: the numbers below, as Prometheus reads them. Those of the spool are {seconds(STATS_S)} old at most.
+- `GET /health`: 200 and `ok`; or 503 and why, if the event loop did not answer within {seconds(ANSWER_S)}, the spool was
+  in trouble within the last {seconds(TROUBLE_S)}, or the process that delivers is missing or silent.
 
 There is no password: the port is for this machine, or for a network that may know these numbers. So that no web page
 can have a browser read them (DNS rebinding), the Host of a request must be an IP address, `localhost`, or the name of

@@ -85,7 +85,7 @@ def test_scrape_counts_what_happened():
         ("spool_parcels", "waiting"): 1,
         ("spool_parcels", "claimed"): 0,
         ("spool_messages",): 1,
-        ("addresses_ill",): 0,
+        ("addresses_unhealthy",): 0,
         ("auth_failures_total",): 0,
     }
     assert expected == {key: samples[key] for key in expected}
@@ -159,7 +159,7 @@ def test_a_relay_at_work_is_well():
 
 
 def test_trouble_with_the_spool_is_told():
-    """A spool that fails makes the relay ill, with what is wrong in words."""
+    """A spool that fails makes the relay unhealthy, with what is wrong in words."""
 
     async def story():
         async with measured() as (it, numbers):
@@ -179,13 +179,13 @@ def test_spool_that_cannot_count_is_in_trouble():
     async def story():
         async with measured(spool=Broken()) as (_, numbers):
             samples = await scrape(numbers)
-            return await ask(numbers, "/health"), ("spool_messages",) in samples, ("addresses_ill",) in samples
+            return await ask(numbers, "/health"), ("spool_messages",) in samples, ("addresses_unhealthy",) in samples
 
     assert ((503, "the spool is in trouble: spool.db is damaged\n"), False, True) == asyncio.run(story())
 
 
 def test_event_loop_that_hangs_is_told(monkeypatch):
-    """The pages are answered though the loop does nothing more: the relay is ill, the numbers are there."""
+    """The pages are answered though the loop does nothing more: the relay is unhealthy, the numbers are there."""
     monkeypatch.setattr(module, "ANSWER_S", 0.05)
 
     async def story():

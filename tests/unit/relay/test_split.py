@@ -326,9 +326,9 @@ def test_trouble_with_the_spool_is_seen_at_both_ends(monkeypatch):
         await it.submit("ann@example.com")
         why = (await it.log.until("deliver.spool.failed"))["why"]
         await it.log.until("deliver.attempt.complete")
-        with pytest.raises(HTTPError) as ill:
+        with pytest.raises(HTTPError) as unhealthy:
             await numbers_of(it, "/health")
-        with ill.value as answer:
+        with unhealthy.value as answer:
             return why, answer.read().decode()
 
     expected = "the disk is full", "the spool is in trouble: the disk is full\n"
