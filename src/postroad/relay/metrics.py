@@ -261,8 +261,8 @@ _HEAD = f"""# Metrics
 With `listen` of [`[metrics]`](settings.md) set, say to `"127.0.0.1:9925"`, a relay answers over HTTP:
 
 - `GET /metrics`: the numbers below, as Prometheus reads them. Those of the spool are {seconds(STATS_S)} old at most.
-- `GET /health`: 200 and `ok`; or 503 and why, if the event loop did not answer within {seconds(ANSWER_S)}, the spool was
-  in trouble within the last {seconds(TROUBLE_S)}, or the process that delivers is missing or silent.
+- `GET /health`: 200 and `ok`; or 503 and why, if the event loop did not answer within {seconds(ANSWER_S)}, the spool
+  was in trouble within the last {seconds(TROUBLE_S)}, or the process that delivers is missing or silent.
 
 There is no password: the port is for this machine, or for a network that may know these numbers. So that no web page
 can have a browser read them (DNS rebinding), the Host of a request must be an IP address, `localhost`, or the name of

@@ -90,8 +90,8 @@ def growth(first_s: float, factor: float, times: int) -> tuple[float, ...]:
     next_s = first_s
     while len(waits) < times:
         if next_s > YEAR_S:
-            why = f"{times:,} waits from {seconds(first_s)} on, each {factor:g} times as long: longer than a year, or too many"
-            raise OutOfBoundsError("growth", why)
+            waits_are = f"{times:,} waits from {seconds(first_s)} on, each {factor:g} times as long"
+            raise OutOfBoundsError("growth", f"{waits_are}: longer than a year, or too many")
         waits.append(next_s)
         next_s *= factor
     return tuple(waits)

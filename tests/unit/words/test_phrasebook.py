@@ -119,10 +119,14 @@ def _written_by_hand(text):
 
 
 def _with_unit(values):
-    """Numbers that a text rounds before a unit of time; a TTL stays as the zone has it."""
+    """Numbers that a text rounds before a unit of time. A TTL stays as the zone has it; a width makes a column."""
     for number, text in pairwise(values):
-        if getattr(number, "format_spec", None) and isinstance(text, ast.Constant) and UNIT.match(text.value):
-            yield number
+        match number, text:
+            case ast.FormattedValue(format_spec=ast.JoinedStr(values=[ast.Constant(value=spec)])), ast.Constant():
+                if UNIT.match(text.value) and not spec[0].isdigit():
+                    yield number
+            case _:
+                pass
 
 
 def test_nobody_else_writes_shares_times_or_plurals():
