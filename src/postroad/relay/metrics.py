@@ -120,13 +120,13 @@ class Metrics:
     not answer is reported.
     """
 
-    def __init__(self, relay: Relay, telling: EventBus, lost_lines: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, relay: Relay, bus: EventBus, lost_lines: Callable[[], int] = lambda: 0) -> None:
         self._scene = MetricSources(relay, lost_lines)
         self._loop = asyncio.get_running_loop()
         self._tally = Tally()
         self._registry = CollectorRegistry()
         self._registry.register(_Now(self._readings, self._sums))
-        self._subscription = telling.subscribe("metrics", self._tally)
+        self._subscription = bus.subscribe("metrics", self._tally)
         self._server = PageServer({"/metrics": self._metrics, "/health": self._health}, self._names)
         self._stats: Stats | None = None
         self._stats_at = float("-inf")
