@@ -322,6 +322,7 @@ def test_steps_are_told():
             complete["recipients"],
             complete["size"],
         )
+        assert 0.0 <= complete["elapsed_s"] < 20.0
         assert {"peer": "127.0.0.1:40000", "messages": 1, "why": ""} == house.told("receive.session.complete")[0]
 
     tell(story)

@@ -14,6 +14,8 @@ from tests.support.talking import ENVELOPE, HELLO, MESSAGE, SETTINGS, House, Tal
 from postroad.lab.certificate import NAME, trusting_context
 from postroad.net import NetError, bind, connect
 from postroad.receive import ListenSettings, Tls
+from postroad.receive.policy import newcomer
+from postroad.receive.shared import Shared
 
 
 def limited(**limits):
@@ -355,3 +357,11 @@ def test_socket_may_be_given():
         await house.receiver.stop()
 
     tell(story)
+
+
+@pytest.mark.parametrize("tls", Tls)
+@pytest.mark.parametrize("settings", [SECURE, SETTINGS])
+def test_starttls_is_offered_where_it_can_be_done(tls, settings):
+    """On a port that is for it, and with a certificate."""
+    expected = tls is Tls.STARTTLS and settings is SECURE
+    assert expected == Shared(settings, None, None).offer(tls, newcomer(LOOPBACK)).starttls

@@ -20,6 +20,7 @@ from postroad.smtp import (
     Limits,
     LocalProtocolError,
     Mail,
+    Noop,
     Quit,
     Rcpt,
     ServerConfig,
@@ -439,3 +440,38 @@ def test_reply_comes_back_as_it_went(code, lines):
     """Formatted and read, a reply is itself."""
     (event,) = Client().receive(format_reply(Reply(code, tuple(lines))))
     assert Reply(code, tuple(lines)) == event
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (b"EHLO aaaaaaaaa\r\n", [Ehlo("aaaaaaaaa")]),
+        (b"EHLO aaaaaaaaaa\r\n", ["5.5.2 line too long"]),
+        (b"NOOP bbbbbbbbb\r\n", [Noop("bbbbbbbbb")]),
+        (b"NOOP bbbbbbbbbb\r\n", ["5.5.2 line too long"]),
+        (b"NOOP ccccccccccccccccc QUIT\r\nQUIT\r\n", ["5.5.2 line too long", Quit()]),
+    ],
+)
+@pytest.mark.parametrize("cut", [5, 23, 100])
+def test_line_over_the_limit_is_no_command(octets, expected, cut):
+    """Sixteen octets here with its end, however a line is written and cut; what is left of a longer one is none."""
+    reader, read = CommandReader(16), []
+    for piece in (octets[:cut], octets[cut:]):
+        reader.feed(piece)
+        while command := reader.command():
+            read.append(command.reply.text if isinstance(command, BadSyntax) else command)
+    assert expected == read
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (b"NOOP \xc3\xa9\r\nMAIL FROM:<me@example.net>\r\n", [250, 250]),
+        (b"NOOP GET / HTTP/1.1\r\nNOOP\r\n", [250, 250]),
+        (b"AUTH PLAIN\r\nAGFubgBzZWNyZXQ=\nNOOP\r\n", [334, 500, 250]),
+    ],
+)
+def test_each_line_is_taken_for_itself(lines, expected):
+    """One beyond ASCII, one that only quotes HTTP, one with a bare LF in AUTH: the next line does not pay for it."""
+    config = ServerConfig("mx.example", auth=("PLAIN",))
+    assert [220, 250, *expected] == codes(serve(HELLO + lines, config)[0])
