@@ -10,7 +10,7 @@ import pytest
 from tests.support.talking import HEAD, HELLO, NOON, SETTINGS
 
 import postroad
-from postroad.net import Endpoint
+from postroad.net import Endpoint, NetError, NetErrorKind
 from postroad.receive import Receiver, Tls
 
 OURS = str(Path(postroad.__file__).parent)
@@ -153,3 +153,21 @@ def test_each_read_is_answered_in_one_write(reads):
         len(written),
     )
     assert rest.endswith(BODY.removesuffix(b".\r\n"))
+
+
+def test_second_message_of_a_read_is_kept_before_anything_else_is_heard():
+    """Each waits for the keeper in its turn; and a client that has gone meanwhile is neither heard nor answered."""
+    message = b"".join(READS[:2]) + b"BDAT %d LAST\r\n%b" % (len(HEAD), HEAD)
+
+    def story():
+        wire, keeper, receiver = met(HELLO)
+        wire.hear(message * 2)
+        keeper.kept(None)
+        heard = [wire.hear is not None]
+        (session,) = receiver._sessions
+        session.connection.give_up(NetError("gone", NetErrorKind.TIMEOUT))
+        wire.written.clear()
+        keeper.kept(None)
+        return [*heard, wire.hear is not None], wire.written
+
+    assert ([False, False], []) == within(story)
