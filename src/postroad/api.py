@@ -58,11 +58,11 @@ def route(
     """
     require_all("own", own, str)
     check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
-    from postroad.build import Road, build_own, build_policy
+    from postroad.build import Mailer, build_own, build_policy
 
     subject = _subject(domain, zones)
-    road = Road(_resolver(subject, resolvers), build_policy(procedure), build_own(own))
-    return _run(lambda: road.route(subject.destination, seed))
+    mailer = Mailer(_resolver(subject, resolvers), build_policy(procedure), build_own(own))
+    return _run(lambda: mailer.route(subject.destination, seed))
 
 
 def lookup(domain: str | Path, *, zones: Sequence[str | Path] = (), resolvers: Sequence[str] = ()) -> Snapshot:
@@ -75,11 +75,11 @@ def lookup(domain: str | Path, *, zones: Sequence[str | Path] = (), resolvers: S
         InputError: the domain, a zone file or a server cannot be used.
 
     """
-    from postroad.build import Road
+    from postroad.build import Mailer
 
     subject = _subject(domain, zones)
-    road = Road(_resolver(subject, resolvers))
-    return _run(lambda: road.lookup(subject.destination))
+    mailer = Mailer(_resolver(subject, resolvers))
+    return _run(lambda: mailer.lookup(subject.destination))
 
 
 def check(
@@ -363,7 +363,7 @@ async def send(
     """
     from email.message import EmailMessage
 
-    from postroad.build import Road, build_message, build_own, build_policy, build_resolver, opportunistic_tls
+    from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver, opportunistic_tls
     from postroad.deliver import DeliverSettings
     from postroad.net import host_name
 
@@ -372,7 +372,7 @@ async def send(
     require("sender", sender, str)
     require_all("recipients", recipients, str)
     require_all("message", [message], bytes, str, EmailMessage)
-    road = Road(
+    mailer = Mailer(
         build_resolver(chosen.zones, chosen.resolvers),
         build_policy(chosen.procedure, allow_loopback=chosen.port != 25),
         build_own(chosen.own),
@@ -383,7 +383,7 @@ async def send(
         ),
         chosen.listener,
     )
-    return await road.send(build_message(message, sender, recipients), chosen.seed)
+    return await mailer.send(build_message(message, sender, recipients), chosen.seed)
 
 
 def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

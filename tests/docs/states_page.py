@@ -158,7 +158,7 @@ CALLS = {
     "settle, some left": _settle_in_part,
     "hold": lambda spool, _: spool.hold(EVERYTHING),
     "unhold": lambda spool, _: spool.unhold(EVERYTHING),
-    "hurry": lambda spool, _: spool.hurry(EVERYTHING, NOW),
+    "retry": lambda spool, _: spool.retry(EVERYTHING, NOW),
     "delete": lambda spool, _: spool.delete(EVERYTHING, NOW),
 }
 
@@ -231,7 +231,7 @@ NEWS = {
 
 
 def _stands(health, now):
-    if health.is_well(HOST, now):
+    if health.is_healthy(HOST, now):
         return HEALTHY
     if HOST in health.due_probes(now):
         return DUE

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.fuzz import journeys
+from tests.support.dialogues import line_of
 from tests.support.lean_and_slow import both
 
 from postroad.dns import RecordType, parse_zones
@@ -16,7 +17,6 @@ from postroad.smtp import (
     Server,
     ServerConfig,
     StartTls,
-    format_command,
     format_reply,
     parse_command,
 )
@@ -79,7 +79,7 @@ def command(octets):
     for line in octets.split(b"\r\n"):
         parsed = parse_command(line)
         if not isinstance(parsed, BadSyntax):
-            written = format_command(parsed)
+            written = line_of(parsed)
             assert b"\n" not in written[:-2]
             assert parsed == parse_command(written[:-2])
 

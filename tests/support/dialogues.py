@@ -9,6 +9,7 @@ from postroad.smtp import (
     ServerConfig,
     ServerState,
 )
+from postroad.smtp.grammar import FORMATS, WORDS
 
 HELLO = b"EHLO me.example\r\n"
 
@@ -46,3 +47,8 @@ def serve(octets, config=None, pieces=1):
 def codes(replies):
     """The codes of the replies, one each."""
     return [int(line[:3]) for line in replies.decode().splitlines() if line[3:4] != "-"]
+
+
+def line_of(command):
+    """The line of a command, as a client writes it in any state."""
+    return WORDS.get(type(command)) or FORMATS[type(command)](command).encode() + b"\r\n"

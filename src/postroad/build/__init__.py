@@ -1,12 +1,12 @@
-"""Turns settings and arguments into working objects (floor 5): resolvers, TLS contexts, spools, roads, subjects.
+"""Turns settings and arguments into working objects (floor 5): resolvers, TLS contexts, spools, mailers, subjects.
 
 Rule 1: what touches the world is made here, and nowhere else, for a command, a program or a relay.
 Rule 2: bad input is an InputError, a sentence that says what, where and how to fix it.
 Rule 3: what is not asked for is not loaded: each stop imports a room when it makes something of it.
 
 Stops: `subject` (a domain, a zone file or a reference set-up), `view` (the senders, mixes and outages of a simulation),
-`resolvers`, `contexts` (TLS), `spools`, `policy` (who we are, and the procedure), `message` (with its envelope), `road`
-(all of these together: routes, look-ups and deliveries).
+`resolvers`, `contexts` (TLS), `spools`, `policy` (who we are, and the procedure), `message` (with its envelope),
+`mailer` (all of these together: routes, look-ups and deliveries).
 """
 
 from typing import TYPE_CHECKING
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
         tls_verified_by,
         verified_tls,
     )
+    from postroad.build.mailer import Delivery, Mailer, Routed, Sent
     from postroad.build.message import build_message
     from postroad.build.policy import build_own, build_policy
     from postroad.build.resolvers import build_resolver, paced_resolver, resolver_at, servers_of, zone_resolver
-    from postroad.build.road import Delivery, Road, Routed, Sent
     from postroad.build.spools import open_queue, open_spool
     from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
     from postroad.build.view import down_of, records_of, sender_named, sure, view_of
@@ -36,7 +36,7 @@ __getattr__ = door(
     message="build_message",
     policy="build_own build_policy",
     resolvers="build_resolver paced_resolver resolver_at servers_of zone_resolver",
-    road="Delivery Road Routed Sent",
+    mailer="Delivery Mailer Routed Sent",
     spools="open_queue open_spool",
     subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",
     view="down_of records_of sender_named sure view_of",

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from postroad.build.road import Road
+from postroad.build.mailer import Mailer
 from postroad.build.subject import Subject
 from postroad.files import read_text
 from postroad.planning import Conditions, Mix, Records
@@ -37,7 +37,7 @@ async def records_of(subject: Subject, resolvers: Sequence[str] = (), *, allow_l
         NotNowError: DNS cannot tell the records now.
 
     """
-    snapshot = await Road(subject.resolver(resolvers)).lookup(subject.destination)
+    snapshot = await Mailer(subject.resolver(resolvers)).lookup(subject.destination)
     return Records.of(replace(sure(snapshot), in_lab=allow_loopback))
 
 

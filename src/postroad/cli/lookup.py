@@ -37,13 +37,13 @@ def lookup(
     Exit status: 0 records found, 1 no records or the zone does not have the domain, 2 usage error, 3 DNS lookup failed,
     try again.
     """
-    from postroad.build import Road, subject_of
+    from postroad.build import Mailer, subject_of
     from postroad.views.json import lookup_shape
 
     with screen.input_errors():
         subject = subject_of(domain, of, zone or ())
-        road = Road(subject.resolver(resolver or ()))
-    snapshot = screen.run(lambda: road.lookup(subject.destination))
+        mailer = Mailer(subject.resolver(resolver or ()))
+    snapshot = screen.run(lambda: mailer.lookup(subject.destination))
 
     shape = lookup_shape(snapshot)
     if json:

@@ -152,7 +152,7 @@ def retry(
     Exit status: 0 done, 1 nothing matches, 2 usage error or no spool.
     """
     which = QueueSelection(ids, destination, sender, "", all_, spool, config)
-    _change(which, "due now", lambda queue, selection: queue.hurry(selection, time.time()), json=json)
+    _change(which, "due now", lambda queue, selection: queue.retry(selection, time.time()), json=json)
 
 
 @app.command(epilog=f"{EXAMPLES}hold --sender newsletter@example.net")

@@ -31,12 +31,12 @@ def route(
     """
 
     async def routed() -> Routed:
-        from postroad.build import Road, build_own, build_policy, subject_of
+        from postroad.build import Mailer, build_own, build_policy, subject_of
 
         subject = subject_of(domain, of, zone or ())
         policy = build_policy(procedure, allow_loopback=allow_loopback)
-        road = Road(subject.resolver(resolver or ()), policy, build_own(own or ()))
-        return await road.route(subject.destination, seed)
+        mailer = Mailer(subject.resolver(resolver or ()), policy, build_own(own or ()))
+        return await mailer.route(subject.destination, seed)
 
     answer = screen.run(routed)
     if json:

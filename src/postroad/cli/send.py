@@ -57,17 +57,17 @@ def send(
     watched = screen.Watched(lambda event: None if json else _show_live(out, event))
 
     async def sent() -> Sent:
-        from postroad.build import Road, build_message, build_own, build_policy, build_resolver
+        from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver
 
         message = build_message(content, None if sender in ("", "<>") else sender, to)
-        road = Road(
+        mailer = Mailer(
             build_resolver(zone or (), resolver or ()),
             build_policy(procedure, allow_loopback=port != SMTP_PORT),
             build_own(own or ()),
             _settings(port, stagger, connect_timeout, hello, starttls=starttls),
             watched,
         )
-        return await road.send(message, seed)
+        return await mailer.send(message, seed)
 
     answer = screen.run(sent)
     watched.end()

@@ -6,8 +6,8 @@ Rule 2: whatever the network does ends as an Outcome with its scope; nothing is 
 Stops. Pure: `settings`, `queue` (whose turn it is), `places` (how many at once), `course` (where one delivery goes),
 `disposition` (what an attempt means), `aftermath` (what follows from it), `outages` (which sets are down).
 Acting: `world` (the time of mail, who listens, tasks), `pool` (connections that rest), `attempting` (one message along
-one Plan), `courier` (over a connection that rests, else along the walk), `route_cache` (routes remembered), `feed`
-(from the spool and back), `settler` (has the spool commit), `probe` (is an unhealthy host well again), `hosts` (what is
+one Plan), `dispatcher` (over a connection that rests, else along the walk), `route_cache` (routes remembered), `feed`
+(from the spool and back), `settler` (has the spool commit), `probe` (is a host healthy again), `hosts` (what is
 known of them), `bounce` (who is told), `exits` (how a parcel leaves), `deliveries` (those under way), `pressure` (when
 those who send us mail must wait), `loop` (all of it).
 """

@@ -49,7 +49,7 @@ def news_of(done: Attempt) -> list[News]:
 
 def blocked(parcel: Parcel, course: AttemptOrder) -> Attempt:
     """No attempt: all hosts of the course are unhealthy."""
-    names = ", ".join(str(target) for target in course.ill[:3])
+    names = ", ".join(str(target) for target in course.unhealthy[:3])
     text = f"every exchanger failed a moment ago and has not answered since ({names})"
     outcome = Outcome(Result.DEFERRED, Scope.HOST, text, "4.4.1", Phase.CONNECT)
     recipients = len(parcel.mail.envelope.recipients)
@@ -79,6 +79,6 @@ def _record(parcel: Parcel, course: AttemptOrder, done: Attempt) -> str:
     shape = attempt_record(done)
     shape["recipients"] = [each.mailbox.text for each in parcel.mail.envelope.recipients]
     shape["procedure"], shape["turn"], shape["dice"] = way.policy.name, course.turn, DICE
-    if course.ill:
-        shape["ill"] = [target.where for target in course.ill]
+    if course.unhealthy:
+        shape["ill"] = [target.where for target in course.unhealthy]
     return f'{_encode(shape)[:-1]},"route":{way.record}}}'

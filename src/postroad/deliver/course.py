@@ -21,26 +21,27 @@ class AttemptOrder:
     way: DeliveryRoute
     turn: int = 0
     plan: Plan = NOBODY
-    ill: tuple[Target, ...] = ()  # the last ones of the plan
+    unhealthy: tuple[Target, ...] = ()  # the last ones of the plan
     first: str | None = None  # where the address is that is asked first; None if no host is asked
     seed: int = 0  # of the draw
 
     @property
-    def well(self) -> tuple[Target, ...]:
+    def healthy(self) -> tuple[Target, ...]:
         """Those that are asked first."""
-        return self.plan.targets[: len(self.plan.targets) - len(self.ill)]
+        return self.plan.targets[: len(self.plan.targets) - len(self.unhealthy)]
 
     @property
     def is_blocked(self) -> bool:
         """Whether all hosts are unhealthy: mail need not find that out once more."""
-        return bool(self.ill) and len(self.ill) == len(self.plan.targets)
+        return bool(self.unhealthy) and len(self.unhealthy) == len(self.plan.targets)
 
     def arranged(self, health: Health, now: float) -> AttemptOrder:
         """The same with unhealthy hosts last."""
-        if not health.is_any_ill:
+        if not health.is_any_unhealthy:
             return self
-        well, ill = health.arrange(self.plan.targets, now)
-        return replace(self, plan=Plan((*well, *ill)), ill=ill, first=well[0].where if well else None)
+        healthy, unhealthy = health.arrange(self.plan.targets, now)
+        first = healthy[0].where if healthy else None
+        return replace(self, plan=Plan((*healthy, *unhealthy)), unhealthy=unhealthy, first=first)
 
 
 def draw_seed(parcel: Parcel) -> int:

@@ -9,8 +9,8 @@ from functools import partial
 
 from postroad.deliver.aftermath import blocked
 from postroad.deliver.attempting import Job
-from postroad.deliver.courier import Courier
 from postroad.deliver.course import AttemptOrder, draw_course
+from postroad.deliver.dispatcher import Dispatcher
 from postroad.deliver.exits import Exits
 from postroad.deliver.feed import Feed
 from postroad.deliver.hosts import Hosts
@@ -44,12 +44,12 @@ class Deliveries:
         self._exits = exits
         self._tasks = tasks
         self._tell_ended = ended
-        self._courier = Courier(hosts.pool, tasks.spawn, self._now)
+        self._dispatcher = Dispatcher(hosts.pool, tasks.spawn, self._now)
         self.pressure = Pressure(feed.queue, self._now, time.thread_time)
 
     def stop(self) -> None:
         """Hang up on what is under way."""
-        self._courier.stop()
+        self._dispatcher.stop()
 
     def course(self, parcel: Parcel, way: DeliveryRoute) -> AttemptOrder:
         """Drawn anew: at the next turn of its way, and with the unhealthy hosts last."""
@@ -57,7 +57,7 @@ class Deliveries:
             return AttemptOrder(way)
         turn = self._ways.turn(parcel.destination, way)
         course = draw_course(parcel, way, way.answer, turn)
-        is_free = not self._hosts.health.is_any_ill or self._exits.is_last(parcel)  # the last attempt asks everyone
+        is_free = not self._hosts.health.is_any_unhealthy or self._exits.is_last(parcel)  # that asks everyone
         return course if is_free else self._hosts.arranged(course)
 
     def begin(self, item: Item) -> None:
@@ -91,7 +91,7 @@ class Deliveries:
         parcel, course = item.parcel, item.course
         assert course is not None  # noqa: S101  # as in _begin
         try:
-            if self._hosts.health.is_any_ill or course.ill:  # while it waited, hosts may have failed or answered
+            if self._hosts.health.is_any_unhealthy or course.unhealthy:  # meanwhile hosts may have failed or answered
                 course = item.course = self.course(parcel, course.way)
                 if course.is_blocked:
                     if self._exits.block(item, course):
@@ -105,7 +105,7 @@ class Deliveries:
             message = Message(parcel.mail.envelope, content)
             job = Job(message, course.way.answer.destination, course.plan, course.seed)
             greeted, ended = partial(self._queue.greeted, item), partial(self._ended, item)
-            self._courier.start(job, course.way.settings, greeted, ended)
+            self._dispatcher.start(job, course.way.settings, greeted, ended)
         except Exception as bug:  # noqa: BLE001  # one message must not end the relay: it is told, and tried again later
             self.put_off(item, bug)
 

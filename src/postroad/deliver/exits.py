@@ -69,7 +69,7 @@ class Exits:
         if verdict.is_late:
             return False
         if self._hosts.begins_outage(course):
-            hosts = [str(target) for target in course.ill]
+            hosts = [str(target) for target in course.unhealthy]
             self._world.tell("deliver.set.blocked", destination=parcel.destination, hosts=hosts)
         self._aside += 1
         settled = settlement(parcel, course, verdict, ())
@@ -81,7 +81,7 @@ class Exits:
         parcel = item.parcel
         due_at = self._world.wall() + self._queue.wait_s(course.first) * self._world.rng.uniform(1, 1.2)
         recipients = parcel.mail.envelope.recipients
-        said = f"{Result.DEFERRED}: many messages wait for {course.well[0]}"
+        said = f"{Result.DEFERRED}: many messages wait for {course.healthy[0]}"
         settled = Settlement(parcel, recipients, due_at, "", counts=False, warned=parcel.warned, said=said)
         self._settler.add(settled, partial(self._let_go, item))
 
@@ -111,15 +111,15 @@ class Exits:
             self._settle(item, course, verdict, reports)
 
     def _settle(self, item: Item, course: AttemptOrder, verdict: Disposition, reports: Reports) -> None:
-        ill = self._hosts.ill_of(course) if verdict.waits_for_host else ()
+        unhealthy = self._hosts.unhealthy_of(course) if verdict.waits_for_host else ()
         settled = settlement(item.parcel, course, verdict, reports)
-        self._settler.add(settled, partial(self._settled, item, verdict, ill, has_reports=bool(reports)))
+        self._settler.add(settled, partial(self._settled, item, verdict, unhealthy, has_reports=bool(reports)))
 
     def _settled(
         self,
         item: Item,
         verdict: Disposition,
-        ill: tuple[Target, ...],
+        unhealthy: tuple[Target, ...],
         bug: BaseException | None,
         *,
         has_reports: bool,
@@ -127,8 +127,8 @@ class Exits:
         self._let_go(item, bug)
         if bug:
             return
-        if ill:
-            self._look_back(item, ill)
+        if unhealthy:
+            self._look_back(item, unhealthy)
         if has_reports:
             self._feed.look()
         self._world.tell("deliver.parcel.complete", parcel=item.parcel, attempt=verdict.attempt, verdict=verdict)
@@ -137,7 +137,7 @@ class Exits:
 
     def _set_aside(self, item: Item, course: AttemptOrder, bug: BaseException | None) -> None:
         self._let_go(item, bug)
-        self._look_back(item, course.ill)
+        self._look_back(item, course.unhealthy)
         if self._aside:
             self._world.tell("deliver.queue.aside", parcels=self._aside)
             self._aside = 0
@@ -151,8 +151,8 @@ class Exits:
             self._feed.look_if_low(item.parcel.destination)
         self._tasks.changed.set()
 
-    def _look_back(self, item: Item, ill: tuple[Target, ...]) -> None:
-        """One of the hosts it waits for may be well by now, and have woken this parcel too early."""
-        if self._hosts.is_any_well(ill):
+    def _look_back(self, item: Item, unhealthy: tuple[Target, ...]) -> None:
+        """One of the hosts it waits for may be healthy by now, and have woken this parcel too early."""
+        if self._hosts.is_any_healthy(unhealthy):
             destination = item.parcel.destination
             self._tasks.spawn(self._feed.wake(lambda name: name == destination))

@@ -94,7 +94,7 @@ class Feed:
         while destinations := await self.spool.stranded(after, SLICE):
             for destination in destinations:
                 if is_meant(destination):
-                    while some := await self.spool.hasten(destination, self._wall()):
+                    while some := await self.spool.retry_stranded(destination, self._wall()):
                         woken += some
                         self.look()
             after = destinations[-1]
@@ -107,7 +107,7 @@ class Feed:
         """
         now, loop_now = self._wall(), self._now()
         if now - loop_now < self._ahead_s - STEP_S or loop_now >= self._heeded_at + HEED_S:
-            await self.spool.set_back(now, now + self.schedule.longest_s * (1 + self.schedule.jitter))
+            await self.spool.clock_set_back(now, now + self.schedule.longest_s * (1 + self.schedule.jitter))
             self._heeded_at = loop_now
         self._ahead_s = now - loop_now
 

@@ -29,7 +29,7 @@ class Hosts:
     def arranged(self, course: AttemptOrder) -> AttemptOrder:
         """The course with the unhealthy hosts last; those are probed, for mail would go there."""
         course = course.arranged(self.health, self._now())
-        self.probes.want(course.ill, course.way.settings)
+        self.probes.want(course.unhealthy, course.way.settings)
         return course
 
     def hear(self, done: Attempt, settings: DeliverSettings) -> bool:
@@ -39,7 +39,7 @@ class Hosts:
             if sign is Sign.ANSWERS:
                 met = True
                 if self.health.succeeded(target.address, self._now()):
-                    self._changed(target.address, is_well=True)
+                    self._changed(target.address, is_healthy=True)
             elif sign is Sign.SUSPECT:
                 self.probes.suspect(target, settings)
             else:
@@ -47,19 +47,19 @@ class Hosts:
                 self.pool.drop(target.where)
         return met
 
-    def ill_of(self, course: AttemptOrder) -> tuple[Target, ...]:
+    def unhealthy_of(self, course: AttemptOrder) -> tuple[Target, ...]:
         """Those of its hosts that are unhealthy now."""
-        return course.arranged(self.health, self._now()).ill
+        return course.arranged(self.health, self._now()).unhealthy
 
     def begins_outage(self, course: AttemptOrder) -> bool:
         """None of these hosts answers: whether that is new."""
-        return self.outages.begin(course.way.key, (target.address for target in course.ill))
+        return self.outages.begin(course.way.key, (target.address for target in course.unhealthy))
 
-    def is_any_well(self, targets: Iterable[Target]) -> bool:
-        """Whether one of these is well by now."""
-        return any(self.health.is_well(target.address, self._now()) for target in targets)
+    def is_any_healthy(self, targets: Iterable[Target]) -> bool:
+        """Whether one of these is healthy by now."""
+        return any(self.health.is_healthy(target.address, self._now()) for target in targets)
 
-    def _changed(self, address: Address, *, is_well: bool) -> None:
-        if is_well:
+    def _changed(self, address: Address, *, is_healthy: bool) -> None:
+        if is_healthy:
             self.outages.end(address)
-        self._tell_changed(address, is_well=is_well)
+        self._tell_changed(address, is_healthy=is_healthy)

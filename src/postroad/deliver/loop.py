@@ -148,7 +148,7 @@ class Loop:
 
     def _line_up(self, item: Item, way: DeliveryRoute) -> None:
         course = item.course = self._deliveries.course(item.parcel, way)
-        if course.ill and course.is_blocked and self._exits.block(item, course):
+        if course.unhealthy and course.is_blocked and self._exits.block(item, course):
             return
         if not self._is_draining and self.queue.begin(item, course, self._now()):
             self._deliveries.begin(item)
@@ -171,10 +171,10 @@ class Loop:
         self._aging = None
         self._pump()
 
-    def _changed(self, address: Address, *, is_well: bool) -> None:
-        """A host became unhealthy, or healthy again: then all mail that waits for it is due now."""
-        self._world.tell("deliver.host.recovered" if is_well else "deliver.host.failed", address=str(address))
-        if is_well:
+    def _changed(self, address: Address, *, is_healthy: bool) -> None:
+        """A host became unhealthy, or is healthy again: then all mail that waits for it is due now."""
+        self._world.tell("deliver.host.recovered" if is_healthy else "deliver.host.failed", address=str(address))
+        if is_healthy:
             self._tasks.spawn(self._feed.wake(lambda name: self._ways.may_lead(name, address)))
             return
         for item in self.queue.evict(str(address)):

@@ -14,7 +14,7 @@ from postroad.pace import Health
 from postroad.words.names import Address
 from postroad.words.trail import Target
 
-# With the 250 ms it had in the race, a host that does not answer is ill within a second; what is merely far is not.
+# With the 250 ms it had in the race, a host that does not answer is unhealthy within a second; one that is far is not.
 SUSPECT_S = 0.6
 GREETING_S = 30.0
 
@@ -28,7 +28,7 @@ class _Hop:
 class Changed(Protocol):
     """A listener for hosts that become unhealthy, and healthy again."""
 
-    def __call__(self, address: Address, *, is_well: bool) -> None:
+    def __call__(self, address: Address, *, is_healthy: bool) -> None:
         """An address has changed."""
         ...
 
@@ -59,15 +59,15 @@ class Probes:
 
     def suspect(self, target: Target, settings: DeliverSettings) -> None:
         """A host kept silent while its equal, asked later, greeted: find out whether it is slow or dead."""
-        if target.address not in self._suspects and self._health.is_well(target.address, self._now()):
+        if target.address not in self._suspects and self._health.is_healthy(target.address, self._now()):
             self._suspects.add(target.address)
             self._spawn(target.address, _hop(target, settings), SUSPECT_S)
 
-    def want(self, ill: Iterable[Target], settings: DeliverSettings) -> None:
-        """Mail would go to these if they were well."""
-        for target in ill:
+    def want(self, unhealthy: Iterable[Target], settings: DeliverSettings) -> None:
+        """Mail would go to these if they were healthy."""
+        for target in unhealthy:
             self._wanted[target.address] = _hop(target, settings)
-        if ill:
+        if unhealthy:
             self._arm()
 
     def close(self) -> None:
@@ -78,13 +78,13 @@ class Probes:
             task.cancel()
 
     def _failed(self, address: Address) -> None:
-        was_well = self._health.is_well(address, self._now())
+        was_healthy = self._health.is_healthy(address, self._now())
         self._health.failed(address, self._now())
-        if was_well:
-            self._changed(address, is_well=False)
+        if was_healthy:
+            self._changed(address, is_healthy=False)
 
     def _arm(self) -> None:
-        """Wake up for the next probe: earlier than planned, if a host fell ill whose penalty is shorter."""
+        """Wake up for the next probe: earlier than planned, if a host became unhealthy whose penalty is shorter."""
         at = self._next_at()
         if at is None or (self._timer and self._rings_at <= at):
             return
@@ -119,7 +119,7 @@ class Probes:
         self._suspects.discard(address)
         if greets:
             if self._health.succeeded(address, self._now()):
-                self._changed(address, is_well=True)
+                self._changed(address, is_healthy=True)
         else:
             self._failed(address)
             if was_suspect or self._is_awaited(address):

@@ -21,6 +21,7 @@ from postroad.smtp import (
     host_outcome,
 )
 from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.phrasebook import seconds
 from postroad.words.reply import Reply
 
 
@@ -210,5 +211,5 @@ class Conversation:
         if self.is_gone:
             why = "the host did not answer on a reused connection"
         elif self._deadline.is_missed:
-            why = f"timed out after {self._wait.limit_s:g} s"
+            why = f"timed out after {seconds(self._wait.limit_s)}"
         return self.refuse(why, "4.4.2")

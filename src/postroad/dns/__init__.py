@@ -27,9 +27,7 @@ if TYPE_CHECKING:
         Soa,
         resolve_a,
         resolve_aaaa,
-        resolve_mx,
         resolve_ns,
-        resolve_ptr,
         resolve_tlsa,
         resolve_txt,
     )
@@ -43,8 +41,7 @@ __getattr__ = door(
     direct="Direct ask_server",
     master="ZoneFault ZoneProblem load_zones parse_zones",
     paced="PacedResolver PacedServers",
-    resolver="RecordType Resolver Soa resolve_a resolve_aaaa resolve_mx resolve_ns resolve_ptr "
-    "resolve_tlsa resolve_txt",
+    resolver="RecordType Resolver Soa resolve_a resolve_aaaa resolve_ns resolve_tlsa resolve_txt",
     servers="DNS_PORT ServerAddress parse_server system_servers",
     wire="WireResolver WireSettings",
     zones="ZoneAnswer ZoneLine ZoneResolver Zones",

@@ -139,8 +139,7 @@ def _in_words(rrset: dns.rrset.RRset) -> Iterable[object]:
 
 
 def _soa(record: Any) -> Soa:  # noqa: ANN401  # dnspython's rdata classes are made at run time
-    times = (record.refresh, record.retry, record.expire, record.minimum)
-    return Soa(to_text(record.mname), to_text(record.rname), record.serial, *times)
+    return Soa(record.serial, record.minimum)
 
 
 _WORDS: dict[RecordType, Callable[[Any], object]] = {

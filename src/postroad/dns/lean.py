@@ -55,7 +55,7 @@ __all__ = ["RECURSION", "Question", "Reading", "question", "read", "ttls"]
 Reading = Found[Any] | NoData | NoName
 
 _KIND = struct.Struct("!HH")
-_SOA_TIMES = struct.Struct("!IIIII")
+_SOA_NUMBERS = struct.Struct("!IIIII")
 _NXDOMAIN = 3
 _MAX_ALIASES = 5  # longer chains, loops among them, are judged elsewhere
 
@@ -210,7 +210,9 @@ class _Reply:
         return read_tlsa(self._take(end))
 
     def _soa(self, end: int) -> Soa:
-        return Soa(self._name(), self._name(), *_SOA_TIMES.unpack(self._take(end)))
+        self._name(), self._name()  # the primary server, and whom to write to
+        serial, *_times, minimum_s = _SOA_NUMBERS.unpack(self._take(end))
+        return Soa(serial, minimum_s)
 
 
 _READERS: dict[int, Callable[[_Reply, int], Any]] = {

@@ -9,8 +9,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Protocol
 
-from postroad.words.facts import Answer, Mx, Tlsa
-from postroad.words.names import Address
+from postroad.words.facts import Answer, Tlsa
 
 
 class RecordType(StrEnum):
@@ -29,14 +28,9 @@ class RecordType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Soa:
-    """The start of a zone (RFC 1035 section 3.3.13); `minimum_s` is the negative TTL (RFC 2308 section 4)."""
+    """The start of a zone (RFC 1035 section 3.3.13), as far as we ask; `minimum_s` is the negative TTL (RFC 2308)."""
 
-    primary: str
-    contact: str
     serial: int
-    refresh_s: int
-    retry_s: int
-    expire_s: int
     minimum_s: int
 
 
@@ -84,11 +78,6 @@ def deliver(task: asyncio.Task[Answer[Any]], ear: AnswerListener) -> None:
         ear.fail(problem)
 
 
-async def resolve_mx(resolver: Resolver, name: str) -> Answer[Mx]:
-    """The mail exchangers of a domain."""
-    return await resolver.resolve(name, RecordType.MX)
-
-
 async def resolve_a(resolver: Resolver, name: str) -> Answer[IPv4Address]:
     """The IPv4 addresses of a host."""
     return await resolver.resolve(name, RecordType.A)
@@ -102,11 +91,6 @@ async def resolve_aaaa(resolver: Resolver, name: str) -> Answer[IPv6Address]:
 async def resolve_ns(resolver: Resolver, name: str) -> Answer[str]:
     """The name servers of a zone."""
     return await resolver.resolve(name, RecordType.NS)
-
-
-async def resolve_ptr(resolver: Resolver, address: Address) -> Answer[str]:
-    """The names of an address (RFC 1035 section 3.5, RFC 3596 section 2.5)."""
-    return await resolver.resolve(address.reverse_pointer, RecordType.PTR)
 
 
 async def resolve_txt(resolver: Resolver, name: str) -> Answer[str]:

@@ -2,10 +2,10 @@
 
 Rule 1: pure. Time comes in as `now`, chance as a seeded `Random`; nothing here waits or asks.
 Rule 2: wall time for mail (it outlives a restart), any clock that only goes forward for hosts (they do not).
-Rule 3: no host is given up by its clock alone: after a penalty one probe says whether it is well again.
+Rule 3: no host is given up by its clock alone: after a penalty one probe says whether it is healthy again.
 
-Stops: `schedule` (when mail is tried again, warned of and given up), `health` (which addresses are ill, and who may
-ask them), `concurrency` (how many deliveries at once, and whose turn it is).
+Stops: `schedule` (when mail is tried again, warned of and given up), `health` (which addresses are unhealthy, and who
+may ask them), `concurrency` (how many deliveries at once, and whose turn it is).
 """
 
 from typing import TYPE_CHECKING

@@ -47,11 +47,6 @@ class Window:
         self._cohorts = 0.0  # of failures since the last success
 
     @property
-    def is_dead(self) -> bool:
-        """Whether only failures were heard for so long that trying on is no use; ended by `succeeded` or `reopen`."""
-        return self._cohorts + _ROUNDING >= self.policy.dead_after
-
-    @property
     def has_room(self) -> bool:
         """Whether one more delivery may begin."""
         return self.in_flight < self.size and self._cohorts + _ROUNDING < self.policy.dead_after

@@ -38,13 +38,13 @@ class Incoming:
     Memory: PIECE and one read. What refuses it is told at its end.
     """
 
-    __slots__ = ("_at", "_desk", "_held", "_is_written", "_pieces", "_refusal", "_source", "envelope", "id", "size")
+    __slots__ = ("_at", "_held", "_is_written", "_pieces", "_refusal", "_shared", "_source", "envelope", "id", "size")
 
-    def __init__(self, desk: Shared, source: MessageSource, envelope: Envelope) -> None:
+    def __init__(self, shared: Shared, source: MessageSource, envelope: Envelope) -> None:
         self.envelope = envelope
         self.id = ""  # from the moment its head is known
         self.size = 0
-        self._desk = desk
+        self._shared = shared
         self._source = source
         self._at = 0.0
         self._pieces: list[bytes] = []
@@ -56,7 +56,7 @@ class Incoming:
         """Some more of it; what is to be done before more is taken, if that needs time."""
         if self._refusal:
             return None
-        if not self._desk.ledger.take(len(octets)):
+        if not self._shared.ledger.take(len(octets)):
             self._refuse(CROWDED)
             return None
         self._pieces.append(octets)
@@ -73,7 +73,7 @@ class Incoming:
         self._pieces.clear()
         self.size += len(rest)
         arrival = Arrival(self.id, self.envelope, self._at, self.size, self._source.origin)
-        self._desk.keeper.keep(arrival, rest, kept)
+        self._shared.keeper.keep(arrival, rest, kept)
         return True
 
     def reply(self, trouble: Exception | None) -> Reply:
@@ -95,7 +95,7 @@ class Incoming:
         self.let_go()
         if self._is_written:
             self._is_written = False
-            self._desk.keeper.discard(self.id)
+            self._shared.keeper.discard(self.id)
 
     def _refuse(self, reply: Reply) -> None:
         self._refusal = reply
@@ -112,33 +112,33 @@ class Incoming:
         try:
             for start in range(0, whole, PIECE):
                 self._is_written = True
-                await self._desk.keeper.write(self.id, joined[start : start + PIECE])
+                await self._shared.keeper.write(self.id, joined[start : start + PIECE])
         except SpoolError as trouble:
             self._refuse(reply_to(trouble))
             return
         self.size += whole
         self._pieces = [joined[whole:]]
-        self._desk.ledger.give(self._held - (len(joined) - whole))
+        self._shared.ledger.give(self._held - (len(joined) - whole))
         self._held = len(joined) - whole
 
     def _begin(self) -> None:
         """The head is here: count the hops, and put our fields in front."""
-        desk, pieces = self._desk, self._pieces
+        shared, pieces = self._shared, self._pieces
         begin = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         head = read_head(begin)
-        if head.hops > desk.settings.limits.hops:
+        if head.hops > shared.settings.limits.hops:
             self._refuse(LOOPING)
             return
-        self.id, self._at = desk.keeper.begin(), desk.clock()
+        self.id, self._at = shared.keeper.begin(), shared.clock()
         # A client may say SMTPUTF8 of any message; one that does not need it goes to every host (RFC 6531 section 3.3)
         if self.envelope.smtputf8 and b"\r\n\r\n" in begin and not needs_smtputf8(self.envelope, begin):
             self.envelope = replace(self.envelope, smtputf8=False)
         recipients = self.envelope.recipients
         stamp = Stamp(self.id, self._at, recipients[0].mailbox if len(recipients) == 1 else None)
-        pieces.insert(0, prefix(head, self._source.hop, stamp, completes=desk.settings.completes))
+        pieces.insert(0, prefix(head, self._source.hop, stamp, completes=shared.settings.completes))
 
     def let_go(self) -> None:
         """Hold nothing of it in memory."""
-        self._desk.ledger.give(self._held)
+        self._shared.ledger.give(self._held)
         self._held = 0
         self._pieces.clear()

@@ -19,23 +19,23 @@ _ERRANDS = (Data, Quit)  # what brings a message on its way, as MAIL and RCPT; a
 class Judge:
     """The judge of the commands of one connection. `client` is what is known of it by now."""
 
-    __slots__ = ("_closed", "_desk", "_idle_commands", "_refused", "client", "is_last", "messages")
+    __slots__ = ("_closed", "_idle_commands", "_refused", "_shared", "client", "is_last", "messages")
 
-    def __init__(self, desk: Shared, client: Peer) -> None:
+    def __init__(self, shared: Shared, client: Peer) -> None:
         self.messages = 0
         self.is_last = False  # no message may begin any more
-        self._desk = desk
+        self._shared = shared
         self._idle_commands = self._refused = 0
         self.know(client)
 
     def know(self, client: Peer) -> None:
         """More is known of the client, or less."""
         self.client = client
-        self._closed = relay_refusal(client, self._desk.settings)
+        self._closed = relay_refusal(client, self._shared.settings)
 
     def refusal(self, command: Command, now: float) -> Reply | None:
         """The reply to a command if it is no."""
-        settings, refusal = self._desk.settings, None
+        settings, refusal = self._shared.settings, None
         if isinstance(command, Rcpt):
             refusal = settings.aliases.refusal(command.recipient.mailbox, self._closed)
         elif isinstance(command, Mail):
@@ -56,11 +56,11 @@ class Judge:
 
     def _too_much(self, now: float) -> Reply | None:
         """Why this client may not begin another message (now, or in this connection)."""
-        limits = self._desk.settings.limits
+        limits = self._shared.settings.limits
         if self.is_last:
             return LEAVING
         if limits.messages and self.messages >= limits.messages:
             return ENOUGH
-        if limits.rate and not self._desk.messages.spend(self.client.party, limits.rate, now):
+        if limits.rate and not self._shared.messages.spend(self.client.party, limits.rate, now):
             return TOO_FAST
         return None

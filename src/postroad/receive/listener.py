@@ -43,7 +43,7 @@ class Receiver:
         listener: trace.Listener = trace.nobody,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._desk = Shared(settings, keeper, Ledger(settings.limits.octets), listener, clock)
+        self._shared = Shared(settings, keeper, Ledger(settings.limits.octets), listener, clock)
         self._doors: list[Listener] = []
         self._sessions: set[ServerSession] = set()
         self._tally = ConnectionCount()
@@ -54,12 +54,12 @@ class Receiver:
     @property
     def settings(self) -> ReceiveSettings:
         """What sessions that begin now have."""
-        return self._desk.settings
+        return self._shared.settings
 
     @settings.setter
     def settings(self, settings: ReceiveSettings) -> None:
-        self._desk = replace(self._desk, settings=settings)
-        self._desk.ledger.most = settings.limits.octets
+        self._shared = replace(self._shared, settings=settings)
+        self._shared.ledger.most = settings.limits.octets
 
     @property
     def connections(self) -> int:
@@ -107,7 +107,7 @@ class Receiver:
         for door in doors:
             door.close()
         for session in list(self._sessions):
-            session.drop()
+            session.connection.drop()
         await self._emptied()
         for door in doors:
             await door.stop()
@@ -118,9 +118,9 @@ class Receiver:
         """Send away who is late at this moment of the loop's clock."""
         for session in list(self._sessions):
             if session.deadline <= now:
-                session.expire()
-        self._desk.messages.sweep(now)
-        self._desk.auth_failures.sweep(now)
+                session.connection.expire()
+        self._shared.messages.sweep(now)
+        self._shared.auth_failures.sweep(now)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -138,7 +138,7 @@ class Receiver:
         if refusal:
             self._turn_away(stream, refusal, tls)
             return
-        session = ServerSession(self._desk, stream, client, tls, self._left)
+        session = ServerSession(self._shared, stream, client, tls, self._left)
         self._tally.enter(client.party)
         self._sessions.add(session)
         session.start()
@@ -160,4 +160,4 @@ class Receiver:
         if tls is not Tls.IMPLICIT:  # a handshake is dearer than the answer is worth
             stream.write(format_reply(refusal))
         stream.close()
-        self._desk.tell("receive.session.failed", peer=str(stream.peer), why=str(refusal))
+        self._shared.tell("receive.session.failed", peer=str(stream.peer), why=str(refusal))

@@ -22,16 +22,20 @@ from postroad.words.reply import Reply
 class Messages:
     """The messages of one connection: their octets are taken, kept and answered."""
 
-    __slots__ = ("_desk", "_facts", "_judge", "_kept", "_server", "_source", "_stream", "_telling", "incoming")
+    __slots__ = (
+        *("incoming", "_asked_at", "_events", "_facts", "_judge"),
+        *("_kept", "_server", "_shared", "_source", "_stream"),
+    )
 
-    def __init__(self, desk: Shared, server: Server, stream: Stream, judge: Judge, telling: SessionEvents) -> None:
+    def __init__(self, shared: Shared, server: Server, stream: Stream, judge: Judge, events: SessionEvents) -> None:
         self.incoming: Incoming | None = None  # what has come of the next
         self._kept: Incoming | None = None  # what is whole, and on its way into the spool
-        self._desk = desk
+        self._asked_at = 0.0  # the keeper
+        self._shared = shared
         self._server = server
         self._stream = stream
         self._judge = judge
-        self._telling = telling
+        self._events = events
         self._source: MessageSource | None = None  # of the last message, and of the next if the facts are the same
         self._facts: tuple[Peer, str, bool, bool] | None = None
 
@@ -46,14 +50,15 @@ class Messages:
         if self.incoming is None:
             self.incoming = self._begun()
 
-    def keep(self, kept: Kept) -> bool:
+    def keep(self, kept: Kept, now: float) -> bool:
         """The message is whole: have it kept. Whether `kept` will hear of it; `settle` is due then, else at once."""
+        self._asked_at = now
         incoming = self.incoming = self.incoming or self._begun()
         is_on_its_way = incoming.keep(kept)
         self._kept, self.incoming = incoming, None
         return is_on_its_way
 
-    def settle(self, trouble: Exception | None, elapsed_s: float) -> Reply:
+    def settle(self, trouble: Exception | None, now: float) -> Reply:
         """What the client is told, now that it is known what became of the message."""
         incoming, self._kept = self._kept, None
         if incoming is None:
@@ -65,9 +70,9 @@ class Messages:
             raise
         self._judge.count()
         if reply.code == 250:
-            self._telling.complete(incoming, self._stream.tls, self._judge.client.user, elapsed_s)
+            self._events.complete(incoming, self._stream.tls, self._judge.client.user, now - self._asked_at)
         else:
-            self._telling.failed(incoming, str(reply))
+            self._events.failed(incoming, str(reply))
         return reply
 
     def forget(self, why: str) -> None:
@@ -75,7 +80,7 @@ class Messages:
         incoming, self.incoming = self.incoming, None
         if incoming:
             incoming.abandon()
-            self._telling.failed(incoming, why)
+            self._events.failed(incoming, why)
         if self._kept:
             self._kept.let_go()  # it is the keeper's
 
@@ -87,16 +92,16 @@ class Messages:
         if self._source is None or self._facts != facts:
             self._facts = facts
             self._source = self._described(*facts)
-        return Incoming(self._desk, self._source, envelope)
+        return Incoming(self._shared, self._source, envelope)
 
     def _described(self, client: Peer, name: str, extended: bool, smtputf8: bool) -> MessageSource:  # noqa: FBT001  # facts
         known = client.user is not None
         by = protocol(extended=extended, tls=client.is_tls, authenticated=known, smtputf8=smtputf8)
-        return MessageSource(client, name, by, hostname=self._desk.settings.hostname, tls=self._stream.tls)
+        return MessageSource(client, name, by, hostname=self._shared.settings.hostname, tls=self._stream.tls)
 
     def _addressed(self, envelope: Envelope) -> Envelope:
         """The envelope as it is kept: aliases by the addresses they stand for, and every recipient once."""
-        aliases = self._desk.settings.aliases
+        aliases = self._shared.settings.aliases
         if len(envelope.recipients) == 1 and not aliases.is_local(envelope.recipients[0].mailbox):
             return envelope
         expanded = aliases.expanded(envelope)

@@ -13,9 +13,9 @@ class SessionEvents:
 
     __slots__ = ("_is_heard", "_listener", "_peer")
 
-    def __init__(self, desk: Shared, peer: str) -> None:
-        self._listener = desk.listener
-        self._is_heard = desk.listener is not nobody
+    def __init__(self, shared: Shared, peer: str) -> None:
+        self._listener = shared.listener
+        self._is_heard = shared.listener is not nobody
         self._peer = peer
 
     def started(self) -> None:

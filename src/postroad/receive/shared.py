@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from postroad.receive.keeper import Keeper
 from postroad.receive.limits import Ledger, Rate
-from postroad.receive.settings import ReceiveLimits, ReceiveSettings
+from postroad.receive.policy import Peer, may_authenticate
+from postroad.receive.settings import ReceiveLimits, ReceiveSettings, Tls
 from postroad.receive.turns import Turns
 from postroad.receive.verifier import Verifier
 from postroad.smtp import Limits, ServerConfig
@@ -37,9 +38,11 @@ class Shared:
         """Tell a step to the listener."""
         self.listener(trace.Event(name, fields))
 
-    def config(self, *, starttls: bool, auth: bool) -> ServerConfig:
-        """What a session offers."""
-        return _config(self.settings.hostname, self.settings.limits, starttls, auth)
+    def offer(self, tls: Tls, client: Peer) -> ServerConfig:
+        """What a session on such a port offers to a client, by what is known of it now."""
+        settings = self.settings
+        starttls = tls is Tls.STARTTLS and settings.tls is not None
+        return _config(settings.hostname, settings.limits, starttls, may_authenticate(client, settings))
 
 
 @lru_cache(maxsize=32)

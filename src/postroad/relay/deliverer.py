@@ -15,11 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from postroad.relay.child import program
 from postroad.relay.delivery import LocalDelivery
 from postroad.relay.journal import write_stderr
-from postroad.relay.service import RelayListeners, Write, caught, style_of, telling, tune
+from postroad.relay.service import RelayListeners, Write, caught, open_listeners, style_of, tune
 from postroad.relay.settings import relay_settings, resolver_of
-from postroad.relay.split import program
 from postroad.relay.tally import LOST_LINES, Tally
 from postroad.spool import Link, MessageIds, RemoteSpool, Row, Words
 from postroad.words.inputs import InputError
@@ -57,22 +57,22 @@ async def deliver_over(sock: socket.socket, write: Write = write_stderr, end: Ca
     if theirs != (ours := program()):
         raise InputError(f"this is {ours}, but the receiving process is still {theirs}: restart the relay")
     config: Config = pickle.loads(pickled)  # noqa: S301  # our parent's, over a socket without a name
-    async with telling(config, write) as voice:
+    async with open_listeners(config, write) as listeners:
         try:
-            it = Deliverer(config, link, voice)
+            it = Deliverer(config, link, listeners)
             words |= it.words
             await it.run()
         except InputError:
             raise
         except Exception as bug:  # noqa: BLE001  # a traceback on stderr could wait for a reader for ever
-            voice.tell(caught("the delivery process stops", bug))
+            listeners.tell(caught("the delivery process stops", bug))
             raise SystemExit(1) from None
 
 
 class Deliverer:
     """The delivery side of a link; `words` are the calls that it answers."""
 
-    def __init__(self, config: Config, link: Link, voice: RelayListeners) -> None:
+    def __init__(self, config: Config, link: Link, listeners: RelayListeners) -> None:
         self.words: Words = {
             "configure": self._configure,
             "take": self._take,
@@ -81,15 +81,15 @@ class Deliverer:
             "drain": self._drain,
         }
         self._link = link
-        self._voice = voice
+        self._listeners = listeners
         self._is_drained = False
         self._is_over = asyncio.Event()
         self._lost_lines = 0
         self._tally = Tally()
-        self._counting = voice.tell.subscribe("metrics", self._tally) if config.metrics.listen else None
+        self._counting = listeners.tell.subscribe("metrics", self._tally) if config.metrics.listen else None
         self._spool = RemoteSpool(link.call)
         self._delivery = LocalDelivery(
-            relay_settings(config), self._spool, resolver_of(config), MessageIds(), voice.tell
+            relay_settings(config), self._spool, resolver_of(config), MessageIds(), listeners.tell
         )
 
     async def run(self) -> None:
@@ -110,15 +110,15 @@ class Deliverer:
         """The other end is gone: as it should, or at once, for its next start is not to find us at work."""
         self._is_over.set()
         if not self._is_drained:
-            self._voice.tell(Event("relay.parent.gone", {"why": "the parent process has exited"}))
-            self._voice.log.flush(FAREWELL_S)
+            self._listeners.tell(Event("relay.parent.gone", {"why": "the parent process has exited"}))
+            self._listeners.log.flush(FAREWELL_S)
             end(1)
 
     async def _report(self) -> None:
         waited = ProcessorWait()
         while True:
             it = self._delivery.numbers
-            numbers = (it.in_flight, it.parcels, it.resting, it.ill)
+            numbers = (it.in_flight, it.parcels, it.resting, it.unhealthy)
             self._link.tell("report", time.monotonic(), time.thread_time() + waited.seconds(), numbers)
             await asyncio.sleep(REPORT_S)
 
@@ -133,15 +133,15 @@ class Deliverer:
         try:
             self._delivery.reload(relay_settings(config), resolver_of(config))
         except InputError as problem:
-            self._voice.tell(Event("relay.reload.failed", {"why": str(problem)}))
+            self._listeners.tell(Event("relay.reload.failed", {"why": str(problem)}))
         else:
-            self._voice.journal.style = style_of(config)
+            self._listeners.journal.style = style_of(config)
 
     async def _count(self) -> None:
         if self._counting:
             await asyncio.to_thread(self._counting.flush, COUNT_S)
         sums, trouble = self._tally.cut()
-        lost, self._lost_lines = self._voice.lost_lines - self._lost_lines, self._voice.lost_lines
+        lost, self._lost_lines = self._listeners.lost_lines - self._lost_lines, self._listeners.lost_lines
         self._link.tell("counted", sums | {(LOST_LINES,): lost}, trouble)
 
     async def _drain(self, limit_s: float) -> int:

@@ -24,7 +24,7 @@ class Numbers:
     in_flight: int = 0
     parcels: int = 0
     resting: int = 0
-    ill: int = 0
+    unhealthy: int = 0
 
 
 class Delivering(Protocol):

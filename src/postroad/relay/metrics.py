@@ -80,7 +80,7 @@ READ = (
     Read(
         "postroad_addresses_unhealthy",
         "Addresses that failed and are not tried for now.",
-        lambda it: it.relay.delivery.numbers.ill,
+        lambda it: it.relay.delivery.numbers.unhealthy,
     ),
     Read(
         "postroad_spool_commits_total",
@@ -120,13 +120,13 @@ class Metrics:
     not answer is reported.
     """
 
-    def __init__(self, relay: Relay, telling: EventBus, lost_lines: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, relay: Relay, bus: EventBus, lost_lines: Callable[[], int] = lambda: 0) -> None:
         self._scene = MetricSources(relay, lost_lines)
         self._loop = asyncio.get_running_loop()
         self._tally = Tally()
         self._registry = CollectorRegistry()
         self._registry.register(_Now(self._readings, self._sums))
-        self._subscription = telling.subscribe("metrics", self._tally)
+        self._subscription = bus.subscribe("metrics", self._tally)
         self._server = PageServer({"/metrics": self._metrics, "/health": self._health}, self._names)
         self._stats: Stats | None = None
         self._stats_at = float("-inf")
@@ -156,14 +156,14 @@ class Metrics:
 
     def _health(self) -> Page:
         if not self._ask_loop():
-            return _ill(f"the event loop did not answer within {seconds(ANSWER_S)}")
+            return _unhealthy(f"the event loop did not answer within {seconds(ANSWER_S)}")
         self._subscription.flush(ANSWER_S)
         delivery = self._scene.relay.delivery
         worst = max(self._tally, delivery.tally, key=lambda each: each.trouble_at)
         if time.monotonic() - worst.trouble_at < TROUBLE_S:
-            return _ill(f"the spool is in trouble: {worst.trouble}")
+            return _unhealthy(f"the spool is in trouble: {worst.trouble}")
         if delivery.trouble:
-            return _ill(f"nothing is delivered: {delivery.trouble}")
+            return _unhealthy(f"nothing is delivered: {delivery.trouble}")
         return Page(b"ok\n")
 
     def _ask_loop(self) -> bool:
@@ -252,7 +252,7 @@ def reference() -> str:
     return "\n".join([_HEAD, "| name | kind | labels | meaning |", "| --- | --- | --- | --- |", *rows, ""])
 
 
-def _ill(why: str) -> Page:
+def _unhealthy(why: str) -> Page:
     return Page(f"{why}\n".encode(), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -260,9 +260,9 @@ _HEAD = f"""# Metrics
 
 With `listen` of [`[metrics]`](settings.md) set, say to `"127.0.0.1:9925"`, a relay answers over HTTP:
 
-- `GET /metrics`: the metrics below, as Prometheus reads them. Those of the spool are {STATS_S:g} s old at most.
-- `GET /health`: 200 and `ok`; or 503 and why, if the event loop did not answer within {ANSWER_S:g} s, the spool was
-  in trouble within the last {TROUBLE_S:g} s, or the delivery process is missing or does not answer.
+- `GET /metrics`: the metrics below, as Prometheus reads them. Those of the spool are {seconds(STATS_S)} old at most.
+- `GET /health`: 200 and `ok`; or 503 and why, if the event loop did not answer within {seconds(ANSWER_S)}, the spool
+  was in trouble within the last {seconds(TROUBLE_S)}, or the delivery process is missing or does not answer.
 
 There is no password: open the port to this machine only, or to a network that may see these numbers. To keep web
 pages from reading them through a browser (DNS rebinding), the Host of a request must be an IP address, `localhost`,

@@ -51,18 +51,18 @@ async def serve(load: Callable[[], Config], write: Write = write_stderr, *, is_s
 
     """
     config = load()
-    async with telling(config, write) as voice:
+    async with open_listeners(config, write) as listeners:
         try:
-            await _serve(config, load, voice, is_split=is_split)
+            await _serve(config, load, listeners, is_split=is_split)
         except InputError:
             raise
         except Exception as bug:  # noqa: BLE001  # a traceback on stderr could wait for a reader for ever
-            voice.tell(caught("the relay stops", bug))
+            listeners.tell(caught("the relay stops", bug))
             raise SystemExit(1) from None
 
 
-async def _serve(config: Config, load: Callable[[], Config], voice: RelayListeners, *, is_split: bool) -> None:
-    settings, tell = relay_settings(config), voice.tell
+async def _serve(config: Config, load: Callable[[], Config], listeners: RelayListeners, *, is_split: bool) -> None:
+    settings, tell = relay_settings(config), listeners.tell
     async with AsyncExitStack() as ends:
         spool = await _open_spool(config)
         ends.push_async_callback(spool.close)
@@ -71,11 +71,11 @@ async def _serve(config: Config, load: Callable[[], Config], voice: RelayListene
         split = Split(config, settings.loop.queue, spool, tell) if is_split else None
         relay = Relay(settings, spool, resolver_of(config), tell, split)
         if config.metrics.listen:
-            metrics = await _open_metrics(relay, voice, Endpoint(*config.metrics.listen))
+            metrics = await _open_metrics(relay, listeners, Endpoint(*config.metrics.listen))
             ends.push_async_callback(metrics.close)
             tell(Event("relay.metrics.open", {"where": Endpoint(config.metrics.listen[0], metrics.port)}))
         stop = asyncio.Event()
-        reloading = Reloading(config, load, relay, voice, split)
+        reloading = Reloading(config, load, relay, listeners, split)
         _on_signals(stop, reloading.begin)
         ends.push_async_callback(relay.close)
         if not await _is_done_before(stop, _open_ports(relay)):
@@ -107,11 +107,11 @@ class RelayListeners:
 
 
 @asynccontextmanager
-async def telling(config: Config, write: Write = write_stderr) -> AsyncIterator[RelayListeners]:
+async def open_listeners(config: Config, write: Write = write_stderr) -> AsyncIterator[RelayListeners]:
     """The log, and whoever subscribes besides; at the end they have a moment for what is still to be said."""
     tell = EventBus()
     journal = Journal(write, style_of(config), stderr_piece())
-    voice = RelayListeners(tell, journal, tell.subscribe("log", journal))
+    listeners = RelayListeners(tell, journal, tell.subscribe("log", journal))
     hooks = sys.unraisablehook, threading.excepthook
     asyncio.get_running_loop().set_exception_handler(
         lambda _loop, about: tell(caught(str(about["message"]), about.get("exception")))
@@ -119,7 +119,7 @@ async def telling(config: Config, write: Write = write_stderr) -> AsyncIterator[
     sys.unraisablehook = lambda about: tell(caught(f"Exception ignored in {about.object!r}", about.exc_value))
     threading.excepthook = lambda about: tell(caught("a thread has ended", about.exc_value))
     try:
-        yield voice
+        yield listeners
     finally:
         sys.unraisablehook, threading.excepthook = hooks
         asyncio.get_running_loop().set_exception_handler(None)
@@ -204,11 +204,11 @@ async def _open_spool(config: Config) -> SqliteSpool:
         raise InputError(trouble.why) from None
 
 
-async def _open_metrics(relay: Relay, voice: RelayListeners, where: Endpoint) -> Metrics:
+async def _open_metrics(relay: Relay, listeners: RelayListeners, where: Endpoint) -> Metrics:
     from postroad.relay.metrics import Metrics  # noqa: PLC0415  # its library is loaded where it is used
 
     try:
-        return await Metrics(relay, voice.tell, lambda: voice.lost_lines).open(where.address, where.port)
+        return await Metrics(relay, listeners.tell, lambda: listeners.lost_lines).open(where.address, where.port)
     except NetError as problem:
         raise InputError(f"{problem.why}; choose another address or port in [metrics]") from None
 
@@ -239,12 +239,12 @@ class Reloading:
     """
 
     def __init__(
-        self, config: Config, load: Callable[[], Config], relay: Relay, voice: RelayListeners, split: Split | None
+        self, config: Config, load: Callable[[], Config], relay: Relay, listeners: RelayListeners, split: Split | None
     ) -> None:
         self._started = self._config = config
         self._load = load
         self._relay = relay
-        self._voice = voice
+        self._listeners = listeners
         self._split = split
         self._turn = asyncio.Lock()
         self._is_allowed = asyncio.Event()
@@ -274,10 +274,10 @@ class Reloading:
             try:
                 await self._reload()
             except InputError as problem:
-                self._voice.tell(Event("relay.reload.failed", {"why": str(problem)}))
+                self._listeners.tell(Event("relay.reload.failed", {"why": str(problem)}))
             except NetError as problem:
                 hint = "nothing has changed; restart the relay if the new port overlaps one that is open"
-                self._voice.tell(Event("relay.reload.failed", {"why": f"{problem.why}: {hint}"}))
+                self._listeners.tell(Event("relay.reload.failed", {"why": f"{problem.why}: {hint}"}))
             finally:
                 notify("READY=1")
 
@@ -287,8 +287,8 @@ class Reloading:
         await relay.reload(settings, resolver_of(config))
         if self._split:
             self._split.configure(config)
-        self._voice.journal.style = style_of(config)
+        self._listeners.journal.style = style_of(config)
         wait = waiting(self._started, config) + ["listen"] * (relay.settings.listen != settings.listen)
         facts = {"changed": changed(self._config, config), "needs_restart": wait}
         self._config = config
-        self._voice.tell(Event("relay.reload.complete", {key: value for key, value in facts.items() if value}))
+        self._listeners.tell(Event("relay.reload.complete", {key: value for key, value in facts.items() if value}))

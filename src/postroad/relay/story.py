@@ -25,7 +25,7 @@ from postroad.words.trail import Attempt
 class Chapter:
     """One attempt of a message's history, with its choice drawn again from the seed and the route of that day.
 
-    `plan` is the order as drawn; `ill` are the addresses that were put last because they had just failed.
+    `plan` is the order as drawn; `unhealthy` are the addresses that were put last because they had just failed.
     """
 
     at: float
@@ -34,13 +34,13 @@ class Chapter:
     route: Route | None
     procedure: str
     plan: Plan
-    ill: tuple[str, ...]
+    unhealthy: tuple[str, ...]
 
     @property
     def holds(self) -> bool:
         """Whether the contacts came in the order drawn now: the proof that the choice was the seed's."""
-        drawn = [target for target in self.plan.targets if str(target.address) not in self.ill]
-        drawn += [target for target in self.plan.targets if str(target.address) in self.ill]
+        drawn = [target for target in self.plan.targets if str(target.address) not in self.unhealthy]
+        drawn += [target for target in self.plan.targets if str(target.address) in self.unhealthy]
         seen = [contact.target for contact in self.attempt.contacts if not contact.clear_again]
         return seen == drawn[: len(seen)]
 

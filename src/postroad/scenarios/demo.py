@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from statistics import median
 
-from postroad.build import Road, build_message, build_policy, resolver_at, zone_of, zone_resolver
+from postroad.build import Mailer, build_message, build_policy, resolver_at, zone_of, zone_resolver
 from postroad.deliver import DeliverSettings
 from postroad.dialogue import Message
 from postroad.lab import Fault, Lab, Mode
@@ -84,9 +84,9 @@ async def perform(messages: int, names: tuple[str, ...] = SHOWN) -> AsyncIterato
         act = DemoRun(name, messages)
         loaded = zone_resolver([zone_of(name)])
         async with Lab(loaded.zone_data, keep=False) as lab:
-            road = _road(lab)
-            await _expect(act, road)
-            async for _ in _send_all(act, road, lab):
+            mailer = _mailer(lab)
+            await _expect(act, mailer)
+            async for _ in _send_all(act, mailer, lab):
                 yield act
             act.received = sum(lab.counts().values())
         yield act
@@ -108,17 +108,17 @@ def best(acts: list[DemoRun]) -> str:
     )
 
 
-def _road(lab: Lab) -> Road:
+def _mailer(lab: Lab) -> Mailer:
     resolver = resolver_at(*lab.resolver_address, caches=True)
     settings = DeliverSettings(hostname="demo.lab.invalid", port=lab.port)
-    return Road(resolver, build_policy("rfc5321", allow_loopback=True), deliver=settings)
+    return Mailer(resolver, build_policy("rfc5321", allow_loopback=True), deliver=settings)
 
 
-async def _expect(act: DemoRun, road: Road) -> None:
-    routed = await road.route(DOMAIN, 0)
+async def _expect(act: DemoRun, mailer: Mailer) -> None:
+    routed = await mailer.route(DOMAIN, 0)
     if not isinstance(routed.answer, Route):
         raise InputError(routed.answer.text)
-    chances = odds(routed.answer, road.policy)
+    chances = odds(routed.answer, mailer.policy)
     exchangers = [each for level in routed.answer.levels for each in level.exchangers]
     hosts = routed.snapshot.hosts.values()
     act.records = sum(
@@ -131,7 +131,7 @@ async def _expect(act: DemoRun, road: Road) -> None:
             act.expected[address] = act.expected.get(address, Fraction(0)) + share
 
 
-async def _send_all(act: DemoRun, road: Road, lab: Lab) -> AsyncIterator[None]:
+async def _send_all(act: DemoRun, mailer: Mailer, lab: Lab) -> AsyncIterator[None]:
     message = build_message(CONTENT, "demo@lab.invalid", [f"user@{DOMAIN}"])
     kill_at = act.messages * 7 // 10
     for start in range(0, act.messages, AT_ONCE):
@@ -139,13 +139,13 @@ async def _send_all(act: DemoRun, road: Road, lab: Lab) -> AsyncIterator[None]:
             act.killed = next(iter(act.expected))
             await lab.set_fault(act.killed, Fault(Mode.BLACKHOLE))
         batch = range(start, min(start + AT_ONCE, act.messages))
-        for done in await asyncio.gather(*(_send(road, message, seed) for seed in batch)):
+        for done in await asyncio.gather(*(_send(mailer, message, seed) for seed in batch)):
             _count(act, done)
         yield
 
 
-async def _send(road: Road, message: Message, seed: int) -> Attempt:
-    return (await road.send(message, seed)).deliveries[0].attempt
+async def _send(mailer: Mailer, message: Message, seed: int) -> Attempt:
+    return (await mailer.send(message, seed)).deliveries[0].attempt
 
 
 def _count(act: DemoRun, done: Attempt) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from postroad.build import Road, build_message, build_policy, opportunistic_tls, resolver_at, zone_resolver
+from postroad.build import Mailer, build_message, build_policy, opportunistic_tls, resolver_at, zone_resolver
 from postroad.deliver import DeliverSettings
 from postroad.lab import Lab, NoExchangerError
 from postroad.routing import RoutePolicy
@@ -55,12 +55,12 @@ async def _take(scenario: Scenario, seed: int) -> ScenarioRun:
     except NoExchangerError as problem:
         raise InputError(f"{scenario.zone.with_name('faults')}: {problem}") from None
     async with made as lab:
-        road = _road(scenario, lab)
+        mailer = _mailer(scenario, lab)
         message = build_message(CONTENT, str(scenario.sender), [str(mailbox) for mailbox in scenario.recipients])
-        routed = await road.route(scenario.recipients[0].domain, seed)
-        own = _own(scenario, lab, road.policy)
+        routed = await mailer.route(scenario.recipients[0].domain, seed)
+        own = _own(scenario, lab, mailer.policy)
         rehearsed, forecast = own.rehearse(routed.answer, routed.plan), own.foretell(routed.answer, routed.plan)
-        attempt = (await road.send(message, seed)).deliveries[0].attempt
+        attempt = (await mailer.send(message, seed)).deliveries[0].attempt
     expected = scenario.expected.get(seed, "nothing is expected")
     return ScenarioRun(seed, expected, story(rehearsed), story(attempt), story(forecast), attempt)
 
@@ -72,12 +72,12 @@ def _own(scenario: Scenario, lab: Lab, policy: RoutePolicy) -> OwnSender:
         scenario.walk,
         scenario.connect_timeout_s,
         tls=scenario.tls,
-        turns=False,  # one message, from a road that is new
+        turns=False,  # one message, from a mailer that is new
         recipients=len(scenario.recipients),
     )
 
 
-def _road(scenario: Scenario, lab: Lab) -> Road:
+def _mailer(scenario: Scenario, lab: Lab) -> Mailer:
     settings = DeliverSettings(
         hostname="stage.lab.invalid",
         port=lab.port,
@@ -85,6 +85,6 @@ def _road(scenario: Scenario, lab: Lab) -> Road:
         walk=scenario.walk,
         tls=opportunistic_tls() if scenario.tls else None,
     )
-    return Road(
+    return Mailer(
         resolver_at(*lab.resolver_address), build_policy(scenario.procedure, allow_loopback=True), deliver=settings
     )

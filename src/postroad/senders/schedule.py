@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from postroad.pace import DAY_S, RetrySchedule
 from postroad.senders.bounds import MOST_TRIES, Bounded
 from postroad.words.bounds import YEAR_S, OutOfBoundsError
+from postroad.words.phrasebook import seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Schedule(Bounded):
         if self.most_tries > MOST_TRIES:
             raise OutOfBoundsError(
                 "then_s" if self.then_s else "intervals_s",
-                f"mail would be tried {self.most_tries:,} times within {self.expiry_s:g} s; "
+                f"mail would be tried {self.most_tries:,} times within {seconds(self.expiry_s)}; "
                 f"{MOST_TRIES:,} is the maximum: write longer times",
             )
 
@@ -89,10 +90,8 @@ def growth(first_s: float, factor: float, times: int) -> tuple[float, ...]:
     next_s = first_s
     while len(waits) < times:
         if next_s > YEAR_S:
-            why = (
-                f"{times:,} waits from {first_s:g} s on, each {factor:g} times as long: longer than a year, or too many"
-            )
-            raise OutOfBoundsError("growth", why)
+            waits_are = f"{times:,} waits from {seconds(first_s)} on, each {factor:g} times as long"
+            raise OutOfBoundsError("growth", f"{waits_are}: longer than a year, or too many")
         waits.append(next_s)
         next_s *= factor
     return tuple(waits)

@@ -8,8 +8,8 @@ Rule 4: a line ends with CRLF, and a message with CRLF.CRLF. A bare CR or LF end
 
 Stops: `grammar` (commands), `wire` (lines, dots, newlines, replies), `states` (the tables), `events`; the client's end:
 `client`, `timeouts`, `steps` (what is to be done), `transaction` (one message, as steps), `envelope` and `body` (its
-parts); the server's: `content` (what every octet of a message
-passes), `sasl` (AUTH), `offer` (what is offered and refused), `server`.
+parts); the server's: `commands` (octets that become them), `inbound` (the body of a message on its way in), `sasl`
+(AUTH), `offer` (what is offered and refused), `server`.
 """
 
 from typing import TYPE_CHECKING
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
         Rset,
         StartTls,
         Vrfy,
-        format_command,
         parse_command,
     )
     from postroad.smtp.offer import ServerConfig
@@ -64,7 +63,7 @@ __getattr__ = door(
     client="Capabilities Client LocalProtocolError SessionOver UnsafeContent",
     events="Answered AuthGiven BodyComplete BodyPiece BodyRefused Closed Ending ServerEvent Unsolicited Violation",
     grammar="Auth BadSyntax Bdat Command Data Ehlo EndOfData Expn Helo Help Mail Noop Quit Rcpt Rset StartTls Vrfy "
-    "format_command parse_command",
+    "parse_command",
     offer="ServerConfig",
     server="Server",
     states="ClientState ServerState",

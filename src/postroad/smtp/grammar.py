@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from postroad.words.light import light
-from postroad.words.mail import PLAIN_MAILBOX, Mailbox, Recipient, parse_mailbox
+from postroad.words.mail import Mailbox, Recipient, parse_mailbox
 from postroad.words.names import Unreadable
 from postroad.words.reply import Reply
 
@@ -19,14 +19,6 @@ _PATHS = {word: re.compile(f"(?i:{word}){_PATH}") for word in ("FROM", "TO")}
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")  # RFC 3461 section 4
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLUS_HEX = re.compile(r"\+([0-9A-F]{2})")
-_SIZE = "[0-9]{1,20}"  # RFC 1870 section 3
-_BOX = PLAIN_MAILBOX
-
-# A whole line, as nearly all clients write it, in one look
-PLAIN = re.compile(
-    rf"(?:MAIL FROM:<(?:{_BOX})?>(?: SIZE=({_SIZE}))?(?: BODY=(7BIT|8BITMIME))?"
-    rf"|RCPT TO:<{_BOX}>|(DATA|RSET|NOOP|QUIT)|BDAT ({_SIZE})( LAST)?|(EHLO|HELO) ([!-~]+))\r\n".encode()
-)
 _NOTIFY = frozenset({"NEVER", "SUCCESS", "FAILURE", "DELAY"})
 
 
@@ -140,9 +132,10 @@ Command = (
 
 @dataclass(frozen=True, slots=True)
 class BadSyntax:
-    """A line that is not a command, and the reply to it."""
+    """A line that is not a command, and the reply to it; `foreign`: what it is if another protocol's, for the log."""
 
     reply: Reply
+    foreign: str = ""
 
 
 def parse_command(line: bytes) -> Command | BadSyntax:
@@ -156,26 +149,6 @@ def parse_command(line: bytes) -> Command | BadSyntax:
     verb, _, rest = text.partition(" ")
     parser = _PARSERS.get(verb.upper())
     return parser(rest.strip(" ")) if parser else _bad(500, "5.5.1 unknown command")
-
-
-def plain_command(found: re.Match[bytes]) -> Command:
-    """The command that PLAIN has found: what `parse_command` makes of the same line."""
-    sender, domain, size, body, recipient, destination, word, octets, last, hello, name = found.groups()
-    if recipient:
-        return Rcpt(Recipient(Mailbox(recipient.decode(), destination.lower().decode())))
-    if word:
-        return _FIXED[word]
-    if octets:
-        return Bdat(int(octets), last is not None)
-    if hello:
-        return Ehlo(name.decode()) if hello == b"EHLO" else Helo(name.decode())
-    path = Mailbox(sender.decode(), domain.lower().decode()) if sender else None
-    return Mail(path, int(size) if size else None, body.decode() if body else None)
-
-
-def format_command(command: Command) -> bytes:
-    """The line of a command, CRLF included."""
-    return WORDS.get(type(command)) or FORMATS[type(command)](command).encode() + b"\r\n"
 
 
 def encode_xtext(text: str) -> str:
@@ -244,8 +217,6 @@ FORMATS: dict[type[Command], Callable[[Any], str]] = {
     Auth: _format_auth,
 }
 """The lines of all others, without CRLF."""
-
-_FIXED: dict[bytes, Command] = {b"DATA": Data(), b"RSET": Rset(), b"NOOP": Noop(), b"QUIT": Quit()}
 
 
 def _parse_mail(rest: str) -> Command | BadSyntax:

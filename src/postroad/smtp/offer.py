@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
-from postroad.smtp.content import too_large
 from postroad.smtp.grammar import (
     Auth,
     Bdat,
@@ -25,6 +23,7 @@ from postroad.smtp.grammar import (
     StartTls,
     Vrfy,
 )
+from postroad.smtp.inbound import too_large
 from postroad.smtp.wire import Limits, format_reply
 from postroad.words.mail import Envelope, Recipient
 from postroad.words.reply import Reply
@@ -34,7 +33,6 @@ MIB = 1024 * 1024
 OK = Reply(250, ("2.0.0 Ok",))
 OUT_OF_ORDER = Reply(503, ("5.5.1 bad sequence of commands",))
 WELCOME = Reply(235, ("2.7.0 authenticated",))
-NOT_SMTP = Reply(221, ("2.7.0 this is a mail server, and that was not SMTP: goodbye",))
 OUT_OF_STEP = Reply(554, ("5.5.0 Error: SMTP protocol synchronization",))  # Postfix's words, which log tools know
 MAIL_NEEDS_SMTPUTF8 = Reply(550, ("5.6.7 the address needs SMTPUTF8",))  # RFC 6531 section 3.5 has 550 to MAIL,
 RCPT_NEEDS_SMTPUTF8 = Reply(553, MAIL_NEEDS_SMTPUTF8.lines)  # and 553 to RCPT
@@ -54,9 +52,6 @@ USUAL: dict[type[object], Reply] = {  # the reply that agrees to a command, but 
     Quit: Reply(221, ("2.0.0 Bye",)),
     StartTls: Reply(220, ("2.0.0 Ready to start TLS",)),
 }
-
-# What browsers and web clients say, by script or by accident: a request, or a header line (as Postfix has it)
-_FOREIGN = re.compile(rb"(?i:GET|POST|CONNECT)(?: |\Z)|[!-9;-~]+:|.* HTTP/[0-9.]+\Z")
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # by identity it is a key that costs nothing
@@ -93,11 +88,6 @@ class OpenTransaction:
         eight_bit = mail.body == "8BITMIME"
         recipients = tuple(self.recipients)
         return Envelope(mail.reverse_path, recipients, mail.smtputf8, eight_bit, mail.ret, mail.envid)
-
-
-def is_foreign(line: bytes) -> bool:
-    """Whether a line that is no command is one of another protocol: HTTP, or the header of a message."""
-    return _FOREIGN.match(line) is not None
 
 
 class SessionView(Protocol):

@@ -26,8 +26,10 @@ class SaslExchange:
             return self.hear(initial.encode())
         return _challenge("" if self._mechanism == "PLAIN" else "Username:")
 
-    def hear(self, line: bytes) -> Reply | AuthGiven:
-        """An answer of the client: a further challenge (334), the end of it, or an error."""
+    def hear(self, line: bytes, fault: str = "") -> Reply | AuthGiven:
+        """An answer of the client: a further challenge (334), the end of it, or an error, as the line's fault is."""
+        if fault:
+            return Reply(500, (f"5.5.2 {fault}",))
         if line == b"*":  # RFC 4954 section 4
             return CANCELLED
         try:

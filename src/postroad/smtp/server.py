@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from postroad.smtp.content import ContentCheck
+from postroad.smtp.commands import CommandReader
 from postroad.smtp.events import Answered, AuthGiven, BodyComplete, BodyPiece, BodyRefused, Closed, ServerEvent
-from postroad.smtp.grammar import (
-    PLAIN,
-    Auth,
-    BadSyntax,
-    Bdat,
-    Command,
-    Ehlo,
-    Helo,
-    Mail,
-    Rcpt,
-    parse_command,
-    plain_command,
-)
+from postroad.smtp.grammar import Auth, BadSyntax, Bdat, Command, Ehlo, Helo, Mail, Rcpt
+from postroad.smtp.inbound import Chunk, InboundBody
 from postroad.smtp.offer import (
-    NOT_SMTP,
     OK,
     OUT_OF_ORDER,
     OUT_OF_STEP,
@@ -31,11 +18,10 @@ from postroad.smtp.offer import (
     OpenTransaction,
     ServerConfig,
     hello,
-    is_foreign,
 )
 from postroad.smtp.sasl import SaslExchange
 from postroad.smtp.states import SERVER_ENDS, SERVER_MOVES, ServerState, after_greeting, ends_group
-from postroad.smtp.wire import DotReader, LineBuffer, format_reply
+from postroad.smtp.wire import format_reply
 from postroad.words.reply import Reply
 
 CHUNK_TAKEN = Reply(250, ("2.0.0 chunk received",))
@@ -43,22 +29,10 @@ TOO_MANY_ERRORS = Reply(421, ("4.7.0 too many errors",))
 
 _ENDS = (BodyComplete, BodyRefused, AuthGiven)  # what ends a dialogue within a state, however it is answered
 _HELLOS = (Ehlo, Helo)
-_ARE_BEGUN = (Bdat, Auth)  # what is agreed to as it comes: the rest of it follows
 _YES: dict[type[object], bytes] = {
     **{kind: format_reply(reply) for kind, reply in USUAL.items() if reply.is_positive},
     **dict.fromkeys(_HELLOS, b""),  # each has its own
 }
-
-QUOTED = 60  # octets of a line that is not SMTP that are told to the application
-
-
-@dataclass(slots=True)
-class _Chunk:
-    """A BDAT chunk on its way in. With a refusal its octets are swallowed and not given out."""
-
-    left: int
-    last: bool
-    refusal: Reply | None
 
 
 class Server:
@@ -76,13 +50,12 @@ class Server:
         self.is_authenticated = False
         self.has_more = False  # behind the last event there may be another; so there is once the state is CLOSED
         self.opened: OpenTransaction | None = None  # the transaction
-        self._lines = LineBuffer(config.limits.command_line)
+        self._lines = CommandReader(config.limits.command_line)
         self._has_ended = False
-        self._awaiting: Command | AuthGiven | BodyComplete | Answered | None = None
+        self._awaiting: ServerEvent | None = None  # an answer
         self._due: Answered | None = None  # behind the event before it
-        self._content: ContentCheck | None = None  # of the message that comes
-        self._body: DotReader | None = None  # by DATA
-        self._chunk: _Chunk | None = None
+        self._body: InboundBody | None = None  # of the message that comes
+        self._chunk: Chunk | None = None
         self._exchange: SaslExchange | None = None
         self._errors = 0
 
@@ -97,11 +70,6 @@ class Server:
         if self.opened is None:
             raise LookupError("no transaction is open")
         return self.opened
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a transaction is open."""
-        return self.opened is not None
 
     def greet(self, reply: Reply | None = None) -> bytes:
         """The first word, 220 by default. After 421 the session is over; after 5yz only QUIT is taken."""
@@ -120,17 +88,19 @@ class Server:
             self._has_ended = True
         if self._awaiting is not None:
             return None
-        if self._due:
-            self._awaiting, self._due = self._due, None
-            return self._awaiting
         if self.state is ServerState.CLOSED:
             return Closed()
-        if self._lines.is_spent:
-            event = None
-        else:
+        event: ServerEvent | None = self._due
+        if event:
+            self._due = None
+        elif not self._lines.is_spent:
             event = self._chunk_event(self._chunk) if self._chunk else _EVENTS[self.state](self)
         self.has_more = self._has_ended or not self._lines.is_spent or self._due is not None
-        return Closed() if event is None and self._has_ended else event
+        if event is None:
+            return Closed() if self._has_ended else None
+        if type(event) is not BodyPiece:
+            self._awaiting = event
+        return event
 
     def agree(self) -> bytes:
         """Answer the last event with a yes, or as it says itself: the command, the message, the user is taken.
@@ -150,7 +120,7 @@ class Server:
         elif isinstance(command, Mail):
             self.opened = OpenTransaction(command)
         elif self.state is ServerState.READY:
-            self.opened = self._content = None
+            self.opened = self._body = None
             if isinstance(command, _HELLOS):
                 return self._meet(command)
         return yes
@@ -181,35 +151,23 @@ class Server:
         self._end()
 
     def _command_event(self) -> ServerEvent | None:
-        """As nearly all clients write it, one pattern finds it; whatever else is meant is for the whole grammar."""
         lines = self._lines
-        if found := lines.take_match(PLAIN):
-            command, ascii_only = plain_command(found), True
-        else:
-            line = lines.take()
-            if line is None:
-                return None
-            read = BadSyntax(Reply(500, (f"5.5.2 {lines.fault}",))) if lines.fault else parse_command(line)
-            if isinstance(read, BadSyntax):
-                return self._nonsense(line, read.reply)
-            command, ascii_only = read, line.isascii()
+        command = lines.command()
+        if command is None:
+            return None
+        if isinstance(command, BadSyntax):
+            return Answered(command.reply, command.foreign) if command.foreign else self._error(command.reply)
         if not lines.is_spent and ends_group(command, extended=self.is_extended):
-            return self._violation(OUT_OF_STEP, f"input behind {type(command).__name__.upper()}")
+            return Answered(OUT_OF_STEP, f"input behind {type(command).__name__.upper()}")
         refuse = REFUSALS.get(type(command)) if type(command) in SERVER_MOVES[self.state] else _out_of_order
-        refusal = refuse(command, self, ascii_only) if refuse else None
+        refusal = refuse(command, self, lines.is_ascii) if refuse else None
         if isinstance(command, Bdat):
             return self._begin_chunk(command, refusal)
         if refusal:
             return self._error(refusal)
         if isinstance(command, Auth):
             return self._begin_auth(command)
-        self._awaiting = command
         return command
-
-    def _nonsense(self, line: bytes, reply: Reply) -> Answered:
-        if is_foreign(line):
-            return self._violation(NOT_SMTP, line[:QUOTED].decode("ascii", "backslashreplace"))
-        return self._error(reply)
 
     def _meet(self, command: Ehlo | Helo) -> bytes:
         self.client_name = command.name
@@ -219,60 +177,34 @@ class Server:
     def _end(self) -> None:
         """The dialogue within this state is over (a message, AUTH, a handshake), however it was answered."""
         self.state = SERVER_ENDS[self.state]
-        self.opened = self._exchange = self._body = self._content = None
-
-    def _early(self) -> ServerEvent:
-        """RFC 5321 section 3.1: the client waits for the greeting."""
-        return self._violation(OUT_OF_STEP, "input before the greeting")
+        self.opened = self._exchange = self._body = None
 
     def _body_event(self) -> ServerEvent | None:
-        body = self._body = self._body or DotReader()
-        piece, behind = body.read(self._lines.clear())
-        if behind:
-            self._lines.feed(behind)
-        if body.has_ended:
-            return self._whole(piece)
-        return BodyPiece(piece) if piece and self._is_taken(piece) else None
+        body = self._body = self._body or InboundBody(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
+        event = body.by_data(self._lines)
+        return BodyRefused(self._counted(event.reply)) if isinstance(event, BodyRefused) else event
 
     def _begin_chunk(self, bdat: Bdat, refusal: Reply | None) -> ServerEvent | None:
-        # Refused or not, the octets are on their way and must be passed over (RFC 3030 section 2)
-        if refusal is None:
+        into: InboundBody | Reply | None = refusal
+        if into is None:
             self.state = ServerState.CHUNKS
-        self._chunk = _Chunk(bdat.size, bdat.last, refusal)
+            into = self._body = self._body or InboundBody(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
+        self._chunk = Chunk(bdat, into)
         return self._chunk_event(self._chunk)
 
-    def _chunk_event(self, chunk: _Chunk) -> ServerEvent | None:
-        octets = self._lines.take_octets(chunk.left)
-        chunk.left -= len(octets)
-        if chunk.left == 0:
-            return self._end_chunk(chunk, octets)
-        is_given = octets and not chunk.refusal and self._is_taken(octets)
-        return BodyPiece(octets) if is_given else None
-
-    def _end_chunk(self, chunk: _Chunk, octets: bytes) -> ServerEvent:
+    def _chunk_event(self, chunk: Chunk) -> ServerEvent | None:
+        event = chunk.read(self._lines)
+        if chunk.left:
+            return event
         self._chunk = None
-        if chunk.refusal:
-            return self._error(chunk.refusal)
-        if chunk.last:
-            return self._whole(octets)
-        if octets and self._is_taken(octets):
-            self._due = Answered(CHUNK_TAKEN)
-            return BodyPiece(octets)
-        return self._answer(CHUNK_TAKEN)
-
-    def _whole(self, octets: bytes) -> ServerEvent:
-        """The last octets of a message: the application's to answer, unless the session must refuse it."""
-        content = self._content or ContentCheck(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
-        if content.take(octets, is_last=True):
-            self._awaiting = BodyComplete(octets)
-        else:
-            self._awaiting = BodyRefused(self._counted(content.refusal))
-        return self._awaiting
-
-    def _is_taken(self, octets: bytes) -> bool:
-        """Some octets of a message, and not its last: whether they may be handed on."""
-        self._content = self._content or ContentCheck(self.config.size, refuses_unsafe=self.config.refuse_unsafe)
-        return self._content.take(octets)
+        if isinstance(chunk.into, Reply):
+            return self._error(chunk.into)
+        if chunk.is_last:
+            return BodyRefused(self._counted(event.reply)) if isinstance(event, BodyRefused) else event
+        taken = Answered(CHUNK_TAKEN)
+        if event:
+            self._due = taken
+        return event or taken
 
     def _begin_auth(self, auth: Auth) -> ServerEvent:
         self.state = ServerState.AUTH
@@ -283,41 +215,35 @@ class Server:
         line = self._lines.take()
         if line is None or self._exchange is None:
             return None
-        if self._lines.fault:
-            return self._auth_step(Reply(500, (f"5.5.2 {self._lines.fault}",)))
-        return self._auth_step(self._exchange.hear(line))
+        return self._auth_step(self._exchange.hear(line, self._lines.fault))
 
     def _auth_step(self, step: Reply | AuthGiven) -> ServerEvent:
         if isinstance(step, AuthGiven):
-            self._awaiting = step
             return step
         if step.is_positive:
-            return self._answer(step)
+            return Answered(step)
         self._end()
         return self._error(step)
 
-    def _answer(self, reply: Reply, violation: str = "") -> Answered:
-        self._awaiting = Answered(reply, violation)
-        return self._awaiting
-
     def _error(self, reply: Reply) -> Answered:
-        return self._answer(self._counted(reply))
+        return Answered(self._counted(reply))
 
     def _counted(self, reply: Reply) -> Reply:
         """The reply, or 421 for a client with too many errors. 452 is none: it goes on with the recipients it has."""
         self._errors += reply.is_permanent
         return TOO_MANY_ERRORS if self._errors > self.config.limits.errors else reply
 
-    def _violation(self, reply: Reply, what: str) -> Answered:
-        """The client does not speak SMTP, or not in step: an answer, and the end of the session."""
-        return self._answer(reply, what)
-
 
 def _out_of_order(_command: Command, _at: Server, _ascii_only: bool) -> Reply:  # noqa: FBT001  # as those of REFUSALS
     return OUT_OF_ORDER
 
 
-def _usual(event: Command | AuthGiven | BodyComplete | Answered | None) -> Reply:
+def _early(_at: Server) -> ServerEvent:
+    """RFC 5321 section 3.1: the client waits for the greeting."""
+    return Answered(OUT_OF_STEP, "input before the greeting")
+
+
+def _usual(event: ServerEvent | None) -> Reply:
     """The answer to what is no command that is agreed to."""
     if event is None:
         raise LookupError("no event waits for an answer")
@@ -329,7 +255,7 @@ def _usual(event: Command | AuthGiven | BodyComplete | Answered | None) -> Reply
 # What octets are, where a chunk is not under way
 _EVENTS: dict[ServerState, Callable[[Server], ServerEvent | None]] = {
     **dict.fromkeys(ServerState, Server._command_event),  # noqa: SLF001  # its own table
-    ServerState.GREETING: Server._early,  # noqa: SLF001  # as above
+    ServerState.GREETING: _early,
     ServerState.BODY: Server._body_event,  # noqa: SLF001  # as above
     ServerState.AUTH: Server._auth_event,  # noqa: SLF001  # as above
     ServerState.TLS: lambda _server: None,

@@ -195,7 +195,7 @@ class Claims(Protocol):
         """Give claimed parcels back untouched: due as before. Any not claimed by this node is passed over."""
         ...
 
-    async def hasten(self, destination: str, now: float) -> int:
+    async def retry_stranded(self, destination: str, now: float) -> int:
         """Make parcels due that wait because no host of the destination answered, 1000 at most; how many.
 
         Who wants all of them goes on until there are none.
@@ -222,7 +222,7 @@ class Claims(Protocol):
         """A piece of the body of a message that is kept, PIECE octets at most, and whether more follow."""
         ...
 
-    async def set_back(self, now: float, latest: float) -> int:
+    async def clock_set_back(self, now: float, latest: float) -> int:
         """The clock may have been set back: waiting parcels due after `latest` are due now; how many.
 
         And no destination waits for a turn that it had in what is the future again.
@@ -290,7 +290,7 @@ class Spool(Claims, Protocol):
         """Let held parcels wait again; how many."""
         ...
 
-    async def hurry(self, selection: Selection, now: float) -> int:
+    async def retry(self, selection: Selection, now: float) -> int:
         """Make waiting parcels due now, those that were due before as they were; how many."""
         ...
 

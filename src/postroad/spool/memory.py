@@ -118,7 +118,7 @@ class _Lanes:
         lanes = self.waiting().items()
         return min((self._turn_of(to, slots)[0] for to, slots in lanes if to not in skip), default=None)
 
-    def hasten(self, destination: str, now: float) -> int:
+    def retry_stranded(self, destination: str, now: float) -> int:
         """Its host is well again: what waits for that is due, as many as one slice has."""
         waiting = self.waiting().get(destination, [])
         late = [slot for slot in waiting if slot.waits_for_host and slot.parcel.due_at > now][:HASTENED]
@@ -130,7 +130,7 @@ class _Lanes:
         """The destinations with mail that waits for a host."""
         return sorted(to for to, slots in self.waiting().items() if any(slot.waits_for_host for slot in slots))
 
-    def set_back(self, now: float) -> None:
+    def clock_set_back(self, now: float) -> None:
         """The clock was set back: no lane was served later than now."""
         self._served = {to: (min(at, now), turn) for to, (at, turn) in self._served.items()}
 
@@ -198,10 +198,10 @@ class MemorySpool:
         slots = (self._lanes.slots.get(parcel.number) for parcel in parcels)
         self._lanes.turn_to(State.WAITING, [slot for slot in slots if slot and slot.state is State.CLAIMED])
 
-    async def hasten(self, destination: str, now: float) -> int:
+    async def retry_stranded(self, destination: str, now: float) -> int:
         """See Spool."""
         self._check()
-        return self._lanes.hasten(destination, now)
+        return self._lanes.retry_stranded(destination, now)
 
     async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
         """See Spool."""
@@ -269,7 +269,7 @@ class MemorySpool:
         self._check()
         return self._lanes.turn_to(State.WAITING, self._lanes.selected(selection, State.HELD))
 
-    async def hurry(self, selection: Selection, now: float) -> int:
+    async def retry(self, selection: Selection, now: float) -> int:
         """See Spool."""
         self._check()
         slots = self._lanes.selected(selection, State.WAITING)
@@ -277,10 +277,10 @@ class MemorySpool:
             slot.parcel = replace(slot.parcel, due_at=min(slot.parcel.due_at, now))
         return len(slots)
 
-    async def set_back(self, now: float, latest: float) -> int:
+    async def clock_set_back(self, now: float, latest: float) -> int:
         """See Spool."""
-        self._lanes.set_back(now)
-        return await self.hurry(Selection(state=State.WAITING, due_after=latest), now)
+        self._lanes.clock_set_back(now)
+        return await self.retry(Selection(state=State.WAITING, due_after=latest), now)
 
     async def delete(self, selection: Selection, now: float) -> int:
         """See Spool."""

@@ -59,9 +59,9 @@ class RemoteSpool:
             self._forget(parcels)
             await self._call("release", [parcel.number for parcel in parcels])
 
-    async def hasten(self, destination: str, now: float) -> int:
+    async def retry_stranded(self, destination: str, now: float) -> int:
         """See Spool."""
-        return int(await self._call("hasten", destination, now))
+        return int(await self._call("retry_stranded", destination, now))
 
     async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
         """See Spool."""
@@ -72,9 +72,9 @@ class RemoteSpool:
         due_at: float | None = await self._call("next_due", frozenset(skip))
         return due_at
 
-    async def set_back(self, now: float, latest: float) -> int:
+    async def clock_set_back(self, now: float, latest: float) -> int:
         """See Spool."""
-        return int(await self._call("set_back", now, latest))
+        return int(await self._call("clock_set_back", now, latest))
 
     async def story(self, id_: str) -> Story | None:
         """See Spool."""
@@ -123,10 +123,10 @@ class Handover:
             "claim": self._claim,
             "settle": self._settle,
             "release": self._release,
-            "hasten": spool.hasten,
+            "retry_stranded": spool.retry_stranded,
             "stranded": spool.stranded,
             "next_due": spool.next_due,
-            "set_back": spool.set_back,
+            "clock_set_back": spool.clock_set_back,
             "story": self._story,
             "piece": spool.piece,
         }

@@ -15,9 +15,7 @@ _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_WRITTEN = {written: char for char, written in _NAMED.items()}
 _BEGINS = frozenset("\\nrtxuU")  # what follows a backslash in an escape
-_ESCAPE = re.compile(r"\\(?:\\|[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
 def defused(text: str, keep: str = "") -> str:
@@ -31,7 +29,7 @@ def defused(text: str, keep: str = "") -> str:
 
 
 def visible(text: str) -> str:
-    r"""Text on one line, from which `read_back` makes the same text again: a `\\` that could be misread is doubled."""
+    r"""Text on one line, from which the same text can be read back: a `\\` that could be misread is doubled."""
     if "\\" not in text:
         return defused(text)
     following = [*text[1:], "\\"]
@@ -41,20 +39,9 @@ def visible(text: str) -> str:
     )
 
 
-def read_back(text: str) -> str:
-    """The text that `visible` was given."""
-    return _ESCAPE.sub(lambda found: _read(found[0]), text)
-
-
 def json_text(shape: Any, indent: int | None = None) -> str:  # noqa: ANN401  # any value of JSON
     """JSON in printable ASCII: the data is whole, and a terminal has nothing to obey (json leaves DEL as it is)."""
     return json.dumps(shape, indent=indent, default=str).replace("\x7f", "\\u007f")
-
-
-def _read(escape: str) -> str:
-    if escape == "\\\\":
-        return "\\"
-    return _WRITTEN.get(escape) or chr(int(escape.lstrip("\\xuU"), 16))
 
 
 def _is_seen(char: str) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from postroad.cli import main
 
 LOADED = (
-    "asyncio", "rich.console", "rich.table", "uvloop", "postroad.build.road", "postroad.examine",
+    "asyncio", "rich.console", "rich.table", "uvloop", "postroad.build.mailer", "postroad.examine",
     "postroad.cli.check_run", "postroad.config", "postroad.relay.check", "postroad.cli.sendmail.handing",
     "postroad.relay",
     "postroad.views.findings", "postroad.views.json", "postroad.views.pictures.terminal", "postroad.planning.answers",

@@ -316,7 +316,7 @@ def test_a_burst_tells_how_far_one_machine_strays(simulate):
         (["--retries", "5m,soon"], '--retries: "soon" is not a time'),
         (["--retries", "0s"], "--retries: 0.0 is below 1 s"),
         (["--retries", "1ms", "--greylist", "5m"], "--retries: 0.001 is below 1 s"),
-        (["--retries", "1s"], "--retries: mail would be tried 432,001 times within 432000 s; 10,000 is the maximum"),
+        (["--retries", "1s"], "--retries: mail would be tried 432,001 times within 5 d; 10,000 is the maximum"),
         (["--trials", "99999999999"], "--trials: 99999999999 is more than 10,000,000, the most allowed"),
         (["--trials", "9000000", "--retries", "1m"], "1,000,000,000 tries in all are the most"),
         (["--burst", f"{10**20}/1s"], "is more than 10,000,000, the most allowed"),

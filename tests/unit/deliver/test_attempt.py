@@ -4,7 +4,7 @@ import asyncio
 import sys
 from ipaddress import ip_address
 
-from postroad.build import Road, build_message, build_policy, opportunistic_tls
+from postroad.build import Mailer, build_message, build_policy, opportunistic_tls
 from postroad.deliver import DeliverSettings
 from postroad.dns import ServerAddress, WireResolver, WireSettings, parse_zones
 from postroad.lab import Fault, Lab, Mode
@@ -33,10 +33,10 @@ def send(faults=None, *, to=("user@example.com",), tls=False, zone=ZONE):
             host, port = lab.resolver_address
             resolver = WireResolver(WireSettings((ServerAddress(ip_address(host), port),)))
             settings = DeliverSettings(port=lab.port, tls=opportunistic_tls() if tls else None)
-            road = Road(
+            mailer = Mailer(
                 resolver, build_policy("rfc5321", allow_loopback=True), deliver=settings, listener=events.append
             )
-            sent = await road.send(build_message(CONTENT, "me@example.net", to), seed=1)
+            sent = await mailer.send(build_message(CONTENT, "me@example.net", to), seed=1)
             return sent, lab.received
 
     events = []

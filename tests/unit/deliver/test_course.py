@@ -25,7 +25,7 @@ def test_unhealthy_hosts_are_asked_last():
     health = Health()
     health.failed(ONE.address, 0.0)
     arranged = course(health, ONE, TWO)
-    assert ((TWO, ONE), (ONE,), TWO.where) == (arranged.plan.targets, arranged.ill, arranged.first)
+    assert ((TWO, ONE), (ONE,), TWO.where) == (arranged.plan.targets, arranged.unhealthy, arranged.first)
 
 
 def test_nobody_is_asked_where_all_are_unhealthy():

@@ -1,4 +1,4 @@
-"""Probes: ill hosts are asked by us, one at a time, so that no mail has to."""
+"""Probes: unhealthy hosts are asked by us, one at a time, so that no mail has to."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -37,8 +37,8 @@ class Ward:
         self.outages = Outages()
         self.probes = Probes(self.health, self.now, self._changed, self.outages.concerns)
 
-    def _changed(self, address, *, is_well):
-        self.told(Event("recovered" if is_well else "ill", {"address": address}))
+    def _changed(self, address, *, is_healthy):
+        self.told(Event("recovered" if is_healthy else "unhealthy", {"address": address}))
 
     @staticmethod
     def target(address=HOST):
@@ -131,7 +131,7 @@ def test_host_nobody_wants_is_probed_no_more():
 
 
 def test_shorter_penalty_is_not_kept_waiting_by_a_longer_one():
-    """A host that fell ill later may be due earlier: the timer is set for the first of them."""
+    """A host that became unhealthy later may be due earlier: the timer is set for the first of them."""
 
     async def story(it):
         it.failed(OTHER)
@@ -150,7 +150,7 @@ def test_suspect_that_answers_was_only_slow():
         it.probes.suspect(it.target(), it.settings)
         await it.told.until("lab.smtp.closed")
         await asyncio.gather(*it.probes._tasks)
-        return it.asked(), len(it.health), it.told.named("ill")
+        return it.asked(), len(it.health), it.told.named("unhealthy")
 
     assert (1, 0, []) == tell(story)
 
@@ -161,6 +161,6 @@ def test_suspect_that_keeps_silent_is_ill(monkeypatch):
 
     async def story(it):
         it.probes.suspect(it.target(), it.settings)
-        return (await it.told.until("ill"))["address"], it.health.is_well(HOST, it.now())
+        return (await it.told.until("unhealthy"))["address"], it.health.is_healthy(HOST, it.now())
 
     assert (HOST, False) == tell(story, "blackhole", SLOW)

@@ -24,17 +24,16 @@ def failing(*times, address=A, policy=None):
 def test_unknown_address_is_well():
     """Nothing is held against an address nobody knows."""
     health = Health()
-    assert health.is_well(A, 0.0)
-    assert health.penalised_until(A, 0.0) is None
+    assert health.is_healthy(A, 0.0)
     assert () == health.due_probes(0.0)
     assert health.next_probe_at(0.0) is None
 
 
 def test_failure_is_penalised_for_half_a_minute():
-    """One failure: ill, and to be probed 30 s later."""
+    """One failure: unhealthy, and to be probed 30 s later."""
     health = failing(100.0)
-    assert not health.is_well(A, 100.0)
-    assert 130.0 == health.penalised_until(A, 100.0) == health.next_probe_at(100.0)
+    assert not health.is_healthy(A, 100.0)
+    assert 130.0 == health.next_probe_at(100.0)
     assert () == health.due_probes(129.9)
     assert (A,) == health.due_probes(130.0)
 
@@ -44,7 +43,7 @@ def test_penalties_double_up_to_a_quarter_of_an_hour():
     health, now, penalties = Health(), 0.0, []
     for _ in range(7):
         health.failed(A, now)
-        until = health.penalised_until(A, now)
+        until = health.next_probe_at(now)
         penalties.append(until - now)
         now = until
     assert [30, 60, 120, 240, 480, 900, 900] == penalties
@@ -52,12 +51,12 @@ def test_penalties_double_up_to_a_quarter_of_an_hour():
 
 def test_deliveries_that_fail_together_are_one_failure():
     """Twenty connections that time out within one penalty do not escalate it."""
-    assert 30.0 == failing(*(second / 10 for second in range(20))).penalised_until(A, 2.0)
+    assert 30.0 == failing(*(second / 10 for second in range(20))).next_probe_at(2.0)
 
 
 def test_penalty_that_ran_out_does_not_make_well():
-    """Until a probe has come back the address stays ill: no delivery but the probe waits for it."""
-    assert not failing(0.0).is_well(A, 31.0)
+    """Until a probe has come back the address stays unhealthy: no delivery but the probe waits for it."""
+    assert not failing(0.0).is_healthy(A, 31.0)
 
 
 def test_probe_that_succeeds_makes_well():
@@ -65,7 +64,7 @@ def test_probe_that_succeeds_makes_well():
     health = failing(0.0)
     health.probing(A)
     assert health.succeeded(A, 31.0)
-    assert health.is_well(A, 31.0)
+    assert health.is_healthy(A, 31.0)
     assert not health.succeeded(A, 32.0)
 
 
@@ -75,7 +74,7 @@ def test_probe_that_fails_waits_twice_as_long():
     health.probing(A)
     assert () == health.due_probes(31.0)
     health.failed(A, 31.0)
-    assert 91.0 == health.penalised_until(A, 31.0)
+    assert 91.0 == health.next_probe_at(31.0)
     assert (A,) == health.due_probes(91.0)
 
 
@@ -91,31 +90,32 @@ def test_success_of_another_delivery_ends_a_penalty():
     """A connection opened before the failure may still greet: the host is well."""
     health = failing(0.0)
     assert health.succeeded(A, 1.0)
-    assert health.is_well(A, 1.0)
+    assert health.is_healthy(A, 1.0)
 
 
 def test_failures_are_forgotten_after_an_hour():
     """An hour after its last failure the address is as good as a new one, and its next penalty is the first."""
     health = failing(0.0, 30.0)
-    assert not health.is_well(A, 3629.0)
-    assert health.is_well(A, 3630.0)
+    assert not health.is_healthy(A, 3629.0)
+    assert health.is_healthy(A, 3630.0)
     assert () == health.due_probes(3630.0)
     assert not health.succeeded(A, 3630.0)
     health.failed(A, 3630.0)
-    assert 3660.0 == health.penalised_until(A, 3630.0)
+    assert 3660.0 == health.next_probe_at(3630.0)
 
 
 def test_memory_is_bounded():
-    """Of more ill addresses than are remembered, the one longest without a failure is forgotten."""
+    """Of more unhealthy addresses than are remembered, the one longest without a failure is forgotten."""
     health = Health(HealthPolicy(most=2))
     one, two, three = (ip_address(f"192.0.2.{last}") for last in (1, 2, 3))
     for now, address in enumerate((one, two, one, three)):
         health.failed(address, float(now))
-    assert (2, [False, True, False]) == (len(health), [health.is_well(address, 4.0) for address in (one, two, three)])
+    healthy = [health.is_healthy(address, 4.0) for address in (one, two, three)]
+    assert (2, [False, True, False]) == (len(health), healthy)
 
 
 def test_ill_targets_come_after_well_ones():
-    """The order drawn is kept among the well and among the ill."""
+    """The order drawn is kept among the well and among the unhealthy."""
     targets = tuple(Target(name, ip_address(f"192.0.2.{last}"), 10) for last, name in enumerate("abcd", 1))
     health = failing(0.0)
     health.failed(targets[2].address, 0.0)
@@ -128,7 +128,7 @@ def test_unknown_addresses_are_not_probed():
     health = Health()
     health.probing(B)
     health.abandoned(B)
-    assert health.is_well(B, 0.0)
+    assert health.is_healthy(B, 0.0)
 
 
 @pytest.mark.parametrize("figures", [{"first_penalty_s": 0}, {"forget_after_s": 60}, {"factor": 0.9}, {"most": 0}])
@@ -159,15 +159,15 @@ class Probing(RuleBasedStateMachine):
         """Somebody fails there."""
         self.health.failed(address, self.now)
         self.under_way.discard(address)
-        assert not self.health.is_well(address, self.now)
+        assert not self.health.is_healthy(address, self.now)
 
     @rule(address=addresses)
     def succeed(self, address):
         """Somebody is greeted there."""
-        ill = not self.health.is_well(address, self.now)
-        assert ill == self.health.succeeded(address, self.now)
+        unhealthy = not self.health.is_healthy(address, self.now)
+        assert unhealthy == self.health.succeeded(address, self.now)
         self.under_way.discard(address)
-        assert self.health.is_well(address, self.now)
+        assert self.health.is_healthy(address, self.now)
 
     @rule()
     def probe(self):
@@ -179,12 +179,11 @@ class Probing(RuleBasedStateMachine):
         assert self.health.due_probes(self.now) == ()
 
     @invariant()
-    def probes_are_of_ill_addresses(self):
-        """What is forgotten is no longer being probed; what is due is ill, and its penalty out."""
-        self.under_way = {address for address in self.under_way if not self.health.is_well(address, self.now)}
+    def probes_are_of_unhealthy_addresses(self):
+        """What is forgotten is no longer being probed; what is due is unhealthy, and its penalty out."""
+        self.under_way = {address for address in self.under_way if not self.health.is_healthy(address, self.now)}
         for address in self.health.due_probes(self.now):
-            assert not self.health.is_well(address, self.now)
-            assert self.health.penalised_until(address, self.now) <= self.now
+            assert not self.health.is_healthy(address, self.now)
         following = self.health.next_probe_at(self.now)
         assert following is None or self.now < following <= self.now + 900
         assert len(self.health) <= 3
@@ -195,9 +194,9 @@ TestProbing = Probing.TestCase
 
 def test_figures_at_their_limits_make_a_policy():
     """A penalty below a second; one penalty for ever, as long as the memory of it, of one address."""
-    assert 0.5 == failing(0.0, policy=HealthPolicy(first_penalty_s=0.5)).penalised_until(A, 0.0)
+    assert 0.5 == failing(0.0, policy=HealthPolicy(first_penalty_s=0.5)).next_probe_at(0.0)
     policy = HealthPolicy(first_penalty_s=60, factor=1, longest_penalty_s=60, forget_after_s=60, most=1)
-    assert 120.0 == failing(0.0, 60.0, policy=policy).penalised_until(A, 60.0)
+    assert 120.0 == failing(0.0, 60.0, policy=policy).next_probe_at(60.0)
 
 
 def test_who_failed_later_is_remembered_longer():
@@ -205,4 +204,4 @@ def test_who_failed_later_is_remembered_longer():
     health = failing(0.0)
     health.failed(B, 1000.0)
     health.failed(ip_address("192.0.2.9"), 3601.0)
-    assert (2, True, False) == (len(health), health.is_well(A, 3601.0), health.is_well(B, 3601.0))
+    assert (2, True, False) == (len(health), health.is_healthy(A, 3601.0), health.is_healthy(B, 3601.0))

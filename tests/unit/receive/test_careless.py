@@ -156,13 +156,13 @@ def test_body_that_drips_ends_with_the_session(begin):
             if begin == b"DATA\r\n":
                 await client.hear()
             session = next(iter(house.receiver._sessions))
-            session.patience.ends_at = later(-179)
+            session.connection.patience.ends_at = later(-179)
             client.stream.write(b"x" * 100_000)
             await client._is_heard()
             assert ["421 4.4.2 the session is too long", ""] == await late(house, client)
         assert ([], 0, 1) == (
             house.keeper.kept,
-            house.receiver._desk.ledger.held,
+            house.receiver._shared.ledger.held,
             len(house.told("receive.message.failed")),
         )
 
@@ -187,7 +187,7 @@ def test_empty_chunks_end_with_the_session():
             session = next(iter(house.receiver._sessions))
             for _ in range(5):
                 assert ["250"] == await client.codes(b"BDAT 0\r\n")
-            session.patience.ends_at = later(-179)
+            session.connection.patience.ends_at = later(-179)
             assert ["250"] == await client.codes(b"BDAT 0\r\n")
             assert ["421 4.4.2 the session is too long", ""] == await late(house, client)
 
@@ -200,7 +200,7 @@ def test_session_that_has_had_its_time_begins_no_other_message():
     async def story(house):
         async with house.visit() as client:
             await client.ask(ENVELOPE + b"DATA\r\n", 3)
-            next(iter(house.receiver._sessions)).patience.ends_at = later(-1)
+            next(iter(house.receiver._sessions)).connection.patience.ends_at = later(-1)
             assert ["250", "421", ""] == await client.codes(MESSAGE + b".\r\n", 3)
         assert 1 == len(house.keeper.kept)
 

@@ -191,7 +191,7 @@ def test_memory_is_given_back_whatever_happens():
         ):
             async with house.visit() as client:
                 await client.ask(octets, 3)
-        assert (0, 0, 1) == (house.receiver._desk.ledger.held, house.receiver.connections, len(house.keeper.kept))
+        assert (0, 0, 1) == (house.receiver._shared.ledger.held, house.receiver.connections, len(house.keeper.kept))
 
     tell(story)
 
@@ -205,7 +205,7 @@ def test_big_message_goes_in_pieces():
         write = house.keeper.write
 
         async def watched(id_, piece):
-            held.append(house.receiver._desk.ledger.held)
+            held.append(house.receiver._shared.ledger.held)
             assert len(piece) <= PIECE
             await write(id_, piece)
 
@@ -261,7 +261,7 @@ def test_spool_that_fills_within_a_big_message():
                 await client.stream.drain()
                 await asyncio.sleep(0)
             assert ["452"] == await client.codes(b".\r\n")
-        assert (["id0"], {}, 0) == (house.keeper.discarded, house.keeper.pieces, house.receiver._desk.ledger.held)
+        assert (["id0"], {}, 0) == (house.keeper.discarded, house.keeper.pieces, house.receiver._shared.ledger.held)
 
     tell(story)
 
@@ -322,6 +322,7 @@ def test_steps_are_told():
             complete["recipients"],
             complete["size"],
         )
+        assert 0.0 <= complete["elapsed_s"] < 20.0
         assert {"peer": "127.0.0.1:40000", "messages": 1, "why": ""} == house.told("receive.session.complete")[0]
 
     tell(story)

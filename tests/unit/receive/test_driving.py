@@ -48,8 +48,8 @@ def test_replies_of_a_flight_leave_in_one_write(runner):
             await greeted(client)
             written = []
             (session,) = house.receiver._sessions
-            write = session._stream._transport.write
-            session._stream.write = lambda data: (written.append(data), write(data))
+            write = session.connection.stream._transport.write
+            session.connection.stream.write = lambda data: (written.append(data), write(data))
             assert ["250"] * 4 == await client.codes(ENVELOPE + CHUNK + b"RSET\r\n", 4)
             assert 1 == len(written)
 
@@ -92,7 +92,7 @@ def test_client_that_talks_on_during_the_commit_is_stopped():
             for _ in range(300):
                 await asyncio.sleep(0)
             (session,) = house.receiver._sessions
-            assert session._stream.waiting < 4 * BUFFERED
+            assert session.connection.stream.waiting < 4 * BUFFERED
             house.keeper.gate.set()
             assert ["250"] * 3 == [reply[:3] for reply in await client.hear(3)]
 
@@ -111,7 +111,7 @@ def test_stop_does_not_wait_for_a_message_that_is_being_kept():
             await house.keeper.asked.wait()
             await house.receiver.stop()
             assert [""] == await client.hear()
-            assert (0, 0) == (house.receiver.connections, house.receiver._desk.ledger.held)
+            assert (0, 0) == (house.receiver.connections, house.receiver._shared.ledger.held)
 
     tell(story)
 
@@ -128,7 +128,7 @@ def test_message_kept_behind_the_end_of_its_session_is_told():
             await house.receiver.stop()
             house.keeper.gate.set()
             await until(lambda: house.told("receive.message.complete"))
-            assert ([1], 0) == ([len(house.keeper.kept)], house.receiver._desk.ledger.held)
+            assert ([1], 0) == ([len(house.keeper.kept)], house.receiver._shared.ledger.held)
 
     tell(story)
 
@@ -156,7 +156,7 @@ def test_bug_ends_its_own_connection_only(runner, where):
             assert (["'bug'"], 0, 0) == (
                 [str(problem) for problem in reported],
                 house.receiver.connections,
-                house.receiver._desk.ledger.held,
+                house.receiver._shared.ledger.held,
             )
 
     runner(within(story()))
@@ -193,7 +193,7 @@ def test_client_that_resets_is_forgotten(runner):
             await greeted(talk)
             await talk.ask(ENVELOPE, 2)
             talk.stream.write(said)
-            await until(lambda: house.receiver._desk.ledger.held)
+            await until(lambda: house.receiver._shared.ledger.held)
             talk.stream.abort()
             house.keeper.gate.set()
             await until(lambda: house.receiver.connections == 0)
@@ -201,7 +201,7 @@ def test_client_that_resets_is_forgotten(runner):
         assert (1, 1, 0) == (
             len(house.keeper.kept),
             len(house.told("receive.message.failed")),
-            house.receiver._desk.ledger.held,
+            house.receiver._shared.ledger.held,
         )
 
     runner(within(story()))
@@ -218,7 +218,7 @@ def test_handshake_may_begin_before_the_server_has_turned_round(runner, monkeypa
         said = asyncio.create_task(asyncio.to_thread(code_under_starttls, where.port))
         await until(lambda: house.receiver.connections)
         (session,) = house.receiver._sessions
-        stream = session._stream
+        stream = session.connection.stream
         handle, write = stream._transport.get_extra_info("socket").fileno(), stream._transport.write
 
         def write_and_wait(data):

@@ -10,13 +10,13 @@ import pytest
 from tests.support.talking import HEAD, HELLO, NOON, SETTINGS
 
 import postroad
-from postroad.net import Endpoint
+from postroad.net import Endpoint, NetError, NetErrorKind
 from postroad.receive import Receiver, Tls
 
 OURS = str(Path(postroad.__file__).parent)
-MOST_CALLS = 94  # of a message over a connection that is kept, each command a read
-MOST_CALLS_OF_FLIGHTS = 88  # with the commands in one
-MOST_CALLS_ALONE = 170  # of a connection with one message, from the greeting to the end
+MOST_CALLS = 87  # of a message over a connection that is kept, each command a read
+MOST_CALLS_OF_FLIGHTS = 83  # with the commands in one
+MOST_CALLS_ALONE = 157  # of a connection with one message, from the greeting to the end
 BODY = HEAD + b"A line of some octets.\r\n" * 150 + b".\r\n"
 READS = [b"MAIL FROM:<me@example.net>\r\n", b"RCPT TO:<ann@example.com>\r\n", b"DATA\r\n", BODY]
 FLIGHTS = [b"".join(READS[:3]), BODY]
@@ -127,7 +127,7 @@ def test_connection_costs_few_calls():
             wire = Wire()
             receiver._receive(wire, Tls.NONE)
             wire.hear(HELLO)
-            send(wire, receiver._desk.keeper, READS)
+            send(wire, receiver._shared.keeper, READS)
             wire.hear(b"QUIT\r\n")
             assert 0 == receiver.connections
 
@@ -153,3 +153,21 @@ def test_each_read_is_answered_in_one_write(reads):
         len(written),
     )
     assert rest.endswith(BODY.removesuffix(b".\r\n"))
+
+
+def test_second_message_of_a_read_is_kept_before_anything_else_is_heard():
+    """Each waits for the keeper in its turn; and a client that has gone meanwhile is neither heard nor answered."""
+    message = b"".join(READS[:2]) + b"BDAT %d LAST\r\n%b" % (len(HEAD), HEAD)
+
+    def story():
+        wire, keeper, receiver = met(HELLO)
+        wire.hear(message * 2)
+        keeper.kept(None)
+        heard = [wire.hear is not None]
+        (session,) = receiver._sessions
+        session.connection.give_up(NetError("gone", NetErrorKind.TIMEOUT))
+        wire.written.clear()
+        keeper.kept(None)
+        return [*heard, wire.hear is not None], wire.written
+
+    assert ([False, False], []) == within(story)

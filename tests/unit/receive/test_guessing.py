@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.ports import USERS
 from tests.support.talking import SETTINGS, tell
 
+from postroad.receive.judge import Judge
 from postroad.receive.login import Login
 from postroad.receive.policy import newcomer
 from postroad.receive.turns import CrowdedError, Turns
@@ -24,7 +25,8 @@ WITH_USERS = replace(SETTINGS, users=USERS)
 def login(house, client, password, user="ann", authorization=""):
     """AUTH on a connection of its own, answered."""
     given = AuthGiven("PLAIN", authorization, user, password)
-    return Login(house.receiver._desk).answer(given, client, "peer")
+    shared = house.receiver._shared
+    return Login(shared, Judge(shared, client), "peer").answer(given)
 
 
 class Scrypt:
@@ -33,12 +35,12 @@ class Scrypt:
     def __init__(self, house):
         self.asked = []
         self.gate = asyncio.Event()
-        self._is_right = house.receiver._desk.verifier.is_right
+        self._is_right = house.receiver._shared.verifier.is_right
         self._house = house
 
     def within(self, monkeypatch):
         """Stand in for the verifier."""
-        monkeypatch.setattr(self._house.receiver._desk.verifier, "is_right", self)
+        monkeypatch.setattr(self._house.receiver._shared.verifier, "is_right", self)
         return self
 
     async def __call__(self, users, user, password):
@@ -70,7 +72,7 @@ def test_right_passwords_cost_nothing():
     async def story(house):
         replies = [await login(house, GOOD, "secret") for _ in range(50)]
         assert {235} == {reply.code for reply in replies}
-        assert house.receiver._desk.auth_failures.left(GOOD.party, 20, asyncio.get_running_loop().time()) == 20
+        assert house.receiver._shared.auth_failures.left(GOOD.party, 20, asyncio.get_running_loop().time()) == 20
 
     tell(story, WITH_USERS)
 

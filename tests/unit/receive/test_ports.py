@@ -14,6 +14,8 @@ from tests.support.talking import ENVELOPE, HELLO, MESSAGE, SETTINGS, House, Tal
 from postroad.lab.certificate import NAME, trusting_context
 from postroad.net import NetError, bind, connect
 from postroad.receive import ListenSettings, Tls
+from postroad.receive.policy import newcomer
+from postroad.receive.shared import Shared
 
 
 def limited(**limits):
@@ -245,7 +247,7 @@ def test_message_that_drips_runs_out_of_time():
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             assert 180 == pytest.approx(session.deadline - later(0), abs=1)
-            session.patience.late_at = later(10)
+            session.connection.patience.late_at = later(10)
             client.stream.write(b"x" * 200)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -262,7 +264,7 @@ def test_endless_session_ends():
     async def story(house):
         async with house.visit() as client:
             assert ["250"] == await client.codes(b"NOOP\r\n")
-            next(iter(house.receiver._sessions)).patience.ends_at = later(1)
+            next(iter(house.receiver._sessions)).connection.patience.ends_at = later(1)
             await client.codes(b"NOOP\r\n")
             house.receiver.expire(later(2))
             assert ["421"] == await client.codes(b"", 1)
@@ -355,3 +357,11 @@ def test_socket_may_be_given():
         await house.receiver.stop()
 
     tell(story)
+
+
+@pytest.mark.parametrize("tls", Tls)
+@pytest.mark.parametrize("settings", [SECURE, SETTINGS])
+def test_starttls_is_offered_where_it_can_be_done(tls, settings):
+    """On a port that is for it, and with a certificate."""
+    expected = tls is Tls.STARTTLS and settings is SECURE
+    assert expected == Shared(settings, None, None).offer(tls, newcomer(LOOPBACK)).starttls

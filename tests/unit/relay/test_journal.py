@@ -87,7 +87,7 @@ def test_deferred_attempt_says_when_it_is_tried_again():
 
 
 def test_attempt_without_contacts_names_none():
-    """All hosts were ill, or there is no route."""
+    """All hosts were unhealthy, or there is no route."""
     (line,) = lines(attempted(LATER, contacts=()), form="json")
     assert "exchange" not in json.loads(line)
 

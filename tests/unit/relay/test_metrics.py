@@ -159,7 +159,7 @@ def test_a_relay_at_work_is_well():
 
 
 def test_trouble_with_the_spool_is_told():
-    """A spool that fails makes the relay ill, with what is wrong in words."""
+    """A spool that fails makes the relay unhealthy, with what is wrong in words."""
 
     async def story():
         async with measured() as (it, numbers):
@@ -185,7 +185,7 @@ def test_spool_that_cannot_count_is_in_trouble():
 
 
 def test_event_loop_that_hangs_is_told(monkeypatch):
-    """The pages are answered though the loop does nothing more: the relay is ill, the numbers are there."""
+    """The pages are answered though the loop does nothing more: the relay is unhealthy, the numbers are there."""
     monkeypatch.setattr(module, "ANSWER_S", 0.05)
 
     async def story():

@@ -156,7 +156,7 @@ def test_what_was_accepted_outlives_the_process(tmp_path):
                     return (await it.relay.spool.stats(0)).waiting == 6
 
                 await it.told.until_true(all_wait)
-                await it.relay.spool.hurry(Selection(), 0)
+                await it.relay.spool.retry(Selection(), 0)
             else:
                 await it.verdict(6)
             return it.taken()
@@ -409,7 +409,7 @@ def test_mail_by_sendmail_is_told_once(tmp_path, fault):
             await tool.close()
             await it.submit("ann@example.com")
             await it.told.until("deliver.parcel.complete", 3)
-            await spool.hurry(Selection(), 0)
+            await spool.retry(Selection(), 0)
             it.relay.delivery.look()
             if fault != "accept":
                 await it.told.until("deliver.parcel.complete", 5)

@@ -374,7 +374,7 @@ def test_sigterm_ends_a_process_that_loses_nothing(tmp_path):
             tool = await SqliteSpool.open(tmp_path / "spool", node="")
             left = len(await tool.listed(Selection(), 100))
             taken = len(lab.received)
-            await tool.hurry(Selection(), 0)
+            await tool.retry(Selection(), 0)
             await tool.close()
             await lab.set_fault("127.0.0.13", parse_fault("accept"))
             second = Process(path)

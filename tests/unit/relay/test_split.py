@@ -28,13 +28,13 @@ from postroad.dns import parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.net import bind
 from postroad.receive import ListenSettings
-from postroad.relay import Relay, relay_settings
+from postroad.relay import Relay, child, relay_settings
 from postroad.relay import split as module
 from postroad.relay.deliverer import ProcessorWait, deliver_over
 from postroad.relay.event_bus import EventBus
 from postroad.relay.metrics import Metrics
 from postroad.relay.settings import resolver_of
-from postroad.relay.split import Split, command
+from postroad.relay.split import Split
 from postroad.spool import SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.spool.remote import Handover
@@ -258,7 +258,7 @@ def test_machine_without_room_for_a_process_is_asked_again(monkeypatch):
 
 def test_one_that_says_nothing_is_killed(monkeypatch):
     """It may be stopped, or stuck: nobody would deliver any more."""
-    monkeypatch.setattr(module, "LOOK_S", 0.0)
+    monkeypatch.setattr(child, "LOOK_S", 0.0)
     monkeypatch.setattr("postroad.relay.deliverer.REPORT_S", 3600.0)
 
     async def story(it):
@@ -326,9 +326,9 @@ def test_trouble_with_the_spool_is_seen_at_both_ends(monkeypatch):
         await it.submit("ann@example.com")
         why = (await it.log.until("deliver.spool.failed"))["why"]
         await it.log.until("deliver.attempt.complete")
-        with pytest.raises(HTTPError) as ill:
+        with pytest.raises(HTTPError) as unhealthy:
             await numbers_of(it, "/health")
-        with ill.value as answer:
+        with unhealthy.value as answer:
             return why, answer.read().decode()
 
     expected = "the disk is full", "the spool is in trouble: the disk is full\n"
@@ -343,7 +343,7 @@ def test_senders_wait_while_the_other_process_has_no_processor_left(monkeypatch)
         await it.submit("bob@example.net", times=pressure.MOST)
         waits = []
         for second, used in enumerate((1.0, 1.1), 1):
-            it.split._hear_report(it.split._life, 1e9 + second, 1e9 + used, (0, 0, 0, 0))
+            it.split._hear_report(it.split._child, 1e9 + second, 1e9 + used, (0, 0, 0, 0))
             waits.append(it.split.pressure.turn() is not None)
         return waits
 
@@ -397,7 +397,7 @@ def test_one_that_is_killed_at_the_first_start_is_started_again(monkeypatch):
 def test_one_that_is_never_ready_is_killed(monkeypatch):
     """It may be stopped: whoever waits for the start has to hear of it."""
     monkeypatch.setattr(module, "AGAIN_S", 0.0)
-    monkeypatch.setattr(module, "START_S", 0.0)
+    monkeypatch.setattr(child, "START_S", 0.0)
 
     async def story():
         async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
@@ -415,7 +415,7 @@ def test_the_other_process_runs_nothing_of_the_working_directory(tmp_path):
     """A relay that root starts in a folder that anybody may write to is still ours alone."""
     for name in ("postroad.py", "random.py", "sitecustomize.py"):
         (tmp_path / name).write_text("raise SystemExit(7)")
-    done = subprocess.run([*command()[:-1], "--help"], cwd=tmp_path, capture_output=True, check=False)
+    done = subprocess.run([*child.command()[:-1], "--help"], cwd=tmp_path, capture_output=True, check=False)
     assert (0, b"") == (done.returncode, done.stderr)
 
 
@@ -423,7 +423,7 @@ def test_one_that_does_not_end_is_killed(monkeypatch):
     """It was told to; the log says so, and the relay ends."""
 
     async def story(it):
-        monkeypatch.setattr(module, "GRACE_S", 0.0)
+        monkeypatch.setattr(child, "GRACE_S", 0.0)
         monkeypatch.setattr("postroad.relay.delivery.Loop.drain", lambda *_: asyncio.sleep(LIMIT_S))
         await it.split.drain(0.0)
         (failed,) = it.told.named("relay.worker.failed")

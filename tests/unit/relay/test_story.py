@@ -31,7 +31,7 @@ ENVELOPE = Envelope(parse_mailbox("a@example.net"), (Recipient(parse_mailbox("b@
 MAIL = StoredMail("01TEST", ENVELOPE, 1_800_000_000.0, 42, 100, "192.0.2.7 by ESMTP")
 
 
-def record(*, turn=0, ill=(), order=None, dice=Random):
+def record(*, turn=0, unhealthy=(), order=None, dice=Random):
     """The record of an attempt whose first two hosts were down, in the order drawn or in another."""
     targets = order or draw(turned(ROUTE, turn), PROCEDURES["rfc5321"], dice(42)).targets
     down = Outcome(Result.DEFERRED, Scope.HOST, "connection refused", "4.4.1", Phase.CONNECT)
@@ -41,7 +41,7 @@ def record(*, turn=0, ill=(), order=None, dice=Random):
     return Record(
         "example.com",
         1_800_000_001.0,
-        json.dumps(shape | ({"ill": list(ill)} if ill else {}) | ({"dice": DICE} if dice is Dice else {})),
+        json.dumps(shape | ({"ill": list(unhealthy)} if unhealthy else {}) | ({"dice": DICE} if dice is Dice else {})),
     )
 
 

@@ -5,9 +5,9 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.support.dialogues import ENVELOPE, HELLO, TRANSACTION, codes, serve
+from tests.support.dialogues import ENVELOPE, HELLO, TRANSACTION, codes, greeted, serve
 
-from postroad.smtp import ServerConfig
+from postroad.smtp import BodyPiece, Limits, ServerConfig
 from postroad.smtp.wire import NewlineCheck
 
 CONTENTS = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"a", b"\x00"]), max_size=12).map(b"".join)
@@ -106,3 +106,28 @@ def test_chunks_are_counted(sizes, expected):
     replies, messages = serve(octets, ServerConfig("mx.example", size=10))
     assert (expected, expected[-1] == 250) == (codes(replies)[4:], bool(messages))
     assert all(len(content) == 10 for _, content in messages)
+
+
+@pytest.mark.parametrize("flights", [[b"DATA\r\n", b"a\nb\r\n.\r\n"], [by_chunks(b"a\nb", [])]])
+def test_refused_messages_are_errors_of_the_client(flights):
+    """Two are allowed here, by DATA or BDAT: with the third one the session ends."""
+    config = ServerConfig("mx.example", limits=Limits(errors=2))
+    replies, _ = serve([HELLO, *[TRANSACTION + flights[0], *flights[1:]] * 3], config, pieces=100)
+    assert [554, 554, 421] == [code for code in codes(replies) if code in (554, 421)]
+
+
+@given(CONTENTS, st.integers(1, 30))
+@example(b"\na", 1)
+@example(b"a\r\nb", 1)
+def test_pieces_have_octets_of_a_message_that_may_yet_be_taken(content, pieces):
+    """None is empty, and from the first one that is unsafe on nothing is handed on before the end."""
+    server = greeted(ServerConfig("mx.example"))
+    for line in (HELLO, *TRANSACTION.splitlines(keepends=True), b"DATA\r\n"):
+        server.receive(line)
+        server.agree()
+    given = []
+    for start in range(0, len(content), pieces):
+        event = server.receive(content[start : start + pieces])
+        given += [event.data] if isinstance(event, BodyPiece) else []
+    seen = b"".join(given).removesuffix(b"\r")  # whether that one stands alone is not known yet
+    assert (False, False) == (b"" in given, unsafe(seen))

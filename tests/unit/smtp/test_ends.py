@@ -5,7 +5,7 @@ import base64
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.support.dialogues import ENVELOPE, HELLO, TRANSACTION, codes, greeted, serve
+from tests.support.dialogues import ENVELOPE, HELLO, TRANSACTION, codes, greeted, line_of, serve
 
 from postroad.smtp import (
     AuthGiven,
@@ -20,6 +20,7 @@ from postroad.smtp import (
     Limits,
     LocalProtocolError,
     Mail,
+    Noop,
     Quit,
     Rcpt,
     ServerConfig,
@@ -27,11 +28,10 @@ from postroad.smtp import (
     Unsolicited,
     Violation,
     canonical,
-    format_command,
     format_reply,
     parse_command,
 )
-from postroad.smtp.grammar import PLAIN, plain_command
+from postroad.smtp.commands import PLAIN, CommandReader
 from postroad.smtp.offer import OUT_OF_ORDER, OUT_OF_STEP
 from postroad.smtp.states import CLIENT_MOVES
 from postroad.smtp.wire import DotReader, DotStuffer, stuff_dots
@@ -304,7 +304,7 @@ COMMANDS = st.one_of(
 @given(COMMANDS)
 def test_command_comes_back_as_it_went(command):
     """Formatted and parsed, a command is itself."""
-    assert command == parse_command(format_command(command).removesuffix(b"\r\n"))
+    assert command == parse_command(line_of(command).removesuffix(b"\r\n"))
 
 
 PARTS = st.lists(
@@ -326,9 +326,10 @@ PLAIN_LINES = [
 @example("MAIL FROM:<a@b.example> SIZE=" + "9" * 21)
 def test_plain_command_is_read_as_any_other(line):
     """What one pattern sees is what the whole grammar finds; and it sees no more than one line."""
-    octets = line.encode()
-    if found := PLAIN.match(octets + b"\r\nRSET\r\n"):
-        assert (parse_command(octets), octets + b"\r\n") == (plain_command(found), found[0])
+    octets, reader = line.encode(), CommandReader(4096)
+    reader.feed(octets + b"\r\nRSET\r\n")
+    if PLAIN.match(octets + b"\r\n"):
+        assert (parse_command(octets), b"RSET\r\n") == (reader.command(), reader.clear())
 
 
 @pytest.mark.parametrize("line", PLAIN_LINES)
@@ -439,3 +440,38 @@ def test_reply_comes_back_as_it_went(code, lines):
     """Formatted and read, a reply is itself."""
     (event,) = Client().receive(format_reply(Reply(code, tuple(lines))))
     assert Reply(code, tuple(lines)) == event
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (b"EHLO aaaaaaaaa\r\n", [Ehlo("aaaaaaaaa")]),
+        (b"EHLO aaaaaaaaaa\r\n", ["5.5.2 line too long"]),
+        (b"NOOP bbbbbbbbb\r\n", [Noop("bbbbbbbbb")]),
+        (b"NOOP bbbbbbbbbb\r\n", ["5.5.2 line too long"]),
+        (b"NOOP ccccccccccccccccc QUIT\r\nQUIT\r\n", ["5.5.2 line too long", Quit()]),
+    ],
+)
+@pytest.mark.parametrize("cut", [5, 23, 100])
+def test_line_over_the_limit_is_no_command(octets, expected, cut):
+    """Sixteen octets here with its end, however a line is written and cut; what is left of a longer one is none."""
+    reader, read = CommandReader(16), []
+    for piece in (octets[:cut], octets[cut:]):
+        reader.feed(piece)
+        while command := reader.command():
+            read.append(command.reply.text if isinstance(command, BadSyntax) else command)
+    assert expected == read
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (b"NOOP \xc3\xa9\r\nMAIL FROM:<me@example.net>\r\n", [250, 250]),
+        (b"NOOP GET / HTTP/1.1\r\nNOOP\r\n", [250, 250]),
+        (b"AUTH PLAIN\r\nAGFubgBzZWNyZXQ=\nNOOP\r\n", [334, 500, 250]),
+    ],
+)
+def test_each_line_is_taken_for_itself(lines, expected):
+    """One beyond ASCII, one that only quotes HTTP, one with a bare LF in AUTH: the next line does not pay for it."""
+    config = ServerConfig("mx.example", auth=("PLAIN",))
+    assert [220, 250, *expected] == codes(serve(HELLO + lines, config)[0])

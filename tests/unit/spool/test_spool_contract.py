@@ -329,9 +329,9 @@ def test_a_host_that_answers_again_hastens_those_who_wait_for_it(tell):
         ):
             (parcel,) = await spool.add(letter(id_, to), BODY, claim=True)
             await spool.settle([deferred(parcel, waits_for_host=waits)], NOW)
-        assert 1 == await spool.hasten("far.example", NOW + 1)
-        assert 0 == await spool.hasten("far.example", NOW + 1)
-        assert 0 == await spool.hasten("unknown.example", NOW + 1)
+        assert 1 == await spool.retry_stranded("far.example", NOW + 1)
+        assert 0 == await spool.retry_stranded("far.example", NOW + 1)
+        assert 0 == await spool.retry_stranded("unknown.example", NOW + 1)
         assert ["m1"] == [parcel.mail.id for parcel in await spool.claim(NOW + 1, 10, each=10)]
 
     tell(story)
@@ -368,7 +368,7 @@ def test_held_parcels_are_not_claimed(tell):
         assert [("far.example", "held"), ("far.example", "claimed")] == await states(spool)
         assert () == await spool.claim(NOW, 10, each=10)
         assert None is await spool.next_due()
-        assert 0 == await spool.hurry(EVERYTHING, NOW)
+        assert 0 == await spool.retry(EVERYTHING, NOW)
         assert 1 == await spool.unhold(EVERYTHING)
         assert 1 == len(await spool.claim(NOW, 10, each=10))
 
@@ -382,7 +382,7 @@ def test_hurried_parcels_are_due_now(tell):
         await spool.add(letter("m1", at=NOW), BODY)
         await spool.add(letter("m2", at=LATER), BODY)
         await spool.add(letter("m3", at=LATER), BODY, claim=True)
-        assert 2 == await spool.hurry(EVERYTHING, NOW + 1)
+        assert 2 == await spool.retry(EVERYTHING, NOW + 1)
         assert [NOW, NOW + 1] == [parcel.due_at for parcel in await spool.claim(NOW + 1, 10, each=10)]
 
     tell(story)
@@ -399,7 +399,7 @@ def test_a_clock_set_back_delays_no_mail(tell):
         await spool.add(letter("m4", "d@soon.example", at=NOW + 60), BODY)
         assert 1 == len(await spool.claim(ahead - 1, 1, each=1))
         assert () == await spool.claim(NOW, 10, each=10)
-        assert 1 == await spool.set_back(NOW, NOW + 60)
+        assert 1 == await spool.clock_set_back(NOW, NOW + 60)
         assert ["m2", "m3"] == sorted(parcel.mail.id for parcel in await spool.claim(NOW, 10, each=10))
         assert NOW + 60 == await spool.next_due()
 
@@ -439,7 +439,7 @@ SELECTIONS = {
 
 
 @pytest.mark.parametrize("which", SELECTIONS)
-@pytest.mark.parametrize("action", ["hold", "unhold", "hurry", "delete", "listed"])
+@pytest.mark.parametrize("action", ["hold", "unhold", "retry", "delete", "listed"])
 def test_a_selection_is_every_condition_at_once(tell, which, action):
     """Each condition selects the same parcels, whatever is done to them."""
     selection, chosen = SELECTIONS[which]
@@ -453,8 +453,8 @@ def test_a_selection_is_every_condition_at_once(tell, which, action):
         if action == "listed":
             assert chosen == {one.parcel.mail.id for one in await spool.listed(selection)}
             return
-        fitting = {"hold": chosen - {"m4"}, "unhold": chosen & {"m4"}, "hurry": chosen - {"m4"}, "delete": chosen}
-        now = (NOW,) if action in {"hurry", "delete"} else ()
+        fitting = {"hold": chosen - {"m4"}, "unhold": chosen & {"m4"}, "retry": chosen - {"m4"}, "delete": chosen}
+        now = (NOW,) if action in {"retry", "delete"} else ()
         assert len(fitting[action]) == await getattr(spool, action)(selection, *now)
 
     tell(story)
@@ -494,7 +494,7 @@ def test_a_host_that_answers_again_is_given_a_thousand_at_once(tell):
     async def story(spool):
         added = await asyncio.gather(*(spool.add(letter(f"m{n}"), BODY, claim=True) for n in range(1002)))
         await spool.settle([deferred(parcel, waits_for_host=True) for (parcel,) in added], NOW)
-        assert [1000, 2, 0] == [await spool.hasten("far.example", NOW) for _ in range(3)]
+        assert [1000, 2, 0] == [await spool.retry_stranded("far.example", NOW) for _ in range(3)]
 
     tell(story)
 

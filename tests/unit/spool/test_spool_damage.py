@@ -106,7 +106,7 @@ async def use(folder):
             await ask(tool.listed(selection))
         await ask(tool.stats(NOW))
         await ask(tool.next_due())
-        await ask(tool.hurry(Selection(sender="<>"), NOW))
+        await ask(tool.retry(Selection(sender="<>"), NOW))
         await tool.close()
     node = await ask(SqliteSpool.open(folder, node="one"))
     if node:
@@ -121,10 +121,10 @@ async def use(folder):
             node.renew(NOW),
             node.sweep(NOW + 99_999),
             node.unhold(EVERYTHING),
-            node.hasten("far1.example", NOW),
+            node.retry_stranded("far1.example", NOW),
         ):
             await ask(call)
-        await ask(node.set_back(NOW, NOW))
+        await ask(node.clock_set_back(NOW, NOW))
         await ask(node.delete(EVERYTHING, NOW))
         await node.close()
 

@@ -68,7 +68,7 @@ def test_the_loop_does_the_statements_and_never_waits_for_the_disk(tmp_path):
     run(story, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["claim", "sweep", "hold", "release", "hasten", "renew", "big", "many"])
+@pytest.mark.parametrize("name", ["claim", "sweep", "hold", "release", "retry_stranded", "renew", "big", "many"])
 def test_long_work_is_not_the_loops(tmp_path, name):
     """A claim of a thousand, a slice of a queue or of history, a big body: the loop goes on serving meanwhile."""
 
@@ -82,7 +82,7 @@ def test_long_work_is_not_the_loops(tmp_path, name):
             "sweep": lambda: spool.sweep(NOW),
             "hold": lambda: spool.hold(EVERYTHING),
             "release": lambda: spool.release(added),
-            "hasten": lambda: spool.hasten("far.example", NOW),
+            "retry_stranded": lambda: spool.retry_stranded("far.example", NOW),
             "renew": lambda: spool.renew(NOW),
             "big": lambda: spool.add(letter("big", size=size), bytes(size), claim=True),
             "many": lambda: kept_and_settled(spool, letters(300)),

@@ -131,20 +131,20 @@ class TwoSpools(RuleBasedStateMachine):
             self.run(spool.release([parcel]))
 
     @rule(destination=lanes)
-    def hasten(self, destination):
-        self.both("hasten", destination, self.now)
+    def retry_stranded(self, destination):
+        self.both("retry_stranded", destination, self.now)
 
     @rule(selection=selections, action=st.sampled_from(["hold", "unhold"]))
     def hold(self, selection, action):
         self.both(action, selection)
 
     @rule(selection=selections)
-    def hurry(self, selection):
-        self.both("hurry", selection, self.now)
+    def retry(self, selection):
+        self.both("retry", selection, self.now)
 
     @rule(by=times, latest=times)
-    def set_back(self, by, latest):
-        self.both("set_back", self.now - by, NOW + latest)
+    def clock_set_back(self, by, latest):
+        self.both("clock_set_back", self.now - by, NOW + latest)
 
     @rule(selection=selections.filter(lambda selection: selection.ids or selection.state is State.HELD))
     def delete(self, selection):

@@ -3,6 +3,7 @@
 import ast
 import re
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from postroad.words.phrasebook import (
 
 SOURCE = Path(postroad.__file__).parent
 BOOK = "words/phrasebook.py"
+UNIT = re.compile(r" ?(?:ms|s|min|h|d)\b")
 SHARES = st.fractions(min_value=0, max_value=1)
 
 
@@ -98,12 +100,14 @@ def test_a_moment_is_in_utc():
 
 
 def _written_by_hand(text):
-    """What in a source file writes a share, a plural or a list by itself."""
+    """What in a source file writes a share, a time, a plural or a list by itself."""
     for node in ast.walk(ast.parse(text)):
         match node:
             case ast.FormattedValue(format_spec=ast.JoinedStr(values=[ast.Constant(value=str(spec))])):
                 if spec.endswith("%") and spec != ".2%":  # that is a length in a picture
                     yield f"line {node.lineno}: :{spec}"
+            case ast.JoinedStr(values=values):
+                yield from (f"line {node.lineno}: {ast.unparse(number)} and a unit" for number in _with_unit(values))
             case ast.IfExp(body=ast.Constant(value=""), orelse=ast.Constant(value="s" | "es")):
                 yield f"line {node.lineno}: a plural"
             case ast.FunctionDef(name=name) if name.strip("_") in {"percent", "seconds", "plural", "listing"}:
@@ -114,7 +118,18 @@ def _written_by_hand(text):
     yield from (f"{found[0]}" for found in re.finditer(r":\.?\d?f\} %", text))
 
 
-def test_nobody_else_writes_shares_or_plurals():
+def _with_unit(values):
+    """Numbers that a text rounds before a unit of time. A TTL stays as the zone has it; a width makes a column."""
+    for number, text in pairwise(values):
+        match number, text:
+            case ast.FormattedValue(format_spec=ast.JoinedStr(values=[ast.Constant(value=spec)])), ast.Constant():
+                if UNIT.match(text.value) and not spec[0].isdigit():
+                    yield number
+            case _:
+                pass
+
+
+def test_nobody_else_writes_shares_times_or_plurals():
     """Whoever wants another form writes it into the book, where the next one finds it."""
     wrong = {
         name: found

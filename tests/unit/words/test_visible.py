@@ -1,6 +1,7 @@
 """Text from strangers is shown, and obeyed by nothing."""
 
 import json
+import re
 import sys
 import unicodedata
 
@@ -8,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.words.visible import defused, json_text, read_back, visible
+from postroad.words.visible import defused, json_text, visible
+
+ESCAPE = re.compile(r"\\(?:([\\nrt])|x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))")
+
+
+def read_back(shown):
+    """The text that was made visible."""
+    named = {"\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
+    return ESCAPE.sub(lambda it: named[it[1]] if it[1] else chr(int(it[2] or it[3] or it[4], 16)), shown)
+
 
 ANY = st.text(st.characters(exclude_categories=()) | st.sampled_from("\\\n\rxuUnrt0a\x1b\u202e"))
 

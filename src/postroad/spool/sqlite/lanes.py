@@ -112,14 +112,14 @@ def renew(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[in
     return [_renew(db, node, now) for node, now in asked]
 
 
-def hasten(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[int]:
+def retry_stranded(db: sqlite3.Connection, asked: Sequence[tuple[str, float]]) -> list[int]:
     """Make parcels of a destination due that wait for a host; how many."""
     counts = [db.execute(_HASTEN, (now, destination, HASTENED)).rowcount for destination, now in asked]
     refresh(db, {destination for (destination, _), count in zip(asked, counts, strict=True) if count})
     return counts
 
 
-def set_back(db: sqlite3.Connection, nows: Sequence[float]) -> list[None]:
+def clock_set_back(db: sqlite3.Connection, nows: Sequence[float]) -> list[None]:
     """No lane was served later than now."""
     for now in nows:
         refresh(db, [row[0] for row in db.execute(_NOT_AHEAD, (now, now, now)).fetchall()])

@@ -64,7 +64,7 @@ def unhold(db: sqlite3.Connection, asked: Sequence[tuple[Sequence[int]]]) -> lis
     return [_change(db, _HOLD, numbers(parcels), 1) for (parcels,) in asked]
 
 
-def hurry(db: sqlite3.Connection, asked: Sequence[tuple[Sequence[int], float]]) -> list[int]:
+def retry(db: sqlite3.Connection, asked: Sequence[tuple[Sequence[int], float]]) -> list[int]:
     """Make those of the parcels due that wait; how many."""
     return [_change(db, _HURRY, now, numbers(parcels), 0) for parcels, now in asked]
 

@@ -109,9 +109,9 @@ class SqliteSpool:
         if parcels:
             await self._writer.submit(self._kinds.release, (tuple(parcels), self._name()))
 
-    async def hasten(self, destination: str, now: float) -> int:
+    async def retry_stranded(self, destination: str, now: float) -> int:
         """See Spool."""
-        return await self._writer.submit(self._kinds.hasten, (destination, now))
+        return await self._writer.submit(self._kinds.retry_stranded, (destination, now))
 
     async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
         """See Spool."""
@@ -162,14 +162,14 @@ class SqliteSpool:
         """See Spool."""
         return await self._change(selection, self._kinds.unhold)
 
-    async def hurry(self, selection: Selection, now: float) -> int:
+    async def retry(self, selection: Selection, now: float) -> int:
         """See Spool."""
-        return await self._change(selection, self._kinds.hurry, now)
+        return await self._change(selection, self._kinds.retry, now)
 
-    async def set_back(self, now: float, latest: float) -> int:
+    async def clock_set_back(self, now: float, latest: float) -> int:
         """See Spool."""
-        await self._writer.submit(self._kinds.set_back, now)
-        return await self.hurry(Selection(state=State.WAITING, due_after=latest), now)
+        await self._writer.submit(self._kinds.clock_set_back, now)
+        return await self.retry(Selection(state=State.WAITING, due_after=latest), now)
 
     async def delete(self, selection: Selection, now: float) -> int:
         """See Spool."""

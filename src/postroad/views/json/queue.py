@@ -206,7 +206,7 @@ def explain_shape(story: Story) -> ExplainJson:
                 "recipients": list(told.recipients),
                 "procedure": told.procedure,
                 "drawn": [target_shape(target) for target in told.plan.targets],
-                "put_last": list(told.ill),
+                "put_last": list(told.unhealthy),
                 "holds": told.holds,
                 "attempt": attempt_shape(told.attempt),
             }

@@ -28,8 +28,8 @@ def tell(story: Story) -> Iterator[str]:
             yield from explain_route(told.route, PROCEDURES[told.procedure])
             before = told.route
         yield from explain_plan(told.plan, told.attempt.seed)
-        if told.ill:
-            yield f"Put last, because they had just failed: {', '.join(told.ill)}."
+        if told.unhealthy:
+            yield f"Put last, because they had just failed: {', '.join(told.unhealthy)}."
         yield from explain_attempt(told.attempt, told.recipients)
         if told.attempt.contacts and not told.holds:
             yield "The contacts are not in the order that this seed gives now: the record is older than this version."

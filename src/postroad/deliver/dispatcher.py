@@ -20,7 +20,7 @@ Greeted = Callable[[float], None]
 Done = Callable[[Attempt | BaseException], None]
 
 
-class _Trip:
+class _Dispatch:
     """One message on its way: what it is, and who is to hear of it."""
 
     __slots__ = ("began", "done", "greeted", "job", "settings")
@@ -33,7 +33,7 @@ class _Trip:
         self.began = began
 
 
-class Courier:
+class Dispatcher:
     """A starter of attempts, each in a task that the drain waits for.
 
     `spawn` runs a task that the drain waits for; `now` is the clock of the event loop.
@@ -50,16 +50,16 @@ class Courier:
     def start(self, job: Job, settings: DeliverSettings, greeted: Greeted, done: Done) -> None:
         """Attempt it; `done` gets the Attempt, or the bug. `greeted` is called when a session begins, with the time."""
         now = self._now()
-        trip = _Trip(job, settings, greeted, done, now)
+        dispatch = _Dispatch(job, settings, greeted, done, now)
         door = door_of(job.plan.targets[0], settings)
         session = self._pool.take(door)
         if session is None:
-            self._spawn(self._walk(trip, None))
+            self._spawn(self._walk(dispatch, None))
             return
         greeted(now)
         self._out.add(session)
         recipients = tuple(range(len(job.message.envelope.recipients)))
-        session.start(job.message, recipients, partial(self._came_back, trip, session, door))
+        session.start(job.message, recipients, partial(self._came_back, dispatch, session, door))
 
     def stop(self) -> None:
         """Hang up on what is under way."""
@@ -67,7 +67,7 @@ class Courier:
             session.close()
         self._out.clear()
 
-    def _came_back(self, trip: _Trip, session: Session, door: Door, error: BaseException | None) -> None:
+    def _came_back(self, dispatch: _Dispatch, session: Session, door: Door, error: BaseException | None) -> None:
         """From a resting connection: mostly that was all, else the walk goes on from there."""
         self._out.discard(session)
         if error is None:
@@ -77,31 +77,31 @@ class Courier:
             if isinstance(error, asyncio.CancelledError):
                 return  # it is given up, by `stop`: as any other, which the next start takes back
             if not isinstance(error, HostError):
-                trip.done(error)
+                dispatch.done(error)
                 return
         news = _news(session, error)
         if news is None:
-            self._spawn(self._walk(trip, None))
+            self._spawn(self._walk(dispatch, None))
             return
-        job, now = trip.job, self._now()
+        job, now = dispatch.job, self._now()
         recipients = len(job.message.envelope.recipients)
-        walk = Walk.resumed(job.plan.targets, recipients, trip.settings.walk, news, began=trip.began, ended=now)
+        walk = Walk.resumed(job.plan.targets, recipients, dispatch.settings.walk, news, began=dispatch.began, ended=now)
         outcomes = walk.outcomes
         if outcomes:
-            elapsed_ms = (now - trip.began) * 1000.0
-            trip.done(Attempt(job.destination, outcomes, walk.contacts, job.seed, elapsed_ms))
+            elapsed_ms = (now - dispatch.began) * 1000.0
+            dispatch.done(Attempt(job.destination, outcomes, walk.contacts, job.seed, elapsed_ms))
         else:
-            self._spawn(self._walk(trip, BegunAttempt(walk, trip.began)))
+            self._spawn(self._walk(dispatch, BegunAttempt(walk, dispatch.began)))
 
-    async def _walk(self, trip: _Trip, begun: BegunAttempt | None) -> None:
+    async def _walk(self, dispatch: _Dispatch, begun: BegunAttempt | None) -> None:
         try:
-            done = await attempt(trip.job, trip.settings, nobody, self._pool, trip.greeted, begun)
+            done = await attempt(dispatch.job, dispatch.settings, nobody, self._pool, dispatch.greeted, begun)
         except asyncio.CancelledError:
             raise
         except BaseException as bug:  # noqa: BLE001  # whoever waits for the attempt has to hear of it
-            trip.done(bug)
+            dispatch.done(bug)
         else:
-            trip.done(done)
+            dispatch.done(done)
 
 
 def _news(session: Session, lost: HostError | None) -> Ended | None:

@@ -69,7 +69,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
+class Mailer:
     """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's cache."""
 
     resolver: Resolver
