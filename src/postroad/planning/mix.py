@@ -182,11 +182,11 @@ class Conditions:
         known: dict[frozenset[Machine], Forecast] = {}
         up = frozenset(records.up(self.down))
         # Where addresses and names are tangled, one example may take minutes, and does not help survival
-        plain = all(len(machine.addresses) == len(machine.exchangers) == 1 for machine in records.machines)
+        is_plain = records.is_plain
 
         def ask(lost: frozenset[Machine]) -> Forecast:
             if lost not in known:
-                known[lost] = self._forecast(records, name, lost, mode, int(plain and lost >= up))
+                known[lost] = self._forecast(records, name, lost, mode, int(is_plain and lost >= up))
             return known[lost]
 
         return ask
@@ -208,7 +208,8 @@ class Conditions:
         return Forecasts(by, blend({name: by[name] for name in self.mix.weights}, self.mix.weights))
 
     def _forecast(self, records: Records, name: str, lost: Iterable[Machine], mode: Mode, examples: int) -> Forecast:
-        found = forecast(self._case(records, name, lost, mode), self.mix.senders[name], examples=examples)
+        sender = self.mix.senders[name]
+        found = forecast(self._case(records, name, lost, mode), sender, examples=examples, found=records.found(sender))
         self.heard()
         return found
 

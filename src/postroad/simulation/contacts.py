@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from postroad.routing import DropReason
 from postroad.senders import ENDS, Sender, Then, Unit
@@ -21,7 +22,7 @@ IN_SESSION = frozenset({Mode.R450, Mode.R550, Mode.D451, Mode.E451, Mode.DROP})
 _WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: its targets are made once
 class ModelExchanger:
     """One MX record: its name and addresses, each family in the order DNS gave it. `dead`: why there are none."""
 
@@ -29,6 +30,11 @@ class ModelExchanger:
     preference: int
     addresses: tuple[Address, ...]
     dead: DropReason | None = None
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """Its addresses as what is contacted."""
+        return tuple(Target(self.name, address, self.preference) for address in self.addresses)
 
 
 @dataclass(eq=False, slots=True)
@@ -102,7 +108,7 @@ class Contacts:
         if id(first) not in self._made:  # every order of an answer has the same
             contacts: dict[int, list[Node]] = {4: [], 6: []}
             for place, (address, met) in enumerate(zip(first.addresses, self.modes(first), strict=True)):
-                members = [Target(each.name, each.addresses[place], each.preference) for each in alike]
+                members = [each.targets[place] for each in alike]
                 ends = [self._contact(met, turn, members, first, shared) for turn in range(self._ways(met))]
                 contacts[address.version].append(ends[0] if len(ends) == 1 else Pick(tuple((end, 1) for end in ends)))
             self._made[id(first)] = first, contacts
