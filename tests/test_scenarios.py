@@ -39,10 +39,7 @@ def _write(folder, **files):
         ({"zone": "", "send": "tls maybe\n"}, "send:1: 'maybe' is not an answer; write yes or no"),
         ({"zone": "", "send": "procedure rfc1\n"}, "is not a procedure; there are rfc974"),
         ({"zone": "", "send": "tls no\ntls yes\n"}, "send:2: tls is given twice, with different values"),
-        (
-            {"zone": "", "send": "to a@b.example c@d.example\n", "expect": ""},
-            "all its recipients must be in one domain",
-        ),
+        ({"zone": "", "send": "to a@b.example c@d.example\n", "expect": ""}, "all its recipients must be in one domain"),
         ({"zone": "", "send": "to a@b.example\n", "expect": "1: a\n1: b\n"}, "seed 1 already has an expectation"),
         (
             {"zone": "", "send": "to a@b.c\n", "expect": "", "faults": "127.0.0.1 drop\n127.0.0.1 r450\n"},
