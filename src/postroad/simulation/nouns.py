@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 
 from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
@@ -23,7 +24,7 @@ class DnsOrder(StrEnum):
     CACHED = "cached"  # the sender's resolver keeps one order for the TTL, then has another
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: who is at fault is gathered once
 class Case:
     """One question: mail for a domain (as DNS tells of it), from one kind of sender, with some servers down.
 
@@ -34,6 +35,11 @@ class Case:
     sender: str
     dns_order: DnsOrder = DnsOrder.FIXED
     down: Mapping[Address, Mode] = field(default_factory=dict)
+
+    @cached_property
+    def faulty(self) -> frozenset[Address]:
+        """The addresses that are in `down`."""
+        return frozenset(self.down)
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,8 +264,10 @@ def _by(key: Callable[[Target], K], chances: Mapping[ModelContact, Fraction]) ->
 def _summed(chances: Iterable[tuple[K, Fraction]]) -> dict[K, Fraction]:
     shares: dict[K, Fraction] = {}
     for what, chance in chances:
-        known = shares.get(what)
-        shares[what] = chance if known is None else known + chance
+        count = len(shares)
+        known = shares.setdefault(what, chance)  # most are new: hashed once
+        if len(shares) == count:
+            shares[what] = known + chance
     return shares
 
 
