@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from postroad.planning.records import Machine, Records
 from postroad.senders import Basis, EqualsOrder, Sender, Unit
-from postroad.simulation import RANGES, Blend, Case, DnsOrder, Forecast, Range, blend, forecast, range_of
+from postroad.simulation import RANGES, Case, DnsOrder, Forecast, Range, blend, forecast, range_of
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
@@ -100,27 +100,11 @@ class Forecasts:
     """One set of records under one set of faults: the forecast of each sender, and of all by their weights."""
 
     by: Mapping[str, Forecast]
-    mix: Blend
+    mix: Forecast
 
     def rows(self, mix: str) -> Mapping[str, Forecast]:
         """The forecasts by sender, and last that of the mix under its name, if it has one."""
-        if not mix:
-            return self.by
-        one, blended = next(iter(self.by.values())), self.mix
-        whole = Forecast(
-            replace(one.case, sender=mix),
-            blended.first,
-            blended.accepted,
-            blended.hosts,
-            blended.outcome,
-            blended.attempts_mean,
-            blended.attempts_max,
-            blended.delay_mean_s,
-            blended.delay_worst_s,
-            blended.questions,
-            taken=blended.taken,
-        )
-        return {**self.by, mix: whole}
+        return {**self.by, mix: replace(self.mix, case=replace(self.mix.case, sender=mix))} if mix else self.by
 
     @property
     def delivered(self) -> Fraction:
@@ -223,7 +207,7 @@ def share(shares: Mapping[Address, Fraction], machine: Machine) -> Fraction:
     return sum((shares.get(address, ZERO) for address in machine.addresses), ZERO)
 
 
-def part_delivered(forecast: Forecast | Blend) -> Fraction:
+def part_delivered(forecast: Forecast) -> Fraction:
     """The part of mail that gets through in the first attempt."""
     return forecast.outcome.get(Result.DELIVERED, ZERO)
 

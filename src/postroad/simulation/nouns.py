@@ -94,6 +94,9 @@ class Forecast:
     time until the attempt ends, whatever comes of it; `taken` the same of mail that gets through, None where there is
     none. `unable`: the sender cannot use these records at all, and why (all else is empty then).
     `sampled`: not exact, for addresses come in too many orders: a part of these stands for all.
+
+    Of several senders as one (`blend`) chances are the weighted sums, `attempts_max` and `delay_worst_s` the worst of
+    any, `taken` is by how much of each gets through; the weight of one that cannot use the records counts as failed.
     """
 
     case: Case
@@ -109,27 +112,4 @@ class Forecast:
     examples: tuple[Example, ...] = ()
     unable: str = ""
     sampled: bool = False
-    taken: DeliveryWaits | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Blend:
-    """Forecasts of several senders as one, by weights that sum to one.
-
-    Chances are the weighted sums, `attempts_max` and `delay_worst_s` the worst of any, `taken` is by how much of each
-    gets through. The weight of a sender that cannot use the records at all counts as failed, and is in `unable`.
-    """
-
-    forecasts: Mapping[str, Forecast]
-    weights: Mapping[str, Fraction]
-    first: Mapping[Address, Fraction]
-    accepted: Mapping[Address, Fraction]
-    hosts: Mapping[str, Fraction]
-    outcome: Mapping[Result, Fraction]
-    attempts_mean: Fraction
-    attempts_max: int
-    delay_mean_s: float
-    delay_worst_s: float
-    questions: Questions
-    unable: Fraction = Fraction(0)
     taken: DeliveryWaits | None = None

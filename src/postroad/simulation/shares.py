@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from operator import attrgetter
 from typing import TypeVar
@@ -14,7 +14,7 @@ from postroad.senders import Sender, Then
 from postroad.simulation.arrange import ArrangedLevel
 from postroad.simulation.contacts import ModelContact, ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted
-from postroad.simulation.nouns import Blend, Case, DeliveryWaits, Forecast, Questions
+from postroad.simulation.nouns import Case, DeliveryWaits, Forecast, Questions
 from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples
 from postroad.simulation.plans import FoundExchangers, NoWay, exchanges, is_sampled, plans
@@ -152,16 +152,15 @@ def _first(
     return first
 
 
-def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) -> Blend:
-    """Several senders as one, each by its weight."""
+def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) -> Forecast:
+    """Several senders as one, each by its weight, that sum to one."""
     parts = [(weights[name], each) for name, each in forecasts.items()]
     able = [(weight, each) for weight, each in parts if not each.unable]
     unable = sum((weight for weight, each in parts if each.unable), ZERO)
     outcome = _weighted((weight, each.outcome) for weight, each in able)
     outcome[Result.FAILED] = outcome.get(Result.FAILED, ZERO) + unable
-    return Blend(
-        dict(forecasts),
-        dict(weights),
+    return Forecast(
+        replace(parts[0][1].case, sender=""),
         first=_weighted((weight, each.first) for weight, each in able),
         accepted=_weighted((weight, each.accepted) for weight, each in able),
         hosts=_weighted((weight, each.hosts) for weight, each in able),
@@ -176,7 +175,6 @@ def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) ->
                 for kind in ("mx", "a", "aaaa")
             )
         ),
-        unable=unable,
         taken=_taken(able),
     )
 
