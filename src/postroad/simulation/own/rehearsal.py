@@ -148,7 +148,7 @@ class Rehearsal:
     def _look(self, fault: Fault) -> tuple[Hashable, ...]:
         if not min(self._policy.stagger_s, self._policy.level_stagger_s):
             return fault.mode, fault.seconds, None, None  # then even what takes no time may be overtaken
-        ended = self._ends(fault.mode, Try(0, Target("", IPv4Address(0), 0)), (0,))
+        ended = self._ends(fault.mode, Try(0, Target("", _NOBODY, 0)), (0,))
         outcome = ended.host or ended.recipients[0]
         greets = fault.mode not in (Mode.REFUSE, *_SILENT, *_NO_GREETING)
         return (
