@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 REPORT_S = 0.25  # as often as Pressure looks at the processor
 FAREWELL_S = 0.1  # for the log, when the process that receives is gone
-WAITED = Path("/proc/thread-self/schedstat")  # the second number: nanoseconds, proc(5)
+SCHEDSTAT = Path("/proc/thread-self/schedstat")  # the second number: nanoseconds, proc(5)
 COUNT_S = 1.0  # for what was told to be counted
 
 
@@ -115,10 +115,11 @@ class Deliverer:
             end(1)
 
     async def _report(self) -> None:
+        waited = ProcessorWait()
         while True:
             it = self._delivery.numbers
             numbers = (it.in_flight, it.parcels, it.resting, it.ill)
-            self._link.tell("report", time.monotonic(), time.thread_time() + _waited_s(), numbers)
+            self._link.tell("report", time.monotonic(), time.thread_time() + waited.seconds(), numbers)
             await asyncio.sleep(REPORT_S)
 
     def _take(self, row: Row, body: bytes | None) -> None:
@@ -149,9 +150,21 @@ class Deliverer:
         return given_up
 
 
-def _waited_s() -> float:
-    """How long this thread has waited for a processor: where others have it, ours is as short as if we had used it."""
-    try:
-        return int(WAITED.read_text().split()[1]) / 1e9
-    except (OSError, LookupError, ValueError):  # not Linux, or a kernel that does not say
-        return 0.0
+class ProcessorWait:
+    """The time this thread has waited for a processor: where others have it, ours is as short as if we had used it.
+
+    The file stays open: to open it takes six calls, at each of which another thread may take the interpreter.
+    """
+
+    def __init__(self, where: Path = SCHEDSTAT) -> None:
+        try:
+            self._file: int | None = os.open(where, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # not Linux
+            self._file = None
+
+    def seconds(self) -> float:
+        """So far; 0 where the kernel does not say."""
+        try:
+            return int(os.pread(self._file, 64, 0).split()[1]) / 1e9 if self._file is not None else 0.0
+        except (OSError, LookupError, ValueError):
+            return 0.0

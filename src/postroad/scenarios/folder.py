@@ -28,7 +28,7 @@ _SECONDS = (r"[0-9]{1,5}(\.[0-9]{1,6})?", "a number of seconds, from 0 to 99999"
 _SETTINGS = {
     "from": (r".+", "an address"),
     "to": (r".+", "an address"),
-    "seeds": (rf"{_SEED}(\s+{_SEED}){{0,999}}", "a seed: they are whole numbers with spaces between, a thousand at most"),
+    "seeds": (rf"{_SEED}(\s+{_SEED}){{0,999}}", "a seed: write whole numbers with spaces between, a thousand at most"),
     "procedure": ("|".join(PROCEDURES), f"a procedure; there are {', '.join(PROCEDURES)}"),
     "connect-timeout": _SECONDS,
     "stagger": _SECONDS,

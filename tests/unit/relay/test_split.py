@@ -30,7 +30,7 @@ from postroad.net import bind
 from postroad.receive import ListenSettings
 from postroad.relay import Relay, relay_settings
 from postroad.relay import split as module
-from postroad.relay.deliverer import deliver_over
+from postroad.relay.deliverer import ProcessorWait, deliver_over
 from postroad.relay.event_bus import EventBus
 from postroad.relay.metrics import Metrics
 from postroad.relay.settings import resolver_of
@@ -555,3 +555,14 @@ def test_three_are_one_too_many():
     command = (sys.executable, "-m", "postroad", "relay", "--workers", "3")
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (2, True) == (ended.returncode, "one receives, and one delivers" in ended.stderr)
+
+
+def test_wait_for_a_processor_is_counted_where_the_kernel_says_it(tmp_path):
+    """Nanoseconds, the second number of the file, as they are now; none where there is no such file, or another."""
+    says = tmp_path / "schedstat"
+    says.write_text("1 2500000000 3\n")
+    wait = ProcessorWait(says)
+    first = wait.seconds()
+    says.write_text("1 3500000000 3\n")
+    silent = [ProcessorWait(tmp_path / "none").seconds(), ProcessorWait(Path("/dev/null")).seconds()]
+    assert (2.5, 3.5, [0.0, 0.0]) == (first, wait.seconds(), silent)
