@@ -1,4 +1,4 @@
-"""What a start costs in processor time, beside a bare Python: importing a name, and commands that end at once."""
+"""What a start costs in processor time, beside a bare Python: a name imported, short commands, and large zones."""
 
 import argparse
 import json
@@ -9,8 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-RUNS = 10
+RUNS, RUNS_OF_LARGE = 10, 3
 ZONE = "docs/examples/example.com.zone"
+HEAD = "$ORIGIN example.com.\n$TTL 3600\n@ SOA ns1 host 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1"
 MESSAGE = b"From: me@example.net\nSubject: a start\n\nHello\n"
 MAKE_SPOOL = """
 import asyncio, sys
@@ -37,9 +38,28 @@ def cases(folder):
     )
 
 
-def cpu_ms(arguments):
+def large_cases(folder):
+    """The same of commands that work for a second or two."""
+    simulate = ["-m", "postroad", "simulate"]
+    return (
+        ("simulate 100 MX, one down", [*simulate, _zone(folder, 100, 1), "--down", "m3"], 2000),
+        ("simulate 400 MX x 20, random", [*simulate, _zone(folder, 400, 20), "--dns-order", "random"], 2000),
+    )
+
+
+def _zone(folder, exchangers, addresses):
+    """A zone of so many equal exchangers with so many addresses each."""
+    path = Path(folder, f"{exchangers}x{addresses}.zone")
+    lines = [HEAD, *(f"@ MX 10 m{number}" for number in range(exchangers))]
+    every = (divmod(number, addresses) for number in range(exchangers * addresses))
+    lines += [f"m{number} A 203.{number // 250}.{number % 250}.{1 + each}" for number, each in every]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def cpu_ms(arguments, runs=RUNS):
     """The median of some runs, after one that fills the caches."""
-    times = [_once_ms(arguments) for _ in range(RUNS + 1)]
+    times = [_once_ms(arguments) for _ in range(runs + 1)]
     return statistics.median(times[1:])
 
 
@@ -59,6 +79,7 @@ def main():
         Path(folder, "postroad.toml").write_text('hostname = "relay.example"\n[spool]\npath = "spool"\n')
         subprocess.run([sys.executable, "-c", MAKE_SPOOL, f"{folder}/spool"], check=True)
         rows = [(name, cpu_ms(words), target) for name, words, target in cases(folder)]
+        rows += [(name, cpu_ms(words, RUNS_OF_LARGE), target) for name, words, target in large_cases(folder)]
     bare = rows[0][1]
     print(f"{'start':<28}{'median CPU':>12}{'on top':>10}{'ratio':>8}{'target':>12}")
     for name, taken, target in rows:

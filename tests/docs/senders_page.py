@@ -97,9 +97,9 @@ exim = 25
   Within one TTL a cache gives one order: that is `fixed`, and whoever is first in it has all the mail of senders in DNS
   order. slimta keeps the MX set itself, so its share is that of one TTL.
 - A forecast ends after one round. OpenSMTPD asks a failed address again once its rest is over, and with eight or more
-  dead ones never ends; Courier begins again after a minute where nobody could be reached (`simulation/rounds.py`). No
-  outcome changes by that, only the number of contacts. OpenSMTPD has three silent contacts at a time; under `random`
-  with more than eight addresses that limit is not counted, which changes waits only.
+  dead ones never ends; Courier begins again after a minute where nobody could be reached. Trials play that
+  (`simulation/trials/rounds.py`). No outcome changes by it, only the number of contacts. OpenSMTPD has three silent
+  contacts at a time; under `random` with more than eight addresses that limit is not counted, which changes waits only.
 - Go's dialer (chasquid) tries both families of a host side by side; the model tries all of one, then all of the other,
   and keeps only the wait. dma under `random` draws its v6 and its v4 addresses apart.
 - Where addresses come in more orders than can be gone through, a part of them stands for all, and the forecast says

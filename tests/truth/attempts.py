@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
+from tests.support.rounds import ended_s, with_rounds
 from tests.truth.chances import could_be
 from tests.truth.rows import Row, case_of, name_of, sender_of
 
 from postroad.senders import Sender
 from postroad.simulation import Case, Example
 from postroad.simulation.paths import every_way
-from postroad.simulation.rounds import ended_s, with_rounds
 from postroad.words.outcome import Result
 
 _ENDINGS = {Result.FAILED: "bounced", Result.DEFERRED: "deferred"}

@@ -5,20 +5,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
+from itertools import pairwise
 
 from tests.truth.attempts import Window, window_of
 from tests.truth.bursts import is_no_queue_run, strays_too_far
 from tests.truth.chances import could_be
+from tests.truth.routes import shares
 from tests.truth.rows import MIX, Row, address_of, case_of, name_of, sender_of
 
 from postroad.senders import Sender
-from postroad.senders.model import Routes
 from postroad.simulation import Case, DnsOrder, forecast
 from postroad.simulation.paths import every_way
 from postroad.simulation.recipients import Fates, Mixed, every_fate
 from postroad.words.facts import Found, HostFacts, NoData, Snapshot
+from postroad.words.faults import Mode
 from postroad.words.outcome import Result
+from postroad.words.phrasebook import listing
 
+_REFUSED_MOST = 10
 _REPLIES = {"a": 250, "d": 450, "r": 550}
 _ENDINGS = {Result.FAILED: "bounced", Result.DEFERRED: "deferred"}
 
@@ -47,7 +51,7 @@ def judge(row: Row, *, tries: bool = False) -> Judgement:
     if row.kind == "shares":
         return _shares(row, tries=tries)
     if row.kind == "memory":
-        return _judged(row, _memory(row))
+        return _memory(row)
     if row.data["config"] in {"retry2s", "tls-retry"}:
         return _judged(row, _RETRIES[row.data["config"]](row))
     return _sequences(row)
@@ -72,7 +76,7 @@ def _shares(row: Row, *, tries: bool) -> Judgement:
     if told.unable or not told.first:
         return _judged(row, "the model makes no contact" if data["first"] else "")
     first = {name_of(address): share for address, share in told.first.items() if share}
-    if sender.picks.routes is Routes.LEAST_RECENTLY_USED and not _is_idle(row):
+    if sender.picks.rests and not _is_idle(row):
         order = replace(case_of(row), dns_order=DnsOrder.RANDOM)
         first = {name_of(address): share for address, share in forecast(order, sender, examples=0).first.items()}
     impossible = [name for name in data["first"] if name not in first]
@@ -97,9 +101,9 @@ def _is_idle(row: Row) -> bool:
 
 
 def _in_turn(seen: Mapping[str, int], first: Mapping[str, Fraction]) -> str:
-    """Each connection takes the route that was used the longest ago: all of them have the same, but for one."""
+    """Each route is connected to as soon as it has rested: all of them as often, but for one."""
     uneven = set(seen) != set(first) or max(seen.values()) - min(seen.values()) > 1
-    return f"routes are not used in turn: {seen}" if uneven else ""
+    return f"routes do not rest as long: {seen}" if uneven else ""
 
 
 def _kept(row: Row, sender: Sender, *, tries: bool) -> Judgement:
@@ -108,10 +112,30 @@ def _kept(row: Row, sender: Sender, *, tries: bool) -> Judgement:
         one = len(row.data["first"]) == 1
         return _judged(row, "" if one else "more than one server over one connection")
     how = row.data["how"]
-    by_routes = sender.picks.routes is Routes.LEAST_RECENTLY_USED and how == "paced"
-    if tries and (by_routes or (sender.reuse.busy_only and how == "burst")):
+    if sender.picks.rests:
+        return _by_routes(row, sender)
+    if tries and sender.reuse.busy_only and how == "burst":
         return _judged(row, strays_too_far(row))
     return Judgement(row, Verdict.ASIDE, "shares follow connections that are kept: only their places are judged")
+
+
+def _by_routes(row: Row, sender: Sender) -> Judgement:
+    """Where a stream goes depends on times that the row lacks: it is not to be judged, but to be possible."""
+    case = case_of(row)
+    answers = (answer for host in case.snapshot.hosts.values() for answer in (host.a, host.aaaa))
+    every = [each for answer in answers if isinstance(answer, Found) for each in answer.records]
+    (way,) = every_way(replace(case, down=dict.fromkeys(every, Mode.REFUSE)), sender)
+    best = min(step.preference for step in way.steps)
+    order = tuple(name_of(step.address) for step in way.steps if step.preference == best)
+    told, seen = shares(order, row.data["sent"]), row.data["first"]
+    bounds = {name: (min(each[name] for each in told), max(each[name] for each in told)) for name in order}
+    if any(not low <= seen.get(name, 0) <= high for name, (low, high) in bounds.items()):
+        return _judged(row, f"routes that rest give {bounds}")
+    nearest = min(told, key=lambda each: sum(abs(each[name] - seen.get(name, 0)) for name in order))
+    ranges = ", ".join(f"{name} {low} to {high}" for name, (low, high) in bounds.items())
+    likest = "/".join(str(nearest[name]) for name in sorted(seen))
+    why = f"routes rest for seconds, and the row has no times: from 10 to 300 ms a message {ranges} (likest: {likest})"
+    return Judgement(row, Verdict.ASIDE, why)
 
 
 def _questions(row: Row, sender: Sender) -> str:
@@ -187,7 +211,7 @@ def _clear_later(row: Row) -> str:
 _RETRIES = {"retry2s": _by_attempts, "tls-retry": _clear_later}
 
 
-def _memory(row: Row) -> str:
+def _memory(row: Row) -> Judgement:
     """While the fault lasts messages go as in a first attempt, or past what is remembered; then as if all were well."""
     sender, heal = sender_of(row), row.data["heal_after"]
     ((ill, _word),) = row.faults.items()
@@ -195,13 +219,34 @@ def _memory(row: Row) -> str:
     messages = [text.split("=>") for text in row.data["per_message"]]
     asked = [text for text, _outcome in messages[:heal] if ill in text]
     if remembered and len(asked) > 1:
-        return f"asked {len(asked)} times, though it is remembered"
+        return _judged(row, f"asked {len(asked)} times, though it is remembered")
     if remembered:
         ways = [*every_way(case_of(row), sender), *every_way(_without_ill(row), sender)]
         possible = {_outcome(way.result, way.steps[-1].address if way.steps else None) for way in ways}
         wrong = [outcome for _text, outcome in messages if outcome not in possible]
-        return f"not possible: {wrong[0]}" if wrong else ""
-    return _forgetful(row, sender, messages, heal)
+        return _judged(row, f"not possible: {wrong[0]}" if wrong else "")
+    if sender.picks.rests and any(not text for text, _outcome in messages):
+        return _refused_over_kept(row, sender, messages)
+    return _judged(row, _forgetful(row, sender, messages, heal))
+
+
+def _refused_over_kept(row: Row, sender: Sender, messages: list[list[str]]) -> Judgement:
+    """A connection is kept though the mail is refused: for ten messages (smtpd/mta_session.c: MAX_TRYBEFOREDISABLE).
+
+    The next one waits until the route has rested. Mail that waits, and mail refused over a kept connection, look alike.
+    """
+    told = {each.text for each in Window(case_of(row), sender, 0.0).told}
+    begins = [place for place, (text, _outcome) in enumerate(messages) if text]
+    wrong = [" => ".join(messages[place]) for place in begins if " => ".join(messages[place]) not in told]
+    wrong += [outcome for _text, outcome in messages if outcome != "deferred"]
+    spans = [after - before for before, after in pairwise(begins)]
+    if wrong or begins[:1] != [0] or any(span < _REFUSED_MOST for span in spans):
+        return _judged(row, f"not possible: {wrong or spans}")
+    why = (
+        f"connections for {listing(map(str, spans))} messages and the last: ten are refused over each, the others wait "
+        f"{sender.picks.closed_rest_s:g} s for the route; what the last one said after the fault is not in the row"
+    )
+    return Judgement(row, Verdict.ASIDE, why)
 
 
 def _outcome(result: Result, taker: object) -> str:

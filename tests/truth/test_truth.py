@@ -1,23 +1,21 @@
 """The models against the measured rows: `make truth` prints the table."""
 
+from dataclasses import replace
+
 import pytest
 from tests.truth.judge import Verdict, judge
 from tests.truth.rows import all_rows
 
 ROWS = all_rows()
 SENDERS = sorted({row.sender for row in ROWS})
-NOT_EXPLAINED = {
-    # After a 450 it sends nothing more to the domain for a while
-    ("opensmtpd", "t5 fixed default sequential same domain, state kept: .11 r450"),
-}
 
 
 @pytest.mark.parametrize("sender", SENDERS)
 def test_a_model_explains_every_row_that_is_judged(sender):
-    """Shares, sequences, waits, recipients and questions could have come from the model, or the row is listed here."""
+    """Shares, sequences, waits, recipients and questions could have come from the model."""
     judgements = [judge(row) for row in ROWS if row.sender == sender]
-    missed = {(sender, str(each.row)): each.why for each in judgements if each.verdict is Verdict.MISSED}
-    assert {key for key in NOT_EXPLAINED if key[0] == sender} == set(missed), missed
+    missed = {str(each.row): each.why for each in judgements if each.verdict is Verdict.MISSED}
+    assert {} == missed
 
 
 def test_a_row_compared_in_part_is_not_held():
@@ -25,3 +23,15 @@ def test_a_row_compared_in_part_is_not_held():
     burst = [row for row in ROWS if row.sender == "postfix" and row.data.get("how") == "burst"]
     told = {judge(row).verdict for row in burst if len(row.data["first"]) > 1}
     assert {Verdict.ASIDE} == told
+
+
+def test_a_stream_through_routes_is_possible_at_some_pace_or_missed():
+    """140, 60 and 100 of OpenSMTPD come close to what its routes give at 30 ms a message; most on the second cannot."""
+    (row,) = (row for row in ROWS if row.sender == "opensmtpd" and row.data.get("how") == "paced" and _uses(row, 3))
+    assert (Verdict.ASIDE, "(likest: 137/63/100)") == (judge(row).verdict, judge(row).why[-20:])
+    impossible = replace(row, data={**row.data, "first": {".11": 30, ".12": 150, ".13": 120}})
+    assert Verdict.MISSED is judge(impossible).verdict
+
+
+def _uses(row, addresses):
+    return len(row.data["first"]) == addresses

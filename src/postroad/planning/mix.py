@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from postroad.planning.records import Machine, Records
 from postroad.senders import Basis, EqualsOrder, Sender, Unit
-from postroad.simulation import RANGES, Blend, Case, DnsOrder, Forecast, Range, blend, forecast, range_of
+from postroad.simulation import RANGES, Case, DnsOrder, Forecast, Range, blend, forecast, range_of
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
@@ -100,27 +100,11 @@ class Forecasts:
     """One set of records under one set of faults: the forecast of each sender, and of all by their weights."""
 
     by: Mapping[str, Forecast]
-    mix: Blend
+    mix: Forecast
 
     def rows(self, mix: str) -> Mapping[str, Forecast]:
         """The forecasts by sender, and last that of the mix under its name, if it has one."""
-        if not mix:
-            return self.by
-        one, blended = next(iter(self.by.values())), self.mix
-        whole = Forecast(
-            replace(one.case, sender=mix),
-            blended.first,
-            blended.accepted,
-            blended.hosts,
-            blended.outcome,
-            blended.attempts_mean,
-            blended.attempts_max,
-            blended.delay_mean_s,
-            blended.delay_worst_s,
-            blended.questions,
-            taken=blended.taken,
-        )
-        return {**self.by, mix: whole}
+        return {**self.by, mix: replace(self.mix, case=replace(self.mix.case, sender=mix))} if mix else self.by
 
     @property
     def delivered(self) -> Fraction:
@@ -182,11 +166,11 @@ class Conditions:
         known: dict[frozenset[Machine], Forecast] = {}
         up = frozenset(records.up(self.down))
         # Where addresses and names are tangled, one example may take minutes, and does not help survival
-        plain = all(len(machine.addresses) == len(machine.exchangers) == 1 for machine in records.machines)
+        is_plain = records.is_plain
 
         def ask(lost: frozenset[Machine]) -> Forecast:
             if lost not in known:
-                known[lost] = self._forecast(records, name, lost, mode, int(plain and lost >= up))
+                known[lost] = self._forecast(records, name, lost, mode, int(is_plain and lost >= up))
             return known[lost]
 
         return ask
@@ -208,7 +192,8 @@ class Conditions:
         return Forecasts(by, blend({name: by[name] for name in self.mix.weights}, self.mix.weights))
 
     def _forecast(self, records: Records, name: str, lost: Iterable[Machine], mode: Mode, examples: int) -> Forecast:
-        found = forecast(self._case(records, name, lost, mode), self.mix.senders[name], examples=examples)
+        sender = self.mix.senders[name]
+        found = forecast(self._case(records, name, lost, mode), sender, examples=examples, found=records.found(sender))
         self.heard()
         return found
 
@@ -222,7 +207,7 @@ def share(shares: Mapping[Address, Fraction], machine: Machine) -> Fraction:
     return sum((shares.get(address, ZERO) for address in machine.addresses), ZERO)
 
 
-def part_delivered(forecast: Forecast | Blend) -> Fraction:
+def part_delivered(forecast: Forecast) -> Fraction:
     """The part of mail that gets through in the first attempt."""
     return forecast.outcome.get(Result.DELIVERED, ZERO)
 

@@ -9,6 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 from postroad.routing import PROCEDURES, DropReason, Refusal, Route, decide
+from postroad.senders import Sender
+from postroad.simulation import FoundExchangers, exchanges
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
 from postroad.words.names import Address, is_within, parse_address, registered
 from postroad.words.trail import Target
@@ -83,6 +85,9 @@ class Records:
     left_out: int = 0
     unknown: tuple[str, ...] = ()
     _machine: Mapping[Address, Machine] = field(default_factory=dict, repr=False, compare=False)
+    _found: dict[str, tuple[Sender, FoundExchangers]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Records:
@@ -114,6 +119,11 @@ class Records:
         return self.machines[len(self.front) :]
 
     @property
+    def is_plain(self) -> bool:
+        """Whether each machine has one address and one name."""
+        return all(len(each.addresses) == len(each.exchangers) == 1 for each in self.machines)
+
+    @property
     def mx_lines(self) -> list[Line]:
         """The lines of its MX records."""
         return [line for line in self.lines if line.kind == "MX"]
@@ -125,6 +135,13 @@ class Records:
     def machine(self, address: Address) -> Machine:
         """The machine of an address."""
         return self._machine[address]
+
+    def found(self, sender: Sender) -> FoundExchangers:
+        """What a sender finds here, looked up once: what is lost with which machines is asked hundreds of times."""
+        known = self._found.get(sender.name)
+        if known is None or known[0] is not sender:
+            known = self._found[sender.name] = sender, exchanges(self.snapshot, sender)
+        return known[1]
 
     def machines_of(self, addresses: Iterable[Address]) -> frozenset[Machine]:
         """The machines of some addresses."""

@@ -193,7 +193,10 @@ def faults_of(card: Scorecard, view: Conditions) -> Mapping[Mode, Forecasts]:
     """The forecasts with the busiest machine at fault, in each way that senders answer differently."""
     if card.busiest is None:
         return {}
-    return {mode: view.look_without(card.records, [card.busiest], card.whole, mode) for mode in FAULTS}
+    known = {Mode.REFUSE: card.lost.get(card.busiest), Mode.BLACKHOLE: card.silent}
+    return {
+        mode: known.get(mode) or view.look_without(card.records, [card.busiest], card.whole, mode) for mode in FAULTS
+    }
 
 
 def _seen(name: str, records: Records, view: Conditions, examples: int = 0) -> Scorecard:

@@ -58,9 +58,11 @@ def survive(sender: str, records: Records, foresee: Foresee) -> Survival:
         return Survival(sender, frozenset(), waits, surely, unstoppable=True)
     if not stops or part_delivered(whole) < 1:
         return Survival(sender, stops, frozenset())
-    if _lists_are_alike(nothing_left, listed):
+    fewest = _fewest(records, whole, nothing_left)
+    if len(listed) == fewest:
         return Survival(sender, stops, listed)
-    return Survival(sender, stops, *_smallest_wait(records, foresee, stops))
+    waits, surely = _smallest_wait(records, foresee, stops)
+    return Survival(sender, stops, waits, surely or len(waits) == fewest)
 
 
 def losses(survivals: Sequence[Survival], weights: Mapping[str, Fraction]) -> tuple[Loss, ...]:
@@ -79,11 +81,11 @@ def _peeled(records: Records, foresee: Foresee, lost: frozenset[Machine]) -> fro
     return lost
 
 
-def _lists_are_alike(nothing_left: Forecast, listed: frozenset[Machine]) -> bool:
-    """Whether every list a sender may make has as many machines as the one seen: then none is smaller."""
-    count = nothing_left.attempts_max
-    once = len(listed) == count and all(len(each.addresses) == len(each.exchangers) == 1 for each in listed)
-    return once and nothing_left.attempts_mean == count
+def _fewest(records: Records, whole: Forecast, nothing_left: Forecast) -> Fraction | None:
+    """A number of machines that no list falls short of, those down already left out; None where it is not known."""
+    is_known = records.is_plain and nothing_left.attempts_mean == nothing_left.attempts_max
+    down = sum(place.address in whole.case.down for place in records.places)
+    return nothing_left.attempts_mean - down if is_known else None
 
 
 def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]) -> tuple[frozenset[Machine], bool]:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         PreferenceUse,
         RefusalNews,
         Rounds,
-        Routes,
         Sender,
         Then,
         Unit,
@@ -42,7 +41,7 @@ __getattr__ = door(
     known="SCHEDULES SENDERS file_of",
     mixes="MIXES",
     model="ENDS Asks Basis EqualsOrder Exhausted Families Inside Later Literals PreferenceUse RefusalNews Rounds "
-    "Routes Sender Then Unit",
+    "Sender Then Unit",
     own="OwnSenders read_sender read_senders",
     schedule="Schedule",
 )

@@ -32,7 +32,7 @@ BOUNDS: Mapping[str, Mapping[str, Bounds]] = MappingProxyType(
         "Memory": {"for_s": _TIME},
         "Reuse": {"messages": count(1_000_000), "for_s": _TIME, "idle_s": _TIME},
         "Rounds": {"first_s": _PAUSE, "then_s": _PAUSE, "whole_s": _PAUSE},
-        "Picks": {"for_s": _TIME},
+        "Picks": {"for_s": _TIME, "connected_rest_s": _TIME, "closed_rest_s": _TIME},
         "ClearLater": {"after_s": _TIME},
         "Asks": {name: count(1000, 0) for name in ("mx", "domain_a", "domain_aaaa", "a", "aaaa")},
         "Schedule": {

@@ -89,13 +89,6 @@ class RefusalNews(StrEnum):
     IF_ANY_TAKEN = "if-any-taken"  # at once if another was taken; else all of them wait together
 
 
-class Routes(StrEnum):
-    """Which of several routes a later message takes."""
-
-    DRAWN = "drawn"  # each message orders them anew
-    LEAST_RECENTLY_USED = "least-recently-used"  # that which was last connected to the longest ago
-
-
 class Then(StrEnum):
     """The reactions of a sender to a contact."""
 
@@ -244,11 +237,21 @@ class Rounds(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class Picks(Bounded):
-    """How long a draw applies. `queue_run`: to all mail of one run over the queue; `for_s`: to all within so long."""
+    """How long a draw applies. `queue_run`: to all mail of one run over the queue; `for_s`: to all within so long.
+
+    `connected_rest_s`, `closed_rest_s`: with mail under way nothing is drawn: a new connection goes to the first
+    address to which none was made, and none used, for so long. 0: each message orders them anew.
+    """
 
     queue_run: bool = False
     for_s: float = 0.0
-    routes: Routes = Routes.DRAWN
+    connected_rest_s: float = 0.0
+    closed_rest_s: float = 0.0
+
+    @property
+    def rests(self) -> bool:
+        """Whether addresses rest between connections."""
+        return bool(self.connected_rest_s or self.closed_rest_s)
 
 
 @dataclass(frozen=True, slots=True)

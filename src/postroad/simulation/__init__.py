@@ -7,15 +7,16 @@ Rule 3: the facts are those of `routing` (a Snapshot): what is true for a delive
 
 Stops: `nouns` (what is asked and answered), `contacts` (who is found), `plans` and `arrange` (facts -> levels of hosts
 of contacts), `likeness` (what need not be told apart), `limits` (those that may be met), `orders` (orders not drawn,
-with their chances), `steps` (one attempt), `rounds` (those asked again), `shares` (exact
-forecasts), `paths` (single ways), `ranges` (what is sure of a mix), `recipients` (several, answered one by one), `own`
-(our own sender, which is no model), `trials` (Monte-Carlo for what only time shows).
+with their chances), `steps` (one attempt), `shares` (exact forecasts), `paths` (single ways), `ranges` (what is sure of
+a mix), `recipients` (several, answered one by one), `own` (our own sender, which is no model), `trials` (Monte-Carlo
+for what only time shows).
 """
 
 from typing import TYPE_CHECKING
 
 from postroad.senders import MIXES, SENDERS, Sender
-from postroad.simulation.nouns import Blend, Case, DeliveryWaits, DnsOrder, Example, Forecast, Questions, Step
+from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Forecast, Questions, Step
+from postroad.simulation.plans import FoundExchangers, exchanges
 from postroad.simulation.shares import blend, forecast
 from postroad.words.doors import door
 

@@ -83,7 +83,7 @@ class Arranger:
         self._is_drawn = sender.equals is EqualsOrder.RANDOM or (
             case.dns_order is DnsOrder.RANDOM and not sender.caches_mx and sender.equals is not EqualsOrder.ALPHABETICAL
         )  # a pass of swaps over a random order leaves it as random as it was
-        self._contacts = Contacts(case.down, sender, is_open=is_open)
+        self._contacts = Contacts(case, sender, is_open=is_open)
         self._likeness = Likeness(sender, limits, is_open=is_open)
         self._hosts_made: dict[tuple[int, bool], tuple[ModelExchanger, tuple[Node, ...]]] = {}
         self._facts: dict[int, _Facts] = {}

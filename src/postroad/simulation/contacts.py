@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from postroad.routing import DropReason
 from postroad.senders import ENDS, Sender, Then, Unit
+from postroad.simulation.nouns import Case
 from postroad.simulation.orders import NOTHING, Node, Pick, leaves
 from postroad.words.faults import Mode
 from postroad.words.names import Address
@@ -21,7 +23,7 @@ IN_SESSION = frozenset({Mode.R450, Mode.R550, Mode.D451, Mode.E451, Mode.DROP})
 _WAITS = {Mode.SLOW: SLOW_S, Mode.TARPIT: TARPIT_S}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: its targets are made once
 class ModelExchanger:
     """One MX record: its name and addresses, each family in the order DNS gave it. `dead`: why there are none."""
 
@@ -29,6 +31,21 @@ class ModelExchanger:
     preference: int
     addresses: tuple[Address, ...]
     dead: DropReason | None = None
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """Its addresses as what is contacted."""
+        return tuple(Target(self.name, address, self.preference) for address in self.addresses)
+
+    @cached_property
+    def _distinct(self) -> frozenset[Address]:
+        return frozenset(self.addresses)
+
+    def modes(self, case: Case) -> tuple[Mode, ...]:
+        """What its addresses meet."""
+        if self._distinct.isdisjoint(case.faulty):  # an address takes long to hash, and sets remember it
+            return (Mode.ACCEPT,) * len(self.addresses)
+        return tuple(case.down.get(address, Mode.ACCEPT) for address in self.addresses)
 
 
 @dataclass(eq=False, slots=True)
@@ -66,8 +83,8 @@ NOBODY = Host(NOTHING)
 class Contacts:
     """The contacts of one case, made once. `is_open`: nobody knows yet what they will meet."""
 
-    def __init__(self, down: Mapping[Address, Mode], sender: Sender, *, is_open: bool) -> None:
-        self._down, self._sender, self._is_open = down, sender, is_open
+    def __init__(self, case: Case, sender: Sender, *, is_open: bool) -> None:
+        self._case, self._sender, self._is_open = case, sender, is_open
         # Exchangers are known by who they are: to compare them, address by address, takes too long
         self._modes: dict[int, tuple[ModelExchanger, tuple[Mode, ...]]] = {}
         self._made: dict[int, tuple[ModelExchanger, dict[int, list[Node]]]] = {}
@@ -76,7 +93,7 @@ class Contacts:
     def modes(self, each: ModelExchanger) -> tuple[Mode, ...]:
         """What its addresses meet."""
         if id(each) not in self._modes:
-            self._modes[id(each)] = each, tuple([self._down.get(address, Mode.ACCEPT) for address in each.addresses])
+            self._modes[id(each)] = each, each.modes(self._case)
         return self._modes[id(each)][1]
 
     def of_family(self, each: ModelExchanger, version: int) -> ModelExchanger:
@@ -102,7 +119,7 @@ class Contacts:
         if id(first) not in self._made:  # every order of an answer has the same
             contacts: dict[int, list[Node]] = {4: [], 6: []}
             for place, (address, met) in enumerate(zip(first.addresses, self.modes(first), strict=True)):
-                members = [Target(each.name, each.addresses[place], each.preference) for each in alike]
+                members = [each.targets[place] for each in alike]
                 ends = [self._contact(met, turn, members, first, shared) for turn in range(self._ways(met))]
                 contacts[address.version].append(ends[0] if len(ends) == 1 else Pick(tuple((end, 1) for end in ends)))
             self._made[id(first)] = first, contacts

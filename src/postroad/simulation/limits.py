@@ -26,7 +26,7 @@ class CountedLimits:
 
 def counted(case: Case, sender: Sender, found: tuple[ModelExchanger, ...], *, is_open: bool = False) -> CountedLimits:
     """Which limits can be reached among these exchangers; `is_open`: whatever they do."""
-    hosts = [[case.down.get(address, Mode.ACCEPT) for address in each.addresses] for each in found]
+    hosts = [each.modes(case) for each in found]
     met = [mode for host in hosts for mode in host]
     goes_on = {mode: may_go_on(thens_of(sender, mode)) for mode in {*met}}
     onward = [mode for mode in met if goes_on[mode]]

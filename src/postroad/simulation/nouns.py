@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 
 from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
@@ -23,7 +24,7 @@ class DnsOrder(StrEnum):
     CACHED = "cached"  # the sender's resolver keeps one order for the TTL, then has another
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: who is at fault is gathered once
 class Case:
     """One question: mail for a domain (as DNS tells of it), from one kind of sender, with some servers down.
 
@@ -34,6 +35,11 @@ class Case:
     sender: str
     dns_order: DnsOrder = DnsOrder.FIXED
     down: Mapping[Address, Mode] = field(default_factory=dict)
+
+    @cached_property
+    def faulty(self) -> frozenset[Address]:
+        """The addresses that are in `down`."""
+        return frozenset(self.down)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,9 @@ class Forecast:
     time until the attempt ends, whatever comes of it; `taken` the same of mail that gets through, None where there is
     none. `unable`: the sender cannot use these records at all, and why (all else is empty then).
     `sampled`: not exact, for addresses come in too many orders: a part of these stands for all.
+
+    Of several senders as one (`blend`) chances are the weighted sums, `attempts_max` and `delay_worst_s` the worst of
+    any, `taken` is by how much of each gets through; the weight of one that cannot use the records counts as failed.
     """
 
     case: Case
@@ -103,27 +112,4 @@ class Forecast:
     examples: tuple[Example, ...] = ()
     unable: str = ""
     sampled: bool = False
-    taken: DeliveryWaits | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Blend:
-    """Forecasts of several senders as one, by weights that sum to one.
-
-    Chances are the weighted sums, `attempts_max` and `delay_worst_s` the worst of any, `taken` is by how much of each
-    gets through. The weight of a sender that cannot use the records at all counts as failed, and is in `unable`.
-    """
-
-    forecasts: Mapping[str, Forecast]
-    weights: Mapping[str, Fraction]
-    first: Mapping[Address, Fraction]
-    accepted: Mapping[Address, Fraction]
-    hosts: Mapping[str, Fraction]
-    outcome: Mapping[Result, Fraction]
-    attempts_mean: Fraction
-    attempts_max: int
-    delay_mean_s: float
-    delay_worst_s: float
-    questions: Questions
-    unable: Fraction = Fraction(0)
     taken: DeliveryWaits | None = None

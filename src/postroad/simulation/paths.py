@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
+from heapq import nlargest
+from operator import attrgetter
 from typing import NamedTuple
 
 from postroad.senders import Sender, Then
@@ -19,6 +20,8 @@ from postroad.simulation.steps import Next, Position, Steps
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
+
+_CHANCE = attrgetter("chance")
 
 
 class _Way(NamedTuple):
@@ -61,7 +64,7 @@ def some_examples(
     for levels, count in ways.items():
         steps = Steps(sender, levels, limits)
         start = _Way(Fraction(count, ways.total()), 0.0, steps.start())
-        for option in islice(_likeliest(steps, start.place), number):
+        for option in nlargest(number, steps.nexts(start.place), key=_CHANCE):
             begun[option.contact.target if option.contact else None].append((steps, start, option))
     told: dict[tuple[Step, ...], Example] = {}
     for each in sorted(begun.values(), key=lambda each: -sum(way.chance * next_.chance for _, way, next_ in each)):
@@ -87,11 +90,7 @@ def _one_from(steps: Steps, way: _Way, option: Next) -> Example:
         result, way = _take(steps, way, option)
         if result is not None:
             return Example(way.chance, way.steps, result)
-        option = next(_likeliest(steps, way.place))
-
-
-def _likeliest(steps: Steps, place: Position) -> Iterator[Next]:
-    return iter(sorted(steps.nexts(place), key=lambda option: -option.chance))
+        option = max(steps.nexts(way.place), key=_CHANCE)
 
 
 def _take(steps: Steps, way: _Way, option: Next) -> tuple[Result | None, _Way]:

@@ -47,19 +47,11 @@ class NoWay:
     asked: int = 0
 
 
-_found: dict[str, tuple[Snapshot, Sender, tuple[ModelExchanger, ...] | NoWay]] = {}
-"""What each sender found last: whoever asks what is lost with which servers asks hundreds of times for one domain."""
+FoundExchangers = tuple[ModelExchanger, ...] | NoWay
 
 
-def exchanges(snapshot: Snapshot, sender: Sender) -> tuple[ModelExchanger, ...] | NoWay:
+def exchanges(snapshot: Snapshot, sender: Sender) -> FoundExchangers:
     """The exchangers a sender finds, in the order of the MX answer, also dead ones; or why it can use none."""
-    known = _found.get(sender.name)
-    if known is None or known[0] is not snapshot or known[1] is not sender:
-        known = _found[sender.name] = snapshot, sender, _look_up(snapshot, sender)
-    return known[2]
-
-
-def _look_up(snapshot: Snapshot, sender: Sender) -> tuple[ModelExchanger, ...] | NoWay:
     answer = snapshot.mx
     if sender.ours:
         return _found_by_ours(snapshot)
@@ -75,7 +67,7 @@ def _look_up(snapshot: Snapshot, sender: Sender) -> tuple[ModelExchanger, ...] |
     return _decided(snapshot, sender)
 
 
-def _found_by_ours(snapshot: Snapshot) -> tuple[ModelExchanger, ...] | NoWay:
+def _found_by_ours(snapshot: Snapshot) -> FoundExchangers:
     """Those of its route, and the names that it asks DNS for in vain."""
     _own, route = usual(snapshot)
     names = names_of(snapshot)
@@ -86,7 +78,7 @@ def _found_by_ours(snapshot: Snapshot) -> tuple[ModelExchanger, ...] | NoWay:
     return (*found, *(ModelExchanger(name, 0, (), DropReason.NO_ADDRESS) for name in dead))
 
 
-def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> tuple[ModelExchanger, ...] | NoWay:
+def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> FoundExchangers:
     if sender.fails_on_equals and len({record.preference for record in records}) < len(records):
         return NoWay(Result.FAILED, f"{sender.title} breaks on two records of one preference")
     real = [record for record in records if record.exchange]
@@ -142,7 +134,7 @@ def _literal(snapshot: Snapshot, record: Mx, sender: Sender) -> ModelExchanger |
     return ModelExchanger(record.exchange, record.preference, (address,))
 
 
-def _decided(snapshot: Snapshot, sender: Sender) -> tuple[ModelExchanger, ...] | NoWay:
+def _decided(snapshot: Snapshot, sender: Sender) -> FoundExchangers:
     answer = decide(snapshot, _policy(sender))
     if isinstance(answer, Refusal):
         return _refused(sender, answer.status, asked=1)
@@ -278,8 +270,8 @@ def _levels(sender: Sender, found: tuple[ModelExchanger, ...], *, repeats: bool)
 
 
 def _has_duplicates(found: tuple[ModelExchanger, ...]) -> bool:
-    addresses = [address for each in found for address in each.addresses]
-    return len(set(addresses)) < len(addresses)
+    places = [target.where for each in found for target in each.targets]
+    return len(set(places)) < len(places)
 
 
 def _once_each(levels: list[tuple[ModelExchanger, ...]]) -> list[tuple[ModelExchanger, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from operator import attrgetter
 from typing import TypeVar
@@ -14,10 +14,10 @@ from postroad.senders import Sender, Then
 from postroad.simulation.arrange import ArrangedLevel
 from postroad.simulation.contacts import ModelContact, ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted
-from postroad.simulation.nouns import Blend, Case, DeliveryWaits, Forecast, Questions
+from postroad.simulation.nouns import Case, DeliveryWaits, Forecast, Questions
 from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples
-from postroad.simulation.plans import NoWay, exchanges, is_sampled, plans
+from postroad.simulation.plans import FoundExchangers, NoWay, exchanges, is_sampled, plans
 from postroad.simulation.steps import Position, Steps
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
@@ -85,13 +85,13 @@ class _Sums:
         return max((made for _result, made in self.ended), default=0)
 
 
-def forecast(case: Case, sender: Sender, *, examples: int = 3) -> Forecast:
+def forecast(case: Case, sender: Sender, *, examples: int = 3, found: FoundExchangers | None = None) -> Forecast:
     """What becomes of the first attempt of one message, exactly.
 
     Rotated, random and cached answers are taken as one sender sees them over a long time. Within one TTL a cache gives
-    one order: what that is like, `DnsOrder.FIXED` tells.
+    one order: what that is like, `DnsOrder.FIXED` tells. `found`: what this sender finds there, if that is known.
     """
-    found = exchanges(case.snapshot, sender)
+    found = exchanges(case.snapshot, sender) if found is None else found
     if isinstance(found, NoWay):
         return _without_contact(case, sender, found)
     if sender.ours:
@@ -126,6 +126,8 @@ def _part(
     counts: Counter[tuple[ArrangedLevel, ...]], case: Case, found: tuple[ModelExchanger, ...]
 ) -> Counter[tuple[ArrangedLevel, ...]]:
     """All plans; where they are too many and too long to be walked, so many of them as stand for all."""
+    if len(counts) == 1:
+        return counts
     down = {address for address, mode in case.down.items() if mode is not Mode.ACCEPT}
     longest = 1 + sum(address in down for each in found for address in each.addresses)
     most = max(MOST_CONTACTS // longest, 1)
@@ -150,16 +152,15 @@ def _first(
     return first
 
 
-def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) -> Blend:
-    """Several senders as one, each by its weight."""
+def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) -> Forecast:
+    """Several senders as one, each by its weight, that sum to one."""
     parts = [(weights[name], each) for name, each in forecasts.items()]
     able = [(weight, each) for weight, each in parts if not each.unable]
     unable = sum((weight for weight, each in parts if each.unable), ZERO)
     outcome = _weighted((weight, each.outcome) for weight, each in able)
     outcome[Result.FAILED] = outcome.get(Result.FAILED, ZERO) + unable
-    return Blend(
-        dict(forecasts),
-        dict(weights),
+    return Forecast(
+        replace(parts[0][1].case, sender=""),
         first=_weighted((weight, each.first) for weight, each in able),
         accepted=_weighted((weight, each.accepted) for weight, each in able),
         hosts=_weighted((weight, each.hosts) for weight, each in able),
@@ -174,7 +175,6 @@ def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) ->
                 for kind in ("mx", "a", "aaaa")
             )
         ),
-        unable=unable,
         taken=_taken(able),
     )
 
@@ -262,8 +262,10 @@ def _by(key: Callable[[Target], K], chances: Mapping[ModelContact, Fraction]) ->
 def _summed(chances: Iterable[tuple[K, Fraction]]) -> dict[K, Fraction]:
     shares: dict[K, Fraction] = {}
     for what, chance in chances:
-        known = shares.get(what)
-        shares[what] = chance if known is None else known + chance
+        count = len(shares)
+        known = shares.setdefault(what, chance)  # most are new: hashed once
+        if len(shares) == count:
+            shares[what] = known + chance
     return shares
 
 
@@ -274,8 +276,13 @@ def _questions(sender: Sender, names: int, entered: Fraction) -> Questions:
 
 
 def _weighted(parts: Iterable[tuple[Fraction, Mapping[K, Fraction]]]) -> dict[K, Fraction]:
-    total: dict[K, Fraction] = defaultdict(Fraction)
+    """The weighted sums. Servers that are alike share their fractions: each sum of the same ones is made once."""
+    total: dict[K, Fraction] = {}
     for weight, shares in parts:
+        sums: dict[tuple[int, int], tuple[Fraction, Fraction]] = {}
         for key, share in shares.items():
-            total[key] += weight * share
-    return dict(total)
+            before = total.get(key, ZERO)
+            if (both := (id(before), id(share))) not in sums:
+                sums[both] = before, before + weight * share  # the first is kept, so that no other has its id
+            total[key] = sums[both][1]
+    return total

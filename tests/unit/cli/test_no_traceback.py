@@ -107,7 +107,8 @@ NUMBERED = [
         "limits": ("addresses", "hosts", "sessions"),
         "waits": ("connect_s", "greeting_s", "fallback_s", "hurry_s", "overlap_s", "most_silent", "spacing_s"),
         "memory": ("for_s",), "reuse": ("messages", "for_s", "idle_s"), "rounds": ("first_s", "then_s", "whole_s"),
-        "picks": ("for_s",), "clear_later": ("after_s",), "asks": ("mx", "a", "aaaa"),
+        "picks": ("for_s", "connected_rest_s", "closed_rest_s"), "clear_later": ("after_s",),
+        "asks": ("mx", "a", "aaaa"),
         "retry": ("then_s", "expiry_s", "spread_s", "jitter", "machines"),
     }.items()
     for name in names

@@ -1,18 +1,21 @@
 """What survives: which losses stop a sender's mail, and which make some of it wait."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
-from tests.support.plans import T1, T3, T4, at, listed, only, records
+from tests.support.plans import INTERNET, T1, T3, T4, at, listed, only, records
 
 from postroad.planning.fates import fates
 from postroad.planning.mix import Conditions, Mix
 from postroad.planning.survival import Loss, Survival, losses, survive
 from postroad.senders import read_sender
 from postroad.senders.model import ENDS, FaultPhase, Then
+from postroad.simulation import DnsOrder
+from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
 
@@ -108,6 +111,37 @@ def test_real_senders_agree_with_trying_every_subset(hosts, sender):
     _holds_for_every_subset(known, only(sender).foresee(known, sender))
 
 
+LIMITED = ["postfix", "exim", "mx-connect", "dns-order", "rfc5321", "haraka"]
+
+
+@settings(max_examples=examples(25))
+@given(
+    st.lists(st.sampled_from([10, 10, 10, 20]), min_size=2, max_size=7),
+    st.sets(st.integers(11, 17), min_size=1, max_size=3),
+    st.sampled_from(LIMITED),
+    st.sampled_from([DnsOrder.FIXED, DnsOrder.ROTATE, DnsOrder.RANDOM]),
+)
+@example([10] * 6, {11}, "postfix", DnsOrder.FIXED)
+def test_what_is_down_already_shortens_the_lists(preferences, down, sender, dns_order):
+    """Of five that are tried, one down already leaves four to lose."""
+    zone = "".join(f"@ MX {each} m{n}\nm{n} A 192.0.2.{n}\n" for n, each in enumerate(preferences, 11))
+    known, view = records(zone), only(sender, dns_order=dns_order, down=dict.fromkeys(at(*down), Mode.REFUSE))
+    _holds_for_every_subset(known, view.foresee(known, sender))
+
+
+def test_a_hundred_equals_with_some_down_are_asked_about_in_few_forecasts():
+    """Whether no list is shorter than the one seen is plain from its length: nothing is grown machine by machine."""
+    known = records("".join(f"@ MX 10 m{n}\nm{n} A 192.0.2.{n}\n" for n in range(1, 101)))
+    down = dict.fromkeys(at(3, 7, 20), Mode.REFUSE)
+    told = {}
+    for sender in INTERNET.mix.senders:
+        foresee, asked = replace(INTERNET, down=down).foresee(known, sender), set()
+        found = survive(sender, known, lambda lost, foresee=foresee, asked=asked: asked.add(lost) or foresee(lost))
+        told[sender] = len(found.waits), found.surely, len(asked) <= 5
+    short = {"exim": 2, "postfix": 2, "mx-connect": 17}
+    assert {sender: (short.get(sender, 97), True, True) for sender in INTERNET.mix.senders} == told
+
+
 @given(
     st.dictionaries(st.sampled_from(list(FaultPhase)), st.sampled_from(list(Then)), min_size=1),
     st.sampled_from([T1, T3, T4, "@ MX 10 a\n@ MX 20 b\na A 192.0.2.1\na AAAA 2001:db8::1\nb A 192.0.2.2\n"]),
@@ -124,9 +158,8 @@ def test_every_sender_file_with_any_legal_reactions_is_answered(reactions, zone)
 
 def _holds_for_every_subset(known, foresee):
     found = survive("x", known, foresee)
-    subsets = [
-        frozenset(each) for size in range(1, len(known.machines) + 1) for each in combinations(known.machines, size)
-    ]
+    up = known.up(foresee(frozenset()).case.down)
+    subsets = [frozenset(each) for size in range(1, len(up) + 1) for each in combinations(up, size)]
     stopping = [each for each in subsets if foresee(each).outcome.get(Result.DELIVERED, 0) == 0]
     minimal = [each for each in stopping if not any(other < each for other in stopping)]
     whole = foresee(frozenset()).outcome.get(Result.DELIVERED, 0)

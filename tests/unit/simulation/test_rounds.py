@@ -3,14 +3,15 @@
 from fractions import Fraction
 from ipaddress import ip_address
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.forecasts import BACKUP, EQUALS, snapshot
+from tests.support.rounds import with_rounds
 
-from postroad.senders import SENDERS
+from postroad.senders import SENDERS, read_sender
 from postroad.simulation import Case
 from postroad.simulation.paths import every_way
-from postroad.simulation.rounds import with_rounds
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 
@@ -39,6 +40,20 @@ def test_opensmtpd_never_ends_with_many_dead_addresses():
     facts = snapshot((10, "a", *(f"192.0.2.{n}" for n in range(1, 9))))
     told = contacts("opensmtpd", facts, 21, **{f"_{n}": "refuse" for n in range(1, 9)})
     assert [(2 * n, n + 1) for n in range(8)] + [(16, 1), (18, 2), (20, 3)] == told
+
+
+@pytest.mark.parametrize("spacing", ["", "waits.spacing_s = 2\n"])
+def test_a_rest_needs_no_beat_and_no_second_rest(spacing):
+    """A file may say how long the first rest is, and nothing else: then each address is asked twice."""
+    sender = read_sender("own", f"{spacing}waits.overlap_s = 1\nrounds.first_s = 16\n")
+    down = dict.fromkeys(map(ip_address, ("192.0.2.1", "192.0.2.2")), Mode.REFUSE) | {
+        ip_address("192.0.2.3"): Mode.BLACKHOLE
+    }
+    facts = snapshot(*((10, f"mx{n}", f"192.0.2.{n}") for n in (1, 2, 3)))
+    way = next(every_way(Case(facts, "own", down=down), sender))
+    again = [step for step in with_rounds(way, sender, 1e9).steps[len(way.steps) :] if step.met is Mode.REFUSE]
+    assert {step.address for step in again} == {ip_address("192.0.2.1"), ip_address("192.0.2.2")}
+    assert len(again) == 2
 
 
 def test_courier_begins_anew_where_nobody_could_be_reached():

@@ -138,7 +138,8 @@ IN_TIME = {
     "reuse.by_server": Lasting(KEEPS, KEEPS.replace("}", ", by_server = true }"), over_s=5.0),
     "picks.queue_run": Lasting(IN_RUNS, IN_RUNS + "picks.queue_run = true", more=AN_HOUR),
     "picks.for_s": Lasting("", "picks.for_s = 20"),
-    "picks.routes": Lasting(KEEPS, KEEPS + 'picks.routes = "least-recently-used"'),
+    "picks.connected_rest_s": Lasting(KEEPS, KEEPS + "picks.connected_rest_s = 5"),
+    "picks.closed_rest_s": Lasting(KEEPS, KEEPS + "picks.closed_rest_s = 3"),
     "rounds.whole_s": Lasting("", "rounds.whole_s = 60", more=AN_HOUR),
     "rounds.first_s": Lasting(AT_ONCE, AT_ONCE + "rounds.first_s = 15", more=TWO_SILENT),
     "rounds.then_s": Lasting(

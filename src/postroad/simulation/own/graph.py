@@ -7,9 +7,10 @@ not a hundred factorial orders.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
+from functools import partial
+from typing import TypeVar
 
 from postroad.routing import EqualsPolicy, Exchanger, Filling, RoutePolicy, Try, Verdict
 from postroad.simulation.own.hosts import AddressOrder, Class, DrawnTurn
@@ -18,10 +19,10 @@ from postroad.words.names import Address
 from postroad.words.outcome import Outcome, Result
 from postroad.words.trail import Contact, Target
 
+T = TypeVar("T")
 Left = tuple[tuple[int, ...], ...]
 """How many hosts of each class are still to be drawn, level by level."""
 
-_NOBODY = IPv4Address(0)
 LEG = 10
 """As many contacts take the time that another leg does."""
 
@@ -96,7 +97,7 @@ class Graph:
 
     def start(self) -> Stand:
         """Nobody is drawn."""
-        going = self._terms.rehearsal.begin((self._undrawn(0),), self._terms.recipients)
+        going = self._terms.rehearsal.begin((Undrawn.of(self._draw.route, 0),), self._terms.recipients)
         self._terms.rehearsal.go(going)
         return self._stand(going, Filling(self._draw.route, self._terms.policy), 0)
 
@@ -127,8 +128,9 @@ class Graph:
     def _go(self, stand: Stand, hosts: Class, number: int, left: Left) -> Leg:
         filling = stand.filling.fork()
         targets = self._targets(filling, stand.level, hosts, hosts.rows[number])
-        level = self._next_level(filling, stand.level, left)
-        going = stand.going.fork(targets if level is None else (*targets, self._undrawn(level)))
+        level = next_level(left, self.levels, partial(self._has_place_for, filling), stand.level)
+        undrawn = () if level is None else (Undrawn.of(self._draw.route, level),)
+        going = stand.going.fork((*targets, *undrawn))
         step = self._terms.rehearsal.go(going)
         return self._leg(stand, going, step, None if level is None else (filling, level))
 
@@ -143,7 +145,9 @@ class Graph:
         self.work += LEG + made
         if isinstance(step, Verdict) or further is None:
             outcomes = step.outcomes if isinstance(step, Verdict) else ()
-            return Leg(took_s, made, None, outcomes, self._taken_by(trail), () if self._merges else trail)
+            taker = taken_last(trail)
+            taken_by = taker.spot if isinstance(taker, DrawnTarget) else None
+            return Leg(took_s, made, None, outcomes, taken_by, () if self._merges else trail)
         return Leg(took_s, made - 1, self._stand(going, *further))
 
     def _one_more(self, host: Exchanger) -> Exchanger:
@@ -161,14 +165,6 @@ class Graph:
             kind = kind, spot
         return DrawnTarget(target.exchange, target.address, target.preference, target.port, kind, spot)
 
-    def _next_level(self, filling: Filling, level: int, left: Left) -> int | None:
-        """The level of which a host may still come into the plan, from here on."""
-        for number in range(level, len(left)):
-            for count, hosts in zip(left[number], self.levels[number], strict=True):
-                if count and self._has_place_for(filling, number, hosts):
-                    return number
-        return None
-
     def _has_place_for(self, filling: Filling, level: int, hosts: Class) -> bool:
         host = hosts.rows[0].host
         fresh = host if host.addresses[0] in self._tangled else replace(host, port=0)
@@ -180,18 +176,28 @@ class Graph:
             key = going.walk.standing(going.now, _kind), filling.standing(self._tangled), level
         return self._stands.setdefault(key, Stand(len(self._stands), going, filling, level))
 
-    @staticmethod
-    def _taken_by(trail: tuple[Contact, ...]) -> Spot | None:
-        for contact in reversed(trail):
-            if any(outcome.result is Result.DELIVERED for outcome in contact.recipients.values()):
-                return contact.target.spot if isinstance(contact.target, DrawnTarget) else None
-        return None
-
-    def _undrawn(self, level: int) -> Undrawn:
-        return Undrawn("", _NOBODY, self._preference(level))
-
     def _preference(self, level: int) -> int:
         return self._draw.route.levels[level].preference
+
+
+def next_level(
+    left: Left, levels: Sequence[Sequence[T]], has_place_for: Callable[[int, T], bool], level: int
+) -> int | None:
+    """The level of which a host may still come into the plan, from this one on."""
+    for number in range(level, len(left)):
+        if any(has_place_for(number, each) for count, each in zip(left[number], levels[number], strict=True) if count):
+            return number
+    return None
+
+
+def taken_last(trail: Sequence[Contact]) -> Target | None:
+    """Who took the message of somebody, of several the last."""
+    took = (each.target for each in reversed(trail) if any(map(_is_delivered, each.recipients.values())))
+    return next(took, None)
+
+
+def _is_delivered(outcome: Outcome) -> bool:
+    return outcome.result is Result.DELIVERED
 
 
 def _kind(target: Target) -> Hashable:

@@ -10,21 +10,19 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from ipaddress import IPv4Address
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
 from postroad.routing import Exchanger, Filling, Route, Try, Verdict
 from postroad.simulation.nouns import DnsOrder
-from postroad.simulation.own.graph import OwnTerms
+from postroad.simulation.own.graph import Left, OwnTerms, next_level, taken_last
 from postroad.simulation.own.hosts import Class, draws_of
 from postroad.simulation.own.rehearsal import Going, Undrawn
 from postroad.words.faults import Fault, Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
-
-_NOBODY = IPv4Address(0)
 
 Spot = tuple[int, int]
 """Which of the hosts drawn that may still be asked, by its number, and which of its addresses."""
@@ -47,7 +45,6 @@ class HostGroup:
         return tuple(Target(one.name, address, self.preference) for address in one.addresses)
 
 
-Left = tuple[tuple[int, ...], ...]
 Groups = tuple[tuple[HostGroup, ...], ...]
 """Those of each level."""
 
@@ -140,11 +137,8 @@ class OpenStand:
     @property
     def taken_by(self) -> Spot | None:
         """Who took the message."""
-        for contact in reversed(self.going.walk.contacts):
-            took = any(each.result is Result.DELIVERED for each in contact.recipients.values())
-            if took and isinstance(contact.target, _At):
-                return contact.target.spot
-        return None
+        taker = taken_last(self.going.walk.contacts)
+        return _spot(taker) if taker else None
 
     @property
     def standing(self) -> Hashable:
@@ -185,7 +179,7 @@ class OpenGraph:
 
     def start(self) -> OpenStand:
         """Nobody is drawn."""
-        going = self._rehearsal.begin((self._undrawn(0),), self._terms.recipients)
+        going = self._rehearsal.begin((Undrawn.of(self._route, 0),), self._terms.recipients)
         left = tuple(tuple(len(group.hosts) for group in level) for level in self._groups)
         filling = Filling(self._route, self._terms.policy)
         return OpenStand(going, filling, 0, left, self._tangled, self._rehearsal.onward(going))
@@ -222,8 +216,9 @@ class OpenGraph:
         level = stand.left[stand.level]
         fewer = (*level[:number], level[number] - 1, *level[number + 1 :])
         left = (*stand.left[: stand.level], fewer, *stand.left[stand.level + 1 :])
-        further = self._next_level(filling, stand.level, left)
-        going = stand.going.fork(targets if further is None else (*targets, self._undrawn(further)))
+        further = next_level(left, self._groups, partial(_has_place_for, filling), stand.level)
+        undrawn = () if further is None else (Undrawn.of(self._route, further),)
+        going = stand.going.fork((*targets, *undrawn))
         step = self._rehearsal.onward(going)
         return OpenStand(going, filling, stand.level if further is None else further, left, self._tangled, step)
 
@@ -238,18 +233,10 @@ class OpenGraph:
             for to in filling.add(group.preference, named)
         )
 
-    def _next_level(self, filling: Filling, level: int, left: Left) -> int | None:
-        """The level of which a host may still come into the plan, from here on."""
-        for number in range(level, len(left)):
-            for count, group in zip(left[number], self._groups[number], strict=True):
-                host = group.hosts[0][0]
-                fresh = host if group.is_told else replace(host, port=0)
-                if count and filling.has_place_for(group.preference, fresh):
-                    return number
-        return None
 
-    def _undrawn(self, level: int) -> Undrawn:
-        return Undrawn("", _NOBODY, self._route.levels[level].preference)
+def _has_place_for(filling: Filling, _level: int, group: HostGroup) -> bool:
+    host = group.hosts[0][0]
+    return filling.has_place_for(group.preference, host if group.is_told else replace(host, port=0))
 
 
 def _spot(target: Target) -> Spot | None:

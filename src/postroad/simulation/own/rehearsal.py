@@ -7,13 +7,14 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
-from postroad.routing import Connected, Ended, ForkingWalk, Greeted, Onward, Plan, Try, Verdict, WalkPolicy
+from postroad.routing import Connected, Ended, ForkingWalk, Greeted, Onward, Plan, Route, Try, Verdict, WalkPolicy
 from postroad.words.faults import TIMED, Fault, Mode
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.trail import Attempt, Target
 
 HEALTHY = Fault()
+_NOBODY = IPv4Address(0)
 
 # What an exchanger with this fault says once greeted, at which phase; None is for the whole host.
 _SAYS: dict[Mode, tuple[Phase, Result, Scope]] = {
@@ -33,6 +34,11 @@ _NO_TLS = {Mode.BROKEN_STARTTLS, Mode.STARTTLS_CLOSE, Mode.STARTTLS_220_CLOSE}
 @dataclass(frozen=True, slots=True)
 class Undrawn(Target):
     """Whoever is drawn next: stands in a plan for all of it that is not drawn yet."""
+
+    @classmethod
+    def of(cls, route: Route, level: int) -> Undrawn:
+        """One of the exchangers of a level."""
+        return cls("", _NOBODY, route.levels[level].preference)
 
 
 @dataclass(slots=True)
@@ -142,7 +148,7 @@ class Rehearsal:
     def _look(self, fault: Fault) -> tuple[Hashable, ...]:
         if not min(self._policy.stagger_s, self._policy.level_stagger_s):
             return fault.mode, fault.seconds, None, None  # then even what takes no time may be overtaken
-        ended = self._ends(fault.mode, Try(0, Target("", IPv4Address(0), 0)), (0,))
+        ended = self._ends(fault.mode, Try(0, Target("", _NOBODY, 0)), (0,))
         outcome = ended.host or ended.recipients[0]
         greets = fault.mode not in (Mode.REFUSE, *_SILENT, *_NO_GREETING)
         return (

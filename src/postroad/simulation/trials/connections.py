@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from postroad.routing import WalkPolicy
-from postroad.senders import Routes
+from postroad.senders import EqualsOrder
 from postroad.simulation.trials.attempts import EndedAttempts
 from postroad.simulation.trials.dice import Real
 from postroad.simulation.trials.graph import DELIVERED
@@ -143,19 +143,24 @@ class _Servers:
             self._until_s[source, place] = now_s + self._idle_s
 
 
-class LeastUsed:
-    """The routes of a source that has mail under way: a new connection takes that which was used the longest ago.
+class RestedRoutes:
+    """The routes of a source that has mail under way: a new connection takes the first of them that has rested.
 
-    So does OpenSMTPD (smtpd/mta.c: mta_find_route) among the addresses of the best preference. Once nothing has been
-    under way for as long as a connection may idle, it knows of no route, and begins at the first record again.
+    So does OpenSMTPD (smtpd/mta.c: mta_find_route) among the addresses of the best preference, in the order of its
+    list; where all of them rest, the first to be free. Once nothing has been under way for as long as a connection may
+    idle, it begins at the first record again.
     """
 
     def __init__(self, trial: Trial, places: TrialPlaces, sources: int) -> None:
-        self._is_on = attracts(trial) and trial.sender.picks.routes is Routes.LEAST_RECENTLY_USED
-        self._lasts_s = trial.sender.reuse.idle_s + trial.workload.session_s
-        best = min(target.preference for target in places.targets)
-        self._routes = np.array([place for place, target in enumerate(places.targets) if target.preference == best])
-        self._used_s: Real = np.full((sources if self._is_on else 0, places.size), -np.inf)
+        self._picks, self._is_on = trial.sender.picks, attracts(trial) and trial.sender.picks.rests
+        self._session_s, self._lasts_s = (
+            trial.workload.session_s,
+            trial.sender.reuse.idle_s + trial.workload.session_s,
+        )
+        self._routes = np.array(_listed(trial, places))
+        shape = (sources if self._is_on else 0, places.size)
+        self._connected_s: Real = np.full(shape, -np.inf)
+        self._used_s: Real = np.full(shape, -np.inf)
         self._active_s: Real = np.full(sources, -np.inf)
 
     def begin(self, source: Ranks, start_s: Real, kept: Ranks, barred: Choices) -> Ranks:
@@ -163,15 +168,30 @@ class LeastUsed:
         if not self._is_on:
             return kept
         idle = self._active_s[source] < start_s - self._lasts_s
-        self._used_s[source[idle]] = -np.inf
-        used_s = np.where(barred[:, self._routes], np.inf, self._used_s[source][:, self._routes])
-        route = self._routes[used_s.argmin(axis=1)]
-        return np.where((kept == NOWHERE) & ~idle & (used_s.min(axis=1) < np.inf), route, kept)
+        connected_s, used_s = (times[source][:, self._routes] for times in (self._connected_s, self._used_s))
+        free_s = np.maximum(connected_s + self._picks.connected_rest_s, used_s + self._picks.closed_rest_s)
+        free_s = np.where(barred[:, self._routes], np.inf, np.maximum(free_s, start_s[:, None]))  # rested: as good
+        route = self._routes[free_s.argmin(axis=1)]
+        return np.where((kept == NOWHERE) & ~idle & (free_s.min(axis=1) < np.inf), route, kept)
 
     def used(self, source: Ranks, kept: Ranks, ended: EndedAttempts) -> None:
-        """Remember where each attempt made new connections, first and last."""
-        if self._is_on:
-            self._active_s[source] = ended.at_s
-            for place in (ended.first, ended.last):
-                met = (place != NOWHERE) & (place != kept)
-                self._used_s[source[met], place[met]] = ended.at_s[met]
+        """Remember where each attempt made new connections, first and last, and which was used last."""
+        if not self._is_on:
+            return
+        self._active_s[source] = ended.at_s
+        for place in (ended.first, ended.last):
+            met = place != NOWHERE
+            self._used_s[source[met], place[met]] = ended.at_s[met] + self._session_s
+            met &= place != kept
+            self._connected_s[source[met], place[met]] = ended.at_s[met]
+
+
+def _listed(trial: Trial, places: TrialPlaces) -> list[int]:
+    """The places of the best preference in the order of the sender's list."""
+    best = min(target.preference for target in places.targets)
+    routes = [place for place, target in enumerate(places.targets) if target.preference == best]
+    if trial.sender.equals is not EqualsOrder.FIRST_THEN_REVERSED:
+        return routes
+    hosts = list(dict.fromkeys(places.targets[place].exchange for place in routes))
+    order = {name: number for number, name in enumerate([*hosts[:1], *reversed(hosts[1:])])}
+    return sorted(routes, key=lambda place: order[places.targets[place].exchange])

@@ -45,7 +45,7 @@ class _Option:
     is_new_host: bool
 
 
-class TrialGraph(Tables):
+class TrialGraph(Tables[tuple[Steps, Position]]):
     """What is known so far; of an edge is also told how many contacts it is.
 
     A contact stands for a kind of places that are alike: each of those not used yet is as likely.
@@ -56,8 +56,6 @@ class TrialGraph(Tables):
         self._targets = places.targets
         asked = Case(trial.snapshot, trial.sender.name, trial.dns_order)
         self._limits = counted(asked, trial.sender, tuple(found), is_open=True)
-        self._nodes: dict[tuple[Steps, Position], int] = {}
-        self._where: list[tuple[Steps, Position]] = []
         self._levels: dict[Steps, tuple[ArrangedLevel, ...]] = {}
         self._choices: list[_Option] = []
         self._kinds: dict[ModelContact, int] = {}
@@ -70,7 +68,8 @@ class TrialGraph(Tables):
         """The node where an attempt with this plan begins, by a sender with these reactions."""
         steps = Steps(sender, levels, self._limits)
         self._levels[steps] = levels
-        return self._node(steps, steps.start())
+        start = steps, steps.start()
+        return self._number(start, start)
 
     @property
     def kinds(self) -> tuple[Ranks, Ranks]:
@@ -100,10 +99,11 @@ class TrialGraph(Tables):
         if choice.contact is None:
             return -1 - RESULTS.index(steps.verdict(choice.after)), 0.0, 0
         if met == PASSED_OVER:  # neither counted nor waited for
-            return self._node(steps, choice.after._replace(tally=choice.before.tally)), 0.0, 0
+            passed = steps, choice.after._replace(tally=choice.before.tally)
+            return self._number(passed, passed), 0.0, 0
         contact = choice.contact.meeting(MODES[met], steps.sender)
         result, took_s, place = steps.after(choice.after, contact)
-        to = self._node(steps, place) if result is None else -1 - RESULTS.index(result)
+        to = self._number((steps, place), (steps, place)) if result is None else -1 - RESULTS.index(result)
         return to, took_s, 1 + (contact.then is Then.RECONNECT_IN_CLEAR)
 
     def _single(self, levels: tuple[ArrangedLevel, ...], place: int) -> ModelContact:
@@ -111,13 +111,6 @@ class TrialGraph(Tables):
         target = self._targets[place]
         alike = next(each for level in levels for each in contacts_of(level.hosts) if target in each.members)
         return replace(alike, target=target, members=[target])
-
-    def _node(self, steps: Steps, place: Position) -> int:
-        number = self._nodes.setdefault((steps, place), len(self._where))
-        if number == len(self._where):
-            self._where.append((steps, place))
-            self._add_node()
-        return number
 
     def _options(self, node: int) -> Iterator[Fraction]:
         steps, place = self._where[node]

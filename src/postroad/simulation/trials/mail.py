@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from postroad.senders import Routes
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import Choices, Ranks
@@ -89,7 +88,7 @@ def pieces(trial: Trial, arrival_s: Real, each: int) -> Ranks:
     over_s = np.maximum.accumulate(due_s - work_s, axis=1) + work_s + session_s
     next_s, kept_s = due_s[:, 1:], over_s[:, :-1]
     is_free = next_s > kept_s
-    if reuse.busy_only and trial.sender.picks.routes is not Routes.LEAST_RECENTLY_USED:
+    if reuse.busy_only and not trial.sender.picks.rests:
         kept_s = np.maximum.accumulate(np.where(is_free, -np.inf, kept_s), axis=1)
     begins = np.ones((count, each), np.bool_)
     begins[:, 1:] = is_free & (next_s > kept_s + reuse.idle_s)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from random import Random
@@ -195,14 +195,12 @@ class _Drawn:
         return first if (several == 1).all() else first + (draw() * several).astype(np.int64)
 
 
-class _Ways(Tables):
+class _Ways(Tables[tuple[OpenGraph, OpenStand]]):
     """The ways an attempt can stand; of an edge is also told which spot took the message."""
 
     def __init__(self, graphs: Sequence[OpenGraph], hosts: _Hosts, most: float) -> None:
         super().__init__()
         self._hosts, self._most = hosts, most
-        self._nodes: dict[Hashable, int] = {}
-        self._where: list[tuple[OpenGraph, OpenStand]] = []
         self._choices: list[tuple[OpenGraph, HostChoice]] = []
         # Of an option: the group of which a host is drawn, as which, and the order that it must be, or NOWHERE
         self.group, self.number, self.order, self.spot = (ranks() for _each in range(4))
@@ -219,12 +217,9 @@ class _Ways(Tables):
         return NOWHERE if spot is None else spot[0] * self._hosts.places.shape[1] + spot[1]
 
     def _node(self, graph: OpenGraph, stand: OpenStand) -> int:
-        number = self._nodes.setdefault((graph, stand.standing), len(self._where))
-        if number == len(self._where):
-            if number >= self._most:
-                raise OvergrownError
-            self._where.append((graph, stand))
-            self._add_node()
+        number = self._number((graph, stand.standing), (graph, stand))
+        if number >= self._most:
+            raise OvergrownError
         return number
 
     def _options(self, node: int) -> Iterator[Fraction]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.trials.attempts import Attempts, EndedAttempts, Meet, Starts
-from postroad.simulation.trials.connections import Connections, LeastUsed, Memories, attracts, remembers
+from postroad.simulation.trials.connections import Connections, Memories, RestedRoutes, attracts, remembers
 from postroad.simulation.trials.dice import DrawKind, Real, chance, key
 from postroad.simulation.trials.graph import DEFERRED, DELIVERED, TrialGraph
 from postroad.simulation.trials.mail import Chains, MailSlice, blocks, pieces
@@ -109,7 +109,7 @@ class Play:
         """Sources that remember: of each one its next try, whatever message that is for, round after round."""
         memories = Memories(self._trial, self._places, chains.count)
         connections = Connections(self._trial, self._places, chains.count, chains.longest)
-        routes = LeastUsed(self._trial, self._places, chains.count)
+        routes = RestedRoutes(self._trial, self._places, chains.count)
         while True:
             chain, turn = chains.take()
             if not turn.size:

@@ -11,13 +11,14 @@ import numpy as np
 
 from postroad.senders import ENDS, Then
 from postroad.simulation.contacts import lasts_s
-from postroad.simulation.rounds import UNREACHED
 from postroad.simulation.trials.attempts import EndedAttempts, Meet
 from postroad.simulation.trials.dice import Real
 from postroad.simulation.trials.graph import DEFERRED, RESULTS
 from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Ranks
+from postroad.words.faults import Mode
 
+UNREACHED = frozenset({Mode.REFUSE, Mode.BLACKHOLE})
 MOST = 2000  # contacts of one attempt in later rounds: OpenSMTPD's may go on for an hour, then they are given up
 
 

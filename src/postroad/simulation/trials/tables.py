@@ -7,7 +7,7 @@ leads to, for each way a server can behave.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from fractions import Fraction
 from typing import Generic, TypeVar
 
@@ -23,6 +23,7 @@ PASSED_OVER = len(MODES)
 _UNKNOWN = -(2**62)
 
 Item = TypeVar("Item", np.int64, np.float64)
+Where = TypeVar("Where")
 
 
 class NumberColumn(Generic[Item]):
@@ -57,10 +58,12 @@ def reals() -> NumberColumn[np.float64]:
     return NumberColumn(np.zeros(0))
 
 
-class Tables(ABC):
+class Tables(ABC, Generic[Where]):
     """The nodes, the options of those that were reached, and the edges that were taken."""
 
     def __init__(self) -> None:
+        self._nodes: dict[Hashable, int] = {}
+        self._where: list[Where] = []
         self._rank, self._first, self._count = ranks(), ranks(), ranks()  # of a node: when it was opened, its options
         self._upto = reals()  # of an option: the rank of its node, and the chances up to it
         self._to, self._took_s, self._what = ranks(), reals(), ranks()  # of an edge
@@ -101,10 +104,15 @@ class Tables(ABC):
         self._count.rows[node] = self._upto.rows.size - first
         self._opened += 1
 
-    def _add_node(self) -> None:
-        self._rank.add(NOWHERE)
-        self._first.add(0)
-        self._count.add(0)
+    def _number(self, key: Hashable, where: Where) -> int:
+        """The node of a key; a new one stands for this."""
+        number = self._nodes.setdefault(key, len(self._where))
+        if number == len(self._where):
+            self._where.append(where)
+            self._rank.add(NOWHERE)
+            self._first.add(0)
+            self._count.add(0)
+        return number
 
     def _add_option(self, upto: float) -> int:
         """Another option, with the chances of its node up to it."""

@@ -24,6 +24,7 @@ class Column:
     names: tuple[str, ...] = ()
     preferences: tuple[int, ...] = ()
     down: Mode | None = None
+    address: Address | None = None
 
     @property
     def head(self) -> tuple[str, str, str]:
@@ -57,6 +58,7 @@ def columns_of(forecasts: Iterable[Forecast]) -> tuple[Column, ...]:
             tuple(dict.fromkeys(name for name, _ in known)),
             tuple(dict.fromkeys(preference for _, preference in known)),
             down.get(address),
+            address,
         )
         for address, known in found.items()
     )
@@ -64,4 +66,4 @@ def columns_of(forecasts: Iterable[Forecast]) -> tuple[Column, ...]:
 
 def first_share(forecast: Forecast, column: Column) -> Fraction:
     """The share of messages whose first contact is this server."""
-    return next((share for address, share in forecast.first.items() if str(address) == column.key), Fraction(0))
+    return forecast.first.get(column.address, Fraction(0)) if column.address else Fraction(0)

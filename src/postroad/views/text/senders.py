@@ -14,7 +14,6 @@ from postroad.senders import (
     Literals,
     PreferenceUse,
     RefusalNews,
-    Routes,
     Schedule,
     Sender,
     Then,
@@ -187,8 +186,9 @@ def _between(sender: Sender) -> Iterator[str]:
         yield "one choice holds for all mail of a queue run"
     if sender.picks.for_s:
         yield f"one choice holds for all mail within {seconds(sender.picks.for_s)}"
-    if sender.picks.routes is Routes.LEAST_RECENTLY_USED:
-        yield "with mail under way, the route used the longest ago is taken"
+    if sender.picks.rests:
+        made, closed = seconds(sender.picks.connected_rest_s), seconds(sender.picks.closed_rest_s)
+        yield f"with mail under way, leaves an address alone for {made} after connecting and {closed} after closing"
     if sender.clear_later.modes:
         faults = ", ".join(sorted(sender.clear_later.modes))
         yield f"goes without TLS once the mail is {seconds(sender.clear_later.after_s)} old, after: {faults}"

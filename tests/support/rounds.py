@@ -1,10 +1,8 @@
 """Further rounds of an attempt that has tried every address once: those that failed, tried again (mechanisms).
 
-A forecast ends with the first round: who is asked again says what he said, so no outcome changes, only the number of
-contacts. Within a window of time, these tell the contacts that fall into it.
+Written apart from what trials do (simulation/trials/rounds.py), as measured rows show it. A forecast ends with the
+first round: who is asked again says what he said, so no outcome changes, only the number of contacts.
 """
-
-from __future__ import annotations
 
 import heapq
 import math
@@ -12,10 +10,9 @@ from dataclasses import replace
 
 from postroad.senders import Rounds, Sender
 from postroad.simulation.nouns import Example, Step
+from postroad.simulation.trials.rounds import UNREACHED
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
-
-UNREACHED = frozenset({Mode.REFUSE, Mode.BLACKHOLE})
 
 
 def with_rounds(way: Example, sender: Sender, until_s: float) -> Example:
@@ -59,7 +56,9 @@ def _rested(steps: tuple[Step, ...], sender: Sender, until_s: float) -> tuple[St
     made, last_s, open_s = list(steps), steps[-1].at_s, ended_s(steps, sender)
     while True:
         free_s, place, failures, step = free[0]
-        at_s = max(math.ceil(free_s / beat_s) * beat_s, last_s + beat_s)
+        if free_s >= until_s:
+            return tuple(made)
+        at_s = max(math.ceil(free_s / beat_s) * beat_s if beat_s else free_s, last_s + beat_s)
         if at_s >= until_s or at_s > max(last_s + beat_s, open_s):
             return tuple(made)
         again = replace(step, at_s=at_s)
