@@ -1,20 +1,31 @@
-"""`postroad relay` with a clock that a file sets, and hosts that are left alone for less long.
+"""`postroad relay` that ends with whoever began it, with a clock that a file sets, and another first penalty of a host.
 
-The file has one double, the seconds by which the clock of this process is ahead. With a second argument that is the
-first penalty of a host, in seconds: nothing else is different from the relay.
+The file has one double, the seconds by which the clock of this process is ahead; without one it is the machine's. With
+a penalty, in seconds, hosts are left alone for so long at first: nothing else is different from the relay.
 """
 
+import ctypes
 import mmap
+import signal
 import struct
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+_clock = []  # the file, in memory
+_real = time.time
+time.time = lambda: _real() + (struct.unpack("d", _clock[0])[0] if _clock else 0.0)  # before anybody keeps it
+
 
 def main(clock, penalty, arguments):
-    """Bend the clock before anything reads it, then be the relay."""
-    _bend(Path(clock))
+    """Bend the clock, then be the relay."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if clock:
+        with Path(clock).open("rb") as opened:
+            _clock.append(mmap.mmap(opened.fileno(), 8, prot=mmap.PROT_READ))
     from postroad.cli import main as postroad
     from postroad.relay import service
 
@@ -23,13 +34,6 @@ def main(clock, penalty, arguments):
         service.relay_settings = lambda config: _forgiving(made(config), float(penalty))
     sys.argv = ["postroad", *arguments]
     postroad()
-
-
-def _bend(file):
-    with file.open("rb") as opened:
-        ahead = mmap.mmap(opened.fileno(), 8, prot=mmap.PROT_READ)
-    real = time.time
-    time.time = lambda: real() + struct.unpack("d", ahead)[0]
 
 
 def _forgiving(settings, penalty_s):
