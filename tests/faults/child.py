@@ -6,6 +6,7 @@ a penalty, in seconds, hosts are left alone for so long at first: nothing else i
 
 import ctypes
 import mmap
+import os
 import signal
 import struct
 import sys
@@ -20,9 +21,12 @@ _real = time.time
 time.time = lambda: _real() + (struct.unpack("d", _clock[0])[0] if _clock else 0.0)  # before anybody keeps it
 
 
-def main(clock, penalty, arguments):
+def main(parent, nice, clock, penalty, arguments):
     """Bend the clock, then be the relay."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before it was to be told
+        sys.exit(1)
+    os.nice(nice)
     if clock:
         with Path(clock).open("rb") as opened:
             _clock.append(mmap.mmap(opened.fileno(), 8, prot=mmap.PROT_READ))
@@ -42,4 +46,4 @@ def _forgiving(settings, penalty_s):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])

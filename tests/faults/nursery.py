@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+from multiprocessing import forkserver
 
 NURSERY = multiprocessing.get_context("forkserver")
 NURSERY.set_forkserver_preload(["tests.faults.loaded"])
@@ -41,6 +42,8 @@ class Forked:
 
 
 def _live(arguments, log, limits, begun):
+    parent = os.getppid()
+    os.close(forkserver._forkserver._forkserver_alive_fd)  # open here, it would let that outlive the run, and us
     gc.freeze()  # what was loaded is no work for the collector
     os.setpgid(0, 0)
     for which, bounds in limits.items():
@@ -50,8 +53,8 @@ def _live(arguments, log, limits, begun):
         os.dup2(opened, number)
     os.close(opened)
     # Those of the process it is a fork of know what it wrote to: whether one can seek there
-    sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: PTH123
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
     begun.close()
     from tests.faults import child
 
-    child.main(*arguments)
+    child.main(parent, *arguments)

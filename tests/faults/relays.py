@@ -19,6 +19,7 @@ from tests.faults.books import until
 from tests.faults.nursery import Forked
 
 ROOT = Path(__file__).parents[2]
+FORKED = "forked"  # of a process that has loaded all, not started as users start theirs: see Forked
 PIPE = 4096  # octets that a pipe nobody reads still takes
 END_S = 30.0  # more than any relay here may take to end
 BROKEN = re.compile(r"Traceback|deliver\.parcel\.broken|never retrieved|Exception ignored", re.MULTILINE)
@@ -36,10 +37,9 @@ class Log(StrEnum):
 class RelayProcess:
     """One relay after the other, on the same settings, port and spool; with two workers, one of them delivers."""
 
-    def __init__(self, folder, place, *, at=(), penalty_s=None, workers=1, log_to=Log.FILE, is_forked=False):
+    def __init__(self, folder, place, *, how=(), penalty_s=None, workers=1, log_to=Log.FILE):
         self.place = place
-        self.at = at  # what stands before its command, to be run elsewhere
-        self._is_forked = is_forked  # of a process that has loaded all: see Forked
+        self.how = how  # what stands before its command, to be run elsewhere; or FORKED
         self.starts = 0
         self._log = folder / "relay.log"
         self._settings = folder / "relay.toml"
@@ -49,6 +49,7 @@ class RelayProcess:
         self._workers = workers
         self._log_to = log_to
         self._unread = []  # ends of pipes that nobody reads
+        self.nice = 0
         self.limits = {}  # of the process: RLIMIT_..., soft and hard
 
     @property
@@ -69,8 +70,8 @@ class RelayProcess:
     def spawn(self):
         """Start it; it is not ready yet."""
         words = ["relay", "--config", str(self._settings)] + ["--workers", str(self._workers)] * (self._workers > 1)
-        arguments = (str(self._clock) if self._clock.exists() else "", self._penalty, words)
-        if self._is_forked:
+        arguments = (self.nice, str(self._clock) if self._clock.exists() else "", self._penalty, words)
+        if self.how is FORKED:
             self._process = Forked(arguments, self._open_log(), self.limits)
         else:
             self._process = self._run(*arguments)
@@ -127,8 +128,9 @@ class RelayProcess:
             os.close(end)
         self._unread.clear()
 
-    def _run(self, clock, penalty, words):
-        command = [*self.at, sys.executable, "-m", "tests.faults.child", clock, penalty, *words]
+    def _run(self, nice, clock, penalty, words):
+        child = ["tests.faults.child", str(os.getpid()), str(nice), clock, penalty]
+        command = [*self.how, sys.executable, "-m", *child, *words]
         with self._open_log().open("ab", buffering=0) as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, process_group=0

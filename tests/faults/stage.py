@@ -17,7 +17,7 @@ from random import Random
 from tests.faults.books import LOOK_S, Figures, Ledger, until
 from tests.faults.load import Letters, Load
 from tests.faults.ports import free_port
-from tests.faults.relays import RelayProcess, is_running, write_settings
+from tests.faults.relays import FORKED, RelayProcess, is_running, write_settings
 from tests.faults.worlds import Loopback
 
 from postroad.spool import Selection, SpoolError, State
@@ -98,8 +98,8 @@ class Stage:
         self.sinks = [self.world.sink(f"{self.net}{number}", self.ledger, self.rng) for number in (1, 2, 3)]
         self.port = free_port([str(sink.address) for sink in self.sinks])
         place, penalty_s = self.world.place(network), scale.penalty_s if forgiving else None
-        relay |= {"at": self.world.at_relay, "penalty_s": penalty_s, "is_forked": scale.is_forked}
-        self.relay = RelayProcess(self.folder, place, **relay)
+        how = FORKED if scale.is_forked else self.world.at_relay
+        self.relay = RelayProcess(self.folder, place, how=how, penalty_s=penalty_s, **relay)
         self._write_settings(place, settings or {}, zone)
         self._began = 0.0
 
