@@ -30,7 +30,7 @@ HOUR_S = 3600.0
 
 
 def snapshot(name):
-    """The records of a set-up of the documents."""
+    """The records of a reference set-up."""
     zone = zone_of(name).read_text()
     return asyncio.run(gather(SETUPS[name].domain, ZoneResolver(parse_zones({name: zone}))))
 

@@ -10,14 +10,14 @@ from postroad.words.outcome import Result
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "senders.md"
 HEAD = """# Senders
 
-What the simulation knows of each sender, written from the files in `src/postroad/senders` by `python -m
-tests.docs.senders_page`; a test compares them. Models of programs that were measured are held against those
-measurements: `make truth`. `postroad senders NAME` shows one.
+What the simulation knows about each sender, written from the files in `src/postroad/senders` by `python -m
+tests.docs.senders_page`; a test compares them. `make truth` compares the models of measured programs with those
+measurements. `postroad senders NAME` shows one.
 """
 
 OURS = """
-`postroad` has no model, and so no line in the tables but the last. It is asked: each order that `routing.draw` may give
-is walked by `routing.Walk`, the code that delivers. Hosts that behave alike are counted, not listed.
+`postroad` has no model, and so no row in the tables except the last. Its own code is used: each order that
+`routing.draw` may give is walked by `routing.Walk`, the code that delivers. Hosts that behave alike are one kind.
 """
 
 REACTIONS = """
@@ -25,24 +25,24 @@ REACTIONS = """
 
 By the faults of the lab: `n` the next address, `h` the next host, `e` the next of the same preference only, `d`
 deferred, `f` failed, `c` the same session without TLS, `r` a new one to the same address without TLS, `+` delivered.
-Where two stand, packets race. Several recipients fare as if alone; who sends them apart, and who returns the refused
-later, `postroad senders NAME` tells.
+Two letters mean that packets race. Several recipients are treated as if each were alone; `postroad senders NAME` shows
+which senders send to them separately, and which return refused ones later.
 """
 
 INTERNET = """
 `internet` is an assumption, not a measurement: nobody publishes which software sends how much mail. So its figures are
-told as ranges, over all weights that are plausible; which of them has a source, and which has none, is in
-[the design](../design/internet-mix.md).
+ranges over all plausible weights; [the design](../design/internet-mix.md) says which weights have a source, and which
+have none.
 """
 
 OWN = """## A sender of your own
 
-Every sender is a file, `src/postroad/senders/NAME.toml`; yours is one more. Print one that is like it, change it, and
-ask: `postroad senders postfix --toml > gateway.toml`, `postroad simulate example.org --sender gateway.toml`. Or say
-only what differs from one that is known (`like`), or from a `procedure` (`rfc5321` unless you say another). The keys
-are the fields of `Sender` in `src/postroad/senders/model.py`, where each is explained; `"none"` lifts a limit. What
-each number may be stands in one table, `src/postroad/senders/bounds.py`; one that is out of its bounds is refused with
-the limit.
+Every sender is a file, `src/postroad/senders/NAME.toml`; yours is one more. Print a similar one, change it, and
+simulate it: `postroad senders postfix --toml > gateway.toml`, `postroad simulate example.org --sender gateway.toml`. Or
+write only what differs from a known sender (`like`), or from a `procedure` (by default `rfc5321`). The keys are the
+fields of `Sender` in `src/postroad/senders/model.py`, which explains each; `"none"` removes a limit. The bounds of all
+numbers are in one table, `src/postroad/senders/bounds.py`; a number outside them is refused, and the error names the
+limit.
 
 ```toml
 # gateway.toml

@@ -28,8 +28,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "design" / "states.md"
 GONE = "[*]"
 HEAD = """# States
 
-Drawn by `python -m tests.docs.states_page` from the code that decides; a test compares them. What leaves
-a state as it is has no arrow.
+Drawn by `python -m tests.docs.states_page` from the code that decides; a test compares them. What does not
+change a state has no arrow.
 """
 
 
@@ -94,8 +94,8 @@ The states say what has been *sent*: with pipelining the replies come later. The
 `CLIENT_MOVES`, `CLIENT_REPLIES` and `CLIENT_ENDS` in `src/postroad/smtp/states.py`.
 
 {diagram(client_edges())}
-A session goes on only after the reply that its command expects (`GOES_ON`). 4yz and 5yz refuse the command; any
-other reply is out of step, and breaks the session: the mail is deferred.
+A session continues only after the reply that its command expects (`GOES_ON`). 4yz and 5yz refuse the command; any
+other reply is out of step and ends the session: the mail is deferred.
 
 | command | expected reply |
 | --- | --- |
@@ -129,9 +129,9 @@ _ENDED = {
 def _server():
     return f"""## The server's end of an SMTP session
 
-The states say what has been *agreed to*. A command that has no arrow, and does not leave its state as it is, is
-answered 503. The tables are `SERVER_MOVES` and `SERVER_ENDS` in `src/postroad/smtp/states.py`. A reply of 421 leads to
-`CLOSED` from every state.
+The states say what has been *agreed to*. A command that is not allowed in a state is answered with 503. The tables
+are `SERVER_MOVES` and `SERVER_ENDS` in `src/postroad/smtp/states.py`. A reply of 421 leads to `CLOSED` from every
+state.
 
 {diagram(server_edges())}"""
 
@@ -188,7 +188,7 @@ def _parcel():
     return f"""## A parcel in the spool
 
 A parcel is the part of a message that goes to one destination. The arrows are the calls of `Spool` in
-`src/postroad/spool/base.py`, each made in each state; [the spool](spool.md) says what a crash leaves.
+`src/postroad/spool/base.py`, each made in each state; [the spool](spool.md) describes what a crash leaves.
 
 {diagram(parcel_edges())}"""
 
@@ -259,7 +259,7 @@ def _health():
     drawn = diagram(health_edges()).replace("stateDiagram-v2\n", f"stateDiagram-v2\n{names}    [*] --> healthy\n")
     return f"""## The health of an address
 
-An address that did not take a connection, or did not greet, is left alone for a penalty (30 s, doubled at
+An address that did not accept a connection, or did not greet, is not used for a penalty time (30 s, doubled at
 each further failure, up to 15 minutes); then one probe decides. `Health` in `src/postroad/pace/health.py`.
 
 {drawn}"""

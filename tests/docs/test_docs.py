@@ -1,4 +1,4 @@
-"""The documents are run: their terminal blocks, their Python, the help of each command, the shapes of the JSON."""
+"""The docs are run: their terminal blocks, their Python, the help of each command, the shapes of the JSON."""
 
 import ast
 import asyncio

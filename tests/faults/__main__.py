@@ -59,15 +59,15 @@ def main():
     asked = parser.parse_args()
     playable = scenarios.REAL if asked.namespaces else tuple(scenarios.ALL)
     if unknown := set(asked.names) - set(playable):
-        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(playable)}")
+        parser.error(f"no scenario {', '.join(sorted(unknown))}; choose one of {', '.join(playable)}")
     if asked.namespaces and (obstacle := namespaces.obstacle() or real.obstacle()):
         sys.stdout.write(f"skipped: {obstacle}\n")
         return
     with Namespaces() if asked.namespaces else contextlib.nullcontext(Loopback()) as world:
         scale = Scale(
-            asked.kills,
-            asked.seconds,
-            asked.crowd,
+            kills=asked.kills,
+            seconds=asked.seconds,
+            crowd=asked.crowd,
             mountain=asked.mountain,
             burst=asked.burst,
             seed=asked.seed,

@@ -38,7 +38,7 @@ ORPHANS_S = 5.0  # what the one that delivers may take to end after the one that
 NAMES = ("one.example", "two.example", "home.example", "a.sink.example", "b.sink.example", "c.sink.example")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """How much of each scenario, and where. `seconds` is how long load lasts; `penalty_s` None: the relay's own.
 

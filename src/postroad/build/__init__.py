@@ -1,4 +1,4 @@
-"""What people write becomes what works (floor 5): resolvers, TLS contexts, spools, roads, and what is asked of them.
+"""Turns settings and arguments into working objects (floor 5): resolvers, TLS contexts, spools, roads, subjects.
 
 Rule 1: what touches the world is made here, and nowhere else, for a command, a program or a relay.
 Rule 2: bad input is an InputError, a sentence that says what, where and how to fix it.

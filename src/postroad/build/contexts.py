@@ -1,4 +1,4 @@
-"""Every TLS context of the program: what our side shows, and whom it believes. The lab's are of its own certificate."""
+"""Every TLS context of the program: the certificate we show, and whom we trust. The lab has its own certificate."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def tls_verified_by(authorities: Path | None) -> ssl.SSLContext:
     """
     if authorities is None:
         return verified_tls()
-    check_plain(authorities, "name a PEM file of authorities")
+    check_plain(authorities, "choose a PEM file of authorities")
     try:
         return ssl.create_default_context(cafile=authorities)
     except (OSError, ssl.SSLError) as problem:
         raise InputError(
-            f"{authorities} cannot be used ({problem}); name a PEM file of authorities that this user may read"
+            f"{authorities} cannot be used ({problem}); choose a PEM file of authorities that this user may read"
         ) from None
 
 
@@ -58,13 +58,13 @@ def server_tls(certificate: Path, key: Path | None) -> ssl.SSLContext:
 
     """
     for file in filter(None, (certificate, key)):
-        check_plain(file, "name a PEM file")
+        check_plain(file, "choose a PEM file")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as problem:
         raise InputError(
-            f"{certificate} and its key cannot be used ({problem}); name a pair of PEM files that this user may read"
+            f"{certificate} and its key cannot be used ({problem}); choose a pair of PEM files that this user may read"
         ) from None
     return context
 

@@ -1,4 +1,4 @@
-"""A message and its envelope, as a program or the command line has them, ready for SMTP."""
+"""A message and its envelope, from a program or the command line, made ready for SMTP."""
 
 from __future__ import annotations
 

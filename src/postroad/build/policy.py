@@ -36,5 +36,5 @@ def build_policy(procedure: str, *, allow_loopback: bool = False) -> RoutePolicy
 
     """
     if procedure not in PROCEDURES:
-        raise InputError(f"no procedure {procedure!r}; there are {', '.join(PROCEDURES)}")
+        raise InputError(f"there is no procedure {procedure!r}; choose one of {', '.join(PROCEDURES)}")
     return replace(PROCEDURES[procedure], allow_loopback=allow_loopback)

@@ -1,4 +1,4 @@
-"""Who answers what DNS is asked: zone files, the name servers given, or those of this machine."""
+"""Which resolver answers DNS queries: zone files, the name servers given, or those of this machine."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def servers_of(texts: Sequence[str]) -> tuple[ServerAddress, ...]:
 
     chosen = tuple(readable(dns.parse_server(text)) for text in texts) or dns.system_servers()
     if not chosen:
-        raise InputError("no name server is configured on this machine; name one with --resolver ADDRESS:PORT")
+        raise InputError("no name server is configured on this machine; give one with --resolver ADDRESS:PORT")
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""Where mail is kept: the spool of a folder, for a relay or for a tool."""
+"""Opens the spool in a folder, for a relay or for a tool."""
 
 from __future__ import annotations
 

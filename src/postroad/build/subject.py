@@ -1,4 +1,4 @@
-"""What a command is about, from what people write: a domain, a zone file, or a reference set-up (floor 5).
+"""Reads what a command is about: a domain, a zone file, or a reference set-up (floor 5).
 
 One grammar for all commands and for `import postroad`. What has a slash, ends in `.zone` or is there as a file is one;
 the name of a reference set-up stands for its zone; all else is a domain, be it as a mailbox or an address literal.
@@ -69,7 +69,7 @@ def subjects_of(what: str | None, domain: str | None = None, zones: Sequence[str
     """
     named, own = _told(what)
     if named is not None and domain is not None and named != domain:
-        raise InputError(f"two domains, {named} and {domain}: name one")
+        raise InputError(f"two domains are given, {named} and {domain}; leave one out")
     if named is not None and own and zones:
         raise InputError(f"{what} is a reference set-up with records of its own: leave out either {what} or --zone")
     files = (*own, *map(Path, zones))
@@ -142,7 +142,7 @@ def _told(what: str | None) -> tuple[str | None, tuple[Path, ...]]:
     if what in SETUPS:
         return SETUPS[what].domain, (zone_of(what),)
     if _LIKE_A_SETUP.fullmatch(what):
-        raise InputError(f"there is no reference set-up {what!r}; there are {', '.join(SETUPS)}")
+        raise InputError(f"there is no reference set-up {what!r}; choose one of {', '.join(SETUPS)}")
     return what, ()
 
 

@@ -1,4 +1,4 @@
-"""What people ask a simulation: which records, which senders, what is down, from the texts they write.
+"""Reads what a simulation is asked: which records, which senders, what is down.
 
 Shared by the commands and by `import postroad`; imported when first asked, for a simulation costs a start 60 ms.
 """
@@ -63,7 +63,7 @@ def view_of(
 
     """
     if order not in set(DnsOrder):
-        raise InputError(f"there is no order {order!r}; there are {', '.join(DnsOrder)}")
+        raise InputError(f"there is no order {order!r}; choose one of {', '.join(DnsOrder)}")
     return Conditions(_mix(senders, mix, file), DnsOrder(order), down)
 
 

@@ -1,4 +1,4 @@
-"""The command line (floor 8): one file a command; arguments, one call, one exit code.
+"""The command line (floor 8): one file per command; each has arguments, one call and one exit status.
 
 Rule 1: a command decides nothing. It reads its arguments, calls a room, and shows the answer.
 Rule 2: exit codes everywhere: 0 done, 1 findings or not deliverable, 2 wrong usage, 3 temporary or inconclusive.

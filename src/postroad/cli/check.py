@@ -68,7 +68,7 @@ Controls = Annotated[
         metavar="ADDRESS", help="With --smtp: an address known to answer, which shows whether outbound port 25 is open."
     ),
 ]
-Port = Annotated[int, typer.Option(metavar="N", help="The exchangers' port; another than 25 is for tests.")]
+Port = Annotated[int, typer.Option(metavar="N", help="The exchangers' port; any other than 25 is for tests.")]
 DnsPort = Annotated[int, typer.Option(metavar="N", help="The authoritative servers' port; for tests.")]
 Quick = Annotated[
     bool, typer.Option("--quick", help="MX, addresses and reverse names only: no policies, no authoritative servers.")
@@ -80,7 +80,7 @@ Ignore = Annotated[list[str] | None, typer.Option(metavar="RULE", help="Skip thi
 Settings = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="Settings with [check]; default: ./postroad.toml, then as everywhere."
+        "--config", metavar="FILE", help="Settings with [check]; default: ./postroad.toml, then the usual file."
     ),
 ]
 Resume = Annotated[
@@ -127,7 +127,7 @@ def check(
     from postroad.examine import SourceOptions
 
     if deep and not yes:
-        screen.fail("--deep asks these exchangers for recipients; add --yes if you may do that")
+        screen.fail("--deep tests recipients at these exchangers; add --yes if you may do that")
     with screen.input_errors():
         settings = settings_for(config, HERE)
         controls = _addresses(control or []) or settings.check.controls

@@ -1,4 +1,4 @@
-"""What `check` is made of: which domains, by which terms, and how the results reach the screen or a file."""
+"""The run of `check`: which domains, which findings count, and how the results reach the screen or a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`postroad demo`: the documents' set-ups tried out for real, live at a terminal, as plain lines in a pipe."""
+"""`postroad demo`: the reference set-ups tried out for real, live at a terminal, as plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BAR = 20  # characters of a full bar
 
 
 def demo(
-    messages: Annotated[int, typer.Option(min=10, max=100_000, help="Messages for each set-up.")] = 1000,
+    messages: Annotated[int, typer.Option(metavar="N", min=10, max=100_000, help="Messages for each set-up.")] = 1000,
     json: options.Json = False,
 ) -> None:
     """Try the reference MX set-ups on loopback: send real messages, stop an exchanger on the way, count the shares.

@@ -1,4 +1,4 @@
-"""The door to the screen: what stands in place of stdout and stderr while a command runs.
+"""The only way to the screen: these streams replace stdout and stderr while a command runs.
 
 Nothing goes round it, be it the help, an error of the command line, or a progress bar: what a terminal would obey is
 written out, but for line breaks and the colours of ours. A stream that cannot be written ends the command as it ends

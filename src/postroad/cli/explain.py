@@ -23,7 +23,7 @@ def explain(
 ) -> None:
     """Explain where a message went, why, and what happened; every random choice is replayed from its recorded seed.
 
-    Finished messages are remembered for `spool.history` of the settings (a day).
+    Finished messages are remembered for `spool.history` in the settings (default: one day).
 
     Exit status: 0 done, 1 no such message, 2 usage error or no spool.
     """

@@ -1,4 +1,4 @@
-"""`postroad lab`: a small Internet on loopback, with faults to order, and scenarios played in it."""
+"""`postroad lab`: a small Internet on loopback, with configurable faults, and scenarios run in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ app = group("A name server and mail servers on loopback, with configurable fault
 @app.command(epilog="Example: postroad lab up --zone my.zone --fault 127.0.0.11=blackhole")
 def up(
     zone: options.Zones = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The exchangers' port; 0 picks a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="The exchangers' port; 0 picks a free one.")
+    ] = 0,
     order: Annotated[
         str, typer.Option(metavar="ORDER", help="Order of DNS answers: fixed, rotated, random.")
     ] = "fixed",
@@ -47,7 +49,7 @@ def run(
     folder: Annotated[list[Path], typer.Argument(help="Scenario folders: zone, send, expect, and maybe faults.")],
     json: options.Json = False,
 ) -> None:
-    """Play scenarios three ways (rehearsed, for real on loopback, forecast) and compare each with what is expected.
+    """Run scenarios three ways (rehearsed, for real on loopback, forecast) and compare each with what is expected.
 
     Exit status: 0 all agree, 1 some differ, 2 a folder cannot be read.
     """
@@ -102,7 +104,7 @@ async def _up(zones: list[Path], port: int, order: str, faults: list[str], *, tl
     from postroad.words.inputs import InputError
 
     if order not in set(Order):
-        raise InputError(f"no order {order!r}; there are {', '.join(Order)}")
+        raise InputError(f"there is no order {order!r}; choose one of {', '.join(Order)}")
     if not zones:
         zones = [zone_of("t1")]
     loaded = zone_resolver(zones)

@@ -38,11 +38,13 @@ OwnHosts = Annotated[
 ]
 AllowLoopback = Annotated[bool, typer.Option("--allow-loopback", help="Allow loopback addresses, for tests.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/reference/json.md).")]
-Explain = Annotated[bool, typer.Option("--explain", help="Say in sentences why, with the RFC sections.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Explain why in sentences, with the RFC sections.")]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="The settings; default: $POSTROAD_CONFIG, else /etc/postroad/postroad.toml."
+        "--config",
+        metavar="FILE",
+        help="The settings file; default: $POSTROAD_CONFIG, else /etc/postroad/postroad.toml.",
     ),
 ]
 SpoolFolder = Annotated[

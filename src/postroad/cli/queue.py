@@ -1,4 +1,4 @@
-"""`postroad queue`: the mail that waits, of a relay that runs or not."""
+"""`postroad queue`: the mail that waits, whether the relay is running or not."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class QueueSelection:
         from postroad.words.names import parse_destination
 
         if self.state and self.state not in set(State):
-            screen.fail(f"no state {self.state!r}; there are {', '.join(State)}")
+            screen.fail(f"there is no state {self.state!r}; choose one of {', '.join(State)}")
         if not (self.ids or self.destination or self.sender or self.state or self.all):
             screen.fail("say which mail you mean: IDs, --destination, --sender, --state, or --all")
         with screen.input_errors():
@@ -71,7 +71,7 @@ def list_(
     destination: Destination = "",
     sender: Sender = "",
     state: StateName = "",
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most this many.")] = 100,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1_000_000, help="Show at most this many.")] = 100,
     spool: options.SpoolFolder = None,
     config: options.ConfigFile = None,
     json: options.Json = False,
@@ -239,7 +239,9 @@ def _ask(which: QueueSelection, question: Callable[[Spool], Awaitable[T]]) -> T:
 def _story(id_: str, spool: Path | None, config: Path | None) -> Story:
     story = _ask(QueueSelection([id_], spool=spool, config=config), lambda queue: queue.story(id_))
     if story is None:
-        screen.fail(f"no message {id_}: it never was here, or it ended before [spool] history", screen.FINDINGS)
+        screen.fail(
+            f"no message {id_}: it was never here, or it finished longer ago than [spool] history", screen.FINDINGS
+        )
     return story
 
 

@@ -51,7 +51,7 @@ def relay(
 
     if workers > MOST:
         screen.fail(
-            f"--workers is {workers}, but there is work for {MOST} processes at most: one receives, and one delivers; "
+            f"--workers is {workers}, but there is work for at most {MOST} processes: one receives, one delivers; "
             f"write --workers {MOST}"
         )
     from postroad.relay import keep_standard_descriptors

@@ -1,4 +1,4 @@
-"""`simulate --replies`: several recipients of one message, whom the best exchangers answer one by one."""
+"""`simulate --replies`: several recipients of one message, each with its own reply from the best exchangers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Replies = Annotated[
     typer.Option(
         "--replies",
         metavar="CODE,CODE",
-        help="What the exchangers of the best preference answer the recipients of one message: 250, 450 or 550.",
+        help="How the best exchangers answer each recipient of one message: 250, 450 or 550.",
     ),
 ]
 

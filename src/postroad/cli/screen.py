@@ -1,4 +1,4 @@
-"""What commands share in showing: the screen, errors, JSON, exit codes. No command writes anything in another way.
+"""How all commands show things: the screen, errors, JSON, exit codes. No command writes in any other way.
 
 A text is shown as one line, with what a terminal would obey written out (`words.visible`); styles are added behind
 that, and no text is read as markup.

@@ -32,10 +32,11 @@ def send(
     own: options.OwnHosts = None,
     port: Annotated[
         int,
-        typer.Option(min=1, max=65535, help="Another port than 25, for tests; then loopback addresses are allowed."),
+        typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests; it allows loopback."),
     ] = SMTP_PORT,
     stagger: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.0, help="Start the next equal if the first has not connected.")
+        float,
+        typer.Option(metavar="SECONDS", min=0.0, help="Wait this long before also trying the next equal."),
     ] = 0.25,
     connect_timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 Of = options.Of
 Senders = Annotated[
     list[str] | None,
-    typer.Option("--sender", metavar="NAME|FILE.toml", help="Ask about this sender; may be repeated."),
+    typer.Option("--sender", metavar="NAME|FILE.toml", help="Simulate this sender; may be repeated."),
 ]
 MixName = Annotated[
-    str | None, typer.Option("--mix", metavar="MIX", help="The senders of this mix; default: postroad and internet.")
+    str | None,
+    typer.Option("--mix", metavar="MIX", help="Simulate the senders of this mix; default: postroad and internet."),
 ]
 SendersFile = Annotated[
     Path | None, typer.Option("--senders", metavar="FILE.toml", help="Senders and mixes of your own.")

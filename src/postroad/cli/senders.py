@@ -1,4 +1,4 @@
-"""`postroad senders`: who is simulated, what each one does with MX records, and where that is known from."""
+"""`postroad senders`: which senders can be simulated, what each does with MX records, and the sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HEADS = {
     "ours": "This program",
     "procedure": "Procedures of the RFCs",
-    "measured": "Mail servers and libraries that were run, every connection counted",
+    "measured": "Mail servers and libraries, measured by counting every connection",
     "assumed": "Habits that are assumed, not measured",
 }
 
@@ -27,13 +27,13 @@ def senders(
         str | None, typer.Argument(metavar="NAME|FILE.toml", help="One sender; without it, all are listed.")
     ] = None,
     toml: Annotated[
-        bool, typer.Option("--toml", help="Print the file of the sender, to be changed and given to --sender.")
+        bool, typer.Option("--toml", help="Print the sender's file, to edit and pass to --sender.")
     ] = False,
     json: options.Json = False,
 ) -> None:
     """List the mail servers that can be simulated, or show one: how it chooses, when it moves on, and the sources.
 
-    A file of your own describes your mail server: print one that is like it with --toml, change it, and ask
+    To describe your own mail server, print the file of a similar one with --toml, edit it, and pass it to
     `postroad simulate --sender FILE.toml`.
 
     Exit status: 0 done, 2 no such sender, or the file cannot be used.
@@ -81,7 +81,7 @@ def _print_file(found: Sender, own: str | None) -> None:
 
     text = read_text(own) if own else file_of(found.name)
     if not isinstance(text, str):
-        screen.fail(f"{found.name} has no file: it is made from what this program does")
+        screen.fail(f"{found.name} has no file: it is simulated with the code of this program")
     screen.document(text)
 
 

@@ -1,4 +1,4 @@
-"""`postroad setups`: the reference set-ups, compared, and what people ask of them answered with numbers."""
+"""`postroad setups`: the reference set-ups compared, and questions about them answered with numbers."""
 
 from __future__ import annotations
 

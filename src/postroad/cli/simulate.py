@@ -1,4 +1,4 @@
-"""`postroad simulate`: what real senders make of a domain's records: shares, survival, waits, DNS questions."""
+"""`postroad simulate`: what real senders do with a domain's records: shares, survival, waits, DNS questions."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 Down = Annotated[
     list[str] | None,
-    typer.Option("--down", metavar="SERVER[:MODE]", help="An address or exchanger is down; may be repeated."),
+    typer.Option("--down", metavar="SERVER[:MODE]", help="This address or exchanger is down; may be repeated."),
 ]
-Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png|svg", help="Draw the pictures into a file.")]
-Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one page with the pictures.")]
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png|svg", help="Save the pictures to a file.")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page with the pictures.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The seed of the trials.")]
 
 

@@ -214,7 +214,8 @@ def _retries(text: str | None) -> str | tuple[float, ...] | None:
     if text[:1].isdecimal():
         return tuple(_time("--retries", each) for each in text.split(","))
     raise ValueError(
-        f"--retries {text}: no such timetable; there are {', '.join(SCHEDULES)}; or write times, as 5m,30m,2h"
+        f"--retries {text}: there is no such timetable; choose one of {', '.join(SCHEDULES)}; or write times, as "
+        "5m,30m,2h"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a program needs of the settings that hands a message over and ends: read in a few milliseconds, or in full.
+"""The settings that `sendmail` needs, read in a few milliseconds if possible, else in full.
 
 A file is read here if it says nothing unusual in what is read. Whatever else it says, and what is wrong with it, is for
 the full reading to find, which takes a tenth of a second more: so no error is written twice.

@@ -1,4 +1,4 @@
-"""What a relay can run with, but is hardly meant, or cannot work: one sentence each, with how to fix it."""
+"""Settings that are valid but probably not meant, or cannot work: one sentence each, with how to fix it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who this machine is by its settings: its name, and who has mail for the names that are its own."""
+"""Who this machine is according to its settings: its name, and who gets mail for its own names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of values a settings file has, as pydantic takes them."""
+"""The kinds of values in a settings file, as pydantic types."""
 
 from __future__ import annotations
 

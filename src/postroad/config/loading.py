@@ -1,4 +1,4 @@
-"""A settings file read: every key held to what it is, every error a sentence."""
+"""Reads a settings file: every key is checked, every error is a sentence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load(path: Path | None = None) -> Config:
     """The settings in a file; None is the file that `find` has, and without any every setting has its default.
 
     Raises:
-        InputError: it cannot be read, or is wrong: the text names the file, the key, and how to mend it.
+        InputError: it cannot be read, or is wrong: the text names the file, the key, and how to fix it.
 
     """
     path = path or find()

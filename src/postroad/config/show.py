@@ -1,4 +1,4 @@
-"""The settings told: those in effect as a TOML file, and all there are as a page of the reference."""
+"""Shows the settings: those in effect as a TOML file, and all of them as a page of the reference."""
 
 from __future__ import annotations
 

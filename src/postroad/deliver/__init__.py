@@ -1,4 +1,4 @@
-"""Mail on its way out (floor 4): thin loops that do what `routing` decides and say what `smtp` asks.
+"""Outgoing mail (floor 4): thin loops that do what `routing` decides and send what `smtp` says.
 
 Rule 1: no decision is taken here. Who is tried next is the Walk's, what is said to it is the `dialogue`'s.
 Rule 2: whatever the network does ends as an Outcome with its scope; nothing is raised for it.

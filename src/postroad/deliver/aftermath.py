@@ -1,4 +1,4 @@
-"""What an attempt leads to: the settlement of its parcel, and what it says about the health of hosts. Pure."""
+"""The consequences of an attempt: the settlement of its parcel, and what it says about the health of hosts. Pure."""
 
 from __future__ import annotations
 

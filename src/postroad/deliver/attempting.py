@@ -1,4 +1,4 @@
-"""One attempt: a message along a Plan. Starts what the Walk says, tells it what happened, keeps the trail."""
+"""One attempt: a message along a Plan. Starts what the Walk says, reports back what happened, records the trail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes one message to its hosts: over a connection that rests there without a task, else along the walk."""
+"""Takes one message to its hosts: over an idle connection without a task, otherwise along the walk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where one delivery is to go, from what is known now. Pure."""
+"""The order of hosts for one delivery, from what is known now. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries under way: each from its turn to what came of it. It awaits; what to do is decided beside it."""
+"""Deliveries in progress: each from its turn to its result. This file awaits; others decide what to do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ WHOLE = 64 * 1024  # octets of a content that is read whole; a larger one is sen
 
 
 class Deliveries:
-    """Attempts what the queue has begun, and shows each parcel out. `ended` is called when one is over."""
+    """The deliveries in progress, from the queue to the exit of each parcel.
+
+    `ended` is called when one is over while others wait.
+    """
 
     def __init__(
         self, feed: Feed, ways: RouteCache, hosts: Hosts, exits: Exits, tasks: Tasks, ended: Callable[[], None]
@@ -112,7 +115,8 @@ class Deliveries:
             self._conclude(item, done)
         except Exception as bug:  # noqa: BLE001  # as in _set_out
             self.put_off(item, bug)
-        self._tell_ended()
+        if self._queue.waiting:
+            self._tell_ended()
 
     def _conclude(self, item: Item, done: Attempt | BaseException) -> None:
         if isinstance(done, BaseException):

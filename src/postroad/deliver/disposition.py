@@ -1,4 +1,4 @@
-"""What an attempt means for its parcel: who is done with, who waits and until when, who is told. Plain functions."""
+"""What an attempt means for its parcel: who is finished, who waits and until when, who is notified. Plain functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways a parcel leaves memory: with a verdict, set aside, back into the spool's queue, or put off by a bug.
+"""The ways a parcel leaves memory: with a verdict, set aside, back into the spool's queue, or deferred by a bug.
 
 All of them end with a settlement in the spool, and what is told is told once that is on the disk.
 """
@@ -91,7 +91,7 @@ class Exits:
         self._world.tell("deliver.parcel.broken", parcel=parcel, error=bug)
         received_at, attempts = parcel.mail.received_at, parcel.attempts + 1
         due_at = next_at(self.schedule, received_at=received_at, attempts=attempts, now=now, rng=rng)
-        said = f"{Result.DEFERRED}: put off by trouble of our own: {bug!r}"
+        said = f"{Result.DEFERRED}: deferred by an internal error: {bug!r}"
         left = Settlement(parcel, parcel.mail.envelope.recipients, due_at, warned=parcel.warned, said=said)
         self._settler.add(left, partial(self._let_go, item))
 

@@ -1,4 +1,4 @@
-"""What the loop takes from the spool and gives back: claims in turn, clocks set back, mail that waits for hosts."""
+"""What the loop takes from the spool and gives back: claims in turn, mail that waits for hosts, a clock set back."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from postroad.words.trail import Attempt, Target
 
 
 class Hosts:
-    """Learns from attempts and probes. `changed` hears who falls ill, and who is well again."""
+    """Their health, from attempts and probes. `changed` hears who becomes unhealthy, and healthy again."""
 
     def __init__(self, policy: HealthPolicy, pool: Pool, now: Callable[[], float], changed: Changed) -> None:
         self.health = Health(policy)

@@ -1,4 +1,4 @@
-"""The delivery loop: takes parcels in turn and has each delivered. It awaits; what to do is decided beside it."""
+"""The delivery loop: takes parcels in turn and has each delivered. This file awaits; others decide what to do."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Loop:
 
     @property
     def in_flight(self) -> int:
-        """Deliveries under way."""
+        """Deliveries in progress."""
         return self._deliveries.count
 
     @property
@@ -172,7 +172,7 @@ class Loop:
         self._pump()
 
     def _changed(self, address: Address, *, is_well: bool) -> None:
-        """A host fell ill, or is well again: then all mail that waits for it is due now."""
+        """A host became unhealthy, or healthy again: then all mail that waits for it is due now."""
         self._world.tell("deliver.host.recovered" if is_well else "deliver.host.failed", address=str(address))
         if is_well:
             self._tasks.spawn(self._feed.wake(lambda name: self._ways.may_lead(name, address)))

@@ -1,4 +1,4 @@
-"""The sets of exchangers of which none answers, so that one line tells of each, and their hosts are probed. Pure."""
+"""The sets of exchangers of which none answers: each is logged in one line, and its hosts are probed. Pure."""
 
 from __future__ import annotations
 

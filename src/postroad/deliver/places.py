@@ -1,4 +1,4 @@
-"""How many contacts at once: those that cost work, and apart from them those that only wait. Pure.
+"""How many contacts at once: those that cost work, and, counted separately, those that only wait. Pure.
 
 A contact that waits for a connection or a greeting costs a socket and next to no work, and one with a host that drips
 costs little more; counted with the others, a few hundred tar pits would stop all mail. So a contact is busy while it is

@@ -1,4 +1,4 @@
-"""Connections that rest between two messages. Reuse is limited by time, so that it never decides where mail goes."""
+"""Idle connections between two messages. Reuse is limited by time, so that it never decides where mail goes."""
 
 from __future__ import annotations
 

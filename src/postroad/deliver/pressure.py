@@ -1,4 +1,4 @@
-"""Keeps receiving in step with delivering when the processor is short: who sends us mail waits, not the mail.
+"""Keeps receiving in step with delivering when processor time is short: the clients wait, not the mail.
 
 Only then: mail that waits for a slow host or for an outage to end is no reason to take in less. Postfix has
 `in_flow_delay` for the same, whatever the reason.

@@ -1,4 +1,4 @@
-"""Asks ill hosts whether they are well again, so that no mail has to: connects, reads the greeting, says QUIT."""
+"""Probes unhealthy hosts, so that no mail has to test them: connects, reads the greeting, sends QUIT."""
 
 from __future__ import annotations
 

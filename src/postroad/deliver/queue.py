@@ -1,4 +1,4 @@
-"""Whose turn it is: parcels in memory, each before the door of the address that was drawn for it first. Pure.
+"""Whose turn it is: parcels in memory, each in the queue of the address that was drawn for it first. Pure.
 
 An address has as many deliveries at once as its window is wide, so a slow one keeps the mail drawn for it waiting and
 no other's: the shares stay as drawn, and the others go at their own pace. Before a door the destinations take turns,
@@ -109,7 +109,7 @@ class AddressQueue:
 
 
 class Doors(OrderedDict[str, AddressQueue]):
-    """The doors by address as text. Of those that have nothing to do only so many are remembered."""
+    """The queues by address, as text. Of those that have nothing to do only so many are remembered."""
 
     def at(self, where: str, policy: WindowPolicy) -> AddressQueue:
         """The door of an address; a new one, if there is none yet."""
@@ -140,7 +140,7 @@ class Queue:
         self._doors = Doors()
         # The doors that have something to do and room for it: those of trusted hosts, and the others
         self._turns: dict[bool, FairRound[str]] = {True: FairRound(), False: FairRound()}
-        self._ready = 0  # how many those are
+        self._ready = {True: 0, False: 0}  # how many those are
         self._last = False  # which of the two had the last turn
         self._at_once: deque[Item] = deque()  # no host is asked for these
         self._by_destination: dict[str, int] = {}
@@ -218,10 +218,11 @@ class Queue:
         if self._at_once:
             self.waiting -= 1
             return self._at_once.popleft()
-        for trusted in (not self._last, self._last) if self._ready else ():
-            where = self._turns[trusted].next() if self.places.has_room(proved=trusted) else None
-            if where is not None:
+        for trusted in (not self._last, self._last):
+            if self._ready[trusted] and self.places.has_room(proved=trusted):
                 self._last = trusted
+                where = self._turns[trusted].next()
+                assert where is not None  # noqa: S101  # there are some
                 return self._begin(self._doors[where], now)
         return None
 
@@ -287,7 +288,7 @@ class Queue:
     @property
     def is_held_up(self) -> bool:
         """Whether an item could begin if fewer contacts were busy."""
-        return self._ready > 0
+        return self._ready[True] > 0 or self._ready[False] > 0
 
     def wait_s(self, where: str | None) -> float:
         """How long a parcel may wait that comes now to this address: by what it has served lately."""
@@ -309,8 +310,8 @@ class Queue:
             return
         if door.turn is not None:
             self._turns[door.turn].discard(door.where)
-            self._ready -= 1
+            self._ready[door.turn] -= 1
         if turn is not None:
             self._turns[turn].add(door.where)
-            self._ready += 1
+            self._ready[turn] += 1
         door.turn = turn

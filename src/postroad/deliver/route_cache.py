@@ -1,4 +1,4 @@
-"""The way to each destination, remembered for as long as DNS lets us, and handed out in turn."""
+"""The route to each destination, cached for as long as DNS allows, and its addresses rotated."""
 
 from __future__ import annotations
 

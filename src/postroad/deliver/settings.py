@@ -1,4 +1,4 @@
-"""How we deliver: how we talk to hosts, how far one attempt walks, how much goes on at once, how patient we are."""
+"""How we deliver: how we talk to hosts, how far one attempt goes, how much is done at once, how patient we are."""
 
 from __future__ import annotations
 

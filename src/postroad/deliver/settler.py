@@ -1,4 +1,4 @@
-"""Has the spool commit what became of parcels: all of one turn of the loop together, until it has been done."""
+"""Has the spool commit the results of parcels: all of one turn of the loop together, until it succeeds."""
 
 from __future__ import annotations
 

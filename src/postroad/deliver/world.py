@@ -1,4 +1,4 @@
-"""What delivery has of the world: the time of mail, chance, who listens, and the tasks that run by themselves."""
+"""The environment of delivery: time, randomness, listeners, and background tasks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class World:
 
 
 class Tasks:
-    """What runs by itself. `changed` is set whenever one has ended, or something else that the drain waits for."""
+    """The background tasks. `changed` is set whenever one has ended, or something else that the drain waits for."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()

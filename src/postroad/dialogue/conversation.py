@@ -53,7 +53,7 @@ class Conversation:
         """The reply to a command that stands alone; it is in step, and may refuse.
 
         Raises:
-            HostError: there is none in time, it is a 421, or the host broke the protocol.
+            HostError: there is none in time, it is a 421, or the host violated the protocol.
 
         """
         self.phase = phase or self.phase
@@ -174,9 +174,9 @@ class Conversation:
             case Unsolicited(reply) if reply.code == 421:
                 return HostError(self.phase, host_outcome(reply, self.phase))
             case Unsolicited(reply):
-                return self._lost(f"the host broke the protocol: {reply} answers nothing")
+                return self._lost(f"the host sent a reply to no command: {reply}")
             case Violation(why):
-                return self._lost(f"the host broke the protocol: {why}")
+                return self._lost(f"the host violated the protocol: {why}")
             case NetError() as problem:
                 lost = self._lost(problem.why)
                 lost.__cause__ = problem
@@ -208,7 +208,7 @@ class Conversation:
 
     def _lost(self, why: str) -> HostError:
         if self.is_gone:
-            why = "the host has not answered on a connection kept open"
+            why = "the host did not answer on a reused connection"
         elif self._deadline.is_missed:
             why = f"timed out after {self._wait.limit_s:g} s"
         return self.refuse(why, "4.4.2")

@@ -1,4 +1,4 @@
-"""What a host has said, in order, and why nothing comes behind it."""
+"""The replies of a host, in order, and why no more will come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who we say we are, and whether the host is we: what is settled before any mail."""
+"""AUTH, and whether the host is ourselves: both are settled before any mail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def why_ourselves(hello: Reply, hostname: str, peer: Endpoint) -> str:
     """
     name = hello.lines[0].partition(" ")[0]
     if peer.port == SMTP_PORT and "." in hostname and name.lower() == hostname.lower():
-        return f"mail would loop back to us: the host calls itself {name}, as we do (is its address one of `own`?)"
+        return f"mail would loop back to us: the host gives our own name, {name} (does its address belong in `own`?)"
     return ""
 
 
@@ -44,7 +44,7 @@ async def authenticate(host: Conversation, login: Credentials, limit_s: float) -
             if reply.code == 334:
                 reply = await host.answer(_base64(answer), limit_s)
     else:
-        text = "the settings of this route have a login, and the host offers no AUTH PLAIN or LOGIN"
+        text = "the settings of this route have a login, but the host does not offer AUTH PLAIN or LOGIN"
         raise host.refuse(text, "4.7.8")
     if reply.code != 235:
         raise HostError(host.phase, host_outcome(reply, host.phase))

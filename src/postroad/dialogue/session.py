@@ -79,7 +79,7 @@ class Session(Conversation):
 
         Raises:
             HostError: no handshake, or no 220. A 5xx greeting says that this host takes no mail now, not that the
-                domain does not (RFC 7504 section 2 for 521): deferred, and the next exchanger is asked.
+                domain does not (RFC 7504 section 3 for 521): deferred, and the next exchanger is asked.
 
         """
         if self._settings.implicit_tls:
@@ -103,7 +103,7 @@ class Session(Conversation):
                 await self.start_tls(exchange)
                 await self.ehlo()
         if self._settings.tls_required and not self.tls:
-            text = "TLS is required by the settings of this route, and the host does not offer it"
+            text = "the settings of this route require TLS, but the host does not offer it"
             raise self.refuse(text, "4.7.4")
         if self._settings.login:
             await authenticate(self, self._settings.login, self._settings.timeouts.mail_s)

@@ -1,4 +1,4 @@
-"""What a reply means: records as plain words, aliases followed, absence told apart from trouble."""
+"""What a DNS reply means: plain records, aliases followed, absence distinguished from errors."""
 
 from __future__ import annotations
 

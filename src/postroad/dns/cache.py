@@ -1,4 +1,4 @@
-"""Keeps answers for their time and hands them out in turn, so that caching never pins mail to one address."""
+"""Caches answers for their TTL and rotates them, so that caching never pins mail to one address."""
 
 from __future__ import annotations
 

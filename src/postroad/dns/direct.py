@@ -1,4 +1,4 @@
-"""One question to one server: what it says, and how its answer travelled. For those who check servers, not names."""
+"""One query to one server: its answer, and how that was carried. For checking servers, not names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A master file in its entries, and the plain ones read without dnspython (RFC 1035 section 5.1).
+"""Splits a master file into entries, and reads the plain ones without dnspython (RFC 1035 section 5.1).
 
 Nearly every line of a zone is a name, a type and a word or two. dnspython reads letter by letter, and takes a hundred
 microseconds for that; here it takes a tenth. What is written in any other way is left to it, and what is wrong as well.

@@ -1,4 +1,4 @@
-"""One UDP socket to one name server, shared by the questions under way at the same time.
+"""One UDP socket to one name server, shared by concurrent queries.
 
 What makes a forged reply fail stays: it must come from the server's address and port (the socket is connected), to a
 source port the kernel drew, with an id drawn for the question alone, and repeat the question. What is shared is the

@@ -1,4 +1,4 @@
-"""Master files read into zones: all that is wrong at once, each with its line and a sentence.
+"""Reads master files into zones; reports all faults at once, each with its line and a sentence.
 
 People paste a few lines: a file needs no SOA, no NS and no $TTL, and several files count as one set of data.
 """
@@ -52,7 +52,7 @@ _FORMS = {
     "SOA": "two names and five numbers, as in `@ SOA ns1 hostmaster 1 7200 900 604800 300`",
 }
 
-_TTL = "a time to live is 4294967295 seconds at most"
+_TTL = "a TTL is 4294967295 seconds at most"
 _HUGE_TTL = re.compile(r"\S*\s+(IN\s+)?[0-9]{10,}\s", re.IGNORECASE)
 _GENERATE = "write $GENERATE 1-5 m$ A 192.0.2.$: a name, a type and a value of one word; write out all other records"
 _SENTENCES = {
@@ -64,7 +64,7 @@ _SENTENCES = {
     "last used name": "the first record begins with a blank, and so has no name; write one, or @ for the zone's own",
     "not zone's class": "only records of the class IN are read",
     "directive": "there is no such directive; those read are $ORIGIN, $TTL, $INCLUDE and $GENERATE",
-    "DNS TTL": "this is not a time to live; write seconds, or a time such as 1h",
+    "DNS TTL": "this is not a TTL; write seconds, or a time such as 1h",
     "$GENERATE makes": "{}",
 }
 _STRAY = re.compile(r"[\udc80-\udcff]")  # octets that were no UTF-8
@@ -413,7 +413,10 @@ class _Records:
         is_generated, self._last = place == self._last, place
         self._generated += is_generated
         if is_generated and self._generated >= MOST_GENERATED:
-            raise _ZoneError(f"$GENERATE makes more than {MOST_GENERATED} records here; say less, or write records out")
+            raise _ZoneError(
+                f"$GENERATE makes more than {MOST_GENERATED} records here; use a smaller range, or write the records "
+                "out"
+            )
 
     def _set_origin(self, origin: dns.name.Name) -> None:
         _require_origin(origin)

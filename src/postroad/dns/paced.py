@@ -1,4 +1,4 @@
-"""No more questions at once, nor in a second, than a name server should be asked by one machine."""
+"""Limits how many queries one machine sends to a name server, at once and per second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The usual question, and the plain reply: at the name asked what was asked for, and nothing else. Octets to words.
+"""The usual query, and the plain reply: the records asked for at the name asked, and nothing else.
 
 Whatever is not plain is None or `StrangeError`, IndexError, struct.error, ValueError: let a more general reader look.
 """

@@ -1,4 +1,4 @@
-"""Who can be asked, and for what."""
+"""The protocol of resolvers: what can be asked, and for which types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from the world made safe for a line of ours: no controls, no line breaks, nothing too long."""
+"""Makes foreign text safe for a line of a report: no control characters, no line breaks, nothing too long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of a report that people read: what happened, what was said, what to do, and the whole way of the mail."""
+"""The part of a report that people read: what happened, the replies, what to do, and every attempt."""
 
 from __future__ import annotations
 

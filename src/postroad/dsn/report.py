@@ -1,4 +1,4 @@
-"""What a report is made of, and what the sender asked to be told (RFC 3461)."""
+"""What goes into a report, and which reports the sender asked for (RFC 3461)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A domain -> Evidence: everything the rules may look at, as far as the sources reach."""
+"""A domain -> Evidence: everything that the rules may look at, as far as the sources provide it."""
 
 from __future__ import annotations
 

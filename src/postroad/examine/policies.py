@@ -1,4 +1,4 @@
-"""Policies published beside an MX set: SPF, MTA-STS with its document, TLSA of each exchanger, TLS reports."""
+"""Policies published beside an MX set: SPF, MTA-STS with its policy file, TLSA of each exchanger, TLS reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asked first, by sender model: worked out once for each shape of a set of exchangers.
+"""Which exchanger is contacted first, by sender model: computed once for each shape of a set of exchangers.
 
 What a sender does depends on which names and addresses are the same, in what order they stand and of which family an
 address is, never on how they are called. So the forecast is made of a stand-in that has made-up names and addresses,

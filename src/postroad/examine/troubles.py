@@ -1,4 +1,4 @@
-"""What advice must know of `check`: what it finds in a domain's records, as they are and as they would be."""
+"""What `check` finds in a domain's records as they are and as advice would change them."""
 
 from __future__ import annotations
 

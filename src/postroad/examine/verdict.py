@@ -1,4 +1,4 @@
-"""What findings count for: those ignored, those accepted for a time, and the exit status of the rest."""
+"""Which findings count: some are ignored, some accepted for a time; the rest give the exit status."""
 
 from __future__ import annotations
 

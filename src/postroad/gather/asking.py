@@ -1,4 +1,4 @@
-"""Asks what a domain is asked for: once each, not too much at a time."""
+"""Sends the queries for a domain: each once, and not too many at a time."""
 
 from __future__ import annotations
 

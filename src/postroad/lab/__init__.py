@@ -1,4 +1,4 @@
-"""A small Internet on loopback (floor 4), with faults to order: a nameserver, exchangers, and what they received.
+"""A small Internet on loopback (floor 4), with configurable faults: a name server, exchangers, and what they received.
 
 Rule 1: real sockets, real time, no root; nothing leaves 127.0.0.0/8 and ::1.
 Rule 2: whatever misbehaves does so because it was told to, and may be told otherwise while it runs.

@@ -1,4 +1,4 @@
-"""Brings the addresses of a zone home: the lab serves loopback only, so a.b.c.d becomes 127.b.c.d."""
+"""Moves the addresses of a zone to loopback, which is all the lab serves: a.b.c.d becomes 127.b.c.d."""
 
 from __future__ import annotations
 

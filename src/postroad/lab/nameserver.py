@@ -1,4 +1,4 @@
-"""An authoritative nameserver on loopback, over UDP and TCP, whose answers can be bent while it runs."""
+"""An authoritative name server on loopback, over UDP and TCP, whose answers can be changed while it runs."""
 
 from __future__ import annotations
 

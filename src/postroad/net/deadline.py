@@ -1,4 +1,4 @@
-"""A time limit that moves along: one timer for all the waits of a connection, instead of one for each."""
+"""A time limit that can be extended: one timer for all the waits of a connection, instead of one for each."""
 
 from __future__ import annotations
 

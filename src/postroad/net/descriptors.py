@@ -22,5 +22,5 @@ def open_more() -> str:
     most, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most == resource.RLIM_INFINITY or most >= FEWEST:
         return ""
-    how = "raise the limit, with `ulimit -n` in the shell or LimitNOFILE= in the unit of systemd"
+    how = "raise the limit, with `ulimit -n` in the shell or LimitNOFILE= in the systemd unit"
     return f"this process may open {most} files at once, but needs {FEWEST}: {how}"

@@ -65,7 +65,7 @@ class _MemoryStream:
     async def start_tls(self, context: ssl.SSLContext, server_hostname: str | None) -> None:  # noqa: ARG002  # the contract's
         waiting = self._inbox.size
         self.abort()
-        why = "octets in the clear before the TLS handshake" if waiting else "no TLS over a stream in memory"
+        why = "unencrypted data before the TLS handshake" if waiting else "no TLS over a stream in memory"
         raise NetError(why, NetErrorKind.TLS)
 
     def be_deaf(self) -> None:

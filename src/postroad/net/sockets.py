@@ -1,4 +1,4 @@
-"""What needs no loop: the ends of a connection, the one error there is, and a port that is taken for ourselves."""
+"""What needs no event loop: endpoints, the network error, and binding a port."""
 
 from __future__ import annotations
 

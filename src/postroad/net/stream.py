@@ -84,7 +84,7 @@ class Stream(Protocol):
     async def start_tls(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
         """Go on (or, where the port begins with TLS, begin) under TLS, as client or server as the connection has it.
 
-        Octets that came in the clear and were not read yet are an attack (RFC 3207 section 5): NetError, kind tls,
+        Octets that came in the clear and were not read yet are an attack (RFC 3207 section 4.2): NetError, kind tls,
         as for a failed handshake; the connection is aborted. A server writes its 220 and calls this with no other
         await between, or is deaf from before the 220, or the client's first TLS octets are taken for such.
         """

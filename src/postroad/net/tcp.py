@@ -149,7 +149,7 @@ class _TcpStream(asyncio.Protocol):
     async def start_tls(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
         if self._inbox.size:
             self.abort()
-            raise NetError("octets in the clear before the TLS handshake", NetErrorKind.TLS)
+            raise NetError("unencrypted data before the TLS handshake", NetErrorKind.TLS)
         # In this task and at once: a task of its own would begin a turn later, and the turn would read the client's
         # first TLS octets as clear ones.
         self._upgrading = task = asyncio.current_task()

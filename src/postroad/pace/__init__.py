@@ -1,4 +1,4 @@
-"""When, how often and how many at once (floor 1): what a queue needs to know to be patient and fair.
+"""When, how often and how many at once (floor 1): what makes a queue patient and fair.
 
 Rule 1: pure. Time comes in as `now`, chance as a seeded `Random`; nothing here waits or asks.
 Rule 2: wall time for mail (it outlives a restart), any clock that only goes forward for hosts (they do not).

@@ -1,4 +1,4 @@
-"""What we know of addresses, shared by all domains behind them: which are ill, until when, and who may ask again.
+"""The health of addresses, shared by all their domains: which are unhealthy, until when, and which may be probed.
 
 An address that fails is penalised. When the penalty has run out it is not well yet: it waits for one probe, whose end
 is the next `failed` or `succeeded`. Times are of any clock that only goes forward, in seconds.

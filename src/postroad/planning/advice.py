@@ -232,7 +232,7 @@ def _reasons(card: Scorecard, allowed: frozenset[Allowed]) -> Iterator[str]:
     """Why no change is proposed."""
     machines = card.records.machines
     if len(machines) == 1 and not card.records.is_ours(machines[0].exchangers[0]):
-        yield f"There is one machine, {machines[0]}, and its name is another's: ask its operator for a second."
+        yield f"There is one machine, {machines[0]}, and its name is in another zone: ask its operator for a second."
     elif machines:
         yield from (f"{goal}: {numbers(goal, card)}." for goal in (Goal.DELIVERY, Goal.FAILOVER, Goal.BALANCE))
         if Allowed.BACKUPS in allowed and card.records.backups:
@@ -244,7 +244,7 @@ def _remarks(card: Scorecard, view: Conditions, allowed: frozenset[Allowed], *, 
     if card.records.backups and Allowed.BACKUPS not in allowed:
         rest = "stays a backup" if len(card.records.backups) == 1 else "stay backups"
         told = _listed(card.records.backups)
-        yield f"{told} {rest}, as the preference says; --use-backups asks for a balance over all machines."
+        yield f"{told} {rest}, as the preference says; --use-backups balances over all machines."
     yield from _crowded(card, view, allowed, is_dear=is_dear)
     yield from card.caveats
     waiting = [each.sender for each in card.survivals if len(each.waits) == 1 and not card.whole.by[each.sender].unable]
@@ -274,7 +274,7 @@ def _crowded(card: Scorecard, view: Conditions, allowed: frozenset[Allowed], *, 
         load = view.load(records, DnsOrder.ROTATE)
         then, now = card.mix.percent(load), card.mix.percent(card.load)
         if card.load - load >= WORTH_LOAD and then != now:
-            who = "Make sure" if is_ours else "See with their operator"
+            who = "Make sure" if is_ours else "Ask their operator to make sure"
             yield (
                 f"{who} that the name servers rotate the addresses of a name: {then} of first contacts then go to the "
                 f"busiest machine, in a fixed order {now}."

@@ -173,9 +173,9 @@ def _stops(before: Scorecard, after: Scorecard) -> Iterator[str]:
 def _loss(card: Scorecard, known: Survival) -> str:
     lost = known.stops
     if known.unstoppable:
-        return "nothing, for it counts mail as delivered that no machine took"
+        return "nothing, because it counts mail as delivered that no machine took"
     if not lost:
-        return "nothing, for none of it gets through anyway"
+        return "nothing, because none of it gets through anyway"
     if len(lost) > 4:
         return f"the loss of {len(lost)} machines"
     return f"the loss of {listing(str(each) for each in card.records.machines if each in lost)}"

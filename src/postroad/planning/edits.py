@@ -20,7 +20,7 @@ PREFERENCE = 10  # of a domain that has no MX record yet
 
 _DEAD = {
     DropReason.NULL_MX: "stands beside others, and makes some senders return the mail",
-    DropReason.IP_LITERAL: "is an address, where an MX record names a host",
+    DropReason.IP_LITERAL: "is an IP address, but an MX record must name a host",
     DropReason.DUPLICATE_NAME: "is there twice",
     DropReason.NO_SUCH_NAME: "does not exist",
     DropReason.NO_ADDRESS: "has no address",
@@ -224,7 +224,7 @@ def _is_alias_of(records: Records, alias: str, name: str) -> bool:
 
 
 def _needless(records: Records, name: str, why: str) -> Edit:
-    return Edit(f"{name} brings no machine of its own: {why}", _lines_to(records, name))
+    return Edit(f"{name} adds no machine: {why}", _lines_to(records, name))
 
 
 def _lines_to(records: Records, name: str) -> tuple[Line, ...]:

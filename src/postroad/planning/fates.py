@@ -1,4 +1,4 @@
-"""Hidden shared fate: what stands apart in the records, and falls together."""
+"""Hidden shared fate: what looks independent in the records, but fails together."""
 
 from __future__ import annotations
 

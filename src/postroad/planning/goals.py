@@ -1,4 +1,4 @@
-"""What a set of records may be good at: how each goal is judged, and what a set does for it, in words with numbers.
+"""What a set of records may be good at: how each goal is judged, and how a set scores, in words with numbers.
 
 One judgement for all: verdicts, differences and advice ask `best` and `judged`, so none can call worse what another
 calls better.

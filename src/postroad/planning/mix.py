@@ -1,4 +1,4 @@
-"""Several senders asked together: the forecast of each, of their mix, and with machines lost."""
+"""Several senders simulated together: the forecast of each, of their mix, and with machines lost."""
 
 from __future__ import annotations
 

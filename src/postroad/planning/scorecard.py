@@ -130,7 +130,9 @@ class Scorecard:
     def caveats(self) -> tuple[str, ...]:
         """What its figures do not cover, or rest on, in sentences."""
         count = len(self.records.machines)
-        left_out = f"{counted(self.records.left_out, 'exchanger')} of {self.name} not looked at: there are too many"
+        left_out = (
+            f"{counted(self.records.left_out, 'exchanger')} of {self.name} were not looked at: there are too many"
+        )
         sampled = f"Sampled: of the {count} machines of {self.name} only the busiest was lost, and the busiest network"
         unknown = ", ".join(self.records.unknown)
         private = self.records.private
@@ -140,7 +142,7 @@ class Scorecard:
             (self.records.left_out > 0, left_out),
             (self.is_sampled, sampled),
             (bool(private), far),
-            (bool(unknown), f"Left out, for the addresses cannot be looked up: {unknown}"),
+            (bool(unknown), f"Left out because the addresses cannot be looked up: {unknown}"),
         )
         return tuple(f"{text}." for is_so, text in told if is_so)
 

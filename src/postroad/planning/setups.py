@@ -1,4 +1,4 @@
-"""The reference set-ups by name. Their zones lie beside, with addresses kept free for documentation."""
+"""The reference set-ups by name. Their zones are in the folder `zones`, with documentation addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What records cost in DNS: questions and octets for one message, and what a cache leaves of them.
+"""The DNS cost of records: questions and octets for one message, and what remains with a cache.
 
 Octets are those of DNS messages with EDNS(0) and name compression, answer section only, without UDP or TCP headers.
 """

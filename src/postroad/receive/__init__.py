@@ -1,4 +1,4 @@
-"""Mail on its way in (floor 4): listeners that take it by SMTP and hand it to a keeper.
+"""Incoming mail (floor 4): listeners that accept it by SMTP and hand it to a keeper.
 
 Rule 1: closed by default. Who is in none of the networks and not authenticated relays nothing.
 Rule 2: 250 follows the keeper's word that the message is durable, and nothing else does.

@@ -1,4 +1,4 @@
-"""The head of a message: what is read in it, and the fields put in front of it. Pure."""
+"""The header of a message: what is read from it, and the fields put in front of it. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One message on its way in: held while it is small, handed on in pieces when it is not."""
+"""One incoming message: held in memory while it is small, handed on in pieces if it is not."""
 
 from __future__ import annotations
 

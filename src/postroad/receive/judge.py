@@ -1,4 +1,4 @@
-"""What one client may do, command by command, and when it is too much."""
+"""What one client may do, command by command, and when it has done too much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who keeps what is received, and what is handed to them."""
+"""The protocol of a keeper, which stores what is received, and what it gets."""
 
 from __future__ import annotations
 

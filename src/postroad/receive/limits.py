@@ -1,4 +1,4 @@
-"""What all sessions share and none may take alone: connections, messages a minute, memory."""
+"""Limits over all sessions: connections, messages per minute, memory."""
 
 from __future__ import annotations
 

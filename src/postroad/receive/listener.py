@@ -1,4 +1,4 @@
-"""The open ports: who is let in, how many, how long, and how it ends."""
+"""The open ports: which clients are accepted, how many, for how long, and how they stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AUTH of one connection: who is let in, and how often others may try."""
+"""AUTH on one connection: who may log in, and how many failures are allowed."""
 
 from __future__ import annotations
 

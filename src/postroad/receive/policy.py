@@ -1,4 +1,4 @@
-"""Who may relay, and who may say who they are: pure decisions over what is known of a client."""
+"""Who may relay, and who may authenticate: pure decisions from what is known of a client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One connection with a client: drives a Server by what comes, and waits for what takes time."""
+"""One connection with a client: feeds a Server with what arrives, and waits for what takes time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log and the counters hear of one connection."""
+"""The events of one connection, for the log and the counters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How we receive: where we listen, who may relay, how much and how long is too much."""
+"""How we receive: where we listen, who may relay, and the limits on size and time."""
 
 from __future__ import annotations
 

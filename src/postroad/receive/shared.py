@@ -1,4 +1,4 @@
-"""What all sessions share: settings, keeper, what is counted, who listens."""
+"""What all sessions share: settings, keeper, limits, listeners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A few places, and those who wait for one: taken client by client, so that nobody waits behind another's crowd."""
+"""A limited number of places, given out client by client, so that nobody waits behind another client's crowd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords verified beside all else, and remembered."""
+"""Verifies passwords in threads, and remembers the right ones."""
 
 from __future__ import annotations
 

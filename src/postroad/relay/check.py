@@ -12,7 +12,7 @@ from postroad.relay.settings import faults_of
 
 
 def problems(config: Config) -> Iterator[str]:
-    """What would keep a relay with these settings from working: one sentence each, with how to mend it."""
+    """What would keep a relay with these settings from working: one sentence each, with how to fix it."""
     yield from faults_of(config)
     yield from _of_folder(config.spool.path)
     for number, port in enumerate(config.listen, 1):

@@ -1,4 +1,4 @@
-"""What is counted of what happens: one row for each number, with the events it grows by."""
+"""The counters: one row for each metric, with the events that it counts."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ COUNTED = (
     ),
     EventCounter(
         "postroad_octets_received_total",
-        "Octets of them.",
+        "Octets in accepted messages.",
         ACCEPTED,
         ("source",),
         lambda fields: [((_source(fields),), fields["size"])],
@@ -85,14 +85,14 @@ COUNTED = (
     ),
     EventCounter(
         "postroad_messages_refused_total",
-        "Messages whose data came and were not accepted, by reply code; `none`: the client went away.",
+        "Messages refused after their content arrived, by reply code; `none`: the client disconnected.",
         ("receive.message.failed",),
         ("code",),
         _code,
     ),
     EventCounter(
         "postroad_connections_refused_total",
-        "Connections turned away, by reply code.",
+        "Connections refused, by reply code.",
         ("receive.session.failed",),
         ("code",),
         _code,
@@ -100,48 +100,48 @@ COUNTED = (
     EventCounter("postroad_auth_failures_total", "Wrong passwords.", ("receive.auth.failed",)),
     EventCounter(
         "postroad_tls_handshakes_failed_total",
-        "TLS handshakes of clients that failed or took too long.",
+        "TLS handshakes with clients that failed or timed out.",
         ("receive.tls.failed",),
     ),
     EventCounter(
         "postroad_protocol_violations_total",
-        "Clients sent away because they spoke another protocol (221) or did not wait for a reply (554).",
+        "Clients disconnected because they spoke another protocol (221) or did not wait for a reply (554).",
         ("receive.protocol.failed",),
         ("code",),
         _code,
     ),
     EventCounter(
         "postroad_attempts_total",
-        "Attempts at a destination: `failed` if any recipient failed, else `deferred` if any was, else `delivered`.",
+        "Delivery attempts: `failed` if any recipient failed, else `deferred` if any was, else `delivered`.",
         ("deliver.parcel.complete",),
         ("result",),
         lambda fields: [((fields["verdict"].result.value,), 1)],
     ),
     EventCounter(
         "postroad_contacts_total",
-        "Addresses contacted in them: the result, or `unused` after a lost race, and the phase where it ended.",
+        "Addresses contacted, by result (`unused`: another greeted first) and the phase in which the contact ended.",
         ("deliver.parcel.complete",),
         ("result", "phase"),
         _contacts,
     ),
     EventCounter(
         "postroad_double_bounces_total",
-        "Reports, and other mail without a sender, that could not be delivered.",
+        "Bounces, and other mail with a null sender, that could not be delivered.",
         ("deliver.report.failed",),
     ),
     EventCounter(
         "postroad_spool_failures_total",
-        "Times the spool could not do what was asked of it.",
+        "Spool operations that failed.",
         ("deliver.spool.failed", "relay.spool.failed"),
     ),
     EventCounter(
         "postroad_bugs_total",
-        "Deliveries put off by a bug of ours, and other bugs caught; the log has each.",
+        "Deliveries deferred by a bug in Postroad, and other bugs caught; each is in the log.",
         ("deliver.parcel.broken", "relay.bug.caught"),
     ),
     EventCounter(
         "postroad_events_uncounted_total",
-        "Events that these numbers miss, because counting them did not keep up.",
+        "Events missing from these metrics because counting fell behind.",
         ("relay.events.lost",),
         of=lambda fields: [((), fields["count"])],
     ),
@@ -150,14 +150,14 @@ COUNTED = (
 TIMED = (
     Timed(
         "postroad_attempt_seconds",
-        "How long an attempt took that contacted anyone.",
+        "Duration of the attempts that contacted at least one address.",
         ("deliver.parcel.complete",),
         (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
         _attempt_s,
     ),
     Timed(
         "postroad_delivery_seconds",
-        "From acceptance to delivery at a destination.",
+        "Time from acceptance to delivery at a destination.",
         ("deliver.parcel.complete",),
         (0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 1800, 3600, 14400, 86400, 432000),
         _delivery_s,

@@ -1,4 +1,4 @@
-"""The process that delivers, where another one receives: a loop on the spool of that one, until it says so or is gone.
+"""The delivery process beside a receiving one: a loop on that process's spool, until it stops or disappears.
 
 It heeds no signal: what it is to do comes over the link. Its log is its own, on the same stderr.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 REPORT_S = 0.25  # as often as Pressure looks at the processor
 FAREWELL_S = 0.1  # for the log, when the process that receives is gone
-WAITED = Path("/proc/thread-self/schedstat")  # the second number: nanoseconds, proc(5)
+SCHEDSTAT = Path("/proc/thread-self/schedstat")  # the second number: nanoseconds, proc(5)
 COUNT_S = 1.0  # for what was told to be counted
 
 
@@ -55,7 +55,7 @@ async def deliver_over(sock: socket.socket, write: Write = write_stderr, end: Ca
     link = await Link.open(sock, words, lambda: it.lost(end) if it else end(1))
     theirs, pickled = await first
     if theirs != (ours := program()):
-        raise InputError(f"this is {ours}, and what receives is still {theirs}: restart the relay")
+        raise InputError(f"this is {ours}, but the receiving process is still {theirs}: restart the relay")
     config: Config = pickle.loads(pickled)  # noqa: S301  # our parent's, over a socket without a name
     async with telling(config, write) as voice:
         try:
@@ -65,12 +65,12 @@ async def deliver_over(sock: socket.socket, write: Write = write_stderr, end: Ca
         except InputError:
             raise
         except Exception as bug:  # noqa: BLE001  # a traceback on stderr could wait for a reader for ever
-            voice.tell(caught("the process that delivers ends", bug))
+            voice.tell(caught("the delivery process stops", bug))
             raise SystemExit(1) from None
 
 
 class Deliverer:
-    """Delivers over a link; `words` are what it does when it is told to."""
+    """The delivery side of a link; `words` are the calls that it answers."""
 
     def __init__(self, config: Config, link: Link, voice: RelayListeners) -> None:
         self.words: Words = {
@@ -110,15 +110,16 @@ class Deliverer:
         """The other end is gone: as it should, or at once, for its next start is not to find us at work."""
         self._is_over.set()
         if not self._is_drained:
-            self._voice.tell(Event("relay.parent.gone", {"why": "the process that started this one has ended"}))
+            self._voice.tell(Event("relay.parent.gone", {"why": "the parent process has exited"}))
             self._voice.log.flush(FAREWELL_S)
             end(1)
 
     async def _report(self) -> None:
+        waited = ProcessorWait()
         while True:
             it = self._delivery.numbers
             numbers = (it.in_flight, it.parcels, it.resting, it.ill)
-            self._link.tell("report", time.monotonic(), time.thread_time() + _waited_s(), numbers)
+            self._link.tell("report", time.monotonic(), time.thread_time() + waited.seconds(), numbers)
             await asyncio.sleep(REPORT_S)
 
     def _take(self, row: Row, body: bytes | None) -> None:
@@ -149,9 +150,21 @@ class Deliverer:
         return given_up
 
 
-def _waited_s() -> float:
-    """How long this thread has waited for a processor: where others have it, ours is as short as if we had used it."""
-    try:
-        return int(WAITED.read_text().split()[1]) / 1e9
-    except (OSError, LookupError, ValueError):  # not Linux, or a kernel that does not say
-        return 0.0
+class ProcessorWait:
+    """The time this thread has waited for a processor: where others have it, ours is as short as if we had used it.
+
+    The file stays open: to open it takes six calls, at each of which another thread may take the interpreter.
+    """
+
+    def __init__(self, where: Path = SCHEDSTAT) -> None:
+        try:
+            self._file: int | None = os.open(where, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # not Linux
+            self._file = None
+
+    def seconds(self) -> float:
+        """So far; 0 where the kernel does not say."""
+        try:
+            return int(os.pread(self._file, 64, 0).split()[1]) / 1e9 if self._file is not None else 0.0
+        except (OSError, LookupError, ValueError):
+            return 0.0

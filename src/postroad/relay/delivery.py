@@ -1,9 +1,9 @@
-"""Delivering in this process: the loop with all it needs; and what else may stand in its place."""
+"""Delivery in this process: the loop with all it needs; and the protocol of whatever may replace it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
@@ -11,7 +11,6 @@ from typing import Protocol
 from postroad.deliver import Bounces, Loop, Pressure, World
 from postroad.dns import Resolver
 from postroad.relay.finder import Finder
-from postroad.relay.intake import picked_up
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tally import Tally
 from postroad.spool import Claims, MessageIds, Parcel
@@ -20,7 +19,7 @@ from postroad.words.trace import Event, Listener
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """How it stands with delivering: deliveries under way, parcels in memory, connections kept, hosts that failed."""
+    """The state of delivery: deliveries in progress, parcels in memory, idle connections, hosts that failed."""
 
     in_flight: int = 0
     parcels: int = 0
@@ -122,9 +121,23 @@ class LocalDelivery:
         if event.name != "deliver.claim.complete":
             self._listener(event)
             return
-        for news in picked_up(event.fields["parcels"]):
+        for news in _picked_up(event.fields["parcels"]):
             self._listener(news)
 
     def _bounces(self, it: RelaySettings) -> Bounces:
         expiry_s = it.loop.schedule.expiry_s
         return Bounces(self._spool, it.hostname, expiry_s, self._ids, it.postmaster, it.aliases)
+
+
+def _picked_up(parcels: Iterable[Parcel]) -> Iterator[Event]:
+    """What is told of mail by `postroad sendmail` among parcels just claimed: nothing else of us saw it come.
+
+    Once for each message, whichever of its parcels is claimed first and by whichever process; once more only if a relay
+    ends before it has tried to deliver it.
+    """
+    for parcel in parcels:
+        mail = parcel.mail
+        if parcel.is_fresh and mail.origin.startswith("user ") and mail.origin.endswith(" by sendmail"):
+            sender = str(mail.envelope.reverse_path or "<>")
+            facts = {"id": mail.id, "sender": sender, "size": mail.size, "origin": mail.origin, "protocol": "sendmail"}
+            yield Event("relay.pickup.complete", facts)

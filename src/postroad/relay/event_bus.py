@@ -1,4 +1,4 @@
-"""Who is told what happens: each subscriber behind a queue and a thread of its own, so that none reaches mail.
+"""Tells subscribers what happens: each has its own queue and thread, so that none can affect mail.
 
 Whoever tells only appends to a queue that has an end. What a subscriber does with it, raise, stall or never come back,
 happens in another thread, and costs nothing but its own events: those are counted.

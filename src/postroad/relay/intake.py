@@ -1,34 +1,18 @@
-"""What is received goes into the spool first, and into the loop's hands at once if it has room."""
+"""What is received goes into the spool first, and straight to the loop if it has room."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
 from postroad.receive import Arrival, Kept
 from postroad.spool import MessageIds, Parcel, Spool, SpoolError, StoredMail
 from postroad.words.mail import domain_of
-from postroad.words.trace import Event
 
 if TYPE_CHECKING:
     from postroad.relay.delivery import Delivering
-
-
-def picked_up(parcels: Iterable[Parcel]) -> Iterator[Event]:
-    """What is told of mail by `postroad sendmail` among parcels just claimed: nothing else of us saw it come.
-
-    Once for each message, whichever of its parcels is claimed first and by whichever process; once more only if a relay
-    ends before it has tried to deliver it.
-    """
-    for parcel in parcels:
-        mail = parcel.mail
-        if parcel.is_fresh and mail.origin.startswith("user ") and mail.origin.endswith(" by sendmail"):
-            sender = str(mail.envelope.reverse_path or "<>")
-            facts = {"id": mail.id, "sender": sender, "size": mail.size, "origin": mail.origin, "protocol": "sendmail"}
-            yield Event("relay.pickup.complete", facts)
 
 
 class Intake:

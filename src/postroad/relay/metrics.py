@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, and whether all is well: counted from what the rooms tell, read from the relay when asked."""
+"""Metrics for Prometheus, and a health check: counted from events, or read from the relay when requested."""
 
 from __future__ import annotations
 
@@ -65,20 +65,22 @@ class Stored:
 
 
 READ = (
-    Read("postroad_deliveries_in_flight", "Deliveries under way.", lambda it: it.relay.delivery.numbers.in_flight),
+    Read("postroad_deliveries_in_flight", "Deliveries in progress.", lambda it: it.relay.delivery.numbers.in_flight),
     Read(
         "postroad_parcels_in_memory",
         "Parcels claimed and not yet settled.",
         lambda it: it.relay.delivery.numbers.parcels,
     ),
-    Read("postroad_connections_open", "Connections of clients.", lambda it: it.relay.receiver.connections),
+    Read("postroad_connections_open", "Open client connections.", lambda it: it.relay.receiver.connections),
     Read(
         "postroad_connections_resting",
-        "Connections kept for a next message.",
+        "Idle connections kept for another message.",
         lambda it: it.relay.delivery.numbers.resting,
     ),
     Read(
-        "postroad_addresses_ill", "Addresses that failed and are left alone.", lambda it: it.relay.delivery.numbers.ill
+        "postroad_addresses_unhealthy",
+        "Addresses that failed and are not tried for now.",
+        lambda it: it.relay.delivery.numbers.ill,
     ),
     Read(
         "postroad_spool_commits_total",
@@ -88,7 +90,7 @@ READ = (
     ),
     Read(
         LOST_LINES,
-        "Lines that could not be written to the log, or not in time.",
+        "Log lines lost because they could not be written, or not in time.",
         lambda it: it.lost_lines() + it.relay.delivery.tally.sums().get((LOST_LINES,), 0),
         kind="counter",
     ),
@@ -100,12 +102,12 @@ STORED = (
         lambda stats: {"waiting": stats.waiting, "claimed": stats.claimed, "held": stats.held},
         ("state",),
     ),
-    Stored("postroad_spool_due_parcels", "Waiting parcels whose time has come.", lambda stats: stats.due),
-    Stored("postroad_spool_messages", "Messages not finished.", lambda stats: stats.messages),
-    Stored("postroad_spool_octets", "Octets of their bodies.", lambda stats: stats.octets),
+    Stored("postroad_spool_due_parcels", "Waiting parcels that are due.", lambda stats: stats.due),
+    Stored("postroad_spool_messages", "Messages still in the queue.", lambda stats: stats.messages),
+    Stored("postroad_spool_octets", "Octets in the bodies of queued messages.", lambda stats: stats.octets),
     Stored(
         "postroad_spool_oldest_timestamp_seconds",
-        "When the oldest of them was received; 0: there is none. Its age is `time()` less this.",
+        "When the oldest queued message was received; 0 if there is none. Its age is `time()` minus this.",
         lambda stats: stats.oldest_at or 0.0,
     ),
 )
@@ -258,13 +260,13 @@ _HEAD = f"""# Metrics
 
 With `listen` of [`[metrics]`](settings.md) set, say to `"127.0.0.1:9925"`, a relay answers over HTTP:
 
-- `GET /metrics`: the numbers below, as Prometheus reads them. Those of the spool are {STATS_S:g} s old at most.
+- `GET /metrics`: the metrics below, as Prometheus reads them. Those of the spool are {STATS_S:g} s old at most.
 - `GET /health`: 200 and `ok`; or 503 and why, if the event loop did not answer within {ANSWER_S:g} s, the spool was
-  in trouble within the last {TROUBLE_S:g} s, or the process that delivers is missing or silent.
+  in trouble within the last {TROUBLE_S:g} s, or the delivery process is missing or does not answer.
 
-There is no password: the port is for this machine, or for a network that may know these numbers. So that no web page
-can have a browser read them (DNS rebinding), the Host of a request must be an IP address, `localhost`, or the name of
-the relay; any other is answered with 421.
+There is no password: open the port to this machine only, or to a network that may see these numbers. To keep web
+pages from reading them through a browser (DNS rebinding), the Host of a request must be an IP address, `localhost`,
+or the name of the relay; any other is answered with 421.
 
 This page is written by `python -m tests.docs.generate` from `counts.py` and `metrics.py` in `src/postroad/relay`; a
 test compares them.

@@ -1,4 +1,4 @@
-"""A few pages over HTTP, from a thread of their own: answered whatever the event loop of mail is doing."""
+"""A few pages over HTTP, served by their own thread: they answer whatever the event loop of mail is doing."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class PageServer:
 
     async def _page(self, request: Request) -> Page:
         if not self._is_ours(request.host):
-            text = f"{request.host} is no name of this server; use its address.\n"
+            text = f"{request.host} is not a name of this server; use its address.\n"
             return Page(text.encode(), HTTPStatus.MISDIRECTED_REQUEST)
         if request.path not in self._pages:
             return Page(f"There are {' and '.join(self._pages)}.\n".encode(), HTTPStatus.NOT_FOUND)
@@ -119,7 +119,7 @@ class PageServer:
         try:
             return await asyncio.to_thread(self._pages[request.path])
         except Exception as bug:  # noqa: BLE001  # as any server: the next request may do better
-            return Page(f"This page cannot be made: {bug!r}\n".encode(), HTTPStatus.INTERNAL_SERVER_ERROR)
+            return Page(f"This page cannot be produced: {bug!r}\n".encode(), HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _is_ours(self, host: str) -> bool:
         """Whether nobody else can have led a browser here by this name: an address, localhost, a name of ours, none."""

@@ -1,4 +1,4 @@
-"""What a change of the settings file changes in a running relay: which keys apply at SIGHUP, which at a restart."""
+"""How a changed settings file affects a running relay: which keys apply at SIGHUP, which after a restart."""
 
 from __future__ import annotations
 

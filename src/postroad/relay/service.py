@@ -57,7 +57,7 @@ async def serve(load: Callable[[], Config], write: Write = write_stderr, *, is_s
         except InputError:
             raise
         except Exception as bug:  # noqa: BLE001  # a traceback on stderr could wait for a reader for ever
-            voice.tell(caught("the relay ends", bug))
+            voice.tell(caught("the relay stops", bug))
             raise SystemExit(1) from None
 
 
@@ -82,7 +82,7 @@ async def _serve(config: Config, load: Callable[[], Config], voice: RelayListene
             return
         for name in settings.aliases.missing:
             tell(
-                Event("relay.alias.missing", {"name": name, "why": "its mail is refused: name an address in [aliases]"})
+                Event("relay.alias.missing", {"name": name, "why": "its mail is refused; set an address in [aliases]"})
             )
         tune()
         notify("READY=1")
@@ -210,14 +210,17 @@ async def _open_metrics(relay: Relay, voice: RelayListeners, where: Endpoint) ->
     try:
         return await Metrics(relay, voice.tell, lambda: voice.lost_lines).open(where.address, where.port)
     except NetError as problem:
-        raise InputError(f"{problem.why}: name another address or port in [metrics]") from None
+        raise InputError(f"{problem.why}; choose another address or port in [metrics]") from None
 
 
 async def _open_ports(relay: Relay) -> None:
     try:
         await relay.open(inherited_sockets())
     except NetError as problem:
-        hint = "stop what has it, or name another port in [[listen]]; ports below 1024 want root or a capability"
+        hint = (
+            "stop the program that uses it, or choose another port in [[listen]]; ports below 1024 need root or "
+            "CAP_NET_BIND_SERVICE"
+        )
         raise InputError(f"{problem.why}: {hint}") from None
 
 

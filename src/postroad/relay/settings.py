@@ -1,4 +1,4 @@
-"""What a relay is made of, and how a settings file becomes that."""
+"""The settings of a relay, and how they are made from a settings file."""
 
 from __future__ import annotations
 
@@ -213,13 +213,13 @@ def resolver_of(config: Config) -> Resolver:
 
     """
     for zone in config.dns.zones:
-        check_plain(zone, "name a zone file")
+        check_plain(zone, "choose a zone file")
     return build_resolver(config.dns.zones, config.dns.resolvers)
 
 
 def _zone(zone: Path) -> None:
     """A zone file by itself: what is wrong with another hides nothing."""
-    check_plain(zone, "name a zone file")
+    check_plain(zone, "choose a zone file")
     build_resolver([zone])
 
 
@@ -230,12 +230,12 @@ def _users(path: Path) -> Mapping[str, PasswordHash]:
 def _secret(path: Path) -> str:
     password = _text(path).strip("\r\n")
     if not password:
-        raise InputError(f"{path} is empty; write the password into it, alone")
+        raise InputError(f"{path} is empty; put the password in it, and nothing else")
     return password
 
 
 def _text(path: Path) -> str:
     text = trusted_text(path)
     if isinstance(text, Unreadable):
-        raise InputError(f"{path} {text.why}; name a text file that this user may read")
+        raise InputError(f"{path} {text.why}; choose a text file that this user may read")
     return text

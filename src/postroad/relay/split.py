@@ -1,4 +1,4 @@
-"""Delivery by another process, so that more than one core is used: what the process that receives does about it.
+"""Delivery by another process, so that two cores are used: the receiving process's side.
 
 Each thing lives in one process. Here are ports, spool, limits of clients; there are routes, health of hosts,
 connections, places. The other one is started by us, and again whenever it dies; it ends when we do, however we end.
@@ -87,7 +87,7 @@ class Life:
 
 
 class Split:
-    """Another process that delivers from our spool; see Delivering. `how` is the command that starts it."""
+    """Another process that delivers from our spool (see Delivering). `how` is the command that starts it."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Split:
         self._program = program()
         self._report = DelivererReport()
         self.tally = Tally()
-        self._why_down = "the process that delivers has not started yet"
+        self._why_down = "the delivery process has not started yet"
         self._now = asyncio.get_running_loop().time
         self._heard_at = float("-inf")
         self._handover = Handover(spool, self._settled)
@@ -124,7 +124,7 @@ class Split:
         silent_s = self._now() - self._heard_at
         if self._why_down or silent_s < QUIET_S:
             return self._why_down
-        return f"the process that delivers has not answered for {silent_s:.0f} s"
+        return f"the delivery process has not answered for {silent_s:.0f} s"
 
     def has_room_for(self, destinations: Collection[str]) -> bool:
         """See Delivering. None may have more there than is left to all others, nor than may wait for one address."""
@@ -150,7 +150,7 @@ class Split:
                 return
             why = _ending(code)
             if code >= 0 or not left:
-                raise InputError(f"the process that delivers could not start: it {why}; the log may say more")
+                raise InputError(f"the delivery process could not start: it {why}; see the log")
             self._tell(Event("relay.worker.failed", {"why": why, "again_s": AGAIN_S}))
             await asyncio.sleep(AGAIN_S)
 
@@ -159,7 +159,7 @@ class Split:
         try:
             life = self._life = await self._begin()
         except OSError as problem:
-            raise InputError(f"the process that delivers cannot be started: {problem.strerror or problem}") from None
+            raise InputError(f"the delivery process cannot be started: {problem.strerror or problem}") from None
         ended = asyncio.create_task(life.process.wait())
         ready = asyncio.create_task(life.ready.wait())
         try:
@@ -167,7 +167,7 @@ class Split:
             if life.ready.is_set():
                 return None
             if not ended.done():
-                self._kill(life, f"it has not been ready within {START_S:g} s, and is killed")
+                self._kill(life, f"it was not ready within {START_S:g} s and is killed")
             self._life = None
             return await life.process.wait()
         finally:
@@ -184,7 +184,7 @@ class Split:
             else:
                 pid, why = life.process.pid, _ending(await self._outlive(life))
             self._life = None
-            self._why_down = f"the process that delivers {why}; it is started again"
+            self._why_down = f"the delivery process {why} and is being restarted"
             await self._handover.end()
             if not self._ending.is_set():
                 self._tell(Event("relay.worker.failed", {"pid": pid, "why": why, "again_s": AGAIN_S}))
@@ -215,7 +215,7 @@ class Split:
                 async with asyncio.timeout(limit_s + GRACE_S):
                     given_up = await self._drained(life, limit_s)
             except TimeoutError:
-                self._kill(life, f"it has not ended within {limit_s + GRACE_S:g} s after SIGTERM, and is killed")
+                self._kill(life, f"it did not exit within {limit_s + GRACE_S:g} s of SIGTERM and is killed")
             await life.process.wait()
             await life.lost.wait()
         await self._handover.end()
@@ -271,7 +271,7 @@ class Split:
             silent = 0 if life.has_reported else silent + 1
             life.has_reported = False
             if silent == SILENT:
-                self._kill(life, f"it has not answered for {SILENT * LOOK_S:g} s, and is killed")
+                self._kill(life, f"it has not answered for {SILENT * LOOK_S:g} s and is killed")
         await life.lost.wait()
         return ended.result()
 

@@ -1,4 +1,4 @@
-"""The attempts for one message, each with its choice drawn again from the seed."""
+"""The attempts to deliver one message, each with its random choice repeated from the seed."""
 
 from __future__ import annotations
 

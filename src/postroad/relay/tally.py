@@ -1,4 +1,4 @@
-"""What was counted, as plain numbers: they are added up where things happen, and can go from one process to another."""
+"""The counts as plain numbers, which can be passed from one process to another."""
 
 from __future__ import annotations
 

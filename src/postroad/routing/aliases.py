@@ -88,7 +88,7 @@ class Aliases:
 
     def _expanded(self, to: Recipient) -> list[Recipient]:
         targets = self.of(to.mailbox.local) if self.is_local(to.mailbox) else ()
-        # RFC 3461 section 5.2.7.1: an alias goes on as by a relay, which may add the original recipient
+        # RFC 3461 section 5.2.7.2: an alias passes the wishes on; a relay may add the original recipient (5.2.1)
         original = str(to.mailbox) if to.mailbox.domain else to.mailbox.local
         orcpt = to.orcpt or (f"rfc822;{original}" if original.isascii() else None)
         return [Recipient(target, to.notify, orcpt) for target in targets] or [to]

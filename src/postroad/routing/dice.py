@@ -1,4 +1,4 @@
-"""Chance from a seed, so that what it decided can be decided again: the same on every machine and by every version."""
+"""Random numbers from a seed, so that a choice can be repeated: the same on every machine and in every version."""
 
 from __future__ import annotations
 

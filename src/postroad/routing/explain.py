@@ -1,4 +1,4 @@
-"""A route, a plan or an attempt told in sentences, with the sections that ask for it."""
+"""Explains a route, a plan or an attempt in sentences, with the sections of the RFCs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A walk that goes several ways, for whoever works out each way that an attempt may take (the simulation).
+"""A walk that can be forked, so that the simulation can follow every way an attempt may take.
 
 It decides as any other, for it is one; what it can besides is to fork, and to say when two go on alike.
 """

@@ -1,4 +1,4 @@
-"""Who we are: what is ours in a list of exchangers, or in a route of the settings, brings mail back to us."""
+"""Which names and addresses are our own: in a list of exchangers or in a route they would bring mail back to us."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ EVERYTHING = "*"
 
 
 class ForDomains(Protocol):
-    """What can be picked: domains as `example.com` (itself), `.example.com` (all below it) or `*` (all mail)."""
+    """A choice by domain: `example.com` (itself), `.example.com` (all below it) or `*` (all mail)."""
 
     @property
     def domains(self) -> tuple[str, ...]:

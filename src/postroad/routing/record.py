@@ -1,4 +1,4 @@
-"""A route as a record that lasts, so that a choice made days ago can be drawn and explained again."""
+"""A route as a stored record, so that a choice made days ago can be repeated and explained."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Source(StrEnum):
 
 
 class DropReason(StrEnum):
-    """Why an exchanger or one of its addresses is not used."""
+    """The reason why an exchanger or one of its addresses is not used."""
 
     NULL_MX = "null-mx"
     IP_LITERAL = "ip-literal"

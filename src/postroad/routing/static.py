@@ -1,4 +1,4 @@
-"""Routes of our own settings: what they mean for mail. DNS has no say in who takes it."""
+"""Routes from the settings: what they mean for mail, whatever DNS says."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def on_behalf(answer: Route | Refusal, destination: Destination) -> Route | Refu
     A refusal is for now only, as in `decide_static`.
     """
     if isinstance(answer, Route):
-        note = Note("static-route", f"a route in the settings sends it the way of {answer.destination}")
+        note = Note("static-route", f"a route in the settings sends it to the exchangers of {answer.destination}")
         return replace(answer, destination=destination, notes=(note, *answer.notes))
     text = f"the route for {destination} leads nowhere: {answer.text}"
     return replace(

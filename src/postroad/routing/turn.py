@@ -1,4 +1,4 @@
-"""The balance of repeated answers: addresses of a host handed out in turn, as a cache hands out a record set."""
+"""Balance over repeated answers: the addresses of a host rotate, as a cache rotates a record set."""
 
 from __future__ import annotations
 

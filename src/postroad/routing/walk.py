@@ -48,7 +48,7 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Greeted:
-    """The contact has its 220. The first to have it holds the attempt; all other contacts are to be closed."""
+    """The news of a contact's 220. The first to have it holds the attempt; all other contacts are to be closed."""
 
     number: int
 

@@ -72,7 +72,7 @@ def mx_target_documentation(evidence: Evidence) -> Iterator[Seen]:
     Topic.TARGETS,
     "An exchanger with a multicast or reserved address",
     why="No connection can be opened to it.",
-    source="RFC 6890",
+    source="RFC 6890; RFC 1112 4; RFC 4291 2.7",
 )
 def mx_target_multicast(evidence: Evidence) -> Iterator[Seen]:
     yield from _strange(evidence, SpecialKind.GROUP)

@@ -1,4 +1,4 @@
-"""How mail spreads among the exchangers: what equals really get, and numbers that do not mean what they seem to."""
+"""How mail spreads among the exchangers: what equals really get, and preferences that do not mean what they seem to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from postroad.words.phrasebook import listing, percent
     why="A sender that chooses among names treats them equally; one that chooses among addresses favours the name "
     "with more of them.",
     source="RFC 5321 5.1",
-    no_fix="it would take one machine more or fewer",
+    no_fix="it would need one more machine, or one fewer",
 )
 def mx_unequal_addresses(evidence: Evidence) -> Iterator[Seen]:
     for preference, group in table.levels(evidence):

@@ -1,4 +1,4 @@
-"""Every rule there is, by its id, and the running of them."""
+"""Every rule by its id, and how they are run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TLS as exchangers offer it. It is their own affair while TLS is opportunistic, and loses mail once it is demanded."""
+"""TLS as exchangers offer it. Faults do no harm while TLS is opportunistic, and lose mail once it is required."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of a check: the findings about a domain, and the servers they are about."""
+"""The result of a check: the findings about a domain, and the servers they concern."""
 
 from __future__ import annotations
 

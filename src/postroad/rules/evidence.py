@@ -1,4 +1,4 @@
-"""What a rule is given. Plain data: whoever asks DNS or connects fills it in."""
+"""The evidence that rules judge. Plain data, filled in by the code that asks DNS or connects."""
 
 from __future__ import annotations
 

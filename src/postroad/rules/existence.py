@@ -1,4 +1,4 @@
-"""Whether mail has a way at all: records that are missing, contradict each other, or have no sense as a set."""
+"""Whether mail can be delivered at all: records that are missing, contradict each other, or make no sense as a set."""
 
 from __future__ import annotations
 

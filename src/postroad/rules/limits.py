@@ -1,4 +1,4 @@
-"""Every threshold of a rule. Each is held on both sides by a case: moved by a step, some test of a rule is red."""
+"""Every threshold of a rule. Each is pinned from both sides: if it moves by a step, a test fails."""
 
 from __future__ import annotations
 

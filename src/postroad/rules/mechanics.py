@@ -1,4 +1,4 @@
-"""DNS mechanics: how long answers live, how large they are, and whether the name servers tell one story."""
+"""DNS mechanics: how long answers live, how large they are, and whether the name servers agree."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def mx_ttl_low(evidence: Evidence) -> Iterator[Seen]:
     "The TTL of the MX set is longer than a day",
     why="Senders keep contacting an exchanger that is gone until the set expires from their caches. Mail is retried "
     "for days, but a move to other servers takes as long as this TTL.",
-    source="practice; RFC 1912 2.2",
+    source="practice",
 )
 def mx_ttl_high(evidence: Evidence) -> Iterator[Seen]:
     ttl_s = _mx_ttl_s(evidence)
@@ -69,7 +69,7 @@ def mx_ttl_high(evidence: Evidence) -> Iterator[Seen]:
     Topic.DNS,
     "The TTL of an exchanger's address is longer than a day",
     why="Withdrawing a dead server takes the longer of two TTLs: that of the MX set and that of the address.",
-    source="practice; RFC 1912 2.2",
+    source="practice",
 )
 def address_ttl_high(evidence: Evidence) -> Iterator[Seen]:
     for place in exchangers(evidence):

@@ -1,4 +1,4 @@
-"""Where findings stand: the domain, its exchangers, each address, as routing has them."""
+"""What findings are about: the domain, its exchangers, each address, as in routing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who runs an exchanger, as far as its name tells: known providers, else the domain it stands in."""
+"""Who runs an exchanger, judging by its name: a known provider, else the domain it is in."""
 
 from __future__ import annotations
 

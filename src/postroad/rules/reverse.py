@@ -1,4 +1,4 @@
-"""Names of addresses: PTR records, and whether they lead back. It counts where an exchanger sends mail too."""
+"""Reverse names: PTR records, and whether they lead back. They matter if an exchanger also sends mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SMTP behaviour: what each address said in one polite session, and whether the addresses of a set say the same."""
+"""SMTP behaviour: what each address says in one polite session, and whether the addresses of a set agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stories of a delivery as folders (floor 6): read, rehearsed, performed in the lab, forecast; and the demo.
+"""Delivery scenarios as folders (floor 6): read, rehearsed, performed in the lab, forecast; and the demo.
 
 Rule 1: the three tell the same story, or something is wrong: one routing code decides for all.
 

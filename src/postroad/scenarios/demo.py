@@ -1,4 +1,4 @@
-"""The documents' set-ups tried out for real: messages over the wire, an exchanger killed on the way, shares counted."""
+"""The reference set-ups for real: messages over the wire, an exchanger killed on the way, shares counted."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def perform(messages: int, names: tuple[str, ...] = SHOWN) -> AsyncIterato
 
 
 def best(acts: list[DemoRun]) -> str:
-    """The answer to the documents' question: which set-up balances and fails over best, and why."""
+    """The answer to the question of the demo: which set-up balances and fails over best, and why."""
     lost = [f"{act.name} ({act.lost} lost)" for act in acts if not act.survived]
     winner = min(acts, key=lambda act: (not act.survived, act.imbalance, act.records, act.name))
     survival = "every set-up delivered all mail" if not lost else f"lost mail: {', '.join(lost)}"

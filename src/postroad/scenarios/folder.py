@@ -1,4 +1,4 @@
-"""A story as a folder anyone can read: `zone`, `faults`, `send`, `expect`.
+"""A scenario as a folder of four plain files: `zone`, `faults`, `send`, `expect`.
 
     zone     an RFC 1035 master file; exchangers live on 127.0.0.0/8
     faults   `127.0.0.11 blackhole`, one a line; without the file all is well
@@ -28,8 +28,8 @@ _SECONDS = (r"[0-9]{1,5}(\.[0-9]{1,6})?", "a number of seconds, from 0 to 99999"
 _SETTINGS = {
     "from": (r".+", "an address"),
     "to": (r".+", "an address"),
-    "seeds": (rf"{_SEED}(\s+{_SEED}){{0,999}}", "a seed: they are whole numbers with spaces between, a thousand at most"),
-    "procedure": ("|".join(PROCEDURES), f"a procedure; there are {', '.join(PROCEDURES)}"),
+    "seeds": (rf"{_SEED}(\s+{_SEED}){{0,999}}", "a seed: write whole numbers with spaces between, a thousand at most"),
+    "procedure": ("|".join(PROCEDURES), f"a procedure; choose one of {', '.join(PROCEDURES)}"),
     "connect-timeout": _SECONDS,
     "stagger": _SECONDS,
     "level-stagger": _SECONDS,
@@ -72,7 +72,7 @@ def load_scenario(folder: Path) -> Scenario:
     """
     if not (folder / "zone").is_file():
         raise ScenarioError(
-            f"{folder}: no file 'zone' in it; a scenario folder has zone, send, expect and maybe faults"
+            f"{folder}: it has no file 'zone'; a scenario folder has zone, send, expect and maybe faults"
         )
     settings = _settings(folder / "send")
     if "to" not in settings:

@@ -1,4 +1,4 @@
-"""Senders as data (floor 1): how one kind of sender treats MX records, one file each, and where that is known from.
+"""Senders as data (floor 1): how each kind of sender treats MX records, one file each, with its sources.
 
 Rule 1: what a sender does is in its file, and nowhere else; whoever runs another version corrects the file.
 Rule 2: a mechanism of a single program is a function with a name, and the file names it.

@@ -1,4 +1,4 @@
-"""The senders known by name: one file each, beside this one, in the order of what they rest on."""
+"""The senders known by name: one file each, in this folder, ordered by what they are based on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sender as data: how it chooses, what makes it go on, how long it waits, and where that is known from."""
+"""A sender as data: how it chooses, what makes it move on, how long it waits, and the sources."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ class Rounds(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class Picks(Bounded):
-    """How far one draw reaches. `queue_run`: to all mail of one run over the queue; `for_s`: to all within so long."""
+    """How long a draw applies. `queue_run`: to all mail of one run over the queue; `for_s`: to all within so long."""
 
     queue_run: bool = False
     for_s: float = 0.0
@@ -261,7 +261,7 @@ class ClearLater(Bounded):
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """Several of one message. `alone`: each has an attempt and a connection of its own."""
+    """Several recipients of one message. `alone`: each has an attempt and a connection of its own."""
 
     alone: bool = False
     told: RefusalNews = RefusalNews.AT_ONCE

@@ -1,4 +1,4 @@
-"""The senders that are routing's own procedures, and ours, which is no model at all."""
+"""The senders that are routing's own procedures, and our own, which is not a model."""
 
 from __future__ import annotations
 

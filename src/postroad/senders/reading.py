@@ -1,4 +1,4 @@
-"""A sender from TOML: what differs from one that is known, and nothing else.
+"""Reads a sender from TOML: what differs from a known sender, and nothing else.
 
 The keys are the fields of `Sender`, and their types say what a value may be: there is no second list of them here.
 """

@@ -37,7 +37,7 @@ class Schedule(Bounded):
             raise OutOfBoundsError(
                 "then_s" if self.then_s else "intervals_s",
                 f"mail would be tried {self.most_tries:,} times within {self.expiry_s:g} s; "
-                f"{MOST_TRIES:,} is the most: write longer times",
+                f"{MOST_TRIES:,} is the maximum: write longer times",
             )
 
     @property

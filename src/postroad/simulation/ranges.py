@@ -1,4 +1,4 @@
-"""How far a figure of a mix may lie from what its weights give, for nobody knows how much mail each sender sends.
+"""How far a figure of a mix may be off, because nobody knows how much mail each sender sends.
 
 Each weight has bounds. The extremes over all mixes within them are exact: a figure is a sum of weights times what each
 sender does, so the least mix gives all that its bounds leave free to those who do least, and the largest to those who

@@ -1,4 +1,4 @@
-"""Several recipients of one message, of whom some servers say different things: who goes on, who is taken where."""
+"""Several recipients of one message, whom servers answer differently: who is tried again, who is accepted where."""
 
 from __future__ import annotations
 

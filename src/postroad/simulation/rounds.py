@@ -1,4 +1,4 @@
-"""What a sender adds to an attempt that has asked everybody once: those that failed, asked again (mechanisms).
+"""Further rounds of an attempt that has tried every address once: those that failed, tried again (mechanisms).
 
 A forecast ends with the first round: who is asked again says what he said, so no outcome changes, only the number of
 contacts. Within a window of time, these tell the contacts that fall into it.

@@ -44,4 +44,4 @@ def piece_by_piece(client: Client, size: int, *, chunks: bool) -> Piecewise:
     return octets
 
 
-_SHORT = Outcome(Result.DEFERRED, Scope.US, "the message is shorter here than it was when it came", "4.3.0", Phase.DATA)
+_SHORT = Outcome(Result.DEFERRED, Scope.US, "the message is shorter now than when it was received", "4.3.0", Phase.DATA)

@@ -66,7 +66,7 @@ def read_capabilities(reply: Reply) -> Capabilities:
 
 
 def _size(words: list[str]) -> int:
-    """The limit, 0 for none. RFC 1870 section 4 allows 20 digits; a longer number is no limit that we could meet."""
+    """The limit, 0 for none. RFC 1870 section 3 allows 20 digits at MAIL; no message meets a longer one."""
     return int(words[0]) if words and words[0].isascii() and words[0].isdigit() and len(words[0]) <= 20 else 0
 
 
@@ -225,7 +225,7 @@ class Client:
         if isinstance(command, _HELLOS) and reply.code < 400:
             self.capabilities = read_capabilities(reply) if kind is Ehlo else Capabilities()
         if after is ClientState.TLS and not (is_last and self._replies.is_between):
-            return self._ended(Violation("octets in the clear after the reply to STARTTLS"))
+            return self._ended(Violation("unencrypted data after the reply to STARTTLS"))
         return reply
 
     def _interrupted(self, reply: Reply) -> ClientEvent:
@@ -263,7 +263,7 @@ def _bare() -> UnsafeContent:
 
 
 def _with_nul() -> UnsafeContent:
-    return UnsafeContent("a NUL octet, which no server has to take (RFC 2045 section 2.8)")
+    return UnsafeContent("a NUL octet, which servers do not have to accept (RFC 2045 section 2.8)")
 
 
 def _called(command: Command | None) -> str:

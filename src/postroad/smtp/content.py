@@ -1,4 +1,4 @@
-"""The octets of one message, by whichever command they come: counted and looked through in one place."""
+"""The octets of one message, whether by DATA or BDAT: counted and checked in one place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An envelope as one host takes it: whether it can, and what MAIL and RCPT say there, by its words at EHLO."""
+"""An envelope for one host: whether the host can take it, and the MAIL and RCPT that its EHLO reply allows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from postroad.words.outcome import Outcome, Phase, Result, Scope
 def why_unable(offered: Capabilities, size: int, *, smtputf8: bool) -> Outcome | None:
     """Why this host cannot take this message, by its own word at EHLO. Another one may."""
     if offered.size and size > offered.size:
-        text = f"the message has {size} octets, the host takes {offered.size} (RFC 1870)"
+        text = f"the message has {size} octets, the host accepts {offered.size} (RFC 1870)"
         return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.3.4", Phase.MAIL)
     if smtputf8 and not offered.smtputf8:
         text = "the message needs SMTPUTF8, which the host does not offer (RFC 6531)"

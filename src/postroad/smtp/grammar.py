@@ -19,7 +19,7 @@ _PATHS = {word: re.compile(f"(?i:{word}){_PATH}") for word in ("FROM", "TO")}
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*\Z")  # RFC 3461 section 4
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLUS_HEX = re.compile(r"\+([0-9A-F]{2})")
-_SIZE = "[0-9]{1,20}"  # RFC 1870 section 4
+_SIZE = "[0-9]{1,20}"  # RFC 1870 section 3
 _BOX = PLAIN_MAILBOX
 
 # A whole line, as nearly all clients write it, in one look
@@ -318,7 +318,7 @@ def _mailbox(path: str) -> Mailbox | BadSyntax:
 
 
 def _size(value: str) -> int | None:
-    return int(value) if value.isascii() and value.isdigit() and len(value) <= 20 else None  # RFC 1870 section 4
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 20 else None  # RFC 1870 section 3
 
 
 def _word(*allowed: str) -> Callable[[str], str | None]:
@@ -346,14 +346,14 @@ def _parse_bdat(rest: str) -> Command | BadSyntax:
     size, _, last = rest.partition(" ")
     octets = _size(size)
     if octets is None or last.upper() not in ("", "LAST"):
-        return _bad(501, "5.5.4 write BDAT octets [LAST]")
+        return _bad(501, "5.5.4 Syntax: BDAT octets [LAST]")
     return Bdat(octets, last=bool(last))
 
 
 def _parse_auth(rest: str) -> Command | BadSyntax:
     mechanism, _, initial = rest.partition(" ")
     if not mechanism or " " in initial:
-        return _bad(501, "5.5.4 write AUTH mechanism [initial-response]")
+        return _bad(501, "5.5.4 Syntax: AUTH mechanism [initial-response]")
     return Auth(mechanism.upper(), None if not initial else "" if initial == "=" else initial)
 
 

@@ -1,4 +1,4 @@
-"""What a server offers, and what it must refuse by itself: decisions over one command, without a session."""
+"""What a server offers, and what it must refuse itself: decisions about one command, without a session."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ OUT_OF_ORDER = Reply(503, ("5.5.1 bad sequence of commands",))
 WELCOME = Reply(235, ("2.7.0 authenticated",))
 NOT_SMTP = Reply(221, ("2.7.0 this is a mail server, and that was not SMTP: goodbye",))
 OUT_OF_STEP = Reply(554, ("5.5.0 Error: SMTP protocol synchronization",))  # Postfix's words, which log tools know
-NEEDS_SMTPUTF8 = Reply(553, ("5.6.7 the address needs SMTPUTF8",))
+MAIL_NEEDS_SMTPUTF8 = Reply(550, ("5.6.7 the address needs SMTPUTF8",))  # RFC 6531 section 3.5 has 550 to MAIL,
+RCPT_NEEDS_SMTPUTF8 = Reply(553, MAIL_NEEDS_SMTPUTF8.lines)  # and 553 to RCPT
 _NOT_OFFERED = Reply(555, ("5.5.4 unsupported parameter",))
 
 USUAL: dict[type[object], Reply] = {  # the reply that agrees to a command, but for a hello and AUTH
@@ -120,7 +121,7 @@ def _mail_refusal(mail: Mail, at: SessionView, ascii_only: bool) -> Reply | None
     )
     if unknown:
         return _NOT_OFFERED
-    return None if ascii_only or mail.smtputf8 else NEEDS_SMTPUTF8  # U-labels too: RFC 6531 section 3.3
+    return None if ascii_only or mail.smtputf8 else MAIL_NEEDS_SMTPUTF8  # U-labels too
 
 
 def _rcpt_refusal(rcpt: Rcpt, at: SessionView, ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table
@@ -131,7 +132,7 @@ def _rcpt_refusal(rcpt: Rcpt, at: SessionView, ascii_only: bool) -> Reply | None
         return Reply(452, ("4.5.3 too many recipients",))
     if (recipient.notify or recipient.orcpt) and not at.config.dsn:
         return _NOT_OFFERED
-    return None if ascii_only or opened.mail.smtputf8 else NEEDS_SMTPUTF8
+    return None if ascii_only or opened.mail.smtputf8 else RCPT_NEEDS_SMTPUTF8
 
 
 def _starttls_refusal(_command: StartTls, at: SessionView, _ascii_only: bool) -> Reply | None:  # noqa: FBT001  # of the table

@@ -1,4 +1,4 @@
-"""The steps that a transaction is made of: what whoever has the connection is to do next."""
+"""The steps of a transaction: what the holder of the connection must do next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A message on its way to one host, as steps for whoever has the connection (RFC 5321 section 3.3).
+"""A message for one host, as steps for the holder of the connection (RFC 5321 section 3.3).
 
     step = transaction.begin()
     while True:

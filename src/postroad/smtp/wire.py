@@ -277,7 +277,7 @@ class ReplyReader:
             return None
         code = int(found.group(1))
         if self._count and code != self._code:
-            self.problem = f"a reply that begins with {self._code} goes on with {code}"
+            self.problem = f"a reply that begins with {self._code} continues with {code}"
             return None
         self._code = code
         self._keep(found.group(3) or b"")

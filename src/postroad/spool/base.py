@@ -1,4 +1,4 @@
-"""What a spool promises, and the nouns it speaks in. The states and crash guarantees are in docs/design/spool.md."""
+"""What a spool promises, and the types it uses. The states and crash guarantees are in docs/design/spool.md."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Settlement:
 
     def __post_init__(self) -> None:
         if self.left and self.due_at is None:
-            raise ValueError("recipients are left, so a time to try them again is wanted")
+            raise ValueError("recipients are left, so a time to retry them is required")
 
 
 class State(StrEnum):

@@ -1,4 +1,4 @@
-"""What a message gets when it comes into being: an id, and a seed for all that is drawn for it."""
+"""What each new message gets: an id, and a seed for all random choices about it."""
 
 from __future__ import annotations
 

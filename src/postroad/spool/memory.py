@@ -317,9 +317,9 @@ class MemorySpool:
 
     def _examine(self, mail: StoredMail, octets: bytes) -> None:
         if not mail.envelope.recipients:
-            raise ValueError("a message without recipients goes nowhere")
+            raise ValueError("a message needs at least one recipient")
         if mail.id in self._kept:
-            raise ValueError("a message with this id is kept already")
+            raise ValueError("there is already a message with this id")
         if len(octets) != mail.size:
             raise ValueError(f"the body of {mail.id} has {len(octets)} octets, not {mail.size}")
 

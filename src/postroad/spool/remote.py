@@ -1,4 +1,4 @@
-"""A spool that another process delivers from: what it has there of it, and here who keeps what it was given."""
+"""A spool that another process delivers from: that process's view of it, and our record of what it was given."""
 
 from __future__ import annotations
 

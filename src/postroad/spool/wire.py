@@ -1,4 +1,4 @@
-"""Two processes of ours over a socketpair: calls, answers and news, and the nouns of the spool as plain tuples.
+"""Two processes of a relay over a socketpair: calls, results and events, and the types of the spool as plain tuples.
 
 What one turn of the loop says is one write: a length, and the tuples as `marshal` has them. That takes a twentieth of
 the time of pickle, and is safe here alone: the other end is our own child or parent, on the same interpreter, and

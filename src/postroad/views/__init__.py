@@ -1,4 +1,4 @@
-"""Everything that is shown (floor 7): as JSON, as text, as pages, as pictures. It asks nobody and decides nothing.
+"""Everything that is shown (floor 7): as JSON, text, pages and pictures. It looks nothing up and decides nothing.
 
 Rule 1: nothing is told by colour alone, nor by a symbol alone: a word or a number stands beside it.
 Rule 2: names and replies come from strangers: every form makes them harmless in its own way.

@@ -1,4 +1,4 @@
-"""The nouns every room shares (floor 0): no I/O, no clock, no chance.
+"""The types that every room shares (floor 0): no I/O, no clock, no randomness.
 
 Rule 1: nothing here asks the network, the disk, the time or a dice.
 Rule 2: values are immutable; what cannot be read becomes an `Unreadable`, never an exception.

@@ -1,4 +1,4 @@
-"""What a number that somebody writes may be: a table of these is all that a room says of its fields."""
+"""The bounds of numbers that people write: a room needs only a table of these for its fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A room's door that opens its modules only when they are asked for (PEP 562): who wants a part, loads that part."""
+"""A room's door that imports a module only when one of its names is used (PEP 562)."""
 
 from __future__ import annotations
 

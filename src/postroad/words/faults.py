@@ -65,7 +65,7 @@ def parse_down(text: str) -> tuple[str, Mode] | Unreadable:
     if not server or (not word and colon):
         return Unreadable(text, "write SERVER or SERVER:MODE")
     if word and word not in set(Mode):
-        return Unreadable(text, f"no such mode {word!r}; there are {', '.join(Mode)}")
+        return Unreadable(text, f"there is no mode {word!r}; choose one of {', '.join(Mode)}")
     return server, Mode(word) if word else Mode.REFUSE
 
 
@@ -73,7 +73,7 @@ def parse_fault(text: str) -> Fault | Unreadable:
     """Read "refuse", "slow" or "slow:2.5"; only slow and tarpit take seconds."""
     name, colon, seconds = text.strip().lower().partition(":")
     if name not in set(Mode):
-        return Unreadable(text, f"no such fault; there are {', '.join(Mode)}")
+        return Unreadable(text, f"there is no such fault; choose one of {', '.join(Mode)}")
     mode = Mode(name)
     if not colon:
         return Fault(mode)

@@ -1,4 +1,4 @@
-"""What a caller gives us and we cannot use."""
+"""The error that a caller's input cannot be used."""
 
 from __future__ import annotations
 

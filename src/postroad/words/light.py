@@ -1,4 +1,4 @@
-"""`light`: a dataclass that nobody changes and that costs little, for what is made many times a message.
+"""`light`: a cheap immutable dataclass, for objects that are created many times per message.
 
 To mypy it is a frozen dataclass, so nothing is assigned to its fields. At run time nothing forbids it: the `__init__`
 of a frozen one goes through `object.__setattr__` for each field, and takes three times as long.

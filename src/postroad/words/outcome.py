@@ -1,4 +1,4 @@
-"""What became of it: delivered, deferred or failed, with how far that reaches and why."""
+"""Outcomes: delivered, deferred or failed, with their scope and the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a domain publishes beside its MX records: who may send for it, and how its exchangers are to be reached."""
+"""What a domain publishes beside its MX records: who may send for it, and how to connect to its exchangers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An attempt as a record that lasts: what the spool keeps for `queue trace`, `explain` and reports.
+"""An attempt as a stored record: what the spool keeps for `queue trace`, `explain` and reports.
 
 The shape is versioned and only grows: a record written by an older Postroad must stay readable while its mail waits.
 """

@@ -1,4 +1,4 @@
-"""TOML as people write it: a few tables deep. What is nested deeper is an attack on the reader, or a slip."""
+"""TOML as people write it: a few tables deep. Anything nested deeper is an attack on the parser, or a mistake."""
 
 from __future__ import annotations
 

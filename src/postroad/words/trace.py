@@ -1,4 +1,4 @@
-"""The steps of the program, told as they happen to whoever listens: log, metrics, tests, a live screen.
+"""The events of the program, sent as they happen to the listeners: log, metrics, tests, a live screen.
 
 Names are `room.thing.started`, `.complete` or `.failed`; the data stands in the fields, never in the name.
 """

@@ -1,4 +1,4 @@
-r"""Text from strangers, made fit to be shown: what a terminal or browser would obey is written out, as `\x1b`.
+r"""Text from strangers, made safe to show: what a terminal or browser would obey is written out, as `\x1b`.
 
 Replies, names, banners and certificates are written by others. A control character in them clears the screen, a line
 break begins a line that we never wrote, a mark of direction turns a name round, a character without width hides in one.

@@ -52,7 +52,7 @@ def test_a_zone_file_and_a_set_up_are_taken_by_all(command, what):
         ("nope.zone", "nope.zone: cannot be read: No such file or directory"),
         ("no/such/file", "no/such/file: cannot be read: No such file or directory"),
         ("/", "/: cannot be read: Is a directory"),
-        ("t9", "there is no reference set-up 't9'; there are t1, t2, t3, t4, t5, t6, one, filter"),
+        ("t9", "there is no reference set-up 't9'; choose one of t1, t2, t3, t4, t5, t6, one, filter"),
         ("https://example.com/path?x=1", "'https://example.com/path?x=1' is not a domain; did you mean example.com?"),
         ("http://user@www.example.com:8080/", "did you mean example.com?"),
         ("example.com/path", "example.com/path: no such file; did you mean example.com?"),

@@ -186,7 +186,7 @@ def test_stats_count(queue):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--state", "lost"], "no state 'lost'; there are waiting, claimed, held"),
+        (["--state", "lost"], "no state 'lost'; choose one of waiting, claimed, held"),
         (["--destination", "a..b"], "an empty label"),
         (["--sender", "nobody"], "write an address as user@domain"),
     ],

@@ -105,7 +105,7 @@ def test_a_server_is_down_by_address_or_name(simulate, down, expected):
     ("arguments", "words"),
     [
         (["--down", "mail9"], "no exchanger"),
-        (["--down", "mail1:asleep"], "no such mode"),
+        (["--down", "mail1:asleep"], "there is no mode"),
         (["--down", "192.0.2.99"], "no server"),
         (["--down", "mail1:refuse", "--down", "192.0.2.11:r450"], "192.0.2.11 is down in two ways, refuse and r450"),
         (["--down", ":r450"], "write SERVER or SERVER:MODE"),
@@ -214,7 +214,7 @@ def test_what_is_of_a_sample_says_so_in_the_text_the_json_and_the_page(simulate,
     page, asked = tmp_path / "page.html", ("--sender", "postroad", "--down", "mail1:blackhole")
     said = simulate(*asked, "--html", str(page))[1]
     shape = json.loads(simulate(*asked, "--trials", "50", "--json")[1])
-    told = "An attempt can go in too many ways to follow each: figures of postroad are of a sample."
+    told = "An attempt can go in too many ways to follow each: figures of postroad come from a sample."
     assert told in " ".join(said.split())
     assert told in page.read_text()
     assert (True, False) == (shape["results"][0]["sampled"], shape["trials"][0]["sampled"])
@@ -268,7 +268,7 @@ def test_trials_say_what_their_columns_are_and_count_in_the_singular(simulate):
     """Shares under an address are first contacts, and one message is not several."""
     text = simulate("--sender", "postfix", "--trials", "1")[1]
     assert "Trials: 1 message of each sender" in text
-    assert "Under each address its part of first contacts;" in text
+    assert "Under each address its share of first contacts;" in text
 
 
 def test_a_sender_without_a_way_has_the_keys_of_the_others(simulate, tmp_path):
@@ -306,27 +306,27 @@ def test_a_burst_tells_how_far_one_machine_strays(simulate):
     [
         (["--burst", "x"], "--burst x: write messages and a time"),
         (["--burst", "3/0s"], "--burst 3/0s: over_s: 0.0 is below 0.001 s"),
-        (["--rate", "3/s", "--burst", "3/s"], "give one of them"),
+        (["--rate", "3/s", "--burst", "3/s"], "give only one of them"),
         (["--outage", "mail1"], "write SERVER[:MODE]@FROM-UNTIL"),
         (["--outage", "mail1@3h-1h"], "the outage of mail1 must end after it begins"),
         (["--outage", "mail9@1h-3h"], "'mail9': no server of example.com has this name or address"),
         (["--greylist-apart"], "--greylist-apart needs --greylist TIME"),
         (["--greylist", "0s"], "--greylist: 0.0 is not above 0 s"),
-        (["--retries", "fastmail"], "--retries fastmail: no such timetable; there are postroad, "),
+        (["--retries", "fastmail"], "--retries fastmail: there is no such timetable; choose one of postroad, "),
         (["--retries", "5m,soon"], '--retries: "soon" is not a time'),
         (["--retries", "0s"], "--retries: 0.0 is below 1 s"),
         (["--retries", "1ms", "--greylist", "5m"], "--retries: 0.001 is below 1 s"),
-        (["--retries", "1s"], "--retries: mail would be tried 432,001 times within 432000 s; 10,000 is the most"),
+        (["--retries", "1s"], "--retries: mail would be tried 432,001 times within 432000 s; 10,000 is the maximum"),
         (["--trials", "99999999999"], "--trials: 99999999999 is more than 10,000,000, the most allowed"),
         (["--trials", "9000000", "--retries", "1m"], "1,000,000,000 tries in all are the most"),
         (["--burst", f"{10**20}/1s"], "is more than 10,000,000, the most allowed"),
         (["--burst", f"{'9' * 5000}/1s"], "is more than 10,000,000, the most allowed"),
         (["--burst", "10/1s", "--sources", "1000001"], "--sources: 1000001 is more than 1,000,000, the most allowed"),
-        (["--burst", "1000/1s", "--sources", "1000000"], "are more than 10,000,000 messages, the most there are"),
+        (["--burst", "1000/1s", "--sources", "1000000"], "are more than 10,000,000 messages, the maximum"),
         (["--greylist", "99999d"], "is longer than ten years"),
         (["--greylist", "367 days"], "--greylist: 31708800.0 is more than 31,622,400 s, the most allowed"),
         (["--session", "2d"], "--session: 172800.0 is more than 86,400 s"),
-        (["--outage", "mail1:zzz@1h-2h"], "no such mode 'zzz'; there are accept, refuse, "),
+        (["--outage", "mail1:zzz@1h-2h"], "there is no mode 'zzz'; choose one of accept, refuse, "),
         (["--outage", "mail1@1h-3h", "--outage", "mail1:r450@2h-4h"], "is down in two ways at the same time"),
         (["--down", "mail1", "--outage", "mail1:r450@2h-4h"], "is down in two ways at the same time"),
     ],

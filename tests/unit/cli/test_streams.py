@@ -53,7 +53,7 @@ CASES = {
 ALL = {**CASES, "": ["--help"], "--version": [], "rules --json": []}
 
 WAYS = ["full", "unread", "few"]
-RAISE = "raise the limit, with `ulimit -n` in the shell or LimitNOFILE= in the unit of systemd"
+RAISE = "raise the limit, with `ulimit -n` in the shell or LimitNOFILE= in the systemd unit"
 CLOSED = ("", "--version", "route", "queue list", "send", "config hash")
 
 

@@ -64,7 +64,7 @@ def test_a_plain_line_is_read_as_dnspython_reads_it(lines):
         ("a.example. CNAME b.\na.example. MX 10 b.\n", 2, "a CNAME and other records"),
         ("a.example. CNAME b.\na.example. CNAME c.\n", 2, "two CNAMEs"),
         ("a.example. CH TXT x\n", 1, "only records of the class IN"),
-        ("$TTL soon\n", 1, "this is not a time to live"),
+        ("$TTL soon\n", 1, "this is not a TTL"),
         ("$DATE\n", 1, "there is no such directive"),
         ("<html>\n", 1, "write a name, a type and a value"),
         (f"{'x' * 64}. A 192.0.2.1\n", 1, "longer than 63 characters"),
@@ -227,8 +227,8 @@ def test_a_fault_in_an_included_file_is_told_there(folder):
     ("line", "why"),
     [
         ("@ MX 65536 mail", "a preference from 0 to 65535"),
-        ("@ 99999999999 MX 10 mail", "a time to live is 4294967295 seconds at most"),
-        ("$TTL 99999999999", "a time to live is 4294967295 seconds at most"),
+        ("@ 99999999999 MX 10 mail", "a TTL is 4294967295 seconds at most"),
+        ("$TTL 99999999999", "a TTL is 4294967295 seconds at most"),
         ("$GENERATE 1-5 @ MX 10 m$", "a name, a type and a value of one word"),
     ],
 )

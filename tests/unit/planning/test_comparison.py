@@ -172,7 +172,7 @@ def test_a_set_beside_itself_makes_no_difference():
 def test_what_could_not_be_looked_up_is_left_out_and_said():
     """An exchanger of a zone that is not there may take mail: the figures are of the others alone."""
     card = measure("x", records("@ MX 10 mx.other.test.\n@ MX 20 b\nb A 192.0.2.3\n"), INTERNET)
-    assert ("Left out, for the addresses cannot be looked up: mx.other.test.",) == card.caveats
+    assert ("Left out because the addresses cannot be looked up: mx.other.test.",) == card.caveats
 
 
 HOSTS = st.lists(st.sets(st.integers(1, 4), min_size=1, max_size=3), min_size=1, max_size=3)

@@ -36,7 +36,7 @@ def _records(name):
         (
             "provider-fleet",
             0,
-            "See with their operator that the name servers rotate the addresses of a name: about 15 %",
+            "Ask their operator to make sure that the name servers rotate the addresses of a name: about 15 %",
         ),
         ("provider-fleet", 0, "mx-single: customer-example.mail.provider.example is the only exchanger"),
         ("off-site-backup", 0, "stays a backup, as the preference says"),

@@ -85,7 +85,7 @@ def test_scrape_counts_what_happened():
         ("spool_parcels", "waiting"): 1,
         ("spool_parcels", "claimed"): 0,
         ("spool_messages",): 1,
-        ("addresses_ill",): 0,
+        ("addresses_unhealthy",): 0,
         ("auth_failures_total",): 0,
     }
     assert expected == {key: samples[key] for key in expected}
@@ -179,7 +179,7 @@ def test_spool_that_cannot_count_is_in_trouble():
     async def story():
         async with measured(spool=Broken()) as (_, numbers):
             samples = await scrape(numbers)
-            return await ask(numbers, "/health"), ("spool_messages",) in samples, ("addresses_ill",) in samples
+            return await ask(numbers, "/health"), ("spool_messages",) in samples, ("addresses_unhealthy",) in samples
 
     assert ((503, "the spool is in trouble: spool.db is damaged\n"), False, True) == asyncio.run(story())
 

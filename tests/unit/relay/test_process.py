@@ -275,7 +275,7 @@ def test_nothing_is_sent_in_the_clear_where_tls_is_required():
 
     verdict, named, greeted = asyncio.run(story())
     assert (Result.DEFERRED, 0, 1) == (verdict.result, named, greeted)
-    assert "TLS is required" in verdict.left[0].outcome.text
+    assert "require TLS" in verdict.left[0].outcome.text
 
 
 def test_reload_changes_routes_and_limits_and_keeps_ports():

@@ -297,7 +297,7 @@ def test_an_open_spool_is_closed_and_one_that_is_gone_takes_no_mail(tmp_path, mo
 
 
 @pytest.mark.parametrize(
-    ("which", "hint"), [("listen", "name another port in"), ("metrics", "another address or port")]
+    ("which", "hint"), [("listen", "choose another port in"), ("metrics", "another address or port")]
 )
 def test_port_that_is_taken_ends_the_start(tmp_path, which, hint):
     """With what to do about it; the spool is closed, so the next start has it."""

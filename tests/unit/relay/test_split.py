@@ -30,7 +30,7 @@ from postroad.net import bind
 from postroad.receive import ListenSettings
 from postroad.relay import Relay, relay_settings
 from postroad.relay import split as module
-from postroad.relay.deliverer import deliver_over
+from postroad.relay.deliverer import ProcessorWait, deliver_over
 from postroad.relay.event_bus import EventBus
 from postroad.relay.metrics import Metrics
 from postroad.relay.settings import resolver_of
@@ -230,7 +230,7 @@ def test_health_says_who_is_missing(monkeypatch):
         room = it.split.has_room_for(["example.com"])
         return well, it.split.trouble, room
 
-    expected = "", "the process that delivers was killed by SIGKILL; it is started again", False
+    expected = "", "the delivery process was killed by SIGKILL and is being restarted", False
     assert expected == play(story, monkeypatch)
 
 
@@ -265,7 +265,7 @@ def test_one_that_says_nothing_is_killed(monkeypatch):
         await it.told.until("relay.worker.failed", 2)
         return [fields["why"] for fields in it.told.named("relay.worker.failed")][:2]
 
-    expected = ["it has not answered for 0 s, and is killed", "was killed by SIGKILL"]
+    expected = ["it has not answered for 0 s and is killed", "was killed by SIGKILL"]
     assert expected == play(story, monkeypatch)
 
 
@@ -408,7 +408,7 @@ def test_one_that_is_never_ready_is_killed(monkeypatch):
                 await split.start()
             return told.named("relay.worker.failed")[0]["why"]
 
-    assert "it has not been ready within 0 s, and is killed" == asyncio.run(story())
+    assert "it was not ready within 0 s and is killed" == asyncio.run(story())
 
 
 def test_the_other_process_runs_nothing_of_the_working_directory(tmp_path):
@@ -429,7 +429,7 @@ def test_one_that_does_not_end_is_killed(monkeypatch):
         (failed,) = it.told.named("relay.worker.failed")
         return failed["why"]
 
-    assert "it has not ended within 0 s after SIGTERM, and is killed" == play(story, monkeypatch)
+    assert "it did not exit within 0 s of SIGTERM and is killed" == play(story, monkeypatch)
 
 
 class Running:
@@ -554,4 +554,15 @@ def test_three_are_one_too_many():
     """There is no work for a third, and the error says so."""
     command = (sys.executable, "-m", "postroad", "relay", "--workers", "3")
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (2, True) == (ended.returncode, "one receives, and one delivers" in ended.stderr)
+    assert (2, True) == (ended.returncode, "one receives, one delivers" in ended.stderr)
+
+
+def test_wait_for_a_processor_is_counted_where_the_kernel_says_it(tmp_path):
+    """Nanoseconds, the second number of the file, as they are now; none where there is no such file, or another."""
+    says = tmp_path / "schedstat"
+    says.write_text("1 2500000000 3\n")
+    wait = ProcessorWait(says)
+    first = wait.seconds()
+    says.write_text("1 3500000000 3\n")
+    silent = [ProcessorWait(tmp_path / "none").seconds(), ProcessorWait(Path("/dev/null")).seconds()]
+    assert (2.5, 3.5, [0.0, 0.0]) == (first, wait.seconds(), silent)

@@ -62,7 +62,7 @@ def test_everyone_is_for_who_has_no_alias():
 
 
 def test_wishes_for_reports_go_along():
-    """NOTIFY stays, and the original recipient is the one the sender wrote (RFC 3461 section 5.2.7.1)."""
+    """NOTIFY stays, and the original recipient is the one the sender wrote (RFC 3461 section 5.2.7.2)."""
     told = OPS.expanded(to("root@relay.example", notify=frozenset({"NEVER"}))).recipients[0]
     kept = OPS.expanded(to("root@relay.example", orcpt="rfc822;cron@host.example")).recipients[0]
     bare = OPS.expanded(to("postmaster")).recipients[0]

@@ -28,7 +28,7 @@ def test_equals_are_named_with_their_odds():
 
 
 def test_what_is_left_out_says_why():
-    """The documents' 10/10/20/30 set-up: its backups are named as the repetition they are."""
+    """The 10/10/20/30 reference set-up (t4): its backups are named as the repetition they are."""
     sentences = explain_route(decide(T4), RFC5321)
     assert "Left out: c [192.0.2.11] at preference 20, the same address as a with preference 10." in sentences
 

@@ -172,7 +172,7 @@ def test_name_listed_twice_is_used_once():
 
 
 def test_backups_behind_the_same_addresses_are_no_backups():
-    """The documents' 10/10/20/30 set-up: the backups repeat addresses that were tried, so nothing is left of them."""
+    """Reference set-up t4 (10/10/20/30): the backups repeat addresses that were tried, so nothing is left of them."""
     route = decide(T4)
     repeated = [("c", DropReason.DUPLICATE_ADDRESS), ("d", DropReason.DUPLICATE_ADDRESS)]
     assert ([(10, "a"), (10, "b")], repeated) == (names(route), reasons(route))

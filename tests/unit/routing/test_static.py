@@ -185,7 +185,7 @@ def test_the_way_of_another_domain_keeps_its_levels():
     """`mx_of` takes another domain's exchangers, preferences and all, and says so."""
     route = on_behalf(decide(T5), "customer.example")
     assert ("customer.example", decide(T5).levels) == (route.destination, route.levels)
-    assert "Note: a route in the settings sends it the way of example.com." in explain_route(route, RFC5321)
+    assert "Note: a route in the settings sends it to the exchangers of example.com." in explain_route(route, RFC5321)
 
 
 def test_the_way_of_a_domain_without_one_defers():

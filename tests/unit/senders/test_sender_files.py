@@ -86,7 +86,7 @@ def test_the_parts_of_a_mix_are_percentages_or_fractions(whole):
         (
             "[senders.a.retry]\nthen_s = 1",
             "senders.a.retry.then_s",
-            "tried 432,001 times within 432000 s; 10,000 is the most",
+            "tried 432,001 times within 432000 s; 10,000 is the maximum",
         ),
         ("[senders.a.retry]\ngrowth = [1, 1.0, 1000000000]", "senders.a.retry.growth", "write the first wait"),
         ("[senders.a.retry]\ngrowth = [1, 1000, 100]", "senders.a.retry.growth", "longer than a year"),

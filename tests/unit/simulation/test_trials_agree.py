@@ -41,7 +41,7 @@ NOTHING = Estimate(0.0, 0.0, 0.0)
 
 @pytest.fixture(scope="module", params=ZONES)
 def snapshot(request):
-    """The records of each set-up of the documents, and of one with both families."""
+    """The records of each reference set-up, and of one with both families."""
     return asyncio.run(gather("example.com", ZoneResolver(parse_zones({"zone": ZONES[request.param]}))))
 
 

@@ -124,7 +124,7 @@ def test_what_is_no_message_is_not_kept(tell, wrong):
     """A size that is not the body's, or no recipient, is a fault of the caller; nothing is kept of it."""
 
     async def story(spool):
-        with pytest.raises(ValueError, match=r"octets|recipients"):
+        with pytest.raises(ValueError, match=r"octets|recipient"):
             await spool.add(wrong, BODY)
         assert None is await spool.story("m1")
         await spool.add(letter(), BODY)

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -310,6 +311,51 @@ def test_a_spool_that_is_gone_takes_no_mail_and_delivers_what_it_has(tmp_path, f
         assert 0 == (await spool.stats(NOW)).messages
 
     run(story, folder, reserve=reserve)
+
+
+def exchanged(folder):
+    """By another file of the same name, put in its place in one step."""
+    shutil.copy(folder / "spool.db", folder / "copy")
+    (folder / "copy").replace(folder / "spool.db")
+
+
+def logless(folder):
+    """The log alone."""
+    (folder / "spool.db-wal").unlink()
+
+
+@pytest.mark.parametrize("fate", [removed, unlinked, replaced, moved, exchanged, logless])
+@pytest.mark.parametrize("age_s", [0, 2, -3600])
+def test_a_spool_that_goes_is_missed_at_once(tmp_path, fate, age_s):
+    """However long its folder has not changed, and whatever was done to the clock."""
+    folder = tmp_path / "spool"
+
+    async def story(spool):
+        changed_ns = time.time_ns() - age_s * 10**9
+        os.utime(folder, ns=(changed_ns, changed_ns))
+        place = spool._writer._commits._disk.place
+        before = [place.trouble() for _ in range(3)]
+        fate(folder)
+        assert ([None] * 3, Trouble.GONE) == (before, place.trouble().kind)
+
+    run(story, folder)
+
+
+def test_a_folder_that_has_not_changed_for_long_is_looked_at_once(tmp_path, monkeypatch):
+    """Each look of the loop's thread is a moment at which another thread may take the interpreter."""
+    folder, looks = tmp_path / "spool", []
+
+    async def story(spool):
+        os.utime(folder, (1, 1))
+        place = spool._writer._commits._disk.place
+        place.trouble()
+        look = os.stat
+        monkeypatch.setattr(os, "stat", lambda *what, **how: looks.append(what[0]) or look(*what, **how))
+        place.trouble()
+        monkeypatch.undo()
+
+    run(story, folder)
+    assert [str(folder)] == looks
 
 
 def test_mail_and_the_others_of_a_group_part_when_the_spool_is_gone(tmp_path):

@@ -152,7 +152,7 @@ def test_calls_that_cannot_be_say_so_in_their_future(tmp_path):
     """`add` and `settle` are plain calls: what is wrong comes where the result would."""
 
     async def story(spool):
-        with pytest.raises(ValueError, match="without recipients"):
+        with pytest.raises(ValueError, match="at least one recipient"):
             await spool.add(StoredMail("m1", Envelope(None, ()), NOW, 1, 0), b"")
         await spool.close()
         for late in (spool.add(letter("m1"), BODY), spool.settle([], NOW)):

@@ -1,4 +1,4 @@
-"""`postroad sendmail`: the conventional sendmail command, for cron, PHP, git and all that know no other way.
+"""`postroad sendmail`: the conventional sendmail command, for cron, PHP, git and other programs that use it.
 
 Its command line and exit statuses are those of sendmail, not of the other commands: programs rely on them.
 

@@ -1,4 +1,4 @@
-"""A message as programs hand it over, and what is made of it: its recipients, and a message fit to be sent. Pure."""
+"""Reads a message as programs submit it: its recipients, and the message made ready to send. Pure."""
 
 from __future__ import annotations
 

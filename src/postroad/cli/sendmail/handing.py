@@ -1,4 +1,4 @@
-"""A message into the spool of the relay; or, for a user who may not write there, to the relay's own port."""
+"""Puts a message into the relay's spool or, for a user who may not write there, sends it to the relay's port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that can become of an attempt of ours: each order that `routing` may draw, walked by `routing.Walk`.
+"""Everything an attempt of ours can lead to: each order that `routing` may draw, walked by `routing.Walk`.
 
 A plan is drawn while it is walked: where the walk needs the next host, it forks. Hosts that behave alike are drawn as
 one with their number, and walks that stand alike go on as one: so a hundred equals have a few thousand ways to stand,

@@ -1,4 +1,4 @@
-"""Attempts of ours of which nobody knows yet what they will meet: each contact asks for it at its time.
+"""Attempts of ours whose contacts are not known in advance: what each one meets is looked up when it begins.
 
 Hosts between which a plan makes no difference are drawn as one with their number, and each is known by when it was
 drawn: who it is, must be known to the one who draws it.

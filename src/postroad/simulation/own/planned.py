@@ -1,4 +1,4 @@
-"""Attempts of ours along one plan drawn beforehand: where a part of all plans must stand for the others."""
+"""Attempts of ours along one plan drawn beforehand, for cases with too many plans to follow each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A walk among faulty exchangers without a network: what must happen, worked out under a clock that only jumps."""
+"""A walk among faulty exchangers without a network: what must happen, computed with a simulated clock."""
 
 from __future__ import annotations
 

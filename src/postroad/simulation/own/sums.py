@@ -1,4 +1,4 @@
-"""The figures of a forecast of our own sender, added up over all its ways."""
+"""The figures of a forecast of our own sender, summed over all its paths."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RESULTS = list(Result)
 
 @dataclass(slots=True)
 class Sums:
-    """What is added up. Chances are exact; `first` and `accepted` are of spots, each of which is many addresses."""
+    """The sums. Chances are exact; `first` and `accepted` are of spots, each of which is many addresses."""
 
     first: dict[Spot, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     accepted: dict[Spot, Fraction] = field(default_factory=lambda: defaultdict(Fraction))

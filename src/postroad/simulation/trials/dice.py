@@ -1,4 +1,4 @@
-"""Chance by counting: what is drawn for a message depends on the seed and the message alone.
+"""Counter-based random numbers: what is drawn for a message depends only on the seed and the message.
 
 So a message's fate is the same whatever was simulated before it, in which slice, and on which machine: all of it is
 whole numbers modulo 2^64 (SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).

@@ -1,4 +1,4 @@
-"""What a trial is asked, and what it answers."""
+"""The input and the results of a trial."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Workload:
 
     def __post_init__(self) -> None:
         if min(self.messages, self.sources, self.together, self.at_once) < 1:
-            raise ValueError("there is a message or more, from a source or more")
+            raise ValueError("at least one message and one source are needed")
         if self.over_s <= 0 or self.session_s < 0:
-            raise ValueError("the time is more than 0 s, a session 0 s or more")
+            raise ValueError("the time must be more than 0 s, and a session 0 s or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         if self.ttl_s < 0 or self.windows < 1:
-            raise ValueError("the TTL is 0 s or more, and there is a window or more")
+            raise ValueError("the TTL must be 0 s or more, and at least one window is needed")
 
     def fate(self, address: Address) -> Hashable:
         """All that happens at an address, whatever comes of it."""

@@ -92,9 +92,11 @@ class TrialOptions:
             require(field, getattr(self, field), kind)
         require_all("outages", self.outages, Downtime)
         if self.burst and self.rate:
-            raise ValueError("mail comes in bursts or at a rate: give one of them")
+            raise ValueError("mail comes either in bursts or at a rate: give only one of them")
         if isinstance(self.retries, str) and self.retries not in SCHEDULES:
-            raise OutOfBoundsError("retries", f"no timetable {self.retries!r}; there are {', '.join(SCHEDULES)}")
+            raise OutOfBoundsError(
+                "retries", f"there is no timetable {self.retries!r}; choose one of {', '.join(SCHEDULES)}"
+            )
         _ = self.workload, self.schedule  # what they cannot be is an error now, and not when they are asked for
 
     @property
@@ -104,7 +106,7 @@ class TrialOptions:
             each, over_s = self.burst.messages, self.burst.over_s
             bursts = -(-self.messages // each) if self.messages else self.sources or min(BURSTS, MOST_MESSAGES // each)
             if each * bursts > MOST_MESSAGES:
-                why = f"{bursts:,} bursts of {each:,} are more than {MOST_MESSAGES:,} messages, the most there are"
+                why = f"{bursts:,} bursts of {each:,} are more than {MOST_MESSAGES:,} messages, the maximum"
                 raise OutOfBoundsError("burst", why)
             return Workload(each * bursts, over_s, bursts, at_once=self.at_once, session_s=self.session_s)
         messages, sources = self.messages or 100_000, self.sources or 1000

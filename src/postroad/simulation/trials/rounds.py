@@ -1,4 +1,4 @@
-"""Attempts in which those that failed are asked again: all of them anew, or each after its rest.
+"""Attempts in which failed addresses are tried again: all of them from the start, or each after its rest.
 
 While nothing changes out there whoever is asked again says what he said: only what a change may reach is played.
 """

@@ -1,4 +1,4 @@
-"""What a sender meets out there: outages, greylisting, and the caches of its resolvers."""
+"""The environment of a sender: outages, greylisting, and the caches of its resolvers."""
 
 from __future__ import annotations
 

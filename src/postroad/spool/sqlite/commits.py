@@ -1,4 +1,4 @@
-"""A group of calls as one transaction, and all that may be in its way: disk, other processes, a call's own fault."""
+"""Commits a group of calls as one transaction, and handles what may go wrong: disk, other processes, a faulty call."""
 
 from __future__ import annotations
 

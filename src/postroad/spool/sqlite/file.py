@@ -1,4 +1,4 @@
-"""The database: opened as it must be to keep promises, and brought up to date."""
+"""Opens the database with the settings that the guarantees need, and migrates its schema."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def prepare(where: Path, *, make: bool) -> None:
 
     """
     if not make and not _is_there(where):
-        raise SpoolError(Trouble.MISSING, f"there is no spool {where}: name its folder, or start the relay once")
+        raise SpoolError(Trouble.MISSING, f"there is no spool at {where}: give its folder, or start the relay once")
     try:
         if make and not where.exists():
             os.close(open_private(where))  # its log and the log's index take its mode and its owner

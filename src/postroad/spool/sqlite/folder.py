@@ -1,4 +1,4 @@
-"""The folder on disk: made, closed to other users, its files made, its nodes' names taken."""
+"""The folder on disk: creates it, closes it to other users, creates its files, and locks the names of nodes."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _close(folder: Path) -> tuple[str, ...]:
     others = f"users other than its owner may enter the spool folder {folder} (mode {mode:04o})"
     if foreign := sorted(each.name for each in folder.iterdir() if not _OURS.fullmatch(each.name)):
         # It may be /tmp, or somebody's home: not ours to close
-        why = f"{others}, and it has more than a spool in it ({foreign[0]}): set spool.path to a folder of its own"
+        why = f"{others}, and it contains more than a spool ({foreign[0]}): set spool.path to a folder of its own"
         raise SpoolError(Trouble.READ_ONLY, why)
     if os.geteuid() not in (0, info.st_uid):
         raise SpoolError(Trouble.READ_ONLY, f"{others}: run `chmod 0700 {folder}` as its owner or as root")

@@ -1,4 +1,4 @@
-"""Calls for one commit: what those of a kind have in common, how long a group waits for more, who is told."""
+"""Calls for one commit: what calls of a kind have in common, how long a group waits for more, who is notified."""
 
 from __future__ import annotations
 

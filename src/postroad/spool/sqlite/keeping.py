@@ -1,4 +1,4 @@
-"""What enters: pieces that arrive, and messages that are whole."""
+"""What is added: pieces that arrive, and complete messages."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def add(db: sqlite3.Connection, messages: Sequence[CompleteMessage]) -> list[tup
     try:
         insert(db, _MESSAGE, [_message_row(db, number, whole) for number, whole in numbered])
     except sqlite3.IntegrityError as problem:
-        raise ValueError("a message with this id is kept already") from problem
+        raise ValueError("there is already a message with this id") from problem
     parcels = [_parcels(number, whole.mail) for number, whole in numbered]
     pairs = [(whole, parcel) for whole, of_it in zip(messages, parcels, strict=True) for parcel in of_it]
     insert(db, _PARCEL, [_parcel_row(whole, parcel) for whole, parcel in pairs])

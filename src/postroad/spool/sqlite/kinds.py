@@ -1,4 +1,4 @@
-"""What the spool has its writer do: the statements, what they cost, and what else follows from a commit."""
+"""The kinds of calls that write: their statements, what they cost, and what follows a commit."""
 
 from __future__ import annotations
 

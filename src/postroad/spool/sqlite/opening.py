@@ -1,4 +1,4 @@
-"""A spool's folder opened: whose it is, its database, and what may be in the way of that."""
+"""Opens a spool's folder and its database, and says what prevents that."""
 
 from __future__ import annotations
 

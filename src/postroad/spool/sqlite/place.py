@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 from postroad.spool.base import SpoolError, Trouble
+
+SETTLED_NS = 1_000_000_000
+"""How old the last change of a folder has to be: two within one tick of the file system's clock look alike."""
 
 
 class SpoolFile:
@@ -17,6 +22,8 @@ class SpoolFile:
         self._where = where
         self._file = _identity(where)
         self._logs: dict[Path, tuple[int, int]] = {}
+        self._folder = str(where.parent)
+        self._calm: tuple[int, int, int] | None = None  # the folder while all was in its place, and long after
 
     def watch_log(self) -> None:
         """The log is open now, so it has to stay.
@@ -31,9 +38,30 @@ class SpoolFile:
                 self._logs[log] = _identity(log)
             except OSError as problem:
                 raise _lost(log, problem.strerror) from problem
+        self._calm = None
 
     def trouble(self) -> SpoolError | None:
-        """What has become of it, if it is not there any more."""
+        """What has become of it, if it is not there any more.
+
+        Nothing comes, goes or is replaced in a folder without changing its time, so mostly one look is enough: each
+        is a moment at which the loop's thread lets go of the interpreter.
+        """
+        folder = self._look()
+        if folder is not None and folder == self._calm:
+            return None
+        trouble = self._trouble()
+        is_calm = trouble is None and folder is not None and 0 < folder[2] < time.time_ns() - SETTLED_NS
+        self._calm = folder if is_calm else None
+        return trouble
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(self._folder)  # noqa: PTH116  # quick
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_mtime_ns
+
+    def _trouble(self) -> SpoolError | None:
         try:
             if _identity(self._where) == self._file:
                 return self._trouble_with_log()

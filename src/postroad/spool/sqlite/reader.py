@@ -1,4 +1,4 @@
-"""Questions, in threads of their own: a long one does not hold up who writes, nor the loop."""
+"""Queries, in threads of their own: a long one delays neither the writer nor the loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done on a disk that is full, so that what was accepted before is settled, and new mail gets the rest."""
+"""What is done on a full disk, so that mail accepted earlier can be settled, and new mail gets what room is left."""
 
 from __future__ import annotations
 

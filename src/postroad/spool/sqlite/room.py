@@ -1,4 +1,4 @@
-"""Room on the disk: new mail is refused while it is short, so that what was taken can always be settled."""
+"""Room on the disk: new mail is refused while it is short, so that accepted mail can always be settled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mail as columns of a row, and back: each is read as if somebody else had written it, for a disk may have."""
+"""Mail as columns of a row, and back: rows are validated as if someone else had written them."""
 
 from __future__ import annotations
 

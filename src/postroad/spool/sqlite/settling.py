@@ -1,4 +1,4 @@
-"""What leaves: settled parcels, finished messages, history past its time."""
+"""What is removed: settled parcels, finished messages, expired history."""
 
 # ruff: noqa: S608  # statements are put together from constants of this room; values are parameters
 

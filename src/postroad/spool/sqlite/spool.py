@@ -1,4 +1,4 @@
-"""The spool on SQLite: what the protocol asks, put to the writer and the readers."""
+"""The spool on SQLite: passes the calls of the protocol to the writer and the readers."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class SqliteSpool:
     def add(self, mail: StoredMail, rest: bytes, *, claim: bool = False) -> asyncio.Future[tuple[Parcel, ...]]:
         """See Spool."""
         if not mail.envelope.recipients:
-            return self._writer.refuse(ValueError("a message without recipients goes nowhere"))
+            return self._writer.refuse(ValueError("a message needs at least one recipient"))
         if claim and not self._node:
             return self._writer.refuse(_no_node())
         whole = keeping.CompleteMessage(mail, rest, self._node if claim else None)

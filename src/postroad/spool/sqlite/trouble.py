@@ -1,4 +1,4 @@
-"""What SQLite complains of, as a SpoolError that says what, where, and what to do about it."""
+"""Turns SQLite's errors into a SpoolError that says what is wrong, where, and what to do about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check found, in the form people or programs want.
+"""The findings of a check, in forms for people and for programs.
 
 Rule: what is accepted is shown and not counted; what is inconclusive is never red.
 

@@ -1,4 +1,4 @@
-"""One line for a monitor, and its exit code, as the Monitoring Plugins' guidelines ask: text, a bar, numbers."""
+"""One line for a monitor, and its exit status, as in the Monitoring Plugins guidelines: text, a bar, numbers."""
 
 from __future__ import annotations
 

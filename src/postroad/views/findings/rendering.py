@@ -1,4 +1,4 @@
-"""The door: results in, text in a form out."""
+"""The entry point: results in, text in a chosen form out."""
 
 from __future__ import annotations
 

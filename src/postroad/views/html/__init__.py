@@ -1,4 +1,4 @@
-"""Pages: one HTML file each, that needs nothing else: no network, no script. In the dark it is dark.
+"""Pages: one self-contained HTML file each, without network or scripts, and with a dark mode.
 
 Rule 1: whatever comes from outside goes through `frame.text`. A page that were tricked all the same could load nothing:
 its Content-Security-Policy allows its own style sheet and nothing more.

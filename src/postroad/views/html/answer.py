@@ -1,4 +1,4 @@
-"""An answer in sections as a page: all that a terminal shows, and what it has not the room for."""
+"""An answer in sections as a page: all that a terminal shows, and what it has no room for."""
 
 from __future__ import annotations
 

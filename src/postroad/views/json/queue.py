@@ -1,4 +1,4 @@
-"""What a spool knows as JSON: the queue, one message, its attempts and their story."""
+"""The contents of a spool as JSON: the queue, one message, its attempts and their story."""
 
 from __future__ import annotations
 

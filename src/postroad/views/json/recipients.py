@@ -1,4 +1,4 @@
-"""How several recipients of one message fare, as JSON."""
+"""What happens to several recipients of one message, as JSON."""
 
 from __future__ import annotations
 

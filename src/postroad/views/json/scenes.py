@@ -1,4 +1,4 @@
-"""What was tried out on loopback, as JSON: `demo` and `lab`."""
+"""The results of `demo` and `lab` as JSON."""
 
 from __future__ import annotations
 

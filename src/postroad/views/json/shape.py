@@ -1,4 +1,4 @@
-"""What all JSON of ours has in common: its version, and objects whose keys are in snake_case."""
+"""What all our JSON has in common: its version, and objects with keys in snake_case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of mail, as a bar: the same three parts in every picture."""
+"""Outcomes of mail as a bar: the same three parts in every picture."""
 
 from __future__ import annotations
 

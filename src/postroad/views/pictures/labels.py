@@ -129,7 +129,7 @@ def unable(forecasts: Iterable[tuple[str, Forecast]]) -> list[str]:
 def sampled(forecasts: Iterable[tuple[str, Forecast]]) -> Iterator[str]:
     """Whose figures are not exact, in a sentence."""
     if names := [sender for sender, forecast in forecasts if forecast.sampled]:
-        yield f"An attempt can go in too many ways to follow each: figures of {listing(names)} are of a sample."
+        yield f"An attempt can go in too many ways to follow each: figures of {listing(names)} come from a sample."
 
 
 def circumstances(forecasts: Iterable[Forecast]) -> str:

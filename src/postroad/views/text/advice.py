@@ -10,7 +10,10 @@ from postroad.views.text.blocks import Block, Table
 from postroad.words.phrasebook import percent
 
 MOST_SEEN = 3  # findings of one rule
-_LEGEND = "busiest: part of its first contacts on one machine; kept: gets through at once whichever one machine refuses"
+_LEGEND = (
+    "busiest: share of first contacts on the busiest machine; kept: mail that gets through at once, whichever "
+    "machine refuses"
+)
 
 
 def text(advice: Advice) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-"""What a text is made of: lines, each with a style or without, and tables."""
+"""The parts of a text: lines, with or without a style, and tables."""
 
 from __future__ import annotations
 

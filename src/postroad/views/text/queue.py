@@ -1,4 +1,4 @@
-"""What a spool knows, as text for people."""
+"""The contents of a spool, as text for people."""
 
 from __future__ import annotations
 

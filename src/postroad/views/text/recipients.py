@@ -1,4 +1,4 @@
-"""How several recipients of one message fare, whom the best exchangers answer one by one."""
+"""What happens to several recipients of one message, each with its own reply from the best exchangers."""
 
 from __future__ import annotations
 

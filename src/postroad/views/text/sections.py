@@ -1,4 +1,4 @@
-"""What a long answer is made of: sections, which a terminal, a page and a Markdown file each show in their own way.
+"""A long answer consists of sections, which a terminal, a page and a Markdown file each show in their own way.
 
 All three go through the same sections, so that none can lack what another has.
 """

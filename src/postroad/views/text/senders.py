@@ -30,7 +30,9 @@ EQUALS = {
     EqualsOrder.RANDOM: "in random order",
     EqualsOrder.GIVEN: "in the order of the DNS answer",
     EqualsOrder.FIRST_THEN_REVERSED: "the first record of the answer, then the others backwards",
-    EqualsOrder.ONE_SWAP_PASS: "in the order of the answer, neighbours swapped once by a coin, front to back",
+    EqualsOrder.ONE_SWAP_PASS: (
+        "in the order of the answer, each neighbour swapped or not by the toss of a coin, front to back"
+    ),
     EqualsOrder.ALPHABETICAL: "by name",
     EqualsOrder.BY_ATTEMPT: "the n-th attempt takes the n-th record, and only that",
 }
@@ -42,7 +44,7 @@ FAMILIES = {
     Families.V6_FIRST: "IPv6 before IPv4, in each host",
     Families.V4_FIRST: "IPv4 before IPv6, in each host",
     Families.IN_TURN: "IPv6 and IPv4 in turn, in each host",
-    Families.ALIKE: "no difference is made",
+    Families.ALIKE: "families make no difference",
     Families.V6_LEVEL: "all IPv6 addresses of a preference before its IPv4 ones",
     Families.V6_PASS: "an IPv6 address right behind an IPv4 one swaps places with it, in one pass over each preference",
     Families.V4_ONLY: "IPv4 only",
@@ -157,13 +159,13 @@ def _also(sender: Sender) -> Iterator[str]:
     if sender.drops_names:
         yield "a name met before is not tried again"
     if sender.literals is Literals.USED:
-        yield "an MX that names an address is connected to"
+        yield "connects to an MX that is an IP address"
     if sender.literals is Literals.FAILED:
-        yield "an MX that names an address returns the mail, whatever other records there are"
+        yield "returns the mail if one MX is an IP address, whatever the other records are"
     if sender.mixed_null_is_null:
         yield "a null MX beside other records voids them all"
     if sender.empty_name_fails:
-        yield "one exchanger without any address returns the mail, whatever other records there are"
+        yield "returns the mail if one exchanger has no address, whatever the other records are"
     if sender.fails_on_equals:
         yield "two records of one preference break it"
     if sender.refused.get(Status.NULL_MX) is Result.DEFERRED:
@@ -191,7 +193,7 @@ def _between(sender: Sender) -> Iterator[str]:
         faults = ", ".join(sorted(sender.clear_later.modes))
         yield f"goes without TLS once the mail is {seconds(sender.clear_later.after_s)} old, after: {faults}"
     if sender.rounds.first_s is not None:
-        yield f"asks a failed address again in the same attempt after {seconds(sender.rounds.first_s)}"
+        yield f"tries a failed address again in the same attempt after {seconds(sender.rounds.first_s)}"
     if sender.rounds.whole_s is not None:
         yield f"begins the whole attempt again after {seconds(sender.rounds.whole_s)} where nobody could be reached"
 

@@ -35,7 +35,7 @@ def tell(story: Story) -> Iterator[str]:
             yield "The contacts are not in the order that this seed gives now: the record is older than this version."
     yield from (_waiting(parcel) for parcel in story.parcels)
     if story.finished_at is not None:
-        yield f"Nothing is left to do since {moment(story.finished_at)}."
+        yield f"Finished {moment(story.finished_at)}."
 
 
 def _beginning(story: Story) -> Iterator[str]:
@@ -48,7 +48,7 @@ def _beginning(story: Story) -> Iterator[str]:
 def _waiting(listed: Listed) -> str:
     to = _recipients(listed.parcel.mail.envelope)
     if listed.state is State.HELD:
-        return f"Held for {to}: `postroad queue release {listed.parcel.mail.id}` lets it go on."
+        return f"Held for {to}: `postroad queue release {listed.parcel.mail.id}` releases it."
     if listed.state is State.CLAIMED:
         return f"Being delivered now to {to}."
     last = f"; the last answer was: {listed.said}" if listed.said else ""

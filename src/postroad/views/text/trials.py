@@ -14,8 +14,8 @@ from postroad.words.phrasebook import between, counted, interval, listing, secon
 
 STRAYING = 0.1  # parts of the mail of one sending host, that are worth a line
 LEGEND = (
-    "Under each address its part of first contacts; delivered: of all messages, in the end; tries: attempts a message; "
-    "mean, 99 %, worst: time until delivery of what is delivered"
+    "Under each address its share of first contacts; delivered: of all messages, in the end; tries: attempts per "
+    "message; mean, 99 %, worst: time until delivery of what is delivered"
 )
 MOST_NAMED = 3  # addresses in one sentence
 MOST_SERVERS = 8  # addresses of a trial's table; the JSON has all
@@ -38,7 +38,7 @@ def trials(card: Scorecard, tried: Mapping[str, Trials]) -> Iterator[Part]:
     if len(addresses) > MOST_SERVERS:
         yield f"{counted(len(addresses) - MOST_SERVERS, 'more address', 'es')}: see --json"
     sampled = (
-        f"{name} can try these servers in too many orders to follow each: its figures are of a sample."
+        f"{name} can try these servers in too many orders to follow each: its figures come from a sample."
         for name, each in tried.items()
         if each.sampled
     )
