@@ -17,11 +17,12 @@ demo: setup
 	$(BIN)/postroad demo
 
 # Half as many processes again as there are cores: some tests wait for the wire
+# ARGS="--shuffled 2": the files, and the tests of each, in another order
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(PROCESSES)
+	$(BIN)/pytest -n $(PROCESSES) $(ARGS)
 
 # The properties with twenty times as many examples, drawn anew
 thorough: setup

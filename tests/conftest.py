@@ -1,18 +1,22 @@
-"""Hypothesis runs the same examples everywhere: a test never depends on the hour or the machine.
+"""Hypothesis runs the same examples everywhere: a test never depends on the hour or the machine, nor on its load.
 
-`make thorough` tries twenty times as many, drawn anew each time.
+`make thorough` tries twenty times as many, drawn anew each time. `--shuffled SEED` begins the files, and the tests of
+each file, in another order.
 """
 
 import functools
 import gc
 import os
+import random
+from itertools import groupby
 
 import pytest
 import typer.testing
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("postroad", deadline=None, derandomize=True, max_examples=100)
-settings.register_profile("thorough", deadline=None, max_examples=2000, print_blob=True)
+UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # both are about the hour, not the code
+settings.register_profile("postroad", **UNTIMED, derandomize=True, max_examples=100)
+settings.register_profile("thorough", **UNTIMED, max_examples=2000, print_blob=True)
 settings.load_profile("postroad")
 
 os.environ.pop("COLUMNS", None)  # neither on how wide a terminal is: pytest-xdist sets it
@@ -21,6 +25,21 @@ os.environ.pop("COLUMNS", None)  # neither on how wide a terminal is: pytest-xdi
 typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 ALONE = "tests/interop/"  # its tests share servers on fixed ports: all in one process
+
+
+def pytest_addoption(parser):
+    """See above."""
+    parser.addoption("--shuffled", metavar="SEED", help="run the files, and the tests of each file, in another order")
+
+
+def pytest_collection_modifyitems(config, items):
+    """With a seed: another order, the same for each process of a run."""
+    seed = config.getoption("--shuffled")
+    if seed is not None:
+        rng = random.Random(seed)
+        files = [list(tests) for _, tests in groupby(items, key=lambda item: item.path)]
+        rng.shuffle(files)
+        items[:] = [test for tests in files for test in rng.sample(tests, len(tests))]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -38,3 +57,4 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_collection_finish():
     """What is loaded and collected by now stays: it is no work for the collector of garbage in each test."""
     gc.freeze()
+    gc.set_threshold(20_000, 50, 100)  # nor does what a test makes have to be looked through 2,000 times

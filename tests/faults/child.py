@@ -1,20 +1,35 @@
-"""`postroad relay` with a clock that a file sets, and hosts that are left alone for less long.
+"""`postroad relay` that ends with whoever began it, with a clock that a file sets, and another first penalty of a host.
 
-The file has one double, the seconds by which the clock of this process is ahead. With a second argument that is the
-first penalty of a host, in seconds: nothing else is different from the relay.
+The file has one double, the seconds by which the clock of this process is ahead; without one it is the machine's. With
+a penalty, in seconds, hosts are left alone for so long at first: nothing else is different from the relay.
 """
 
+import ctypes
 import mmap
+import os
+import signal
 import struct
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
-def main(clock, penalty, arguments):
-    """Bend the clock before anything reads it, then be the relay."""
-    _bend(Path(clock))
+_clock = []  # the file, in memory
+_real = time.time
+time.time = lambda: _real() + (struct.unpack("d", _clock[0])[0] if _clock else 0.0)  # before anybody keeps it
+
+
+def main(parent, nice, clock, penalty, arguments):
+    """Bend the clock, then be the relay."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before it was to be told
+        sys.exit(1)
+    os.nice(nice)
+    if clock:
+        with Path(clock).open("rb") as opened:
+            _clock.append(mmap.mmap(opened.fileno(), 8, prot=mmap.PROT_READ))
     from postroad.cli import main as postroad
     from postroad.relay import service
 
@@ -25,17 +40,10 @@ def main(clock, penalty, arguments):
     postroad()
 
 
-def _bend(file):
-    with file.open("rb") as opened:
-        ahead = mmap.mmap(opened.fileno(), 8, prot=mmap.PROT_READ)
-    real = time.time
-    time.time = lambda: real() + struct.unpack("d", ahead)[0]
-
-
 def _forgiving(settings, penalty_s):
     health = replace(settings.loop.health, first_penalty_s=penalty_s)
     return replace(settings, loop=replace(settings.loop, health=health))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])

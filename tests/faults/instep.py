@@ -13,7 +13,7 @@ from postroad.deliver.pressure import LONGEST_S, MOST, SAMPLE_S
 from postroad.spool.sqlite import SqliteSpool
 
 CLIENTS = 50
-LESS = ("nice", "-n", "5")  # of the processor
+LESS = 5  # as `nice -n`
 UNDER_WAY = 2 * 20  # deliveries: as many as there are places at the two exchangers
 BODY = b"This one is like all the others.\r\n" * 120 + b"\r\n"  # 4 KiB
 LETTER = b"Subject: one of many\r\nX-Test-Sum: %d\r\n\r\n" % zlib.crc32(BODY) + BODY
@@ -40,7 +40,7 @@ async def _play(name, network, scale, **relay):
             return stage.figures
         letter = stage.folder / "letter"
         letter.write_bytes(LETTER.removesuffix(b"\r\n").replace(b"\r\n", b"\n"))  # smtp-source adds the last line end
-        stage.relay.at += LESS  # what the exchangers need they have
+        stage.relay.nice = LESS  # what the exchangers need they have
         await stage.relay.start()
         async with _backlog(stage) as backlog:
             await _send(stage, letter, backlog)

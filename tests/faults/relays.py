@@ -16,8 +16,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from tests.faults.books import until
+from tests.faults.nursery import Forked
 
 ROOT = Path(__file__).parents[2]
+FORKED = "forked"  # of a process that has loaded all, not started as users start theirs: see Forked
 PIPE = 4096  # octets that a pipe nobody reads still takes
 END_S = 30.0  # more than any relay here may take to end
 BROKEN = re.compile(r"Traceback|deliver\.parcel\.broken|never retrieved|Exception ignored", re.MULTILINE)
@@ -35,9 +37,9 @@ class Log(StrEnum):
 class RelayProcess:
     """One relay after the other, on the same settings, port and spool; with two workers, one of them delivers."""
 
-    def __init__(self, folder, place, *, at=(), penalty_s=None, workers=1, log_to=Log.FILE):
+    def __init__(self, folder, place, *, how=(), penalty_s=None, workers=1, log_to=Log.FILE):
         self.place = place
-        self.at = at  # what stands before its command, to be run elsewhere
+        self.how = how  # what stands before its command, to be run elsewhere; or FORKED
         self.starts = 0
         self._log = folder / "relay.log"
         self._settings = folder / "relay.toml"
@@ -47,6 +49,7 @@ class RelayProcess:
         self._workers = workers
         self._log_to = log_to
         self._unread = []  # ends of pipes that nobody reads
+        self.nice = 0
         self.limits = {}  # of the process: RLIMIT_..., soft and hard
 
     @property
@@ -66,20 +69,12 @@ class RelayProcess:
 
     def spawn(self):
         """Start it; it is not ready yet."""
-        program = ["postroad"]
-        if self._clock.exists() or self._penalty:
-            if not self._clock.exists():
-                self.set_clock(0.0)
-            program = ["tests.faults.child", str(self._clock), self._penalty]
-        command = [*self.at, sys.executable, "-m", *program, "relay", "--config", str(self._settings)]
-        if self._workers > 1:
-            command += ["--workers", str(self._workers)]
-        with self._open_log() as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, process_group=0
-            )
-        for which, limits in self.limits.items():
-            resource.prlimit(self.pid, which, limits)
+        words = ["relay", "--config", str(self._settings)] + ["--workers", str(self._workers)] * (self._workers > 1)
+        arguments = (self.nice, str(self._clock) if self._clock.exists() else "", self._penalty, words)
+        if self.how is FORKED:
+            self._process = Forked(arguments, self._open_log(), self.limits)
+        else:
+            self._process = self._run(*arguments)
         self.starts += 1
 
     async def start(self):
@@ -133,15 +128,28 @@ class RelayProcess:
             os.close(end)
         self._unread.clear()
 
+    def _run(self, nice, clock, penalty, words):
+        child = ["tests.faults.child", str(os.getpid()), str(nice), clock, penalty]
+        command = [*self.how, sys.executable, "-m", *child, *words]
+        with self._open_log().open("ab", buffering=0) as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, process_group=0
+            )
+        for which, limits in self.limits.items():
+            resource.prlimit(process.pid, which, limits)
+        return process
+
     def _open_log(self):
+        """What it is to write to: whoever opens that does not wait."""
         if self._log_to is Log.FILE:
-            return self._log.open("ab")
+            return self._log
         if self._log_to is Log.FULL:
-            return Path("/dev/full").open("wb")
-        reading, writing = os.pipe()
-        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE)
-        self._unread.append(reading)
-        return os.fdopen(writing, "wb", buffering=0)
+            return Path("/dev/full")
+        pipe = self._log.with_name(f"pipe{self.starts}")
+        os.mkfifo(pipe)
+        self._unread.append(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
+        fcntl.fcntl(self._unread[-1], fcntl.F_SETPIPE_SZ, PIPE)
+        return pipe
 
     async def stop(self):
         """End it in order; its exit status."""

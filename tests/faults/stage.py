@@ -17,7 +17,7 @@ from random import Random
 from tests.faults.books import LOOK_S, Figures, Ledger, until
 from tests.faults.load import Letters, Load
 from tests.faults.ports import free_port
-from tests.faults.relays import RelayProcess, is_running, write_settings
+from tests.faults.relays import FORKED, RelayProcess, is_running, write_settings
 from tests.faults.worlds import Loopback
 
 from postroad.spool import Selection, SpoolError, State
@@ -42,7 +42,8 @@ NAMES = ("one.example", "two.example", "home.example", "a.sink.example", "b.sink
 class Scale:
     """How much of each scenario, and where. `seconds` is how long load lasts; `penalty_s` None: the relay's own.
 
-    `rest_s`: what a client rests after each message; without, as much is sent as the machine can take.
+    `rest_s`: what a client rests after each message; without, as much is sent as the machine can take. `is_forked`: its
+    relays are forks of a process that has loaded all, not started as users start theirs.
     """
 
     kills: int = 50
@@ -58,6 +59,7 @@ class Scale:
     rest_s: float = 0.0
     seed: int = 20261121
     world: object = Loopback()
+    is_forked: bool = False
 
 
 SHORT = Scale(
@@ -72,6 +74,7 @@ SHORT = Scale(
     burst=1000,
     mourned=10,
     penalty_s=0.3,
+    is_forked=True,
 )
 
 
@@ -95,7 +98,8 @@ class Stage:
         self.sinks = [self.world.sink(f"{self.net}{number}", self.ledger, self.rng) for number in (1, 2, 3)]
         self.port = free_port([str(sink.address) for sink in self.sinks])
         place, penalty_s = self.world.place(network), scale.penalty_s if forgiving else None
-        self.relay = RelayProcess(self.folder, place, at=self.world.at_relay, penalty_s=penalty_s, **relay)
+        how = FORKED if scale.is_forked else self.world.at_relay
+        self.relay = RelayProcess(self.folder, place, how=how, penalty_s=penalty_s, **relay)
         self._write_settings(place, settings or {}, zone)
         self._began = 0.0
 

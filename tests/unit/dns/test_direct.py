@@ -3,6 +3,7 @@
 import asyncio
 from ipaddress import ip_address
 
+from tests.support.idle import run_idle
 from tests.support.nameserver import nameserver
 
 from postroad.dns import RecordType, ServerAddress, ask_server, parse_zones
@@ -65,6 +66,6 @@ def test_a_reply_that_cannot_be_read_is_named_as_such():
         async with nameserver(lambda query, _over: query.to_wire()[:9]) as server:
             return server.server, await ask_server(server.server, "example.com", RecordType.MX, timeout_s=0.1)
 
-    server, told = asyncio.run(asked())
+    server, told = run_idle(asked())
     assert isinstance(told.answer, Bogus)
     assert told.answer.why.startswith(f"{server} sent a reply that cannot be used: ")

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 import uvloop
+from tests.support.idle import run_idle
 from tests.support.nameserver import nameserver, reply
 
 from postroad.dns import RecordType, WireResolver, WireSettings
@@ -92,7 +93,7 @@ def test_a_reply_to_the_neighbour_is_not_taken():
             resolver = WireResolver(WireSettings((server.server,), timeout_s=0.1, tries=1))
             return await asyncio.gather(*(resolver.resolve(f"h{n}.example", A) for n in range(2)))
 
-    assert all(isinstance(answer, Temporary) for answer in asyncio.run(story()))
+    assert all(isinstance(answer, Temporary) for answer in run_idle(story()))
 
 
 def test_one_who_gives_up_leaves_the_others_their_line():

@@ -12,6 +12,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
+from tests.support.idle import run_idle
 from tests.support.nameserver import SOA, cut, nameserver, reply
 
 from postroad.dns import (
@@ -65,8 +66,8 @@ async def _ask(answer, name="example.com", kind=RecordType.MX, *, timeout_s=5.0,
 
 
 def ask(answer, *args, **kwargs):
-    """As `_ask`, from a test that has nothing else to await."""
-    return asyncio.run(_ask(answer, *args, **kwargs))
+    """As `_ask`, from a test that has nothing else to await; what ends by a timeout ends once nothing is under way."""
+    return run_idle(_ask(answer, *args, **kwargs))
 
 
 def says(*records, **kwargs):
@@ -392,7 +393,7 @@ def test_one_question_s_unreadable_reply_is_not_another_s():
             answers = await asyncio.gather(*(_resolve(resolver, f"{name}.example", A) for name in scripts))
         return list(map(type, answers))
 
-    assert [Bogus, Temporary, Found] == asyncio.run(story())
+    assert [Bogus, Temporary, Found] == run_idle(story())
 
 
 def _good(query):
@@ -410,7 +411,7 @@ def test_datagrams_from_elsewhere_are_not_heard():
             settings = WireSettings((silent.server,), timeout_s=0.1, tries=1)
             return await WireResolver(settings).resolve("example.com", RecordType.MX)
 
-    assert isinstance(asyncio.run(story()), Temporary)
+    assert isinstance(run_idle(story()), Temporary)
 
 
 @pytest.mark.parametrize("number", range(8))

@@ -457,13 +457,13 @@ def marks(text):
 
 
 def test_memory_stays_bounded_with_a_big_message(tmp_path):
-    """50 MiB arrive, are kept, read and settled; the process holds a few pieces of them at most."""
+    """100 MiB arrive, are kept, read and settled; what is held is the caches of SQLite (30 MiB), whatever the size."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    pieces = 200
+    pieces = 400
 
     async def story(spool):
         for n in range(pieces):
-            await spool.write("m1", bytes([n]) * PIECE)
+            await spool.write("m1", bytes([n % 256]) * PIECE)
         (parcel,) = await spool.add(letter(size=pieces * PIECE + 3), b"end", claim=True)
         octets_read = 0
         async for piece in spool.body(parcel.mail):
@@ -473,7 +473,7 @@ def test_memory_stays_bounded_with_a_big_message(tmp_path):
 
     run(story, one(tmp_path))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    assert grown < 100 * PIECE
+    assert grown < 130 * PIECE
 
 
 def test_freed_room_is_used_again(tmp_path):
