@@ -20,6 +20,7 @@ from postroad.planning.scorecard import Scorecard, Scores, mark, measure
 from postroad.senders import Families
 from postroad.simulation import DnsOrder
 from postroad.words.facts import Found, Snapshot
+from postroad.words.names import AddressLiteral
 from postroad.words.phrasebook import counted, listing
 
 WORTH_LOAD = Fraction(1, 100)  # of all mail, on the busiest machine: a remark on less helps nobody
@@ -89,6 +90,9 @@ class Advice:
     def headline(self) -> str:
         """The advice in one sentence."""
         domain = self.before.records.snapshot.domain
+        if isinstance(domain, AddressLiteral):
+            way = "" if self.before.records.machines else "no machine takes its mail, and "
+            return f"{domain}: {way}an address literal has no records to change."
         if self.edits:
             return f"{domain}: change {counted(len(self.gone) + len(self.new), 'line')}."
         unknown = self.before.records.unknown
@@ -133,6 +137,8 @@ class Advice:
 def advise(records: Records, view: Conditions, check: Check, allowed: frozenset[Allowed] = NOTHING) -> Advice:
     """The smallest change that is a gain: of the candidates only those without which something would be lost."""
     before = measure("before", records, view)
+    if isinstance(records.snapshot.domain, AddressLiteral):
+        return Advice(before, (), None, None, (), (), ())
     trial = _Trial(records, view, check, before.marks, frozenset(check(records.snapshot)))
     every = candidates(records, allowed, _needed(view)) if records.machines and not records.unknown else ()
     edits = next((trial.least(some) for some in _choices(every) if trial.is_worth(some)), ())

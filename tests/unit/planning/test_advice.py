@@ -14,6 +14,7 @@ from postroad.planning.edits import candidates, edited
 from postroad.planning.goals import SAFETY, Goal, judged
 from postroad.planning.scorecard import mark
 from postroad.rules import RULES, Severity
+from postroad.words.names import parse_destination
 
 
 def _lines(zone, *allowed):
@@ -66,6 +67,24 @@ def test_a_zone_without_a_way_gets_one_clear_sentence(zone, words):
     assert (words, None) == (found.headline, found.after)
     assert found.is_sane or found.troubles
     assert not (found.because or found.remarks) or "error" not in [each.weight for each in found.troubles]
+
+
+@pytest.mark.parametrize(
+    ("literal", "words"),
+    [
+        ("[192.0.2.1]", "[192.0.2.1]: an address literal has no records to change."),
+        ("[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]: an address literal has no records to change."),
+        (
+            "[127.0.0.1]",
+            "[127.0.0.1]: no machine takes its mail, and an address literal has no records to change.",
+        ),
+    ],
+)
+def test_an_address_literal_has_no_records_to_change(literal, words):
+    """What has no records gets one sentence; it is as sane as there is a machine that takes its mail."""
+    found = advised(records("", parse_destination(literal)))
+    assert ((words, ()), "no machine" not in words) == ((found.headline, found.edits), found.is_sane)
+    assert ((), (), ()) == (found.because, found.remarks, found.troubles)
 
 
 def test_backups_become_equals_only_for_a_gain():
