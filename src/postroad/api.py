@@ -258,7 +258,7 @@ def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_ba
         InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.examine import checker, records_evidence
+    from postroad.examine import checker, records_evidence, taken_names
     from postroad.planning import Allowed, Records
     from postroad.planning import advise as advised
 
@@ -267,7 +267,8 @@ def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_ba
     evidence = _run(lambda: records_evidence(subject, chosen.resolvers, allow_loopback=chosen.allow_loopback))
     records = Records.of(evidence.snapshot)
     allowed = frozenset({Allowed.BACKUPS} if use_backups else ())
-    return advised(records, _view(chosen, {}), checker(evidence), allowed)
+    taken = _run(lambda: taken_names(records, subject.resolver(chosen.resolvers), allowed))
+    return advised(records, _view(chosen, {}), checker(evidence), allowed, taken)
 
 
 def _subject(domain: str | Path, zones: Sequence[str | Path]) -> Subject:

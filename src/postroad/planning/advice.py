@@ -134,13 +134,22 @@ class Advice:
         return tuple(line for edit in self.edits for line in edit.new)
 
 
-def advise(records: Records, view: Conditions, check: Check, allowed: frozenset[Allowed] = NOTHING) -> Advice:
-    """The smallest change that is a gain: of the candidates only those without which something would be lost."""
+def advise(
+    records: Records,
+    view: Conditions,
+    check: Check,
+    allowed: frozenset[Allowed] = NOTHING,
+    taken: frozenset[str] = frozenset(),
+) -> Advice:
+    """The smallest change that is a gain: of the candidates only those without which something would be lost.
+
+    `taken` are the names that it must not make because they are there for something else.
+    """
     before = measure("before", records, view)
     if isinstance(records.snapshot.domain, AddressLiteral):
         return Advice(before, (), None, None, (), (), ())
     trial = _Trial(records, view, check, before.marks, frozenset(check(records.snapshot)))
-    every = candidates(records, allowed, _needed(view)) if records.machines and not records.unknown else ()
+    every = candidates(records, allowed, _needed(view), taken)
     edits = next((trial.least(some) for some in _choices(every) if trial.is_worth(some)), ())
     if not edits:
         found = tuple(check(records.snapshot))
