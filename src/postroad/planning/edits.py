@@ -55,15 +55,14 @@ def candidates(
 
     There is none of an address literal, which has no records, nor where a machine is missing or not known.
 
-    `taken` are names that are there though no exchanger has them. Several machines behind a name are left there, but
-    behind a lone one: who takes the addresses of a name for one exchanger has no other to go to.
+    `taken` are names that are there though no exchanger has them. Several machines behind a name are left there
+    unless allowed.
     """
     if not records.machines or not records.lines or records.unknown:
         return ()
     names = _Names(records.snapshot, taken)
-    may_split = Allowed.SPLIT in allowed or len({place.exchange for place in records.places}) == 1
     equals = _equals(records) if Allowed.BACKUPS in allowed else ()
-    moves = _reachable(records, list(_levels(records, names, may_split=may_split)))
+    moves = _reachable(records, list(_levels(records, names, may_split=Allowed.SPLIT in allowed)))
     return (*_second(records, names), *_families(records, needed), *_dead(records), *moves, *equals)
 
 
