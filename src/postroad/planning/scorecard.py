@@ -89,7 +89,7 @@ class Scorecard:
         return Scores(
             delivered=whole.delivered,
             kept=min((each.delivered for each in self.lost.values()), default=ZERO),
-            caught=min((_caught(machine, whole, each) for machine, each in self.lost.items()), default=ZERO),
+            caught=min(self.caught, default=ZERO) if whole.delivered else ZERO,
             kept_network=min((each.delivered for each in self.gone), default=ZERO),
             load=load,
             unevenness=_unevenness(load, len(self.records.front)),
@@ -100,6 +100,11 @@ class Scorecard:
             records=len(self.records.lines),
             private=len(self.records.private),
         )
+
+    @cached_property
+    def caught(self) -> tuple[Fraction, ...]:
+        """Of the mail of each machine, what the others take at once when it refuses."""
+        return tuple(_caught(machine, self.whole, each) for machine, each in self.lost.items())
 
     @property
     def losses(self) -> tuple[Loss, ...]:
