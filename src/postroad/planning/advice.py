@@ -8,7 +8,7 @@ judgement is made of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from functools import partial
@@ -279,7 +279,7 @@ def _remarks(card: Scorecard, view: Conditions, allowed: frozenset[Allowed], apa
         told = _listed(card.records.backups)
         yield f"{told} {rest}, as the preference says; --use-backups balances over all machines."
     yield from _crowded(card, view, apart)
-    yield from card.caveats
+    yield from replace(card, name=str(card.records.snapshot.domain)).caveats
     waiting = [each.sender for each in card.survivals if len(each.waits) == 1 and not card.whole.by[each.sender].unable]
     if waiting and len(card.records.machines) > 1:
         yield f"Some mail of {card.mix.whom(waiting)} waits when one machine is lost: there is no fail-over for it."

@@ -97,7 +97,7 @@ class Records:
         found = machines(used)
         unknown = tuple(drop.exchange for drop in answer.dropped if drop.reason is DropReason.TEMPORARY)
         targets = {record.exchange for record in snapshot.mx.records} if isinstance(snapshot.mx, Found) else set()
-        left_out = len(targets - {""} - snapshot.hosts.keys())
+        left_out = sum(parse_address(each) is None for each in targets - {""} - snapshot.hosts.keys())
         known = {machine.addresses[0]: machine for machine in _literals(snapshot)}
         known |= {address: machine for machine in found for address in machine.addresses}
         return cls(snapshot, used, found, tuple(_networks(found)), lines(snapshot), left_out, unknown, known)

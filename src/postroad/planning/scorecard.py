@@ -136,13 +136,17 @@ class Scorecard:
         """What its figures do not cover, or rest on, in sentences."""
         count = len(self.records.machines)
         left_out = (
-            f"{counted(self.records.left_out, 'exchanger')} of {self.name} were not looked at: there are too many"
+            f"{counted(self.records.left_out, 'exchanger')} of {self.name} "
+            f"{'was' if self.records.left_out == 1 else 'were'} not looked at: there are too many"
         )
         sampled = f"Sampled: of the {count} machines of {self.name} only the busiest was lost, and the busiest network"
         unknown = ", ".join(self.records.unknown)
         private = self.records.private
         which = listing(map(str, private)) if 0 < len(private) <= MOST_NAMED else f"{len(private)} private addresses"
-        far = f"No sender on the Internet reaches {which}: figures with them are of senders in the same private network"
+        them = "it" if len(private) == 1 else "them"
+        far = (
+            f"No sender on the Internet reaches {which}: figures with {them} are of senders in the same private network"
+        )
         told = (
             (self.records.left_out > 0, left_out),
             (self.is_sampled, sampled),

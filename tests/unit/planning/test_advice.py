@@ -15,6 +15,7 @@ from postroad.planning.goals import SAFETY, Goal, dns_cost, judged, numbers
 from postroad.planning.scorecard import mark
 from postroad.rules import RULES, Severity
 from postroad.words.names import parse_destination
+from postroad.words.phrasebook import counted
 
 
 def _lines(zone, *allowed):
@@ -99,6 +100,21 @@ def test_a_note_is_no_reason_against_mail_that_gets_through():
     assert ["a.example.com. 300 IN A <an IPv4 address>"] == [str(line) for line in found.new]
     assert {"fail-over", "network loss"} == set(_goals(found.proof.better))
     assert "mx-unequal-addresses" in [each.rule for each in found.troubles]
+
+
+def test_no_word_of_ours_stands_in_an_answer():
+    """Addresses to fill in are in no network, and the records before and after are those of the domain."""
+    found = advised(records(T1), only("ipv6-only"))
+    assert not any("2001:2::" in each.seen for each in found.troubles)
+    many = "".join(f"@ MX 10 m{number}\n" for number in range(101)) + "m0 A 192.0.2.1\nm1 A 192.0.2.2\n"
+    known = records(many)
+    told = [each for each in advised(known, only("rfc5321")).remarks if "not looked at" in each]
+    assert [f"{counted(known.left_out, 'exchanger')} of example.com"] == [each.split(" w")[0] for each in told]
+
+
+def test_an_address_in_place_of_a_name_is_no_exchanger_left_out():
+    """Nobody looks it up, but not because there are too many."""
+    assert 0 == records("@ MX 10 192.0.2.7.\n@ MX 10 b\nb A 192.0.2.2\n").left_out
 
 
 def test_mail_that_reaches_no_machine_counts():
