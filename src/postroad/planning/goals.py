@@ -54,7 +54,7 @@ class Ranking:
         for name in self.best:
             alike.setdefault(self.numbers[name], []).append(name)
         told = "; ".join(words if len(alike) == 1 else f"{listing(names)}: {words}" for words, names in alike.items())
-        return f"{self.goal}: {'no difference' if self.is_even else f'{self.winners} best'}: {told}."
+        return f"{self.goal}: {'no difference' if self.is_even else f'best with {self.winners}'}: {told}."
 
     @property
     def winners(self) -> str:

@@ -96,6 +96,6 @@ def test_six_zones_side_by_side_read_well():
     told = {each.goal: each for each in compare(cards).verdicts}
     assert "all but one-dual-stack" == told[Goal.FAILOVER].winners
     assert [
-        "network loss: off-site-backup and provider-fleet best: off-site-backup: with either of 2 networks gone, all "
-        "mail gets through at once; provider-fleet: with any one of 3 networks gone, all mail gets through at once."
+        "network loss: best with off-site-backup and provider-fleet: off-site-backup: with either of 2 networks gone, "
+        "all mail gets through at once; provider-fleet: with any one of 3 networks gone, all mail gets through at once."
     ] == [told[Goal.NETWORK].sentence]

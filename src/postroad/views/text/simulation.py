@@ -174,7 +174,12 @@ def _rests_on(card: Scorecard, view: Conditions) -> Iterator[str]:
 def _waiting(card: Scorecard, view: Conditions) -> Iterator[str]:
     """Whose mail does not get through as things are, and from how many lost machines on some of the rest waits."""
     short = [name for name, each in card.whole.by.items() if part_delivered(each) < 1]
-    if short:
+    if short and not any(map(part_delivered, card.whole.by.values())):
+        yield "No mail gets through as things are."
+        return
+    if len(short) == len(card.whole.by):
+        yield "Some mail of every sender does not get through as things are."
+    elif short:
         yield f"Some mail does not get through as things are: {view.mix.whom(short)}."
     by: dict[tuple[int, bool], list[str]] = {}
     for each in card.survivals:
@@ -185,8 +190,10 @@ def _waiting(card: Scorecard, view: Conditions) -> Iterator[str]:
         yield f"Some waits from the loss of {counted(count, 'machine')} on{fewer}: {view.mix.whom(names)}."
     if by or not card.losses:
         return
-    before = "that" if len(card.losses) == 1 else "its sender's stops"
-    yield f"{'Other mail does not wait' if short else 'No mail waits'} before {before}."
+    if len(card.losses) == 1:
+        yield f"{'Other mail does not wait' if short else 'No mail waits'} before that."
+    else:
+        yield f"No {'other ' if short else ''}sender's mail waits until all of it stops."
 
 
 KINDS: Mapping[str, _Kind] = {
