@@ -281,8 +281,11 @@ def _remarks(card: Scorecard, view: Conditions, allowed: frozenset[Allowed], apa
     yield from _crowded(card, view, apart)
     yield from replace(card, name=str(card.records.snapshot.domain)).caveats
     waiting = [each.sender for each in card.survivals if len(each.waits) == 1 and not card.whole.by[each.sender].unable]
-    if waiting and len(card.records.machines) > 1:
-        yield f"Some mail of {card.mix.whom(waiting)} waits when one machine is lost: there is no fail-over for it."
+    lone = [each.sender for each in card.survivals if each.sender in waiting and len(each.stops) == 1]
+    some = [name for name in waiting if name not in lone]
+    for much, names in (("All", lone), ("Some", some)) if len(card.records.machines) > 1 else ():
+        if names:
+            yield f"{much} mail of {card.mix.whom(names)} waits when one machine is lost: there is no fail-over for it."
 
 
 def _listed(machines: Sequence[Machine]) -> str:

@@ -102,6 +102,12 @@ def test_a_note_is_no_reason_against_mail_that_gets_through():
     assert "mx-unequal-addresses" in [each.rule for each in found.troubles]
 
 
+def test_mail_that_has_one_machine_waits_whole():
+    """Senders with IPv4 alone reach one of two equals: all that they send waits for it, not some."""
+    told = advised(records("@ MX 10 a.x.example.\n@ MX 10 b.y.example.\n" + ELSEWHERE), only("ipv4-only")).remarks
+    assert "All mail of every sender waits when one machine is lost: there is no fail-over for it." in told
+
+
 def test_no_word_of_ours_stands_in_an_answer():
     """Addresses to fill in are in no network, and the records before and after are those of the domain."""
     found = advised(records(T1), only("ipv6-only"))
@@ -278,6 +284,7 @@ def test_of_an_alias_and_its_name_the_name_is_kept():
     assert "mx-target-alias" not in [each.rule for each in found.troubles]
 
 
+ELSEWHERE = "a.x.example. AAAA 2001:db8::1\nb.y.example. A 192.0.2.2\n"
 HOST = st.tuples(
     st.sampled_from([10, 20]), st.sets(st.integers(1, 6), max_size=4), st.sets(st.integers(1, 6), max_size=3)
 )
