@@ -444,3 +444,22 @@ def test_one_relay_turns_addresses_strictly(simulate):
     for seed in "123":
         shape = json.loads(simulate(*arguments, "--seed", seed, named="t2")[1])
         assert [0.5, 0.5] == [each["value"] for each in shape["trials"][0]["first"].values()]
+
+
+NAMED_ADDRESS = "$ORIGIN ex.test.\n@ MX 10 192.0.2.7.\n@ MX 20 b\nb A 192.0.2.2\n"
+
+
+def test_an_address_that_a_record_names_is_a_server_in_every_figure(simulate, tmp_path):
+    """Some senders deliver there: it has its share, its part in trials, its loss, and can be down."""
+    (zone := tmp_path / "named.zone").write_text(NAMED_ADDRESS)
+    shape = json.loads(simulate("--trials", "100", "--json", named=str(zone))[1])
+    assert [1.0] * len(shape["results"]) == [sum(each["first"].values()) for each in shape["results"]]
+    assert ["192.0.2.7", "192.0.2.2"] == [each["address"] for each in shape["servers"]]
+    first = {each["sender"]: each["first"] for each in shape["results"]}
+    tried = {each["sender"]: {at: found["value"] for at, found in each["first"].items()} for each in shape["trials"]}
+    assert tried == {name: {at: first[name][at] for at in found} for name, found in tried.items()}
+    text = simulate("--trials", "100", "--down", "192.0.2.7", named=str(zone))[1]
+    assert "too many" not in text
+    assert "no machine took" not in text
+    assert {name for name, found in first.items() if found["192.0.2.7"]} >= {"postfix", "haraka"}
+    assert "192.0.2.7 down" in text

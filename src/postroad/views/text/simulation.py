@@ -154,8 +154,8 @@ def _stops(card: Scorecard, view: Conditions) -> Iterator[str]:
         yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
     if trusting := [each.sender for each in card.survivals if each.unstoppable]:
         yield (
-            f"Nothing stops the mail of {view.mix.whom(trusting)}: by its reactions it counts mail as delivered that "
-            "no machine took."
+            f"Nothing stops the mail of {view.mix.whom(trusting)}: such a sender counts mail as delivered that no "
+            "machine took."
         )
     yield from _waiting(card, view)
     yield from (fate.text for fate in card.fates)
