@@ -29,9 +29,7 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The seed of the 
 
 
 def simulate(
-    domain: Annotated[
-        str | None, typer.Argument(help="A domain, a zone file, or a reference set-up: t1 to t6, one, filter.")
-    ] = None,
+    domain: sender_options.Subject = None,
     zone: options.Zones = None,
     of: sender_options.Of = None,
     resolver: options.Resolvers = None,

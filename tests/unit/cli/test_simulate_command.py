@@ -425,3 +425,41 @@ def test_a_time_without_a_unit_is_in_seconds(simulate):
     """As in the settings."""
     asked = ["--trials", "10", "--sender", "postfix", "--json"]
     assert simulate(*asked, "--greylist", "5s") == simulate(*asked, "--greylist", "5")
+
+
+@pytest.mark.parametrize(
+    ("setup", "sender", "is_told"), [("t2", "postroad", True), ("t1", "postroad", False), ("t2", "exim", False)]
+)
+def test_a_relay_that_turns_addresses_is_told_from_a_single_message(simulate, tmp_path, setup, sender, is_told):
+    """Else half of the mail for the second address contradicts `postroad route`, which begins with the first."""
+    page = tmp_path / "page.html"
+    text = simulate("--sender", sender, "--html", str(page), named=setup)[1]
+    told = "as a relay uses the addresses of a name in turn"
+    assert (is_told, is_told) == (told in text, told in page.read_text())
+
+
+def test_one_relay_turns_addresses_strictly(simulate):
+    """As it does: of a thousand messages each of two addresses gets five hundred, whatever the seed."""
+    arguments = ["--sender", "postroad", "--trials", "1000", "--sources", "1", "--json"]
+    for seed in "123":
+        shape = json.loads(simulate(*arguments, "--seed", seed, named="t2")[1])
+        assert [0.5, 0.5] == [each["value"] for each in shape["trials"][0]["first"].values()]
+
+
+NAMED_ADDRESS = "$ORIGIN ex.test.\n@ MX 10 192.0.2.7.\n@ MX 20 b\nb A 192.0.2.2\n"
+
+
+def test_an_address_that_a_record_names_is_a_server_in_every_figure(simulate, tmp_path):
+    """Some senders deliver there: it has its share, its part in trials, its loss, and can be down."""
+    (zone := tmp_path / "named.zone").write_text(NAMED_ADDRESS)
+    shape = json.loads(simulate("--trials", "100", "--json", named=str(zone))[1])
+    assert [1.0] * len(shape["results"]) == [sum(each["first"].values()) for each in shape["results"]]
+    assert ["192.0.2.7", "192.0.2.2"] == [each["address"] for each in shape["servers"]]
+    first = {each["sender"]: each["first"] for each in shape["results"]}
+    tried = {each["sender"]: {at: found["value"] for at, found in each["first"].items()} for each in shape["trials"]}
+    assert tried == {name: {at: first[name][at] for at in found} for name, found in tried.items()}
+    text = simulate("--trials", "100", "--down", "192.0.2.7", named=str(zone))[1]
+    assert "too many" not in text
+    assert "no machine took" not in text
+    assert {name for name, found in first.items() if found["192.0.2.7"]} >= {"postfix", "haraka"}
+    assert "192.0.2.7 down" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -153,8 +154,8 @@ def _stops(card: Scorecard, view: Conditions) -> Iterator[str]:
         yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
     if trusting := [each.sender for each in card.survivals if each.unstoppable]:
         yield (
-            f"Nothing stops the mail of {view.mix.whom(trusting)}: by its reactions it counts mail as delivered that "
-            "no machine took."
+            f"Nothing stops the mail of {view.mix.whom(trusting)}: such a sender counts mail as delivered that no "
+            "machine took."
         )
     yield from _waiting(card, view)
     yield from (fate.text for fate in card.fates)
@@ -166,9 +167,21 @@ def _asked(card: Scorecard, _view: Conditions) -> Iterator[str]:
 
 def _rests_on(card: Scorecard, view: Conditions) -> Iterator[str]:
     yield from labels.sampled(card.whole.by.items())
+    yield from _turning(card, view)
     yield from card.caveats
     if view.mix.basis:
         yield f"{view.mix.basis}."
+
+
+def _turning(card: Scorecard, view: Conditions) -> Iterator[str]:
+    """Why figures of ours are not those of `postroad route`: one host with several addresses of a family is enough."""
+    ours = [name for name, each in view.mix.senders.items() if each.ours]
+    names = Counter((place.exchange, place.address.version) for place in card.records.places)
+    if ours and any(count > 1 for count in names.values()):
+        yield (
+            f"{listing(ours)} as a relay uses the addresses of a name in turn, from message to message, and the shares "
+            "are of many messages; a single `postroad send`, as `postroad route` shows it, begins with the first."
+        )
 
 
 def _waiting(card: Scorecard, view: Conditions) -> Iterator[str]:
