@@ -61,8 +61,13 @@ class Screen:
             self.line(text, style=style)
 
     def table(self, table: Table) -> None:
-        """A table."""
-        self._tables.print(_drawn(table))
+        """A table; in a pipe without the blanks that fill its last column."""
+        if self._tables.is_terminal:
+            self._tables.print(_drawn(table))
+            return
+        with self._tables.capture() as drawn:
+            self._tables.print(_drawn(table))
+        self._tables.out("\n".join(line.rstrip() for line in drawn.get().splitlines()), highlight=False)
 
     def show(self, blocks: Iterable[Block | RenderableType]) -> None:
         """Lines, tables and pictures of `views`, whose labels are fit to be shown."""
