@@ -1,20 +1,21 @@
 """The smallest change of records that its own comparison calls a gain, within what it may cost.
 
 A change is worth proposing if `goals.is_gain` says so of the marks that `comparison` shows, if it keeps to the budget,
-and if in the records it makes `check` finds nothing new and no error. No other judgement is made of it.
+and if in the records it makes `check` finds no error and nothing new, but for a note where mail is safer. No other
+judgement is made of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from functools import partial
 
 from postroad.planning.comparison import Difference, difference
 from postroad.planning.edits import Allowed, Edit, candidates, edited
-from postroad.planning.goals import Goal, dns_cost, is_gain, judged, numbers
+from postroad.planning.goals import SAFETY, Goal, dns_cost, is_gain, judged, numbers
 from postroad.planning.mix import Conditions
 from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Scorecard, Scores, mark, measure
@@ -209,7 +210,13 @@ class _Trial:
         if not edits or self._has_too_many_names(edits) or not is_gain(self.marks, self.after(edits)):
             return False
         left = self.check(self.records(edits).snapshot)
-        return not self._is_costly(edits) and not _has_error(left) and self.troubles.issuperset(left)
+        new = [each for each in left if each not in self.troubles]
+        return not self._is_costly(edits) and not _has_error(left) and self._may_come(new, edits)
+
+    def _may_come(self, new: Sequence[CheckTrouble], edits: tuple[Edit, ...]) -> bool:
+        """Whether new findings are no reason against edits: a note is none against mail that gets through."""
+        is_minor = all(each.weight is Weight.NOTE for each in new)
+        return not new or (is_minor and any(judged(goal, self.marks, self.after(edits)) > 0 for goal in SAFETY))
 
     def least(self, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
         """The edits, less those without which the rest is as good."""
@@ -272,7 +279,7 @@ def _remarks(card: Scorecard, view: Conditions, allowed: frozenset[Allowed], apa
         told = _listed(card.records.backups)
         yield f"{told} {rest}, as the preference says; --use-backups balances over all machines."
     yield from _crowded(card, view, apart)
-    yield from card.caveats
+    yield from replace(card, name=str(card.records.snapshot.domain)).caveats
     waiting = [each.sender for each in card.survivals if len(each.waits) == 1 and not card.whole.by[each.sender].unable]
     if waiting and len(card.records.machines) > 1:
         yield f"Some mail of {card.mix.whom(waiting)} waits when one machine is lost: there is no fail-over for it."
