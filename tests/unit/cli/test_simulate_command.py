@@ -463,3 +463,30 @@ def test_an_address_that_a_record_names_is_a_server_in_every_figure(simulate, tm
     assert "no machine took" not in text
     assert {name for name, found in first.items() if found["192.0.2.7"]} >= {"postfix", "haraka"}
     assert "192.0.2.7 down" in text
+
+
+@pytest.mark.parametrize(
+    "flag", ["--mix", "--greylist", "--session", "--burst", "--rate", "--retries", "--outage", "--resolver"]
+)
+def test_an_empty_word_is_not_the_same_as_none(simulate, flag):
+    """A shell variable that is not set would silently ask for something else."""
+    status, said = simulate(flag, "", stderr=True)
+    assert (2, True) == (status, bool(said))
+
+
+@pytest.mark.parametrize("command", ["route", "lookup", "check", "simulate", "advise"])
+def test_a_name_server_is_read_also_where_nobody_asks_it(command):
+    """The zone answers, but the slip would come to light on the day that the zone is left out."""
+    done = CliRunner().invoke(app, [command, "t1", "--resolver", "NaN"])
+    assert (2, True) == (done.exit_code, "'NaN'" in done.stderr)
+
+
+def test_a_sender_is_not_called_as_a_mix(simulate, tmp_path):
+    """The rows of an answer are by name: that of the mix took the place of the sender's."""
+    (own := tmp_path / "internet.toml").write_text('like = "highest-first"\n')
+    for arguments in (["--sender", str(own)], ["--sender", str(own), "--mix", "internet"]):
+        status, said = simulate(*arguments, stderr=True)
+        assert (2, True) == (status, "internet: a sender and a mix cannot have the same name" in said)
+    several = tmp_path / "own.toml"
+    several.write_text('[senders.mine]\nlike = "exim"\n[mixes.mine]\nmine = 100\n')
+    assert 2 == simulate("--senders", str(several))[0]
