@@ -490,3 +490,25 @@ def test_a_sender_is_not_called_as_a_mix(simulate, tmp_path):
     several = tmp_path / "own.toml"
     several.write_text('[senders.mine]\nlike = "exim"\n[mixes.mine]\nmine = 100\n')
     assert 2 == simulate("--senders", str(several))[0]
+
+
+LOOPBACK = "a loopback address reaches only this machine"
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        ("@ MX 10 a\na A 127.0.0.1\n", [f"a.ex.test [127.0.0.1]: {LOOPBACK}", "--allow-loopback"]),
+        ("@ MX 10 a\n@ MX 10 b\na A 127.0.0.1\nb A 192.0.2.1\n", [LOOPBACK, "--allow-loopback"]),
+        ("@ MX 10 gone\n@ MX 10 b\nb A 192.0.2.1\n", ["gone.ex.test: the name does not exist (NXDOMAIN)"]),
+        ("@ MX 10 a\n@ MX 10 b\na A 0.0.0.0\nb A 192.0.2.1\n", ["a.ex.test [0.0.0.0]: the unspecified address"]),
+        ("@ MX 0 .\n", ["accepts no mail: its only MX is the null MX"]),
+        ("@ MX 10 mail.elsewhere.test.\n", ["mail.elsewhere.test: "]),
+    ],
+)
+def test_what_is_left_out_is_named_with_the_reason(simulate, tmp_path, records, said):
+    """As `postroad route` names it: else two exchangers become one machine without a word."""
+    (zone := tmp_path / "left.zone").write_text(f"$ORIGIN ex.test.\n{records}")
+    text = simulate(named=str(zone))[1]
+    assert [] == [each for each in said if each not in text]
+    assert "--allow-loopback" not in simulate("--allow-loopback", named=str(zone))[1]
