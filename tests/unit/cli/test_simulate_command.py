@@ -512,3 +512,32 @@ def test_what_is_left_out_is_named_with_the_reason(simulate, tmp_path, records, 
     text = simulate(named=str(zone))[1]
     assert [] == [each for each in said if each not in text]
     assert "--allow-loopback" not in simulate("--allow-loopback", named=str(zone))[1]
+
+
+def test_a_page_replaces_nothing_but_a_page(simulate, tmp_path):
+    """A slip on the command line must not cost a zone; a page of yesterday makes room."""
+    (zone := tmp_path / "mine.zone").write_text(ZONE)
+    (own := tmp_path / "mine.toml").write_text('like = "exim"\n')
+    (page := tmp_path / "page.html").write_text("<!DOCTYPE html>old")
+    for precious in (zone, own):
+        before = precious.read_text()
+        status, said = simulate("--sender", str(own), "--html", str(precious), named=str(zone), stderr=True)
+        assert (2, before) == (status, precious.read_text())
+        assert "a file of another kind" in said
+    assert (0, False) == (simulate("--sender", "exim", "--html", str(page))[0], "old" in page.read_text()[:20])
+
+
+def test_a_page_goes_to_standard_output_by_a_dash(simulate, tmp_path, monkeypatch):
+    """As everywhere: alone, and into no file of that name."""
+    monkeypatch.chdir(tmp_path)
+    status, text = simulate("--sender", "exim", "--html", "-")
+    assert (0, True, True) == (status, text.startswith("<!DOCTYPE html>"), text.endswith("</html>\n"))
+    assert not (tmp_path / "-").exists()
+    assert 2 == simulate("--sender", "exim", "--html", "-", "--json")[0]
+
+
+@pytest.mark.parametrize("flag", ["--html", "--plot"])
+def test_a_full_disk_is_no_usage_error(simulate, tmp_path, flag):
+    """74, as of any answer that cannot be written."""
+    (full := tmp_path / "full.svg").symlink_to("/dev/full")
+    assert 74 == simulate("--sender", "exim", flag, str(full))[0]
