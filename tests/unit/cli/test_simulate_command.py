@@ -541,3 +541,18 @@ def test_a_full_disk_is_no_usage_error(simulate, tmp_path, flag):
     """74, as of any answer that cannot be written."""
     (full := tmp_path / "full.svg").symlink_to("/dev/full")
     assert 74 == simulate("--sender", "exim", flag, str(full))[0]
+
+
+@pytest.mark.parametrize(
+    ("sender", "order", "is_told"), [("slimta", "random", True), ("slimta", "fixed", False), ("exim", "random", False)]
+)
+def test_trials_say_why_they_differ_from_the_exact_figures(simulate, sender, order, is_told):
+    """A sender that keeps the MX set has one order in a TTL, which is what a forecast of one attempt sees."""
+    text = simulate("--sender", sender, "--dns-order", order, "--trials", "20", named="t1")[1]
+    assert is_told == (f"each host with {sender} keeps one order of the MX records" in text)
+
+
+def test_a_timetable_without_retries_is_called_so(simulate):
+    """Nobody retries as "none" does."""
+    text = simulate("--sender", "exim", "--trials", "20", "--retries", "none", named="t1")[1]
+    assert (True, False) == ("; no retries;" in text, "retries as none" in text)
