@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postroad import planning
-from postroad.build.resolvers import build_resolver, zone_resolver
+from postroad.build.resolvers import build_resolver, check_servers, zone_resolver
 from postroad.dns import Resolver, ZoneResolver
 from postroad.planning import SETUPS
 from postroad.words.inputs import InputError, NotInZoneError
@@ -44,7 +44,10 @@ class Subject:
             InputError: a server address cannot be read, or there is none.
 
         """
-        return self.loaded or build_resolver((), servers)
+        if self.loaded:
+            check_servers(servers)
+            return self.loaded
+        return build_resolver((), servers)
 
 
 def subject_of(what: str | None, domain: str | None = None, zones: Sequence[str | Path] = ()) -> Subject:

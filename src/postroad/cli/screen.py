@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, TypeVar
 
 import typer
 
-from postroad.cli.door import OutputStream
+from postroad.cli.door import EX_IOERR, OutputStream
 from postroad.cli.lines import document, error, remark, say  # noqa: F401  # say: a line of a command's answer, as the rest here
 from postroad.views.text.blocks import Styled, Table
 from postroad.words.visible import json_text, visible
@@ -207,11 +207,14 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 @contextmanager
 def input_errors() -> Iterator[None]:
-    """Bad input ends with its sentences and code 2; a domain that the zones do not have with 1; for now with 3."""
+    """Bad input ends with a sentence and 2; a domain not in the zones with 1, for now with 3, a full disk with 74."""
+    from postroad.files import UnwrittenError
     from postroad.words.inputs import InputError, NotInZoneError, NotNowError
 
     try:
         yield
+    except UnwrittenError as problem:
+        fail(str(problem), EX_IOERR)
     except NotInZoneError as problem:
         fail(str(problem), FINDINGS)
     except NotNowError as problem:

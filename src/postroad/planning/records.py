@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from typing import Any
 
-from postroad.routing import PROCEDURES, DropReason, Refusal, Route, decide
+from postroad.routing import PROCEDURES, Dropped, DropReason, Refusal, Route, decide
 from postroad.senders import Sender
 from postroad.simulation import FoundExchangers, exchanges, named_address
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
@@ -17,6 +17,8 @@ from postroad.words.trail import Target
 
 # Every sender's view before it chooses: records as DNS has them, none cut off
 _AS_GIVEN = replace(PROCEDURES["rfc974"], limit=None)
+
+_TWICE = frozenset({DropReason.DUPLICATE_ADDRESS, DropReason.DUPLICATE_NAME})
 
 # Kept for benchmarks (RFC 2544, RFC 5180): in no real zone
 _STAND_INS = {ip_network("198.18.0.0/15"): "<an IPv4 address>", ip_network("2001:2::/48"): "<an IPv6 address>"}
@@ -106,6 +108,17 @@ class Records:
     def private(self) -> tuple[Address, ...]:
         """The addresses of private networks: no sender on the Internet reaches them."""
         return tuple(each for machine in self.machines for each in machine.addresses if _is_private(each))
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """What no sender can use, or none by the rules, and why; what is merely there twice is used."""
+        return tuple(drop for drop in _as_given(self.snapshot).dropped if drop.reason not in _TWICE)
+
+    @property
+    def refusal(self) -> str:
+        """Why there is no way to the domain by the rules; empty if there is one."""
+        answer = _as_given(self.snapshot)
+        return answer.text if isinstance(answer, Refusal) else ""
 
     @property
     def front(self) -> tuple[Machine, ...]:
