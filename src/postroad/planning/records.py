@@ -100,8 +100,7 @@ class Records:
         unknown = tuple(drop.exchange for drop in answer.dropped if drop.reason is DropReason.TEMPORARY)
         targets = {record.exchange for record in snapshot.mx.records} if isinstance(snapshot.mx, Found) else set()
         left_out = sum(not is_address_like(name) for name in targets - {""} - snapshot.hosts.keys())
-        known = {machine.addresses[0]: machine for machine in _literals(snapshot)}
-        known |= {address: machine for machine in found for address in machine.addresses}
+        known = {address: machine for machine in found for address in machine.addresses}
         return cls(snapshot, used, found, tuple(_networks(found)), lines(snapshot), left_out, unknown, known)
 
     @property
