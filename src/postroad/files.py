@@ -6,15 +6,22 @@ setting names is read again and again, unattended: it is a plain file, for at a 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 
 MOST = 64 * 1024**2  # octets; a zone file of a million records has less
 _NOT_PLAIN = "is not a regular file"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+class UnwrittenError(Exception):
+    """The error that a file could be opened, and not be written: the text says which, and why."""
 
 
 def read_octets(path: Path | str, most: int = MOST) -> bytes | Unreadable:
@@ -39,6 +46,26 @@ def read_text(source: Path | str | BinaryIO, most: int = MOST) -> str | Unreadab
     """A file of text, with or without a byte order mark."""
     octets = read_octets(source, most) if isinstance(source, Path | str) else read_stream(source, "-", most)
     return octets if isinstance(octets, Unreadable) else _decoded(octets, str(source))
+
+
+def check_replaceable(path: Path, begins: bytes) -> None:
+    """Nothing, or that a file is there which is not of the kind about to be written: a zone, a sender, a message.
+
+    Raises:
+        InputError: it is of another kind, and stays as it is.
+
+    """
+    if not path.is_file():
+        return  # it is not there, or is a device: whoever opens it has the words for that
+    there = read_octets(path)
+    if isinstance(there, Unreadable) or (there and not there.startswith(begins)):
+        raise InputError(f"{path}: there is a file of another kind already; give another name, or remove it")
+
+
+def not_written(path: Path, problem: OSError) -> Exception:
+    """What to raise where a file is not written: a full disk is no slip of whoever named it."""
+    told = f"{path}: cannot be written: {problem.strerror or problem}"
+    return UnwrittenError(told) if problem.errno in _FULL else InputError(told)
 
 
 def plain_octets(path: Path, most: int = MOST, *, trusted: bool = False) -> bytes | Unreadable:

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
     from postroad.build.message import build_message
     from postroad.build.policy import build_own, build_policy
-    from postroad.build.resolvers import build_resolver, paced_resolver, resolver_at, servers_of, zone_resolver
+    from postroad.build.resolvers import (
+        build_resolver,
+        check_servers,
+        paced_resolver,
+        resolver_at,
+        servers_of,
+        zone_resolver,
+    )
     from postroad.build.spools import open_queue, open_spool
     from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
     from postroad.build.view import down_of, records_of, sender_named, sure, view_of
@@ -35,7 +42,7 @@ __getattr__ = door(
     contexts="check_plain opportunistic_tls server_tls tls_of_any_name tls_verified_by verified_tls",
     message="build_message",
     policy="build_own build_policy",
-    resolvers="build_resolver paced_resolver resolver_at servers_of zone_resolver",
+    resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",
     mailer="Delivery Mailer Routed Sent",
     spools="open_queue open_spool",
     subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",

@@ -22,6 +22,7 @@ def build_resolver(zones: Sequence[str | Path] = (), servers: Sequence[str] = ()
 
     """
     if zones:
+        check_servers(servers)
         return zone_resolver([Path(zone) for zone in zones])
     from postroad import dns  # noqa: PLC0415  # what is not asked need not be loaded
 
@@ -56,6 +57,17 @@ def servers_of(texts: Sequence[str]) -> tuple[ServerAddress, ...]:
     if not chosen:
         raise InputError("no name server is configured on this machine; give one with --resolver ADDRESS:PORT")
     return chosen
+
+
+def check_servers(texts: Sequence[str]) -> None:
+    """Nothing, or that a name server cannot be read: a slip is one also where zones answer and nobody is asked.
+
+    Raises:
+        InputError: an address cannot be read.
+
+    """
+    if texts:
+        servers_of(texts)
 
 
 def paced_resolver(servers: Sequence[ServerAddress], per_second: float, keeping: CacheSettings) -> Resolver:

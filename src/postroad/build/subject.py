@@ -1,7 +1,8 @@
 """Reads what a command is about: a domain, a zone file, or a reference set-up (floor 5).
 
-One grammar for all commands and for `import postroad`. What has a slash, ends in `.zone` or is there as a file is one;
-the name of a reference set-up stands for its zone; all else is a domain, be it as a mailbox or an address literal.
+One grammar for all commands and for `import postroad`. The name of a reference set-up stands for its zone, whatever
+files are there; what has a slash, ends in `.zone` or is there as a file is one; all else is a domain, be it as a
+mailbox or an address literal.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.build.resolvers import build_resolver, zone_resolver
+from postroad import planning
+from postroad.build.resolvers import build_resolver, check_servers, zone_resolver
 from postroad.dns import Resolver, ZoneResolver
+from postroad.planning import SETUPS
 from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import AddressLiteral, Destination, Unreadable, cut, parse_destination
@@ -41,7 +44,10 @@ class Subject:
             InputError: a server address cannot be read, or there is none.
 
         """
-        return self.loaded or build_resolver((), servers)
+        if self.loaded:
+            check_servers(servers)
+            return self.loaded
+        return build_resolver((), servers)
 
 
 def subject_of(what: str | None, domain: str | None = None, zones: Sequence[str | Path] = ()) -> Subject:
@@ -133,14 +139,10 @@ def _told(what: str | None) -> tuple[str | None, tuple[Path, ...]]:
     """The domain, if a text says one, and the zone files that it stands for."""
     if what is None:
         return None, ()
-    if is_file(what):
-        return None, (_there(what),)
-    if "." in what or ":" in what or "@" in what or not what.strip():
-        return what, ()
-    from postroad.planning import SETUPS  # noqa: PLC0415  # a simulation costs a start 300 ms; no domain asks
-
     if what in SETUPS:
         return SETUPS[what].domain, (zone_of(what),)
+    if is_file(what):
+        return None, (_there(what),)
     if _LIKE_A_SETUP.fullmatch(what):
         raise InputError(f"there is no reference set-up {what!r}; choose one of {', '.join(SETUPS)}")
     return what, ()
@@ -148,14 +150,12 @@ def _told(what: str | None) -> tuple[str | None, tuple[Path, ...]]:
 
 def zone_of(setup: str) -> Path:
     """The zone file of a reference set-up."""
-    from postroad import planning  # noqa: PLC0415  # as above
-
     return Path(planning.__file__).parent / "zones" / f"{setup}{ENDING}"
 
 
 def is_file(text: str) -> bool:
-    """Whether a text is meant as a file: no domain has a slash, and none ends in `.zone`."""
-    if "://" in text or text.lower().startswith("mailto:"):
+    """Whether a text is meant as a file: no domain has a slash, and none ends in `.zone`; a set-up is never one."""
+    if text in SETUPS or "://" in text or text.lower().startswith("mailto:"):
         return False
     return "/" in text or text.endswith(ENDING) or (os.path.exists(text) and not os.path.isdir(text))  # noqa: PTH110, PTH112  # Path raises for names that are too long
 

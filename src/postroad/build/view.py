@@ -22,6 +22,7 @@ from postroad.words.facts import Bogus, Snapshot, Temporary
 from postroad.words.faults import Mode, parse_down
 from postroad.words.inputs import InputError, NotNowError, readable
 from postroad.words.names import Address, Unreadable, parse_address
+from postroad.words.phrasebook import listing
 
 T = TypeVar("T")
 
@@ -107,12 +108,14 @@ def _mix(names: Sequence[str], mix: str | None, file: Path | None) -> Mix:
     _refuse_namesakes(names)
     asked = {each.name: each for each in (sender_named(name, senders) for name in names)}
     senders |= asked
-    if asked and not mix:
+    if both := senders.keys() & mixes.keys():  # the rows of an answer are by name
+        raise InputError(f"{listing(sorted(both))}: a sender and a mix cannot have the same name; rename yours")
+    if asked and mix is None:
         return Mix("", asked, dict.fromkeys(asked, Fraction(1, len(asked))))
-    chosen = mix or DEFAULT_MIX
+    chosen = DEFAULT_MIX if mix is None else mix
     if chosen not in mixes:
         raise InputError(f"there is no mix {chosen!r}; there {'is' if len(mixes) == 1 else 'are'} {', '.join(mixes)}")
-    extra = tuple(asked) or (() if mix else ("postroad",))
+    extra = tuple(asked) or (("postroad",) if mix is None else ())
     return Mix(chosen, {name: senders[name] for name in dict.fromkeys((*extra, *mixes[chosen]))}, mixes[chosen])
 
 

@@ -11,9 +11,7 @@ from postroad.cli import options, screen, sender_options
 
 
 def advise(
-    domain: Annotated[
-        str | None, typer.Argument(help="A domain, a zone file, or a reference set-up: t1 to t6, one, filter.")
-    ] = None,
+    domain: sender_options.Subject = None,
     zone: options.Zones = None,
     of: sender_options.Of = None,
     resolver: options.Resolvers = None,

@@ -29,7 +29,9 @@ class CompareForm(StrEnum):
 def compare(
     sets: Annotated[
         list[str],
-        typer.Argument(metavar="A B...", help="Zone files, domains, or reference set-ups (t1 to t6...)."),
+        typer.Argument(
+            metavar="A B...", help="Zone files, domains, or reference set-ups (t1 to t6...); ./t1 is a file."
+        ),
     ],
     of: sender_options.Of = None,
     resolver: options.Resolvers = None,

@@ -10,7 +10,8 @@ import typer
 Domain = Annotated[
     str | None,
     typer.Argument(
-        help="A domain, mailbox or address literal, a zone file, or a reference set-up: t1 to t6, one, filter."
+        help="A domain, mailbox or address literal, a zone file, or a reference set-up: t1 to t6, one, filter; "
+        "./t1 is a file."
     ),
 ]
 Of = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="The domain, where a zone has several.")]

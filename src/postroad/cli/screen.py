@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TextIO, TypeVar
 
 import typer
 
-from postroad.cli.door import OutputStream
+from postroad.cli.door import EX_IOERR, OutputStream
 from postroad.cli.lines import document, error, remark, say  # noqa: F401  # say: a line of a command's answer, as the rest here
 from postroad.views.text.blocks import Styled, Table
 from postroad.words.visible import json_text, visible
@@ -61,8 +61,13 @@ class Screen:
             self.line(text, style=style)
 
     def table(self, table: Table) -> None:
-        """A table."""
-        self._tables.print(_drawn(table))
+        """A table; in a pipe without the blanks that fill its last column."""
+        if self._tables.is_terminal:
+            self._tables.print(_drawn(table))
+            return
+        with self._tables.capture() as drawn:
+            self._tables.print(_drawn(table))
+        self._tables.out("\n".join(line.rstrip() for line in drawn.get().splitlines()), highlight=False)
 
     def show(self, blocks: Iterable[Block | RenderableType]) -> None:
         """Lines, tables and pictures of `views`, whose labels are fit to be shown."""
@@ -202,11 +207,14 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 @contextmanager
 def input_errors() -> Iterator[None]:
-    """Bad input ends with its sentences and code 2; a domain that the zones do not have with 1; for now with 3."""
+    """Bad input ends with a sentence and 2; a domain not in the zones with 1, for now with 3, a full disk with 74."""
+    from postroad.files import UnwrittenError
     from postroad.words.inputs import InputError, NotInZoneError, NotNowError
 
     try:
         yield
+    except UnwrittenError as problem:
+        fail(str(problem), EX_IOERR)
     except NotInZoneError as problem:
         fail(str(problem), FINDINGS)
     except NotNowError as problem:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from postroad.planning import Records
 
+Subject = Annotated[
+    str | None,
+    typer.Argument(help="A domain, a zone file, or a reference set-up: t1 to t6, one, filter; ./t1 is a file."),
+]
 Of = options.Of
 Senders = Annotated[
     list[str] | None,

@@ -20,7 +20,8 @@ def setups(
 ) -> None:
     """Compare the reference MX set-ups and show which of them balance load and fail over best.
 
-    Their names (t1 to t6, one, filter) can be given to simulate, compare and advise in place of a domain.
+    Their names (t1 to t6, one, filter) can be given to simulate, compare and advise in place of a domain. For a file
+    with such a name write ./t1.
 
     Exit status: 0 done, 2 usage error.
     """

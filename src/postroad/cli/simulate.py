@@ -24,14 +24,18 @@ Down = Annotated[
     typer.Option("--down", metavar="SERVER[:MODE]", help="This address or exchanger is down; may be repeated."),
 ]
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png|svg", help="Save the pictures to a file.")]
-Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write an HTML page with the pictures.")]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html", metavar="FILE", help="Write an HTML page with the pictures; - writes it instead of the text."
+    ),
+]
+STDOUT = Path("-")
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="The seed of the trials.")]
 
 
 def simulate(
-    domain: Annotated[
-        str | None, typer.Argument(help="A domain, a zone file, or a reference set-up: t1 to t6, one, filter.")
-    ] = None,
+    domain: sender_options.Subject = None,
     zone: options.Zones = None,
     of: sender_options.Of = None,
     resolver: options.Resolvers = None,
@@ -65,6 +69,8 @@ def simulate(
     Exit status: 0 every sender can deliver, 1 at least one cannot, or the zone does not have the domain, 2 usage error,
     3 DNS lookup failed, try again.
     """
+    if json and html == STDOUT:
+        screen.fail("--json and --html - both write to standard output; give one of them, or a file to --html")
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
     records = sender_options.records_of(domain, of, zone or (), resolver or (), allow_loopback=allow_loopback)
     from postroad.build import down_of, view_of
@@ -80,12 +86,7 @@ def simulate(
         tried = _tried(card, view, asked, seed)
         found = _whole(card, view, picture, tried, fares)
         _draw(found, plot, html)
-    if json:
-        from postroad.views.json import simulate_shape
-
-        screen.print_json({**simulate_shape(card, view, picture.faults, tried), **recipients_shape(fares)})
-    else:
-        _show(found)
+    _answer(found, html, json=json)
     if _is_stopped(card):
         raise typer.Exit(sender_options.status_of(records))
 
@@ -96,6 +97,19 @@ def _whole(
     from postroad.views.text.simulation import Simulated
 
     return Simulated(card, view, picture, tried, fares)
+
+
+def _answer(found: Simulated, html: Path | None, *, json: bool) -> None:
+    """One answer on standard output, whatever is written into files."""
+    if json:
+        from postroad.views.json import simulate_shape
+
+        shape = simulate_shape(found.card, found.view, found.picture.faults, found.tried)
+        screen.print_json({**shape, **recipients_shape(found.recipients)})
+    elif html == STDOUT:
+        screen.document(_page(found))
+    else:
+        _show(found)
 
 
 def _show(found: Simulated) -> None:
@@ -137,9 +151,14 @@ def _draw(found: Simulated, plot: Path | None, html: Path | None) -> None:
         from postroad.views.pictures import save
 
         save(found.picture, plot)
-    if html:
-        from postroad.views.html.answer import page
+    if html and html != STDOUT:
         from postroad.views.html.answer import save as save_page
-        from postroad.views.text.simulation import sections
 
-        save_page(page(found.picture.title, sections(found)), html)
+        save_page(_page(found), html)
+
+
+def _page(found: Simulated) -> str:
+    from postroad.views.html.answer import page
+    from postroad.views.text.simulation import sections
+
+    return page(found.picture.title, sections(found))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.build import build_policy, paced_resolver, servers_of
+from postroad.build import build_policy, check_servers, paced_resolver, servers_of
 from postroad.dns import (
     DNS_PORT,
     CacheSettings,
@@ -63,6 +63,7 @@ def build_sources(choice: SourceOptions) -> Sources:
     policy = build_policy("rfc5321", allow_loopback=in_lab)
     survey = _survey(choice) if choice.smtp or choice.deep else None
     if choice.zones:
+        check_servers(choice.resolvers)
         zones = choice.zones
         return Sources(
             zones, time.time, lines=_lines(zones), saved=saved, survey=survey, fetch_by=None, policy=policy,

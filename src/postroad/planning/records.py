@@ -8,15 +8,17 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from typing import Any
 
-from postroad.routing import PROCEDURES, DropReason, Refusal, Route, decide
+from postroad.routing import PROCEDURES, Dropped, DropReason, Refusal, Route, decide
 from postroad.senders import Sender
-from postroad.simulation import FoundExchangers, exchanges
+from postroad.simulation import FoundExchangers, exchanges, named_address
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
-from postroad.words.names import Address, is_within, parse_address, registered
+from postroad.words.names import Address, is_address_like, is_within, parse_address, registered
 from postroad.words.trail import Target
 
 # Every sender's view before it chooses: records as DNS has them, none cut off
 _AS_GIVEN = replace(PROCEDURES["rfc974"], limit=None)
+
+_TWICE = frozenset({DropReason.DUPLICATE_ADDRESS, DropReason.DUPLICATE_NAME})
 
 # Kept for benchmarks (RFC 2544, RFC 5180): in no real zone
 _STAND_INS = {ip_network("198.18.0.0/15"): "<an IPv4 address>", ip_network("2001:2::/48"): "<an IPv6 address>"}
@@ -93,19 +95,29 @@ class Records:
     def of(cls, snapshot: Snapshot) -> Records:
         """The records of a snapshot."""
         answer = _as_given(snapshot)
-        used = _places(answer)
+        used = _places(snapshot, answer)
         found = machines(used)
         unknown = tuple(drop.exchange for drop in answer.dropped if drop.reason is DropReason.TEMPORARY)
         targets = {record.exchange for record in snapshot.mx.records} if isinstance(snapshot.mx, Found) else set()
-        left_out = sum(parse_address(each) is None for each in targets - {""} - snapshot.hosts.keys())
-        known = {machine.addresses[0]: machine for machine in _literals(snapshot)}
-        known |= {address: machine for machine in found for address in machine.addresses}
+        left_out = sum(not is_address_like(name) for name in targets - {""} - snapshot.hosts.keys())
+        known = {address: machine for machine in found for address in machine.addresses}
         return cls(snapshot, used, found, tuple(_networks(found)), lines(snapshot), left_out, unknown, known)
 
     @property
     def private(self) -> tuple[Address, ...]:
         """The addresses of private networks: no sender on the Internet reaches them."""
         return tuple(each for machine in self.machines for each in machine.addresses if _is_private(each))
+
+    @property
+    def dropped(self) -> tuple[Dropped, ...]:
+        """What no sender can use, or none by the rules, and why; what is merely there twice is used."""
+        return tuple(drop for drop in _as_given(self.snapshot).dropped if drop.reason not in _TWICE)
+
+    @property
+    def refusal(self) -> str:
+        """Why there is no way to the domain by the rules; empty if there is one."""
+        answer = _as_given(self.snapshot)
+        return answer.text if isinstance(answer, Refusal) else ""
 
     @property
     def front(self) -> tuple[Machine, ...]:
@@ -182,16 +194,17 @@ def network_of(address: Address) -> IPv4Network | IPv6Network:
 def places(snapshot: Snapshot) -> tuple[Target, ...]:
     """Every usable address of every exchanger, best preference first, else in DNS order; none where there is no way.
 
-    An address that stands behind a second name is there twice: a sender of ours leaves it out, others do not.
+    Usable to any sender: an address that stands behind a second name is there twice, and one that an MX record names in
+    place of a host is there. A sender of ours leaves both out, others do not.
     """
-    return _places(_as_given(snapshot))
+    return _places(snapshot, _as_given(snapshot))
 
 
 def _as_given(snapshot: Snapshot) -> Route | Refusal:
     return decide(snapshot, _AS_GIVEN)
 
 
-def _places(answer: Route | Refusal) -> tuple[Target, ...]:
+def _places(snapshot: Snapshot, answer: Route | Refusal) -> tuple[Target, ...]:
     levels = answer.levels if isinstance(answer, Route) else ()
     used = [
         Target(each.name, address, level.preference)
@@ -204,7 +217,7 @@ def _places(answer: Route | Refusal) -> tuple[Target, ...]:
         for drop in answer.dropped
         if drop.address and drop.reason is DropReason.DUPLICATE_ADDRESS
     ]
-    return tuple(sorted((*used, *again), key=lambda place: place.preference))
+    return tuple(sorted((*used, *again, *_literals(snapshot)), key=lambda place: place.preference))
 
 
 def machines(used: Iterable[Target]) -> tuple[Machine, ...]:
@@ -227,11 +240,11 @@ def machines(used: Iterable[Target]) -> tuple[Machine, ...]:
     )
 
 
-def _literals(snapshot: Snapshot) -> Iterator[Machine]:
+def _literals(snapshot: Snapshot) -> Iterator[Target]:
     """MX records that name an address, which some senders use as one: not ours, for they break RFC 5321 section 5.1."""
-    for record in snapshot.mx.records:
-        if address := parse_address(record.exchange):
-            yield Machine((address,), (record.exchange,), record.preference)
+    for record in snapshot.mx.records if isinstance(snapshot.mx, Found) else ():
+        if address := named_address(snapshot, record):
+            yield Target(record.exchange, address, record.preference)
 
 
 def _grouped(hosts: Mapping[str, Iterable[Address]], every: Iterable[Address]) -> dict[Address, list[Address]]:

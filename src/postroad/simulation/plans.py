@@ -126,12 +126,16 @@ def _exchange(snapshot: Snapshot, sender: Sender, policy: RoutePolicy, record: M
 
 
 def _literal(snapshot: Snapshot, record: Mx, sender: Sender) -> ModelExchanger | None:
-    address = parse_address(record.exchange) if sender.literals is Literals.USED else None
+    address = named_address(snapshot, record) if sender.literals is Literals.USED else None
     if address is None or address.version not in _FAMILIES.get(sender.families, (4, 6)):
         return None
-    if address.is_loopback and not snapshot.in_lab:
-        return None
     return ModelExchanger(record.exchange, record.preference, (address,))
+
+
+def named_address(snapshot: Snapshot, record: Mx) -> Address | None:
+    """The address that a record names in place of a host, which some senders use against RFC 5321 section 5.1."""
+    address = parse_address(record.exchange)
+    return None if address is None or (address.is_loopback and not snapshot.in_lab) else address
 
 
 def _decided(snapshot: Snapshot, sender: Sender) -> FoundExchangers:

@@ -425,3 +425,134 @@ def test_a_time_without_a_unit_is_in_seconds(simulate):
     """As in the settings."""
     asked = ["--trials", "10", "--sender", "postfix", "--json"]
     assert simulate(*asked, "--greylist", "5s") == simulate(*asked, "--greylist", "5")
+
+
+@pytest.mark.parametrize(
+    ("setup", "sender", "is_told"), [("t2", "postroad", True), ("t1", "postroad", False), ("t2", "exim", False)]
+)
+def test_a_relay_that_turns_addresses_is_told_from_a_single_message(simulate, tmp_path, setup, sender, is_told):
+    """Else half of the mail for the second address contradicts `postroad route`, which begins with the first."""
+    page = tmp_path / "page.html"
+    text = simulate("--sender", sender, "--html", str(page), named=setup)[1]
+    told = "as a relay uses the addresses of a name in turn"
+    assert (is_told, is_told) == (told in text, told in page.read_text())
+
+
+def test_one_relay_turns_addresses_strictly(simulate):
+    """As it does: of a thousand messages each of two addresses gets five hundred, whatever the seed."""
+    arguments = ["--sender", "postroad", "--trials", "1000", "--sources", "1", "--json"]
+    for seed in "123":
+        shape = json.loads(simulate(*arguments, "--seed", seed, named="t2")[1])
+        assert [0.5, 0.5] == [each["value"] for each in shape["trials"][0]["first"].values()]
+
+
+NAMED_ADDRESS = "$ORIGIN ex.test.\n@ MX 10 192.0.2.7.\n@ MX 20 b\nb A 192.0.2.2\n"
+
+
+def test_an_address_that_a_record_names_is_a_server_in_every_figure(simulate, tmp_path):
+    """Some senders deliver there: it has its share, its part in trials, its loss, and can be down."""
+    (zone := tmp_path / "named.zone").write_text(NAMED_ADDRESS)
+    shape = json.loads(simulate("--trials", "100", "--json", named=str(zone))[1])
+    assert [1.0] * len(shape["results"]) == [sum(each["first"].values()) for each in shape["results"]]
+    assert ["192.0.2.7", "192.0.2.2"] == [each["address"] for each in shape["servers"]]
+    first = {each["sender"]: each["first"] for each in shape["results"]}
+    tried = {each["sender"]: {at: found["value"] for at, found in each["first"].items()} for each in shape["trials"]}
+    assert tried == {name: {at: first[name][at] for at in found} for name, found in tried.items()}
+    text = simulate("--trials", "100", "--down", "192.0.2.7", named=str(zone))[1]
+    assert "too many" not in text
+    assert "no machine took" not in text
+    assert {name for name, found in first.items() if found["192.0.2.7"]} >= {"postfix", "haraka"}
+    assert "192.0.2.7 down" in text
+
+
+@pytest.mark.parametrize(
+    "flag", ["--mix", "--greylist", "--session", "--burst", "--rate", "--retries", "--outage", "--resolver"]
+)
+def test_an_empty_word_is_not_the_same_as_none(simulate, flag):
+    """A shell variable that is not set would silently ask for something else."""
+    status, said = simulate(flag, "", stderr=True)
+    assert (2, True) == (status, bool(said))
+
+
+@pytest.mark.parametrize("command", ["route", "lookup", "check", "simulate", "advise"])
+def test_a_name_server_is_read_also_where_nobody_asks_it(command):
+    """The zone answers, but the slip would come to light on the day that the zone is left out."""
+    done = CliRunner().invoke(app, [command, "t1", "--resolver", "NaN"])
+    assert (2, True) == (done.exit_code, "'NaN'" in done.stderr)
+
+
+def test_a_sender_is_not_called_as_a_mix(simulate, tmp_path):
+    """The rows of an answer are by name: that of the mix took the place of the sender's."""
+    (own := tmp_path / "internet.toml").write_text('like = "highest-first"\n')
+    for arguments in (["--sender", str(own)], ["--sender", str(own), "--mix", "internet"]):
+        status, said = simulate(*arguments, stderr=True)
+        assert (2, True) == (status, "internet: a sender and a mix cannot have the same name" in said)
+    several = tmp_path / "own.toml"
+    several.write_text('[senders.mine]\nlike = "exim"\n[mixes.mine]\nmine = 100\n')
+    assert 2 == simulate("--senders", str(several))[0]
+
+
+LOOPBACK = "a loopback address reaches only this machine"
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        ("@ MX 10 a\na A 127.0.0.1\n", [f"a.ex.test [127.0.0.1]: {LOOPBACK}", "--allow-loopback"]),
+        ("@ MX 10 a\n@ MX 10 b\na A 127.0.0.1\nb A 192.0.2.1\n", [LOOPBACK, "--allow-loopback"]),
+        ("@ MX 10 gone\n@ MX 10 b\nb A 192.0.2.1\n", ["gone.ex.test: the name does not exist (NXDOMAIN)"]),
+        ("@ MX 10 a\n@ MX 10 b\na A 0.0.0.0\nb A 192.0.2.1\n", ["a.ex.test [0.0.0.0]: the unspecified address"]),
+        ("@ MX 0 .\n", ["accepts no mail: its only MX is the null MX"]),
+        ("@ MX 10 mail.elsewhere.test.\n", ["mail.elsewhere.test: "]),
+    ],
+)
+def test_what_is_left_out_is_named_with_the_reason(simulate, tmp_path, records, said):
+    """As `postroad route` names it: else two exchangers become one machine without a word."""
+    (zone := tmp_path / "left.zone").write_text(f"$ORIGIN ex.test.\n{records}")
+    text = simulate(named=str(zone))[1]
+    assert [] == [each for each in said if each not in text]
+    assert "--allow-loopback" not in simulate("--allow-loopback", named=str(zone))[1]
+
+
+def test_a_page_replaces_nothing_but_a_page(simulate, tmp_path):
+    """A slip on the command line must not cost a zone; a page of yesterday makes room."""
+    (zone := tmp_path / "mine.zone").write_text(ZONE)
+    (own := tmp_path / "mine.toml").write_text('like = "exim"\n')
+    (page := tmp_path / "page.html").write_text("<!DOCTYPE html>old")
+    for precious in (zone, own):
+        before = precious.read_text()
+        status, said = simulate("--sender", str(own), "--html", str(precious), named=str(zone), stderr=True)
+        assert (2, before) == (status, precious.read_text())
+        assert "a file of another kind" in said
+    assert (0, False) == (simulate("--sender", "exim", "--html", str(page))[0], "old" in page.read_text()[:20])
+
+
+def test_a_page_goes_to_standard_output_by_a_dash(simulate, tmp_path, monkeypatch):
+    """As everywhere: alone, and into no file of that name."""
+    monkeypatch.chdir(tmp_path)
+    status, text = simulate("--sender", "exim", "--html", "-")
+    assert (0, True, True) == (status, text.startswith("<!DOCTYPE html>"), text.endswith("</html>\n"))
+    assert not (tmp_path / "-").exists()
+    assert 2 == simulate("--sender", "exim", "--html", "-", "--json")[0]
+
+
+@pytest.mark.parametrize("flag", ["--html", "--plot"])
+def test_a_full_disk_is_no_usage_error(simulate, tmp_path, flag):
+    """74, as of any answer that cannot be written."""
+    (full := tmp_path / "full.svg").symlink_to("/dev/full")
+    assert 74 == simulate("--sender", "exim", flag, str(full))[0]
+
+
+@pytest.mark.parametrize(
+    ("sender", "order", "is_told"), [("slimta", "random", True), ("slimta", "fixed", False), ("exim", "random", False)]
+)
+def test_trials_say_why_they_differ_from_the_exact_figures(simulate, sender, order, is_told):
+    """A sender that keeps the MX set has one order in a TTL, which is what a forecast of one attempt sees."""
+    text = simulate("--sender", sender, "--dns-order", order, "--trials", "20", named="t1")[1]
+    assert is_told == (f"each host with {sender} keeps one order of the MX records" in text)
+
+
+def test_a_timetable_without_retries_is_called_so(simulate):
+    """Nobody retries as "none" does."""
+    text = simulate("--sender", "exim", "--trials", "20", "--retries", "none", named="t1")[1]
+    assert (True, False) == ("; no retries;" in text, "retries as none" in text)

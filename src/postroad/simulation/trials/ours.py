@@ -31,10 +31,10 @@ from postroad.simulation.own.open import (
 )
 from postroad.simulation.own.planned import PlannedGraph
 from postroad.simulation.trials.attempts import EndedAttempts, Meet, Starts
-from postroad.simulation.trials.dice import DrawKind, Real, chance, key
+from postroad.simulation.trials.dice import DrawKind, Real, Whole, chance, key
 from postroad.simulation.trials.graph import DEFERRED, DELIVERED, RESULTS
 from postroad.simulation.trials.nouns import Trial
-from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Moment, Ranks, TrialPlaces
+from postroad.simulation.trials.places import MODES, NOWHERE, TRIES_BITS, Choices, Moment, Ranks, TrialPlaces
 from postroad.simulation.trials.tables import PASSED_OVER, Tables, ranks
 
 MOST_NODES = 2000
@@ -54,7 +54,7 @@ class OurAttempts:
         assert isinstance(route, Route)  # noqa: S101  # else nobody is contacted, and nothing is played
         terms = own.terms
         ways = openings(route, terms, trial.dns_order)
-        self._seed, self._in_step = seed, ways.in_step
+        self._seed, self._in_step, self._is_one = seed, ways.in_step, trial.workload.sources == 1
         if sampled:
             ways = replace(ways, groups=tuple(by_fate(each, trial.fate) for each in ways.groups))
         self._hosts = _Hosts(ways, places)
@@ -69,8 +69,8 @@ class OurAttempts:
 
     def begin(self, moment: Moment) -> Ranks:
         """The node where each attempt begins."""
-        drawn = chance(key(self._seed, DrawKind.TURN), moment.each_draw)
         roots = self._tables.roots
+        drawn = self._turned(moment.each_draw, 0, roots.size)
         begins: Ranks = roots[np.minimum(np.searchsorted(self._upto, drawn, side="right"), roots.size - 1)]
         return begins
 
@@ -98,7 +98,15 @@ class OurAttempts:
         """The turn that all hosts are at in each attempt; None: each is in one of its own."""
         if not self._in_step:
             return None
-        return (chance(key(self._seed, DrawKind.TURN, 1), starts.number) * self._hosts.turns).astype(np.int64)
+        return (self._turned(starts.number, 1, self._hosts.turns) * self._hosts.turns).astype(np.int64)
+
+    def _turned(self, number: Whole, place: int, turns: int) -> Real:
+        """Which part of all turns each is at: in a relay that is alone one after the other, as the relay turns them."""
+        if not self._is_one:
+            return chance(key(self._seed, DrawKind.TURN, place), number)
+        message, tried = np.divmod(number, np.uint64(2**TRIES_BITS))
+        turn: Real = ((message + tried - np.uint64(1)) % np.uint64(turns) + 0.5) / turns
+        return turn
 
     def _go(
         self, starts: Starts, ended: EndedAttempts, going: tuple[Ranks, Ranks], drawn: _Drawn, meet: Meet

@@ -20,6 +20,7 @@ Choices = NDArray[np.bool_]
 
 MODES = tuple(Mode)  # a mode is its place here; the first is ACCEPT
 NOWHERE = -1
+TRIES_BITS = 10  # of a number of a try: the rest is its message
 _RUN = np.uint64(2**63)  # a number of a run is none of a try
 
 
@@ -41,7 +42,7 @@ class Moment:
     @property
     def each_draw(self) -> Whole:
         """A number for each try of each message, or for each run over the queue of each source."""
-        each_try = (self.message << np.uint64(10)) + self.tried.astype(np.uint64)
+        each_try = (self.message << np.uint64(TRIES_BITS)) + self.tried.astype(np.uint64)
         if self.run is None:
             return each_try
         each_run = _RUN + (self.source << np.uint64(32)) + self.run.astype(np.uint64)

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path
 
+from postroad.files import check_replaceable, not_written
 from postroad.views.html.frame import framed, scrolled, text
 from postroad.views.pictures.drawings import DRAWINGS
 from postroad.views.pictures.svg import svg
 from postroad.views.text.blocks import Styled, Table
 from postroad.views.text.sections import HEADLINE, NOTE, AnswerSection, NamedPicture, Part, Sentences, ZoneLines
-from postroad.words.inputs import InputError
 
+BEGINS = len("<!DOCTYPE html>")
 _CLASSES = {HEADLINE: "summary", NOTE: "note"}
 
 
@@ -25,12 +26,14 @@ def save(whole: str, path: Path) -> None:
     """Write a page into a file.
 
     Raises:
-        InputError: the file cannot be written; the text says why.
+        InputError: the file cannot be opened, or is no page; the text says why.
+        UnwrittenError: the disk is full.
     """
+    check_replaceable(path, whole[:BEGINS].encode())
     try:
         path.write_text(whole, encoding="utf-8")
     except OSError as problem:
-        raise InputError(f"{path}: cannot be written: {problem.strerror or problem}") from problem
+        raise not_written(path, problem) from problem
 
 
 def _section(section: AnswerSection) -> str:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from postroad.files import not_written
 from postroad.views.pictures import palette
 from postroad.views.pictures.drawings import poster
 from postroad.views.pictures.picture import Picture
@@ -36,7 +37,7 @@ def save(picture: Picture, path: Path) -> None:
             with _settings():
                 _paint(sheet, path)
     except OSError as problem:
-        raise InputError(f"{path}: cannot be written: {problem.strerror or problem}") from problem
+        raise not_written(path, problem) from problem
 
 
 def _settings() -> AbstractContextManager[Any]:

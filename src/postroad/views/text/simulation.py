@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from postroad.planning import Conditions, Goal, Scorecard, numbers, part_delivered
+from postroad.routing import DropReason
 from postroad.simulation.trials import Trials
 from postroad.views.pictures import labels
 from postroad.views.pictures.picture import Picture
@@ -17,6 +19,7 @@ from postroad.words.phrasebook import counted, listing, seconds
 
 MOST_DOWN = 4  # addresses that the headline names
 MOST_LOST = 6  # machines that a sentence names
+MOST_LEFT_OUT = 6  # servers that have a sentence each
 
 
 def summary(card: Scorecard, view: Conditions) -> str:
@@ -131,7 +134,22 @@ def _no_way(card: Scorecard) -> Iterator[Part]:
         by.setdefault(each.unable or listing(result.value for result, part in each.outcome.items() if part), []).append(
             name
         )
-    yield Sentences(tuple(f"{listing(names)}: {result}" for result, names in by.items()))
+    yield Sentences((*_left_out(card), *(f"{listing(names)}: {result}" for result, names in by.items())))
+
+
+def _left_out(card: Scorecard) -> Iterator[str]:
+    """Why records are not used, as `postroad route` says it; what is left out for their number has its own sentence."""
+    records = card.records
+    told = {DropReason.NOT_LOOKED_UP, *([DropReason.TEMPORARY] if records.machines else ())}
+    dropped = [drop for drop in records.dropped if drop.reason not in told]
+    if records.refusal and not dropped:
+        yield f"{records.refusal}."
+    for drop in dropped[:MOST_LEFT_OUT]:
+        yield f"Left out: {drop.exchange or '.'}{f' [{drop.address}]' if drop.address else ''}: {drop.text}."
+    if len(dropped) > MOST_LEFT_OUT:
+        yield f"{len(dropped) - MOST_LEFT_OUT:,} more are left out: see `postroad route`."
+    if any(drop.reason is DropReason.LOOPBACK for drop in dropped):
+        yield "--allow-loopback uses loopback addresses as any others."
 
 
 def _told(sentences: Callable[[Scorecard, Conditions], Iterator[str]]) -> Callable[[Simulated], Iterator[Part]]:
@@ -153,8 +171,8 @@ def _stops(card: Scorecard, view: Conditions) -> Iterator[str]:
         yield f"Mail stops when {machines} {are} lost: {view.mix.whom(loss.senders)}."
     if trusting := [each.sender for each in card.survivals if each.unstoppable]:
         yield (
-            f"Nothing stops the mail of {view.mix.whom(trusting)}: by its reactions it counts mail as delivered that "
-            "no machine took."
+            f"Nothing stops the mail of {view.mix.whom(trusting)}: such a sender counts mail as delivered that no "
+            "machine took."
         )
     yield from _waiting(card, view)
     yield from (fate.text for fate in card.fates)
@@ -166,9 +184,22 @@ def _asked(card: Scorecard, _view: Conditions) -> Iterator[str]:
 
 def _rests_on(card: Scorecard, view: Conditions) -> Iterator[str]:
     yield from labels.sampled(card.whole.by.items())
+    yield from _turning(card, view)
+    yield from _left_out(card)
     yield from card.caveats
     if view.mix.basis:
         yield f"{view.mix.basis}."
+
+
+def _turning(card: Scorecard, view: Conditions) -> Iterator[str]:
+    """Why figures of ours are not those of `postroad route`: one host with several addresses of a family is enough."""
+    ours = [name for name, each in view.mix.senders.items() if each.ours]
+    names = Counter((place.exchange, place.address.version) for place in card.records.places)
+    if ours and any(count > 1 for count in names.values()):
+        yield (
+            f"{listing(ours)} as a relay uses the addresses of a name in turn, from message to message, and the shares "
+            "are of many messages; a single `postroad send`, as `postroad route` shows it, begins with the first."
+        )
 
 
 def _waiting(card: Scorecard, view: Conditions) -> Iterator[str]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from postroad.planning import Scorecard
+from postroad.simulation import DnsOrder
 from postroad.simulation.trials import Estimate, Trials
 from postroad.views.text.blocks import Table
 from postroad.views.text.sections import NOTE, Part, Sentences
@@ -42,7 +43,7 @@ def trials(card: Scorecard, tried: Mapping[str, Trials]) -> Iterator[Part]:
         for name, each in tried.items()
         if each.sampled
     )
-    if told := (*sampled, *_strayed(tried)):
+    if told := (*sampled, *_kept(tried), *_strayed(tried)):
         yield Sentences(told)
 
 
@@ -63,7 +64,7 @@ def _described(trials: Trials) -> str:
         until = f"to {seconds(outage.until_s)}" if outage.until_s < math.inf else "on"
         parts.append(f"{outage.address} down ({outage.mode}) from {seconds(outage.from_s)} {until}")
     if trial.schedule:
-        parts.append(f"retries as {trial.schedule.name}")
+        parts.append(f"retries as {trial.schedule.name}" if trial.schedule.queues else "no retries")
     return f"{'; '.join(parts)}; seed {trials.seed}; 95 % intervals"
 
 
@@ -71,6 +72,16 @@ def _interval(estimate: Estimate | None) -> str:
     if estimate is None:
         return "-"
     return interval(estimate.value, estimate.low, estimate.high)
+
+
+def _kept(tried: Mapping[str, Trials]) -> Iterator[str]:
+    """Why the first contacts of a trial are not those of the forecast above it."""
+    names = [name for name, each in tried.items() if each.trial.sender.caches_mx]
+    if names and any(each.trial.dns_order is not DnsOrder.FIXED for each in tried.values()):
+        yield (
+            f"Within a TTL each host with {listing(names)} keeps one order of the MX records: the exact figures are of "
+            "the first such order, the trials of all."
+        )
 
 
 def _strayed(tried: Mapping[str, Trials]) -> Iterator[str]:
