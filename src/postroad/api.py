@@ -242,13 +242,16 @@ def compare(*sets: str | Path, options: SimulateOptions | None = None) -> Compar
     return compared([measure(str(each), _records(each, chosen), view) for each in sets])
 
 
-def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_backups: bool = False) -> Advice:
+def advise(
+    domain: str | Path, *, options: SimulateOptions | None = None, use_backups: bool = False, split: bool = False
+) -> Advice:
     """The smallest change of a domain's records that reaches the goals, proven by simulation.
 
-    `domain` may be a zone file, or a named set-up. With `use_backups` backups may take a part of the load. `troubles`
-    are what `check` finds and the change leaves; `is_sane` says that there is nothing to change and nothing to fix.
+    `domain` may be a zone file, or a named set-up. With `use_backups` backups may take a part of the load, with
+    `split` machines that share a name may get names of their own. `troubles` are what `check` finds and the change
+    leaves; `is_sane` says that there is nothing to change and nothing to fix.
 
-        >>> advice = advise("t2")
+        >>> advice = advise("t2", split=True)
         >>> for line in advice.new:
         ...     print(line)
         example.com. 300 IN MX 10 mail2.example.com.
@@ -258,7 +261,7 @@ def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_ba
         InputError: the domain, a zone file or a sender cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.examine import checker, records_evidence
+    from postroad.examine import checker, records_evidence, taken_names
     from postroad.planning import Allowed, Records
     from postroad.planning import advise as advised
 
@@ -266,8 +269,10 @@ def advise(domain: str | Path, *, options: SimulateOptions | None = None, use_ba
     subject = _subject(domain, chosen.zones)
     evidence = _run(lambda: records_evidence(subject, chosen.resolvers, allow_loopback=chosen.allow_loopback))
     records = Records.of(evidence.snapshot)
-    allowed = frozenset({Allowed.BACKUPS} if use_backups else ())
-    return advised(records, _view(chosen, {}), checker(evidence), allowed)
+    asked = ((Allowed.BACKUPS, use_backups), (Allowed.SPLIT, split))
+    allowed = frozenset(each for each, is_allowed in asked if is_allowed)
+    taken = _run(lambda: taken_names(records, subject.resolver(chosen.resolvers), allowed))
+    return advised(records, _view(chosen, {}), checker(evidence), allowed, taken)
 
 
 def _subject(domain: str | Path, zones: Sequence[str | Path]) -> Subject:

@@ -142,7 +142,7 @@ def test_compare_and_advise_give_data():
     """Verdicts by goal, and the lines to change: proven by the forecasts that come with them."""
     comparison = postroad.compare("t2", "t1")
     assert ("t1",) == next(verdict.best for verdict in comparison.verdicts if verdict.goal == "balance")
-    advice = postroad.advise("t2")
+    advice = postroad.advise("t2", split=True)
     assert (2, True) == (len(advice.new), advice.after is not None)
 
 

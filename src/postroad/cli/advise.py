@@ -46,16 +46,18 @@ def advise(
         screen.fail(f"--allow {min(unknown)}: the only choice is {Allowed.SPLIT}")
     allowed = frozenset(map(Allowed, allow or ())) | ({Allowed.BACKUPS} if use_backups else set())
     from postroad.build import subject_of, view_of
-    from postroad.examine import checker, records_evidence
+    from postroad.examine import checker, records_evidence, taken_names
 
     with screen.input_errors():
         subject = subject_of(domain, of, zone or ())
     evidence = screen.run(lambda: records_evidence(subject, resolver or (), allow_loopback=allow_loopback))
+    records = Records.of(evidence.snapshot)
+    taken = screen.run(lambda: taken_names(records, subject.resolver(resolver or ()), allowed))
     with screen.input_errors():
         view = view_of(sender or (), mix, senders, dns_order, {})
     with screen.working("forecasts") as heard:
         told = replace(view, heard=heard)
-        advice = advised(Records.of(evidence.snapshot), told, checker(evidence), allowed)
+        advice = advised(records, told, checker(evidence), allowed, taken)
     if json:
         from postroad.views.json import advice_shape
 

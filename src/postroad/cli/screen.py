@@ -62,9 +62,15 @@ class Screen:
             self.line(text, style=style)
 
     def table(self, table: Table) -> None:
-        """A table."""
-        fitting = _fitting(table, self._tables.width)
-        self._tables.print(_drawn(fitting, is_whole=bool(table.heads) and _least(fitting) <= self._tables.width))
+        """A table; in a pipe without the blanks that fill its last column."""
+        fitting, width = _fitting(table, self._tables.width), self._tables.width
+        lines = _drawn(fitting, is_whole=bool(table.heads) and _least(fitting) <= width)
+        if self._tables.is_terminal:
+            self._tables.print(lines)
+            return
+        with self._tables.capture() as drawn:
+            self._tables.print(lines)
+        self._tables.out("\n".join(line.rstrip() for line in drawn.get().splitlines()), highlight=False)
 
     def show(self, blocks: Iterable[Block | RenderableType]) -> None:
         """Lines, tables and pictures of `views`, whose labels are fit to be shown."""

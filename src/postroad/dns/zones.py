@@ -123,6 +123,10 @@ class Zones:
         """Whether a domain is in one of the zones, be it only as a name that could be there."""
         return self._top(dns.name.from_text(domain)) is not None
 
+    def has(self, name: str) -> bool:
+        """Whether a name exists of itself, be it with nothing but names below: a wildcard makes none exist."""
+        return labels_of(dns.name.from_text(name)) in self._names
+
     def lookup(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> ZoneAnswer:
         """What an authoritative server for all the zones says: aliases followed from zone to zone."""
         chain: list[dns.rrset.RRset] = []

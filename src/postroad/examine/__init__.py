@@ -11,7 +11,7 @@ Stops: `evidence` (a domain -> Evidence), `policies` (SPF, MTA-STS, TLSA, TLS re
 control target said that port 25 is open from here), `certificate` (what a server showed), `shares` (who is asked first,
 once for each shape), `sources` (live DNS, zone files, saved look-ups), `verdict` (what is ignored or accepted, and the
 exit status), `bulk` (many domains, a few at a time), `resume` (what an earlier run has done), `troubles` (what
-advice must know of it).
+advice must know of it), `taken` (the names that advice must not make).
 """
 
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from postroad.examine.resume import done_in
     from postroad.examine.sources import SourceOptions, build_sources, read_snapshot
     from postroad.examine.survey import Survey
+    from postroad.examine.taken import taken_names
     from postroad.examine.troubles import checker, records_evidence
     from postroad.examine.verdict import CheckTerms, Tolerated, exit_status, weigh, worst
     from postroad.examine.visit import ProbeSettings, ProbeTarget
@@ -35,6 +36,7 @@ __getattr__ = door(
     resume="done_in",
     sources="SourceOptions build_sources read_snapshot",
     survey="Survey",
+    taken="taken_names",
     troubles="checker records_evidence",
     verdict="CheckTerms Tolerated exit_status weigh worst",
     visit="ProbeSettings ProbeTarget",

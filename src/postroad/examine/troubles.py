@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +13,9 @@ from postroad.planning import Check, CheckTrouble, Weight, is_stand_in
 from postroad.routing import decide
 from postroad.rules import RULES, Evidence, Finding, Need, Severity, run
 from postroad.words.facts import Snapshot
+from postroad.words.names import parse_address
+
+_NET = re.compile(r"[0-9a-f.:]+/\d+")
 
 ABOUT_RECORDS = frozenset({Need.RECORDS, Need.SERVERS})
 
@@ -47,6 +51,12 @@ def checker(evidence: Evidence) -> Check:
 
 def _is_about_a_stand_in(finding: Finding) -> bool:
     address = finding.place.address
+    return (address is not None and is_stand_in(address)) or any(map(_is_of_stand_ins, _NET.findall(finding.seen)))
+
+
+def _is_of_stand_ins(text: str) -> bool:
+    """Whether a text is a network of what only stands for addresses: it is in no zone."""
+    address = parse_address(text.partition("/")[0])
     return address is not None and is_stand_in(address)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from postroad.planning.advice import Advice, Check, CheckTrouble, Weight, advise
     from postroad.planning.answers import AnsweredQuestion, answer_all
     from postroad.planning.comparison import Comparison, Difference, compare
-    from postroad.planning.edits import Allowed, Edit
+    from postroad.planning.edits import Allowed, Edit, new_names
     from postroad.planning.goals import Goal, Ranking, dns_figures, numbers, silence
     from postroad.planning.mix import Conditions, Forecasts, Mix, part_delivered
     from postroad.planning.records import Line, Machine, Records, is_stand_in, machines, places, shown
@@ -31,7 +31,7 @@ __getattr__ = door(
     advice="Advice Check CheckTrouble Weight advise",
     answers="AnsweredQuestion answer_all",
     comparison="Comparison Difference compare",
-    edits="Allowed Edit",
+    edits="Allowed Edit new_names",
     goals="Goal Ranking dns_figures numbers silence",
     mix="Forecasts Mix Conditions part_delivered",
     records="Line Machine Records is_stand_in machines places shown",

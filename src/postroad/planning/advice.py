@@ -1,25 +1,28 @@
 """The smallest change of records that its own comparison calls a gain, within what it may cost.
 
 A change is worth proposing if `goals.is_gain` says so of the marks that `comparison` shows, if it keeps to the budget,
-and if in the records it makes `check` finds nothing new and no error. No other judgement is made of it.
+and if in the records it makes `check` finds no error and nothing new, but for a note where mail is safer. No other
+judgement is made of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 
 from postroad.planning.comparison import Difference, difference
 from postroad.planning.edits import Allowed, Edit, candidates, edited
-from postroad.planning.goals import Goal, is_gain, numbers
+from postroad.planning.goals import SAFETY, Goal, dns_cost, is_gain, judged, numbers
 from postroad.planning.mix import Conditions
 from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Scorecard, Scores, mark, measure
 from postroad.senders import Families
 from postroad.simulation import DnsOrder
 from postroad.words.facts import Found, Snapshot
+from postroad.words.names import AddressLiteral
 from postroad.words.phrasebook import counted, listing
 
 WORTH_LOAD = Fraction(1, 100)  # of all mail, on the busiest machine: a remark on less helps nobody
@@ -89,6 +92,9 @@ class Advice:
     def headline(self) -> str:
         """The advice in one sentence."""
         domain = self.before.records.snapshot.domain
+        if isinstance(domain, AddressLiteral):
+            way = "" if self.before.records.machines else "no machine takes its mail, and "
+            return f"{domain}: {way}an address literal has no records to change."
         if self.edits:
             return f"{domain}: change {counted(len(self.gone) + len(self.new), 'line')}."
         unknown = self.before.records.unknown
@@ -130,21 +136,32 @@ class Advice:
         return tuple(line for edit in self.edits for line in edit.new)
 
 
-def advise(records: Records, view: Conditions, check: Check, allowed: frozenset[Allowed] = NOTHING) -> Advice:
-    """The smallest change that is a gain: of the candidates only those without which something would be lost."""
+def advise(
+    records: Records,
+    view: Conditions,
+    check: Check,
+    allowed: frozenset[Allowed] = NOTHING,
+    taken: frozenset[str] = frozenset(),
+) -> Advice:
+    """The smallest change that is a gain: of the candidates only those without which something would be lost.
+
+    `taken` are the names that it must not make because they are there for something else.
+    """
     before = measure("before", records, view)
+    if isinstance(records.snapshot.domain, AddressLiteral):
+        return Advice(before, (), None, None, (), (), ())
     trial = _Trial(records, view, check, before.marks, frozenset(check(records.snapshot)))
-    every = candidates(records, allowed, _needed(view)) if records.machines and not records.unknown else ()
+    every, apart = (candidates(records, each, _needed(view), taken) for each in (allowed, allowed | {Allowed.SPLIT}))
     edits = next((trial.least(some) for some in _choices(every) if trial.is_worth(some)), ())
     if not edits:
         found = tuple(check(records.snapshot))
         if _has_error(found) or records.unknown:
             return Advice(before, (), None, None, found, (), ())
-        remarks = tuple(_remarks(before, view, allowed, is_dear=trial.is_dear(every)))
+        remarks = tuple(_remarks(before, view, allowed, partial(trial.told_apart, before, apart)))
         return Advice(before, (), None, None, found, tuple(_reasons(before, allowed)), remarks)
     after = measure("after", trial.records(edits), view)
     left = tuple(check(after.records.snapshot))
-    remarks = tuple(_remarks(after, view, allowed, is_dear=trial.is_dear(every)))
+    remarks = tuple(_remarks(after, view, allowed, partial(trial.told_apart, after, apart)))
     return Advice(before, edits, after, difference(before, after), left, (), remarks)
 
 
@@ -193,7 +210,13 @@ class _Trial:
         if not edits or self._has_too_many_names(edits) or not is_gain(self.marks, self.after(edits)):
             return False
         left = self.check(self.records(edits).snapshot)
-        return not self._is_costly(edits) and not _has_error(left) and self.troubles.issuperset(left)
+        new = [each for each in left if each not in self.troubles]
+        return not self._is_costly(edits) and not _has_error(left) and self._may_come(new, edits)
+
+    def _may_come(self, new: Sequence[CheckTrouble], edits: tuple[Edit, ...]) -> bool:
+        """Whether new findings are no reason against edits: a note is none against mail that gets through."""
+        is_minor = all(each.weight is Weight.NOTE for each in new)
+        return not new or (is_minor and any(judged(goal, self.marks, self.after(edits)) > 0 for goal in SAFETY))
 
     def least(self, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
         """The edits, less those without which the rest is as good."""
@@ -203,9 +226,19 @@ class _Trial:
                 edits = fewer
         return edits
 
-    def is_dear(self, every: tuple[Edit, ...]) -> bool:
-        """Whether names of their own for all machines are beyond the budget."""
-        return any(edit.splits for edit in every) and (self._has_too_many_names(every) or self._is_costly(every))
+    def told_apart(self, card: Scorecard, apart: tuple[Edit, ...]) -> str:
+        """What a name of its own for each machine would cost or bring, beyond the records of a card."""
+        if self._has_too_many_names(apart):
+            return f"and are left there: a name for each takes more than {MOST_MX} MX records"
+        if self._is_costly(apart):
+            return "and are left there: a name for each takes more than twice the DNS questions"
+        if not self.is_worth(apart) or not is_gain(card.marks, self.after(apart)):
+            return "and are left there: a name for each would be no gain"
+        wide = measure("", self.records(apart), self.view)
+        gains = [goal for goal in Goal if judged(goal, card.marks, wide.marks) > 0]
+        told = "; ".join(f"{goal}: {numbers(goal, wide)}" for goal in gains)
+        price = "" if Goal.DNS_COST in gains else f", for {dns_cost(wide)} instead of {dns_cost(card)}"
+        return f"and are left there; with --allow split each gets a name of its own. Then {told}{price}"
 
     def _has_too_many_names(self, edits: tuple[Edit, ...]) -> bool:
         return _names(self.records(edits)) > max(MOST_MX, _names(self.before))
@@ -239,14 +272,14 @@ def _reasons(card: Scorecard, allowed: frozenset[Allowed]) -> Iterator[str]:
             yield "Using the backups as equals would not spread the mail more evenly."
 
 
-def _remarks(card: Scorecard, view: Conditions, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
+def _remarks(card: Scorecard, view: Conditions, allowed: frozenset[Allowed], apart: Callable[[], str]) -> Iterator[str]:
     """What no change of records helps, and what is left alone on purpose."""
     if card.records.backups and Allowed.BACKUPS not in allowed:
         rest = "stays a backup" if len(card.records.backups) == 1 else "stay backups"
         told = _listed(card.records.backups)
         yield f"{told} {rest}, as the preference says; --use-backups balances over all machines."
-    yield from _crowded(card, view, allowed, is_dear=is_dear)
-    yield from card.caveats
+    yield from _crowded(card, view, apart)
+    yield from replace(card, name=str(card.records.snapshot.domain)).caveats
     waiting = [each.sender for each in card.survivals if len(each.waits) == 1 and not card.whole.by[each.sender].unable]
     if waiting and len(card.records.machines) > 1:
         yield f"Some mail of {card.mix.whom(waiting)} waits when one machine is lost: there is no fail-over for it."
@@ -256,7 +289,7 @@ def _listed(machines: Sequence[Machine]) -> str:
     return listing(map(str, machines)) if len(machines) <= MOST_NAMED else counted(len(machines), "machine")
 
 
-def _crowded(card: Scorecard, view: Conditions, allowed: frozenset[Allowed], *, is_dear: bool) -> Iterator[str]:
+def _crowded(card: Scorecard, view: Conditions, apart: Callable[[], str]) -> Iterator[str]:
     """Names with several machines: why they stay as they are, and what DNS does for them."""
     records = card.records
     names = list(dict.fromkeys(name for machine in records.machines for name in machine.exchangers))
@@ -264,12 +297,8 @@ def _crowded(card: Scorecard, view: Conditions, allowed: frozenset[Allowed], *, 
         return
     is_ours = any(map(records.is_ours, names))
     told = f"{counted(len(records.machines), 'machine')} stand behind {counted(len(names), 'name')}"
-    if is_dear:
-        yield f"{told}: a name for each takes more than {MOST_MX} MX records, or more than twice the DNS questions."
-    elif not is_ours:
-        yield f"{told}, whose addresses are their operator's to change."
-    elif Allowed.SPLIT not in allowed:
-        yield f"{told}, and are left there; --allow split asks for a name for each."
+    why = apart() if is_ours else "whose addresses are their operator's to change"
+    yield f"{told}, {why}."
     if view.dns_order is DnsOrder.FIXED:
         load = view.load(records, DnsOrder.ROTATE)
         then, now = card.mix.percent(load), card.mix.percent(card.load)

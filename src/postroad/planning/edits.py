@@ -46,18 +46,31 @@ class Edit:
 
 
 def candidates(
-    records: Records, allowed: frozenset[Allowed] = frozenset(), needed: Collection[int] = (4,)
+    records: Records,
+    allowed: frozenset[Allowed] = frozenset(),
+    needed: Collection[int] = (4,),
+    taken: frozenset[str] = frozenset(),
 ) -> tuple[Edit, ...]:
     """Every edit on the way to the plain form: a second machine, the families needed, one name each, none in vain.
 
-    Several machines behind a name are left there, but behind a lone one: who takes the addresses of a name for one
-    exchanger has no other to go to.
+    There is none of an address literal, which has no records, nor where a machine is missing or not known.
+
+    `taken` are names that are there though no exchanger has them. Several machines behind a name are left there
+    unless allowed.
     """
-    names = _Names(records.snapshot)
-    may_split = Allowed.SPLIT in allowed or len({place.exchange for place in records.places}) == 1
+    if not records.machines or not records.lines or records.unknown:
+        return ()
+    names = _Names(records.snapshot, taken)
     equals = _equals(records) if Allowed.BACKUPS in allowed else ()
-    moves = _reachable(records, list(_levels(records, names, may_split=may_split)))
+    moves = _reachable(records, list(_levels(records, names, may_split=Allowed.SPLIT in allowed)))
     return (*_second(records, names), *_families(records, needed), *_dead(records), *moves, *equals)
+
+
+def new_names(records: Records, allowed: frozenset[Allowed], taken: frozenset[str]) -> frozenset[str]:
+    """The names that the candidates would make: owners of a first address."""
+    have = {line.owner for line in records.lines}
+    made = (line.owner for edit in candidates(records, allowed, (), taken) for line in edit.new)
+    return frozenset(name for name in made if name not in have)
 
 
 def _reachable(records: Records, moves: Sequence[Edit]) -> Iterator[Edit]:
@@ -276,9 +289,9 @@ def _told(machine: Machine) -> str:
 class _Names:
     """The names of a zone: which may lose an address, and which are free."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, taken: frozenset[str]) -> None:
         self._domain = str(snapshot.domain)
-        self._taken = set(snapshot.hosts)
+        self._taken = {self._domain, *taken, *snapshot.hosts}
 
     def may_lose(self, name: str) -> bool:
         """Whether an address can be taken from a name: the domain itself may need its own for other things."""

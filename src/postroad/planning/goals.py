@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 
 from postroad.planning.mix import part_delivered
 from postroad.planning.scorecard import Scorecard, Scores
@@ -96,7 +97,12 @@ def _is_public(marks: Scores) -> bool:
 
 
 def judged(goal: Goal, old: Scores, new: Scores) -> int:
-    """Whether a change is better (1), worse (-1) or neither (0)."""
+    """Whether a change is better (1), worse (-1) or neither (0).
+
+    Between mail and none there is one difference, delivery: the rest of what takes no mail compares with nothing.
+    """
+    if _takes_mail(old) != _takes_mail(new) and goal is not Goal.DELIVERY:
+        return 0
     found = best(goal, [old, new])
     return 0 if len(found) != 1 else 1 if found == [1] else -1
 
@@ -113,12 +119,19 @@ def is_gain(old: Scores, new: Scores) -> bool:
 
 def numbers(goal: Goal, card: Scorecard) -> str:
     """What a set of records does for a goal, with the numbers."""
-    return _NUMBERS[goal](card)
+    return _none(goal, card) or _NUMBERS[goal](card)
+
+
+def _none(goal: Goal, card: Scorecard) -> str:
+    """What is said in place of figures that nothing has to do with: of no machine, or of no mail."""
+    if goal not in _OF_MAIL or (card.lost and card.whole.delivered):
+        return ""
+    return "no mail gets through" if card.records.machines else "no machine"
 
 
 def before(goal: Goal, card: Scorecard) -> str:
     """The same in fewer words, to stand behind what another set does."""
-    return _IN_SHORT.get(goal, _NUMBERS[goal])(card)
+    return _none(goal, card) or _IN_SHORT.get(goal, _NUMBERS[goal])(card)
 
 
 def balance(card: Scorecard) -> str:
@@ -135,7 +148,7 @@ def balance(card: Scorecard) -> str:
 
 def silence(card: Scorecard) -> str:
     """How long a message takes that finds the busiest machine silent."""
-    if not card.busiest:
+    if not card.busiest or not card.whole.delivered:
         return "-"
     return (rough_seconds if card.mix.is_rough else seconds)(card.marks.silence_s)
 
@@ -165,33 +178,35 @@ def _delivery(card: Scorecard) -> str:
 
 
 def _failover(card: Scorecard) -> str:
-    if not card.lost:
-        return "no machine"
     if len(card.records.machines) == 1:
         return "with its one machine lost, all mail waits"
-    caught = "all" if card.marks.caught == 1 else f"{card.mix.percent(card.marks.caught)} of"
+    caught = _spread(card, card.caught)
     is_pair = len(card.records.machines) == 2
     which = "its busiest machine" if card.is_sampled else "either machine" if is_pair else "any one machine"
     return f"with {which} refusing, {'the other takes' if is_pair else 'the others take'} {caught} its mail at once"
 
 
 def _network(card: Scorecard) -> str:
-    if not card.lost:
-        return "no machine"
     count = len(card.records.networks)
     if count == 1:
         several = len(card.records.machines) > 1
         return (
             "all machines are in one network" if several else "with the network of its one machine gone, all mail waits"
         )
-    kept = "all" if card.marks.kept_network == 1 else f"{card.mix.percent(card.marks.kept_network)} of"
+    kept = _spread(card, [each.delivered for each in card.gone])
     which = "the busiest" if card.is_sampled else "either" if count == 2 else "any one"
     return f"with {which} of {count} networks gone, {kept} mail gets through at once"
 
 
+def _spread(card: Scorecard, parts: Sequence[Fraction]) -> str:
+    """How much, by what is lost: a figure, or from the least to the most, of what follows."""
+    least, most = (card.mix.percent(each) if each < 1 else "all" for each in (min(parts), max(parts)))
+    if least == most:
+        return "all" if least == "all" else f"{least} of"
+    return f"{least} to all of" if most == "all" else f"{least} to {most.removeprefix('about ')} of"
+
+
 def _delay(card: Scorecard) -> str:
-    if not card.busiest:
-        return "no machine"
     return f"a message that finds the busiest machine silent takes {silence(card)} on average"
 
 
@@ -218,6 +233,7 @@ _NUMBERS: Mapping[Goal, Callable[[Scorecard], str]] = {
     Goal.DNS_COST: _dns,
     Goal.SIMPLICITY: _size,
 }
+_OF_MAIL = frozenset({Goal.BALANCE, Goal.FAILOVER, Goal.NETWORK, Goal.DELAY})
 _IN_SHORT = {Goal.DELAY: silence, Goal.DNS_COST: dns_cost}
 
 

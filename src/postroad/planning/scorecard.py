@@ -89,7 +89,7 @@ class Scorecard:
         return Scores(
             delivered=whole.delivered,
             kept=min((each.delivered for each in self.lost.values()), default=ZERO),
-            caught=min((_caught(machine, whole, each) for machine, each in self.lost.items()), default=ZERO),
+            caught=min(self.caught, default=ZERO) if whole.delivered else ZERO,
             kept_network=min((each.delivered for each in self.gone), default=ZERO),
             load=load,
             unevenness=_unevenness(load, len(self.records.front)),
@@ -100,6 +100,11 @@ class Scorecard:
             records=len(self.records.lines),
             private=len(self.records.private),
         )
+
+    @cached_property
+    def caught(self) -> tuple[Fraction, ...]:
+        """Of the mail of each machine, what the others take at once when it refuses."""
+        return tuple(_caught(machine, self.whole, each) for machine, each in self.lost.items())
 
     @property
     def losses(self) -> tuple[Loss, ...]:
@@ -131,13 +136,17 @@ class Scorecard:
         """What its figures do not cover, or rest on, in sentences."""
         count = len(self.records.machines)
         left_out = (
-            f"{counted(self.records.left_out, 'exchanger')} of {self.name} were not looked at: there are too many"
+            f"{counted(self.records.left_out, 'exchanger')} of {self.name} "
+            f"{'was' if self.records.left_out == 1 else 'were'} not looked at: there are too many"
         )
         sampled = f"Sampled: of the {count} machines of {self.name} only the busiest was lost, and the busiest network"
         unknown = ", ".join(self.records.unknown)
         private = self.records.private
         which = listing(map(str, private)) if 0 < len(private) <= MOST_NAMED else f"{len(private)} private addresses"
-        far = f"No sender on the Internet reaches {which}: figures with them are of senders in the same private network"
+        them = "it" if len(private) == 1 else "them"
+        far = (
+            f"No sender on the Internet reaches {which}: figures with {them} are of senders in the same private network"
+        )
         told = (
             (self.records.left_out > 0, left_out),
             (self.is_sampled, sampled),

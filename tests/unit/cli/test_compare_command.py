@@ -88,7 +88,7 @@ def test_one_set_cannot_be_compared():
 
 def test_advice_shows_lines_before_and_after_with_proof():
     """The change, both zones, and for each sender what it did and does."""
-    status, text = run("advise", "t2")
+    status, text = run("advise", "t2", "--allow", "split")
     assert 1 == status
     assert "example.com: change 3 lines." == text.splitlines()[0]
     assert "    + example.com. 300 IN MX 10 mail2.example.com." in text

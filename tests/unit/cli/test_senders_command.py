@@ -31,6 +31,12 @@ def test_each_sender_is_shown_with_its_sources(name):
     assert ("starttls-220-close" in result.stdout) is not SENDERS[name].ours
 
 
+@pytest.mark.parametrize("arguments", [(), ("opensmtpd",)])
+def test_no_line_in_a_pipe_ends_with_blanks(arguments):
+    """Those that fill the last column of a table are for a terminal."""
+    assert [] == [line for line in run("senders", *arguments).stdout.splitlines() if line.endswith(" ")]
+
+
 def test_a_sender_speaks_json():
     """The keys are those of its file."""
     shape = json.loads(run("senders", "exim", "--json").stdout)["sender"]

@@ -11,10 +11,11 @@ from tests.support.plans import INTERNET, T1, T2, T3, T4, T5, at, only, records
 
 from postroad.build import zone_of
 from postroad.planning import Goal, compare, measure
-from postroad.planning.goals import judged
+from postroad.planning.goals import COSTS, judged, numbers, silence
 from postroad.planning.setups import SETUPS
 from postroad.simulation import DnsOrder
 from postroad.words.faults import Mode
+from postroad.words.phrasebook import percent
 
 
 def _compared(view, **zones):
@@ -237,3 +238,29 @@ def test_too_many_machines_are_sampled_and_that_is_said():
     found = measure("big", records(zone), only("rfc5321"))
     assert 1 == len(found.lost)
     assert ("Sampled: of the 220 machines of big only the busiest was lost, and the busiest network.",) == found.caveats
+
+
+def test_what_differs_by_machine_is_told_as_a_range():
+    """Of two equals of one family each, one is covered whole and one in half: neither is said of both."""
+    mixed = records("@ MX 10 a\n@ MX 10 b\na AAAA 2001:db8::1\nb A 192.0.2.2\n")
+    card = measure("mixed", mixed, only("rfc5321", "ipv4-only"))
+    least = percent(min(card.caught))
+    assert [True, 1] == [min(card.caught) < 1, max(card.caught)]
+    assert (
+        f"with either machine refusing, the other takes {least} to all of its mail at once",
+        "with either of 2 networks gone, 50 % to all of mail gets through at once",
+    ) == (numbers(Goal.FAILOVER, card), numbers(Goal.NETWORK, card))
+
+
+def test_between_mail_and_none_the_difference_is_delivery():
+    """What takes no mail of a sender has no fail-over, no delay and no cost that could be better or worse."""
+    bare = "@ MX 10 a\n@ MX 10 b\na A 192.0.2.1\nb A 192.0.2.2\n"
+    found = _compared(only("ipv6-only"), bare=bare, dual=bare + "a AAAA 2001:db8:1::1\nb AAAA 2001:db8:2::2\n")
+    told = "delivery: all mail gets through at once. Before: no mail gets through."
+    assert ((told,), ()) == (found.differences[0].better, found.differences[0].worse)
+    assert {"no mail gets through"} == {numbers(goal, found.cards[0]) for goal in Goal if goal not in COSTS}
+    assert ("no mail gets through", "-", 0) == (
+        numbers(Goal.DELAY, found.cards[0]),
+        silence(found.cards[0]),
+        found.cards[0].marks.caught,
+    )

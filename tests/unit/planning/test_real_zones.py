@@ -30,7 +30,7 @@ def _records(name):
     [
         ("one-dual-stack", 3, ""),
         ("same-net", 0, "mx-same-prefix: both addresses are in 192.0.2.0/24"),
-        ("three-by-eight", 0, "24 machines stand behind 3 names, and are left there; --allow split asks"),
+        ("three-by-eight", 0, "24 machines stand behind 3 names, and are left there: a name for each takes"),
         ("two-by-fifteen", 0, "Make sure that the name servers rotate the addresses of a name: about 5 % of first"),
         ("provider-fleet", 0, "6 machines stand behind 1 name, whose addresses are their operator's to change."),
         (

@@ -30,13 +30,13 @@ def text(advice: Advice) -> Iterator[Block]:
 
 def _checked(advice: Advice) -> Iterator[Block]:
     """What `check` finds: those of a rule together, with the reason once."""
-    still = "still " if advice.after else ""
+    then = "then " if advice.after else ""  # be it that it stays, or comes with the change
     for rule, group in groupby(advice.troubles, key=lambda each: each.rule):
         found = list(group)
         verb = "notes" if found[0].weight is Weight.NOTE else "finds"
         seen = [each.seen for each in found[:MOST_SEEN]]
         more = [f"and {len(found) - MOST_SEEN} more"] if len(found) > MOST_SEEN else []
-        yield f"check {still}{verb} {rule}: {'; '.join((*seen, *more))}"
+        yield f"check {then}{verb} {rule}: {'; '.join((*seen, *more))}"
         yield f"  {found[0].why}", "dim"
 
 

@@ -19,8 +19,8 @@ HEADS = ("set", "machines", "delivered", "busiest", "even", "caught", "silent", 
 LEGEND = (
     "delivered: mail that gets through at once while all machines are up; busiest: share of first contacts on the "
     "busiest machine; even: what each machine of the best preference would get if all got the same; caught: of the "
-    "mail of a machine that refuses, what the others take at once; silent: how long a message takes on average if "
-    "it meets the busiest machine silent; questions, octets: DNS traffic for one message"
+    "mail of a machine that refuses, what the others take at once, whichever it is; silent: how long a message takes "
+    "on average if it meets the busiest machine silent; questions, octets: DNS traffic for one message"
 )
 
 
