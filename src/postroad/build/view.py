@@ -21,7 +21,7 @@ from postroad.simulation import DnsOrder
 from postroad.words.facts import Bogus, Snapshot, Temporary
 from postroad.words.faults import Mode, parse_down
 from postroad.words.inputs import InputError, NotNowError, readable
-from postroad.words.names import Address, Unreadable, parse_address
+from postroad.words.names import Address, Unreadable, parse_address, parse_domain
 from postroad.words.phrasebook import listing
 
 T = TypeVar("T")
@@ -90,7 +90,8 @@ def _down(text: str, records: Records) -> dict[Address, Mode]:
         if address not in {place.address for place in records.places}:
             raise InputError(f"{text!r}: no server of {records.snapshot.domain} has this address")
         return {address: mode}
-    domain, name = records.snapshot.domain, server.lower().removesuffix(".")
+    domain, named = records.snapshot.domain, parse_domain(server)
+    name = server.lower().removesuffix(".") if isinstance(named, Unreadable) else named
     found = {
         place.address: mode
         for place in records.places

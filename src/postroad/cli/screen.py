@@ -36,6 +36,7 @@ TEMPORARY = 3
 EXIT_CODES = {"delivered": DONE, "failed": FINDINGS, "deferred": TEMPORARY}
 WIDTH_OF_A_PIPE = 200  # of pictures
 AS_WIDE_AS_NEEDED = 1_000_000
+GAP = 2  # between the columns of a table
 A_MOMENT_S = 0.5  # what takes less needs no bar
 
 
@@ -62,11 +63,13 @@ class Screen:
 
     def table(self, table: Table) -> None:
         """A table; in a pipe without the blanks that fill its last column."""
+        fitting, width = _fitting(table, self._tables.width), self._tables.width
+        lines = _drawn(fitting, is_whole=bool(table.heads) and _least(fitting) <= width)
         if self._tables.is_terminal:
-            self._tables.print(_drawn(table))
+            self._tables.print(lines)
             return
         with self._tables.capture() as drawn:
-            self._tables.print(_drawn(table))
+            self._tables.print(lines)
         self._tables.out("\n".join(line.rstrip() for line in drawn.get().splitlines()), highlight=False)
 
     def show(self, blocks: Iterable[Block | RenderableType]) -> None:
@@ -242,13 +245,37 @@ def _text(parts: Iterable[Styled], style: str = "") -> Text:
     return Text.assemble(*((visible(text), of_part) for text, of_part in styled), style=style)
 
 
-def _drawn(table: Table) -> RenderableType:
+def _fitting(table: Table, width: int) -> Table:
+    """The table, on its side where that keeps words whole: many figures of few rows are easier to read so, too."""
+    if not table.heads or _least(table, table.right) <= width:
+        return table
+    columns = zip(table.heads, *table.rows, strict=True)
+    heads, *rows = ([cell if isinstance(cell, str) else cell[0] for cell in column] for column in columns)
+    side = Table(heads, rows, frozenset(heads[1:]))
+    return side if len(set(heads)) == len(heads) and _least(side) <= width else table
+
+
+def _least(table: Table, whole: frozenset[str] = frozenset()) -> int:
+    """The width that a table takes with no word broken, and nothing parted in its first column and in these."""
+    columns = [
+        [cell if isinstance(cell, str) else cell[0] for cell in column]
+        for column in zip(table.heads, *table.rows, strict=True)
+    ]
+    words = [
+        max((len(word) for cell in column for word in ([cell] if column[0] in whole else cell.split())), default=0)
+        for column in columns[1:]
+    ]
+    return max(map(len, columns[0])) + sum(words) + GAP * len(words)
+
+
+def _drawn(table: Table, *, is_whole: bool = False) -> RenderableType:
+    """`is_whole`: there is room for the first column as it is."""
     from rich.table import Table as Grid
 
-    drawn = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(table.heads))
-    for head in table.heads:
+    drawn = Grid(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=bool(table.heads))
+    for place, head in enumerate(table.heads):
         side: Literal["left", "right"] = "right" if head in table.right else "left"
-        drawn.add_column(head, justify=side, header_style="bold", overflow="fold")
+        drawn.add_column(head, justify=side, header_style="bold", overflow="fold", no_wrap=is_whole and not place)
     for row in table.rows:
         drawn.add_row(*(_text([cell]) for cell in row))
     return drawn

@@ -33,7 +33,9 @@ def read_sender(name: str, text: str) -> Sender | Unreadable:
     table = parse_toml(text)
     if isinstance(table, Unreadable):
         return table
-    if table and table.keys() <= set(_SEVERAL):
+    if not table:
+        return Unreadable("", "it says nothing; begin it with like = 'postfix', or procedure = 'rfc5321'")
+    if table.keys() <= set(_SEVERAL):
         return Unreadable("", "these are senders or mixes in tables; give the file to --senders")
     try:
         return _sender(name, table, "", SENDERS)

@@ -47,6 +47,13 @@ def test_markdown_is_fit_for_a_pull_request():
     assert "\n- " in text
 
 
+def test_no_name_of_a_file_is_markup_in_a_pull_request(tmp_path):
+    """A stroke would add a column, and a tag be one."""
+    (zone := tmp_path / "a|b <i>.zone").write_text("$ORIGIN ex.test.\n@ MX 10 a\na A 192.0.2.1\n")
+    text = run("compare", "t1", str(zone), "--sender", "exim", "--format", "markdown")[1]
+    assert ("| a\\|b &lt;i>" in text, "<i>" in text) == (True, False)
+
+
 def test_html_is_one_page_that_fetches_nothing():
     """No script, no link, no name from DNS without escaping."""
     text = run("compare", "t1", "t2", "--format", "html")[1]

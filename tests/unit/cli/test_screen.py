@@ -17,6 +17,7 @@ from postroad.cli import door, screen
 from postroad.cli.root import app
 from postroad.spool import Settlement, StoredMail
 from postroad.spool.sqlite import SqliteSpool
+from postroad.views.text.comparison import HEADS
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.record import attempt_record
@@ -237,3 +238,21 @@ def test_colour_can_be_forced_into_a_pipe(words, settings, is_coloured):
         bare = {"NO_COLOR": None, "FORCE_COLOR": None, "TERM": "xterm-256color"}
         done = CliRunner(env=bare | settings | more).invoke(app, words)
         assert expected == bool(re.search(r"\x1b\[[0-9;]*3[0-9]m|\x1b\[38;", done.stdout)) or words == ["route", "t1"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 8])
+@pytest.mark.parametrize("width", range(70, 131, 6))
+def test_no_table_breaks_a_word_where_there_is_room_on_its_side(count, width, monkeypatch):
+    """At 80 columns a comparison had "machine" in one line and "s" in the next."""
+    rows = [(f"t{number}", "2", "100 %", "about 2.2 min", "51 to 92 %", *["8"] * 5) for number in range(count)]
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stdout", written)
+    monkeypatch.setattr(written, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = screen.Screen()
+    out.table(screen.Table(HEADS, rows, frozenset(HEADS[1:])))
+    words = door.COLOUR.sub("", written.getvalue()).split()
+    assert [] == [head for head in HEADS if head not in words]
+    assert count == sum(word in {row[0] for row in rows} for word in words)

@@ -556,3 +556,17 @@ def test_a_timetable_without_retries_is_called_so(simulate):
     """Nobody retries as "none" does."""
     text = simulate("--sender", "exim", "--trials", "20", "--retries", "none", named="t1")[1]
     assert (True, False) == ("; no retries;" in text, "retries as none" in text)
+
+
+def test_a_server_may_be_named_as_people_write_it(simulate, tmp_path):
+    """The domain may be in Unicode, so its exchangers may."""
+    (zone := tmp_path / "idn.zone").write_text("$ORIGIN ex.test.\n@ MX 10 xn--mil-qla\nxn--mil-qla A 192.0.2.1\n")
+    for name in ("m\u00e4il", "m\u00e4il.ex.test", "xn--mil-qla", "XN--MIL-QLA.ex.test."):
+        assert "192.0.2.1 down" in simulate("--sender", "exim", "--down", name, named=str(zone))[1]
+
+
+def test_an_empty_sender_file_is_no_sender(simulate, tmp_path):
+    """It counted as rfc5321: a file that was not written is not what anybody measured."""
+    (own := tmp_path / "mine.toml").write_text("")
+    status, said = simulate("--sender", str(own), stderr=True)
+    assert (2, True) == (status, "it says nothing" in said)

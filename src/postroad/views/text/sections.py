@@ -90,7 +90,7 @@ def markdown(sections: Iterable[AnswerSection]) -> str:
     for section in sections:
         if section.is_for_pages:
             continue
-        told += ["", f"### {section.title}"] if section.is_titled else []
+        told += ["", f"### {_plain(section.title)}"] if section.is_titled else []
         for part in section.parts:
             told += ["", *_in_markdown(part)]
     return "\n".join(told).lstrip("\n")
@@ -99,15 +99,21 @@ def markdown(sections: Iterable[AnswerSection]) -> str:
 def _in_markdown(part: Part) -> Iterator[str]:
     match part:
         case Sentences(sentences):
-            yield from (f"- {sentence}" for sentence in sentences)
+            yield from (f"- {_plain(sentence)}" for sentence in sentences)
         case ZoneLines(lines):
             yield from ("```diff", *lines, "```")
         case Table(heads, rows):
             for row in (heads, ["---"] * len(heads), *rows):
-                yield f"| {' | '.join(cell if isinstance(cell, str) else cell[0] for cell in row)} |"
+                cells = (_plain(cell if isinstance(cell, str) else cell[0]).replace("|", "\\|") for cell in row)
+                yield f"| {' | '.join(cells)} |"
         case (words, style):
-            yield f"**{words}**" if style == HEADLINE else f"<sub>{words}</sub>"
+            yield f"**{_plain(words)}**" if style == HEADLINE else f"<sub>{_plain(words)}</sub>"
         case str():
-            yield part
+            yield _plain(part)
         case NamedPicture():
             pass
+
+
+def _plain(text: str) -> str:
+    """A text in which nothing is markup: names of files stand in it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")
