@@ -11,29 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
+from tests.support.forecasts import snapshot
 
 from postroad.routing import PROCEDURES, Refusal, WalkPolicy, decide, plan_of, turned, turns_of
 from postroad.routing.policy import EqualsPolicy
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
 from postroad.simulation.own import CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S, OwnSender, sums
 from postroad.smtp import Timeouts
-from postroad.words.facts import Found, HostFacts, Mx, NoData, Snapshot
 from postroad.words.faults import Fault, Mode
 from postroad.words.outcome import Result
 
 RFC5321 = PROCEDURES["rfc5321"]
 FIELDS = ("first", "accepted", "outcome", "attempts_mean", "attempts_max", "delay_mean_s", "delay_worst_s", "taken")
-
-
-def snapshot(*records):
-    """A domain of (preference, name, address, address...)."""
-    hosts = {}
-    for _preference, name, *texts in records:
-        addresses = [ip_address(text) for text in texts]
-        v4 = tuple(address for address in addresses if address.version == 4)
-        v6 = tuple(address for address in addresses if address.version == 6)
-        hosts[name] = HostFacts(Found(v4) if v4 else NoData(), Found(v6) if v6 else NoData())
-    return Snapshot("example.com", Found(tuple(Mx(record[0], record[1]) for record in records)), hosts)
 
 
 def orders(level, policy):

@@ -341,6 +341,37 @@ def test_a_spool_that_goes_is_missed_at_once(tmp_path, fate, age_s):
     run(story, folder)
 
 
+@pytest.mark.parametrize("fate", [unlinked, exchanged, logless])
+def test_a_spool_that_is_gone_stays_gone_however_old_that_is(tmp_path, fate):
+    """A folder in which nothing changes any more is no folder in which all is well."""
+    folder = tmp_path / "spool"
+
+    async def story(spool):
+        place = spool._writer._commits._disk.place
+        fate(folder)
+        os.utime(folder, (1, 1))
+        assert [Trouble.GONE] * 3 == [getattr(place.trouble(), "kind", None) for _ in range(3)]
+
+    run(story, folder)
+
+
+@pytest.mark.parametrize("fate", [unlinked, exchanged, logless])
+def test_a_change_within_one_tick_of_the_clock_is_missed_by_none(tmp_path, fate):
+    """A file system tells times by ticks: the folder may say the same before and after."""
+    folder = tmp_path / "spool"
+
+    async def story(spool):
+        os.utime(folder)
+        changed_ns = folder.stat().st_mtime_ns
+        place = spool._writer._commits._disk.place
+        before = place.trouble()
+        fate(folder)
+        os.utime(folder, ns=(changed_ns, changed_ns))
+        assert (None, Trouble.GONE) == (before, place.trouble().kind)
+
+    run(story, folder)
+
+
 def test_a_folder_that_has_not_changed_for_long_is_looked_at_once(tmp_path, monkeypatch):
     """Each look of the loop's thread is a moment at which another thread may take the interpreter."""
     folder, looks = tmp_path / "spool", []

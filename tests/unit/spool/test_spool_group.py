@@ -10,29 +10,16 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from tests.support.grounds import run
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 
 import postroad
 from postroad.spool import PIECE, Settlement, SpoolError, StoredMail, Trouble
-from postroad.spool.sqlite import SqliteSpool
 from postroad.spool.sqlite.file import MARK, connect
 from postroad.words.mail import Envelope
 
 OURS = str(Path(postroad.__file__).parent)
 MOST_CALLS = 28
-
-
-def run(story, folder, node="one", **settings):
-    """Run a story about a spool on SQLite."""
-
-    async def whole():
-        spool = await SqliteSpool.open(folder, node=node, **settings)
-        try:
-            return await story(spool)
-        finally:
-            await spool.close()
-
-    return asyncio.run(whole())
 
 
 def watch(spool):

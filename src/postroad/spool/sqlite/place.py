@@ -38,7 +38,6 @@ class SpoolFile:
                 self._logs[log] = _identity(log)
             except OSError as problem:
                 raise _lost(log, problem.strerror) from problem
-        self._calm = None
 
     def trouble(self) -> SpoolError | None:
         """What has become of it, if it is not there any more.
@@ -50,7 +49,7 @@ class SpoolFile:
         if folder is not None and folder == self._calm:
             return None
         trouble = self._trouble()
-        is_calm = trouble is None and folder is not None and 0 < folder[2] < time.time_ns() - SETTLED_NS
+        is_calm = trouble is None and folder is not None and folder[2] < time.time_ns() - SETTLED_NS
         self._calm = folder if is_calm else None
         return trouble
 
