@@ -11,8 +11,7 @@ from postroad.routing.rules import Dropped, Level, Refusal, Route, Source
 from postroad.words.names import Address, to_unicode
 from postroad.words.outcome import Outcome, Phase, Result
 from postroad.words.phrasebook import counted, listing, percent, seconds
-from postroad.words.tls import OPPORTUNISTIC, in_words
-from postroad.words.tls import Level as TlsLevel
+from postroad.words.tls import OPPORTUNISTIC, TlsLevel, in_words
 from postroad.words.trail import Attempt, Contact
 
 _SOURCES = {

@@ -13,7 +13,7 @@ from typing import Any
 from postroad.words.names import AddressLiteral, parse_destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.reply import Reply
-from postroad.words.tls import Level
+from postroad.words.tls import TlsLevel
 from postroad.words.tlsrecord import proof_record, read_proof
 from postroad.words.trail import Attempt, Contact, Target
 
@@ -117,7 +117,7 @@ def _contact(contact: Contact) -> Shape:
     for flag in ("clear_again", "reused", "dsn_over"):
         if getattr(contact, flag):
             shape[flag] = True
-    if contact.proof and (contact.proof.miss or contact.proof.level is Level.PROVEN):  # the rest is in `tls`
+    if contact.proof and (contact.proof.miss or contact.proof.level is TlsLevel.PROVEN):  # the rest is in `tls`
         shape["proof"] = proof_record(contact.proof)
     return shape
 

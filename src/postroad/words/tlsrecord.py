@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from postroad.words.facts import Tlsa
-from postroad.words.tls import OPPORTUNISTIC, Authority, Demand, Level, Miss, Proof, TlsFailure
+from postroad.words.tls import OPPORTUNISTIC, Authority, Demand, Miss, Proof, TlsFailure, TlsLevel
 
 Shape = dict[str, Any]
 
@@ -40,7 +40,7 @@ def read_demand(shape: Mapping[str, Any] | None) -> Demand:
     if shape is None:
         return OPPORTUNISTIC
     return Demand(
-        Level[shape["level"].upper()],
+        TlsLevel[shape["level"].upper()],
         Authority(shape.get("by", "none")),
         shape.get("why", ""),
         tuple(shape.get("names", ())),
@@ -71,7 +71,7 @@ def read_proof(shape: Mapping[str, Any] | None) -> Proof | None:
     """
     if shape is None:
         return None
-    return Proof(Level[shape["level"].upper()], shape.get("how", ""), None, _read_miss(shape.get("missed")))
+    return Proof(TlsLevel[shape["level"].upper()], shape.get("how", ""), None, _read_miss(shape.get("missed")))
 
 
 def _miss(miss: Miss) -> Shape:

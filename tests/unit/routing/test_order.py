@@ -13,7 +13,7 @@ from tests.support.domains import T1, T2, T3, T4, T5, T6, domain, host
 
 from postroad.routing import PROCEDURES, Dice, DropReason, RoutePolicy, decide, draw, odds
 from postroad.routing.policy import EqualsPolicy
-from postroad.words.tls import Demand, Level, Miss, TlsFailure
+from postroad.words.tls import Demand, Miss, TlsFailure, TlsLevel
 
 RFC5321 = PROCEDURES["rfc5321"]
 CHI_SQUARE_999 = {1: 10.83, 2: 13.82}  # 0.1 % points by degrees of freedom
@@ -96,7 +96,7 @@ def test_limit_reaches_every_level_once():
 def test_host_that_is_refused_keeps_no_other_out():
     """Neither its name behind the same address, nor by a place within the limit: nobody connects to it."""
     hosts = {name: host(address) for name, address in (("a", "192.0.2.1"), ("b", "192.0.2.1"), ("c", "192.0.2.3"))}
-    missed = Demand(Level.PROVEN, missed=Miss(TlsFailure.VALIDATION, "a is not listed"))
+    missed = Demand(TlsLevel.PROVEN, missed=Miss(TlsFailure.VALIDATION, "a is not listed"))
     route = decide(domain((10, "a"), (20, "b"), (30, "c"), **hosts), demands={"a": missed})
     plan = draw(route, replace(RFC5321, limit=2), Dice(1))
     assert ["a", "b", "c"] == [target.exchange for target in plan.targets]

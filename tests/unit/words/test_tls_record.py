@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postroad.words.facts import Tlsa
-from postroad.words.tls import Authority, Demand, Level, Miss, Proof, TlsFailure, in_words
+from postroad.words.tls import Authority, Demand, Miss, Proof, TlsFailure, TlsLevel, in_words
 from postroad.words.tlsrecord import demand_record, proof_record, read_demand, read_proof
 
 TEXTS = st.text(max_size=12)
@@ -16,9 +16,12 @@ NAMES = st.lists(TEXTS, max_size=2).map(tuple)
 RECORDS = st.lists(st.builds(Tlsa, OCTET, OCTET, OCTET, st.binary(max_size=8)), max_size=2).map(tuple)
 
 
-def demands(watched=st.none()):
+NOTHING = st.none()
+
+
+def demands(watched=NOTHING):
     """Any demand."""
-    fields = (st.sampled_from(Level), st.sampled_from(Authority), TEXTS, NAMES, RECORDS, TEXTS)
+    fields = (st.sampled_from(TlsLevel), st.sampled_from(Authority), TEXTS, NAMES, RECORDS, TEXTS)
     return st.builds(Demand, *fields, st.none() | MISSES, st.booleans(), watched)
 
 
@@ -28,7 +31,7 @@ def test_demand_survives_its_record(demand):
     assert demand == read_demand(json.loads(json.dumps(demand_record(demand))))
 
 
-@given(st.builds(Proof, st.sampled_from(Level), TEXTS, st.none(), st.none() | MISSES))
+@given(st.builds(Proof, st.sampled_from(TlsLevel), TEXTS, st.none(), st.none() | MISSES))
 def test_proof_survives_its_record(proof):
     """All but its terms, which are in the demand."""
     assert proof == read_proof(json.loads(json.dumps(proof_record(proof))))
