@@ -51,7 +51,7 @@ class WireSettings:
 
     def believes(self, server: ServerAddress) -> bool:
         """Whether AD of a server counts: over a network anyone may set it (RFC 4035 section 4.9.3)."""
-        return self.trust_ad or server.address.is_loopback
+        return self.trust_ad or server.is_here
 
 
 class WireResolver:
