@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from postroad.words.facts import Tlsa
 
 TRUST_ANCHOR, END_ENTITY = 2, 3  # DANE-TA and DANE-EE: SMTP has no others, RFC 7672 section 3.1.3
+SMTP_USAGES = (TRUST_ANCHOR, END_ENTITY)
 CERTIFICATE, KEY = 0, 1  # the selectors, RFC 6698 section 2.1.2
 FULL, SHA_256, SHA_512 = 0, 1, 2  # the matching types, RFC 6698 section 2.1.3
 _BY_STRENGTH = (SHA_512, SHA_256)
@@ -22,7 +23,7 @@ def usable(records: Iterable[Tlsa]) -> tuple[Tlsa, ...]:
 
     Of each usage and selector these are the ones with the strongest digest, and those without (RFC 7671 section 9).
     """
-    sound = [record for record in records if not any(faults(record))]
+    sound = [record for record in records if not any(tlsa_faults(record))]
     there = {(record.usage, record.selector, record.matching) for record in sound}
     return tuple(record for record in dict.fromkeys(sound) if not _stronger(record) & there)
 
@@ -33,9 +34,9 @@ def _stronger(record: Tlsa) -> set[tuple[int, int, int]]:
     return {(record.usage, record.selector, digest) for digest in digests}
 
 
-def faults(record: Tlsa) -> Iterator[str]:
+def tlsa_faults(record: Tlsa) -> Iterator[str]:
     """Why a sender cannot use a record: what is wrong with it, each as the end of a sentence that begins with "it"."""
-    if record.usage not in (TRUST_ANCHOR, END_ENTITY):
+    if record.usage not in SMTP_USAGES:
         yield f"has usage {record.usage}; SMTP supports only 2 and 3"
     if record.selector not in (CERTIFICATE, KEY):
         yield f"has selector {record.selector}; there are only 0, the certificate, and 1, its public key"

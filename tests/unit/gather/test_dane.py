@@ -146,7 +146,7 @@ PROBES = [("", "NS"), ("mx.example.com", "CNAME")]
 )
 @pytest.mark.parametrize("caches", [False, True])
 def test_the_base_domain_of_an_alias(near, far, asked, base, caches):
-    """Where all is signed, the end of the alias and then the alias; else the alias, if it is (RFC 7672 section 2.2.2)."""
+    """All signed: the end of the alias and then the alias; else the alias, if signed (RFC 7672 section 2.2.2)."""
     zones = (
         ROOT,
         zone("example.com", "@ MX 10 mx", ALIAS, RECORD if near[1] else "", is_signed=near[0]),

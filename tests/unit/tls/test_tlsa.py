@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from postroad.tls.tlsa import faults, matches, usable
+from postroad.tls.tlsa import matches, tlsa_faults, usable
 from postroad.words.facts import Tlsa
 
 KEYS = (
@@ -103,7 +103,7 @@ def test_what_a_sender_can_use():
 @given(st.lists(ANY_TLSA | st.sampled_from([record(*each) for each in product((2, 3), (0, 1), (0, 1, 2))]), max_size=8))
 def test_what_decides_is_what_has_no_fault_and_nothing_stronger_beside_it(records):
     """RFC 7671 section 9: faulty records go first, then digests that are weaker than another of usage and selector."""
-    sound = [each for each in dict.fromkeys(records) if not list(faults(each))]
+    sound = [each for each in dict.fromkeys(records) if not list(tlsa_faults(each))]
     beaten = {(each.usage, each.selector, 1) for each in sound if each.matching == 2}
     assert tuple(each for each in sound if (each.usage, each.selector, each.matching) not in beaten) == usable(records)
 
@@ -136,4 +136,4 @@ def test_a_digest_of_the_wrong_length_makes_no_other_weaker():
 )
 def test_each_fault_in_words(made, expected):
     """What is wrong with a record, and what would be right."""
-    assert expected == list(faults(made))
+    assert expected == list(tlsa_faults(made))
