@@ -185,15 +185,15 @@ def test_numbers_of_both_are_one_page(monkeypatch):
     """What is received is counted here, what is delivered there; each scrape has all of it, once."""
 
     async def story(it):
-        telling = EventBus()
-        it.told.others.append(telling)
-        metrics = await Metrics(it.relay, telling).open(LOOPBACK, 0)
+        bus = EventBus()
+        it.told.others.append(bus)
+        metrics = await Metrics(it.relay, bus).open(LOOPBACK, 0)
         await it.submit("ann@example.com", times=3)
         await it.log.until("deliver.attempt.complete", 3)
         await metrics.close()
         first, health = await numbers_of(it)
         second, _ = await numbers_of(it)
-        telling.close()
+        bus.close()
         keys = [("attempts_total", "delivered"), ("delivery_seconds_count",), ("attempt_seconds_bucket", "+Inf")]
         return [first[key] for key in keys], [second[key] for key in keys], health
 
