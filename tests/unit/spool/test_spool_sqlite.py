@@ -75,12 +75,15 @@ def test_concurrent_messages_share_a_commit(tmp_path):
     run(story, one(tmp_path))
 
 
-def test_the_folder_is_for_its_owner_alone(tmp_path):
-    """It holds other people's mail."""
+def test_the_folder_is_for_its_owner_alone(tmp_path, monkeypatch):
+    """It holds other people's mail; also if somebody else makes it at the same moment."""
 
-    async def story(_spool):
-        assert 0o700 == stat.S_IMODE((tmp_path / "a" / "spool").stat().st_mode)
+    async def story(spool):
+        assert (0o700, ()) == (stat.S_IMODE((tmp_path / "a" / "spool").stat().st_mode), spool.remarks)
 
+    run(story, one(tmp_path / "a" / "spool"))
+    a_moment_ago, is_dir = [False], Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda path: a_moment_ago.pop() if a_moment_ago else is_dir(path))
     run(story, one(tmp_path / "a" / "spool"))
 
 
@@ -109,7 +112,7 @@ def test_a_lease_that_ran_out_frees_what_the_dead_had(tmp_path):
         await first.add(letter("m1"), BODY, claim=True)
         (parcel,) = await second.add(letter("m2"), BODY, claim=True)
         assert [0, 0] == [await first.renew(NOW), await second.renew(NOW)]
-        assert [0, 0, 0] == [await second.renew(NOW + LEASE_S * part / 3) for part in (1, 2, 3)]
+        assert [0, 0, 0] == [await second.renew(NOW + after) for after in (25, 50, LEASE_S)]
         assert 1 == await second.renew(NOW + LEASE_S + 1)
         assert [("far.example", "waiting"), ("far.example", "claimed")] == await states(second)
         (taken,) = await second.claim(NOW, 10, each=10)
@@ -172,16 +175,26 @@ def test_a_tool_changes_the_queue_of_a_living_relay(tmp_path):
         assert () == await relay.claim(NOW, 10, each=10)
         assert 1 == await queue_tool.delete(Selection(ids=("m1",)), NOW)
         assert [("far.example", "held")] == await states(relay)
-        with pytest.raises(ValueError, match="a tool has no node"):
-            await queue_tool.claim(NOW, 1, each=1)
+        (parcel,) = await relay.add(letter("m3"), BODY, claim=True)
+        for call in (
+            queue_tool.claim(NOW, 1, each=1),
+            queue_tool.add(letter("m4"), BODY, claim=True),
+            queue_tool.settle([Settlement(parcel)], NOW),
+            queue_tool.release([parcel]),
+            queue_tool.renew(NOW),
+        ):
+            with pytest.raises(ValueError, match="a tool has no node"):
+                await call
+        assert [("far.example", "held"), ("far.example", "claimed")] == await states(relay)
 
     run(story, one(tmp_path), tool(tmp_path))
 
 
 def test_a_tool_makes_no_spool(tmp_path):
     """Where none is, it says so, and leaves the folder as it was."""
-    trouble = trouble_of(tool(tmp_path))
-    assert (Trouble.MISSING, []) == (trouble.kind, list(tmp_path.iterdir()))
+    assert (Trouble.MISSING, []) == (trouble_of(tool(tmp_path)).kind, list(tmp_path.iterdir()))
+    (tmp_path / "spool.db").touch()  # as a start leaves it that ends before it has made more
+    assert Trouble.MISSING == trouble_of(tool(tmp_path)).kind
 
 
 def test_a_newer_schema_is_left_alone(tmp_path):
@@ -414,6 +427,7 @@ def test_a_loop_that_is_gone_leaves_the_writer_alive(tmp_path):
     async def forgetful():
         spool = await one(tmp_path)
         spool._writer.submit(spool._kinds.renew, ("one", NOW))
+        assert spool._writer._thread.daemon  # nor does it keep a program from ending that forgets to close
         return spool
 
     spool = asyncio.run(forgetful())
