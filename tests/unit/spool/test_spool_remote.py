@@ -244,7 +244,8 @@ def test_claim_that_nobody_waits_for_may_come_to_nothing(end):
         asyncio.get_running_loop().set_exception_handler(lambda _loop, about: troubles.append(about["message"]))
         async with apart() as (spool, other):
             spool.free.clear()
-            released, spool.release = [], released.append
+            released = []
+            spool.release = released.append
             claiming = asyncio.create_task(other.spool.claim(NOW, 1, each=1))
             await asyncio.sleep(0)
             claiming.cancel()
