@@ -379,7 +379,7 @@ def test_refusal_before_the_end_of_the_message_counts(chunking):
 
 @pytest.mark.parametrize("chunking", [True, False])
 def test_receipt_counts_though_the_host_says_more_than_it_was_asked(chunking):
-    """Each recipient has its answer and nobody gets a second copy; the session is over, for its replies are not ours."""
+    """Each recipient has its answer and gets no second copy; the session is over, for its replies are not ours."""
     host = Host(config=ServerConfig("mx", chunking=chunking), extra={".": b"250 2.0.0 once more\r\n"})
 
     async def main():
