@@ -93,11 +93,11 @@ async def story(folder, calls):
     server = await loop.create_server(Exchanger, sock=bind(ip_address("127.0.0.11"), 0))
     settings = settings_of(f"[deliver]\nport = {server.sockets[0].getsockname()[1]}", None)
     (folder / "zone").write_text(ZONE)
-    delivered, telling, ports = asyncio.Queue(), EventBus(), []
-    telling.subscribe("log", Journal(len, Style("json")))
+    delivered, bus, ports = asyncio.Queue(), EventBus(), []
+    bus.subscribe("log", Journal(len, Style("json")))
 
     def listen(event):
-        telling(event)
+        bus(event)
         if event.name == "deliver.parcel.complete":
             delivered.put_nowait(event)
         elif event.name == "relay.port.open":
@@ -110,7 +110,7 @@ async def story(folder, calls):
         await asyncio.gather(*(relayed(ports[0], delivered) for _ in range(CLIENTS)))
     calls.counts = False
     await relay.close()
-    telling.close()
+    bus.close()
     server.close()
 
 
