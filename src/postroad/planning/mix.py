@@ -213,7 +213,8 @@ class Conditions:
 
 def share(shares: Mapping[Address, Fraction], machine: Machine) -> Fraction:
     """What the addresses of a machine have together."""
-    return sum((shares.get(address, ZERO) for address in machine.addresses), ZERO)
+    parts = [shares.get(address, ZERO) for address in machine.addresses]
+    return parts[0] if len(parts) == 1 else sum(parts, ZERO)  # to add a fraction to nothing takes long, too
 
 
 def part_delivered(forecast: Forecast) -> Fraction:

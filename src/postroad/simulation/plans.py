@@ -35,7 +35,11 @@ from postroad.words.outcome import Result
 MOST_TURNS = 720
 """Orders of the answers that are told apart; of more, so many stand for all."""
 
-_FAMILIES = {Families.V4_ONLY: (4,), Families.V6_ONLY: (6,)}
+_ANY_FAMILY = replace(PROCEDURES["rfc5321"], families=(6, 4))
+_POLICIES = {
+    Families.V4_ONLY: replace(_ANY_FAMILY, families=(4,)),
+    Families.V6_ONLY: replace(_ANY_FAMILY, families=(6,)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,15 @@ class NoWay:
 
 
 FoundExchangers = tuple[ModelExchanger, ...] | NoWay
+MadeExchangers = dict[tuple[tuple[int, ...], bool, Mx], ModelExchanger]
+"""What records lead to, by what of a sender makes a difference to that: the families it uses, and whether literals."""
 
 
-def exchanges(snapshot: Snapshot, sender: Sender) -> FoundExchangers:
-    """The exchangers a sender finds, in the order of the MX answer, also dead ones; or why it can use none."""
+def exchanges(snapshot: Snapshot, sender: Sender, made: MadeExchangers | None = None) -> FoundExchangers:
+    """The exchangers a sender finds, in the order of the MX answer, also dead ones; or why it can use none.
+
+    `made`: what other senders found here.
+    """
     answer = snapshot.mx
     if sender.ours:
         return _found_by_ours(snapshot)
@@ -60,7 +69,7 @@ def exchanges(snapshot: Snapshot, sender: Sender) -> FoundExchangers:
     if isinstance(answer, Temporary | Bogus):
         return NoWay(Result.DEFERRED)
     if isinstance(answer, Found) and answer.records:
-        return _listed(snapshot, sender, answer.records)
+        return _listed(snapshot, sender, answer.records, {} if made is None else made)
     if not (sender.implicit_on_nxdomain if isinstance(answer, NoName) else sender.implicit_on_nodata):
         status = Status.NO_SUCH_DOMAIN if isinstance(answer, NoName) else Status.NO_ADDRESS
         return NoWay(sender.refused.get(status, Result.FAILED))
@@ -78,7 +87,9 @@ def _found_by_ours(snapshot: Snapshot) -> FoundExchangers:
     return (*found, *(ModelExchanger(name, 0, (), DropReason.NO_ADDRESS) for name in dead))
 
 
-def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> FoundExchangers:
+def _listed(
+    snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...], made: MadeExchangers
+) -> FoundExchangers:
     if sender.fails_on_equals and len({record.preference for record in records}) < len(records):
         return NoWay(Result.FAILED, f"{sender.title} breaks on two records of one preference")
     real = [record for record in records if record.exchange]
@@ -88,8 +99,7 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> Foun
         return NoWay(Result.FAILED, asked=len({record.exchange for record in real}))
     if sender.drops_names:
         real = _by_name(real)
-    policy = _policy(sender)
-    every = [_exchange(snapshot, sender, policy, record) for record in real]
+    every = [_exchange(snapshot, sender, record, made) for record in real]
     # Of a name that nobody looked up nothing is known: a domain has more of them than we ask for
     found = [each for each in every if each.dead is not DropReason.NOT_LOOKED_UP]
     if not any(each.addresses for each in found):
@@ -114,22 +124,23 @@ def _is_fatal(snapshot: Snapshot, sender: Sender, records: list[Mx]) -> bool:
     return literal or (sender.empty_name_fails and empty)
 
 
-def _exchange(snapshot: Snapshot, sender: Sender, policy: RoutePolicy, record: Mx) -> ModelExchanger:
+def _exchange(snapshot: Snapshot, sender: Sender, record: Mx, made: MadeExchangers) -> ModelExchanger:
     """What a record leads to: also nowhere, for it still is a record."""
-    literal = _literal(snapshot, record, sender)
-    if literal:
-        return literal
+    policy = _policy(sender)
+    key = policy.families, sender.literals is Literals.USED, record
+    if key not in made:
+        made[key] = _look_up(snapshot, policy, record, uses_literals=sender.literals is Literals.USED)
+    return made[key]
+
+
+def _look_up(snapshot: Snapshot, policy: RoutePolicy, record: Mx, *, uses_literals: bool) -> ModelExchanger:
+    address = named_address(snapshot, record) if uses_literals else None
+    if address is not None and address.version in policy.families:
+        return ModelExchanger(record.exchange, record.preference, (address,))
     answer = decide(replace(snapshot, mx=Found((record,))), policy)
     if isinstance(answer, Route):
         return next(iter(_exchanges(answer)))
     return ModelExchanger(record.exchange, record.preference, (), answer.dropped[0].reason)
-
-
-def _literal(snapshot: Snapshot, record: Mx, sender: Sender) -> ModelExchanger | None:
-    address = named_address(snapshot, record) if sender.literals is Literals.USED else None
-    if address is None or address.version not in _FAMILIES.get(sender.families, (4, 6)):
-        return None
-    return ModelExchanger(record.exchange, record.preference, (address,))
 
 
 def named_address(snapshot: Snapshot, record: Mx) -> Address | None:
@@ -158,8 +169,7 @@ def _exchanges(route: Route) -> Iterable[ModelExchanger]:
 
 
 def _policy(sender: Sender) -> RoutePolicy:
-    families = _FAMILIES.get(sender.families, (6, 4))
-    return replace(PROCEDURES["rfc5321"], families=families)
+    return _POLICIES.get(sender.families, _ANY_FAMILY)
 
 
 def plans(  # what is asked, of whom, and two ways to count
