@@ -87,9 +87,7 @@ def _found_by_ours(snapshot: Snapshot) -> FoundExchangers:
     return (*found, *(ModelExchanger(name, 0, (), DropReason.NO_ADDRESS) for name in dead))
 
 
-def _listed(
-    snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...], made: MadeExchangers
-) -> FoundExchangers:
+def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...], made: MadeExchangers) -> FoundExchangers:
     if sender.fails_on_equals and len({record.preference for record in records}) < len(records):
         return NoWay(Result.FAILED, f"{sender.title} breaks on two records of one preference")
     real = [record for record in records if record.exchange]
