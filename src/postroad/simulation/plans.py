@@ -6,7 +6,6 @@ RFC 5321 in a sender is in its data.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -20,7 +19,6 @@ from postroad.routing import (
     RoutePolicy,
     Status,
     decide,
-    turned_addresses,
 )
 from postroad.senders import EqualsOrder, Families, Inside, Literals, PreferenceUse, Sender, Unit
 from postroad.simulation.arrange import ArrangedLevel, Arranger
@@ -218,8 +216,14 @@ def answers(case: Case, sender: Sender, found: tuple[ModelExchanger, ...]) -> li
     turns = _turns_in_step(case, sender, found)
     if turns == 1:
         return [found]
-    turned = _Turned(found, rotates=_mx_turns(case, sender, found) > 1)
-    return [turned.at(turn) for turn in _turns(turns)]
+    rotates = _mx_turns(case, sender, found) > 1
+    return [_at(turn, found, rotates=rotates) for turn in _turns(turns)]
+
+
+def _at(turn: int, found: tuple[ModelExchanger, ...], *, rotates: bool) -> tuple[ModelExchanger, ...]:
+    """The answer with every set turned so often."""
+    start = turn % len(found) if rotates else 0
+    return tuple([each.turned(turn) for each in (*found[start:], *found[:start])])
 
 
 def _turns(count: int) -> Iterable[int]:
@@ -236,40 +240,13 @@ def _turns_in_step(case: Case, sender: Sender, found: tuple[ModelExchanger, ...]
     """In how many turns the answers come."""
     is_shuffled = sender.unit is Unit.ADDRESS and sender.equals is EqualsOrder.RANDOM
     is_turned = case.dns_order is DnsOrder.ROTATE and sender.inside is Inside.GIVEN
-    sizes = _sizes(found) if is_turned and not is_shuffled else ()
-    return lcm(_mx_turns(case, sender, found), *sizes)
+    turns = {each.turns for each in found} if is_turned and not is_shuffled else ()
+    return lcm(_mx_turns(case, sender, found), *turns)
 
 
 def _mx_turns(case: Case, sender: Sender, found: tuple[ModelExchanger, ...]) -> int:
     is_drawn = sender.equals in (EqualsOrder.RANDOM, EqualsOrder.ALPHABETICAL)
     return 1 if case.dns_order is DnsOrder.FIXED or is_drawn or sender.caches_mx else len(found)
-
-
-def _sizes(found: tuple[ModelExchanger, ...]) -> tuple[int, ...]:
-    counts = Counter((each.name, address.version) for each in found for address in each.addresses)
-    return tuple(set(counts.values()))
-
-
-class _Turned:
-    """The records of an answer turn by turn; the addresses of an exchanger have few turns, so each is made once."""
-
-    def __init__(self, found: tuple[ModelExchanger, ...], *, rotates: bool) -> None:
-        self._found = found
-        self._rotates = rotates
-        self._cycles = [lcm(*_sizes((each,))) for each in found]
-        self._made: dict[tuple[int, int], ModelExchanger] = {}
-
-    def at(self, turn: int) -> tuple[ModelExchanger, ...]:
-        """The answer with every set turned so often."""
-        start = turn % len(self._found) if self._rotates else 0
-        places = [*range(start, len(self._found)), *range(start)]
-        return tuple([self._exchange(place, turn % self._cycles[place]) for place in places])
-
-    def _exchange(self, place: int, turn: int) -> ModelExchanger:
-        each = self._found[place]
-        if turn and (place, turn) not in self._made:
-            self._made[place, turn] = replace(each, addresses=turned_addresses(each.addresses, turn))
-        return self._made[place, turn] if turn else each
 
 
 def _levels(sender: Sender, found: tuple[ModelExchanger, ...], *, repeats: bool) -> list[tuple[ModelExchanger, ...]]:
