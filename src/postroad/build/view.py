@@ -15,8 +15,8 @@ from typing import TypeVar
 from postroad.build.mailer import Mailer
 from postroad.build.subject import Subject
 from postroad.files import read_text
+from postroad.models import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.planning import Conditions, Mix, Records
-from postroad.senders import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.simulation import DnsOrder
 from postroad.words.facts import Bogus, Snapshot, Temporary
 from postroad.words.faults import Mode, parse_down
@@ -102,12 +102,31 @@ def _down(text: str, records: Records) -> dict[Address, Mode]:
     return found
 
 
+def senders_of(names: Sequence[str], file: Path | None = None) -> Mapping[str, Sender]:
+    """The senders of these names or files, else all that are known; those of a file of several are known too.
+
+    Raises:
+        InputError: there is no such sender, or a file cannot be used.
+
+    """
+    known = _known(_own(file) if file else None)
+    return _asked(names, known) if names else known
+
+
+def _known(own: OwnSenders | None) -> dict[str, Sender]:
+    return {**SENDERS, **(own.senders if own else {})}
+
+
+def _asked(names: Sequence[str], known: Mapping[str, Sender]) -> dict[str, Sender]:
+    _refuse_namesakes(names)
+    return {each.name: each for each in (sender_named(name, known) for name in names)}
+
+
 def _mix(names: Sequence[str], mix: str | None, file: Path | None) -> Mix:
     own = _own(file) if file else None
-    senders = {**SENDERS, **(own.senders if own else {})}
+    senders = _known(own)
     mixes = {**MIXES, **(own.mixes if own else {})}
-    _refuse_namesakes(names)
-    asked = {each.name: each for each in (sender_named(name, senders) for name in names)}
+    asked = _asked(names, senders)
     senders |= asked
     if both := senders.keys() & mixes.keys():  # the rows of an answer are by name
         raise InputError(f"{listing(sorted(both))}: a sender and a mix cannot have the same name; rename yours")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from postroad.gather.asking import GatherSettings, gather, gather_hosts, gather_more
     from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     asking="GatherSettings gather gather_hosts gather_more",
     saved="STATUS UnreadableFactsError facts_shape read_lookup",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from postroad.planning.scorecard import Scorecard, faults_of, measure
     from postroad.planning.setups import SETUPS
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     advice="Advice Check CheckTrouble Weight advise",
     answers="AnsweredQuestion answer_all",

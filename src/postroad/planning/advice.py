@@ -13,13 +13,13 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import partial
 
+from postroad.models import Families
 from postroad.planning.comparison import Difference, difference
 from postroad.planning.edits import Allowed, Edit, candidates, edited
 from postroad.planning.goals import SAFETY, Goal, dns_cost, is_gain, judged, numbers
 from postroad.planning.mix import Conditions
 from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Scorecard, Scores, mark, measure
-from postroad.senders import Families
 from postroad.simulation import DnsOrder
 from postroad.words.facts import Found, Snapshot
 from postroad.words.names import AddressLiteral

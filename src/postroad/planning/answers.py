@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
+from postroad.models import Sender
 from postroad.planning.goals import Goal, balance, dns_cost, numbers, silence, verdict
 from postroad.planning.mix import Conditions, Forecasts, Mix, part_delivered, share
 from postroad.planning.records import Machine, Records
 from postroad.planning.scorecard import Scorecard
 from postroad.planning.setups import SETUPS
-from postroad.senders import Sender
 from postroad.simulation import SENDERS, DnsOrder, Forecast
 from postroad.words.faults import Mode
 from postroad.words.phrasebook import counted, listing, percent

@@ -8,8 +8,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from typing import Any
 
+from postroad.models import Sender
 from postroad.routing import PROCEDURES, Dropped, DropReason, Refusal, Route, decide
-from postroad.senders import Sender
 from postroad.simulation import FoundExchangers, exchanges, named_address
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
 from postroad.words.names import Address, is_address_like, is_within, parse_address, registered

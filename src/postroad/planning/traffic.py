@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from postroad.models import Asks
 from postroad.planning.records import Records
-from postroad.senders import Asks
 from postroad.simulation import Forecast
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData
 

@@ -14,7 +14,7 @@ for what only time shows).
 
 from typing import TYPE_CHECKING
 
-from postroad.senders import MIXES, SENDERS, Sender
+from postroad.models import MIXES, SENDERS, Sender
 from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Forecast, Questions, Step
 from postroad.simulation.plans import FoundExchangers, exchanges, named_address
 from postroad.simulation.shares import blend, forecast
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postroad.simulation.ranges import RANGES, Range, range_of
     from postroad.simulation.recipients import REPLIES, Fare, Mixed, fares
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     ranges="RANGES Range range_of",
     recipients="Fare Mixed REPLIES fares",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 
-from postroad.senders import ENDS, EqualsOrder, Exhausted, Families, Inside, Sender, Then, Unit
+from postroad.models import ENDS, EqualsOrder, Exhausted, Families, Inside, Sender, Then, Unit
 from postroad.simulation.contacts import (
     NOBODY,
     Contacts,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from postroad.models import ENDS, Sender, Then, Unit
 from postroad.routing import DropReason
-from postroad.senders import ENDS, Sender, Then, Unit
 from postroad.simulation.nouns import Case
 from postroad.simulation.orders import NOTHING, Node, Pick, leaves
 from postroad.words.faults import Mode

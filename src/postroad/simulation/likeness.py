@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from postroad.senders import ENDS, Families, Sender
+from postroad.models import ENDS, Families, Sender
 from postroad.simulation.contacts import IN_SESSION, TAKES, Host, ModelContact, contacts_of
 from postroad.simulation.limits import CountedLimits
 from postroad.simulation.orders import NOTHING, Bag, InOrder, Node, Pick, Weave

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from math import lcm
 
+from postroad.models import EqualsOrder, Families, Inside, Literals, PreferenceUse, Sender, Unit
 from postroad.routing import (
     PROCEDURES,
     DropReason,
@@ -22,7 +23,6 @@ from postroad.routing import (
     decide,
     turned_addresses,
 )
-from postroad.senders import EqualsOrder, Families, Inside, Literals, PreferenceUse, Sender, Unit
 from postroad.simulation.arrange import ArrangedLevel, Arranger
 from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted

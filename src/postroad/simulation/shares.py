@@ -9,8 +9,8 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import TypeVar
 
+from postroad.models import Sender, Then
 from postroad.routing import Refusal
-from postroad.senders import Sender, Then
 from postroad.simulation.arrange import ArrangedLevel
 from postroad.simulation.contacts import ModelContact, ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted

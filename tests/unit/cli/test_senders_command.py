@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
-from postroad.senders import SENDERS, read_sender
+from postroad.models import SENDERS, read_sender
 
 
 def run(*arguments):

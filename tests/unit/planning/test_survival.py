@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.plans import INTERNET, T1, T3, T4, at, listed, only, records
 
+from postroad.models import read_sender
+from postroad.models.model import ENDS, FaultPhase, Then
 from postroad.planning.fates import fates
 from postroad.planning.mix import Conditions, Mix
 from postroad.planning.survival import Loss, Survival, losses, survive
-from postroad.senders import read_sender
-from postroad.senders.model import ENDS, FaultPhase, Then
 from postroad.simulation import DnsOrder
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from postroad.models import SCHEDULES, Schedule, Sender
 from postroad.pace import DAY_S
-from postroad.senders import SCHEDULES, Schedule, Sender
 from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.trials.nouns import Greylist, Outage, Trial, Workload
 from postroad.words.bounds import Bounds, OutOfBoundsError, check, count, require, require_all
@@ -70,9 +70,9 @@ class TrialOptions:
     and no more. `rate`: each has so many in each such span, all along. Neither: they are spread over a day. `sources`
     is how many sending machines there are, each with `at_once` sessions of `session_s` seconds where it keeps
     connections. `greylist_s`: a recipient that was not seen before is told 450 for so long, by all servers together,
-    or by each for itself (`greylist_apart`). `retries`: a timetable by its name (those of
-    `postroad.senders.SCHEDULES`), or the seconds between tries, of which the last one goes on for five days; None: the
-    sender's own.
+    or by each for itself (`greylist_apart`). `retries`: a timetable by its name (that of a
+    sender; a wrong name is answered with all there are), or the seconds between tries, of which the last one goes on
+    for five days; None: the sender's own.
     """
 
     messages: int | None = None

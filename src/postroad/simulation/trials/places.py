@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from postroad.senders import Families, Sender, Unit
+from postroad.models import Families, Sender, Unit
 from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.words.faults import Mode

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from postroad.views.json.shape import VERSION, Shape
     from postroad.views.json.simulation import advice_shape, comparison_shape, setups_shape, simulate_shape
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     attempt="attempt_shape send_shape",
     errors="error_shape",

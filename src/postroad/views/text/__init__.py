@@ -11,7 +11,7 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.views.text.blocks import Block, Styled, Table
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     blocks="Block Styled Table",
 )

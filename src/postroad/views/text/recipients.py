@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from postroad.senders import RefusalNews, Sender
+from postroad.models import RefusalNews, Sender
 from postroad.simulation import Fare
 from postroad.views.text.blocks import Table
 from postroad.views.text.sections import Part, Sentences

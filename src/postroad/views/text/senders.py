@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postroad.routing import Status
-from postroad.senders import (
+from postroad.models import (
     EqualsOrder,
     Exhausted,
     Families,
@@ -19,6 +18,7 @@ from postroad.senders import (
     Then,
     Unit,
 )
+from postroad.routing import Status
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import counted, seconds

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
-from postroad.senders.known import SENDERS
-from postroad.senders.mixes import MIXES
-from postroad.senders.model import Basis, Sender
-from postroad.senders.reading import DEFAULT_PROCEDURE, WrongError, check_keys, check_table, sender_from
+from postroad.models.known import SENDERS
+from postroad.models.mixes import MIXES
+from postroad.models.model import Basis, Sender
+from postroad.models.reading import DEFAULT_PROCEDURE, WrongError, check_keys, check_table, sender_from
 from postroad.words.bounds import Bounds
 from postroad.words.names import Unreadable
 from postroad.words.toml import parse_toml

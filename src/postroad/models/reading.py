@@ -13,9 +13,9 @@ from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from postroad.senders.model import PHASES, Basis, FaultPhase, Sender
-from postroad.senders.procedures import BY_PROCEDURE
-from postroad.senders.schedule import Schedule, growth
+from postroad.models.model import PHASES, Basis, FaultPhase, Sender
+from postroad.models.procedures import BY_PROCEDURE
+from postroad.models.schedule import Schedule, growth
 from postroad.words.bounds import Bounds, OutOfBoundsError, count, shown
 from postroad.words.faults import Mode
 

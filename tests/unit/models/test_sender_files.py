@@ -6,9 +6,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from postroad.senders import SENDERS, Basis, Schedule, model, read_sender, read_senders
-from postroad.senders.bounds import BOUNDS
-from postroad.senders.model import Then, Unit
+from postroad.models import SENDERS, Basis, Schedule, model, read_sender, read_senders
+from postroad.models.bounds import BOUNDS
+from postroad.models.model import Then, Unit
 from postroad.words.faults import Mode
 from postroad.words.names import Unreadable
 
@@ -157,7 +157,7 @@ def test_each_sender_says_what_it_is_and_where_from(sender):
 def test_the_files_are_part_of_the_package():
     """What is read beside the code is what an installed wheel has."""
     assert {f"{name}.toml" for name in SENDERS if name != "postroad"} | {"schedules.toml"} == {
-        each.name for each in files("postroad.senders").iterdir() if each.name.endswith(".toml")
+        each.name for each in files("postroad.models").iterdir() if each.name.endswith(".toml")
     }
 
 
