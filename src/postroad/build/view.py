@@ -17,11 +17,11 @@ from postroad.build.subject import Subject
 from postroad.files import read_text
 from postroad.models import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.planning import Conditions, Mix, Records
-from postroad.simulation import DnsOrder
+from postroad.simulation import DnsOrder, addresses_named
 from postroad.words.facts import Bogus, Snapshot, Temporary
 from postroad.words.faults import Mode, parse_down
 from postroad.words.inputs import InputError, NotNowError, readable
-from postroad.words.names import Address, Unreadable, parse_address, parse_domain
+from postroad.words.names import Address, Unreadable
 from postroad.words.phrasebook import listing
 
 T = TypeVar("T")
@@ -85,21 +85,10 @@ def down_of(texts: Sequence[str], records: Records) -> dict[Address, Mode]:
 
 def _down(text: str, records: Records) -> dict[Address, Mode]:
     server, mode = readable(parse_down(text))
-    address = parse_address(server)
-    if address:
-        if address not in {place.address for place in records.places}:
-            raise InputError(f"{text!r}: no server of {records.snapshot.domain} has this address")
-        return {address: mode}
-    domain, named = records.snapshot.domain, parse_domain(server)
-    name = server.lower().removesuffix(".") if isinstance(named, Unreadable) else named
-    found = {
-        place.address: mode
-        for place in records.places
-        if name in (place.exchange, place.exchange.removesuffix(f".{domain}"))
-    }
-    if not found:
-        raise InputError(f"{text!r}: no exchanger of {domain} has this name; write SERVER or SERVER:MODE")
-    return found
+    found = addresses_named(server, records.snapshot.domain, records.places)
+    if isinstance(found, Unreadable):
+        raise InputError(f"{text!r}: {found.why}; write SERVER or SERVER:MODE")
+    return dict.fromkeys(found, mode)
 
 
 def senders_of(names: Sequence[str], file: Path | None = None) -> Mapping[str, Sender]:

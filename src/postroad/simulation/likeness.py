@@ -73,6 +73,8 @@ class Likeness:
         parts.append("silent" if contact.silent else "")
         if self.counts_refusals and then not in ENDS:
             parts.append("no" if met in sender.refusals else "kept" if met in sender.keeps else "")
+        if not sender.asks.eager:
+            parts.append("nameless" if contact.target.is_nameless else "")
         if self._limits.sessions:
             parts.append("session" if met in IN_SESSION else "")
         if sender.families is Families.V6_PASS or sender.limits.family_share or sender.waits.fallback_s is not None:

@@ -24,7 +24,7 @@ from postroad.routing import (
     turned_addresses,
 )
 from postroad.simulation.arrange import ArrangedLevel, Arranger
-from postroad.simulation.contacts import ModelExchanger
+from postroad.simulation.contacts import ModelExchanger, asked_names
 from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.own import names_of, usual
@@ -44,7 +44,7 @@ class NoWay:
 
     result: Result
     unable: str = ""
-    asked: int = 0
+    asked: tuple[str, ...] = ()
 
 
 FoundExchangers = tuple[ModelExchanger, ...] | NoWay
@@ -72,7 +72,7 @@ def _found_by_ours(snapshot: Snapshot) -> FoundExchangers:
     _own, route = usual(snapshot)
     names = names_of(snapshot)
     if isinstance(route, Refusal):
-        return NoWay(route.result, asked=len(names))
+        return NoWay(route.result, asked=tuple(names))
     found = tuple(_exchanges(route))
     dead = sorted(names - {each.name for each in found})
     return (*found, *(ModelExchanger(name, 0, (), DropReason.NO_ADDRESS) for name in dead))
@@ -85,7 +85,7 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> Foun
     if not real or (sender.mixed_null_is_null and len(real) < len(records)):
         return NoWay(sender.refused.get(Status.NULL_MX, Result.FAILED))
     if _is_fatal(snapshot, sender, real):
-        return NoWay(Result.FAILED, asked=len({record.exchange for record in real}))
+        return NoWay(Result.FAILED, asked=tuple(dict.fromkeys(record.exchange for record in real)))
     if sender.drops_names:
         real = _by_name(real)
     policy = _policy(sender)
@@ -95,7 +95,7 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> Foun
     if not any(each.addresses for each in found):
         temporary = any(each.dead is DropReason.TEMPORARY for each in found)
         status = Status.TEMPORARY if temporary else Status.NO_ADDRESS
-        return _refused(sender, status, asked=len({each.name for each in found}))
+        return _refused(sender, status, asked=asked_names(found))
     return tuple(found)
 
 
@@ -141,11 +141,11 @@ def named_address(snapshot: Snapshot, record: Mx) -> Address | None:
 def _decided(snapshot: Snapshot, sender: Sender) -> FoundExchangers:
     answer = decide(snapshot, _policy(sender))
     if isinstance(answer, Refusal):
-        return _refused(sender, answer.status, asked=1)
+        return _refused(sender, answer.status, asked=(str(snapshot.domain),))
     return tuple(_exchanges(answer))
 
 
-def _refused(sender: Sender, status: Status, *, asked: int) -> NoWay:
+def _refused(sender: Sender, status: Status, *, asked: tuple[str, ...]) -> NoWay:
     if status is Status.TEMPORARY:
         return NoWay(Result.DEFERRED, asked=asked)
     return NoWay(sender.refused.get(status, Result.FAILED), asked=asked)

@@ -45,7 +45,10 @@ FAMILIES = {
     Families.IN_TURN: "IPv6 and IPv4 in turn, in each host",
     Families.ALIKE: "families make no difference",
     Families.V6_LEVEL: "all IPv6 addresses of a preference before its IPv4 ones",
-    Families.V6_PASS: "an IPv6 address right behind an IPv4 one swaps places with it, in one pass over each preference",
+    Families.V6_PASS: (
+        "IPv6 before IPv4 in each host; then, in one pass over each preference, an IPv6 address right behind an IPv4 "
+        "one swaps places with it"
+    ),
     Families.V4_ONLY: "IPv4 only",
     Families.V6_ONLY: "IPv6 only",
 }
