@@ -115,7 +115,7 @@ def test_trials_are_asked_for_with_their_troubles():
         (lambda: postroad.simulate("t1", options=postroad.SimulateOptions(mix="mars")), "no mix 'mars'"),
         (
             lambda: postroad.simulate("t1", trials=postroad.TrialOptions(outages=(postroad.Downtime("mail9"),))),
-            "'mail9': no server of example.com",
+            "'mail9': no exchanger of example.com",
         ),
         (lambda: postroad.compare("t1"), "two or more sets of records"),
         (lambda: postroad.advise("no/such.zone"), "no/such.zone"),

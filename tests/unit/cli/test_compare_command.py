@@ -1,6 +1,7 @@
 """`postroad compare`, `advise` and `setups`: records side by side, and what to make of them."""
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -91,8 +92,10 @@ def test_advice_shows_lines_before_and_after_with_proof():
     status, text = run("advise", "t2", "--allow", "split")
     assert 1 == status
     assert "example.com: change 3 lines." == text.splitlines()[0]
-    assert "    + example.com. 300 IN MX 10 mail2.example.com." in text
-    assert "rfc5321                   100 %   50 %        100 %  100 %                 3      5" in text
+    assert "  + example.com. 300 IN MX 10 mail2.example.com." in text
+    assert ["rfc5321", "100 %", "50 %", "100 %", "100 %", "3.0", "5.0"] in [
+        re.split(r"  +", line) for line in text.splitlines()
+    ]
 
 
 def test_no_advice_is_told_with_its_reason():
@@ -100,8 +103,8 @@ def test_no_advice_is_told_with_its_reason():
     status, text = run("advise", "t1")
     assert 0 == status
     assert text.startswith(
-        "example.com: nothing to change.\n  delivery: all mail gets through at once.\n"
-        "  fail-over: with either machine refusing, the other takes all its mail at once.\n"
+        "example.com: nothing to change.\ndelivery: all mail gets through at once.\n"
+        "fail-over: with either machine refusing, the other takes all its mail at once.\n"
     )
 
 
@@ -127,6 +130,15 @@ def test_advice_on_aliases_that_loop_is_to_fix_them(tmp_path):
 def test_rotation_is_not_asked_for_where_its_figure_reads_the_same():
     """Rounded shares that are alike are no reason: 30 % rotated against 30 % in a fixed order."""
     assert "rotate the addresses" not in run("advise", "t6")[1]
+
+
+def test_advice_is_a_page_and_markdown_too(tmp_path):
+    """Lines that change, records to be copied, what gets better and worse: in each form that `compare` has."""
+    page, marked = (run("advise", "t3", "--format", form)[1] for form in ("html", "markdown"))
+    assert ("<h1>Advice for example.com</h1>", True) == (re.search("<h1>.*</h1>", page)[0], "<svg" in page)
+    assert "```diff\n- mail1.example.com. 300 IN A 192.0.2.12\n" in marked
+    assert "### After\n\n```\nexample.com. 300 IN MX 10 mail1.example.com.\n" in marked
+    assert json.loads(run("advise", "t3", "--format", "json")[1]) == json.loads(run("advise", "t3", "--json")[1])
 
 
 def test_advice_in_json():
