@@ -6,6 +6,7 @@ from postroad.models import MIXES, SENDERS
 from postroad.models.model import Sender
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
+from postroad.words.phrasebook import percent
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "senders.md"
 HEAD = """# Senders
@@ -140,7 +141,7 @@ def senders_page():
         _table(("sender", "what it is", "known from"), senders, lambda each: (each.title, each.source)),
         "\n## Mixes\n",
         *[
-            f"- `{name}`: {', '.join(f'{sender} {float(part):.0%}' for sender, part in mix.items())}"
+            f"- `{name}`: {', '.join(f'{sender} {percent(part)}' for sender, part in mix.items())}"
             for name, mix in MIXES.items()
         ],
         INTERNET,

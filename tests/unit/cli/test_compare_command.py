@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from postroad.cli.root import app
 from postroad.planning import Goal
+from postroad.views.json import rounded
 
 
 def run(*arguments):
@@ -163,6 +164,35 @@ def test_setups_in_json():
     shape = json.loads(run("setups", "--sender", "postfix", "--sender", "sendmail", "--json")[1])
     assert ["t1", "t2", "t3", "t4", "t5", "t6", "one", "filter"] == [each["name"] for each in shape["sets"]]
     assert 9 == len(shape["answers"])
+
+
+def test_what_has_no_figures_is_said_with_its_reason(tmp_path):
+    """In each answer that has figures without it, in words and in JSON: the same reasons as of `route`."""
+    zone = tmp_path / "half.zone"
+    zone.write_text("$ORIGIN half.example.\n@ MX 10 a\n@ MX 10 b\n@ MX 20 gone\na A 127.0.0.1\nb A 192.0.2.1\n")
+    route, simulated, compared, advised = (
+        json.loads(run(*words, "--json")[1])
+        for words in (
+            ("route", str(zone)),
+            ("simulate", str(zone), "--sender", "exim"),
+            ("compare", str(zone), "t1", "--sender", "exim"),
+            ("advise", str(zone), "--sender", "exim"),
+        )
+    )
+    reasons = ["no-such-name", "loopback"]
+    assert reasons == sorted((each["reason"] for each in route["dropped"]), reverse=True)
+    for shape in (simulated, compared["sets"][0], advised["before"]):
+        assert (route["dropped"], None) == (shape["dropped"], shape["refusal"])
+    for words in (("simulate", str(zone)), ("compare", str(zone), "t1")):
+        text = run(*words, "--sender", "exim")[1]
+        assert [True] * 2 == [each["text"] in text for each in route["dropped"]]
+
+
+def test_numbers_are_equally_exact():
+    """Six digits at most, wherever a number stands; what is there at all is not rounded to nothing."""
+    for words in (("simulate", "t6", "--trials", "30"), ("compare", "t6", "t4"), ("advise", "t6")):
+        assert [] == re.findall(r"\d\.\d{7,}", run(*words, "--json")[1])
+    assert [0.333333, 1e-09, 0.0, 3] == rounded([1 / 3, 1e-9, 0.0, 3])
 
 
 def test_a_file_that_is_missing_is_told_as_one():

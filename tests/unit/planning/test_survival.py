@@ -182,6 +182,8 @@ def test_a_backup_under_another_name_is_told():
 def test_equals_with_the_same_addresses_are_told_but_are_no_backups():
     """The third set-up has two names for each machine, and no backup at all."""
     assert {"one-address", "same-network"} == _told(T3).keys()
+    told = [fate.text for fate in fates(records(T3)) if fate.kind == "one-address"]
+    assert ["mail1.example.com and mail2.example.com stand for the same machines, 192.0.2.11 and 192.0.2.12."] == told
 
 
 def test_one_network_is_told_and_two_are_not():
