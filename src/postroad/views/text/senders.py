@@ -152,7 +152,13 @@ def _exhausted(sender: Sender) -> str:
 
 def _questions(sender: Sender) -> str:
     asks = sender.asks
-    return f"{asks.mx} MX, {asks.a} A and {asks.aaaa} AAAA for {'every' if asks.eager else 'each tried'} exchanger"
+    whole = [f"{asks.mx} MX", *_asked(asks.domain_a, asks.domain_aaaa)]
+    each = listing(_asked(asks.a, asks.aaaa)) or "nothing"
+    return f"{listing(whole)} for the domain; {each} for {'every' if asks.eager else 'each tried'} exchanger"
+
+
+def _asked(a: int, aaaa: int) -> list[str]:
+    return [f"{count} {kind}" for count, kind in ((a, "A"), (aaaa, "AAAA")) if count]
 
 
 def _also(sender: Sender) -> Iterator[str]:
