@@ -10,8 +10,8 @@ from typing import Any
 
 from postroad.dns import load_zones
 from postroad.gather import gather
-from postroad.senders import SENDERS, Sender
-from postroad.senders.model import EqualsOrder
+from postroad.models import SENDERS, Sender
+from postroad.models.model import EqualsOrder
 from postroad.simulation import Case, DnsOrder
 from postroad.words.facts import NoData, Snapshot, Temporary
 from postroad.words.faults import Mode

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postroad.gather.dane import gather_dane, gather_dane_of_hosts, why_dane_is_off
     from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     asking="GatherSettings gather gather_hosts gather_more",
     dane="gather_dane gather_dane_of_hosts why_dane_is_off",

@@ -11,7 +11,7 @@ from heapq import nlargest
 from operator import attrgetter
 from typing import NamedTuple
 
-from postroad.senders import Sender, Then
+from postroad.models import Sender, Then
 from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, Example, Step

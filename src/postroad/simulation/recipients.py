@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
-from postroad.senders import ENDS, RefusalNews, Sender
+from postroad.models import ENDS, RefusalNews, Sender
 from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.paths import every_way
 from postroad.simulation.shares import forecast

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from postroad.tls.tlsa import END_ENTITY, SMTP_USAGES, matches, tlsa_faults, usable
     from postroad.tls.trust import NOBODY, Trust, judge, why_untrusted
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     deciding="AUTO TABLE Known Override Row TlsMode demanded",
     sts="covers",

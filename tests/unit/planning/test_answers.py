@@ -40,7 +40,8 @@ def test_who_draws_is_seen_in_the_forecasts():
     """Haraka shuffles, though not evenly: its first contact is one of the first two, and never the third."""
     told = _answers(only("exim", "postfix", "haraka", "mx-connect"))[BEST]
     assert (
-        "The first of equal MX records is drawn (RFC 5321 section 5.1) evenly by exim and postfix (50 % of mail); "
+        "Of three equal MX records, as in t6, the first is drawn (RFC 5321 section 5.1) "
+        "evenly by exim and postfix (50 % of mail); "
         "unevenly by senders with an order of their own (haraka; 25 % of mail); "
         "not at all by senders in DNS order (mx-connect; 25 % of mail)."
     ) in told

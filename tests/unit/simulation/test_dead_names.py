@@ -7,7 +7,7 @@ import pytest
 from tests.support.examples import some
 from tests.support.forecasts import snapshot
 
-from postroad.senders import SENDERS
+from postroad.models import SENDERS
 from postroad.simulation import Case, forecast
 from postroad.simulation.trials import Trial, Workload, run
 from postroad.words.facts import Found, HostFacts, Mx, NoName

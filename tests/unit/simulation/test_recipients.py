@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.forecasts import BACKUP, cases
 
-from postroad.senders import SENDERS
+from postroad.models import SENDERS
 from postroad.simulation import Case
 from postroad.simulation.recipients import Mixed, every_fate, fares
 from postroad.words.faults import Mode

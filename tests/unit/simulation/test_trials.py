@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.plans import T1, T5, planned
 
-from postroad.senders import SCHEDULES
+from postroad.models import SCHEDULES
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
 from postroad.simulation.trials import Estimate, Greylist, Outage, Trial, Workload, play, run
 from postroad.words.faults import Mode

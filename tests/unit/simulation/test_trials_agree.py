@@ -9,9 +9,8 @@ from tests.support.examples import examples, some
 from postroad.build import zone_of
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import gather
-from postroad.planning.records import places
-from postroad.senders import SCHEDULES
-from postroad.simulation import SENDERS, Case, DnsOrder, forecast
+from postroad.models import SCHEDULES
+from postroad.simulation import SENDERS, Case, DnsOrder, forecast, places
 from postroad.simulation.trials import Estimate, Outage, Trial, Workload, run
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples, some
 from tests.support.plans import planned
 
-from postroad.senders import SCHEDULES
+from postroad.models import SCHEDULES
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
 from postroad.simulation.paths import every_way
 from postroad.simulation.plans import NoWay, exchanges
