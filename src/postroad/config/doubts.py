@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -100,14 +100,16 @@ def _of_aliases(config: Config) -> Iterator[str]:
 
 def _of_route(route: RouteTable, own: Own) -> Iterator[str]:
     ports = {each.port or SMTP_PORT for each in route.static_hosts}
-    if route.demand == "none" and SMTPS_PORT in ports:
-        yield 'tls is "none", but port 465 begins with TLS: no mail gets through; leave tls out'
+    if route.demand == "off" and SMTPS_PORT in ports:
+        yield 'tls is "off", but port 465 begins with TLS: no mail gets through; leave tls out'
     if route.security == "starttls" and SMTPS_PORT in ports:
         yield 'security is "starttls", but port 465 begins with TLS; leave security out'
     if route.security == "tls" and not ports.isdisjoint((SMTP_PORT, SUBMISSION_PORT)):
         yield 'security is "tls", but ports 25 and 587 begin in the clear; leave security out'
-    if route.auth and route.demand == "required":
-        yield 'tls = "required" gives the password to whoever answers; write "verified", with ca_file if needed'
+    if route.until and date.today() > route.until:  # noqa: DTZ011  # the day where the settings were written
+        yield f"until = {route.until} has passed; leave this exception out, or set a later day"
+    if route.auth and route.demand == "encrypt":
+        yield 'tls = "encrypt" gives the password to whoever answers; write "verify", with ca_file if needed'
     if route.auth:
         yield from _of_secret("auth.password_file", route.auth.password_file)
     for each in route.static_hosts:

@@ -12,6 +12,7 @@ from postroad.routing.dice import Chance
 from postroad.routing.policy import EqualsPolicy, RoutePolicy
 from postroad.routing.rules import Dropped, DropReason, Exchanger, Route
 from postroad.words.names import Address
+from postroad.words.tls import Demand
 from postroad.words.trail import Target
 
 Throw = tuple[tuple[int, ...], ...]
@@ -96,7 +97,7 @@ class Filling:
 
     def __init__(self, route: Route, policy: RoutePolicy) -> None:
         self._limit = policy.limit
-        self._seen: dict[tuple[Address, int | None], Target] = {}
+        self._seen: dict[tuple[Address, int | None, Demand], Target] = {}
         self._reached: set[int] = set()  # preferences of which an address is in the plan
         self._room = _room(route, policy.limit)  # for more than the first address of each; None: for all
         self._targets: list[Target] = []
@@ -112,12 +113,12 @@ class Filling:
         """Put the addresses of a host into the plan, as far as they belong there: which do?"""
         kept = []
         for address in host.addresses:
-            target = Target(host.name, address, preference, host.port)
-            first = self._seen.setdefault((address, host.port), target)
+            target = Target(host.name, address, preference, host.port, host.demand)
+            first = self._seen.setdefault((address, host.port, host.demand), target)
             if first is not target:
                 text = f"the same address as {first.exchange}, which comes before it in this order"
                 self._duplicates.append(_dropped(target, DropReason.DUPLICATE_ADDRESS, text))
-            elif self._takes(preference):
+            elif host.demand.missed or self._takes(preference):  # nobody is asked there
                 kept.append(target)
             else:
                 text = f"beyond the limit of {self._limit} addresses in an attempt"
@@ -128,7 +129,7 @@ class Filling:
     def has_place_for(self, preference: int, host: Exchanger) -> bool:
         """Whether any address of a host would be tried if it came next."""
         is_full = self._room is not None and self._room <= 0 and preference in self._reached
-        return not is_full and any((address, host.port) not in self._seen for address in host.addresses)
+        return not is_full and any((address, host.port, host.demand) not in self._seen for address in host.addresses)
 
     def fork(self) -> Filling:
         """Another plan with the same beginning."""
@@ -141,7 +142,7 @@ class Filling:
         """What decides of the hosts to come, where only `shared` addresses stand behind several names."""
         if self._room is None and not shared:
             return None
-        seen = frozenset(address for address, _port in self._seen if address in shared) if shared else shared
+        seen = frozenset(address for address, _port, _demand in self._seen if address in shared) if shared else shared
         return self._room and max(self._room, 0), frozenset(self._reached), seen
 
     def _takes(self, preference: int) -> bool:
@@ -158,11 +159,11 @@ def _room(route: Route, limit: int | None) -> int | None:
     """How many addresses a plan takes beyond the first of each preference; None if the limit keeps nothing out."""
     if limit is None or sum(len(each.addresses) for level in route.levels for each in level.exchangers) <= limit:
         return None
-    seen: set[tuple[Address, int | None]] = set()
+    seen: set[tuple[Address, int | None, Demand]] = set()
     levels = 0
     for level in route.levels:
         known = len(seen)
-        seen.update((address, each.port) for each in level.exchangers for address in each.addresses)
+        seen.update((address, each.port, each.demand) for each in level.exchangers for address in each.addresses)
         levels += len(seen) > known
     return limit - levels if len(seen) > limit else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from enum import IntEnum, StrEnum
 
 from postroad.words.facts import Tlsa
@@ -61,15 +62,15 @@ class Demand:
     to offer; otherwise STARTTLS is left alone. `watched` is what a policy in mode testing demands: it is only reported.
     """
 
-    level: Level = Level.CLEAR
-    by: Authority = Authority.NONE
-    why: str = ""
-    names: tuple[str, ...] = ()
-    tlsa: tuple[Tlsa, ...] = ()
-    server_name: str = ""
-    missed: Miss | None = None
-    uses_tls: bool = True
-    watched: Demand | None = None
+    level: Level = field(default=Level.CLEAR, hash=False)
+    by: Authority = field(default=Authority.NONE, hash=False)
+    why: str = ""  # enough to hash: plans look up their addresses by the million
+    names: tuple[str, ...] = field(default=(), hash=False)
+    tlsa: tuple[Tlsa, ...] = field(default=(), hash=False)
+    server_name: str = field(default="", hash=False)
+    missed: Miss | None = field(default=None, hash=False)
+    uses_tls: bool = field(default=True, hash=False)
+    watched: Demand | None = field(default=None, hash=False)
 
     @property
     def allows_clear(self) -> bool:

@@ -55,10 +55,10 @@ LOGIN = "auth = {user = 'u', password_file = 'secret'}\n"
         (PORT.format("127.0.0.1", 465, "starttls"), "listen[1].tls: at port 465 clients begin with TLS"),
         (TLS, "tls.certificate: no port uses it"),
         ("relay.users = 'users'", "relay.users: no port has TLS, so nobody can authenticate"),
-        (ROUTE.format("a.b:465") + "tls = 'none'", 'route[1]: tls is "none", but port 465 begins with TLS'),
+        (ROUTE.format("a.b:465") + "tls = 'off'", 'route[1]: tls is "off", but port 465 begins with TLS'),
         (ROUTE.format("a.b:465") + "security = 'starttls'", 'route[1]: security is "starttls", but port 465'),
         (ROUTE.format("a.b:587") + "security = 'tls'", 'route[1]: security is "tls", but ports 25 and 587'),
-        (ROUTE.format("a.b:587") + LOGIN + "tls = 'required'", 'route[1]: tls = "required" gives the password'),
+        (ROUTE.format("a.b:587") + LOGIN + "tls = 'encrypt'", 'route[1]: tls = "encrypt" gives the password'),
         (ROUTE.format("127.0.0.1"), "route[1]: 127.0.0.1 port 25 is this relay: mail sent there would come back"),
     ],
 )
