@@ -14,7 +14,7 @@ from tests.support.grounds import run
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 
 import postroad
-from postroad.spool import PIECE, Settlement, SpoolError, StoredMail, Trouble
+from postroad.spool import PIECE, Lesson, Settlement, SpoolError, StoredMail, Trouble
 from postroad.spool.sqlite import group
 from postroad.spool.sqlite.file import MARK, connect
 from postroad.words.mail import Envelope
@@ -234,6 +234,8 @@ def test_a_spool_of_version_1_goes_on(tmp_path):
         await spool.settle([Settlement(parcel, record="{}")], NOW)
         assert (1, size, 2) == await counted()
         assert 1 == len((await spool.story("m2")).records)
+        await spool.learn([Lesson("k", "a", "", 1, NOW)])
+        assert 1 == len(await spool.recall("k"))
         await spool.sweep(NOW + 86401)
         assert (1, size, 0) == await counted()
 
