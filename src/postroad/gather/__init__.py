@@ -5,8 +5,8 @@ Rule 2: the number of names asked for, and of questions under way, is limited, w
 Rule 3: a name server in trouble is a fact of the snapshot, never an exception.
 
 Stops: `asking` (`gather`: what is needed to route; `gather_more`: what people want to see; `gather_hosts`: named
-hosts), `dane` (TLSA records, and whether the resolver validates), `saved` (a snapshot as JSON, and read back), `sts` (the
-record and the policy of MTA-STS), `https` (a document).
+hosts), `dane` (TLSA records, and whether the resolver validates), `saved` (a snapshot as JSON, and read back), `sts`
+(the record and the policy of MTA-STS), `https` (a document).
 """
 
 from typing import TYPE_CHECKING
