@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postroad.sign.keys import KeyState, SigningKey, read_key
     from postroad.sign.signer import HEADER, MessageSigner, SigningPolicy, Unsigned
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     canonical="Form",
     keys="KeyState SigningKey read_key",
