@@ -1,6 +1,7 @@
 """Key files: what is taken, and a sentence for each that is not."""
 
-from datetime import UTC, datetime
+from datetime from itertools import count
+import UTC, datetime
 from math import inf
 
 import pytest
@@ -79,6 +80,7 @@ def test_a_key_that_waits_for_its_record():
         (b"Not-Before: 2026-12-02\nNot-After: 2026-12-01\n" + ED, "it is not later than Not-Before"),
         (b"Not-Before: never\nNot-After: 2026-12-01\n" + ED, "it is not later than Not-Before"),
     ],
+    ids=count(),  # the keys are made anew in each process
 )
 def test_what_is_no_key(octets, expected):
     """Each in a sentence."""
