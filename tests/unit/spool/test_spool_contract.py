@@ -353,7 +353,7 @@ def test_destinations_without_a_host_are_known_by_name(tell):
             ("m5", "c@d.example", True),
         ):
             (parcel,) = await spool.add(letter(id_, to), BODY, claim=True)
-            await spool.settle([deferred(parcel, waits_for_host=waits)], NOW)
+            await spool.settle([deferred(parcel, waits_for_host=True) if waits else deferred(parcel)], NOW)
         await spool.add(letter("fresh", "x@aa.example"), BODY)
         assert ("a.example", "b.example") == await spool.stranded("", 2)
         assert ("d.example",) == await spool.stranded("b.example", 2)
