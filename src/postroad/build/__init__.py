@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         check_plain,
         opportunistic_tls,
         server_tls,
-        tls_of_any_name,
-        tls_verified_by,
+        system_trust,
+        trust_of,
         verified_tls,
     )
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __getattr__ = door(
     __name__,
-    contexts="check_plain opportunistic_tls server_tls tls_of_any_name tls_verified_by verified_tls",
+    contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
     message="build_message",
     policy="build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",

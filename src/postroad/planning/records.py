@@ -10,7 +10,7 @@ from typing import Any
 
 from postroad.routing import PROCEDURES, Dropped, DropReason, Refusal, Route, decide
 from postroad.senders import Sender
-from postroad.simulation import FoundExchangers, exchanges, named_address
+from postroad.simulation import FoundExchangers, MadeExchangers, exchanges, named_address
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
 from postroad.words.names import Address, is_address_like, is_within, parse_address, registered
 from postroad.words.trail import Target
@@ -90,6 +90,7 @@ class Records:
     _found: dict[str, tuple[Sender, FoundExchangers]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _made: MadeExchangers = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Records:
@@ -152,7 +153,7 @@ class Records:
         """What a sender finds here, looked up once: what is lost with which machines is asked hundreds of times."""
         known = self._found.get(sender.name)
         if known is None or known[0] is not sender:
-            known = self._found[sender.name] = sender, exchanges(self.snapshot, sender)
+            known = self._found[sender.name] = sender, exchanges(self.snapshot, sender, self._made)
         return known[1]
 
     def machines_of(self, addresses: Iterable[Address]) -> frozenset[Machine]:

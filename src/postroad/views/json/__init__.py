@@ -4,7 +4,7 @@ A new key may appear in a version; a key that goes or changes its meaning makes 
 
 Stops: `shape` (the version), `schema` (all of them, as JSON Schema), `route`, `lookup`, `attempt` (of `send`, and of
 every other that has one), `queue`, `settings`, `findings`, `simulation` (simulate, compare, setups, advise), `planned`
-(what those are made of), `recipients`, `senders`, `scenes` (demo and lab), `errors`.
+(what those are made of), `tls` (demands and proofs), `recipients`, `senders`, `scenes` (demo and lab), `errors`.
 """
 
 from typing import TYPE_CHECKING
