@@ -188,6 +188,7 @@ def simulate(
 
     """
     from postroad.build import down_of
+    from postroad.planning import EXAMPLES
 
     chosen = _chosen(options)
     if trials is not None:
@@ -199,7 +200,7 @@ def simulate(
     records = _records(domain, chosen)
     snapshot, view = records.snapshot, _view(chosen, down_of(down, records))
     tried = _tried(trials, snapshot, view, seed) if trials else {}
-    whole = view.look(records, examples=3)
+    whole = view.look(records, examples=EXAMPLES)
     return Simulation(
         snapshot,
         whole.by,

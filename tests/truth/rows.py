@@ -108,6 +108,7 @@ def address_of(name: str) -> IPv4Address:
     return address
 
 
+@cache
 def name_of(address: object) -> str:
     """An address by its last part."""
     return "." + str(address).rpartition(".")[2]

@@ -10,7 +10,7 @@ from typing import Any
 
 from postroad.models import Sender
 from postroad.routing import Dropped, DropReason, Refusal
-from postroad.simulation import FoundExchangers, as_given, exchanges, places
+from postroad.simulation import FoundExchangers, MadeExchangers, as_given, exchanges, places
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
 from postroad.words.names import Address, is_address_like, is_within, parse_address, registered
 from postroad.words.trail import Target, labelled
@@ -87,6 +87,7 @@ class Records:
     _found: dict[str, tuple[Sender, FoundExchangers]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _made: MadeExchangers = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Records:
@@ -149,7 +150,7 @@ class Records:
         """What a sender finds here, looked up once: what is lost with which machines is asked hundreds of times."""
         known = self._found.get(sender.name)
         if known is None or known[0] is not sender:
-            known = self._found[sender.name] = sender, exchanges(self.snapshot, sender)
+            known = self._found[sender.name] = sender, exchanges(self.snapshot, sender, self._made)
         return known[1]
 
     def machines_of(self, addresses: Iterable[Address]) -> frozenset[Machine]:

@@ -223,7 +223,7 @@ def _seen(name: str, records: Records, view: Conditions, examples: int = 0) -> S
         for group in _networks(records, view, whole)
     )
     traffics = {sender: tariff.traffic(each, view.mix.senders[sender].asks) for sender, each in whole.by.items()}
-    silent = view.look_without(records, [busiest], whole, Mode.BLACKHOLE, examples) if busiest else None
+    silent = view.look_without(records, [busiest], whole, Mode.BLACKHOLE) if busiest else None
     return Scorecard(name, records, view.mix, whole, lost, tuple(gone), traffics, silent)
 
 

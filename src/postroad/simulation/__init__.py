@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from postroad.models import MIXES, SENDERS, Sender
 from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Forecast, Questions, Step
-from postroad.simulation.plans import FoundExchangers, exchanges, named_address
+from postroad.simulation.plans import FoundExchangers, MadeExchangers, exchanges, named_address
 from postroad.simulation.shares import blend, forecast
 from postroad.words.doors import door
 

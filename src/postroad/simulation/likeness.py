@@ -61,8 +61,8 @@ class Likeness:
                 return f"{type(node).__name__}({','.join(f'{count}*{self._shape(kind)}' for kind, count in kinds)})"
             case Weave(now, then):
                 return f"Weave({self._shape(now)},{self._shape(then)})"
-            case Host(contacts):
-                return f"Host({self._shape(contacts)})"
+            case Host():
+                return f"Host({self._shape(node.contacts)})"
             case contact:
                 return self._kind(contact)
 

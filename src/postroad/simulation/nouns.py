@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
+from typing import TypeVar
 
 from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
+
+K = TypeVar("K")
 
 
 class DnsOrder(StrEnum):
@@ -83,6 +86,32 @@ class DeliveryWaits:
 
     mean_s: float
     worst_s: float
+
+
+class Shares(Mapping[K, Fraction]):
+    """Chances by address or by name, worked out when one is asked for: of most forecasts only the outcome is."""
+
+    def __init__(self, work_out: Callable[[], Mapping[K, Fraction]]) -> None:
+        self._work_out = work_out
+
+    @cached_property
+    def _known(self) -> Mapping[K, Fraction]:
+        return self._work_out()
+
+    def __getitem__(self, key: K) -> Fraction:
+        """The chance of one."""
+        return self._known[key]
+
+    def __iter__(self) -> Iterator[K]:
+        """All that have a chance."""
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        """How many have a chance."""
+        return len(self._known)
+
+    def __repr__(self) -> str:
+        return repr(self._known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from operator import attrgetter
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ from postroad.routing import Refusal
 from postroad.simulation.arrange import ArrangedLevel
 from postroad.simulation.contacts import ModelContact, ModelExchanger, asked_names
 from postroad.simulation.limits import CountedLimits, counted
-from postroad.simulation.nouns import Case, DeliveryWaits, Forecast, Questions
+from postroad.simulation.nouns import Case, DeliveryWaits, Forecast, Questions, Shares
 from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples
 from postroad.simulation.plans import FoundExchangers, NoWay, exchanges, is_sampled, plans
@@ -107,9 +108,9 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3, found: FoundExcha
     first = _first(sender, named, limits)
     return Forecast(
         case,
-        first=_by(_ADDRESS, first),
-        accepted=_by(_ADDRESS, sums.accepted),
-        hosts=_by(_EXCHANGE, first),
+        first=Shares(partial(_by, _ADDRESS, first)),
+        accepted=Shares(partial(_by, _ADDRESS, sums.accepted)),
+        hosts=Shares(partial(_by, _EXCHANGE, first)),
         outcome=sums.outcome,
         attempts_mean=sums.attempts,
         attempts_max=sums.attempts_max,
@@ -162,9 +163,9 @@ def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) ->
     outcome[Result.FAILED] = outcome.get(Result.FAILED, ZERO) + unable
     return Forecast(
         replace(parts[0][1].case, sender=""),
-        first=_weighted((weight, each.first) for weight, each in able),
-        accepted=_weighted((weight, each.accepted) for weight, each in able),
-        hosts=_weighted((weight, each.hosts) for weight, each in able),
+        first=Shares(lambda: _weighted((weight, each.first) for weight, each in able)),
+        accepted=Shares(lambda: _weighted((weight, each.accepted) for weight, each in able)),
+        hosts=Shares(lambda: _weighted((weight, each.hosts) for weight, each in able)),
         outcome=outcome,
         attempts_mean=sum((weight * each.attempts_mean for weight, each in able), ZERO),
         attempts_max=max((each.attempts_max for _weight, each in able), default=0),
@@ -240,9 +241,9 @@ def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
     assert not isinstance(found, Refusal)  # noqa: S101  # else there was no way for it, and nothing to foresee
     return Forecast(
         case,
-        first=_summed((target.address, chance) for target, chance in found.first.items()),
-        accepted=_summed((target.address, chance) for target, chance in found.accepted.items()),
-        hosts=_summed((target.exchange, chance) for target, chance in found.first.items()),
+        first=Shares(partial(_joined, _ADDRESS, found.first)),
+        accepted=Shares(partial(_joined, _ADDRESS, found.accepted)),
+        hosts=Shares(partial(_joined, _EXCHANGE, found.first)),
         outcome=found.outcome,
         attempts_mean=found.attempts_mean,
         attempts_max=found.attempts_max,
@@ -260,6 +261,11 @@ def _by(key: Callable[[Target], K], chances: Mapping[ModelContact, Fraction]) ->
     """The chances of contacts as those of what stands behind them: each member of a contact is as likely."""
     parts = ((chance / len(contact.members), contact.members) for contact, chance in chances.items())
     return _summed((key(target), each) for each, members in parts for target in members)
+
+
+def _joined(key: Callable[[Target], K], chances: Mapping[Target, Fraction]) -> dict[K, Fraction]:
+    """The chances of targets as those of what they have in common."""
+    return _summed((key(target), chance) for target, chance in chances.items())
 
 
 def _summed(chances: Iterable[tuple[K, Fraction]]) -> dict[K, Fraction]:

@@ -146,7 +146,7 @@ def test_a_hundred_equals_with_some_down_are_asked_about_in_few_forecasts():
     st.dictionaries(st.sampled_from(list(FaultPhase)), st.sampled_from(list(Then)), min_size=1),
     st.sampled_from([T1, T3, T4, "@ MX 10 a\n@ MX 20 b\na A 192.0.2.1\na AAAA 2001:db8::1\nb A 192.0.2.2\n"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_every_sender_file_with_any_legal_reactions_is_answered(reactions, zone):
     """Even one that counts a dead machine's mail as delivered: nothing stops that, and the search for it ends."""
     text = "\n".join(f'{phase} = "{then}"' for phase, then in reactions.items())

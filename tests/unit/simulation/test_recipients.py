@@ -32,6 +32,11 @@ def test_each_recipient_fares_as_if_alone():
     assert ([FIRST, SECOND, "returned"], 2) == ends("postfix", 250, 450, 550)
 
 
+def test_ours_is_known_for_each_recipient_alone():
+    """Its walk is not data: who is taken, waits and is returned is what each would meet by itself."""
+    assert ([FIRST, "waits", "returned"], 3) == ends("postroad", 250, 450, 550)
+
+
 def test_some_wait_with_the_backup_in_sight():
     """OpenSMTPD and Haraka do not go on after a 450."""
     for name in ("opensmtpd", "haraka"):

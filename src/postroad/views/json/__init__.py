@@ -4,8 +4,8 @@ A new key may appear in a version; a key that goes or changes its meaning makes 
 
 Stops: `shape` (the version, and how exact numbers are), `schema` (all of them, as JSON Schema), `route`, `dropped`
 (what it leaves out), `lookup`, `attempt` (of `send`, and of every other that has one), `queue`, `settings`, `findings`,
-`simulation` (simulate, compare, setups, advise), `planned` (what those are made of), `recipients`, `senders`, `scenes`
-(demo and lab), `errors`.
+`simulation` (simulate, compare, setups, advise), `planned` (what those are made of), `tls` (demands and proofs),
+`recipients`, `senders`, `scenes` (demo and lab), `errors`.
 """
 
 from typing import TYPE_CHECKING
