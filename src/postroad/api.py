@@ -355,7 +355,8 @@ def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> Conditions:
 class SendOptions:
     """The options of `send`: how it finds the exchangers and talks to them.
 
-    Another `port` than 25 is for tests: loopback is a target then.
+    Another `port` than 25 is for tests: loopback is a target then. With `require_tls` the message goes over proven
+    connections only, to hosts that offer REQUIRETLS (RFC 8689): an exchanger has to be vouched for by DNSSEC.
     """
 
     zones: Sequence[str | Path] = ()
@@ -366,12 +367,15 @@ class SendOptions:
     port: int = 25
     hostname: str = ""
     starttls: bool = True
+    require_tls: bool = False
     listener: Listener = field(default=nobody)
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
         _check_kinds(self, seed=(int,))
-        _check_needed(self, procedure=(str,), hostname=(str,), starttls=(bool,))
+        _check_needed(self, procedure=(str,), hostname=(str,), starttls=(bool,), require_tls=(bool,))
+        if self.require_tls and not self.starttls:
+            raise InputError("require_tls=True and starttls=False exclude each other: leave one out")
         check_bounds(self, {"port": count(65_535, needed=True)})
 
 
@@ -397,7 +401,15 @@ async def send(
     """
     from email.message import EmailMessage
 
-    from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver, opportunistic_tls
+    from postroad.build import (
+        Mailer,
+        build_message,
+        build_own,
+        build_policy,
+        build_resolver,
+        opportunistic_tls,
+        system_trust,
+    )
     from postroad.deliver import DeliverSettings
     from postroad.net import host_name
 
@@ -414,10 +426,12 @@ async def send(
             hostname=chosen.hostname or host_name(),
             port=chosen.port,
             tls=opportunistic_tls() if chosen.starttls else None,
+            trust=system_trust(),
         ),
         chosen.listener,
     )
-    return await mailer.send(build_message(message, sender, recipients), chosen.seed)
+    built = build_message(message, sender, recipients, require_tls=chosen.require_tls)
+    return await mailer.send(built, chosen.seed)
 
 
 def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

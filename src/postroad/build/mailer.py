@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from postroad.gather import gather, gather_more
+from postroad.gather import gather, gather_demands, gather_more
 from postroad.routing import PROCEDURES, Dice, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
 from postroad.words.facts import Snapshot
 from postroad.words.mail import Mailbox, domain_of
@@ -82,11 +82,12 @@ class Mailer:
         """All that DNS says of a domain and its exchangers, with name servers and reverse names."""
         return await gather_more(await gather(destination, self.resolver), self.resolver)
 
-    async def route(self, destination: Destination, seed: int | None = None) -> Routed:
-        """Where mail for a destination goes, and one drawn order."""
+    async def route(self, destination: Destination, seed: int | None = None, *, demands: bool = False) -> Routed:
+        """Where mail for a destination goes, and one drawn order; with `demands` what connections have to be."""
         seed = secrets.randbits(SEED_BITS) if seed is None else seed
         snapshot = await gather(destination, self.resolver)
-        answer = decide(snapshot, self.policy, self.own)
+        asked = (await gather_demands(snapshot, self.resolver)).by_exchanger if demands else {}
+        answer = decide(snapshot, self.policy, self.own, asked)
         routed = Routed(destination, snapshot, answer, self.policy, seed)
         if isinstance(answer, Refusal):
             return routed
@@ -98,7 +99,8 @@ class Mailer:
         deliveries = []
         for _domain, group in groupby(recipients, key=lambda recipient: domain_of(recipient.mailbox)):
             part = tuple(group)
-            routed = await self.route(part[0].mailbox.domain, seed)
+            protected = message.envelope.must_be_protected
+            routed = await self.route(part[0].mailbox.domain, seed, demands=protected)
             done = await self._attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed)
             deliveries.append(Delivery(tuple(recipient.mailbox for recipient in part), routed, done))
         return Sent(tuple(deliveries))
@@ -106,7 +108,7 @@ class Mailer:
     async def _attempt(self, message: Message, routed: Routed) -> Attempt:
         if isinstance(routed.answer, Refusal):
             return routed.answer.attempt(len(message.envelope.recipients))
-        from postroad.deliver import DeliverSettings, Job, attempt  # noqa: PLC0415  # 100 ms, for who only asks
+        from postroad.deliver import DeliverSettings, Job, attempt, plan_for  # noqa: PLC0415  # 100 ms, for who only asks
 
-        job = Job(message, routed.destination, routed.plan, routed.seed)
+        job = Job(message, routed.destination, plan_for(message.envelope, routed.plan), routed.seed)
         return await attempt(job, self.deliver or DeliverSettings(), self.listener)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 SMTP_PORT = 25
 MOST = 256 * 1024**2  # octets of a message; no server takes so many
 
+RequireTls = Annotated[
+    bool, typer.Option("--require-tls", help="Deliver over proven connections only, to hosts that offer REQUIRETLS.")
+]
+
 
 def send(
     sender: Annotated[
@@ -45,6 +49,7 @@ def send(
         str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")
     ] = "",
     starttls: Annotated[bool, typer.Option("--tls/--no-tls", help="Use STARTTLS if it is offered.")] = True,
+    require_tls: RequireTls = False,
     explain: options.Explain = False,
     json: options.Json = False,
 ) -> None:
@@ -52,6 +57,8 @@ def send(
 
     Exit status: 0 all delivered, 1 some failed, 2 usage error, 3 some deferred and none failed.
     """
+    if require_tls and not starttls:
+        screen.fail("--require-tls and --no-tls exclude each other: leave one out")
     content = _read(file)
     out = screen.Screen()
     watched = screen.Watched(lambda event: None if json else _show_live(out, event))
@@ -59,7 +66,8 @@ def send(
     async def sent() -> Sent:
         from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver
 
-        message = build_message(content, None if sender in ("", "<>") else sender, to)
+        reverse_path = None if sender in ("", "<>") else sender
+        message = build_message(content, reverse_path, to, require_tls=require_tls)
         mailer = Mailer(
             build_resolver(zone or (), resolver or ()),
             build_policy(procedure, allow_loopback=port != SMTP_PORT),
@@ -93,7 +101,7 @@ def _read(file: Path) -> bytes:
 
 
 def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:
-    from postroad.build import opportunistic_tls
+    from postroad.build import opportunistic_tls, system_trust
     from postroad.deliver import DeliverSettings
     from postroad.net import host_name
     from postroad.routing import WalkPolicy
@@ -105,6 +113,7 @@ def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, 
         timeouts=Timeouts(connect_s=connect_timeout),
         walk=WalkPolicy(stagger_s=stagger),
         tls=opportunistic_tls() if starttls else None,
+        trust=system_trust(),
     )
 
 
