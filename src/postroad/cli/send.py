@@ -66,8 +66,7 @@ def send(
     async def sent() -> Sent:
         from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver
 
-        reverse_path = None if sender in ("", "<>") else sender
-        message = build_message(content, reverse_path, to, require_tls=require_tls)
+        message = build_message(content, sender.replace("<>", "") or None, to, require_tls=require_tls)
         mailer = Mailer(
             build_resolver(zone or (), resolver or ()),
             build_policy(procedure, allow_loopback=port != SMTP_PORT),
@@ -80,9 +79,7 @@ def send(
     answer = screen.run(sent)
     watched.end()
     if json:
-        from postroad.views.json import send_shape
-
-        screen.print_json(send_shape(answer))
+        _print_json(answer)
     else:
         _show_end(out, answer, explain=explain)
     raise typer.Exit(screen.EXIT_CODES[answer.result.value])
@@ -128,6 +125,12 @@ def _show_live(out: screen.Screen, event: Event) -> None:
 
 def _style(word: str) -> str:
     return {"delivered": "green", "deferred": "yellow", "failed": "red"}.get(word, "dim")
+
+
+def _print_json(sent: Sent) -> None:
+    from postroad.views.json import send_shape
+
+    screen.print_json(send_shape(sent))
 
 
 def _show_end(out: screen.Screen, sent: Sent, *, explain: bool) -> None:
