@@ -1,11 +1,12 @@
 """A domain -> Snapshot, and its MTA-STS policy (floor 3): every question routing has, asked once.
 
-Rule 1: it asks and decides nothing: what an answer means for mail is `routing`'s business.
+Rule 1: it asks and decides nothing: what an answer means for mail is the business of `routing` and `tls`.
 Rule 2: the number of names asked for, and of questions under way, is limited, whatever a domain publishes.
 Rule 3: a name server in trouble is a fact of the snapshot, never an exception.
 
 Stops: `asking` (`gather`: what is needed to route; `gather_more`: what people want to see; `gather_hosts`: named
-hosts), `saved` (a snapshot as JSON, and read back), `sts` (the record and the policy of MTA-STS), `https` (a document).
+hosts), `saved` (a snapshot as JSON, and read back), `sts` (the record and the policy of MTA-STS), `https` (a document),
+`policies` (those of all domains, kept and refreshed).
 """
 
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.gather.asking import GatherSettings, gather, gather_hosts, gather_more
     from postroad.gather.https import Fetched, HttpsSettings, fetch
+    from postroad.gather.policies import StsPolicies, StsSettings, StsWorld
     from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
     from postroad.gather.sts import Fetch, StsFetched, gather_sts_policy, gather_sts_record, policy_host
 
@@ -22,6 +24,7 @@ __getattr__ = door(
     __name__,
     asking="GatherSettings gather gather_hosts gather_more",
     https="Fetched HttpsSettings fetch",
+    policies="StsPolicies StsSettings StsWorld",
     saved="STATUS UnreadableFactsError facts_shape read_lookup",
     sts="Fetch StsFetched gather_sts_policy gather_sts_record policy_host",
 )
