@@ -255,6 +255,12 @@ class DnsTable(SettingsTable):
     resolvers: tuple[Server, ...] = Field(
         default=(), description="`ADDRESS` or `ADDRESS:PORT`. Empty: those of the system."
     )
+    trust_ad: bool = Field(
+        default=False,
+        description="Believe name servers on other machines when they say that DNSSEC vouches for an answer (the AD"
+        " bit): only if nobody can change anything on the way to them. Those on this machine are always believed."
+        " Without a name server that validates and is believed there is no DANE.",
+    )
     zones: tuple[File, ...] = Field(default=(), description="Zone files that answer instead of DNS. For tests.")
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from postroad.examine.verdict import CheckTerms, Tolerated, exit_status, weigh, worst
     from postroad.examine.visit import ProbeSettings, ProbeTarget
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     bulk="check_all check_one",
     evidence="Sources examine",

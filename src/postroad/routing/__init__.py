@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from postroad.routing.turn import turned, turned_addresses, turns_of
     from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     aliases="LOCALHOST Alias Aliases parse_aliases parse_target resolve_aliases",
     dice="DICE Chance Dice",

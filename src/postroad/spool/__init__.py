@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from postroad.spool.remote import Handover, RemoteSpool
     from postroad.spool.wire import Link, Row, Words
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     ids="MessageIds sendmail_origin",
     memory="MemoryLearned MemorySpool",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from postroad.spool.sqlite.deposit import keep_one
     from postroad.spool.sqlite.spool import SqliteSpool
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     deposit="keep_one",
     spool="SqliteSpool",
