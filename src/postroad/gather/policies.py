@@ -12,7 +12,7 @@ from typing import Any
 from postroad.dns import Resolver
 from postroad.gather.sts import Fetch, StsFetched, gather_sts_policy, gather_sts_record
 from postroad.spool import Learned, Lesson, SpoolError
-from postroad.tls import StsCache, StsFailed, StsKept, StsRecord, read_kept
+from postroad.tls import StsCache, StsFailed, StsKept, StsRecord, StsSettings, read_kept
 from postroad.words.facts import Bogus, Temporary
 from postroad.words.names import AddressLiteral, Destination
 from postroad.words.phrasebook import moment, seconds
@@ -31,14 +31,6 @@ LOOK_S = 600.0
 
 DRIFT_S = 60.0
 """So far from the time that has passed, the clock was set."""
-
-
-@dataclass(frozen=True, slots=True)
-class StsSettings:
-    """Whether MTA-STS is used, and how long mail waits for the policy of a domain."""
-
-    is_on: bool = True
-    budget_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +59,17 @@ class StsPolicies:
     def __init__(self, resolver: Resolver, world: StsWorld, settings: StsSettings | None = None) -> None:
         self._resolver = resolver
         self._world = world
+        self._fetch_by = world.fetch_by
         self._settings = settings or StsSettings()
         self._cache = StsCache(world.rng)
         self._shelf = _Shelf(world.store, world.tell)
         self._room = asyncio.Semaphore(MOST_FETCHES)
-        self._asking: dict[str, asyncio.Task[StsKnown]] = {}
+        self._asking: dict[str, _Asking] = {}
         self._offset = world.wall() - world.steady()
 
-    def reload(self, resolver: Resolver, settings: StsSettings) -> None:
+    def reload(self, resolver: Resolver, fetch_by: Fetch, settings: StsSettings) -> None:
         """Go on with other settings."""
-        self._resolver, self._settings = resolver, settings
+        self._resolver, self._fetch_by, self._settings = resolver, fetch_by, settings
 
     async def known(self, destination: Destination, budget_s: float | None = None) -> StsKnown:
         """The policy that mail to a destination is under now; its name is the policy domain (RFC 8461 section 3.4).
@@ -88,12 +81,15 @@ class StsPolicies:
         if isinstance(destination, AddressLiteral):
             return StsKnown(why="an address has no MTA-STS policy")
         asking = self._asking.get(destination)
-        if asking is None and len(self._asking) >= MOST_ASKING:
-            return self._meanwhile(destination, "too many policies are being looked for at this moment")
+        if asking is None:
+            if len(self._asking) >= MOST_ASKING:
+                return self._meanwhile(destination, "too many policies are being looked for at this moment")
+            asking = self._begin(destination, self._find(destination))
         budget_s = self._settings.budget_s if budget_s is None else budget_s
         try:
-            async with asyncio.timeout(budget_s):
-                return await asyncio.shield(asking or self._begin(destination, self._find(destination)))
+            # Counted from when somebody asked first: a web server that hangs holds up one message, not each
+            async with asyncio.timeout(asking.began_at + budget_s - self._world.steady()):
+                return await asyncio.shield(asking.task)
         except TimeoutError:
             return self._meanwhile(destination, f"its policy was not to be found within {seconds(budget_s)}")
 
@@ -115,16 +111,17 @@ class StsPolicies:
 
     async def close(self) -> None:
         """End what is under way."""
-        for task in [*self._asking.values()]:
+        tasks = [asking.task for asking in self._asking.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._shelf.close()
 
-    def _begin(self, domain: str, work: Coroutine[Any, Any, StsKnown]) -> asyncio.Task[StsKnown]:
+    def _begin(self, domain: str, work: Coroutine[Any, Any, StsKnown]) -> _Asking:
         """Work on one domain: there is one task for all who want it."""
-        task = self._asking[domain] = asyncio.create_task(work)
-        task.add_done_callback(lambda _: self._asking.pop(domain))
-        return task
+        asking = self._asking[domain] = _Asking(asyncio.create_task(work), self._world.steady())
+        asking.task.add_done_callback(lambda _: self._asking.pop(domain))
+        return asking
 
     async def _find(self, domain: str) -> StsKnown:
         await self._load()
@@ -143,7 +140,7 @@ class StsPolicies:
     async def _refresh_all(self, due: Iterator[tuple[str, StsKept]]) -> None:
         for domain, kept in due:
             if domain not in self._asking:
-                await self._begin(domain, self._refreshed(domain, kept))
+                await self._begin(domain, self._refreshed(domain, kept)).task
 
     async def _refreshed(self, domain: str, kept: StsKept) -> StsKnown:
         """Fetch a policy anew, whatever DNS says: who can forge its answers must not make us forget the policy."""
@@ -153,7 +150,7 @@ class StsPolicies:
 
     async def _fetch(self, domain: str, id_: str, refreshed: StsKept | None = None) -> StsKnown:
         async with self._room:
-            told = await gather_sts_policy(domain, self._resolver, self._world.fetch_by)
+            told = await gather_sts_policy(domain, self._resolver, self._fetch_by)
         now = self._now()
         before = self._cache.find(domain, now)
         if told.policy is None:
@@ -196,6 +193,14 @@ class StsPolicies:
         self._offset += wall - now
         self._shelf.learn(dict(self._cache.clock_set(wall - now, wall)), wall)
         return wall
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What is under way for one domain, and since when by the steady clock."""
+
+    task: asyncio.Task[StsKnown]
+    began_at: float
 
 
 class _Shelf:

@@ -34,6 +34,14 @@ MOST_FAILURES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class StsSettings:
+    """Whether MTA-STS is used, and how long mail waits for the policy of a domain."""
+
+    is_on: bool = True
+    budget_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class StsKept:
     """A policy as fetched for an id of the record, when that was, and when mail last needed it."""
 

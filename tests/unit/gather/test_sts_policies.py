@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 
 from postroad.dns import RecordType
-from postroad.gather import Fetched, StsPolicies, StsSettings, StsWorld
+from postroad.gather import Fetched, StsPolicies, StsWorld
 from postroad.gather import policies as room
 from postroad.gather.policies import KIND, MOST_ASKING
 from postroad.spool import Lesson, SpoolError, Trouble
 from postroad.spool.memory import MemoryLearned, MemorySpool
 from postroad.spool.sqlite import SqliteSpool
-from postroad.tls import StsKept
+from postroad.tls import StsKept, StsSettings
 from postroad.words.facts import Bogus, Found, NoData, NoName, Temporary
 from postroad.words.names import AddressLiteral, parse_address
 from postroad.words.policies import StsPolicy
@@ -249,6 +249,24 @@ def test_mail_waits_for_the_budget_and_no_longer():
     play(story)
 
 
+def test_a_web_server_that_hangs_holds_up_mail_once():
+    """The budget counts from the first who asked: those who come later wait for what is left of it."""
+
+    async def story():
+        relay = Relay(budget_s=60.0)
+        relay.domain.gate.clear()
+        first = asyncio.create_task(relay.policies.known("example.org"))
+        await asyncio.sleep(0)
+        relay.wait(60)
+        async with asyncio.timeout(30):
+            told = await relay.policies.known("example.org")
+        assert (None, 5.0, False) == (told.policy, told.life_s, first.done())
+        relay.domain.gate.set()
+        assert "enforce" == (await first).policy.mode
+
+    play(story)
+
+
 def test_while_a_change_is_fetched_too_slowly_the_old_policy_holds():
     """An attacker who holds up the fetch gains nothing."""
 
@@ -310,7 +328,7 @@ def test_neither_an_address_nor_a_parent_nor_a_setting_of_off_is_asked_about():
         assert [] == relay.domain.asked
         await relay.known("a.b.example.org")
         assert ["_mta-sts.a.b.example.org"] == relay.domain.asked
-        relay.policies.reload(relay.domain, StsSettings(is_on=False))
+        relay.policies.reload(relay.domain, relay.domain.fetch, StsSettings(is_on=False))
         told = await relay.known()
         assert (None, "MTA-STS is turned off in the settings") == (told.policy, told.why)
         assert 1 == len(relay.domain.asked)
