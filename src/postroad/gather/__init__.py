@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from postroad.gather.dane import gather_dane, gather_dane_of_hosts, why_dane_is_off
     from postroad.gather.demands import Demands, Policies, gather_demands, gather_demands_of_hosts
     from postroad.gather.https import Fetched, HttpsSettings, fetch
-    from postroad.gather.policies import StsPolicies, StsWorld
+    from postroad.gather.policies import StsPolicies, StsWorld, kept_policies
     from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
     from postroad.gather.sts import Fetch, StsFetched, gather_sts_policy, gather_sts_record, policy_host
 
@@ -29,7 +29,7 @@ __getattr__, __dir__ = door(
     dane="gather_dane gather_dane_of_hosts why_dane_is_off",
     demands="Demands Policies gather_demands gather_demands_of_hosts",
     https="Fetched HttpsSettings fetch",
-    policies="StsPolicies StsWorld",
+    policies="StsPolicies StsWorld kept_policies",
     saved="STATUS UnreadableFactsError facts_shape read_lookup",
     sts="Fetch StsFetched gather_sts_policy gather_sts_record policy_host",
 )

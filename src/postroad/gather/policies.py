@@ -161,7 +161,7 @@ class StsPolicies:
         if before is None or (before.id, before.policy) != (kept.id, kept.policy):
             it = kept.policy
             facts = {"domain": domain, "id": id_, "mode": it.mode, "mx": list(it.mx), "max_age_s": it.max_age_s}
-            self._world.tell(Event("gather.policy.complete", facts))
+            self._world.tell(Event("gather.sts.complete", facts))
         return _of(kept, now)
 
     def _failed(self, domain: str, id_: str, told: StsFetched, kept: StsKept | None) -> StsKnown:
@@ -171,7 +171,7 @@ class StsPolicies:
         if self._cache.fail(domain, failed) and not is_withdrawn:
             facts = {"domain": domain, "id": id_, "failure": told.failure, "why": told.why_not}
             facts |= {"mode": kept.policy.mode, "until": moment(kept.ends_at)} if kept else {}
-            self._world.tell(Event("gather.policy.failed", facts))
+            self._world.tell(Event("gather.sts.failed", facts))
         return _of_failure(failed, kept, now)
 
     def _meanwhile(self, domain: str, why: str) -> StsKnown:
@@ -247,7 +247,7 @@ class _Shelf:
 
     async def _read(self) -> Mapping[str, StsKept]:
         try:
-            found = {lesson.key: read_kept(lesson.text) for lesson in await self._store.recall(KIND)}
+            found = await _recalled(self._store)
         except SpoolError as trouble:
             self._hear(trouble)
             return {}
@@ -284,7 +284,21 @@ class _Shelf:
         """Say it once, until all is well again."""
         if not self._is_in_trouble:
             self._is_in_trouble = True
-            self._tell(Event("gather.policies.failed", {"why": trouble.why}))
+            self._tell(Event("gather.store.failed", {"why": trouble.why}))
+
+
+async def kept_policies(store: Learned) -> Mapping[str, StsKept]:
+    """The policies in a store, by domain: for who wants to see what a relay has kept.
+
+    Raises:
+        SpoolError: the store cannot be read.
+
+    """
+    return {domain: kept for domain, kept in (await _recalled(store)).items() if kept}
+
+
+async def _recalled(store: Learned) -> Mapping[str, StsKept | None]:
+    return {lesson.key: read_kept(lesson.text) for lesson in await store.recall(KIND)}
 
 
 def _of(kept: StsKept, now: float, why: str = "", life_s: float = float("inf")) -> StsKnown:

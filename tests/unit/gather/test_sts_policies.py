@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 
 from postroad.dns import RecordType
-from postroad.gather import Fetched, StsPolicies, StsWorld
+from postroad.gather import Fetched, StsPolicies, StsWorld, kept_policies
 from postroad.gather import policies as room
 from postroad.gather.policies import KIND, MOST_ASKING
 from postroad.spool import Lesson, SpoolError, Trouble
@@ -112,7 +112,7 @@ def test_first_contact_waits_for_the_policy():
             told.policy, told.id, told.fetched_at, told.why, told.failure,
         )  # fmt: skip
         assert "enforce" == await relay.mode()
-        assert (1, ["gather.policy.complete"]) == (relay.domain.fetches, relay.news())
+        assert (1, ["gather.sts.complete"]) == (relay.domain.fetches, relay.news())
 
     play(story)
 
@@ -164,7 +164,7 @@ def test_without_a_policy_mail_goes_and_says_why(txt, web, failure, why):
         relay = Relay(domain=Domain(txt, web))
         told = await relay.known()
         assert (None, failure, True) == (told.policy, told.failure, why in told.why)
-        assert (["gather.policy.failed"] if failure else []) == relay.news()
+        assert (["gather.sts.failed"] if failure else []) == relay.news()
 
     play(story)
 
@@ -179,7 +179,7 @@ def test_another_id_is_another_policy():
             relay.domain.txt, relay.domain.web = record(f"id{number}"), document(mode)
             modes.append((await relay.mode(), relay.domain.fetches))
         assert [("enforce", 1), ("testing", 2), ("none", 3), ("enforce", 4)] == modes
-        assert 4 == relay.news().count("gather.policy.complete")
+        assert 4 == relay.news().count("gather.sts.complete")
 
     play(story)
 
@@ -212,7 +212,7 @@ def test_a_failed_fetch_is_tried_again_after_five_minutes():
             assert (None, TlsFailure.STS_FETCH) == (told.policy, told.failure)
             fetches.append(relay.domain.fetches)
         assert [1, 1, 1, 2, 3, 3] == fetches
-        assert ["gather.policy.failed"] * 2 == relay.news()
+        assert ["gather.sts.failed"] * 2 == relay.news()
 
     play(story)
 
@@ -347,7 +347,7 @@ def test_a_refresh_makes_a_policy_outlive_its_max_age():
             relay.domain.txt = GONE  # whoever forges that must not make us forget
             await relay.policies.refresh()
         assert "enforce" == await relay.mode()
-        assert (6, ["gather.policy.complete"]) == (relay.domain.fetches, relay.news())
+        assert (6, ["gather.sts.complete"]) == (relay.domain.fetches, relay.news())
 
     play(story)
 
@@ -362,7 +362,7 @@ def test_a_refresh_that_fails_is_told_once_a_day_and_not_of_what_is_withdrawn():
         for _ in range(23):
             relay.wait(3600)
             await relay.policies.refresh()
-        assert expected == (relay.domain.fetches > 2, relay.news().count("gather.policy.failed"))
+        assert expected == (relay.domain.fetches > 2, relay.news().count("gather.sts.failed"))
 
     asyncio.run(story("enforce", (True, 1)))
     asyncio.run(story("none", (False, 0)))
@@ -415,7 +415,7 @@ def test_a_store_in_trouble_is_told_once_and_mail_goes_on():
         store = Broken()
         relay = Relay(store)
         assert ["enforce", "enforce"] == [await relay.mode(), await relay.mode()]
-        assert ["gather.policies.failed", "gather.policy.complete"] == relay.news()
+        assert ["gather.store.failed", "gather.sts.complete"] == relay.news()
         store.is_broken = False
         await relay.policies.refresh()
         await relay.policies.close()
@@ -448,6 +448,7 @@ def test_a_spool_has_the_policies_after_a_restart(kind, tmp_path):
     async def story():
         spool = MemorySpool() if kind == "memory" else await SqliteSpool.open(tmp_path / "spool", node="one")
         await Relay(spool).known()
+        assert {"example.org": "a1"} == {domain: kept.id for domain, kept in (await kept_policies(spool)).items()}
         if kind == "sqlite":
             await spool.close()
             spool = await SqliteSpool.open(tmp_path / "spool", node="one")
