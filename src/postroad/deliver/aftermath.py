@@ -82,5 +82,5 @@ def _record(parcel: Parcel, course: AttemptOrder, done: Attempt) -> str:
     shape["recipients"] = [each.mailbox.text for each in parcel.mail.envelope.recipients]
     shape["procedure"], shape["turn"], shape["dice"] = way.policy.name, course.turn, DICE
     if course.unhealthy:
-        shape["ill"] = [target.where for target in course.unhealthy]
+        shape["unhealthy"] = [target.where for target in course.unhealthy]
     return f'{_encode(shape)[:-1]},"route":{way.record}}}'

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate, chain, repeat
+from itertools import accumulate
 
 from postroad.routing.dice import Chance
 from postroad.routing.policy import EqualsPolicy, RoutePolicy
@@ -42,23 +42,30 @@ def odds(route: Route, policy: RoutePolicy) -> Odds:
     """Exact chances of the first contact, as fractions (RFC 5321 section 5.1).
 
     Only the lowest preference can be first; among its exchangers all are equal but for their weight, or the first in
-    DNS order takes all. Within one, the address that the resolver gave first is first.
+    DNS order takes all. Within one, the address that the resolver gave first is first. Exchangers that cannot prove
+    what is demanded are passed over without a contact.
     """
-    best = route.levels[0].exchangers
+    best = _first_asked(route)
     total = sum(each.weight for each in best)
-    chances = [Fraction(each.weight, total) for each in best]
+    chances = {each: Fraction(each.weight, total) for each in best}
     if policy.equals is EqualsPolicy.GIVEN:
-        chances = [Fraction(1)] + [Fraction(0)] * (len(best) - 1)
+        chances = {each: Fraction(1) for each in best[:1]}
     hosts: dict[str, Fraction] = {}
     addresses: dict[tuple[str, Address], Fraction] = {}
-    exchangers = (exchanger for level in route.levels for exchanger in level.exchangers)
-    for each, chance in zip(exchangers, chain(chances, repeat(Fraction(0))), strict=False):
+    for each in (exchanger for level in route.levels for exchanger in level.exchangers):
+        chance = chances.pop(each, Fraction(0))  # once: a worse preference cannot be first
         # added up, not set: a static route may name a host twice, with two ports
         hosts[each.name] = hosts.get(each.name, Fraction(0)) + chance
         for place, address in enumerate(each.addresses):
             share = chance if place == 0 else Fraction(0)
             addresses[each.name, address] = addresses.get((each.name, address), Fraction(0)) + share
     return Odds(hosts, addresses)
+
+
+def _first_asked(route: Route) -> tuple[Exchanger, ...]:
+    """The exchangers of the lowest preference that has any who can prove what is demanded."""
+    levels = (tuple(each for each in level.exchangers if not each.demand.missed) for level in route.levels)
+    return next(filter(None, levels), ())
 
 
 def draw(route: Route, policy: RoutePolicy, rng: Chance) -> Plan:

@@ -13,7 +13,7 @@ from postroad.tls.sts import covers
 from postroad.tls.tlsa import usable
 from postroad.words.facts import Bogus, Found, Temporary
 from postroad.words.policies import DaneFacts, StsPolicy
-from postroad.words.tls import Authority, Demand, Level, Miss, TlsFailure
+from postroad.words.tls import Authority, Demand, Miss, TlsFailure, TlsLevel
 
 
 class TlsMode(StrEnum):
@@ -93,7 +93,7 @@ def demanded(known: Known) -> Demand:
     return next(row for row in TABLE if row.applies(known)).demand(known)
 
 
-def _by_route(level: Level, **fields: object) -> Callable[[Known], Demand]:
+def _by_route(level: TlsLevel, **fields: object) -> Callable[[Known], Demand]:
     def demand(known: Known) -> Demand:
         return Demand(level, Authority.ROUTE, f'the settings say tls = "{known.mode}"', **fields)  # type: ignore[arg-type]  # fields of it
 
@@ -102,13 +102,13 @@ def _by_route(level: Level, **fields: object) -> Callable[[Known], Demand]:
 
 def _verified(known: Known) -> Demand:
     names = known.override.names or (known.exchange,)
-    return Demand(Level.PROVEN, Authority.ROUTE, 'the settings say tls = "verify"', names)
+    return Demand(TlsLevel.PROVEN, Authority.ROUTE, 'the settings say tls = "verify"', names)
 
 
 def _without_tlsa(known: Known) -> Demand:
     why = f"{known.exchange} has no TLSA records that DNSSEC vouches for"
     miss = Miss(TlsFailure.DANE_REQUIRED, f'{why}, and the settings say tls = "dane-only"')
-    return Demand(Level.PROVEN, Authority.ROUTE, 'the settings say tls = "dane-only"', missed=miss)
+    return Demand(TlsLevel.PROVEN, Authority.ROUTE, 'the settings say tls = "dane-only"', missed=miss)
 
 
 def _tlsa_lost(known: Known) -> Demand:
@@ -116,7 +116,7 @@ def _tlsa_lost(known: Known) -> Demand:
     trouble = known.dane.tlsa
     assert isinstance(trouble, Temporary | Bogus)  # noqa: S101  # its row
     why = f"the TLSA records of {known.exchange} could not be looked up ({trouble.why})"
-    return Demand(Level.PROVEN, Authority.DANE, why, missed=Miss(TlsFailure.DNSSEC_INVALID, why, "4.4.3"))
+    return Demand(TlsLevel.PROVEN, Authority.DANE, why, missed=Miss(TlsFailure.DNSSEC_INVALID, why, "4.4.3"))
 
 
 def _by_tlsa(known: Known) -> Demand:
@@ -126,21 +126,21 @@ def _by_tlsa(known: Known) -> Demand:
     records = usable(known.dane.tlsa.records)
     if not records:
         return Demand(
-            Level.ENCRYPTED, Authority.DANE, f"{base} has TLSA records, but none that can be used", server_name=base
+            TlsLevel.ENCRYPTED, Authority.DANE, f"{base} has TLSA records, but none that can be used", server_name=base
         )
     # A key is proven whatever names are in the certificate: sessions of all its domains may share connections
     names = (known.dane.names or (base,)) if any(record.usage == 2 for record in records) else ()
-    return Demand(Level.PROVEN, Authority.DANE, f"{base} has TLSA records", names, records, base)
+    return Demand(TlsLevel.PROVEN, Authority.DANE, f"{base} has TLSA records", names, records, base)
 
 
 def _uncovered(known: Known) -> Demand:
     why = f"the MTA-STS policy does not list {known.exchange}"
-    return Demand(Level.PROVEN, Authority.MTA_STS, why, missed=Miss(TlsFailure.VALIDATION, why))
+    return Demand(TlsLevel.PROVEN, Authority.MTA_STS, why, missed=Miss(TlsFailure.VALIDATION, why))
 
 
 def _by_sts(known: Known) -> Demand:
     """The certificate is compared with the name in the MX record, not with the pattern (RFC 8461 section 4.1)."""
-    return Demand(Level.PROVEN, Authority.MTA_STS, "the MTA-STS policy is enforced", (known.exchange,))
+    return Demand(TlsLevel.PROVEN, Authority.MTA_STS, "the MTA-STS policy is enforced", (known.exchange,))
 
 
 def _by_sts_in_testing(known: Known) -> Demand:
@@ -150,9 +150,9 @@ def _by_sts_in_testing(known: Known) -> Demand:
 
 
 TABLE = (
-    Row('our route says `tls = "off"`', lambda k: k.mode is TlsMode.OFF, _by_route(Level.CLEAR, uses_tls=False)),
-    Row('our route says `tls = "opportunistic"`', lambda k: k.mode is TlsMode.OPPORTUNISTIC, _by_route(Level.CLEAR)),
-    Row('our route says `tls = "encrypt"`', lambda k: k.mode is TlsMode.ENCRYPT, _by_route(Level.ENCRYPTED)),
+    Row('our route says `tls = "off"`', lambda k: k.mode is TlsMode.OFF, _by_route(TlsLevel.CLEAR, uses_tls=False)),
+    Row('our route says `tls = "opportunistic"`', lambda k: k.mode is TlsMode.OPPORTUNISTIC, _by_route(TlsLevel.CLEAR)),
+    Row('our route says `tls = "encrypt"`', lambda k: k.mode is TlsMode.ENCRYPT, _by_route(TlsLevel.ENCRYPTED)),
     Row('our route says `tls = "verify"`', lambda k: k.mode is TlsMode.VERIFY, _verified),
     Row(
         "the domain's MTA-STS policy is enforced and does not list the exchanger (RFC 8461 section 4)",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from postroad.tls.tlsa import matches
 from postroad.words.facts import Tlsa
 from postroad.words.names import is_address_like
-from postroad.words.tls import Authority, Demand, Level, Miss, Proof, TlsFailure
+from postroad.words.tls import Authority, Demand, Miss, Proof, TlsFailure, TlsLevel
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -24,7 +24,7 @@ def _no_store() -> X509Store:
     return crypto.X509Store()
 
 
-ENCRYPTED = Proof(Level.ENCRYPTED, "encrypted, but the certificate was not checked")
+ENCRYPTED = Proof(TlsLevel.ENCRYPTED, "encrypted, but the certificate was not checked")
 
 
 class Trust:
@@ -52,13 +52,13 @@ def judge(chain: Sequence[bytes], demand: Demand, exchange: str, trust: Trust, n
     A demand that only wants encryption is not judged any further; where a policy in mode testing watches, by that
     one's demand. `now` is epoch seconds.
     """
-    asked = demand.watched if demand.watched and demand.level is not Level.PROVEN else demand
-    if asked.level is not Level.PROVEN:
+    asked = demand.watched if demand.watched and demand.level is not TlsLevel.PROVEN else demand
+    if asked.level is not TlsLevel.PROVEN:
         return ENCRYPTED
     missed = asked.missed or _why_not(chain, asked, exchange, trust, now)
     if isinstance(missed, str):
-        return Proof(Level.PROVEN, missed, asked.terms)
-    return Proof(Level.ENCRYPTED, ENCRYPTED.how if asked.missed else missed.why, None, missed)
+        return Proof(TlsLevel.PROVEN, missed, asked.terms)
+    return Proof(TlsLevel.ENCRYPTED, ENCRYPTED.how if asked.missed else missed.why, None, missed)
 
 
 def why_untrusted(chain: Sequence[bytes], trust: Trust, now: float) -> str:

@@ -9,7 +9,7 @@ from postroad.words.facts import Tlsa
 from postroad.words.light import light
 
 
-class Level(IntEnum):
+class TlsLevel(IntEnum):
     """How far a connection is protected: each level includes those below it."""
 
     CLEAR = 0  # anything goes, mail in the clear too
@@ -62,7 +62,7 @@ class Demand:
     to offer; otherwise STARTTLS is left alone. `watched` is what a policy in mode testing demands: it is only reported.
     """
 
-    level: Level = field(default=Level.CLEAR, hash=False)
+    level: TlsLevel = field(default=TlsLevel.CLEAR, hash=False)
     by: Authority = field(default=Authority.NONE, hash=False)
     why: str = ""  # enough to hash: plans look up their addresses by the million
     names: tuple[str, ...] = field(default=(), hash=False)
@@ -75,7 +75,7 @@ class Demand:
     @property
     def allows_clear(self) -> bool:
         """Whether mail may go in the clear."""
-        return self.level is Level.CLEAR
+        return self.level is TlsLevel.CLEAR
 
     @property
     def terms(self) -> tuple[tuple[str, ...], tuple[Tlsa, ...]]:
@@ -94,7 +94,7 @@ class Proof:
     `miss` is what it lacks of the demand, or of the watched one, that it was judged by.
     """
 
-    level: Level = Level.CLEAR
+    level: TlsLevel = TlsLevel.CLEAR
     how: str = ""
     terms: tuple[tuple[str, ...], tuple[Tlsa, ...]] | None = None
     miss: Miss | None = None
@@ -103,10 +103,31 @@ class Proof:
         """Whether mail under a demand may go over this connection."""
         if demand.missed:
             return False
-        if demand.level is Level.PROVEN:
-            return self.level is Level.PROVEN and self.terms == demand.terms
+        if demand.level is TlsLevel.PROVEN:
+            return self.level is TlsLevel.PROVEN and self.terms == demand.terms
         return self.level >= demand.level
 
 
 IN_CLEAR = Proof()
 """A connection without TLS."""
+
+
+def in_words(demand: Demand) -> str:
+    """A demand as part of a sentence: what is asked, and who asks."""
+    asked = demand.watched or demand
+    if asked.missed:
+        what = "it is passed over"
+    elif not demand.uses_tls:
+        what = "it is not used"
+    elif asked.tlsa:
+        kinds = ", ".join(dict.fromkeys(f"{each.usage} {each.selector} {each.matching}" for each in asked.tlsa))
+        what = f"its certificate must match a TLSA record ({kinds})"
+    elif asked.level is TlsLevel.PROVEN:
+        what = f"its certificate must be valid for {' or '.join(asked.names)}"
+    elif asked.level is TlsLevel.ENCRYPTED:
+        what = "it must be encrypted"
+    else:
+        what = "it is encrypted if the host offers that"
+    would = f"{what}, or the failure is reported" if demand.watched else what
+    why = asked.missed.why if asked.missed else demand.why
+    return f"{would} ({why})" if why else would

@@ -14,14 +14,14 @@ from postroad.lab import Lab, parse_fault
 from postroad.lab.certificate import NAME, lab_trust
 from postroad.routing import Plan
 from postroad.words.outcome import Phase, Result
-from postroad.words.tls import Authority, Demand, Level, Miss, TlsFailure
+from postroad.words.tls import Authority, Demand, Miss, TlsFailure, TlsLevel
 from postroad.words.trail import Target
 
 ZONE = "$ORIGIN example.com.\n@ MX 10 a\n@ MX 20 b\na A 127.0.0.11\nb A 127.0.0.12\n"
 CONTENT = b"Subject: x\r\n\r\nhello\r\n"
-MISSED = Demand(Level.PROVEN, Authority.MTA_STS, "policy", missed=Miss(TlsFailure.VALIDATION, "a is not listed"))
-ENCRYPTED = Demand(Level.ENCRYPTED, Authority.ROUTE, "the settings say so")
-NAMED = Demand(Level.PROVEN, Authority.MTA_STS, "the policy is enforced", (NAME,))
+MISSED = Demand(TlsLevel.PROVEN, Authority.MTA_STS, "policy", missed=Miss(TlsFailure.VALIDATION, "a is not listed"))
+ENCRYPTED = Demand(TlsLevel.ENCRYPTED, Authority.ROUTE, "the settings say so")
+NAMED = Demand(TlsLevel.PROVEN, Authority.MTA_STS, "the policy is enforced", (NAME,))
 OTHER = replace(NAMED, names=("other.test",))
 WATCHED = Demand(by=Authority.MTA_STS, why="testing", watched=OTHER)
 
@@ -94,7 +94,7 @@ def test_what_is_demanded_is_never_followed_by_an_attempt_in_the_clear(demand, f
 def test_host_that_proves_its_name_gets_the_mail():
     """The trail says how."""
     (contact,) = deliver(NAMED)[0].contacts
-    assert ("delivered", Level.PROVEN, None) == (contact.word, contact.proof.level, contact.proof.miss)
+    assert ("delivered", TlsLevel.PROVEN, None) == (contact.word, contact.proof.level, contact.proof.miss)
 
 
 @pytest.mark.parametrize(

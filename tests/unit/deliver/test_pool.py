@@ -4,7 +4,7 @@ import asyncio
 
 from postroad.deliver import ReusePolicy
 from postroad.deliver.pool import Pool
-from postroad.words.tls import IN_CLEAR, OPPORTUNISTIC, Demand, Level, Proof
+from postroad.words.tls import IN_CLEAR, OPPORTUNISTIC, Demand, Proof, TlsLevel
 
 HERE = ("192.0.2.1", 25, 1)
 THERE = ("192.0.2.1", 25, 2)
@@ -54,8 +54,8 @@ def test_connection_is_used_again_at_its_own_door_only():
     assert (None, True, None, 0) == tell(story)
 
 
-PROVEN = Demand(Level.PROVEN, names=("mx.test",))
-BY_ITS_NAME = Proof(Level.PROVEN, terms=PROVEN.terms)
+PROVEN = Demand(TlsLevel.PROVEN, names=("mx.test",))
+BY_ITS_NAME = Proof(TlsLevel.PROVEN, terms=PROVEN.terms)
 
 
 def test_connection_is_used_again_only_for_mail_whose_demand_it_meets():
@@ -64,10 +64,10 @@ def test_connection_is_used_again_only_for_mail_whose_demand_it_meets():
     async def story(pool, _clock):
         clear, proven = Resting(), Resting(proof=BY_ITS_NAME)
         pool.give(HERE, clear)
-        other = Demand(Level.PROVEN, names=("other.test",))
-        refused = [pool.take(HERE, each) for each in (PROVEN, other, Demand(Level.ENCRYPTED))]
+        other = Demand(TlsLevel.PROVEN, names=("other.test",))
+        refused = [pool.take(HERE, each) for each in (PROVEN, other, Demand(TlsLevel.ENCRYPTED))]
         pool.give(HERE, proven)
-        pool.give(HERE, clear_too := pool.take(HERE, Demand(Level.ENCRYPTED)))  # the proven one, though not the last
+        pool.give(HERE, clear_too := pool.take(HERE, Demand(TlsLevel.ENCRYPTED)))  # the proven one, though not the last
         taken = pool.take(HERE, PROVEN), pool.take(HERE, PROVEN), pool.take(HERE, OPPORTUNISTIC)
         return refused, clear_too is proven, [each and each.proof for each in taken], pool.resting
 

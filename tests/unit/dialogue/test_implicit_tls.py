@@ -14,7 +14,7 @@ from postroad.smtp import ServerConfig, Timeouts
 from postroad.tls import NOBODY
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Phase, Result
-from postroad.words.tls import Demand, Level
+from postroad.words.tls import Demand, TlsLevel
 
 LIMITS = Timeouts(starttls_s=5)
 LOOPBACK = ip_address("127.0.0.1")
@@ -34,7 +34,7 @@ def send(trust, name=NAME, *, speaks_tls=True):
         listener = await listen(LOOPBACK, 0, serve)
         stream = await connect(LOOPBACK, listener.port, timeout_s=5)
         settings = ClientSettings(tls=opportunistic_tls(), trust=trust, implicit_tls=True, timeouts=LIMITS)
-        session = Session(stream, settings, name, Demand(Level.PROVEN, names=(name,)))
+        session = Session(stream, settings, name, Demand(TlsLevel.PROVEN, names=(name,)))
         try:
             await session.greet()
             await session.hello()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from postroad.tls import TABLE, Known, Override, TlsMode, demanded
 from postroad.words.facts import Bogus, Found, NoData, NoName, Temporary, Tlsa
 from postroad.words.policies import DaneFacts, StsPolicy
-from postroad.words.tls import OPPORTUNISTIC, Authority, Level, TlsFailure
+from postroad.words.tls import OPPORTUNISTIC, Authority, TlsFailure, TlsLevel
 
 MX = "mx1.example.com"
 KEY, ANCHOR = Tlsa(3, 1, 1, bytes(32)), Tlsa(2, 0, 1, bytes(32))
@@ -27,7 +27,7 @@ def tlsa(*records, authentic=True):
 
 def sts(mode="enforce", *names):
     """A policy."""
-    return StsPolicy("v=STSv1; id=1;", mode, names or (MX,), 86400)
+    return StsPolicy(mode, names or (MX,), 86400)
 
 
 def decided(mode=TlsMode.AUTO, names=(), **facts):
@@ -52,7 +52,7 @@ def test_associations_that_cannot_be_looked_up_are_never_none(lost):
 def test_key_in_dns_is_what_counts():
     """Neither names nor authorities are asked; the name of the TLSA records goes into the handshake."""
     demand = decided(dane=tlsa(KEY))
-    assert (Level.PROVEN, Authority.DANE, (), (KEY,), MX) == (
+    assert (TlsLevel.PROVEN, Authority.DANE, (), (KEY,), MX) == (
         demand.level,
         demand.by,
         demand.names,
@@ -69,7 +69,7 @@ def test_trust_anchor_in_dns_needs_a_name():
 def test_associations_nobody_can_use_ask_for_encryption():
     """Whoever is there (RFC 7672 section 2.2)."""
     demand = decided(dane=tlsa(UNUSABLE))
-    assert (Level.ENCRYPTED, Authority.DANE) == (demand.level, demand.by)
+    assert (TlsLevel.ENCRYPTED, Authority.DANE) == (demand.level, demand.by)
 
 
 @pytest.mark.parametrize("nothing", [NoData(), NoName(), Found((KEY,), 60, (), MX, authentic=False)])
@@ -81,7 +81,7 @@ def test_what_dnssec_does_not_vouch_for_is_no_dane(nothing):
 def test_enforced_policy_asks_for_the_name_in_the_mx_record():
     """Not for the pattern that covers it (RFC 8461 section 4.1)."""
     demand = decided(sts=sts("enforce", "*.example.com"))
-    assert (Level.PROVEN, Authority.MTA_STS, (MX,)) == (demand.level, demand.by, demand.names)
+    assert (TlsLevel.PROVEN, Authority.MTA_STS, (MX,)) == (demand.level, demand.by, demand.names)
 
 
 def test_exchanger_that_the_policy_does_not_list_is_not_asked():
@@ -112,10 +112,10 @@ def test_dane_decides_on_the_certificate_and_the_policy_on_names():
 @pytest.mark.parametrize(
     ("mode", "level", "uses_tls"),
     [
-        (TlsMode.OFF, Level.CLEAR, False),
-        (TlsMode.OPPORTUNISTIC, Level.CLEAR, True),
-        (TlsMode.ENCRYPT, Level.ENCRYPTED, True),
-        (TlsMode.VERIFY, Level.PROVEN, True),
+        (TlsMode.OFF, TlsLevel.CLEAR, False),
+        (TlsMode.OPPORTUNISTIC, TlsLevel.CLEAR, True),
+        (TlsMode.ENCRYPT, TlsLevel.ENCRYPTED, True),
+        (TlsMode.VERIFY, TlsLevel.PROVEN, True),
     ],
 )
 def test_route_overrides_what_the_receiver_publishes(mode, level, uses_tls):
@@ -156,7 +156,7 @@ def test_every_demand_says_why_and_can_be_met_or_is_missed(known):
     """A proof is by associations or by names; whatever is stricter than the clear names its reason."""
     demand = demanded(known)
     assert bool(demand.why) == (demand != OPPORTUNISTIC)
-    if demand.level is Level.PROVEN:
+    if demand.level is TlsLevel.PROVEN:
         assert demand.missed or demand.tlsa or demand.names
 
 

@@ -7,7 +7,7 @@ from tests.support.certificates import NOON, issue, trusting
 
 from postroad.tls import NOBODY, judge
 from postroad.words.facts import Tlsa
-from postroad.words.tls import Authority, Demand, Level, Miss, TlsFailure
+from postroad.words.tls import Authority, Demand, Miss, TlsFailure, TlsLevel
 
 NAME = "mx.example.com"
 NOW = NOON.timestamp()
@@ -21,12 +21,12 @@ DAY_S = 86400
 
 def by_name(*names, by=Authority.MTA_STS):
     """A demand for a certificate that an authority vouches for."""
-    return Demand(Level.PROVEN, by, "somebody asks", names or (NAME,))
+    return Demand(TlsLevel.PROVEN, by, "somebody asks", names or (NAME,))
 
 
 def by_tlsa(*records):
     """A demand for a certificate that has one of these associations."""
-    return Demand(Level.PROVEN, Authority.DANE, "TLSA", (NAME,), records)
+    return Demand(TlsLevel.PROVEN, Authority.DANE, "TLSA", (NAME,), records)
 
 
 def judged(issued, demand, trust=TRUST, now=NOW):
@@ -37,7 +37,7 @@ def judged(issued, demand, trust=TRUST, now=NOW):
 def test_certificate_of_an_authority_proves_its_name():
     """Also by way of another that the host sends along."""
     proof = judged(GOOD, by_name())
-    assert (Level.PROVEN, None, True) == (proof.level, proof.miss, proof.meets(by_name()))
+    assert (TlsLevel.PROVEN, None, True) == (proof.level, proof.miss, proof.meets(by_name()))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_certificate_of_an_authority_proves_its_name():
 def test_what_a_certificate_lacks_has_a_kind_and_a_sentence(issued, trust, now, failure, why):
     """The receiving domain is told the kind, we the sentence; either way the connection is encrypted, and no more."""
     proof = judged(issued, by_name(), trust, now)
-    assert (Level.ENCRYPTED, failure, True, False) == (
+    assert (TlsLevel.ENCRYPTED, failure, True, False) == (
         proof.level,
         proof.miss.failure,
         why in proof.miss.why,
@@ -81,14 +81,14 @@ def test_what_a_certificate_lacks_has_a_kind_and_a_sentence(issued, trust, now, 
 def test_wildcard_stands_for_one_whole_label(pattern, name, is_for):
     """The left-most, below two others at least."""
     proof = judged(issue(pattern, by=ROOT), by_name(name))
-    assert is_for == (proof.level is Level.PROVEN)
+    assert is_for == (proof.level is TlsLevel.PROVEN)
 
 
 def test_common_name_counts_where_there_is_no_other():
     """Not for MTA-STS, which asks for a subject alternative name."""
     issued = issue(by=ROOT, common_name=NAME)
     proofs = {by: judged(issued, by_name(by=by)).level for by in (Authority.ROUTE, Authority.MTA_STS)}
-    assert {Authority.ROUTE: Level.PROVEN, Authority.MTA_STS: Level.ENCRYPTED} == proofs
+    assert {Authority.ROUTE: TlsLevel.PROVEN, Authority.MTA_STS: TlsLevel.ENCRYPTED} == proofs
 
 
 @pytest.mark.parametrize("selector", [0, 1])
@@ -97,12 +97,12 @@ def test_key_that_dns_names_is_proof_whatever_else_is_wrong(selector, matching):
     """Expired, for another name, signed by nobody: usage 3 looks at nothing but the key (RFC 7671 section 5.1)."""
     issued = issue("other.test", days=(-30, -20))
     proof = judged(issued, by_tlsa(issued.tlsa(3, selector, matching)), NOBODY)
-    assert (Level.PROVEN, f"TLSA 3 {selector} {matching} matches the certificate") == (proof.level, proof.how)
+    assert (TlsLevel.PROVEN, f"TLSA 3 {selector} {matching} matches the certificate") == (proof.level, proof.how)
 
 
 def test_one_association_that_matches_is_enough():
     """In the middle of a change of keys there are two."""
-    assert Level.PROVEN is judged(GOOD, by_tlsa(STRANGER.tlsa(), GOOD.tlsa())).level
+    assert TlsLevel.PROVEN is judged(GOOD, by_tlsa(STRANGER.tlsa(), GOOD.tlsa())).level
 
 
 def test_association_that_does_not_match_says_which():
@@ -115,7 +115,7 @@ def test_association_that_does_not_match_says_which():
 def test_trust_anchor_in_the_chain_vouches_for_the_name(anchor):
     """Usage 2: an authority of its own or one in the middle, as long as the host sends it."""
     proof = judged(GOOD, by_tlsa(anchor.tlsa(2)), NOBODY)
-    assert (Level.PROVEN, "TLSA 2 1 1 matches a trust anchor of the certificate") == (proof.level, proof.how)
+    assert (TlsLevel.PROVEN, "TLSA 2 1 1 matches a trust anchor of the certificate") == (proof.level, proof.how)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_policy_in_testing_is_watched_and_lets_all_pass():
 def test_exchanger_that_a_testing_policy_does_not_list_is_told_of():
     """Though it proves its name."""
     miss = Miss(TlsFailure.VALIDATION, "not listed")
-    demand = Demand(watched=Demand(Level.PROVEN, missed=miss))
+    demand = Demand(watched=Demand(TlsLevel.PROVEN, missed=miss))
     assert (miss, True) == ((proof := judged(GOOD, demand)).miss, proof.meets(demand))
 
 
@@ -158,7 +158,7 @@ def test_no_octets_of_a_host_raise(chain, has_tlsa):
     """Whatever it shows as certificates, the answer is a miss."""
     records = (Tlsa(3, 1, 1, bytes(32)), Tlsa(2, 0, 1, bytes(32)), Tlsa(2, 1, 0, b"")) if has_tlsa else ()
     proof = judge(tuple(chain), by_tlsa(*records), NAME, TRUST, NOW)
-    assert (Level.ENCRYPTED, False) == (proof.level, proof.miss is None)
+    assert (TlsLevel.ENCRYPTED, False) == (proof.level, proof.miss is None)
 
 
 @given(st.data())
@@ -168,4 +168,4 @@ def test_damaged_certificate_is_no_proof_and_no_accident(data):
     place = data.draw(st.integers(0, len(octets) - 1))
     octets[place] ^= data.draw(st.integers(1, 255))
     proof = judge((bytes(octets), *GOOD.chain[1:]), by_name(), NAME, TRUST, NOW)
-    assert Level.ENCRYPTED is proof.level
+    assert TlsLevel.ENCRYPTED is proof.level
