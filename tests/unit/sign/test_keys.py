@@ -1,7 +1,7 @@
 """Key files: what is taken, and a sentence for each that is not."""
 
-from datetime from itertools import count
-import UTC, datetime
+from datetime import UTC, datetime
+from itertools import count
 from math import inf
 
 import pytest
