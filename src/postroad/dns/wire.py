@@ -107,7 +107,7 @@ class WireResolver:
         complaints: list[Temporary | Bogus] = []
         for server in self._settings.servers * self._settings.tries:
             said = await self._say_to(server, query, hear, first)
-            if not isinstance(said, Temporary | Bogus):
+            if not isinstance(said, Temporary | Bogus) or self._is_final(server, said):
                 return said
             complaints.append(said)
             first = None
@@ -126,6 +126,10 @@ class WireResolver:
         if heard is None or (isinstance(heard, dns.message.Message) and heard.flags & dns.flags.TC):
             heard = await self._told(server, self._alone(over_tcp, query, server))
         return self.believed(server, _judged(server, heard) if isinstance(heard, dns.message.Message) else heard)
+
+    def _is_final(self, server: ServerAddress, said: Temporary | Bogus) -> bool:
+        """Whether no other server may be asked: one that does not validate would hand on what a forger has sent."""
+        return isinstance(said, Temporary) and said.is_dnssec_failure and self._settings.believes(server)
 
     def believed(self, server: ServerAddress, said: V) -> V:
         """What a server says; of DNSSEC nothing, if that is not believed."""

@@ -278,6 +278,19 @@ def test_the_validators_reason_is_kept_beside_those_of_others():
     assert 7 == asyncio.run(story()).extended_error
 
 
+def test_what_does_not_pass_dnssec_is_asked_of_nobody_else():
+    """A server that does not validate would hand on what a forger has sent; one that is not believed ends nothing."""
+
+    async def story(kind):
+        async with nameserver(fails(6)) as validator, nameserver(says(*MX_LINES)) as careless:
+            resolver = WireResolver(kind((validator.server, careless.server)))
+            answer = await _resolve(resolver, "example.com", RecordType.MX)
+            return type(answer), len(validator.asked), len(careless.asked)
+
+    assert (Temporary, 1, 0) == asyncio.run(story(WireSettings))
+    assert (Found, 1, 1) == asyncio.run(story(Far))
+
+
 @pytest.mark.parametrize("rdata", [b"", b"\3", b"\3\1"])
 def test_a_malformed_association_is_an_error(rdata):
     """A TLSA record too short to be one: the answer cannot be used, and is never taken for none (M2)."""
