@@ -4,6 +4,7 @@ from pathlib import Path
 
 from postroad.models import MIXES, SENDERS
 from postroad.models.model import Sender
+from postroad.views.text.senders import questions
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import percent
@@ -190,11 +191,9 @@ def _limits(each: Sender):
         for kind in ("addresses", "hosts", "sessions")
         if (number := getattr(each.limits, kind)) is not None
     ]
-    asks = each.asks
-    times = f"{asks.mx} MX, {asks.a} A and {asks.aaaa} AAAA for {'every' if asks.eager else 'each tried'} exchanger"
     null = {Result.DEFERRED: "deferred"}.get(each.refused.get("null-mx"), "failed")
     memory = f"{len(each.memory.modes)} faults for {each.memory.for_s:g} s" if each.memory.modes else "nothing"
-    return ", ".join(limits) or "none", _silence(each), _greeting(each), times, null, memory, _reuse(each)
+    return ", ".join(limits) or "none", _silence(each), _greeting(each), questions(each), null, memory, _reuse(each)
 
 
 def _greeting(each: Sender):

@@ -56,7 +56,9 @@ class ModelExchanger:
         """The exchanger with its addresses at a turn: there are few, so each is made once."""
         which = turn % self.turns
         if which and which not in self._turned:
-            self._turned[which] = replace(self, addresses=turned_addresses(self.addresses, which))
+            made = {id(address): target for address, target in zip(self.addresses, self.targets, strict=True)}
+            other = self._turned[which] = replace(self, addresses=turned_addresses(self.addresses, which))
+            vars(other)["targets"] = tuple([made[id(address)] for address in other.addresses])
         return self._turned[which] if which else self
 
     @cached_property
@@ -141,7 +143,7 @@ class Contacts:
         key = id(each), version
         if key not in self._of_family:
             of_it = tuple(address for address in each.addresses if address.version == version)
-            self._of_family[key] = each, replace(each, addresses=of_it)
+            self._of_family[key] = each, each if len(of_it) == len(each.addresses) else replace(each, addresses=of_it)
         return self._of_family[key][1]
 
     def alike(self, group: tuple[ModelExchanger, ...], shared: set[Address]) -> list[list[ModelExchanger]]:

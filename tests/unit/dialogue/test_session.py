@@ -388,7 +388,7 @@ def test_receipt_counts_though_the_host_says_more_than_it_was_asked(chunking):
         session = Session(ours, ClientSettings(hostname="us.example.net", timeouts=QUICK))
         try:
             await session.greet()
-            await session.hello("mx.example.com")
+            await session.hello()
             with pytest.raises(HostError) as caught:
                 await session.deliver(Message(Envelope(None, RECIPIENTS), CONTENT), (0, 1))
         finally:

@@ -9,7 +9,7 @@ from tests.support.grounds import MIB, ROOT_ONLY, fill, nothing, run, small_disk
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, states
 
 from postroad.spool import PIECE, Settlement, SpoolError, Trouble
-from postroad.spool.sqlite.room import FreeSpace
+from postroad.spool.sqlite.room import FreeSpace, Room
 
 
 def full(spool):
@@ -301,6 +301,12 @@ def test_room_is_what_the_disk_and_the_database_have_together(tmp_path, monkeypa
         for left[0], trouble in ((enough, None), (enough - 1, Trouble.FULL)):
             found = spool._room.trouble(db, octets)
             assert trouble == (found and found.kind)
+        kept = (count - unused) * 4096
+        for left[0], is_worth_it in (
+            (2 * kept + grows, True),
+            (2 * kept + grows - 2, False),
+        ):  # it is copied to the log
+            assert is_worth_it == Room(tmp_path, MIB).is_in_pages(db, octets)
         disk = (enough - 1 - grows) >> 20
         assert f"{tmp_path} has {disk} MiB free, its database 5 MiB, and 8 MiB are kept for settling: make room" == (
             found.why

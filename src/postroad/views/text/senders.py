@@ -95,7 +95,7 @@ def described(sender: Sender) -> Iterator[tuple[str, str]]:
     yield "waits", "; ".join(_waits(sender))
     yield "all tried", _exhausted(sender)
     yield "recipients", f"{'each in an attempt of its own; ' if sender.recipients.alone else ''}{_told(sender)}"
-    yield "DNS", _questions(sender)
+    yield "DNS", questions(sender)
     yield from (("also", each) for each in _also(sender))
     yield "retries", _retries(sender)
 
@@ -150,7 +150,8 @@ def _exhausted(sender: Sender) -> str:
             return "deferred"
 
 
-def _questions(sender: Sender) -> str:
+def questions(sender: Sender) -> str:
+    """What DNS is asked for one message with nothing cached."""
     asks = sender.asks
     whole = [f"{asks.mx} MX", *_asked(asks.domain_a, asks.domain_aaaa)]
     each = listing(_asked(asks.a, asks.aaaa)) or "nothing"
