@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         check_plain,
         opportunistic_tls,
         server_tls,
-        tls_of_any_name,
-        tls_verified_by,
+        system_trust,
+        trust_of,
         verified_tls,
     )
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
     )
     from postroad.build.spools import open_queue, open_spool
     from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
-    from postroad.build.view import down_of, records_of, sender_named, sure, view_of
+    from postroad.build.view import down_of, records_of, sender_named, senders_of, sure, view_of
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
-    contexts="check_plain opportunistic_tls server_tls tls_of_any_name tls_verified_by verified_tls",
+    contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
     message="build_message",
     policy="build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",
     mailer="Delivery Mailer Routed Sent",
     spools="open_queue open_spool",
     subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",
-    view="down_of records_of sender_named sure view_of",
+    view="down_of records_of sender_named senders_of sure view_of",
 )

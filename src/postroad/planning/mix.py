@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from postroad.models import Basis, EqualsOrder, Sender, Unit
 from postroad.planning.records import Machine, Records
-from postroad.senders import Basis, EqualsOrder, Sender, Unit
 from postroad.simulation import RANGES, Case, DnsOrder, Example, Forecast, Range, blend, forecast, range_of
 from postroad.words.faults import Mode
 from postroad.words.names import Address

@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import partial
 from itertools import chain
 
-from postroad.senders import ENDS, EqualsOrder, Exhausted, Families, Inside, Sender, Then, Unit
+from postroad.models import ENDS, EqualsOrder, Exhausted, Families, Inside, Sender, Then, Unit
 from postroad.simulation.contacts import (
     NOBODY,
     Contacts,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import lcm
 
+from postroad.models import ENDS, Sender, Then, Unit
 from postroad.routing import DropReason, turned_addresses
-from postroad.senders import ENDS, Sender, Then, Unit
 from postroad.simulation.nouns import Case
 from postroad.simulation.orders import NOTHING, Node, Pick, leaves
 from postroad.words.faults import Mode
@@ -37,6 +37,11 @@ class ModelExchanger:
     def targets(self) -> tuple[Target, ...]:
         """Its addresses as what is contacted."""
         return tuple(Target(self.name, address, self.preference) for address in self.addresses)
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether its record names an address in place of a host."""
+        return any(target.is_nameless for target in self.targets)
 
     @cached_property
     def turns(self) -> int:
@@ -66,6 +71,11 @@ class ModelExchanger:
         if self._distinct.isdisjoint(case.faulty):  # an address takes long to hash, and sets remember it
             return (Mode.ACCEPT,) * len(self.addresses)
         return tuple(case.down.get(address, Mode.ACCEPT) for address in self.addresses)
+
+
+def asked_names(found: Iterable[ModelExchanger]) -> tuple[str, ...]:
+    """The names whose addresses DNS is asked for, each once, dead ones too."""
+    return tuple(dict.fromkeys(each.name for each in found if not each.is_nameless))
 
 
 @dataclass(eq=False, slots=True)
@@ -143,7 +153,7 @@ class Contacts:
         for each in group:
             versions = tuple([address.version for address in each.addresses])
             named = tuple(each.addresses) if shared and not shared.isdisjoint(each.addresses) else ()
-            kinds[versions, self.modes(each), named, each.dead is None].append(each)
+            kinds[versions, self.modes(each), named, each.dead is None, each.is_nameless].append(each)
         return list(kinds.values())
 
     def of(self, alike: list[ModelExchanger], shared: set[Address]) -> dict[int, list[Node]]:

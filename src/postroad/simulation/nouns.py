@@ -122,7 +122,8 @@ class Forecast:
     missing to one was deferred or failed. `hosts`: first contact by exchanger. `attempts` are contacts, `delay_s` the
     time until the attempt ends, whatever comes of it; `taken` the same of mail that gets through, None where there is
     none. `unable`: the sender cannot use these records at all, and why (all else is empty then).
-    `sampled`: not exact, for addresses come in too many orders: a part of these stands for all.
+    `sampled`: not exact, for addresses come in too many orders: a part of these stands for all. `asked`: the names
+    whose addresses DNS is asked for, at most.
 
     Of several senders as one (`blend`) chances are the weighted sums, `attempts_max` and `delay_worst_s` the worst of
     any, `taken` is by how much of each gets through; the weight of one that cannot use the records counts as failed.
@@ -142,3 +143,4 @@ class Forecast:
     unable: str = ""
     sampled: bool = False
     taken: DeliveryWaits | None = None
+    asked: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from math import lcm
 
+from postroad.models import EqualsOrder, Families, Inside, Literals, PreferenceUse, Sender, Unit
 from postroad.routing import (
     PROCEDURES,
     DropReason,
@@ -20,9 +21,8 @@ from postroad.routing import (
     Status,
     decide,
 )
-from postroad.senders import EqualsOrder, Families, Inside, Literals, PreferenceUse, Sender, Unit
 from postroad.simulation.arrange import ArrangedLevel, Arranger
-from postroad.simulation.contacts import ModelExchanger
+from postroad.simulation.contacts import ModelExchanger, asked_names
 from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.own import names_of, usual
@@ -46,7 +46,7 @@ class NoWay:
 
     result: Result
     unable: str = ""
-    asked: int = 0
+    asked: tuple[str, ...] = ()
 
 
 FoundExchangers = tuple[ModelExchanger, ...] | NoWay
@@ -79,7 +79,7 @@ def _found_by_ours(snapshot: Snapshot) -> FoundExchangers:
     _own, route = usual(snapshot)
     names = names_of(snapshot)
     if isinstance(route, Refusal):
-        return NoWay(route.result, asked=len(names))
+        return NoWay(route.result, asked=tuple(names))
     found = tuple(_exchanges(route))
     dead = sorted(names - {each.name for each in found})
     return (*found, *(ModelExchanger(name, 0, (), DropReason.NO_ADDRESS) for name in dead))
@@ -92,7 +92,7 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...], made: M
     if not real or (sender.mixed_null_is_null and len(real) < len(records)):
         return NoWay(sender.refused.get(Status.NULL_MX, Result.FAILED))
     if _is_fatal(snapshot, sender, real):
-        return NoWay(Result.FAILED, asked=len({record.exchange for record in real}))
+        return NoWay(Result.FAILED, asked=tuple(dict.fromkeys(record.exchange for record in real)))
     if sender.drops_names:
         real = _by_name(real)
     every = [_exchange(snapshot, sender, record, made) for record in real]
@@ -101,7 +101,7 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...], made: M
     if not any(each.addresses for each in found):
         temporary = any(each.dead is DropReason.TEMPORARY for each in found)
         status = Status.TEMPORARY if temporary else Status.NO_ADDRESS
-        return _refused(sender, status, asked=len({each.name for each in found}))
+        return _refused(sender, status, asked=asked_names(found))
     return tuple(found)
 
 
@@ -148,11 +148,11 @@ def named_address(snapshot: Snapshot, record: Mx) -> Address | None:
 def _decided(snapshot: Snapshot, sender: Sender) -> FoundExchangers:
     answer = decide(snapshot, _policy(sender))
     if isinstance(answer, Refusal):
-        return _refused(sender, answer.status, asked=1)
+        return _refused(sender, answer.status, asked=(str(snapshot.domain),))
     return tuple(_exchanges(answer))
 
 
-def _refused(sender: Sender, status: Status, *, asked: int) -> NoWay:
+def _refused(sender: Sender, status: Status, *, asked: tuple[str, ...]) -> NoWay:
     if status is Status.TEMPORARY:
         return NoWay(Result.DEFERRED, asked=asked)
     return NoWay(sender.refused.get(status, Result.FAILED), asked=asked)

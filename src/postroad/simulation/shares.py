@@ -10,10 +10,10 @@ from functools import partial
 from operator import attrgetter
 from typing import TypeVar
 
+from postroad.models import Sender, Then
 from postroad.routing import Refusal
-from postroad.senders import Sender, Then
 from postroad.simulation.arrange import ArrangedLevel
-from postroad.simulation.contacts import ModelContact, ModelExchanger
+from postroad.simulation.contacts import ModelContact, ModelExchanger, asked_names
 from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, DeliveryWaits, Forecast, Questions, Shares
 from postroad.simulation.own import foresee, names_of
@@ -114,7 +114,8 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3, found: FoundExcha
         attempts_max=sums.attempts_max,
         delay_mean_s=sums.delay_s,
         delay_worst_s=sums.worst_s,
-        questions=_questions(sender, len({each.name for each in found}), sums.hosts),
+        questions=_questions(sender, len(asked_names(found)), sums.hosts),
+        asked=asked_names(found),
         examples=some_examples(case, sender, found, limits, examples),
         sampled=part is not counts or is_sampled(case, sender, found),
         taken=sums.taken,
@@ -209,7 +210,7 @@ def _add_place(
     for share, contact, then, pause_s, entered in steps.nexts(place):
         chance = arrived.chance * share
         if entered and not steps.asks_eagerly:
-            sums.hosts += chance if entered == 1 else chance * entered
+            sums.hosts += chance * (entered - bool(contact and contact.target.is_nameless))
         time, worst_s = arrived.time * float(share), arrived.worst_s + pause_s
         if pause_s:
             time += float(chance) * pause_s
@@ -228,13 +229,14 @@ def _add_place(
 
 def _without_contact(case: Case, sender: Sender, no_way: NoWay) -> Forecast:
     outcome = {} if no_way.unable else dict.fromkeys(_RESULTS, ZERO) | {no_way.result: Fraction(1)}
-    asked = _questions(sender, no_way.asked, Fraction(no_way.asked))
-    return Forecast(case, {}, {}, {}, outcome, ZERO, 0, 0.0, 0.0, asked, (), no_way.unable)
+    count = len(no_way.asked)
+    questions = _questions(sender, count, Fraction(count))
+    return Forecast(case, {}, {}, {}, outcome, ZERO, 0, 0.0, 0.0, questions, (), no_way.unable, asked=no_way.asked)
 
 
 def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
     """Our own sender does not stand in data: it is asked what it does."""
-    found = foresee(case, examples)
+    found, names = foresee(case, examples), names_of(case.snapshot)
     assert not isinstance(found, Refusal)  # noqa: S101  # else there was no way for it, and nothing to foresee
     return Forecast(
         case,
@@ -246,7 +248,8 @@ def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
         attempts_max=found.attempts_max,
         delay_mean_s=found.delay_mean_s,
         delay_worst_s=found.delay_worst_s,
-        questions=_questions(sender, len(names_of(case.snapshot)), ZERO),
+        questions=_questions(sender, len(names), ZERO),
+        asked=tuple(names),
         examples=found.examples,
         sampled=found.sampled,
         taken=found.taken,

@@ -158,7 +158,7 @@ def names_of(snapshot: Snapshot) -> frozenset[str]:
     """The names that are asked for their addresses, dead ones too."""
     if isinstance(snapshot.mx, Found):
         return frozenset(snapshot.hosts.keys() & {record.exchange for record in snapshot.mx.records})
-    return frozenset(snapshot.hosts)
+    return frozenset(snapshot.hosts.keys() & {str(snapshot.domain)})
 
 
 def _of_case(case: Case) -> tuple[OwnSender, Route | Refusal]:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from postroad.planning import places
-from postroad.simulation import Forecast
+from postroad.simulation import Forecast, places
 from postroad.views.pictures import labels
 from postroad.views.pictures.labels import short
 from postroad.words.faults import Mode
@@ -80,7 +79,7 @@ def columns_of(forecasts: Iterable[Forecast]) -> tuple[Column, ...]:
     columns = [
         Column(
             str(address),
-            tuple(dict.fromkeys(name for name, _ in known)),
+            tuple(dict.fromkeys(name for name, _ in known if name != str(address))),
             tuple(dict.fromkeys(preference for _, preference in known)),
             down.get(address),
             (address,),

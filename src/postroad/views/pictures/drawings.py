@@ -18,6 +18,7 @@ from postroad.views.pictures.picture import By, Picture
 from postroad.views.pictures.sheet import MARGIN, Sheet, SheetDraft, Words, breadth, stacked
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import percent, seconds
+from postroad.words.trail import labelled
 
 NARROWEST = 700.0
 ROW, BAR_ROW, STEP_ROW = 28.0, 46.0, 44.0
@@ -179,7 +180,7 @@ def timeline(example: Example, sender: str) -> Sheet:
         draft.y += STEP_ROW
     draft.y += 24
     _notes(draft, [labels.manner(example)])
-    told = "; ".join(f"{step.exchange} [{step.address}] {labels.MET[step.met]}" for _, step in steps)
+    told = "; ".join(f"{labelled(step.exchange, str(step.address))} {labels.MET[step.met]}" for _, step in steps)
     return draft.finish(labels.headline(example, sender), told or labels.ending(example))
 
 

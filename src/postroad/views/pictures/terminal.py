@@ -18,6 +18,7 @@ from postroad.views.pictures.pen import QUIET, Cell, Drawing, Pen, grid
 from postroad.views.pictures.picture import By, Picture
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import seconds
+from postroad.words.trail import labelled
 from postroad.words.visible import defused
 
 HEIGHTS = " ▁▂▃▄▅▆▇█"  # a share without colour
@@ -122,7 +123,7 @@ def _legend(pen: Pen) -> Text:
 
 def _sides(index: int, step: Step) -> tuple[str, str]:
     """What stands left and right of a contact's bar."""
-    name = f"{index + 1:>2}  {short(step.exchange, 32)} [{step.address}] {step.preference}"
+    name = f"{index + 1:>2}  {labelled(short(step.exchange, 32), str(step.address))} {step.preference}"
     return name, f"{labels.MET[step.met]}, {seconds(step.waited_s)}"
 
 
