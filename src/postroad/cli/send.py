@@ -66,7 +66,7 @@ def send(
     async def sent() -> Sent:
         from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver
 
-        message = build_message(content, sender.replace("<>", "") or None, to, require_tls=require_tls)
+        message = build_message(content, _reverse_path(sender), to, require_tls=require_tls)
         mailer = Mailer(
             build_resolver(zone or (), resolver or ()),
             build_policy(procedure, allow_loopback=port != SMTP_PORT),
@@ -95,6 +95,10 @@ def _read(file: Path) -> bytes:
     if isinstance(octets, Unreadable):
         screen.fail(f"{file}: {octets.why}; give a readable message file, or - for standard input")
     return octets
+
+
+def _reverse_path(sender: str) -> str | None:
+    return None if sender in ("", "<>") else sender
 
 
 def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:
