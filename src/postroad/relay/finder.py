@@ -63,7 +63,7 @@ class Finder:
             hosts = await gather_hosts(names, self._resolver)
             snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
             demands = await gather_demands_of_hosts(hosts, self._resolver, hop.tls, self._policies)
-            by_host = {str(each.host): demanded(Known(str(each.host), hop.tls)) for each in hop.hosts}
+            by_host = {str(each.host): demanded(Known(str(each.host), hop.tls, is_named=True)) for each in hop.hosts}
             by_host |= demands.by_exchanger
             answer = decide_static(hop.hosts, destination, hosts, policy, own, by_host)
         else:

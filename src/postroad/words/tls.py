@@ -97,7 +97,9 @@ class Demand:
         What a domain or our settings ask of all mail may come right: it waits. What only the sender of a message asks
         was never promised: it fails at once (RFC 8689 section 4.2.1).
         """
-        return Miss(miss.failure, miss.why, "5.7.10") if self.by is Authority.MESSAGE else miss
+        if self.by is not Authority.MESSAGE:
+            return miss
+        return Miss(miss.failure, f"{self.why}, but {miss.why}", "5.7.10")
 
     @property
     def terms(self) -> tuple[tuple[str, ...], tuple[Tlsa, ...]]:
