@@ -174,7 +174,7 @@ def test_order_for_one_message_is_no_other_messages():
 
 
 def test_report_on_such_mail_arrives_and_says_what_to_do():
-    """T10: the mail fails at once, the report has its header only, and goes to a host without TLS rather than nowhere."""
+    """T10: the mail fails at once, the report has its header only, and goes in the clear if need be."""
 
     async def main():
         async with office() as it:
