@@ -9,10 +9,10 @@ from ipaddress import ip_address
 import pytest
 from tests.support.delivering import CONTENT, POLICY, office
 
-from postroad.build import build_message, opportunistic_tls
+from postroad.build import Mailer, build_message, opportunistic_tls
 from postroad.deliver import DeliverSettings, DeliveryRoute, Job, attempt, plan_for
 from postroad.deliver.course import draw_course
-from postroad.dns import parse_zones
+from postroad.dns import ServerAddress, WireResolver, WireSettings, parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.lab.certificate import NAME, lab_trust
 from postroad.routing import Exchanger, Level, Plan, Route
@@ -188,3 +188,36 @@ def test_report_on_such_mail_arrives_and_says_what_to_do():
     assert (False, True) == (b"Hello." in taken.content, "Subject: hello" in parts[2].get_content())
     assert "Send the message again without it" in " ".join(parts[0].get_content().split())
     assert "Status: 5.7.30" in parts[1].as_string()
+
+
+SIGNED = "$TTL 60\n$ORIGIN example.com.\n@ MX 10 mail.lab.invalid.\n$ORIGIN lab.invalid.\nmail A 127.0.0.11\n"
+
+
+class Signed:
+    """A resolver for whose answers DNSSEC vouches, or not."""
+
+    def __init__(self, resolver, authentic):
+        self._resolver = resolver
+        self._authentic = authentic
+
+    async def resolve(self, name, kind):
+        """As the other one has it."""
+        return replace(await self._resolver.resolve(name, kind), authentic=self._authentic)
+
+
+@pytest.mark.parametrize(("authentic", "status"), [(True, "2.0.0"), (False, "5.7.30")])
+def test_message_sent_at_once_requires_tls_too(authentic, status):
+    """`postroad send --require-tls` and `postroad.send`: DNSSEC vouches for the exchanger, its certificate for it."""
+
+    async def main():
+        async with Lab(parse_zones({"zone": SIGNED}), requiretls=True) as lab:
+            host, port = lab.resolver_address
+            resolver = WireResolver(WireSettings((ServerAddress(ip_address(host), port),)))
+            settings = DeliverSettings(hostname="us.test", tls=opportunistic_tls(), trust=lab_trust(), port=lab.port)
+            mailer = Mailer(Signed(resolver, authentic), POLICY, deliver=settings)
+            message = build_message(CONTENT, "me@example.net", ["ann@example.com"], require_tls=True)
+            return (await mailer.send(message)).outcomes, lab.received
+
+    outcomes, received = asyncio.run(main())
+    assert [status] == [outcome.status for outcome in outcomes.values()]
+    assert ([REQUIRED] if authentic else []) == [taken.envelope.tls for taken in received]
