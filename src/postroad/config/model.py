@@ -5,17 +5,18 @@ The defaults stand here for people to read; a test holds them to the defaults of
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from postroad.config.contradictions import check_routes, once_each
 from postroad.config.kinds import (
     DomainName,
     Duration,
+    ExchangerPattern,
     File,
     Host,
     IpAddress,
@@ -23,13 +24,16 @@ from postroad.config.kinds import (
     NetworkRange,
     Pattern,
     Place,
+    ProviderKey,
+    Refusals,
+    RouteName,
     Server,
     Size,
     Targets,
 )
 from postroad.config.values import LOOPBACK, MESSAGE_SIZE, MIB, RESERVE, SMTP_PORT, usual_spool
 from postroad.pace import RetrySchedule
-from postroad.routing import StaticHost
+from postroad.routing import OnReject, StaticHost, StaticRoute
 
 SMTPS_PORT = 465
 
@@ -43,12 +47,6 @@ class SettingsTable(BaseModel):
 
     # Deferred, only the whole file gets a validator: one for each table would cost more than reading a file
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True)
-
-
-def _once_each(what: str, items: Iterable[str]) -> None:
-    twice = [item for item, count in Counter(items).items() if count > 1]
-    if twice:
-        raise ValueError(f"{what} {twice[0]} twice; leave one out")
 
 
 class SpoolTable(SettingsTable):
@@ -135,7 +133,7 @@ class AliasesTable(SettingsTable):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        _once_each("it has", (name.lower() for name in self.model_fields_set))
+        once_each("it has", (name.lower() for name in self.model_fields_set))
         for name, targets in self.__pydantic_extra__.items():
             if not name or "@" in name:
                 raise ValueError(
@@ -221,8 +219,8 @@ class DeliverTable(SettingsTable):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        _once_each("source has", (f"IPv{address.version}" for address in self.source))
-        _once_each("families has", (f"IPv{version}" for version in self.families))
+        once_each("source has", (f"IPv{address.version}" for address in self.source))
+        once_each("families has", (f"IPv{version}" for version in self.families))
         if not self.families:
             raise ValueError("families is empty; write at least one of 4 and 6")
         return self
@@ -262,8 +260,11 @@ class RouteHost(SettingsTable):
 
     host: Host = Field(description="A host name, for which MX is not looked up, or an address.")
     port: Port = Field(default=SMTP_PORT, description="Its port.")
+    preference: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=0, description="Lower is tried first, as in MX records: 10 for the usual host, 20 for its backup."
+    )
     weight: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=1, description="Its share of the mail, relative to the other hosts of the route."
+        default=1, description="Its share of the mail, relative to the other hosts of its preference."
     )
 
 
@@ -274,22 +275,59 @@ class AuthTable(SettingsTable):
     password_file: File = Field(description="File that holds the password and nothing else.")
 
 
-class RouteTable(SettingsTable):
-    """Mail that does not go where DNS says. The nearest domain decides: itself, then those above it, then `*`.
+class OnRejectTable(SettingsTable):
+    """Another route for mail that the hosts of this one refuse for good, instead of returning it to its sender."""
 
-    Requires `domains` and one of `hosts`, `next_hop` and `mx_of`.
+    match: Refusals = Field(
+        description='Which refusals: reply codes (`"550"`), enhanced codes (`"5.7.1"`, `"5.7.*"`), or words of the'
+        ' text, in which `*` stands for anything (`"blocked*spamhaus"`; `"*"`: every one). Of a list, one is enough.'
+    )
+    route: RouteName = Field(description="The `name` of the other route.")
+
+
+class RouteTable(SettingsTable):
+    """Mail that does not go where DNS says, or not as other mail does.
+
+    The most exact route has it: one that names the domain, then one for the nearest domain above it, then one for its
+    exchangers, then one for their provider, then the one for `*`. Exchangers and provider count if they fit every
+    exchanger of the lowest preference value.
+
+    Requires one of `domains`, `exchangers` and `provider` (a route with a `name` may do without: it is taken only by
+    `on_reject`), and one of `hosts`, `next_hop`, `mx_of` and `direct`.
     """
 
+    name: RouteName | None = Field(
+        default=None, description="A name for logs and reports, and for `on_reject` of other routes."
+    )
     domains: tuple[Pattern, ...] = Field(
-        min_length=1, description='`"example.com"`, `".example.com"` for all below it, `"*"` for all mail.'
+        default=(), description='`"example.com"`, `".example.com"` for all below it, `"*"` for all mail.'
+    )
+    exchangers: tuple[ExchangerPattern, ...] = Field(
+        default=(),
+        description='All domains whose MX records name these: `"mx.example.com"`, or'
+        ' `".mail.protection.outlook.com"` for all below it.',
+    )
+    provider: ProviderKey | None = Field(
+        default=None,
+        description='All domains whose exchangers a known provider runs, such as `"microsoft"`, `"google"` or'
+        ' `"yahoo"`. An unknown one is an error that lists the known ones.',
     )
     hosts: tuple[RouteHost, ...] = Field(
-        default=(), description="Hosts that share the mail by weight, such as the machines of a gateway."
+        default=(),
+        description="Hosts in order of preference; those of one preference share the mail by weight.",
     )
     next_hop: Place | None = Field(
         default=None, description='One host that relays it, such as `"smtp.example.net:587"`.'
     )
     mx_of: DomainName | None = Field(default=None, description="Deliver to the exchangers of this domain instead.")
+    direct: bool = Field(
+        default=False,
+        description="Deliver to the exchangers of each domain, as without a route: for an exception, or `on_reject`.",
+    )
+    on_reject: OnRejectTable | None = Field(
+        default=None,
+        description="`{match = ..., route = ...}`: mail that the hosts refuse for good takes another route at once.",
+    )
     tls: Literal["opportunistic", "required", "verified", "none"] | None = Field(
         default=None,
         description="Encrypt if offered; always; only if the certificate proves the host; never."
@@ -306,10 +344,24 @@ class RouteTable(SettingsTable):
 
     @property
     def static_hosts(self) -> tuple[StaticHost, ...]:
-        """The hosts, or the next hop as the only one; none for `mx_of`."""
+        """The hosts, or the next hop as the only one; none for `mx_of` and `direct`."""
         if self.next_hop:
             return (StaticHost(*self.next_hop),)
-        return tuple(StaticHost(each.host, each.port, each.weight) for each in self.hosts)
+        return tuple(StaticHost(each.host, each.port, each.weight, each.preference) for each in self.hosts)
+
+    @property
+    def static_route(self) -> StaticRoute:
+        """Whose mail takes it, and where that goes."""
+        rejected = OnReject(self.on_reject.match, self.on_reject.route) if self.on_reject else None
+        return StaticRoute(
+            self.name or "",
+            self.domains,
+            self.exchangers,
+            self.provider or "",
+            self.static_hosts,
+            self.mx_of or "",
+            rejected,
+        )
 
     @property
     def demand(self) -> str:
@@ -324,14 +376,19 @@ class RouteTable(SettingsTable):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        ways = [bool(self.hosts), self.next_hop is not None, self.mx_of is not None]
+        ways = [bool(self.hosts), self.next_hop is not None, self.mx_of is not None, self.direct]
         if sum(ways) != 1:
-            raise ValueError("write exactly one of hosts, next_hop and mx_of")
-        if self.auth and self.mx_of:
+            raise ValueError("write exactly one of hosts, next_hop, mx_of and direct = true")
+        if not (self.domains or self.exchangers or self.provider or self.name):
+            raise ValueError(
+                "it is for no mail; write domains, exchangers or provider, or a name by which on_reject of another "
+                "route finds it"
+            )
+        if self.auth and not self.static_hosts:
             raise ValueError("auth needs hosts or next_hop: a password is never sent to hosts that DNS names")
         if self.auth and self.demand in ("none", "opportunistic"):
             raise ValueError('auth sends a password, which TLS must protect; write tls = "verified"')
-        if self.security and self.mx_of:
+        if self.security and not self.static_hosts:
             raise ValueError("security needs hosts or next_hop: exchangers use STARTTLS on port 25")
         if self.security == "tls" and self.demand == "none":
             raise ValueError('security = "tls" and tls = "none" contradict each other; leave one out')
@@ -343,7 +400,7 @@ class RouteTable(SettingsTable):
             raise ValueError(
                 'ca_file says whom to trust, which only tls = "verified" asks; write that, or leave ca_file out'
             )
-        _once_each("hosts has", (f"{each.host} port {each.port}" for each in self.hosts))
+        once_each("hosts has", (f"{each.host} port {each.port}" for each in self.hosts))
         return self
 
 
@@ -428,6 +485,6 @@ class Config(SettingsTable):
             raise ValueError("[[listen]] uses tls, but no certificate is set; add tls.certificate")
         if self.tls.key and not self.tls.certificate:
             raise ValueError("tls.key is set, but tls.certificate is not; set both or neither")
-        _once_each("listen has", (f"{port.address} port {port.port}" for port in self.listen))
-        _once_each("the routes name", (domain for route in self.route for domain in route.domains))
+        once_each("listen has", (f"{port.address} port {port.port}" for port in self.listen))
+        check_routes(self.route)
         return self

@@ -1,22 +1,19 @@
-"""Where mail for a destination goes: by a static route if one names it, else by DNS."""
+"""Where mail for a destination goes: by a route of the settings if one is for it, else by DNS."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
+from postroad.build import LONGEST_LIFE_S, Chooser
 from postroad.deliver import DeliveryRoute
 from postroad.dns import Resolver
-from postroad.gather import gather, gather_hosts
 from postroad.net import interface_addresses
-from postroad.relay.settings import NextHop, RelaySettings
-from postroad.routing import Own, by_domain, decide, decide_static, on_behalf, pick
+from postroad.relay.settings import RelaySettings
+from postroad.routing import Own
 from postroad.words.facts import Found, NoData, NoName, Snapshot
-from postroad.words.names import Address, AddressLiteral, Destination, parse_destination
-
-LONGEST_LIFE_S = 300.0
-"""A way is asked for anew after this time at the latest; the resolver's cache keeps to the TTL besides."""
+from postroad.words.names import Address, AddressLiteral, parse_destination
 
 TROUBLE_S = 5
 """How long the lack of an answer is remembered, as the resolver's cache does."""
@@ -27,7 +24,7 @@ OWN_LIFE_S = 60.0
 
 
 class Finder:
-    """The way to a destination: by a static route if one names it, else by DNS. `interfaces` are our own addresses."""
+    """The way to a destination, and how to talk to the hosts there. `interfaces` are our own addresses."""
 
     def __init__(
         self,
@@ -37,36 +34,23 @@ class Finder:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._resolver = resolver
-        self._table: Mapping[str, NextHop] = by_domain(settings.next_hops)
+        self._chooser = Chooser([hop.route for hop in settings.next_hops], resolver, settings.policy)
+        self._of_route = {id(hop.route): hop.settings for hop in settings.next_hops}
         self._interfaces = interfaces
         self._now = now
         self._own_ends = float("-inf")
         listens = frozenset((each.address, each.port) for each in settings.listen)
         self._own = replace(settings.own, listens=listens, port=settings.deliver.port)
 
-    async def __call__(self, destination_text: str) -> DeliveryRoute:
-        """Ask; whatever DNS does ends in the answer."""
+    async def __call__(self, destination_text: str, named: str = "", /) -> DeliveryRoute:
+        """Ask; whatever DNS does ends in the answer. `named` is the route to take, if that is decided."""
         destination = parse_destination(destination_text)
         assert isinstance(destination, str | AddressLiteral), destination  # noqa: S101  # it was read when it was accepted
-        hop = pick(self._table, destination)
-        if hop is None:
-            snapshot = await gather(destination, self._resolver)
-            answer = decide(snapshot, self._settings.policy, self._who_we_are())
-            return DeliveryRoute.of(answer, self._settings.policy, self._settings.deliver, _life_s(snapshot))
-        return await self._by_hop(hop, destination)
-
-    async def _by_hop(self, hop: NextHop, destination: Destination) -> DeliveryRoute:
-        policy = self._settings.policy
-        if hop.mx_of:
-            snapshot = await gather(hop.mx_of, self._resolver)
-            answer = on_behalf(decide(snapshot, policy, self._who_we_are()), destination)
-        else:
-            names = [each.host for each in hop.hosts if isinstance(each.host, str)]
-            hosts = await gather_hosts(names, self._resolver)
-            snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
-            answer = decide_static(hop.hosts, destination, hosts, policy, self._who_we_are())
-        return DeliveryRoute.of(answer, policy, hop.settings, _life_s(snapshot))
+        chosen = await self._chooser.choose(destination, self._who_we_are(), named)
+        route = chosen.route
+        settings = self._of_route[id(route)] if route else self._settings.deliver
+        way = DeliveryRoute.of(chosen.answer, self._settings.policy, settings, _life_s(chosen.snapshot))
+        return replace(way, name=route.name, on_reject=route.on_reject) if route else way
 
     def _who_we_are(self) -> Own:
         if self._now() >= self._own_ends:
@@ -78,5 +62,5 @@ class Finder:
 def _life_s(snapshot: Snapshot) -> float:
     """How long what was decided on a snapshot holds: as long as the shortest of its answers. Trouble is no answer."""
     answers = [snapshot.mx, *(answer for facts in snapshot.hosts.values() for answer in (facts.a, facts.aaaa))]
-    lives = [answer.ttl_s if isinstance(answer, Found | NoData | NoName) else 5 for answer in answers]
+    lives = [answer.ttl_s if isinstance(answer, Found | NoData | NoName) else TROUBLE_S for answer in answers]
     return float(min(max(min(lives, default=1), 1), LONGEST_LIFE_S))

@@ -41,7 +41,7 @@ from postroad.routing import (
     Aliases,
     Own,
     RoutePolicy,
-    StaticHost,
+    StaticRoute,
     WalkPolicy,
 )
 from postroad.smtp import Timeouts
@@ -56,12 +56,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """A static route: named hosts, or the exchangers of another domain, and how to talk to them."""
+    """A route of the settings, and how to talk to the hosts there."""
 
-    domains: tuple[str, ...]
+    route: StaticRoute
     settings: DeliverSettings
-    hosts: tuple[StaticHost, ...] = ()
-    mx_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +200,7 @@ def _next_hop(route: RouteTable, usual: DeliverSettings) -> NextHop:
         context = tls_verified_by(route.ca_file) if route.demand == "verified" else opportunistic_tls()
         walk = replace(usual.walk, clear_after_tls_failure=False)
         settings = replace(settings, tls=context, tls_required=True, implicit_tls=route.is_implicit, walk=walk)
-    return NextHop(route.domains, settings, route.static_hosts, route.mx_of or "")
+    return NextHop(route.static_route, settings)
 
 
 def resolver_of(config: Config) -> Resolver:
