@@ -158,6 +158,10 @@ CASES = {
         published(SIGNED, tlsa={"mx1.example.com": replace(TLSA, records=(replace(KEY, usage=1),))}),
         published(SIGNED, tlsa={"mx1.example.com": replace(TLSA, records=(replace(KEY, usage=2),))}),
     ),
+    "tlsa-unusable": (
+        published(SIGNED, tlsa={"mx1.example.com": replace(TLSA, records=(replace(KEY, data=bytes(31)),))}),
+        published(SIGNED, tlsa={"mx1.example.com": replace(TLSA, records=(replace(KEY, usage=1),))}),
+    ),
     "tlsa-lookup": (
         published(SIGNED, tlsa={"mx1.example.com": TLSA, "mx2.example.com": Temporary("SERVFAIL")}),
         published(SIGNED, tlsa={"mx1.example.com": TLSA, "mx2.example.com": TLSA}),

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.build.chooser import LONGEST_LIFE_S, Chooser, Chosen
+    from postroad.build.chooser import LONGEST_LIFE_S, Choice, Chooser, follow
     from postroad.build.contexts import (
         check_plain,
         opportunistic_tls,
         server_tls,
-        tls_of_any_name,
-        tls_verified_by,
+        system_trust,
+        trust_of,
         verified_tls,
     )
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 __getattr__ = door(
     __name__,
-    chooser="LONGEST_LIFE_S Chooser Chosen",
-    contexts="check_plain opportunistic_tls server_tls tls_of_any_name tls_verified_by verified_tls",
+    chooser="LONGEST_LIFE_S Choice Chooser follow",
+    contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
     message="build_message",
     policy="build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",

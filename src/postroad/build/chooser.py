@@ -1,8 +1,8 @@
-"""Where mail for a destination goes: by a route of the settings, for its domain or its exchangers, else by DNS."""
+"""Which route of the settings mail takes, by its domain or by its exchangers, and what that route means for it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from postroad.dns import RecordType, Resolver
@@ -14,79 +14,81 @@ from postroad.routing import (
     Route,
     RoutePolicy,
     RouteTable,
-    Source,
     StaticRoute,
     decide,
     decide_static,
     no_longer_there,
-    noted,
     on_behalf,
 )
-from postroad.words.facts import Answer, Bogus, Mx, NoData, Snapshot, Temporary
+from postroad.words.facts import Answer, Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.names import AddressLiteral, Destination
+from postroad.words.tls import Demand
 
 LONGEST_LIFE_S = 300.0
 """A way is asked for anew after this time at the latest; the resolver's cache keeps to the TTL besides."""
 
+Demands = Callable[[Iterable[str]], Mapping[str, Demand]]
+"""What TLS has to prove at each of some exchangers."""
+
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """A route or refusal, what DNS said of it, and the route of the settings that was taken, if any."""
+class Choice:
+    """The route that mail takes and why, None for none; or why it cannot be known. It holds for so many seconds."""
 
-    answer: Route | Refusal
-    snapshot: Snapshot
-    route: StaticRoute | None = None
+    picked: Picked[StaticRoute] | Refusal | None
+    life_s: float = LONGEST_LIFE_S
 
 
 class Chooser:
-    """The choice of a way: a route that names the domain, else one for its exchangers, else that for `*`, else DNS."""
+    """The choice of a route: one that names the domain, else one for its exchangers, else the one for `*`."""
 
-    def __init__(self, routes: Sequence[StaticRoute], resolver: Resolver, policy: RoutePolicy) -> None:
+    def __init__(self, routes: Sequence[StaticRoute], resolver: Resolver) -> None:
         self._table = RouteTable(routes)
         self._names = {route.name: route for route in routes if route.name}
         self._resolver = resolver
-        self._policy = policy
 
-    async def choose(self, destination: Destination, own: Own, named: str = "") -> Chosen:
+    async def choose(self, destination: Destination, named: str = "") -> Choice:
         """Ask; whatever DNS does ends in the answer. `named` is the route it is to take after another one's refusal."""
         if named:
             route = self._names.get(named)
-            if route is None:
-                return Chosen(no_longer_there(named, destination), Snapshot(destination, NoData()))
-            return await self._by(Picked(route, "the route before it was refused"), destination, own)
+            there = Picked(route, "the route before it was refused") if route else no_longer_there(named, destination)
+            return Choice(there)
         picked = self._table.of_domain(destination)
         if picked is None and self._table.wants_exchangers and not isinstance(destination, AddressLiteral):
-            return await self._by_exchangers(destination, own)
-        picked = picked or self._table.of_all()
-        return await self._by(picked, destination, own) if picked else await self._direct(destination, own)
+            return await self._by_exchangers(destination)
+        return Choice(picked or self._table.of_all())
 
-    async def _by_exchangers(self, domain: str, own: Own) -> Chosen:
+    async def _by_exchangers(self, domain: str) -> Choice:
         mx: Answer[Mx] = await self._resolver.resolve(domain, RecordType.MX)
-        if isinstance(mx, Temporary | Bogus):  # which route it takes cannot be known: none is a safe guess
-            return await self._direct(domain, own)
-        picked = self._table.of_exchangers(mx.records)
-        if picked is None and not mx.records:
-            direct = await self._direct(domain, own)
-            if isinstance(direct.answer, Route) and direct.answer.source is Source.IMPLICIT:
-                picked = self._table.of_exchangers([Mx(0, domain)])
-        picked = picked or self._table.of_all()
-        return await self._by(picked, domain, own, mx) if picked else await self._direct(domain, own)
+        match mx:
+            case Temporary() | Bogus():  # which route it takes cannot be known, and no guess is safe
+                answer = decide(Snapshot(domain, mx))
+                return Choice(answer if isinstance(answer, Refusal) else None, 0.0)
+            case Found(records=records):
+                pass
+            case NoData():  # its own name is the exchanger, RFC 5321 section 5.1
+                records = (Mx(0, domain),)
+            case NoName():
+                records = ()
+        return Choice(self._table.of_exchangers(records) or self._table.of_all(), mx.ttl_s)
 
-    async def _by(
-        self, picked: Picked[StaticRoute], destination: Destination, own: Own, mx: Answer[Mx] | None = None
-    ) -> Chosen:
-        route = picked.route
-        if route.hosts:
-            names = [each.host for each in route.hosts if isinstance(each.host, str)]
-            hosts = await gather_hosts(names, self._resolver)
-            snapshot = Snapshot(destination, mx or NoData(int(LONGEST_LIFE_S)), hosts)
-            answer = decide_static(route.hosts, destination, hosts, self._policy, own)
-        else:
-            snapshot = await gather(route.mx_of or destination, self._resolver)
-            answer = decide(snapshot, self._policy, own)
-            answer = on_behalf(answer, destination) if route.mx_of else answer
-        return Chosen(noted(answer, route, picked.why), snapshot, route)
 
-    async def _direct(self, destination: Destination, own: Own) -> Chosen:
-        snapshot = await gather(destination, self._resolver)
-        return Chosen(decide(snapshot, self._policy, own), snapshot)
+async def follow(
+    route: StaticRoute | None,
+    destination: Destination,
+    resolver: Resolver,
+    policy: RoutePolicy,
+    own: Own,
+    demands: Demands = lambda _exchangers: {},
+) -> tuple[Snapshot, Route | Refusal]:
+    """Where a route leads, or DNS without one: what was looked up, and what it means."""
+    if route and route.hosts:
+        names = [each.host for each in route.hosts if isinstance(each.host, str)]
+        hosts = await gather_hosts(names, resolver)
+        snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
+        wanted = demands(str(each.host) for each in route.hosts)
+        return snapshot, decide_static(route.hosts, destination, hosts, policy, own, wanted)
+    mx_of = route.mx_of if route else ""
+    snapshot = await gather(mx_of or destination, resolver)
+    answer = decide(snapshot, policy, own, demands(snapshot.hosts))
+    return snapshot, on_behalf(answer, destination) if mx_of else answer

@@ -10,8 +10,9 @@ from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from postroad.config.bounds import LimitsTable, TimeoutsTable
 from postroad.config.contradictions import check_routes, once_each
 from postroad.config.kinds import (
     DomainName,
@@ -31,22 +32,14 @@ from postroad.config.kinds import (
     Size,
     Targets,
 )
-from postroad.config.values import LOOPBACK, MESSAGE_SIZE, MIB, RESERVE, SMTP_PORT, usual_spool
+from postroad.config.table import AtLeastOne, Port, SettingsTable
+from postroad.config.values import LOOPBACK, RESERVE, SMTP_PORT, usual_spool
 from postroad.pace import RetrySchedule
 from postroad.routing import OnReject, StaticHost, StaticRoute
 
 SMTPS_PORT = 465
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-Count = Annotated[int, Field(ge=0)]
-AtLeastOne = Annotated[int, Field(ge=1)]
-
-
-class SettingsTable(BaseModel):
-    """A table of the settings file. What it does not know is an error; once read it does not change."""
-
-    # Deferred, only the whole file gets a validator: one for each table would cost more than reading a file
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True)
+TlsMode = Literal["auto", "off", "opportunistic", "encrypt", "dane", "dane-only", "verify"]
 
 
 class SpoolTable(SettingsTable):
@@ -144,43 +137,6 @@ class AliasesTable(SettingsTable):
         return self
 
 
-class LimitsTable(SettingsTable):
-    """What clients may send. A client is an IPv4 address or an IPv6 /64."""
-
-    message_size: Size = Field(default=MESSAGE_SIZE, description="Maximum size of a message.")
-    recipients: AtLeastOne = Field(default=1000, description="Maximum recipients of a message.")
-    hops: AtLeastOne = Field(default=100, description="Maximum Received fields of a message; more mean a mail loop.")
-    connections: AtLeastOne = Field(default=1000, description="Maximum connections, total.")
-    connections_per_client: AtLeastOne = Field(default=100, description="Maximum connections per client.")
-    messages_per_connection: Count = Field(default=0, description="Maximum messages per connection; 0: no limit.")
-    messages_per_minute: Count = Field(default=0, description="Maximum messages a minute per client; 0: no limit.")
-    errors: AtLeastOne = Field(default=20, description="Refused commands after which the connection is closed.")
-    idle_commands: AtLeastOne = Field(
-        default=100, description="Maximum NOOP, RSET and similar commands between two messages."
-    )
-    auth_failures: AtLeastOne = Field(default=3, description="Wrong passwords after which the connection is closed.")
-    auth_failures_per_minute: AtLeastOne = Field(default=20, description="Maximum wrong passwords a minute per client.")
-    memory: Size = Field(
-        default=64 * MIB, description="Maximum memory for incoming messages, all connections together."
-    )
-
-
-class TimeoutsTable(SettingsTable):
-    """How long a client may take."""
-
-    command: Duration = Field(
-        default=300.0, description="Wait this long for the next command. RFC 5321 requires at least 5 minutes."
-    )
-    block: Duration = Field(default=180.0, description="Longest pause within a message.")
-    tls: Duration = Field(default=60.0, description="Time limit for the TLS handshake.")
-    session: Duration = Field(
-        default=3600.0, description="Longest session; a message that is arriving then gets `block` more to finish."
-    )
-    least_rate: Count = Field(
-        default=100, description="Slowest rate at which a message may arrive, in octets a second."
-    )
-
-
 class DeliverTable(SettingsTable):
     """How mail is delivered."""
 
@@ -210,9 +166,9 @@ class DeliverTable(SettingsTable):
         default=(), description="Source addresses, at most one for each IP version. Empty: the system chooses."
     )
     families: tuple[Literal[4, 6], ...] = Field(default=(6, 4), description="IP versions to use, preferred one first.")
-    starttls: Literal["opportunistic", "none"] = Field(
-        default="opportunistic",
-        description="Encrypt if the host offers STARTTLS, without verifying its certificate; or never.",
+    tls: TlsMode = Field(
+        default="auto",
+        description="What TLS has to do, unless a route says otherwise: see `tls` of `[[route]]`.",
     )
     port: Port = Field(default=SMTP_PORT, description="Port of the exchangers. For tests.")
     allow_loopback: bool = Field(default=False, description="Deliver to loopback addresses found in DNS. For tests.")
@@ -252,6 +208,12 @@ class DnsTable(SettingsTable):
     resolvers: tuple[Server, ...] = Field(
         default=(), description="`ADDRESS` or `ADDRESS:PORT`. Empty: those of the system."
     )
+    trust_ad: bool = Field(
+        default=False,
+        description="Believe name servers on other machines when they say that DNSSEC vouches for an answer (the AD"
+        " bit): only if nobody can change anything on the way to them. Those on this machine are always believed."
+        " Without a name server that validates and is believed there is no DANE.",
+    )
     zones: tuple[File, ...] = Field(default=(), description="Zone files that answer instead of DNS. For tests.")
 
 
@@ -286,14 +248,14 @@ class OnRejectTable(SettingsTable):
 
 
 class RouteTable(SettingsTable):
-    """Mail that does not go where DNS says, or not as other mail does.
+    """Mail that does not go where DNS says, or not as usual.
 
     The most exact route has it: one that names the domain, then one for the nearest domain above it, then one for its
     exchangers, then one for their provider, then the one for `*`. Exchangers and provider count if they fit every
     exchanger of the lowest preference value.
 
     Requires one of `domains`, `exchangers` and `provider` (a route with a `name` may do without: it is taken only by
-    `on_reject`), and one of `hosts`, `next_hop`, `mx_of` and `direct`.
+    `on_reject`), and one of `hosts`, `next_hop`, `mx_of` and, for mail that goes where DNS says, `direct` or `tls`.
     """
 
     name: RouteName | None = Field(
@@ -328,17 +290,25 @@ class RouteTable(SettingsTable):
         default=None,
         description="`{match = ..., route = ...}`: mail that the hosts refuse for good takes another route at once.",
     )
-    tls: Literal["opportunistic", "required", "verified", "none"] | None = Field(
+    tls: TlsMode | None = Field(
         default=None,
-        description="Encrypt if offered; always; only if the certificate proves the host; never."
-        " Unset: `opportunistic`, or `verified` with `auth`.",
+        description="What TLS has to do: `auto`, what the receiving domain publishes (DANE where the host has it, else"
+        " MTA-STS, else `opportunistic`); `off`; `opportunistic`, if it is offered; `encrypt`, always; `dane`, as DANE"
+        " demands, else `opportunistic`; `dane-only`; `verify`, only if the certificate is valid for the host."
+        " Unset: that of `[deliver]`, or `verify` with `auth`.",
+    )
+    tls_names: tuple[DomainName, ...] = Field(
+        default=(), description="Names of which `verify` wants one in the certificate, instead of the host's."
+    )
+    until: date | None = Field(
+        default=None, description="The last day of an exception, such as `2026-12-31`; after it, a warning says so."
     )
     security: Literal["starttls", "tls"] | None = Field(
         default=None,
         description="Start TLS with STARTTLS, or at once. Unset: at once on port 465, with STARTTLS on others.",
     )
     ca_file: File | None = Field(
-        default=None, description="PEM file with the authorities that `verified` trusts instead of the system's."
+        default=None, description="PEM file with the authorities that `verify` trusts instead of the system's."
     )
     auth: AuthTable | None = Field(default=None, description="`{user = ..., password_file = ...}`.")
 
@@ -364,21 +334,23 @@ class RouteTable(SettingsTable):
         )
 
     @property
-    def demand(self) -> str:
-        """What TLS has to do."""
-        return self.tls or ("verified" if self.auth else "opportunistic")
+    def demand(self) -> TlsMode | None:
+        """What TLS has to do, if this route says so."""
+        return self.tls or ("verify" if self.auth else None)
 
     @property
     def is_implicit(self) -> bool:
-        """Whether connections begin with TLS (RFC 8314 section 3.3); who says `none` means none, whatever the port."""
+        """Whether connections begin with TLS (RFC 8314 section 3.3); who says `off` means off, whatever the port."""
         at_once = [each.port == SMTPS_PORT for each in self.static_hosts]
-        return self.demand != "none" and (self.security == "tls" or (self.security is None and any(at_once)))
+        return self.demand != "off" and (self.security == "tls" or (self.security is None and any(at_once)))
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         ways = [bool(self.hosts), self.next_hop is not None, self.mx_of is not None, self.direct]
-        if sum(ways) != 1:
-            raise ValueError("write exactly one of hosts, next_hop, mx_of and direct = true")
+        if sum(ways) > 1 or not (any(ways) or self.tls):
+            raise ValueError(
+                "write exactly one of hosts, next_hop, mx_of and direct = true; or tls alone, for mail that follows DNS"
+            )
         if not (self.domains or self.exchangers or self.provider or self.name):
             raise ValueError(
                 "it is for no mail; write domains, exchangers or provider, or a name by which on_reject of another "
@@ -386,20 +358,22 @@ class RouteTable(SettingsTable):
             )
         if self.auth and not self.static_hosts:
             raise ValueError("auth needs hosts or next_hop: a password is never sent to hosts that DNS names")
-        if self.auth and self.demand in ("none", "opportunistic"):
-            raise ValueError('auth sends a password, which TLS must protect; write tls = "verified"')
+        if self.auth and self.demand in ("auto", "off", "opportunistic", "dane"):
+            raise ValueError('auth sends a password, which TLS must protect; write tls = "verify"')
         if self.security and not self.static_hosts:
             raise ValueError("security needs hosts or next_hop: exchangers use STARTTLS on port 25")
-        if self.security == "tls" and self.demand == "none":
-            raise ValueError('security = "tls" and tls = "none" contradict each other; leave one out')
+        if self.security == "tls" and self.demand == "off":
+            raise ValueError('security = "tls" and tls = "off" contradict each other; leave one out')
         if self.security is None and len({each.port == SMTPS_PORT for each in self.static_hosts}) > 1:
             raise ValueError(
                 'port 465 starts TLS at once, others use STARTTLS; write security = "tls" or "starttls" for all'
             )
-        if self.ca_file and self.demand != "verified":
-            raise ValueError(
-                'ca_file says whom to trust, which only tls = "verified" asks; write that, or leave ca_file out'
-            )
+        for key in ("ca_file", "tls_names"):
+            if getattr(self, key) and self.demand != "verify":
+                raise ValueError(
+                    f'{key} says which certificates are good, which only tls = "verify" asks; write that, or leave'
+                    f" {key} out"
+                )
         once_each("hosts has", (f"{each.host} port {each.port}" for each in self.hosts))
         return self
 

@@ -38,6 +38,8 @@ def news_of(done: Attempt, rule: OnReject | None = None) -> list[News]:
     news = []
     for place, contact in enumerate(done.contacts):
         host = contact.host
+        if contact.phase is Phase.POLICY:  # nobody was asked: it says nothing about the host
+            continue
         if host is None and contact.recipients:
             news.append((Sign.ANSWERS, contact.target))
         elif contact.is_unused:

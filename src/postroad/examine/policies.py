@@ -100,7 +100,7 @@ def _only(version: str, answer: Answer[str], end: str = " ") -> Answer[str]:
         return answer
     mine = tuple(text for text in answer.records if _is_of(version, text, end))
     if not mine:
-        return NoData(answer.ttl_s, answer.aliases)
+        return NoData(answer.ttl_s, answer.aliases, answer.authentic)
     return Found(mine, answer.ttl_s, answer.aliases, answer.name, answer.authentic)
 
 

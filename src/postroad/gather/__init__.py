@@ -5,7 +5,7 @@ Rule 2: the number of names asked for, and of questions under way, is limited, w
 Rule 3: a name server in trouble is a fact of the snapshot, never an exception.
 
 Stops: `asking` (`gather`: what is needed to route; `gather_more`: what people want to see; `gather_hosts`: named
-hosts), `saved` (a snapshot as JSON, and read back).
+hosts), `dane` (TLSA records, and whether the resolver validates), `saved` (a snapshot as JSON, and read back).
 """
 
 from typing import TYPE_CHECKING
@@ -14,10 +14,12 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.gather.asking import GatherSettings, gather, gather_hosts, gather_more
+    from postroad.gather.dane import gather_dane, gather_dane_of_hosts, why_dane_is_off
     from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
 
 __getattr__ = door(
     __name__,
     asking="GatherSettings gather gather_hosts gather_more",
+    dane="gather_dane gather_dane_of_hosts why_dane_is_off",
     saved="STATUS UnreadableFactsError facts_shape read_lookup",
 )

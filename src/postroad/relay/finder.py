@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
-from postroad.build import LONGEST_LIFE_S, Chooser
+from postroad.build import LONGEST_LIFE_S, Choice, Chooser, follow
 from postroad.deliver import DeliveryRoute
 from postroad.dns import Resolver
 from postroad.net import interface_addresses
-from postroad.relay.settings import RelaySettings
-from postroad.routing import Own
+from postroad.relay.settings import NextHop, RelaySettings
+from postroad.routing import Own, Refusal, StaticRoute, noted
+from postroad.tls import Known, demanded
 from postroad.words.facts import Found, NoData, NoName, Snapshot
-from postroad.words.names import Address, AddressLiteral, parse_destination
+from postroad.words.names import Address, AddressLiteral, Destination, parse_destination
+from postroad.words.tls import Demand
 
 TROUBLE_S = 5
 """How long the lack of an answer is remembered, as the resolver's cache does."""
@@ -34,8 +37,10 @@ class Finder:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._chooser = Chooser([hop.route for hop in settings.next_hops], resolver, settings.policy)
-        self._of_route = {id(hop.route): hop.settings for hop in settings.next_hops}
+        self._usual = NextHop(StaticRoute(), settings.deliver, tls=settings.tls)
+        self._resolver = resolver
+        self._chooser = Chooser([hop.route for hop in settings.next_hops], resolver)
+        self._hops: Mapping[int, NextHop] = {id(hop.route): hop for hop in settings.next_hops}
         self._interfaces = interfaces
         self._now = now
         self._own_ends = float("-inf")
@@ -46,17 +51,30 @@ class Finder:
         """Ask; whatever DNS does ends in the answer. `named` is the route to take, if that is decided."""
         destination = parse_destination(destination_text)
         assert isinstance(destination, str | AddressLiteral), destination  # noqa: S101  # it was read when it was accepted
-        chosen = await self._chooser.choose(destination, self._who_we_are(), named)
-        route = chosen.route
-        settings = self._of_route[id(route)] if route else self._settings.deliver
-        way = DeliveryRoute.of(chosen.answer, self._settings.policy, settings, _life_s(chosen.snapshot))
-        return replace(way, name=route.name, on_reject=route.on_reject) if route else way
+        choice = await self._chooser.choose(destination, named)
+        if isinstance(choice.picked, Refusal):
+            return DeliveryRoute.of(choice.picked, self._settings.policy, self._settings.deliver, TROUBLE_S)
+        hop = self._hops[id(choice.picked.route)] if choice.picked else self._usual
+        return await self._by_hop(hop, destination, choice)
+
+    async def _by_hop(self, hop: NextHop, destination: Destination, choice: Choice) -> DeliveryRoute:
+        policy, own = self._settings.policy, self._who_we_are()
+        snapshot, answer = await follow(hop.route, destination, self._resolver, policy, own, partial(_demands, hop))
+        if choice.picked and not isinstance(choice.picked, Refusal):
+            answer = noted(answer, hop.route, choice.picked.why)
+        way = DeliveryRoute.of(answer, policy, hop.settings, min(_life_s(snapshot), max(choice.life_s, 1)))
+        return replace(way, name=hop.route.name, on_reject=hop.route.on_reject) if choice.picked else way
 
     def _who_we_are(self) -> Own:
         if self._now() >= self._own_ends:
             self._own_ends = self._now() + OWN_LIFE_S
             self._own = replace(self._own, interfaces=self._interfaces())
         return self._own
+
+
+def _demands(hop: NextHop, exchangers: Iterable[str]) -> Mapping[str, Demand]:
+    """What a connection to each of them has to be."""
+    return {exchange: demanded(Known(exchange, hop.tls)) for exchange in exchangers}
 
 
 def _life_s(snapshot: Snapshot) -> float:

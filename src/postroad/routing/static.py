@@ -9,6 +9,7 @@ from postroad.routing.own import Own
 from postroad.routing.policy import RoutePolicy
 from postroad.routing.rejection import OnReject
 from postroad.routing.rules import (
+    NO_DEMANDS,
     Dropped,
     DropReason,
     Exchanger,
@@ -24,6 +25,7 @@ from postroad.routing.rules import (
 from postroad.words.facts import HostFacts
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Result
+from postroad.words.tls import OPPORTUNISTIC, Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def decide_static(
     facts: Mapping[str, HostFacts],
     policy: RoutePolicy,
     own: Own = Own(),  # noqa: B008  # frozen
+    demands: Mapping[str, Demand] = NO_DEMANDS,
 ) -> Route | Refusal:
     """The hosts of a route as exchangers of their preferences, with what was looked up of their names.
 
@@ -82,7 +85,8 @@ def decide_static(
         if not addresses:
             dropped.append(Dropped(str(each.host), None, each.preference, *why_no_address(facts[str(each.host)])))
         elif left := tuple(address for address in addresses if address not in ours):
-            exchanger = Exchanger(str(each.host), left, each.weight, each.port)
+            demand = demands.get(str(each.host), OPPORTUNISTIC)
+            exchanger = Exchanger(str(each.host), left, each.weight, each.port, demand)
             usable.setdefault(each.preference, []).append(exchanger)
     if usable:
         levels = tuple(Level(preference, tuple(some)) for preference, some in sorted(usable.items()))

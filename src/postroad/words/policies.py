@@ -24,6 +24,34 @@ class StsPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class DaneFacts:
+    """What DNSSEC vouches for of one exchanger (RFC 7672 section 2.2).
+
+    `is_mx_secure`: the MX set, or its absence, is vouched for. `base` is the TLSA base domain: where `tlsa` was asked
+    for, and the name for the handshake. `tlsa` is None where nobody asked: an address or alias is not vouched for.
+    `names` are those that a certificate under a trust anchor (usage 2) may be for.
+    """
+
+    is_mx_secure: bool = False
+    base: str = ""
+    tlsa: Answer[Tlsa] | None = None
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StsKnown:
+    """The MTA-STS policy of a domain that holds now, if any, its id, when it was fetched, and how we know.
+
+    `why` is a sentence: why there is none, or why an older one still holds.
+    """
+
+    policy: StsPolicy | None = None
+    id: str = ""
+    fetched_at: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Texts:
     """The policies published next to the MX set: SPF, MTA-STS, TLS reports; TLSA by exchanger, and of the domain."""
 

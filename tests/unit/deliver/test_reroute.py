@@ -21,11 +21,11 @@ from tests.support.delivering import (
 )
 from tests.support.settlings import OK, SCHEDULE, TARGET
 
-from postroad.build import Chooser
+from postroad.build import Chooser, follow
 from postroad.config import read
 from postroad.deliver import DeliverSettings, DeliveryRoute
 from postroad.deliver.disposition import judge_on_route
-from postroad.routing import OnReject, Own, Route, Source
+from postroad.routing import OnReject, Own, Refusal, Route, Source, noted
 from postroad.spool import Parcel, Selection, StoredMail
 from postroad.views.text.story import tell
 from postroad.words.mail import Envelope
@@ -53,19 +53,20 @@ def by(text=ROUTES):
     routes = [route.static_route for route in read(text, Path("f.toml")).route]
 
     async def find(it, destination, named="", /):
-        chooser = Chooser(routes, it._resolver, POLICY)
-        chosen = await chooser.choose(parse_destination(destination), Own(), named)
-        route = chosen.route
-        way = DeliveryRoute.of(_on_port(chosen.answer, it.lab.port), POLICY, it.deliver, 60.0)
-        return replace(way, name=route.name, on_reject=route.on_reject) if route else way
+        name = parse_destination(destination)
+        picked = (await Chooser(routes, it._resolver).choose(name, named)).picked
+        if isinstance(picked, Refusal):
+            return DeliveryRoute.of(picked, POLICY, it.deliver, 60.0)
+        route = picked.route
+        _, answer = await follow(route, name, it._resolver, POLICY, Own())
+        answer = noted(_on_port(answer, it.lab.port), route, picked.why)
+        return replace(DeliveryRoute.of(answer, POLICY, it.deliver, 60.0), name=route.name, on_reject=route.on_reject)
 
     return find
 
 
 def _on_port(answer, port):
     """The same at the port of the lab."""
-    if not hasattr(answer, "levels"):
-        return answer
     levels = [
         replace(level, exchangers=tuple(replace(each, port=port) for each in level.exchangers))
         for level in answer.levels

@@ -28,7 +28,7 @@ def talk(host, *, chunking=True, envelope=None, timeouts=QUICK, content=CONTENT)
         session = Session(ours, ClientSettings(hostname="us.example.net", chunking=chunking, timeouts=timeouts))
         try:
             await session.greet()
-            await session.hello("mx.example.com")
+            await session.hello()
             told = await session.deliver(message, tuple(range(len(message.envelope.recipients))))
             await session.quit()
         finally:
@@ -295,7 +295,7 @@ def test_host_gone_under_a_resting_connection_is_known_soon(is_unheard):
         message = Message(Envelope(None, RECIPIENTS), CONTENT)
         try:
             await session.greet()
-            await session.hello("mx.example.com")
+            await session.hello()
             await session.deliver(message, (0, 1))
             served.cancel()
             with pytest.raises(HostError) as caught:
@@ -318,7 +318,7 @@ def test_end_heard_while_a_connection_rested_is_no_answer(farewell):
         message = Message(Envelope(None, RECIPIENTS), CONTENT)
         try:
             await session.greet()
-            await session.hello("mx.example.com")
+            await session.hello()
             await session.deliver(message, (0, 1))
             served.cancel()
             theirs.write(farewell)

@@ -1,6 +1,7 @@
 """The order of equals: odds are exact, draws follow them, limits leave no level unreached."""
 
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby
 from random import Random
@@ -12,6 +13,7 @@ from tests.support.domains import T1, T2, T3, T4, T5, T6, domain, host
 
 from postroad.routing import PROCEDURES, Dice, DropReason, RoutePolicy, decide, draw, odds
 from postroad.routing.policy import EqualsPolicy
+from postroad.words.tls import Demand, Miss, TlsFailure, TlsLevel
 
 RFC5321 = PROCEDURES["rfc5321"]
 CHI_SQUARE_999 = {1: 10.83, 2: 13.82}  # 0.1 % points by degrees of freedom
@@ -89,6 +91,15 @@ def test_limit_reaches_every_level_once():
         (target.exchange, str(target.address)) for target in plan.targets
     ]
     assert [DropReason.LIMIT] * 6 == [drop.reason for drop in plan.dropped]
+
+
+def test_host_that_is_refused_keeps_no_other_out():
+    """Neither its name behind the same address, nor by a place within the limit: nobody connects to it."""
+    hosts = {name: host(address) for name, address in (("a", "192.0.2.1"), ("b", "192.0.2.1"), ("c", "192.0.2.3"))}
+    missed = Demand(TlsLevel.PROVEN, missed=Miss(TlsFailure.VALIDATION, "a is not listed"))
+    route = decide(domain((10, "a"), (20, "b"), (30, "c"), **hosts), demands={"a": missed})
+    plan = draw(route, replace(RFC5321, limit=2), Dice(1))
+    assert ["a", "b", "c"] == [target.exchange for target in plan.targets]
 
 
 def test_a_level_of_known_addresses_takes_no_place():

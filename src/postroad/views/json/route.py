@@ -9,6 +9,7 @@ from postroad.build import Routed
 from postroad.routing import Dropped, Refusal, Route
 from postroad.views.json.attempt import TargetJson, target_shape
 from postroad.views.json.shape import VERSION
+from postroad.views.json.tls import DemandJson, demand_shape
 
 
 class ShareJson(TypedDict):
@@ -28,6 +29,7 @@ class ExchangerJson(ShareJson):
     """An exchanger, and its chance to be contacted first."""
 
     name: str
+    tls: DemandJson
     addresses: list[AddressJson]
 
 
@@ -102,6 +104,7 @@ def _levels(route: Route, routed: Routed) -> list[LevelJson]:
             "exchangers": [
                 {
                     "name": each.name,
+                    "tls": demand_shape(each.demand),
                     **_share(chances.hosts[each.name]),
                     "addresses": [
                         {"address": str(address), **_share(chances.addresses[each.name, address])}
