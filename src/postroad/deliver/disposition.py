@@ -8,7 +8,6 @@ from random import Random
 
 from postroad.deliver.route_cache import DeliveryRoute
 from postroad.pace import RetrySchedule, is_expired, is_warning_due, next_at
-from postroad.routing import OnReject
 from postroad.spool import Parcel, Reroute
 from postroad.words.light import light
 from postroad.words.mail import Recipient
@@ -91,7 +90,7 @@ def judge_on_route(
     been = (*parcel.routes, way.name) if way.name and way.name not in parcel.routes else parcel.routes
     if rule is None or rule.route in been:
         return judge(parcel, attempt, schedule, now, rng)
-    others = frozenset(index for index, outcome in enumerate(attempt.outcomes) if _is_refused(rule, attempt, index))
+    others = rule.refused(attempt)
     if not others:
         return judge(parcel, attempt, schedule, now, rng)
     outcomes = [
@@ -127,11 +126,6 @@ def _judge(
         bool(left) and all(fate.outcome.scope is Scope.HOST for fate in left),
         tuple(sent_on),
     )
-
-
-def _is_refused(rule: OnReject, attempt: Attempt, index: int) -> bool:
-    answers = tuple(outcome for _, outcome in attempt.story_of(index))
-    return rule.takes(answers, attempt.outcomes[index])
 
 
 def _sent_on(outcome: Outcome, route: str) -> Outcome:

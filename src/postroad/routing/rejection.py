@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from postroad.words.names import Unreadable, cut
 from postroad.words.outcome import Outcome
 from postroad.words.reply import Reply
+from postroad.words.trail import Attempt
 
 ANY = "*"
 LONGEST = 200  # characters of a pattern
@@ -33,18 +34,27 @@ class OnReject:
     match: tuple[str, ...]
     route: str
 
+    def __str__(self) -> str:
+        what = "for good" if ANY in self.match else f"for good ({', '.join(self.match)})"
+        return f'Mail that is refused {what} takes the route "{self.route}"'
+
     def matches(self, reply: Reply) -> bool:
         """Whether a permanent refusal is one of those."""
         return reply.is_permanent and any(_fits(pattern, reply) for pattern in self.match)
 
-    def takes(self, answers: tuple[Outcome, ...], outcome: Outcome) -> bool:
-        """Whether a recipient's mail takes the other route: no host said anything but a permanent no.
+    def refused(self, attempt: Attempt) -> frozenset[int]:
+        """The recipients of an attempt whose mail takes the other route: no host said anything but a permanent no.
 
         A refusal in place of the greeting counts: it defers mail that has no other way, but it is a no.
         """
+        return frozenset(
+            index for index, outcome in enumerate(attempt.outcomes) if self._takes(attempt, index, outcome)
+        )
+
+    def _takes(self, attempt: Attempt, index: int, outcome: Outcome) -> bool:
         if outcome.reply is None or not self.matches(outcome.reply):
             return False
-        return all(answer.reply is not None and answer.reply.is_permanent for answer in answers)
+        return all(answer.reply and answer.reply.is_permanent for _contact, answer in attempt.story_of(index))
 
 
 def parse_pattern(text: str) -> str | Unreadable:

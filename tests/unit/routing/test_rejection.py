@@ -3,11 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.settlings import TARGET
 
 from postroad.routing import OnReject, parse_pattern
 from postroad.words.names import Unreadable
 from postroad.words.outcome import Outcome, Phase, Result, Scope, refused
 from postroad.words.reply import Reply
+from postroad.words.trail import Attempt, Contact
 
 BLOCKED = Reply(550, ("5.7.1 Unfortunately, messages from [192.0.2.1]", "were not sent: BLOCKED by Spamhaus (S3140)."))
 
@@ -77,13 +79,15 @@ GREETING = Outcome(Result.DEFERRED, Scope.HOST, "554 no", "5.0.0", Phase.GREETIN
 )
 def test_the_last_one_must_have_said_no(expected, answers):
     """A host that was silent or said "not now" might still take it: then the mail waits, as without the setting."""
-    assert expected == OnReject(("*",), "b").takes(tuple(answers), answers[-1])
+    contacts = tuple(Contact(TARGET, 0, 1, Phase.RCPT, None, {0: answer}) for answer in answers)
+    attempt = Attempt("example.com", (answers[-1],), contacts, 7, 1.0)
+    assert ({0} if expected else set()) == OnReject(("*",), "b").refused(attempt)
 
 
 def test_what_no_host_said_is_no_refusal():
     """A domain that does not exist, or takes no mail, is so by any route."""
     nowhere = Outcome(Result.FAILED, Scope.DOMAIN, "the domain does not exist", "5.1.2")
-    assert not OnReject(("*",), "b").takes((), nowhere)
+    assert set() == OnReject(("*",), "b").refused(Attempt("example.com", (nowhere,), (), 7, 1.0))
 
 
 @pytest.mark.parametrize(
