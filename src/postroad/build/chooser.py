@@ -13,7 +13,7 @@ from postroad.routing import (
     Refusal,
     Route,
     RoutePolicy,
-    RouteTable,
+    Routes,
     StaticRoute,
     decide,
     decide_static,
@@ -43,7 +43,7 @@ class Chooser:
     """The choice of a route: one that names the domain, else one for its exchangers, else the one for `*`."""
 
     def __init__(self, routes: Sequence[StaticRoute], resolver: Resolver) -> None:
-        self._table = RouteTable(routes)
+        self._table = Routes(routes)
         self._names = {route.name: route for route in routes if route.name}
         self._resolver = resolver
 

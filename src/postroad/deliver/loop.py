@@ -13,7 +13,7 @@ from postroad.deliver.feed import Feed
 from postroad.deliver.hosts import Hosts
 from postroad.deliver.pool import Pool
 from postroad.deliver.queue import Item, Queue
-from postroad.deliver.route_cache import DeliveryRoute, Finder, RouteCache, WayKey, key_of
+from postroad.deliver.route_cache import DeliveryRoute, FindWay, RouteCache, WayKey, key_of
 from postroad.deliver.settings import LoopSettings
 from postroad.deliver.world import Tasks, World
 from postroad.spool import Claims, Parcel
@@ -26,7 +26,7 @@ class Loop:
     Draws come from the seed of each message, not from the dice of the world.
     """
 
-    def __init__(self, spool: Claims, find: Finder, reporter: Reporter, settings: LoopSettings, world: World) -> None:
+    def __init__(self, spool: Claims, find: FindWay, reporter: Reporter, settings: LoopSettings, world: World) -> None:
         self.settings = settings
         self._world = world
         self._now = asyncio.get_running_loop().time
@@ -76,7 +76,7 @@ class Loop:
         """Connections that wait for another message."""
         return self._pool.resting
 
-    def reload(self, settings: LoopSettings, find: Finder, reporter: Reporter) -> None:
+    def reload(self, settings: LoopSettings, find: FindWay, reporter: Reporter) -> None:
         """Deliveries that begin from now on have other settings; windows and the health of hosts are kept."""
         self.settings = settings
         self._ways.reload(find)

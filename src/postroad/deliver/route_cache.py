@@ -66,7 +66,7 @@ def key_of(parcel: Parcel) -> WayKey:
     return (parcel.destination, parcel.routes[-1]) if parcel.routes else parcel.destination
 
 
-class Finder(Protocol):
+class FindWay(Protocol):
     """What asks DNS and the settings for the way to a destination, given as text. Raises nothing for what DNS does."""
 
     def __call__(self, destination: str, named: str = "", /) -> Awaitable[DeliveryRoute]:
@@ -84,13 +84,13 @@ class _Known:
 class RouteCache:
     """The cache of delivery routes. `now` is the clock of the event loop."""
 
-    def __init__(self, find: Finder, now: Callable[[], float]) -> None:
+    def __init__(self, find: FindWay, now: Callable[[], float]) -> None:
         self._find = find
         self._now = now
         self._known: OrderedDict[WayKey, _Known] = OrderedDict()
         self._named: set[str] = set()  # routes that mail was sent on to
 
-    def reload(self, find: Finder) -> None:
+    def reload(self, find: FindWay) -> None:
         """Forget all: they are found by other settings now."""
         self._find = find
         self._known.clear()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postroad.routing.own import Own, embedded
     from postroad.routing.picking import EVERYTHING, by_domain, pick
     from postroad.routing.policy import PROCEDURES, EqualsPolicy, Onward, RoutePolicy, WalkPolicy
-    from postroad.routing.receivers import Picked, RouteTable
+    from postroad.routing.receivers import Picked, Routes
     from postroad.routing.record import read_route, route_record
     from postroad.routing.rejection import OnReject, parse_pattern
     from postroad.routing.rules import (
@@ -62,7 +62,7 @@ __getattr__ = door(
     record="read_route route_record",
     rules="Dropped DropReason Exchanger Level Note Refusal Route Source Status decide",
     picking="EVERYTHING by_domain pick",
-    receivers="Picked RouteTable",
+    receivers="Picked Routes",
     rejection="OnReject parse_pattern",
     static="StaticHost StaticRoute decide_static no_longer_there noted on_behalf",
     turn="turned turned_addresses turns_of",

@@ -38,7 +38,7 @@ class Picked(Generic[S]):
     why: str
 
 
-class RouteTable(Generic[S]):
+class Routes(Generic[S]):
     """The routes of the settings: one that names the domain, else one for its exchangers, else the one for `*`."""
 
     def __init__(self, routes: Iterable[S]) -> None:

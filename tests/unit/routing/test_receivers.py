@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.routing import RouteTable, StaticRoute
+from postroad.routing import Routes, StaticRoute
 from postroad.words.facts import Mx
 from postroad.words.names import Unreadable
 from postroad.words.providers import parse_provider, provider_key, provider_keys, providers
@@ -20,7 +20,7 @@ OWN = "mx.a.example"
 
 def taken(routes, *records):
     """The name of the route that a domain with these MX records takes, and why; empty for none."""
-    picked = RouteTable(routes).of_exchangers([Mx(*record) for record in records])
+    picked = Routes(routes).of_exchangers([Mx(*record) for record in records])
     return (picked.route.name, picked.why) if picked else ("", "")
 
 
