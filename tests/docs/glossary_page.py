@@ -6,6 +6,7 @@ Run it as `python -m tests.docs.glossary_page`.
 import ast
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -112,13 +113,16 @@ class Entry:
         return self.path.split("/")[0].removesuffix(".py")
 
 
+@cache
 def entries():
     """Every public class, in the order of the files."""
-    for path in sorted(SOURCE.rglob("*.py")):
-        name = path.relative_to(SOURCE).as_posix()
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and not name.startswith(SHAPES):
-                yield Entry(node.name, name, first_sentence(ast.get_docstring(node) or ""))
+    return [
+        Entry(node.name, name, first_sentence(ast.get_docstring(node) or ""))
+        for path in sorted(SOURCE.rglob("*.py"))
+        if not (name := path.relative_to(SOURCE).as_posix()).startswith(SHAPES)
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
 
 
 def first_sentence(docstring):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from postroad.dns import RecordType, Resolver
@@ -27,8 +27,13 @@ from postroad.words.tls import Demand
 LONGEST_LIFE_S = 300.0
 """A way is asked for anew after this time at the latest; the resolver's cache keeps to the TTL besides."""
 
-Demands = Callable[[Iterable[str]], Mapping[str, Demand]]
-"""What TLS has to prove at each of some exchangers."""
+AskDemands = Callable[[Snapshot, Sequence[str]], Awaitable[Mapping[str, Demand]]]
+"""Asks what TLS has to prove at each exchanger of a snapshot; or at these hosts, where a route names them."""
+
+
+async def no_demands(_snapshot: Snapshot, _named: Sequence[str]) -> Mapping[str, Demand]:
+    """For who does not talk to them: nothing is asked."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +84,16 @@ async def follow(
     resolver: Resolver,
     policy: RoutePolicy,
     own: Own,
-    demands: Demands = lambda _exchangers: {},
+    demands: AskDemands = no_demands,
 ) -> tuple[Snapshot, Route | Refusal]:
     """Where a route leads, or DNS without one: what was looked up, and what it means."""
     if route and route.hosts:
         names = [each.host for each in route.hosts if isinstance(each.host, str)]
         hosts = await gather_hosts(names, resolver)
         snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
-        wanted = demands(str(each.host) for each in route.hosts)
+        wanted = await demands(snapshot, [str(each.host) for each in route.hosts])
         return snapshot, decide_static(route.hosts, destination, hosts, policy, own, wanted)
     mx_of = route.mx_of if route else ""
     snapshot = await gather(mx_of or destination, resolver)
-    answer = decide(snapshot, policy, own, demands(snapshot.hosts))
+    answer = decide(snapshot, policy, own, await demands(snapshot, ()))
     return snapshot, on_behalf(answer, destination) if mx_of else answer

@@ -90,5 +90,5 @@ def _record(parcel: Parcel, course: AttemptOrder, done: Attempt) -> str:
     if way.name:
         shape["by"] = way.name
     if course.unhealthy:
-        shape["ill"] = [target.where for target in course.unhealthy]
+        shape["unhealthy"] = [target.where for target in course.unhealthy]
     return f'{_encode(shape)[:-1]},"route":{way.record}}}'

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from postroad.dialogue.session import Session
     from postroad.dialogue.settings import ClientSettings, Credentials
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     message="PIECE Message Pieces",
     conversation="HostError",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postroad.relay.settings import NextHop, RelaySettings, relay_settings, resolver_of
     from postroad.relay.story import chapter
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     check="problems",
     deliverer="deliver",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -72,9 +72,9 @@ class Finder:
         return self._own
 
 
-def _demands(hop: NextHop, exchangers: Iterable[str]) -> Mapping[str, Demand]:
+async def _demands(hop: NextHop, snapshot: Snapshot, named: Sequence[str]) -> Mapping[str, Demand]:
     """What a connection to each of them has to be."""
-    return {exchange: demanded(Known(exchange, hop.tls)) for exchange in exchangers}
+    return {exchange: demanded(Known(exchange, hop.tls)) for exchange in named or snapshot.hosts}
 
 
 def _life_s(snapshot: Snapshot) -> float:

@@ -62,5 +62,5 @@ def chapter(record: Record) -> Chapter:
         dice = Dice(attempt.seed) if shape.get("dice") == DICE else Random(attempt.seed)
         plan = draw(turned(route, shape.get("turn", 0)), PROCEDURES[procedure], dice)
     recipients = tuple(shape.get("recipients", ()))
-    by = shape.get("by", "")
-    return Chapter(record.at, recipients, attempt, route, procedure, plan, tuple(shape.get("ill", ())), by)
+    unhealthy, by = tuple(shape.get("unhealthy", ())), shape.get("by", "")
+    return Chapter(record.at, recipients, attempt, route, procedure, plan, unhealthy, by)

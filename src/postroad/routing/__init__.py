@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Source,
         Status,
         decide,
+        target_fault,
     )
     from postroad.routing.static import (
         StaticHost,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from postroad.routing.turn import turned, turned_addresses, turns_of
     from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     aliases="LOCALHOST Alias Aliases parse_aliases parse_target resolve_aliases",
     dice="DICE Chance Dice",
@@ -60,7 +61,7 @@ __getattr__ = door(
     own="Own embedded",
     policy="PROCEDURES EqualsPolicy Onward RoutePolicy WalkPolicy",
     record="read_route route_record",
-    rules="Dropped DropReason Exchanger Level Note Refusal Route Source Status decide",
+    rules="Dropped DropReason Exchanger Level Note Refusal Route Source Status decide target_fault",
     picking="EVERYTHING by_domain pick",
     receivers="Picked Routes",
     rejection="OnReject parse_pattern",

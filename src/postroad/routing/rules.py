@@ -358,7 +358,7 @@ def _drop_unusable(draft: _Draft) -> None:
     for record, addresses in draft.hosts:
         usable = []
         for address in addresses:
-            fault = _fault(address, allow_loopback=draft.policy.allow_loopback or draft.snapshot.in_lab)
+            fault = target_fault(address, allow_loopback=draft.policy.allow_loopback or draft.snapshot.in_lab)
             if fault:
                 draft.drop(record, *fault, address)
             else:
@@ -368,8 +368,8 @@ def _drop_unusable(draft: _Draft) -> None:
     draft.hosts = kept
 
 
-def _fault(address: Address, *, allow_loopback: bool) -> tuple[DropReason, str] | None:
-    """Why an address is no place to send mail to. Haraka was sent in circles by such records (its issue 2809)."""
+def target_fault(address: Address, *, allow_loopback: bool) -> tuple[DropReason, str] | None:
+    """Why an address is no place to connect to. Haraka was sent in circles by such records (its issue 2809)."""
     plain = embedded(address)
     if plain.is_unspecified or (plain.version == 4 and plain.packed[0] == 0):
         return DropReason.UNSPECIFIED, "the unspecified address reaches only this machine"

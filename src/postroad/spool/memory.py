@@ -10,6 +10,7 @@ from postroad.spool.base import (
     PARCELS,
     PIECE,
     Body,
+    Lesson,
     Listed,
     Parcel,
     Record,
@@ -157,10 +158,40 @@ class _Lanes:
         return max(slots[0].parcel.due_at, served_at), turn
 
 
-class MemorySpool:
+class MemoryLearned:
+    """What was learned, in memory: that of a spool, or of who has none."""
+
+    def __init__(self) -> None:
+        self._lessons: dict[tuple[str, str], Lesson] = {}
+
+    async def learn(self, lessons: Collection[Lesson]) -> None:
+        """See Spool."""
+        self._check()
+        for one in lessons:
+            before = self._lessons.get((one.kind, one.key))
+            count = one.count + (before.count if before else 0)
+            self._lessons[one.kind, one.key] = replace(one, count=count)
+
+    async def recall(self, kind: str, begin: str = "") -> tuple[Lesson, ...]:
+        """See Spool."""
+        self._check()
+        known = (one for one in self._lessons.values() if one.kind == kind and one.key.startswith(begin))
+        return tuple(sorted(known, key=lambda one: one.key))
+
+    async def forget(self, kind: str, keys: Collection[str]) -> int:
+        """See Spool."""
+        self._check()
+        return sum([self._lessons.pop((kind, key), None) is not None for key in set(keys)])
+
+    def _check(self) -> None:
+        """Whether calls are answered."""
+
+
+class MemorySpool(MemoryLearned):
     """A spool in memory, for tests and for reference."""
 
     def __init__(self, node: str = "memory", history_s: float = 86400.0) -> None:
+        super().__init__()
         self._node = node
         self._history_s = history_s
         self._arrivals: dict[str, _Arrival] = {}

@@ -14,14 +14,14 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.tls.deciding import AUTO, TABLE, Known, Override, Row, TlsMode, demanded
-    from postroad.tls.sts import covers
+    from postroad.tls.sts import StsDocument, StsRecord, covers, read_policy, read_records
     from postroad.tls.tlsa import END_ENTITY, SMTP_USAGES, matches, tlsa_faults, usable
     from postroad.tls.trust import NOBODY, Trust, judge, why_untrusted
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     deciding="AUTO TABLE Known Override Row TlsMode demanded",
-    sts="covers",
+    sts="StsDocument StsRecord covers read_policy read_records",
     tlsa="END_ENTITY SMTP_USAGES matches tlsa_faults usable",
     trust="NOBODY Trust judge why_untrusted",
 )

@@ -11,6 +11,11 @@ from postroad.words.outcome import Outcome, Phase, Result
 from postroad.words.tls import OPPORTUNISTIC, Demand, Proof
 
 
+def labelled(exchange: str, *addresses: str) -> str:
+    """A server in words: its name and its addresses; the address alone where an MX record names that as its host."""
+    return exchange if addresses == (exchange,) else f"{exchange} [{', '.join(addresses)}]"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One address of one exchanger: what a connection is opened to, and what that connection has to be."""
@@ -25,9 +30,14 @@ class Target:
     def __post_init__(self) -> None:
         object.__setattr__(self, "where", str(self.address))
 
+    @property
+    def is_nameless(self) -> bool:
+        """Whether an MX record names the address in place of a host: who uses it so asks DNS for nothing."""
+        return self.exchange == self.where
+
     def __str__(self) -> str:
         is_literal = not self.exchange or self.exchange.startswith("[")
-        return f"[{self.where}]" if is_literal else f"{self.exchange} [{self.where}]"
+        return f"[{self.where}]" if is_literal else labelled(self.exchange, self.where)
 
 
 _GRAVITY = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)  # the worst for the sender first

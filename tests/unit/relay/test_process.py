@@ -398,9 +398,9 @@ def test_mail_by_sendmail_is_told_once(tmp_path, fault):
     async def story():
         spool = await SqliteSpool.open(tmp_path, node="relay")
         async with house(faults={"127.0.0.11": fault, "127.0.0.12": fault}, spool=spool) as it:
-            telling = EventBus()
-            numbers = Metrics(it.relay, telling)
-            it.told.others.append(telling)
+            bus = EventBus()
+            numbers = Metrics(it.relay, bus)
+            it.told.others.append(bus)
             tool = await SqliteSpool.open(tmp_path, node="")
             to = tuple(Recipient(parse_mailbox(each)) for each in ("ann@example.com", "bob@example.net"))
             envelope = Envelope(parse_mailbox("root@example.org"), to)
@@ -414,7 +414,7 @@ def test_mail_by_sendmail_is_told_once(tmp_path, fault):
             if fault != "accept":
                 await it.told.until("deliver.parcel.complete", 5)
             text = (await asyncio.to_thread(numbers._metrics)).body.decode()
-            telling.close()
+            bus.close()
             return it.told.named("relay.pickup.complete"), [line for line in text.splitlines() if "received" in line]
 
     told, numbers = asyncio.run(story())

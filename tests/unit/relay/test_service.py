@@ -389,16 +389,16 @@ def test_sigterm_ends_a_process_that_loses_nothing(tmp_path):
 
 def nobody_listens():
     """A pipe whose reader is gone."""
-    hearing, telling = os.pipe()
-    os.close(hearing)
-    return telling, ()
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    return write_end, ()
 
 
 def nobody_reads():
     """A pipe that is full after a few lines."""
-    hearing, telling = os.pipe()
-    fcntl.fcntl(telling, fcntl.F_SETPIPE_SZ, 4096)
-    return telling, (hearing,)
+    read_end, write_end = os.pipe()
+    fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+    return write_end, (read_end,)
 
 
 def full():

@@ -27,7 +27,7 @@ def tlsa(*records, authentic=True):
 
 def sts(mode="enforce", *names):
     """A policy."""
-    return StsPolicy("v=STSv1; id=1;", mode, names or (MX,), 86400)
+    return StsPolicy(mode, names or (MX,), 86400)
 
 
 def decided(mode=TlsMode.AUTO, names=(), **facts):

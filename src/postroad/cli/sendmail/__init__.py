@@ -2,9 +2,8 @@
 
 Its command line and exit statuses are those of sendmail, not of the other commands: programs rely on them.
 
-Stops: `arguments` (the command line), `draft` (the message), `people` (whom its header names), `handing` (over to the
-relay), `command` (as the help has it). Many a program starts it for each message, so what is heavy is imported where it
-is needed.
+Stops: `arguments` (the command line), `draft` (the message), `handing` (over to the relay), `command` (as the help has
+it). Many a program starts it for each message, so what is heavy is imported where it is needed.
 """
 
 from __future__ import annotations

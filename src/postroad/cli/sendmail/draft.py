@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from postroad.cli.sendmail.people import addresses_in
 from postroad.receive import format_date
 from postroad.smtp import NUL, canonical
+from postroad.words.addresslist import addresses_in
 from postroad.words.inputs import InputError, readable
 from postroad.words.mail import Mailbox
 from postroad.words.names import cut

@@ -1,3 +1,9 @@
--- The spool, version 3: the routes that a parcel has been refused on and the one it takes now, by their names in the
--- settings with blanks between them; empty for who goes as the settings have it.
-ALTER TABLE parcel ADD COLUMN routes TEXT NOT NULL DEFAULT '';
+-- The spool, version 3: what the relay has learned that is no mail, such as policies of domains and counts for reports.
+CREATE TABLE lesson (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    text TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;

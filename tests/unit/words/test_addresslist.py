@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from postroad.cli.sendmail.draft import Origin, finish
 from postroad.cli.sendmail.draft import parse as parse_message
-from postroad.cli.sendmail.people import addresses_in
+from postroad.words.addresslist import addresses_in
 from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 

@@ -1,0 +1,25 @@
+"""DKIM signatures (floor 1): which key signs a message, and its DKIM-Signature fields (RFC 6376, 8301, 8463, 8616).
+
+Rule 1: a message is hashed while its pieces stream past, in any cut, and never held whole.
+Rule 2: what is signed is what is stored: nothing after it may change a field that is named in h=, or the body.
+Rule 3: no key of the author's domain, no signature; a message that readers could take in two ways is not signed.
+
+Stops: `fields` (a header taken apart), `canonical` (header and body as they are hashed), `keys` (a key file, and when a
+key signs), `author` (whose domain signs), `signature` (the field, its tags and folds), `signer` (one message).
+"""
+
+from typing import TYPE_CHECKING
+
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.sign.canonical import Form
+    from postroad.sign.keys import KeyState, SigningKey, read_key
+    from postroad.sign.signer import HEADER, MessageSigner, SigningPolicy, Unsigned
+
+__getattr__, __dir__ = door(
+    __name__,
+    canonical="Form",
+    keys="KeyState SigningKey read_key",
+    signer="HEADER MessageSigner SigningPolicy Unsigned",
+)

@@ -1,0 +1,159 @@
+"""Keys that sign, as their files have them, and when they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from hashlib import sha256
+from math import inf
+from typing import TYPE_CHECKING, cast
+
+from postroad.words.names import Unreadable, cut, parse_domain
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+LEAST_BITS = 1024  # RFC 8301 section 3.2: signers MUST use as many at least
+GOOD_BITS = 2048  # and SHOULD use these
+
+_BEGIN = b"-----BEGIN "
+_NEVER = "never"
+_MAKE = "make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048"
+
+
+class KeyState(StrEnum):
+    """The states of a key: its record is published and it does not sign yet, it signs, it signs no more."""
+
+    WAITING = "waiting"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key of a domain, under its selector. It signs from `not_before` until `not_after`, seconds since the epoch."""
+
+    domain: str
+    selector: str
+    private: RSAPrivateKey | Ed25519PrivateKey
+    not_before: float = -inf
+    not_after: float = inf
+
+    def state(self, now: float) -> KeyState:
+        """What it does now."""
+        if now >= self.not_after:
+            return KeyState.RETIRED
+        return KeyState.ACTIVE if now >= self.not_before else KeyState.WAITING
+
+    @property
+    def name(self) -> str:
+        """Where its record is in DNS (RFC 6376 section 3.6.2.1)."""
+        return f"{self.selector}._domainkey.{self.domain}"
+
+    @property
+    def bits(self) -> int:
+        """The size of an RSA key; 0: it is an Ed25519 key."""
+        return getattr(self.private, "key_size", 0)
+
+    @property
+    def algorithm(self) -> str:
+        """As the tag a= has it."""
+        return "rsa-sha256" if self.bits else "ed25519-sha256"
+
+    def sign(self, octets: bytes) -> bytes:
+        """The signature of a canonical header. RSA takes a quarter of a millisecond and gives the interpreter free."""
+        if self.bits:
+            return cast("RSAPrivateKey", self.private).sign(octets, *_pkcs1())
+        # RFC 8463 section 3: what is signed is the hash, by the plain algorithm, which hashes that once more
+        return cast("Ed25519PrivateKey", self.private).sign(sha256(octets).digest())
+
+
+def read_key(octets: bytes, domain: str, selector: str) -> SigningKey | Unreadable:
+    """A key from a PEM file, with `Not-Before:` and `Not-After:` in front of it where it does not sign for ever.
+
+    Text in front of a PEM block is no part of it (RFC 7468 section 2), so other programs read the same file.
+    """
+    # As A-labels (RFC 8616 section 4). A selector may end in digits, as no domain does
+    names = parse_domain(domain), parse_domain(f"{selector}.example")
+    for name in names:
+        if isinstance(name, Unreadable):
+            return Unreadable(selector, f"its domain or selector is no name for DNS: {name.why}")
+    times = _times(octets.partition(_BEGIN)[0].decode("utf-8", "replace"))
+    private = _private(octets)
+    if isinstance(private, Unreadable):
+        return private
+    if isinstance(times, Unreadable):
+        return times
+    return SigningKey(str(names[0]), str(names[1]).removesuffix(".example"), private, *times)
+
+
+def _times(text: str) -> tuple[float, float] | Unreadable:
+    """When it begins and ends to sign, from what stands in front of the key."""
+    times = {"not-before": -inf, "not-after": inf}
+    for line in text.splitlines():
+        word, colon, value = line.partition(":")
+        key = word.strip().lower()
+        if key in times:
+            at = _moment(value.strip())
+            if at is None:
+                return Unreadable(cut(line), 'it has no time; write one such as "2026-12-01T00:00:00Z"')
+            times[key] = at
+        elif colon and key.startswith("not"):
+            return Unreadable(cut(line), "it is neither Not-Before nor Not-After; write one of these")
+    begin, end = times.values()
+    if begin >= end < inf:
+        return Unreadable("Not-After", "it is not later than Not-Before, so the key never signs")
+    return begin, end
+
+
+def _moment(text: str) -> float | None:
+    """A time in UTC, if it says no other zone; `never` is the end of time."""
+    if text.lower() == _NEVER:
+        return inf
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _private(octets: bytes) -> RSAPrivateKey | Ed25519PrivateKey | Unreadable:
+    """The private key, of a kind that DKIM has."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # heavy, and only where there is a key
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  # as above
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415  # as above
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  # as above
+
+    start = octets.find(_BEGIN)
+    label = octets[start + len(_BEGIN) :].partition(b"-----")[0].decode("utf-8", "replace") if start >= 0 else ""
+    if not label.endswith("PRIVATE KEY"):
+        there = f"a {label.lower()}" if label else "no PEM file"
+        return Unreadable(cut(label), f"it is {there}, not a private key; {_MAKE}")
+    try:
+        private = load_pem_private_key(octets[start:], None)
+    except TypeError:
+        return Unreadable(label, "it is encrypted; remove the passphrase with: openssl pkey -in OLD -out NEW")
+    except (ValueError, UnsupportedAlgorithm) as problem:
+        return Unreadable(label, f"it is damaged, or of a kind that is not known ({problem}); {_MAKE}")
+    if isinstance(private, RSAPrivateKey):
+        if private.key_size < LEAST_BITS:
+            return Unreadable(label, f"it has {private.key_size} bits, and receivers ignore less than 1024; {_MAKE}")
+        return private
+    if isinstance(private, Ed25519PrivateKey):
+        return private
+    kind = type(private).__name__.removesuffix("PrivateKey").lstrip("_")
+    return Unreadable(label, f"it is of the type {kind}, and DKIM has RSA and Ed25519 only; {_MAKE}")
+
+
+@cache
+def _pkcs1() -> tuple[PKCS1v15, SHA256]:
+    """How RSA signs (RFC 6376 section 3.3.2)."""
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415  # as above
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415  # as above
+
+    return PKCS1v15(), SHA256()

@@ -1,0 +1,69 @@
+"""Keys for tests of signatures, made once, and what a verifier says."""
+
+from functools import cache
+
+import dkim
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+from postroad.sign import SigningPolicy, read_key
+
+DOMAIN = "example.com"
+
+
+@cache
+def rsa_pem(bits=1024, turn=0):
+    """An RSA key; a small one, for it is made while the test waits."""
+    return pem(rsa.generate_private_key(65537, bits))
+
+
+@cache
+def ed25519_pem(turn=0):
+    """An Ed25519 key."""
+    return pem(ed25519.Ed25519PrivateKey.generate())
+
+
+def pem(private):
+    """A private key as a file has it."""
+    plain = serialization.NoEncryption()
+    return private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+
+
+def key(selector="s1", domain=DOMAIN, octets=None):
+    """A key as it was read."""
+    return read_key(octets or rsa_pem(), domain, selector)
+
+
+def policy(*keys, **how):
+    """How we sign with these."""
+    by_domain = {}
+    for each in keys or (key(),):
+        by_domain.setdefault(each.domain, []).append(each)
+    return SigningPolicy({domain: tuple(some) for domain, some in by_domain.items()}, **how)
+
+
+def record(signing):
+    """The record of a key, as DNS has it."""
+    from base64 import b64encode
+
+    public = signing.private.public_key()
+    if signing.bits:
+        form, kind = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo), "rsa"
+    else:
+        form, kind = (serialization.Encoding.Raw, serialization.PublicFormat.Raw), "ed25519"
+    return b"v=DKIM1; k=%b; p=%b" % (kind.encode(), b64encode(public.public_bytes(*form)))
+
+
+def verdicts(message, *keys):
+    """What dkimpy says of each signature of a message, from the top down; one that it cannot read is none."""
+    records = {f"{each.name}.".encode(): record(each) for each in keys}
+    found = dkim.DKIM(message).headers
+    count = sum(name.lower() == b"dkim-signature" for name, _ in found)
+    return [_holds(message, place, records) for place in range(count)]
+
+
+def _holds(message, place, records):
+    try:
+        return dkim.DKIM(message, minkey=1024).verify(place, dnsfunc=lambda name, **_: records.get(name))
+    except dkim.DKIMException:
+        return False

@@ -1,0 +1,112 @@
+"""Key files: what is taken, and a sentence for each that is not."""
+
+from datetime import UTC, datetime
+from itertools import count
+from math import inf
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.signing import ed25519_pem, pem, rsa_pem
+
+from postroad.sign import SigningKey, read_key
+from postroad.words.names import Unreadable
+
+ED = ed25519_pem()
+
+
+def read(octets, domain="example.com", selector="s1"):
+    """A key, or why it is none."""
+    return read_key(octets, domain, selector)
+
+
+@pytest.mark.parametrize(("octets", "expected"), [(ED, "ed25519-sha256"), (rsa_pem(), "rsa-sha256")])
+def test_both_kinds(octets, expected):
+    """RFC 8301 and 8463: the two algorithms there are."""
+    found = read(octets)
+    assert (expected, "s1._domainkey.example.com", -inf, inf) == (
+        *(found.algorithm, found.name),
+        *(found.not_before, found.not_after),
+    )
+
+
+def test_an_old_kind_of_file():
+    """As opendkim-genkey and OpenSSL of old have written it."""
+    private = rsa.generate_private_key(65537, 1024)
+    octets = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    assert b"BEGIN RSA PRIVATE KEY" in octets
+    assert 1024 == read(octets).bits
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", (-inf, inf)),
+        ("Not-Before: 2026-12-01T00:00:00Z\n", (datetime(2026, 12, 1, tzinfo=UTC).timestamp(), inf)),
+        ("not-after:2026-12-01\r\n", (-inf, datetime(2026, 12, 1, tzinfo=UTC).timestamp())),
+        ("Not-Before: 2026-12-01T02:00:00+02:00\n", (datetime(2026, 12, 1, tzinfo=UTC).timestamp(), inf)),
+        ("made by hand, and noted here: yes\n", (-inf, inf)),
+    ],
+)
+def test_when_it_signs(text, expected):
+    """Two lines in front of the key; a time without a zone is UTC, and other text is a note."""
+    found = read(text.encode() + ED)
+    assert expected == (found.not_before, found.not_after)
+
+
+def test_a_key_that_waits_for_its_record():
+    """It does not sign until somebody writes when."""
+    found = read(b"Not-Before: never\n" + ED)
+    assert "waiting" == found.state(1e12)
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (b"", "it is no PEM file, not a private key"),
+        (b"nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=", "it is no PEM file, not a private key"),
+        (b"-----BEGIN PUBLIC KEY-----\nx", "it is a public key, not a private key"),
+        (b"-----BEGIN CERTIFICATE-----\nx", "it is a certificate, not a private key"),
+        (b"-----BEGIN PRIVATE KEY-----\nx", "it is damaged, or of a kind that is not known"),
+        (ED[:60], "it is damaged, or of a kind that is not known"),
+        (pem(ec.generate_private_key(ec.SECP256R1())), "it is of the type EC, and DKIM has RSA and Ed25519"),
+        (pem(ed448.Ed448PrivateKey.generate()), "it is of the type Ed448, and DKIM has RSA and Ed25519"),
+        (b"Not-Before: soon\n" + ED, "it has no time"),
+        (b"Not-Befor: 2026-12-01\n" + ED, "it is neither Not-Before nor Not-After"),
+        (b"Not-Before: 2026-12-02\nNot-After: 2026-12-01\n" + ED, "it is not later than Not-Before"),
+        (b"Not-Before: never\nNot-After: 2026-12-01\n" + ED, "it is not later than Not-Before"),
+    ],
+    ids=count(),  # the keys are made anew in each process
+)
+def test_what_is_no_key(octets, expected):
+    """Each in a sentence."""
+    found = read(octets)
+    assert isinstance(found, Unreadable)
+    assert found.why.startswith(expected)
+
+
+def test_a_key_that_is_locked():
+    """A relay has nobody to ask for the passphrase."""
+    octets = ed25519.Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+    )
+    assert "it is encrypted; remove the passphrase with: openssl pkey -in OLD -out NEW" == read(octets).why
+
+
+@pytest.mark.parametrize(
+    ("domain", "selector"), [("example..com", "s"), ("example.com", "a b"), ("example.com", "x" * 64)]
+)
+def test_names_that_dns_cannot_have(domain, selector):
+    """A domain or a selector that no record can have."""
+    assert read(ED, domain, selector).why.startswith("its domain or selector is no name for DNS")
+
+
+@given(st.binary(max_size=300), st.integers(0, 200))
+def test_whatever_a_file_holds(noise, place):
+    """A key or a sentence, never an exception."""
+    for octets in (noise, ED[:place] + noise + ED[place:], noise + ED):
+        assert isinstance(read(octets), SigningKey | Unreadable)
