@@ -14,7 +14,6 @@ from postroad.spool.base import (
     Listed,
     Parcel,
     Record,
-    Reroute,
     Selection,
     Settlement,
     SpoolError,
@@ -110,10 +109,14 @@ class _Lanes:
         self.turn_to(State.CLAIMED, taken)
         return taken
 
-    def reroute(self, one: Settlement, reroute: Reroute, place: int, now: float) -> None:
-        """Those who take another route wait in a parcel of their own, beside the others of its message."""
-        parcel = rerouted(one, reroute, place, now)
-        self.slots = dict(sorted({**self.slots, parcel.number: _Slot(parcel, State.WAITING, reroute.said)}.items()))
+    def reroute(self, one: Settlement, place: int, now: float) -> int:
+        """Those who take another route wait in a parcel of their own, beside the others of its message: how many."""
+        if one.reroute is None:
+            return 0
+        parcel = rerouted(one, one.reroute, place, now)
+        slot = _Slot(parcel, State.WAITING, one.reroute.said)
+        self.slots = dict(sorted({**self.slots, parcel.number: slot}.items()))
+        return 1
 
     def turn_to(self, state: State, slots: Collection[_Slot]) -> int:
         """Put them all into a state; how many they are."""
@@ -363,9 +366,7 @@ class MemorySpool(MemoryLearned):
 
     def _settle(self, slot: _Slot, one: Settlement, now: float) -> None:
         kept = self._kept[slot.parcel.mail.id]
-        if one.reroute:
-            self._lanes.reroute(replace(one, parcel=slot.parcel), one.reroute, len(kept.records), now)
-            kept.open += 1
+        kept.open += self._lanes.reroute(replace(one, parcel=slot.parcel), len(kept.records), now)
         if one.record:
             kept.records.append(Record(slot.parcel.destination, now, one.record))
         if one.left:
