@@ -48,6 +48,10 @@ ConfigFile = Annotated[
         help="The settings file; default: $POSTROAD_CONFIG, else /etc/postroad/postroad.toml.",
     ),
 ]
+RoutesOf = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Route as a relay with this settings file does, by its routes."),
+]
 SpoolFolder = Annotated[
     Path | None, typer.Option("--spool", metavar="FOLDER", help="The spool folder, instead of the one in the settings.")
 ]
