@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         CheckTable,
         Config,
         DeliverTable,
+        DkimTable,
         DnsTable,
         LimitsTable,
         ListenTable,
@@ -50,8 +51,8 @@ __getattr__ = door(
     finding="USUAL_FILE find",
     identity="aliases_of hostname_of",
     loading="dump load read survey",
-    model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DnsTable LimitsTable ListenTable LogTable "
-    "MetricsTable RelayTable RetryTable RouteHost SpoolTable RouteTable TimeoutsTable TlsTable",
+    model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DkimTable DnsTable LimitsTable "
+    "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost SpoolTable RouteTable TimeoutsTable TlsTable",
     show="defaults toml",
     values="read_duration",
 )

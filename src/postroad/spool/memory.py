@@ -171,10 +171,12 @@ class MemorySpool:
         self._check()
         self._arrivals.pop(id_, None)
 
-    async def add(self, mail: StoredMail, rest: bytes, *, claim: bool = False) -> tuple[Parcel, ...]:
+    async def add(
+        self, mail: StoredMail, rest: bytes, *, claim: bool = False, front: bytes = b""
+    ) -> tuple[Parcel, ...]:
         """See Spool."""
         self._check()
-        return self._add(mail, rest, State.CLAIMED if claim else State.WAITING)
+        return self._add(mail, rest, State.CLAIMED if claim else State.WAITING, front)
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """See Spool."""
@@ -304,8 +306,8 @@ class MemorySpool:
         if self._is_closed:
             raise SpoolError(Trouble.CLOSED, "the spool in memory is closed")
 
-    def _add(self, mail: StoredMail, rest: bytes, state: State) -> tuple[Parcel, ...]:
-        octets = bytes(self._arrivals[mail.id].octets) + rest if mail.id in self._arrivals else rest
+    def _add(self, mail: StoredMail, rest: bytes, state: State, front: bytes = b"") -> tuple[Parcel, ...]:
+        octets = front + self._arrivals.get(mail.id, _Arrival()).octets + rest
         self._examine(mail, octets)
         self._arrivals.pop(mail.id, None)
         parts = enumerate(split(mail), start=self._next)
