@@ -11,7 +11,6 @@ from postroad.receive.keeper import Keeper
 from postroad.receive.limits import Ledger, Rate
 from postroad.receive.policy import Peer, may_authenticate
 from postroad.receive.settings import ReceiveLimits, ReceiveSettings, Tls
-from postroad.receive.signing import SigningThreads
 from postroad.receive.turns import Turns
 from postroad.receive.verifier import Verifier
 from postroad.smtp import Limits, ServerConfig
@@ -34,7 +33,6 @@ class Shared:
     verifications: Turns = field(default_factory=lambda: Turns(VERIFICATIONS, WAITING_EACH))
     messages: Rate = field(default_factory=Rate)
     auth_failures: Rate = field(default_factory=Rate)
-    signing: SigningThreads = field(default_factory=SigningThreads)
 
     def tell(self, name: str, **fields: object) -> None:
         """Tell a step to the listener."""

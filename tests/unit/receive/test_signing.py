@@ -1,12 +1,11 @@
 """Mail is signed as it is accepted: over DATA and BDAT, small and large, and only for those who may relay."""
 
 import asyncio
-import threading
 from dataclasses import replace
 
 import pytest
 from tests.support.signing import ed25519_pem, key, policy, rsa_pem, verdicts
-from tests.support.talking import ENVELOPE, HEAD, NOON, SETTINGS, tell, until
+from tests.support.talking import ENVELOPE, HEAD, NOON, SETTINGS, tell
 
 from postroad.receive import PasswordHash
 from postroad.routing import Alias, parse_target, resolve_aliases
@@ -135,31 +134,6 @@ def test_mail_of_other_domains_is_nothing_to_tell():
 def test_the_time_is_that_of_the_received_field():
     """A signature is as old as the message is with us."""
     assert f"t={NOON:.0f};".encode() in kept(LETTER)[0]
-
-
-def test_a_client_that_leaves_while_it_is_signed(monkeypatch):
-    """The message was whole: it is kept, as any whose 250 nobody hears."""
-
-    async def story(house):
-        begun, may_end, real = threading.Event(), threading.Event(), MessageSigner.fields
-
-        def slow(signer, now):
-            begun.set()
-            may_end.wait(10)
-            return real(signer, now)
-
-        monkeypatch.setattr(MessageSigner, "fields", slow)
-        async with house.visit() as client:
-            await client.codes(ENVELOPE + b"DATA\r\n", 3)
-            client.stream.write(LETTER + b"x\r\n.\r\n")
-            await until(begun.is_set)
-            client.stream.close()
-            assert [] == house.keeper.kept
-            may_end.set()
-        await until(lambda: house.keeper.kept)
-        return house.keeper.kept[0][1]
-
-    assert [True, True] == verdicts(tell(story, SIGNING), *KEYS)
 
 
 def test_a_bug_in_signing_keeps_nobody_waiting(monkeypatch):
