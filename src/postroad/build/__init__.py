@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         tls_verified_by,
         verified_tls,
     )
-    from postroad.build.keys import build_signing, load_key, load_keys
+    from postroad.build.keys import build_signing, load_key, load_keys, sign_message
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
     from postroad.build.message import build_message
     from postroad.build.policy import build_own, build_policy
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __getattr__ = door(
     __name__,
     contexts="check_plain opportunistic_tls server_tls tls_of_any_name tls_verified_by verified_tls",
-    keys="build_signing load_key load_keys",
+    keys="build_signing load_key load_keys sign_message",
     message="build_message",
     policy="build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +13,7 @@ from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable, parse_domain
 
 if TYPE_CHECKING:
+    from postroad.dialogue import Message
     from postroad.sign import SigningKey, SigningPolicy
 
 ENDING = ".pem"
@@ -86,6 +88,28 @@ def load_key(path: Path, domain: str, selector: str) -> SigningKey:
     if isinstance(found, str):
         raise InputError(found)
     return found
+
+
+def sign_message(message: Message, key: Path, selector: str, domain: str, now: float) -> Message:
+    """A message signed with the key in a file; the usual selector is the file's name, the usual domain its author's.
+
+    Raises:
+        InputError: the key cannot be used, or the message cannot be signed with it.
+
+    """
+    from postroad.sign import SigningPolicy, Unsigned, author_of  # noqa: PLC0415  # only where mail is signed
+
+    octets = message.content
+    author = author_of(octets) if isinstance(octets, bytes) else Unsigned("it comes in pieces")
+    if isinstance(author, Unsigned) or not isinstance(octets, bytes):
+        raise InputError(f"the message cannot be signed: {getattr(author, 'why', author)}")
+    found = load_key(key, domain or author, selector or key.stem)
+    signing = SigningPolicy({found.domain: (found,)}, subdomains=True)
+    signer = signing.begin(octets, now)
+    if isinstance(signer, Unsigned):
+        state = "" if found.state(now) == "active" else f", and {key} is {found.state(now)}"
+        raise InputError(f"the message is from {author}, but the key is of {found.domain}{state}: it is not signed")
+    return replace(message, content=signing.signed(octets, now))
 
 
 def _found(folder: Path) -> Iterator[SigningKey | str]:

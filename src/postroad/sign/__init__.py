@@ -15,11 +15,11 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.sign.canonical import BodyHash, Form
     from postroad.sign.keys import GOOD_BITS, KeyState, SigningKey, read_key
-    from postroad.sign.signer import HEADER, MessageSigner, SigningPolicy, Unsigned
+    from postroad.sign.signer import HEADER, MessageSigner, SigningPolicy, Unsigned, author_of
 
 __getattr__ = door(
     __name__,
     canonical="BodyHash Form",
     keys="GOOD_BITS KeyState SigningKey read_key",
-    signer="HEADER MessageSigner SigningPolicy Unsigned",
+    signer="HEADER MessageSigner SigningPolicy Unsigned author_of",
 )
