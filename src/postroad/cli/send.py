@@ -46,18 +46,10 @@ def send(
         str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")
     ] = "",
     starttls: Annotated[bool, typer.Option("--tls/--no-tls", help="Use STARTTLS if it is offered.")] = True,
-    dkim_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Sign the message with this private key (DKIM).")
-    ] = None,
-    dkim_selector: Annotated[
-        str, typer.Option(metavar="NAME", help="The selector of that key; default: its file's name, without .pem.")
-    ] = "",
-    dkim_domain: Annotated[
-        str, typer.Option(metavar="DOMAIN", help="The domain of that key; default: the domain in From.")
-    ] = "",
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Sign as the relay with this settings file does, by its [dkim].")
-    ] = None,
+    dkim_key: options.DkimKey = None,
+    dkim_selector: options.DkimSelector = "",
+    dkim_domain: options.DkimDomain = "",
+    config: options.SignAs = None,
     explain: options.Explain = False,
     json: options.Json = False,
 ) -> None:
@@ -72,11 +64,8 @@ def send(
     async def sent() -> Sent:
         from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver
 
-        message = _signed(
-            build_message(content, None if sender in ("", "<>") else sender, to),
-            (dkim_key, dkim_selector, dkim_domain),
-            config,
-        )
+        built = build_message(content, None if sender in ("", "<>") else sender, to)
+        message = _signed(built, (dkim_key, dkim_selector, dkim_domain), config)
         mailer = Mailer(
             build_resolver(zone or (), resolver or ()),
             build_policy(procedure, allow_loopback=port != SMTP_PORT),

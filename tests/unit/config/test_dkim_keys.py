@@ -169,7 +169,7 @@ def small():
 
 
 def test_a_key_of_less_is_refused(keys):
-    """RFC 8301 section 3.2: receivers must not believe it."""
+    """RFC 8301: receivers must not believe it."""
     folder = keys(example_com__s_pem=small())
     (said,) = (each.replace(str(folder), "DIR") for each in wrong(folder))
     assert said.startswith("DIR/example.com/s.pem cannot sign: it has 512 bits, and receivers ignore less than 1024; ")
