@@ -1,16 +1,17 @@
 """Delivers mail straight to a domain's mail exchangers, and shows what any sender will do with its MX records.
 
-`postroad.route`, `postroad.lookup`, `postroad.check`, `postroad.simulate`, `postroad.compare`, `postroad.advise` and
-`await postroad.send` are the door for programs; see each one's docstring. `postroad.senders.SENDERS` has the senders
-that are simulated. They are imported when first used, so that `import postroad` costs nothing.
+What programs use: `route` (where mail goes), `lookup` (what DNS says), `check` (what is wrong), `simulate`, `compare`
+and `advise` (what senders make of records, and which are better), `senders` (who can be simulated), and `await send`.
+Each says in its docstring how it is used. They are imported when first used, so that `import postroad` costs nothing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad import senders
     from postroad.api import (
         SendOptions,
         SimulateOptions,
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
         lookup,
         route,
         send,
+        senders,
         simulate,
     )
     from postroad.build import Routed, Sent
+    from postroad.models import Sender
     from postroad.simulation.trials import Downtime, Pulse, TrialOptions
     from postroad.words.inputs import InputError
 
@@ -33,6 +36,7 @@ __all__ = [
     "Pulse",
     "Routed",
     "SendOptions",
+    "Sender",
     "Sent",
     "SimulateOptions",
     "Simulation",
@@ -47,18 +51,10 @@ __all__ = [
     "simulate",
 ]
 
-_HOMES = {
-    "InputError": "postroad.words.inputs",
-    **dict.fromkeys(("Routed", "Sent"), "postroad.build"),
-    **dict.fromkeys(("Downtime", "Pulse", "TrialOptions"), "postroad.simulation.trials"),
-}
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401  # PEP 562: any of the public names
-    if name not in __all__:
-        raise AttributeError(f"module 'postroad' has no attribute {name!r}")
-    import importlib  # noqa: PLC0415  # as the docstring says
-
-    if name == "senders":
-        return importlib.import_module("postroad.senders")
-    return getattr(importlib.import_module(_HOMES.get(name, "postroad.api")), name)
+__getattr__, __dir__ = door(
+    __name__,
+    api="SendOptions SimulateOptions Simulation advise check compare lookup route send senders simulate",
+    build="Routed Sent",
+    models="Sender",
+    **{"simulation.trials": "Downtime Pulse TrialOptions", "words.inputs": "InputError"},
+)

@@ -1,4 +1,4 @@
-"""What `import postroad` gives a programmer: route, lookup, check, simulate, compare, advise, send.
+"""What `import postroad` gives a programmer: route, lookup, check, simulate, compare, advise, senders, send.
 
 Each imports what it needs when it is called: who imports a name pays for no other.
 """
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from postroad.build import Routed, Sent, Subject
     from postroad.dns import Resolver
+    from postroad.models import Sender
     from postroad.planning import Advice, Comparison, Conditions, Records
     from postroad.rules import Checked
     from postroad.simulation import Forecast, Range
@@ -33,7 +34,7 @@ T = TypeVar("T")
 MOST_SEED = 2**64
 
 
-def route(
+def route(  # noqa: PLR0913  # named, and a call gives but one or two of them
     domain: str | Path,
     *,
     zones: Sequence[str | Path] = (),
@@ -41,12 +42,13 @@ def route(
     procedure: str = "rfc5321",
     seed: int | None = None,
     own: Sequence[str] = (),
+    allow_loopback: bool = False,
 ) -> Routed:
     """Where mail for a domain, a mailbox or an address literal goes (RFC 5321 section 5.1).
 
     `zones` are RFC 1035 files that answer in place of DNS; `resolvers` are name servers as `ADDRESS[:PORT]`; `own` are
-    names and addresses of this host. The answer has the route or refusal, exact odds, and one order drawn with `seed`.
-    Blocks while DNS is asked.
+    names and addresses of this host. With `allow_loopback` a loopback address counts as any other. The answer has the
+    route or refusal, exact odds, and one order drawn with `seed`. Blocks while DNS is asked.
 
         >>> routed = route("example.com", zones=["docs/examples/example.com.zone"], seed=1)
         >>> [str(target) for target in routed.plan.targets][0]
@@ -57,11 +59,14 @@ def route(
 
     """
     require_all("own", own, str)
+    require_all("allow_loopback", [allow_loopback], bool)
     check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
     from postroad.build import Mailer, build_own, build_policy
 
     subject = _subject(domain, zones)
-    mailer = Mailer(_resolver(subject, resolvers), build_policy(procedure), build_own(own))
+    mailer = Mailer(
+        _resolver(subject, resolvers), build_policy(procedure, allow_loopback=allow_loopback), build_own(own)
+    )
     return _run(lambda: mailer.route(subject.destination, seed))
 
 
@@ -126,7 +131,7 @@ class SimulateOptions:
     """The options of `simulate`: which senders are asked, and under which conditions.
 
     `zones` are files that answer in place of DNS, `resolvers` name servers as `ADDRESS[:PORT]`. `senders` are names
-    (`postroad.senders.SENDERS` has them), `mix` is a mix by name; neither: the mix "internet" and Postroad.
+    (`postroad.senders()` has them), `mix` is a mix by name; neither: the mix "internet" and Postroad.
     `senders_file` adds some of your own. `dns_order` is fixed, rotate, rotate-apart, random or cached.
     With `allow_loopback` a loopback address counts as any other, as on the command line.
     """
@@ -183,6 +188,7 @@ def simulate(
 
     """
     from postroad.build import down_of
+    from postroad.planning import EXAMPLES
 
     chosen = _chosen(options)
     if trials is not None:
@@ -194,7 +200,7 @@ def simulate(
     records = _records(domain, chosen)
     snapshot, view = records.snapshot, _view(chosen, down_of(down, records))
     tried = _tried(trials, snapshot, view, seed) if trials else {}
-    whole = view.look(records, examples=3)
+    whole = view.look(records, examples=EXAMPLES)
     return Simulation(
         snapshot,
         whole.by,
@@ -273,6 +279,29 @@ def advise(
     allowed = frozenset(each for each, is_allowed in asked if is_allowed)
     taken = _run(lambda: taken_names(records, subject.resolver(chosen.resolvers), allowed))
     return advised(records, _view(chosen, {}), checker(evidence), allowed, taken)
+
+
+def senders(*names: str | Path, senders_file: str | Path | None = None) -> Mapping[str, Sender]:
+    """The senders that can be simulated, by name, each with what it does and where that is known from.
+
+    `names` are those of known senders, or files of your own that end in `.toml`; none: all that are known.
+    `senders_file` adds some of your own, as in `SimulateOptions`.
+
+        >>> postfix = senders()["postfix"]
+        >>> postfix.title, postfix.kind.value, postfix.limits.addresses
+        ('Postfix without cached connections', 'measured', 5)
+        >>> [name for name, sender in senders().items() if sender.families == "v6-only"]
+        ['ipv6-only']
+
+    Raises:
+        InputError: there is no such sender, or a file cannot be used.
+
+    """
+    require_all("names", names, str, Path)
+    require("senders_file", senders_file, str, Path)
+    from postroad.build import senders_of
+
+    return senders_of([str(name) for name in names], Path(senders_file) if senders_file else None)
 
 
 def _subject(domain: str | Path, zones: Sequence[str | Path]) -> Subject:

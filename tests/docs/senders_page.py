@@ -1,16 +1,18 @@
-"""The page of the senders: what `postroad.senders.SENDERS` says, as tables, and how to write one's own."""
+"""The page of the senders: what `postroad.senders()` says, as tables, and how to write one's own."""
 
 from pathlib import Path
 
-from postroad.senders import MIXES, SENDERS
-from postroad.senders.model import Sender
+from postroad.models import MIXES, SENDERS
+from postroad.models.model import Sender
+from postroad.views.text.senders import questions
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
+from postroad.words.phrasebook import percent
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "senders.md"
 HEAD = """# Senders
 
-What the simulation knows about each sender, written from the files in `src/postroad/senders` by `python -m
+What the simulation knows about each sender, written from the files in `src/postroad/models` by `python -m
 tests.docs.senders_page`; a test compares them. `make truth` compares the models of measured programs with those
 measurements. `postroad senders NAME` shows one.
 """
@@ -37,11 +39,11 @@ have none.
 
 OWN = """## A sender of your own
 
-Every sender is a file, `src/postroad/senders/NAME.toml`; yours is one more. Print a similar one, change it, and
+Every sender is a file, `src/postroad/models/NAME.toml`; yours is one more. Print a similar one, change it, and
 simulate it: `postroad senders postfix --toml > gateway.toml`, `postroad simulate example.org --sender gateway.toml`. Or
 write only what differs from a known sender (`like`), or from a `procedure` (by default `rfc5321`). The keys are the
-fields of `Sender` in `src/postroad/senders/model.py`, which explains each; `"none"` removes a limit. The bounds of all
-numbers are in one table, `src/postroad/senders/bounds.py`; a number outside them is refused, and the error names the
+fields of `Sender` in `src/postroad/models/model.py`, which explains each; `"none"` removes a limit. The bounds of all
+numbers are in one table, `src/postroad/models/bounds.py`; a number outside them is refused, and the error names the
 limit.
 
 ```toml
@@ -140,7 +142,7 @@ def senders_page():
         _table(("sender", "what it is", "known from"), senders, lambda each: (each.title, each.source)),
         "\n## Mixes\n",
         *[
-            f"- `{name}`: {', '.join(f'{sender} {float(part):.0%}' for sender, part in mix.items())}"
+            f"- `{name}`: {', '.join(f'{sender} {percent(part)}' for sender, part in mix.items())}"
             for name, mix in MIXES.items()
         ],
         INTERNET,
@@ -189,11 +191,9 @@ def _limits(each: Sender):
         for kind in ("addresses", "hosts", "sessions")
         if (number := getattr(each.limits, kind)) is not None
     ]
-    asks = each.asks
-    times = f"{asks.mx} MX, {asks.a} A and {asks.aaaa} AAAA for {'every' if asks.eager else 'each tried'} exchanger"
     null = {Result.DEFERRED: "deferred"}.get(each.refused.get("null-mx"), "failed")
     memory = f"{len(each.memory.modes)} faults for {each.memory.for_s:g} s" if each.memory.modes else "nothing"
-    return ", ".join(limits) or "none", _silence(each), _greeting(each), times, null, memory, _reuse(each)
+    return ", ".join(limits) or "none", _silence(each), _greeting(each), questions(each), null, memory, _reuse(each)
 
 
 def _greeting(each: Sender):

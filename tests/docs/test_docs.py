@@ -100,7 +100,7 @@ def test_docstrings_of_the_library_run(monkeypatch):
     monkeypatch.chdir(ROOT)
     import postroad.api
 
-    assert doctest.TestResults(0, 16) == doctest.testmod(postroad.api)[:2]
+    assert doctest.TestResults(0, 19) == doctest.testmod(postroad.api)[:2]
 
 
 def test_reference_has_every_commands_help():

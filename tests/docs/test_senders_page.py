@@ -4,8 +4,8 @@ import re
 
 from tests.docs.senders_page import PAGE, senders_page
 
-from postroad.senders import read_sender, read_senders
-from postroad.senders.model import EqualsOrder, Unit
+from postroad.models import read_sender, read_senders
+from postroad.models.model import EqualsOrder, Unit
 
 
 def test_the_page_has_every_sender():

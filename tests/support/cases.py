@@ -16,6 +16,7 @@ from tests.support.evidence import (
     POLICY,
     SIX,
     TLSA,
+    announced,
     drift,
     evidence,
     failed,
@@ -46,6 +47,7 @@ ELEVEN = [Mx(10, f"mx{each}.example.com") for each in range(11)]
 ONE_SERVER, TWO_SERVERS = (Found(tuple(f"ns{each}.example.net" for each in range(1, 1 + count))) for count in (1, 2))
 OTHER_MX = (*MX[:2], Mx(20, "old.example.net"))
 TURNED = (MX[1], MX[0], MX[2])
+DOCUMENT = b"version: STSv1\nmode: enforce\nmx: *.example.com\nmx: backup.example.net\nmax_age: 1209600\n"
 SHORT = replace(POLICY, max_age_s=DAY_S - 1)
 UNSIGNED = replace(TLSA, authentic=False)
 SIGNED = snapshot(authentic=True)
@@ -136,12 +138,20 @@ CASES = {
     "sts-backup-uncovered": (published(sts=replace(POLICY, mx=("*.example.com",))), published(sts=POLICY)),
     "sts-mx-extra": (published(sts=replace(POLICY, mx=(*POLICY.mx, "*.mail.example.com"))), published(sts=POLICY)),
     "sts-no-policy": (
-        published(sts=replace(POLICY, mode="", why_not="404")),
-        published(sts=replace(POLICY, mode="")),
+        published(sts=announced(why_not="404")),
+        published(sts=announced(document=DOCUMENT[15:], why_not="no version")),
     ),
     "sts-record-unreadable": (
-        published(sts=replace(POLICY, record="v=STSv1; id=2026-01-01;")),
-        published(sts=replace(POLICY, record="v=STSv1;x=y; id=20260101")),
+        published(sts=announced(record="v=STSv1; id=2026-01-01;")),
+        published(sts=announced(record="v=STSv1;x=y; id=20260101")),
+    ),
+    "sts-policy-invalid": (
+        published(sts=announced(document=DOCUMENT[15:], why_not="no version")),
+        published(sts=announced(document=DOCUMENT + b"mode: testing\n")),
+    ),
+    "sts-ambiguous": (
+        published(sts=announced(document=DOCUMENT + b"mode: testing\n")),
+        published(sts=announced(document=DOCUMENT + b"new: 1\n")),
     ),
     "sts-mode": (published(sts=replace(POLICY, mode="testing")), published(sts=POLICY)),
     "sts-max-age": (published(sts=SHORT), published(sts=replace(SHORT, mode="none"))),
@@ -158,6 +168,10 @@ CASES = {
         published(SIGNED, tlsa={"mx1.example.com": replace(TLSA, records=(replace(KEY, usage=1),))}),
         published(SIGNED, tlsa={"mx1.example.com": replace(TLSA, records=(replace(KEY, usage=2),))}),
     ),
+    "tlsa-unusable": (
+        published(SIGNED, tlsa={"mx1.example.com": replace(TLSA, records=(replace(KEY, data=bytes(31)),))}),
+        published(SIGNED, tlsa={"mx1.example.com": replace(TLSA, records=(replace(KEY, usage=1),))}),
+    ),
     "tlsa-lookup": (
         published(SIGNED, tlsa={"mx1.example.com": TLSA, "mx2.example.com": Temporary("SERVFAIL")}),
         published(SIGNED, tlsa={"mx1.example.com": TLSA, "mx2.example.com": TLSA}),
@@ -169,8 +183,8 @@ CASES = {
     "spf-syntax": (published(spf=("v=spf1 ip6:192.0.2.1 -all",)), published(spf=("v=spf1 ip6:::ffff:192.0.2.1 -all",))),
     "spf-all-pass": (published(spf=("v=spf1 ALL",)), published(spf=("v=spf1 ~all",))),
     "sts-host-missing": (
-        published(sts=replace(POLICY, mode="", host=host())),
-        published(sts=replace(POLICY, mode="", host=HostFacts(Temporary("timeout"), NoData()))),
+        published(sts=announced(host=host())),
+        published(sts=announced(host=HostFacts(Temporary("timeout"), NoData()))),
     ),
     "tlsrpt-record-unreadable": (
         published(tlsrpt=Found(("v=TLSRPTv1; rua=http://example.com/",))),

@@ -18,6 +18,7 @@ from postroad.spool.memory import MemorySpool
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 from postroad.words.names import parse_destination
 from postroad.words.outcome import Result
+from postroad.words.tls import OPPORTUNISTIC
 
 LIMIT_S = 20  # a safety net: nothing waits for it
 NOON = 1_700_000_000.0
@@ -130,6 +131,7 @@ class Office:
         self.deliver = deliver
         self.told = told
         self.now = NOON
+        self.demand = OPPORTUNISTIC
         self.ids = FixedIds()
         self.asked = []
         host, port = lab.resolver_address
@@ -146,7 +148,8 @@ class Office:
         """The way by the lab's DNS."""
         self.asked.append(destination)
         name = parse_destination(destination)
-        answer = decide(await gather(name, self._resolver), POLICY, Own())
+        snapshot = await gather(name, self._resolver)
+        answer = decide(snapshot, POLICY, Own(), dict.fromkeys(snapshot.hosts, self.demand))
         return DeliveryRoute.of(answer, POLICY, self.deliver, 60.0)
 
     async def post(self, *to, sender="me@example.net", content=CONTENT, at=NOON, claim=True, smtputf8=False, **wishes):

@@ -5,8 +5,9 @@ from ipaddress import ip_address
 
 from postroad.routing import decide
 from postroad.rules import Evidence, FileLine
+from postroad.tls import read_policy, read_records
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Said, Snapshot, Tlsa, Wire
-from postroad.words.policies import StsPolicy, Texts
+from postroad.words.policies import StsPolicy, StsPublished, Texts
 from postroad.words.sessions import Certificate, Probe, Reach
 
 NOW = 1_800_000_000.0
@@ -16,7 +17,7 @@ A1, A2, A3 = (ip_address(f"198.51.100.{each}") for each in (1, 2, 3))
 SIX = ip_address("2001:db8::1")
 MX = (Mx(10, "mx1.example.com"), Mx(10, "mx2.example.com"), Mx(20, "backup.example.net"))
 ABLE = frozenset({"SIZE", "8BITMIME", "SMTPUTF8", "PIPELINING", "STARTTLS", "ENHANCEDSTATUSCODES"})
-POLICY = StsPolicy("v=STSv1; id=1;", "enforce", ("*.example.com", "backup.example.net"), 14 * DAY_S)
+POLICY = StsPolicy("enforce", ("*.example.com", "backup.example.net"), 14 * DAY_S)
 KEY = Tlsa(3, 1, 1, bytes(32))
 TLSA = Found((KEY,), HOUR_S, authentic=True)
 
@@ -75,9 +76,17 @@ def probed(*probes, told=None, **more):
     return evidence(told, probes=sessions, **{"reach": Reach(port_25=True, ipv6=True)} | more)
 
 
+def announced(policy=None, record="v=STSv1; id=1;", document=b"", **more):
+    """What is published of MTA-STS: a record, and the policy, given or in a document."""
+    read, told = read_records([record]), read_policy(document)
+    faults = told.faults if document else ()
+    return StsPublished(record, read.id, policy or told.policy, read.faults, faults, **more)
+
+
 def texts(spf=(), sts=None, tlsa=None, tlsrpt=None):
     """Policies; reports are asked for unless said otherwise."""
     records = Found(tuple(spf), HOUR_S) if spf else NoData()
+    sts = announced(sts) if isinstance(sts, StsPolicy) else sts
     return Texts(records, sts, tlsa or {}, tlsrpt or Found(("v=TLSRPTv1; rua=mailto:x@example.com",), HOUR_S))
 
 

@@ -6,6 +6,7 @@ inconclusive. A line `domain NAME` asks for another domain than example.com.
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def evidence_with_policies(domain, text):
     return replace(evidence, texts=texts)
 
 
+@cache
 def evidence_of(domain, text):
     """What a zone file alone tells of a domain."""
     zones = parse_zones({"zone": text})

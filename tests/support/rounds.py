@@ -8,7 +8,7 @@ import heapq
 import math
 from dataclasses import replace
 
-from postroad.senders import Rounds, Sender
+from postroad.models import Rounds, Sender
 from postroad.simulation.nouns import Example, Step
 from postroad.simulation.trials.rounds import UNREACHED
 from postroad.words.faults import Mode

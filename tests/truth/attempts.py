@@ -10,7 +10,7 @@ from tests.support.rounds import ended_s, with_rounds
 from tests.truth.chances import could_be
 from tests.truth.rows import Row, case_of, name_of, sender_of
 
-from postroad.senders import Sender
+from postroad.models import Sender
 from postroad.simulation import Case, Example
 from postroad.simulation.paths import every_way
 from postroad.words.outcome import Result

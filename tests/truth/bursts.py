@@ -11,7 +11,7 @@ from functools import cache
 
 from tests.truth.rows import Row, name_of, sender_of, snapshot_of
 
-from postroad.senders import SENDERS
+from postroad.models import SENDERS
 from postroad.simulation.trials import Outage, Trial, Trials, Workload, run
 from postroad.words.facts import Found
 

@@ -13,7 +13,7 @@ from tests.truth.chances import could_be
 from tests.truth.routes import shares
 from tests.truth.rows import MIX, Row, address_of, case_of, name_of, sender_of
 
-from postroad.senders import Sender
+from postroad.models import Sender
 from postroad.simulation import Case, DnsOrder, forecast
 from postroad.simulation.paths import every_way
 from postroad.simulation.recipients import Fates, Mixed, every_fate

@@ -10,8 +10,8 @@ from typing import Any
 
 from postroad.dns import load_zones
 from postroad.gather import gather
-from postroad.senders import SENDERS, Sender
-from postroad.senders.model import EqualsOrder
+from postroad.models import SENDERS, Sender
+from postroad.models.model import EqualsOrder
 from postroad.simulation import Case, DnsOrder
 from postroad.words.facts import NoData, Snapshot, Temporary
 from postroad.words.faults import Mode
@@ -108,6 +108,7 @@ def address_of(name: str) -> IPv4Address:
     return address
 
 
+@cache
 def name_of(address: object) -> str:
     """An address by its last part."""
     return "." + str(address).rpartition(".")[2]

@@ -1,6 +1,8 @@
 """The door for programs: route, lookup, send, from a function or from a coroutine."""
 
 import asyncio
+import pydoc
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -113,7 +115,7 @@ def test_trials_are_asked_for_with_their_troubles():
         (lambda: postroad.simulate("t1", options=postroad.SimulateOptions(mix="mars")), "no mix 'mars'"),
         (
             lambda: postroad.simulate("t1", trials=postroad.TrialOptions(outages=(postroad.Downtime("mail9"),))),
-            "'mail9': no server of example.com",
+            "'mail9': no exchanger of example.com",
         ),
         (lambda: postroad.compare("t1"), "two or more sets of records"),
         (lambda: postroad.advise("no/such.zone"), "no/such.zone"),
@@ -146,6 +148,24 @@ def test_compare_and_advise_give_data():
     assert (2, True) == (len(advice.new), advice.after is not None)
 
 
-def test_senders_are_data():
-    """Each with the source of what it does."""
-    assert "measured" in postroad.senders.SENDERS["postfix"].source
+def test_senders_are_data(tmp_path):
+    """All by name, each with the source of what it does; or those asked for, also of a file of one's own."""
+    own = tmp_path / "mine.toml"
+    own.write_text('like = "postfix"\n')
+    assert "measured" in postroad.senders()["postfix"].source
+    assert ["exim", "mine"] == list(postroad.senders("exim", own))
+    with pytest.raises(postroad.InputError, match="did you mean postfix"):
+        postroad.senders("posfix")
+
+
+def test_a_prompt_completes_every_name():
+    """Though nothing is imported before its use: that is also what `help` shows."""
+    assert sorted(postroad.__all__) == dir(postroad)
+    assert set(postroad.__all__) <= set(re.findall(r"\w+", pydoc.render_doc(postroad)))
+
+
+def test_a_loopback_address_may_be_a_target_of_every_function(tmp_path):
+    """Of `route` too, as on the command line."""
+    zone = tmp_path / "some.zone"
+    zone.write_text("$ORIGIN example.com.\n@ MX 10 mail\nmail A 127.0.0.11\n")
+    assert ["mail.example.com [127.0.0.11]"] == list(map(str, postroad.route(zone, allow_loopback=True).plan.targets))

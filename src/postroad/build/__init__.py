@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         check_plain,
         opportunistic_tls,
         server_tls,
-        tls_of_any_name,
-        tls_verified_by,
+        system_trust,
+        trust_of,
         verified_tls,
     )
     from postroad.build.keys import build_signing, load_key, load_keys, sign_message
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     )
     from postroad.build.spools import open_queue, open_spool
     from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
-    from postroad.build.view import down_of, records_of, sender_named, sure, view_of
+    from postroad.build.view import down_of, records_of, sender_named, senders_of, sure, view_of
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
-    contexts="check_plain opportunistic_tls server_tls tls_of_any_name tls_verified_by verified_tls",
+    contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
     keys="build_signing load_key load_keys sign_message",
     message="build_message",
     policy="build_own build_policy",
@@ -48,5 +48,5 @@ __getattr__ = door(
     mailer="Delivery Mailer Routed Sent",
     spools="open_queue open_spool",
     subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",
-    view="down_of records_of sender_named sure view_of",
+    view="down_of records_of sender_named senders_of sure view_of",
 )

@@ -1,13 +1,19 @@
-"""Every TLS context of the program: the certificate we show, and whom we trust. The lab has its own certificate."""
+"""Every TLS context of the program, the certificate we show, and whom we trust. The lab has its own certificate."""
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from postroad.files import why_not_plain
+from postroad.tls import Trust
 from postroad.words.inputs import InputError
+
+if TYPE_CHECKING:
+    from OpenSSL.crypto import X509Store
 
 
 @lru_cache(maxsize=1)
@@ -21,33 +27,56 @@ def opportunistic_tls() -> ssl.SSLContext:
 
 @lru_cache(maxsize=1)
 def verified_tls() -> ssl.SSLContext:
-    """Encryption to the host that was named, proven by a certificate this machine trusts (RFC 6125 section 6)."""
+    """Encryption to the host that was named, proven by a certificate this machine trusts: for HTTPS."""
     return ssl.create_default_context()
 
 
-def tls_verified_by(authorities: Path | None) -> ssl.SSLContext:
-    """Encryption to the host that was named, proven by authorities in a PEM file; without one, by this machine's.
+@lru_cache(maxsize=1)
+def system_trust() -> Trust:
+    """The authorities that this machine trusts."""
+    return Trust(_system_store)
+
+
+def trust_of(authorities: Path | None) -> Trust:
+    """The authorities in a PEM file; without one, this machine's.
 
     Raises:
         InputError: the file cannot be used.
 
     """
     if authorities is None:
-        return verified_tls()
+        return system_trust()
     check_plain(authorities, "choose a PEM file of authorities")
     try:
-        return ssl.create_default_context(cafile=authorities)
+        ssl.create_default_context(cafile=authorities)
     except (OSError, ssl.SSLError) as problem:
         raise InputError(
             f"{authorities} cannot be used ({problem}); choose a PEM file of authorities that this user may read"
         ) from None
+    pem = authorities.read_bytes()
+    return Trust(lambda: _store_of(pem))
 
 
-def tls_of_any_name() -> ssl.SSLContext:
-    """A client's that wants a known authority; which names are right is for others to say."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    return context
+def _system_store() -> X509Store:
+    """Where OpenSSL looks on this machine, or where SSL_CERT_FILE and SSL_CERT_DIR say."""
+    from OpenSSL import crypto  # noqa: PLC0415  # 40 ms, for who meets a certificate that has to be proven
+
+    store, paths = crypto.X509Store(), ssl.get_default_verify_paths()
+    for file, folder in ((paths.cafile, None), (None, paths.capath)):
+        if file or folder:
+            with contextlib.suppress(crypto.Error):  # one that is not there trusts nobody
+                store.load_locations(file, folder)
+    return store
+
+
+def _store_of(pem: bytes) -> X509Store:
+    from cryptography import x509  # noqa: PLC0415  # as above
+    from OpenSSL import crypto  # noqa: PLC0415  # as above
+
+    store = crypto.X509Store()
+    for certificate in x509.load_pem_x509_certificates(pem):
+        store.add_cert(crypto.X509.from_cryptography(certificate))
+    return store
 
 
 def server_tls(certificate: Path, key: Path | None) -> ssl.SSLContext:

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from postroad.dns import CacheSettings, Resolver, ServerAddress, ZoneResolver
 
 
-def build_resolver(zones: Sequence[str | Path] = (), servers: Sequence[str] = ()) -> Resolver:
+def build_resolver(
+    zones: Sequence[str | Path] = (), servers: Sequence[str] = (), *, trust_ad: bool = False
+) -> Resolver:
     """Zone files answer without any network; else the servers given as ADDRESS[:PORT]; else the system's.
+
+    `trust_ad`: what servers on other machines say of DNSSEC is believed, as it is of those on this one.
 
     Raises:
         InputError: a zone file or a server address cannot be read.
@@ -26,7 +30,8 @@ def build_resolver(zones: Sequence[str | Path] = (), servers: Sequence[str] = ()
         return zone_resolver([Path(zone) for zone in zones])
     from postroad import dns  # noqa: PLC0415  # what is not asked need not be loaded
 
-    return dns.CachingResolver(dns.WireResolver(dns.WireSettings(servers_of(servers))), time.monotonic)
+    asked = dns.WireSettings(servers_of(servers), trust_ad=trust_ad)
+    return dns.CachingResolver(dns.WireResolver(asked), time.monotonic)
 
 
 def zone_resolver(files: Sequence[Path]) -> ZoneResolver:
@@ -74,7 +79,8 @@ def paced_resolver(servers: Sequence[ServerAddress], per_second: float, keeping:
     """Name servers asked for many domains: not more often than they are to be, nor twice for what is kept."""
     from postroad import dns  # noqa: PLC0415  # as above
 
-    wire = dns.WireResolver(dns.WireSettings(tuple(servers)))
+    # AD is believed of all: what is found goes into findings, and no mail is sent by it
+    wire = dns.WireResolver(dns.WireSettings(tuple(servers), trust_ad=True))
     return dns.CachingResolver(dns.PacedResolver(wire, per_second=per_second), time.monotonic, keeping)
 
 

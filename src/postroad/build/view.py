@@ -15,13 +15,13 @@ from typing import TypeVar
 from postroad.build.mailer import Mailer
 from postroad.build.subject import Subject
 from postroad.files import read_text
+from postroad.models import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.planning import Conditions, Mix, Records
-from postroad.senders import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
-from postroad.simulation import DnsOrder
+from postroad.simulation import DnsOrder, addresses_named
 from postroad.words.facts import Bogus, Snapshot, Temporary
 from postroad.words.faults import Mode, parse_down
 from postroad.words.inputs import InputError, NotNowError, readable
-from postroad.words.names import Address, Unreadable, parse_address, parse_domain
+from postroad.words.names import Address, Unreadable
 from postroad.words.phrasebook import listing
 
 T = TypeVar("T")
@@ -85,29 +85,37 @@ def down_of(texts: Sequence[str], records: Records) -> dict[Address, Mode]:
 
 def _down(text: str, records: Records) -> dict[Address, Mode]:
     server, mode = readable(parse_down(text))
-    address = parse_address(server)
-    if address:
-        if address not in {place.address for place in records.places}:
-            raise InputError(f"{text!r}: no server of {records.snapshot.domain} has this address")
-        return {address: mode}
-    domain, named = records.snapshot.domain, parse_domain(server)
-    name = server.lower().removesuffix(".") if isinstance(named, Unreadable) else named
-    found = {
-        place.address: mode
-        for place in records.places
-        if name in (place.exchange, place.exchange.removesuffix(f".{domain}"))
-    }
-    if not found:
-        raise InputError(f"{text!r}: no exchanger of {domain} has this name; write SERVER or SERVER:MODE")
-    return found
+    found = addresses_named(server, records.snapshot.domain, records.places)
+    if isinstance(found, Unreadable):
+        raise InputError(f"{text!r}: {found.why}; write SERVER or SERVER:MODE")
+    return dict.fromkeys(found, mode)
+
+
+def senders_of(names: Sequence[str], file: Path | None = None) -> Mapping[str, Sender]:
+    """The senders of these names or files, else all that are known; those of a file of several are known too.
+
+    Raises:
+        InputError: there is no such sender, or a file cannot be used.
+
+    """
+    known = _known(_own(file) if file else None)
+    return _asked(names, known) if names else known
+
+
+def _known(own: OwnSenders | None) -> dict[str, Sender]:
+    return {**SENDERS, **(own.senders if own else {})}
+
+
+def _asked(names: Sequence[str], known: Mapping[str, Sender]) -> dict[str, Sender]:
+    _refuse_namesakes(names)
+    return {each.name: each for each in (sender_named(name, known) for name in names)}
 
 
 def _mix(names: Sequence[str], mix: str | None, file: Path | None) -> Mix:
     own = _own(file) if file else None
-    senders = {**SENDERS, **(own.senders if own else {})}
+    senders = _known(own)
     mixes = {**MIXES, **(own.mixes if own else {})}
-    _refuse_namesakes(names)
-    asked = {each.name: each for each in (sender_named(name, senders) for name in names)}
+    asked = _asked(names, senders)
     senders |= asked
     if both := senders.keys() & mixes.keys():  # the rows of an answer are by name
         raise InputError(f"{listing(sorted(both))}: a sender and a mix cannot have the same name; rename yours")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from postroad.cli import options, screen, sender_options
+from postroad.cli.sender_options import AnswerForm
+
+if TYPE_CHECKING:
+    from postroad.planning import Advice, Conditions
 
 
 def advise(
@@ -27,6 +31,7 @@ def advise(
         typer.Option("--allow", metavar="WHAT", help="split: give machines that share a name names of their own."),
     ] = None,
     allow_loopback: options.AllowLoopback = False,
+    form: sender_options.Format = AnswerForm.TEXT,
     json: options.Json = False,
 ) -> None:
     """Propose the smallest change that improves a domain's records, with its zone lines and proof by simulation.
@@ -58,13 +63,19 @@ def advise(
     with screen.working("forecasts") as heard:
         told = replace(view, heard=heard)
         advice = advised(records, told, checker(evidence), allowed, taken)
-    if json:
+    _show(advice, view, AnswerForm.JSON if json else form)
+    if not advice.is_sane:
+        raise typer.Exit(screen.FINDINGS if advice.is_to_fix else sender_options.status_of(advice.before.records))
+
+
+def _show(advice: Advice, view: Conditions, form: AnswerForm) -> None:
+    if form is AnswerForm.JSON:
         from postroad.views.json import advice_shape
 
         screen.print_json(advice_shape(advice))
-    else:
-        from postroad.views.text.advice import text
+        return
+    from postroad.views.pictures import picture_of
+    from postroad.views.text.advice import cards, sections, title
 
-        screen.Screen().show(text(advice))
-    if not advice.is_sane:
-        raise typer.Exit(screen.FINDINGS if advice.is_to_fix else sender_options.status_of(advice.before.records))
+    pictures = (picture_of(each.name, each, view) for each in cards(advice) if form is AnswerForm.HTML)
+    sender_options.show(title(advice), sections(advice, pictures), form)

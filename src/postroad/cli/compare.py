@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from postroad.cli import options, screen, sender_options
+from postroad.cli.sender_options import AnswerForm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from postroad.planning import Comparison, Conditions
-
-
-class CompareForm(StrEnum):
-    """The output formats of `compare`."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    JSON = "json"
-    HTML = "html"
 
 
 def compare(
@@ -40,9 +31,7 @@ def compare(
     senders: sender_options.SendersFile = None,
     dns_order: sender_options.Order = "fixed",
     allow_loopback: options.AllowLoopback = False,
-    form: Annotated[
-        CompareForm, typer.Option("--format", help="text, markdown (for a pull request), json or html.")
-    ] = CompareForm.TEXT,
+    form: sender_options.Format = AnswerForm.TEXT,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what changes sender by sender.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -64,8 +53,8 @@ def compare(
     from postroad.planning import compare as compared
     from postroad.planning import measure
 
-    form = CompareForm.JSON if json else form
-    names = sets if form is CompareForm.JSON else _short(sets)
+    form = AnswerForm.JSON if json else form
+    names = sets if form is AnswerForm.JSON else _short(sets)
     with screen.working("forecasts") as heard:
         view = replace(view, heard=heard)
         comparison = compared([measure(name, each, view) for name, each in zip(names, records, strict=True)])
@@ -78,23 +67,14 @@ def _short(sets: Sequence[str]) -> Sequence[str]:
     return short if len(set(short)) == len(short) else sets
 
 
-def _show(comparison: Comparison, view: Conditions, form: CompareForm, *, is_verbose: bool) -> None:
-    if form is CompareForm.JSON:
+def _show(comparison: Comparison, view: Conditions, form: AnswerForm, *, is_verbose: bool) -> None:
+    if form is AnswerForm.JSON:
         from postroad.views.json import comparison_shape
 
         screen.print_json(comparison_shape(comparison))
         return
     from postroad.views.pictures import picture_of
-    from postroad.views.text import sections as forms
     from postroad.views.text.comparison import TITLE, sections
 
-    pictures = (picture_of(each.name, each, view) for each in comparison.cards if form is CompareForm.HTML)
-    told = sections(comparison, pictures, is_verbose=is_verbose)
-    if form is CompareForm.TEXT:
-        screen.Screen().show(forms.text(told))
-    elif form is CompareForm.HTML:
-        from postroad.views.html.answer import page
-
-        screen.document(page(TITLE, told))
-    else:
-        screen.document(f"{forms.markdown(told)}\n")
+    pictures = (picture_of(each.name, each, view) for each in comparison.cards if form is AnswerForm.HTML)
+    sender_options.show(TITLE, sections(comparison, pictures, is_verbose=is_verbose), form)

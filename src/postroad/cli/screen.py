@@ -103,12 +103,18 @@ def is_ascii_only() -> bool:
 
 def print_json(shape: Mapping[str, object]) -> None:
     """One JSON object, indented for people; jq and programs do not mind."""
-    document(json_text(shape, indent=2) + "\n")
+    document(_json(shape, indent=2))
 
 
 def print_line(shape: Mapping[str, object]) -> None:
     """One JSON object on one line, at once: for what goes on (NDJSON)."""
-    document(json_text(shape) + "\n")
+    document(_json(shape))
+
+
+def _json(shape: Mapping[str, object], indent: int | None = None) -> str:
+    from postroad.views.json import rounded
+
+    return json_text(rounded(shape), indent=indent) + "\n"
 
 
 def fail(text: str, code: int = USAGE) -> NoReturn:

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 SMTP_PORT = 25
 MOST = 256 * 1024**2  # octets of a message; no server takes so many
 
+Port = Annotated[
+    int, typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests; it allows loopback.")
+]
+Stagger = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.0, help="Wait this long before also trying the next equal.")
+]
+ConnectTimeout = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")
+]
+
 
 def send(
     sender: Annotated[
@@ -31,17 +41,9 @@ def send(
     procedure: options.Procedure = "rfc5321",
     seed: options.Seed = None,
     own: options.OwnHosts = None,
-    port: Annotated[
-        int,
-        typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests; it allows loopback."),
-    ] = SMTP_PORT,
-    stagger: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", min=0.0, help="Wait this long before also trying the next equal."),
-    ] = 0.25,
-    connect_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")
-    ] = 30.0,
+    port: Port = SMTP_PORT,
+    stagger: Stagger = 0.25,
+    connect_timeout: ConnectTimeout = 30.0,
     hello: Annotated[
         str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")
     ] = "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +11,10 @@ import typer
 from postroad.cli import options, screen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from postroad.planning import Records
+    from postroad.views.text.sections import AnswerSection
 
 Subject = Annotated[
     str | None,
@@ -36,6 +38,32 @@ Order = Annotated[
         "--dns-order", metavar="ORDER", help="Order of DNS answers: fixed, rotate, rotate-apart, random or cached."
     ),
 ]
+
+
+class AnswerForm(StrEnum):
+    """The output formats of an answer in sections."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    HTML = "html"
+
+
+Format = Annotated[AnswerForm, typer.Option("--format", help="text, markdown (for a pull request), json or html.")]
+
+
+def show(title: str, told: Iterable[AnswerSection], form: AnswerForm) -> None:
+    """An answer in sections: a text, a page or Markdown."""
+    from postroad.views.text import sections
+
+    if form is AnswerForm.HTML:
+        from postroad.views.html.answer import page
+
+        screen.document(page(title, told))
+    elif form is AnswerForm.MARKDOWN:
+        screen.document(f"{sections.markdown(told)}\n")
+    else:
+        screen.Screen().show(sections.text(told))
 
 
 def records_of(

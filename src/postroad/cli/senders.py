@@ -12,7 +12,7 @@ from postroad.views.text.blocks import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from postroad.senders import Sender
+    from postroad.models import Sender
 
 HEADS = {
     "ours": "This program",
@@ -38,7 +38,7 @@ def senders(
 
     Exit status: 0 done, 2 no such sender, or the file cannot be used.
     """
-    from postroad.senders import SENDERS
+    from postroad.models import SENDERS
 
     if sender is None:
         if toml:
@@ -77,7 +77,7 @@ def _list(known: Mapping[str, Sender], *, json: bool) -> None:
 
 def _print_file(found: Sender, own: str | None) -> None:
     from postroad.files import read_text
-    from postroad.senders import file_of
+    from postroad.models import file_of
 
     text = read_text(own) if own else file_of(found.name)
     if not isinstance(text, str):

@@ -80,7 +80,7 @@ def simulate(
         view = view_of(sender or (), mix, senders, dns_order, down_of(down or (), records))
         with screen.working("forecasts") as heard:
             view = replace(view, heard=heard)
-            card = _measured(records, view)
+            card = _measured(records, view, with_examples=json)
             fares = recipients_of(records, view, replies)
             picture = _pictured(card, view)
         tried = _tried(card, view, asked, seed)
@@ -119,10 +119,10 @@ def _show(found: Simulated) -> None:
     screen.Screen().show(text(sections(found)))
 
 
-def _measured(records: Records, view: Conditions) -> Scorecard:
-    from postroad.planning import measure
+def _measured(records: Records, view: Conditions, *, with_examples: bool) -> Scorecard:
+    from postroad.planning import EXAMPLES, measure
 
-    return measure(str(records.snapshot.domain), records, view, examples=3)
+    return measure(str(records.snapshot.domain), records, view, examples=EXAMPLES if with_examples else 0)
 
 
 def _tried(card: Scorecard, view: Conditions, asked: TrialOptions | None, seed: int) -> Mapping[str, Trials]:

@@ -207,7 +207,7 @@ def _outage(text: str) -> Downtime:
 
 
 def _retries(text: str | None) -> str | tuple[float, ...] | None:
-    from postroad.senders import SCHEDULES
+    from postroad.models import SCHEDULES
 
     if text is None or text in SCHEDULES:
         return text

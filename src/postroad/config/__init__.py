@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from postroad.config.show import defaults, toml
     from postroad.config.values import read_duration
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     brief="Brief brief_of load_brief",
     doubts="warnings",

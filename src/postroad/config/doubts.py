@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from postroad.config.identity import aliases_of
 from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, ListenTable, RouteTable
+from postroad.dns import parse_server
 from postroad.files import plain_octets
 from postroad.net import host_name, interface_addresses
 from postroad.routing import Own
-from postroad.words.inputs import InputError
+from postroad.words.inputs import InputError, readable
 from postroad.words.names import Unreadable
+from postroad.words.phrasebook import listing
 
 SUBMISSION_PORT = 587
 _CAP_NET_BIND_SERVICE = 1 << 10  # capabilities(7)
@@ -36,6 +38,7 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
     yield from _of_certificate(config, now or datetime.now(UTC))
     yield from _of_signing(config)
     yield from _of_aliases(config)
+    yield from _of_name_servers(config)
     own = _own(config)
     for number, route in enumerate(config.route, 1):
         yield from (f"route[{number}]: {doubt}" for doubt in _of_route(route, own))
@@ -118,16 +121,29 @@ def _of_aliases(config: Config) -> Iterator[str]:
             yield f'aliases.{name}: mail for {name} is refused; set who gets it, such as {name} = "ops@example.com"'
 
 
+def _of_name_servers(config: Config) -> Iterator[str]:
+    servers = (readable(parse_server(each)) for each in config.dns.resolvers)
+    far = [str(server) for server in servers if not server.is_here]
+    if far and not (config.dns.trust_ad or config.dns.zones):
+        it_is = f"{listing(far)} is" if len(far) == 1 else f"{listing(far)} are"
+        yield (
+            f"dns.resolvers: {it_is} not on this machine, so there is no DANE by what they answer; run a validating"
+            " resolver here, or set dns.trust_ad = true if nobody can change anything on the way"
+        )
+
+
 def _of_route(route: RouteTable, own: Own) -> Iterator[str]:
     ports = {each.port or SMTP_PORT for each in route.static_hosts}
-    if route.demand == "none" and SMTPS_PORT in ports:
-        yield 'tls is "none", but port 465 begins with TLS: no mail gets through; leave tls out'
+    if route.demand == "off" and SMTPS_PORT in ports:
+        yield 'tls is "off", but port 465 begins with TLS: no mail gets through; leave tls out'
     if route.security == "starttls" and SMTPS_PORT in ports:
         yield 'security is "starttls", but port 465 begins with TLS; leave security out'
     if route.security == "tls" and not ports.isdisjoint((SMTP_PORT, SUBMISSION_PORT)):
         yield 'security is "tls", but ports 25 and 587 begin in the clear; leave security out'
-    if route.auth and route.demand == "required":
-        yield 'tls = "required" gives the password to whoever answers; write "verified", with ca_file if needed'
+    if route.until and date.today() > route.until:  # noqa: DTZ011  # the day where the settings were written
+        yield f"until = {route.until} has passed; leave this exception out, or set a later day"
+    if route.auth and route.demand == "encrypt":
+        yield 'tls = "encrypt" gives the password to whoever answers; write "verify", with ca_file if needed'
     if route.auth:
         yield from _of_secret("auth.password_file", route.auth.password_file)
     for each in route.static_hosts:

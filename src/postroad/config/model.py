@@ -33,6 +33,7 @@ from postroad.routing import StaticHost
 
 SMTPS_PORT = 465
 
+TlsMode = Literal["auto", "off", "opportunistic", "encrypt", "dane", "dane-only", "verify"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
@@ -229,9 +230,9 @@ class DeliverTable(SettingsTable):
         default=(), description="Source addresses, at most one for each IP version. Empty: the system chooses."
     )
     families: tuple[Literal[4, 6], ...] = Field(default=(6, 4), description="IP versions to use, preferred one first.")
-    starttls: Literal["opportunistic", "none"] = Field(
-        default="opportunistic",
-        description="Encrypt if the host offers STARTTLS, without verifying its certificate; or never.",
+    tls: TlsMode = Field(
+        default="auto",
+        description="What TLS has to do, unless a route says otherwise: see `tls` of `[[route]]`.",
     )
     port: Port = Field(default=SMTP_PORT, description="Port of the exchangers. For tests.")
     allow_loopback: bool = Field(default=False, description="Deliver to loopback addresses found in DNS. For tests.")
@@ -271,6 +272,12 @@ class DnsTable(SettingsTable):
     resolvers: tuple[Server, ...] = Field(
         default=(), description="`ADDRESS` or `ADDRESS:PORT`. Empty: those of the system."
     )
+    trust_ad: bool = Field(
+        default=False,
+        description="Believe name servers on other machines when they say that DNSSEC vouches for an answer (the AD"
+        " bit): only if nobody can change anything on the way to them. Those on this machine are always believed."
+        " Without a name server that validates and is believed there is no DANE.",
+    )
     zones: tuple[File, ...] = Field(default=(), description="Zone files that answer instead of DNS. For tests.")
 
 
@@ -292,9 +299,9 @@ class AuthTable(SettingsTable):
 
 
 class RouteTable(SettingsTable):
-    """Mail that does not go where DNS says. The nearest domain decides: itself, then those above it, then `*`.
+    """Mail that does not go where DNS says, or not as usual. The nearest domain decides: itself, those above it, `*`.
 
-    Requires `domains` and one of `hosts`, `next_hop` and `mx_of`.
+    Requires `domains` and one of `hosts`, `next_hop`, `mx_of` and, for mail that goes where DNS says, `tls`.
     """
 
     domains: tuple[Pattern, ...] = Field(
@@ -307,17 +314,25 @@ class RouteTable(SettingsTable):
         default=None, description='One host that relays it, such as `"smtp.example.net:587"`.'
     )
     mx_of: DomainName | None = Field(default=None, description="Deliver to the exchangers of this domain instead.")
-    tls: Literal["opportunistic", "required", "verified", "none"] | None = Field(
+    tls: TlsMode | None = Field(
         default=None,
-        description="Encrypt if offered; always; only if the certificate proves the host; never."
-        " Unset: `opportunistic`, or `verified` with `auth`.",
+        description="What TLS has to do: `auto`, what the receiving domain publishes (DANE where the host has it, else"
+        " MTA-STS, else `opportunistic`); `off`; `opportunistic`, if it is offered; `encrypt`, always; `dane`, as DANE"
+        " demands, else `opportunistic`; `dane-only`; `verify`, only if the certificate is valid for the host."
+        " Unset: that of `[deliver]`, or `verify` with `auth`.",
+    )
+    tls_names: tuple[DomainName, ...] = Field(
+        default=(), description="Names of which `verify` wants one in the certificate, instead of the host's."
+    )
+    until: date | None = Field(
+        default=None, description="The last day of an exception, such as `2026-12-31`; after it, a warning says so."
     )
     security: Literal["starttls", "tls"] | None = Field(
         default=None,
         description="Start TLS with STARTTLS, or at once. Unset: at once on port 465, with STARTTLS on others.",
     )
     ca_file: File | None = Field(
-        default=None, description="PEM file with the authorities that `verified` trusts instead of the system's."
+        default=None, description="PEM file with the authorities that `verify` trusts instead of the system's."
     )
     auth: AuthTable | None = Field(default=None, description="`{user = ..., password_file = ...}`.")
 
@@ -329,37 +344,39 @@ class RouteTable(SettingsTable):
         return tuple(StaticHost(each.host, each.port, each.weight) for each in self.hosts)
 
     @property
-    def demand(self) -> str:
-        """What TLS has to do."""
-        return self.tls or ("verified" if self.auth else "opportunistic")
+    def demand(self) -> TlsMode | None:
+        """What TLS has to do, if this route says so."""
+        return self.tls or ("verify" if self.auth else None)
 
     @property
     def is_implicit(self) -> bool:
-        """Whether connections begin with TLS (RFC 8314 section 3.3); who says `none` means none, whatever the port."""
+        """Whether connections begin with TLS (RFC 8314 section 3.3); who says `off` means off, whatever the port."""
         at_once = [each.port == SMTPS_PORT for each in self.static_hosts]
-        return self.demand != "none" and (self.security == "tls" or (self.security is None and any(at_once)))
+        return self.demand != "off" and (self.security == "tls" or (self.security is None and any(at_once)))
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         ways = [bool(self.hosts), self.next_hop is not None, self.mx_of is not None]
-        if sum(ways) != 1:
-            raise ValueError("write exactly one of hosts, next_hop and mx_of")
-        if self.auth and self.mx_of:
+        if sum(ways) > 1 or not (any(ways) or self.tls):
+            raise ValueError("write exactly one of hosts, next_hop and mx_of; or tls alone, for mail that follows DNS")
+        if self.auth and not self.static_hosts:
             raise ValueError("auth needs hosts or next_hop: a password is never sent to hosts that DNS names")
-        if self.auth and self.demand in ("none", "opportunistic"):
-            raise ValueError('auth sends a password, which TLS must protect; write tls = "verified"')
-        if self.security and self.mx_of:
+        if self.auth and self.demand in ("auto", "off", "opportunistic", "dane"):
+            raise ValueError('auth sends a password, which TLS must protect; write tls = "verify"')
+        if self.security and not self.static_hosts:
             raise ValueError("security needs hosts or next_hop: exchangers use STARTTLS on port 25")
-        if self.security == "tls" and self.demand == "none":
-            raise ValueError('security = "tls" and tls = "none" contradict each other; leave one out')
+        if self.security == "tls" and self.demand == "off":
+            raise ValueError('security = "tls" and tls = "off" contradict each other; leave one out')
         if self.security is None and len({each.port == SMTPS_PORT for each in self.static_hosts}) > 1:
             raise ValueError(
                 'port 465 starts TLS at once, others use STARTTLS; write security = "tls" or "starttls" for all'
             )
-        if self.ca_file and self.demand != "verified":
-            raise ValueError(
-                'ca_file says whom to trust, which only tls = "verified" asks; write that, or leave ca_file out'
-            )
+        for key in ("ca_file", "tls_names"):
+            if getattr(self, key) and self.demand != "verify":
+                raise ValueError(
+                    f'{key} says which certificates are good, which only tls = "verify" asks; write that, or leave'
+                    f" {key} out"
+                )
         _once_each("hosts has", (f"{each.host} port {each.port}" for each in self.hosts))
         return self
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     )
     from postroad.deliver.world import World
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     attempting="Job attempt",
     bounce="Bounces Reporter",

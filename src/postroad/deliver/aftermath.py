@@ -34,6 +34,8 @@ def news_of(done: Attempt) -> list[News]:
     news = []
     for place, contact in enumerate(done.contacts):
         host = contact.host
+        if contact.phase is Phase.POLICY:  # nobody was asked: it says nothing about the host
+            continue
         if host is None and contact.recipients:
             news.append((Sign.ANSWERS, contact.target))
         elif contact.is_unused:
@@ -80,5 +82,5 @@ def _record(parcel: Parcel, course: AttemptOrder, done: Attempt) -> str:
     shape["recipients"] = [each.mailbox.text for each in parcel.mail.envelope.recipients]
     shape["procedure"], shape["turn"], shape["dice"] = way.policy.name, course.turn, DICE
     if course.unhealthy:
-        shape["ill"] = [target.where for target in course.unhealthy]
+        shape["unhealthy"] = [target.where for target in course.unhealthy]
     return f'{_encode(shape)[:-1]},"route":{way.record}}}'

@@ -15,6 +15,7 @@ from postroad.routing import Connected, Ended, Greeted, Plan, Try, Verdict, Wait
 from postroad.words.light import light
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.tls import Proof
 from postroad.words.trace import Event, Listener, nobody
 from postroad.words.trail import Attempt, Target
 
@@ -114,6 +115,11 @@ class _Run:
 
     async def _contact(self, step: Try) -> None:
         """One contact, from connecting to QUIT. It tells the walk each step; losing the race cancels it."""
+        demand = step.target.demand
+        if demand.missed:  # a try like any other, in its turn: preference is not bent (RFC 7672 section 2.2.1)
+            outcome = Outcome(Result.DEFERRED, Scope.HOST, demand.missed.why, demand.missed.status, Phase.POLICY)
+            self._end(Ended(step.number, Phase.POLICY, host=outcome, proof=Proof(miss=demand.missed)))
+            return
         try:
             stream = await self._connect(step.target)
         except NetError as error:
@@ -121,15 +127,15 @@ class _Run:
             outcome = Outcome(Result.DEFERRED, scope, error.why, "4.4.1", Phase.CONNECT)
             self._end(Ended(step.number, Phase.CONNECT, host=outcome))
             return
-        session = Session(stream, self._settings)
+        session = Session(stream, self._settings, step.target.exchange, demand)
         try:
             self._walk.tell(Connected(step.number), self._now())
-            await session.greet(step.target.exchange)
+            await session.greet()
             if self._take_hold(step.number):
                 await self._talk(session, step)
                 return
         except HostError as error:
-            self._end(Ended(step.number, error.phase, session.told, error.outcome, session.tls))
+            self._end(Ended(step.number, error.phase, session.told, error.outcome, session.tls, proof=session.proof))
         except BaseException:
             session.close()
             raise
@@ -141,10 +147,10 @@ class _Run:
         return await connect(target.address, port, timeout_s=limit_s, source=source)
 
     async def _talk(self, session: Session, step: Try) -> None:
-        await session.hello(step.target.exchange, tls=not step.clear)
+        await session.hello(clear=step.clear)
         told = await session.deliver(self._job.message, self._walk.recipients(step.number))
         over = session.takes_dsn_over
-        self._end(Ended(step.number, session.phase, told, tls=session.tls, dsn_over=over))
+        self._end(Ended(step.number, session.phase, told, tls=session.tls, dsn_over=over, proof=session.proof))
         if self._pool:
             self._pool.give(door_of(step.target, self._settings), session)
         else:

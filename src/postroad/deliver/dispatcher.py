@@ -52,7 +52,7 @@ class Dispatcher:
         now = self._now()
         dispatch = _Dispatch(job, settings, greeted, done, now)
         door = door_of(job.plan.targets[0], settings)
-        session = self._pool.take(door)
+        session = self._pool.take(door, job.plan.targets[0].demand)
         if session is None:
             self._spawn(self._walk(dispatch, None))
             return
@@ -108,9 +108,10 @@ def _news(session: Session, lost: HostError | None) -> Ended | None:
     """For the walk. That the host hung up on a connection while it rested says nothing: None."""
     over = session.takes_dsn_over
     if lost is None:
-        return Ended(0, session.phase, session.told, None, session.tls, reused=True, dsn_over=over)
+        return Ended(0, session.phase, session.told, None, session.tls, reused=True, dsn_over=over, proof=session.proof)
     if session.is_gone:  # as good as a race lost: the others first, it may be asked again
         return Ended(0, Phase.CONNECT, reused=True)
     if session.phase is Phase.MAIL and not session.told:
         return None
-    return Ended(0, session.phase, session.told, lost.outcome, session.tls, reused=True, dsn_over=over)
+    told, outcome = session.told, lost.outcome
+    return Ended(0, session.phase, told, outcome, session.tls, reused=True, dsn_over=over, proof=session.proof)

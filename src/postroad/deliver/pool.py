@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from postroad.deliver.settings import DeliverSettings, ReusePolicy
 from postroad.dialogue import Session
+from postroad.words.tls import OPPORTUNISTIC, Demand
 from postroad.words.trail import Target
 
 SWEEP_S = 1.0
@@ -33,15 +34,29 @@ class Pool:
         self._sweeping: asyncio.TimerHandle | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
-    def take(self, door: Door) -> Session | None:
-        """A connection that may be used again; the youngest, so that the others can end."""
+    def take(self, door: Door, demand: Demand = OPPORTUNISTIC) -> Session | None:
+        """A connection that may be used again, and is what is demanded; the youngest, so that the others can end."""
         shelf = self._resting.get(door)
-        while shelf:
-            session, since = shelf.pop()
-            self._size -= 1
-            if self._now() - since <= self.policy.idle_s:
+        if not shelf:
+            return None
+        ends = self._now() - self.policy.idle_s
+        if not shelf[-1][0].proof.meets(demand):
+            return self._search(shelf, demand, ends)
+        session, since = shelf.pop()
+        self._size -= 1
+        if since >= ends:
+            return session
+        self._leave(session)
+        return None
+
+    def _search(self, shelf: deque[tuple[Session, float]], demand: Demand, ends: float) -> Session | None:
+        """Behind connections that prove too little: those stay, for mail that asks less of them."""
+        for place in range(len(shelf) - 1, -1, -1):
+            session, since = shelf[place]
+            if since >= ends and session.proof.meets(demand):
+                del shelf[place]
+                self._size -= 1
                 return session
-            self._leave(session)
         return None
 
     def give(self, door: Door, session: Session) -> None:

@@ -73,14 +73,14 @@ class Conversation:
         await self._write(self._client.auth_response(response))
         return await self._reply(limit_s)
 
-    async def start_tls(self, exchange: str) -> None:
+    async def start_tls(self, server_name: str) -> None:
         """The handshake that the host has agreed to.
 
         Raises:
             HostError: it failed; the NetError is its cause.
 
         """
-        await self._handshake(exchange)
+        await self._handshake(server_name)
         self._client.tls_started()
 
     @property
@@ -89,9 +89,9 @@ class Conversation:
         return self._client.capabilities or Capabilities()
 
     @property
-    def certificate(self) -> bytes | None:
-        """What the host showed in the TLS handshake, in DER; None in the clear."""
-        return self._stream.certificate
+    def certificates(self) -> tuple[bytes, ...]:
+        """What the host showed in the TLS handshake, its own first, in DER; nothing in the clear."""
+        return self._stream.certificates
 
     @property
     def is_reusable(self) -> bool:
@@ -121,13 +121,13 @@ class Conversation:
                 await self.ask(Quit(), self._settings.timeouts.quit_s)
         self.close()
 
-    async def _handshake(self, exchange: str) -> None:
+    async def _handshake(self, server_name: str) -> None:
         if self._settings.tls is None:
             raise LocalProtocolError("no TLS context in the settings")
         self.phase = Phase.STARTTLS
         self._allow(self._settings.timeouts.starttls_s)
         try:
-            await self._stream.start_tls(self._settings.tls, exchange or None)
+            await self._stream.start_tls(self._settings.tls, server_name or None)
             self.tls = self._stream.tls
         except NetError as problem:
             raise self._lost(str(problem)) from problem

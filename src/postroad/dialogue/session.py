@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from postroad.dialogue.conversation import Conversation, HostError
+from postroad.dialogue.conversation import HostError
 from postroad.dialogue.login import authenticate, why_ourselves
 from postroad.dialogue.message import Message
+from postroad.dialogue.secured import SecuredConversation
 from postroad.dialogue.settings import ClientSettings
 from postroad.net import Stream
 from postroad.smtp import (
@@ -27,6 +28,7 @@ from postroad.smtp import (
 from postroad.words.names import AddressLiteral
 from postroad.words.outcome import Outcome, Phase
 from postroad.words.reply import Reply
+from postroad.words.tls import OPPORTUNISTIC, Demand
 
 SMTP_PORT = 25
 
@@ -59,14 +61,16 @@ class _Sending:
         self.left, self._most = (*carried, *self.left), len(self._group) - len(carried)
 
 
-class Session(Conversation):
+class Session(SecuredConversation):
     """An SMTP session as a client over a stream: a conversation that opens, and brings mail.
 
     `told` is what each recipient of the message under way was told so far: after a HostError it says what was reached.
     """
 
-    def __init__(self, stream: Stream, settings: ClientSettings) -> None:
-        super().__init__(stream, settings)
+    def __init__(
+        self, stream: Stream, settings: ClientSettings, exchange: str = "", demand: Demand = OPPORTUNISTIC
+    ) -> None:
+        super().__init__(stream, settings, exchange, demand)
         self.told: dict[int, Outcome] = {}
         self.messages = 0  # transactions begun
         self.opened_at = asyncio.get_running_loop().time()
@@ -74,37 +78,38 @@ class Session(Conversation):
         self._terms = Terms(settings.timeouts, settings.chunking)
         self._hostname = settings.hostname or str(AddressLiteral(stream.local.address))
 
-    async def greet(self, exchange: str = "") -> Reply:
+    async def greet(self) -> Reply:
         """The greeting; before it the TLS handshake, where the connection begins with that (RFC 8314 section 3.3).
 
         Raises:
-            HostError: no handshake, or no 220. A 5xx greeting says that this host takes no mail now, not that the
-                domain does not (RFC 7504 section 3 for 521): deferred, and the next exchanger is asked.
+            HostError: no handshake, not what is demanded, or no 220. A 5xx greeting says that this host takes no mail
+                now, not that the domain does not (RFC 7504 section 3 for 521): deferred, and the next exchanger is
+                asked.
 
         """
         if self._settings.implicit_tls:
-            await self._handshake(exchange)
+            await self._secure(self._handshake)
             self.phase = Phase.GREETING
         return self._agreed(await self._reply(self._settings.timeouts.greeting_s))
 
-    async def hello(self, exchange: str, *, tls: bool = True) -> None:
-        """EHLO, STARTTLS where it is offered (unless `tls` is false), EHLO again, and AUTH where we have a login.
+    async def hello(self, *, clear: bool = False) -> None:
+        """EHLO, STARTTLS where it is offered (unless `clear`), EHLO again, and AUTH where we have a login.
 
         Raises:
-            HostError: EHLO was not taken, the TLS handshake failed (phase starttls), or a host is what the settings
-                do not allow.
+            HostError: EHLO was not taken, the TLS handshake failed or did not prove what is demanded (phase starttls),
+                or the host is we ourselves.
 
         """
         if loop := why_ourselves(await self.ehlo(), self._hostname, self._stream.peer):
             raise self.refuse(loop, "4.4.6")
-        if tls and self._settings.tls and not self.tls and self.capabilities.starttls:
+        offers = self._settings.tls and self._demand.uses_tls and self.capabilities.starttls
+        if offers and not clear and not self.tls:
             reply = await self.ask(StartTls(), self._settings.timeouts.starttls_s, Phase.STARTTLS)
             if reply.code == 220:
-                await self.start_tls(exchange)
+                await self._secure(self.start_tls)
                 await self.ehlo()
-        if self._settings.tls_required and not self.tls:
-            text = "the settings of this route require TLS, but the host does not offer it"
-            raise self.refuse(text, "4.7.4")
+        if not self.tls:
+            self._stay_in_clear()
         if self._settings.login:
             await authenticate(self, self._settings.login, self._settings.timeouts.mail_s)
 

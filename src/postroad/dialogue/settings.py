@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass, field
 
 from postroad.smtp import Timeouts
+from postroad.tls import NOBODY, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class ClientSettings:
     """The settings that all client sessions share.
 
     `hostname` is what EHLO says; empty means the address literal of the connection (RFC 5321 section 4.1.4).
-    `tls` is the context for STARTTLS, None to stay in the clear; `tls_required`: no mail in the clear;
+    `tls` is the context for STARTTLS, which believes any certificate; None to stay in the clear. What a host has to
+    prove is said of each by its Demand, and judged after the handshake; `trust` are the authorities that count then.
     `implicit_tls`: the connection begins with the handshake (RFC 8314 section 3.3), and STARTTLS is not asked for.
     `login` is given to every host of the route: for a smarthost, never for other people's exchangers.
     `chunking` sends the message with BDAT (RFC 3030) where it is offered.
@@ -31,7 +33,7 @@ class ClientSettings:
     hostname: str = ""
     timeouts: Timeouts = field(default_factory=Timeouts)
     tls: ssl.SSLContext | None = None
-    tls_required: bool = False
+    trust: Trust = NOBODY
     implicit_tls: bool = False
     login: Credentials | None = None
     chunking: bool = True

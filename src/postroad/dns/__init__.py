@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from postroad.dns.wire import WireResolver, WireSettings
     from postroad.dns.zones import ZoneAnswer, ZoneLine, ZoneResolver, Zones
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     cache="CacheSettings CachingResolver",
     direct="Direct ask_server",

@@ -84,6 +84,7 @@ class _Chain:
 
     def follow(self, reply: DnsReply) -> Answer[Any] | None:
         """Go as far as the reply leads. None: it stops at an alias whose target must be asked for."""
+        # One insecure alias makes all behind it insecure, RFC 7672 section 2.1.3
         self.authentic = self.authentic and reply.authentic
         asked = self.name
         # Records of other owners are not looked at: a reply speaks for the name asked and what it is an alias of.
@@ -118,10 +119,10 @@ class _Chain:
         # Without an SOA a negative answer is not to be kept, RFC 2308 section 5.
         ttl_s = min(self.ttl_s, negative_s or 0)
         if reply.rcode == dns.rcode.NXDOMAIN:  # of the end of the chain, RFC 6604 section 3
-            return NoName(ttl_s, self.aliases())
+            return NoName(ttl_s, self.aliases(), self.authentic)
         if self.name != asked and negative_s is None:
             return None
-        return NoData(ttl_s, self.aliases())
+        return NoData(ttl_s, self.aliases(), self.authentic)
 
     def aliases(self) -> tuple[str, ...]:
         return tuple(map(to_text, self.passed))

@@ -19,7 +19,7 @@ from postroad.dns.line import PendingQueries
 from postroad.dns.resolver import RecordType
 from postroad.dns.servers import ServerAddress
 from postroad.dns.wire import PAYLOAD, decoded, over_tcp, over_udp, reason
-from postroad.words.facts import Answer, Bogus, Found, Temporary
+from postroad.words.facts import Answer, Bogus, Temporary
 from postroad.words.phrasebook import seconds
 
 TIMEOUT_S = 3.0
@@ -80,7 +80,7 @@ def _read(octets: bytes, query: lean.Question) -> Direct | dns.message.Message |
     said = lean.read(octets, query)
     if said is None:
         return decoded(octets, query.octets)
-    if isinstance(said, Found) and said.authentic:
+    if said.authentic:
         said = replace(said, authentic=False)  # nobody was asked to validate
     is_authoritative = bool(octets[2] & _AA)
     return Direct(said, len(octets), is_cut=False, is_authoritative=is_authoritative, ttls=lean.ttls(octets, query))

@@ -240,6 +240,11 @@ class _Chain:
     kind: int
     flags: int
 
+    @property
+    def authentic(self) -> bool:
+        """AD speaks for the whole of a reply (RFC 4035 section 3.2.3): for its aliases, and for what is not there."""
+        return bool(self.flags & AD)
+
     def follow(self, found: dict[tuple[str, int], _Set], above: dict[tuple[str, int], _Set]) -> Reading | None:
         passed: list[str] = []
         ttl_s = MAX_TTL_S
@@ -254,8 +259,7 @@ class _Chain:
             (self.name,) = alias.records
         if self.flags & RCODE or (self.kind == SOA and len(records.records) > 1):
             return None  # NXDOMAIN, and yet records; two starts of one zone
-        authentic = bool(self.flags & AD)
-        return Found(tuple(records.records), min(ttl_s, records.ttl_s), tuple(passed), self.name, authentic)
+        return Found(tuple(records.records), min(ttl_s, records.ttl_s), tuple(passed), self.name, self.authentic)
 
     def _absent(self, above: dict[tuple[str, int], _Set], ttl_s: int, passed: tuple[str, ...]) -> Reading | None:
         negative_s = None
@@ -266,7 +270,7 @@ class _Chain:
                 negative_s = min(soa.ttl_s, *(each.minimum_s for each in soa.records))  # RFC 2308 section 5
                 break
         if self.flags & RCODE:
-            return NoName(min(ttl_s, negative_s or 0), passed)
+            return NoName(min(ttl_s, negative_s or 0), passed, self.authentic)
         if passed and negative_s is None:
             return None  # the alias leads out of the reply
-        return NoData(min(ttl_s, negative_s or 0), passed)
+        return NoData(min(ttl_s, negative_s or 0), passed, self.authentic)

@@ -51,7 +51,6 @@ _OPT_BEGINS = b"\0\0\x29"
 
 _NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\Z")
 PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-_DIGESTS = {1: 32, 2: 64}  # octets of SHA-256 and SHA-512, RFC 6698 section 2.1.3
 _LENGTHS = tuple(bytes((length,)) for length in range(64))
 MAX_LABEL = 63
 MAX_NAME = 253  # characters without the final dot: 255 octets
@@ -174,10 +173,8 @@ def read_text(octets: bytes) -> str:
 
 
 def read_tlsa(octets: bytes) -> Tlsa:
-    """An association (RFC 6698 section 2.1), its data as long as its matching type has it."""
+    """An association (RFC 6698 section 2.1). One whose digest has the wrong length is there, and cannot be used."""
     usage, selector, matching = octets[:3]  # raises ValueError for fewer
-    if len(octets) - 3 != _DIGESTS.get(matching, len(octets) - 3):
-        raise StrangeError
     return Tlsa(usage, selector, matching, octets[3:])
 
 

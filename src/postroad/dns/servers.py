@@ -19,6 +19,11 @@ class ServerAddress:
     address: Address
     port: int = DNS_PORT
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine, so that nobody is on the way to it."""
+        return self.address.is_loopback
+
     def __str__(self) -> str:
         return f"{self.address}:{self.port}" if self.address.version == 4 else f"[{self.address}]:{self.port}"
 

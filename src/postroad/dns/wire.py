@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import dns.edns
@@ -22,11 +22,12 @@ from postroad.dns.answers import DnsReply, is_referral, resolve_with
 from postroad.dns.line import PendingQueries, UnreadableError
 from postroad.dns.resolver import AnswerListener, RecordType, deliver
 from postroad.dns.servers import ServerAddress
-from postroad.words.facts import Answer, Bogus, Temporary
+from postroad.words.facts import DNSSEC_FAILURES, Answer, Bogus, Temporary
 from postroad.words.phrasebook import seconds
 
 T = TypeVar("T")
 R = TypeVar("R", bound=lean.Reading)
+V = TypeVar("V", bound=lean.Reading | DnsReply | Temporary | Bogus)
 _Hear = Callable[[bytes], R | dns.message.Message | None]
 """What a datagram means as the reply to a query; None: it is none."""
 _First = dns.message.Message | Exception
@@ -37,12 +38,20 @@ PAYLOAD = 1232  # octets of UDP that cross any path unfragmented: DNS flag day 2
 
 @dataclass(frozen=True, slots=True)
 class WireSettings:
-    """Which name servers to ask, and how patiently: each in turn, all of them `tries` times, each for `timeout_s`."""
+    """Which name servers to ask, and how patiently: each in turn, all of them `tries` times, each for `timeout_s`.
+
+    `trust_ad`: the way to those on other machines is safe, so that they are believed what they say of DNSSEC.
+    """
 
     servers: tuple[ServerAddress, ...]
     timeout_s: float = 3.0
     tries: int = 2
     edns_payload: int = PAYLOAD
+    trust_ad: bool = False
+
+    def believes(self, server: ServerAddress) -> bool:
+        """Whether AD of a server counts: over a network anyone may set it (RFC 4035 section 4.9.3)."""
+        return self.trust_ad or server.is_here
 
 
 class WireResolver:
@@ -69,11 +78,12 @@ class WireResolver:
         query = lean.question(name, kind, self._settings.edns_payload)
         if query is None or not self._settings.servers:
             return None
-        started = _Started(self, query, kind, ear)
+        first = self._settings.servers[0]
+        started = _Started(self, first, query, kind, ear)
         line = self._newest
         try:
             if line is None or not line.takes_more:
-                line = self._newest = self._line_to(self._settings.servers[0])
+                line = self._newest = self._line_to(first)
             started.number = line.put(query.octets, started)
         except (OSError, NotImplementedError):
             return None
@@ -97,21 +107,35 @@ class WireResolver:
         complaints: list[Temporary | Bogus] = []
         for server in self._settings.servers * self._settings.tries:
             said = await self._say_to(server, query, hear, first)
-            if not isinstance(said, Temporary | Bogus):
+            if not isinstance(said, Temporary | Bogus) or self._is_final(server, said):
                 return said
             complaints.append(said)
             first = None
         why = "; ".join(dict.fromkeys(complaint.why for complaint in complaints)) or "no name server is configured"
-        unusable = complaints and all(isinstance(complaint, Bogus) for complaint in complaints)
-        return Bogus(why) if unusable else Temporary(why)
+        troubles = [complaint for complaint in complaints if isinstance(complaint, Temporary)]
+        if complaints and not troubles:
+            return Bogus(why)
+        # A validator that refuses an answer says more than another one that is down
+        numbers = sorted(troubles, key=lambda trouble: (not trouble.is_dnssec_failure, trouble.extended_error is None))
+        return Temporary(why, extended_error=numbers[0].extended_error if numbers else None)
 
     async def _say_to(
         self, server: ServerAddress, query: bytes, hear: _Hear[R], first: _First | None
     ) -> R | DnsReply | Temporary | Bogus:
         heard = await self._told(server, _again(first) if first else self._over_line(server, query, hear))
         if heard is None or (isinstance(heard, dns.message.Message) and heard.flags & dns.flags.TC):
-            heard = await self._told(server, self._alone(over_tcp, query, server))
-        return _judged(server, heard) if isinstance(heard, dns.message.Message) else heard
+            heard = await self._told(server, self._over_stream(server, query, hear))
+        return self.believed(server, _judged(server, heard) if isinstance(heard, dns.message.Message) else heard)
+
+    def _is_final(self, server: ServerAddress, said: Temporary | Bogus) -> bool:
+        """Whether no other server may be asked: one that does not validate would hand on what a forger has sent."""
+        return isinstance(said, Temporary) and said.is_dnssec_failure and self._settings.believes(server)
+
+    def believed(self, server: ServerAddress, said: V) -> V:
+        """What a server says; of DNSSEC nothing, if that is not believed."""
+        if isinstance(said, Temporary | Bogus) or not said.authentic or self._settings.believes(server):
+            return said
+        return replace(said, authentic=False)
 
     async def _over_line(self, server: ServerAddress, query: bytes, hear: _Hear[R]) -> R | dns.message.Message | None:
         """The reply, or None where it was cut. Whatever is no reply to the query is waited out."""
@@ -122,6 +146,21 @@ class WireResolver:
             except NotImplementedError:  # asyncio's own loop for Windows watches no sockets
                 return await self._alone(over_udp, query, server)
         return await line.ask(query, hear)
+
+    async def _over_stream(self, server: ServerAddress, query: bytes, hear: _Hear[R]) -> R | dns.message.Message:
+        """The reply over TCP, where every answer fits, each message behind its length (RFC 1035 section 4.2.2)."""
+        number = secrets.token_bytes(2)
+        async with asyncio.timeout(self._settings.timeout_s):
+            reader, writer = await asyncio.open_connection(str(server.address), server.port)
+            try:
+                writer.write((2 + len(query)).to_bytes(2) + number + query)
+                octets = await reader.readexactly(int.from_bytes(await reader.readexactly(2)))
+            finally:
+                writer.close()
+        heard = hear(octets) if octets[:2] == number else None
+        if heard is None:
+            raise UnreadableError("it is the reply to another question")
+        return heard
 
     def _line_to(self, server: ServerAddress) -> PendingQueries:
         return PendingQueries(server.address, server.port, self._settings.timeout_s)
@@ -149,10 +188,18 @@ class WireResolver:
 class _Started:
     """A question under way without a task, and who waits for its answer."""
 
-    __slots__ = ("_ear", "_kind", "_query", "_resolver", "_task", "line", "number")
+    __slots__ = ("_ear", "_kind", "_query", "_resolver", "_server", "_task", "line", "number")
 
-    def __init__(self, resolver: WireResolver, query: lean.Question, kind: RecordType, ear: AnswerListener) -> None:
+    def __init__(
+        self,
+        resolver: WireResolver,
+        server: ServerAddress,
+        query: lean.Question,
+        kind: RecordType,
+        ear: AnswerListener,
+    ) -> None:
         self._resolver = resolver
+        self._server = server
         self._query = query
         self._kind = kind
         self._ear = ear
@@ -164,7 +211,7 @@ class _Started:
         """The plain reply ends it here; any other is finished in a task."""
         said = lean.read(octets, self._query)
         if said is not None:
-            self._ear.hear(said)
+            self._ear.hear(self._resolver.believed(self._server, said))
             return True
         message = decoded(octets, self._query.octets)
         if message is not None:
@@ -250,17 +297,27 @@ def _judged(server: ServerAddress, message: dns.message.Message) -> DnsReply | T
     """A reply that speaks of the name, or why the next server should be asked."""
     rcode = message.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        return Temporary(f"{server} says {dns.rcode.to_text(rcode)}{_explanation(message)}")
+        explanation, number = _explanation(message)
+        return Temporary(f"{server} says {dns.rcode.to_text(rcode)}{explanation}", extended_error=number)
     reply = DnsReply(rcode, message.answer, message.authority, bool(message.flags & dns.flags.AD))
     if is_referral(reply):
         return Temporary(f"{server} only refers to other name servers: it does not resolve for us")
     return reply
 
 
-def _explanation(message: dns.message.Message) -> str:
-    """What RFC 8914 adds to a bare SERVFAIL."""
-    codes = [dns.edns.EDECode.to_text(error.code).replace("_", " ") for error in message.extended_errors()]
-    return f" ({', '.join(codes)})" if codes else ""
+def _explanation(message: dns.message.Message) -> tuple[str, int | None]:
+    """What RFC 8914 adds to a bare SERVFAIL; several may come, and the one of a validator says most."""
+    numbers = sorted(
+        {int(error.code) for error in message.extended_errors()}, key=lambda each: each not in DNSSEC_FAILURES
+    )
+    if not numbers:
+        return "", None
+    first = numbers[0]
+    if first in DNSSEC_FAILURES:
+        return f": DNSSEC validation failed (extended error {first})", first
+    name = dns.edns.EDECode.to_text(dns.edns.EDECode.make(first))
+    known = "" if name.isdigit() else f", {name.replace('_', ' ').lower()}"
+    return f" (extended error {first}{known})", first
 
 
 def reason(problem: OSError | EOFError) -> str:

@@ -29,12 +29,16 @@ Labels = tuple[bytes, ...]
 
 @dataclass(frozen=True, slots=True)
 class ZoneAnswer:
-    """The sections of an authoritative reply. REFUSED: the name is in none of the zones."""
+    """The sections of an authoritative reply. REFUSED: the name is in none of the zones.
+
+    `is_signed`: all of it is from zones with a DNSKEY record.
+    """
 
     rcode: dns.rcode.Rcode
     answer: tuple[dns.rrset.RRset, ...] = ()
     authority: tuple[dns.rrset.RRset, ...] = ()
     additional: tuple[dns.rrset.RRset, ...] = ()
+    is_signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,29 +135,32 @@ class Zones:
         """What an authoritative server for all the zones says: aliases followed from zone to zone."""
         chain: list[dns.rrset.RRset] = []
         step = self._step(name, kind)
+        is_signed = step.is_signed
         while step.answer and step.answer[0].rdtype != kind and len(chain) <= MAX_ALIASES:
             chain.append(step.answer[0])
             step = self._step(chain[-1][0].target, kind)
+            is_signed = is_signed and step.is_signed
         # A chain that leaves the zones, or loops, is an answer as far as it goes.
         rcode = dns.rcode.NOERROR if chain and step.rcode == dns.rcode.REFUSED else step.rcode
-        return ZoneAnswer(
-            rcode, (*chain, *step.answer), step.authority, self._additional(step.answer or step.authority)
-        )
+        additional = self._additional(step.answer or step.authority)
+        return ZoneAnswer(rcode, (*chain, *step.answer), step.authority, additional, is_signed)
 
     def _step(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> ZoneAnswer:
         """One name, no alias followed: its records of the type or its CNAME; else why there are none."""
         top = self._top(name)
         if top is None:
             return ZoneAnswer(dns.rcode.REFUSED)
+        is_signed = (top, dns.rdatatype.DNSKEY) in self.rrsets
         owner = self._owner(name)
         found = owner and (self.rrsets.get((owner, kind)) or self.rrsets.get((owner, dns.rdatatype.CNAME)))
         if found:
-            return ZoneAnswer(dns.rcode.NOERROR, (_owned_by(name, found),))
+            return ZoneAnswer(dns.rcode.NOERROR, (_owned_by(name, found),), is_signed=is_signed)
         cut = self._cut(name, top)
         if cut:
             return ZoneAnswer(dns.rcode.NOERROR, authority=(cut,))
         soa = self.rrsets.get((top, dns.rdatatype.SOA))
-        return ZoneAnswer(dns.rcode.NOERROR if owner else dns.rcode.NXDOMAIN, authority=(soa,) if soa else ())
+        rcode = dns.rcode.NOERROR if owner else dns.rcode.NXDOMAIN
+        return ZoneAnswer(rcode, authority=(soa,) if soa else (), is_signed=is_signed)
 
     def _top(self, name: dns.name.Name) -> dns.name.Name | None:
         return next((each for each in above(name) if each in self.tops), None)
@@ -182,10 +189,15 @@ class Zones:
 
 
 class ZoneResolver:
-    """A resolver that answers from zones alone. Records come in the order of the file, every time."""
+    """A resolver that answers from zones alone. Records come in the order of the file, every time.
 
-    def __init__(self, zone_data: Zones) -> None:
+    With `validates` it answers as a validating resolver would if each zone with a DNSKEY record were signed: for tests.
+    Without it DNSSEC vouches for nothing, because a file proves nothing.
+    """
+
+    def __init__(self, zone_data: Zones, *, validates: bool = False) -> None:
         self.zone_data = zone_data
+        self._validates = validates
 
     async def resolve(self, name: str, kind: RecordType) -> Answer[Any]:
         """The answer of the zones; Temporary for a name none of them knows: offline nobody can say."""
@@ -193,7 +205,7 @@ class ZoneResolver:
 
     async def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> DnsReply | Temporary:
         found = self.zone_data.lookup(name, kind)
-        reply = DnsReply(found.rcode, found.answer, found.authority)
+        reply = DnsReply(found.rcode, found.answer, found.authority, self._validates and found.is_signed)
         if found.rcode == dns.rcode.REFUSED:
             return Temporary(f"no zone file has {to_text(name) or 'the root'}")
         if is_referral(reply):

@@ -6,7 +6,7 @@ Rule 3: a domain in trouble is a result; what fails at a host is a fact of the e
 Rule 4: a visit is one connection, no mail, QUIT at the end; a second only to read a certificate that is not trusted.
 Recipients are asked for only in a deep one, which its owner has confirmed; nothing is ever sent to them.
 
-Stops: `evidence` (a domain -> Evidence), `policies` (SPF, MTA-STS, TLSA, TLS reports), `https` (one document),
+Stops: `evidence` (a domain -> Evidence), `policies` (SPF, MTA-STS, TLSA, TLS reports),
 `servers` (each authoritative server, sizes of answers), `visit` (one SMTP session), `survey` (all of them, after a
 control target said that port 25 is open from here), `certificate` (what a server showed), `shares` (who is asked first,
 once for each shape), `sources` (live DNS, zone files, saved look-ups), `verdict` (what is ignored or accepted, and the
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from postroad.examine.verdict import CheckTerms, Tolerated, exit_status, weigh, worst
     from postroad.examine.visit import ProbeSettings, ProbeTarget
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     bulk="check_all check_one",
     evidence="Sources examine",

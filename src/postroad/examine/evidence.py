@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from postroad.dns import DNS_PORT, PacedServers, Resolver, ServerAddress, resolve_ns
-from postroad.examine.https import fetch
-from postroad.examine.policies import Fetch, gather_text
+from postroad.examine.policies import gather_text
 from postroad.examine.servers import gather_drift, gather_servers, gather_wire
 from postroad.examine.shares import shares_of
 from postroad.examine.survey import Survey
 from postroad.examine.visit import ProbeTarget
-from postroad.gather import gather, gather_hosts, gather_more
+from postroad.gather import Fetch, gather, gather_hosts, gather_more
 from postroad.routing import PROCEDURES, Own, Refusal, Route, RoutePolicy, decide
 from postroad.rules import Evidence, FileLine
 from postroad.words.facts import Bogus, Found, HostFacts, Said, Snapshot, Temporary, Wire
@@ -30,6 +29,7 @@ class Sources:
 
     `server` is asked for sizes of answers, `dns_port` is where authoritative servers listen. `is_thorough` goes beyond
     MX, addresses and reverse names: policies, sizes, every authoritative server, shares. `lines` makes it offline.
+    Without `fetch_by` no document is fetched.
     """
 
     resolver: Resolver | None
@@ -40,7 +40,7 @@ class Sources:
     lines: tuple[FileLine, ...] = ()
     saved: Mapping[Destination, Snapshot] = field(default_factory=dict)
     survey: Survey | None = None
-    fetch_by: Fetch | None = fetch
+    fetch_by: Fetch | None = None
     policy: RoutePolicy = PROCEDURES["rfc5321"]
     own: Own = field(default_factory=Own)
     is_thorough: bool = True

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from postroad.dns import Resolver, resolve_a, resolve_aaaa, resolve_tlsa, resolve_txt
-from postroad.examine.https import Fetched, fetch
-from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot, Tlsa
+from postroad.gather import Fetch, gather_sts_policy, gather_sts_record, policy_host
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, Snapshot, Temporary, Tlsa
 from postroad.words.names import AddressLiteral, is_address_like
-from postroad.words.policies import StsPolicy, Texts
+from postroad.words.policies import StsPublished, Texts
 
 MAX_EXCHANGERS = 30  # exchangers whose TLSA records are asked for
-STS_PATH = "/.well-known/mta-sts.txt"
-MAX_AGE_S = 31557600  # the longest a policy may be kept, RFC 8461 section 3.2
-_MODES = ("enforce", "testing", "none")
-
-Fetch = Callable[[Resolver, str, str], Awaitable[Fetched]]
-"""The document at (host, path) by HTTPS, the host's addresses asked of the resolver."""
 
 
-async def gather_text(snapshot: Snapshot, resolver: Resolver, fetch_by: Fetch | None = fetch) -> Texts:
+async def gather_text(snapshot: Snapshot, resolver: Resolver, fetch_by: Fetch | None) -> Texts:
     """What a domain says of who may send for it, and how its exchangers are to be reached.
 
     `spf`, `tlsrpt`: only the texts that are of that kind. `fetch_by` of None fetches no document.
@@ -39,50 +33,26 @@ async def gather_text(snapshot: Snapshot, resolver: Resolver, fetch_by: Fetch | 
     )
 
 
-def parse_policy(record: str, text: str) -> StsPolicy:
-    """Read an MTA-STS policy: lines of `key: value` (RFC 8461 section 3.2); what is wrong stands in `why_not`."""
-    pairs = [
-        (key.strip(), value.strip())
-        for key, colon, value in (line.partition(":") for line in text.splitlines())
-        if colon
-    ]
-    first = dict(reversed(pairs))  # of a key that stands twice the first counts, but for mx
-    names = tuple(value.lower().removesuffix(".") for key, value in pairs if key == "mx")
-    mode, age = first.get("mode", ""), first.get("max_age", "")
-    max_age_s = min(int(age), MAX_AGE_S) if age.isascii() and age.isdigit() and len(age) <= 10 else 0
-    return StsPolicy(record, mode, names, max_age_s, _wrong(first, names))
-
-
-def _wrong(pairs: Mapping[str, str], names: tuple[str, ...]) -> str:
-    mode, age = pairs.get("mode", ""), pairs.get("max_age", "")
-    if pairs.get("version") != "STSv1":
-        return "the policy has no line `version: STSv1`"
-    if mode not in _MODES:
-        return f"the policy's mode is {mode!r}, and must be one of {', '.join(_MODES)}"
-    if not (age.isascii() and age.isdigit() and len(age) <= 10):
-        return f"the policy's max_age is {age!r}, and must be a number of seconds"
-    if not names and mode != "none":
-        return "the policy names no mx"
-    return ""
-
-
-async def _sts(domain: str, resolver: Resolver, fetch_by: Fetch | None) -> StsPolicy | None:
-    told = _only("v=STSv1", await resolve_txt(resolver, f"_mta-sts.{domain}"), end=" ;")
-    if not isinstance(told, Found):
+async def _sts(domain: str, resolver: Resolver, fetch_by: Fetch | None) -> StsPublished | None:
+    record = await gather_sts_record(domain, resolver)
+    if record is None or isinstance(record, Temporary | Bogus):
         return None
-    record = told.records[0]
-    if len(told.records) > 1:  # RFC 8461 section 3.1: then there is no policy
-        return StsPolicy(
-            record, why_not=f"{len(told.records)} records at _mta-sts.{domain}: senders then ignore them all"
-        )
-    where = f"mta-sts.{domain}"
+    published = StsPublished(record.text, record.id, record_faults=record.faults)
+    if not record.is_usable:  # RFC 8461 section 3.1: then there is no policy
+        return published
+    where = policy_host(domain)
     host = HostFacts(*await asyncio.gather(resolve_a(resolver, where), resolve_aaaa(resolver, where)))
     if fetch_by is None:
-        return StsPolicy(record, host=host)
-    document = await fetch_by(resolver, where, STS_PATH)
-    if document.why_not:
-        return StsPolicy(record, why_not=document.why_not, host=host)
-    return replace(parse_policy(record, document.text), host=host)
+        return replace(published, host=host)
+    told = await gather_sts_policy(domain, resolver, fetch_by)
+    return replace(
+        published,
+        policy=told.policy,
+        policy_faults=told.faults,
+        why_not=told.why_not,
+        failure=told.failure,
+        host=host,
+    )
 
 
 async def _tlsa(snapshot: Snapshot, resolver: Resolver) -> Mapping[str, Answer[Tlsa]]:
@@ -100,7 +70,7 @@ def _only(version: str, answer: Answer[str], end: str = " ") -> Answer[str]:
         return answer
     mine = tuple(text for text in answer.records if _is_of(version, text, end))
     if not mine:
-        return NoData(answer.ttl_s, answer.aliases)
+        return NoData(answer.ttl_s, answer.aliases, answer.authentic)
     return Found(mine, answer.ttl_s, answer.aliases, answer.name, answer.authentic)
 
 

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.build import build_policy, check_servers, paced_resolver, servers_of
+from postroad.build import build_policy, check_servers, paced_resolver, servers_of, verified_tls
 from postroad.dns import (
     DNS_PORT,
     CacheSettings,
+    Resolver,
     ServerAddress,
     ZoneResolver,
 )
@@ -19,7 +20,7 @@ from postroad.examine.evidence import Sources
 from postroad.examine.survey import Survey
 from postroad.examine.visit import SMTP_PORT, ProbeSettings
 from postroad.files import read_text
-from postroad.gather import UnreadableFactsError, read_lookup
+from postroad.gather import Fetch, Fetched, HttpsSettings, UnreadableFactsError, fetch, read_lookup
 from postroad.net import host_name
 from postroad.rules import FileLine
 from postroad.words.facts import Snapshot
@@ -32,6 +33,8 @@ ONE_RUN = CacheSettings(longest_s=7 * 86400, trouble_s=600, as_they_came=True, m
 Hosts that many domains share are used again and again, and so outlive the answers about single domains, however long
 the list is. A host is the same for the last domain as for the first: its TTL has not run down, its order is the same.
 """
+
+FETCH_S = 20.0  # RFC 8461 section 3.3 suggests one minute; a checker is waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ def build_sources(choice: SourceOptions) -> Sources:
         choice.dns_port,
         saved=saved,
         survey=survey,
+        fetch_by=_fetch_by(in_lab=in_lab),
         policy=policy,
         is_thorough=not choice.quick,
     )
@@ -96,6 +100,14 @@ def read_snapshot(path: Path) -> Snapshot:
         return read_lookup(json.loads(text))
     except (UnreadableFactsError, ValueError, RecursionError) as problem:
         raise InputError(f"{path}: {problem}") from None
+
+
+def _fetch_by(*, in_lab: bool) -> Fetch:
+    async def fetch_by(resolver: Resolver, host: str, path: str) -> Fetched:
+        settings = HttpsSettings(verified_tls(), FETCH_S, allow_loopback=in_lab)
+        return await fetch(resolver, host, path, settings)
+
+    return fetch_by
 
 
 def _servers(choice: SourceOptions) -> tuple[ServerAddress, ...]:

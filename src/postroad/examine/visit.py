@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 
-from postroad.build import opportunistic_tls, tls_of_any_name
+from postroad.build import opportunistic_tls, system_trust
 from postroad.dialogue import ClientSettings, HostError, Session
 from postroad.examine.certificate import read_certificate
 from postroad.net import NetError, NetErrorKind, connect
 from postroad.smtp import Ehlo, Mail, Rcpt, Rset, StartTls, Timeouts, host_outcome
+from postroad.tls import Trust, why_untrusted
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.names import Address
 from postroad.words.outcome import Phase
@@ -32,7 +32,7 @@ class ProbeSettings:
     deep: bool = False
     stranger: str = "example.net"  # a domain that is nobody's here (RFC 2606): who takes mail for it relays for anyone
     unknown: str = "postroad-probe-no-such-mailbox"
-    trusting: Callable[[], ssl.SSLContext] = tls_of_any_name
+    trust: Trust = field(default_factory=system_trust)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +45,16 @@ class ProbeTarget:
 
 
 async def probe(subject: ProbeTarget, settings: ProbeSettings) -> Probe:
-    """A session with one address. Where its certificate is not trusted, a second one, to read it."""
-    first = _Visit(subject, settings, settings.trusting())
-    seen = await first.run()
-    if not first.untrusted:
-        return seen
-    return await _Visit(subject, settings, opportunistic_tls(), first.untrusted).run()
+    """A session with one address."""
+    return await _Visit(subject, settings).run()
 
 
 class _Visit:
     """One session and what it has seen so far."""
 
-    def __init__(
-        self, subject: ProbeTarget, settings: ProbeSettings, context: ssl.SSLContext, why_not: str = ""
-    ) -> None:
-        self.untrusted = ""  # why the handshake failed, if it was for the certificate
+    def __init__(self, subject: ProbeTarget, settings: ProbeSettings) -> None:
         self._subject = subject
         self._settings = settings
-        self._context = context
-        self._why_not = why_not
         self._seen = Probe(subject.address, "connect", ok=False)
 
     async def run(self) -> Probe:
@@ -100,7 +91,7 @@ class _Visit:
             block_s=reply_s,
             quit_s=reply_s,
         )
-        return ClientSettings(hostname=self._settings.hostname, timeouts=timeouts, tls=self._context)
+        return ClientSettings(hostname=self._settings.hostname, timeouts=timeouts, tls=opportunistic_tls())
 
     async def _talk(self, session: Session) -> None:
         await self._hello(session)
@@ -128,15 +119,11 @@ class _Visit:
         if reply.code >= 400:
             self._note(why=f"STARTTLS: {reply}")
             return False
-        try:
-            await session.start_tls(self._subject.exchange)
-        except HostError as problem:
-            cause = problem.__cause__.__cause__ if problem.__cause__ else None
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                self.untrusted = cause.verify_message or "not trusted"
-            raise
-        der = session.certificate
-        self._note(tls=session.tls, certificate=read_certificate(der, self._why_not) if der else None)
+        await session.start_tls(self._subject.exchange)
+        self._note(tls=session.tls)
+        if shown := session.certificates:
+            why_not = why_untrusted(shown, self._settings.trust, time.time())
+            self._note(certificate=read_certificate(shown[0], why_not))
         return True
 
     async def _deep(self, session: Session) -> None:

@@ -69,10 +69,11 @@ def _answer(answer: Answer[Any]) -> Shape:
     shape |= {"aliases": list(answer.aliases)} if answer.aliases else {}
     shape |= {"name": answer.name} if not isinstance(answer, NoData | NoName) and answer.name else {}
     if isinstance(answer, Temporary | Bogus):
-        return shape | {"why": answer.why}
+        number = answer.extended_error if isinstance(answer, Temporary) else None
+        return shape | {"why": answer.why} | ({} if number is None else {"extended_error": number})
     if isinstance(answer, Found):
         shape["records"] = [_record(record) for record in answer.records]
-        shape |= {"authentic": True} if answer.authentic else {}
+    shape |= {"authentic": True} if answer.authentic else {}
     return shape | {"ttl_s": answer.ttl_s}
 
 
@@ -88,10 +89,13 @@ def _read_answer(shape: Mapping[str, Any], read: Any) -> Answer[Any]:  # noqa: A
         return Found(records, ttl_s, aliases, name, shape.get("authentic") is True)
     if status in ("temporary", "bogus"):
         why = str(shape["why"]).encode("utf-8", "replace").decode()
-        return (Temporary if status == "temporary" else Bogus)(why, aliases, name)
+        if status == "bogus":
+            return Bogus(why, aliases, name)
+        number = shape.get("extended_error")
+        return Temporary(why, aliases, name, None if number is None else int(number))
     if status not in ("no-data", "no-name"):
         raise ValueError(f"no answer has the status {status!r}")
-    return (NoData if status == "no-data" else NoName)(ttl_s, aliases)
+    return (NoData if status == "no-data" else NoName)(ttl_s, aliases, shape.get("authentic") is True)
 
 
 def _mx(text: str) -> Mx:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 from ipaddress import IPv4Address
 from random import Random
 from typing import cast
 
+import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
@@ -26,6 +28,7 @@ from postroad.words.names import Address
 from postroad.words.trace import Event
 
 LOOPBACK = IPv4Address("127.0.0.1")
+_BOGUS = (dns.edns.EDEOption(dns.edns.EDECode.DNSSEC_BOGUS),)
 MIN_UDP = 512  # octets, RFC 1035 section 4.2.1; more only if the question's EDNS allows (RFC 6891 section 6.2.3)
 MAX_TCP = 65535
 PORT_TRIES = 20  # a port free for UDP may be taken for TCP
@@ -43,11 +46,12 @@ class DnsFault(StrEnum):
     """A fault of the lab's name server: what it does instead of answering."""
 
     SERVFAIL = "servfail"
+    BOGUS = "bogus"  # as a resolver whose validation failed: SERVFAIL with the extended error 6 (RFC 8914)
     DROP = "drop"
 
 
 class Nameserver:
-    """The lab's name server: it answers from zones.
+    """The lab's name server: it answers from zones, as a resolver to which those with a DNSKEY record are signed.
 
     `zones`, `order`, `delay_s` and `troubles` may be changed at any time.
 
@@ -119,9 +123,9 @@ class Nameserver:
         if trouble is DnsFault.DROP:
             self._told(name, kind, "DROPPED", None)
             return None
-        if trouble is DnsFault.SERVFAIL:
+        if trouble:
             self._told(name, kind, "SERVFAIL", None)
-            return _error(query, dns.rcode.SERVFAIL)
+            return _error(query, dns.rcode.SERVFAIL, _BOGUS if trouble is DnsFault.BOGUS else ())
         response = self._authoritative(query)
         first = response.answer[0][0].to_text() if response.answer else None
         self._told(name, kind, dns.rcode.to_text(response.rcode()), first)
@@ -135,6 +139,8 @@ class Nameserver:
         response.set_rcode(found.rcode)
         if found.rcode != dns.rcode.REFUSED:
             response.flags |= dns.flags.AA
+        if found.is_signed and (query.flags & dns.flags.AD or query.ednsflags & dns.flags.DO):  # RFC 6840 section 5.8
+            response.flags |= dns.flags.AD
         response.answer = [self._ordered(rrset) for rrset in found.answer]
         response.authority, response.additional = list(found.authority), list(found.additional)
         return response
@@ -219,7 +225,9 @@ def _malformed(wire: bytes) -> bytes | None:
     return response.to_wire()
 
 
-def _error(query: dns.message.Message, rcode: dns.rcode.Rcode) -> bytes:
+def _error(query: dns.message.Message, rcode: dns.rcode.Rcode, options: Sequence[dns.edns.Option] = ()) -> bytes:
     response = dns.message.make_response(query)
     response.set_rcode(rcode)
+    if options and query.edns >= 0:
+        response.use_edns(0, options=list(options))
     return response.to_wire()

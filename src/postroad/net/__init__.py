@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postroad.net.stream import Stream
     from postroad.net.tcp import connect
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     deadline="Deadline",
     descriptors="open_more",

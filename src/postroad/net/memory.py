@@ -25,7 +25,7 @@ class _MemoryStream:
 
     joined: _MemoryStream
     tls: str | None = None
-    certificate: bytes | None = None
+    certificates: tuple[bytes, ...] = ()
 
     def __init__(self, local: Endpoint, peer: Endpoint) -> None:
         self.local = local

@@ -39,8 +39,8 @@ class Stream(Protocol):
         ...
 
     @property
-    def certificate(self) -> bytes | None:
-        """What the peer showed in the TLS handshake, in DER, believed or not; None in the clear."""
+    def certificates(self) -> tuple[bytes, ...]:
+        """What the peer showed in the TLS handshake, believed or not, its own first, in DER; () in the clear."""
         ...
 
     @property

@@ -109,10 +109,9 @@ class _TcpStream(asyncio.Protocol):
         return _endpoint(self._transport, "sockname")
 
     @property
-    def certificate(self) -> bytes | None:
-        """What the peer showed, in DER."""
+    def certificates(self) -> tuple[bytes, ...]:
         tls = self._transport.get_extra_info("ssl_object")
-        return tls.getpeercert(binary_form=True) if tls else None
+        return _shown(tls) if tls else ()
 
     @property
     def trouble(self) -> NetError | None:
@@ -326,6 +325,14 @@ def _reason(problem: OSError) -> str:
     if isinstance(problem, ssl.SSLError) and problem.reason:
         return problem.reason.replace("_", " ").lower()
     return (problem.strerror or str(problem) or "connection closed").lower()
+
+
+def _shown(tls: ssl.SSLObject) -> tuple[bytes, ...]:
+    """The certificates of the peer. Before Python 3.13 only a private name has more than the first."""
+    if hasattr(tls, "get_unverified_chain"):
+        return tuple(tls.get_unverified_chain())
+    chain = tls._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]  # noqa: SLF001  # see above
+    return tuple(ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in chain)
 
 
 def _described(tls: ssl.SSLObject | None) -> str | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postroad.pace.health import Health, HealthPolicy
     from postroad.pace.schedule import DAY_S, MINUTE_S, RetrySchedule, is_expired, is_warning_due, next_at
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     concurrency="FairRound Window WindowPolicy",
     health="Health HealthPolicy",

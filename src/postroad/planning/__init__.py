@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from postroad.planning.comparison import Comparison, Difference, compare
     from postroad.planning.edits import Allowed, Edit, new_names
     from postroad.planning.goals import Goal, Ranking, dns_figures, numbers, silence
-    from postroad.planning.mix import Conditions, Forecasts, Mix, part_delivered
-    from postroad.planning.records import Line, Machine, Records, is_stand_in, machines, places, shown
+    from postroad.planning.mix import EXAMPLES, Conditions, Forecasts, Mix, part_delivered
+    from postroad.planning.records import Line, Machine, Records, is_stand_in, machines, shown
     from postroad.planning.scorecard import Scorecard, faults_of, measure
     from postroad.planning.setups import SETUPS
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     advice="Advice Check CheckTrouble Weight advise",
     answers="AnsweredQuestion answer_all",
     comparison="Comparison Difference compare",
     edits="Allowed Edit new_names",
     goals="Goal Ranking dns_figures numbers silence",
-    mix="Forecasts Mix Conditions part_delivered",
-    records="Line Machine Records is_stand_in machines places shown",
+    mix="EXAMPLES Forecasts Mix Conditions part_delivered",
+    records="Line Machine Records is_stand_in machines shown",
     scorecard="Scorecard faults_of measure",
     setups="SETUPS",
 )

@@ -13,13 +13,13 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import partial
 
+from postroad.models import Families
 from postroad.planning.comparison import Difference, difference
-from postroad.planning.edits import Allowed, Edit, candidates, edited
+from postroad.planning.edits import Allowed, Edit, candidates, edited, is_broken
 from postroad.planning.goals import SAFETY, Goal, dns_cost, is_gain, judged, numbers
 from postroad.planning.mix import Conditions
 from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Scorecard, Scores, mark, measure
-from postroad.senders import Families
 from postroad.simulation import DnsOrder
 from postroad.words.facts import Found, Snapshot
 from postroad.words.names import AddressLiteral
@@ -108,7 +108,7 @@ class Advice:
                 "first fix what check finds" if self._is_troubled else "give it an MX record whose name has an address"
             )
             return f"{domain}: no machine takes its mail; {way}."
-        if _has_error(self.troubles):
+        if _has_error(self.troubles) or is_broken(self.before.records):
             return f"{domain}: no change to propose before what check finds is fixed."
         if self._is_troubled:
             return f"{domain}: no better records to propose, but fix what check finds."
@@ -147,19 +147,21 @@ def advise(
 
     `taken` are the names that it must not make because they are there for something else.
     """
-    before = measure("before", records, view)
+    name = str(records.snapshot.domain)
+    before = measure(name, records, view)
     if isinstance(records.snapshot.domain, AddressLiteral):
         return Advice(before, (), None, None, (), (), ())
     trial = _Trial(records, view, check, before.marks, frozenset(check(records.snapshot)))
     every, apart = (candidates(records, each, _needed(view), taken) for each in (allowed, allowed | {Allowed.SPLIT}))
-    edits = next((trial.least(some) for some in _choices(every) if trial.is_worth(some)), ())
+    choices = () if is_broken(records) else _choices(every)
+    edits = next((trial.least(some) for some in choices if trial.is_worth(some)), ())
     if not edits:
         found = tuple(check(records.snapshot))
-        if _has_error(found) or records.unknown:
+        if _has_error(found) or records.unknown or is_broken(records):
             return Advice(before, (), None, None, found, (), ())
         remarks = tuple(_remarks(before, view, allowed, partial(trial.told_apart, before, apart)))
         return Advice(before, (), None, None, found, tuple(_reasons(before, allowed)), remarks)
-    after = measure("after", trial.records(edits), view)
+    after = measure(f"{name} after the change", trial.records(edits), view)
     left = tuple(check(after.records.snapshot))
     remarks = tuple(_remarks(after, view, allowed, partial(trial.told_apart, after, apart)))
     return Advice(before, edits, after, difference(before, after), left, (), remarks)

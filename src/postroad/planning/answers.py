@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
+from postroad.models import Sender
 from postroad.planning.goals import Goal, balance, dns_cost, numbers, silence, verdict
 from postroad.planning.mix import Conditions, Forecasts, Mix, part_delivered, share
 from postroad.planning.records import Machine, Records
 from postroad.planning.scorecard import Scorecard
 from postroad.planning.setups import SETUPS
-from postroad.senders import Sender
 from postroad.simulation import SENDERS, DnsOrder, Forecast
 from postroad.words.faults import Mode
 from postroad.words.phrasebook import counted, listing, percent
@@ -84,7 +84,7 @@ def _who_draws(known: Cards, view: Conditions) -> str:
     if not kinds[_Draws.EVENLY] and not kinds[_Draws.UNEVENLY]:
         return "None of these senders draws among equal MX records: the order of DNS decides where mail goes."
     told = [f"{kind} by {view.mix.whom(names)}" for kind, names in kinds.items() if names]
-    return f"The first of equal MX records is drawn (RFC 5321 section 5.1) {'; '.join(told)}."
+    return f"Of three equal MX records, as in t6, the first is drawn (RFC 5321 section 5.1) {'; '.join(told)}."
 
 
 class _Draws(StrEnum):

@@ -145,7 +145,7 @@ def _summed(shifts: Mapping[str, tuple[Shift, ...]], before: Scorecard, after: S
 def _several(machines: Sequence[Machine]) -> str:
     if len(machines) <= 2:
         return listing(map(str, machines))
-    return f"{len(machines)} machines such as {machines[0]}"
+    return f"{len(machines):,} machines such as {machines[0]}"
 
 
 def _joint(before: Scorecard, after: Scorecard) -> Iterator[Machine]:
@@ -177,7 +177,7 @@ def _loss(card: Scorecard, known: Survival) -> str:
     if not lost:
         return "nothing, because none of it gets through anyway"
     if len(lost) > 4:
-        return f"the loss of {len(lost)} machines"
+        return f"the loss of {len(lost):,} machines"
     return f"the loss of {listing(str(each) for each in card.records.machines if each in lost)}"
 
 

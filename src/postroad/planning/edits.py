@@ -11,7 +11,7 @@ from itertools import count
 from postroad.planning.records import Line, Machine, Records, lines, stand_in
 from postroad.routing import DropReason, decide
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, Snapshot
-from postroad.words.names import parse_address
+from postroad.words.names import is_address_like, parse_address
 from postroad.words.phrasebook import listing
 
 KINDS = {4: "A", 6: "AAAA"}
@@ -20,12 +20,13 @@ PREFERENCE = 10  # of a domain that has no MX record yet
 
 _DEAD = {
     DropReason.NULL_MX: "stands beside others, and makes some senders return the mail",
-    DropReason.IP_LITERAL: "is an IP address, but an MX record must name a host",
     DropReason.DUPLICATE_NAME: "is there twice",
     DropReason.NO_SUCH_NAME: "does not exist",
     DropReason.NO_ADDRESS: "has no address",
 }
 """Exchangers that nobody can use and that time will not change, with what is wrong with them."""
+_BROKEN = frozenset({DropReason.LOOPBACK, DropReason.UNSPECIFIED, DropReason.LINK_LOCAL, DropReason.NOT_UNICAST})
+"""Addresses that are no machine's: nobody but the owner knows which one was meant."""
 
 
 class Allowed(StrEnum):
@@ -63,7 +64,13 @@ def candidates(
     names = _Names(records.snapshot, taken)
     equals = _equals(records) if Allowed.BACKUPS in allowed else ()
     moves = _reachable(records, list(_levels(records, names, may_split=Allowed.SPLIT in allowed)))
-    return (*_second(records, names), *_families(records, needed), *_dead(records), *moves, *equals)
+    fixed = (*_dead(records), *_named(records, names))
+    return (*_second(records, names), *_families(records, needed), *fixed, *moves, *equals)
+
+
+def is_broken(records: Records) -> bool:
+    """Whether an exchanger has an address that is no machine's: what is missing is known once that is put right."""
+    return any(drop.reason in _BROKEN for drop in records.dropped)
 
 
 def new_names(records: Records, allowed: frozenset[Allowed], taken: frozenset[str]) -> frozenset[str]:
@@ -166,6 +173,24 @@ def _dead(records: Records) -> Iterator[Edit]:
                 if (line.preference, line.exchange) == (drop.preference, drop.exchange)
             ]
             yield Edit(f"{drop.exchange or 'the null MX'} {_DEAD[drop.reason]}", tuple(gone))
+
+
+def _named(records: Records, names: _Names) -> Iterator[Edit]:
+    """A name for each address that an MX record names: most senders do not use it as it is (RFC 5321 section 5.1)."""
+    domain, known = str(records.snapshot.domain), {line.data for line in records.lines if line.kind != "MX"}
+    used = {place.exchange: place.address for place in records.places if place.is_nameless}
+    for record in records.mx_lines:
+        if not is_address_like(record.exchange):
+            continue
+        new: tuple[Line, ...] = ()
+        if record.exchange in used.keys() - known:
+            home, kind = names.fresh(domain, first=1), KINDS[used[record.exchange].version]
+            new = (
+                Line.mx(domain, record.preference, home, record.ttl_s),
+                Line(home, kind, record.exchange, record.ttl_s),
+            )
+            known.add(record.exchange)
+        yield Edit(f"{record.exchange} is an IP address, but an MX record must name a host", (record,), new)
 
 
 def _levels(records: Records, names: _Names, *, may_split: bool) -> Iterator[Edit]:
@@ -297,11 +322,15 @@ class _Names:
         """Whether an address can be taken from a name: the domain itself may need its own for other things."""
         return name != self._domain
 
-    def fresh(self, like: str) -> str:
-        """A free name like another: mail2 after mail, mail2 after mail1; mail2 where a number does not fit behind."""
+    def fresh(self, like: str, first: int = 2) -> str:
+        """A free name like another: mail2 after mail, mail2 after mail1; mail2 where a number does not fit behind.
+
+        From the first number on, of which 1 stands for none.
+        """
         label, _, rest = like.partition(".") if like != self._domain else ("mail", "", self._domain)
         is_plain = label.replace("-", "").isalnum() and not label.startswith("xn--") and len(label) < MOST_OCTETS
         stem = label.rstrip("0123456789") if is_plain else "mail"
-        name = next(name for number in count(2) if (name := f"{stem}{number}.{rest}") not in self._taken)
+        labels = (f"{stem}{number if number > 1 else ''}" for number in count(first))
+        name = next(name for label in labels if (name := f"{label}.{rest}") not in self._taken)
         self._taken.add(name)
         return name

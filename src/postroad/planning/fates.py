@@ -9,7 +9,9 @@ from itertools import groupby
 
 from postroad.planning.records import Machine, Records, network_of, shown
 from postroad.words.facts import Found, Snapshot
-from postroad.words.phrasebook import listing
+from postroad.words.phrasebook import counted, listing
+
+MOST_NAMED = 3  # machines with the same names, in one sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,19 @@ def _one_network(records: Records) -> Iterator[Fate]:
 
 
 def _shared_names(known: Sequence[Machine]) -> Iterator[Fate]:
+    """Names of one machine, which fall together; and several machines that have the same names."""
+    alike: dict[tuple[str, ...], list[Machine]] = {}
     for machine in known:
         if len(machine.exchangers) > 1:
-            told = listing(map(shown, machine.addresses))
-            yield Fate("one-address", f"{listing(machine.exchangers)} are names of one machine, {told}.")
+            alike.setdefault(tuple(sorted(machine.exchangers)), []).append(machine)
+    for several in alike.values():
+        names = listing(several[0].exchangers)
+        if len(several) == 1:
+            yield Fate("one-address", f"{names} are names of one machine, {listing(map(shown, several[0].addresses))}.")
+        else:
+            told = listing("/".join(map(shown, each.addresses)) for each in several)
+            every = f", {told}" if len(several) <= MOST_NAMED else f": {counted(len(several), 'machine')}"
+            yield Fate("one-address", f"{names} stand for the same machines{every}.")
 
 
 def _false_backups(records: Records) -> Iterator[Fate]:

@@ -6,14 +6,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from postroad.models import Basis, EqualsOrder, Sender, Unit
 from postroad.planning.records import Machine, Records
-from postroad.senders import Basis, EqualsOrder, Sender, Unit
-from postroad.simulation import RANGES, Case, DnsOrder, Forecast, Range, blend, forecast, range_of
+from postroad.simulation import RANGES, Case, DnsOrder, Example, Forecast, Range, blend, forecast, range_of
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import about, listing, percent
 
+EXAMPLES = 3  # ways of one sender
 MANY = 16  # machines that are asked about one by one; of more, one of each kind speaks for its like
 MOST_MACHINES = 200  # that are lost at all: of more each forecast takes a tenth of a second for each sender
 ZERO = Fraction(0)
@@ -150,16 +151,22 @@ class Conditions:
         return max(map(looked.first, records.machines))
 
     def look_without(
-        self, records: Records, lost: Collection[Machine], whole: Forecasts, mode: Mode = Mode.REFUSE, examples: int = 0
+        self, records: Records, lost: Collection[Machine], whole: Forecasts, mode: Mode = Mode.REFUSE
     ) -> Forecasts:
         """The forecasts with some more machines down. Who brings no mail there in the whole does not notice."""
         by = {}
         for name, each in whole.by.items():
             if self.down or each.unable or any(share(each.accepted, machine) for machine in lost):
-                by[name] = self._forecast(records, name, lost, mode, examples)
+                by[name] = self._forecast(records, name, lost, mode)
             else:
                 by[name] = replace(each, case=self._case(records, name, lost, mode))
         return self._blended(by)
+
+    def examples(
+        self, records: Records, name: str, lost: Collection[Machine] = (), mode: Mode = Mode.REFUSE
+    ) -> tuple[Example, ...]:
+        """A few ways of one sender, with some more machines down."""
+        return self._forecast(records, name, lost, mode, EXAMPLES).examples
 
     def foresee(self, records: Records, name: str, mode: Mode = Mode.REFUSE) -> Foresee:
         """One sender's forecast with any machines lost; what was worked out once is kept."""
@@ -191,7 +198,9 @@ class Conditions:
     def _blended(self, by: Mapping[str, Forecast]) -> Forecasts:
         return Forecasts(by, blend({name: by[name] for name in self.mix.weights}, self.mix.weights))
 
-    def _forecast(self, records: Records, name: str, lost: Iterable[Machine], mode: Mode, examples: int) -> Forecast:
+    def _forecast(
+        self, records: Records, name: str, lost: Iterable[Machine], mode: Mode, examples: int = 0
+    ) -> Forecast:
         sender = self.mix.senders[name]
         found = forecast(self._case(records, name, lost, mode), sender, examples=examples, found=records.found(sender))
         self.heard()
@@ -204,7 +213,8 @@ class Conditions:
 
 def share(shares: Mapping[Address, Fraction], machine: Machine) -> Fraction:
     """What the addresses of a machine have together."""
-    return sum((shares.get(address, ZERO) for address in machine.addresses), ZERO)
+    parts = [shares.get(address, ZERO) for address in machine.addresses]
+    return parts[0] if len(parts) == 1 else sum(parts, ZERO)  # to add a fraction to nothing takes long, too
 
 
 def part_delivered(forecast: Forecast) -> Fraction:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from typing import Any
 
-from postroad.routing import PROCEDURES, Dropped, DropReason, Refusal, Route, decide
-from postroad.senders import Sender
-from postroad.simulation import FoundExchangers, exchanges, named_address
+from postroad.models import Sender
+from postroad.routing import Dropped, DropReason, Refusal
+from postroad.simulation import FoundExchangers, MadeExchangers, as_given, exchanges, places
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
 from postroad.words.names import Address, is_address_like, is_within, parse_address, registered
-from postroad.words.trail import Target
-
-# Every sender's view before it chooses: records as DNS has them, none cut off
-_AS_GIVEN = replace(PROCEDURES["rfc974"], limit=None)
+from postroad.words.trail import Target, labelled
 
 _TWICE = frozenset({DropReason.DUPLICATE_ADDRESS, DropReason.DUPLICATE_NAME})
 
@@ -39,7 +36,7 @@ class Machine:
     preference: int
 
     def __str__(self) -> str:
-        return f"{self.exchangers[0]} [{', '.join(map(shown, self.addresses))}]"
+        return labelled(self.exchangers[0], *map(shown, self.addresses))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -90,12 +87,13 @@ class Records:
     _found: dict[str, tuple[Sender, FoundExchangers]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _made: MadeExchangers = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Records:
         """The records of a snapshot."""
-        answer = _as_given(snapshot)
-        used = _places(snapshot, answer)
+        answer = as_given(snapshot)
+        used = places(snapshot, answer)
         found = machines(used)
         unknown = tuple(drop.exchange for drop in answer.dropped if drop.reason is DropReason.TEMPORARY)
         targets = {record.exchange for record in snapshot.mx.records} if isinstance(snapshot.mx, Found) else set()
@@ -111,12 +109,12 @@ class Records:
     @property
     def dropped(self) -> tuple[Dropped, ...]:
         """What no sender can use, or none by the rules, and why; what is merely there twice is used."""
-        return tuple(drop for drop in _as_given(self.snapshot).dropped if drop.reason not in _TWICE)
+        return tuple(drop for drop in as_given(self.snapshot).dropped if drop.reason not in _TWICE)
 
     @property
     def refusal(self) -> str:
         """Why there is no way to the domain by the rules; empty if there is one."""
-        answer = _as_given(self.snapshot)
+        answer = as_given(self.snapshot)
         return answer.text if isinstance(answer, Refusal) else ""
 
     @property
@@ -152,7 +150,7 @@ class Records:
         """What a sender finds here, looked up once: what is lost with which machines is asked hundreds of times."""
         known = self._found.get(sender.name)
         if known is None or known[0] is not sender:
-            known = self._found[sender.name] = sender, exchanges(self.snapshot, sender)
+            known = self._found[sender.name] = sender, exchanges(self.snapshot, sender, self._made)
         return known[1]
 
     def machines_of(self, addresses: Iterable[Address]) -> frozenset[Machine]:
@@ -191,35 +189,6 @@ def network_of(address: Address) -> IPv4Network | IPv6Network:
     return ip_network(f"{address}/{24 if address.version == 4 else 48}", strict=False)
 
 
-def places(snapshot: Snapshot) -> tuple[Target, ...]:
-    """Every usable address of every exchanger, best preference first, else in DNS order; none where there is no way.
-
-    Usable to any sender: an address that stands behind a second name is there twice, and one that an MX record names in
-    place of a host is there. A sender of ours leaves both out, others do not.
-    """
-    return _places(snapshot, _as_given(snapshot))
-
-
-def _as_given(snapshot: Snapshot) -> Route | Refusal:
-    return decide(snapshot, _AS_GIVEN)
-
-
-def _places(snapshot: Snapshot, answer: Route | Refusal) -> tuple[Target, ...]:
-    levels = answer.levels if isinstance(answer, Route) else ()
-    used = [
-        Target(each.name, address, level.preference)
-        for level in levels
-        for each in level.exchangers
-        for address in each.addresses
-    ]
-    again = [
-        Target(drop.exchange, drop.address, drop.preference)
-        for drop in answer.dropped
-        if drop.address and drop.reason is DropReason.DUPLICATE_ADDRESS
-    ]
-    return tuple(sorted((*used, *again, *_literals(snapshot)), key=lambda place: place.preference))
-
-
 def machines(used: Iterable[Target]) -> tuple[Machine, ...]:
     """Each machine once, best preference first."""
     hosts: dict[str, dict[Address, None]] = {}
@@ -238,13 +207,6 @@ def machines(used: Iterable[Target]) -> tuple[Machine, ...]:
         )
         for group in sorted(groups.values(), key=lambda group: min(best[address] for address in group))
     )
-
-
-def _literals(snapshot: Snapshot) -> Iterator[Target]:
-    """MX records that name an address, which some senders use as one: not ours, for they break RFC 5321 section 5.1."""
-    for record in snapshot.mx.records if isinstance(snapshot.mx, Found) else ():
-        if address := named_address(snapshot, record):
-            yield Target(record.exchange, address, record.preference)
 
 
 def _grouped(hosts: Mapping[str, Iterable[Address]], every: Iterable[Address]) -> dict[Address, list[Address]]:

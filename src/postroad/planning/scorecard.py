@@ -139,10 +139,16 @@ class Scorecard:
             f"{counted(self.records.left_out, 'exchanger')} of {self.name} "
             f"{'was' if self.records.left_out == 1 else 'were'} not looked at: there are too many"
         )
-        sampled = f"Sampled: of the {count} machines of {self.name} only the busiest was lost, and the busiest network"
+        sampled = (
+            f"Sampled: of the {count:,} machines of {self.name} only the busiest was lost, and the busiest network"
+        )
         unknown = ", ".join(self.records.unknown)
         private = self.records.private
-        which = listing(map(str, private)) if 0 < len(private) <= MOST_NAMED else f"{len(private)} private addresses"
+        which = (
+            listing(map(str, private))
+            if 0 < len(private) <= MOST_NAMED
+            else counted(len(private), "private address", "es")
+        )
         them = "it" if len(private) == 1 else "them"
         far = (
             f"No sender on the Internet reaches {which}: figures with {them} are of senders in the same private network"
@@ -217,7 +223,7 @@ def _seen(name: str, records: Records, view: Conditions, examples: int = 0) -> S
         for group in _networks(records, view, whole)
     )
     traffics = {sender: tariff.traffic(each, view.mix.senders[sender].asks) for sender, each in whole.by.items()}
-    silent = view.look_without(records, [busiest], whole, Mode.BLACKHOLE, examples) if busiest else None
+    silent = view.look_without(records, [busiest], whole, Mode.BLACKHOLE) if busiest else None
     return Scorecard(name, records, view.mix, whole, lost, tuple(gone), traffics, silent)
 
 

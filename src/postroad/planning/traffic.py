@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from postroad.models import Asks
 from postroad.planning.records import Records
-from postroad.senders import Asks
 from postroad.simulation import Forecast
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData
 
@@ -39,38 +39,40 @@ class Tariff:
     """What each question about a set of records costs, in octets both ways."""
 
     domain: str
-    names: tuple[str, ...]
     octets: Mapping[Question, int]
 
     @classmethod
     def of(cls, records: Records) -> Tariff:
         """The costs of all questions there may be."""
         snapshot, domain = records.snapshot, str(records.snapshot.domain)
-        names = tuple(dict.fromkeys(place.exchange for place in records.places))
         octets = {(domain, "MX"): _octets(domain, "MX", snapshot.mx)}
-        for name in (domain, *names):
+        targets = (each.exchange for each in snapshot.mx.records) if isinstance(snapshot.mx, Found) else ()
+        for name in dict.fromkeys((domain, *targets)):
             facts = snapshot.hosts.get(name, _NOBODY)
             octets |= {(name, "A"): _octets(name, "A", facts.a), (name, "AAAA"): _octets(name, "AAAA", facts.aaaa)}
-        return cls(domain, names, octets)
+        return cls(domain, octets)
 
     def traffic(self, forecast: Forecast, asks: Asks) -> Traffic:
         """The DNS traffic of a forecast, of a sender that asks so.
 
-        Who does not ask for every exchanger asks for those it contacts: each counts by its chance to be first.
+        Who does not ask for every exchanger asks for those it contacts: in octets each counts by its chance to be
+        first. Sooner or later there is a question for each.
         """
-        questions = forecast.questions
+        questions, names = forecast.questions, forecast.asked
         counts: dict[Question, Fraction] = {(self.domain, "MX"): questions.mx}
-        even = dict.fromkeys(self.names, Fraction(1, len(self.names) or 1))
-        parts = even if asks.eager else forecast.hosts
+        even = dict.fromkeys(names, Fraction(1, len(names) or 1))
+        parts = even if asks.eager or not forecast.hosts else forecast.hosts
+        kinds = {(self.domain, "MX")}
         for kind, count, of_domain in (("A", questions.a, asks.domain_a), ("AAAA", questions.aaaa, asks.domain_aaaa)):
             rest = max(count - of_domain, Fraction(0))
-            for name, part in parts.items():
-                counts[name, kind] = part * rest
-            own = min(Fraction(of_domain), count)
-            counts[self.domain, kind] = counts.get((self.domain, kind), Fraction(0)) + own
-        used = {question: count for question, count in counts.items() if count}
-        octets = sum((count * self.octets[question] for question, count in used.items()), Fraction(0))
-        return Traffic(questions.mean, octets, frozenset(used))
+            for name in names if rest else ():
+                counts[name, kind] = parts.get(name, Fraction(0)) * rest
+                kinds.add((name, kind))
+            if own := min(Fraction(of_domain), count):
+                counts[self.domain, kind] = counts.get((self.domain, kind), Fraction(0)) + own
+                kinds.add((self.domain, kind))
+        octets = sum((count * self.octets[question] for question, count in counts.items()), Fraction(0))
+        return Traffic(questions.mean, octets, frozenset(kinds))
 
 
 def _octets(name: str, kind: str, answer: Answer[Any]) -> int:

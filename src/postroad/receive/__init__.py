@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postroad.receive.listener import Receiver
     from postroad.receive.settings import LOOPBACK, ListenSettings, ReceiveLimits, ReceiveSettings, ReceiveTimeouts, Tls
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     auth="PasswordHash hash_password parse_users verify",
     headers="format_date",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postroad.relay.settings import NextHop, RelaySettings, relay_settings
     from postroad.relay.story import chapter
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     check="problems",
     deliverer="deliver",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from postroad.deliver import DeliveryRoute
@@ -12,8 +12,10 @@ from postroad.gather import gather, gather_hosts
 from postroad.net import interface_addresses
 from postroad.relay.settings import NextHop, RelaySettings
 from postroad.routing import Own, by_domain, decide, decide_static, on_behalf, pick
+from postroad.tls import Known, demanded
 from postroad.words.facts import Found, NoData, NoName, Snapshot
 from postroad.words.names import Address, AddressLiteral, Destination, parse_destination
+from postroad.words.tls import Demand
 
 LONGEST_LIFE_S = 300.0
 """A way is asked for anew after this time at the latest; the resolver's cache keeps to the TTL besides."""
@@ -37,6 +39,7 @@ class Finder:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self._usual = NextHop((), settings.deliver, tls=settings.tls)
         self._resolver = resolver
         self._table: Mapping[str, NextHop] = by_domain(settings.next_hops)
         self._interfaces = interfaces
@@ -50,22 +53,21 @@ class Finder:
         destination = parse_destination(destination_text)
         assert isinstance(destination, str | AddressLiteral), destination  # noqa: S101  # it was read when it was accepted
         hop = pick(self._table, destination)
-        if hop is None:
-            snapshot = await gather(destination, self._resolver)
-            answer = decide(snapshot, self._settings.policy, self._who_we_are())
-            return DeliveryRoute.of(answer, self._settings.policy, self._settings.deliver, _life_s(snapshot))
-        return await self._by_hop(hop, destination)
+        return await self._by_hop(hop or self._usual, destination)
 
     async def _by_hop(self, hop: NextHop, destination: Destination) -> DeliveryRoute:
-        policy = self._settings.policy
-        if hop.mx_of:
-            snapshot = await gather(hop.mx_of, self._resolver)
-            answer = on_behalf(decide(snapshot, policy, self._who_we_are()), destination)
-        else:
+        policy, own = self._settings.policy, self._who_we_are()
+        if hop.hosts:
             names = [each.host for each in hop.hosts if isinstance(each.host, str)]
             hosts = await gather_hosts(names, self._resolver)
             snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
-            answer = decide_static(hop.hosts, destination, hosts, policy, self._who_we_are())
+            demands = _demands(hop, map(str, (each.host for each in hop.hosts)))
+            answer = decide_static(hop.hosts, destination, hosts, policy, own, demands)
+        else:
+            snapshot = await gather(hop.mx_of or destination, self._resolver)
+            answer = decide(snapshot, policy, own, _demands(hop, snapshot.hosts))
+            if hop.mx_of:
+                answer = on_behalf(answer, destination)
         return DeliveryRoute.of(answer, policy, hop.settings, _life_s(snapshot))
 
     def _who_we_are(self) -> Own:
@@ -73,6 +75,11 @@ class Finder:
             self._own_ends = self._now() + OWN_LIFE_S
             self._own = replace(self._own, interfaces=self._interfaces())
         return self._own
+
+
+def _demands(hop: NextHop, exchangers: Iterable[str]) -> Mapping[str, Demand]:
+    """What a connection to each of them has to be."""
+    return {exchange: demanded(Known(exchange, hop.tls)) for exchange in exchangers}
 
 
 def _life_s(snapshot: Snapshot) -> float:

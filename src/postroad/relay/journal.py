@@ -42,6 +42,7 @@ LEVEL_OF = {
     "deliver.spool.failed": "error",
     "relay.alias.missing": "warning",
     "relay.bug.caught": "error",
+    "relay.dane.off": "warning",
     "relay.parent.gone": "error",
     "relay.reload.failed": "error",
     "relay.spool.failed": "error",

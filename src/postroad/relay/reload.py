@@ -23,9 +23,9 @@ AT_RELOAD = frozenset({
     "deliver.concurrency", "deliver.concurrency_per_address",
     "deliver.reuse", "deliver.reuse_idle", "deliver.reuse_messages", "deliver.recipients_per_transaction",
     "deliver.stagger", "deliver.level_stagger", "deliver.connect_timeout",
-    "deliver.source", "deliver.families", "deliver.starttls", "deliver.port", "deliver.allow_loopback",
+    "deliver.source", "deliver.families", "deliver.tls", "deliver.port", "deliver.allow_loopback",
     "retry.first", "retry.factor", "retry.longest", "retry.jitter", "retry.expiry", "retry.warn_after",
-    "dns.resolvers", "dns.zones",
+    "dns.resolvers", "dns.trust_ad", "dns.zones",
     "log.format", "log.level", "log.level_prefix",
 })  # fmt: skip
 AT_RESTART = frozenset({"spool.path", "spool.history", "spool.reserve", "metrics.listen"})

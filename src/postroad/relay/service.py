@@ -22,14 +22,15 @@ from postroad.relay.event_bus import EventBus, Subscription
 from postroad.relay.journal import Journal, Style, is_journald, stderr_piece, write_stderr
 from postroad.relay.process import Relay
 from postroad.relay.reload import changed, waiting
-from postroad.relay.settings import relay_settings, resolver_of
+from postroad.relay.settings import relay_settings, resolver_of, why_no_dane
 from postroad.relay.split import Split
 from postroad.spool import SpoolError
 from postroad.words.inputs import InputError
-from postroad.words.trace import Event
+from postroad.words.trace import Event, Listener
 
 if TYPE_CHECKING:
     from postroad.config import Config
+    from postroad.dns import Resolver
     from postroad.relay.metrics import Metrics
     from postroad.spool.sqlite import SqliteSpool
 
@@ -69,7 +70,8 @@ async def _serve(config: Config, load: Callable[[], Config], listeners: RelayLis
         for remark in spool.remarks:
             tell(Event("relay.spool.repaired", {"what": remark}))
         split = Split(config, settings.loop.queue, spool, tell) if is_split else None
-        relay = Relay(settings, spool, resolver_of(config), tell, split)
+        resolver = resolver_of(config)
+        relay = Relay(settings, spool, resolver, tell, split)
         if config.metrics.listen:
             metrics = await _open_metrics(relay, listeners, Endpoint(*config.metrics.listen))
             ends.push_async_callback(metrics.close)
@@ -84,12 +86,20 @@ async def _serve(config: Config, load: Callable[[], Config], listeners: RelayLis
             tell(
                 Event("relay.alias.missing", {"name": name, "why": "its mail is refused; set an address in [aliases]"})
             )
+        probe = asyncio.create_task(_say_if_dane_is_off(config, resolver, tell))
+        ends.callback(probe.cancel)
         tune()
         notify("READY=1")
         reloading.allow()
         await relay.wait(stop)
         reloading.forbid()
         notify("STOPPING=1")
+
+
+async def _say_if_dane_is_off(config: Config, resolver: Resolver, tell: Listener) -> None:
+    """Once: that mail is sent without is no trouble, but whoever believes it verified should know."""
+    if why := await why_no_dane(config, resolver):
+        tell(Event("relay.dane.off", {"why": why.removeprefix("DANE is off: ")}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from postroad.build import (
     opportunistic_tls,
     server_tls,
     servers_of,
-    tls_verified_by,
+    system_trust,
+    trust_of,
 )
 from postroad.config import aliases_of, hostname_of
 from postroad.deliver import (
@@ -46,6 +47,7 @@ from postroad.routing import (
     WalkPolicy,
 )
 from postroad.smtp import Timeouts
+from postroad.tls import AUTO, Override, TlsMode
 from postroad.words.inputs import InputError, readable
 from postroad.words.mail import Mailbox
 from postroad.words.names import Unreadable
@@ -58,12 +60,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """A static route: named hosts, or the exchangers of another domain, and how to talk to them."""
+    """A static route: named hosts, the exchangers of another domain or, by neither, those of the domain itself.
+
+    With how to talk to them, and what TLS has to do; where the route does not say that, what the receiver publishes.
+    """
 
     domains: tuple[str, ...]
     settings: DeliverSettings
     hosts: tuple[StaticHost, ...] = ()
     mx_of: str = ""
+    tls: Override = AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ class RelaySettings:
     own: Own = field(default_factory=Own)
     next_hops: tuple[NextHop, ...] = ()
     drain_s: float = 30.0
+    tls: Override = AUTO
 
     @property
     def aliases(self) -> Aliases:
@@ -116,8 +123,9 @@ def relay_settings(config: Config) -> RelaySettings:
         _loop(config),
         policy,
         build_own([hostname, *map(str, config.own)]),
-        tuple(_next_hop(route, deliver) for route in config.route),
+        tuple(_next_hop(route, deliver, config.deliver.tls) for route in config.route),
         config.drain,
+        Override(TlsMode(config.deliver.tls)),
     )
 
 
@@ -129,7 +137,7 @@ def faults_of(config: Config) -> Iterator[str]:
         lambda: server_tls(tls.certificate, tls.key) if tls.certificate else None,
         lambda: aliases_of(config),
         lambda: build_signing(config.dkim),
-        *(partial(_next_hop, route, usual) for route in config.route),
+        *(partial(_next_hop, route, usual, config.deliver.tls) for route in config.route),
         *(partial(_zone, zone) for zone in config.dns.zones),
         # Without zone files a resolver is as good as the names of its servers, and takes 20 ms to load
         lambda: resolver_of(config) if config.dns.zones else servers_of(config.dns.resolvers),
@@ -154,7 +162,8 @@ def _deliver(config: Config, hostname: str) -> DeliverSettings:
         source=out.source,
         timeouts=Timeouts(connect_s=out.connect_timeout),
         walk=WalkPolicy(stagger_s=out.stagger, level_stagger_s=out.level_stagger),
-        tls=opportunistic_tls() if out.starttls == "opportunistic" else None,
+        tls=opportunistic_tls(),
+        trust=system_trust(),
         recipients=out.recipients_per_transaction,
     )
 
@@ -202,16 +211,14 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
     )
 
 
-def _next_hop(route: RouteTable, usual: DeliverSettings) -> NextHop:
+def _next_hop(route: RouteTable, usual: DeliverSettings, mode: str) -> NextHop:
     login = Credentials(route.auth.user, _secret(route.auth.password_file)) if route.auth else None
-    settings = replace(usual, login=login, tls=opportunistic_tls())
-    if route.demand == "none":
-        settings = replace(settings, tls=None)
-    elif route.is_implicit or route.demand != "opportunistic":  # where TLS comes first there is no "in the clear"
-        context = tls_verified_by(route.ca_file) if route.demand == "verified" else opportunistic_tls()
+    settings = replace(usual, login=login, trust=trust_of(route.ca_file))
+    if route.is_implicit:  # where TLS comes first there is no "in the clear"
         walk = replace(usual.walk, clear_after_tls_failure=False)
-        settings = replace(settings, tls=context, tls_required=True, implicit_tls=route.is_implicit, walk=walk)
-    return NextHop(route.domains, settings, route.static_hosts, route.mx_of or "")
+        settings = replace(settings, implicit_tls=True, walk=walk)
+    tls = Override(TlsMode(route.demand or mode), tuple(map(str, route.tls_names)))
+    return NextHop(route.domains, settings, route.static_hosts, route.mx_of or "", tls)
 
 
 def resolver_of(config: Config) -> Resolver:
@@ -223,7 +230,17 @@ def resolver_of(config: Config) -> Resolver:
     """
     for zone in config.dns.zones:
         check_plain(zone, "choose a zone file")
-    return build_resolver(config.dns.zones, config.dns.resolvers)
+    return build_resolver(config.dns.zones, config.dns.resolvers, trust_ad=config.dns.trust_ad)
+
+
+async def why_no_dane(config: Config, resolver: Resolver) -> str:
+    """Why no exchanger is ever verified by DANE, in a sentence; "" if some are, or that is not known now."""
+    if config.dns.zones:  # for tests, where nobody vouches for anything
+        return ""
+    from postroad import dns, gather  # noqa: PLC0415  # the settings are read by commands that ask nobody
+
+    asked = dns.WireSettings(servers_of(config.dns.resolvers), trust_ad=config.dns.trust_ad)
+    return await gather.why_dane_is_off(resolver, asked)
 
 
 def _zone(zone: Path) -> None:

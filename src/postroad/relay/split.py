@@ -121,10 +121,7 @@ class Split:
             child = self._child = await self._begin()
         except OSError as problem:
             raise InputError(f"the delivery process cannot be started: {problem.strerror or problem}") from None
-        code = await child.begun()
-        if code is not None:
-            self._child = None
-        return code
+        return await child.begun()
 
     async def run(self) -> None:
         """See Delivering: start it again whenever it has died."""

@@ -61,4 +61,4 @@ def chapter(record: Record) -> Chapter:
         dice = Dice(attempt.seed) if shape.get("dice") == DICE else Random(attempt.seed)
         plan = draw(turned(route, shape.get("turn", 0)), PROCEDURES[procedure], dice)
     recipients = tuple(shape.get("recipients", ()))
-    return Chapter(record.at, recipients, attempt, route, procedure, plan, tuple(shape.get("ill", ())))
+    return Chapter(record.at, recipients, attempt, route, procedure, plan, tuple(shape.get("unhealthy", ())))

@@ -24,12 +24,23 @@ if TYPE_CHECKING:
     from postroad.routing.picking import EVERYTHING, by_domain, pick
     from postroad.routing.policy import PROCEDURES, EqualsPolicy, Onward, RoutePolicy, WalkPolicy
     from postroad.routing.record import read_route, route_record
-    from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Status, decide
+    from postroad.routing.rules import (
+        Dropped,
+        DropReason,
+        Exchanger,
+        Level,
+        Note,
+        Refusal,
+        Route,
+        Status,
+        decide,
+        target_fault,
+    )
     from postroad.routing.static import StaticHost, decide_static, on_behalf
     from postroad.routing.turn import turned, turned_addresses, turns_of
     from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     aliases="LOCALHOST Alias Aliases parse_aliases parse_target resolve_aliases",
     dice="DICE Chance Dice",
@@ -39,7 +50,7 @@ __getattr__ = door(
     own="Own embedded",
     policy="PROCEDURES EqualsPolicy Onward RoutePolicy WalkPolicy",
     record="read_route route_record",
-    rules="Dropped DropReason Exchanger Level Note Refusal Route Status decide",
+    rules="Dropped DropReason Exchanger Level Note Refusal Route Status decide target_fault",
     picking="EVERYTHING by_domain pick",
     static="StaticHost decide_static on_behalf",
     turn="turned turned_addresses turns_of",

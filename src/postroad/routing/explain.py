@@ -11,6 +11,7 @@ from postroad.routing.rules import Dropped, Level, Refusal, Route, Source
 from postroad.words.names import Address, to_unicode
 from postroad.words.outcome import Outcome, Phase, Result
 from postroad.words.phrasebook import counted, listing, percent, seconds
+from postroad.words.tls import OPPORTUNISTIC, TlsLevel, in_words
 from postroad.words.trail import Attempt, Contact
 
 _SOURCES = {
@@ -30,7 +31,7 @@ def explain_route(answer: Route | Refusal, policy: RoutePolicy) -> list[str]:
         verdict = "retried later" if answer.result is Result.DEFERRED else "returned to its sender"
         return [f"No route: {answer.text}.", f"Mail is {verdict} ({answer.enhanced}).", *left_out, *notes]
     levels = [_level(level, place, policy) for place, level in enumerate(answer.levels)]
-    return [_SOURCES[answer.source], *levels, *_first_contact(answer, policy), *left_out, *notes]
+    return [_SOURCES[answer.source], *levels, *_demands(answer), *_first_contact(answer, policy), *left_out, *notes]
 
 
 def explain_plan(plan: Plan, seed: int | None) -> list[str]:
@@ -80,7 +81,14 @@ def _first_contact(route: Route, policy: RoutePolicy) -> list[str]:
     for (_name, address), share in odds(route, policy).addresses.items():
         by_address[address] = by_address.get(address, Fraction(0)) + share
     shares = [f"{address} {percent(share)}" for address, share in by_address.items() if share]
-    return [f"First contact: {', '.join(shares)}."]
+    return [f"First contact: {', '.join(shares)}."] if shares else ["Nobody is contacted: mail waits (deferred)."]
+
+
+def _demands(route: Route) -> Iterator[str]:
+    """What a connection to each exchanger has to be, where that is anything but the usual."""
+    for each in dict.fromkeys(each for level in route.levels for each in level.exchangers):
+        if each.demand != OPPORTUNISTIC:
+            yield f"TLS at {to_unicode(each.name)}: {in_words(each.demand)}."
 
 
 def _left_out(drop: Dropped) -> str:
@@ -100,8 +108,11 @@ def _contact(contact: Contact, place: int, names: Sequence[str]) -> Iterator[str
         yield f"{begun} was contacted after {at} and closed unused: another greeted first."
     for outcome, indices in contact.answers.items():
         whom = f" for {_whom(indices, names)}" if 0 < len(indices) < len(names) else ""
-        if outcome.result is Result.DELIVERED:
-            secured = f" over {contact.tls}" if contact.tls else ""
+        if contact.phase is Phase.POLICY:
+            yield f"{begun} was passed over{whom}: {outcome.text}."
+        elif outcome.result is Result.DELIVERED:
+            how = f" ({contact.proof.how})" if contact.proof and contact.proof.level is TlsLevel.PROVEN else ""
+            secured = f" over {contact.tls}{how}" if contact.tls else ""
             yield f"{begun} accepted it{whom}{secured} in {took}: {outcome.text}."
         else:
             phase = outcome.phase or contact.phase

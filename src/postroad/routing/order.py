@@ -6,12 +6,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate, chain, repeat
+from itertools import accumulate
 
 from postroad.routing.dice import Chance
 from postroad.routing.policy import EqualsPolicy, RoutePolicy
 from postroad.routing.rules import Dropped, DropReason, Exchanger, Route
 from postroad.words.names import Address
+from postroad.words.tls import Demand
 from postroad.words.trail import Target
 
 Throw = tuple[tuple[int, ...], ...]
@@ -41,23 +42,30 @@ def odds(route: Route, policy: RoutePolicy) -> Odds:
     """Exact chances of the first contact, as fractions (RFC 5321 section 5.1).
 
     Only the lowest preference can be first; among its exchangers all are equal but for their weight, or the first in
-    DNS order takes all. Within one, the address that the resolver gave first is first.
+    DNS order takes all. Within one, the address that the resolver gave first is first. Exchangers that cannot prove
+    what is demanded are passed over without a contact.
     """
-    best = route.levels[0].exchangers
+    best = _first_asked(route)
     total = sum(each.weight for each in best)
-    chances = [Fraction(each.weight, total) for each in best]
+    chances = {each: Fraction(each.weight, total) for each in best}
     if policy.equals is EqualsPolicy.GIVEN:
-        chances = [Fraction(1)] + [Fraction(0)] * (len(best) - 1)
+        chances = {each: Fraction(1) for each in best[:1]}
     hosts: dict[str, Fraction] = {}
     addresses: dict[tuple[str, Address], Fraction] = {}
-    exchangers = (exchanger for level in route.levels for exchanger in level.exchangers)
-    for each, chance in zip(exchangers, chain(chances, repeat(Fraction(0))), strict=False):
+    for each in (exchanger for level in route.levels for exchanger in level.exchangers):
+        chance = chances.pop(each, Fraction(0))  # once: a worse preference cannot be first
         # added up, not set: a static route may name a host twice, with two ports
         hosts[each.name] = hosts.get(each.name, Fraction(0)) + chance
         for place, address in enumerate(each.addresses):
             share = chance if place == 0 else Fraction(0)
             addresses[each.name, address] = addresses.get((each.name, address), Fraction(0)) + share
     return Odds(hosts, addresses)
+
+
+def _first_asked(route: Route) -> tuple[Exchanger, ...]:
+    """The exchangers of the lowest preference that has any who can prove what is demanded."""
+    levels = (tuple(each for each in level.exchangers if not each.demand.missed) for level in route.levels)
+    return next(filter(None, levels), ())
 
 
 def draw(route: Route, policy: RoutePolicy, rng: Chance) -> Plan:
@@ -96,7 +104,7 @@ class Filling:
 
     def __init__(self, route: Route, policy: RoutePolicy) -> None:
         self._limit = policy.limit
-        self._seen: dict[tuple[Address, int | None], Target] = {}
+        self._seen: dict[tuple[Address, int | None, Demand], Target] = {}
         self._reached: set[int] = set()  # preferences of which an address is in the plan
         self._room = _room(route, policy.limit)  # for more than the first address of each; None: for all
         self._targets: list[Target] = []
@@ -112,12 +120,12 @@ class Filling:
         """Put the addresses of a host into the plan, as far as they belong there: which do?"""
         kept = []
         for address in host.addresses:
-            target = Target(host.name, address, preference, host.port)
-            first = self._seen.setdefault((address, host.port), target)
+            target = Target(host.name, address, preference, host.port, host.demand)
+            first = self._seen.setdefault((address, host.port, host.demand), target)
             if first is not target:
                 text = f"the same address as {first.exchange}, which comes before it in this order"
                 self._duplicates.append(_dropped(target, DropReason.DUPLICATE_ADDRESS, text))
-            elif self._takes(preference):
+            elif host.demand.missed or self._takes(preference):  # nobody is asked there
                 kept.append(target)
             else:
                 text = f"beyond the limit of {self._limit} addresses in an attempt"
@@ -128,7 +136,7 @@ class Filling:
     def has_place_for(self, preference: int, host: Exchanger) -> bool:
         """Whether any address of a host would be tried if it came next."""
         is_full = self._room is not None and self._room <= 0 and preference in self._reached
-        return not is_full and any((address, host.port) not in self._seen for address in host.addresses)
+        return not is_full and any((address, host.port, host.demand) not in self._seen for address in host.addresses)
 
     def fork(self) -> Filling:
         """Another plan with the same beginning."""
@@ -141,7 +149,7 @@ class Filling:
         """What decides of the hosts to come, where only `shared` addresses stand behind several names."""
         if self._room is None and not shared:
             return None
-        seen = frozenset(address for address, _port in self._seen if address in shared) if shared else shared
+        seen = frozenset(address for address, _port, _demand in self._seen if address in shared) if shared else shared
         return self._room and max(self._room, 0), frozenset(self._reached), seen
 
     def _takes(self, preference: int) -> bool:
@@ -158,11 +166,11 @@ def _room(route: Route, limit: int | None) -> int | None:
     """How many addresses a plan takes beyond the first of each preference; None if the limit keeps nothing out."""
     if limit is None or sum(len(each.addresses) for level in route.levels for each in level.exchangers) <= limit:
         return None
-    seen: set[tuple[Address, int | None]] = set()
+    seen: set[tuple[Address, int | None, Demand]] = set()
     levels = 0
     for level in route.levels:
         known = len(seen)
-        seen.update((address, each.port) for each in level.exchangers for address in each.addresses)
+        seen.update((address, each.port, each.demand) for each in level.exchangers for address in each.addresses)
         levels += len(seen) > known
     return limit - levels if len(seen) > limit else None
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from postroad.routing.rules import Dropped, DropReason, Exchanger, Level, Note, Refusal, Route, Source
 from postroad.words.names import Destination, Unreadable, parse_destination
+from postroad.words.tls import OPPORTUNISTIC
+from postroad.words.tlsrecord import demand_record, read_demand
 
 Shape = dict[str, Any]
 
@@ -61,12 +63,15 @@ def _exchanger(each: Exchanger) -> Shape:
         shape["weight"] = each.weight
     if each.port:
         shape["port"] = each.port
+    if each.demand != OPPORTUNISTIC:
+        shape["demand"] = demand_record(each.demand)
     return shape
 
 
 def _read(shape: Mapping[str, Any]) -> Exchanger:
     addresses = tuple(ip_address(address) for address in shape["addresses"])
-    return Exchanger(shape["name"], addresses, shape.get("weight", 1), shape.get("port"))
+    demand = read_demand(shape.get("demand"))
+    return Exchanger(shape["name"], addresses, shape.get("weight", 1), shape.get("port"), demand)
 
 
 def _dropped(drop: Dropped) -> list[Any]:

@@ -12,6 +12,7 @@ from postroad.routing.policy import PROCEDURES, RoutePolicy
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like, to_unicode
 from postroad.words.outcome import Outcome, Result, Scope
+from postroad.words.tls import OPPORTUNISTIC, Demand
 from postroad.words.trail import Attempt
 
 
@@ -80,13 +81,14 @@ class Exchanger:
     """A host that takes mail for a domain, with its usable addresses in the order they are tried.
 
     `weight` is its part among its equals, 1 for everything DNS names; `port` is another than the usual one. Only
-    static routes set them.
+    static routes set them. `demand` is what a connection to it has to be.
     """
 
     name: str
     addresses: tuple[Address, ...]
     weight: int = 1
     port: int | None = None
+    demand: Demand = OPPORTUNISTIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ class _Draft:
     own: Own
     source: Source
     mx: list[Mx]
+    demands: Mapping[str, Demand]
     hosts: list[tuple[Mx, tuple[Address, ...]]] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
@@ -146,28 +149,47 @@ class _Draft:
         """Leave an exchanger or one address out, with the reason."""
         self.dropped.append(Dropped(record.exchange, address, record.preference, reason, text))
 
+    def demand(self, record: Mx) -> Demand:
+        """What a connection to an exchanger has to be."""
+        return self.demands.get(record.exchange, OPPORTUNISTIC)
 
-def decide(snapshot: Snapshot, policy: RoutePolicy = PROCEDURES["rfc5321"], own: Own = Own()) -> Route | Refusal:  # noqa: B008  # frozen
-    """The route to a domain by RFC 5321 section 5.1, or a typed refusal. Never raises for what DNS said."""
+
+NO_DEMANDS: Mapping[str, Demand] = {}
+
+
+def decide(
+    snapshot: Snapshot,
+    policy: RoutePolicy = PROCEDURES["rfc5321"],
+    own: Own = Own(),  # noqa: B008  # frozen
+    demands: Mapping[str, Demand] = NO_DEMANDS,
+) -> Route | Refusal:
+    """The route to a domain by RFC 5321 section 5.1, or a typed refusal. Never raises for what DNS said.
+
+    `demands` has what a connection has to be, by the name of the exchanger, where that is anything but the usual.
+    Nobody is left out or moved for it: who cannot meet it is refused in its turn, behind the cut of our own host.
+    """
     if isinstance(snapshot.domain, AddressLiteral):
-        return _literal(snapshot, policy, own, snapshot.domain)
+        return _literal(
+            _Draft(snapshot, policy, own, Source.LITERAL, [Mx(0, str(snapshot.domain))], demands), snapshot.domain
+        )
     match snapshot.mx:
         case Temporary(why) | Bogus(why):
             # "If a temporary error is returned, the message MUST be queued and retried later", RFC 5321 section 5.1
             text = f"the mail exchangers of {snapshot.domain} cannot be looked up now: {why}"
             return Refusal(snapshot.domain, Status.TEMPORARY, Result.DEFERRED, "4.4.3", text)
         case Found(records=records) if records:
-            return _explicit(snapshot, policy, own, records)
+            ranked = sorted(records, key=lambda record: record.preference)
+            return _explicit(_Draft(snapshot, policy, own, Source.MX, ranked, demands), snapshot)
         case _:
-            return _implicit(snapshot, policy, own, snapshot.domain)
+            draft = _Draft(snapshot, policy, own, Source.IMPLICIT, [Mx(0, snapshot.domain)], demands)
+            return _implicit(draft, snapshot, snapshot.domain)
 
 
-def _explicit(snapshot: Snapshot, policy: RoutePolicy, own: Own, records: tuple[Mx, ...]) -> Route | Refusal:
-    draft = _Draft(snapshot, policy, own, Source.MX, sorted(records, key=lambda record: record.preference))
+def _explicit(draft: _Draft, snapshot: Snapshot) -> Route | Refusal:
     _note_alias(
         draft, snapshot.mx, "alias-owner", str(snapshot.domain), "its MX records are used (RFC 5321 section 5.1)"
     )
-    if all(record.exchange == "" for record in records):
+    if all(record.exchange == "" for record in draft.mx):
         # RFC 7505 section 4.1: the null MX says the domain takes no mail, and the status for it is 5.1.10
         text = f"{snapshot.domain} accepts no mail: its only MX is the null MX (RFC 7505)"
         return Refusal(
@@ -179,12 +201,11 @@ def _explicit(snapshot: Snapshot, policy: RoutePolicy, own: Own, records: tuple[
     return _finish(draft)
 
 
-def _implicit(snapshot: Snapshot, policy: RoutePolicy, own: Own, domain: str) -> Route | Refusal:
+def _implicit(draft: _Draft, snapshot: Snapshot, domain: str) -> Route | Refusal:
     facts = snapshot.hosts.get(domain)
     if isinstance(snapshot.mx, NoName) and facts and isinstance(facts.a, NoName) and isinstance(facts.aaaa, NoName):
         text = f"the domain {to_unicode(domain)} does not exist (NXDOMAIN)"
         return Refusal(domain, Status.NO_SUCH_DOMAIN, Result.FAILED, "5.1.2", text)
-    draft = _Draft(snapshot, policy, own, Source.IMPLICIT, [Mx(0, domain)])
     why = "it has no MX record, so its own address is the exchanger, with preference 0 (RFC 5321 section 5.1)"
     draft.notes.append(Note("implicit-mx", f"{domain}: {why}"))
     if isinstance(snapshot.mx, NoName):
@@ -193,8 +214,7 @@ def _implicit(snapshot: Snapshot, policy: RoutePolicy, own: Own, domain: str) ->
     return _finish(draft)
 
 
-def _literal(snapshot: Snapshot, policy: RoutePolicy, own: Own, literal: AddressLiteral) -> Route | Refusal:
-    draft = _Draft(snapshot, policy, own, Source.LITERAL, [Mx(0, str(literal))])
+def _literal(draft: _Draft, literal: AddressLiteral) -> Route | Refusal:
     draft.hosts = [(draft.mx[0], (literal.address,))]
     return _settle(draft)
 
@@ -338,7 +358,7 @@ def _drop_unusable(draft: _Draft) -> None:
     for record, addresses in draft.hosts:
         usable = []
         for address in addresses:
-            fault = _fault(address, allow_loopback=draft.policy.allow_loopback or draft.snapshot.in_lab)
+            fault = target_fault(address, allow_loopback=draft.policy.allow_loopback or draft.snapshot.in_lab)
             if fault:
                 draft.drop(record, *fault, address)
             else:
@@ -348,8 +368,8 @@ def _drop_unusable(draft: _Draft) -> None:
     draft.hosts = kept
 
 
-def _fault(address: Address, *, allow_loopback: bool) -> tuple[DropReason, str] | None:
-    """Why an address is no place to send mail to. Haraka was sent in circles by such records (its issue 2809)."""
+def target_fault(address: Address, *, allow_loopback: bool) -> tuple[DropReason, str] | None:
+    """Why an address is no place to connect to. Haraka was sent in circles by such records (its issue 2809)."""
     plain = embedded(address)
     if plain.is_unspecified or (plain.version == 4 and plain.packed[0] == 0):
         return DropReason.UNSPECIFIED, "the unspecified address reaches only this machine"
@@ -363,29 +383,39 @@ def _fault(address: Address, *, allow_loopback: bool) -> tuple[DropReason, str] 
 
 
 def _drop_duplicate_addresses(draft: _Draft) -> None:
-    """Leave out addresses that a better preference has already: tried there, they are not tried again."""
-    seen: dict[Address, Mx] = {}
+    """Leave out addresses that a better preference has already: tried there, they are not tried again.
+
+    Under another name what they have to prove may be another: then it is another try.
+    """
+    seen: dict[tuple[Address, Demand], Mx] = {}
     kept = []
     for _preference, group in groupby(draft.hosts, key=lambda host: host[0].preference):
         level = list(group)
         for record, addresses in level:
-            fresh = tuple(address for address in addresses if address not in seen)
+            demand = draft.demand(record)
+            fresh = tuple(address for address in addresses if (address, demand) not in seen)
             for address in addresses:
-                if address in seen:
-                    text = f"the same address as {seen[address].exchange} with preference {seen[address].preference}"
+                if first := seen.get((address, demand)):
+                    text = f"the same address as {first.exchange} with preference {first.preference}"
                     draft.drop(record, DropReason.DUPLICATE_ADDRESS, text, address)
             if fresh:
                 kept.append((record, fresh))
-        seen.update({address: record for record, addresses in level for address in addresses if address not in seen})
+        for record, addresses in level:
+            for address in addresses:
+                seen.setdefault((address, draft.demand(record)), record)
     draft.hosts = kept
 
 
 def _route(draft: _Draft) -> Route:
     levels = tuple(
-        Level(preference, tuple(Exchanger(record.exchange, addresses) for record, addresses in group))
+        Level(preference, tuple(_exchanger(draft, record, addresses) for record, addresses in group))
         for preference, group in groupby(draft.hosts, key=lambda host: host[0].preference)
     )
     return Route(draft.snapshot.domain, draft.source, levels, tuple(draft.dropped), tuple(draft.notes))
+
+
+def _exchanger(draft: _Draft, record: Mx, addresses: tuple[Address, ...]) -> Exchanger:
+    return Exchanger(record.exchange, addresses, demand=draft.demand(record))
 
 
 def _refuse(draft: _Draft) -> Refusal:

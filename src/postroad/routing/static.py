@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from postroad.routing.own import Own
 from postroad.routing.policy import RoutePolicy
 from postroad.routing.rules import (
+    NO_DEMANDS,
     Dropped,
     DropReason,
     Exchanger,
@@ -23,6 +24,7 @@ from postroad.routing.rules import (
 from postroad.words.facts import HostFacts
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Result
+from postroad.words.tls import OPPORTUNISTIC, Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ def decide_static(
     facts: Mapping[str, HostFacts],
     policy: RoutePolicy,
     own: Own = Own(),  # noqa: B008  # frozen
+    demands: Mapping[str, Demand] = NO_DEMANDS,
 ) -> Route | Refusal:
     """The hosts of a route as equal exchangers, with what was looked up of their names.
 
@@ -59,7 +62,8 @@ def decide_static(
         if not addresses:
             dropped.append(_dropped(str(each.host), facts))
         elif left := tuple(address for address in addresses if address not in ours):
-            usable.append(Exchanger(str(each.host), left, each.weight, each.port))
+            demand = demands.get(str(each.host), OPPORTUNISTIC)
+            usable.append(Exchanger(str(each.host), left, each.weight, each.port, demand))
     if usable:
         return Route(destination, Source.STATIC, (Level(0, tuple(usable)),), tuple(dropped))
     why = "; ".join(f"{drop.exchange}: {drop.text}" for drop in dropped)

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from postroad.routing.policy import Onward, WalkPolicy
 from postroad.words.light import light
 from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.tls import Proof
 from postroad.words.trail import Contact, Target
 
 
@@ -64,6 +65,7 @@ class Ended:
     tls: str | None = None
     reused: bool = False
     dsn_over: bool = False
+    proof: Proof | None = None
 
 
 News = Connected | Greeted | Ended
@@ -264,18 +266,25 @@ class Walk:
             else:
                 self._hear(index, target, outcome)
         at, until = (started - self._begun) * 1000.0, (now - self._begun) * 1000.0
-        contact = Contact(target, at, until, news.phase, news.host, meant, news.tls, clear, news.reused, news.dsn_over)
+        contact = Contact(
+            target, at, until, news.phase, news.host, meant, news.tls, clear, news.reused, news.dsn_over, news.proof
+        )
         self._contacts[news.number : news.number + 1] = (contact,)
 
     def _fail(self, candidate: Candidate, news: Ended, host: Outcome) -> Mapping[int, Outcome]:
         """A host failed as a whole: what that meant for each who would have been asked for there."""
         meant = dict.fromkeys(self._allowed(candidate.target), host) | dict(news.recipients)
-        if news.phase is Phase.STARTTLS and self.policy.clear_after_tls_failure and not candidate.clear:
+        if self._may_go_in_clear(candidate, news.phase):
             candidate.state, candidate.clear = CandidateState.FRESH, True
         else:
             for index in meant.keys() - news.recipients.keys():
                 self._heard.setdefault(index, Heard()).answers.append(host)
         return meant
+
+    def _may_go_in_clear(self, candidate: Candidate, phase: Phase) -> bool:
+        """Whether TLS failed where nobody demands it, so that the same host is asked once more without."""
+        is_free = self.policy.clear_after_tls_failure and candidate.target.demand.allows_clear
+        return phase is Phase.STARTTLS and is_free and not candidate.clear
 
     def _hear(self, index: int, target: Target, outcome: Outcome) -> None:
         """What a recipient heard from an exchanger that does not have the mail: the last word, or who may add to it."""

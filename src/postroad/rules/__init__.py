@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from postroad.rules.finding import Finding, Place, Severity
     from postroad.rules.rule import Citation, Need, Rule, Topic
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     catalogue="RULES run",
     checked="Accepted Checked CheckedExchanger",

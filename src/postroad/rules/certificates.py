@@ -10,7 +10,8 @@ from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Seen, Severity
 from postroad.rules.rule import Need, Topic, rule
 from postroad.rules.sessions import SERVER, ProbedAddress, heard, sessions
-from postroad.rules.sts import covers, is_enforced
+from postroad.rules.sts import is_enforced
+from postroad.tls import covers
 from postroad.words.phrasebook import duration
 from postroad.words.sessions import Certificate
 

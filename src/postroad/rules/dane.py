@@ -10,7 +10,10 @@ from postroad.rules.finding import Place, Seen, Severity, unknown
 from postroad.rules.lines import remove, where, zone_line
 from postroad.rules.places import exchangers, is_own, whole
 from postroad.rules.rule import Need, Topic, rule
-from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName, Temporary, Tlsa
+from postroad.tls import END_ENTITY, SMTP_USAGES, tlsa_faults
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, NoName, Temporary, Tlsa, is_authentic
+
+_PLACEHOLDER = "1 1 <sha-256 of the server's public key>"
 
 
 def told_of(evidence: Evidence) -> list[tuple[Place, Answer[Tlsa]]]:
@@ -22,15 +25,14 @@ def told_of(evidence: Evidence) -> list[tuple[Place, Answer[Tlsa]]]:
 def is_signed(evidence: Evidence, exchange: str | None) -> bool:
     """Whether an exchanger has TLSA records that senders heed."""
     told = evidence.texts.tlsa.get(str(exchange)) if evidence.texts else None
-    return isinstance(told, Found) and told.authentic
+    return isinstance(told, Found) and is_authentic(told)
 
 
 def _validates(evidence: Evidence) -> bool:
     """Whether the resolver tells what DNSSEC vouches for: that it did so once is the only proof."""
     facts: list[HostFacts] = list(evidence.snapshot.hosts.values())
     answers = [evidence.snapshot.mx, *(each for fact in facts for each in (fact.a, fact.aaaa))]
-    told = [answer for _, answer in told_of(evidence)]
-    return any(isinstance(each, Found) and each.authentic for each in [*answers, *told])
+    return any(map(is_authentic, [*answers, *(answer for _, answer in told_of(evidence))]))
 
 
 @rule(
@@ -89,7 +91,7 @@ def tlsa_mixed(evidence: Evidence) -> Iterator[Seen]:
     for place, answer in told if have else ():
         if isinstance(answer, NoData | NoName):
             seen = f"{place.exchange} has no TLSA record, but {have[0].exchange} has one"
-            fix = zone_line(f"_25._tcp.{place.exchange}", "TLSA", "3 1 1 <sha-256 of the server's public key>")
+            fix = zone_line(f"_25._tcp.{place.exchange}", "TLSA", f"{END_ENTITY} {_PLACEHOLDER}")
             yield Seen(place, seen, fix if is_own(evidence, place.exchange) else "")
 
 
@@ -104,15 +106,39 @@ def tlsa_mixed(evidence: Evidence) -> Iterator[Seen]:
     needs=(Need.TEXT,),
 )
 def tlsa_usage(evidence: Evidence) -> Iterator[Seen]:
+    for place, record in _records(evidence):
+        if record.usage not in SMTP_USAGES:
+            # 0 and 1 differ from 2 and 3 only in what else must vouch for the certificate (RFC 7671 section 5)
+            meant = replace(record, usage=record.usage + 2 if record.usage < 2 else END_ENTITY)
+            yield _seen(evidence, place, next(tlsa_faults(record)), str(meant))
+
+
+@rule(
+    "tlsa-unusable",
+    Severity.WARNING,
+    Topic.POLICY,
+    "A TLSA record cannot be used by any sender",
+    why="Senders leave out a record whose selector, matching type or data they cannot use. If none is left, they "
+    "encrypt but verify nothing.",
+    source="RFC 6698 4.1",
+    needs=(Need.TEXT,),
+)
+def tlsa_unusable(evidence: Evidence) -> Iterator[Seen]:
+    for place, record in _records(evidence):
+        for fault in tlsa_faults(replace(record, usage=END_ENTITY)):  # the usage has a rule of its own
+            yield _seen(evidence, place, fault, f"{END_ENTITY} {_PLACEHOLDER}")
+
+
+def _records(evidence: Evidence) -> Iterator[tuple[Place, Tlsa]]:
     for place, answer in told_of(evidence):
-        for record in answer.records:
-            if record.usage not in (2, 3):
-                seen = f"a TLSA record of {place.exchange} has usage {record.usage}; SMTP supports only 2 and 3"
-                owner = f"_25._tcp.{place.exchange}"
-                # 0 and 1 differ from 2 and 3 only in what else must vouch for the certificate (RFC 7671 section 5)
-                meant = replace(record, usage=record.usage + 2 if record.usage < 2 else 3)
-                fix = zone_line(owner, "TLSA", str(meant)) if is_own(evidence, place.exchange) else ""
-                yield Seen(place, seen, fix, where(evidence, owner, "TLSA"))
+        yield from ((place, record) for record in answer.records)
+
+
+def _seen(evidence: Evidence, place: Place, fault: str, meant: str) -> Seen:
+    """A record that cannot be used, and the line that would be right."""
+    owner = f"_25._tcp.{place.exchange}"
+    fix = zone_line(owner, "TLSA", meant) if is_own(evidence, str(place.exchange)) else ""
+    return Seen(place, f"a TLSA record of {place.exchange} {fault}", fix, where(evidence, owner, "TLSA"))
 
 
 @rule(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from postroad.rules import limits
@@ -11,27 +10,22 @@ from postroad.rules.finding import Place, Seen, Severity
 from postroad.rules.lines import address_to_fill, where, zone_line
 from postroad.rules.places import exchangers, whole
 from postroad.rules.rule import Need, Topic, rule
+from postroad.tls import covers
 from postroad.words.facts import NoData, NoName
 from postroad.words.phrasebook import duration
-from postroad.words.policies import StsPolicy
+from postroad.words.policies import StsFaultKind, StsPolicy, StsPublished
 
-_RECORD = re.compile(r"v=STSv1[ \t]*;(.*[; \t])?id=[A-Za-z0-9]{1,32}[ \t]*(;.*)?\Z")
 _ID = "v=STSv1; id=20260101000000;"
+
+
+def _published(evidence: Evidence) -> StsPublished | None:
+    return evidence.texts.sts if evidence.texts else None
 
 
 def policy_of(evidence: Evidence) -> StsPolicy | None:
     """The policy, if there is one that senders can use."""
-    policy = evidence.texts.sts if evidence.texts else None
-    return policy if policy and not policy.why_not and policy.mode else None
-
-
-def covers(pattern: str, name: str) -> bool:
-    """Whether a name, or a wildcard for one whole left-most label, matches a name (RFC 8461 section 4.1)."""
-    pattern, name = pattern.lower().rstrip("."), name.lower().rstrip(".")
-    if pattern.startswith("*."):
-        label, _, parent = name.partition(".")
-        return bool(label) and parent == pattern[2:]
-    return pattern == name
+    published = _published(evidence)
+    return published.policy if published else None
 
 
 def is_enforced(evidence: Evidence) -> bool:
@@ -120,10 +114,48 @@ def sts_mx_extra(evidence: Evidence) -> Iterator[Seen]:
     no_fix="the policy has to be published on its web server",
 )
 def sts_no_policy(evidence: Evidence) -> Iterator[Seen]:
-    policy = evidence.texts.sts if evidence.texts else None
-    if policy and policy.why_not and not _has_no_host(policy):
-        seen = f"the record announces a policy, but there is none: {policy.why_not}"
+    published = _published(evidence)
+    if published and published.why_not and not _has_no_host(published) and not published.policy_faults:
+        seen = f"the record announces a policy, but there is none: {published.why_not}"
         yield Seen(whole(evidence), seen, line=_sts_line(evidence))
+
+
+@rule(
+    "sts-policy-invalid",
+    Severity.WARNING,
+    Topic.POLICY,
+    "The MTA-STS policy is not valid",
+    why="Senders that have no cached policy deliver as if there were no MTA-STS at all, and those that have one apply "
+    "it until it expires.",
+    source="RFC 8461 3.2; RFC 8461 3.3",
+    needs=(Need.TEXT,),
+    no_fix="the policy has to be corrected on its web server",
+)
+def sts_policy_invalid(evidence: Evidence) -> Iterator[Seen]:
+    published = _published(evidence)
+    for fault in published.policy_faults if published else ():
+        if fault.is_fatal:
+            yield Seen(whole(evidence), f"the policy is not valid: {fault}", line=_sts_line(evidence))
+
+
+@rule(
+    "sts-ambiguous",
+    Severity.NOTE,
+    Topic.POLICY,
+    "Senders may read the MTA-STS record or policy differently",
+    why="The standard says what it means, but not every sender follows it to the letter.",
+    source="RFC 8461 3.1; RFC 8461 3.2",
+    needs=(Need.TEXT,),
+    no_fix="which of the readings is meant is for its owner to say",
+)
+def sts_ambiguous(evidence: Evidence) -> Iterator[Seen]:
+    published = _published(evidence)
+    for fault in published.record_faults if published else ():
+        if not fault.is_fatal:
+            yield Seen(whole(evidence), f"of the record: {fault}", line=_sts_line(evidence))
+    for fault in published.policy_faults if published else ():
+        if not fault.is_fatal:
+            yield Seen(whole(evidence), f"of the policy: {fault}", line=_sts_line(evidence))
 
 
 @rule(
@@ -137,18 +169,17 @@ def sts_no_policy(evidence: Evidence) -> Iterator[Seen]:
     needs=(Need.TEXT,),
 )
 def sts_host_missing(evidence: Evidence) -> Iterator[Seen]:
-    policy = evidence.texts.sts if evidence.texts else None
-    if policy and _has_no_host(policy):
+    published = _published(evidence)
+    if published and _has_no_host(published):
         host = f"mta-sts.{evidence.snapshot.domain}"
         seen = f"{host} has no address, so nobody can fetch the policy that the record announces"
         yield Seen(whole(evidence), seen, address_to_fill(host, 4), _sts_line(evidence))
 
 
-def _has_no_host(policy: StsPolicy) -> bool:
+def _has_no_host(published: StsPublished) -> bool:
     """Whether DNS said that there is no host with the document; where it could not say, there may be one."""
-    return policy.host is not None and all(
-        isinstance(each, NoData | NoName) for each in (policy.host.a, policy.host.aaaa)
-    )
+    host = published.host
+    return host is not None and all(isinstance(each, NoData | NoName) for each in (host.a, host.aaaa))
 
 
 @rule(
@@ -161,11 +192,14 @@ def _has_no_host(policy: StsPolicy) -> bool:
     needs=(Need.TEXT,),
 )
 def sts_record_unreadable(evidence: Evidence) -> Iterator[Seen]:
-    policy = evidence.texts.sts if evidence.texts else None
-    if policy and not _RECORD.match(policy.record):
-        seen = f'the record "{policy.record}" is not of the form v=STSv1; id=...;'
-        fix = zone_line(f"_mta-sts.{evidence.snapshot.domain}", "TXT", f'"{_ID}"')
-        yield Seen(whole(evidence), seen, fix, _sts_line(evidence))
+    published = _published(evidence)
+    for fault in published.record_faults if published else ():
+        if published and fault.is_fatal:
+            seen = f'the record "{published.record}" cannot be used: {fault}'
+            owner = f"_mta-sts.{evidence.snapshot.domain}"
+            is_double = fault.kind is StsFaultKind.SEVERAL_RECORDS
+            fix = f"; keep one of the records of {owner}" if is_double else zone_line(owner, "TXT", f'"{_ID}"')
+            yield Seen(whole(evidence), seen, fix, _sts_line(evidence))
 
 
 @rule(

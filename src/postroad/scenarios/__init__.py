@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from postroad.scenarios.folder import Scenario, ScenarioError, load_scenario, story
     from postroad.scenarios.takes import ScenarioRun, stage
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     demo="DemoRun best perform",
     folder="Scenario ScenarioError load_scenario story",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postroad.sign.keys import GOOD_BITS, KeyState, SigningKey, read_key
     from postroad.sign.signer import HEADER, MessageSigner, SigningPolicy, Unsigned, author_of
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     canonical="BodyHash Form",
     keys="GOOD_BITS KeyState SigningKey read_key",

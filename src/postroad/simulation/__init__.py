@@ -2,30 +2,32 @@
 
 Rule 1: pure, and exact where it can be: chances are fractions, by reasoning about classes of alike servers, not by
 listing orders; where it cannot be, trials with a seed and their intervals.
-Rule 2: a sender is data (the room `senders`); here is only what such data mean.
+Rule 2: a sender is data (the room `models`); here is only what such data mean.
 Rule 3: the facts are those of `routing` (a Snapshot): what is true for a delivery is true for its simulation.
 
-Stops: `nouns` (what is asked and answered), `contacts` (who is found), `plans` and `arrange` (facts -> levels of hosts
-of contacts), `likeness` (what need not be told apart), `limits` (those that may be met), `orders` (orders not drawn,
-with their chances), `steps` (one attempt), `shares` (exact forecasts), `paths` (single ways), `ranges` (what is sure of
-a mix), `recipients` (several, answered one by one), `own` (our own sender, which is no model), `trials` (Monte-Carlo
-for what only time shows).
+Stops: `nouns` (what is asked and answered), `servers` (all that a domain has, whoever uses it), `contacts` (who is
+found), `plans` and `arrange` (facts -> levels of hosts of contacts), `likeness` (what need not be told apart), `limits`
+(those that may be met), `orders` (orders not drawn, with their chances), `steps` (one attempt), `shares` (exact
+forecasts), `paths` (single ways), `ranges` (what is sure of a mix), `recipients` (several, answered one by one), `own`
+(our own sender, which is no model), `trials` (Monte-Carlo for what only time shows).
 """
 
 from typing import TYPE_CHECKING
 
-from postroad.senders import MIXES, SENDERS, Sender
+from postroad.models import MIXES, SENDERS, Sender
 from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Forecast, Questions, Step
-from postroad.simulation.plans import FoundExchangers, exchanges, named_address
+from postroad.simulation.plans import FoundExchangers, MadeExchangers, exchanges, named_address
 from postroad.simulation.shares import blend, forecast
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.simulation.ranges import RANGES, Range, range_of
     from postroad.simulation.recipients import REPLIES, Fare, Mixed, fares
+    from postroad.simulation.servers import addresses_named, as_given, places
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     ranges="RANGES Range range_of",
     recipients="Fare Mixed REPLIES fares",
+    servers="addresses_named as_given places",
 )

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 
-from postroad.senders import ENDS, EqualsOrder, Exhausted, Families, Inside, Sender, Then, Unit
+from postroad.models import ENDS, EqualsOrder, Exhausted, Families, Inside, Sender, Then, Unit
 from postroad.simulation.contacts import (
     NOBODY,
     Contacts,
@@ -83,6 +84,7 @@ class Arranger:
         self._is_drawn = sender.equals is EqualsOrder.RANDOM or (
             case.dns_order is DnsOrder.RANDOM and not sender.caches_mx and sender.equals is not EqualsOrder.ALPHABETICAL
         )  # a pass of swaps over a random order leaves it as random as it was
+        self._is_drawn_inside = sender.inside is Inside.RANDOM or case.dns_order is DnsOrder.RANDOM
         self._contacts = Contacts(case, sender, is_open=is_open)
         self._likeness = Likeness(sender, limits, is_open=is_open)
         self._hosts_made: dict[tuple[int, bool], tuple[ModelExchanger, tuple[Node, ...]]] = {}
@@ -179,7 +181,7 @@ class Arranger:
         waits_s = [(idle[id(host)].wait_s * count, count) for host, count in hosts if id(host) in idle]
         mean_s = sum(wait_s for wait_s, _count in waits_s) / max(sum(count for _wait_s, count in waits_s), 1)
         lasting = {
-            each: Host(replace(contact, wait_s=mean_s, silent=False, members=[*contact.members]))
+            each: Host.of(replace(contact, wait_s=mean_s, silent=False, members=[*contact.members]))
             for each, contact in idle.items()
         }
         return [(lasting.get(id(host), host), count) for host, count in hosts]
@@ -189,21 +191,27 @@ class Arranger:
         key = id(alike[0]), self._likeness.counts_refusals
         if key not in self._hosts_made:
             hosts = self._made_of(alike, shared)
-            named = map(self._likeness.nameless, hosts) if self._nameless else hosts
-            self._hosts_made[key] = alike[0], tuple(named)
+            is_named = not self._nameless or set(self._contacts.modes(alike[0])) == {Mode.ACCEPT}
+            self._hosts_made[key] = alike[0], tuple(hosts if is_named else map(self._likeness.nameless, hosts))
         return self._hosts_made[key][1]
 
     def _made_of(self, alike: list[ModelExchanger], shared: set[Address]) -> Iterator[Node]:
-        each, contacts = alike[0], self._contacts.of(alike, shared)
-        is_passed = self._sender.families is Families.V6_PASS
+        each, is_passed = alike[0], self._sender.families is Families.V6_PASS
         if self._sender.unit is Unit.ADDRESS:
-            yield from (Host(contact) for contact in chain(contacts[4], contacts[6]))
+            contacts = self._contacts.of(alike, shared)
+            yield from map(Host.of, chain(contacts[4], contacts[6]))
         elif is_passed and each.addresses:  # each address is a host of its own, but they stay together
-            yield row(self._inside([Host(contact) for contact in contacts[version]]) for version in (6, 4))
+            contacts = self._contacts.of(alike, shared)
+            yield row(self._inside([*map(Host.of, contacts[version])]) for version in (6, 4))
         elif each.dead and self._dead_matters and not is_passed:
             yield NOBODY
         elif each.addresses:
-            yield Host(self._together({version: self._inside(contacts[version]) for version in (4, 6)}))
+            open_up = partial(self._opened, alike, shared)
+            yield Host.of(open_up()) if self._is_drawn_inside else Host(open_up)
+
+    def _opened(self, alike: list[ModelExchanger], shared: set[Address]) -> Node:
+        contacts = self._contacts.of(alike, shared)
+        return self._together({version: self._inside(contacts[version]) for version in (4, 6)})
 
     def _together(self, families: dict[int, Node]) -> Node:
         match self._sender.families:
@@ -215,7 +223,7 @@ class Arranger:
                 return row((families[6], families[4]))
 
     def _inside(self, items: list[Node]) -> Node:
-        if self._sender.inside is Inside.RANDOM or self._order is DnsOrder.RANDOM:
+        if self._is_drawn_inside:
             return self._bag([(item, 1) for item in items])
         if self._order in (DnsOrder.ROTATE_APART, DnsOrder.CACHED):  # else the plan has them as they are turned
             return rotations(tuple(items))

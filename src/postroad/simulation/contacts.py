@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import lcm
 
-from postroad.routing import DropReason
-from postroad.senders import ENDS, Sender, Then, Unit
+from postroad.models import ENDS, Sender, Then, Unit
+from postroad.routing import DropReason, turned_addresses
 from postroad.simulation.nouns import Case
 from postroad.simulation.orders import NOTHING, Node, Pick, leaves
 from postroad.words.faults import Mode
@@ -37,6 +38,29 @@ class ModelExchanger:
         """Its addresses as what is contacted."""
         return tuple(Target(self.name, address, self.preference) for address in self.addresses)
 
+    @property
+    def is_nameless(self) -> bool:
+        """Whether its record names an address in place of a host."""
+        return any(target.is_nameless for target in self.targets)
+
+    @cached_property
+    def turns(self) -> int:
+        """In how many turns its addresses come."""
+        return lcm(*Counter(address.version for address in self.addresses).values())
+
+    @cached_property
+    def _turned(self) -> dict[int, ModelExchanger]:
+        return {}
+
+    def turned(self, turn: int) -> ModelExchanger:
+        """The exchanger with its addresses at a turn: there are few, so each is made once."""
+        which = turn % self.turns
+        if which and which not in self._turned:
+            made = {id(address): target for address, target in zip(self.addresses, self.targets, strict=True)}
+            other = self._turned[which] = replace(self, addresses=turned_addresses(self.addresses, which))
+            vars(other)["targets"] = tuple([made[id(address)] for address in other.addresses])
+        return self._turned[which] if which else self
+
     @cached_property
     def _distinct(self) -> frozenset[Address]:
         return frozenset(self.addresses)
@@ -46,6 +70,11 @@ class ModelExchanger:
         if self._distinct.isdisjoint(case.faulty):  # an address takes long to hash, and sets remember it
             return (Mode.ACCEPT,) * len(self.addresses)
         return tuple(case.down.get(address, Mode.ACCEPT) for address in self.addresses)
+
+
+def asked_names(found: Iterable[ModelExchanger]) -> tuple[str, ...]:
+    """The names whose addresses DNS is asked for, each once, dead ones too."""
+    return tuple(dict.fromkeys(each.name for each in found if not each.is_nameless))
 
 
 @dataclass(eq=False, slots=True)
@@ -69,14 +98,27 @@ class ModelContact:
         return replace(self, met=met, then=then, wait_s=lasts_s(sender, met), silent=_is_silent(sender, met))
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)  # without slots: it is opened once
 class Host:
-    """A name with its addresses, as far as the sender takes them together; a dead name has none, and costs a turn."""
+    """A name with its addresses, as far as the sender takes them together; a dead name has none, and costs a turn.
 
-    contacts: Node
+    It is opened when somebody looks into it: of most orders only the first few hosts are.
+    """
+
+    open_up: Callable[[], Node]
+
+    @classmethod
+    def of(cls, contacts: Node) -> Host:
+        """A host of contacts that are made."""
+        return cls(lambda: contacts)
+
+    @cached_property
+    def contacts(self) -> Node:
+        """Its contacts, in an order not yet drawn."""
+        return self.open_up()
 
 
-NOBODY = Host(NOTHING)
+NOBODY = Host.of(NOTHING)
 """A dead name, whichever: nothing comes of it but a turn, so they are all alike."""
 
 
@@ -101,7 +143,7 @@ class Contacts:
         key = id(each), version
         if key not in self._of_family:
             of_it = tuple(address for address in each.addresses if address.version == version)
-            self._of_family[key] = each, replace(each, addresses=of_it)
+            self._of_family[key] = each, each if len(of_it) == len(each.addresses) else replace(each, addresses=of_it)
         return self._of_family[key][1]
 
     def alike(self, group: tuple[ModelExchanger, ...], shared: set[Address]) -> list[list[ModelExchanger]]:
@@ -110,7 +152,7 @@ class Contacts:
         for each in group:
             versions = tuple([address.version for address in each.addresses])
             named = tuple(each.addresses) if shared and not shared.isdisjoint(each.addresses) else ()
-            kinds[versions, self.modes(each), named, each.dead is None].append(each)
+            kinds[versions, self.modes(each), named, each.dead is None, each.is_nameless].append(each)
         return list(kinds.values())
 
     def of(self, alike: list[ModelExchanger], shared: set[Address]) -> dict[int, list[Node]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from postroad.senders import ENDS, Families, Sender
+from postroad.models import ENDS, Families, Sender
 from postroad.simulation.contacts import IN_SESSION, TAKES, Host, ModelContact, contacts_of
 from postroad.simulation.limits import CountedLimits
 from postroad.simulation.orders import NOTHING, Bag, InOrder, Node, Pick, Weave
@@ -61,8 +61,8 @@ class Likeness:
                 return f"{type(node).__name__}({','.join(f'{count}*{self._shape(kind)}' for kind, count in kinds)})"
             case Weave(now, then):
                 return f"Weave({self._shape(now)},{self._shape(then)})"
-            case Host(contacts):
-                return f"Host({self._shape(contacts)})"
+            case Host():
+                return f"Host({self._shape(node.contacts)})"
             case contact:
                 return self._kind(contact)
 
@@ -73,6 +73,8 @@ class Likeness:
         parts.append("silent" if contact.silent else "")
         if self.counts_refusals and then not in ENDS:
             parts.append("no" if met in sender.refusals else "kept" if met in sender.keeps else "")
+        if not sender.asks.eager:
+            parts.append("nameless" if contact.target.is_nameless else "")
         if self._limits.sessions:
             parts.append("session" if met in IN_SESSION else "")
         if sender.families is Families.V6_PASS or sender.limits.family_share or sender.waits.fallback_s is not None:

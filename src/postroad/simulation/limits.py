@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from postroad.senders import Sender
+from postroad.models import Sender
 from postroad.simulation.contacts import IN_SESSION, ModelExchanger, may_go_on, thens_of
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.words.faults import Mode

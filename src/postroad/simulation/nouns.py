@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
+from typing import TypeVar
 
 from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
+
+K = TypeVar("K")
 
 
 class DnsOrder(StrEnum):
@@ -85,6 +88,32 @@ class DeliveryWaits:
     worst_s: float
 
 
+class Shares(Mapping[K, Fraction]):
+    """Chances by address or by name, worked out when one is asked for: of most forecasts only the outcome is."""
+
+    def __init__(self, work_out: Callable[[], Mapping[K, Fraction]]) -> None:
+        self._work_out = work_out
+
+    @cached_property
+    def _known(self) -> Mapping[K, Fraction]:
+        return self._work_out()
+
+    def __getitem__(self, key: K) -> Fraction:
+        """The chance of one."""
+        return self._known[key]
+
+    def __iter__(self) -> Iterator[K]:
+        """All that have a chance."""
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        """How many have a chance."""
+        return len(self._known)
+
+    def __repr__(self) -> str:
+        return repr(self._known)
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """The result of the first attempt of one message, exactly. Chances are fractions, sum to one, and are exact.
@@ -93,7 +122,8 @@ class Forecast:
     missing to one was deferred or failed. `hosts`: first contact by exchanger. `attempts` are contacts, `delay_s` the
     time until the attempt ends, whatever comes of it; `taken` the same of mail that gets through, None where there is
     none. `unable`: the sender cannot use these records at all, and why (all else is empty then).
-    `sampled`: not exact, for addresses come in too many orders: a part of these stands for all.
+    `sampled`: not exact, for addresses come in too many orders: a part of these stands for all. `asked`: the names
+    whose addresses DNS is asked for, at most.
 
     Of several senders as one (`blend`) chances are the weighted sums, `attempts_max` and `delay_worst_s` the worst of
     any, `taken` is by how much of each gets through; the weight of one that cannot use the records counts as failed.
@@ -113,3 +143,4 @@ class Forecast:
     unable: str = ""
     sampled: bool = False
     taken: DeliveryWaits | None = None
+    asked: tuple[str, ...] = ()

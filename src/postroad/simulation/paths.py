@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from heapq import nlargest
 from operator import attrgetter
 from typing import NamedTuple
 
-from postroad.senders import Sender, Then
+from postroad.models import Sender, Then
 from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, Example, Step
@@ -50,7 +51,8 @@ def every_way(case: Case, sender: Sender) -> Iterator[Example]:
     ways = plans(case, sender, found, limits, alike=False)
     for levels in ways:
         steps = Steps(sender, levels, limits)
-        yield from _all_from(steps, _Way(Fraction(1, len(ways)), 0.0, steps.start()))
+        nexts = cache(lambda place, steps=steps: tuple(steps.nexts(place)))  # many ways lead to a place
+        yield from _all_from(steps, nexts, _Way(Fraction(1, len(ways)), 0.0, steps.start()))
 
 
 def some_examples(
@@ -76,11 +78,11 @@ def some_examples(
     return tuple(sorted(told.values(), key=lambda example: -example.chance)[:number])
 
 
-def _all_from(steps: Steps, way: _Way) -> Iterator[Example]:
-    for option in steps.nexts(way.place):
+def _all_from(steps: Steps, nexts: Callable[[Position], Iterable[Next]], way: _Way) -> Iterator[Example]:
+    for option in nexts(way.place):
         result, further = _take(steps, way, option)
         if result is None:
-            yield from _all_from(steps, further)
+            yield from _all_from(steps, nexts, further)
         else:
             yield Example(further.chance, further.steps, result)
 

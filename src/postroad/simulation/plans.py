@@ -6,12 +6,12 @@ RFC 5321 in a sender is in its data.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import lcm
 
+from postroad.models import EqualsOrder, Families, Inside, Literals, PreferenceUse, Sender, Unit
 from postroad.routing import (
     PROCEDURES,
     DropReason,
@@ -20,11 +20,9 @@ from postroad.routing import (
     RoutePolicy,
     Status,
     decide,
-    turned_addresses,
 )
-from postroad.senders import EqualsOrder, Families, Inside, Literals, PreferenceUse, Sender, Unit
 from postroad.simulation.arrange import ArrangedLevel, Arranger
-from postroad.simulation.contacts import ModelExchanger
+from postroad.simulation.contacts import ModelExchanger, asked_names
 from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.own import names_of, usual
@@ -35,7 +33,11 @@ from postroad.words.outcome import Result
 MOST_TURNS = 720
 """Orders of the answers that are told apart; of more, so many stand for all."""
 
-_FAMILIES = {Families.V4_ONLY: (4,), Families.V6_ONLY: (6,)}
+_ANY_FAMILY = replace(PROCEDURES["rfc5321"], families=(6, 4))
+_POLICIES = {
+    Families.V4_ONLY: replace(_ANY_FAMILY, families=(4,)),
+    Families.V6_ONLY: replace(_ANY_FAMILY, families=(6,)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,19 @@ class NoWay:
 
     result: Result
     unable: str = ""
-    asked: int = 0
+    asked: tuple[str, ...] = ()
 
 
 FoundExchangers = tuple[ModelExchanger, ...] | NoWay
+MadeExchangers = dict[tuple[tuple[int, ...], bool, Mx], ModelExchanger]
+"""What records lead to, by what of a sender makes a difference to that: the families it uses, and whether literals."""
 
 
-def exchanges(snapshot: Snapshot, sender: Sender) -> FoundExchangers:
-    """The exchangers a sender finds, in the order of the MX answer, also dead ones; or why it can use none."""
+def exchanges(snapshot: Snapshot, sender: Sender, made: MadeExchangers | None = None) -> FoundExchangers:
+    """The exchangers a sender finds, in the order of the MX answer, also dead ones; or why it can use none.
+
+    `made`: what other senders found here.
+    """
     answer = snapshot.mx
     if sender.ours:
         return _found_by_ours(snapshot)
@@ -60,7 +67,7 @@ def exchanges(snapshot: Snapshot, sender: Sender) -> FoundExchangers:
     if isinstance(answer, Temporary | Bogus):
         return NoWay(Result.DEFERRED)
     if isinstance(answer, Found) and answer.records:
-        return _listed(snapshot, sender, answer.records)
+        return _listed(snapshot, sender, answer.records, {} if made is None else made)
     if not (sender.implicit_on_nxdomain if isinstance(answer, NoName) else sender.implicit_on_nodata):
         status = Status.NO_SUCH_DOMAIN if isinstance(answer, NoName) else Status.NO_ADDRESS
         return NoWay(sender.refused.get(status, Result.FAILED))
@@ -72,30 +79,29 @@ def _found_by_ours(snapshot: Snapshot) -> FoundExchangers:
     _own, route = usual(snapshot)
     names = names_of(snapshot)
     if isinstance(route, Refusal):
-        return NoWay(route.result, asked=len(names))
+        return NoWay(route.result, asked=tuple(names))
     found = tuple(_exchanges(route))
     dead = sorted(names - {each.name for each in found})
     return (*found, *(ModelExchanger(name, 0, (), DropReason.NO_ADDRESS) for name in dead))
 
 
-def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...]) -> FoundExchangers:
+def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...], made: MadeExchangers) -> FoundExchangers:
     if sender.fails_on_equals and len({record.preference for record in records}) < len(records):
         return NoWay(Result.FAILED, f"{sender.title} breaks on two records of one preference")
     real = [record for record in records if record.exchange]
     if not real or (sender.mixed_null_is_null and len(real) < len(records)):
         return NoWay(sender.refused.get(Status.NULL_MX, Result.FAILED))
     if _is_fatal(snapshot, sender, real):
-        return NoWay(Result.FAILED, asked=len({record.exchange for record in real}))
+        return NoWay(Result.FAILED, asked=tuple(dict.fromkeys(record.exchange for record in real)))
     if sender.drops_names:
         real = _by_name(real)
-    policy = _policy(sender)
-    every = [_exchange(snapshot, sender, policy, record) for record in real]
+    every = [_exchange(snapshot, sender, record, made) for record in real]
     # Of a name that nobody looked up nothing is known: a domain has more of them than we ask for
     found = [each for each in every if each.dead is not DropReason.NOT_LOOKED_UP]
     if not any(each.addresses for each in found):
         temporary = any(each.dead is DropReason.TEMPORARY for each in found)
         status = Status.TEMPORARY if temporary else Status.NO_ADDRESS
-        return _refused(sender, status, asked=len({each.name for each in found}))
+        return _refused(sender, status, asked=asked_names(found))
     return tuple(found)
 
 
@@ -114,22 +120,23 @@ def _is_fatal(snapshot: Snapshot, sender: Sender, records: list[Mx]) -> bool:
     return literal or (sender.empty_name_fails and empty)
 
 
-def _exchange(snapshot: Snapshot, sender: Sender, policy: RoutePolicy, record: Mx) -> ModelExchanger:
+def _exchange(snapshot: Snapshot, sender: Sender, record: Mx, made: MadeExchangers) -> ModelExchanger:
     """What a record leads to: also nowhere, for it still is a record."""
-    literal = _literal(snapshot, record, sender)
-    if literal:
-        return literal
+    policy = _policy(sender)
+    key = policy.families, sender.literals is Literals.USED, record
+    if key not in made:
+        made[key] = _look_up(snapshot, policy, record, uses_literals=sender.literals is Literals.USED)
+    return made[key]
+
+
+def _look_up(snapshot: Snapshot, policy: RoutePolicy, record: Mx, *, uses_literals: bool) -> ModelExchanger:
+    address = named_address(snapshot, record) if uses_literals else None
+    if address is not None and address.version in policy.families:
+        return ModelExchanger(record.exchange, record.preference, (address,))
     answer = decide(replace(snapshot, mx=Found((record,))), policy)
     if isinstance(answer, Route):
         return next(iter(_exchanges(answer)))
     return ModelExchanger(record.exchange, record.preference, (), answer.dropped[0].reason)
-
-
-def _literal(snapshot: Snapshot, record: Mx, sender: Sender) -> ModelExchanger | None:
-    address = named_address(snapshot, record) if sender.literals is Literals.USED else None
-    if address is None or address.version not in _FAMILIES.get(sender.families, (4, 6)):
-        return None
-    return ModelExchanger(record.exchange, record.preference, (address,))
 
 
 def named_address(snapshot: Snapshot, record: Mx) -> Address | None:
@@ -141,11 +148,11 @@ def named_address(snapshot: Snapshot, record: Mx) -> Address | None:
 def _decided(snapshot: Snapshot, sender: Sender) -> FoundExchangers:
     answer = decide(snapshot, _policy(sender))
     if isinstance(answer, Refusal):
-        return _refused(sender, answer.status, asked=1)
+        return _refused(sender, answer.status, asked=(str(snapshot.domain),))
     return tuple(_exchanges(answer))
 
 
-def _refused(sender: Sender, status: Status, *, asked: int) -> NoWay:
+def _refused(sender: Sender, status: Status, *, asked: tuple[str, ...]) -> NoWay:
     if status is Status.TEMPORARY:
         return NoWay(Result.DEFERRED, asked=asked)
     return NoWay(sender.refused.get(status, Result.FAILED), asked=asked)
@@ -158,8 +165,7 @@ def _exchanges(route: Route) -> Iterable[ModelExchanger]:
 
 
 def _policy(sender: Sender) -> RoutePolicy:
-    families = _FAMILIES.get(sender.families, (6, 4))
-    return replace(PROCEDURES["rfc5321"], families=families)
+    return _POLICIES.get(sender.families, _ANY_FAMILY)
 
 
 def plans(  # what is asked, of whom, and two ways to count
@@ -210,8 +216,14 @@ def answers(case: Case, sender: Sender, found: tuple[ModelExchanger, ...]) -> li
     turns = _turns_in_step(case, sender, found)
     if turns == 1:
         return [found]
-    turned = _Turned(found, rotates=_mx_turns(case, sender, found) > 1)
-    return [turned.at(turn) for turn in _turns(turns)]
+    rotates = _mx_turns(case, sender, found) > 1
+    return [_at(turn, found, rotates=rotates) for turn in _turns(turns)]
+
+
+def _at(turn: int, found: tuple[ModelExchanger, ...], *, rotates: bool) -> tuple[ModelExchanger, ...]:
+    """The answer with every set turned so often."""
+    start = turn % len(found) if rotates else 0
+    return tuple([each.turned(turn) for each in (*found[start:], *found[:start])])
 
 
 def _turns(count: int) -> Iterable[int]:
@@ -228,40 +240,13 @@ def _turns_in_step(case: Case, sender: Sender, found: tuple[ModelExchanger, ...]
     """In how many turns the answers come."""
     is_shuffled = sender.unit is Unit.ADDRESS and sender.equals is EqualsOrder.RANDOM
     is_turned = case.dns_order is DnsOrder.ROTATE and sender.inside is Inside.GIVEN
-    sizes = _sizes(found) if is_turned and not is_shuffled else ()
-    return lcm(_mx_turns(case, sender, found), *sizes)
+    turns = {each.turns for each in found} if is_turned and not is_shuffled else ()
+    return lcm(_mx_turns(case, sender, found), *turns)
 
 
 def _mx_turns(case: Case, sender: Sender, found: tuple[ModelExchanger, ...]) -> int:
     is_drawn = sender.equals in (EqualsOrder.RANDOM, EqualsOrder.ALPHABETICAL)
     return 1 if case.dns_order is DnsOrder.FIXED or is_drawn or sender.caches_mx else len(found)
-
-
-def _sizes(found: tuple[ModelExchanger, ...]) -> tuple[int, ...]:
-    counts = Counter((each.name, address.version) for each in found for address in each.addresses)
-    return tuple(set(counts.values()))
-
-
-class _Turned:
-    """The records of an answer turn by turn; the addresses of an exchanger have few turns, so each is made once."""
-
-    def __init__(self, found: tuple[ModelExchanger, ...], *, rotates: bool) -> None:
-        self._found = found
-        self._rotates = rotates
-        self._cycles = [lcm(*_sizes((each,))) for each in found]
-        self._made: dict[tuple[int, int], ModelExchanger] = {}
-
-    def at(self, turn: int) -> tuple[ModelExchanger, ...]:
-        """The answer with every set turned so often."""
-        start = turn % len(self._found) if self._rotates else 0
-        places = [*range(start, len(self._found)), *range(start)]
-        return tuple([self._exchange(place, turn % self._cycles[place]) for place in places])
-
-    def _exchange(self, place: int, turn: int) -> ModelExchanger:
-        each = self._found[place]
-        if turn and (place, turn) not in self._made:
-            self._made[place, turn] = replace(each, addresses=turned_addresses(each.addresses, turn))
-        return self._made[place, turn] if turn else each
 
 
 def _levels(sender: Sender, found: tuple[ModelExchanger, ...], *, repeats: bool) -> list[tuple[ModelExchanger, ...]]:

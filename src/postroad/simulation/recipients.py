@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
-from postroad.senders import ENDS, RefusalNews, Sender
+from postroad.models import ENDS, RefusalNews, Sender
 from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.paths import every_way
 from postroad.simulation.shares import forecast
@@ -62,7 +62,10 @@ def fares(mixed: Mixed, sender: Sender) -> tuple[Fare, ...]:
 
 def every_fate(mixed: Mixed, sender: Sender) -> Iterator[Fates]:
     """All ways a message with these recipients can go. There are factorially many: for small cases."""
-    ways = _apart(mixed, sender) if sender.recipients.alone else _together(mixed, sender)
+    is_apart = (
+        sender.recipients.alone or sender.ours
+    )  # what ours does after a reply stands in no data: each walks alone
+    ways = _apart(mixed, sender) if is_apart else _together(mixed, sender)
     for fates in ways:
         yield replace(fates, results=_told(fates.results, sender.recipients.told))
 

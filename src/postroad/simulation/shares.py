@@ -6,15 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from operator import attrgetter
 from typing import TypeVar
 
+from postroad.models import Sender, Then
 from postroad.routing import Refusal
-from postroad.senders import Sender, Then
 from postroad.simulation.arrange import ArrangedLevel
-from postroad.simulation.contacts import ModelContact, ModelExchanger
+from postroad.simulation.contacts import ModelContact, ModelExchanger, asked_names
 from postroad.simulation.limits import CountedLimits, counted
-from postroad.simulation.nouns import Case, DeliveryWaits, Forecast, Questions
+from postroad.simulation.nouns import Case, DeliveryWaits, Forecast, Questions, Shares
 from postroad.simulation.own import foresee, names_of
 from postroad.simulation.paths import some_examples
 from postroad.simulation.plans import FoundExchangers, NoWay, exchanges, is_sampled, plans
@@ -107,15 +108,16 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3, found: FoundExcha
     first = _first(sender, named, limits)
     return Forecast(
         case,
-        first=_by(_ADDRESS, first),
-        accepted=_by(_ADDRESS, sums.accepted),
-        hosts=_by(_EXCHANGE, first),
+        first=Shares(partial(_by, _ADDRESS, first)),
+        accepted=Shares(partial(_by, _ADDRESS, sums.accepted)),
+        hosts=Shares(partial(_by, _EXCHANGE, first)),
         outcome=sums.outcome,
         attempts_mean=sums.attempts,
         attempts_max=sums.attempts_max,
         delay_mean_s=sums.delay_s,
         delay_worst_s=sums.worst_s,
-        questions=_questions(sender, len({each.name for each in found}), sums.hosts),
+        questions=_questions(sender, len(asked_names(found)), sums.hosts),
+        asked=asked_names(found),
         examples=some_examples(case, sender, found, limits, examples),
         sampled=part is not counts or is_sampled(case, sender, found),
         taken=sums.taken,
@@ -161,9 +163,9 @@ def blend(forecasts: Mapping[str, Forecast], weights: Mapping[str, Fraction]) ->
     outcome[Result.FAILED] = outcome.get(Result.FAILED, ZERO) + unable
     return Forecast(
         replace(parts[0][1].case, sender=""),
-        first=_weighted((weight, each.first) for weight, each in able),
-        accepted=_weighted((weight, each.accepted) for weight, each in able),
-        hosts=_weighted((weight, each.hosts) for weight, each in able),
+        first=Shares(lambda: _weighted((weight, each.first) for weight, each in able)),
+        accepted=Shares(lambda: _weighted((weight, each.accepted) for weight, each in able)),
+        hosts=Shares(lambda: _weighted((weight, each.hosts) for weight, each in able)),
         outcome=outcome,
         attempts_mean=sum((weight * each.attempts_mean for weight, each in able), ZERO),
         attempts_max=max((each.attempts_max for _weight, each in able), default=0),
@@ -209,7 +211,7 @@ def _add_place(
     for share, contact, then, pause_s, entered in steps.nexts(place):
         chance = arrived.chance * share
         if entered and not steps.asks_eagerly:
-            sums.hosts += chance if entered == 1 else chance * entered
+            sums.hosts += chance * (entered - bool(contact and contact.target.is_nameless))
         time, worst_s = arrived.time * float(share), arrived.worst_s + pause_s
         if pause_s:
             time += float(chance) * pause_s
@@ -228,25 +230,27 @@ def _add_place(
 
 def _without_contact(case: Case, sender: Sender, no_way: NoWay) -> Forecast:
     outcome = {} if no_way.unable else dict.fromkeys(_RESULTS, ZERO) | {no_way.result: Fraction(1)}
-    asked = _questions(sender, no_way.asked, Fraction(no_way.asked))
-    return Forecast(case, {}, {}, {}, outcome, ZERO, 0, 0.0, 0.0, asked, (), no_way.unable)
+    count = len(no_way.asked)
+    questions = _questions(sender, count, Fraction(count))
+    return Forecast(case, {}, {}, {}, outcome, ZERO, 0, 0.0, 0.0, questions, (), no_way.unable, asked=no_way.asked)
 
 
 def _ours(case: Case, sender: Sender, examples: int) -> Forecast:
     """Our own sender does not stand in data: it is asked what it does."""
-    found = foresee(case, examples)
+    found, names = foresee(case, examples), names_of(case.snapshot)
     assert not isinstance(found, Refusal)  # noqa: S101  # else there was no way for it, and nothing to foresee
     return Forecast(
         case,
-        first=_summed((target.address, chance) for target, chance in found.first.items()),
-        accepted=_summed((target.address, chance) for target, chance in found.accepted.items()),
-        hosts=_summed((target.exchange, chance) for target, chance in found.first.items()),
+        first=Shares(partial(_joined, _ADDRESS, found.first)),
+        accepted=Shares(partial(_joined, _ADDRESS, found.accepted)),
+        hosts=Shares(partial(_joined, _EXCHANGE, found.first)),
         outcome=found.outcome,
         attempts_mean=found.attempts_mean,
         attempts_max=found.attempts_max,
         delay_mean_s=found.delay_mean_s,
         delay_worst_s=found.delay_worst_s,
-        questions=_questions(sender, len(names_of(case.snapshot)), ZERO),
+        questions=_questions(sender, len(names), ZERO),
+        asked=tuple(names),
         examples=found.examples,
         sampled=found.sampled,
         taken=found.taken,
@@ -257,6 +261,11 @@ def _by(key: Callable[[Target], K], chances: Mapping[ModelContact, Fraction]) ->
     """The chances of contacts as those of what stands behind them: each member of a contact is as likely."""
     parts = ((chance / len(contact.members), contact.members) for contact, chance in chances.items())
     return _summed((key(target), each) for each, members in parts for target in members)
+
+
+def _joined(key: Callable[[Target], K], chances: Mapping[Target, Fraction]) -> dict[K, Fraction]:
+    """The chances of targets as those of what they have in common."""
+    return _summed((key(target), chance) for target, chance in chances.items())
 
 
 def _summed(chances: Iterable[tuple[K, Fraction]]) -> dict[K, Fraction]:

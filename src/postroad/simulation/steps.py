@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from postroad.senders import ENDS, Exhausted, Later, Sender, Then
+from postroad.models import ENDS, Exhausted, Later, Sender, Then
 from postroad.simulation.arrange import ArrangedLevel
 from postroad.simulation.contacts import IN_SESSION, ModelContact
 from postroad.simulation.limits import CountedLimits

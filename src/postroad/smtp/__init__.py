@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from postroad.smtp.transaction import Terms, Transaction, host_outcome
     from postroad.smtp.wire import NUL, Limits, canonical, format_reply
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     client="Capabilities Client LocalProtocolError SessionOver UnsafeContent",
     events="Answered AuthGiven BodyComplete BodyPiece BodyRefused Closed Ending ServerEvent Unsolicited Violation",

@@ -15,6 +15,8 @@ from postroad.spool.base import (
     PIECE,
     Body,
     Claims,
+    Learned,
+    Lesson,
     Listed,
     Parcel,
     Record,
@@ -32,14 +34,14 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.spool.ids import MessageIds, sendmail_origin
-    from postroad.spool.memory import MemorySpool
+    from postroad.spool.memory import MemoryLearned, MemorySpool
     from postroad.spool.remote import Handover, RemoteSpool
     from postroad.spool.wire import Link, Row, Words
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     ids="MessageIds sendmail_origin",
-    memory="MemorySpool",
+    memory="MemoryLearned MemorySpool",
     remote="Handover RemoteSpool",
     wire="Link Row Words",
 )

@@ -176,7 +176,37 @@ class Stats:
     destinations: tuple[tuple[str, int], ...] = ()
 
 
-class Claims(Protocol):
+@light(frozen=True, slots=True)
+class Lesson:
+    """Something the relay has learned that is no mail: of a kind, under a key, a text or a count, and when."""
+
+    kind: str
+    key: str
+    text: str = ""
+    count: int = 0
+    at: float = 0.0
+
+
+class Learned(Protocol):
+    """The part of a spool that keeps what the relay has learned. What is said of Spool holds for it.
+
+    Nothing of mail depends on it: who meets a SpoolError here goes on without.
+    """
+
+    def learn(self, lessons: Collection[Lesson]) -> Awaitable[None]:
+        """Keep each under its kind and key: text and time replace what is there, the count is added to it."""
+        ...
+
+    async def recall(self, kind: str, begin: str = "") -> tuple[Lesson, ...]:
+        """The lessons of a kind whose keys begin so, in order of key. What cannot be read is not among them."""
+        ...
+
+    async def forget(self, kind: str, keys: Collection[str]) -> int:
+        """Delete those of a kind that have these keys; how many there were."""
+        ...
+
+
+class Claims(Learned, Protocol):
     """The part of a spool that delivery needs: it claims, reads and settles. What is said of Spool holds for it."""
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:

@@ -10,6 +10,7 @@ from postroad.spool.base import (
     PARCELS,
     PIECE,
     Body,
+    Lesson,
     Listed,
     Parcel,
     Record,
@@ -37,6 +38,10 @@ class _Kept:
     records: list[Record] = field(default_factory=list)
     open: int = 0  # parcels
     finished_at: float | None = None
+
+    def is_remembered(self, since: float) -> bool:
+        """Whether it is not finished, or was no earlier than that."""
+        return self.finished_at is None or self.finished_at >= since
 
 
 @dataclass(slots=True)
@@ -149,10 +154,40 @@ class _Lanes:
         return max(slots[0].parcel.due_at, served_at), turn
 
 
-class MemorySpool:
+class MemoryLearned:
+    """What was learned, in memory: that of a spool, or of who has none."""
+
+    def __init__(self) -> None:
+        self._lessons: dict[tuple[str, str], Lesson] = {}
+
+    async def learn(self, lessons: Collection[Lesson]) -> None:
+        """See Spool."""
+        self._check()
+        for one in lessons:
+            before = self._lessons.get((one.kind, one.key))
+            count = one.count + (before.count if before else 0)
+            self._lessons[one.kind, one.key] = replace(one, count=count)
+
+    async def recall(self, kind: str, begin: str = "") -> tuple[Lesson, ...]:
+        """See Spool."""
+        self._check()
+        known = (one for one in self._lessons.values() if one.kind == kind and one.key.startswith(begin))
+        return tuple(sorted(known, key=lambda one: one.key))
+
+    async def forget(self, kind: str, keys: Collection[str]) -> int:
+        """See Spool."""
+        self._check()
+        return sum([self._lessons.pop((kind, key), None) is not None for key in set(keys)])
+
+    def _check(self) -> None:
+        """Whether calls are answered."""
+
+
+class MemorySpool(MemoryLearned):
     """A spool in memory, for tests and for reference."""
 
     def __init__(self, node: str = "memory", history_s: float = 86400.0) -> None:
+        super().__init__()
         self._node = node
         self._history_s = history_s
         self._arrivals: dict[str, _Arrival] = {}
@@ -240,7 +275,7 @@ class MemorySpool:
     async def sweep(self, now: float) -> None:
         """See Spool."""
         self._check()
-        self._forget(now - self._history_s)
+        self._kept = {id_: kept for id_, kept in self._kept.items() if kept.is_remembered(now - self._history_s)}
         for id_, arrival in list(self._arrivals.items()):
             arrival.seen_at = now if arrival.seen_at is None else arrival.seen_at
             if arrival.seen_at < now - ARRIVAL_S:
@@ -344,11 +379,6 @@ class MemorySpool:
             kept.octets, kept.finished_at = b"", now
             if self._history_s <= 0:
                 del self._kept[kept.mail.id]
-
-    def _forget(self, before: float) -> None:
-        for id_, kept in list(self._kept.items()):
-            if kept.finished_at is not None and kept.finished_at < before:
-                del self._kept[id_]
 
 
 def _fits(slot: _Slot, selection: Selection) -> bool:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any
 
-from postroad.spool.base import Body, Claims, Parcel, Settlement, StoredMail, Story
+from postroad.spool.base import Body, Claims, Lesson, Parcel, Settlement, StoredMail, Story
 from postroad.spool.wire import (
     Link,
     Row,
     Words,
+    pack_lesson,
     pack_parcel,
     pack_settlement,
     pack_story,
@@ -80,6 +81,18 @@ class RemoteSpool:
         """See Spool."""
         return unpack_story(await self._call("story", id_))
 
+    def learn(self, lessons: Collection[Lesson]) -> asyncio.Future[None]:
+        """See Spool."""
+        return self._call("learn", [pack_lesson(one) for one in lessons])
+
+    async def recall(self, kind: str, begin: str = "") -> tuple[Lesson, ...]:
+        """See Spool."""
+        return tuple([Lesson(*row) for row in await self._call("recall", kind, begin)])
+
+    async def forget(self, kind: str, keys: Collection[str]) -> int:
+        """See Spool."""
+        return int(await self._call("forget", kind, list(keys)))
+
     def body(self, mail: StoredMail) -> Body:
         """See Spool."""
         return Body(mail, self.piece)
@@ -129,6 +142,9 @@ class Handover:
             "clock_set_back": spool.clock_set_back,
             "story": self._story,
             "piece": spool.piece,
+            "learn": lambda rows: spool.learn([Lesson(*row) for row in rows]),
+            "recall": self._recall,
+            "forget": spool.forget,
         }
 
     @property
@@ -211,6 +227,9 @@ class Handover:
 
     async def _story(self, id_: str) -> Row | None:
         return pack_story(await self._spool.story(id_))
+
+    async def _recall(self, kind: str, begin: str) -> list[Row]:
+        return [pack_lesson(one) for one in await self._spool.recall(kind, begin)]
 
     def _keep(self, parcel: Parcel) -> None:
         if parcel.number not in self._parcels:

@@ -16,7 +16,18 @@ from functools import partial
 from ipaddress import ip_address
 from typing import Any, Self, cast
 
-from postroad.spool.base import Listed, Parcel, Record, Settlement, SpoolError, State, StoredMail, Story, Trouble
+from postroad.spool.base import (
+    Lesson,
+    Listed,
+    Parcel,
+    Record,
+    Settlement,
+    SpoolError,
+    State,
+    StoredMail,
+    Story,
+    Trouble,
+)
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.names import AddressLiteral
 
@@ -229,6 +240,11 @@ def unpack_story(row: Row | None) -> Story | None:
     mail, listed, records, finished_at = row
     parcels = tuple([Listed(unpack_parcel(parcel), State(state), *rest) for parcel, state, *rest in listed])
     return Story(unpack_mail(mail), parcels, tuple([Record(*one) for one in records]), finished_at)
+
+
+def pack_lesson(one: Lesson) -> Row:
+    """A lesson as a plain tuple: its fields, in their order."""
+    return one.kind, one.key, one.text, one.count, one.at
 
 
 def pack_recipients(recipients: tuple[Recipient, ...]) -> Row:

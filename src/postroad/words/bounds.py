@@ -94,7 +94,9 @@ def require_all(field: str, values: object, *kinds: type) -> None:
 
 
 def shown(value: object) -> str:
-    """A value as an error quotes it: of a number with thousands of digits, how many they are."""
+    """A value as an error quotes it, as files have it: of a number with thousands of digits, how many they are."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, int) and value.bit_length() > 200:
         return f"a number of {round(value.bit_length() * math.log10(2)):,} digits"
     text = repr(value)

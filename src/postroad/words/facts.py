@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import ClassVar, Generic, Never, TypeVar
+from typing import Any, ClassVar, Generic, Never, TypeVar
 
 from postroad.words.names import Address, Destination
 
 T_co = TypeVar("T_co", covariant=True)
+
+DNSSEC_FAILURES = frozenset({1, 2, *range(5, 13)})
+"""The extended errors of validators: from unsupported algorithms to signatures out of date (RFC 8914 section 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Found(Generic[T_co]):
     ttl_s: int = 0
     aliases: tuple[str, ...] = ()
     name: str = ""  # the owner of the records: the end of the alias chain
-    authentic: bool = False  # the resolver vouches by DNSSEC (AD)
+    authentic: bool = False  # a resolver that is believed vouches for it all, aliases too, by DNSSEC (AD)
 
 
 class _Nothing:
@@ -60,6 +63,7 @@ class NoData(_Nothing):
 
     ttl_s: int = 0
     aliases: tuple[str, ...] = ()
+    authentic: bool = False  # the resolver vouches for the absence, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class NoName(_Nothing):
 
     ttl_s: int = 0
     aliases: tuple[str, ...] = ()
+    authentic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,12 @@ class Temporary(_Nothing):
     why: str
     aliases: tuple[str, ...] = ()  # followed before the trouble: that the name is an alias is known all the same
     name: str = ""  # where they led
+    extended_error: int | None = None  # why, as the resolver has it in a number (RFC 8914)
+
+    @property
+    def is_dnssec_failure(self) -> bool:
+        """Whether the resolver says that what it found does not pass DNSSEC."""
+        return self.extended_error in DNSSEC_FAILURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,11 @@ class Bogus(_Nothing):
 
 
 Answer = Found[T_co] | NoData | NoName | Temporary | Bogus
+
+
+def is_authentic(answer: Answer[Any] | None) -> bool:
+    """Whether DNSSEC vouches for an answer, be it that there is nothing; never for trouble."""
+    return isinstance(answer, Found | NoData | NoName) and answer.authentic
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Scope(StrEnum):
 class Phase(StrEnum):
     """The part of a session in which something happened; each has its own time limit (RFC 5321 section 4.5.3.2)."""
 
+    POLICY = "policy"  # before it: what TLS has to prove cannot be proven here
     CONNECT = "connect"
     GREETING = "greeting"
     EHLO = "ehlo"

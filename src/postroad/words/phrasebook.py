@@ -94,7 +94,7 @@ def listing(parts: Iterable[str], most: int = 0) -> str:
     """Some things with commas and a last "and"; beyond `most` the rest is counted."""
     every = list(parts)
     shown = every[:most] if most else every
-    tail = [f"{len(every) - len(shown)} more"] if len(every) > len(shown) else shown[-1:]
+    tail = [f"{len(every) - len(shown):,} more"] if len(every) > len(shown) else shown[-1:]
     head = shown if len(every) > len(shown) else shown[:-1]
     return f"{', '.join(head)} and {tail[0]}" if head else "".join(tail)
 

@@ -13,6 +13,8 @@ from typing import Any
 from postroad.words.names import AddressLiteral, parse_destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.reply import Reply
+from postroad.words.tls import TlsLevel
+from postroad.words.tlsrecord import proof_record, read_proof
 from postroad.words.trail import Attempt, Contact, Target
 
 VERSION = 2
@@ -115,6 +117,8 @@ def _contact(contact: Contact) -> Shape:
     for flag in ("clear_again", "reused", "dsn_over"):
         if getattr(contact, flag):
             shape[flag] = True
+    if contact.proof and (contact.proof.miss or contact.proof.level is TlsLevel.PROVEN):  # the rest is in `tls`
+        shape["proof"] = proof_record(contact.proof)
     return shape
 
 
@@ -163,4 +167,5 @@ def _read_contact(shape: Mapping[str, Any], host: Outcome | None, recipients: Ma
         shape.get("clear_again", False),
         shape.get("reused", False),
         shape.get("dsn_over", False),
+        read_proof(shape.get("proof")),
     )

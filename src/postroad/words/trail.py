@@ -8,24 +8,36 @@ from dataclasses import dataclass, field
 from postroad.words.light import light
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result
+from postroad.words.tls import OPPORTUNISTIC, Demand, Proof
+
+
+def labelled(exchange: str, *addresses: str) -> str:
+    """A server in words: its name and its addresses; the address alone where an MX record names that as its host."""
+    return exchange if addresses == (exchange,) else f"{exchange} [{', '.join(addresses)}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One address of one exchanger: what a connection is opened to."""
+    """One address of one exchanger: what a connection is opened to, and what that connection has to be."""
 
     exchange: str
     address: Address
     preference: int
     port: int | None = None  # None: the usual one
+    demand: Demand = field(default=OPPORTUNISTIC, repr=False)
     where: str = field(init=False, compare=False, repr=False)  # the address as text: an address takes long to hash
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "where", str(self.address))
 
+    @property
+    def is_nameless(self) -> bool:
+        """Whether an MX record names the address in place of a host: who uses it so asks DNS for nothing."""
+        return self.exchange == self.where
+
     def __str__(self) -> str:
         is_literal = not self.exchange or self.exchange.startswith("[")
-        return f"[{self.where}]" if is_literal else f"{self.exchange} [{self.where}]"
+        return f"[{self.where}]" if is_literal else labelled(self.exchange, self.where)
 
 
 _GRAVITY = (Result.FAILED, Result.DEFERRED, Result.DELIVERED)  # the worst for the sender first
@@ -51,6 +63,7 @@ class Contact:
     clear_again: bool = False  # the second contact with this address, after its TLS failed
     reused: bool = False  # on a connection kept from an earlier message
     dsn_over: bool = False  # the host took over what the sender wants to be told (RFC 3461 section 5.2)
+    proof: Proof | None = None  # what the connection was shown to be; None if it did not get that far
 
     @property
     def is_unused(self) -> bool:

@@ -1,12 +1,14 @@
 """`postroad compare`, `advise` and `setups`: records side by side, and what to make of them."""
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
 from postroad.planning import Goal
+from postroad.views.json import rounded
 
 
 def run(*arguments):
@@ -91,8 +93,10 @@ def test_advice_shows_lines_before_and_after_with_proof():
     status, text = run("advise", "t2", "--allow", "split")
     assert 1 == status
     assert "example.com: change 3 lines." == text.splitlines()[0]
-    assert "    + example.com. 300 IN MX 10 mail2.example.com." in text
-    assert "rfc5321                   100 %   50 %        100 %  100 %                 3      5" in text
+    assert "  + example.com. 300 IN MX 10 mail2.example.com." in text
+    assert ["rfc5321", "100 %", "50 %", "100 %", "100 %", "3.0", "5.0"] in [
+        re.split(r"  +", line) for line in text.splitlines()
+    ]
 
 
 def test_no_advice_is_told_with_its_reason():
@@ -100,8 +104,8 @@ def test_no_advice_is_told_with_its_reason():
     status, text = run("advise", "t1")
     assert 0 == status
     assert text.startswith(
-        "example.com: nothing to change.\n  delivery: all mail gets through at once.\n"
-        "  fail-over: with either machine refusing, the other takes all its mail at once.\n"
+        "example.com: nothing to change.\ndelivery: all mail gets through at once.\n"
+        "fail-over: with either machine refusing, the other takes all its mail at once.\n"
     )
 
 
@@ -129,6 +133,15 @@ def test_rotation_is_not_asked_for_where_its_figure_reads_the_same():
     assert "rotate the addresses" not in run("advise", "t6")[1]
 
 
+def test_advice_is_a_page_and_markdown_too(tmp_path):
+    """Lines that change, records to be copied, what gets better and worse: in each form that `compare` has."""
+    page, marked = (run("advise", "t3", "--format", form)[1] for form in ("html", "markdown"))
+    assert ("<h1>Advice for example.com</h1>", True) == (re.search("<h1>.*</h1>", page)[0], "<svg" in page)
+    assert "```diff\n- mail1.example.com. 300 IN A 192.0.2.12\n" in marked
+    assert "### After\n\n```\nexample.com. 300 IN MX 10 mail1.example.com.\n" in marked
+    assert json.loads(run("advise", "t3", "--format", "json")[1]) == json.loads(run("advise", "t3", "--json")[1])
+
+
 def test_advice_in_json():
     """The edits with their reasons, both measures, and the meaning."""
     shape = json.loads(run("advise", "t3", "--json")[1])
@@ -151,6 +164,35 @@ def test_setups_in_json():
     shape = json.loads(run("setups", "--sender", "postfix", "--sender", "sendmail", "--json")[1])
     assert ["t1", "t2", "t3", "t4", "t5", "t6", "one", "filter"] == [each["name"] for each in shape["sets"]]
     assert 9 == len(shape["answers"])
+
+
+def test_what_has_no_figures_is_said_with_its_reason(tmp_path):
+    """In each answer that has figures without it, in words and in JSON: the same reasons as of `route`."""
+    zone = tmp_path / "half.zone"
+    zone.write_text("$ORIGIN half.example.\n@ MX 10 a\n@ MX 10 b\n@ MX 20 gone\na A 127.0.0.1\nb A 192.0.2.1\n")
+    route, simulated, compared, advised = (
+        json.loads(run(*words, "--json")[1])
+        for words in (
+            ("route", str(zone)),
+            ("simulate", str(zone), "--sender", "exim"),
+            ("compare", str(zone), "t1", "--sender", "exim"),
+            ("advise", str(zone), "--sender", "exim"),
+        )
+    )
+    reasons = ["no-such-name", "loopback"]
+    assert reasons == sorted((each["reason"] for each in route["dropped"]), reverse=True)
+    for shape in (simulated, compared["sets"][0], advised["before"]):
+        assert (route["dropped"], None) == (shape["dropped"], shape["refusal"])
+    for words in (("simulate", str(zone)), ("compare", str(zone), "t1")):
+        text = run(*words, "--sender", "exim")[1]
+        assert [True] * 2 == [each["text"] in text for each in route["dropped"]]
+
+
+def test_numbers_are_equally_exact():
+    """Six digits at most, wherever a number stands; what is there at all is not rounded to nothing."""
+    for words in (("simulate", "t6", "--trials", "30"), ("compare", "t6", "t4"), ("advise", "t6")):
+        assert [] == re.findall(r"\d\.\d{7,}", run(*words, "--json")[1])
+    assert [0.333333, 1e-09, 0.0, 3] == rounded([1 / 3, 1e-9, 0.0, 3])
 
 
 def test_a_file_that_is_missing_is_told_as_one():

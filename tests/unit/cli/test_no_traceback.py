@@ -15,13 +15,13 @@ import postroad
 from postroad.cli.root import app
 from postroad.dns import ZoneResolver, load_zones
 from postroad.lab import Lab, NoExchangerError
+from postroad.models import Sender, read_sender, read_senders
 from postroad.scenarios import Scenario, load_scenario
-from postroad.senders import Sender, read_sender, read_senders
 from postroad.simulation.trials import Downtime, Pulse, TrialOptions
 from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 
-SENDER = (files("postroad.senders") / "postfix.toml").read_text("utf-8")
+SENDER = (files("postroad.models") / "postfix.toml").read_text("utf-8")
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "t1-one-blackholed"
 STRANGE = [
     "-1", "0", "1", "1e308", "-1e308", "inf", "nan", "9" * 20, "9" * 400, "9" * 5000, "true", '"x"', '""', "[]", "[1]",

@@ -250,7 +250,7 @@ def test_the_mix_has_a_range_and_no_single_number(simulate):
         (["--burst", "300/1.4s"], "60,000 messages of each sender over 1.4 s; 300 from each of 200 sending hosts"),
         (["--burst", "30/1.4s", "--trials", "300"], "300 messages of each sender over 1.4 s; 30 from each of 10"),
         (["--rate", "1/s", "--sources", "2", "--trials", "600"], "600 messages of each sender over 5 min; 300 from"),
-        (["--greylist", "5m", "--trials", "300"], "300 messages of each sender over 24 h; greylisted for 5 min"),
+        (["--greylist", "5m", "--trials", "300"], "24 h; 1 from each of 300 sending hosts; greylisted for 5 min"),
         (["--greylist", "5m", "--greylist-apart", "--trials", "300"], "by each server for itself"),
         (["--outage", "mail1:r450@1h-3h", "--trials", "300"], "192.0.2.11 down (r450) from 60 min to 3 h"),
         (["--outage", "2001:db8::13@30m-", "--trials", "300"], "2001:db8::13 down (refuse) from 30 min on"),
@@ -309,7 +309,10 @@ def test_a_burst_tells_how_far_one_machine_strays(simulate):
         (["--rate", "3/s", "--burst", "3/s"], "give only one of them"),
         (["--outage", "mail1"], "write SERVER[:MODE]@FROM-UNTIL"),
         (["--outage", "mail1@3h-1h"], "the outage of mail1 must end after it begins"),
-        (["--outage", "mail9@1h-3h"], "'mail9': no server of example.com has this name or address"),
+        (["--outage", "mail9@1h-3h"], "'mail9': no exchanger of example.com has this name"),
+        (["--trials", "7", "--burst", "3/1s"], "--trials: 7 is not a whole number of bursts of 3; write 6 or 9"),
+        (["--trials", "500", "--burst", "10000000/1s"], "bursts of 10,000,000; write 10,000,000, or leave it out"),
+        (["--trials", "6", "--burst", "3/1s", "--sources", "9"], "9 hosts with a burst of 3 each send 27 messages"),
         (["--greylist-apart"], "--greylist-apart needs --greylist TIME"),
         (["--greylist", "0s"], "--greylist: 0.0 is not above 0 s"),
         (["--retries", "fastmail"], "--retries fastmail: there is no such timetable; choose one of postroad, "),
@@ -563,6 +566,20 @@ def test_a_server_may_be_named_as_people_write_it(simulate, tmp_path):
     (zone := tmp_path / "idn.zone").write_text("$ORIGIN ex.test.\n@ MX 10 xn--mil-qla\nxn--mil-qla A 192.0.2.1\n")
     for name in ("m\u00e4il", "m\u00e4il.ex.test", "xn--mil-qla", "XN--MIL-QLA.ex.test."):
         assert "192.0.2.1 down" in simulate("--sender", "exim", "--down", name, named=str(zone))[1]
+
+
+def test_every_flag_that_names_a_server_takes_it_as_people_write_it(simulate, tmp_path):
+    """One function reads them: what --down knows, --outage knows."""
+    (zone := tmp_path / "idn.zone").write_text("$ORIGIN ex.test.\n@ MX 10 xn--mil-qla\nxn--mil-qla A 192.0.2.1\n")
+    for name in ("m\u00e4il", "m\u00e4il.ex.test", "xn--mil-qla", "192.0.2.1"):
+        said = simulate("--sender", "exim", "--trials", "20", "--outage", f"{name}@1h-3h", named=str(zone))[1]
+        assert "192.0.2.1 down (refuse) from 60 min to 3 h" in said
+
+
+def test_trials_say_how_many_hosts_send(simulate):
+    """Also where each sends one message."""
+    text = simulate("--sender", "postfix", "--rate", "10/1s", "--trials", "500", named="t1")[1]
+    assert "500 messages of each sender over 100 ms; 1 from each of 500 sending hosts" in text
 
 
 def test_an_empty_sender_file_is_no_sender(simulate, tmp_path):

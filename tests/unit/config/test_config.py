@@ -122,7 +122,7 @@ def test_routes_are_ready_to_be_picked():
         StaticHost("node2.example", 2525, 1),
     ) == cluster.static_hosts
     assert (StaticHost("smtp.example.net", 587),) == smarthost.static_hosts
-    assert ("opportunistic", "verified") == (cluster.demand, smarthost.demand)
+    assert (None, "verify") == (cluster.demand, smarthost.demand)
 
 
 def test_aliases_are_a_table_of_names():
@@ -137,12 +137,12 @@ def test_aliases_are_a_table_of_names():
     [
         ("next_hop = 'a.b:465'", "", True),
         ("next_hop = 'a.b:465'", "security = 'starttls'", False),
-        ("next_hop = 'a.b:465'", "tls = 'none'", False),
+        ("next_hop = 'a.b:465'", "tls = 'off'", False),
         ("next_hop = 'a.b:587'", "", False),
         ("next_hop = 'a.b'", "", False),
         ("next_hop = 'a.b:2465'", "security = 'tls'", True),
         ("hosts = [{host = 'a.b', port = 465}, {host = 'c.d', port = 2465}]", "security = 'tls'", True),
-        ("hosts = [{host = 'a.b', port = 465}, {host = 'c.d', port = 465}]", "tls = 'verified'", True),
+        ("hosts = [{host = 'a.b', port = 465}, {host = 'c.d', port = 465}]", "tls = 'verify'", True),
         ("mx_of = 'a.b'", "", False),
     ],
 )
@@ -197,23 +197,25 @@ def test_what_is_dumped_can_be_read_again():
         ("[dns]\nresolvers = ['ns.example']",
          'dns.resolvers[1]: "ns.example" is not an address; write the name server\'s own, such as "192.0.2.53"'),
         ("[[route]]\nmx_of = 'a.example'", "route[1].domains: this key is missing; it has no default"),
-        ("[[route]]\ndomains = ['*']", "route[1]: write exactly one of hosts, next_hop and mx_of"),
+        ("[[route]]\ndomains = ['*']",
+         "route[1]: write exactly one of hosts, next_hop and mx_of; or tls alone, for mail that follows DNS"),
         ("[[route]]\ndomains = []\nmx_of = 'a.example'", "route[1].domains: it is empty; write at least one"),
-        ("[[route]]\ndomains = ['*']\nnext_hop = 'a'\ntls = 'none'\nauth = {user = 'u', password_file = 'p'}",
-         'route[1]: auth sends a password, which TLS must protect; write tls = "verified"'),
+        ("[[route]]\ndomains = ['*']\nnext_hop = 'a'\ntls = 'off'\nauth = {user = 'u', password_file = 'p'}",
+         'route[1]: auth sends a password, which TLS must protect; write tls = "verify"'),
         ("[[route]]\ndomains = ['*']\nmx_of = 'a'\nauth = {user = 'u', password_file = 'p'}",
          "route[1]: auth needs hosts or next_hop: a password is never sent to hosts that DNS names"),
         ("[[route]]\ndomains = ['a.b']\nmx_of = 'c'\n[[route]]\ndomains = ['A.b']\nmx_of = 'd'",
          "the routes name a.b twice; leave one out"),
         ("[[route]]\ndomains = ['*']\nmx_of = 'a.b'\nsecurity = 'tls'",
          "route[1]: security needs hosts or next_hop: exchangers use STARTTLS on port 25"),
-        ("[[route]]\ndomains = ['*']\nnext_hop = 'a.b:465'\nsecurity = 'tls'\ntls = 'none'",
-         'route[1]: security = "tls" and tls = "none" contradict each other; leave one out'),
+        ("[[route]]\ndomains = ['*']\nnext_hop = 'a.b:465'\nsecurity = 'tls'\ntls = 'off'",
+         'route[1]: security = "tls" and tls = "off" contradict each other; leave one out'),
         ("[[route]]\ndomains = ['*']\nhosts = [{host = 'a.b', port = 465}, {host = 'a.b', port = 587}]",
          'route[1]: port 465 starts TLS at once, others use STARTTLS;'
          ' write security = "tls" or "starttls" for all'),
         ("[[route]]\ndomains = ['*']\nnext_hop = 'a.b:465'\nca_file = 'x'",
-         'route[1]: ca_file says whom to trust, which only tls = "verified" asks; write that, or leave ca_file out'),
+         'route[1]: ca_file says which certificates are good, which only tls = "verify" asks;'
+         ' write that, or leave ca_file out'),
         ("[aliases]\nroot = 1", 'aliases.root: 1 is not an address; write one,'
          ' or a list such as ["a@example.com", "b@example.com"]'),
         ("[aliases]\nroot = '|/bin/x'", "aliases.root: |/bin/x: programs are not supported; write an address"),

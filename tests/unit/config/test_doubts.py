@@ -40,6 +40,14 @@ def test_a_good_file_is_doubted_by_nobody(warned):
     assert [] == warned("")
 
 
+@pytest.mark.parametrize(
+    "text", ["resolvers = ['127.0.0.53', '::1']", "resolvers = ['192.0.2.53']\ntrust_ad = true", "zones = ['a']"]
+)
+def test_name_servers_that_are_believed_are_no_doubt(text, warned):
+    """On this machine, or trusted by the settings."""
+    assert [] == warned(f"[dns]\n{text}\n")
+
+
 TLS = "tls.certificate = 'c.pem'\n"
 PORT = TLS + "[[listen]]\naddress = '{0}'\nport = {1}\ntls = '{2}'\n"
 ROUTE = "[[route]]\ndomains = ['*']\nnext_hop = '{0}'\n"
@@ -54,11 +62,16 @@ LOGIN = "auth = {user = 'u', password_file = 'secret'}\n"
         (PORT.format("127.0.0.1", 587, "implicit"), "listen[1].tls: at port 587 clients begin without TLS"),
         (PORT.format("127.0.0.1", 465, "starttls"), "listen[1].tls: at port 465 clients begin with TLS"),
         (TLS, "tls.certificate: no port uses it"),
+        ("dns.resolvers = ['192.0.2.53']", "dns.resolvers: 192.0.2.53:53 is not on this machine, so there is no DANE"),
+        (
+            "dns.resolvers = ['127.0.0.1', '192.0.2.53', '2001:db8::53']",
+            "dns.resolvers: 192.0.2.53:53 and [2001:db8::53]:53 are not on this machine, so there is no DANE",
+        ),
         ("relay.users = 'users'", "relay.users: no port has TLS, so nobody can authenticate"),
-        (ROUTE.format("a.b:465") + "tls = 'none'", 'route[1]: tls is "none", but port 465 begins with TLS'),
+        (ROUTE.format("a.b:465") + "tls = 'off'", 'route[1]: tls is "off", but port 465 begins with TLS'),
         (ROUTE.format("a.b:465") + "security = 'starttls'", 'route[1]: security is "starttls", but port 465'),
         (ROUTE.format("a.b:587") + "security = 'tls'", 'route[1]: security is "tls", but ports 25 and 587'),
-        (ROUTE.format("a.b:587") + LOGIN + "tls = 'required'", 'route[1]: tls = "required" gives the password'),
+        (ROUTE.format("a.b:587") + LOGIN + "tls = 'encrypt'", 'route[1]: tls = "encrypt" gives the password'),
         (ROUTE.format("127.0.0.1"), "route[1]: 127.0.0.1 port 25 is this relay: mail sent there would come back"),
     ],
 )

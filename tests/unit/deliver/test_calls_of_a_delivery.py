@@ -31,7 +31,8 @@ ROUTE = Route("example.com", Source.MX, (Level(10, HOSTS),))
 class Host:
     """A stream whose other end takes everything, and answers as soon as it is asked."""
 
-    tls = certificate = trouble = None
+    tls = trouble = None
+    certificates = ()
     waiting = 0
 
     def __init__(self, address):

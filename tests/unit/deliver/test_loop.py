@@ -32,6 +32,7 @@ from postroad.spool.sqlite import SqliteSpool
 from postroad.words.names import parse_address
 from postroad.words.record import read_record
 from postroad.words.reply import Reply
+from postroad.words.tls import Demand, TlsLevel
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
@@ -662,13 +663,13 @@ def test_host_that_answers_and_will_not_talk_is_not_asked_again_at_once():
     """It is well, and yet mail waits: nothing wakes it before its time."""
 
     async def story(it):
+        it.demand = Demand(TlsLevel.ENCRYPTED, why="the settings say so")
         await it.post("ann@example.net")
         await it.done()
         (left,) = await it.spool.until_waiting(1)
         return left.due_at > NOON, it.lab.counts("greeted")[parse_address("127.0.0.13")]
 
-    needs_tls = DeliverSettings(hostname="relay.example", tls_required=True)
-    assert (True, 1) == tell(story, deliver=needs_tls)
+    assert (True, 1) == tell(story)
 
 
 def test_long_queue_for_one_host_comes_without_waiting_for_the_next_poll():

@@ -4,6 +4,7 @@ import asyncio
 
 from postroad.deliver import ReusePolicy
 from postroad.deliver.pool import Pool
+from postroad.words.tls import IN_CLEAR, OPPORTUNISTIC, Demand, Proof, TlsLevel
 
 HERE = ("192.0.2.1", 25, 1)
 THERE = ("192.0.2.1", 25, 2)
@@ -13,11 +14,12 @@ POLICY = ReusePolicy(idle_s=2.0, age_s=300.0, messages=3, most=2)
 class Resting:
     """A session as the pool sees it."""
 
-    def __init__(self, opened_at=0.0):
+    def __init__(self, opened_at=0.0, proof=IN_CLEAR):
         self.opened_at = opened_at
         self.messages = 1
         self.is_reusable = True
         self.has_quit = False
+        self.proof = proof
 
     def rest(self):
         """No limit runs."""
@@ -50,6 +52,36 @@ def test_connection_is_used_again_at_its_own_door_only():
         return pool.take(THERE), pool.take(HERE) is session, pool.take(HERE), pool.resting
 
     assert (None, True, None, 0) == tell(story)
+
+
+PROVEN = Demand(TlsLevel.PROVEN, names=("mx.test",))
+BY_ITS_NAME = Proof(TlsLevel.PROVEN, terms=PROVEN.terms)
+
+
+def test_connection_is_used_again_only_for_mail_whose_demand_it_meets():
+    """Two domains, one exchanger: what is good enough for one may not be for the other, and stays for the one."""
+
+    async def story(pool, _clock):
+        clear, proven = Resting(), Resting(proof=BY_ITS_NAME)
+        pool.give(HERE, clear)
+        other = Demand(TlsLevel.PROVEN, names=("other.test",))
+        refused = [pool.take(HERE, each) for each in (PROVEN, other, Demand(TlsLevel.ENCRYPTED))]
+        pool.give(HERE, proven)
+        pool.give(HERE, clear_too := pool.take(HERE, Demand(TlsLevel.ENCRYPTED)))  # the proven one, though not the last
+        taken = pool.take(HERE, PROVEN), pool.take(HERE, PROVEN), pool.take(HERE, OPPORTUNISTIC)
+        return refused, clear_too is proven, [each and each.proof for each in taken], pool.resting
+
+    assert ([None] * 3, True, [BY_ITS_NAME, None, IN_CLEAR], 0) == tell(story)
+
+
+def test_connection_that_proves_too_much_is_good_for_all_else():
+    """Mail that asks for nothing goes over any of them: the reuse of the other domain is not hurt."""
+
+    async def story(pool, _clock):
+        pool.give(HERE, Resting(proof=BY_ITS_NAME))
+        return pool.take(HERE).proof
+
+    assert BY_ITS_NAME == tell(story)
 
 
 def test_connection_that_has_served_enough_is_ended():

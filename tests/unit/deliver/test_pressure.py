@@ -66,3 +66,30 @@ def test_sender_is_answered_after_a_while_in_any_case(monkeypatch):
         it.go_on()
 
     asyncio.run(main())
+
+
+def test_each_sample_is_judged_by_itself():
+    """From its own beginning to its end, a quarter of a second at least; until the first is over nobody waits."""
+    steps = [
+        (0.125, 1.0, False),  # too short to tell
+        (0.125, 1.0, True),
+        (0.125, 0.0, True),  # too short again
+        (0.125, 0.0, False),
+        (10.0, 0.9, True),
+        (10.0, 0.89, False),
+        (0.25, 1.0, True),
+    ]
+
+    async def main():
+        machine = Machine()
+        machine.now = machine.used = 4096.0  # a clock begins anywhere
+        it = machine.pressure()
+        waits = [it.turn() is not None]
+        for seconds, share, _ in steps:
+            machine.run(seconds, share)
+            waits.append(it.turn() is not None)
+        while it.line:
+            it.go_on()
+        return waits
+
+    assert [False, *(waits for _, _, waits in steps)] == asyncio.run(main())

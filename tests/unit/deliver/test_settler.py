@@ -11,7 +11,7 @@ from postroad.deliver.world import World
 from postroad.spool import SpoolError, Trouble
 
 
-class Desk:
+class FaultySpool:
     """A spool that takes all but one settlement, and remembers its calls."""
 
     def __init__(self, fault=None, times=1000):
@@ -27,13 +27,13 @@ class Desk:
             raise self.fault
 
 
-def settled(desk, *names):
+def settled(spool, *names):
     """Settle these in one turn; what was heard of each, and the troubles told."""
 
     async def main():
         heard, troubles = {}, []
         done = asyncio.Event()
-        it = Settler(desk, World(lambda: 0.0, Random(1), troubles.append))
+        it = Settler(spool, World(lambda: 0.0, Random(1), troubles.append))
         for name in names:
 
             def committed(bug, name=name):
@@ -51,23 +51,23 @@ def settled(desk, *names):
 
 def test_settlements_of_a_turn_are_one_call():
     """However many there are."""
-    desk = Desk()
-    assert ({"a": None, "b": None}, [], 0) == settled(desk, "a", "b")
-    assert [["a", "b"]] == desk.calls
+    spool = FaultySpool()
+    assert ({"a": None, "b": None}, [], 0) == settled(spool, "a", "b")
+    assert [["a", "b"]] == spool.calls
 
 
 def test_bug_in_one_keeps_no_other_from_the_disk():
     """Those beside it are committed by themselves, and whoever settled the odd one hears of the bug."""
     bug = ValueError("no such thing")
-    assert ({"a": None, "odd": bug, "b": None}, [], 0) == settled(Desk(bug), "a", "odd", "b")
+    assert ({"a": None, "odd": bug, "b": None}, [], 0) == settled(FaultySpool(bug), "a", "odd", "b")
 
 
 @pytest.mark.parametrize("kind", [Trouble.CORRUPT, Trouble.FULL])
 def test_trouble_is_told_and_waited_out(monkeypatch, kind):
     """What was not committed is tried again until it is; a damaged page is one parcel's matter, a full disk all's."""
     monkeypatch.setattr(settler, "AGAIN_S", 0.001)
-    desk = Desk(SpoolError(kind, "no"), times=3)
-    heard, troubles, pending = settled(desk, "a", "odd")
+    spool = FaultySpool(SpoolError(kind, "no"), times=3)
+    heard, troubles, pending = settled(spool, "a", "odd")
     assert ({"a": None, "odd": None}, 0) == (heard, pending)
     assert {Trouble.CORRUPT: 2, Trouble.FULL: 3}[kind] == len(troubles)
-    assert {Trouble.CORRUPT: ["odd"], Trouble.FULL: ["a", "odd"]}[kind] == desk.calls[-1]
+    assert {Trouble.CORRUPT: ["odd"], Trouble.FULL: ["a", "odd"]}[kind] == spool.calls[-1]

@@ -1,24 +1,27 @@
 """TLS from the first octet, as smarthosts have it at port 465 (RFC 8314 section 3.3)."""
 
 import asyncio
-import ssl
 from ipaddress import ip_address
 
 import pytest
 from tests.support.answering import Host
 
+from postroad.build import opportunistic_tls
 from postroad.dialogue import ClientSettings, HostError, Message, Session
-from postroad.lab.certificate import NAME, server_context, trusting_context
+from postroad.lab.certificate import NAME, lab_trust, server_context
 from postroad.net import connect, listen
 from postroad.smtp import ServerConfig, Timeouts
+from postroad.tls import NOBODY
 from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.outcome import Phase, Result
+from postroad.words.tls import Demand, TlsLevel
 
+LIMITS = Timeouts(starttls_s=5)
 LOOPBACK = ip_address("127.0.0.1")
 MESSAGE = Message(Envelope(None, (Recipient(Mailbox("ann", "example.com")),)), b"Subject: x\r\n\r\nhi\r\n")
 
 
-def send(context, name=NAME, *, speaks_tls=True):
+def send(trust, name=NAME, *, speaks_tls=True):
     """One message to a host that begins with TLS, or does not; what was told, and what secured it."""
     host = Host(config=ServerConfig("mx.example.com", starttls=True))
 
@@ -30,10 +33,11 @@ def send(context, name=NAME, *, speaks_tls=True):
     async def main():
         listener = await listen(LOOPBACK, 0, serve)
         stream = await connect(LOOPBACK, listener.port, timeout_s=5)
-        session = Session(stream, ClientSettings(tls=context, implicit_tls=True, timeouts=Timeouts(starttls_s=5)))
+        settings = ClientSettings(tls=opportunistic_tls(), trust=trust, implicit_tls=True, timeouts=LIMITS)
+        session = Session(stream, settings, name, Demand(TlsLevel.PROVEN, names=(name,)))
         try:
-            await session.greet(name)
-            await session.hello(name)
+            await session.greet()
+            await session.hello()
             return (await session.deliver(MESSAGE, (0,)))[0].result, session.tls, host.heard
         finally:
             session.close()
@@ -44,22 +48,20 @@ def send(context, name=NAME, *, speaks_tls=True):
 
 def test_handshake_comes_before_the_greeting():
     """The session is under TLS from its first octet, and asks for no STARTTLS."""
-    result, tls, heard = send(trusting_context())
+    result, tls, heard = send(lab_trust())
     assert (Result.DELIVERED, True, ["Ehlo", "Mail", "Rcpt", "."]) == (result, "TLS" in tls, heard)
 
 
-@pytest.mark.parametrize(
-    ("context", "name"), [(ssl.create_default_context(), NAME), (trusting_context(), "other.test")]
-)
-def test_host_that_cannot_prove_its_name_gets_nothing(context, name):
-    """An unknown authority or another name ends the session in the handshake."""
+@pytest.mark.parametrize(("trust", "name"), [(NOBODY, NAME), (lab_trust(), "other.test")])
+def test_host_that_cannot_prove_its_name_gets_nothing(trust, name):
+    """An unknown authority or another name ends the session after the handshake."""
     with pytest.raises(HostError) as caught:
-        send(context, name)
+        send(trust, name)
     assert (Phase.STARTTLS, Result.DEFERRED) == (caught.value.phase, caught.value.outcome.result)
 
 
 def test_host_that_speaks_in_the_clear_gets_nothing():
     """A greeting where a handshake was due ends the session."""
     with pytest.raises(HostError) as caught:
-        send(trusting_context(), speaks_tls=False)
+        send(lab_trust(), speaks_tls=False)
     assert Phase.STARTTLS is caught.value.phase

@@ -28,7 +28,7 @@ def talk(host, *, chunking=True, envelope=None, timeouts=QUICK, content=CONTENT)
         session = Session(ours, ClientSettings(hostname="us.example.net", chunking=chunking, timeouts=timeouts))
         try:
             await session.greet()
-            await session.hello("mx.example.com")
+            await session.hello()
             told = await session.deliver(message, tuple(range(len(message.envelope.recipients))))
             await session.quit()
         finally:
@@ -295,7 +295,7 @@ def test_host_gone_under_a_resting_connection_is_known_soon(is_unheard):
         message = Message(Envelope(None, RECIPIENTS), CONTENT)
         try:
             await session.greet()
-            await session.hello("mx.example.com")
+            await session.hello()
             await session.deliver(message, (0, 1))
             served.cancel()
             with pytest.raises(HostError) as caught:
@@ -318,7 +318,7 @@ def test_end_heard_while_a_connection_rested_is_no_answer(farewell):
         message = Message(Envelope(None, RECIPIENTS), CONTENT)
         try:
             await session.greet()
-            await session.hello("mx.example.com")
+            await session.hello()
             await session.deliver(message, (0, 1))
             served.cancel()
             theirs.write(farewell)
@@ -375,3 +375,25 @@ def test_refusal_before_the_end_of_the_message_counts(chunking):
     """A host need not read a message to its end to refuse it."""
     host = Hasty(config=ServerConfig("mx", chunking=chunking), says=b"552 5.3.4 too large\r\n")
     assert {"ann": Result.FAILED, "bob": Result.FAILED} == talk(host, content=LARGE, timeouts=Timeouts())
+
+
+@pytest.mark.parametrize("chunking", [True, False])
+def test_receipt_counts_though_the_host_says_more_than_it_was_asked(chunking):
+    """Each recipient has its answer and gets no second copy; the session is over, for its replies are not ours."""
+    host = Host(config=ServerConfig("mx", chunking=chunking), extra={".": b"250 2.0.0 once more\r\n"})
+
+    async def main():
+        ours, theirs = pair()
+        served = asyncio.create_task(host.serve(theirs))
+        session = Session(ours, ClientSettings(hostname="us.example.net", timeouts=QUICK))
+        try:
+            await session.greet()
+            await session.hello()
+            with pytest.raises(HostError) as caught:
+                await session.deliver(Message(Envelope(None, RECIPIENTS), CONTENT), (0, 1))
+        finally:
+            session.close()
+            served.cancel()
+        return caught.value.outcome.result, {index: outcome.result for index, outcome in session.told.items()}
+
+    assert (Result.DEFERRED, {0: Result.DELIVERED, 1: Result.DELIVERED}) == asyncio.run(main())

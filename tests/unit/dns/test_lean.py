@@ -11,7 +11,7 @@ from tests.support.lean_and_slow import both, query, slow
 from tests.support.nameserver import SOA, reply
 
 from postroad.dns import RecordType, lean
-from postroad.words.facts import Found, Mx, NoData, NoName
+from postroad.words.facts import Found, Mx, NoData, NoName, Tlsa
 
 MX, A, AAAA = RecordType.MX, RecordType.A, RecordType.AAAA
 KINDS = [kind for kind in RecordType if kind is not RecordType.CNAME]
@@ -116,10 +116,11 @@ _sections = st.lists(_records(), max_size=5)
     _sections,
     _sections,
     st.sampled_from(["NOERROR", "NXDOMAIN"]),
+    st.sampled_from([0, dns.flags.AD]),
 )
-def test_well_formed_replies_mean_the_same_to_both(name, kind, records, authority, rcode):
+def test_well_formed_replies_mean_the_same_to_both(name, kind, records, authority, rcode, flags):
     """Whatever a well-formed reply has: the lean decoder agrees with dnspython or leaves it alone."""
-    fast, other = both(answered(name, kind, *records, rcode=rcode, authority=authority), name, kind)
+    fast, other = both(answered(name, kind, *records, rcode=rcode, authority=authority, flags=flags), name, kind)
     assert fast is None or fast == other
 
 
@@ -133,7 +134,10 @@ _RDATA = {
     A: st.binary(min_size=3, max_size=4),
     AAAA: st.just(bytes(16)),
     RecordType.TXT: st.sampled_from([b"", b"\0", b"\1a\1b", b"\2ab", b"\3ab", b"\1\xff", b"\2\xc3\xa4"]),
-    RecordType.TLSA: st.one_of(st.binary(min_size=1, max_size=5), st.just(bytes((3, 1, 1)) + bytes(32))),
+    # Digests of a wrong length are no records to dnspython
+    RecordType.TLSA: st.sampled_from(
+        [b"", b"\3\1", b"\3\1\0", b"\3\1\3a", b"\3\1\1" + bytes(32), b"\3\1\2" + bytes(64)]
+    ),
 }
 
 
@@ -159,6 +163,21 @@ def test_records_written_by_strangers_mean_the_same_to_both(kind, data, flags, m
     octets = b"\0\7" + flags.to_bytes(2) + counts + asked.section + records + opt
     fast, other = both(octets, "mail.example.com", kind)
     assert fast is None or fast == other
+
+
+@given(st.lists(st.binary(min_size=3, max_size=80), min_size=1, max_size=4, unique=True), st.booleans())
+def test_associations_of_any_length_are_read(rdata, behind_alias):
+    """A TLSA digest of the wrong length cannot be used, but is there: no other is lost by it (RFC 7671 section 9)."""
+    asked = query("_25._tcp.mx.example.com", RecordType.TLSA)
+    alias = b"\xc0\x0c\0\5\0\1" + (60).to_bytes(4) + b"\0\4\1t\xc0\x15"
+    owner = b"\1t\xc0\x15" if behind_alias else b"\xc0\x0c"
+    records = b"".join(
+        owner + asked.section[-4:] + (60).to_bytes(4) + len(octets).to_bytes(2) + octets for octets in rdata
+    )
+    counts = b"".join(count.to_bytes(2) for count in (1, len(rdata) + behind_alias, 0, 0))
+    octets = b"\0\7\x81\xa0" + counts + asked.section + (alias if behind_alias else b"") + records
+    found = lean.read(octets, asked)
+    assert (tuple(Tlsa(*each[:3], each[3:]) for each in rdata), True) == (found.records, found.authentic)
 
 
 @settings(max_examples=examples(100))

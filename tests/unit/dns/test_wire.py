@@ -27,7 +27,7 @@ from postroad.dns import (
     resolve_ns,
     system_servers,
 )
-from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Temporary
+from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Temporary, Tlsa
 from postroad.words.names import Unreadable
 
 A = RecordType.A
@@ -131,10 +131,69 @@ def test_the_query_asks_for_recursion_validation_and_small_datagrams():
     assert len({query.id for query in server.queries}) > 1
 
 
-def test_validated_answers_say_so():
-    """AD of the server is handed on."""
-    result, _ = ask(says(*MX_LINES, flags=dns.flags.AD))
+VALIDATED = {
+    "records": says(*MX_LINES, flags=dns.flags.AD),
+    "over TCP": lambda query, over: cut(query) if over == "udp" else reply(query, *MX_LINES, flags=dns.flags.AD),
+    "an alias": says(
+        "example.com. 9 IN CNAME a.example.com.", "a.example.com. 9 IN MX 1 b.example.", flags=dns.flags.AD
+    ),
+    "no data": says(authority=[SOA], flags=dns.flags.AD),
+    "no name": says(rcode="NXDOMAIN", authority=[SOA], flags=dns.flags.AD),
+    "out of the ordinary": says("example.com. 9 IN MX 1 a\\.b.example.", flags=dns.flags.AD),
+}
+
+
+class Far(WireSettings):
+    """As if the name server were on another machine."""
+
+    def believes(self, _server):
+        return self.trust_ad
+
+
+@pytest.mark.parametrize("kind", VALIDATED)
+def test_validated_answers_say_so(kind):
+    """AD of a name server on this machine is handed on, with records and with their absence."""
+    result, _ = ask(VALIDATED[kind])
     assert result.authentic
+
+
+@pytest.mark.parametrize("trust_ad", [False, True])
+@pytest.mark.parametrize("kind", VALIDATED)
+def test_a_distant_server_is_not_believed(kind, trust_ad):
+    """Over a network anyone may set AD: it counts if the settings say so (T12)."""
+
+    async def story():
+        async with nameserver(VALIDATED[kind]) as server:
+            resolver = WireResolver(Far((server.server,), trust_ad=trust_ad))
+            return await _resolve(resolver, "example.com", RecordType.MX)
+
+    assert trust_ad == asyncio.run(story()).authentic
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [("127.0.0.1", True), ("127.0.0.53", True), ("[::1]:53", True), ("192.0.2.53", False), ("10.0.0.1", False),
+     ("[fe80::1]:53", False), ("[::ffff:192.0.2.53]:53", False), ("0.0.0.0", False)],
+)  # fmt: skip
+def test_who_is_believed(server, expected):
+    """Name servers on loopback are; the others where the settings trust the way to them."""
+    address = parse_server(server)
+    assert [expected, True] == [WireSettings((), trust_ad=trust).believes(address) for trust in (False, True)]
+
+
+@pytest.mark.parametrize("end", [says("c.example.net. 60 IN A 192.0.2.1"), says(), says(rcode="NXDOMAIN")])
+@pytest.mark.parametrize("insecure", ["www", "c", "none"])
+def test_one_insecure_link_makes_the_answer_insecure(insecure, end):
+    """RFC 7672 section 2.1.3: the alias may be vouched for and its target not, or the other way round (M9)."""
+
+    def answer(query, over):
+        label = query.question[0].name.labels[0].decode()
+        message = (end if label == "c" else says("www.example.com. 300 IN CNAME c.example.net."))(query, over)
+        message.flags |= 0 if label == insecure else dns.flags.AD
+        return message
+
+    result, server = ask(answer, "www.example.com", A)
+    assert (insecure == "none", 2) == (result.authentic, len(server.asked))
 
 
 @pytest.mark.parametrize(
@@ -179,16 +238,97 @@ def test_trouble_names_server_and_code():
     asyncio.run(story())
 
 
-def test_the_reason_of_a_servfail_is_told():
-    """An extended error (RFC 8914) stands beside the code."""
+def fails(*numbers):
+    """A server in trouble that says why."""
 
     def answer(query, _over):
         message = reply(query, rcode="SERVFAIL")
-        message.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode.DNSSEC_BOGUS)])
+        message.use_edns(0, options=[dns.edns.EDEOption(number, "because") for number in numbers])
         return message
 
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text", "number"),
+    [
+        ([], "", None),
+        ([6], ": DNSSEC validation failed (extended error 6)", 6),
+        ([22, 9], ": DNSSEC validation failed (extended error 9)", 9),
+        ([22], " (extended error 22, no reachable authority)", 22),
+        ([0], " (extended error 0, other)", 0),
+        ([49153], " (extended error 49153)", 49153),
+    ],
+)
+def test_the_reason_of_a_servfail_is_told(numbers, text, number):
+    """An extended error (RFC 8914) stands beside the code, and is kept; the one of a validator goes first."""
+    result, server = ask(fails(*numbers))
+    assert Temporary(f"{server.server} says SERVFAIL{text}", extended_error=number) == result
+    assert result.is_dnssec_failure == ("DNSSEC" in text)
+
+
+def test_the_validators_reason_is_kept_beside_those_of_others():
+    """Another server that is down does not hide that the answer does not pass DNSSEC."""
+
+    async def story():
+        async with nameserver(fails(22)) as down, nameserver(fails(7)) as validator:
+            settings = WireSettings((down.server, validator.server))
+            return await WireResolver(settings).resolve("example.com", RecordType.MX)
+
+    assert 7 == asyncio.run(story()).extended_error
+
+
+def test_what_does_not_pass_dnssec_is_asked_of_nobody_else():
+    """A server that does not validate would hand on what a forger has sent; one that is not believed ends nothing."""
+
+    async def story(kind):
+        async with nameserver(fails(6)) as validator, nameserver(says(*MX_LINES)) as careless:
+            resolver = WireResolver(kind((validator.server, careless.server)))
+            answer = await _resolve(resolver, "example.com", RecordType.MX)
+            return type(answer), len(validator.asked), len(careless.asked)
+
+    assert (Temporary, 1, 0) == asyncio.run(story(WireSettings))
+    assert (Found, 1, 1) == asyncio.run(story(Far))
+
+
+def associates(*records):
+    """A server with TLSA records of any octets, over TCP where they do not fit."""
+
+    def answer(query, over):
+        head = query.id.to_bytes(2) + b"\x81\xa0\0\1" + len(records).to_bytes(2) + bytes(4)
+        section = query.to_wire()[12:].split(b"\0\0\x29")[0]
+        owner = b"\xc0\x0c\0\x34\0\1\0\0\0\x09"
+        octets = head + section + b"".join(owner + len(each).to_bytes(2) + each for each in records)
+        return cut(query) if over == "udp" and len(octets) > 1232 else octets
+
+    return answer
+
+
+@pytest.mark.parametrize("over", ["udp", "tcp"])
+@pytest.mark.parametrize("rdata", [b"", b"\3", b"\3\1"])
+def test_a_malformed_association_is_an_error(rdata, over):
+    """A TLSA record too short to be one: the answer cannot be used, and is never taken for none (M2)."""
+    records = [rdata] if over == "udp" else [rdata, b"\3\0\0" + bytes(1300)]
+    result, _ = ask(associates(*records), "_25._tcp.mx.example.com", RecordType.TLSA, timeout_s=0.05)
+    assert isinstance(result, Bogus)
+
+
+def test_associations_of_the_wrong_length_do_not_hide_the_others_over_tcp():
+    """Whatever else is published, and however much: a sender finds what it can use."""
+    records = [b"\3\1\1" + bytes(31), b"\3\0\0" + bytes(1300), b"\3\1\1" + bytes(32)]
+    result, server = ask(associates(*records), "_25._tcp.mx.example.com", RecordType.TLSA)
+    assert tuple(Tlsa(*each[:3], each[3:]) for each in records) == result.records
+    assert ["udp", "tcp"] == [over for _, _, over in server.asked]
+
+
+def test_over_tcp_the_reply_to_another_question_cannot_be_used():
+    """Its id must be the one of the question."""
+
+    def answer(query, over):
+        return cut(query) if over == "udp" else _with_id(reply(query, *MX_LINES), query.id ^ 1)
+
     result, server = ask(answer)
-    assert Temporary(f"{server.server} says SERVFAIL (DNSSEC BOGUS)") == result
+    assert Bogus(f"{server.server} sent a reply that cannot be used: it is the reply to another question") == result
 
 
 def test_no_server_at_all_is_temporary():

@@ -8,8 +8,9 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from postroad.dns import RecordType, ZoneResolver, Zones, parse_zones
-from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Temporary
+from postroad.dns import RecordType, ServerAddress, WireResolver, WireSettings, ZoneResolver, Zones, parse_zones
+from postroad.lab import Nameserver
+from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Temporary, is_authentic
 
 EXAMPLE_COM = r"""
 $ORIGIN example.com.
@@ -288,3 +289,59 @@ def test_each_record_knows_its_line():
         ("mail.example.com", "A", "192.0.2.1", "a.zone", 5),
         ("example.com", "MX", "0 .", "a.zone", 6),
     ] == told
+
+
+SIGNED = """
+$TTL 300
+signed.example.     SOA   ns.example. h.example. 1 7200 900 604800 60
+signed.example.     DNSKEY 257 3 13 AAAA
+signed.example.     MX    10 mx.signed.example.
+mx.signed.example.  A     192.0.2.1
+in.signed.example.  CNAME mx.signed.example.
+out.signed.example. CNAME mx.plain.example.
+*.w.signed.example. MX    10 mx.signed.example.
+plain.example.      SOA   ns.example. h.example. 1 7200 900 604800 60
+mx.plain.example.   A     192.0.2.2
+to.plain.example.   CNAME mx.signed.example.
+sub.signed.example. NS    ns.elsewhere.example.
+"""
+VOUCHED_FOR = [
+    ("signed.example", "MX", True),
+    ("signed.example", "A", True),
+    ("nothing.signed.example", "A", True),
+    ("a.w.signed.example", "MX", True),
+    ("in.signed.example", "A", True),
+    ("in.signed.example", "AAAA", True),
+    ("out.signed.example", "A", False),
+    ("out.signed.example", "AAAA", False),
+    ("mx.plain.example", "A", False),
+    ("plain.example", "MX", False),
+    ("nothing.plain.example", "A", False),
+    ("to.plain.example", "A", False),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "expected"), VOUCHED_FOR)
+def test_what_dnssec_would_vouch_for_in_tests(name, kind, expected):
+    """A zone with a DNSKEY is signed, for those who ask for that; the lab's name server says the same with AD."""
+    zones = parse_zones({"zones": SIGNED})
+
+    async def by_wire():
+        server = Nameserver(zones)
+        await server.start()
+        try:
+            where = server.endpoint
+            resolver = WireResolver(WireSettings((ServerAddress(where.address, where.port),)))
+            return await resolver.resolve(name, RecordType(kind))
+        finally:
+            await server.stop()
+
+    answer = ask(ZoneResolver(zones, validates=True), name, kind)
+    assert expected == is_authentic(answer)
+    assert answer == asyncio.run(by_wire())
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name, kind, _ in VOUCHED_FOR])
+def test_a_zone_file_proves_nothing(name, kind):
+    """Whoever reads records from a file, signed or not, has nobody who vouches for them."""
+    assert not is_authentic(ask(ZoneResolver(parse_zones({"zones": SIGNED})), name, kind))

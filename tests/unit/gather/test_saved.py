@@ -23,9 +23,9 @@ def answers(record):
     """Any answer with records of a kind."""
     return st.one_of(
         st.builds(Found, st.lists(record, max_size=3).map(tuple), SECONDS, ALIASES, NAMES, st.booleans()),
-        st.builds(NoData, SECONDS, ALIASES),
-        st.builds(NoName, SECONDS, ALIASES),
-        st.builds(Temporary, st.text(max_size=9), ALIASES, NAMES | st.just("")),
+        st.builds(NoData, SECONDS, ALIASES, st.booleans()),
+        st.builds(NoName, SECONDS, ALIASES, st.booleans()),
+        st.builds(Temporary, st.text(max_size=9), ALIASES, NAMES | st.just(""), st.none() | st.integers(0, 65535)),
         st.builds(Bogus, st.text(max_size=9), ALIASES, NAMES | st.just("")),
     )
 

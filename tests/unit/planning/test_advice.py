@@ -111,11 +111,36 @@ def test_mail_that_has_one_machine_waits_whole():
 def test_no_word_of_ours_stands_in_an_answer():
     """Addresses to fill in are in no network, and the records before and after are those of the domain."""
     found = advised(records(T1), only("ipv6-only"))
+    assert ["example.com", "example.com after the change"] == [found.before.name, found.after.name]
     assert not any("2001:2::" in each.seen for each in found.troubles)
     many = "".join(f"@ MX 10 m{number}\n" for number in range(101)) + "m0 A 192.0.2.1\nm1 A 192.0.2.2\n"
     known = records(many)
     told = [each for each in advised(known, only("rfc5321")).remarks if "not looked at" in each]
     assert [f"{counted(known.left_out, 'exchanger')} of example.com"] == [each.split(" w")[0] for each in told]
+
+
+def test_an_address_in_place_of_a_name_gets_one():
+    """Most senders ignore such a record: with a name each machine counts; what a name has already only goes."""
+    beside = "@ MX 10 192.0.2.7.\n@ MX 20 b\nb A 192.0.2.2\n"
+    both = "@ MX 10 192.0.2.7.\n@ MX 10 192.0.2.8.\n"
+    assert [
+        "- example.com. 300 IN MX 10 192.0.2.7.",
+        "+ example.com. 300 IN MX 10 mail.example.com.",
+        "+ mail.example.com. 300 IN A 192.0.2.7",
+    ] == _lines(beside)
+    assert 6 == len(_lines(both))
+    known = next(each for each in candidates(records("@ MX 5 192.0.2.11.\n" + T1)) if "IP address" in each.why)
+    assert (["5 192.0.2.11."], ()) == ([line.data for line in known.gone], known.new)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.11", "0.0.0.0", "224.0.0.1", "169.254.0.1"])
+@pytest.mark.parametrize("at", [10, 20])
+def test_an_address_that_is_no_machines_is_put_right_first(address, at):
+    """What was meant is not known: a third machine beside it would be advice on half of the records."""
+    found = advised(records(f"@ MX {at} a\n@ MX 10 b\na A {address}\nb A 192.0.2.12\n"))
+    assert ((), "example.com: no change to propose before what check finds is fixed.") == (found.edits, found.headline)
+    assert any(address in each.seen for each in found.troubles)
+    assert ((), False) == (found.remarks, found.is_sane)
 
 
 def test_an_address_in_place_of_a_name_is_no_exchanger_left_out():

@@ -179,7 +179,7 @@ def test_what_could_not_be_looked_up_is_left_out_and_said():
 HOSTS = st.lists(st.sets(st.integers(1, 4), min_size=1, max_size=3), min_size=1, max_size=3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(20))
 @given(HOSTS, HOSTS, st.sampled_from([INTERNET, only("postfix", "dns-order")]))
 def test_what_is_called_a_better_balance_is_one_in_print(before, after, view):
     """The figure of the verdict is the printed one: of as many machines, better ones have no higher figure."""

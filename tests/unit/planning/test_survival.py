@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.plans import INTERNET, T1, T3, T4, at, listed, only, records
 
+from postroad.models import read_sender
+from postroad.models.model import ENDS, FaultPhase, Then
 from postroad.planning.fates import fates
 from postroad.planning.mix import Conditions, Mix
 from postroad.planning.survival import Loss, Survival, losses, survive
-from postroad.senders import read_sender
-from postroad.senders.model import ENDS, FaultPhase, Then
 from postroad.simulation import DnsOrder
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
@@ -146,7 +146,7 @@ def test_a_hundred_equals_with_some_down_are_asked_about_in_few_forecasts():
     st.dictionaries(st.sampled_from(list(FaultPhase)), st.sampled_from(list(Then)), min_size=1),
     st.sampled_from([T1, T3, T4, "@ MX 10 a\n@ MX 20 b\na A 192.0.2.1\na AAAA 2001:db8::1\nb A 192.0.2.2\n"]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_every_sender_file_with_any_legal_reactions_is_answered(reactions, zone):
     """Even one that counts a dead machine's mail as delivered: nothing stops that, and the search for it ends."""
     text = "\n".join(f'{phase} = "{then}"' for phase, then in reactions.items())
@@ -182,6 +182,8 @@ def test_a_backup_under_another_name_is_told():
 def test_equals_with_the_same_addresses_are_told_but_are_no_backups():
     """The third set-up has two names for each machine, and no backup at all."""
     assert {"one-address", "same-network"} == _told(T3).keys()
+    told = [fate.text for fate in fates(records(T3)) if fate.kind == "one-address"]
+    assert ["mail1.example.com and mail2.example.com stand for the same machines, 192.0.2.11 and 192.0.2.12."] == told
 
 
 def test_one_network_is_told_and_two_are_not():

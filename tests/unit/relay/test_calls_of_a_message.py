@@ -21,7 +21,7 @@ OURS = str(Path(postroad.__file__).parent)
 MOST = 300
 """For each message. What a commit costs is shared by as many as are ready on this machine, and left out."""
 
-CLIENTS, EACH = 20, 30
+CLIENTS, EACH = 20, 12
 ZONE = "$TTL 3600\n$ORIGIN example.com.\n@ MX 10 mail\nmail A 127.0.0.11\n"
 LETTER = b"Subject: the usual\r\n\r\n" + b"As any other line of it, and none that is odd.\r\n" * 80
 FLIGHTS = (b"MAIL FROM:<me@example.net>\r\n", b"RCPT TO:<you@example.com>\r\n", b"DATA\r\n", LETTER + b".\r\n")
@@ -93,11 +93,11 @@ async def story(folder, calls):
     server = await loop.create_server(Exchanger, sock=bind(ip_address("127.0.0.11"), 0))
     settings = settings_of(f"[deliver]\nport = {server.sockets[0].getsockname()[1]}", None)
     (folder / "zone").write_text(ZONE)
-    delivered, telling, ports = asyncio.Queue(), EventBus(), []
-    telling.subscribe("log", Journal(len, Style("json")))
+    delivered, bus, ports = asyncio.Queue(), EventBus(), []
+    bus.subscribe("log", Journal(len, Style("json")))
 
     def listen(event):
-        telling(event)
+        bus(event)
         if event.name == "deliver.parcel.complete":
             delivered.put_nowait(event)
         elif event.name == "relay.port.open":
@@ -110,7 +110,7 @@ async def story(folder, calls):
         await asyncio.gather(*(relayed(ports[0], delivered) for _ in range(CLIENTS)))
     calls.counts = False
     await relay.close()
-    telling.close()
+    bus.close()
     server.close()
 
 

@@ -245,21 +245,21 @@ def test_journald_is_known_by_its_device_and_inode(monkeypatch, tmp_path):
 
 def test_stderr_that_takes_nothing_now_is_waited_for(monkeypatch):
     """Another process may have made it non-blocking, and what does not fit now is written when it does."""
-    hearing, telling = os.pipe()
-    os.set_blocking(telling, False)
-    monkeypatch.setattr(module, "STDERR", telling)
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    monkeypatch.setattr(module, "STDERR", write_end)
     fill = 0
     with suppress(BlockingIOError):
         while True:
-            fill += os.write(telling, b"x" * 4096)
+            fill += os.write(write_end, b"x" * 4096)
     writing = threading.Thread(target=write_stderr, args=(b"line\n",))
     writing.start()
     rest = b""
     while not rest.endswith(b"line\n"):
-        rest += os.read(hearing, 65536)
+        rest += os.read(read_end, 65536)
     writing.join()
-    os.close(hearing)
-    os.close(telling)
+    os.close(read_end)
+    os.close(write_end)
     assert fill + len(b"line\n") == len(rest)
 
 

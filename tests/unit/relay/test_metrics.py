@@ -27,14 +27,14 @@ LOOPBACK = ip_address("127.0.0.1")
 async def measured(**how):
     """A house with its numbers."""
     async with house(**how) as it:
-        telling = EventBus()
-        numbers = await Metrics(it.relay, telling).open(LOOPBACK, 0)
-        it.told.others.append(telling)
+        bus = EventBus()
+        numbers = await Metrics(it.relay, bus).open(LOOPBACK, 0)
+        it.told.others.append(bus)
         try:
             yield it, numbers
         finally:
             await numbers.close()
-            telling.close()
+            bus.close()
 
 
 def fetch(numbers, path, method="GET"):

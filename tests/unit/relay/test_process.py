@@ -201,7 +201,7 @@ def test_smarthost_has_the_mail_after_password_and_tls(tmp_path):
     """All mail goes there, over TLS; the log has neither the password nor what is sent for it."""
 
     async def story():
-        async with smarthost() as (port, kept), house(route(port, "required", tmp_path)) as it:
+        async with smarthost() as (port, kept), house(route(port, "encrypt", tmp_path)) as it:
             await it.submit("ann@example.com")
             await it.submit("bob@example.net")
             await it.verdict(2)
@@ -224,7 +224,7 @@ def test_private_authority_proves_the_smarthost(tmp_path, security, tls):
 
     async def story():
         async with smarthost(tls) as (port, kept):
-            text = route(port, "verified", tmp_path).replace("127.0.0.1", "mail.lab.invalid")
+            text = route(port, "verify", tmp_path).replace("127.0.0.1", "mail.lab.invalid")
             text += f"\nsecurity = '{security}'\nca_file = '{Path(lab.__file__).parent / 'tls' / 'certificate.pem'}'"
             async with house(text, zone=f"{ZONE}$ORIGIN lab.invalid.\nmail A 127.0.0.1\n") as it:
                 await it.submit("ann@example.com")
@@ -241,7 +241,7 @@ def test_wrong_password_keeps_the_mail(tmp_path):
     """Settings can be mended: the mail waits, and nobody is told that it failed."""
 
     async def story():
-        async with smarthost() as (port, kept), house(route(port, "required", tmp_path, "wrong")) as it:
+        async with smarthost() as (port, kept), house(route(port, "encrypt", tmp_path, "wrong")) as it:
             await it.submit("ann@example.com")
             return kept, await it.verdict()
 
@@ -251,10 +251,10 @@ def test_wrong_password_keeps_the_mail(tmp_path):
 
 
 def test_host_without_the_proof_that_is_demanded_gets_nothing(tmp_path):
-    """`verified`, and a certificate nobody vouches for: no password and no mail."""
+    """`verify`, and a certificate nobody vouches for: no password and no mail."""
 
     async def story():
-        async with smarthost() as (port, kept), house(route(port, "verified", tmp_path)) as it:
+        async with smarthost() as (port, kept), house(route(port, "verify", tmp_path)) as it:
             await it.submit("ann@example.com")
             return kept, await it.verdict()
 
@@ -267,7 +267,7 @@ def test_nothing_is_sent_in_the_clear_where_tls_is_required():
     """The host offers none: the mail is deferred, and not a recipient was named."""
 
     async def story():
-        text = "[[route]]\ndomains = ['*']\nnext_hop = '127.0.0.13:{port}'\ntls = 'required'"
+        text = "[[route]]\ndomains = ['*']\nnext_hop = '127.0.0.13:{port}'\ntls = 'encrypt'"
         async with house(text) as it:
             await it.submit("ann@example.com")
             verdict = await it.verdict()
@@ -275,7 +275,7 @@ def test_nothing_is_sent_in_the_clear_where_tls_is_required():
 
     verdict, named, greeted = asyncio.run(story())
     assert (Result.DEFERRED, 0, 1) == (verdict.result, named, greeted)
-    assert "require TLS" in verdict.left[0].outcome.text
+    assert "does not start TLS" in verdict.left[0].outcome.text
 
 
 def test_reload_changes_routes_and_limits_and_keeps_ports():
@@ -398,9 +398,9 @@ def test_mail_by_sendmail_is_told_once(tmp_path, fault):
     async def story():
         spool = await SqliteSpool.open(tmp_path, node="relay")
         async with house(faults={"127.0.0.11": fault, "127.0.0.12": fault}, spool=spool) as it:
-            telling = EventBus()
-            numbers = Metrics(it.relay, telling)
-            it.told.others.append(telling)
+            bus = EventBus()
+            numbers = Metrics(it.relay, bus)
+            it.told.others.append(bus)
             tool = await SqliteSpool.open(tmp_path, node="")
             to = tuple(Recipient(parse_mailbox(each)) for each in ("ann@example.com", "bob@example.net"))
             envelope = Envelope(parse_mailbox("root@example.org"), to)
@@ -414,7 +414,7 @@ def test_mail_by_sendmail_is_told_once(tmp_path, fault):
             if fault != "accept":
                 await it.told.until("deliver.parcel.complete", 5)
             text = (await asyncio.to_thread(numbers._metrics)).body.decode()
-            telling.close()
+            bus.close()
             return it.told.named("relay.pickup.complete"), [line for line in text.splitlines() if "received" in line]
 
     told, numbers = asyncio.run(story())

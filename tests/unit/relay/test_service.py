@@ -93,10 +93,10 @@ class Systemd:
 
 
 @asynccontextmanager
-async def serving(monkeypatch, folder, load=None, **tables):
+async def serving(monkeypatch, folder, load=None, zone=ZONE, **tables):
     """A service in this process, which ends by a signal; its log and its task."""
     told = Told()
-    async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE})) as lab:
+    async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": zone})) as lab:
         path = written(lab, folder)
         service = asyncio.create_task(serve(lambda: (load or config_of)(path, **tables), Log(told).write))
         await told.until("relay.port.open")
@@ -389,16 +389,16 @@ def test_sigterm_ends_a_process_that_loses_nothing(tmp_path):
 
 def nobody_listens():
     """A pipe whose reader is gone."""
-    hearing, telling = os.pipe()
-    os.close(hearing)
-    return telling, ()
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    return write_end, ()
 
 
 def nobody_reads():
     """A pipe that is full after a few lines."""
-    hearing, telling = os.pipe()
-    fcntl.fcntl(telling, fcntl.F_SETPIPE_SZ, 4096)
-    return telling, (hearing,)
+    read_end, write_end = os.pipe()
+    fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+    return write_end, (read_end,)
 
 
 def full():
@@ -493,3 +493,15 @@ def test_relay_that_is_to_stop_while_it_opens_stops(tmp_path, monkeypatch):
         return told.named("relay.port.open"), len(told.named("relay.drained"))
 
     assert ([], 1) == asyncio.run(story())
+
+
+def test_start_says_once_that_the_resolver_does_not_validate(tmp_path, monkeypatch):
+    """It answers for the root without AD: mail goes out as before, but no exchanger is verified by DANE (T12)."""
+
+    async def story():
+        async with serving(monkeypatch, tmp_path, zone=f"$TTL 60\n. NS ns.example.\n{ZONE}") as (lab, told, _service):
+            await told.until("relay.dane.off")
+            return "{}:{}".format(*lab.resolver_address), [fields["why"] for fields in told.named("relay.dane.off")]
+
+    where, told = asyncio.run(story())
+    assert [f"the resolver at {where} does not validate; turn DNSSEC validation on there"] == told

@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 
 from postroad import lab
+from postroad.build import system_trust
 from postroad.config import Config, read
 from postroad.deliver import DeliverSettings, LoopSettings
 from postroad.receive import ReceiveLimits, ReceiveTimeouts, hash_password
 from postroad.relay import relay_settings
+from postroad.tls import TlsMode, why_untrusted
 from postroad.words.inputs import InputError
+
+NOW = 1_800_000_000.0  # while the certificate of the lab is good
 
 
 def settings(text, folder=Path("/nowhere")):
@@ -35,49 +39,52 @@ def test_who_we_are_is_said_everywhere():
     assert {"relay.example.org", "relay.example.net"} <= set(it.own.names)
 
 
-def test_mail_between_servers_is_encrypted_where_it_is_offered():
-    """Unless the file says never."""
-    assert settings("").deliver.tls is not None
-    assert settings("deliver.starttls = 'none'").deliver.tls is None
+def test_mail_between_servers_is_protected_as_the_receiver_publishes():
+    """Unless the file says otherwise."""
+    assert TlsMode.AUTO is settings("").tls.mode
+    assert TlsMode.OFF is settings("deliver.tls = 'off'").tls.mode
 
 
 @pytest.mark.parametrize(
-    ("tls", "has_context", "is_required", "verifies"),
+    ("text", "mode"),
     [
-        ("none", False, False, False),
-        ("opportunistic", True, False, False),
-        ("required", True, True, False),
-        ("verified", True, True, True),
+        ("tls = 'off'", TlsMode.OFF),
+        ("tls = 'opportunistic'", TlsMode.OPPORTUNISTIC),
+        ("tls = 'encrypt'", TlsMode.ENCRYPT),
+        ("tls = 'dane'", TlsMode.DANE),
+        ("tls = 'dane-only'", TlsMode.DANE_ONLY),
+        ("tls = 'verify'", TlsMode.VERIFY),
+        ("tls = 'auto'", TlsMode.AUTO),
+        ("", TlsMode.AUTO),
     ],
 )
-def test_route_demands_of_tls_what_it_says(tls, has_context, is_required, verifies):
-    """From never to only with proof; what is demanded is never followed by an attempt in the clear."""
-    (hop,) = settings(f"[[route]]\ndomains = ['*']\nnext_hop = 'smtp.example.net'\ntls = '{tls}'").next_hops
-    context = hop.settings.tls
-    assert (has_context, is_required) == (context is not None, hop.settings.tls_required)
-    assert verifies == (context is not None and context.verify_mode is ssl.CERT_REQUIRED)
-    assert is_required != hop.settings.walk.clear_after_tls_failure
+def test_route_demands_of_tls_what_it_says(text, mode):
+    """From never to only with proof; without a word, what is usual."""
+    (hop,) = settings(f"[[route]]\ndomains = ['*']\nnext_hop = 'smtp.example.net'\n{text}").next_hops
+    assert (mode, False) == (hop.tls.mode, hop.settings.implicit_tls)
 
 
-@pytest.mark.parametrize(("tls", "verifies"), [("opportunistic", False), ("required", False), ("verified", True)])
-def test_where_tls_comes_first_it_is_required(tls, verifies):
-    """There is no clear to fall back to; whether the host is proven is asked as ever."""
+def test_certificate_may_have_to_be_for_other_names():
+    """Those of the route, instead of the host's."""
+    text = "[[route]]\ndomains = ['*']\nnext_hop = '192.0.2.1'\ntls = 'verify'\ntls_names = ['mx.example.net']"
+    assert ("mx.example.net",) == settings(text).next_hops[0].tls.names
+
+
+@pytest.mark.parametrize("tls", ["opportunistic", "encrypt", "verify"])
+def test_where_tls_comes_first_there_is_no_clear(tls):
+    """There is nothing to fall back to; whether the host is proven is asked as ever."""
     (hop,) = settings(f"[[route]]\ndomains = ['*']\nnext_hop = 'smtp.example.net:465'\ntls = '{tls}'").next_hops
     it = hop.settings
-    assert (True, True, False) == (it.implicit_tls, it.tls_required, it.walk.clear_after_tls_failure)
-    assert verifies == (it.tls.verify_mode is ssl.CERT_REQUIRED)
+    assert (True, False, tls) == (it.implicit_tls, it.walk.clear_after_tls_failure, hop.tls.mode)
 
 
 def test_private_authority_is_trusted_instead_of_the_systems(tmp_path):
     """A certificate of one's own vouches for one's own smarthost; a file that is none is an error."""
     pem = Path(lab.__file__).parent / "tls" / "certificate.pem"
-    text = "[[route]]\ndomains = ['*']\nnext_hop = 'smtp.example.net:465'\ntls = 'verified'\nca_file = '{}'"
-    context = settings(text.format(pem)).next_hops[0].settings.tls
-    assert (ssl.CERT_REQUIRED, True, 1) == (
-        context.verify_mode,
-        context.check_hostname,
-        context.cert_store_stats()["x509"],
-    )
+    text = "[[route]]\ndomains = ['*']\nnext_hop = 'smtp.example.net:465'\ntls = 'verify'\nca_file = '{}'"
+    trust = settings(text.format(pem)).next_hops[0].settings.trust
+    chain = (ssl.PEM_cert_to_DER_cert(pem.read_text()),)
+    assert ("", True) == (why_untrusted(chain, trust, NOW), bool(why_untrusted(chain, system_trust(), NOW)))
     (tmp_path / "bad.pem").write_text("no certificate")
     for name in ("bad.pem", "none.pem"):
         with pytest.raises(InputError, match=rf"{name} cannot be used .*PEM file of authorities"):
@@ -118,9 +125,16 @@ def test_aliases_that_lead_nowhere_are_an_error(tmp_path, text, why):
 
 
 def test_route_overrides_a_file_that_never_encrypts():
-    """What a route says of TLS counts for it, whatever is usual."""
-    text = "deliver.starttls = 'none'\n[[route]]\ndomains = ['*']\nnext_hop = 'smtp.example.net'\ntls = 'required'"
-    assert settings(text).next_hops[0].settings.tls is not None
+    """What a route says of TLS counts for it, whatever is usual; what it leaves out is as usual."""
+    text = "deliver.tls = 'off'\n[[route]]\ndomains = ['{}']\nnext_hop = 'smtp.example.net'\n"
+    hops = settings(text.format("a.test") + "tls = 'encrypt'\n" + text.format("b.test").partition("\n")[2]).next_hops
+    assert [TlsMode.ENCRYPT, TlsMode.OFF] == [hop.tls.mode for hop in hops]
+
+
+def test_route_may_say_of_tls_alone():
+    """Its mail goes where DNS says, by other rules: one line for a domain that is broken."""
+    (hop,) = settings("[[route]]\ndomains = ['broken.test']\ntls = 'opportunistic'").next_hops
+    assert ((), "", TlsMode.OPPORTUNISTIC) == (hop.hosts, hop.mx_of, hop.tls.mode)
 
 
 def test_password_is_read_from_its_file_and_never_shown(tmp_path):

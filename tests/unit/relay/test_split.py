@@ -185,15 +185,15 @@ def test_numbers_of_both_are_one_page(monkeypatch):
     """What is received is counted here, what is delivered there; each scrape has all of it, once."""
 
     async def story(it):
-        telling = EventBus()
-        it.told.others.append(telling)
-        metrics = await Metrics(it.relay, telling).open(LOOPBACK, 0)
+        bus = EventBus()
+        it.told.others.append(bus)
+        metrics = await Metrics(it.relay, bus).open(LOOPBACK, 0)
         await it.submit("ann@example.com", times=3)
         await it.log.until("deliver.attempt.complete", 3)
         await metrics.close()
         first, health = await numbers_of(it)
         second, _ = await numbers_of(it)
-        telling.close()
+        bus.close()
         keys = [("attempts_total", "delivered"), ("delivery_seconds_count",), ("attempt_seconds_bucket", "+Inf")]
         return [first[key] for key in keys], [second[key] for key in keys], health
 
@@ -287,6 +287,28 @@ def test_other_settings_reach_the_other_process(monkeypatch):
     assert {"13": 1, "12": 1} == play(story, monkeypatch)
 
 
+def test_settings_that_change_during_a_start_are_sent_after_it(monkeypatch):
+    """It was started with the old ones, and could not be told yet."""
+
+    async def story(it):
+        begin = asyncio.create_subprocess_exec
+
+        async def start(*command, **options):
+            it.split.configure(
+                config_of(it.lab, f"route = [{{domains = ['*'], next_hop = '127.0.0.13:{it.lab.port}'}}]")
+            )
+            return await begin(*command, **options)
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+        it.processes[0].kill()
+        await it.told.until("relay.worker.failed")
+        await it.submit("ann@example.com")
+        await it.log.until("deliver.attempt.complete")
+        return it.taken()
+
+    assert {"13": 1} == play(story, monkeypatch)
+
+
 def test_one_whose_parent_is_gone_ends_at_once():
     """And says so."""
 
@@ -373,9 +395,9 @@ def test_one_that_cannot_start_ends_the_start(monkeypatch):
             split = Split(config, limits, MemorySpool(), told, (sys.executable, "-S", "-c", "raise SystemExit(2)"))
             with pytest.raises(InputError, match="could not start: it ended with status 2"):
                 await split.start()
-            return told.events
+            return told.events, await split.drain(1.0)
 
-    assert [] == asyncio.run(story())
+    assert ([], 0) == asyncio.run(story())
 
 
 def test_one_that_is_killed_at_the_first_start_is_started_again(monkeypatch):

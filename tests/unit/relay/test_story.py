@@ -41,7 +41,9 @@ def record(*, turn=0, unhealthy=(), order=None, dice=Random):
     return Record(
         "example.com",
         1_800_000_001.0,
-        json.dumps(shape | ({"ill": list(unhealthy)} if unhealthy else {}) | ({"dice": DICE} if dice is Dice else {})),
+        json.dumps(
+            shape | ({"unhealthy": list(unhealthy)} if unhealthy else {}) | ({"dice": DICE} if dice is Dice else {})
+        ),
     )
 
 

@@ -1,8 +1,9 @@
 """The order of equals: odds are exact, draws follow them, limits leave no level unreached."""
 
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, permutations
 from random import Random
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from tests.support.domains import T1, T2, T3, T4, T5, T6, domain, host
 
 from postroad.routing import PROCEDURES, Dice, DropReason, RoutePolicy, decide, draw, odds
+from postroad.routing.order import Filling
 from postroad.routing.policy import EqualsPolicy
+from postroad.words.tls import Demand, Miss, TlsFailure, TlsLevel
 
 RFC5321 = PROCEDURES["rfc5321"]
 CHI_SQUARE_999 = {1: 10.83, 2: 13.82}  # 0.1 % points by degrees of freedom
@@ -91,6 +94,15 @@ def test_limit_reaches_every_level_once():
     assert [DropReason.LIMIT] * 6 == [drop.reason for drop in plan.dropped]
 
 
+def test_host_that_is_refused_keeps_no_other_out():
+    """Neither its name behind the same address, nor by a place within the limit: nobody connects to it."""
+    hosts = {name: host(address) for name, address in (("a", "192.0.2.1"), ("b", "192.0.2.1"), ("c", "192.0.2.3"))}
+    missed = Demand(TlsLevel.PROVEN, missed=Miss(TlsFailure.VALIDATION, "a is not listed"))
+    route = decide(domain((10, "a"), (20, "b"), (30, "c"), **hosts), demands={"a": missed})
+    plan = draw(route, replace(RFC5321, limit=2), Dice(1))
+    assert ["a", "b", "c"] == [target.exchange for target in plan.targets]
+
+
 def test_a_level_of_known_addresses_takes_no_place():
     """Who has nothing new to offer needs no place of a limit: a third address has it."""
     names = {"a": host("192.0.2.1", "192.0.2.2", "192.0.2.3"), "b": host("192.0.2.1"), "c": host("192.0.2.4")}
@@ -135,3 +147,45 @@ def test_addresses_of_a_host_keep_the_order_given(hosts, seed):
     for name, group in groupby(draw(route, RFC5321, Dice(seed)).targets, key=lambda target: target.exchange):
         drawn = [target.address for target in group]
         assert [address for address in given_order[name] if address in drawn] == drawn
+
+
+POOLS = st.lists(
+    st.tuples(st.integers(1, 2), st.lists(st.integers(1, 4), min_size=1, max_size=2)), min_size=2, max_size=5
+)
+
+
+@given(POOLS, st.sampled_from([None, 2, 3]), st.data())
+def test_plans_that_stand_alike_go_on_alike(hosts, limit, data):
+    """Whatever was given to them so far: what a forecast takes for one may not differ in any host to come."""
+    policy = _policy(limit)
+    route = decide(_layout(hosts), policy)
+    given_hosts = [(level.preference, each) for level in route.levels for each in level.exchangers]
+    behind = Counter(address for _, each in given_hosts for address in each.addresses)
+    shared = frozenset(address for address, count in behind.items() if count > 1)
+    count = data.draw(st.integers(0, len(given_hosts)))
+    orders = [data.draw(st.permutations(given_hosts)) for _ in range(2)]
+    to_come = [each for each in given_hosts if each not in orders[0][:count] and each not in orders[1][:count]]
+    plans = [Filling(route, policy) for _ in orders]
+    for plan, order in zip(plans, orders, strict=True):
+        for preference, each in order[:count]:
+            plan.add(preference, each)
+    one, other = (plan.standing(shared) for plan in plans)
+    if not shared and (limit is None or len(behind) <= limit):
+        assert None is one is other
+    if one == other:
+        for preference, each in to_come:
+            assert plans[0].has_place_for(preference, each) == plans[1].has_place_for(preference, each)
+            assert plans[0].add(preference, each) == plans[1].add(preference, each)
+
+
+def test_plans_that_are_full_stand_alike():
+    """However much was left out, and whatever stands behind one name alone: a forecast goes through one of them."""
+    alone = {f"h{n}": host(*(f"192.0.2.{n}{last}" for last in range(n))) for n in (1, 2, 3)}
+    route = decide(domain((10, "h1"), (10, "h2"), (10, "h3"), **alone), _policy(2))
+    standings = []
+    for order in permutations(route.levels[0].exchangers, 2):
+        plan = Filling(route, _policy(2))
+        for each in order:
+            plan.add(10, each)
+        standings.append(plan.standing(frozenset()))
+    assert [(0, frozenset({10}), frozenset())] * 6 == standings

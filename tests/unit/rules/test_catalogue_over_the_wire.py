@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from tests.support import folders
+from tests.support.examples import some
 
 from postroad.dns import ServerAddress, WireResolver, WireSettings, parse_zones
 from postroad.gather import gather, gather_more
@@ -16,8 +17,8 @@ PATIENCE_S = 60.0
 
 
 def test_live_answers_give_the_findings_of_the_file():
-    """For every zone of the catalogue both ways find the same, but for places in files."""
-    for path in sorted(folders.ROOT.glob("*/*/zone")):
+    """For every third zone of the catalogue, and all in `make thorough`, both ways find the same, but for places."""
+    for path in some(sorted(folders.ROOT.glob("*/*/zone")), 3):
         folder = folders.load(path.parent)
         live = asyncio.run(_live(str(folder.evidence.snapshot.domain), path.read_text()))
         offline = replace(folder.evidence, shares=None)

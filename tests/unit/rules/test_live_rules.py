@@ -13,6 +13,7 @@ from tests.support.evidence import (
     POLICY,
     SIX,
     TLSA,
+    announced,
     drift,
     evidence,
     failed,
@@ -30,7 +31,6 @@ from tests.support.evidence import (
 
 from postroad.rules import RULES as CATALOGUE
 from postroad.rules import Severity, Topic
-from postroad.rules.sts import covers
 from postroad.words.facts import Found, HostFacts, NoData, Temporary
 from postroad.words.sessions import Certificate, Reach
 
@@ -248,10 +248,18 @@ def test_a_policy_in_testing_delivers_all_the_same():
         assert expected == graded("sts-backup-uncovered", published(sts=policy_told))
 
 
-def test_a_wildcard_covers_one_label():
-    """`*.example.com` matches mail.example.com, not example.com, and not a.mail.example.com."""
-    names = ("mail.example.com", "MAIL.Example.COM.", "example.com", "a.mail.example.com")
-    assert [True, True, False, False] == [covers("*.example.com", name) for name in names]
+def test_every_fault_of_a_record_and_a_policy_is_a_finding():
+    """Check says each thing that the strict reader says, with its line; what it forgives is a note."""
+    published_so = announced(document=b"version: STSv2\n\nmode: on\nmode: off\n", record="v=STSv1; id=a; id=b")
+    told = published(sts=published_so)
+    found = [
+        [finding.seen.removeprefix("the policy is not valid: ")[:17] for finding in find(rule, told)]
+        for rule in ("sts-policy-invalid", "sts-ambiguous")
+    ]
+    assert [
+        ["line 1: its versi", "line 3: its mode ", "it has no line `m"],
+        ["of the record: it", "of the policy: li", "of the policy: li"],
+    ] == found
 
 
 def test_unsigned_tlsa_is_inconclusive_where_the_resolver_vouches_for_nothing():

@@ -1,5 +1,7 @@
 """Each threshold is held on both sides: moved by one step, some rule finds more, less or worse."""
 
+from functools import cache
+
 import pytest
 from tests.support import folders
 from tests.support.cases import CASES, EDGES
@@ -7,16 +9,6 @@ from tests.support.cases import CASES, EDGES
 from postroad.rules import RULES, limits
 
 NAMES = [name for name in vars(limits) if name.isupper()]
-GIVEN = [
-    *((name, given) for name, both in CASES.items() for given in both),
-    *EDGES,
-    *(
-        (rule.id, folders.load(path).evidence)
-        for rule in RULES.values()
-        for path in folders.variants(rule)
-        if rule.topic in folders.TOPICS
-    ),
-]
 
 
 @pytest.mark.parametrize("step", [-1, 1])
@@ -28,6 +20,16 @@ def test_a_threshold_that_moves_is_noticed(name, step, monkeypatch):
     assert before != graded()
 
 
+@cache
+def given():
+    """The evidence of each rule's own cases."""
+    zones = [
+        (rule.id, path) for rule in RULES.values() if rule.topic in folders.TOPICS for path in folders.variants(rule)
+    ]
+    live = [(name, evidence) for name, both in CASES.items() for evidence in both]
+    return [*live, *EDGES, *((name, folders.load(path).evidence) for name, path in zones)]
+
+
 def graded():
     """What each rule finds in its own cases, and how bad."""
-    return [(name, [finding.severity for finding in RULES[name].check(given)]) for name, given in GIVEN]
+    return [(name, [finding.severity for finding in RULES[name].check(evidence)]) for name, evidence in given()]

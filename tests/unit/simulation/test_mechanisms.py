@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import pytest
 from tests.support.forecasts import BACKUP, EQUALS, snapshot
 
-from postroad.senders import SENDERS
+from postroad.models import SENDERS
 from postroad.simulation import Case, DnsOrder, forecast
 from postroad.simulation.paths import every_way
 from postroad.words.facts import HostFacts, Mx, NoData

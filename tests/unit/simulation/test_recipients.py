@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.forecasts import BACKUP, cases
 
-from postroad.senders import SENDERS
+from postroad.models import SENDERS
 from postroad.simulation import Case
 from postroad.simulation.recipients import Mixed, every_fate, fares
 from postroad.words.faults import Mode
@@ -30,6 +30,11 @@ def ends(name, *replies, **down):
 def test_each_recipient_fares_as_if_alone():
     """Postfix: who is taken stays, who is told to wait goes on to the backup, who is refused is returned now."""
     assert ([FIRST, SECOND, "returned"], 2) == ends("postfix", 250, 450, 550)
+
+
+def test_ours_is_known_for_each_recipient_alone():
+    """Its walk is not data: who is taken, waits and is returned is what each would meet by itself."""
+    assert ([FIRST, "waits", "returned"], 3) == ends("postroad", 250, 450, 550)
 
 
 def test_some_wait_with_the_backup_in_sight():

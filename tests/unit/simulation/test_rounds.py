@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.forecasts import BACKUP, EQUALS, snapshot
 from tests.support.rounds import with_rounds
 
-from postroad.senders import SENDERS, read_sender
+from postroad.models import SENDERS, read_sender
 from postroad.simulation import Case
 from postroad.simulation.paths import every_way
 from postroad.words.faults import Mode

@@ -6,7 +6,7 @@ from typing import get_type_hints
 import pytest
 from tests.support.plans import planned
 
-from postroad.senders import SCHEDULES, SENDERS, Sender, read_sender
+from postroad.models import SCHEDULES, SENDERS, Sender, read_sender
 from postroad.simulation import Case, DnsOrder, forecast
 from postroad.simulation.trials import Outage, Trial, Workload, run
 from postroad.words.facts import NoName

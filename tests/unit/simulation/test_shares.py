@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.forecasts import ADDRESSES, BACKUP, EQUALS, MODES, cases, snapshot
 
+from postroad.models.model import ENDS, Inside, PreferenceUse
 from postroad.routing import PROCEDURES, decide, odds
-from postroad.senders.model import ENDS, Inside, PreferenceUse
 from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, blend, forecast
 from postroad.simulation.limits import counted
 from postroad.simulation.paths import every_way

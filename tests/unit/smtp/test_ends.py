@@ -10,6 +10,7 @@ from tests.support.dialogues import ENVELOPE, HELLO, TRANSACTION, codes, greeted
 from postroad.smtp import (
     AuthGiven,
     BadSyntax,
+    Capabilities,
     Client,
     ClientState,
     Closed,
@@ -23,7 +24,9 @@ from postroad.smtp import (
     Noop,
     Quit,
     Rcpt,
+    Server,
     ServerConfig,
+    ServerState,
     StartTls,
     Unsolicited,
     Violation,
@@ -32,10 +35,12 @@ from postroad.smtp import (
     parse_command,
 )
 from postroad.smtp.commands import PLAIN, CommandReader
+from postroad.smtp.envelope import mail_to
+from postroad.smtp.grammar import Vrfy
 from postroad.smtp.offer import OUT_OF_ORDER, OUT_OF_STEP
 from postroad.smtp.states import CLIENT_MOVES
 from postroad.smtp.wire import DotReader, DotStuffer, stuff_dots
-from postroad.words.mail import Mailbox, Recipient
+from postroad.words.mail import Envelope, Mailbox, Recipient
 from postroad.words.reply import Reply
 
 ANN = Mailbox("ann", "example.com")
@@ -475,3 +480,76 @@ def test_each_line_is_taken_for_itself(lines, expected):
     """One beyond ASCII, one that only quotes HTTP, one with a bare LF in AUTH: the next line does not pay for it."""
     config = ServerConfig("mx.example", auth=("PLAIN",))
     assert [220, 250, *expected] == codes(serve(HELLO + lines, config)[0])
+
+
+@pytest.mark.parametrize("argument", ["a\nb", "a\rb", "a\r\nb", "a\n\rb", "\r\n.\r\nQUIT"])
+def test_line_break_in_an_argument_is_our_own_error(argument):
+    """Whatever the spool has: what we send is never read as two commands."""
+    for kind in (Vrfy, Noop, Ehlo):
+        client = client_at(ClientState.READY)
+        if kind in CLIENT_MOVES[ClientState.READY]:
+            with pytest.raises(LocalProtocolError, match="line break in an argument"):
+                client.send(kind(argument))
+            assert ClientState.READY is client.state
+
+
+@pytest.mark.parametrize(
+    ("extension", "parameter"),
+    [
+        ("smtputf8", b" SMTPUTF8"),
+        ("eight_bit_mime", b" BODY=8BITMIME"),
+        ("dsn", b" RET=HDRS"),
+        ("dsn", b" ENVID=x"),
+        ("auth", b" AUTH=<>"),
+    ],
+)
+@pytest.mark.parametrize("is_offered", [True, False])
+def test_parameter_of_an_extension_is_known_where_that_is_offered(extension, parameter, is_offered):
+    """555 where it is not (RFC 5321 section 4.1.1.11); mail without it is taken by both."""
+    offers = {"auth": ("PLAIN",) if is_offered else ()} if extension == "auth" else {extension: is_offered}
+    config = ServerConfig("mx.example", **offers)
+    for given_parameter, code in ((b"", 250), (parameter, 250 if is_offered else 555)):
+        assert code == codes(serve(HELLO + b"MAIL FROM:<a@b.example>" + given_parameter + b"\r\n", config)[0])[2]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"MAIL FROM:<a@b.example> SIZE=" + b"0" * 18 + b"42\r\n", 250),
+        (b"MAIL FROM:<a@b.example> SIZE=" + b"0" * 19 + b"42\r\n", 501),  # 20 digits: RFC 1870 section 3
+        (b"MAIL FROM:<>\r\nRCPT TO:<a@b.example> ORCPT=nothing\r\n", 501),
+        (b"AUTH\r\n", 501),
+        (b"AUTH PLAIN YQ== more\r\n", 501),
+    ],
+)
+def test_values_of_parameters_have_a_form(line, code):
+    """501 says that it is not this one."""
+    config = ServerConfig("mx.example", auth=("PLAIN",))
+    assert code == codes(serve(HELLO + line, config)[0])[-1]
+
+
+@pytest.mark.parametrize("most", [9, 10, 11])
+def test_message_of_the_greatest_size_is_taken(most):
+    """The limit is the size of the greatest message, not of the smallest that is refused."""
+    replies, messages = serve([HELLO, TRANSACTION, b"BDAT 10 LAST\r\n12345678\r\n"], ServerConfig("mx", size=most))
+    assert (250 if most >= 10 else 552, int(most >= 10)) == (codes(replies)[-1], len(messages))
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [(220, ServerState.FRESH), (421, ServerState.CLOSED), (521, ServerState.REFUSING), (554, ServerState.REFUSING)],
+)
+def test_greeting_decides_what_may_follow(code, state):
+    """A server that says 421 hangs up; one that says 554 waits for QUIT (RFC 5321 section 3.1)."""
+    server = Server(ServerConfig("mx.example"))
+    server.greet(Reply(code, ("as you see",)))
+    assert state is server.state
+
+
+@pytest.mark.parametrize("is_offered", [True, False])
+@pytest.mark.parametrize("is_used", [True, False])
+def test_eight_bits_are_announced_where_they_are_and_are_offered(is_offered, is_used):
+    """BODY=8BITMIME says both (RFC 6152 section 2)."""
+    offered, envelope = Capabilities(eight_bit_mime=is_offered), Envelope(ANN, (), eight_bit=is_used)
+    mail = mail_to(offered, envelope, 10, smtputf8=False)
+    assert ("8BITMIME" if is_offered and is_used else None) == mail.body

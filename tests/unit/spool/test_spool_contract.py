@@ -160,15 +160,19 @@ def test_a_discarded_arrival_leaves_nothing(tell):
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [letter(size=len(BODY) + 1), letter(size=len(BODY) - 1), replace(letter(), envelope=Envelope(None, ()))],
+    ("wrong", "why"),
+    [
+        (letter(size=SIZE + 1), f"the body of m1 has {SIZE} octets, not {SIZE + 1}"),
+        (letter(size=SIZE - 1), f"the body of m1 has {SIZE} octets, not {SIZE - 1}"),
+        (replace(letter(), envelope=Envelope(None, ())), "a message needs at least one recipient"),
+    ],
     ids=["too short", "too long", "to nobody"],
 )
-def test_what_is_no_message_is_not_kept(tell, wrong):
+def test_what_is_no_message_is_not_kept(tell, wrong, why):
     """A size that is not the body's, or no recipient, is a fault of the caller; nothing is kept of it."""
 
     async def story(spool):
-        with pytest.raises(ValueError, match=r"octets|recipient"):
+        with pytest.raises(ValueError, match=why):
             await spool.add(wrong, BODY)
         assert None is await spool.story("m1")
         await spool.add(letter(), BODY)
@@ -393,7 +397,8 @@ def test_destinations_without_a_host_are_known_by_name(tell):
             ("m5", "c@d.example", True),
         ):
             (parcel,) = await spool.add(letter(id_, to), BODY, claim=True)
-            await spool.settle([deferred(parcel, waits_for_host=waits)], NOW)
+            await spool.settle([deferred(parcel, waits_for_host=True) if waits else deferred(parcel)], NOW)
+        await spool.add(letter("fresh", "x@aa.example"), BODY)
         assert ("a.example", "b.example") == await spool.stranded("", 2)
         assert ("d.example",) == await spool.stranded("b.example", 2)
         assert () == await spool.stranded("d.example", 2)
@@ -505,11 +510,11 @@ def test_a_selection_is_every_condition_at_once(tell, which, action):
 
 
 def test_the_list_is_in_order_of_acceptance(tell):
-    """And as long as asked."""
+    """And as long as asked: a hundred, if nothing is."""
 
     async def story(spool):
-        for n in range(5):
-            await spool.add(letter(f"m{n}", at=NOW - n), BODY)
+        await asyncio.gather(*(spool.add(letter(f"m{n}", at=NOW - n), BODY) for n in range(101)))
+        assert 100 == len(await spool.listed(EVERYTHING))
         assert ["m0", "m1", "m2"] == [one.parcel.mail.id for one in await spool.listed(EVERYTHING, limit=3)]
 
     tell(story)
@@ -532,6 +537,52 @@ def test_stats_count_what_there_is(tell):
     tell(story)
 
 
+def test_stats_name_the_twenty_busiest(tell):
+    """Of those that have as many, the first by name."""
+
+    async def story(spool):
+        await asyncio.gather(*(spool.add(letter(f"m{n}", f"x@{n:02}.example"), BODY) for n in range(22)))
+        assert tuple((f"{n:02}.example", 1) for n in range(20)) == (await spool.stats(NOW)).destinations
+
+    tell(story)
+
+
+def test_no_body_is_at_hand_of_what_is_not_there(tell):
+    """Never kept, or finished: there is nothing to deliver."""
+
+    async def story(spool):
+        assert None is spool.at_hand(letter())
+        (parcel,) = await spool.add(letter(), BODY, claim=True)
+        assert BODY == spool.at_hand(letter())
+        await spool.settle([Settlement(parcel)], NOW)
+        assert None is spool.at_hand(letter())
+        with pytest.raises(SpoolError) as trouble:
+            await spool.piece("never", 0)
+        assert Trouble.MISSING == trouble.value.kind
+
+    tell(story)
+
+
+def test_a_parcel_is_fresh_once_in_the_life_of_its_message(tell):
+    """The first of its message, until it is settled: neither the second, nor one that is back."""
+
+    async def story(spool):
+        parcels = await spool.add(letter("m1", "a@one.example", "b@two.example"), BODY, claim=True)
+        assert [True, False] == [parcel.is_fresh for parcel in parcels]
+        await spool.settle([deferred(parcels[0]), deferred(parcels[1], counts=False)], NOW)
+        later = await spool.claim(LATER, 2, each=1)
+        assert [(1, False), (0, False)] == sorted(((one.attempts, one.is_fresh) for one in later), reverse=True)
+        (alone,) = await spool.add(letter("m2"), BODY, claim=True)
+        await spool.settle([deferred(alone, counts=False)], NOW)
+        (again,) = await spool.claim(LATER, 1, each=1)
+        assert (0, False) == (again.attempts, again.is_fresh)
+        await spool.settle([deferred(again, due_at=NOW)], LATER)
+        (tried,) = await spool.claim(LATER, 1, each=1)
+        assert (1, NOW, False) == (tried.attempts, tried.due_at, tried.is_fresh)
+
+    tell(story)
+
+
 def test_a_host_that_answers_again_is_given_a_thousand_at_once(tell):
     """To prove that it does; who hastens again gets the rest."""
 
@@ -547,15 +598,16 @@ def test_what_never_finished_arriving_is_swept_up(tell):
     """A day after a sweep saw it first: the spool has no clock to know it sooner."""
 
     async def story(spool):
-        for id_ in ("m1", "m2"):
+        for id_ in ("m1", "m2", "m3"):
             await spool.write(id_, b"abc")
         await spool.sweep(NOW)
         await spool.sweep(NOW + 86400)
         (parcel,) = await spool.add(letter("m1", size=SIZE + 3), BODY, claim=True)
         assert b"abc" + BODY == await octets(spool, parcel.mail)
         await spool.sweep(NOW + 86401)
-        with pytest.raises(ValueError, match="octets"):
-            await spool.add(letter("m2", size=SIZE + 3), BODY)
+        for id_ in ("m2", "m3"):
+            with pytest.raises(ValueError, match="octets"):
+                await spool.add(letter(id_, size=SIZE + 3), BODY)
 
     tell(story)
 

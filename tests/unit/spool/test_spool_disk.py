@@ -1,6 +1,7 @@
 """What a spool does about its folder and its disk: closed to others, settings that keep promises, gone, full."""
 
 import asyncio
+import errno
 import os
 import shutil
 import sqlite3
@@ -19,6 +20,8 @@ from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 from postroad.receive.keeper import reply_to
 from postroad.spool import Settlement, SpoolError, Trouble
 from postroad.spool.sqlite import SqliteSpool, file
+from postroad.spool.sqlite.deposit import keep_one
+from postroad.spool.sqlite.trouble import troubles
 
 
 def mode(path):
@@ -34,6 +37,44 @@ def umask(bits):
         yield
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(errno.ENOSPC, Trouble.FULL), (errno.EDQUOT, Trouble.FULL), (errno.EROFS, Trouble.READ_ONLY)],
+)
+def test_files_that_cannot_be_made_say_why(tmp_path, monkeypatch, code, kind):
+    """No room and no permission are fixed in different ways."""
+
+    def refuse(*_arguments):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("postroad.spool.sqlite.folder.open_private", refuse)
+    with pytest.raises(SpoolError) as trouble:
+        run(nothing, tmp_path)
+    assert (kind, True) == (trouble.value.kind, str(tmp_path) in trouble.value.why)
+
+
+@pytest.mark.parametrize("problem", [KeyError("a bug"), SpoolError(Trouble.MISSING, "no body")])
+def test_what_is_no_trouble_of_sqlite_comes_out_as_it_was(tmp_path, problem):
+    """A bug keeps its traceback, and what is said already is not said twice."""
+    with pytest.raises(type(problem)) as caught, troubles(tmp_path):
+        raise problem
+    assert (problem, None) == (caught.value, caught.value.__cause__)
+
+
+@pytest.mark.parametrize("count", [1, 1000])
+def test_one_message_has_the_room_of_all_its_recipients(tmp_path, monkeypatch, count):
+    """A kilobyte for each but the first: with room for one of them, a thousand are refused."""
+    run(nothing, tmp_path)
+    monkeypatch.setattr("postroad.spool.sqlite.room.free_in", lambda _folder: 5 * MIB)
+    mail = letter("m1", *(f"u{n}@far.example" for n in range(count)))
+    if count == 1:
+        keep_one(tmp_path, mail, BODY, reserve=4 * MIB)
+        return
+    with pytest.raises(SpoolError) as trouble:
+        keep_one(tmp_path, mail, BODY, reserve=4 * MIB)
+    assert Trouble.FULL == trouble.value.kind
 
 
 def test_each_file_is_its_owners_alone(tmp_path):

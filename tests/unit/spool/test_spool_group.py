@@ -14,7 +14,8 @@ from tests.support.grounds import run
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, octets, states
 
 import postroad
-from postroad.spool import PIECE, Settlement, SpoolError, StoredMail, Trouble
+from postroad.spool import PIECE, Lesson, Settlement, SpoolError, StoredMail, Trouble
+from postroad.spool.sqlite import group
 from postroad.spool.sqlite.file import MARK, connect
 from postroad.words.mail import Envelope
 
@@ -55,15 +56,18 @@ def test_the_loop_does_the_statements_and_never_waits_for_the_disk(tmp_path):
     run(story, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["claim", "sweep", "hold", "release", "retry_stranded", "renew", "big", "many"])
+@pytest.mark.parametrize(
+    "name", ["claim", "sweep", "hold", "release", "retry_stranded", "renew", "big", "list", "settled", "many"]
+)
 def test_long_work_is_not_the_loops(tmp_path, name):
     """A claim of a thousand, a slice of a queue or of history, a big body: the loop goes on serving meanwhile."""
 
     async def story(spool):
         added = await spool.add(letter("a"), BODY, claim=True)
         await spool.add(letter("b"), BODY)
-        said = watch(spool)
         size = 8 * PIECE
+        (large,) = await spool.add(letter("large", size=size), bytes(size), claim=True)
+        said = watch(spool)
         works = {
             "claim": lambda: spool.claim(NOW, 1000, each=1000),
             "sweep": lambda: spool.sweep(NOW),
@@ -72,6 +76,8 @@ def test_long_work_is_not_the_loops(tmp_path, name):
             "retry_stranded": lambda: spool.retry_stranded("far.example", NOW),
             "renew": lambda: spool.renew(NOW),
             "big": lambda: spool.add(letter("big", size=size), bytes(size), claim=True),
+            "list": lambda: spool.add(letter("list", *(f"u{n}@far.example" for n in range(2048))), BODY, claim=True),
+            "settled": lambda: spool.settle([Settlement(large)], NOW),
             "many": lambda: kept_and_settled(spool, letters(300)),
         }
         await works[name]()
@@ -103,8 +109,9 @@ def test_the_loop_goes_on_while_another_writes(tmp_path, what):
     run(story, tmp_path)
 
 
-def test_what_comes_in_turns_of_the_loop_shares_a_commit(tmp_path):
+def test_what_comes_in_turns_of_the_loop_shares_a_commit(tmp_path, monkeypatch):
     """As long as each turn brings more: not the first alone, and the others behind it. One alone waits for nobody."""
+    monkeypatch.setattr(group, "GATHER_S", 3600.0)
 
     async def story(spool):
         futures = []
@@ -112,7 +119,7 @@ def test_what_comes_in_turns_of_the_loop_shares_a_commit(tmp_path):
             futures.append(spool.add(letter(f"m{n}"), BODY))
             await asyncio.sleep(0)
         await asyncio.gather(*futures)
-        assert spool.commits <= 3
+        assert 1 == spool.commits
         alone = spool.add(letter("alone"), BODY)
         for _ in range(3):
             await asyncio.sleep(0)
@@ -120,6 +127,23 @@ def test_what_comes_in_turns_of_the_loop_shares_a_commit(tmp_path):
         await alone
 
     run(story, tmp_path)
+
+
+def test_a_group_waits_while_it_grows_and_not_for_long():
+    """Until a turn of the loop brings nothing, or GATHER_S after the first look, or until it is full."""
+
+    def looks(*steps):
+        calls = group.CommitGroup()
+        grown = []
+        for count, now in steps:
+            calls.count = count
+            grown.append(calls.grows(now))
+        return grown
+
+    late, most = 7.0 + group.GATHER_S, group.MOST
+    assert [True, True, False] == looks((1, 7.0), (2, 7.0), (2, 7.0))
+    assert [True, True, False] == looks((1, 7.0), (2, (7.0 + late) / 2), (3, late))
+    assert [True, False] == looks((most - 1, 7.0), (most, 7.0))
 
 
 def test_one_fault_of_a_group_spoils_no_other(tmp_path):
@@ -210,6 +234,8 @@ def test_a_spool_of_version_1_goes_on(tmp_path):
         await spool.settle([Settlement(parcel, record="{}")], NOW)
         assert (1, size, 2) == await counted()
         assert 1 == len((await spool.story("m2")).records)
+        await spool.learn([Lesson("k", "a", "", 1, NOW)])
+        assert 1 == len(await spool.recall("k"))
         await spool.sweep(NOW + 86401)
         assert (1, size, 0) == await counted()
 

@@ -135,6 +135,10 @@ class TwoSpools(RuleBasedStateMachine):
     def retry_stranded(self, destination):
         self.both("retry_stranded", destination, self.now)
 
+    @rule(after=st.just("") | lanes)
+    def stranded(self, after):
+        self.both("stranded", after, 2)
+
     @rule(selection=selections, action=st.sampled_from(["hold", "unhold"]))
     def hold(self, selection, action):
         self.both(action, selection)

@@ -244,11 +244,62 @@ def test_claim_that_nobody_waits_for_is_given_back():
             with pytest.raises(asyncio.CancelledError):
                 await claiming
             spool.free.set()
-            while await states(spool) != [("far.example", "waiting")]:  # noqa: ASYNC110  # a bug would hang: see the limit
-                await asyncio.sleep(0)
+            for state in ("claimed", "waiting"):
+                while await states(spool) != [("far.example", state)]:  # noqa: ASYNC110  # a bug would hang: see the limit
+                    await asyncio.sleep(0)
             return other.handover.waiting
 
     assert 0 == asyncio.run(asyncio.wait_for(story(), 20))
+
+
+@pytest.mark.parametrize("end", ["it fails", "nothing is found"])
+def test_claim_that_nobody_waits_for_may_come_to_nothing(end):
+    """Nothing is there to be given back, and nobody is bothered."""
+
+    async def story():
+        troubles = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, about: troubles.append(about["message"]))
+        async with apart() as (spool, other):
+            spool.free.clear()
+            released = []
+            spool.release = released.append
+            claiming = asyncio.create_task(other.spool.claim(NOW, 1, each=1))
+            await asyncio.sleep(0)
+            claiming.cancel()
+            await asyncio.wait([claiming])
+            if end == "it fails":
+                await spool.close()
+            spool.free.set()
+            if end == "nothing is found":
+                await other.look()
+        return troubles, released
+
+    assert ([], []) == asyncio.run(story())
+
+
+class FullLink:
+    """A link with so many octets unsent, which notes the bodies it is given."""
+
+    def __init__(self, unsent):
+        self.unsent = unsent
+        self.bodies = []
+
+    def tell(self, _word, _parcel, body):
+        """Note it."""
+        self.bodies.append(body)
+
+
+@pytest.mark.parametrize(("unsent", "is_open"), [(UNSENT - 1, True), (UNSENT, False)])
+def test_limit_of_what_is_unsent_is_one(unsent, is_open):
+    """At it nothing more is claimed for the other process, and what it must be given goes without its body."""
+
+    async def story():
+        handover, link = Handover(spool := MemorySpool()), FullLink(unsent)
+        handover.begin(link)
+        handover.give(await spool.add(letter(), BODY, claim=True))
+        return handover.has_room_for(("other.example",), 10, 10), link.bodies
+
+    assert (is_open, [BODY if is_open else None]) == asyncio.run(story())
 
 
 def test_parcels_are_counted_by_destination():

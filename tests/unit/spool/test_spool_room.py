@@ -9,7 +9,7 @@ from tests.support.grounds import MIB, ROOT_ONLY, fill, nothing, run, small_disk
 from tests.support.letters import BODY, EVERYTHING, NOW, letter, states
 
 from postroad.spool import PIECE, Settlement, SpoolError, Trouble
-from postroad.spool.sqlite.room import FreeSpace
+from postroad.spool.sqlite.room import FreeSpace, Room
 
 
 def full(spool):
@@ -257,6 +257,72 @@ def test_pages_go_back_to_the_disk_when_the_log_has_no_room(tmp_path, monkeypatc
     assert ["next"] == run(story, tmp_path, reserve=8 * MIB, history_s=0)
 
 
+def test_the_log_gives_its_room_back_before_the_database_is_written_anew(tmp_path, monkeypatch):
+    """Mail has passed through twice: what the log still holds is enough for more, and emptying it is quick."""
+    size = [1 << 40]
+    log = tmp_path / "spool.db-wal"
+
+    def left(folder):
+        return size[0] - sum(path.stat().st_size for path in folder.iterdir())
+
+    monkeypatch.setattr("postroad.spool.sqlite.room.free_in", left)
+
+    async def story(spool):
+        for turn in range(2):
+            spool._writer._commits._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            assert await arrive(spool, f"large{turn}", 40)
+            await leave(spool)
+        assert log.stat().st_size > 9 * MIB
+        size[0] -= left(tmp_path) - MIB
+        assert await arrive(spool, "next", 4)
+        assert (tmp_path / "spool.db").stat().st_size > 9 * MIB
+        assert log.stat().st_size < 2 * MIB
+
+    run(story, tmp_path, reserve=4 * MIB, history_s=0)
+
+
+@pytest.mark.parametrize("is_in_file", [True, False])
+def test_room_is_what_the_disk_and_the_database_have_together(tmp_path, monkeypatch, is_in_file):
+    """To the octet; what the database still grows by when the log goes back into it is no room. It is said in MiB."""
+    reserve, octets = 8 * MIB, MIB
+    left = [1 << 40]
+    monkeypatch.setattr("postroad.spool.sqlite.room.free_in", lambda _folder: left[0])
+
+    async def story(spool):
+        db = spool._writer._commits._db
+        assert await arrive(spool, "large", 20)
+        await leave(spool)
+        if is_in_file:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        count, unused = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count"))
+        grows = count * 4096 - (tmp_path / "spool.db").stat().st_size
+        assert (is_in_file, True) == (grows == 0, unused * 4096 > 5 * MIB)
+        enough = reserve + 2 * octets - unused * 4096 + grows
+        for left[0], trouble in ((enough, None), (enough - 1, Trouble.FULL)):
+            found = spool._room.trouble(db, octets)
+            assert trouble == (found and found.kind)
+        kept = (count - unused) * 4096
+        for left[0], is_worth_it in (
+            (2 * kept + grows, True),
+            (2 * kept + grows - 2, False),
+        ):  # it is copied to the log
+            assert is_worth_it == Room(tmp_path, MIB).is_in_pages(db, octets)
+        disk = (enough - 1 - grows) >> 20
+        assert f"{tmp_path} has {disk} MiB free, its database 5 MiB, and 8 MiB are kept for settling: make room" == (
+            found.why
+        )
+
+    run(story, tmp_path, reserve=reserve, history_s=0)
+
+
+@pytest.mark.parametrize(("less", "is_made"), [(0, True), (1, False)])
+def test_a_reserve_that_would_be_all_there_is_is_not_made(tmp_path, monkeypatch, less, is_made):
+    """The file is half of what is reserved: with it, there must be a reserve left."""
+    monkeypatch.setattr("postroad.spool.sqlite.room.free_in", lambda _folder: 6 * MIB - less)
+    run(nothing, tmp_path, reserve=4 * MIB)
+    assert is_made == (tmp_path / "reserve.bin").exists()
+
+
 @pytest.mark.parametrize(
     ("left", "pages", "octets", "is_taken"),
     [
@@ -267,6 +333,8 @@ def test_pages_go_back_to_the_disk_when_the_log_has_no_room(tmp_path, monkeypatc
         (26, 227, 11, False),  # the log would have less than a quarter of the reserve
         (16, 900, 1, False),
         (60, 5, 1, False),
+        (70, 0, 3, True),
+        (69, 0, 3, False),
     ],
 )
 def test_free_pages_are_room_but_not_for_the_log(left, pages, octets, is_taken):

@@ -5,7 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from tests.support.plans import INTERNET, T1, T4, records
+from tests.support.plans import INTERNET, T1, T3, T4, advised, records
 from typer.testing import CliRunner
 
 from postroad.cli.root import app
@@ -13,7 +13,7 @@ from postroad.planning import compare, measure
 from postroad.views.html.answer import page
 from postroad.views.pictures.drawings import DRAWINGS
 from postroad.views.pictures.picture import picture_of
-from postroad.views.text import comparison, simulation
+from postroad.views.text import advice, comparison, simulation
 from postroad.views.text.blocks import Table
 from postroad.views.text.sections import AnswerSection, NamedPicture, Sentences, ZoneLines, markdown, text
 
@@ -117,6 +117,20 @@ def test_every_section_of_a_comparison_is_everywhere(is_verbose):
         assert words in whole
         assert words in markdown(told)
     assert ["now", "planned", "same"] == [section.title for section in told if section.is_for_pages]
+
+
+@pytest.mark.parametrize("zone", [T1, T3, T4, "@ MX 10 192.0.2.7.\n@ MX 20 b\nb A 192.0.2.2\n", "@ MX 10 gone\n"])
+def test_every_section_of_an_advice_is_everywhere(zone):
+    """In a terminal, on a page and in Markdown; records begin at the margin, so that they can be copied."""
+    found = advised(records(zone))
+    told = list(advice.sections(found, [picture_of(each.name, each, INTERNET) for each in advice.cards(found)]))
+    answer, whole = shown(told)
+    for words in [words for section in told for part in section.parts for words in words_of(part)]:
+        assert words in answer
+        assert words in whole
+        assert words in markdown(told)
+    lines = [str(line) for line in found.after.records.lines] if found.after else []
+    assert set(lines) <= set(answer.splitlines())
 
 
 def test_a_page_escapes_what_it_is_told():

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 
 from postroad.routing import PROCEDURES, EqualsPolicy, Plan, Refusal, Route, RoutePolicy, WalkPolicy, decide
-from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Step
+from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Shares, Step
 from postroad.simulation.own.graph import Graph, OwnTerms
 from postroad.simulation.own.hosts import Draws, draws_of
 from postroad.simulation.own.rehearsal import Rehearsal
@@ -74,8 +75,8 @@ class OwnSender:
         for draw in draws.draws:
             Adding(Graph(draw, draws.tangled, terms, merges=True), draw.chance, sums, effort).run()
         return Foreseen(
-            spread(sums.first),
-            spread(sums.accepted),
+            Shares(partial(spread, sums.first)),
+            Shares(partial(spread, sums.accepted)),
             sums.outcome,
             sums.attempts,
             sums.attempts_max,
@@ -157,7 +158,7 @@ def names_of(snapshot: Snapshot) -> frozenset[str]:
     """The names that are asked for their addresses, dead ones too."""
     if isinstance(snapshot.mx, Found):
         return frozenset(snapshot.hosts.keys() & {record.exchange for record in snapshot.mx.records})
-    return frozenset(snapshot.hosts)
+    return frozenset(snapshot.hosts.keys() & {str(snapshot.domain)})
 
 
 def _of_case(case: Case) -> tuple[OwnSender, Route | Refusal]:

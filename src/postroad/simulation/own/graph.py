@@ -163,7 +163,7 @@ class Graph:
         kind = self._terms.rehearsal.kind(target.address)
         if not self._terms.rehearsal.is_silent(target.address):
             kind = kind, spot
-        return DrawnTarget(target.exchange, target.address, target.preference, target.port, kind, spot)
+        return DrawnTarget(target.exchange, target.address, target.preference, target.port, kind=kind, spot=spot)
 
     def _has_place_for(self, filling: Filling, level: int, hosts: Class) -> bool:
         host = hosts.rows[0].host

@@ -229,7 +229,7 @@ class OpenGraph:
         # One that stands for many has a name of its own each time it is drawn
         named = host if group.is_told else replace(host, name=str(before), port=before + 1)
         return tuple(
-            _At(to.exchange, to.address, to.preference, to.port, (drawn.number, host.addresses.index(to.address)))
+            _At(to.exchange, to.address, to.preference, to.port, spot=(drawn.number, host.addresses.index(to.address)))
             for to in filling.add(group.preference, named)
         )
 

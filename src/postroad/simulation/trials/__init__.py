@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from postroad.senders import Schedule
+from postroad.models import Schedule
 from postroad.simulation.plans import NoWay, exchanges
 from postroad.simulation.trials.nouns import (
     Asked,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from postroad.models import EqualsOrder
 from postroad.routing import WalkPolicy
-from postroad.senders import EqualsOrder
 from postroad.simulation.trials.attempts import EndedAttempts
 from postroad.simulation.trials.dice import Real
 from postroad.simulation.trials.graph import DELIVERED

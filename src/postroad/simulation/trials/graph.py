@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from postroad.senders import Sender, Then
+from postroad.models import Sender, Then
 from postroad.simulation.arrange import ArrangedLevel
 from postroad.simulation.contacts import ModelContact, ModelExchanger, contacts_of
 from postroad.simulation.limits import counted

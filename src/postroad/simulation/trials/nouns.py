@@ -6,8 +6,8 @@ import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
+from postroad.models import Schedule, Sender
 from postroad.pace import DAY_S, MINUTE_S
-from postroad.senders import Schedule, Sender
 from postroad.simulation.nouns import DnsOrder
 from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode

@@ -6,14 +6,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from postroad.models import SCHEDULES, Schedule, Sender
 from postroad.pace import DAY_S
-from postroad.senders import SCHEDULES, Schedule, Sender
 from postroad.simulation.nouns import DnsOrder
+from postroad.simulation.servers import addresses_named, places
 from postroad.simulation.trials.nouns import Greylist, Outage, Trial, Workload
 from postroad.words.bounds import Bounds, OutOfBoundsError, check, count, require, require_all
 from postroad.words.facts import Found, Snapshot
 from postroad.words.faults import Mode
-from postroad.words.names import Address, parse_address
+from postroad.words.names import Address, Unreadable
 
 MOST_MESSAGES = 10_000_000  # of one sender: some seconds where each is tried once
 MOST_TRIES = 1_000_000_000  # of all messages of one sender: some minutes
@@ -36,7 +37,7 @@ class Pulse:
 class Downtime:
     """A server that misbehaves from one moment to another, in seconds since the trial began.
 
-    `server` is an address, or an exchanger's name for all its addresses.
+    `server` is an address, or an exchanger's name for all its addresses; the name may be in Unicode.
     """
 
     server: str
@@ -67,12 +68,12 @@ class TrialOptions:
     """What is tried, message by message, until all are delivered or given up.
 
     `messages` in all; None: 100,000, or 200 bursts. `burst`: each sending machine has so many within so many seconds,
-    and no more. `rate`: each has so many in each such span, all along. Neither: they are spread over a day. `sources`
-    is how many sending machines there are, each with `at_once` sessions of `session_s` seconds where it keeps
-    connections. `greylist_s`: a recipient that was not seen before is told 450 for so long, by all servers together,
-    or by each for itself (`greylist_apart`). `retries`: a timetable by its name (those of
-    `postroad.senders.SCHEDULES`), or the seconds between tries, of which the last one goes on for five days; None: the
-    sender's own.
+    and no more; `messages` is then a whole number of bursts. `rate`: each has so many in each such span, all along.
+    Neither: they are spread over a day. `sources` is how many sending machines there are, each with `at_once` sessions
+    of `session_s` seconds where it keeps connections. `greylist_s`: a recipient that was not seen before is told 450
+    for so long, by all servers together, or by each for itself (`greylist_apart`). `retries`: a timetable by its name
+    (that of a sender; a wrong name is answered with all there are), or the seconds between tries, of which the last one
+    goes on for five days; None: the sender's own.
     """
 
     messages: int | None = None
@@ -104,7 +105,9 @@ class TrialOptions:
         """The mail."""
         if self.burst:
             each, over_s = self.burst.messages, self.burst.over_s
-            bursts = -(-self.messages // each) if self.messages else self.sources or min(BURSTS, MOST_MESSAGES // each)
+            bursts = self.sources or min(BURSTS, MOST_MESSAGES // each)
+            if self.messages:
+                bursts = self._bursts(self.messages, each)
             if each * bursts > MOST_MESSAGES:
                 why = f"{bursts:,} bursts of {each:,} are more than {MOST_MESSAGES:,} messages, the maximum"
                 raise OutOfBoundsError("burst", why)
@@ -114,6 +117,18 @@ class TrialOptions:
         if self.rate:
             over_s = max(messages / sources, 1) * self.rate.over_s / self.rate.messages
         return Workload(messages, over_s, sources, at_once=self.at_once, session_s=self.session_s)
+
+    def _bursts(self, messages: int, each: int) -> int:
+        """How many bursts so many messages are: a number of each own would be overruled by the other two."""
+        if self.sources and messages != self.sources * each:
+            told = f"{self.sources:,} hosts with a burst of {each:,} each send {self.sources * each:,} messages"
+            raise OutOfBoundsError("messages", f"{messages:,} is not what is sent: {told}; leave out one of the three")
+        if messages % each:
+            below = messages // each * each
+            fitting = " or ".join(f"{count:,}" for count in (below, below + each) if 0 < count <= MOST_MESSAGES)
+            why = f"{messages:,} is not a whole number of bursts of {each:,}; write {fitting}, or leave it out"
+            raise OutOfBoundsError("messages", why)
+        return messages // each
 
     @property
     def schedule(self) -> Schedule | None:
@@ -206,20 +221,8 @@ def _refuse_two_at_once(outages: Sequence[Outage]) -> None:
 
 
 def _outages(downtime: Downtime, snapshot: Snapshot) -> Iterator[Outage]:
-    found = list(addresses_of(downtime.server, snapshot))
-    if not found:
-        raise ValueError(f"{downtime.server!r}: no server of {snapshot.domain} has this name or address")
+    found = addresses_named(downtime.server, snapshot.domain, places(snapshot))
+    if isinstance(found, Unreadable):
+        raise ValueError(str(found))  # noqa: TRY004  # a wrong text, not a wrong type
     for address in found:
         yield Outage(address, downtime.mode, downtime.from_s, downtime.until_s)
-
-
-def addresses_of(server: str, snapshot: Snapshot) -> Iterator[Address]:
-    """The addresses that a server's name or address stands for, among those of a domain's exchangers."""
-    wanted, name, domain = parse_address(server.strip("[]")), server.lower().removesuffix("."), str(snapshot.domain)
-    records = snapshot.mx.records if isinstance(snapshot.mx, Found) else ()
-    for host in dict.fromkeys((*(record.exchange for record in records), domain)):
-        facts = snapshot.hosts.get(host)
-        for answer in (facts.a, facts.aaaa) if facts else ():
-            if isinstance(answer, Found):
-                named = name in (host, host.removesuffix(f".{domain}"))
-                yield from (each for each in answer.records if named or each == wanted)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from postroad.senders import Families, Sender, Unit
-from postroad.simulation.contacts import ModelExchanger
+from postroad.models import Families, Sender, Unit
+from postroad.simulation.contacts import ModelExchanger, asked_names
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.words.faults import Mode
 from postroad.words.names import Address
@@ -58,11 +58,13 @@ class Moment:
 class TrialPlaces:
     """All places, in the order of the MX records.
 
-    `group_of`: places of one group are contacted together, once one of them is (a host with its addresses).
+    `asked`: DNS is asked for so many of the names, the first ones. `group_of`: places of one group are contacted
+    together, once one of them is (a host with its addresses).
     """
 
     targets: tuple[Target, ...]
     names: tuple[str, ...]
+    asked: int
     addresses: tuple[Address, ...]
     name_of: Ranks
     address_of: Ranks
@@ -80,12 +82,14 @@ def number_places(found: Sequence[ModelExchanger], sender: Sender) -> TrialPlace
         dict.fromkeys(Target(each.name, address, each.preference) for each in found for address in each.addresses)
     )
     addresses = tuple(dict.fromkeys(target.address for target in targets))
-    names = tuple(dict.fromkeys(each.name for each in found))  # DNS is asked for dead ones too
+    asked = asked_names(found)
+    names = tuple(dict.fromkeys((*asked, *(each.name for each in found))))
     groups: dict[object, int] = {}
     group_of = [groups.setdefault(_group(target, sender), len(groups)) for target in targets]
     return TrialPlaces(
         targets,
         names,
+        len(asked),
         addresses,
         np.array([names.index(target.exchange) for target in targets]),
         np.array([addresses.index(target.address) for target in targets]),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from postroad.senders import ENDS, Then
+from postroad.models import ENDS, Then
 from postroad.simulation.contacts import lasts_s
 from postroad.simulation.trials.attempts import EndedAttempts, Meet
 from postroad.simulation.trials.dice import Real

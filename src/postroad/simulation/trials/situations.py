@@ -10,7 +10,7 @@ from random import Random
 
 import numpy as np
 
-from postroad.senders import EqualsOrder, Families, Inside, PreferenceUse, Sender, Then, Unit
+from postroad.models import EqualsOrder, Families, Inside, PreferenceUse, Sender, Then, Unit
 from postroad.simulation.arrange import ArrangedLevel
 from postroad.simulation.contacts import ModelExchanger
 from postroad.simulation.nouns import Case, DnsOrder

@@ -82,7 +82,7 @@ class Resolvers:
         self._asks, self._ttl_s, self._one = trial.sender.asks, trial.ttl_s, trial.workload.one_domain
         self._in_step = self._one and self._asks.eager  # hosts are asked for whenever the domain is
         self._phase = key(seed, DrawKind.PHASE)
-        self._names, self._name_of = len(places.names), places.name_of
+        self._names, self._asked, self._name_of = len(places.names), places.asked, places.name_of
         self._pending: list[Whole] = []
         self._waiting = 0  # attempts since those were thinned
         self._carried: Whole = np.zeros(0, np.uint64)
@@ -97,10 +97,11 @@ class Resolvers:
     def ask(self, moment: Moment, attempt: Ranks, place: Ranks) -> None:
         """What these attempts ask for; `attempt` and `place` are all contacts made in them."""
         if self._asks.eager:
-            who, name, each = moment.source, np.zeros(moment.source.size, np.uint64), self._names
+            who, name, each = moment.source, np.zeros(moment.source.size, np.uint64), self._asked
             span = moment.span
         else:
             pairs = np.unique(attempt * self._names + self._name_of[place])
+            pairs = pairs[pairs % self._names < self._asked]
             attempt, name, each = pairs // self._names, (pairs % self._names).astype(np.uint64), 1
             who, span = moment.source[attempt], moment.span[attempt]
         if not self._ttl_s:
@@ -123,7 +124,7 @@ class Resolvers:
         domains = _of_domain(keys) - _of_domain(self._carried)
         hosts = keys.size - self._carried.size - domains
         self._domains += domains
-        self._hosts += domains * self._names if self._in_step else hosts * (self._names if self._asks.eager else 1)
+        self._hosts += domains * self._asked if self._in_step else hosts * (self._asked if self._asks.eager else 1)
         self._carried = keys[keys >> _WHO == next_source]
         self._pending, self._waiting = [], 0
 

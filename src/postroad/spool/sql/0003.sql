@@ -1,2 +1,9 @@
--- The spool, version 3: a piece with the ordinal -1 stands in front of the others of its message.
--- Nothing changes in what is there: the version keeps out a Postroad that would send a message without it.
+-- The spool, version 3: what the relay has learned that is no mail, such as policies of domains and counts for reports.
+CREATE TABLE lesson (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    text TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;

@@ -7,8 +7,8 @@ Rule 3: no statement reads all parcels, but those of `queue stats` and of search
 
 Stops: `folder` (whose it is, locks), `file` (the database, its schema), `place` (whether it is still there), `opening`
 (all of these, in order), `room` and `relief` (the disk, short of room and full), `group`, `commits` and `writer` (one
-transaction for many calls), `reader` (its threads), `keeping`, `lanes`, `settling`, `queue` (the statements), `kinds`
-(what they cost, and what follows), `fresh` (bodies remembered), `rows` (mail as columns), `trouble` (errors in
+transaction for many calls), `reader` (its threads), `keeping`, `lanes`, `settling`, `queue` and `lessons` (statements),
+`kinds` (what they cost, and what follows), `fresh` (bodies remembered), `rows` (mail as columns), `trouble` (errors in
 sentences), `spool` (the protocol), `deposit` (one message, by a program that ends then).
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from postroad.spool.sqlite.deposit import keep_one
     from postroad.spool.sqlite.spool import SqliteSpool
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     deposit="keep_one",
     spool="SqliteSpool",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from postroad.spool.base import Parcel
-from postroad.spool.sqlite import keeping, lanes, queue, settling
+from postroad.spool.sqlite import keeping, lanes, lessons, queue, settling
 from postroad.spool.sqlite.fresh import Fresh
 from postroad.spool.sqlite.group import SHORT, CallKind
 
@@ -30,6 +30,9 @@ class Kinds:
         self.clock_set_back = CallKind(lanes.clock_set_back)
         self.sweep_history = CallKind(settling.sweep_history)
         self.sweep_arrivals = CallKind(settling.sweep_arrivals)
+        # Refused where new mail is: the room that is left is for settling
+        self.learn = CallKind(lessons.learn, SHORT, enters=True)
+        self.forget = CallKind(lessons.forget)
         self.hold = CallKind(queue.hold)
         self.unhold = CallKind(queue.unhold)
         self.retry = CallKind(queue.retry)

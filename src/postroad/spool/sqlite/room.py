@@ -42,8 +42,7 @@ class FreeSpace:
         It is written twice: to the log, which is on the disk, and later to free pages, or else behind the last one. As
         SQLite takes free pages first, the database grows only while all of the reserve is free on the disk.
         """
-        grows = max(0, octets - self.pages)
-        return self.left + self.pages - 2 * octets >= reserve and self.left - octets - grows >= reserve // LOG_SHARE
+        return self.left + self.pages - 2 * octets >= reserve and self.left - octets >= reserve // LOG_SHARE
 
 
 class Room:

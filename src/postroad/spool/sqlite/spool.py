@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from postroad.spool.base import (
     Body,
+    Lesson,
     Listed,
     Parcel,
     Selection,
@@ -18,7 +19,7 @@ from postroad.spool.base import (
     StoredMail,
     Story,
 )
-from postroad.spool.sqlite import keeping, lanes, queue, settling
+from postroad.spool.sqlite import keeping, lanes, lessons, queue, settling
 from postroad.spool.sqlite.fresh import Fresh
 from postroad.spool.sqlite.group import RECIPIENT, SHORT, CallKind
 from postroad.spool.sqlite.kinds import Kinds
@@ -178,6 +179,18 @@ class SqliteSpool:
     async def delete(self, selection: Selection, now: float) -> int:
         """See Spool."""
         return await self._change(selection, self._kinds.delete, now)
+
+    def learn(self, lessons: Collection[Lesson]) -> asyncio.Future[None]:
+        """See Spool."""
+        return self._writer.submit(self._kinds.learn, tuple(lessons), sum([len(one.text) for one in lessons]))
+
+    async def recall(self, kind: str, begin: str = "") -> tuple[Lesson, ...]:
+        """See Spool."""
+        return await self._reader.ask(lessons.recall, kind, begin)
+
+    async def forget(self, kind: str, keys: Collection[str]) -> int:
+        """See Spool."""
+        return await self._writer.submit(self._kinds.forget, (kind, tuple(keys)))
 
     async def stats(self, now: float) -> Stats:
         """See Spool."""

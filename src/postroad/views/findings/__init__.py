@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postroad.views.findings.rendering import FindingsForm, render
     from postroad.views.findings.wording import Rules, sources, why
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     manual="by_topic needs tally",
     nagios="nagios_code",

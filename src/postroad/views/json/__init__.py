@@ -2,9 +2,10 @@
 
 A new key may appear in a version; a key that goes or changes its meaning makes a new version.
 
-Stops: `shape` (the version), `schema` (all of them, as JSON Schema), `route`, `lookup`, `attempt` (of `send`, and of
-every other that has one), `queue`, `settings`, `findings`, `simulation` (simulate, compare, setups, advise), `planned`
-(what those are made of), `recipients`, `senders`, `scenes` (demo and lab), `errors`.
+Stops: `shape` (the version, and how exact numbers are), `schema` (all of them, as JSON Schema), `route`, `dropped`
+(what it leaves out), `lookup`, `attempt` (of `send`, and of every other that has one), `queue`, `settings`, `findings`,
+`simulation` (simulate, compare, setups, advise), `planned` (what those are made of), `tls` (demands and proofs),
+`recipients`, `senders`, `scenes` (demo and lab), `errors`.
 """
 
 from typing import TYPE_CHECKING
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from postroad.views.json.scenes import demo_shape, lab_shape, up_shape
     from postroad.views.json.senders import sender_shape, senders_shape
     from postroad.views.json.settings import config_shape, problems_shape, user_shape
-    from postroad.views.json.shape import VERSION, Shape
+    from postroad.views.json.shape import VERSION, Shape, rounded
     from postroad.views.json.simulation import advice_shape, comparison_shape, setups_shape, simulate_shape
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     attempt="attempt_shape send_shape",
     errors="error_shape",
@@ -44,6 +45,6 @@ __getattr__ = door(
     scenes="demo_shape lab_shape up_shape",
     senders="sender_shape senders_shape",
     settings="config_shape problems_shape user_shape",
-    shape="VERSION Shape",
+    shape="VERSION Shape rounded",
     simulation="advice_shape comparison_shape setups_shape simulate_shape",
 )

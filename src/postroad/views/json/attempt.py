@@ -6,6 +6,7 @@ from typing import Literal, TypedDict
 
 from postroad.build import Sent
 from postroad.views.json.shape import VERSION
+from postroad.views.json.tls import ProofJson, proof_shape
 from postroad.words.outcome import Outcome
 from postroad.words.trail import Attempt, Contact, Target
 
@@ -38,6 +39,7 @@ class ContactJson(TargetJson):
     code: int | None
     text: str
     tls: str | None
+    proof: ProofJson | None
     clear_again: bool
     recipients: dict[str, OutcomeJson]
 
@@ -94,6 +96,7 @@ def contact_shape(contact: Contact) -> ContactJson:
         "code": codes.pop() if len(codes) == 1 else None,
         "text": "closed unused: another exchanger greeted first" if contact.is_unused else contact.said,
         "tls": contact.tls,
+        "proof": proof_shape(contact.proof) if contact.proof else None,
         "clear_again": contact.clear_again,
         "recipients": {str(index): outcome_shape(outcome) for index, outcome in contact.recipients.items()},
     }

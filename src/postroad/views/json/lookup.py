@@ -7,17 +7,18 @@ from typing import Any, TypedDict
 
 from postroad.gather import STATUS, facts_shape
 from postroad.views.json.shape import VERSION
-from postroad.words.facts import Answer, Bogus, Found, HostFacts, Snapshot, Temporary
+from postroad.words.facts import Answer, Bogus, Found, HostFacts, Snapshot, Temporary, is_authentic
 from postroad.words.names import Address
 
 
 class AnswerJson(TypedDict):
-    """A DNS answer; `why` where it could not be had."""
+    """A DNS answer; `why` where it could not be had, `authentic` where the resolver vouches for it by DNSSEC."""
 
     status: str
     records: list[str]
     ttl_s: int | None
     why: str | None
+    authentic: bool
 
 
 class HostAddressJson(TypedDict):
@@ -53,6 +54,7 @@ class LookupJson(TypedDict):
     why: str | None
     aliases: list[str]
     ttl_s: int | None
+    authentic: bool
     mx: list[MxJson]
     implicit: HostJson | None
     name_servers: list[str]
@@ -70,6 +72,7 @@ def lookup_shape(snapshot: Snapshot) -> LookupJson:
         "why": _why(mx),
         "aliases": list(getattr(mx, "aliases", ())),
         "ttl_s": getattr(mx, "ttl_s", None),
+        "authentic": is_authentic(mx),
         "mx": [
             {
                 "preference": record.preference,
@@ -89,13 +92,14 @@ def lookup_shape(snapshot: Snapshot) -> LookupJson:
 def facts_of(answer: Answer[Any] | None) -> AnswerJson:
     """A DNS answer: its status, records as text, TTL, and why where there are none."""
     if answer is None:
-        return {"status": "not-asked", "records": [], "ttl_s": None, "why": None}
+        return {"status": "not-asked", "records": [], "ttl_s": None, "why": None, "authentic": False}
     records = [str(record) for record in answer.records] if isinstance(answer, Found) else []
     return {
         "status": STATUS[type(answer)],
         "records": records,
         "ttl_s": getattr(answer, "ttl_s", None),
         "why": _why(answer),
+        "authentic": is_authentic(answer),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
+from postroad.views.json.dropped import DroppedJson
 from postroad.views.json.recipients import RecipientsJson
 
 
@@ -178,7 +179,14 @@ class TrialsJson(TypedDict):
     unable: NotRequired[str]
 
 
-class SimulateJson(TypedDict):
+class LeftOutJson(TypedDict):
+    """What no sender can use, or none by the rules, and why there is no way at all, if so."""
+
+    dropped: list[DroppedJson]
+    refusal: str | None
+
+
+class SimulateJson(LeftOutJson):
     """`postroad simulate --json`."""
 
     version: int
@@ -203,7 +211,7 @@ class DnsJson(TypedDict):
     octets: float
 
 
-class CardJson(TypedDict):
+class CardJson(LeftOutJson):
     """A set of records in numbers."""
 
     name: str

@@ -6,9 +6,11 @@ from fractions import Fraction
 from typing import NotRequired, TypedDict
 
 from postroad.build import Routed
-from postroad.routing import Dropped, Refusal, Route
+from postroad.routing import Refusal, Route
 from postroad.views.json.attempt import TargetJson, target_shape
+from postroad.views.json.dropped import DroppedJson, dropped_shape
 from postroad.views.json.shape import VERSION
+from postroad.views.json.tls import DemandJson, demand_shape
 
 
 class ShareJson(TypedDict):
@@ -28,6 +30,7 @@ class ExchangerJson(ShareJson):
     """An exchanger, and its chance to be contacted first."""
 
     name: str
+    tls: DemandJson
     addresses: list[AddressJson]
 
 
@@ -36,16 +39,6 @@ class LevelJson(TypedDict):
 
     preference: int
     exchangers: list[ExchangerJson]
-
-
-class DroppedJson(TypedDict):
-    """What is left out, and why."""
-
-    exchange: str
-    address: str | None
-    preference: int
-    reason: str
-    text: str
 
 
 class NoteJson(TypedDict):
@@ -85,7 +78,7 @@ def route_shape(routed: Routed) -> RouteJson:
         "source": answer.source.value if answer.source else None,
         "levels": [],
         "order": [target_shape(target) for target in routed.plan.targets],
-        "dropped": [_dropped(drop) for drop in (*answer.dropped, *routed.plan.dropped)],
+        "dropped": [dropped_shape(drop) for drop in (*answer.dropped, *routed.plan.dropped)],
         "notes": [{"kind": note.kind, "text": note.text} for note in answer.notes],
     }
     if isinstance(answer, Refusal):
@@ -102,6 +95,7 @@ def _levels(route: Route, routed: Routed) -> list[LevelJson]:
             "exchangers": [
                 {
                     "name": each.name,
+                    "tls": demand_shape(each.demand),
                     **_share(chances.hosts[each.name]),
                     "addresses": [
                         {"address": str(address), **_share(chances.addresses[each.name, address])}
@@ -117,13 +111,3 @@ def _levels(route: Route, routed: Routed) -> list[LevelJson]:
 
 def _share(share: Fraction) -> ShareJson:
     return {"share": float(share), "odds": str(share)}
-
-
-def _dropped(drop: Dropped) -> DroppedJson:
-    return {
-        "exchange": drop.exchange,
-        "address": str(drop.address) if drop.address else None,
-        "preference": drop.preference,
-        "reason": drop.reason.value,
-        "text": drop.text,
-    }

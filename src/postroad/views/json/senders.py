@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, TypedDict
 
-from postroad.senders import Sender
+from postroad.models import Sender
 from postroad.views.json.shape import VERSION
 
 _OF_OURS = ("name", "title", "kind", "sources", "memory", "reuse", "retry")

@@ -18,6 +18,7 @@ from postroad.planning import (
 )
 from postroad.simulation import DeliveryWaits, Example, Forecast, Range
 from postroad.simulation.trials import Estimate, Trials
+from postroad.views.json.dropped import dropped_shape
 from postroad.views.json.planned import (
     AdviseJson,
     AnsweredQuestionJson,
@@ -59,6 +60,8 @@ def simulate_shape(
     shape: SimulateJson = {
         "version": VERSION,
         "domain": str(records.snapshot.domain),
+        "dropped": [dropped_shape(drop) for drop in records.dropped],
+        "refusal": records.refusal or None,
         "results": [forecast_shape(name, each, records) for name, each in card.whole.rows(mix).items()],
         "servers": _servers(records),
         "machines": _machines(records),
@@ -97,7 +100,7 @@ def _faults(card: Scorecard, faults: Mapping[Mode, Mapping[str, Forecast]]) -> F
         return None
     by: dict[str, dict[str, FaultJson]] = {
         mode.value: {
-            name: {"outcome": _outcomes(each), "worst_s": round(each.delay_worst_s, 6)}
+            name: {"outcome": _outcomes(each), "worst_s": each.delay_worst_s}
             for name, each in forecasts.items()
             if not each.unable
         }
@@ -132,7 +135,7 @@ def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Forecas
         "accepted": {str(address): float(forecast.accepted.get(address, 0)) for address in known},
         "outcome": _outcomes(forecast),
         "attempts": {"mean": float(forecast.attempts_mean), "max": forecast.attempts_max},
-        "delay_s": {"mean": round(forecast.delay_mean_s, 6), "worst": round(forecast.delay_worst_s, 6)},
+        "delay_s": {"mean": forecast.delay_mean_s, "worst": forecast.delay_worst_s},
         "delivered_after_s": _waits(forecast.taken),
         "dns_questions": {
             "mx": float(questions.mx),
@@ -151,7 +154,7 @@ def forecast_shape(sender: str, forecast: Forecast, records: Records) -> Forecas
 
 def _waits(taken: DeliveryWaits | None) -> DelayJson | None:
     """How long mail takes that gets through; None where none does."""
-    return {"mean": round(taken.mean_s, 6), "worst": round(taken.worst_s, 6)} if taken else None
+    return {"mean": taken.mean_s, "worst": taken.worst_s} if taken else None
 
 
 def comparison_shape(comparison: Comparison) -> CompareJson:
@@ -252,6 +255,8 @@ def _card(card: Scorecard) -> CardJson:
         "domain": str(records.snapshot.domain),
         "records": [str(line) for line in records.lines],
         "caveats": list(card.caveats),
+        "dropped": [dropped_shape(drop) for drop in records.dropped],
+        "refusal": records.refusal or None,
         "servers": _servers(records),
         "machines": _machines(records),
         "first": {shown(address): float(card.whole.mix.first.get(address, 0)) for address in addresses},
@@ -263,7 +268,7 @@ def _card(card: Scorecard) -> CardJson:
         "kept_with_one_lost": float(marks.kept),
         "caught_with_one_lost": float(marks.caught),
         "kept_with_one_network_lost": float(marks.kept_network),
-        "delay_with_busiest_silent_s": round(marks.silence_s, 6),
+        "delay_with_busiest_silent_s": marks.silence_s,
         "dns": {"questions": float(marks.questions), "octets": float(marks.octets)},
         "cut_sets": _cut_sets(card, ""),
         "fates": [{"kind": fate.kind, "text": fate.text} for fate in card.fates],
@@ -329,8 +334,8 @@ def _example(example: Example) -> ExampleJson:
                 "address": str(step.address),
                 "preference": step.preference,
                 "met": step.met.value,
-                "at_s": round(step.at_s, 6),
-                "waited_s": round(step.waited_s, 6),
+                "at_s": step.at_s,
+                "waited_s": step.waited_s,
             }
             for step in example.steps
         ],

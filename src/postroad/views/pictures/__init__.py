@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from postroad.views.pictures.figure import save
     from postroad.views.pictures.picture import Picture, picture_of
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     figure="save",
     picture="Picture picture_of",

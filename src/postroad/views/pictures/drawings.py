@@ -10,14 +10,15 @@ from postroad.simulation import Example, Forecast, Step
 from postroad.views.pictures import labels
 from postroad.views.pictures.axis import UNIT_S, folded
 from postroad.views.pictures.bars import caption, parts, sentence
-from postroad.views.pictures.columns import Column, columns_of, first_share
+from postroad.views.pictures.columns import Column, columns_of, legend
 from postroad.views.pictures.folds import Folds, folds_of
 from postroad.views.pictures.labels import short
 from postroad.views.pictures.palette import SHADES
 from postroad.views.pictures.picture import By, Picture
 from postroad.views.pictures.sheet import MARGIN, Sheet, SheetDraft, Words, breadth, stacked
 from postroad.words.outcome import Result
-from postroad.words.phrasebook import per_cent, percent, seconds
+from postroad.words.phrasebook import percent, seconds
+from postroad.words.trail import labelled
 
 NARROWEST = 700.0
 ROW, BAR_ROW, STEP_ROW = 28.0, 46.0, 44.0
@@ -91,22 +92,21 @@ def heat_map(forecasts: By) -> Sheet:
     for sender, forecast in forecasts.items():
         _sender(draft, grid, sender, ROW / 2)
         for index, column in enumerate(columns):
-            share, middle = first_share(forecast, column), grid.at(index) + grid.width / 2
+            share, middle = column.share(forecast), grid.at(index) + grid.width / 2
             shade = round(float(share) * SHADES)
             if share:
                 draft.box(grid.at(index) + 2, draft.y + 2, grid.width - 4, ROW - 4, f"s{shade}")
-            words = labels.NONE if forecast.unable else per_cent(share)
             ink = f"i{shade}" if share else "muted"
-            draft.words(Words(middle, draft.y + ROW / 2, words, ink=ink, across="middle"))
+            draft.words(Words(middle, draft.y + ROW / 2, column.number(forecast), ink=ink, across="middle"))
         draft.y += ROW
-    _notes(draft, [labels.circumstances(forecasts.values()), *_exceptions(forecasts)])
+    _notes(draft, [labels.circumstances(forecasts.values()), *legend(columns), *_exceptions(forecasts)])
     return draft.finish(f"{labels.TITLE_FIRST}, in per cent of messages", "; ".join(_shares(forecasts, columns)))
 
 
 def _shares(forecasts: By, columns: Sequence[Column]) -> Iterable[str]:
     for sender, forecast in forecasts.items():
         if not forecast.unable:
-            shares = [(column, first_share(forecast, column)) for column in columns]
+            shares = [(column, column.share(forecast)) for column in columns]
             yield f"{sender}: {', '.join(f'{percent(share)} {column.full}' for column, share in shares if share)}"
 
 
@@ -180,7 +180,7 @@ def timeline(example: Example, sender: str) -> Sheet:
         draft.y += STEP_ROW
     draft.y += 24
     _notes(draft, [labels.manner(example)])
-    told = "; ".join(f"{step.exchange} [{step.address}] {labels.MET[step.met]}" for _, step in steps)
+    told = "; ".join(f"{labelled(step.exchange, str(step.address))} {labels.MET[step.met]}" for _, step in steps)
     return draft.finish(labels.headline(example, sender), told or labels.ending(example))
 
 

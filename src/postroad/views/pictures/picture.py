@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from postroad.planning import Conditions, Scorecard, faults_of
+from postroad.planning import Conditions, Machine, Scorecard, faults_of
 from postroad.simulation import Example, Forecast
 from postroad.words.faults import Mode
 
@@ -46,25 +46,26 @@ class Picture:
 def picture_of(title: str, card: Scorecard, view: Conditions, summary: str = "") -> Picture:
     """What is to be seen of one set of records."""
     mix, domain = view.mix.name, str(card.records.snapshot.domain)
-    rows = card.whole.rows(mix)
-    name, longest, with_it = _longest(card, view)
+    sender, example = _longest(card, view)
     return Picture(
         title=title,
         summary=summary,
         domain=domain,
-        forecasts=rows,
+        forecasts=card.whole.rows(mix),
         faults={mode: forecasts.rows(mix) for mode, forecasts in faults_of(card, view).items()},
         at_fault=str(card.busiest) if card.busiest else "",
-        example=max(longest.examples, key=lambda example: len(example.steps), default=None),
-        sender=f"{name}{with_it}",
+        example=example,
+        sender=sender,
         records=tuple(str(line) for line in card.records.lines),
     )
 
 
-def _longest(card: Scorecard, view: Conditions) -> tuple[str, Forecast, str]:
-    """The sender that waits longest; where nothing is down, with the busiest machine silent: that is what to see."""
-    shown, with_it = card.whole, ""
+def _longest(card: Scorecard, view: Conditions) -> tuple[str, Example | None]:
+    """A delivery of who waits longest; where nothing is down, with the busiest machine silent: that is what to see."""
+    shown, lost, with_it = card.whole, list[Machine](), ""
     if card.silent and card.busiest and not view.down:
-        shown, with_it = card.silent, f" with {card.busiest} silent"
-    name, longest = max(shown.by.items(), key=lambda row: (bool(row[1].examples), row[1].delay_worst_s))
-    return name, longest, with_it
+        shown, lost, with_it = card.silent, [card.busiest], f" with {card.busiest} silent"
+    for name, _each in sorted(shown.by.items(), key=lambda row: -row[1].delay_worst_s):
+        if examples := view.examples(card.records, name, lost, Mode.BLACKHOLE):
+            return f"{name}{with_it}", max(examples, key=lambda example: len(example.steps))
+    return f"{next(iter(shown.by))}{with_it}", None

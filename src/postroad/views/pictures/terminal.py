@@ -11,13 +11,14 @@ from postroad.simulation import Example, Forecast, Step
 from postroad.views.pictures import labels, palette
 from postroad.views.pictures.axis import UNIT_S, Axis, Span, folded
 from postroad.views.pictures.bars import caption, cells
-from postroad.views.pictures.columns import Column, columns_of, first_share
+from postroad.views.pictures.columns import Column, columns_of, legend
 from postroad.views.pictures.folds import folds_of
 from postroad.views.pictures.labels import short
 from postroad.views.pictures.pen import QUIET, Cell, Drawing, Pen, grid
 from postroad.views.pictures.picture import By, Picture
 from postroad.words.outcome import Result
-from postroad.words.phrasebook import per_cent, seconds
+from postroad.words.phrasebook import seconds
+from postroad.words.trail import labelled
 from postroad.words.visible import defused
 
 HEIGHTS = " ▁▂▃▄▅▆▇█"  # a share without colour
@@ -27,12 +28,14 @@ CAPTION = 14  # columns beside a bar: " >99 ▆59.5 min"
 def heat_map(forecasts: By) -> Drawing:
     """Rows senders, columns servers, in each cell the per cent of messages that go there first."""
     columns = columns_of(forecasts.values())
+    told = tuple(legend(columns))
 
     def lines(pen: Pen) -> Iterator[Text]:
         yield Text(f"{labels.TITLE_FIRST}: per cent of messages", "bold")
         yield Text(labels.circumstances(forecasts.values()), QUIET)
         rows = {sender: [_share(pen, each, column) for column in columns] for sender, each in forecasts.items()}
-        yield from grid(pen, columns, rows, Cell(5, "center"))
+        yield from grid(pen, columns, rows, Cell(7 if told else 5, "center"))
+        yield from (Text(line, QUIET) for line in told)
         yield from (Text(f"{labels.NONE} {line}", QUIET) for line in labels.unable(forecasts.items()))
 
     return Drawing(lines)
@@ -84,8 +87,7 @@ def _share(pen: Pen, forecast: Forecast, column: Column) -> Text:
     """A cell of the heat map: the number on its colour, or beside a block as high as the share."""
     if forecast.unable:
         return Text(labels.NONE, QUIET)
-    share = first_share(forecast, column)
-    number = per_cent(share)
+    share, number = column.share(forecast), column.number(forecast)
     if not share:
         return Text(number, QUIET)
     if pen.colour:
@@ -121,7 +123,7 @@ def _legend(pen: Pen) -> Text:
 
 def _sides(index: int, step: Step) -> tuple[str, str]:
     """What stands left and right of a contact's bar."""
-    name = f"{index + 1:>2}  {short(step.exchange, 32)} [{step.address}] {step.preference}"
+    name = f"{index + 1:>2}  {labelled(short(step.exchange, 32), str(step.address))} {step.preference}"
     return name, f"{labels.MET[step.met]}, {seconds(step.waited_s)}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from postroad.planning import Comparison, Difference, dns_figures, silence
 from postroad.views.pictures import Picture
 from postroad.views.text.blocks import Block, Table
+from postroad.views.text.left_out import left_out
 from postroad.views.text.sections import HEADLINE, NOTE, AnswerSection, NamedPicture, Sentences, ZoneLines
 from postroad.words.phrasebook import percent
 
@@ -59,6 +60,8 @@ def sections(
     """The whole answer, with a picture of each set where there is room for it."""
     yield AnswerSection("summary", "", ((headline(comparison), HEADLINE),))
     yield AnswerSection("numbers", "The sets in numbers", tuple(table(comparison)))
+    if told := list(dict.fromkeys(_left_out(comparison))):
+        yield AnswerSection("left-out", "What is left out", (Sentences(tuple(told)),), follows=True)
     if told := verdicts(comparison):
         title = "Where they do not differ" if _is_told_below(comparison) else "Who does best"
         yield AnswerSection("verdicts", title, (Sentences(tuple(told)),))
@@ -68,6 +71,11 @@ def sections(
     for number, picture in enumerate(pictures):
         seen = tuple(NamedPicture(name, picture) for name in picture.names if name != "timeline")
         yield AnswerSection(f"picture-{number}", picture.title, seen, is_for_pages=True)
+
+
+def _left_out(comparison: Comparison) -> Iterator[str]:
+    """Of each set that some mail reaches; why none reaches another stands with the numbers."""
+    return (text for card in comparison.cards if card.records.machines for text in left_out(card.records, card.name))
 
 
 def verdicts(comparison: Comparison) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from postroad.senders import RefusalNews, Sender
+from postroad.models import RefusalNews, Sender
 from postroad.simulation import Fare
 from postroad.views.text.blocks import Table
 from postroad.views.text.sections import Part, Sentences
@@ -30,10 +30,11 @@ def recipients(told: RecipientFares) -> Iterator[Part]:
     yield f"Answered {', '.join(map(str, told.replies))} by {', '.join(sorted(map(str, told.servers)))}:"
     heads = ("sender", *(str(reply) for reply in told.replies))
     yield Table(heads, [(name, *(_fare(each, told.servers) for each in fares)) for name, (_, fares) in told.by.items()])
+    some_refused = any(reply // 100 == 5 for reply in told.replies)
     late = [
         f"With {name}, {TOLD[sender.recipients.told]}."
         for name, (sender, _fares) in told.by.items()
-        if sender.recipients.told is not RefusalNews.AT_ONCE
+        if some_refused and sender.recipients.told is not RefusalNews.AT_ONCE
     ]
     if late:
         yield Sentences(tuple(late))

@@ -28,9 +28,13 @@ class Sentences:
 
 @dataclass(frozen=True, slots=True)
 class ZoneLines:
-    """ZoneLines of a zone file, as they are; with signs before them where they go and come."""
+    """Lines of a zone file, as they are; with signs before them where they go and come.
+
+    `is_whole`: they are records to be copied, which begin at the margin: a blank there would stand for an owner.
+    """
 
     lines: tuple[str, ...]
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,21 @@ def text(sections: Iterable[AnswerSection]) -> Iterator[Block | Drawing]:
             match part:
                 case Sentences(sentences):
                     yield from sentences
-                case ZoneLines(lines):
-                    yield from (f"  {line}" for line in lines)
+                case ZoneLines():
+                    yield from _signed(part)
                 case NamedPicture():
                     yield from _pictured(part)
                 case _:
                     yield part
+
+
+_STYLES = {"- ": "red", "+ ": "green"}
+
+
+def _signed(part: ZoneLines) -> Iterator[Block]:
+    for line in part.lines:
+        shown = line if part.is_whole else f"  {line}"
+        yield (shown, _STYLES[line[:2]]) if line[:2] in _STYLES else shown
 
 
 def _pictured(part: NamedPicture) -> Iterator[Block | Drawing]:
@@ -100,8 +113,8 @@ def _in_markdown(part: Part) -> Iterator[str]:
     match part:
         case Sentences(sentences):
             yield from (f"- {_plain(sentence)}" for sentence in sentences)
-        case ZoneLines(lines):
-            yield from ("```diff", *lines, "```")
+        case ZoneLines(lines, is_whole):
+            yield from (f"```{'' if is_whole else 'diff'}", *lines, "```")
         case Table(heads, rows):
             for row in (heads, ["---"] * len(heads), *rows):
                 cells = (_plain(cell if isinstance(cell, str) else cell[0]).replace("|", "\\|") for cell in row)

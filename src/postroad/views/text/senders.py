@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postroad.routing import Status
-from postroad.senders import (
+from postroad.models import (
     EqualsOrder,
     Exhausted,
     Families,
@@ -19,9 +18,10 @@ from postroad.senders import (
     Then,
     Unit,
 )
+from postroad.routing import Status
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
-from postroad.words.phrasebook import counted, seconds
+from postroad.words.phrasebook import counted, listing, seconds
 
 MOST_WAITS = 8  # of a timetable
 
@@ -45,7 +45,10 @@ FAMILIES = {
     Families.IN_TURN: "IPv6 and IPv4 in turn, in each host",
     Families.ALIKE: "families make no difference",
     Families.V6_LEVEL: "all IPv6 addresses of a preference before its IPv4 ones",
-    Families.V6_PASS: "an IPv6 address right behind an IPv4 one swaps places with it, in one pass over each preference",
+    Families.V6_PASS: (
+        "IPv6 before IPv4 in each host; then, in one pass over each preference, an IPv6 address right behind an IPv4 "
+        "one swaps places with it"
+    ),
     Families.V4_ONLY: "IPv4 only",
     Families.V6_ONLY: "IPv6 only",
 }
@@ -92,7 +95,7 @@ def described(sender: Sender) -> Iterator[tuple[str, str]]:
     yield "waits", "; ".join(_waits(sender))
     yield "all tried", _exhausted(sender)
     yield "recipients", f"{'each in an attempt of its own; ' if sender.recipients.alone else ''}{_told(sender)}"
-    yield "DNS", _questions(sender)
+    yield "DNS", questions(sender)
     yield from (("also", each) for each in _also(sender))
     yield "retries", _retries(sender)
 
@@ -147,9 +150,16 @@ def _exhausted(sender: Sender) -> str:
             return "deferred"
 
 
-def _questions(sender: Sender) -> str:
+def questions(sender: Sender) -> str:
+    """What DNS is asked for one message with nothing cached."""
     asks = sender.asks
-    return f"{asks.mx} MX, {asks.a} A and {asks.aaaa} AAAA for {'every' if asks.eager else 'each tried'} exchanger"
+    whole = [f"{asks.mx} MX", *_asked(asks.domain_a, asks.domain_aaaa)]
+    each = listing(_asked(asks.a, asks.aaaa)) or "nothing"
+    return f"{listing(whole)} for the domain; {each} for {'every' if asks.eager else 'each tried'} exchanger"
+
+
+def _asked(a: int, aaaa: int) -> list[str]:
+    return [f"{count} {kind}" for count, kind in ((a, "A"), (aaaa, "AAAA")) if count]
 
 
 def _also(sender: Sender) -> Iterator[str]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from postroad.planning import Conditions, Goal, Scorecard, numbers, part_delivered
-from postroad.routing import DropReason
 from postroad.simulation.trials import Trials
 from postroad.views.pictures import labels
 from postroad.views.pictures.picture import Picture
+from postroad.views.text.left_out import left_out
 from postroad.views.text.recipients import RecipientFares, recipients
 from postroad.views.text.sections import HEADLINE, AnswerSection, NamedPicture, Part, Sentences, ZoneLines
 from postroad.views.text.trials import trials
@@ -19,7 +19,6 @@ from postroad.words.phrasebook import counted, listing, seconds
 
 MOST_DOWN = 4  # addresses that the headline names
 MOST_LOST = 6  # machines that a sentence names
-MOST_LEFT_OUT = 6  # servers that have a sentence each
 
 
 def summary(card: Scorecard, view: Conditions) -> str:
@@ -134,22 +133,7 @@ def _no_way(card: Scorecard) -> Iterator[Part]:
         by.setdefault(each.unable or listing(result.value for result, part in each.outcome.items() if part), []).append(
             name
         )
-    yield Sentences((*_left_out(card), *(f"{listing(names)}: {result}" for result, names in by.items())))
-
-
-def _left_out(card: Scorecard) -> Iterator[str]:
-    """Why records are not used, as `postroad route` says it; what is left out for their number has its own sentence."""
-    records = card.records
-    told = {DropReason.NOT_LOOKED_UP, *([DropReason.TEMPORARY] if records.machines else ())}
-    dropped = [drop for drop in records.dropped if drop.reason not in told]
-    if records.refusal and not dropped:
-        yield f"{records.refusal}."
-    for drop in dropped[:MOST_LEFT_OUT]:
-        yield f"Left out: {drop.exchange or '.'}{f' [{drop.address}]' if drop.address else ''}: {drop.text}."
-    if len(dropped) > MOST_LEFT_OUT:
-        yield f"{len(dropped) - MOST_LEFT_OUT:,} more are left out: see `postroad route`."
-    if any(drop.reason is DropReason.LOOPBACK for drop in dropped):
-        yield "--allow-loopback uses loopback addresses as any others."
+    yield Sentences((*left_out(card.records), *(f"{listing(names)}: {result}" for result, names in by.items())))
 
 
 def _told(sentences: Callable[[Scorecard, Conditions], Iterator[str]]) -> Callable[[Simulated], Iterator[Part]]:
@@ -185,7 +169,7 @@ def _asked(card: Scorecard, _view: Conditions) -> Iterator[str]:
 def _rests_on(card: Scorecard, view: Conditions) -> Iterator[str]:
     yield from labels.sampled(card.whole.by.items())
     yield from _turning(card, view)
-    yield from _left_out(card)
+    yield from left_out(card.records)
     yield from card.caveats
     if view.mix.basis:
         yield f"{view.mix.basis}."

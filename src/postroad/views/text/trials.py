@@ -52,9 +52,9 @@ def _described(trials: Trials) -> str:
     trial, load = trials.trial, trials.trial.workload
     each = -(-load.messages // load.sources)
     parts = [f"{counted(load.messages, 'message')} of each sender over {seconds(load.over_s)}"]
-    if each > 1:
-        hosts = "one sending host" if load.sources == 1 else f"each of {load.sources:,} sending hosts"
-        parts.append(f"{each:,} from {hosts}")
+    sources = min(load.sources, load.messages)
+    hosts = "one sending host" if sources == 1 else f"each of {sources:,} sending hosts"
+    parts.append(f"{each:,} from {hosts}")
     if trial.greylist:
         apart = "" if trial.greylist.shared else ", by each server for itself"
         parts.append(f"greylisted for {seconds(trial.greylist.delay_s)}{apart}")

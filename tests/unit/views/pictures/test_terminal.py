@@ -1,5 +1,6 @@
 """The pictures in a terminal."""
 
+from fractions import Fraction
 from io import BytesIO, StringIO, TextIOWrapper
 
 import pytest
@@ -132,3 +133,22 @@ def test_a_long_delivery_is_shortened():
     text = printed(timeline(drawn.Example(drawn.HALF, steps, drawn.Result.DEFERRED)), width=120)
     assert "28 contacts left out" in text
     assert "40  mx39.example.com" in text
+
+
+def test_of_very_many_servers_those_alike_are_one_column():
+    """A hundred equals of which one gets more are two columns, and what is small has its decimals."""
+    names = [f"192.0.2.{number}" for number in range(1, 101)]
+    facts = drawn.snapshot(*((10, f"mx{number}", name) for number, name in enumerate(names)))
+    shares = dict.fromkeys(names, Fraction(1, 200)) | {names[0]: Fraction(101, 200)}
+    text = printed(heat_map({"postfix": drawn.forecast(shares, facts=facts)}))
+    assert ["192.0.2.1", "99", "addresses"] == text.splitlines()[4].split()
+    assert ["postfix", "▄", "51", "▁", "0.50"] == text.splitlines()[6].split()
+    assert "mx1, mx2 +97, 99 addresses: 192.0.2.2, 192.0.2.3, 192.0.2.4 and 96 more." in text
+
+
+def test_few_servers_stand_apart_though_they_are_alike():
+    """Up to sixteen have a column each."""
+    names = [f"192.0.2.{number}" for number in range(1, 17)]
+    facts = drawn.snapshot(*((10, f"mx{number}", name) for number, name in enumerate(names)))
+    text = printed(heat_map({"postfix": drawn.forecast(dict.fromkeys(names, Fraction(1, 16)), facts=facts)}))
+    assert "addresses" not in text

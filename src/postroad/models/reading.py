@@ -13,9 +13,9 @@ from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from postroad.senders.model import PHASES, Basis, FaultPhase, Sender
-from postroad.senders.procedures import BY_PROCEDURE
-from postroad.senders.schedule import Schedule, growth
+from postroad.models.model import PHASES, Asks, Basis, Families, FaultPhase, Sender
+from postroad.models.procedures import BY_PROCEDURE
+from postroad.models.schedule import Schedule, growth
 from postroad.words.bounds import Bounds, OutOfBoundsError, count, shown
 from postroad.words.faults import Mode
 
@@ -45,8 +45,18 @@ def sender_from(name: str, table: Mapping[str, Any], known: Mapping[str, Sender]
     if said.get("kind") == Basis.OURS:
         raise WrongError(_at(path, "kind"), "only this program itself is ours; write kind = 'assumed' or 'measured'")
     sender: Sender = _changed(path, _base(path, said, known), said)
+    if "families" in said:
+        sender = replace(sender, asks=_needed(sender, said.get("asks", {})))
     retry = replace(sender.retry, name=name if sender.retry.queues else NONE) if "retry" in said else sender.retry
     return replace(sender, name=name, retry=retry)
+
+
+def _needed(sender: Sender, said: Mapping[str, Any]) -> Asks:
+    """What DNS is asked for, where the file does not say it: addresses of the families that are used."""
+    families, asks = sender.families, sender.asks
+    a = asks.a if "a" in said else 0 if families is Families.V6_ONLY else asks.a or 1
+    aaaa = asks.aaaa if "aaaa" in said else 0 if families is Families.V4_ONLY else asks.aaaa or 1
+    return replace(asks, a=a, aaaa=aaaa)
 
 
 def schedule_from(name: str, table: object) -> Schedule:

@@ -6,9 +6,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from postroad.senders import SENDERS, Basis, Schedule, model, read_sender, read_senders
-from postroad.senders.bounds import BOUNDS
-from postroad.senders.model import Then, Unit
+from postroad.models import SENDERS, Basis, Schedule, model, read_sender, read_senders
+from postroad.models.bounds import BOUNDS
+from postroad.models.model import Then, Unit
 from postroad.words.faults import Mode
 from postroad.words.names import Unreadable
 
@@ -98,7 +98,7 @@ def test_the_parts_of_a_mix_are_percentages_or_fractions(whole):
         ("[mixes.m]\nexim = 0", "mixes.m", "above 0"),
         ("[mixes.m]\nexim = -1", "mixes.m.exim", "-1 is below 0; a part of a mix is a percentage"),
         ("[mixes.m]\nexim = nan", "mixes.m.exim", "nan is not a number"),
-        ("[mixes.m]\nexim = true", "mixes.m.exim", "True is not a number"),
+        ("[mixes.m]\nexim = true", "mixes.m.exim", "true is not a number"),
         (
             "[mixes.m]\nexim = 60\npostfix = 60",
             "mixes.m",
@@ -157,7 +157,7 @@ def test_each_sender_says_what_it_is_and_where_from(sender):
 def test_the_files_are_part_of_the_package():
     """What is read beside the code is what an installed wheel has."""
     assert {f"{name}.toml" for name in SENDERS if name != "postroad"} | {"schedules.toml"} == {
-        each.name for each in files("postroad.senders").iterdir() if each.name.endswith(".toml")
+        each.name for each in files("postroad.models").iterdir() if each.name.endswith(".toml")
     }
 
 
@@ -167,3 +167,26 @@ def test_list_where_a_word_belongs_is_named(line):
     answer = read_sender("own", line)
     assert isinstance(answer, Unreadable)
     assert any(said in answer.why for said in ("is not one of", "there is no sender"))
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ('families = "v4-only"', (1, 0)),
+        ('families = "v6-only"', (0, 1)),
+        ('like = "ipv4-only"\nfamilies = "v6-first"', (1, 1)),
+        ('families = "v4-only"\n[asks]\naaaa = 1', (1, 1)),
+    ],
+)
+def test_who_uses_one_family_asks_for_no_other(text, asked):
+    """Unless the file says so; whoever uses both again asks for both."""
+    asks = read_sender("own", text).asks
+    assert asked == (asks.a, asks.aaaa)
+
+
+def test_a_file_that_says_nothing_is_no_sender():
+    """Nor are a title and a source: they are not what a sender does."""
+    said = [read_sender("own", text) for text in ("", "# later", 'title = "mine"\nsources = ["me"]')]
+    assert ["it says nothing of what the sender does"] * 3 == [each.why.partition(";")[0] for each in said]
+    several = [read_senders(text) for text in ("", "# later", "[senders]\n[mixes]")]
+    assert ["it has no senders and no mixes"] * 3 == [each.why.partition(";")[0] for each in several]

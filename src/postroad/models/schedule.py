@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from postroad.models.bounds import MOST_TRIES, Bounded
 from postroad.pace import DAY_S, RetrySchedule
-from postroad.senders.bounds import MOST_TRIES, Bounded
 from postroad.words.bounds import YEAR_S, OutOfBoundsError
 from postroad.words.phrasebook import seconds
 

@@ -87,14 +87,14 @@ def test_no_subscriber_changes_what_happens_to_mail(kind, most):
     """Whether it raises, blocks, ends or has no room: each message is accepted, delivered once, and settled."""
 
     async def story():
-        telling = EventBus()
-        telling.subscribe("odd", kind(), most)
+        bus = EventBus()
+        bus.subscribe("odd", kind(), most)
         async with house() as it:
-            it.told.others.append(telling)
+            it.told.others.append(bus)
             await it.submit("ann@example.com", "bob@example.net", content=MESSAGE, times=5)
             await it.told.until("deliver.parcel.complete", 10)
             left = (await it.relay.spool.stats(0)).messages
-            telling.close(0.01)
+            bus.close(0.01)
             return len(it.lab.received), left, len(it.told.named("receive.message.complete"))
 
     assert (10, 0, 5) == asyncio.run(story())
@@ -103,17 +103,17 @@ def test_no_subscriber_changes_what_happens_to_mail(kind, most):
 def test_what_finds_no_room_is_counted_where_it_is_missing():
     """Between the last event that found room and the next one stands how many did not."""
     goes_on = threading.Event()
-    slow, telling = Blocking(goes_on), EventBus()
-    subscription = telling.subscribe("slow", slow, 3)
-    telling(event(0))
+    slow, bus = Blocking(goes_on), EventBus()
+    subscription = bus.subscribe("slow", slow, 3)
+    bus(event(0))
     slow.entered.wait()
     for number in range(1, 8):
-        telling(event(number))
+        bus(event(number))
     lost = subscription.lost
     goes_on.set()
     subscription.flush(10)
-    telling(event(8))
-    telling.close(10)
+    bus(event(8))
+    bus.close(10)
     said = [each.fields.get("number", each) for each in slow.heard]
     assert (4, [0, 1, 2, 3, Event(LOST, {"count": 4}), 8]) == (lost, said)
 
@@ -121,15 +121,15 @@ def test_what_finds_no_room_is_counted_where_it_is_missing():
 @given(bursts=st.lists(st.integers(0, 20), max_size=8), most=st.integers(1, 12))
 def test_every_event_is_heard_or_counted(bursts, most):
     """In order, each at most once; those that are missing are exactly those said to be lost."""
-    hearer, telling = Hearer(), EventBus()
-    subscription = telling.subscribe("one", hearer, most)
+    hearer, bus = Hearer(), EventBus()
+    subscription = bus.subscribe("one", hearer, most)
     told = 0
     for size in bursts:
         for _ in range(size):
-            telling(event(told))
+            bus(event(told))
             told += 1
         subscription.flush(10)
-    telling.close(10)
+    bus.close(10)
     numbers = [each.fields["number"] for each in hearer.heard if each.name != LOST]
     lost = sum(each.fields["count"] for each in hearer.heard if each.name == LOST)
     assert sorted(set(numbers)) == numbers
@@ -138,32 +138,32 @@ def test_every_event_is_heard_or_counted(bursts, most):
 
 def test_end_does_not_wait_for_who_is_stuck():
     """It has its moment, and no more."""
-    telling = EventBus()
-    subscription = telling.subscribe("stuck", Blocking())
-    telling(event(1))
-    telling.close(0.01)
+    bus = EventBus()
+    subscription = bus.subscribe("stuck", Blocking())
+    bus(event(1))
+    bus.close(0.01)
     assert not subscription.flush(0)
 
 
 def test_end_leaves_nothing_unsaid():
     """What was told before it is handled, and what is told after it is not."""
-    hearer, telling = Hearer(), EventBus()
-    telling.subscribe("one", hearer)
-    telling(event(1))
-    telling.close(10)
-    telling(event(2))
+    hearer, bus = Hearer(), EventBus()
+    bus.subscribe("one", hearer)
+    bus(event(1))
+    bus.close(10)
+    bus(event(2))
     assert [event(1)] == hearer.heard
 
 
 def test_others_hear_of_a_subscriber_that_fails():
     """Its name and why, and its events are counted as lost; two that fail do not go on about each other."""
-    raising, other, hearer, telling = Raising(), Raising(), Hearer(), EventBus()
-    subscriptions = [telling.subscribe(name, each) for name, each in (("a", raising), ("b", other), ("c", hearer))]
-    telling(event(1))
+    raising, other, hearer, bus = Raising(), Raising(), Hearer(), EventBus()
+    subscriptions = [bus.subscribe(name, each) for name, each in (("a", raising), ("b", other), ("c", hearer))]
+    bus(event(1))
     for _ in range(3):
         for each in subscriptions:
             each.flush(10)
-    telling.close(10)
+    bus.close(10)
     complaints = {each.fields["name"] for each in hearer.heard if each.name == "relay.subscriber.failed"}
     assert ({"a", "b"}, "ValueError('a bug')") == (complaints, hearer.heard[-1].fields["why"])
     assert all(subscription.lost for subscription in subscriptions[:2])

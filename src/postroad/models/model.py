@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from postroad.models.bounds import Bounded
+from postroad.models.schedule import OURS, Schedule
 from postroad.routing import Status
-from postroad.senders.bounds import Bounded
-from postroad.senders.schedule import OURS, Schedule
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 

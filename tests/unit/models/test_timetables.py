@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
+from postroad.models import SCHEDULES, SENDERS, Schedule
+from postroad.models.schedule import growing
 from postroad.pace import RetrySchedule, next_at
 from postroad.pace.schedule import DAY_S
-from postroad.senders import SCHEDULES, SENDERS, Schedule
-from postroad.senders.schedule import growing
 
 
 def ages(name, count):

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
-from postroad.senders.known import SENDERS
-from postroad.senders.mixes import MIXES
-from postroad.senders.model import Basis, Sender
-from postroad.senders.reading import DEFAULT_PROCEDURE, WrongError, check_keys, check_table, sender_from
+from postroad.models.known import SENDERS
+from postroad.models.mixes import MIXES
+from postroad.models.model import Basis, Sender
+from postroad.models.reading import DEFAULT_PROCEDURE, WrongError, check_keys, check_table, sender_from
 from postroad.words.bounds import Bounds
 from postroad.words.names import Unreadable
 from postroad.words.toml import parse_toml
@@ -28,19 +28,24 @@ _SEVERAL = ("senders", "mixes")  # the tables of a file of several
 _ONE = {"like", "procedure", *(each.name for each in fields(Sender))}  # the keys of a file of one
 
 
+_ORIGIN = {"title", "kind", "version", "sources"}  # the keys that say nothing of what a sender does
+
+
 def read_sender(name: str, text: str) -> Sender | Unreadable:
     """Read a file that is one sender, as the files of the senders that are known are."""
     table = parse_toml(text)
     if isinstance(table, Unreadable):
         return table
-    if not table:
-        return Unreadable("", "it says nothing; begin it with like = 'postfix', or procedure = 'rfc5321'")
-    if table.keys() <= set(_SEVERAL):
+    if table and table.keys() <= set(_SEVERAL):
         return Unreadable("", "these are senders or mixes in tables; give the file to --senders")
     try:
-        return _sender(name, table, "", SENDERS)
+        made = _sender(name, table, "", SENDERS)
     except WrongError as wrong:
         return Unreadable(wrong.path, str(wrong))
+    if table.keys() <= _ORIGIN:
+        why = "it says nothing of what the sender does; begin it with like = 'postfix', or procedure = 'rfc5321'"
+        return Unreadable("", why)
+    return made
 
 
 def read_senders(text: str) -> OwnSenders | Unreadable:
@@ -48,7 +53,9 @@ def read_senders(text: str) -> OwnSenders | Unreadable:
     tables = parse_toml(text)
     if isinstance(tables, Unreadable):
         return tables
-    if tables and tables.keys() <= _ONE:
+    if not any(tables.get(kind) for kind in _SEVERAL) and tables.keys() <= set(_SEVERAL):
+        return Unreadable("", "it has no senders and no mixes; write [senders.NAME] or [mixes.NAME] tables")
+    if tables.keys() <= _ONE:
         return Unreadable("", "this is one sender; give the file to --sender, or begin it with [senders.NAME]")
     try:
         check_keys("", tables, _SEVERAL)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from importlib.resources import files
 from types import MappingProxyType
 
-from postroad.senders.model import Basis, Sender
-from postroad.senders.procedures import OUR_SENDER
-from postroad.senders.reading import schedule_from, sender_from
-from postroad.senders.schedule import Schedule
+from postroad.models.model import Basis, Sender
+from postroad.models.procedures import OUR_SENDER
+from postroad.models.reading import schedule_from, sender_from
+from postroad.models.schedule import Schedule
 from postroad.words.names import Unreadable
 from postroad.words.toml import parse_toml
 
@@ -18,7 +18,7 @@ _ELSEWHERE = "schedules.toml"
 
 
 def _texts() -> dict[str, str]:
-    folder = files("postroad.senders")
+    folder = files("postroad.models")
     return {each.name: each.read_text("utf-8") for each in folder.iterdir() if each.name.endswith(_ENDING)}
 
 

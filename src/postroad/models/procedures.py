@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from postroad.pace import HealthPolicy
-from postroad.routing import PROCEDURES
-from postroad.senders.model import (
+from postroad.models.model import (
     PHASES,
     AttemptLimits,
     Basis,
@@ -21,6 +19,8 @@ from postroad.senders.model import (
     Sender,
     Then,
 )
+from postroad.pace import HealthPolicy
+from postroad.routing import PROCEDURES
 from postroad.words.faults import Mode
 
 # The procedures try "each of the relevant addresses" one after the other, whatever "not now" they hear, and a

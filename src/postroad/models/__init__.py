@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.senders.known import SCHEDULES, SENDERS, file_of
-    from postroad.senders.mixes import MIXES
-    from postroad.senders.model import (
+    from postroad.models.known import SCHEDULES, SENDERS, file_of
+    from postroad.models.mixes import MIXES
+    from postroad.models.model import (
         ENDS,
         Asks,
         Basis,
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
         Then,
         Unit,
     )
-    from postroad.senders.own import OwnSenders, read_sender, read_senders
-    from postroad.senders.schedule import Schedule
+    from postroad.models.own import OwnSenders, read_sender, read_senders
+    from postroad.models.schedule import Schedule
 
-__getattr__ = door(
+__getattr__, __dir__ = door(
     __name__,
     known="SCHEDULES SENDERS file_of",
     mixes="MIXES",

@@ -1,0 +1,50 @@
+"""A conversation whose TLS is judged before anything else is said over it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from postroad.dialogue.conversation import Conversation, HostError
+from postroad.dialogue.settings import ClientSettings
+from postroad.net import Stream
+from postroad.tls import judge
+from postroad.words.outcome import Phase
+from postroad.words.tls import IN_CLEAR, Demand, Miss, Proof, TlsFailure
+
+
+class SecuredConversation(Conversation):
+    """A conversation with an exchanger that has to meet a demand. `proof` is what the connection was shown to be."""
+
+    def __init__(self, stream: Stream, settings: ClientSettings, exchange: str, demand: Demand) -> None:
+        super().__init__(stream, settings)
+        self.proof = IN_CLEAR
+        self._exchange = exchange
+        self._demand = demand
+
+    async def _secure(self, shake: Callable[[str], Awaitable[None]]) -> None:
+        """TLS, judged before anything else is said.
+
+        Raises:
+            HostError: the handshake failed, or does not prove what is demanded.
+
+        """
+        demand = self._demand
+        try:
+            await shake(demand.server_name or self._exchange)
+        except HostError as lost:
+            self.proof = Proof(miss=Miss(TlsFailure.VALIDATION, lost.outcome.text))
+            raise
+        self.proof = judge(self.certificates, demand, self._exchange, self._settings.trust, time.time())
+        if self.proof.miss and not self.proof.meets(demand):
+            raise self.refuse(self.proof.miss.why, self.proof.miss.status)
+
+    def _stay_in_clear(self) -> None:
+        """The host does not start TLS: as if it had none, whether or not it said so (RFC 7672 section 2.2)."""
+        demand = self._demand
+        if not (demand.allows_clear and demand.watched is None):
+            miss = Miss(TlsFailure.STARTTLS_NOT_SUPPORTED, f"{demand.why}, but the host does not start TLS", "4.7.4")
+            self.proof = Proof(miss=miss)
+        if not demand.allows_clear:
+            self.phase = Phase.STARTTLS
+            raise self.refuse(miss.why, miss.status)

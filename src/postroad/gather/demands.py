@@ -1,0 +1,103 @@
+"""What a connection to each exchanger has to be: asks for what DANE and MTA-STS need, then `tls` decides."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from postroad.dns import Resolver
+from postroad.gather.dane import SMTP_PORT, gather_dane, gather_dane_of_hosts
+from postroad.tls import AUTO, Known, Override, TlsMode, demanded
+from postroad.words.facts import HostFacts, NoData, NoName, Snapshot
+from postroad.words.names import AddressLiteral
+from postroad.words.policies import DaneFacts, StsKnown
+from postroad.words.tls import Demand
+
+_BY_DANE = (TlsMode.AUTO, TlsMode.DANE, TlsMode.DANE_ONLY)
+NO_FACTS: Mapping[str, DaneFacts] = {}
+
+
+class Policies(Protocol):
+    """Who knows the MTA-STS policies of domains."""
+
+    async def known(self, domain: str) -> StsKnown:
+        """The policy of a domain that holds now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What connections have to be, by exchanger, with what it was decided on, and how long that holds."""
+
+    by_exchanger: Mapping[str, Demand] = field(default_factory=dict)
+    dane: Mapping[str, DaneFacts] = field(default_factory=dict)
+    sts: Mapping[str, StsKnown] = field(default_factory=dict)  # by policy domain (RFC 8461 section 3.4)
+
+    @property
+    def life_s(self) -> float:
+        """How long the answers about TLSA records hold; trouble is no answer."""
+        answers = [facts.tlsa for facts in self.dane.values() if facts.tlsa is not None]
+        lives = [getattr(answer, "ttl_s", 5) for answer in answers]
+        return float(min(lives, default=float("inf")))
+
+
+async def gather_demands(
+    snapshot: Snapshot,
+    resolver: Resolver,
+    override: Override = AUTO,
+    policies: Policies | None = None,
+    *,
+    port: int = SMTP_PORT,
+) -> Demands:
+    """What a connection to each exchanger of a domain has to be."""
+    if isinstance(snapshot.domain, AddressLiteral) or not _may_have_route(snapshot):
+        return _decided(snapshot.hosts, override)
+    dane = gather_dane(snapshot, resolver, port=port) if override.mode in _BY_DANE else _nothing()
+    known, facts = await asyncio.gather(_known((snapshot.domain,), override, policies), dane)
+    return _decided(snapshot.hosts, override, facts, dict.fromkeys(snapshot.hosts, known[snapshot.domain]), known)
+
+
+async def gather_demands_of_hosts(
+    hosts: Mapping[str, HostFacts],
+    resolver: Resolver,
+    override: Override = AUTO,
+    policies: Policies | None = None,
+    *,
+    port: int = SMTP_PORT,
+) -> Demands:
+    """The same for hosts that the settings name: the policy of each is that of its own name (RFC 8461 section 3.4)."""
+    dane = gather_dane_of_hosts(hosts, resolver, port=port) if override.mode in _BY_DANE else _nothing()
+    known, facts = await asyncio.gather(_known(hosts, override, policies), dane)
+    return _decided(hosts, override, facts, known, known)
+
+
+def _may_have_route(snapshot: Snapshot) -> bool:
+    return bool(snapshot.mx.records) or isinstance(snapshot.mx, NoData | NoName)
+
+
+def _decided(
+    exchangers: Iterable[str],
+    override: Override,
+    dane: Mapping[str, DaneFacts] = NO_FACTS,
+    sts: Mapping[str, StsKnown] | None = None,
+    known: Mapping[str, StsKnown] | None = None,
+) -> Demands:
+    nobody, nothing = DaneFacts(), StsKnown()
+    demands = {
+        name: demanded(Known(name, override, dane.get(name, nobody), (sts or {}).get(name, nothing).policy))
+        for name in exchangers
+    }
+    return Demands(demands, dane, known or {})
+
+
+async def _known(domains: Iterable[str], override: Override, policies: Policies | None) -> Mapping[str, StsKnown]:
+    if override.mode is not TlsMode.AUTO or policies is None:
+        return {domain: StsKnown() for domain in domains}
+    names = tuple(domains)
+    return dict(zip(names, await asyncio.gather(*map(policies.known, names)), strict=True))
+
+
+async def _nothing() -> Mapping[str, DaneFacts]:
+    return NO_FACTS

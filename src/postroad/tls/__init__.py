@@ -1,0 +1,27 @@
+"""What TLS has to prove on the way to an exchanger, and whether it did (floor 1).
+
+Rule 1: pure. What DNS and policies say comes in as facts, certificates as DER, the time as `now`.
+Rule 2: security never bends preference: an exchanger that cannot meet its demand is a try that is refused, in its turn.
+Rule 3: doubt is never "no policy": a look-up that fails where one may be is a demand that cannot be met.
+
+Stops: `deciding` (what is known of an exchanger -> its Demand: one table), `trust` (certificates -> Proof), `tlsa`
+(DANE's associations), `sts` (the record and the policy of MTA-STS).
+"""
+
+from typing import TYPE_CHECKING
+
+from postroad.words.doors import door
+
+if TYPE_CHECKING:
+    from postroad.tls.deciding import AUTO, TABLE, Known, Override, Row, TlsMode, demanded
+    from postroad.tls.sts import StsDocument, StsRecord, covers, read_policy, read_records
+    from postroad.tls.tlsa import END_ENTITY, SMTP_USAGES, matches, tlsa_faults, usable
+    from postroad.tls.trust import NOBODY, Trust, judge, why_untrusted
+
+__getattr__, __dir__ = door(
+    __name__,
+    deciding="AUTO TABLE Known Override Row TlsMode demanded",
+    sts="StsDocument StsRecord covers read_policy read_records",
+    tlsa="END_ENTITY SMTP_USAGES matches tlsa_faults usable",
+    trust="NOBODY Trust judge why_untrusted",
+)

@@ -1,0 +1,89 @@
+"""From what a domain publishes to what a connection to each of its exchangers has to be."""
+
+import asyncio
+
+import pytest
+from tests.unit.gather.test_dane import zone
+
+from postroad.dns import ZoneResolver, parse_zones
+from postroad.gather import gather, gather_demands, gather_demands_of_hosts, gather_hosts
+from postroad.tls import Override, TlsMode
+from postroad.words.names import parse_destination
+from postroad.words.policies import StsKnown, StsPolicy
+from postroad.words.tls import OPPORTUNISTIC, Authority
+
+TLSA = "3 1 1 " + 64 * "a"
+SECURE = zone(
+    "example.com", "@ MX 10 mx1", "@ MX 20 mx2", "mx1 A 192.0.2.1", "mx2 A 192.0.2.2", f"_25._tcp.mx1 TLSA {TLSA}"
+)
+INSECURE = zone("plain.test", "@ MX 10 mx1.plain.test.", "mx1 A 192.0.2.1", is_signed=False)
+
+
+class Published:
+    """The policies of domains, and who asked."""
+
+    def __init__(self, **policies):
+        self.policies = policies
+        self.asked = []
+
+    async def known(self, domain):
+        """Of all of them, as given."""
+        self.asked.append(domain)
+        mx = self.policies.get(domain.replace(".", "_").replace("-", "_"))
+        return StsKnown(StsPolicy("enforce", mx, 86400), "1", 0.0, "") if mx else StsKnown()
+
+
+def told(domain, policies=None, mode=TlsMode.AUTO):
+    """By exchanger, who demands what."""
+
+    async def main():
+        resolver = ZoneResolver(parse_zones({"a": SECURE, "b": INSECURE}), validates=True)
+        snapshot = await gather(parse_destination(domain), resolver)
+        return await gather_demands(snapshot, resolver, Override(mode), policies)
+
+    return {name: demand.by for name, demand in asyncio.run(main()).by_exchanger.items()}
+
+
+def test_each_exchanger_has_what_protects_it_most():
+    """DANE where the host has it, else the policy of the domain: what no other mailer can express, host by host."""
+    policies = Published(example_com=("*.example.com",))
+    assert {"mx1.example.com": Authority.DANE, "mx2.example.com": Authority.MTA_STS} == told("example.com", policies)
+    assert ["example.com"] == policies.asked
+
+
+def test_domain_that_publishes_nothing_is_as_ever():
+    """TLS where it is offered."""
+    assert {"mx1.plain.test": Authority.NONE} == told("plain.test", Published())
+
+
+@pytest.mark.parametrize(
+    ("mode", "first", "asked"),
+    [
+        (TlsMode.DANE, Authority.DANE, []),
+        (TlsMode.OPPORTUNISTIC, Authority.ROUTE, []),
+        (TlsMode.AUTO, Authority.DANE, ["example.com"]),
+    ],
+)
+def test_nothing_is_asked_that_does_not_count(mode, first, asked):
+    """A route that says what TLS has to do needs no policy."""
+    policies = Published(example_com=("*.example.com",))
+    assert (first, asked) == (told("example.com", policies, mode)["mx1.example.com"], policies.asked)
+
+
+def test_smarthost_has_the_policy_of_its_own_name():
+    """Not of the domain whose mail it relays (RFC 8461 section 3.4)."""
+
+    async def main():
+        resolver = ZoneResolver(parse_zones({"a": SECURE, "b": INSECURE}), validates=True)
+        hosts = await gather_hosts(["mx1.plain.test", "mx1.example.com"], resolver)
+        return await gather_demands_of_hosts(hosts, resolver, policies=policies)
+
+    policies = Published(mx1_plain_test=("mx1.plain.test",))
+    by = {name: demand.by for name, demand in asyncio.run(main()).by_exchanger.items()}
+    assert {"mx1.plain.test": Authority.MTA_STS, "mx1.example.com": Authority.DANE} == by
+
+
+@pytest.mark.parametrize("domain", ["[192.0.2.1]", "nowhere.test"])
+def test_destination_without_exchangers_has_no_demands(domain):
+    """An address literal, or no domain at all."""
+    assert all(by is OPPORTUNISTIC.by for by in told(domain, Published()).values())

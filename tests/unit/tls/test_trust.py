@@ -1,0 +1,171 @@
+"""What certificates prove: by an authority and a name, by an association, or nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.certificates import NOON, issue, trusting
+
+from postroad.tls import NOBODY, judge
+from postroad.words.facts import Tlsa
+from postroad.words.tls import Authority, Demand, Miss, TlsFailure, TlsLevel
+
+NAME = "mx.example.com"
+NOW = NOON.timestamp()
+ROOT = issue(is_authority=True)
+STRANGER = issue(is_authority=True, common_name="stranger")
+MIDDLE = issue(by=ROOT, is_authority=True, common_name="middle")
+GOOD = issue(NAME, by=MIDDLE)
+TRUST = trusting(ROOT)
+DAY_S = 86400
+
+
+def by_name(*names, by=Authority.MTA_STS):
+    """A demand for a certificate that an authority vouches for."""
+    return Demand(TlsLevel.PROVEN, by, "somebody asks", names or (NAME,))
+
+
+def by_tlsa(*records):
+    """A demand for a certificate that has one of these associations."""
+    return Demand(TlsLevel.PROVEN, Authority.DANE, "TLSA", (NAME,), records)
+
+
+def judged(issued, demand, trust=TRUST, now=NOW):
+    """What a host with this certificate proves."""
+    return judge(issued.chain, demand, NAME, trust, now)
+
+
+def test_certificate_of_an_authority_proves_its_name():
+    """Also by way of another that the host sends along."""
+    proof = judged(GOOD, by_name())
+    assert (TlsLevel.PROVEN, None, True) == (proof.level, proof.miss, proof.meets(by_name()))
+
+
+@pytest.mark.parametrize(
+    ("issued", "trust", "now", "failure", "why"),
+    [
+        (issue(NAME, by=STRANGER), TRUST, NOW, TlsFailure.NOT_TRUSTED, "is not trusted"),
+        (issue(NAME), TRUST, NOW, TlsFailure.NOT_TRUSTED, "self-signed"),
+        (GOOD, NOBODY, NOW, TlsFailure.NOT_TRUSTED, "is not trusted"),
+        (GOOD, TRUST, NOW + 31 * DAY_S, TlsFailure.EXPIRED, "expired"),
+        (GOOD, TRUST, NOW - 31 * DAY_S, TlsFailure.EXPIRED, "is not valid before"),
+        (issue("other.test", by=ROOT), TRUST, NOW, TlsFailure.HOST_MISMATCH, f"is for other.test, not for {NAME}"),
+        (issue(by=ROOT, common_name=NAME), TRUST, NOW, TlsFailure.HOST_MISMATCH, "is for no name"),
+    ],
+)
+def test_what_a_certificate_lacks_has_a_kind_and_a_sentence(issued, trust, now, failure, why):
+    """The receiving domain is told the kind, we the sentence; either way the connection is encrypted, and no more."""
+    proof = judged(issued, by_name(), trust, now)
+    assert (TlsLevel.ENCRYPTED, failure, True, False) == (
+        proof.level,
+        proof.miss.failure,
+        why in proof.miss.why,
+        proof.meets(by_name()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_for"),
+    [
+        ("*.example.com", "mx.example.com", True),
+        ("*.example.com", "MX.Example.com", True),
+        ("*.example.com", "a.mx.example.com", False),
+        ("*.example.com", "example.com", False),
+        ("*.com", "example.com", False),
+        ("m*.example.com", "mx.example.com", False),
+        ("mx.*.com", "mx.example.com", False),
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("mx.example.com", "mx.example.com.", True),
+    ],
+)
+def test_wildcard_stands_for_one_whole_label(pattern, name, is_for):
+    """The left-most, below two others at least."""
+    proof = judged(issue(pattern, by=ROOT), by_name(name))
+    assert is_for == (proof.level is TlsLevel.PROVEN)
+
+
+def test_common_name_counts_where_there_is_no_other():
+    """Not for MTA-STS, which asks for a subject alternative name."""
+    issued = issue(by=ROOT, common_name=NAME)
+    proofs = {by: judged(issued, by_name(by=by)).level for by in (Authority.ROUTE, Authority.MTA_STS)}
+    assert {Authority.ROUTE: TlsLevel.PROVEN, Authority.MTA_STS: TlsLevel.ENCRYPTED} == proofs
+
+
+@pytest.mark.parametrize("selector", [0, 1])
+@pytest.mark.parametrize("matching", [0, 1, 2])
+def test_key_that_dns_names_is_proof_whatever_else_is_wrong(selector, matching):
+    """Expired, for another name, signed by nobody: usage 3 looks at nothing but the key (RFC 7671 section 5.1)."""
+    issued = issue("other.test", days=(-30, -20))
+    proof = judged(issued, by_tlsa(issued.tlsa(3, selector, matching)), NOBODY)
+    assert (TlsLevel.PROVEN, f"TLSA 3 {selector} {matching} matches the certificate") == (proof.level, proof.how)
+
+
+def test_one_association_that_matches_is_enough():
+    """In the middle of a change of keys there are two."""
+    assert TlsLevel.PROVEN is judged(GOOD, by_tlsa(STRANGER.tlsa(), GOOD.tlsa())).level
+
+
+def test_association_that_does_not_match_says_which():
+    """A trusted certificate does not help (RFC 7672 section 2.2)."""
+    proof = judged(GOOD, by_tlsa(STRANGER.tlsa()))
+    assert Miss(TlsFailure.VALIDATION, f"TLSA 3 1 1 of {NAME} does not match its certificate") == proof.miss
+
+
+@pytest.mark.parametrize("anchor", [ROOT, MIDDLE])
+def test_trust_anchor_in_the_chain_vouches_for_the_name(anchor):
+    """Usage 2: an authority of its own or one in the middle, as long as the host sends it."""
+    proof = judged(GOOD, by_tlsa(anchor.tlsa(2)), NOBODY)
+    assert (TlsLevel.PROVEN, "TLSA 2 1 1 matches a trust anchor of the certificate") == (proof.level, proof.how)
+
+
+@pytest.mark.parametrize(
+    ("issued", "anchor", "now", "failure"),
+    [
+        (issue("other.test", by=MIDDLE), MIDDLE, NOW, TlsFailure.HOST_MISMATCH),
+        (GOOD, MIDDLE, NOW + 31 * DAY_S, TlsFailure.EXPIRED),
+        (GOOD, STRANGER, NOW, TlsFailure.VALIDATION),
+    ],
+)
+def test_under_a_trust_anchor_name_and_dates_count(issued, anchor, now, failure):
+    """RFC 7671 section 5.2."""
+    assert failure is judged(issued, by_tlsa(anchor.tlsa(2)), NOBODY, now).miss.failure
+
+
+def test_chain_with_a_foreign_trust_anchor_proves_nothing():
+    """A host may send any certificates along: what counts is that its own is signed by the anchor."""
+    issued = issue(NAME, by=STRANGER)
+    issued.chain = (issued.der, MIDDLE.der, ROOT.der)
+    assert TlsFailure.NOT_TRUSTED is judged(issued, by_tlsa(MIDDLE.tlsa(2)), NOBODY).miss.failure
+
+
+def test_policy_in_testing_is_watched_and_lets_all_pass():
+    """What it would miss is said, and mail goes."""
+    demand = Demand(by=Authority.MTA_STS, why="testing", watched=by_name())
+    bad, good = judged(issue("other.test", by=ROOT), demand), judged(GOOD, demand)
+    assert (True, TlsFailure.HOST_MISMATCH) == (bad.meets(demand), bad.miss.failure)
+    assert (True, None, True) == (good.meets(demand), good.miss, good.meets(by_name()))
+
+
+def test_exchanger_that_a_testing_policy_does_not_list_is_told_of():
+    """Though it proves its name."""
+    miss = Miss(TlsFailure.VALIDATION, "not listed")
+    demand = Demand(watched=Demand(TlsLevel.PROVEN, missed=miss))
+    assert (miss, True) == ((proof := judged(GOOD, demand)).miss, proof.meets(demand))
+
+
+@given(st.lists(st.binary(max_size=400), max_size=3), st.booleans())
+def test_no_octets_of_a_host_raise(chain, has_tlsa):
+    """Whatever it shows as certificates, the answer is a miss."""
+    records = (Tlsa(3, 1, 1, bytes(32)), Tlsa(2, 0, 1, bytes(32)), Tlsa(2, 1, 0, b"")) if has_tlsa else ()
+    proof = judge(tuple(chain), by_tlsa(*records), NAME, TRUST, NOW)
+    assert (TlsLevel.ENCRYPTED, False) == (proof.level, proof.miss is None)
+
+
+@given(st.data())
+def test_damaged_certificate_is_no_proof_and_no_accident(data):
+    """One octet changed anywhere: a signature no longer fits, or it cannot be read."""
+    octets = bytearray(GOOD.der)
+    place = data.draw(st.integers(0, len(octets) - 1))
+    octets[place] ^= data.draw(st.integers(1, 255))
+    proof = judge((bytes(octets), *GOOD.chain[1:]), by_name(), NAME, TRUST, NOW)
+    assert TlsLevel.ENCRYPTED is proof.level
