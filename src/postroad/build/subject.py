@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from postroad import planning
 from postroad.build.resolvers import build_resolver, check_servers, zone_resolver
@@ -21,6 +22,42 @@ from postroad.words.inputs import InputError, NotInZoneError
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import AddressLiteral, Destination, Unreadable, cut, parse_destination
 from postroad.words.phrasebook import listing
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
+
+if TYPE_CHECKING:
+    from postroad.planning import Setup
 
 ENDING = ".zone"
 MOST_NAMED = 10  # domains of a zone that an error lists

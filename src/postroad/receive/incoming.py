@@ -164,7 +164,7 @@ class Incoming:
             self.unsigned = signer.why
 
     def _signed(self, signer: MessageSigner, rest: bytes) -> bytes:
-        """It is whole: its signatures. A thread for them costs a third more processor time, and gains nothing."""
+        """It is whole: its signatures. With threads they cost a third more, and the relay is no faster."""
         signer.feed(rest)
         front = signer.fields(self._at)
         self.size += len(front)

@@ -5,6 +5,18 @@ from typer.testing import CliRunner
 
 from postroad.cli.root import app
 from postroad.planning import SETUPS
+from postroad.planning import SETUPS
+from postroad.planning import SETUPS
+from postroad.planning import SETUPS
+from postroad.planning import SETUPS
+from postroad.planning import SETUPS
+from postroad.planning import SETUPS
+from postroad.planning import SETUPS
+from postroad.planning import SETUPS
+from postroad.planning import SETUPS
+from postroad.planning import SETUPS
+from postroad.planning import SETUPS
+from postroad.planning import SETUPS
 
 GOOD = "$ORIGIN example.org.\n@ MX 10 mail\nmail A 192.0.2.1\n"
 COMMANDS = ["route", "lookup", "check", "simulate", "compare", "advise"]
@@ -53,6 +65,234 @@ def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, h
     (here / setup).write_text("<p>hello</p>\n")
     done = run(command, setup, "--json")
     assert (True, "") == ("192.0.2." in done.stdout, done.stderr)
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
+    (here / setup).write_text(GOOD)
+    assert "example.org" in run(command, f"./{setup}", "--json").stdout
+
+
+def test_no_file_changes_the_comparison_of_the_set_ups(here):
+    """It takes none, so it reads none."""
+    before = run("setups", "--sender", "postfix").stdout
+    for setup in SETUPS:
+        (here / setup).write_text("<p>hello</p>\n")
+    assert before == run("setups", "--sender", "postfix").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_a_file_called_as_a_set_up_is_a_file_only_by_its_slash(command, setup, here):
+    """Else a page of somebody's called t1 would silently stand for the reference in every comparison."""
+    before = run(command, setup, "--json").stdout
+    (here / setup).write_text("<p>hello</p>\n")
+    assert before == run(command, setup, "--json").stdout
     (here / setup).write_text(GOOD)
     assert "example.org" in run(command, f"./{setup}", "--json").stdout
 
