@@ -101,6 +101,50 @@ def test_a_big_body_handed_over_whole_is_read_in_pieces(tell):
     tell(story)
 
 
+@pytest.mark.parametrize(
+    "pieces", [[], [b"a" * 10], [b"a" * PIECE, b"b" * PIECE]], ids=["whole", "a small piece", "two pieces"]
+)
+@pytest.mark.parametrize("rest", [b"", b"the end", b"c" * PIECE, b"c" * (PIECE + 1)], ids=["", "few", "PIECE", "more"])
+@pytest.mark.parametrize("claim", [True, False])
+def test_what_stands_in_front(tell, pieces, rest, claim):
+    """It comes out first, counts as part of the body, and is gone with it."""
+    front = b"Front: yes\r\n"
+    body = front + b"".join(pieces) + rest
+
+    async def story(spool):
+        for piece in pieces:
+            await spool.write("m1", piece)
+        added = await spool.add(letter(size=len(body)), rest, claim=claim, front=front)
+        (parcel,) = added if claim else await spool.claim(NOW, 1, each=1)
+        assert body == await octets(spool, parcel.mail)
+        assert spool.at_hand(parcel.mail) in (None, body)
+        assert body == await octets(spool, parcel.mail), "it is read as often as it is tried"
+        assert len(body) == (await spool.stats(NOW)).octets
+        await spool.settle([Settlement(parcel)], NOW)
+        with pytest.raises(SpoolError):
+            await octets(spool, parcel.mail)
+        await spool.sweep(NOW + 90000)
+        assert Stats(0, 0, 0, 0, 0, 0, 0, None) == await spool.stats(NOW)
+
+    tell(story)
+
+
+@pytest.mark.parametrize("pieces", [[], [b"a" * PIECE]])
+def test_what_stands_in_front_counts(tell, pieces):
+    """A size without it is not the body's."""
+
+    async def story(spool):
+        for piece in pieces:
+            await spool.write("m1", piece)
+        size = len(b"".join(pieces)) + 3
+        with pytest.raises(ValueError, match="octets"):
+            await spool.add(letter(size=size), b"end", front=b"front")
+        await spool.add(letter(size=size + 5), b"end", front=b"front")
+        assert size + 5 == (await spool.stats(NOW)).octets
+
+    tell(story)
+
+
 def test_a_discarded_arrival_leaves_nothing(tell):
     """Arriving -> gone: the same id may arrive again, and has none of the old octets."""
 
