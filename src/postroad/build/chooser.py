@@ -56,7 +56,11 @@ class Chooser:
         """Ask; whatever DNS does ends in the answer. `named` is the route it is to take after another one's refusal."""
         if named:
             route = self._names.get(named)
-            there = Picked(route, "the route before it was refused") if route else no_longer_there(named, destination)
+            there = (
+                Picked(route, "the hosts of the route before it refused the mail")
+                if route
+                else no_longer_there(named, destination)
+            )
             return Choice(there)
         picked = self._table.of_domain(destination)
         if picked is None and self._table.wants_exchangers and not isinstance(destination, AddressLiteral):
