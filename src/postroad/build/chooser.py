@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from postroad.dns import RecordType, Resolver
-from postroad.gather import gather, gather_hosts
+from postroad.gather import Demands, gather, gather_hosts
 from postroad.routing import (
     Own,
     Picked,
@@ -22,18 +22,26 @@ from postroad.routing import (
 )
 from postroad.words.facts import Answer, Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.names import AddressLiteral, Destination
-from postroad.words.tls import Demand
 
 LONGEST_LIFE_S = 300.0
 """A way is asked for anew after this time at the latest; the resolver's cache keeps to the TTL besides."""
 
-AskDemands = Callable[[Snapshot, Sequence[str]], Awaitable[Mapping[str, Demand]]]
+AskDemands = Callable[[Snapshot, Sequence[str]], Awaitable[Demands]]
 """Asks what TLS has to prove at each exchanger of a snapshot; or at these hosts, where a route names them."""
 
 
-async def no_demands(_snapshot: Snapshot, _named: Sequence[str]) -> Mapping[str, Demand]:
+async def no_demands(_snapshot: Snapshot, _named: Sequence[str]) -> Demands:
     """For who does not talk to them: nothing is asked."""
-    return {}
+    return Demands()
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Where a route leads: what was looked up, what it means, and what TLS has to prove there."""
+
+    snapshot: Snapshot
+    answer: Route | Refusal
+    demands: Demands
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +64,9 @@ class Chooser:
         """Ask; whatever DNS does ends in the answer. `named` is the route it is to take after another one's refusal."""
         if named:
             route = self._names.get(named)
-            there = (
-                Picked(route, "the hosts of the route before it refused the mail")
-                if route
-                else no_longer_there(named, destination)
-            )
-            return Choice(there)
+            if route is None:
+                return Choice(no_longer_there(named, destination))
+            return Choice(Picked(route, "the hosts of the route before it refused the mail"))
         picked = self._table.of_domain(destination)
         if picked is None and self._table.wants_exchangers and not isinstance(destination, AddressLiteral):
             return await self._by_exchangers(destination)
@@ -89,15 +94,17 @@ async def follow(
     policy: RoutePolicy,
     own: Own,
     demands: AskDemands = no_demands,
-) -> tuple[Snapshot, Route | Refusal]:
-    """Where a route leads, or DNS without one: what was looked up, and what it means."""
+) -> Followed:
+    """Go where a route leads, or DNS without one."""
     if route and route.hosts:
         names = [each.host for each in route.hosts if isinstance(each.host, str)]
         hosts = await gather_hosts(names, resolver)
         snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
         wanted = await demands(snapshot, [str(each.host) for each in route.hosts])
-        return snapshot, decide_static(route.hosts, destination, hosts, policy, own, wanted)
+        answer = decide_static(route.hosts, destination, hosts, policy, own, wanted.by_exchanger)
+        return Followed(snapshot, answer, wanted)
     mx_of = route.mx_of if route else ""
     snapshot = await gather(mx_of or destination, resolver)
-    answer = decide(snapshot, policy, own, await demands(snapshot, ()))
-    return snapshot, on_behalf(answer, destination) if mx_of else answer
+    wanted = await demands(snapshot, ())
+    answer = decide(snapshot, policy, own, wanted.by_exchanger)
+    return Followed(snapshot, on_behalf(answer, destination) if mx_of else answer, wanted)

@@ -10,13 +10,13 @@ from functools import partial
 from postroad.build import LONGEST_LIFE_S, Choice, Chooser, follow
 from postroad.deliver import DeliveryRoute
 from postroad.dns import Resolver
+from postroad.gather import Demands, Policies, gather_demands, gather_demands_of_hosts
 from postroad.net import interface_addresses
 from postroad.relay.settings import NextHop, RelaySettings
 from postroad.routing import Own, Refusal, StaticRoute, noted
 from postroad.tls import Known, demanded
 from postroad.words.facts import Found, NoData, NoName, Snapshot
 from postroad.words.names import Address, AddressLiteral, Destination, parse_destination
-from postroad.words.tls import Demand
 
 TROUBLE_S = 5
 """How long the lack of an answer is remembered, as the resolver's cache does."""
@@ -35,10 +35,12 @@ class Finder:
         resolver: Resolver,
         interfaces: Callable[[], frozenset[Address]] = interface_addresses,
         now: Callable[[], float] = time.monotonic,
+        policies: Policies | None = None,
     ) -> None:
         self._settings = settings
         self._usual = NextHop(StaticRoute(), settings.deliver, tls=settings.tls)
         self._resolver = resolver
+        self._policies = policies
         self._chooser = Chooser([hop.route for hop in settings.next_hops], resolver)
         self._hops: Mapping[int, NextHop] = {id(hop.route): hop for hop in settings.next_hops}
         self._interfaces = interfaces
@@ -59,22 +61,26 @@ class Finder:
 
     async def _by_hop(self, hop: NextHop, destination: Destination, choice: Choice) -> DeliveryRoute:
         policy, own = self._settings.policy, self._who_we_are()
-        snapshot, answer = await follow(hop.route, destination, self._resolver, policy, own, partial(_demands, hop))
+        found = await follow(hop.route, destination, self._resolver, policy, own, partial(self._demands, hop))
+        answer, life_s = found.answer, min(_life_s(found.snapshot), found.demands.life_s, choice.life_s)
         if choice.picked and not isinstance(choice.picked, Refusal):
             answer = noted(answer, hop.route, choice.picked.why)
-        way = DeliveryRoute.of(answer, policy, hop.settings, min(_life_s(snapshot), max(choice.life_s, 1)))
+        way = DeliveryRoute.of(answer, policy, hop.settings, max(life_s, 1.0))
         return replace(way, name=hop.route.name, on_reject=hop.route.on_reject) if choice.picked else way
+
+    async def _demands(self, hop: NextHop, snapshot: Snapshot, named: Sequence[str]) -> Demands:
+        """What a connection to each exchanger has to be, or to each host that a route names."""
+        if not named:
+            return await gather_demands(snapshot, self._resolver, hop.tls, self._policies)
+        asked = await gather_demands_of_hosts(snapshot.hosts, self._resolver, hop.tls, self._policies)
+        usual = {name: demanded(Known(name, hop.tls)) for name in named}
+        return replace(asked, by_exchanger={**usual, **asked.by_exchanger})
 
     def _who_we_are(self) -> Own:
         if self._now() >= self._own_ends:
             self._own_ends = self._now() + OWN_LIFE_S
             self._own = replace(self._own, interfaces=self._interfaces())
         return self._own
-
-
-async def _demands(hop: NextHop, snapshot: Snapshot, named: Sequence[str]) -> Mapping[str, Demand]:
-    """What a connection to each of them has to be."""
-    return {exchange: demanded(Known(exchange, hop.tls)) for exchange in named or snapshot.hosts}
 
 
 def _life_s(snapshot: Snapshot) -> float:

@@ -58,7 +58,7 @@ def by(text=ROUTES):
         if isinstance(picked, Refusal):
             return DeliveryRoute.of(picked, POLICY, it.deliver, 60.0)
         route = picked.route
-        _, answer = await follow(route, name, it._resolver, POLICY, Own())
+        answer = (await follow(route, name, it._resolver, POLICY, Own())).answer
         answer = noted(_on_port(answer, it.lab.port), route, picked.why)
         return replace(DeliveryRoute.of(answer, POLICY, it.deliver, 60.0), name=route.name, on_reject=route.on_reject)
 
