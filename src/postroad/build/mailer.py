@@ -108,9 +108,9 @@ class Mailer:
         if isinstance(picked, Refusal):
             return Routed(destination, Snapshot(destination, NoData()), picked, self.policy, seed)
         by = picked.route if picked else None
-        snapshot, answer, _demands = await follow(by, destination, self.resolver, self.policy, self.own)
-        answer = noted(answer, picked.route, picked.why) if picked else answer
-        routed = Routed(destination, snapshot, answer, self.policy, seed, by=by)
+        found = await follow(by, destination, self.resolver, self.policy, self.own)
+        answer = noted(found.answer, picked.route, picked.why) if picked else found.answer
+        routed = Routed(destination, found.snapshot, answer, self.policy, seed, by=by)
         if isinstance(answer, Refusal):
             return routed
         return replace(routed, odds=odds(answer, self.policy), plan=draw(answer, self.policy, Dice(seed)))
