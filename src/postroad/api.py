@@ -355,8 +355,10 @@ def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> Conditions:
 class SendOptions:
     """The options of `send`: how it finds the exchangers and talks to them.
 
-    Another `port` than 25 is for tests: loopback is a target then. With `require_tls` the message goes over proven
-    connections only, to hosts that offer REQUIRETLS (RFC 8689): an exchanger has to be vouched for by DNSSEC.
+    Another `port` than 25 is for tests: loopback is a target then. `dkim_key` is a file with a private key that signs
+    the message, for the domain of its From, under the file's name as selector; the other two say otherwise. With
+    `require_tls` the message goes over proven connections only, to hosts that offer REQUIRETLS (RFC 8689), and DNSSEC
+    has to vouch for those.
     """
 
     zones: Sequence[str | Path] = ()
@@ -368,12 +370,18 @@ class SendOptions:
     hostname: str = ""
     starttls: bool = True
     require_tls: bool = False
+    dkim_key: str | Path | None = None
+    dkim_selector: str = ""
+    dkim_domain: str = ""
     listener: Listener = field(default=nobody)
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
-        _check_kinds(self, seed=(int,))
-        _check_needed(self, procedure=(str,), hostname=(str,), starttls=(bool,), require_tls=(bool,))
+        _check_kinds(self, seed=(int,), dkim_key=(str, Path))
+        _check_needed(self, procedure=(str,), hostname=(str,), dkim_selector=(str,), dkim_domain=(str,))
+        _check_needed(self, starttls=(bool,), require_tls=(bool,))
+        if self.dkim_key is None and (self.dkim_selector or self.dkim_domain):
+            raise InputError("dkim_selector and dkim_domain are for dkim_key, which is missing; add it")
         if self.require_tls and not self.starttls:
             raise InputError("require_tls=True and starttls=False exclude each other: leave one out")
         check_bounds(self, {"port": count(65_535, needed=True)})
@@ -396,9 +404,10 @@ async def send(
             print(mailbox, outcome.result, outcome.text)
 
     Raises:
-        InputError: an address, a zone file or a server cannot be used.
+        InputError: an address, a zone file, a server or a key cannot be used.
 
     """
+    import time
     from email.message import EmailMessage
 
     from postroad.build import (
@@ -408,6 +417,7 @@ async def send(
         build_policy,
         build_resolver,
         opportunistic_tls,
+        sign_message,
         system_trust,
     )
     from postroad.deliver import DeliverSettings
@@ -431,6 +441,9 @@ async def send(
         chosen.listener,
     )
     built = build_message(message, sender, recipients, require_tls=chosen.require_tls)
+    if chosen.dkim_key is not None:
+        key = Path(chosen.dkim_key)
+        built = sign_message(built, key, chosen.dkim_selector, chosen.dkim_domain, time.time())
     return await mailer.send(built, chosen.seed)
 
 

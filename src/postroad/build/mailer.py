@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from postroad.gather import gather, gather_demands, gather_more
-from postroad.routing import PROCEDURES, Dice, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
-from postroad.words.facts import Snapshot
+from postroad.build.chooser import AskDemands, Chooser, follow, no_demands
+from postroad.gather import Demands, gather, gather_demands, gather_demands_of_hosts, gather_more
+from postroad.routing import (
+    PROCEDURES,
+    Dice,
+    Odds,
+    Own,
+    Plan,
+    Refusal,
+    Route,
+    RoutePolicy,
+    StaticRoute,
+    draw,
+    noted,
+    odds,
+)
+from postroad.words.facts import NoData, Snapshot
 from postroad.words.mail import Mailbox, domain_of
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Result
@@ -26,7 +41,10 @@ SEED_BITS = 48  # long enough that no two messages share one, short enough to re
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """The result of `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`."""
+    """The result of `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`.
+
+    `by` is the route of the settings that was taken, if any.
+    """
 
     destination: Destination
     snapshot: Snapshot
@@ -35,6 +53,7 @@ class Routed:
     seed: int
     odds: Odds | None = None
     plan: Plan = field(default_factory=lambda: Plan(()))
+    by: StaticRoute | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +96,24 @@ class Mailer:
     own: Own = field(default_factory=Own)
     deliver: DeliverSettings | None = None  # None: the usual ones
     listener: Listener = nobody
+    chooser: Chooser | None = None  # None: no routes of settings
 
     async def lookup(self, destination: Destination) -> Snapshot:
         """All that DNS says of a domain and its exchangers, with name servers and reverse names."""
         return await gather_more(await gather(destination, self.resolver), self.resolver)
 
-    async def route(self, destination: Destination, seed: int | None = None, *, demands: bool = False) -> Routed:
-        """Where mail for a destination goes, and one drawn order; with `demands` what connections have to be."""
+    async def route(
+        self, destination: Destination, seed: int | None = None, named: str = "", demands: AskDemands = no_demands
+    ) -> Routed:
+        """Where mail for a destination goes, and one drawn order; `named` is the route of the settings to take."""
         seed = secrets.randbits(SEED_BITS) if seed is None else seed
-        snapshot = await gather(destination, self.resolver)
-        asked = (await gather_demands(snapshot, self.resolver)).by_exchanger if demands else {}
-        answer = decide(snapshot, self.policy, self.own, asked)
-        routed = Routed(destination, snapshot, answer, self.policy, seed)
+        picked = (await self.chooser.choose(destination, named)).picked if self.chooser else None
+        if isinstance(picked, Refusal):
+            return Routed(destination, Snapshot(destination, NoData()), picked, self.policy, seed)
+        by = picked.route if picked else None
+        found = await follow(by, destination, self.resolver, self.policy, self.own, demands)
+        answer = noted(found.answer, picked.route, picked.why) if picked else found.answer
+        routed = Routed(destination, found.snapshot, answer, self.policy, seed, by=by)
         if isinstance(answer, Refusal):
             return routed
         return replace(routed, odds=odds(answer, self.policy), plan=draw(answer, self.policy, Dice(seed)))
@@ -96,19 +121,26 @@ class Mailer:
     async def send(self, message: Message, seed: int | None = None) -> Sent:
         """Deliver a message now, straight to the exchangers of each recipient's domain; nothing is queued."""
         recipients = sorted(message.envelope.recipients, key=lambda recipient: domain_of(recipient.mailbox))
+        demands = self._demands if message.envelope.must_be_protected else no_demands
         deliveries = []
         for _domain, group in groupby(recipients, key=lambda recipient: domain_of(recipient.mailbox)):
             part = tuple(group)
-            protected = message.envelope.must_be_protected
-            routed = await self.route(part[0].mailbox.domain, seed, demands=protected)
-            done = await self._attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed)
+            routed = await self.route(part[0].mailbox.domain, seed, demands=demands)
+            done = await self.attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed)
             deliveries.append(Delivery(tuple(recipient.mailbox for recipient in part), routed, done))
         return Sent(tuple(deliveries))
 
-    async def _attempt(self, message: Message, routed: Routed) -> Attempt:
+    async def attempt(self, message: Message, routed: Routed) -> Attempt:
+        """Try to deliver once to recipients of one destination, as it was routed."""
         if isinstance(routed.answer, Refusal):
             return routed.answer.attempt(len(message.envelope.recipients))
         from postroad.deliver import DeliverSettings, Job, attempt, plan_for  # noqa: PLC0415  # 100 ms, for who only asks
 
         job = Job(message, routed.destination, plan_for(message.envelope, routed.plan), routed.seed)
         return await attempt(job, self.deliver or DeliverSettings(), self.listener)
+
+    async def _demands(self, snapshot: Snapshot, named: Sequence[str]) -> Demands:
+        """What a connection to each exchanger has to be, or to each host that a route names."""
+        if named:
+            return await gather_demands_of_hosts(named, snapshot.hosts, self.resolver)
+        return await gather_demands(snapshot, self.resolver)

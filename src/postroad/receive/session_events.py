@@ -42,7 +42,11 @@ class SessionEvents:
             }
             if incoming.envelope.tls:
                 facts["tls_wish"] = incoming.envelope.tls.value
+            if incoming.signed:
+                facts["signed"] = incoming.signed
             self._listener(Event("receive.message.complete", facts))
+            if incoming.unsigned:
+                self._listener(Event("receive.signature.failed", {"id": incoming.id, "why": incoming.unsigned}))
 
     def failed(self, incoming: Incoming, why: str) -> None:
         """A message has come, in part at least, and is not kept."""
