@@ -435,6 +435,25 @@ def test_a_store_in_trouble_is_told_once_and_mail_goes_on():
     play(story)
 
 
+def test_the_store_is_read_once():
+    """At the first question, not at each."""
+
+    class Counting(MemoryLearned):
+        reads = 0
+
+        async def recall(self, kind, begin=""):
+            self.reads += 1
+            return await super().recall(kind, begin)
+
+    async def story():
+        relay = Relay(Counting())
+        await asyncio.gather(relay.policies.refresh(), relay.known(), relay.known("other.example"))
+        await relay.known()
+        assert 1 == relay.store.reads
+
+    play(story)
+
+
 def test_policies_are_refreshed_again_and_again(monkeypatch):
     """By day, for as long as the relay runs; not while MTA-STS is turned off; and the end ends it."""
     monkeypatch.setattr(room, "LOOK_S", 0.0)
