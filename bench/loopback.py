@@ -8,8 +8,9 @@ straight to a sink in the same run: what the load itself can do. `bench/relay.py
 
 --outage: after that as many messages again while both sinks are away; they come back, and from the first message that
 is delivered it is measured how fast the queue drains. --idle: one message after the other, to a relay that has nothing
-else to do, from the last reply of the relay to the end of the message at the exchanger. --dkim: each message is signed,
-RSA 2048.
+else to do, from the last reply of the relay to the end of the message at the exchanger.
+
+--dkim: every message is signed, RSA 2048.
 """
 
 import argparse
