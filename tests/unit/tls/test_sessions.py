@@ -54,7 +54,9 @@ def watch(dane=None, sts=None, **known):
 
 def counted(one, by):
     """What a contact counts for: the policy type, the failure, and whether addresses are known."""
-    return [(row.policy.type, row.failure, bool(row.sender and row.receiver)) for row in rows_of(one, by, lambda _: HERE)]
+    return [
+        (row.policy.type, row.failure, bool(row.sender and row.receiver)) for row in rows_of(one, by, lambda _: HERE)
+    ]
 
 
 VOUCHED = DaneFacts(base="mx.example.org", tlsa=Found((RECORD,), authentic=True))
@@ -208,7 +210,9 @@ def test_strangers_make_no_more_rows_than_may_be():
     """An exchanger under a new name at each look-up is one of many kinds in the end; every session still counts."""
     tally = SessionTally(most_kinds=10)
     for number in range(1000):
-        tally.count(DAY, "a.test", SessionRow(ReportedPolicy(PolicyType.NONE, "a.test"), NO_STARTTLS, f"mx{number}.test"))
+        tally.count(
+            DAY, "a.test", SessionRow(ReportedPolicy(PolicyType.NONE, "a.test"), NO_STARTTLS, f"mx{number}.test")
+        )
     assert (11, 1000) == (len(tally), sum(tally.cut().values()))
 
 
