@@ -38,6 +38,7 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
     yield from _of_certificate(config, now or datetime.now(UTC))
     yield from _of_aliases(config)
     yield from _of_name_servers(config)
+    yield from _of_tls_reports(config)
     own = _own(config)
     for number, route in enumerate(config.route, 1):
         yield from (f"route[{number}]: {doubt}" for doubt in _of_route(route, own))
@@ -110,6 +111,18 @@ def _of_name_servers(config: Config) -> Iterator[str]:
             f"dns.resolvers: {it_is} not on this machine, so there is no DANE by what they answer; run a validating"
             " resolver here, or set dns.trust_ad = true if nobody can change anything on the way"
         )
+
+
+def _of_tls_reports(config: Config) -> Iterator[str]:
+    it = config.tls_report
+    if not it.enabled:
+        if it.sender or it.contact or it.organization:
+            yield "tls_report: enabled is false, so no reports are sent; write enabled = true, or leave the table out"
+        return
+    if not (it.sender or config.hostname or host_name()):
+        yield 'tls_report.sender: reports have no domain; write an address, such as "tls-reports@example.com"'
+    if config.deliver.tls == "off":
+        yield 'tls_report: deliver.tls is "off", so there are no sessions to report on; leave enabled out'
 
 
 def _of_route(route: RouteTable, own: Own) -> Iterator[str]:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from postroad.relay.deliverer import deliver
     from postroad.relay.process import Relay
     from postroad.relay.service import keep_standard_descriptors, serve
-    from postroad.relay.settings import NextHop, RelaySettings, relay_settings
+    from postroad.relay.settings import NextHop, RelaySettings, relay_settings, submitter_of
     from postroad.relay.story import chapter
+    from postroad.relay.tls_reports import ReportStore
 
 __getattr__, __dir__ = door(
     __name__,
@@ -29,6 +30,7 @@ __getattr__, __dir__ = door(
     deliverer="deliver",
     process="Relay",
     service="keep_standard_descriptors serve",
-    settings="NextHop RelaySettings relay_settings",
+    settings="NextHop RelaySettings relay_settings submitter_of",
     story="chapter",
+    tls_reports="ReportStore",
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from postroad.tls.deciding import AUTO, TABLE, Known, Override, Row, TlsMode, demanded
     from postroad.tls.kept import StsCache, StsFailed, StsKept, StsSettings, read_kept
     from postroad.tls.report import (
+        FailureFacts,
         ReportFacts,
         Submitter,
         TlsReport,
@@ -44,7 +45,7 @@ __getattr__, __dir__ = door(
     __name__,
     deciding="AUTO TABLE Known Override Row TlsMode demanded",
     kept="StsCache StsFailed StsKept StsSettings read_kept",
-    report="ReportFacts Submitter TlsReport day_begins day_of facts_of",
+    report="FailureFacts ReportFacts Submitter TlsReport day_begins day_of facts_of",
     rua="REPORT_RECORD_BEGINS HttpsPlace ReportRecord read_report_records",
     sessions="Counted PolicyType ReportedPolicy SessionRow SessionTally Watch read_row rows_of watch_of",
     sts="StsDocument StsRecord covers read_policy read_records",

@@ -1,4 +1,4 @@
-"""What counts for the TLS reports of a day: sessions, each under the policy that was applied (RFC 8460 section 4).
+"""What counts for the TLS reports of a day: sessions, each under the policy that was applied (RFC 8460).
 
 A session is a connection on which TLS was negotiated, or should have been: further mail on it does not count again.
 """

@@ -60,7 +60,7 @@ def _header(report: TlsReport, to: tuple[Mailbox, ...], now: float, boundary: st
     yield field("Message-ID", f"<{report.id}>")
     yield field("TLS-Report-Domain", report.reader)
     yield field("TLS-Report-Submitter", submitter)
-    yield field("TLS-Required", "No")  # RFC 8689 section 3: it is to arrive despite what it is about
+    yield field("TLS-Required", "No")  # RFC 8460 section 3: it is to arrive whatever TLS does
     yield field("Auto-Submitted", "auto-generated")  # RFC 3834 section 5
     yield field("MIME-Version", "1.0")
     yield field("Content-Type", f'multipart/report; report-type="tlsrpt"; boundary="{boundary}"')
