@@ -355,7 +355,8 @@ def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> Conditions:
 class SendOptions:
     """The options of `send`: how it finds the exchangers and talks to them.
 
-    Another `port` than 25 is for tests: loopback is a target then.
+    Another `port` than 25 is for tests: loopback is a target then. `dkim_key` is a file with a private key that signs
+    the message, for the domain of its From, under the file's name as selector; the other two say otherwise.
     """
 
     zones: Sequence[str | Path] = ()
@@ -366,12 +367,19 @@ class SendOptions:
     port: int = 25
     hostname: str = ""
     starttls: bool = True
+    dkim_key: str | Path | None = None
+    dkim_selector: str = ""
+    dkim_domain: str = ""
     listener: Listener = field(default=nobody)
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
-        _check_kinds(self, seed=(int,))
-        _check_needed(self, procedure=(str,), hostname=(str,), starttls=(bool,))
+        _check_kinds(self, seed=(int,), dkim_key=(str, Path))
+        _check_needed(
+            self, procedure=(str,), hostname=(str,), starttls=(bool,), dkim_selector=(str,), dkim_domain=(str,)
+        )
+        if self.dkim_key is None and (self.dkim_selector or self.dkim_domain):
+            raise InputError("dkim_selector and dkim_domain are for dkim_key, which is missing; add it")
         check_bounds(self, {"port": count(65_535, needed=True)})
 
 
@@ -392,12 +400,21 @@ async def send(
             print(mailbox, outcome.result, outcome.text)
 
     Raises:
-        InputError: an address, a zone file or a server cannot be used.
+        InputError: an address, a zone file, a server or a key cannot be used.
 
     """
+    import time
     from email.message import EmailMessage
 
-    from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver, opportunistic_tls
+    from postroad.build import (
+        Mailer,
+        build_message,
+        build_own,
+        build_policy,
+        build_resolver,
+        opportunistic_tls,
+        sign_message,
+    )
     from postroad.deliver import DeliverSettings
     from postroad.net import host_name
 
@@ -417,7 +434,11 @@ async def send(
         ),
         chosen.listener,
     )
-    return await mailer.send(build_message(message, sender, recipients), chosen.seed)
+    built = build_message(message, sender, recipients)
+    if chosen.dkim_key is not None:
+        key = Path(chosen.dkim_key)
+        built = sign_message(built, key, chosen.dkim_selector, chosen.dkim_domain, time.time())
+    return await mailer.send(built, chosen.seed)
 
 
 def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

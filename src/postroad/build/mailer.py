@@ -7,9 +7,23 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from postroad.build.chooser import Chooser, follow
 from postroad.gather import gather, gather_more
-from postroad.routing import PROCEDURES, Dice, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
-from postroad.words.facts import Snapshot
+from postroad.routing import (
+    PROCEDURES,
+    Dice,
+    Odds,
+    Own,
+    Plan,
+    Refusal,
+    Route,
+    RoutePolicy,
+    StaticRoute,
+    draw,
+    noted,
+    odds,
+)
+from postroad.words.facts import NoData, Snapshot
 from postroad.words.mail import Mailbox, domain_of
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Result
@@ -26,7 +40,10 @@ SEED_BITS = 48  # long enough that no two messages share one, short enough to re
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """The result of `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`."""
+    """The result of `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`.
+
+    `by` is the route of the settings that was taken, if any.
+    """
 
     destination: Destination
     snapshot: Snapshot
@@ -35,6 +52,7 @@ class Routed:
     seed: int
     odds: Odds | None = None
     plan: Plan = field(default_factory=lambda: Plan(()))
+    by: StaticRoute | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +95,22 @@ class Mailer:
     own: Own = field(default_factory=Own)
     deliver: DeliverSettings | None = None  # None: the usual ones
     listener: Listener = nobody
+    chooser: Chooser | None = None  # None: no routes of settings
 
     async def lookup(self, destination: Destination) -> Snapshot:
         """All that DNS says of a domain and its exchangers, with name servers and reverse names."""
         return await gather_more(await gather(destination, self.resolver), self.resolver)
 
-    async def route(self, destination: Destination, seed: int | None = None) -> Routed:
-        """Where mail for a destination goes, and one drawn order."""
+    async def route(self, destination: Destination, seed: int | None = None, named: str = "") -> Routed:
+        """Where mail for a destination goes, and one drawn order; `named` is the route of the settings to take."""
         seed = secrets.randbits(SEED_BITS) if seed is None else seed
-        snapshot = await gather(destination, self.resolver)
-        answer = decide(snapshot, self.policy, self.own)
-        routed = Routed(destination, snapshot, answer, self.policy, seed)
+        picked = (await self.chooser.choose(destination, named)).picked if self.chooser else None
+        if isinstance(picked, Refusal):
+            return Routed(destination, Snapshot(destination, NoData()), picked, self.policy, seed)
+        by = picked.route if picked else None
+        found = await follow(by, destination, self.resolver, self.policy, self.own)
+        answer = noted(found.answer, picked.route, picked.why) if picked else found.answer
+        routed = Routed(destination, found.snapshot, answer, self.policy, seed, by=by)
         if isinstance(answer, Refusal):
             return routed
         return replace(routed, odds=odds(answer, self.policy), plan=draw(answer, self.policy, Dice(seed)))
@@ -99,11 +122,12 @@ class Mailer:
         for _domain, group in groupby(recipients, key=lambda recipient: domain_of(recipient.mailbox)):
             part = tuple(group)
             routed = await self.route(part[0].mailbox.domain, seed)
-            done = await self._attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed)
+            done = await self.attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed)
             deliveries.append(Delivery(tuple(recipient.mailbox for recipient in part), routed, done))
         return Sent(tuple(deliveries))
 
-    async def _attempt(self, message: Message, routed: Routed) -> Attempt:
+    async def attempt(self, message: Message, routed: Routed) -> Attempt:
+        """Try to deliver once to recipients of one destination, as it was routed."""
         if isinstance(routed.answer, Refusal):
             return routed.answer.attempt(len(message.envelope.recipients))
         from postroad.deliver import DeliverSettings, Job, attempt  # noqa: PLC0415  # 100 ms, for who only asks

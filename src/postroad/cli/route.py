@@ -8,8 +8,11 @@ from postroad.cli import options, screen
 from postroad.views.text.blocks import Table
 
 if TYPE_CHECKING:
-    from postroad.build import Routed
-    from postroad.routing import Dropped, Route
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from postroad.build import Mailer, Routed, Subject
+    from postroad.routing import Dropped, Route, RoutePolicy
 
 
 def route(
@@ -21,10 +24,13 @@ def route(
     seed: options.Seed = None,
     own: options.OwnHosts = None,
     allow_loopback: options.AllowLoopback = False,
+    config: options.RoutesOf = None,
     explain: options.Explain = False,
     json: options.Json = False,
 ) -> None:
     """Show where mail for a domain goes: its exchangers by preference, their odds, and one drawn order.
+
+    With --config as a relay with these settings sends it: by which route, why, and what it does after a refusal.
 
     Exit status: 0 there is a route, 1 mail cannot be delivered or the zone does not have the domain, 2 usage error,
     3 DNS lookup failed, try again.
@@ -35,7 +41,10 @@ def route(
 
         subject = subject_of(domain, of, zone or ())
         policy = build_policy(procedure, allow_loopback=allow_loopback)
-        mailer = Mailer(subject.resolver(resolver or ()), policy, build_own(own or ()))
+        if config:
+            mailer = _as_relay(config, subject, resolver or (), policy, own or ())
+        else:
+            mailer = Mailer(subject.resolver(resolver or ()), policy, build_own(own or ()))
         return await mailer.route(subject.destination, seed)
 
     answer = screen.run(routed)
@@ -48,6 +57,16 @@ def route(
     else:
         _show(screen.Screen(), answer)
     _exit(answer)
+
+
+def _as_relay(file: Path, subject: Subject, servers: Sequence[str], policy: RoutePolicy, own: Sequence[str]) -> Mailer:
+    """What routes as a relay with these settings; its DNS is theirs, unless the command names another."""
+    from postroad.config import load
+    from postroad.relay import mailer_as_relay, resolver_of
+
+    settings = load(file)
+    resolver = subject.resolver(servers) if subject.loaded or servers else resolver_of(settings)
+    return mailer_as_relay(settings, resolver, policy, own)
 
 
 def _exit(routed: Routed) -> None:
@@ -66,6 +85,8 @@ def _explain(routed: Routed) -> None:
     sentences = [*explain_route(routed.answer, routed.policy), *explain_plan(routed.plan, routed.seed)]
     for sentence in sentences:
         out.line(sentence)
+    if routed.by and routed.by.on_reject:
+        out.line(f"{routed.by.on_reject}.")
 
 
 def _show(out: screen.Screen, routed: Routed) -> None:
@@ -80,6 +101,8 @@ def _show(out: screen.Screen, routed: Routed) -> None:
         out.line(f"  left out: {_place(drop)}: {drop.text} ({drop.reason})", style="yellow")
     for note in answer.notes:
         out.line(f"  note: {note.text} ({note.kind})", style="cyan")
+    if routed.by and routed.by.on_reject:
+        out.line(f"  {routed.by.on_reject}")
 
 
 def _show_route(out: screen.Screen, routed: Routed, answer: Route) -> None:

@@ -13,10 +13,21 @@ from postroad.cli import options, screen
 if TYPE_CHECKING:
     from postroad.build import Sent
     from postroad.deliver import DeliverSettings
+    from postroad.dialogue import Message
     from postroad.words.trace import Event
 
 SMTP_PORT = 25
 MOST = 256 * 1024**2  # octets of a message; no server takes so many
+
+Port = Annotated[
+    int, typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests; it allows loopback.")
+]
+Stagger = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.0, help="Wait this long before also trying the next equal.")
+]
+ConnectTimeout = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")
+]
 
 
 def send(
@@ -30,21 +41,17 @@ def send(
     procedure: options.Procedure = "rfc5321",
     seed: options.Seed = None,
     own: options.OwnHosts = None,
-    port: Annotated[
-        int,
-        typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests; it allows loopback."),
-    ] = SMTP_PORT,
-    stagger: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", min=0.0, help="Wait this long before also trying the next equal."),
-    ] = 0.25,
-    connect_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")
-    ] = 30.0,
+    port: Port = SMTP_PORT,
+    stagger: Stagger = 0.25,
+    connect_timeout: ConnectTimeout = 30.0,
     hello: Annotated[
         str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")
     ] = "",
     starttls: Annotated[bool, typer.Option("--tls/--no-tls", help="Use STARTTLS if it is offered.")] = True,
+    dkim_key: options.DkimKey = None,
+    dkim_selector: options.DkimSelector = "",
+    dkim_domain: options.DkimDomain = "",
+    config: options.SignAs = None,
     explain: options.Explain = False,
     json: options.Json = False,
 ) -> None:
@@ -59,7 +66,8 @@ def send(
     async def sent() -> Sent:
         from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver
 
-        message = build_message(content, None if sender in ("", "<>") else sender, to)
+        built = build_message(content, None if sender in ("", "<>") else sender, to)
+        message = _signed(built, (dkim_key, dkim_selector, dkim_domain), config)
         mailer = Mailer(
             build_resolver(zone or (), resolver or ()),
             build_policy(procedure, allow_loopback=port != SMTP_PORT),
@@ -90,6 +98,32 @@ def _read(file: Path) -> bytes:
     if isinstance(octets, Unreadable):
         screen.fail(f"{file}: {octets.why}; give a readable message file, or - for standard input")
     return octets
+
+
+def _signed(message: Message, by_hand: tuple[Path | None, str, str], config: Path | None) -> Message:
+    """The message, signed with the key that is given or with those of the settings, if any is."""
+    import time
+    from dataclasses import replace
+
+    from postroad.build import build_signing, sign_message
+    from postroad.words.inputs import InputError
+
+    key, selector, domain = by_hand
+    if key is None and (selector or domain):
+        raise InputError("--dkim-selector and --dkim-domain are for --dkim-key, which is missing; add it")
+    if key and config:
+        raise InputError("--dkim-key and --config both say how to sign; give one of them")
+    if key:
+        return sign_message(message, key, selector, domain, time.time())
+    if config:
+        from postroad.config import load
+
+        signing = build_signing(load(config).dkim)
+        if signing is None:
+            raise InputError(f"{config}: dkim.keys is not set, so it does not sign; set it, or leave out --config")
+        content = signing.signed(bytes(message.content), time.time())  # type: ignore[arg-type]  # it was just built
+        return replace(message, content=content)
+    return message
 
 
 def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:

@@ -5,9 +5,11 @@ Rule 2: only `doubts` opens what a setting names (certificates, folders), and it
 Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and ends, needs `brief` alone.
 
 Stops: `finding` (where the file is), `values` (times, sizes, networks as people write them), `kinds` (the same for
-pydantic), `model` (every setting), `loading` (a file, as the settings it has), `brief` (some of them, in no time),
-`identity` (who this machine is by them), `problems` (what is wrong with a file, in sentences), `show` (the settings in
-effect, as TOML, and the reference), `doubts` (what can be used, but is hardly meant, or cannot work).
+pydantic), `model` (every setting), `table` and `bounds` (of it: what all tables are, and those of how much clients may
+send), `tls_report` (its table), `contradictions` (what two of them say against each other), `loading` (a file, as the
+settings it has), `brief` (some of them, in no time), `identity` (who this machine is by them), `problems` (what is
+wrong with a file, in sentences), `show` (the settings in effect, as TOML, and the reference), `doubts` (what can be
+used, but is hardly meant, or cannot work).
 """
 
 from typing import TYPE_CHECKING
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         CheckTable,
         Config,
         DeliverTable,
+        DkimTable,
         DnsTable,
         LimitsTable,
         ListenTable,
@@ -50,8 +53,8 @@ __getattr__, __dir__ = door(
     finding="USUAL_FILE find",
     identity="aliases_of hostname_of",
     loading="dump load read survey",
-    model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DnsTable LimitsTable ListenTable LogTable "
-    "MetricsTable RelayTable RetryTable RouteHost SpoolTable RouteTable TimeoutsTable TlsTable",
+    model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DkimTable DnsTable LimitsTable "
+    "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost SpoolTable RouteTable TimeoutsTable TlsTable",
     show="defaults toml",
     values="read_duration",
 )

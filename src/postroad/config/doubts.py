@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from postroad.config.identity import aliases_of
+from postroad.config.identity import aliases_of, hostname_of
 from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, ListenTable, RouteTable
 from postroad.dns import parse_server
 from postroad.files import plain_octets
@@ -36,12 +36,14 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
         yield from (f"listen[{number}].{doubt}" for doubt in _of_port(port, config))
     yield from _of_users(config)
     yield from _of_certificate(config, now or datetime.now(UTC))
+    yield from _of_signing(config)
     yield from _of_aliases(config)
     yield from _of_name_servers(config)
     yield from _of_tls_reports(config)
     own = _own(config)
     for number, route in enumerate(config.route, 1):
         yield from (f"route[{number}]: {doubt}" for doubt in _of_route(route, own))
+    yield from _of_names(config)
 
 
 def _of_port(port: ListenTable, config: Config) -> Iterator[str]:
@@ -96,6 +98,25 @@ def _of_certificate(config: Config, now: datetime) -> Iterator[str]:
             yield f"tls.certificate: {path} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"
 
 
+def _of_signing(config: Config) -> Iterator[str]:
+    folder, valid_s = config.dkim.keys, config.dkim.valid
+    if 0 < valid_s <= config.retry.expiry:
+        yield "dkim.valid: mail may be retried until retry.expiry; write a longer time, or 0 for signatures without end"
+    if folder is None:
+        return
+    from postroad.sign import GOOD_BITS, SigningKey, read_key  # noqa: PLC0415  # as above
+
+    files = [(path, plain_octets(path)) for path in sorted(folder.glob("*/*.pem"))]
+    keys = [
+        (path, read_key(octets, path.parent.name, path.stem)) for path, octets in files if isinstance(octets, bytes)
+    ]
+    for path, key in keys:
+        if isinstance(key, SigningKey) and 0 < key.bits < GOOD_BITS:
+            yield f"dkim.keys: {path} has {key.bits} bits, which some receivers ignore; use a key of 2048 (RFC 8301)"
+    if not keys:
+        yield f"dkim.keys: {folder} has no keys, so nothing is signed; a key is DOMAIN/SELECTOR.pem in that folder"
+
+
 def _of_aliases(config: Config) -> Iterator[str]:
     with suppress(InputError):  # a problem, and shown as one
         for name in aliases_of(config).missing:
@@ -121,8 +142,21 @@ def _of_tls_reports(config: Config) -> Iterator[str]:
         return
     if not (it.sender or config.hostname or host_name()):
         yield 'tls_report.sender: reports have no domain; write an address, such as "tls-reports@example.com"'
+    domain = str(it.sender.domain) if it.sender else hostname_of(config)
+    folder = config.dkim.keys
+    names = [domain, *_above(domain)] if config.dkim.subdomains else [domain]
+    if folder is None or not any(any((folder / name).glob("*.pem")) for name in names):
+        yield (
+            f"tls_report: there is no DKIM key of {domain} in dkim.keys, and receivers must ignore reports without its"
+            " signature; make one, or choose a sender at a domain that has one"
+        )
     if config.deliver.tls == "off":
         yield 'tls_report: deliver.tls is "off", so there are no sessions to report on; leave enabled out'
+
+
+def _above(domain: str) -> Iterator[str]:
+    while domain := domain.partition(".")[2]:
+        yield domain
 
 
 def _of_route(route: RouteTable, own: Own) -> Iterator[str]:
@@ -143,6 +177,23 @@ def _of_route(route: RouteTable, own: Own) -> Iterator[str]:
         port = each.port or SMTP_PORT
         if isinstance(each.host, IPv4Address | IPv6Address) and own.takes_mail_at(each.host, port):
             yield f"{each.host} port {port} is this relay: mail sent there would come back, so it is skipped"
+
+
+def _of_names(config: Config) -> Iterator[str]:
+    """Routes that nothing leads to, and patterns that are for one host where a provider has many."""
+    from postroad.words.providers import provider_of  # noqa: PLC0415  # a list that most files do not need
+
+    targets = {route.on_reject.route for route in config.route if route.on_reject}
+    for number, route in enumerate(config.route, 1):
+        if not (route.domains or route.exchangers or route.provider) and route.name not in targets:
+            yield f'route[{number}]: no mail takes it: it has only a name, and no on_reject says route = "{route.name}"'
+        for pattern in route.exchangers:
+            provider = None if pattern.startswith(".") else provider_of(pattern)
+            if provider and provider.kind == "one-mx" and pattern in provider.hosts and pattern.count(".") > 1:
+                yield (
+                    f"route[{number}].exchangers: {pattern} is one host; for those of {provider.name} below it write"
+                    f' ".{pattern}" as well'
+                )
 
 
 def _own(config: Config) -> Own:

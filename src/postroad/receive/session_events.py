@@ -40,7 +40,11 @@ class SessionEvents:
                 "user": user,
                 "elapsed_s": elapsed_s,
             }
+            if incoming.signed:
+                facts["signed"] = incoming.signed
             self._listener(Event("receive.message.complete", facts))
+            if incoming.unsigned:
+                self._listener(Event("receive.signature.failed", {"id": incoming.id, "why": incoming.unsigned}))
 
     def failed(self, incoming: Incoming, why: str) -> None:
         """A message has come, in part at least, and is not kept."""

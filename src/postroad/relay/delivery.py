@@ -156,7 +156,8 @@ class LocalDelivery:
         if event.name != "deliver.claim.complete":
             if self._sessions and event.name == "deliver.parcel.complete":
                 parcel = event.fields["parcel"]
-                watches = self._sessions.by_destination.get(parcel.destination)
+                way = (parcel.destination, parcel.routes[-1]) if parcel.routes else parcel.destination
+                watches = self._sessions.by_way.get(way)
                 if watches:
                     self._sessions.count(parcel, event.fields["attempt"], watches)
             self._listener(event)
@@ -166,7 +167,7 @@ class LocalDelivery:
 
     def _bounces(self, it: RelaySettings) -> Bounces:
         expiry_s = it.loop.schedule.expiry_s
-        return Bounces(self._spool, it.hostname, expiry_s, self._ids, it.postmaster, it.aliases)
+        return Bounces(self._spool, it.hostname, expiry_s, self._ids, it.postmaster, it.aliases, it.signing)
 
 
 def _picked_up(parcels: Iterable[Parcel]) -> Iterator[Event]:

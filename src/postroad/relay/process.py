@@ -89,7 +89,7 @@ class Relay:
         self.settings = replace(settings, listen=tuple(kept.get(listen.place, listen) for listen in wanted))
         self.receiver.settings = settings.receive
         self.delivery.reload(self.settings, resolver)
-        self.reporter.reload(settings.submitter, resolver)
+        self.reporter.reload(settings, resolver)
         for listen, sock in fresh:
             await self._open_port(listen, sock)
         for place in self._ports.keys() - {listen.place for listen in wanted}:

@@ -22,6 +22,7 @@ from postroad.spool.base import (
     StoredMail,
     Story,
     Trouble,
+    rerouted,
     split,
 )
 
@@ -38,6 +39,10 @@ class _Kept:
     records: list[Record] = field(default_factory=list)
     open: int = 0  # parcels
     finished_at: float | None = None
+
+    def is_remembered(self, since: float) -> bool:
+        """Whether it is not finished, or was no earlier than that."""
+        return self.finished_at is None or self.finished_at >= since
 
 
 @dataclass(slots=True)
@@ -62,6 +67,7 @@ class _Slot:
             due_at=parcel.due_at if one.due_at is None else one.due_at,
             attempts=parcel.attempts + one.counts,
             warned=one.warned,
+            routes=parcel.routes,
         )
         self.state, self.said, self.waits_for_host = State.WAITING, one.said, one.waits_for_host
 
@@ -106,6 +112,15 @@ class _Lanes:
                 self._served[destination] = (now, self._turn)
         self.turn_to(State.CLAIMED, taken)
         return taken
+
+    def reroute(self, one: Settlement, place: int, now: float) -> int:
+        """Those who take another route wait in a parcel of their own, beside the others of its message: how many."""
+        if one.reroute is None:
+            return 0
+        parcel = rerouted(one, one.reroute, place, now)
+        slot = _Slot(parcel, State.WAITING, one.reroute.said)
+        self.slots = dict(sorted({**self.slots, parcel.number: slot}.items()))
+        return 1
 
     def turn_to(self, state: State, slots: Collection[_Slot]) -> int:
         """Put them all into a state; how many they are."""
@@ -202,10 +217,12 @@ class MemorySpool(MemoryLearned):
         self._check()
         self._arrivals.pop(id_, None)
 
-    async def add(self, mail: StoredMail, rest: bytes, *, claim: bool = False) -> tuple[Parcel, ...]:
+    async def add(
+        self, mail: StoredMail, rest: bytes, *, claim: bool = False, front: bytes = b""
+    ) -> tuple[Parcel, ...]:
         """See Spool."""
         self._check()
-        return self._add(mail, rest, State.CLAIMED if claim else State.WAITING)
+        return self._add(mail, rest, State.CLAIMED if claim else State.WAITING, front)
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """See Spool."""
@@ -219,8 +236,7 @@ class MemorySpool(MemoryLearned):
         for mail, octets in (report for one in settlements for report in one.reports):
             self._examine(mail, octets)
         for one in settlements:
-            slot = self._lanes.slots.get(one.parcel.number)
-            if slot and slot.state is State.CLAIMED:
+            if (slot := self._lanes.slots.get(one.parcel.number)) and slot.state is State.CLAIMED:
                 self._settle(slot, one, now)
 
     async def release(self, parcels: Collection[Parcel]) -> None:
@@ -269,7 +285,7 @@ class MemorySpool(MemoryLearned):
     async def sweep(self, now: float) -> None:
         """See Spool."""
         self._check()
-        self._forget(now - self._history_s)
+        self._kept = {id_: kept for id_, kept in self._kept.items() if kept.is_remembered(now - self._history_s)}
         for id_, arrival in list(self._arrivals.items()):
             arrival.seen_at = now if arrival.seen_at is None else arrival.seen_at
             if arrival.seen_at < now - ARRIVAL_S:
@@ -335,8 +351,8 @@ class MemorySpool(MemoryLearned):
         if self._is_closed:
             raise SpoolError(Trouble.CLOSED, "the spool in memory is closed")
 
-    def _add(self, mail: StoredMail, rest: bytes, state: State) -> tuple[Parcel, ...]:
-        octets = bytes(self._arrivals[mail.id].octets) + rest if mail.id in self._arrivals else rest
+    def _add(self, mail: StoredMail, rest: bytes, state: State, front: bytes = b"") -> tuple[Parcel, ...]:
+        octets = front + self._arrivals.get(mail.id, _Arrival()).octets + rest
         self._examine(mail, octets)
         self._arrivals.pop(mail.id, None)
         parts = enumerate(split(mail), start=self._next)
@@ -356,6 +372,7 @@ class MemorySpool(MemoryLearned):
 
     def _settle(self, slot: _Slot, one: Settlement, now: float) -> None:
         kept = self._kept[slot.parcel.mail.id]
+        kept.open += self._lanes.reroute(replace(one, parcel=slot.parcel), len(kept.records), now)
         if one.record:
             kept.records.append(Record(slot.parcel.destination, now, one.record))
         if one.left:
@@ -373,11 +390,6 @@ class MemorySpool(MemoryLearned):
             kept.octets, kept.finished_at = b"", now
             if self._history_s <= 0:
                 del self._kept[kept.mail.id]
-
-    def _forget(self, before: float) -> None:
-        for id_, kept in list(self._kept.items()):
-            if kept.finished_at is not None and kept.finished_at < before:
-                del self._kept[id_]
 
 
 def _fits(slot: _Slot, selection: Selection) -> bool:

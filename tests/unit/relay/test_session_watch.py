@@ -62,7 +62,7 @@ class Stage:
         mail = type(mail)(mail.id, mail.envelope, mail.received_at, 7, mail.size, origin)
         target = Target(base, ip_address(address), 10)
         one = Contact(target, 0.0, 1.0, Phase.DOT, None, {0: FINE}, proof=Proof(level))
-        watches = self.watch.by_destination.get(domain)
+        watches = self.watch.by_way.get(domain)
         if watches:
             self.watch.count(Parcel(1, domain, mail, 0.0), Attempt(domain, (FINE,), (one,), 1, 1.0), watches)
 
@@ -121,7 +121,7 @@ def test_sessions_count_until_it_is_known_that_nobody_asks():
         await settled()
         it.send("silent.test", "silent.test")
         assert {"2026-11-22 silent.test": 1} == await it.kept()
-        assert {} == dict(it.watch.by_destination)
+        assert {} == dict(it.watch.by_way)
         await it.watch.close()
 
     play(story)

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, SIZE, letter, octets, play, recipients, states
 
-from postroad.spool import PIECE, Selection, Settlement, SpoolError, State, Stats, Trouble
+from postroad.spool import PIECE, Parcel, Reroute, Selection, Settlement, SpoolError, State, Stats, Trouble
 from postroad.spool.base import Record
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 
@@ -97,6 +97,50 @@ def test_a_big_body_handed_over_whole_is_read_in_pieces(tell):
         (parcel,) = await spool.add(letter(size=len(body)), body, claim=True)
         assert body == await octets(spool, parcel.mail)
         assert PIECE == max([len(piece) async for piece in spool.body(parcel.mail)])
+
+    tell(story)
+
+
+@pytest.mark.parametrize(
+    "pieces", [[], [b"a" * 10], [b"a" * PIECE, b"b" * PIECE]], ids=["whole", "a small piece", "two pieces"]
+)
+@pytest.mark.parametrize("rest", [b"", b"the end", b"c" * PIECE, b"c" * (PIECE + 1)], ids=["", "few", "PIECE", "more"])
+@pytest.mark.parametrize("claim", [True, False])
+def test_what_stands_in_front(tell, pieces, rest, claim):
+    """It comes out first, counts as part of the body, and is gone with it."""
+    front = b"Front: yes\r\n"
+    body = front + b"".join(pieces) + rest
+
+    async def story(spool):
+        for piece in pieces:
+            await spool.write("m1", piece)
+        added = await spool.add(letter(size=len(body)), rest, claim=claim, front=front)
+        (parcel,) = added if claim else await spool.claim(NOW, 1, each=1)
+        assert body == await octets(spool, parcel.mail)
+        assert spool.at_hand(parcel.mail) in (None, body)
+        assert body == await octets(spool, parcel.mail), "it is read as often as it is tried"
+        assert len(body) == (await spool.stats(NOW)).octets
+        await spool.settle([Settlement(parcel)], NOW)
+        with pytest.raises(SpoolError):
+            await octets(spool, parcel.mail)
+        await spool.sweep(NOW + 90000)
+        assert Stats(0, 0, 0, 0, 0, 0, 0, None) == await spool.stats(NOW)
+
+    tell(story)
+
+
+@pytest.mark.parametrize("pieces", [[], [b"a" * PIECE]])
+def test_what_stands_in_front_counts(tell, pieces):
+    """A size without it is not the body's."""
+
+    async def story(spool):
+        for piece in pieces:
+            await spool.write("m1", piece)
+        size = len(b"".join(pieces)) + 3
+        with pytest.raises(ValueError, match="octets"):
+            await spool.add(letter(size=size), b"end", front=b"front")
+        await spool.add(letter(size=size + 5), b"end", front=b"front")
+        assert size + 5 == (await spool.stats(NOW)).octets
 
     tell(story)
 
@@ -579,3 +623,54 @@ def test_a_closed_spool_says_so(tell):
             assert Trouble.CLOSED == trouble.value.kind
 
     tell(story)
+
+
+def test_refused_recipients_take_another_route(tell):
+    """They are a parcel of their own, due at once, from the commit on that settles the one they were in."""
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter("m1", "a@far.example", "b@far.example", "c@far.example"), BODY, claim=True)
+        a, b, _c = parcel.mail.envelope.recipients
+        reroute = Reroute((b,), ("direct", "ses"), "550 blocked")
+        await spool.settle([Settlement(parcel, (a,), NOW + 60, "{}", reroute=reroute)], NOW)
+        (other,) = await spool.claim(NOW, 9, each=9)
+        assert ("far.example", (b,), ("direct", "ses"), "ses", 1) == (
+            other.destination,
+            other.mail.envelope.recipients,
+            other.routes,
+            other.route,
+            other.attempts,
+        )
+        await spool.settle([deferred(other, due_at=NOW + 30)], NOW)
+        (again,) = await spool.claim(NOW + 30, 9, each=9)
+        (first,) = await spool.claim(NOW + 60, 9, each=9)
+        assert (("direct", "ses"), 2) == (again.routes, again.attempts)
+        assert ((), (a,)) == (first.routes, first.mail.envelope.recipients)
+
+    tell(story)
+
+
+def test_a_message_on_another_route_is_not_finished(tell):
+    """Its body and its records stay until the new parcel is settled; what is late for the old one meets nothing."""
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter("m1", "a@far.example"), BODY, claim=True)
+        reroute = Reroute(parcel.mail.envelope.recipients, ("ses",), "550 blocked")
+        await spool.settle([Settlement(parcel, record="{}", reroute=reroute)], NOW)
+        assert ["550 blocked"] == [one.said for one in await spool.listed(EVERYTHING)]
+        (other,) = await spool.claim(NOW, 9, each=9)
+        await spool.settle([Settlement(parcel, record="{}")], NOW)
+        half = await spool.story("m1")
+        assert (None, 1, BODY) == (half.finished_at, len(half.parcels), await octets(spool, other.mail))
+        await spool.settle([Settlement(other, record="{}")], NOW)
+        whole = await spool.story("m1")
+        assert (NOW, 2) == (whole.finished_at, len(whole.records))
+
+    tell(story)
+
+
+def test_another_route_needs_the_record_of_the_first():
+    """Reports and `explain` tell both."""
+    parcel = Parcel(1, "far.example", letter("m1", "a@far.example"), NOW)
+    with pytest.raises(ValueError, match="record"):
+        Settlement(parcel, reroute=Reroute(parcel.mail.envelope.recipients, ("ses",)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from random import Random
 
@@ -64,19 +64,20 @@ def build_reporter(
     tell: Listener,
 ) -> TlsReporter:
     """The reporter of a relay."""
-    allow_loopback = settings.policy.allow_loopback
-
-    def https(port: int) -> HttpsSettings:
-        # Whoever has trouble with certificates should hear of it (RFC 8460 sections 3 and 7): any is good
-        return HttpsSettings(opportunistic_tls(), port=port, allow_loopback=allow_loopback)
-
-    world = ReportWorld(time.time, ids, Random(ids.seed()), https, unsigned, mailed, tell)
+    https, sign = _https(settings), _signing(settings)
+    world = ReportWorld(time.time, ids, Random(ids.seed()), https, sign, mailed, tell)
     return TlsReporter(spool, resolver, settings.submitter, world)
 
 
-def unsigned(message: bytes, _now: float) -> bytes:
-    """A message without signatures."""
-    return message
+def _https(settings: RelaySettings) -> Callable[[int], HttpsSettings]:
+    """Whoever has trouble with certificates should hear of it (RFC 8460 sections 3 and 7): any is good."""
+    allow_loopback = settings.policy.allow_loopback
+    return lambda port: HttpsSettings(opportunistic_tls(), port=port, allow_loopback=allow_loopback)
+
+
+def _signing(settings: RelaySettings) -> Callable[[bytes, float], bytes]:
+    """As other mail of ours: a report without a signature must be ignored (RFC 8460 section 3)."""
+    return settings.signing.signed if settings.signing else lambda message, _now: message
 
 
 @dataclass(slots=True)
@@ -97,9 +98,10 @@ class TlsReporter:
         self._failed: dict[DueReport, _Failed] = {}
         self._swept_on = ""
 
-    def reload(self, submitter: Submitter | None, resolver: Resolver) -> None:
+    def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
         """Go on with other settings."""
-        self._submitter, self._resolver = submitter, resolver
+        self._submitter, self._resolver = settings.submitter, resolver
+        self._world = replace(self._world, sign=_signing(settings), https=_https(settings))
 
     async def run(self) -> None:
         """Look again and again for what is due. A bug here must not end the relay."""

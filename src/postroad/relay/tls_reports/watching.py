@@ -23,11 +23,14 @@ FLUSH_S = 10.0
 
 ASK_AGAIN_S = 3600.0
 MOST_ASKING = 100
-MOST_DESTINATIONS = 10_000  # as many as the delivery remembers routes for
+MOST_WAYS = 10_000  # as many as the delivery remembers routes for
 MOST_SOURCES = 1000
 
+Way = str | tuple[str, str]
+"""A destination; or one and the name of the route that its mail takes after a refusal."""
+
 Watches = Mapping[str, Watch]
-"""How sessions with each exchanger of a destination count."""
+"""How sessions with each exchanger of a way count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class _Asked:
 class SessionWatch:
     """The sessions of a relay, counted: `know` what a route is under, `count` an attempt, `close` at the end.
 
-    `by_destination` has those whose sessions count. A domain is asked once whether it wants reports, in the background;
+    `by_way` has those whose sessions count. A domain is asked once whether it wants reports, in the background;
     until it has answered its sessions count, for the answer at the end of the day decides.
     """
 
@@ -53,7 +56,7 @@ class SessionWatch:
         tell: Listener = nobody,
         sources: tuple[Address, ...] = (),
     ) -> None:
-        self.by_destination: OrderedDict[str, Watches] = OrderedDict()
+        self.by_way: OrderedDict[Way, Watches] = OrderedDict()
         self.tally = SessionTally()
         self._store = store
         self._resolver = resolver
@@ -63,7 +66,7 @@ class SessionWatch:
         self._towards: dict[Address, str] = {}
         self._now = asyncio.get_running_loop().time
         self._asked: OrderedDict[str, _Asked] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[None]] = {}
+        self._asking: dict[Way, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._writing: set[asyncio.Task[None]] = set()
         self._is_in_trouble = False
@@ -73,17 +76,16 @@ class SessionWatch:
         """Go on with other settings: what is known of routes is known anew."""
         self._resolver = resolver
         self._sources = {address.version: str(address) for address in sources}
-        self.by_destination.clear()
+        self.by_way.clear()
 
-    def know(self, destination: str, watches: Watches) -> None:
-        """From now on mail for a destination is under these policies."""
-        self._set(destination, watches)
+    def know(self, way: Way, watches: Watches) -> None:
+        """From now on mail on a way is under these policies."""
+        self._set(way, watches)
         readers = {reader for watch in watches.values() for reader in watch.readers}
         unknown = [reader for reader in readers if not self._is_known(reader)]
-        if unknown and destination not in self._asking and len(self._asking) < MOST_ASKING:
-            task = asyncio.create_task(self._ask(destination, watches, unknown))
-            self._asking[destination] = task
-            task.add_done_callback(lambda _: self._asking.pop(destination, None))
+        if unknown and way not in self._asking and len(self._asking) < MOST_ASKING:
+            task = self._asking[way] = asyncio.create_task(self._ask(way, watches, unknown))
+            task.add_done_callback(lambda _: self._asking.pop(way, None))
 
     def count(self, parcel: Parcel, attempt: Attempt, watches: Watches) -> None:
         """Count the sessions of an attempt; those that carry reports do not count (RFC 8460 section 3)."""
@@ -139,33 +141,33 @@ class SessionWatch:
             self._is_in_trouble = True
             self._tell(Event("relay.sessions.failed", {"why": why}))
 
-    async def _ask(self, destination: str, watches: Watches, unknown: list[str]) -> None:
+    async def _ask(self, way: Way, watches: Watches, unknown: list[str]) -> None:
         records = await asyncio.gather(*(gather_report_record(reader, self._resolver) for reader in unknown))
         until = self._now() + ASK_AGAIN_S
         for reader, record in zip(unknown, records, strict=True):
             if isinstance(record, ReportRecord):  # else it is not known, and may be at the end of the day
                 self._asked[reader] = _Asked(record.readers, until)
                 self._asked.move_to_end(reader)
-        while len(self._asked) > 2 * MOST_DESTINATIONS:
+        while len(self._asked) > 2 * MOST_WAYS:
             self._asked.popitem(last=False)
-        if destination in self.by_destination:
-            self._set(destination, watches)
+        if way in self.by_way:
+            self._set(way, watches)
 
     def _is_known(self, reader: str) -> bool:
         asked = self._asked.get(reader)
         return asked is not None and asked.until > self._now()
 
-    def _set(self, destination: str, watches: Watches) -> None:
+    def _set(self, way: Way, watches: Watches) -> None:
         """Keep what concerns somebody who wants reports, or may."""
         wanted = {}
         for exchange, watch in watches.items():
             if readers := self._wanting(watch.readers):
                 wanted[exchange] = watch if readers == watch.readers else replace(watch, readers=readers)
-        self.by_destination.pop(destination, None)
+        self.by_way.pop(way, None)
         if wanted:
-            self.by_destination[destination] = wanted
-            if len(self.by_destination) > MOST_DESTINATIONS:
-                self.by_destination.popitem(last=False)
+            self.by_way[way] = wanted
+            if len(self.by_way) > MOST_WAYS:
+                self.by_way.popitem(last=False)
 
     def _wanting(self, readers: tuple[str, ...]) -> tuple[str, ...]:
         """Those that want reports; of two that have them sent to the same place the first."""
