@@ -356,7 +356,9 @@ class SendOptions:
     """The options of `send`: how it finds the exchangers and talks to them.
 
     Another `port` than 25 is for tests: loopback is a target then. `dkim_key` is a file with a private key that signs
-    the message, for the domain of its From, under the file's name as selector; the other two say otherwise.
+    the message, for the domain of its From, under the file's name as selector; the other two say otherwise. With
+    `require_tls` the message goes over proven connections only, to hosts that offer REQUIRETLS (RFC 8689), and DNSSEC
+    has to vouch for those.
     """
 
     zones: Sequence[str | Path] = ()
@@ -367,6 +369,7 @@ class SendOptions:
     port: int = 25
     hostname: str = ""
     starttls: bool = True
+    require_tls: bool = False
     dkim_key: str | Path | None = None
     dkim_selector: str = ""
     dkim_domain: str = ""
@@ -375,11 +378,12 @@ class SendOptions:
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
         _check_kinds(self, seed=(int,), dkim_key=(str, Path))
-        _check_needed(
-            self, procedure=(str,), hostname=(str,), starttls=(bool,), dkim_selector=(str,), dkim_domain=(str,)
-        )
+        _check_needed(self, procedure=(str,), hostname=(str,), dkim_selector=(str,), dkim_domain=(str,))
+        _check_needed(self, starttls=(bool,), require_tls=(bool,))
         if self.dkim_key is None and (self.dkim_selector or self.dkim_domain):
             raise InputError("dkim_selector and dkim_domain are for dkim_key, which is missing; add it")
+        if self.require_tls and not self.starttls:
+            raise InputError("require_tls=True and starttls=False exclude each other: leave one out")
         check_bounds(self, {"port": count(65_535, needed=True)})
 
 
@@ -414,6 +418,7 @@ async def send(
         build_resolver,
         opportunistic_tls,
         sign_message,
+        system_trust,
     )
     from postroad.deliver import DeliverSettings
     from postroad.net import host_name
@@ -431,10 +436,11 @@ async def send(
             hostname=chosen.hostname or host_name(),
             port=chosen.port,
             tls=opportunistic_tls() if chosen.starttls else None,
+            trust=system_trust(),
         ),
         chosen.listener,
     )
-    built = build_message(message, sender, recipients)
+    built = build_message(message, sender, recipients, require_tls=chosen.require_tls)
     if chosen.dkim_key is not None:
         key = Path(chosen.dkim_key)
         built = sign_message(built, key, chosen.dkim_selector, chosen.dkim_domain, time.time())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from postroad.build.chooser import Chooser, follow
-from postroad.gather import gather, gather_more
+from postroad.build.chooser import AskDemands, Chooser, follow, no_demands
+from postroad.gather import Demands, gather, gather_demands, gather_demands_of_hosts, gather_more
 from postroad.routing import (
     PROCEDURES,
     Dice,
@@ -101,14 +102,16 @@ class Mailer:
         """All that DNS says of a domain and its exchangers, with name servers and reverse names."""
         return await gather_more(await gather(destination, self.resolver), self.resolver)
 
-    async def route(self, destination: Destination, seed: int | None = None, named: str = "") -> Routed:
+    async def route(
+        self, destination: Destination, seed: int | None = None, named: str = "", demands: AskDemands = no_demands
+    ) -> Routed:
         """Where mail for a destination goes, and one drawn order; `named` is the route of the settings to take."""
         seed = secrets.randbits(SEED_BITS) if seed is None else seed
         picked = (await self.chooser.choose(destination, named)).picked if self.chooser else None
         if isinstance(picked, Refusal):
             return Routed(destination, Snapshot(destination, NoData()), picked, self.policy, seed)
         by = picked.route if picked else None
-        found = await follow(by, destination, self.resolver, self.policy, self.own)
+        found = await follow(by, destination, self.resolver, self.policy, self.own, demands)
         answer = noted(found.answer, picked.route, picked.why) if picked else found.answer
         routed = Routed(destination, found.snapshot, answer, self.policy, seed, by=by)
         if isinstance(answer, Refusal):
@@ -118,10 +121,11 @@ class Mailer:
     async def send(self, message: Message, seed: int | None = None) -> Sent:
         """Deliver a message now, straight to the exchangers of each recipient's domain; nothing is queued."""
         recipients = sorted(message.envelope.recipients, key=lambda recipient: domain_of(recipient.mailbox))
+        demands = self._demands if message.envelope.must_be_protected else no_demands
         deliveries = []
         for _domain, group in groupby(recipients, key=lambda recipient: domain_of(recipient.mailbox)):
             part = tuple(group)
-            routed = await self.route(part[0].mailbox.domain, seed)
+            routed = await self.route(part[0].mailbox.domain, seed, demands=demands)
             done = await self.attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed)
             deliveries.append(Delivery(tuple(recipient.mailbox for recipient in part), routed, done))
         return Sent(tuple(deliveries))
@@ -130,7 +134,13 @@ class Mailer:
         """Try to deliver once to recipients of one destination, as it was routed."""
         if isinstance(routed.answer, Refusal):
             return routed.answer.attempt(len(message.envelope.recipients))
-        from postroad.deliver import DeliverSettings, Job, attempt  # noqa: PLC0415  # 100 ms, for who only asks
+        from postroad.deliver import DeliverSettings, Job, attempt, plan_for  # noqa: PLC0415  # 100 ms, for who only asks
 
-        job = Job(message, routed.destination, routed.plan, routed.seed)
+        job = Job(message, routed.destination, plan_for(message.envelope, routed.plan), routed.seed)
         return await attempt(job, self.deliver or DeliverSettings(), self.listener)
+
+    async def _demands(self, snapshot: Snapshot, named: Sequence[str]) -> Demands:
+        """What a connection to each exchanger has to be, or to each host that a route names."""
+        if named:
+            return await gather_demands_of_hosts(named, snapshot.hosts, self.resolver)
+        return await gather_demands(snapshot, self.resolver)

@@ -28,6 +28,9 @@ Stagger = Annotated[
 ConnectTimeout = Annotated[
     float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")
 ]
+RequireTls = Annotated[
+    bool, typer.Option("--require-tls", help="Deliver over proven connections only, to hosts that offer REQUIRETLS.")
+]
 
 
 def send(
@@ -48,6 +51,7 @@ def send(
         str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")
     ] = "",
     starttls: Annotated[bool, typer.Option("--tls/--no-tls", help="Use STARTTLS if it is offered.")] = True,
+    require_tls: RequireTls = False,
     dkim_key: options.DkimKey = None,
     dkim_selector: options.DkimSelector = "",
     dkim_domain: options.DkimDomain = "",
@@ -59,6 +63,8 @@ def send(
 
     Exit status: 0 all delivered, 1 some failed, 2 usage error, 3 some deferred and none failed.
     """
+    if require_tls and not starttls:
+        screen.fail("--require-tls and --no-tls exclude each other: leave one out")
     content = _read(file)
     out = screen.Screen()
     watched = screen.Watched(lambda event: None if json else _show_live(out, event))
@@ -66,7 +72,7 @@ def send(
     async def sent() -> Sent:
         from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver
 
-        built = build_message(content, None if sender in ("", "<>") else sender, to)
+        built = build_message(content, _reverse_path(sender), to, require_tls=require_tls)
         message = _signed(built, (dkim_key, dkim_selector, dkim_domain), config)
         mailer = Mailer(
             build_resolver(zone or (), resolver or ()),
@@ -80,9 +86,7 @@ def send(
     answer = screen.run(sent)
     watched.end()
     if json:
-        from postroad.views.json import send_shape
-
-        screen.print_json(send_shape(answer))
+        _print_json(answer)
     else:
         _show_end(out, answer, explain=explain)
     raise typer.Exit(screen.EXIT_CODES[answer.result.value])
@@ -98,6 +102,10 @@ def _read(file: Path) -> bytes:
     if isinstance(octets, Unreadable):
         screen.fail(f"{file}: {octets.why}; give a readable message file, or - for standard input")
     return octets
+
+
+def _reverse_path(sender: str) -> str | None:
+    return None if sender in ("", "<>") else sender
 
 
 def _signed(message: Message, by_hand: tuple[Path | None, str, str], config: Path | None) -> Message:
@@ -127,7 +135,7 @@ def _signed(message: Message, by_hand: tuple[Path | None, str, str], config: Pat
 
 
 def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:
-    from postroad.build import opportunistic_tls
+    from postroad.build import opportunistic_tls, system_trust
     from postroad.deliver import DeliverSettings
     from postroad.net import host_name
     from postroad.routing import WalkPolicy
@@ -139,6 +147,7 @@ def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, 
         timeouts=Timeouts(connect_s=connect_timeout),
         walk=WalkPolicy(stagger_s=stagger),
         tls=opportunistic_tls() if starttls else None,
+        trust=system_trust(),
     )
 
 
@@ -153,6 +162,12 @@ def _show_live(out: screen.Screen, event: Event) -> None:
 
 def _style(word: str) -> str:
     return {"delivered": "green", "deferred": "yellow", "failed": "red"}.get(word, "dim")
+
+
+def _print_json(sent: Sent) -> None:
+    from postroad.views.json import send_shape
+
+    screen.print_json(send_shape(sent))
 
 
 def _show_end(out: screen.Screen, sent: Sent, *, explain: bool) -> None:

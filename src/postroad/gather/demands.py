@@ -10,7 +10,7 @@ from typing import Protocol
 from postroad.dns import Resolver
 from postroad.gather.dane import SMTP_PORT, gather_dane, gather_dane_of_hosts
 from postroad.tls import AUTO, Known, Override, TlsMode, demanded
-from postroad.words.facts import HostFacts, NoData, NoName, Snapshot
+from postroad.words.facts import HostFacts, NoData, NoName, Snapshot, is_authentic
 from postroad.words.names import AddressLiteral
 from postroad.words.policies import DaneFacts, StsKnown
 from postroad.words.tls import Demand
@@ -53,10 +53,11 @@ async def gather_demands(
 ) -> Demands:
     """What a connection to each exchanger of a domain has to be."""
     if isinstance(snapshot.domain, AddressLiteral) or not _may_have_route(snapshot):
-        return _decided(snapshot.hosts, override)
+        return _decided(snapshot.hosts, override, is_named=True)  # by who wrote the address, or there is no way at all
     dane = gather_dane(snapshot, resolver, port=port) if override.mode in _BY_DANE else _nothing()
     known, facts = await asyncio.gather(_known((snapshot.domain,), override, policies), dane)
-    return _decided(snapshot.hosts, override, facts, dict.fromkeys(snapshot.hosts, known[snapshot.domain]), known)
+    sts = dict.fromkeys(snapshot.hosts, known[snapshot.domain])
+    return _decided(snapshot.hosts, override, facts, sts, known, is_named=is_authentic(snapshot.mx))
 
 
 async def gather_demands_of_hosts(
@@ -74,7 +75,7 @@ async def gather_demands_of_hosts(
     """
     dane = gather_dane_of_hosts(hosts, resolver, port=port) if override.mode in _BY_DANE else _nothing()
     known, facts = await asyncio.gather(_known(hosts, override, policies), dane)
-    return _decided(named, override, facts, known, known)
+    return _decided(named, override, facts, known, known, is_named=True)
 
 
 def _may_have_route(snapshot: Snapshot) -> bool:
@@ -87,10 +88,12 @@ def _decided(
     dane: Mapping[str, DaneFacts] = NO_FACTS,
     sts: Mapping[str, StsKnown] | None = None,
     known: Mapping[str, StsKnown] | None = None,
+    *,
+    is_named: bool,
 ) -> Demands:
     nobody, nothing = DaneFacts(), StsKnown()
     demands = {
-        name: demanded(Known(name, override, dane.get(name, nobody), (sts or {}).get(name, nothing).policy))
+        name: demanded(Known(name, override, dane.get(name, nobody), (sts or {}).get(name, nothing).policy, is_named))
         for name in exchangers
     }
     return Demands(demands, dane, known or {})

@@ -35,7 +35,8 @@ class Lab:
 
     Addresses of the zones that are not on loopback are moved there (`moved`), and answered so. All exchangers listen on
     the same port: the one given, or one that is free on all their addresses. `faults` and `set_fault` take addresses
-    as written in the zones or as moved. With `keep` off messages are counted and dropped.
+    as written in the zones or as moved. With `keep` off messages are counted and dropped. With `requiretls` all offer
+    REQUIRETLS (RFC 8689), and TLS.
     """
 
     def __init__(  # noqa: PLR0913  # each has a default and is written by name, in tests by the hundred
@@ -48,6 +49,7 @@ class Lab:
         faults: Mapping[Address, Fault] | Mapping[str, Fault] | None = None,
         listener: trace.Listener = trace.nobody,
         tls: bool = False,
+        requiretls: bool = False,
         keep: bool = True,
     ) -> None:
         self._home = bring_home(zones, has_ipv6=_has_ipv6())
@@ -57,7 +59,8 @@ class Lab:
         self.nameserver = Nameserver(self._home.zones, order=Order(order), rng=Random(seed), listener=listener)
         self.received: list[Received] = []
         taken = self.received.append if keep else None
-        habits = Habits(tls=server_context() if tls else None, keep=keep, listener=listener, taken=taken)
+        context = server_context() if tls or requiretls else None
+        habits = Habits(tls=context, requiretls=requiretls, keep=keep, listener=listener, taken=taken)
         self.exchangers = {address: LabExchanger(address, port, habits) for address in self._home.served}
         for address, fault in (faults or {}).items():
             self.at(address).fault = fault

@@ -9,7 +9,7 @@ from hashlib import sha256
 from postroad.dsn import date, field
 from postroad.spool import StoredMail
 from postroad.tls import TlsReport
-from postroad.words.mail import Envelope, Mailbox, Recipient
+from postroad.words.mail import Envelope, Mailbox, Recipient, TlsWish
 
 ORIGIN = "TLS report to "
 """How the origin of a report begins: so its own sessions are known, which do not count."""
@@ -23,8 +23,9 @@ def is_report(mail: StoredMail) -> bool:
 
 
 def envelope_of(report: TlsReport, to: tuple[Mailbox, ...]) -> Envelope:
-    """How it travels. Nobody hears of one that fails, so that no loop begins."""
-    return Envelope(report.submitter.sender, tuple(Recipient(mailbox, NEVER) for mailbox in to))
+    """How it travels: whatever TLS does (RFC 8460 section 3). Nobody hears of one that fails, so no loop begins."""
+    recipients = tuple(Recipient(mailbox, NEVER) for mailbox in to)
+    return Envelope(report.submitter.sender, recipients, tls=TlsWish.OPTIONAL)
 
 
 def message_of(report: TlsReport, to: tuple[Mailbox, ...], now: float) -> bytes:
