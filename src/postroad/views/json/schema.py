@@ -16,6 +16,7 @@ from postroad.views.json.scenes import DemoJson, LabJson, LabUpJson
 from postroad.views.json.senders import SenderJson, SendersJson
 from postroad.views.json.settings import ConfigJson, ProblemsJson, UserJson
 from postroad.views.json.shape import Shape
+from postroad.views.json.tls_reports import TlsReportsJson
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -48,6 +49,7 @@ ANSWERS: dict[str, type] = {
     "senders NAME": SenderJson,
     "setups": SetupsJson,
     "simulate": SimulateJson,
+    "tls-report": TlsReportsJson,
     "an error": ErrorJson,
 }
 """What each command prints with --json; and any of them on stderr, if it ends early."""
