@@ -121,17 +121,19 @@ async def _answer(address: Address, request: _Request, settings: HttpsSettings) 
     try:
         await stream.start_tls(settings.context, request.host)
         stream.write(request.octets)
-        octets = await _received(stream)
+        octets = await _received(stream, b"" if request.document is None else b"\r\n\r\n")
     finally:
         stream.close()
     return read_response(octets, request.where) if request.document is None else _read_receipt(octets, request.where)
 
 
-async def _received(stream: Stream) -> bytes:
-    """All that comes, or more than there may be."""
+async def _received(stream: Stream, end: bytes) -> bytes:
+    """All that comes, or more than there may be; up to an end, if one is given: not every server hangs up then."""
     octets = bytearray()
     while len(octets) <= MAX_HEADER + MAX_OCTETS and (piece := await stream.read()):
         octets += piece
+        if end and end in octets:
+            break
     return bytes(octets)
 
 

@@ -296,6 +296,7 @@ def test_a_report_is_posted_whatever_the_certificate_of_the_place_is(status, is_
                 heard.append(await stream.read())
             stream.write(b"HTTP/1.1 " + status + b"\r\n\r\n")
             await stream.drain()
+            await stream.read()  # it is the client who hangs up
 
     async def story():
         listener = await listen(ip_address("127.0.0.22"), 0, serve)
