@@ -22,6 +22,7 @@ from world import World, require_root_and_tools
 SYNC_MESSAGES = 1000
 SAMPLE_MESSAGES = 100
 EVEN = 4.0  # standard errors
+MEASURES = {"msg/s": "rate", "CPU a message": "cpu_ms", "peak PSS": "pss_mib"}
 EXAMPLES = """\
 examples:
   bench/relay.py                                          everything, about 8 minutes
@@ -120,9 +121,6 @@ def line(result: Result) -> str:
     )
 
 
-MEASURES = {"msg/s": "rate", "CPU a message": "cpu_ms", "peak PSS": "pss_mib"}
-
-
 def ratios(results: list[Result]) -> Iterator[dict]:
     """Of each peer to each that comes after it: the ratio of each measure, round by round."""
     by_peer = {name: [run for run in results if run.peer == name] for name in dict.fromkeys(r.peer for r in results)}
@@ -130,21 +128,18 @@ def ratios(results: list[Result]) -> Iterator[dict]:
         for of, field in MEASURES.items():
             both = [(getattr(a, field), getattr(b, field)) for a, b in zip(own, theirs, strict=True)]
             if values := [a / b for a, b in both if b]:
-                low, middle, high = min(values), statistics.median(values), max(values)
-                yield {"of": of, "peer": name, "to": other} | {
-                    "min": low,
-                    "median": middle,
-                    "max": high,
-                    "pairs": len(values),
-                }
+                spread = {"min": min(values), "median": statistics.median(values), "max": max(values)}
+                yield {"peer": name, "to": other, "of": of, **spread, "pairs": len(values)}
 
 
 def compare(results: list[Result]) -> list[dict]:
-    """Prints the ratios, and gives them for JSON."""
+    """Prints the ratios, a pair of peers in a line, and gives them for JSON."""
     rows = list(ratios(results))
-    for row in rows:
-        pair = f"{row['peer']} to {row['to']}"
-        print(f"  {pair:<46}{row['of']:<14}{row['min']:>8.3f} min{row['median']:>9.3f} median{row['max']:>9.3f} max")
+    if rows:
+        print(f"{'ratio, min median max':<42}" + "".join(f"{of:>22}" for of in MEASURES))
+    for (peer, other), each in itertools.groupby(rows, key=lambda row: (row["peer"], row["to"])):
+        cells = (f"{row['min']:>8.2f}{row['median']:>7.2f}{row['max']:>7.2f}" for row in each)
+        print(f"{peer} : {other:<{39 - len(peer)}}" + "".join(cells))
     return rows
 
 

@@ -81,6 +81,7 @@ class Stunnel:
         folder = root / "etc/stunnel"
         if not (folder / "bench.pem").exists():
             subprocess.run(["chroot", root, *CERTIFICATE.split()], check=True, capture_output=True)
+            (folder / "bench.pem").touch(mode=0o600)
             (folder / "bench.pem").write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
         services = (SERVICE.format(address=address, port=BEHIND_PORT) for address in (MAIL1, MAIL2))
         (folder / "bench.conf").write_text(STUNNEL + "".join(services))
