@@ -5,8 +5,8 @@ Rule 2: bad input is an InputError, a sentence that says what, where and how to 
 Rule 3: what is not asked for is not loaded: each stop imports a room when it makes something of it.
 
 Stops: `subject` (a domain, a zone file or a reference set-up), `view` (the senders, mixes and outages of a simulation),
-`resolvers`, `contexts` (TLS), `spools`, `policy` (who we are, and the procedure), `message` (with its envelope),
-`mailer` (all of these together: routes, look-ups and deliveries).
+`resolvers`, `contexts` (TLS), `documents` (MTA-STS policies), `spools`, `policy` (who we are, and the procedure),
+`message` (with its envelope), `mailer` (all of these together: routes, look-ups and deliveries).
 """
 
 from typing import TYPE_CHECKING
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
         trust_of,
         verified_tls,
     )
+    from postroad.build.documents import policy_fetch, policy_in
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
     from postroad.build.message import build_message
-    from postroad.build.policy import build_own, build_policy
+    from postroad.build.policy import build_override, build_own, build_policy
     from postroad.build.resolvers import (
         build_resolver,
         check_servers,
@@ -40,8 +41,9 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
+    documents="policy_fetch policy_in",
     message="build_message",
-    policy="build_own build_policy",
+    policy="build_override build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",
     mailer="Delivery Mailer Routed Sent",
     spools="open_queue open_spool",

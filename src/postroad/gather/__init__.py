@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from postroad.gather.demands import Demands, Policies, gather_demands, gather_demands_of_hosts
     from postroad.gather.https import Fetched, HttpsSettings, fetch
     from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
-    from postroad.gather.sts import Fetch, StsFetched, gather_sts_policy, gather_sts_record, policy_host
+    from postroad.gather.sts import (
+        Fetch,
+        PublishedPolicies,
+        StsFetched,
+        gather_sts,
+        gather_sts_policy,
+        gather_sts_record,
+        policy_host,
+    )
 
 __getattr__, __dir__ = door(
     __name__,
@@ -29,5 +37,5 @@ __getattr__, __dir__ = door(
     demands="Demands Policies gather_demands gather_demands_of_hosts",
     https="Fetched HttpsSettings fetch",
     saved="STATUS UnreadableFactsError facts_shape read_lookup",
-    sts="Fetch StsFetched gather_sts_policy gather_sts_record policy_host",
+    sts="Fetch PublishedPolicies StsFetched gather_sts gather_sts_policy gather_sts_record policy_host",
 )

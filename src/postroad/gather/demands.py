@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from postroad.dns import Resolver
@@ -52,7 +52,10 @@ async def gather_demands(
     port: int = SMTP_PORT,
 ) -> Demands:
     """What a connection to each exchanger of a domain has to be."""
-    if isinstance(snapshot.domain, AddressLiteral) or not _may_have_route(snapshot):
+    if isinstance(snapshot.domain, AddressLiteral):
+        names = override.names or (str(snapshot.domain.address),)
+        return _decided((str(snapshot.domain),), replace(override, names=names))
+    if not _may_have_route(snapshot):
         return _decided(snapshot.hosts, override)
     dane = gather_dane(snapshot, resolver, port=port) if override.mode in _BY_DANE else _nothing()
     known, facts = await asyncio.gather(_known((snapshot.domain,), override, policies), dane)

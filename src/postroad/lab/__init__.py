@@ -9,7 +9,7 @@ Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `web` (M
 public), `pytest_plugin` (all of it for the tests of other projects).
 """
 
-from postroad.lab.certificate import CertificateKind
+from postroad.lab.certificate import CertificateKind, authority_file
 from postroad.lab.lab import Lab, NoExchangerError
 from postroad.lab.nameserver import DnsFault, Nameserver, Order
 from postroad.lab.sink import Habits, LabExchanger, Received
@@ -27,5 +27,6 @@ __all__ = [
     "NoExchangerError",
     "Order",
     "Received",
+    "authority_file",
     "parse_fault",
 ]

@@ -69,9 +69,9 @@ class Lab:
         for address, fault in (faults or {}).items():
             self.at(address).fault = fault
         usual = dict.fromkeys(self.exchangers, CertificateKind.SELF_SIGNED if tls is True else tls)
-        self._show({address: kind for address, kind in usual.items() if kind} | {
-            self.at(address).address: kind for address, kind in (certificates or {}).items()
-        })  # fmt: skip
+        others = {self.at(address).address: kind for address, kind in (certificates or {}).items()}
+        self.certificates = {address: kind for address, kind in usual.items() if kind} | others
+        self._show(self.certificates)
         web = [address for domain in policies or {} for address in self._addresses_of(HOST + domain)]
         self.web = PolicyServer(policies or {}, dict.fromkeys(web), listener=listener)
 
@@ -137,7 +137,7 @@ class Lab:
         await self.nameserver.start()
         await self._agree_on_port()
         self._hold_web()
-        starts = (each.start() for each in (*self.exchangers.values(), self.web))
+        starts = (self.web.start(), *(exchanger.start() for exchanger in self.exchangers.values()))
         for problem in await asyncio.gather(*starts, return_exceptions=True):  # all have ended before any is stopped
             if problem is not None:
                 raise problem

@@ -1,0 +1,55 @@
+"""How policies are fetched by HTTPS: whom to trust, and where."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from postroad.build.contexts import trust_of, verified_tls
+from postroad.dns import Resolver
+from postroad.files import read_octets
+from postroad.gather import Fetch, Fetched, HttpsSettings, fetch
+from postroad.gather.https import HTTPS_PORT, MAX_OCTETS, TIMEOUT_S
+from postroad.words.inputs import InputError
+from postroad.words.names import Unreadable
+
+
+def policy_fetch(
+    authorities: Path | None = None,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    port: int = HTTPS_PORT,
+    allow_loopback: bool = False,
+) -> Fetch:
+    """What fetches a policy; with a PEM file of authorities, only from hosts that those vouch for.
+
+    Raises:
+        InputError: the file cannot be used.
+
+    """
+    if authorities:
+        trust_of(authorities)  # it says what is wrong
+    context = ssl.create_default_context(cafile=authorities) if authorities else verified_tls()
+    settings = HttpsSettings(context, timeout_s, port, allow_loopback=allow_loopback)
+
+    async def fetch_by(resolver: Resolver, host: str, path: str) -> Fetched:
+        return await fetch(resolver, host, path, settings)
+
+    return fetch_by
+
+
+def policy_in(file: Path) -> Fetch:
+    """What takes a file for the policy of any domain, before it is published.
+
+    Raises:
+        InputError: it cannot be read.
+
+    """
+    octets = read_octets(file, MAX_OCTETS)
+    if isinstance(octets, Unreadable):
+        raise InputError(f"{file}: {octets.why}; give the MTA-STS policy as mta-sts.DOMAIN has it")
+
+    async def fetch_by(_resolver: Resolver, _host: str, _path: str) -> Fetched:
+        return Fetched(octets, "text/plain")
+
+    return fetch_by

@@ -1,0 +1,301 @@
+"""What protects mail on its way to a domain: what DANE and MTA-STS demand, and what its exchangers prove now."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from postroad.build import opportunistic_tls, system_trust
+from postroad.dialogue import ClientSettings, HostError, Session
+from postroad.dns import Resolver, WireSettings, ZoneResolver
+from postroad.examine.certificate import read_certificate
+from postroad.gather import Demands, Fetch, PublishedPolicies, gather, gather_demands, why_dane_is_off
+from postroad.net import NetError, connect
+from postroad.routing import Exchanger, Refusal, Route, RoutePolicy, decide
+from postroad.smtp import Timeouts
+from postroad.tls import AUTO, END_ENTITY, Override, Trust, matches, tlsa_faults, usable, why_untrusted
+from postroad.words.facts import Bogus, Found, HostFacts, Snapshot, Temporary, Tlsa, is_authentic
+from postroad.words.names import Address, Destination
+from postroad.words.outcome import Phase, Result
+from postroad.words.policies import DaneFacts, StsKnown, StsPublished
+from postroad.words.sessions import Certificate
+from postroad.words.tls import OPPORTUNISTIC, Demand, Proof, TlsLevel
+
+SMTP_PORT = 25
+AT_ONCE = 16  # sessions
+MOST_ADDRESSES = 100  # that are contacted for one domain
+CONNECT_S, REPLY_S, GREETING_S = 10.0, 20.0, 30.0  # as a visit of `check` has them
+
+
+class Fate(StrEnum):
+    """What would happen to mail at an address."""
+
+    PROVEN = "proven"  # it goes, and the host has shown who it is
+    ENCRYPTED = "encrypted"  # it goes, to whoever is there
+    CLEAR = "clear"  # it goes, for everybody to read
+    PASSED_OVER = "passed-over"  # it does not go there: what is demanded is not met
+    UNKNOWN = "unknown"  # it cannot be said: the host does not answer, or takes no mail now
+    NOT_ASKED = "not-asked"  # it was not contacted
+
+
+GOES = (Fate.PROVEN, Fate.ENCRYPTED, Fate.CLEAR)
+
+
+class Verdict(StrEnum):
+    """What would happen to mail for a domain."""
+
+    GOES = "goes"
+    GOES_ELSEWHERE = "goes-elsewhere"  # some exchangers are passed over
+    WAITS = "waits"  # all are passed over
+    NO_ROUTE = "no-route"
+    UNKNOWN = "unknown"
+    NOT_ASKED = "not-asked"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSeen:
+    """What an address of an exchanger showed, and what would happen to mail there.
+
+    `is_secure`: DNSSEC vouches for it. `shown` are its certificates in DER, `certificate` what the first one says.
+    """
+
+    address: Address
+    is_secure: bool
+    fate: Fate
+    why: str
+    tls: str | None = None
+    proof: Proof | None = None
+    shown: tuple[bytes, ...] = ()
+    certificate: Certificate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TlsaSeen:
+    """A TLSA record: why it does not count, if it does not; addresses whose certificate it matches, and others."""
+
+    record: Tlsa
+    why_not: str = ""
+    matches: tuple[Address, ...] = ()
+    differs: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangerSeen:
+    """An exchanger: what a connection to it has to be, on which grounds, and what its addresses showed."""
+
+    preference: int
+    name: str
+    demand: Demand
+    dane: DaneFacts
+    addresses: tuple[AddressSeen, ...]
+    tlsa: tuple[TlsaSeen, ...] = ()
+
+    @property
+    def fate(self) -> Fate:
+        """The best that may happen at one of its addresses: all of them are tried."""
+        return min((each.fate for each in self.addresses), key=list(Fate).index)
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What protects mail to a domain.
+
+    `sts` is what it publishes of MTA-STS, `known` the policy that counts. `dane_off` is a sentence, if DANE is off
+    here. `at` is when all this was so.
+    """
+
+    destination: Destination
+    snapshot: Snapshot
+    answer: Route | Refusal
+    override: Override
+    exchangers: tuple[ExchangerSeen, ...]
+    sts: StsPublished | Temporary | Bogus | None
+    known: StsKnown
+    dane_off: str
+    at: float
+
+    @property
+    def is_mx_secure(self) -> bool:
+        """Whether DNSSEC vouches for the MX records, or that there are none."""
+        return is_authentic(self.snapshot.mx)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What would happen to mail."""
+        fates = [each.fate for each in self.exchangers]
+        if not fates:
+            return Verdict.NO_ROUTE
+        if any(fate in GOES for fate in fates):
+            return Verdict.GOES_ELSEWHERE if Fate.PASSED_OVER in fates else Verdict.GOES
+        if Fate.UNKNOWN in fates:
+            return Verdict.UNKNOWN
+        return Verdict.NOT_ASKED if Fate.NOT_ASKED in fates else Verdict.WAITS
+
+    @property
+    def has_findings(self) -> bool:
+        """Whether mail is kept from an exchanger, or the protection that the domain announces does not work."""
+        fates = [each.fate for exchanger in self.exchangers for each in exchanger.addresses]
+        is_undeliverable = isinstance(self.answer, Refusal) and self.answer.result is Result.FAILED
+        return is_undeliverable or Fate.PASSED_OVER in fates or self.known.failure is not None
+
+    @property
+    def is_conclusive(self) -> bool:
+        """Whether all that matters could be seen."""
+        is_unknown = any(each.fate is Fate.UNKNOWN for exchanger in self.exchangers for each in exchanger.addresses)
+        is_deferred = isinstance(self.answer, Refusal) and self.answer.result is Result.DEFERRED
+        return not (is_unknown or is_deferred or isinstance(self.sts, Temporary | Bogus))
+
+
+@dataclass(frozen=True, slots=True)
+class LookSettings:
+    """The terms of a look: our own settings, whom to ask for policies, whom to trust, and whether to connect.
+
+    `asked` are the name servers; None: zone files.
+    """
+
+    policy: RoutePolicy
+    override: Override = AUTO
+    asked: WireSettings | None = None
+    fetch_by: Fetch | None = None
+    connects: bool = True
+    port: int = SMTP_PORT
+    hostname: str = ""
+    trust: Trust = field(default_factory=system_trust)
+
+
+async def look(destination: Destination, resolver: Resolver, settings: LookSettings) -> Protection:
+    """Ask for all of it, and show in one session for each address what it proves. No mail is sent."""
+    policies = PublishedPolicies(resolver, settings.fetch_by)
+    snapshot = await gather(destination, resolver)
+    demands, dane_off = await asyncio.gather(
+        gather_demands(snapshot, resolver, settings.override, policies), _why_dane_is_off(resolver, settings)
+    )
+    answer = decide(snapshot, settings.policy, demands=demands.by_exchanger)
+    sts = policies.seen.get(destination) if isinstance(destination, str) else None
+    known = demands.sts.get(destination, StsKnown()) if isinstance(destination, str) else StsKnown()
+    seen = await _look_at_all(answer, demands, snapshot, settings) if isinstance(answer, Route) else ()
+    return Protection(destination, snapshot, answer, settings.override, seen, sts, known, dane_off, time.time())
+
+
+async def _why_dane_is_off(resolver: Resolver, settings: LookSettings) -> str:
+    if settings.asked:
+        return await why_dane_is_off(resolver, settings.asked)
+    if isinstance(resolver, ZoneResolver) and not resolver.zone_data.is_any_signed:
+        return "DANE is off: none of these zones has a DNSKEY record, and one without is not signed"
+    return ""
+
+
+async def _look_at_all(
+    route: Route, demands: Demands, snapshot: Snapshot, settings: LookSettings
+) -> tuple[ExchangerSeen, ...]:
+    room, look_at = asyncio.Semaphore(AT_ONCE), _Look(settings)
+    places = [(level.preference, each) for level in route.levels for each in level.exchangers]
+    addresses = [(each, address) for _, each in places for address in each.addresses]
+
+    async def seen(exchanger: Exchanger, address: Address) -> AddressSeen:
+        async with room:
+            is_secure = _is_secure(snapshot.hosts.get(exchanger.name), address)
+            return await look_at(exchanger, address, is_secure=is_secure)
+
+    few = addresses[:MOST_ADDRESSES]
+    found = await asyncio.gather(*(seen(*each) for each in few))
+    by_place = dict(zip(((each.name, address) for each, address in few), found, strict=True))
+    return tuple(
+        _exchanger_seen(preference, each, demands.dane.get(each.name, DaneFacts()), by_place)
+        for preference, each in places
+        if any((each.name, address) in by_place for address in each.addresses)
+    )
+
+
+def _exchanger_seen(
+    preference: int, exchanger: Exchanger, dane: DaneFacts, found: Mapping[tuple[str, Address], AddressSeen]
+) -> ExchangerSeen:
+    addresses = tuple(
+        found[exchanger.name, address] for address in exchanger.addresses if (exchanger.name, address) in found
+    )
+    return ExchangerSeen(preference, exchanger.name, exchanger.demand, dane, addresses, _tlsa_seen(dane, addresses))
+
+
+def _tlsa_seen(dane: DaneFacts, addresses: tuple[AddressSeen, ...]) -> tuple[TlsaSeen, ...]:
+    """Each record: whether it counts, and what it matches."""
+    if not isinstance(dane.tlsa, Found):
+        return ()
+    counting = usable(dane.tlsa.records)
+    told = []
+    for record in dane.tlsa.records:
+        fault = next(tlsa_faults(record), "")
+        why_not = f"it {fault}" if fault else "" if record in counting else "a stronger digest is there"
+        of = {each.address: _matches(record, each.shown) for each in addresses if each.shown}
+        same, other = (tuple(address for address, is_same in of.items() if is_same is want) for want in (True, False))
+        told.append(TlsaSeen(record, why_not, same, other))
+    return tuple(told)
+
+
+def _matches(record: Tlsa, shown: tuple[bytes, ...]) -> bool:
+    """Whether it is the certificate itself, or under usage 2 one that it is signed by (RFC 7671 section 5)."""
+    return any(matches(record, each) for each in (shown[:1] if record.usage == END_ENTITY else shown))
+
+
+def _is_secure(facts: HostFacts | None, address: Address) -> bool:
+    return facts is not None and is_authentic(facts.a if address.version == 4 else facts.aaaa)
+
+
+class _Look:
+    """One session with an address, up to where the first recipient would be named."""
+
+    def __init__(self, settings: LookSettings) -> None:
+        self._settings = settings
+        self._client = ClientSettings(
+            hostname=settings.hostname,
+            tls=opportunistic_tls(),
+            trust=settings.trust,
+            timeouts=Timeouts(greeting_s=GREETING_S, ehlo_s=REPLY_S, starttls_s=REPLY_S, quit_s=1.0),
+        )
+
+    async def __call__(self, exchanger: Exchanger, address: Address, *, is_secure: bool) -> AddressSeen:
+        demand = exchanger.demand
+        if not self._settings.connects:
+            fate = Fate.PASSED_OVER if demand.missed else Fate.NOT_ASKED
+            return AddressSeen(address, is_secure, fate, demand.missed.why if demand.missed else "it was not contacted")
+        try:
+            stream = await connect(address, exchanger.port or self._settings.port, timeout_s=CONNECT_S)
+        except NetError as problem:
+            return AddressSeen(address, is_secure, *_unheard(demand, problem.why))
+        # What cannot be met is not asked for: the certificate is of interest all the same
+        session = Session(stream, self._client, exchanger.name, OPPORTUNISTIC if demand.missed else demand)
+        lost: HostError | None = None
+        try:
+            await session.greet()
+            await session.hello()
+        except HostError as problem:
+            lost = problem
+        shown = session.certificates
+        await session.quit()
+        fate, why = _fate(demand, session, lost)
+        certificate = self._read(shown) if shown else None
+        return AddressSeen(address, is_secure, fate, why, session.tls, session.proof, shown, certificate)
+
+    def _read(self, shown: tuple[bytes, ...]) -> Certificate:
+        return read_certificate(shown[0], why_untrusted(shown, self._settings.trust, time.time()))
+
+
+def _unheard(demand: Demand, why: str) -> tuple[Fate, str]:
+    return (Fate.PASSED_OVER, demand.missed.why) if demand.missed else (Fate.UNKNOWN, why)
+
+
+def _fate(demand: Demand, session: Session, lost: HostError | None) -> tuple[Fate, str]:
+    """What would happen to mail, and why."""
+    if demand.missed:
+        return Fate.PASSED_OVER, demand.missed.why
+    if lost and lost.phase is Phase.STARTTLS:
+        why = lost.outcome.text
+        return (Fate.CLEAR, f"TLS fails ({why})") if demand.allows_clear else (Fate.PASSED_OVER, why)
+    if lost:
+        return Fate.UNKNOWN, f"at {lost.phase}: {lost.outcome.text}"
+    if session.tls is None:
+        return Fate.CLEAR, "the settings leave TLS alone" if not demand.uses_tls else "the host does not start TLS"
+    proof = session.proof
+    return (Fate.PROVEN if proof.level is TlsLevel.PROVEN else Fate.ENCRYPTED), proof.how
