@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         trust_of,
         verified_tls,
     )
-    from postroad.build.documents import policy_fetch, policy_in
+    from postroad.build.documents import policies_of, policy_fetch, policy_in
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
     from postroad.build.message import build_message
     from postroad.build.policy import build_override, build_own, build_policy
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
-    documents="policy_fetch policy_in",
+    documents="policies_of policy_fetch policy_in",
     message="build_message",
     policy="build_override build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",

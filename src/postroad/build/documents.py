@@ -6,9 +6,9 @@ import ssl
 from pathlib import Path
 
 from postroad.build.contexts import trust_of, verified_tls
-from postroad.dns import Resolver
+from postroad.dns import Resolver, ZoneResolver
 from postroad.files import read_octets
-from postroad.gather import Fetch, Fetched, HttpsSettings, fetch
+from postroad.gather import Fetch, Fetched, HttpsSettings, PublishedPolicies, fetch
 from postroad.gather.https import HTTPS_PORT, MAX_OCTETS, TIMEOUT_S
 from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
@@ -53,3 +53,17 @@ def policy_in(file: Path) -> Fetch:
         return Fetched(octets, "text/plain")
 
     return fetch_by
+
+
+def policies_of(
+    resolver: Resolver, authorities: Path | None = None, *, port: int = HTTPS_PORT, allow_loopback: bool = False
+) -> PublishedPolicies | None:
+    """Who knows the MTA-STS policies of domains that are in DNS; nobody where zone files answer.
+
+    Raises:
+        InputError: the file of authorities cannot be used.
+
+    """
+    if isinstance(resolver, ZoneResolver):
+        return None
+    return PublishedPolicies(resolver, policy_fetch(authorities, port=port, allow_loopback=allow_loopback))

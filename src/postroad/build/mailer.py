@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from postroad.gather import gather, gather_more
+from postroad.gather import Policies, gather, gather_demands, gather_more
 from postroad.routing import PROCEDURES, Dice, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
+from postroad.tls import AUTO, Override
 from postroad.words.facts import Snapshot
 from postroad.words.mail import Mailbox, domain_of
 from postroad.words.names import Destination
@@ -70,13 +71,18 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Mailer:
-    """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's cache."""
+    """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's cache.
+
+    `override` is what we ask of TLS, `policies` who knows those of MTA-STS; None: they are not asked for.
+    """
 
     resolver: Resolver
     policy: RoutePolicy = PROCEDURES["rfc5321"]
     own: Own = field(default_factory=Own)
     deliver: DeliverSettings | None = None  # None: the usual ones
     listener: Listener = nobody
+    override: Override = AUTO
+    policies: Policies | None = None
 
     async def lookup(self, destination: Destination) -> Snapshot:
         """All that DNS says of a domain and its exchangers, with name servers and reverse names."""
@@ -86,7 +92,8 @@ class Mailer:
         """Where mail for a destination goes, and one drawn order."""
         seed = secrets.randbits(SEED_BITS) if seed is None else seed
         snapshot = await gather(destination, self.resolver)
-        answer = decide(snapshot, self.policy, self.own)
+        demands = await gather_demands(snapshot, self.resolver, self.override, self.policies)
+        answer = decide(snapshot, self.policy, self.own, demands.by_exchanger)
         routed = Routed(destination, snapshot, answer, self.policy, seed)
         if isinstance(answer, Refusal):
             return routed

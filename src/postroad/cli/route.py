@@ -21,6 +21,7 @@ def route(
     seed: options.Seed = None,
     own: options.OwnHosts = None,
     allow_loopback: options.AllowLoopback = False,
+    tls: options.Tls = "auto",
     explain: options.Explain = False,
     json: options.Json = False,
 ) -> None:
@@ -31,11 +32,13 @@ def route(
     """
 
     async def routed() -> Routed:
-        from postroad.build import Mailer, build_own, build_policy, subject_of
+        from postroad.build import Mailer, build_override, build_own, build_policy, policies_of, subject_of
 
         subject = subject_of(domain, of, zone or ())
         policy = build_policy(procedure, allow_loopback=allow_loopback)
-        mailer = Mailer(subject.resolver(resolver or ()), policy, build_own(own or ()))
+        asked, override = subject.resolver(resolver or ()), build_override(tls)
+        policies = policies_of(asked, allow_loopback=allow_loopback)
+        mailer = Mailer(asked, policy, build_own(own or ()), override=override, policies=policies)
         return await mailer.route(subject.destination, seed)
 
     answer = screen.run(routed)
@@ -83,6 +86,7 @@ def _show(out: screen.Screen, routed: Routed) -> None:
 
 
 def _show_route(out: screen.Screen, routed: Routed, answer: Route) -> None:
+    from postroad.routing import explain_demands
     from postroad.words.phrasebook import counted
 
     exchangers = [each for level in answer.levels for each in level.exchangers]
@@ -94,6 +98,8 @@ def _show_route(out: screen.Screen, routed: Routed, answer: Route) -> None:
     )
     heads = ("preference", "exchanger", "address", "first")
     out.table(Table(heads, _rows(routed, answer), frozenset({"preference", "first"})))
+    for sentence in explain_demands(answer):
+        out.line(f"  {sentence}")
     order = " > ".join(f"{target.exchange} [{target.address}]" for target in routed.plan.targets)
     out.line(f"order with seed {routed.seed}: {order}")
 

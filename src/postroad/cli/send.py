@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from postroad.deliver import DeliverSettings
     from postroad.words.trace import Event
 
-SMTP_PORT = 25
+SMTP_PORT, HTTPS_PORT = 25, 443
 MOST = 256 * 1024**2  # octets of a message; no server takes so many
 
 
@@ -44,7 +44,9 @@ def send(
     hello: Annotated[
         str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")
     ] = "",
-    starttls: Annotated[bool, typer.Option("--tls/--no-tls", help="Use STARTTLS if it is offered.")] = True,
+    tls: options.Tls = "auto",
+    authorities: options.Authorities = None,
+    https_port: options.HttpsPort = HTTPS_PORT,
     explain: options.Explain = False,
     json: options.Json = False,
 ) -> None:
@@ -57,15 +59,18 @@ def send(
     watched = screen.Watched(lambda event: None if json else _show_live(out, event))
 
     async def sent() -> Sent:
-        from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver
+        from postroad import build
 
-        message = build_message(content, None if sender in ("", "<>") else sender, to)
-        mailer = Mailer(
-            build_resolver(zone or (), resolver or ()),
-            build_policy(procedure, allow_loopback=port != SMTP_PORT),
-            build_own(own or ()),
-            _settings(port, stagger, connect_timeout, hello, starttls=starttls),
+        message = build.build_message(content, None if sender in ("", "<>") else sender, to)
+        asked, in_lab = build.build_resolver(zone or (), resolver or ()), port != SMTP_PORT
+        mailer = build.Mailer(
+            asked,
+            build.build_policy(procedure, allow_loopback=in_lab),
+            build.build_own(own or ()),
+            _settings(port, stagger, connect_timeout, hello, authorities),
             watched,
+            build.build_override(tls),
+            build.policies_of(asked, authorities, port=https_port, allow_loopback=in_lab),
         )
         return await mailer.send(message, seed)
 
@@ -92,8 +97,10 @@ def _read(file: Path) -> bytes:
     return octets
 
 
-def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:
-    from postroad.build import opportunistic_tls
+def _settings(
+    port: int, stagger: float, connect_timeout: float, hello: str, authorities: Path | None
+) -> DeliverSettings:
+    from postroad.build import opportunistic_tls, trust_of
     from postroad.deliver import DeliverSettings
     from postroad.net import host_name
     from postroad.routing import WalkPolicy
@@ -104,7 +111,8 @@ def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, 
         port=port,
         timeouts=Timeouts(connect_s=connect_timeout),
         walk=WalkPolicy(stagger_s=stagger),
-        tls=opportunistic_tls() if starttls else None,
+        tls=opportunistic_tls(),
+        trust=trust_of(authorities),
     )
 
 
