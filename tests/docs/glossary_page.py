@@ -52,6 +52,9 @@ implicit MX | the domain's own address, used where there is no MX | RFC 5321 5.1
 null MX | `MX 0 .`: this domain accepts no mail | RFC 7505
 own host | this machine, found in a list of exchangers: the list ends there | RFC 5321 5.1
 alias of DNS | a name with a CNAME | RFC 1034 3.6.2
+authentic | of an answer, be it that there is nothing: a believed resolver vouches for it by DNSSEC | RFC 4035 3.2.3
+extended error | a number by which a resolver says why it has no answer; 6: DNSSEC validation failed | RFC 8914
+TLSA base domain | the name that an exchanger's TLSA records belong to, asked for in the handshake | RFC 7672 2.2.3
 alias | | aliases(5)
 local name | a local part without a domain, or at a name of this machine, which has no mailboxes |
 snapshot | |

@@ -31,7 +31,7 @@ def test_example_settings_are_right():
     config = load(EXAMPLES / "postroad.toml")
     table = by_domain(config.route)
     assert [3, 1] == [host.weight for host in pick(table, "www.example.org").static_hosts]
-    assert "verified" == pick(table, "partner.example").demand
+    assert "verify" == pick(table, "partner.example").demand
 
 
 def test_example_unit_runs_a_command_there_is():

@@ -236,7 +236,7 @@ class Stage:
             "drain": "5s",
             "spool": {"path": str(self.spool), "history": "5s"},
             "listen": {"address": place[0], "port": place[1]},
-            "deliver": {"port": self.port, "allow_loopback": True, "starttls": "none", "connect_timeout": "2s"},
+            "deliver": {"port": self.port, "allow_loopback": True, "tls": "off", "connect_timeout": "2s"},
             "retry": {"first": "300ms", "factor": 1.5, "longest": "1s", "warn_after": 0},
             "dns": {"zones": [str(zone)]},
             "relay": {"networks": [self.world.networks]},

@@ -44,8 +44,8 @@ def test_a_pipe_or_a_device_is_no_plain_file(tmp_path):
         "[tls]\ncertificate = 'odd'",
         "[tls]\ncertificate = 'plain'\nkey = 'odd'",
         "[dns]\nzones = ['odd']",
-        "[[route]]\ndomains = ['*']\nnext_hop = 'a.example:587'\ntls = 'verified'\nca_file = 'odd'",
-        "[[route]]\ndomains = ['*']\nnext_hop = 'a.example:587'\ntls = 'verified'\n"
+        "[[route]]\ndomains = ['*']\nnext_hop = 'a.example:587'\ntls = 'verify'\nca_file = 'odd'",
+        "[[route]]\ndomains = ['*']\nnext_hop = 'a.example:587'\ntls = 'verify'\n"
         "auth = {user = 'u', password_file = 'odd'}",
     ],
 )

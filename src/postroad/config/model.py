@@ -217,6 +217,15 @@ class DeliverTable(SettingsTable):
         default="auto",
         description="What TLS has to do, unless a route says otherwise: see `tls` of `[[route]]`.",
     )
+    mta_sts: bool = Field(
+        default=True,
+        description="Whether `auto` heeds MTA-STS, the policies that domains publish by HTTPS. The spool keeps them.",
+    )
+    mta_sts_wait: Duration = Field(
+        default=5.0,
+        description="How long the first mail to a domain waits for its policy; after that it goes as without one, and"
+        " the fetch goes on for the next. A policy that is kept is applied in any case.",
+    )
     port: Port = Field(default=SMTP_PORT, description="Port of the exchangers. For tests.")
     allow_loopback: bool = Field(default=False, description="Deliver to loopback addresses found in DNS. For tests.")
 

@@ -107,7 +107,7 @@ class WireResolver:
         complaints: list[Temporary | Bogus] = []
         for server in self._settings.servers * self._settings.tries:
             said = await self._say_to(server, query, hear, first)
-            if not isinstance(said, Temporary | Bogus):
+            if not isinstance(said, Temporary | Bogus) or self._is_final(server, said):
                 return said
             complaints.append(said)
             first = None
@@ -124,8 +124,12 @@ class WireResolver:
     ) -> R | DnsReply | Temporary | Bogus:
         heard = await self._told(server, _again(first) if first else self._over_line(server, query, hear))
         if heard is None or (isinstance(heard, dns.message.Message) and heard.flags & dns.flags.TC):
-            heard = await self._told(server, self._alone(over_tcp, query, server))
+            heard = await self._told(server, self._over_stream(server, query, hear))
         return self.believed(server, _judged(server, heard) if isinstance(heard, dns.message.Message) else heard)
+
+    def _is_final(self, server: ServerAddress, said: Temporary | Bogus) -> bool:
+        """Whether no other server may be asked: one that does not validate would hand on what a forger has sent."""
+        return isinstance(said, Temporary) and said.is_dnssec_failure and self._settings.believes(server)
 
     def believed(self, server: ServerAddress, said: V) -> V:
         """What a server says; of DNSSEC nothing, if that is not believed."""
@@ -142,6 +146,21 @@ class WireResolver:
             except NotImplementedError:  # asyncio's own loop for Windows watches no sockets
                 return await self._alone(over_udp, query, server)
         return await line.ask(query, hear)
+
+    async def _over_stream(self, server: ServerAddress, query: bytes, hear: _Hear[R]) -> R | dns.message.Message:
+        """The reply over TCP, where every answer fits, each message behind its length (RFC 1035 section 4.2.2)."""
+        number = secrets.token_bytes(2)
+        async with asyncio.timeout(self._settings.timeout_s):
+            reader, writer = await asyncio.open_connection(str(server.address), server.port)
+            try:
+                writer.write((2 + len(query)).to_bytes(2) + number + query)
+                octets = await reader.readexactly(int.from_bytes(await reader.readexactly(2)))
+            finally:
+                writer.close()
+        heard = hear(octets) if octets[:2] == number else None
+        if heard is None:
+            raise UnreadableError("it is the reply to another question")
+        return heard
 
     def _line_to(self, server: ServerAddress) -> PendingQueries:
         return PendingQueries(server.address, server.port, self._settings.timeout_s)

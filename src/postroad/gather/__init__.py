@@ -1,13 +1,13 @@
 """A domain -> Snapshot, and its MTA-STS policy (floor 3): every question routing has, asked once.
 
-Rule 1: it asks and decides nothing: what an answer means for mail is `routing`'s business.
+Rule 1: it asks and decides nothing: what an answer means for mail is the business of `routing` and `tls`.
 Rule 2: the number of names asked for, and of questions under way, is limited, whatever a domain publishes.
 Rule 3: a name server in trouble is a fact of the snapshot, never an exception.
 
 Stops: `asking` (`gather`: what is needed to route; `gather_more`: what people want to see; `gather_hosts`: named
 hosts), `dane` (TLSA records, and whether the resolver validates), `demands` (what DANE and MTA-STS ask of each
 exchanger), `saved` (a snapshot as JSON, and read back), `sts` (the record and the policy of MTA-STS), `https` (a
-document).
+document), `policies` (those of all domains, kept and refreshed).
 """
 
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from postroad.gather.dane import gather_dane, gather_dane_of_hosts, why_dane_is_off
     from postroad.gather.demands import Demands, Policies, gather_demands, gather_demands_of_hosts
     from postroad.gather.https import Fetched, HttpsSettings, fetch
+    from postroad.gather.policies import StsPolicies, StsWorld, kept_policies
     from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
     from postroad.gather.sts import (
         Fetch,
@@ -36,6 +37,7 @@ __getattr__, __dir__ = door(
     dane="gather_dane gather_dane_of_hosts why_dane_is_off",
     demands="Demands Policies gather_demands gather_demands_of_hosts",
     https="Fetched HttpsSettings fetch",
+    policies="StsPolicies StsWorld kept_policies",
     saved="STATUS UnreadableFactsError facts_shape read_lookup",
     sts="Fetch PublishedPolicies StsFetched gather_sts gather_sts_policy gather_sts_record policy_host",
 )

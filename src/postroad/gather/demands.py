@@ -37,9 +37,9 @@ class Demands:
 
     @property
     def life_s(self) -> float:
-        """How long the answers about TLSA records hold; trouble is no answer."""
+        """How long the answers about TLSA records and policies hold; trouble is no answer."""
         answers = [facts.tlsa for facts in self.dane.values() if facts.tlsa is not None]
-        lives = [getattr(answer, "ttl_s", 5) for answer in answers]
+        lives = [getattr(answer, "ttl_s", 5) for answer in answers] + [known.life_s for known in self.sts.values()]
         return float(min(lives, default=float("inf")))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Protocol
 from postroad.deliver import Bounces, Loop, Pressure, World
 from postroad.dns import Resolver
 from postroad.relay.finder import Finder
+from postroad.relay.policies import build_policies, fetch_by
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tally import Tally
 from postroad.spool import Claims, MessageIds, Parcel
@@ -93,10 +95,11 @@ class LocalDelivery:
         self._ids = ids
         self._listener = listener
         world = World(time.time, Random(ids.seed()), self._hear)
-        self.loop = Loop(spool, Finder(settings, resolver), self._bounces(settings), settings.loop, world)
+        self.policies = build_policies(settings, resolver, spool, ids.seed(), listener)
+        finder = Finder(settings, resolver, policies=self.policies)
+        self.loop = Loop(spool, finder, self._bounces(settings), settings.loop, world)
         self.pressure = self.loop.pressure
         self.has_room_for, self.take, self.look = self.loop.has_room_for, self.loop.take, self.loop.look
-        self.run, self.drain = self.loop.run, self.loop.drain
         self.tally = Tally()
         self.trouble = ""
 
@@ -109,9 +112,27 @@ class LocalDelivery:
     async def start(self) -> None:
         """See Delivering: it is ready."""
 
+    async def run(self) -> None:
+        """See Delivering. Policies are refreshed meanwhile."""
+        working = {asyncio.create_task(work) for work in (self.loop.run(), self.policies.run())}
+        try:
+            done, _ = await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in working:
+                task.cancel()
+
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
-        """See Delivering. Windows and the health of hosts are kept."""
-        self.loop.reload(settings.loop, Finder(settings, resolver), self._bounces(settings))
+        """See Delivering. Windows, policies and the health of hosts are kept."""
+        self.policies.reload(resolver, fetch_by(settings), settings.sts)
+        self.loop.reload(settings.loop, Finder(settings, resolver, policies=self.policies), self._bounces(settings))
+
+    async def drain(self, limit_s: float) -> int:
+        """See Delivering."""
+        given_up = await self.loop.drain(limit_s)
+        await self.policies.close()
+        return given_up
 
     async def refresh(self) -> None:
         """See Delivering: nothing is counted elsewhere."""

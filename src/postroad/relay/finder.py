@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from postroad.deliver import DeliveryRoute
 from postroad.dns import Resolver
-from postroad.gather import gather, gather_hosts
+from postroad.gather import Policies, gather, gather_demands, gather_demands_of_hosts, gather_hosts
 from postroad.net import interface_addresses
 from postroad.relay.settings import NextHop, RelaySettings
 from postroad.routing import Own, by_domain, decide, decide_static, on_behalf, pick
 from postroad.tls import Known, demanded
 from postroad.words.facts import Found, NoData, NoName, Snapshot
 from postroad.words.names import Address, AddressLiteral, Destination, parse_destination
-from postroad.words.tls import Demand
 
 LONGEST_LIFE_S = 300.0
 """A way is asked for anew after this time at the latest; the resolver's cache keeps to the TTL besides."""
@@ -37,10 +36,12 @@ class Finder:
         resolver: Resolver,
         interfaces: Callable[[], frozenset[Address]] = interface_addresses,
         now: Callable[[], float] = time.monotonic,
+        policies: Policies | None = None,
     ) -> None:
         self._settings = settings
         self._usual = NextHop((), settings.deliver, tls=settings.tls)
         self._resolver = resolver
+        self._policies = policies
         self._table: Mapping[str, NextHop] = by_domain(settings.next_hops)
         self._interfaces = interfaces
         self._now = now
@@ -61,25 +62,23 @@ class Finder:
             names = [each.host for each in hop.hosts if isinstance(each.host, str)]
             hosts = await gather_hosts(names, self._resolver)
             snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
-            demands = _demands(hop, map(str, (each.host for each in hop.hosts)))
-            answer = decide_static(hop.hosts, destination, hosts, policy, own, demands)
+            demands = await gather_demands_of_hosts(hosts, self._resolver, hop.tls, self._policies)
+            by_host = {str(each.host): demanded(Known(str(each.host), hop.tls)) for each in hop.hosts}
+            by_host |= demands.by_exchanger
+            answer = decide_static(hop.hosts, destination, hosts, policy, own, by_host)
         else:
             snapshot = await gather(hop.mx_of or destination, self._resolver)
-            answer = decide(snapshot, policy, own, _demands(hop, snapshot.hosts))
+            demands = await gather_demands(snapshot, self._resolver, hop.tls, self._policies)
+            answer = decide(snapshot, policy, own, demands.by_exchanger)
             if hop.mx_of:
                 answer = on_behalf(answer, destination)
-        return DeliveryRoute.of(answer, policy, hop.settings, _life_s(snapshot))
+        return DeliveryRoute.of(answer, policy, hop.settings, max(min(_life_s(snapshot), demands.life_s), 1.0))
 
     def _who_we_are(self) -> Own:
         if self._now() >= self._own_ends:
             self._own_ends = self._now() + OWN_LIFE_S
             self._own = replace(self._own, interfaces=self._interfaces())
         return self._own
-
-
-def _demands(hop: NextHop, exchangers: Iterable[str]) -> Mapping[str, Demand]:
-    """What a connection to each of them has to be."""
-    return {exchange: demanded(Known(exchange, hop.tls)) for exchange in exchangers}
 
 
 def _life_s(snapshot: Snapshot) -> float:

@@ -46,7 +46,7 @@ from postroad.routing import (
     WalkPolicy,
 )
 from postroad.smtp import Timeouts
-from postroad.tls import AUTO, Override, TlsMode
+from postroad.tls import AUTO, Override, StsSettings, TlsMode
 from postroad.words.inputs import InputError, readable
 from postroad.words.mail import Mailbox
 from postroad.words.names import Unreadable
@@ -84,6 +84,7 @@ class RelaySettings:
     next_hops: tuple[NextHop, ...] = ()
     drain_s: float = 30.0
     tls: Override = AUTO
+    sts: StsSettings = field(default_factory=StsSettings)
 
     @property
     def aliases(self) -> Aliases:
@@ -119,6 +120,7 @@ def relay_settings(config: Config) -> RelaySettings:
         tuple(_next_hop(route, deliver, config.deliver.tls) for route in config.route),
         config.drain,
         Override(TlsMode(config.deliver.tls)),
+        StsSettings(config.deliver.mta_sts, config.deliver.mta_sts_wait),
     )
 
 

@@ -58,7 +58,8 @@ class ModelExchanger:
         if which and which not in self._turned:
             made = {id(address): target for address, target in zip(self.addresses, self.targets, strict=True)}
             other = self._turned[which] = replace(self, addresses=turned_addresses(self.addresses, which))
-            vars(other)["targets"] = tuple([made[id(address)] for address in other.addresses])
+            known = tuple([made[id(address)] for address in other.addresses])
+            vars(other).update(targets=known, turns=self.turns, _distinct=self._distinct)
         return self._turned[which] if which else self
 
     @cached_property

@@ -99,18 +99,16 @@ def forecast(case: Case, sender: Sender, *, examples: int = 3, found: FoundExcha
         return _ours(case, sender, examples)
     sums = _Sums()
     limits = counted(case, sender, found)
-    named = plans(case, sender, found, limits, alike=True)
-    every = plans(case, sender, found, limits, alike=True, nameless=True) if case.down else named
-    counts = Counter(every)
+    counts = Counter(plans(case, sender, found, limits, alike=True, nameless=bool(case.down)))
     part = _part(counts, case, found)
     for levels, count in part.items():
         _add_up(Steps(sender, levels, limits), Fraction(count, part.total()), sums)
-    first = _first(sender, named, limits)
+    first = partial(_first, case, sender, found, limits)
     return Forecast(
         case,
-        first=Shares(partial(_by, _ADDRESS, first)),
-        accepted=Shares(partial(_by, _ADDRESS, sums.accepted)),
-        hosts=Shares(partial(_by, _EXCHANGE, first)),
+        first=Shares(lambda: _by(_ADDRESS, first())),
+        accepted=Shares(lambda: _by(_ADDRESS, sums.accepted)),
+        hosts=Shares(lambda: _by(_EXCHANGE, first())),
         outcome=sums.outcome,
         attempts_mean=sums.attempts,
         attempts_max=sums.attempts_max,
@@ -140,9 +138,10 @@ def _part(
 
 
 def _first(
-    sender: Sender, every: list[tuple[ArrangedLevel, ...]], limits: CountedLimits
+    case: Case, sender: Sender, found: tuple[ModelExchanger, ...], limits: CountedLimits
 ) -> dict[ModelContact, Fraction]:
     """The first contacts: of all places of an attempt only its start must tell servers by their names."""
+    every = plans(case, sender, found, limits, alike=True)
     first: dict[ModelContact, Fraction] = {}
     each_plan = Fraction(1, len(every))
     for levels in every:

@@ -5,7 +5,7 @@ Rule 2: security never bends preference: an exchanger that cannot meet its deman
 Rule 3: doubt is never "no policy": a look-up that fails where one may be is a demand that cannot be met.
 
 Stops: `deciding` (what is known of an exchanger -> its Demand: one table), `trust` (certificates -> Proof), `tlsa`
-(DANE's associations), `sts` (the record and the policy of MTA-STS).
+(DANE's associations), `sts` (the record and the policy of MTA-STS), `kept` (the policies that a sender keeps).
 """
 
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.tls.deciding import AUTO, TABLE, Known, Override, Row, TlsMode, demanded
+    from postroad.tls.kept import StsCache, StsFailed, StsKept, StsSettings, read_kept
     from postroad.tls.sts import StsDocument, StsRecord, covers, read_policy, read_records
     from postroad.tls.tlsa import END_ENTITY, SMTP_USAGES, matches, tlsa_faults, usable
     from postroad.tls.trust import NOBODY, Trust, judge, why_untrusted
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     deciding="AUTO TABLE Known Override Row TlsMode demanded",
+    kept="StsCache StsFailed StsKept StsSettings read_kept",
     sts="StsDocument StsRecord covers read_policy read_records",
     tlsa="END_ENTITY SMTP_USAGES matches tlsa_faults usable",
     trust="NOBODY Trust judge why_untrusted",

@@ -139,7 +139,7 @@ def _uncovered(known: Known) -> Demand:
 
 
 def _by_sts(known: Known) -> Demand:
-    """The certificate is compared with the name in the MX record, not with the pattern (RFC 8461 section 4.1)."""
+    """The certificate is compared with the name in the MX record, not with the pattern (RFC 8461 section 4.2)."""
     return Demand(TlsLevel.PROVEN, Authority.MTA_STS, "the MTA-STS policy is enforced", (known.exchange,))
 
 

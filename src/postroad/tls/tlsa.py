@@ -110,7 +110,7 @@ def _elements(octets: bytes) -> Iterator[bytes]:
 
 
 def _measured(octets: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the element begins and ends (X.690 section 8.1.3; DER has no indefinite length)."""
+    """Where the content of the element begins and ends. DER has no indefinite lengths."""
     size, head = octets[at + 1], at + 2
     if size & 0x80:
         digits = size & 0x7F

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 
 from postroad.words.facts import Answer, HostFacts, Tlsa
 from postroad.words.tls import TlsFailure
@@ -96,7 +97,7 @@ class StsKnown:
     """The MTA-STS policy of a domain that holds now, if any, its id, when it was fetched, and how we know.
 
     `why` is a sentence: why there is none, or why an older one still holds. `failure` is the kind of what went wrong
-    where the domain announces a policy, or had one (RFC 8460 section 4.3.2.2).
+    where the domain announces a policy, or had one (RFC 8460 section 4.3.2.2). It may be remembered for `life_s`.
     """
 
     policy: StsPolicy | None = None
@@ -104,6 +105,7 @@ class StsKnown:
     fetched_at: float | None = None
     why: str = ""
     failure: TlsFailure | None = None
+    life_s: float = inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from postroad.dns import (
     resolve_ns,
     system_servers,
 )
-from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Temporary
+from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Temporary, Tlsa
 from postroad.words.names import Unreadable
 
 A = RecordType.A
@@ -278,17 +278,57 @@ def test_the_validators_reason_is_kept_beside_those_of_others():
     assert 7 == asyncio.run(story()).extended_error
 
 
-@pytest.mark.parametrize("rdata", [b"", b"\3", b"\3\1"])
-def test_a_malformed_association_is_an_error(rdata):
-    """A TLSA record too short to be one: the answer cannot be used, and is never taken for none (M2)."""
+def test_what_does_not_pass_dnssec_is_asked_of_nobody_else():
+    """A server that does not validate would hand on what a forger has sent; one that is not believed ends nothing."""
 
-    def answer(query, _over):
-        head = query.id.to_bytes(2) + b"\x81\xa0\0\1\0\1\0\0\0\0"
+    async def story(kind):
+        async with nameserver(fails(6)) as validator, nameserver(says(*MX_LINES)) as careless:
+            resolver = WireResolver(kind((validator.server, careless.server)))
+            answer = await _resolve(resolver, "example.com", RecordType.MX)
+            return type(answer), len(validator.asked), len(careless.asked)
+
+    assert (Temporary, 1, 0) == asyncio.run(story(WireSettings))
+    assert (Found, 1, 1) == asyncio.run(story(Far))
+
+
+def associates(*records):
+    """A server with TLSA records of any octets, over TCP where they do not fit."""
+
+    def answer(query, over):
+        head = query.id.to_bytes(2) + b"\x81\xa0\0\1" + len(records).to_bytes(2) + bytes(4)
         section = query.to_wire()[12:].split(b"\0\0\x29")[0]
-        return head + section + b"\xc0\x0c\0\x34\0\1\0\0\0\x09" + len(rdata).to_bytes(2) + rdata
+        owner = b"\xc0\x0c\0\x34\0\1\0\0\0\x09"
+        octets = head + section + b"".join(owner + len(each).to_bytes(2) + each for each in records)
+        return cut(query) if over == "udp" and len(octets) > 1232 else octets
 
-    result, _ = ask(answer, "_25._tcp.mx.example.com", RecordType.TLSA, timeout_s=0.05)
+    return answer
+
+
+@pytest.mark.parametrize("over", ["udp", "tcp"])
+@pytest.mark.parametrize("rdata", [b"", b"\3", b"\3\1"])
+def test_a_malformed_association_is_an_error(rdata, over):
+    """A TLSA record too short to be one: the answer cannot be used, and is never taken for none (M2)."""
+    records = [rdata] if over == "udp" else [rdata, b"\3\0\0" + bytes(1300)]
+    result, _ = ask(associates(*records), "_25._tcp.mx.example.com", RecordType.TLSA, timeout_s=0.05)
     assert isinstance(result, Bogus)
+
+
+def test_associations_of_the_wrong_length_do_not_hide_the_others_over_tcp():
+    """Whatever else is published, and however much: a sender finds what it can use."""
+    records = [b"\3\1\1" + bytes(31), b"\3\0\0" + bytes(1300), b"\3\1\1" + bytes(32)]
+    result, server = ask(associates(*records), "_25._tcp.mx.example.com", RecordType.TLSA)
+    assert tuple(Tlsa(*each[:3], each[3:]) for each in records) == result.records
+    assert ["udp", "tcp"] == [over for _, _, over in server.asked]
+
+
+def test_over_tcp_the_reply_to_another_question_cannot_be_used():
+    """Its id must be the one of the question."""
+
+    def answer(query, over):
+        return cut(query) if over == "udp" else _with_id(reply(query, *MX_LINES), query.id ^ 1)
+
+    result, server = ask(answer)
+    assert Bogus(f"{server.server} sent a reply that cannot be used: it is the reply to another question") == result
 
 
 def test_no_server_at_all_is_temporary():

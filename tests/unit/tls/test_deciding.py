@@ -79,7 +79,7 @@ def test_what_dnssec_does_not_vouch_for_is_no_dane(nothing):
 
 
 def test_enforced_policy_asks_for_the_name_in_the_mx_record():
-    """Not for the pattern that covers it (RFC 8461 section 4.1)."""
+    """Not for the pattern that covers it (RFC 8461 section 4.2)."""
     demand = decided(sts=sts("enforce", "*.example.com"))
     assert (TlsLevel.PROVEN, Authority.MTA_STS, (MX,)) == (demand.level, demand.by, demand.names)
 

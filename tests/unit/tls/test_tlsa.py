@@ -89,6 +89,15 @@ def test_a_damaged_certificate_matches_only_by_what_is_whole(place, octet, selec
         assert PARTS[selector] in damaged
 
 
+def test_the_key_of_a_certificate_of_version_1_is_found():
+    """It has no version to be passed over (RFC 5280 section 4.1.2.1)."""
+    third, key = certificate(KEYS[0])
+    outer, inner = (int.from_bytes(third[at + 2 : at + 4]) - 5 for at in (0, 4))
+    first = b"\x30\x82" + outer.to_bytes(2) + b"\x30\x82" + inner.to_bytes(2) + third[13:]
+    assert x509.Version.v1 == x509.load_der_x509_certificate(first).version
+    assert matches(Tlsa(3, 1, 0, key), first)
+
+
 def test_what_a_sender_can_use():
     """Of all parameters, undefined ones too: usages 2 and 3, selectors 0 and 1, matching types 0 to 2."""
     expected = [(usage, selector, kind) for usage in (2, 3) for selector in (0, 1) for kind in (0, 1, 2)]
