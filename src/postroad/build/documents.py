@@ -8,16 +8,17 @@ from pathlib import Path
 from postroad.build.contexts import trust_of, verified_tls
 from postroad.dns import Resolver, ZoneResolver
 from postroad.files import read_octets
-from postroad.gather import Fetch, Fetched, HttpsSettings, PublishedPolicies, fetch
-from postroad.gather.https import HTTPS_PORT, MAX_OCTETS, TIMEOUT_S
+from postroad.gather import HTTPS_PORT, MAX_OCTETS, Fetch, Fetched, HttpsSettings, PublishedPolicies, fetch
 from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
+
+FETCH_S = 60.0  # "a suggested timeout is one minute", RFC 8461 section 3.3
 
 
 def policy_fetch(
     authorities: Path | None = None,
     *,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float = FETCH_S,
     port: int = HTTPS_PORT,
     allow_loopback: bool = False,
 ) -> Fetch:

@@ -47,6 +47,9 @@ Tls = Annotated[
         "encrypt, dane, dane-only or verify.",
     ),
 ]
+Port = Annotated[
+    int, typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests; it allows loopback.")
+]
 Authorities = Annotated[
     Path | None,
     typer.Option("--authorities", metavar="FILE.pem", help="Trust these authorities, not those of this machine."),

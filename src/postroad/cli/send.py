@@ -30,10 +30,7 @@ def send(
     procedure: options.Procedure = "rfc5321",
     seed: options.Seed = None,
     own: options.OwnHosts = None,
-    port: Annotated[
-        int,
-        typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests; it allows loopback."),
-    ] = SMTP_PORT,
+    port: options.Port = SMTP_PORT,
     stagger: Annotated[
         float,
         typer.Option(metavar="SECONDS", min=0.0, help="Wait this long before also trying the next equal."),

@@ -36,9 +36,7 @@ def tls(  # options of a command
         typer.Option("--policy", metavar="FILE", help="Use this MTA-STS policy instead of the one published."),
     ] = None,
     authorities: options.Authorities = None,
-    port: Annotated[
-        int, typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests; it allows loopback.")
-    ] = SMTP_PORT,
+    port: options.Port = SMTP_PORT,
     https_port: options.HttpsPort = HTTPS_PORT,
     form: sender_options.Format = AnswerForm.TEXT,
     json: options.Json = False,

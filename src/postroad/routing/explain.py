@@ -31,7 +31,14 @@ def explain_route(answer: Route | Refusal, policy: RoutePolicy) -> list[str]:
         verdict = "retried later" if answer.result is Result.DEFERRED else "returned to its sender"
         return [f"No route: {answer.text}.", f"Mail is {verdict} ({answer.enhanced}).", *left_out, *notes]
     levels = [_level(level, place, policy) for place, level in enumerate(answer.levels)]
-    return [_SOURCES[answer.source], *levels, *explain_demands(answer), *_first_contact(answer, policy), *left_out, *notes]
+    return [
+        _SOURCES[answer.source],
+        *levels,
+        *explain_demands(answer),
+        *_first_contact(answer, policy),
+        *left_out,
+        *notes,
+    ]
 
 
 def explain_plan(plan: Plan, seed: int | None) -> list[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from postroad.tls.deciding import AUTO, TABLE, Known, Override, Row, TlsMode, demanded
     from postroad.tls.kept import StsCache, StsFailed, StsKept, StsSettings, read_kept
     from postroad.tls.sts import StsDocument, StsRecord, covers, read_policy, read_records
-    from postroad.tls.tlsa import END_ENTITY, SMTP_USAGES, matches, tlsa_faults, usable
+    from postroad.tls.tlsa import END_ENTITY, SMTP_USAGES, association, matches, tlsa_faults, usable
     from postroad.tls.trust import NOBODY, Trust, judge, why_untrusted
 
 __getattr__, __dir__ = door(
@@ -24,6 +24,6 @@ __getattr__, __dir__ = door(
     deciding="AUTO TABLE Known Override Row TlsMode demanded",
     kept="StsCache StsFailed StsKept StsSettings read_kept",
     sts="StsDocument StsRecord covers read_policy read_records",
-    tlsa="END_ENTITY SMTP_USAGES matches tlsa_faults usable",
+    tlsa="END_ENTITY SMTP_USAGES association matches tlsa_faults usable",
     trust="NOBODY Trust judge why_untrusted",
 )

@@ -49,6 +49,7 @@ CASES = {
     "senders": [],
     "setups": ["--sender", "rfc5321"],
     "simulate": ["t1"],
+    "tls": ["example.com", *ZONE],
 }
 ALL = {**CASES, "": ["--help"], "--version": [], "rules --json": []}
 

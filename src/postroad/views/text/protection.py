@@ -8,6 +8,7 @@ from itertools import groupby
 
 from postroad.examine import AddressSeen, ExchangerSeen, Fate, Protection, TlsaSeen, Verdict
 from postroad.routing import Refusal
+from postroad.tls import association
 from postroad.views.text.blocks import Table
 from postroad.views.text.sections import HEADLINE, NOTE, AnswerSection, Part, Sentences
 from postroad.words.facts import Bogus, Found, Temporary
@@ -45,22 +46,28 @@ def headline(seen: Protection) -> str:
     """What would happen to mail, in a sentence."""
     domain = to_unicode(str(seen.destination))
     if isinstance(seen.answer, Refusal):
-        return f"{domain}: {seen.answer.text} ({seen.answer.enhanced})"
-    passed = listing((to_unicode(each.name) for each in _with(seen, Fate.PASSED_OVER)), MOST_NAMES)
+        text = seen.answer.text
+        return f"{text if text.startswith(domain) else f'{domain}: {text}'} ({seen.answer.enhanced})"
+    out = _with(seen, Fate.PASSED_OVER)
+    passed = f"{_names(out)} {'is' if len(out) == 1 else 'are'} passed over"
     match seen.verdict:
         case Verdict.GOES:
             return f"{domain}: {_how(seen)}"
         case Verdict.GOES_ELSEWHERE:
             goes = [each for each in seen.exchangers if each.fate is not Fate.PASSED_OVER]
-            return f"{domain}: mail goes to {listing(to_unicode(each.name) for each in goes)}; {passed} passed over"
+            return f"{domain}: mail goes to {_names(goes)}; {passed}"
         case Verdict.WAITS:
             miss = seen.exchangers[0].addresses[0]
-            return f"{domain}: mail is deferred ({_status(seen.exchangers[0], miss)}); {passed} passed over"
+            return f"{domain}: mail is deferred ({_status(seen.exchangers[0], miss)}); {passed}"
         case Verdict.UNKNOWN:
-            also = f", and {passed} passed over" if passed else ""
-            silent = listing((to_unicode(each.name) for each in _with(seen, Fate.UNKNOWN)), MOST_NAMES)
-            return f"{domain}: nobody can say what would happen to mail: no answer from {silent}{also}"
+            also = f"; {passed}" if out else ""
+            silent = _names(_with(seen, Fate.UNKNOWN))
+            return f"{domain}: nobody can say now what would happen to mail: no session with {silent}{also}"
     return f"{domain}: no exchanger was contacted; this is what each has to prove"
+
+
+def _names(exchangers: list[ExchangerSeen]) -> str:
+    return listing((to_unicode(each.name) for each in exchangers), MOST_NAMES)
 
 
 def _with(seen: Protection, fate: Fate) -> list[ExchangerSeen]:
@@ -113,7 +120,7 @@ def _exchanger(each: ExchangerSeen, number: int) -> AnswerSection:
     title = f"{to_unicode(each.name)}, preference {each.preference}: {in_words(each.demand)}"
     parts: list[Part] = [*_tlsa(each)]
     parts += [_of_address(each, address) for address in each.addresses]
-    parts += [(line, NOTE) for line in _certificates(each)]
+    parts += [(line, NOTE) for line in (*_certificates(each), *_missing_records(each))]
     return AnswerSection(f"exchanger-{number + 1}", title, tuple(parts), is_titled=True)
 
 
@@ -134,8 +141,8 @@ def _tlsa_row(seen: TlsaSeen) -> tuple[str, str, str]:
     data = seen.record.data.hex()
     short = data if len(data) <= DIGITS else f"{data[:DIGITS]}..."
     kind = f"{seen.record.usage} {seen.record.selector} {seen.record.matching}"
-    if not seen.matches and not seen.differs:
-        match = "not seen"
+    if seen.why_not or not (seen.matches or seen.differs):
+        match = "-"
     elif not seen.differs:
         match = "matches"
     elif not seen.matches:
@@ -179,6 +186,17 @@ def _certificates(each: ExchangerSeen) -> Iterator[str]:
         if certificate:
             where = f" of {listing((str(seen.address) for seen in those), 8)}" if len(each.addresses) > 1 else ""
             yield f"certificate{where}: {certificate_in_words(certificate)}"
+
+
+def _missing_records(each: ExchangerSeen) -> Iterator[str]:
+    """The TLSA records that certificates are without, where there are any that count: what to publish."""
+    if not any(not record.why_not for record in each.tlsa):
+        return
+    matched = {address for record in each.tlsa if not record.why_not for address in record.matches}
+    bare = [seen for seen in each.addresses if seen.shown and seen.address not in matched]
+    for record in dict.fromkeys(association(seen.shown[0]) for seen in bare):
+        if record:
+            yield f"a TLSA record that matches: _25._tcp.{each.dane.base}. TLSA {record}"
 
 
 def certificate_in_words(certificate: Certificate) -> str:
