@@ -364,7 +364,7 @@ class SendOptions:
 
     `tls` is what a connection has to be: auto (as the domain publishes by DANE and MTA-STS), off, opportunistic,
     encrypt, dane, dane-only or verify. `authorities` is a PEM file of those to trust, None for this machine's.
-    Another `port` than 25 is for tests: loopback is a target then.
+    Another `port` than 25 is for tests: loopback is a target then. So is another `https_port`, for MTA-STS policies.
     """
 
     zones: Sequence[str | Path] = ()
@@ -376,13 +376,14 @@ class SendOptions:
     hostname: str = ""
     tls: str = "auto"
     authorities: str | Path | None = None
+    https_port: int = 443
     listener: Listener = field(default=nobody)
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
         _check_kinds(self, seed=(int,), authorities=(str, Path))
         _check_needed(self, procedure=(str,), hostname=(str,), tls=(str,))
-        check_bounds(self, {"port": count(65_535, needed=True)})
+        check_bounds(self, dict.fromkeys(("port", "https_port"), count(65_535, needed=True)))
 
 
 async def send(
@@ -430,7 +431,7 @@ async def send(
         ),
         chosen.listener,
         build.build_override(chosen.tls),
-        build.policies_of(resolver, authorities, allow_loopback=in_lab),
+        build.policies_of(resolver, authorities, port=chosen.https_port, allow_loopback=in_lab),
     )
     return await mailer.send(build.build_message(message, sender, recipients), chosen.seed)
 

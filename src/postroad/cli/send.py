@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 SMTP_PORT, HTTPS_PORT = 25, 443
 MOST = 256 * 1024**2  # octets of a message; no server takes so many
 
+Stagger = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.0, help="Wait this long before also trying the next equal.")
+]
+ConnectTimeout = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")
+]
+
 
 def send(
     sender: Annotated[
@@ -31,13 +38,8 @@ def send(
     seed: options.Seed = None,
     own: options.OwnHosts = None,
     port: options.Port = SMTP_PORT,
-    stagger: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", min=0.0, help="Wait this long before also trying the next equal."),
-    ] = 0.25,
-    connect_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")
-    ] = 30.0,
+    stagger: Stagger = 0.25,
+    connect_timeout: ConnectTimeout = 30.0,
     hello: Annotated[
         str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")
     ] = "",
