@@ -66,12 +66,12 @@ def route(  # noqa: PLR0913  # named, and a call gives but one or two of them
     from postroad.build import Mailer, build_override, build_own, build_policy, policies_of
 
     subject = _subject(domain, zones)
-    resolver = _resolver(subject, resolvers)
+    resolver, override = _resolver(subject, resolvers), build_override(tls)
     mailer = Mailer(
         resolver,
         build_policy(procedure, allow_loopback=allow_loopback),
         build_own(own),
-        override=build_override(tls),
+        override_of=lambda _route: override,
         policies=policies_of(resolver, allow_loopback=allow_loopback),
     )
     return _run(lambda: mailer.route(subject.destination, seed))
@@ -419,6 +419,7 @@ async def send(
     require_all("message", [message], bytes, str, EmailMessage)
     resolver, in_lab = build.build_resolver(chosen.zones, chosen.resolvers), chosen.port != 25
     authorities = Path(chosen.authorities) if chosen.authorities else None
+    override = build.build_override(chosen.tls)
     mailer = build.Mailer(
         resolver,
         build.build_policy(chosen.procedure, allow_loopback=in_lab),
@@ -430,8 +431,8 @@ async def send(
             trust=build.trust_of(authorities),
         ),
         chosen.listener,
-        build.build_override(chosen.tls),
-        build.policies_of(resolver, authorities, port=chosen.https_port, allow_loopback=in_lab),
+        override_of=lambda _route: override,
+        policies=build.policies_of(resolver, authorities, port=chosen.https_port, allow_loopback=in_lab),
     )
     return await mailer.send(build.build_message(message, sender, recipients), chosen.seed)
 

@@ -59,6 +59,8 @@ alias | | aliases(5)
 local name | a local part without a domain, or at a name of this machine, which has no mailboxes |
 snapshot | |
 route | | RFC 5321 5.1
+static route | |
+smarthost | a host that relays for others by agreement: a route in the settings leads there, no MX record |
 refusal | |
 dropped | |
 note | |

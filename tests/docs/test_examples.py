@@ -1,6 +1,7 @@
 """The examples of settings and units are right, and agree with each other."""
 
 import configparser
+import json
 import re
 import shlex
 import shutil
@@ -9,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.docs.generate import commands
+from tests.docs.generate import commands, run
 
 from postroad.config import load
 from postroad.config.values import read_duration, read_endpoint
@@ -67,3 +68,20 @@ def test_example_units_are_well_formed(tmp_path):
         ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False, timeout=60
     )
     assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("domain", "name", "hosts"),
+    [
+        ("firm.example", "smarthost", ["smtp1.smarthost.example", "smtp2.smarthost.example"]),
+        ("partner.example", None, ["partner-example.mail.protection.outlook.com"]),
+        ("filtered.example", None, ["mx1-eu1.ppe-hosted.com", "filtered-example.mail.protection.outlook.com"]),
+        ("other.example", None, ["mail.other.example"]),
+    ],
+)
+def test_example_of_a_smarthost_leads_where_its_comments_say(domain, name, hosts):
+    """By who receives: a provider's domains to the smarthosts, an exception and all others straight there."""
+    command = ["route", domain, "--config", "docs/examples/smarthost.toml", "--zone", "docs/examples/receivers.zone"]
+    told = json.loads(run([*command, "--json"]).stdout)
+    assert name == told["by"]["name"]
+    assert hosts == [each["name"] for level in told["levels"] for each in level["exchangers"]]

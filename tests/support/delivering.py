@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address
 from random import Random
 
@@ -192,7 +193,7 @@ async def office(faults=None, *, settings=USUAL, deliver=None, spool=None, zone=
         deliver = replace(deliver or DeliverSettings(hostname="relay.example"), port=lab.port)
         it = Office(lab, spool or WatchedSpool(), settings, deliver, told)
         if find:
-            it.loop.reload(settings, lambda destination: find(it, destination), it.reporter(settings))
+            it.loop.reload(settings, partial(find, it), it.reporter(settings))
         running = asyncio.create_task(it.loop.run())
         try:
             yield it

@@ -6,7 +6,8 @@ Rule 3: what is not asked for is not loaded: each stop imports a room when it ma
 
 Stops: `subject` (a domain, a zone file or a reference set-up), `view` (the senders, mixes and outages of a simulation),
 `resolvers`, `contexts` (TLS), `documents` (MTA-STS policies), `spools`, `policy` (who we are, and the procedure),
-`message` (with its envelope), `mailer` (all of these together: routes, look-ups and deliveries).
+`message` (with its envelope), `chooser` (routes of the settings, else DNS), `mailer` (all of these together: routes,
+look-ups and deliveries).
 """
 
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
+    from postroad.build.chooser import LONGEST_LIFE_S, Choice, Chooser, follow
     from postroad.build.contexts import (
         check_plain,
         opportunistic_tls,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__ = door(
     __name__,
+    chooser="LONGEST_LIFE_S Choice Chooser follow",
     contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
     documents="policies_of policy_fetch policy_in",
     message="build_message",

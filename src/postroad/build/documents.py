@@ -30,11 +30,11 @@ def policy_fetch(
     """
     if authorities:
         trust_of(authorities)  # it says what is wrong
-    context = ssl.create_default_context(cafile=authorities) if authorities else verified_tls()
-    settings = HttpsSettings(context, timeout_s, port, allow_loopback=allow_loopback)
+    chosen = ssl.create_default_context(cafile=authorities) if authorities else None
 
     async def fetch_by(resolver: Resolver, host: str, path: str) -> Fetched:
-        return await fetch(resolver, host, path, settings)
+        context = chosen or verified_tls()  # whose authorities take 20 ms to be read
+        return await fetch(resolver, host, path, HttpsSettings(context, timeout_s, port, allow_loopback=allow_loopback))
 
     return fetch_by
 

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from postroad.gather import Policies, gather, gather_demands, gather_more
-from postroad.routing import PROCEDURES, Dice, Odds, Own, Plan, Refusal, Route, RoutePolicy, decide, draw, odds
+from postroad.build.chooser import Chooser, follow
+from postroad.gather import Demands, Policies, gather, gather_demands, gather_demands_of_hosts, gather_more
+from postroad.routing import (
+    PROCEDURES,
+    Dice,
+    Odds,
+    Own,
+    Plan,
+    Refusal,
+    Route,
+    RoutePolicy,
+    StaticRoute,
+    draw,
+    noted,
+    odds,
+)
 from postroad.tls import AUTO, Override
-from postroad.words.facts import Snapshot
+from postroad.words.facts import NoData, Snapshot
 from postroad.words.mail import Mailbox, domain_of
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Result
@@ -27,7 +43,10 @@ SEED_BITS = 48  # long enough that no two messages share one, short enough to re
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """The result of `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`."""
+    """The result of `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`.
+
+    `by` is the route of the settings that was taken, if any. `demands` has what TLS has to prove, and why.
+    """
 
     destination: Destination
     snapshot: Snapshot
@@ -36,6 +55,8 @@ class Routed:
     seed: int
     odds: Odds | None = None
     plan: Plan = field(default_factory=lambda: Plan(()))
+    by: StaticRoute | None = None
+    demands: Demands = field(default_factory=Demands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +94,8 @@ class Sent:
 class Mailer:
     """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's cache.
 
-    `override` is what we ask of TLS, `policies` who knows those of MTA-STS; None: they are not asked for.
+    `override_of` is what we ask of TLS on a route of the settings, None for no route. `policies` knows those of
+    MTA-STS; None: they are not asked for.
     """
 
     resolver: Resolver
@@ -81,23 +103,36 @@ class Mailer:
     own: Own = field(default_factory=Own)
     deliver: DeliverSettings | None = None  # None: the usual ones
     listener: Listener = nobody
-    override: Override = AUTO
+    chooser: Chooser | None = None  # None: no routes of settings
+    override_of: Callable[[StaticRoute | None], Override] = lambda _route: AUTO
     policies: Policies | None = None
 
     async def lookup(self, destination: Destination) -> Snapshot:
         """All that DNS says of a domain and its exchangers, with name servers and reverse names."""
         return await gather_more(await gather(destination, self.resolver), self.resolver)
 
-    async def route(self, destination: Destination, seed: int | None = None) -> Routed:
-        """Where mail for a destination goes, and one drawn order."""
+    async def route(self, destination: Destination, seed: int | None = None, named: str = "") -> Routed:
+        """Where mail for a destination goes, and one drawn order; `named` is the route of the settings to take."""
         seed = secrets.randbits(SEED_BITS) if seed is None else seed
-        snapshot = await gather(destination, self.resolver)
-        demands = await gather_demands(snapshot, self.resolver, self.override, self.policies)
-        answer = decide(snapshot, self.policy, self.own, demands.by_exchanger)
-        routed = Routed(destination, snapshot, answer, self.policy, seed)
+        picked = (await self.chooser.choose(destination, named)).picked if self.chooser else None
+        if isinstance(picked, Refusal):
+            return Routed(destination, Snapshot(destination, NoData()), picked, self.policy, seed)
+        by = picked.route if picked else None
+        snapshot, answer, demands = await follow(
+            by, destination, self.resolver, self.policy, self.own, partial(self._demands, by)
+        )
+        answer = noted(answer, picked.route, picked.why) if picked else answer
+        routed = Routed(destination, snapshot, answer, self.policy, seed, by=by, demands=demands)
         if isinstance(answer, Refusal):
             return routed
         return replace(routed, odds=odds(answer, self.policy), plan=draw(answer, self.policy, Dice(seed)))
+
+    async def _demands(self, by: StaticRoute | None, snapshot: Snapshot, named: Sequence[str]) -> Demands:
+        """What a connection to each exchanger has to be, or to each of these hosts."""
+        override = self.override_of(by)
+        if named:
+            return await gather_demands_of_hosts(named, snapshot.hosts, self.resolver, override, self.policies)
+        return await gather_demands(snapshot, self.resolver, override, self.policies)
 
     async def send(self, message: Message, seed: int | None = None) -> Sent:
         """Deliver a message now, straight to the exchangers of each recipient's domain; nothing is queued."""
@@ -106,11 +141,12 @@ class Mailer:
         for _domain, group in groupby(recipients, key=lambda recipient: domain_of(recipient.mailbox)):
             part = tuple(group)
             routed = await self.route(part[0].mailbox.domain, seed)
-            done = await self._attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed)
+            done = await self.attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed)
             deliveries.append(Delivery(tuple(recipient.mailbox for recipient in part), routed, done))
         return Sent(tuple(deliveries))
 
-    async def _attempt(self, message: Message, routed: Routed) -> Attempt:
+    async def attempt(self, message: Message, routed: Routed) -> Attempt:
+        """Try to deliver once to recipients of one destination, as it was routed."""
         if isinstance(routed.answer, Refusal):
             return routed.answer.attempt(len(message.envelope.recipients))
         from postroad.deliver import DeliverSettings, Job, attempt  # noqa: PLC0415  # 100 ms, for who only asks

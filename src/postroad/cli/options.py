@@ -39,12 +39,12 @@ OwnHosts = Annotated[
 ]
 AllowLoopback = Annotated[bool, typer.Option("--allow-loopback", help="Allow loopback addresses, for tests.")]
 Tls = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--tls",
         metavar="MODE",
         help="What a connection has to be: auto (as the domain publishes by DANE and MTA-STS), off, opportunistic, "
-        "encrypt, dane, dane-only or verify.",
+        "encrypt, dane, dane-only or verify; default: as the settings say, else auto.",
     ),
 ]
 Port = Annotated[
@@ -69,6 +69,10 @@ ConfigFile = Annotated[
         metavar="FILE",
         help="The settings file; default: $POSTROAD_CONFIG, else /etc/postroad/postroad.toml.",
     ),
+]
+RoutesOf = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Route as a relay with this settings file does, by its routes."),
 ]
 SpoolFolder = Annotated[
     Path | None, typer.Option("--spool", metavar="FOLDER", help="The spool folder, instead of the one in the settings.")

@@ -21,24 +21,26 @@ def route(
     seed: options.Seed = None,
     own: options.OwnHosts = None,
     allow_loopback: options.AllowLoopback = False,
-    tls: options.Tls = "auto",
+    config: options.RoutesOf = None,
+    tls: options.Tls = None,
     explain: options.Explain = False,
     json: options.Json = False,
 ) -> None:
     """Show where mail for a domain goes: its exchangers by preference, their odds, and one drawn order.
+
+    With --config as a relay with these settings sends it: by which route, why, and what it does after a refusal.
 
     Exit status: 0 there is a route, 1 mail cannot be delivered or the zone does not have the domain, 2 usage error,
     3 DNS lookup failed, try again.
     """
 
     async def routed() -> Routed:
-        from postroad.build import Mailer, build_override, build_own, build_policy, policies_of, subject_of
+        from postroad.build import build_policy, subject_of
+        from postroad.cli.mailers import MailerOptions, mailer_for
 
         subject = subject_of(domain, of, zone or ())
         policy = build_policy(procedure, allow_loopback=allow_loopback)
-        asked, override = subject.resolver(resolver or ()), build_override(tls)
-        policies = policies_of(asked, allow_loopback=allow_loopback)
-        mailer = Mailer(asked, policy, build_own(own or ()), override=override, policies=policies)
+        mailer = mailer_for(subject, MailerOptions(policy, config, tls, resolver or (), own or ()))
         return await mailer.route(subject.destination, seed)
 
     answer = screen.run(routed)
@@ -69,6 +71,8 @@ def _explain(routed: Routed) -> None:
     sentences = [*explain_route(routed.answer, routed.policy), *explain_plan(routed.plan, routed.seed)]
     for sentence in sentences:
         out.line(sentence)
+    if routed.by and routed.by.on_reject:
+        out.line(f"{routed.by.on_reject}.")
 
 
 def _show(out: screen.Screen, routed: Routed) -> None:
@@ -83,6 +87,8 @@ def _show(out: screen.Screen, routed: Routed) -> None:
         out.line(f"  left out: {_place(drop)}: {drop.text} ({drop.reason})", style="yellow")
     for note in answer.notes:
         out.line(f"  note: {note.text} ({note.kind})", style="cyan")
+    if routed.by and routed.by.on_reject:
+        out.line(f"  {routed.by.on_reject}")
 
 
 def _show_route(out: screen.Screen, routed: Routed, answer: Route) -> None:

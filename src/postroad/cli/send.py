@@ -43,7 +43,7 @@ def send(
     hello: Annotated[
         str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")
     ] = "",
-    tls: options.Tls = "auto",
+    tls: options.Tls = None,
     authorities: options.Authorities = None,
     https_port: options.HttpsPort = HTTPS_PORT,
     explain: options.Explain = False,
@@ -62,14 +62,15 @@ def send(
 
         message = build.build_message(content, None if sender in ("", "<>") else sender, to)
         asked, in_lab = build.build_resolver(zone or (), resolver or ()), port != SMTP_PORT
+        override = build.build_override(tls or "auto")
         mailer = build.Mailer(
             asked,
             build.build_policy(procedure, allow_loopback=in_lab),
             build.build_own(own or ()),
             _settings(port, stagger, connect_timeout, hello, authorities),
             watched,
-            build.build_override(tls),
-            build.policies_of(asked, authorities, port=https_port, allow_loopback=in_lab),
+            override_of=lambda _route: override,
+            policies=build.policies_of(asked, authorities, port=https_port, allow_loopback=in_lab),
         )
         return await mailer.send(message, seed)
 

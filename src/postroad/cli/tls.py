@@ -11,7 +11,8 @@ from postroad.cli import options, screen, sender_options
 from postroad.cli.sender_options import AnswerForm
 
 if TYPE_CHECKING:
-    from postroad.build import Subject
+    from postroad.build import Mailer, Subject
+    from postroad.cli.mailers import MailerOptions
     from postroad.examine import LookSettings, Protection
 
 SMTP_PORT, HTTPS_PORT = 25, 443
@@ -22,7 +23,8 @@ def tls(  # options of a command
     of: options.Of = None,
     zone: options.Zones = None,
     resolver: options.Resolvers = None,
-    mode: options.Tls = "auto",
+    config: options.RoutesOf = None,
+    mode: options.Tls = None,
     connect: Annotated[
         bool | None,
         typer.Option(
@@ -36,6 +38,8 @@ def tls(  # options of a command
         typer.Option("--policy", metavar="FILE", help="Use this MTA-STS policy instead of the one published."),
     ] = None,
     authorities: options.Authorities = None,
+    own: options.OwnHosts = None,
+    allow_loopback: options.AllowLoopback = False,
     port: options.Port = SMTP_PORT,
     https_port: options.HttpsPort = HTTPS_PORT,
     form: sender_options.Format = AnswerForm.TEXT,
@@ -51,15 +55,16 @@ def tls(  # options of a command
     """
 
     async def looked() -> Protection:
-        from postroad.build import subject_of
-        from postroad.dns import ZoneResolver
+        from postroad.build import build_policy, subject_of
+        from postroad.cli.mailers import MailerOptions
         from postroad.examine import look
 
         subject = subject_of(domain, of, zone or ())
-        chosen = _settings(subject, resolver or [], mode, policy, authorities, port, https_port, connect=connect)
-        # A file proves nothing, but shows what it will be like once its zones are signed
-        asked = ZoneResolver(subject.loaded.zone_data, validates=True) if subject.loaded else None
-        return await look(subject.destination, asked or subject.resolver(resolver or ()), chosen)
+        here = build_policy("rfc5321", allow_loopback=allow_loopback or port != SMTP_PORT)
+        asked = MailerOptions(here, config, mode, resolver or (), own or (), authorities, https_port)
+        connects = not subject.loaded if connect is None else connect
+        mailer = _mailer(subject, asked, policy, connects=connects)
+        return await look(subject.destination, mailer, _settings(subject, asked, port, connects=connects))
 
     seen = screen.run(looked)
     if json or form is AnswerForm.JSON:
@@ -74,35 +79,32 @@ def tls(  # options of a command
     raise typer.Exit(_exit_code(seen))
 
 
-def _settings(
-    subject: Subject,
-    resolvers: list[str],
-    mode: str,
-    policy: Path | None,
-    authorities: Path | None,
-    port: int,
-    https_port: int,
-    *,
-    connect: bool | None,
-) -> LookSettings:
-    from postroad.build import build_override, build_policy, policy_fetch, policy_in, servers_of, trust_of
+def _mailer(subject: Subject, asked: MailerOptions, policy: Path | None, *, connects: bool) -> Mailer:
+    """What would route the mail. A zone file proves nothing, but shows what will be once its zones are signed."""
+    from dataclasses import replace
+
+    from postroad.build import policy_fetch, policy_in
+    from postroad.cli.mailers import mailer_for
+    from postroad.dns import ZoneResolver
+    from postroad.gather import PublishedPolicies
+
+    mailer = mailer_for(subject, asked)
+    if subject.loaded:
+        mailer = replace(mailer, resolver=ZoneResolver(subject.loaded.zone_data, validates=True))
+    in_lab = asked.policy.allow_loopback
+    live = policy_fetch(asked.authorities, port=asked.https_port, allow_loopback=in_lab) if connects else None
+    fetch_by = policy_in(policy) if policy else live
+    return replace(mailer, policies=PublishedPolicies(mailer.resolver, fetch_by))
+
+
+def _settings(subject: Subject, asked: MailerOptions, port: int, *, connects: bool) -> LookSettings:
+    from postroad.build import servers_of, trust_of
     from postroad.dns import WireSettings
     from postroad.examine import LookSettings
     from postroad.net import host_name
 
-    in_lab = port != SMTP_PORT
-    connects = not subject.loaded if connect is None else connect
-    fetch_by = policy_fetch(authorities, port=https_port, allow_loopback=in_lab) if connects else None
-    return LookSettings(
-        build_policy("rfc5321", allow_loopback=in_lab),
-        build_override(mode),
-        None if subject.loaded else WireSettings(servers_of(resolvers)),
-        policy_in(policy) if policy else fetch_by,
-        connects,
-        port,
-        host_name(),
-        trust_of(authorities),
-    )
+    servers = None if subject.loaded else WireSettings(servers_of(asked.servers))
+    return LookSettings(servers, connects, port, host_name(), trust_of(asked.authorities))
 
 
 def _exit_code(seen: Protection) -> int:

@@ -41,6 +41,7 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
     own = _own(config)
     for number, route in enumerate(config.route, 1):
         yield from (f"route[{number}]: {doubt}" for doubt in _of_route(route, own))
+    yield from _of_names(config)
 
 
 def _of_port(port: ListenTable, config: Config) -> Iterator[str]:
@@ -130,6 +131,23 @@ def _of_route(route: RouteTable, own: Own) -> Iterator[str]:
         port = each.port or SMTP_PORT
         if isinstance(each.host, IPv4Address | IPv6Address) and own.takes_mail_at(each.host, port):
             yield f"{each.host} port {port} is this relay: mail sent there would come back, so it is skipped"
+
+
+def _of_names(config: Config) -> Iterator[str]:
+    """Routes that nothing leads to, and patterns that are for one host where a provider has many."""
+    from postroad.words.providers import provider_of  # noqa: PLC0415  # a list that most files do not need
+
+    targets = {route.on_reject.route for route in config.route if route.on_reject}
+    for number, route in enumerate(config.route, 1):
+        if not (route.domains or route.exchangers or route.provider) and route.name not in targets:
+            yield f'route[{number}]: no mail takes it: it has only a name, and no on_reject says route = "{route.name}"'
+        for pattern in route.exchangers:
+            provider = None if pattern.startswith(".") else provider_of(pattern)
+            if provider and provider.kind == "one-mx" and pattern in provider.hosts and pattern.count(".") > 1:
+                yield (
+                    f"route[{number}].exchangers: {pattern} is one host; for those of {provider.name} below it write"
+                    f' ".{pattern}" as well'
+                )
 
 
 def _own(config: Config) -> Own:

@@ -13,11 +13,15 @@ from postroad.config.values import (
     read_domain,
     read_duration,
     read_endpoint,
+    read_exchanger,
     read_host,
     read_network,
     read_path,
     read_pattern,
     read_place,
+    read_provider,
+    read_refusals,
+    read_route_name,
     read_server,
     read_size,
     read_targets,
@@ -39,6 +43,10 @@ Duration = Annotated[float, PlainValidator(read_duration), PlainSerializer(write
 Size = Annotated[int, PlainValidator(read_size), PlainSerializer(write_size)]
 DomainName = Annotated[str, PlainValidator(read_domain)]
 Pattern = Annotated[str, PlainValidator(read_pattern)]
+ExchangerPattern = Annotated[str, PlainValidator(read_exchanger)]
+ProviderKey = Annotated[str, PlainValidator(read_provider)]
+RouteName = Annotated[str, PlainValidator(read_route_name)]
+Refusals = Annotated[tuple[str, ...], PlainValidator(read_refusals), PlainSerializer(write_targets)]
 NetworkRange = Annotated[Network, PlainValidator(read_network), _AS_TEXT]
 IpAddress = Annotated[Address, PlainValidator(read_address), _AS_TEXT]
 Host = Annotated[str | Address, PlainValidator(read_host), _AS_TEXT]

@@ -5,17 +5,19 @@ The defaults stand here for people to read; a test holds them to the defaults of
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from postroad.config.bounds import LimitsTable, TimeoutsTable
+from postroad.config.contradictions import check_routes, once_each
 from postroad.config.kinds import (
     DomainName,
     Duration,
+    ExchangerPattern,
     File,
     Host,
     IpAddress,
@@ -23,33 +25,21 @@ from postroad.config.kinds import (
     NetworkRange,
     Pattern,
     Place,
+    ProviderKey,
+    Refusals,
+    RouteName,
     Server,
     Size,
     Targets,
 )
-from postroad.config.values import LOOPBACK, MESSAGE_SIZE, MIB, RESERVE, SMTP_PORT, usual_spool
+from postroad.config.table import AtLeastOne, Port, SettingsTable
+from postroad.config.values import LOOPBACK, RESERVE, SMTP_PORT, usual_spool
 from postroad.pace import RetrySchedule
-from postroad.routing import StaticHost
+from postroad.routing import OnReject, StaticHost, StaticRoute
 
 SMTPS_PORT = 465
 
 TlsMode = Literal["auto", "off", "opportunistic", "encrypt", "dane", "dane-only", "verify"]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Count = Annotated[int, Field(ge=0)]
-AtLeastOne = Annotated[int, Field(ge=1)]
-
-
-class SettingsTable(BaseModel):
-    """A table of the settings file. What it does not know is an error; once read it does not change."""
-
-    # Deferred, only the whole file gets a validator: one for each table would cost more than reading a file
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True)
-
-
-def _once_each(what: str, items: Iterable[str]) -> None:
-    twice = [item for item, count in Counter(items).items() if count > 1]
-    if twice:
-        raise ValueError(f"{what} {twice[0]} twice; leave one out")
 
 
 class SpoolTable(SettingsTable):
@@ -136,7 +126,7 @@ class AliasesTable(SettingsTable):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        _once_each("it has", (name.lower() for name in self.model_fields_set))
+        once_each("it has", (name.lower() for name in self.model_fields_set))
         for name, targets in self.__pydantic_extra__.items():
             if not name or "@" in name:
                 raise ValueError(
@@ -145,43 +135,6 @@ class AliasesTable(SettingsTable):
             if not targets:
                 raise ValueError(f'"{name}" has no address; write one, such as "user@example.com", or leave it out')
         return self
-
-
-class LimitsTable(SettingsTable):
-    """What clients may send. A client is an IPv4 address or an IPv6 /64."""
-
-    message_size: Size = Field(default=MESSAGE_SIZE, description="Maximum size of a message.")
-    recipients: AtLeastOne = Field(default=1000, description="Maximum recipients of a message.")
-    hops: AtLeastOne = Field(default=100, description="Maximum Received fields of a message; more mean a mail loop.")
-    connections: AtLeastOne = Field(default=1000, description="Maximum connections, total.")
-    connections_per_client: AtLeastOne = Field(default=100, description="Maximum connections per client.")
-    messages_per_connection: Count = Field(default=0, description="Maximum messages per connection; 0: no limit.")
-    messages_per_minute: Count = Field(default=0, description="Maximum messages a minute per client; 0: no limit.")
-    errors: AtLeastOne = Field(default=20, description="Refused commands after which the connection is closed.")
-    idle_commands: AtLeastOne = Field(
-        default=100, description="Maximum NOOP, RSET and similar commands between two messages."
-    )
-    auth_failures: AtLeastOne = Field(default=3, description="Wrong passwords after which the connection is closed.")
-    auth_failures_per_minute: AtLeastOne = Field(default=20, description="Maximum wrong passwords a minute per client.")
-    memory: Size = Field(
-        default=64 * MIB, description="Maximum memory for incoming messages, all connections together."
-    )
-
-
-class TimeoutsTable(SettingsTable):
-    """How long a client may take."""
-
-    command: Duration = Field(
-        default=300.0, description="Wait this long for the next command. RFC 5321 requires at least 5 minutes."
-    )
-    block: Duration = Field(default=180.0, description="Longest pause within a message.")
-    tls: Duration = Field(default=60.0, description="Time limit for the TLS handshake.")
-    session: Duration = Field(
-        default=3600.0, description="Longest session; a message that is arriving then gets `block` more to finish."
-    )
-    least_rate: Count = Field(
-        default=100, description="Slowest rate at which a message may arrive, in octets a second."
-    )
 
 
 class DeliverTable(SettingsTable):
@@ -231,8 +184,8 @@ class DeliverTable(SettingsTable):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        _once_each("source has", (f"IPv{address.version}" for address in self.source))
-        _once_each("families has", (f"IPv{version}" for version in self.families))
+        once_each("source has", (f"IPv{address.version}" for address in self.source))
+        once_each("families has", (f"IPv{version}" for version in self.families))
         if not self.families:
             raise ValueError("families is empty; write at least one of 4 and 6")
         return self
@@ -278,8 +231,11 @@ class RouteHost(SettingsTable):
 
     host: Host = Field(description="A host name, for which MX is not looked up, or an address.")
     port: Port = Field(default=SMTP_PORT, description="Its port.")
+    preference: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=0, description="Lower is tried first, as in MX records: 10 for the usual host, 20 for its backup."
+    )
     weight: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default=1, description="Its share of the mail, relative to the other hosts of the route."
+        default=1, description="Its share of the mail, relative to the other hosts of its preference."
     )
 
 
@@ -290,22 +246,59 @@ class AuthTable(SettingsTable):
     password_file: File = Field(description="File that holds the password and nothing else.")
 
 
-class RouteTable(SettingsTable):
-    """Mail that does not go where DNS says, or not as usual. The nearest domain decides: itself, those above it, `*`.
+class OnRejectTable(SettingsTable):
+    """Another route for mail that the hosts of this one refuse for good, instead of returning it to its sender."""
 
-    Requires `domains` and one of `hosts`, `next_hop`, `mx_of` and, for mail that goes where DNS says, `tls`.
+    match: Refusals = Field(
+        description='Which refusals: reply codes (`"550"`), enhanced codes (`"5.7.1"`, `"5.7.*"`), or words of the'
+        ' text, in which `*` stands for anything (`"blocked*spamhaus"`; `"*"`: every one). Of a list, one is enough.'
+    )
+    route: RouteName = Field(description="The `name` of the other route.")
+
+
+class RouteTable(SettingsTable):
+    """Mail that does not go where DNS says, or not as usual.
+
+    The most exact route has it: one that names the domain, then one for the nearest domain above it, then one for its
+    exchangers, then one for their provider, then the one for `*`. Exchangers and provider count if they fit every
+    exchanger of the lowest preference value.
+
+    Requires one of `domains`, `exchangers` and `provider` (a route with a `name` may do without: it is taken only by
+    `on_reject`), and one of `hosts`, `next_hop`, `mx_of` and, for mail that goes where DNS says, `direct` or `tls`.
     """
 
+    name: RouteName | None = Field(
+        default=None, description="A name for logs and reports, and for `on_reject` of other routes."
+    )
     domains: tuple[Pattern, ...] = Field(
-        min_length=1, description='`"example.com"`, `".example.com"` for all below it, `"*"` for all mail.'
+        default=(), description='`"example.com"`, `".example.com"` for all below it, `"*"` for all mail.'
+    )
+    exchangers: tuple[ExchangerPattern, ...] = Field(
+        default=(),
+        description='All domains whose MX records name these: `"mx.example.com"`, or'
+        ' `".mail.protection.outlook.com"` for all below it.',
+    )
+    provider: ProviderKey | None = Field(
+        default=None,
+        description='All domains whose exchangers a known provider runs, such as `"microsoft"`, `"google"` or'
+        ' `"yahoo"`. An unknown one is an error that lists the known ones.',
     )
     hosts: tuple[RouteHost, ...] = Field(
-        default=(), description="Hosts that share the mail by weight, such as the machines of a gateway."
+        default=(),
+        description="Hosts in order of preference; those of one preference share the mail by weight.",
     )
     next_hop: Place | None = Field(
         default=None, description='One host that relays it, such as `"smtp.example.net:587"`.'
     )
     mx_of: DomainName | None = Field(default=None, description="Deliver to the exchangers of this domain instead.")
+    direct: bool = Field(
+        default=False,
+        description="Deliver to the exchangers of each domain, as without a route: for an exception, or `on_reject`.",
+    )
+    on_reject: OnRejectTable | None = Field(
+        default=None,
+        description="`{match = ..., route = ...}`: mail that the hosts refuse for good takes another route at once.",
+    )
     tls: TlsMode | None = Field(
         default=None,
         description="What TLS has to do: `auto`, what the receiving domain publishes (DANE where the host has it, else"
@@ -330,10 +323,24 @@ class RouteTable(SettingsTable):
 
     @property
     def static_hosts(self) -> tuple[StaticHost, ...]:
-        """The hosts, or the next hop as the only one; none for `mx_of`."""
+        """The hosts, or the next hop as the only one; none for `mx_of` and `direct`."""
         if self.next_hop:
             return (StaticHost(*self.next_hop),)
-        return tuple(StaticHost(each.host, each.port, each.weight) for each in self.hosts)
+        return tuple(StaticHost(each.host, each.port, each.weight, each.preference) for each in self.hosts)
+
+    @property
+    def static_route(self) -> StaticRoute:
+        """Whose mail takes it, and where that goes."""
+        rejected = OnReject(self.on_reject.match, self.on_reject.route) if self.on_reject else None
+        return StaticRoute(
+            self.name or "",
+            self.domains,
+            self.exchangers,
+            self.provider or "",
+            self.static_hosts,
+            self.mx_of or "",
+            rejected,
+        )
 
     @property
     def demand(self) -> TlsMode | None:
@@ -348,9 +355,16 @@ class RouteTable(SettingsTable):
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        ways = [bool(self.hosts), self.next_hop is not None, self.mx_of is not None]
+        ways = [bool(self.hosts), self.next_hop is not None, self.mx_of is not None, self.direct]
         if sum(ways) > 1 or not (any(ways) or self.tls):
-            raise ValueError("write exactly one of hosts, next_hop and mx_of; or tls alone, for mail that follows DNS")
+            raise ValueError(
+                "write exactly one of hosts, next_hop, mx_of and direct = true; or tls alone, for mail that follows DNS"
+            )
+        if not (self.domains or self.exchangers or self.provider or self.name):
+            raise ValueError(
+                "it is for no mail; write domains, exchangers or provider, or a name by which on_reject of another "
+                "route finds it"
+            )
         if self.auth and not self.static_hosts:
             raise ValueError("auth needs hosts or next_hop: a password is never sent to hosts that DNS names")
         if self.auth and self.demand in ("auto", "off", "opportunistic", "dane"):
@@ -369,7 +383,7 @@ class RouteTable(SettingsTable):
                     f'{key} says which certificates are good, which only tls = "verify" asks; write that, or leave'
                     f" {key} out"
                 )
-        _once_each("hosts has", (f"{each.host} port {each.port}" for each in self.hosts))
+        once_each("hosts has", (f"{each.host} port {each.port}" for each in self.hosts))
         return self
 
 
@@ -454,6 +468,6 @@ class Config(SettingsTable):
             raise ValueError("[[listen]] uses tls, but no certificate is set; add tls.certificate")
         if self.tls.key and not self.tls.certificate:
             raise ValueError("tls.key is set, but tls.certificate is not; set both or neither")
-        _once_each("listen has", (f"{port.address} port {port.port}" for port in self.listen))
-        _once_each("the routes name", (domain for route in self.route for domain in route.domains))
+        once_each("listen has", (f"{port.address} port {port.port}" for port in self.listen))
+        check_routes(self.route)
         return self

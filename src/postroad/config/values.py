@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from postroad.routing import parse_target
+from postroad.routing import parse_pattern, parse_target
 from postroad.words.bounds import shown
 from postroad.words.names import Address, Unreadable, cut, parse_address, parse_domain
 
@@ -30,6 +30,7 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "day": 86400, "
 _OCTETS = {"": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|days|day|d)\s*")
 _TIMES = re.compile(rf"(?:{_TIME.pattern})+\Z")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}\Z")
 _SIZE = re.compile(rf"([0-9]+(?:\.[0-9]+)?)\s*({'|'.join(_OCTETS)})\Z")
 
 
@@ -98,6 +99,46 @@ def read_pattern(value: Any) -> str:  # noqa: ANN401  # whatever stands in the f
     if isinstance(value, str) and value.startswith("."):
         return "." + read_domain(value[1:])
     return read_domain(value)
+
+
+def read_exchanger(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    """An exchanger that a route is for: `mx.example.com`, or `.example.com` for all below it."""
+    if value == "*":
+        raise ValueError('"*" would be every exchanger there is; write domains = ["*"] for all mail')
+    return read_pattern(value)
+
+
+def read_provider(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    """The key of a known provider."""
+    from postroad.words.providers import parse_provider  # noqa: PLC0415  # a list that most files do not need
+
+    if not isinstance(value, str):
+        raise ValueError(f'{_shown(value)} is not a provider; write its name, such as "microsoft"')  # noqa: TRY004  # as above
+    key = parse_provider(value)
+    if isinstance(key, Unreadable):
+        raise ValueError(f'"{key.text}" is {key.why}')  # noqa: TRY004  # as above
+    return key
+
+
+def read_route_name(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
+    """The name of a route, as other settings, logs and reports call it."""
+    if not isinstance(value, str) or not _NAME.match(value):
+        raise ValueError(
+            f'{_shown(value)} is not a name for a route; write letters, digits and hyphens, such as "ses", 40 at most'
+        )
+    return value
+
+
+def read_refusals(value: Any) -> tuple[str, ...]:  # noqa: ANN401  # whatever stands in the file
+    """Patterns of refusals: one or several."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not items:
+        raise ValueError(f'{_shown(value)} is no pattern; write one, such as "5.7.1", or a list: ["5.7.1", "blocked"]')
+    patterns = [parse_pattern(item) if isinstance(item, str) else Unreadable(str(item), "not a text") for item in items]
+    for pattern in patterns:
+        if isinstance(pattern, Unreadable):
+            raise ValueError(f'"{pattern.text}": {pattern.why}')  # noqa: TRY004  # wrong text, or type
+    return tuple(map(str, patterns))
 
 
 def read_network(value: Any) -> Network:  # noqa: ANN401  # whatever stands in the file

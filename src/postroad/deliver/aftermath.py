@@ -7,7 +7,7 @@ from enum import Enum, auto
 from postroad.deliver.bounce import Reports
 from postroad.deliver.course import AttemptOrder, draw_seed
 from postroad.deliver.disposition import Disposition
-from postroad.routing import DICE, Refusal
+from postroad.routing import DICE, OnReject, Refusal
 from postroad.spool import Parcel, Settlement
 from postroad.words.jsontext import encoder
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -29,8 +29,12 @@ News = tuple[Sign, Target]
 """A sign of one host."""
 
 
-def news_of(done: Attempt) -> list[News]:
-    """What the contacts of an attempt say about their hosts."""
+def news_of(done: Attempt, rule: OnReject | None = None) -> list[News]:
+    """What the contacts of an attempt say about their hosts.
+
+    A refusal in place of the greeting that sends mail another way, by a `rule`, is an answer: nobody has to wait for
+    this host until it greets.
+    """
     news = []
     for place, contact in enumerate(done.contacts):
         host = contact.host
@@ -43,7 +47,8 @@ def news_of(done: Attempt) -> list[News]:
             if is_beaten and contact.phase is Phase.CONNECT:
                 news.append((Sign.SUSPECT, contact.target))
         elif host and host.scope is Scope.HOST and contact.phase in (Phase.CONNECT, Phase.GREETING):
-            news.append((Sign.FAILS, contact.target))
+            is_answer = rule and host.reply and rule.matches(host.reply)
+            news.append((Sign.ANSWERS if is_answer else Sign.FAILS, contact.target))
         elif not (host and host.scope is Scope.US):  # our own lack of a socket says nothing about a host
             news.append((Sign.ANSWERS, contact.target))
     return news
@@ -72,6 +77,7 @@ def settlement(parcel: Parcel, course: AttemptOrder, verdict: Disposition, repor
         waits_for_host=verdict.waits_for_host,
         said=verdict.said if verdict.left else "",
         reports=reports,
+        reroute=verdict.reroute,
     )
 
 
@@ -81,6 +87,8 @@ def _record(parcel: Parcel, course: AttemptOrder, done: Attempt) -> str:
     shape = attempt_record(done)
     shape["recipients"] = [each.mailbox.text for each in parcel.mail.envelope.recipients]
     shape["procedure"], shape["turn"], shape["dice"] = way.policy.name, course.turn, DICE
+    if way.name:
+        shape["by"] = way.name
     if course.unhealthy:
         shape["unhealthy"] = [target.where for target in course.unhealthy]
     return f'{_encode(shape)[:-1]},"route":{way.record}}}'

@@ -16,7 +16,7 @@ from postroad.deliver.feed import Feed
 from postroad.deliver.hosts import Hosts
 from postroad.deliver.pressure import Pressure
 from postroad.deliver.queue import Item
-from postroad.deliver.route_cache import DeliveryRoute, RouteCache
+from postroad.deliver.route_cache import DeliveryRoute, RouteCache, key_of
 from postroad.deliver.world import Tasks
 from postroad.dialogue import Message, Pieces
 from postroad.routing import Refusal, Route
@@ -55,7 +55,7 @@ class Deliveries:
         """Drawn anew: at the next turn of its way, and with the unhealthy hosts last."""
         if not isinstance(way.answer, Route):
             return AttemptOrder(way)
-        turn = self._ways.turn(parcel.destination, way)
+        turn = self._ways.turn(key_of(parcel), way)
         course = draw_course(parcel, way, way.answer, turn)
         is_free = not self._hosts.health.is_any_unhealthy or self._exits.is_last(parcel)  # that asks everyone
         return course if is_free else self._hosts.arranged(course)
@@ -67,7 +67,7 @@ class Deliveries:
         course = item.course
         assert course is not None  # noqa: S101  # it had one when it lined up
         content = self._spool.at_hand(item.parcel.mail)
-        if content is None or self._ways.get(item.parcel.destination) is not course.way:
+        if content is None or self._ways.get(key_of(item.parcel)) is not course.way:
             self._tasks.spawn(self._prepare(item))
         else:
             self._set_out(item, content)
@@ -76,7 +76,8 @@ class Deliveries:
         """Find the way anew, if DNS has changed since, and read the content."""
         parcel = item.parcel
         try:
-            way = self._ways.get(parcel.destination) or await self._ways.find(parcel.destination)
+            key = key_of(parcel)
+            way = self._ways.get(key) or await self._ways.find(key)
             if item.course is None or way.answer != item.course.way.answer:
                 item.course = self.course(parcel, way)
             body = self._spool.body(parcel.mail)
@@ -124,7 +125,7 @@ class Deliveries:
             return
         course = item.course
         assert course is not None  # noqa: S101  # as in _begin
-        met_host = self._hosts.hear(done, course.way.settings) if course.first else None
+        met_host = self._hosts.hear(done, course.way) if course.first else None
         self._leave(item, met_host=met_host)
         self._exits.judge(item, course, done)
 

@@ -11,7 +11,7 @@ from functools import partial
 from postroad.deliver.aftermath import blocked, settlement
 from postroad.deliver.bounce import Reporter, Reports
 from postroad.deliver.course import AttemptOrder
-from postroad.deliver.disposition import Disposition, judge, lost_report
+from postroad.deliver.disposition import Disposition, judge, judge_on_route, lost_report
 from postroad.deliver.feed import Feed
 from postroad.deliver.hosts import Hosts
 from postroad.deliver.queue import Item
@@ -56,7 +56,11 @@ class Exits:
 
     def judge(self, item: Item, course: AttemptOrder, done: Attempt) -> None:
         """As the attempt has it; whoever has to be told is told with the same commit."""
-        verdict = judge(item.parcel, done, self.schedule, self._world.wall(), self._world.rng)
+        wall, rng = self._world.wall(), self._world.rng
+        if course.way.on_reject:
+            verdict = judge_on_route(course.way, item.parcel, done, self.schedule, wall, rng)
+        else:
+            verdict = judge(item.parcel, done, self.schedule, wall, rng)
         if self.reporter.has_news(item.parcel, verdict):
             self._tasks.spawn(self._report(item, course, verdict))
         else:
@@ -113,7 +117,8 @@ class Exits:
     def _settle(self, item: Item, course: AttemptOrder, verdict: Disposition, reports: Reports) -> None:
         unhealthy = self._hosts.unhealthy_of(course) if verdict.waits_for_host else ()
         settled = settlement(item.parcel, course, verdict, reports)
-        self._settler.add(settled, partial(self._settled, item, verdict, unhealthy, has_reports=bool(reports)))
+        has_more = bool(reports or verdict.sent_on)
+        self._settler.add(settled, partial(self._settled, item, verdict, unhealthy, has_more=has_more))
 
     def _settled(
         self,
@@ -122,16 +127,19 @@ class Exits:
         unhealthy: tuple[Target, ...],
         bug: BaseException | None,
         *,
-        has_reports: bool,
+        has_more: bool,
     ) -> None:
         self._let_go(item, bug)
         if bug:
             return
         if unhealthy:
             self._look_back(item, unhealthy)
-        if has_reports:
+        if has_more:
             self._feed.look()
-        self._world.tell("deliver.parcel.complete", parcel=item.parcel, attempt=verdict.attempt, verdict=verdict)
+        about = {"route": item.course.way.name} if item.course and item.course.way.name else {}
+        self._world.tell(
+            "deliver.parcel.complete", parcel=item.parcel, attempt=verdict.attempt, verdict=verdict, **about
+        )
         if verdict.failed and (lost := lost_report(item.parcel, verdict)):
             self._world.tell("deliver.report.failed", **lost)
 

@@ -9,7 +9,7 @@ from postroad.deliver.course import AttemptOrder
 from postroad.deliver.outages import Outages
 from postroad.deliver.pool import Pool
 from postroad.deliver.probe import Changed, Probes
-from postroad.deliver.settings import DeliverSettings
+from postroad.deliver.route_cache import DeliveryRoute
 from postroad.pace import Health, HealthPolicy
 from postroad.words.names import Address
 from postroad.words.trail import Attempt, Target
@@ -32,10 +32,11 @@ class Hosts:
         self.probes.want(course.unhealthy, course.way.settings)
         return course
 
-    def hear(self, done: Attempt, settings: DeliverSettings) -> bool:
+    def hear(self, done: Attempt, way: DeliveryRoute) -> bool:
         """Learn from an attempt which hosts are unhealthy; whether any had a session with us."""
         met = False
-        for sign, target in news_of(done):
+        settings = way.settings
+        for sign, target in news_of(done, way.on_reject):
             if sign is Sign.ANSWERS:
                 met = True
                 if self.health.succeeded(target.address, self._now()):

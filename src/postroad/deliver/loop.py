@@ -13,7 +13,7 @@ from postroad.deliver.feed import Feed
 from postroad.deliver.hosts import Hosts
 from postroad.deliver.pool import Pool
 from postroad.deliver.queue import Item, Queue
-from postroad.deliver.route_cache import DeliveryRoute, Finder, RouteCache
+from postroad.deliver.route_cache import DeliveryRoute, FindWay, RouteCache, WayKey, key_of
 from postroad.deliver.settings import LoopSettings
 from postroad.deliver.world import Tasks, World
 from postroad.spool import Claims, Parcel
@@ -26,7 +26,7 @@ class Loop:
     Draws come from the seed of each message, not from the dice of the world.
     """
 
-    def __init__(self, spool: Claims, find: Finder, reporter: Reporter, settings: LoopSettings, world: World) -> None:
+    def __init__(self, spool: Claims, find: FindWay, reporter: Reporter, settings: LoopSettings, world: World) -> None:
         self.settings = settings
         self._world = world
         self._now = asyncio.get_running_loop().time
@@ -39,7 +39,7 @@ class Loop:
         self._exits = Exits(settings.schedule, reporter, self._feed, self.hosts, self._tasks, world)
         self._deliveries = Deliveries(self._feed, self._ways, self.hosts, self._exits, self._tasks, self._pump)
         self.pressure = self._deliveries.pressure
-        self._unrouted: dict[str, list[Item]] = {}
+        self._unrouted: dict[WayKey, list[Item]] = {}
         self._is_pumping = False
         self._aging: asyncio.TimerHandle | None = None
         self._is_draining = False
@@ -76,7 +76,7 @@ class Loop:
         """Connections that wait for another message."""
         return self._pool.resting
 
-    def reload(self, settings: LoopSettings, find: Finder, reporter: Reporter) -> None:
+    def reload(self, settings: LoopSettings, find: FindWay, reporter: Reporter) -> None:
         """Deliveries that begin from now on have other settings; windows and the health of hosts are kept."""
         self.settings = settings
         self._ways.reload(find)
@@ -125,24 +125,24 @@ class Loop:
 
     def _enter(self, item: Item) -> None:
         """Draw its course, or find the way first: once for all that wait for the same."""
-        destination = item.parcel.destination
-        way = self._ways.get(destination)
+        key = key_of(item.parcel)
+        way = self._ways.get(key)
         if way:
             self._line_up(item, way)
-        elif destination in self._unrouted:
-            self._unrouted[destination].append(item)
+        elif key in self._unrouted:
+            self._unrouted[key].append(item)
         else:
-            self._unrouted[destination] = [item]
-            self._tasks.spawn(self._route(destination))
+            self._unrouted[key] = [item]
+            self._tasks.spawn(self._route(key))
 
-    async def _route(self, destination: str) -> None:
+    async def _route(self, key: WayKey) -> None:
         try:
-            way = await self._ways.find(destination)
+            way = await self._ways.find(key)
         except Exception as bug:  # noqa: BLE001  # one domain must not end the relay
-            for item in self._unrouted.pop(destination, []):
+            for item in self._unrouted.pop(key, []):
                 self._deliveries.put_off(item, bug)
             return
-        for item in self._unrouted.pop(destination, []):
+        for item in self._unrouted.pop(key, []):
             self._line_up(item, way)
         self._pump()
 

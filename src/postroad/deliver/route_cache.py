@@ -6,9 +6,11 @@ import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from postroad.deliver.settings import DeliverSettings
-from postroad.routing import Plan, Refusal, Route, RoutePolicy, Throw, plan_of, route_record, turned, turns_of
+from postroad.routing import OnReject, Plan, Refusal, Route, RoutePolicy, Throw, plan_of, route_record, turned, turns_of
+from postroad.spool import Parcel
 from postroad.words.names import Address
 
 MOST = 10_000  # destinations remembered
@@ -20,7 +22,8 @@ class DeliveryRoute:
     """The delivery route of a destination: the route or refusal, how to draw from it, and how to talk there.
 
     `life_s` is how long it may be remembered. Destinations with the same `key` share their exchangers, and so the
-    number of deliveries at once.
+    number of deliveries at once. `name` is that of the route of our settings, if it has one, and `on_reject` what it
+    does with mail that its hosts refuse.
     """
 
     answer: Route | Refusal
@@ -28,6 +31,8 @@ class DeliveryRoute:
     settings: DeliverSettings
     life_s: float
     key: Hashable
+    name: str = ""
+    on_reject: OnReject | None = None
     record: str = field(default="", compare=False)
     turns: int = field(default=1, compare=False)  # after which its addresses stand as they did
     plans: dict[tuple[int, Throw], Plan] = field(default_factory=dict, compare=False, repr=False)
@@ -49,11 +54,24 @@ class DeliveryRoute:
         """A way with its key and record."""
         record = json.dumps(route_record(answer), ensure_ascii=False, separators=(",", ":"))
         turns = turns_of(answer) if isinstance(answer, Route) else 1
-        return cls(answer, policy, settings, life_s, _key(answer, settings), record, turns)
+        return cls(answer, policy, settings, life_s, _key(answer, settings), record=record, turns=turns)
 
 
-Finder = Callable[[str], Awaitable[DeliveryRoute]]
-"""Asks DNS and the static routes for the way to a destination, given as text. Raises nothing for what DNS does."""
+WayKey = str | tuple[str, str]
+"""What a way is remembered by: a destination; or one and the name of the route that its mail takes."""
+
+
+def key_of(parcel: Parcel) -> WayKey:
+    """The way that a parcel takes: by the settings, unless it was sent on to another route."""
+    return (parcel.destination, parcel.routes[-1]) if parcel.routes else parcel.destination
+
+
+class FindWay(Protocol):
+    """What asks DNS and the settings for the way to a destination, given as text. Raises nothing for what DNS does."""
+
+    def __call__(self, destination: str, named: str = "", /) -> Awaitable[DeliveryRoute]:
+        """The way; by the route `named`, if that is decided."""
+        ...
 
 
 @dataclass(slots=True)
@@ -66,35 +84,41 @@ class _Known:
 class RouteCache:
     """The cache of delivery routes. `now` is the clock of the event loop."""
 
-    def __init__(self, find: Finder, now: Callable[[], float]) -> None:
+    def __init__(self, find: FindWay, now: Callable[[], float]) -> None:
         self._find = find
         self._now = now
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._known: OrderedDict[WayKey, _Known] = OrderedDict()
+        self._named: set[str] = set()  # routes that mail was sent on to
 
-    def reload(self, find: Finder) -> None:
+    def reload(self, find: FindWay) -> None:
         """Forget all: they are found by other settings now."""
         self._find = find
         self._known.clear()
+        self._named.clear()
 
-    def get(self, destination: str) -> DeliveryRoute | None:
+    def get(self, key: WayKey) -> DeliveryRoute | None:
         """The way, if it is remembered and still good."""
-        known = self._known.get(destination)
+        known = self._known.get(key)
         return known.way if known and known.ends > self._now() else None
 
-    async def find(self, destination: str) -> DeliveryRoute:
+    async def find(self, key: WayKey) -> DeliveryRoute:
         """The way, asked for anew."""
-        way = await self._find(destination)
-        before = self._known.pop(destination, None)
+        if isinstance(key, str):
+            way = await self._find(key)
+        else:
+            way = await self._find(*key)
+            self._named.add(key[1])
+        before = self._known.pop(key, None)
         # An unchanged route goes on with its turns, so that a short TTL pins nothing
         turn = before.turn if before and before.way.answer == way.answer else 0
-        self._known[destination] = _Known(way, self._now() + way.life_s, turn)
+        self._known[key] = _Known(way, self._now() + way.life_s, turn)
         if len(self._known) > MOST:
             self._known.popitem(last=False)
         return way
 
-    def turn(self, destination: str, way: DeliveryRoute) -> int:
+    def turn(self, key: WayKey, way: DeliveryRoute) -> int:
         """The number of the next use of a way."""
-        known = self._known.get(destination)
+        known = self._known.get(key)
         if known is None or known.way is not way:
             return 0
         known.turn += 1
@@ -103,9 +127,16 @@ class RouteCache:
     def may_lead(self, destination: str, address: Address) -> bool:
         """Whether mail for a destination may go to an address: also if its way is not remembered."""
         known = self._known.get(destination)
-        if known is None or isinstance(known.way.answer, Refusal):
+        if known is None or _may_lead(known.way.answer, address):
             return True
-        return any(address in each.addresses for level in known.way.answer.levels for each in level.exchangers)
+        others = [self._known.get((destination, name)) for name in self._named]
+        return any(other and _may_lead(other.way.answer, address) for other in others)
+
+
+def _may_lead(answer: Route | Refusal, address: Address) -> bool:
+    if isinstance(answer, Refusal):
+        return True
+    return any(address in each.addresses for level in answer.levels for each in level.exchangers)
 
 
 def _key(answer: Route | Refusal, settings: DeliverSettings) -> Hashable:

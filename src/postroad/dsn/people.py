@@ -136,7 +136,14 @@ def _table(number: int, tries: list[tuple[str, ReportedAttempt]]) -> list[str]:
         return [head, *(line for reason in reasons for line in _wrapped(f"No server was contacted: {reason}."))]
     width = min(max(len(_server(contact)) for contact, _ in told), 60)
     rows = [row for contact, answers in told for row in _rows(contact, answers, width)]
-    return [head, f"{'ms':>8}  {'server':{width}}  {'phase':8}  result", *rows]
+    return [head, f"{'ms':>8}  {'server':{width}}  {'phase':8}  result", *rows, *_sent_on(tries)]
+
+
+def _sent_on(tries: list[tuple[str, ReportedAttempt]]) -> Iterator[str]:
+    """That the refusal was not the last word."""
+    outcomes = (tried.attempt.outcomes[tried.index] for _, tried in tries)
+    for route in dict.fromkeys(outcome.next_route for outcome in outcomes if outcome.next_route):
+        yield from _wrapped(f'After this refusal the message was sent another way: by the route "{route}".')
 
 
 def _rows(contact: Contact, answers: list[str], width: int) -> Iterator[str]:

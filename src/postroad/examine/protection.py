@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from postroad.build import opportunistic_tls, system_trust
+from postroad.build import Mailer, Routed, opportunistic_tls, system_trust
 from postroad.dialogue import ClientSettings, HostError, Session
 from postroad.dns import Resolver, WireSettings, ZoneResolver
 from postroad.examine.certificate import read_certificate
-from postroad.gather import Demands, Fetch, PublishedPolicies, gather, gather_demands, why_dane_is_off
+from postroad.gather import PublishedPolicies, why_dane_is_off
 from postroad.net import NetError, connect
-from postroad.routing import Exchanger, Refusal, Route, RoutePolicy, decide
+from postroad.routing import Exchanger, Refusal, Route
 from postroad.smtp import Timeouts
-from postroad.tls import AUTO, END_ENTITY, Override, Trust, matches, tlsa_faults, usable, why_untrusted
-from postroad.words.facts import Bogus, Found, HostFacts, Snapshot, Temporary, Tlsa, is_authentic
+from postroad.tls import END_ENTITY, Override, Trust, matches, tlsa_faults, usable, why_untrusted
+from postroad.words.facts import Bogus, Found, HostFacts, Temporary, Tlsa, is_authentic
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Phase, Result
 from postroad.words.policies import DaneFacts, StsKnown, StsPublished
@@ -100,27 +100,35 @@ class ExchangerSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Protection:
-    """What protects mail to a domain.
+class PolicySeen:
+    """What a policy domain has of MTA-STS: the policy that counts, and what is published, if we looked for that."""
 
-    `sts` is what it publishes of MTA-STS, `known` the policy that counts. `dane_off` is a sentence, if DANE is off
-    here. `at` is when all this was so.
-    """
+    domain: str
+    known: StsKnown
+    published: StsPublished | Temporary | Bogus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What protects mail to a domain, as it was at a time. `dane_off` is a sentence, if DANE is off here."""
 
     destination: Destination
-    snapshot: Snapshot
-    answer: Route | Refusal
+    routed: Routed
     override: Override
     exchangers: tuple[ExchangerSeen, ...]
-    sts: StsPublished | Temporary | Bogus | None
-    known: StsKnown
+    policies: tuple[PolicySeen, ...]
     dane_off: str
     at: float
 
     @property
+    def answer(self) -> Route | Refusal:
+        """Where mail goes."""
+        return self.routed.answer
+
+    @property
     def is_mx_secure(self) -> bool:
         """Whether DNSSEC vouches for the MX records, or that there are none."""
-        return is_authentic(self.snapshot.mx)
+        return is_authentic(self.routed.snapshot.mx)
 
     @property
     def verdict(self) -> Verdict:
@@ -139,45 +147,38 @@ class Protection:
         """Whether mail is kept from an exchanger, or the protection that the domain announces does not work."""
         fates = [each.fate for exchanger in self.exchangers for each in exchanger.addresses]
         is_undeliverable = isinstance(self.answer, Refusal) and self.answer.result is Result.FAILED
-        return is_undeliverable or Fate.PASSED_OVER in fates or self.known.failure is not None
+        return is_undeliverable or Fate.PASSED_OVER in fates or any(each.known.failure for each in self.policies)
 
     @property
     def is_conclusive(self) -> bool:
         """Whether all that matters could be seen."""
         is_unknown = any(each.fate is Fate.UNKNOWN for exchanger in self.exchangers for each in exchanger.addresses)
         is_deferred = isinstance(self.answer, Refusal) and self.answer.result is Result.DEFERRED
-        return not (is_unknown or is_deferred or isinstance(self.sts, Temporary | Bogus))
+        is_policy_unknown = any(isinstance(each.published, Temporary | Bogus) for each in self.policies)
+        return not (is_unknown or is_deferred or is_policy_unknown)
 
 
 @dataclass(frozen=True, slots=True)
 class LookSettings:
-    """The terms of a look: our own settings, whom to ask for policies, whom to trust, and whether to connect.
+    """The terms of a look: whether to connect, as whom, and whom to trust. `asked` are the name servers, if any."""
 
-    `asked` are the name servers; None: zone files.
-    """
-
-    policy: RoutePolicy
-    override: Override = AUTO
     asked: WireSettings | None = None
-    fetch_by: Fetch | None = None
     connects: bool = True
     port: int = SMTP_PORT
     hostname: str = ""
     trust: Trust = field(default_factory=system_trust)
 
 
-async def look(destination: Destination, resolver: Resolver, settings: LookSettings) -> Protection:
+async def look(destination: Destination, mailer: Mailer, settings: LookSettings) -> Protection:
     """Ask for all of it, and show in one session for each address what it proves. No mail is sent."""
-    policies = PublishedPolicies(resolver, settings.fetch_by)
-    snapshot = await gather(destination, resolver)
-    demands, dane_off = await asyncio.gather(
-        gather_demands(snapshot, resolver, settings.override, policies), _why_dane_is_off(resolver, settings)
+    routed, dane_off = await asyncio.gather(mailer.route(destination), _why_dane_is_off(mailer.resolver, settings))
+    answer = routed.answer
+    seen = await _look_at_all(answer, routed, settings) if isinstance(answer, Route) else ()
+    published = mailer.policies.seen if isinstance(mailer.policies, PublishedPolicies) else {}
+    policies = tuple(
+        PolicySeen(str(domain), known, published.get(str(domain))) for domain, known in routed.demands.sts.items()
     )
-    answer = decide(snapshot, settings.policy, demands=demands.by_exchanger)
-    sts = policies.seen.get(destination) if isinstance(destination, str) else None
-    known = demands.sts.get(destination, StsKnown()) if isinstance(destination, str) else StsKnown()
-    seen = await _look_at_all(answer, demands, snapshot, settings) if isinstance(answer, Route) else ()
-    return Protection(destination, snapshot, answer, settings.override, seen, sts, known, dane_off, time.time())
+    return Protection(destination, routed, mailer.override_of(routed.by), seen, policies, dane_off, time.time())
 
 
 async def _why_dane_is_off(resolver: Resolver, settings: LookSettings) -> str:
@@ -188,23 +189,21 @@ async def _why_dane_is_off(resolver: Resolver, settings: LookSettings) -> str:
     return ""
 
 
-async def _look_at_all(
-    route: Route, demands: Demands, snapshot: Snapshot, settings: LookSettings
-) -> tuple[ExchangerSeen, ...]:
+async def _look_at_all(route: Route, routed: Routed, settings: LookSettings) -> tuple[ExchangerSeen, ...]:
     room, look_at = asyncio.Semaphore(AT_ONCE), _Look(settings)
     places = [(level.preference, each) for level in route.levels for each in level.exchangers]
     addresses = [(each, address) for _, each in places for address in each.addresses]
 
     async def seen(exchanger: Exchanger, address: Address) -> AddressSeen:
         async with room:
-            is_secure = _is_secure(snapshot.hosts.get(exchanger.name), address)
+            is_secure = _is_secure(routed.snapshot.hosts.get(exchanger.name), address)
             return await look_at(exchanger, address, is_secure=is_secure)
 
     few = addresses[:MOST_ADDRESSES]
     found = await asyncio.gather(*(seen(*each) for each in few))
     by_place = dict(zip(((each.name, address) for each, address in few), found, strict=True))
     return tuple(
-        _exchanger_seen(preference, each, demands.dane.get(each.name, DaneFacts()), by_place)
+        _exchanger_seen(preference, each, routed.demands.dane.get(each.name, DaneFacts()), by_place)
         for preference, each in places
         if any((each.name, address) in by_place for address in each.addresses)
     )

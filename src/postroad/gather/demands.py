@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -63,6 +63,7 @@ async def gather_demands(
 
 
 async def gather_demands_of_hosts(
+    named: Sequence[str],
     hosts: Mapping[str, HostFacts],
     resolver: Resolver,
     override: Override = AUTO,
@@ -70,10 +71,13 @@ async def gather_demands_of_hosts(
     *,
     port: int = SMTP_PORT,
 ) -> Demands:
-    """The same for hosts that the settings name: the policy of each is that of its own name (RFC 8461 section 3.4)."""
+    """The same for hosts that the settings name: the policy of each is that of its own name (RFC 8461 section 3.4).
+
+    `hosts` has what was looked up of them; an address that is named has neither.
+    """
     dane = gather_dane_of_hosts(hosts, resolver, port=port) if override.mode in _BY_DANE else _nothing()
     known, facts = await asyncio.gather(_known(hosts, override, policies), dane)
-    return _decided(hosts, override, facts, known, known)
+    return _decided(named, override, facts, known, known)
 
 
 def _may_have_route(snapshot: Snapshot) -> bool:

@@ -1,23 +1,21 @@
-"""Where mail for a destination goes: by a static route if one names it, else by DNS."""
+"""Where mail for a destination goes: by a route of the settings if one is for it, else by DNS."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
+from postroad.build import LONGEST_LIFE_S, Choice, Chooser, follow
 from postroad.deliver import DeliveryRoute
 from postroad.dns import Resolver
-from postroad.gather import Policies, gather, gather_demands, gather_demands_of_hosts, gather_hosts
+from postroad.gather import Demands, Policies, gather_demands, gather_demands_of_hosts
 from postroad.net import interface_addresses
 from postroad.relay.settings import NextHop, RelaySettings
-from postroad.routing import Own, by_domain, decide, decide_static, on_behalf, pick
-from postroad.tls import Known, demanded
+from postroad.routing import Own, Refusal, StaticRoute, noted
 from postroad.words.facts import Found, NoData, NoName, Snapshot
 from postroad.words.names import Address, AddressLiteral, Destination, parse_destination
-
-LONGEST_LIFE_S = 300.0
-"""A way is asked for anew after this time at the latest; the resolver's cache keeps to the TTL besides."""
 
 TROUBLE_S = 5
 """How long the lack of an answer is remembered, as the resolver's cache does."""
@@ -28,7 +26,7 @@ OWN_LIFE_S = 60.0
 
 
 class Finder:
-    """The way to a destination: by a static route if one names it, else by DNS. `interfaces` are our own addresses."""
+    """The way to a destination, and how to talk to the hosts there. `interfaces` are our own addresses."""
 
     def __init__(
         self,
@@ -39,40 +37,42 @@ class Finder:
         policies: Policies | None = None,
     ) -> None:
         self._settings = settings
-        self._usual = NextHop((), settings.deliver, tls=settings.tls)
+        self._usual = NextHop(StaticRoute(), settings.deliver, tls=settings.tls)
         self._resolver = resolver
         self._policies = policies
-        self._table: Mapping[str, NextHop] = by_domain(settings.next_hops)
+        self._chooser = Chooser([hop.route for hop in settings.next_hops], resolver)
+        self._hops: Mapping[int, NextHop] = {id(hop.route): hop for hop in settings.next_hops}
         self._interfaces = interfaces
         self._now = now
         self._own_ends = float("-inf")
         listens = frozenset((each.address, each.port) for each in settings.listen)
         self._own = replace(settings.own, listens=listens, port=settings.deliver.port)
 
-    async def __call__(self, destination_text: str) -> DeliveryRoute:
-        """Ask; whatever DNS does ends in the answer."""
+    async def __call__(self, destination_text: str, named: str = "", /) -> DeliveryRoute:
+        """Ask; whatever DNS does ends in the answer. `named` is the route to take, if that is decided."""
         destination = parse_destination(destination_text)
         assert isinstance(destination, str | AddressLiteral), destination  # noqa: S101  # it was read when it was accepted
-        hop = pick(self._table, destination)
-        return await self._by_hop(hop or self._usual, destination)
+        choice = await self._chooser.choose(destination, named)
+        if isinstance(choice.picked, Refusal):
+            return DeliveryRoute.of(choice.picked, self._settings.policy, self._settings.deliver, TROUBLE_S)
+        hop = self._hops[id(choice.picked.route)] if choice.picked else self._usual
+        return await self._by_hop(hop, destination, choice)
 
-    async def _by_hop(self, hop: NextHop, destination: Destination) -> DeliveryRoute:
+    async def _by_hop(self, hop: NextHop, destination: Destination, choice: Choice) -> DeliveryRoute:
         policy, own = self._settings.policy, self._who_we_are()
-        if hop.hosts:
-            names = [each.host for each in hop.hosts if isinstance(each.host, str)]
-            hosts = await gather_hosts(names, self._resolver)
-            snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
-            demands = await gather_demands_of_hosts(hosts, self._resolver, hop.tls, self._policies)
-            by_host = {str(each.host): demanded(Known(str(each.host), hop.tls)) for each in hop.hosts}
-            by_host |= demands.by_exchanger
-            answer = decide_static(hop.hosts, destination, hosts, policy, own, by_host)
-        else:
-            snapshot = await gather(hop.mx_of or destination, self._resolver)
-            demands = await gather_demands(snapshot, self._resolver, hop.tls, self._policies)
-            answer = decide(snapshot, policy, own, demands.by_exchanger)
-            if hop.mx_of:
-                answer = on_behalf(answer, destination)
-        return DeliveryRoute.of(answer, policy, hop.settings, max(min(_life_s(snapshot), demands.life_s), 1.0))
+        demands = partial(self._demands, hop)
+        snapshot, answer, asked = await follow(hop.route, destination, self._resolver, policy, own, demands)
+        if choice.picked and not isinstance(choice.picked, Refusal):
+            answer = noted(answer, hop.route, choice.picked.why)
+        life_s = min(_life_s(snapshot), max(choice.life_s, 1.0), max(asked.life_s, 1.0))
+        way = DeliveryRoute.of(answer, policy, hop.settings, life_s)
+        return replace(way, name=hop.route.name, on_reject=hop.route.on_reject) if choice.picked else way
+
+    async def _demands(self, hop: NextHop, snapshot: Snapshot, named: Sequence[str]) -> Demands:
+        """What a connection to each exchanger has to be, or to each of these hosts."""
+        if named:
+            return await gather_demands_of_hosts(named, snapshot.hosts, self._resolver, hop.tls, self._policies)
+        return await gather_demands(snapshot, self._resolver, hop.tls, self._policies)
 
     def _who_we_are(self) -> Own:
         if self._now() >= self._own_ends:
@@ -84,5 +84,5 @@ class Finder:
 def _life_s(snapshot: Snapshot) -> float:
     """How long what was decided on a snapshot holds: as long as the shortest of its answers. Trouble is no answer."""
     answers = [snapshot.mx, *(answer for facts in snapshot.hosts.values() for answer in (facts.a, facts.aaaa))]
-    lives = [answer.ttl_s if isinstance(answer, Found | NoData | NoName) else 5 for answer in answers]
+    lives = [answer.ttl_s if isinstance(answer, Found | NoData | NoName) else TROUBLE_S for answer in answers]
     return float(min(max(min(lives, default=1), 1), LONGEST_LIFE_S))

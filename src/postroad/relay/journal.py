@@ -168,7 +168,7 @@ def level_of(event: Event) -> str:
         return level
     if event.name == "deliver.parcel.complete":
         verdict = event.fields["verdict"]
-        return "warning" if verdict.failed or verdict.left else "info"
+        return "warning" if verdict.failed or verdict.left or verdict.sent_on else "info"
     return "warning" if event.name.endswith(".failed") else "info"
 
 
@@ -203,7 +203,8 @@ _PLAIN = frozenset({str, int, bool, list})
 def _told(event: Event) -> tuple[str, Facts]:
     fields = event.fields
     if event.name == "deliver.parcel.complete":
-        return "deliver.attempt.complete", attempt_facts(fields["parcel"], fields["attempt"], fields["verdict"])
+        about = fields["parcel"], fields["attempt"], fields["verdict"], fields.get("route", "")
+        return "deliver.attempt.complete", attempt_facts(*about)
     if event.name == "deliver.parcel.broken":
         return event.name, {"id": fields["parcel"].mail.id, "error": repr(fields["error"])}
     return event.name, {
@@ -213,7 +214,7 @@ def _told(event: Event) -> tuple[str, Facts]:
     }
 
 
-def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Disposition) -> Facts:
+def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Disposition, route: str = "") -> Facts:
     """One attempt in a flat shape: what was tried for whom, where it ended, and when it is tried again."""
     mail = parcel.mail
     facts: Facts = {
@@ -222,9 +223,10 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Disposition) -> Fac
         "to": [each.mailbox.text for each in mail.envelope.recipients],
         "destination": parcel.destination,
         "attempt": parcel.attempts + 1,
+        **({"route": route} if route else {}),
         "ms": round(attempt.elapsed_ms, 1),
     }
-    worst = (*verdict.failed, *verdict.left, *verdict.delivered)[0]
+    worst = (*verdict.failed, *verdict.left, *verdict.sent_on, *verdict.delivered)[0]
     facts["result"] = worst.outcome.result
     if attempt.contacts:
         is_one = len(attempt.contacts) == 1
@@ -237,6 +239,8 @@ def attempt_facts(parcel: Parcel, attempt: Attempt, verdict: Disposition) -> Fac
         }
         facts |= {"tls": last.tls} if last.tls else {}
     facts |= {"status": worst.outcome.status, "text": worst.outcome.text}
+    if verdict.sent_on:
+        facts["next_route"] = verdict.routes[-1]
     if verdict.due_at:
         facts["due"] = _time(verdict.due_at)
     return facts

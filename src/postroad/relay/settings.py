@@ -42,7 +42,7 @@ from postroad.routing import (
     Aliases,
     Own,
     RoutePolicy,
-    StaticHost,
+    StaticRoute,
     WalkPolicy,
 )
 from postroad.smtp import Timeouts
@@ -58,15 +58,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """A static route: named hosts, the exchangers of another domain or, by neither, those of the domain itself.
+    """A route of the settings, with how to talk to the hosts there, and what TLS has to do.
 
-    With how to talk to them, and what TLS has to do; where the route does not say that, what the receiver publishes.
+    Where the route does not say that, TLS does what the receiver publishes.
     """
 
-    domains: tuple[str, ...]
+    route: StaticRoute
     settings: DeliverSettings
-    hosts: tuple[StaticHost, ...] = ()
-    mx_of: str = ""
     tls: Override = AUTO
 
 
@@ -210,8 +208,12 @@ def _next_hop(route: RouteTable, usual: DeliverSettings, mode: str) -> NextHop:
     if route.is_implicit:  # where TLS comes first there is no "in the clear"
         walk = replace(usual.walk, clear_after_tls_failure=False)
         settings = replace(settings, implicit_tls=True, walk=walk)
-    tls = Override(TlsMode(route.demand or mode), tuple(map(str, route.tls_names)))
-    return NextHop(route.domains, settings, route.static_hosts, route.mx_of or "", tls)
+    return NextHop(route.static_route, settings, override_in(route, mode))
+
+
+def override_in(route: RouteTable, usual: str) -> Override:
+    """What a route asks of TLS; where it says nothing, what is usual."""
+    return Override(TlsMode(route.demand or usual), tuple(map(str, route.tls_names)))
 
 
 def resolver_of(config: Config) -> Resolver:

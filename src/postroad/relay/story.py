@@ -35,6 +35,7 @@ class Chapter:
     procedure: str
     plan: Plan
     unhealthy: tuple[str, ...]
+    by: str = ""  # the name of the route of the settings, if it has one
 
     @property
     def holds(self) -> bool:
@@ -61,4 +62,5 @@ def chapter(record: Record) -> Chapter:
         dice = Dice(attempt.seed) if shape.get("dice") == DICE else Random(attempt.seed)
         plan = draw(turned(route, shape.get("turn", 0)), PROCEDURES[procedure], dice)
     recipients = tuple(shape.get("recipients", ()))
-    return Chapter(record.at, recipients, attempt, route, procedure, plan, tuple(shape.get("unhealthy", ())))
+    unhealthy, by = tuple(shape.get("unhealthy", ())), shape.get("by", "")
+    return Chapter(record.at, recipients, attempt, route, procedure, plan, unhealthy, by)

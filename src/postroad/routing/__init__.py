@@ -5,9 +5,10 @@ Rule 2: bad records are answers, not exceptions: a `Refusal`, or a `Dropped` wit
 Rule 3: the same code decides a real delivery, explains it and simulates it.
 
 Stops: `policy` (the procedures as data), `own` (who we are), `aliases` (mail for our own names), `rules` (Snapshot ->
-Route or Refusal), `picking` and `static` (routes of our own settings), `order` (Route -> odds, and a drawn Plan),
-`dice` (what a seed means), `turn` (a host's addresses in turn), `walk` (Plan -> Try, Wait or Verdict, told what
-happened), `forking` (a walk that goes every way), `record` (a route that lasts), `explain` (all of it in sentences).
+Route or Refusal), `picking`, `receivers`, `static` and `rejection` (routes of our own settings), `order` (Route ->
+odds, and a drawn Plan), `dice` (what a seed means), `turn` (a host's addresses in turn), `walk` (Plan -> Try, Wait or
+Verdict, told what happened), `forking` (a walk that goes every way), `record` (a route that lasts), `explain` (all of
+it in sentences).
 """
 
 from typing import TYPE_CHECKING
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from postroad.routing.own import Own, embedded
     from postroad.routing.picking import EVERYTHING, by_domain, pick
     from postroad.routing.policy import PROCEDURES, EqualsPolicy, Onward, RoutePolicy, WalkPolicy
+    from postroad.routing.receivers import Picked, Routes
     from postroad.routing.record import read_route, route_record
+    from postroad.routing.rejection import OnReject, parse_pattern
     from postroad.routing.rules import (
         Dropped,
         DropReason,
@@ -32,11 +35,19 @@ if TYPE_CHECKING:
         Note,
         Refusal,
         Route,
+        Source,
         Status,
         decide,
         target_fault,
     )
-    from postroad.routing.static import StaticHost, decide_static, on_behalf
+    from postroad.routing.static import (
+        StaticHost,
+        StaticRoute,
+        decide_static,
+        no_longer_there,
+        noted,
+        on_behalf,
+    )
     from postroad.routing.turn import turned, turned_addresses, turns_of
     from postroad.routing.walk import Connected, Ended, Greeted, Try, Verdict, Wait, Walk
 
@@ -50,9 +61,11 @@ __getattr__, __dir__ = door(
     own="Own embedded",
     policy="PROCEDURES EqualsPolicy Onward RoutePolicy WalkPolicy",
     record="read_route route_record",
-    rules="Dropped DropReason Exchanger Level Note Refusal Route Status decide target_fault",
+    rules="Dropped DropReason Exchanger Level Note Refusal Route Source Status decide target_fault",
     picking="EVERYTHING by_domain pick",
-    static="StaticHost decide_static on_behalf",
+    receivers="Picked Routes",
+    rejection="OnReject parse_pattern",
+    static="StaticHost StaticRoute decide_static no_longer_there noted on_behalf",
     turn="turned turned_addresses turns_of",
     walk="Connected Ended Greeted Try Verdict Wait Walk",
 )

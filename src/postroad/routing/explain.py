@@ -19,7 +19,7 @@ _SOURCES = {
     Source.IMPLICIT: "It has no MX record, so its own addresses are used as if it were its only exchanger"
     " (RFC 5321 section 5.1).",
     Source.LITERAL: "It is an address literal: DNS is not asked (RFC 5321 section 4.1.3).",
-    Source.STATIC: "A route in the settings names its hosts: its MX records are not asked for.",
+    Source.STATIC: "A route in the settings names the hosts it goes to.",
 }
 
 

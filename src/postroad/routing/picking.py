@@ -33,10 +33,11 @@ def by_domain(routes: Iterable[R]) -> dict[str, R]:
 
 def pick(table: Mapping[str, R], destination: Destination) -> R | None:
     """The route a destination takes: that of the domain itself, else the nearest domain above it, else that of `*`."""
-    return next((table[pattern] for pattern in _patterns(str(destination)) if pattern in table), None)
+    return next((table[pattern] for pattern in patterns_of(str(destination)) if pattern in table), None)
 
 
-def _patterns(domain: str) -> Iterator[str]:
+def patterns_of(domain: str) -> Iterator[str]:
+    """What a name may be meant by, the nearest first."""
     yield domain
     above = domain
     while "." in above and not domain.startswith("["):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from postroad.routing.own import Own
 from postroad.routing.policy import RoutePolicy
+from postroad.routing.rejection import OnReject
 from postroad.routing.rules import (
     NO_DEMANDS,
     Dropped,
@@ -31,12 +32,34 @@ from postroad.words.tls import OPPORTUNISTIC, Demand
 class StaticHost:
     """A host named in the settings: a domain name, looked up for its addresses but never for MX, or an address.
 
-    `weight` is its part among the hosts of its route, `port` another than the usual one.
+    `weight` is its part among the hosts of its preference, `port` another than the usual one. Lower preference values
+    are tried first, as those of MX records.
     """
 
     host: str | Address
     port: int | None = None
     weight: int = 1
+    preference: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StaticRoute:
+    """A route of the settings: whose mail takes it, and where that goes.
+
+    Where: to `hosts`, or to the exchangers of `mx_of`, or with neither to those of the destination itself. A route that
+    is for nobody is taken only where `on_reject` of another one names it.
+    """
+
+    name: str = ""
+    domains: tuple[str, ...] = ()
+    exchangers: tuple[str, ...] = ()
+    provider: str = ""
+    hosts: tuple[StaticHost, ...] = ()
+    mx_of: str = ""
+    on_reject: OnReject | None = None
+
+    def __str__(self) -> str:
+        return f'the route "{self.name}"' if self.name else "a route in the settings"
 
 
 def decide_static(
@@ -47,25 +70,27 @@ def decide_static(
     own: Own = Own(),  # noqa: B008  # frozen
     demands: Mapping[str, Demand] = NO_DEMANDS,
 ) -> Route | Refusal:
-    """The hosts of a route as equal exchangers, with what was looked up of their names.
+    """The hosts of a route as exchangers of their preferences, with what was looked up of their names.
 
     Their addresses are taken as they are, loopback too: whoever wrote the settings meant them. Only a port of ours is
     left out, for it gives the mail back to us. Where none is left the mail waits: a slip in the settings must not
     return it.
     """
-    usable: list[Exchanger] = []
+    usable: dict[int, list[Exchanger]] = {}
     dropped: list[Dropped] = []
     for each in hosts:
         addresses = _addresses(each, facts, policy)
         ours = [address for address in addresses if own.takes_mail_at(address, each.port or own.port)]
         dropped += [_is_ours(each, address, own) for address in ours]
         if not addresses:
-            dropped.append(_dropped(str(each.host), facts))
+            dropped.append(Dropped(str(each.host), None, each.preference, *why_no_address(facts[str(each.host)])))
         elif left := tuple(address for address in addresses if address not in ours):
             demand = demands.get(str(each.host), OPPORTUNISTIC)
-            usable.append(Exchanger(str(each.host), left, each.weight, each.port, demand))
+            exchanger = Exchanger(str(each.host), left, each.weight, each.port, demand)
+            usable.setdefault(each.preference, []).append(exchanger)
     if usable:
-        return Route(destination, Source.STATIC, (Level(0, tuple(usable)),), tuple(dropped))
+        levels = tuple(Level(preference, tuple(some)) for preference, some in sorted(usable.items()))
+        return Route(destination, Source.STATIC, levels, tuple(dropped))
     why = "; ".join(f"{drop.exchange}: {drop.text}" for drop in dropped)
     text = f"no host of the route for {destination} can be used: {why}"
     return Refusal(destination, Status.TEMPORARY, Result.DEFERRED, "4.4.4", text, Source.STATIC, tuple(dropped))
@@ -85,16 +110,26 @@ def on_behalf(answer: Route | Refusal, destination: Destination) -> Route | Refu
     )
 
 
+def no_longer_there(name: str, destination: Destination) -> Refusal:
+    """What becomes of mail that is to take a route the settings do not have any more: it waits, and says so."""
+    text = (
+        f'the mail for {destination} was refused and is to take the route "{name}", which the settings no longer have:'
+        " add it again, or delete the message"
+    )
+    return Refusal(destination, Status.TEMPORARY, Result.DEFERRED, "4.3.5", text, Source.STATIC)
+
+
+def noted(answer: Route | Refusal, route: StaticRoute, why: str) -> Route | Refusal:
+    """The same, with a note of the route that was taken, and why."""
+    return replace(answer, notes=(Note("static-route", f"{route} takes it, because {why}"), *answer.notes))
+
+
 def _addresses(each: StaticHost, facts: Mapping[str, HostFacts], policy: RoutePolicy) -> tuple[Address, ...]:
     if isinstance(each.host, str):
         return in_turn(facts[each.host], policy.families)
     return (each.host,)
 
 
-def _dropped(name: str, facts: Mapping[str, HostFacts]) -> Dropped:
-    return Dropped(name, None, 0, *why_no_address(facts[name]))
-
-
 def _is_ours(each: StaticHost, address: Address, own: Own) -> Dropped:
     text = f"this relay itself listens at [{address}] port {each.port or own.port}: mail sent there would come back"
-    return Dropped(str(each.host), address, 0, DropReason.OWN_HOST, text)
+    return Dropped(str(each.host), address, each.preference, DropReason.OWN_HOST, text)

@@ -6,7 +6,7 @@ Rule 2: silent where nothing is wrong: a false alarm is a defect, and what could
 Rule 3: an id is for ever. A finding says what was seen; the rule says why it matters and where that is written.
 
 Stops: `rule`, `finding`, `evidence`, `checked` (the nouns), `limits` (every threshold), `catalogue` (all rules, and the
-running of them). What rules look at: `table` (the MX set), `places`, `lines` (of zone files), `providers`, `special`
+running of them). What rules look at: `table` (the MX set), `places`, `lines` (of zone files), `special`
 (addresses and names set aside).
 Rules: `existence`, `targets` (names), `addresses`, `redundancy`, `balance`, `mechanics` (DNS), `reverse`, `sessions`
 (SMTP), `spf`, `sts`, `dane`, `tlsrpt`, `certificates`.

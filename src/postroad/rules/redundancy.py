@@ -9,11 +9,11 @@ from postroad.planning import Machine
 from postroad.rules import lines, places, table
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Seen, Severity
-from postroad.rules.providers import operator_of, provider_of
 from postroad.rules.rule import Topic, rule
 from postroad.rules.table import MxRow
 from postroad.words.names import is_within, registered
 from postroad.words.phrasebook import listing
+from postroad.words.providers import operator_of, provider_of
 
 
 @rule(

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from postroad.rules import lines, special, table
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Seen, Severity
-from postroad.rules.providers import provider_of
 from postroad.rules.rule import Topic, rule
 from postroad.rules.table import MxRow
 from postroad.words.facts import Bogus, Found, NoData, NoName, Temporary
 from postroad.words.names import is_address_like, is_within, registered
 from postroad.words.phrasebook import listing
+from postroad.words.providers import provider_of
 
 # Letters, digits and hyphens, none of which stands at an end: RFC 952, as RFC 1123 widens it.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")

@@ -1,9 +1,11 @@
-"""A scenario as a folder of four plain files: `zone`, `faults`, `send`, `expect`.
+"""A scenario as a folder of plain files: `zone`, `faults`, `routes`, `send`, `expect`.
 
     zone     an RFC 1035 master file; exchangers live on 127.0.0.0/8
     faults   `127.0.0.11 blackhole`, one a line; without the file all is well
+    routes   `[[route]]` tables as in the settings; without the file all mail goes where DNS says
     send     `from`, `to`, `seeds` and settings, one a line: what is sent, once for each seed
-    expect   `1: 127.0.0.11 deferred at connect > 127.0.0.12 delivered => delivered`, one line for each seed
+    expect   `1: 127.0.0.11 deferred at connect > 127.0.0.12 delivered => delivered`, one line for each seed; where
+             refused mail takes another route, `=> failed; by ses: 127.0.0.21 delivered => delivered`
 
 A line that begins with `#` is for the reader.
 """
@@ -12,17 +14,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from postroad.config import read
 from postroad.files import read_text
-from postroad.routing import PROCEDURES, WalkPolicy
+from postroad.routing import PROCEDURES, StaticRoute, WalkPolicy
 from postroad.words.faults import Fault, parse_fault
+from postroad.words.inputs import InputError
 from postroad.words.mail import Mailbox, domain_of, parse_mailbox
 from postroad.words.names import Address, Unreadable, cut, parse_address
 from postroad.words.outcome import Result
 from postroad.words.trail import Attempt, Contact
 
+SMTP_PORT = 25
 _SEED = r"[0-9]{1,18}"
 _SECONDS = (r"[0-9]{1,5}(\.[0-9]{1,6})?", "a number of seconds, from 0 to 99999")
 _SETTINGS = {
@@ -61,6 +66,7 @@ class Scenario:
     procedure: str = "rfc5321"
     connect_timeout_s: float = 5.0
     tls: bool = False
+    routes: tuple[StaticRoute, ...] = ()
 
 
 def load_scenario(folder: Path) -> Scenario:
@@ -95,6 +101,7 @@ def load_scenario(folder: Path) -> Scenario:
         settings.get("procedure", "rfc5321"),
         float(settings.get("connect-timeout", "5")),
         settings.get("tls", "no") == "yes",
+        _routes(folder / "routes"),
     )
 
 
@@ -153,6 +160,25 @@ def _faults(path: Path) -> dict[Address, Fault]:
         if found.setdefault(address, fault) != fault:
             raise ScenarioError(f"{path}:{number}: {address} has two faults, {found[address]} and {fault}")
     return found
+
+
+def _routes(path: Path) -> tuple[StaticRoute, ...]:
+    """The routes of a file; where they say port 25, that of the lab is meant."""
+    text = read_text(path) if path.exists() else ""
+    if isinstance(text, Unreadable):
+        raise ScenarioError(f"{path}: {text.why}")
+    try:
+        config = read(text, path)
+    except InputError as problem:
+        raise ScenarioError(str(problem)) from None
+    if other := config.model_fields_set - {"route"}:
+        raise ScenarioError(f"{path}: {min(other)}: a scenario has no settings but [[route]] tables")
+    return tuple(_in_lab(table.static_route) for table in config.route)
+
+
+def _in_lab(route: StaticRoute) -> StaticRoute:
+    hosts = tuple(replace(each, port=None) if each.port == SMTP_PORT else each for each in route.hosts)
+    return replace(route, hosts=hosts)
 
 
 def _recipients(folder: Path, texts: Sequence[str]) -> tuple[Mailbox, ...]:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from postroad.build import Mailer, build_message, build_policy, opportunistic_tls, resolver_at, zone_resolver
+from postroad.build import (
+    Chooser,
+    Mailer,
+    Routed,
+    build_message,
+    build_policy,
+    opportunistic_tls,
+    resolver_at,
+    zone_resolver,
+)
 from postroad.deliver import DeliverSettings
 from postroad.lab import Lab, NoExchangerError
 from postroad.routing import RoutePolicy
@@ -12,9 +22,16 @@ from postroad.scenarios.folder import Scenario, story
 from postroad.simulation.own import OwnSender
 from postroad.smtp import Timeouts
 from postroad.words.inputs import InputError
+from postroad.words.mail import Mailbox
 from postroad.words.trail import Attempt
 
 CONTENT = b"From: sender@lab.invalid\r\nSubject: a scenario\r\n\r\nWhat happens to this?\r\n"
+
+
+Mailboxes = tuple[Mailbox, ...]
+
+Act = Callable[[Routed, Mailboxes], Awaitable[Attempt]]
+"""A way to come to the attempt that a route means: worked out, made, or foretold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +73,42 @@ async def _take(scenario: Scenario, seed: int) -> ScenarioRun:
         raise InputError(f"{scenario.zone.with_name('faults')}: {problem}") from None
     async with made as lab:
         mailer = _mailer(scenario, lab)
-        message = build_message(CONTENT, str(scenario.sender), [str(mailbox) for mailbox in scenario.recipients])
-        routed = await mailer.route(scenario.recipients[0].domain, seed)
-        own = _own(scenario, lab, mailer.policy)
-        rehearsed, forecast = own.rehearse(routed.answer, routed.plan), own.foretell(routed.answer, routed.plan)
-        attempt = (await mailer.send(message, seed)).deliveries[0].attempt
+
+        async def rehearse(routed: Routed, to: Mailboxes) -> Attempt:
+            return _own(scenario, lab, mailer.policy, len(to)).rehearse(routed.answer, routed.plan)
+
+        async def perform(routed: Routed, to: Mailboxes) -> Attempt:
+            message = build_message(CONTENT, str(scenario.sender), [str(mailbox) for mailbox in to])
+            return await mailer.attempt(message, routed)
+
+        async def foretell(routed: Routed, to: Mailboxes) -> Attempt:
+            return _own(scenario, lab, mailer.policy, len(to)).foretell(routed.answer, routed.plan)
+
+        rehearsed, performed, forecast = [
+            await _followed(scenario, mailer, seed, act) for act in (rehearse, perform, foretell)
+        ]
     expected = scenario.expected.get(seed, "nothing is expected")
-    return ScenarioRun(seed, expected, story(rehearsed), story(attempt), story(forecast), attempt)
+    return ScenarioRun(seed, expected, _told(rehearsed), _told(performed), _told(forecast), performed[0][1])
 
 
-def _own(scenario: Scenario, lab: Lab, policy: RoutePolicy) -> OwnSender:
+async def _followed(scenario: Scenario, mailer: Mailer, seed: int, act: Act) -> list[tuple[str, Attempt]]:
+    """The attempt, and one more for each route that refused mail takes in turn, each with the name of its route."""
+    named, to, attempts = "", scenario.recipients, list[tuple[str, Attempt]]()
+    while to:
+        routed = await mailer.route(to[0].domain, seed + len(attempts), named)
+        done = await act(routed, to)
+        attempts.append((named, done))
+        rule = routed.by.on_reject if routed.by else None
+        refused = rule.refused(done) if rule else frozenset()
+        named, to = rule.route if rule else "", tuple(each for index, each in enumerate(to) if index in refused)
+    return attempts
+
+
+def _told(attempts: list[tuple[str, Attempt]]) -> str:
+    return "; ".join(f"by {named}: {story(done)}" if named else story(done) for named, done in attempts)
+
+
+def _own(scenario: Scenario, lab: Lab, policy: RoutePolicy, recipients: int) -> OwnSender:
     return OwnSender(
         {lab.moved.get(address, address): fault for address, fault in scenario.faults.items()},
         policy,
@@ -73,7 +116,7 @@ def _own(scenario: Scenario, lab: Lab, policy: RoutePolicy) -> OwnSender:
         scenario.connect_timeout_s,
         tls=scenario.tls,
         turns=False,  # one message, from a mailer that is new
-        recipients=len(scenario.recipients),
+        recipients=recipients,
     )
 
 
@@ -85,6 +128,6 @@ def _mailer(scenario: Scenario, lab: Lab) -> Mailer:
         walk=scenario.walk,
         tls=opportunistic_tls() if scenario.tls else None,
     )
-    return Mailer(
-        resolver_at(*lab.resolver_address), build_policy(scenario.procedure, allow_loopback=True), deliver=settings
-    )
+    resolver = resolver_at(*lab.resolver_address)
+    policy = build_policy(scenario.procedure, allow_loopback=True)
+    return Mailer(resolver, policy, deliver=settings, chooser=Chooser(scenario.routes, resolver))

@@ -20,6 +20,7 @@ from postroad.spool.base import (
     Listed,
     Parcel,
     Record,
+    Reroute,
     Selection,
     Settlement,
     Spool,

@@ -16,6 +16,9 @@ LEASE_S = 60.0
 PARCELS = 1 << 20
 """Parcel numbers for each message: more destinations than any server takes recipients."""
 
+REROUTED = PARCELS // 2
+"""The first parcel number of a message for recipients that take another route."""
+
 PIECE = 256 * 1024
 """Octets of a body kept and handed out at a time: what bounds memory, however large the message."""
 
@@ -67,7 +70,11 @@ class StoredMail:
 class Parcel:
     """The part of a message that goes to one destination: the unit of claim and settlement.
 
-    `number` is the message's times PARCELS, plus which of its destinations it is.
+    `number` is the message's times PARCELS, plus which of its parcels it is: one for each destination, and one more
+    each time that recipients take another route.
+
+    `routes` are those of the settings that this mail has been refused on, as far as they have names, and last the one
+    it takes now. Without any it goes as the settings have it for its destination.
     """
 
     number: int
@@ -76,11 +83,29 @@ class Parcel:
     due_at: float
     attempts: int = 0  # made so far
     warned: bool = False  # the sender was told of the delay
+    routes: tuple[str, ...] = ()
+
+    @property
+    def route(self) -> str:
+        """The name of the route that it takes, if that is decided; else empty."""
+        return self.routes[-1] if self.routes else ""
 
     @property
     def is_fresh(self) -> bool:
         """Whether it is the first of its message, and never was settled: true once in the life of a message."""
         return self.number % PARCELS == 0 and self.attempts == 0 and self.due_at == self.mail.received_at
+
+
+@light(frozen=True, slots=True)
+class Reroute:
+    """Recipients of a settled parcel that take another route, from now: a parcel of their own from that commit on.
+
+    `routes` are that parcel's, `said` is what sends them another way, for the queue list.
+    """
+
+    recipients: tuple[Recipient, ...]
+    routes: tuple[str, ...]
+    said: str = ""
 
 
 @light(frozen=True, slots=True)
@@ -90,7 +115,7 @@ class Settlement:
     `left` are the recipients still open; none: the parcel is gone. `record` is the attempt as a JSON text, "" for none.
     `counts`: whether it was an attempt. `waits_for_host`: no host could be reached, so one that answers again hastens
     it. `said` is the attempt in a line, for the queue list. `reports` are messages (notifications) that enter the spool
-    with this commit, each with its whole body.
+    with this commit, each with its whole body. `reroute` is a part that is neither left nor gone.
     """
 
     parcel: Parcel
@@ -102,10 +127,13 @@ class Settlement:
     waits_for_host: bool = False
     said: str = ""
     reports: tuple[tuple[StoredMail, bytes], ...] = ()
+    reroute: Reroute | None = None
 
     def __post_init__(self) -> None:
         if self.left and self.due_at is None:
             raise ValueError("recipients are left, so a time to retry them is required")
+        if self.reroute and not self.record:  # whoever reads of the second route has to find the first
+            raise ValueError("recipients take another route, so the record of the attempt that sends them is required")
 
 
 class State(StrEnum):
@@ -356,6 +384,17 @@ class Body:
             piece, goes_on = await self._piece(self._mail.id, ordinal)
             yield piece
             ordinal += 1
+
+
+def rerouted(one: Settlement, reroute: Reroute, place: int, now: float) -> Parcel:
+    """The parcel of those who take another route: it goes on with the attempts of the one they come from.
+
+    `place` is a number that no parcel of the message had before: what is late for that one must not meet this one.
+    """
+    old = one.parcel
+    number = old.number // PARCELS * PARCELS + REROUTED + place
+    mail = replace(old.mail, envelope=replace(old.mail.envelope, recipients=reroute.recipients))
+    return Parcel(number, old.destination, mail, now, old.attempts + one.counts, old.warned, reroute.routes)
 
 
 def split(mail: StoredMail) -> list[tuple[str, StoredMail]]:

@@ -22,6 +22,7 @@ from postroad.spool.base import (
     StoredMail,
     Story,
     Trouble,
+    rerouted,
     split,
 )
 
@@ -62,6 +63,7 @@ class _Slot:
             due_at=parcel.due_at if one.due_at is None else one.due_at,
             attempts=parcel.attempts + one.counts,
             warned=one.warned,
+            routes=parcel.routes,
         )
         self.state, self.said, self.waits_for_host = State.WAITING, one.said, one.waits_for_host
 
@@ -106,6 +108,15 @@ class _Lanes:
                 self._served[destination] = (now, self._turn)
         self.turn_to(State.CLAIMED, taken)
         return taken
+
+    def reroute(self, one: Settlement, place: int, now: float) -> int:
+        """Those who take another route wait in a parcel of their own, beside the others of its message: how many."""
+        if one.reroute is None:
+            return 0
+        parcel = rerouted(one, one.reroute, place, now)
+        slot = _Slot(parcel, State.WAITING, one.reroute.said)
+        self.slots = dict(sorted({**self.slots, parcel.number: slot}.items()))
+        return 1
 
     def turn_to(self, state: State, slots: Collection[_Slot]) -> int:
         """Put them all into a state; how many they are."""
@@ -219,8 +230,7 @@ class MemorySpool(MemoryLearned):
         for mail, octets in (report for one in settlements for report in one.reports):
             self._examine(mail, octets)
         for one in settlements:
-            slot = self._lanes.slots.get(one.parcel.number)
-            if slot and slot.state is State.CLAIMED:
+            if (slot := self._lanes.slots.get(one.parcel.number)) and slot.state is State.CLAIMED:
                 self._settle(slot, one, now)
 
     async def release(self, parcels: Collection[Parcel]) -> None:
@@ -356,6 +366,7 @@ class MemorySpool(MemoryLearned):
 
     def _settle(self, slot: _Slot, one: Settlement, now: float) -> None:
         kept = self._kept[slot.parcel.mail.id]
+        kept.open += self._lanes.reroute(replace(one, parcel=slot.parcel), len(kept.records), now)
         if one.record:
             kept.records.append(Record(slot.parcel.destination, now, one.record))
         if one.left:

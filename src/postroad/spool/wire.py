@@ -21,6 +21,7 @@ from postroad.spool.base import (
     Listed,
     Parcel,
     Record,
+    Reroute,
     Settlement,
     SpoolError,
     State,
@@ -197,13 +198,13 @@ def unpack_mail(row: Row) -> StoredMail:
 def pack_parcel(parcel: Parcel) -> Row:
     """A parcel as a plain tuple."""
     it = parcel
-    return it.number, it.destination, pack_mail(it.mail), it.due_at, it.attempts, it.warned
+    return it.number, it.destination, pack_mail(it.mail), it.due_at, it.attempts, it.warned, it.routes
 
 
 def unpack_parcel(row: Row) -> Parcel:
     """The parcel."""
-    number, destination, mail, due_at, attempts, warned = row
-    return Parcel(number, destination, unpack_mail(mail), due_at, attempts, warned)
+    number, destination, mail, due_at, attempts, warned, routes = row
+    return Parcel(number, destination, unpack_mail(mail), due_at, attempts, warned, routes)
 
 
 def pack_settlement(one: Settlement) -> Row:
@@ -212,16 +213,18 @@ def pack_settlement(one: Settlement) -> Row:
     if one.left:
         left = None if one.left is one.parcel.mail.envelope.recipients else pack_recipients(one.left)
     reports = tuple([(pack_mail(mail), body) for mail, body in one.reports]) if one.reports else ()
-    rest = (one.due_at, one.record, one.counts, one.warned, one.waits_for_host, one.said, reports)
+    again = one.reroute and (pack_recipients(one.reroute.recipients), one.reroute.routes, one.reroute.said)
+    rest = (one.due_at, one.record, one.counts, one.warned, one.waits_for_host, one.said, reports, again)
     return one.parcel.number, left, *rest
 
 
 def unpack_settlement(row: Row, parcel: Parcel) -> Settlement:
     """The settlement of this parcel."""
-    _, rows, due_at, record, counts, warned, waits_for_host, said, reports = row
+    _, rows, due_at, record, counts, warned, waits_for_host, said, reports, again = row
     left = parcel.mail.envelope.recipients if rows is None else unpack_recipients(rows) if rows else ()
     mails = tuple([(unpack_mail(mail), body) for mail, body in reports]) if reports else ()
-    return Settlement(parcel, left, due_at, record, counts, warned, waits_for_host, said, mails)
+    reroute = again and Reroute(unpack_recipients(again[0]), again[1], again[2])
+    return Settlement(parcel, left, due_at, record, counts, warned, waits_for_host, said, mails, reroute)
 
 
 def pack_story(story: Story | None) -> Row | None:

@@ -52,6 +52,7 @@ class Outcome:
     phase: Phase | None = None
     reply: Reply | None = None
     unsettled: bool = False  # the final dot was sent and no reply came: the host may have the message
+    next_route: str = ""  # of our settings: the refusal is not the last word, the mail takes this one now
 
 
 @light(frozen=True, slots=True)

@@ -80,6 +80,8 @@ def _outcome(outcome: Outcome) -> Shape:
         shape["reply"] = [outcome.reply.code, *outcome.reply.lines]
     if outcome.unsettled:
         shape["unsettled"] = True
+    if outcome.next_route:
+        shape["next_route"] = outcome.next_route
     return shape
 
 
@@ -93,6 +95,7 @@ def _read_outcome(shape: Mapping[str, Any]) -> Outcome:
         Phase(shape["phase"]) if "phase" in shape else None,
         Reply(reply[0], tuple(reply[1:])) if reply else None,
         shape.get("unsettled", False),
+        shape.get("next_route", ""),
     )
 
 

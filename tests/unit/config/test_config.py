@@ -167,6 +167,9 @@ def test_what_is_dumped_can_be_read_again():
         assert dump(config) == dump(read(toml(config), FILE))
 
 
+REJECTS = "[[route]]\ndomains = ['a.b']\ndirect = true\non_reject = {{match = {0}, route = '{1}'}}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -196,10 +199,49 @@ def test_what_is_dumped_can_be_read_again():
         ("[deliver]\nsource = ['192.0.2.1', '192.0.2.2']", "deliver: source has IPv4 twice; leave one out"),
         ("[dns]\nresolvers = ['ns.example']",
          'dns.resolvers[1]: "ns.example" is not an address; write the name server\'s own, such as "192.0.2.53"'),
-        ("[[route]]\nmx_of = 'a.example'", "route[1].domains: this key is missing; it has no default"),
-        ("[[route]]\ndomains = ['*']",
-         "route[1]: write exactly one of hosts, next_hop and mx_of; or tls alone, for mail that follows DNS"),
-        ("[[route]]\ndomains = []\nmx_of = 'a.example'", "route[1].domains: it is empty; write at least one"),
+        ("[[route]]\nmx_of = 'a.example'",
+         "route[1]: it is for no mail; write domains, exchangers or provider, or a name by which on_reject of another "
+         "route finds it"),
+        ("[[route]]\ndomains = ['*']", "route[1]: write exactly one of hosts, next_hop, mx_of and direct = true; "
+         "or tls alone, for mail that follows DNS"),
+        ("[[route]]\ndomains = ['*']\nnext_hop = 'a'\ndirect = true",
+         "route[1]: write exactly one of hosts, next_hop, mx_of and direct = true; "
+         "or tls alone, for mail that follows DNS"),
+        ("[[route]]\nexchangers = ['*']\ndirect = true",
+         'route[1].exchangers[1]: "*" would be every exchanger there is; write domains = ["*"] for all mail'),
+        ("[[route]]\nprovider = 'Mircosoft'\ndirect = true",
+         'route[1].provider: "Mircosoft" is no known provider; did you mean microsoft?'),
+        ("[[route]]\nprovider = 3\ndirect = true",
+         'route[1].provider: 3 is not a provider; write its name, such as "microsoft"'),
+        ("[[route]]\nprovider = 'google'\ndirect = true\n[[route]]\nprovider = 'google-workspace'\ndirect = true",
+         "the routes for the providers google and google-workspace are both for Google Workspace; leave one out"),
+        ("[[route]]\nprovider = 'google'\ndirect = true\n[[route]]\nprovider = 'google'\ndirect = true",
+         "the routes have the provider google twice; leave one out"),
+        ("[[route]]\nexchangers = ['.a.b']\ndirect = true\n[[route]]\nexchangers = ['.A.b']\nmx_of = 'd'",
+         "the routes have the exchangers .a.b twice; leave one out"),
+        ("[[route]]\nname = 'x'\ndomains = ['a.b']\nmx_of = 'c'\n[[route]]\nname = 'x'\nmx_of = 'd'",
+         "the routes have the name x twice; leave one out"),
+        ("[[route]]\nname = 'the best one'\nmx_of = 'd'",
+         'route[1].name: "the best one" is not a name for a route; write letters, digits and hyphens, such as "ses", '
+         "40 at most"),
+        (REJECTS.format("'5.7.1'", "sse") + "[[route]]\nname = 'ses'\nmx_of = 'c'",
+         'route[1].on_reject.route: no route has the name "sse"; did you mean ses?'),
+        (REJECTS.format("'5.7.1'", "ses"),
+         'route[1].on_reject.route: no route has the name "ses"; write name = "ses" in the route that is meant'),
+        (REJECTS.format("'*'", "b") + "[[route]]\nname = 'b'\nmx_of = 'c'\non_reject = {match = '*', route = 'b'}",
+         "route[1].on_reject.route: refused mail would go round in a circle (this route > b > b); leave one on_reject "
+         "out"),
+        (REJECTS.format("[]", "b"),
+         'route[1].on_reject.match: [] is no pattern; write one, such as "5.7.1", or a list: ["5.7.1", "blocked"]'),
+        (REJECTS.format("['451']", "b"),
+         'route[1].on_reject.match: "451": only permanent refusals are matched; write a code that begins with 5'),
+        (REJECTS.format("'blocked|spam'", "b"),
+         'route[1].on_reject.match: "blocked|spam": this is no place for a regular expression; write codes and words, '
+         'several as a list: ["5.7.1", "blocked"]'),
+        (REJECTS.format("' '", "b"),
+         'route[1].on_reject.match: " ": write a code or some words, 200 characters at most'),
+        ("[[route]]\ndomains = ['*']\n[[route.hosts]]\nhost = 'a'\npreference = -1",
+         "route[1].hosts[1].preference: -1 is out of range; write 0 or more"),
         ("[[route]]\ndomains = ['*']\nnext_hop = 'a'\ntls = 'off'\nauth = {user = 'u', password_file = 'p'}",
          'route[1]: auth sends a password, which TLS must protect; write tls = "verify"'),
         ("[[route]]\ndomains = ['*']\nmx_of = 'a'\nauth = {user = 'u', password_file = 'p'}",

@@ -72,6 +72,11 @@ LOGIN = "auth = {user = 'u', password_file = 'secret'}\n"
         (ROUTE.format("a.b:465") + "security = 'starttls'", 'route[1]: security is "starttls", but port 465'),
         (ROUTE.format("a.b:587") + "security = 'tls'", 'route[1]: security is "tls", but ports 25 and 587'),
         (ROUTE.format("a.b:587") + LOGIN + "tls = 'encrypt'", 'route[1]: tls = "encrypt" gives the password'),
+        ("[[route]]\nname = 'ses'\ndirect = true", "route[1]: no mail takes it: it has only a name, and no on_reject"),
+        (
+            "[[route]]\nexchangers = ['mail.protection.outlook.com']\ndirect = true",
+            "route[1].exchangers: mail.protection.outlook.com is one host; for those of Microsoft 365 below it write",
+        ),
         (ROUTE.format("127.0.0.1"), "route[1]: 127.0.0.1 port 25 is this relay: mail sent there would come back"),
     ],
 )

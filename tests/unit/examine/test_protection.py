@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from postroad.build import build_override, build_policy, policy_fetch, resolver_at
+from postroad.build import Mailer, build_override, build_policy, policy_fetch, resolver_at
 from postroad.dns import ServerAddress, WireSettings, ZoneResolver, parse_server, parse_zones
 from postroad.examine import Fate, LookSettings, Verdict, look
+from postroad.gather import PublishedPolicies
 from postroad.lab import CertificateKind, Lab, authority_file, parse_fault
 from postroad.lab.certificate import AUTHORITY, AUTHORITY_KEY, LEAF_KEY, lab_trust
 from postroad.views.text.protection import headline, sections
@@ -42,17 +43,17 @@ def seen(zone, *, policies=None, kinds=None, faults=None, mode="auto", connects=
         lab = Lab(parse_zones({"zone": zone}), tls=GOOD, certificates=chosen, policies=kept, faults=wrong)
         async with lab:
             host, port = lab.resolver_address
-            settings = LookSettings(
+            resolver, override = resolver_at(host, port), build_override(mode)
+            fetch_by = policy_fetch(authority_file(), port=lab.web.port or 443, allow_loopback=True)
+            mailer = Mailer(
+                resolver,
                 build_policy("rfc5321", allow_loopback=True),
-                build_override(mode),
-                WireSettings((parse_server(f"{host}:{port}"),)),
-                policy_fetch(authority_file(), port=lab.web.port or 443, allow_loopback=True),
-                connects,
-                lab.port,
-                "look.lab.invalid",
-                lab_trust(AUTHORITY),
+                override_of=lambda _route: override,
+                policies=PublishedPolicies(resolver, fetch_by),
             )
-            found = await look("example.com", resolver_at(host, port), settings)
+            asked = WireSettings((parse_server(f"{host}:{port}"),))
+            settings = LookSettings(asked, connects, lab.port, "look.lab.invalid", lab_trust(AUTHORITY))
+            found = await look("example.com", mailer, settings)
             assert 0 == sum(lab.counts("rcpt").values())
             return found
 
@@ -207,8 +208,8 @@ def test_zone_that_will_be_signed_shows_what_dane_will_demand():
 
     async def story(zone):
         resolver = ZoneResolver(parse_zones({"zone": zone}), validates=True)
-        settings = LookSettings(build_policy("rfc5321", allow_loopback=True), connects=False)
-        return await look("example.com", resolver, settings)
+        mailer = Mailer(resolver, build_policy("rfc5321", allow_loopback=True))
+        return await look("example.com", mailer, LookSettings(connects=False))
 
     signed, bare = (asyncio.run(story(zone)) for zone in (SECURE + tlsa("mx1", MATCHING), HEAD + HOSTS))
     assert (1, "") == (len(signed.exchangers[0].demand.tlsa), signed.dane_off)
@@ -221,7 +222,6 @@ def test_far_resolver_is_said_to_turn_dane_off():
     async def story():
         resolver = ZoneResolver(parse_zones({"zone": HEAD + HOSTS}))
         far = WireSettings((ServerAddress(parse_destination("[192.0.2.53]").address, 53),))
-        settings = LookSettings(build_policy("rfc5321", allow_loopback=True), asked=far, connects=False)
-        return await look("example.com", resolver, settings)
+        return await look("example.com", Mailer(resolver), LookSettings(far, connects=False))
 
     assert asyncio.run(story()).dane_off.startswith("DANE is off: 192.0.2.53")

@@ -76,11 +76,11 @@ def test_smarthost_has_the_policy_of_its_own_name():
     async def main():
         resolver = ZoneResolver(parse_zones({"a": SECURE, "b": INSECURE}), validates=True)
         hosts = await gather_hosts(["mx1.plain.test", "mx1.example.com"], resolver)
-        return await gather_demands_of_hosts(hosts, resolver, policies=policies)
+        return await gather_demands_of_hosts([*hosts, "192.0.2.1"], hosts, resolver, policies=policies)
 
     policies = Published(mx1_plain_test=("mx1.plain.test",))
     by = {name: demand.by for name, demand in asyncio.run(main()).by_exchanger.items()}
-    assert {"mx1.plain.test": Authority.MTA_STS, "mx1.example.com": Authority.DANE} == by
+    assert {"mx1.plain.test": Authority.MTA_STS, "mx1.example.com": Authority.DANE, "192.0.2.1": Authority.NONE} == by
 
 
 @pytest.mark.parametrize("domain", ["[192.0.2.1]", "nowhere.test"])

@@ -134,7 +134,7 @@ def test_route_overrides_a_file_that_never_encrypts():
 def test_route_may_say_of_tls_alone():
     """Its mail goes where DNS says, by other rules: one line for a domain that is broken."""
     (hop,) = settings("[[route]]\ndomains = ['broken.test']\ntls = 'opportunistic'").next_hops
-    assert ((), "", TlsMode.OPPORTUNISTIC) == (hop.hosts, hop.mx_of, hop.tls.mode)
+    assert ((), "", TlsMode.OPPORTUNISTIC) == (hop.route.hosts, hop.route.mx_of, hop.tls.mode)
 
 
 def test_password_is_read_from_its_file_and_never_shown(tmp_path):

@@ -198,7 +198,7 @@ def test_the_way_of_a_domain_without_one_defers():
 def test_weights_are_told():
     """The explanation says that a route names the hosts, and that weights decide."""
     assert [
-        "A route in the settings names its hosts: its MX records are not asked for.",
+        "A route in the settings names the hosts it goes to.",
         "First preference 0: h0 and h1, equals, drawn at random by their weight"
         " (RFC 5321 section 5.1 (random among equals: MUST)).",
         "First contact: 192.0.2.1 75 %, 192.0.2.2 25 %.",

@@ -4,8 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from postroad.rules.providers import operator_of, provider_of, providers
 from postroad.rules.special import _PREFIXES, SpecialKind, kind_of, purpose_of
+from postroad.words.providers import operator_of, provider_of, providers
 
 
 @pytest.mark.parametrize(("network", "kind", "what"), _PREFIXES, ids=str)

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from tests.support.letters import BODY, EVERYTHING, NOW, SIZE, letter, octets, play, recipients, states
 
-from postroad.spool import PIECE, Selection, Settlement, SpoolError, State, Stats, Trouble
+from postroad.spool import PIECE, Parcel, Reroute, Selection, Settlement, SpoolError, State, Stats, Trouble
 from postroad.spool.base import Record
 from postroad.words.mail import Envelope, Recipient, parse_mailbox
 
@@ -579,3 +579,54 @@ def test_a_closed_spool_says_so(tell):
             assert Trouble.CLOSED == trouble.value.kind
 
     tell(story)
+
+
+def test_refused_recipients_take_another_route(tell):
+    """They are a parcel of their own, due at once, from the commit on that settles the one they were in."""
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter("m1", "a@far.example", "b@far.example", "c@far.example"), BODY, claim=True)
+        a, b, _c = parcel.mail.envelope.recipients
+        reroute = Reroute((b,), ("direct", "ses"), "550 blocked")
+        await spool.settle([Settlement(parcel, (a,), NOW + 60, "{}", reroute=reroute)], NOW)
+        (other,) = await spool.claim(NOW, 9, each=9)
+        assert ("far.example", (b,), ("direct", "ses"), "ses", 1) == (
+            other.destination,
+            other.mail.envelope.recipients,
+            other.routes,
+            other.route,
+            other.attempts,
+        )
+        await spool.settle([deferred(other, due_at=NOW + 30)], NOW)
+        (again,) = await spool.claim(NOW + 30, 9, each=9)
+        (first,) = await spool.claim(NOW + 60, 9, each=9)
+        assert (("direct", "ses"), 2) == (again.routes, again.attempts)
+        assert ((), (a,)) == (first.routes, first.mail.envelope.recipients)
+
+    tell(story)
+
+
+def test_a_message_on_another_route_is_not_finished(tell):
+    """Its body and its records stay until the new parcel is settled; what is late for the old one meets nothing."""
+
+    async def story(spool):
+        (parcel,) = await spool.add(letter("m1", "a@far.example"), BODY, claim=True)
+        reroute = Reroute(parcel.mail.envelope.recipients, ("ses",), "550 blocked")
+        await spool.settle([Settlement(parcel, record="{}", reroute=reroute)], NOW)
+        assert ["550 blocked"] == [one.said for one in await spool.listed(EVERYTHING)]
+        (other,) = await spool.claim(NOW, 9, each=9)
+        await spool.settle([Settlement(parcel, record="{}")], NOW)
+        half = await spool.story("m1")
+        assert (None, 1, BODY) == (half.finished_at, len(half.parcels), await octets(spool, other.mail))
+        await spool.settle([Settlement(other, record="{}")], NOW)
+        whole = await spool.story("m1")
+        assert (NOW, 2) == (whole.finished_at, len(whole.records))
+
+    tell(story)
+
+
+def test_another_route_needs_the_record_of_the_first():
+    """Reports and `explain` tell both."""
+    parcel = Parcel(1, "far.example", letter("m1", "a@far.example"), NOW)
+    with pytest.raises(ValueError, match="record"):
+        Settlement(parcel, reroute=Reroute(parcel.mail.envelope.recipients, ("ses",)))

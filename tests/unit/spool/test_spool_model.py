@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.support.examples import examples
 from tests.support.letters import EVERYTHING, NOW, letter, octets
 
-from postroad.spool import Claims, Selection, Settlement, State
+from postroad.spool import Claims, Reroute, Selection, Settlement, State
 from postroad.spool.memory import MemorySpool
 from postroad.spool.remote import Handover, RemoteSpool
 from postroad.spool.sqlite import SqliteSpool
@@ -35,7 +35,7 @@ selections = st.builds(
 
 def plain(parcel):
     """A parcel without its number, which is each spool's own."""
-    return parcel.mail, parcel.destination, parcel.due_at, parcel.attempts, parcel.warned
+    return parcel.mail, parcel.destination, parcel.due_at, parcel.attempts, parcel.warned, parcel.routes
 
 
 async def outcome(call):
@@ -111,14 +111,25 @@ class TwoSpools(RuleBasedStateMachine):
 
     @precondition(lambda self: self.claimed)
     @rule(
-        data=st.data(), leave=st.booleans(), report=st.booleans(), waits=st.booleans(), after=times, again=st.booleans()
+        data=st.data(),
+        leave=st.booleans(),
+        report=st.booleans(),
+        waits=st.booleans(),
+        after=times,
+        again=st.booleans(),
     )
     def settle(self, data, leave, report, waits, after, again):
+        name = data.draw(st.sampled_from(["", "", "ses"]))
         pair = data.draw(st.sampled_from(self.claimed))
         reports = ((self.fresh(["x@c.example"], "", 3), b"abc"),) if report else ()
         left = pair[0].mail.envelope.recipients[1:] if leave else ()
+        routes = (*pair[0].routes, name)
+        reroute = Reroute(pair[0].mail.envelope.recipients[:1], routes, "550 no") if name else None
         for spool, parcel in zip((self.memory, self.disk), pair, strict=True):
-            one = Settlement(parcel, left, self.now + after, "{}", said="no", waits_for_host=waits, reports=reports)
+            due_at = self.now + after
+            one = Settlement(
+                parcel, left, due_at, "{}", said="no", waits_for_host=waits, reports=reports, reroute=reroute
+            )
             self.run(spool.settle([one], self.now))
         if not again:  # again: it may be settled once more, which must do nothing
             self.claimed.remove(pair)

@@ -30,7 +30,8 @@ def row_of(mail, parcel=None):
     if parcel is None:
         return columns
     of_it = None if parcel.mail is mail else write_recipients(parcel.mail.envelope.recipients)
-    return (*columns, of_it, parcel.number, parcel.destination, parcel.due_at, parcel.attempts, parcel.warned)
+    routes = " ".join(parcel.routes)
+    return (*columns, of_it, parcel.number, parcel.destination, parcel.due_at, parcel.attempts, parcel.warned, routes)
 
 
 @given(mails)
@@ -38,11 +39,11 @@ def test_mail_comes_back_as_it_was(mail):
     """The message with all its recipients, and each of its parcels with its own."""
     assert mail == read_mail(row_of(mail))
     for number, (destination, part) in enumerate(split(mail), PARCELS):
-        parcel = Parcel(number, destination, part, NOW, 3, warned=True)
+        parcel = Parcel(number, destination, part, NOW, 3, warned=True, routes=("usual", "other"))
         assert parcel == read_parcel(row_of(mail, parcel))
 
 
-@pytest.mark.parametrize("place", sorted({*range(10)} - {5, 9}))  # no number: no key; and any value is a yes or a no
+@pytest.mark.parametrize("place", sorted({*range(11)} - {5, 9}))  # no number: no key; and any value is a yes or a no
 def test_of_a_damaged_parcel_people_see_the_rest(place):
     """One column is damaged: the parcel is listed without it, and without what nobody can rely on any more."""
     mail = letter("m1", "bob@far.example")

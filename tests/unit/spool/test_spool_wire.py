@@ -11,7 +11,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroad.spool import Listed, Parcel, Record, Settlement, SpoolError, State, StoredMail, Story, Trouble
+from postroad.spool import Listed, Parcel, Record, Reroute, Settlement, SpoolError, State, StoredMail, Story, Trouble
 from postroad.spool.wire import (
     Link,
     pack_mail,
@@ -36,7 +36,8 @@ recipients = st.lists(st.builds(Recipient, mailboxes, words, st.none() | texts),
 maybe = st.none() | texts
 envelopes = st.builds(Envelope, st.none() | mailboxes, recipients, st.booleans(), st.booleans(), maybe, maybe)
 mails = st.builds(StoredMail, texts, envelopes, seconds, numbers, numbers, texts)
-parcels = st.builds(Parcel, numbers, texts, mails, seconds, numbers, st.booleans())
+routes = st.lists(texts, max_size=3).map(tuple)
+parcels = st.builds(Parcel, numbers, texts, mails, seconds, numbers, st.booleans(), routes)
 reports = st.lists(st.tuples(mails, st.binary(max_size=9)), max_size=2).map(tuple)
 
 
@@ -46,7 +47,9 @@ def settlements(draw):
     parcel = draw(parcels)
     left = draw(st.just(parcel.mail.envelope.recipients) | recipients)
     flags = [draw(st.booleans()) for _ in range(3)]
-    return Settlement(parcel, left, draw(seconds), draw(texts), *flags, draw(texts), draw(reports))
+    reroute = draw(st.none() | st.builds(Reroute, recipients, routes, texts))
+    record = draw(texts) or "{}"
+    return Settlement(parcel, left, draw(seconds), record, *flags, draw(texts), draw(reports), reroute)
 
 
 listed = st.builds(Listed, parcels, st.sampled_from(State), texts, texts)

@@ -11,6 +11,7 @@ from postroad.routing import Connected, Ended, ForkingWalk, Greeted, Onward, Pla
 from postroad.words.faults import TIMED, Fault, Mode
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.reply import Reply
 from postroad.words.trail import Attempt, Target
 
 HEALTHY = Fault()
@@ -25,6 +26,8 @@ _SAYS: dict[Mode, tuple[Phase, Result, Scope]] = {
     Mode.E451: (Phase.DOT, Result.DEFERRED, Scope.MESSAGE),
     Mode.DROP: (Phase.DOT, Result.DEFERRED, Scope.MESSAGE),
 }
+# Of a refusal for good alone: what a route does with it hangs on the code
+_REPLIES = {Mode.R550: Reply(550, ("as r550 does",))}
 _NO_GREETING = {Mode.G421, Mode.G554}
 _SILENT = {Mode.BLACKHOLE, Mode.MUTE}
 # Other faults of STARTTLS are none to us: a refusal is passed over, and no certificate is asked for
@@ -197,7 +200,8 @@ class Rehearsal:
         phase, result, scope = _SAYS.get(mode, (Phase.DOT, Result.DELIVERED, Scope.MESSAGE))
         if scope is Scope.HOST:
             return _host_error(step.number, phase)
-        outcome = Outcome(result, scope, f"as {mode} does", "", phase, unsettled=mode is Mode.DROP)
+        text, reply = f"as {mode} does", _REPLIES.get(mode)
+        outcome = Outcome(result, scope, text, "", phase, reply, unsettled=mode is Mode.DROP)
         return Ended(step.number, phase, dict.fromkeys(recipients, outcome))
 
 

@@ -19,7 +19,10 @@ Row = tuple[Any, ...]
 MAIL = "message.id, message.about, message.received_at, message.size"
 """The columns `read_mail` wants."""
 
-PARCEL = f"{MAIL}, parcel.recipients, parcel.number, parcel.destination, parcel.due_at, parcel.attempts, parcel.warned"
+PARCEL = (
+    f"{MAIL}, parcel.recipients, parcel.number, parcel.destination, parcel.due_at, parcel.attempts, parcel.warned,"
+    " parcel.routes"
+)
 """The columns `read_parcel` wants."""
 
 LISTED = f"{PARCEL}, parcel.node, parcel.held, parcel.said"
@@ -99,14 +102,15 @@ def read_parcel(row: Row) -> Parcel:
         Damaged: it is none, or its message is not.
 
     """
-    recipients, number, destination, due_at, attempts, warned = row[4:10]
+    recipients, number, destination, due_at, attempts, warned, routes = row[4:11]
     mail = _mail(row, recipients if recipients is None else sound(recipients, str))
-    return Parcel(number, sound(destination, str), mail, moment(due_at), sound(attempts, int), bool(warned))
+    taken = tuple(sound(routes, str).split())
+    return Parcel(number, sound(destination, str), mail, moment(due_at), sound(attempts, int), bool(warned), taken)
 
 
 def read_listed(row: Row) -> Listed:
     """A parcel and its state from the columns LISTED; a damaged one with what can be read of it."""
-    node, held, said = row[10:13]
+    node, held, said = row[11:14]
     state = State.CLAIMED if node is not None else State.HELD if held else State.WAITING
     try:
         return Listed(read_parcel(row), state, sound(node or "", str), sound(said, str))

@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Sequence
 
-from postroad.spool.base import PARCELS, Settlement
+from postroad.spool.base import PARCELS, Parcel, Reroute, Settlement, rerouted
 from postroad.spool.sqlite.keeping import CompleteMessage, add, discard
 from postroad.spool.sqlite.lanes import refresh
 from postroad.spool.sqlite.rows import Row, insert, numbers, text_of, write_recipients
@@ -26,6 +26,11 @@ _GONE = "DELETE FROM parcel WHERE number IN (SELECT value FROM json_each(?))"
 _DEFERRED = """
 UPDATE parcel SET node = NULL, due_at = ?, attempts = attempts + ?, warned = ?, waits_for_host = ?, said = ?,
     recipients = coalesce(?, recipients) WHERE number = ?
+"""
+_RECORDS = "SELECT count(*) FROM record WHERE message = ?"
+_ADDED = """
+INSERT INTO parcel (number, destination, due_at, attempts, warned, recipients, said, routes)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _DELETE = """
 DELETE FROM parcel WHERE number IN (SELECT value FROM json_each(?)) AND node IS NULL RETURNING number, destination
@@ -63,8 +68,9 @@ def settle(db: sqlite3.Connection, calls: Sequence[Settling], *, keeps_history: 
     """Commit what became of claimed parcels."""
     kept = _still_claimed(db, calls)
     done = [one.parcel.number for one, _ in kept if not one.left]
-    db.execute(_GONE, (numbers(done),))
     _defer(db, [one for one, _ in kept if one.left])
+    _reroute(db, [pair for pair in kept if pair[0].reroute])
+    db.execute(_GONE, (numbers(done),))
     insert(db, _RECORD, [_record(one, now) for one, now in kept if one.record])
     finish(db, {number // PARCELS for number in done}, calls[-1][1], keeps_history=keeps_history)
     if reports := [CompleteMessage(mail, body) for one, _ in kept for mail, body in one.reports]:
@@ -130,6 +136,24 @@ def _defer(db: sqlite3.Connection, settlements: Sequence[Settlement]) -> None:
 def _deferred_row(one: Settlement) -> Row:
     left = None if one.left == one.parcel.mail.envelope.recipients else write_recipients(one.left)
     return one.due_at, one.counts, one.warned, one.waits_for_host, text_of(one.said), left, one.parcel.number
+
+
+def _reroute(db: sqlite3.Connection, settlements: Sequence[tuple[Settlement, float]]) -> None:
+    """Add the parcels of those who take another route: before the old ones go, for their messages are not finished.
+
+    Each is numbered by the records before it, of which every one of these adds another.
+    """
+    for place, (one, now) in enumerate(settlements):
+        if one.reroute:
+            records = db.execute(_RECORDS, (one.parcel.number // PARCELS,)).fetchone()[0]
+            parcel = rerouted(one, one.reroute, records + place, now)
+            db.execute(_ADDED, _rerouted_row(parcel, one.reroute))
+            refresh(db, {parcel.destination})
+
+
+def _rerouted_row(it: Parcel, reroute: Reroute) -> Row:
+    recipients, routes = write_recipients(reroute.recipients), " ".join(it.routes)
+    return it.number, it.destination, it.due_at, it.attempts, it.warned, recipients, text_of(reroute.said), routes
 
 
 def _record(one: Settlement, now: float) -> Row:

@@ -27,6 +27,7 @@ class OutcomeJson(TypedDict):
     status: str
     code: int | None
     text: str
+    next_route: str | None
 
 
 class ContactJson(TargetJson):
@@ -115,4 +116,5 @@ def outcome_shape(outcome: Outcome) -> OutcomeJson:
         "status": outcome.status,
         "code": outcome.reply.code if outcome.reply else None,
         "text": outcome.text,
+        "next_route": outcome.next_route or None,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from postroad.examine import AddressSeen, ExchangerSeen, Protection, TlsaSeen
+from postroad.examine import AddressSeen, ExchangerSeen, PolicySeen, Protection, TlsaSeen
 from postroad.routing import Refusal
 from postroad.views.json.dropped import DroppedJson, dropped_shape
 from postroad.views.json.lookup import AnswerJson, facts_of
@@ -69,8 +69,9 @@ class StsFaultJson(TypedDict):
 
 
 class StsJson(TypedDict):
-    """The MTA-STS policy that counts, and what is published; `why` if there is none."""
+    """The MTA-STS policy of a domain that counts, and what is published; `why` if there is none."""
 
+    domain: str
     mode: str | None
     id: str | None
     mx: list[str]
@@ -95,7 +96,7 @@ class TlsJson(TypedDict):
     mx_authentic: bool
     mode: str
     dane_off: str | None
-    sts: StsJson
+    sts: list[StsJson]
     exchangers: list[TlsExchangerJson]
     dropped: list[DroppedJson]
 
@@ -113,21 +114,22 @@ def protection_shape(seen: Protection) -> TlsJson:
         "mx_authentic": seen.is_mx_secure,
         "mode": seen.override.mode.value,
         "dane_off": seen.dane_off or None,
-        "sts": _sts(seen),
+        "sts": [_sts(each, seen.at) for each in seen.policies],
         "exchangers": [_exchanger(each) for each in seen.exchangers],
         "dropped": [dropped_shape(drop) for drop in seen.answer.dropped],
     }
 
 
-def _sts(seen: Protection) -> StsJson:
+def _sts(seen: PolicySeen, at: float) -> StsJson:
     known = seen.known
-    published = seen.sts if isinstance(seen.sts, StsPublished) else StsPublished("")
+    published = seen.published if isinstance(seen.published, StsPublished) else StsPublished("")
     return {
+        "domain": seen.domain,
         "mode": known.policy.mode if known.policy else None,
         "id": known.id or None,
         "mx": list(known.policy.mx) if known.policy else [],
         "max_age_s": known.policy.max_age_s if known.policy else None,
-        "age_s": max(seen.at - known.fetched_at, 0.0) if known.fetched_at is not None else None,
+        "age_s": max(at - known.fetched_at, 0.0) if known.fetched_at is not None else None,
         "why": known.why or None,
         "failure": known.failure.value if known.failure else None,
         "record": published.record or None,

@@ -34,6 +34,7 @@ ParcelJson = TypedDict(
         "received_at": float,
         "due_at": float,
         "attempts": int,
+        "route": str | None,
         "warned": bool,
         "said": str | None,
     },
@@ -108,6 +109,7 @@ class ChapterJson(TypedDict):
     at: float
     recipients: list[str]
     procedure: str
+    route: str | None
     drawn: list[TargetJson]
     put_last: list[str]
     holds: bool
@@ -205,6 +207,7 @@ def explain_shape(story: Story) -> ExplainJson:
                 "at": told.at,
                 "recipients": list(told.recipients),
                 "procedure": told.procedure,
+                "route": told.by or None,
                 "drawn": [target_shape(target) for target in told.plan.targets],
                 "put_last": list(told.unhealthy),
                 "holds": told.holds,
@@ -248,6 +251,7 @@ def _parcel(listed: Listed) -> ParcelJson:
         "received_at": parcel.mail.received_at,
         "due_at": parcel.due_at,
         "attempts": parcel.attempts,
+        "route": parcel.route or None,
         "warned": parcel.warned,
         "said": listed.said or None,
     }

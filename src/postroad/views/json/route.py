@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import NotRequired, TypedDict
 
 from postroad.build import Routed
-from postroad.routing import Refusal, Route
+from postroad.routing import Refusal, Route, StaticRoute
 from postroad.views.json.attempt import TargetJson, target_shape
 from postroad.views.json.dropped import DroppedJson, dropped_shape
 from postroad.views.json.shape import VERSION
@@ -48,6 +48,20 @@ class NoteJson(TypedDict):
     text: str
 
 
+class OnRejectJson(TypedDict):
+    """Which refusals send mail to which other route."""
+
+    match: list[str]
+    route: str
+
+
+class ByJson(TypedDict):
+    """The route of the settings that mail takes."""
+
+    name: str | None
+    on_reject: OnRejectJson | None
+
+
 class RouteJson(TypedDict):
     """`postroad route --json`; the last three only where there is no route."""
 
@@ -61,6 +75,7 @@ class RouteJson(TypedDict):
     order: list[TargetJson]
     dropped: list[DroppedJson]
     notes: list[NoteJson]
+    by: ByJson | None
     result: NotRequired[str]
     enhanced: NotRequired[str]
     text: NotRequired[str]
@@ -80,10 +95,17 @@ def route_shape(routed: Routed) -> RouteJson:
         "order": [target_shape(target) for target in routed.plan.targets],
         "dropped": [dropped_shape(drop) for drop in (*answer.dropped, *routed.plan.dropped)],
         "notes": [{"kind": note.kind, "text": note.text} for note in answer.notes],
+        "by": _by(routed.by) if routed.by else None,
     }
     if isinstance(answer, Refusal):
         return {**shape, "result": answer.result.value, "enhanced": answer.enhanced, "text": answer.text}
     return {**shape, "levels": _levels(answer, routed)}
+
+
+def _by(route: StaticRoute) -> ByJson:
+    rule = route.on_reject
+    on_reject: OnRejectJson | None = {"match": list(rule.match), "route": rule.route} if rule else None
+    return {"name": route.name or None, "on_reject": on_reject}
 
 
 def _levels(route: Route, routed: Routed) -> list[LevelJson]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 
-from postroad.examine import AddressSeen, ExchangerSeen, Fate, Protection, TlsaSeen, Verdict
+from postroad.examine import AddressSeen, ExchangerSeen, Fate, PolicySeen, Protection, TlsaSeen, Verdict
 from postroad.routing import Refusal
 from postroad.tls import association
 from postroad.views.text.blocks import Table
@@ -86,34 +86,34 @@ def _how(seen: Protection) -> str:
 
 
 def _published(seen: Protection) -> Iterator[str]:
-    what = "that there are no MX records" if not isinstance(seen.snapshot.mx, Found) else "the MX records"
+    what = "that there are no MX records" if not isinstance(seen.routed.snapshot.mx, Found) else "the MX records"
     if seen.is_mx_secure:
         yield f"MX: DNSSEC vouches for {what}."
     elif any(each.demand.tlsa for each in seen.exchangers):
         yield f"MX: DNSSEC does not vouch for {what}: DANE proves hosts, but not that the domain chose them."
     else:
         yield f"MX: DNSSEC does not vouch for {what}."
-    yield from _sts(seen)
+    for policy in seen.policies:
+        yield from _sts(policy, seen.at)
     if seen.dane_off:
         yield f"{seen.dane_off}."
 
 
-def _sts(seen: Protection) -> Iterator[str]:
-    known, published = seen.known, seen.sts
-    policy = known.policy
+def _sts(seen: PolicySeen, at: float) -> Iterator[str]:
+    known, policy = seen.known, seen.known.policy
     if policy:
         names = f" for {listing(policy.mx, 8)}" if policy.mx else ""
-        age_s = seen.at - (known.fetched_at or seen.at)
+        age_s = at - (known.fetched_at or at)
         age = "fetched now" if age_s < 1 else f"fetched {seconds(age_s)} ago"
         yield (
-            f"MTA-STS: a policy in mode {policy.mode}{names}; id {known.id}, {age}, "
+            f"MTA-STS: {seen.domain} has a policy in mode {policy.mode}{names}; id {known.id}, {age}, "
             f"to be kept for {seconds(policy.max_age_s)}."
         )
     if known.why:
         yield f"MTA-STS: {known.why}."
-    if isinstance(published, StsPublished):
-        yield from (f"MTA-STS record: {each}." for each in published.record_faults)
-        yield from (f"MTA-STS policy: {each}." for each in published.policy_faults)
+    if isinstance(seen.published, StsPublished):
+        yield from (f"MTA-STS record: {each}." for each in seen.published.record_faults)
+        yield from (f"MTA-STS policy: {each}." for each in seen.published.policy_faults)
 
 
 def _exchanger(each: ExchangerSeen, number: int) -> AnswerSection:
