@@ -99,12 +99,17 @@ def _mailer(subject: Subject, asked: MailerOptions, policy: Path | None, *, conn
 
 def _settings(subject: Subject, asked: MailerOptions, port: int, *, connects: bool) -> LookSettings:
     from postroad.build import servers_of, trust_of
+    from postroad.config import load
     from postroad.dns import WireSettings
     from postroad.examine import LookSettings
     from postroad.net import host_name
 
-    servers = None if subject.loaded else WireSettings(servers_of(asked.servers))
-    return LookSettings(servers, connects, port, host_name(), trust_of(asked.authorities))
+    servers, trust_ad = asked.servers, False
+    if asked.config and not servers:
+        there = load(asked.config).dns
+        servers, trust_ad = there.resolvers, there.trust_ad
+    name_servers = None if subject.loaded else WireSettings(servers_of(servers), trust_ad=trust_ad)
+    return LookSettings(name_servers, connects, port, host_name(), trust_of(asked.authorities))
 
 
 def _exit_code(seen: Protection) -> int:

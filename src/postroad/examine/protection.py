@@ -182,11 +182,10 @@ async def look(destination: Destination, mailer: Mailer, settings: LookSettings)
 
 
 async def _why_dane_is_off(resolver: Resolver, settings: LookSettings) -> str:
-    if settings.asked:
-        return await why_dane_is_off(resolver, settings.asked)
-    if isinstance(resolver, ZoneResolver) and not resolver.zone_data.is_any_signed:
-        return "DANE is off: none of these zones has a DNSKEY record, and one without is not signed"
-    return ""
+    if isinstance(resolver, ZoneResolver):
+        unsigned = "DANE is off: none of these zones has a DNSKEY record, and one without is not signed"
+        return "" if resolver.zone_data.is_any_signed else unsigned
+    return await why_dane_is_off(resolver, settings.asked) if settings.asked else ""
 
 
 async def _look_at_all(route: Route, routed: Routed, settings: LookSettings) -> tuple[ExchangerSeen, ...]:

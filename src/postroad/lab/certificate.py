@@ -49,9 +49,17 @@ class CertificateKind(StrEnum):
 
 def lab_context(kind: CertificateKind, names: Sequence[str]) -> ssl.SSLContext:
     """What a server with these names shows."""
-    if kind is CertificateKind.SELF_SIGNED:
-        return server_context()
-    return _context(_issued(kind, tuple(names) if names and kind is not CertificateKind.WRONG_NAME else (NAME,)))
+    return _context(_pem(kind, names))
+
+
+def lab_chain(kind: CertificateKind, names: Sequence[str]) -> tuple[bytes, ...]:
+    """The certificates of that, in DER."""
+    return _der(_pem(kind, names))
+
+
+def server_chain(file: str = "certificate.pem") -> tuple[bytes, ...]:
+    """Those of `server_context`."""
+    return _der(_read(file))
 
 
 def server_context(file: str = "certificate.pem") -> ssl.SSLContext:
@@ -72,6 +80,17 @@ def lab_trust(file: str = "certificate.pem") -> Trust:
 def authority_file() -> Path:
     """The certificate of the lab's authority, for programs that take a file of those they trust."""
     return Path(str(files("postroad.lab") / "tls" / AUTHORITY))
+
+
+def _pem(kind: CertificateKind, names: Sequence[str]) -> bytes:
+    if kind is CertificateKind.SELF_SIGNED:
+        return _read("certificate.pem")
+    return _issued(kind, tuple(names) if names and kind is not CertificateKind.WRONG_NAME else (NAME,))
+
+
+def _der(pem: bytes) -> tuple[bytes, ...]:
+    begin = "-----BEGIN"
+    return tuple(ssl.PEM_cert_to_DER_cert(begin + each) for each in pem.decode().split(begin)[1:])
 
 
 def _read(file: str) -> bytes:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from postroad.dns import Zones
-from postroad.lab.certificate import CertificateKind, lab_context
+from postroad.lab.certificate import CertificateKind, lab_chain, lab_context
 from postroad.lab.moving import LOOPBACK_6, bring_home, names_at
 from postroad.lab.nameserver import Nameserver, Order
 from postroad.lab.sink import Habits, LabExchanger, Received
@@ -79,8 +79,8 @@ class Lab:
         """Let exchangers offer STARTTLS, each with a certificate of its kind."""
         names = names_at(self._home.zones) if kinds else {}
         for address, kind in kinds.items():
-            exchanger = self.exchangers[address]
-            exchanger.habits = replace(exchanger.habits, tls=lab_context(kind, names.get(address, ())))
+            exchanger, known = self.exchangers[address], names.get(address, ())
+            exchanger.habits = replace(exchanger.habits, tls=lab_context(kind, known), shown=lab_chain(kind, known))
 
     def _addresses_of(self, name: str) -> list[Address]:
         found = [address for address, names in names_at(self._home.zones).items() if name in names]
@@ -111,6 +111,10 @@ class Lab:
             there = f"there are {written}" if written else "its zones have no address"
             raise NoExchangerError(f"no exchanger of this lab is at {address}; {there}")
         return self.exchangers[self.moved.get(place, place)]
+
+    def shown(self, address: Address | str) -> tuple[bytes, ...]:
+        """The certificates that an exchanger shows in a TLS handshake, in DER; nothing if none comes about."""
+        return self.at(address).shown
 
     async def set_fault(self, address: Address | str, fault: Fault) -> None:
         """Let the exchanger at an address behave otherwise from now on; see `LabExchanger.set_fault`."""
