@@ -1,7 +1,8 @@
-"""Mail sent for real under DANE and MTA-STS: `postroad send`, `route` and `tls`, and the same from Python, in the lab."""
+"""Mail sent for real under DANE and MTA-STS, in the lab: `postroad send`, `route` and `tls`, and from Python."""
 
 import asyncio
 import json
+import threading
 
 import pytest
 from typer.testing import CliRunner
@@ -41,13 +42,24 @@ def options_for(lab, **more):
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def application():
+    """A loop that goes on, as in an application: streams say goodbye in it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    send.loop = loop
+    yield
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
 def send(lab, to="user@example.com", **more):
     """One message; its attempt."""
-    options = options_for(lab, **more)
-    sent = asyncio.run(
-        postroad.send("Subject: x\n\nhello\n", sender="me@example.net", recipients=[to], options=options)
-    )
-    return sent.deliveries[0].attempt
+    message, options = "Subject: x\n\nhello\n", options_for(lab, **more)
+    sending = postroad.send(message, sender="me@example.net", recipients=[to], options=options)
+    return asyncio.run_coroutine_threadsafe(sending, send.loop).result(10.0).deliveries[0].attempt
 
 
 def command(lab, name, *arguments):

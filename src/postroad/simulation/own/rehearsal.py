@@ -68,7 +68,7 @@ class Going:
 
 
 class Rehearsal:
-    """Walks a plan among `faults`. `tls`: whether STARTTLS is offered and used; `proves`: by hosts that prove enough."""
+    """Walks a plan among `faults`. `tls`: whether STARTTLS is offered and used; `proves`: by whom rightly."""
 
     def __init__(
         self,
