@@ -1,6 +1,7 @@
 """What a relayed message costs, measured in a minute: no root, no namespaces, the relay's own processor time.
 
-Usage: bench/loopback.py [--messages N] [--clients N] [--size OCTETS] [--one-each] [--workers N] [--outage | --idle]
+Usage: bench/loopback.py [--messages N] [--clients N] [--size OCTETS] [--one-each] [--workers N] [--dkim]
+       [--outage | --idle]
 
 smtp-source -> relay -> two smtp-sinks, all on loopback; `make peers` first. The ratio is to the same client talking
 straight to a sink in the same run: what the load itself can do. `bench/relay.py` compares with Postfix.
@@ -8,6 +9,8 @@ straight to a sink in the same run: what the load itself can do. `bench/relay.py
 --outage: after that as many messages again while both sinks are away; they come back, and from the first message that
 is delivered it is measured how fast the queue drains. --idle: one message after the other, to a relay that has nothing
 else to do, from the last reply of the relay to the end of the message at the exchanger.
+
+--dkim: every message is signed, RSA 2048.
 """
 
 import argparse
@@ -61,10 +64,21 @@ def sink(where):
     return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
 
 
-def relay(folder, workers):
+def signing(folder):
+    """The settings that have every message signed; the key is made now."""
+    (folder / "dkim" / "b.example").mkdir(parents=True)
+    command = ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
+    made = subprocess.run(command, capture_output=True, check=True).stdout
+    path = folder / "dkim" / "b.example" / "bench.pem"
+    path.touch(mode=0o600)
+    path.write_bytes(made)
+    return f'[dkim]\nkeys = "{folder}/dkim"\n'
+
+
+def relay(folder, workers, more=""):
     """Our relay, with its log in a file."""
     (folder / "zone").write_text(ZONE)
-    (folder / "relay.toml").write_text(SETTINGS.format(folder=folder, relay=RELAY))
+    (folder / "relay.toml").write_text(SETTINGS.format(folder=folder, relay=RELAY) + more)
     command = [sys.executable, "-m", "postroad", "relay", "--config", folder / "relay.toml"]
     command += ["--workers", str(workers)] if workers > 1 else []
     return subprocess.Popen(command, stderr=(folder / "log").open("w"))
@@ -123,6 +137,7 @@ def main():
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--one-each", action="store_true", help="a connection for each message")
     parser.add_argument("--workers", type=int, default=1, help="processes of the relay")
+    parser.add_argument("--dkim", action="store_true", help="sign every message")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--outage", action="store_true", help="both exchangers go away and come back")
     modes.add_argument("--idle", action="store_true", help="one message after the other")
@@ -143,7 +158,7 @@ def measure(options, folder, processes):
     """Straight to a sink, then by the relay; then, if asked, after an outage."""
     await_port(SINKS[0])
     straight = options.messages / send(options, options.messages, SINKS[0])
-    processes.append(relay(folder, options.workers))
+    processes.append(relay(folder, options.workers, signing(folder) if options.dkim else ""))
     await_port(RELAY)
     log = Log(folder / "log")
     send(options, WARM, RELAY)

@@ -365,6 +365,9 @@ class SendOptions:
     `tls` is what a connection has to be: auto (as the domain publishes by DANE and MTA-STS), off, opportunistic,
     encrypt, dane, dane-only or verify. `authorities` is a PEM file of those to trust, None for this machine's.
     Another `port` than 25 is for tests: loopback is a target then. So is another `https_port`, for MTA-STS policies.
+    `dkim_key` is a file with a private key that signs the message, for the domain of its From, under the file's name as
+    selector; the other two say otherwise. With `require_tls` the message goes over proven connections only, to hosts
+    that offer REQUIRETLS (RFC 8689), and DNSSEC or an MTA-STS policy has to vouch for those.
     """
 
     zones: Sequence[str | Path] = ()
@@ -377,12 +380,21 @@ class SendOptions:
     tls: str = "auto"
     authorities: str | Path | None = None
     https_port: int = 443
+    require_tls: bool = False
+    dkim_key: str | Path | None = None
+    dkim_selector: str = ""
+    dkim_domain: str = ""
     listener: Listener = field(default=nobody)
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
-        _check_kinds(self, seed=(int,), authorities=(str, Path))
-        _check_needed(self, procedure=(str,), hostname=(str,), tls=(str,))
+        _check_kinds(self, seed=(int,), authorities=(str, Path), dkim_key=(str, Path))
+        _check_needed(self, procedure=(str,), hostname=(str,), dkim_selector=(str,), dkim_domain=(str,))
+        _check_needed(self, tls=(str,), require_tls=(bool,))
+        if self.dkim_key is None and (self.dkim_selector or self.dkim_domain):
+            raise InputError("dkim_selector and dkim_domain are for dkim_key, which is missing; add it")
+        if self.require_tls and self.tls == "off":
+            raise InputError('require_tls=True and tls="off" exclude each other: leave one out')
         check_bounds(self, dict.fromkeys(("port", "https_port"), count(65_535, needed=True)))
 
 
@@ -403,9 +415,10 @@ async def send(
             print(mailbox, outcome.result, outcome.text)
 
     Raises:
-        InputError: an address, a zone file or a server cannot be used.
+        InputError: an address, a zone file, a server or a key cannot be used.
 
     """
+    import time
     from email.message import EmailMessage
 
     from postroad import build
@@ -434,7 +447,11 @@ async def send(
         override_of=lambda _route: override,
         policies=build.policies_of(resolver, authorities, port=chosen.https_port, allow_loopback=in_lab),
     )
-    return await mailer.send(build.build_message(message, sender, recipients), chosen.seed)
+    built = build.build_message(message, sender, recipients, require_tls=chosen.require_tls)
+    if chosen.dkim_key is not None:
+        key = Path(chosen.dkim_key)
+        built = build.sign_message(built, key, chosen.dkim_selector, chosen.dkim_domain, time.time())
+    return await mailer.send(built, chosen.seed)
 
 
 def _run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

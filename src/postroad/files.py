@@ -68,15 +68,25 @@ def not_written(path: Path, problem: OSError) -> Exception:
     return UnwrittenError(told) if problem.errno in _FULL else InputError(told)
 
 
-def plain_octets(path: Path, most: int = MOST, *, trusted: bool = False) -> bytes | Unreadable:
-    """A plain file whole; nothing else, at which a reader could wait for ever. Trusted: not all users can change it."""
+def plain_octets(path: Path, most: int = MOST) -> bytes | Unreadable:
+    """A plain file whole; nothing else, at which a reader could wait for ever."""
+    return _plain_octets(path, most, 0, "")
+
+
+def private_octets(path: Path, most: int = MOST) -> bytes | Unreadable:
+    """A plain file with a secret: refused where every user of the machine can read or change it."""
+    why = f"can be read by every user of this machine; run: chmod o-rwx {path}"
+    return _plain_octets(path, most, stat.S_IROTH | stat.S_IWOTH, why)
+
+
+def _plain_octets(path: Path, most: int, forbidden: int, why: str) -> bytes | Unreadable:
     try:
         with open(path, "rb", opener=_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 return Unreadable(str(path), _NOT_PLAIN)
-            if trusted and mode & stat.S_IWOTH:
-                return Unreadable(str(path), f"can be changed by every user of this machine; run: chmod o-w {path}")
+            if mode & forbidden:
+                return Unreadable(str(path), why)
             return read_stream(file, str(path), most)
     except (OSError, ValueError) as problem:
         return _unreadable(str(path), problem)
@@ -93,7 +103,8 @@ def why_not_plain(path: Path) -> str:
 
 def trusted_text(path: Path, most: int = MOST) -> str | Unreadable:
     """A file of text that says who may send mail, or as whom: refused where every user of the machine can change it."""
-    octets = plain_octets(path, most, trusted=True)
+    why = f"can be changed by every user of this machine; run: chmod o-w {path}"
+    octets = _plain_octets(path, most, stat.S_IWOTH, why)
     return octets if isinstance(octets, Unreadable) else _decoded(octets, str(path))
 
 

@@ -24,7 +24,12 @@ def want_root():
 
 def environment(**more):
     """For a program of the packages: its libraries and modules are there and nowhere else."""
-    libraries = [PEERS / "usr/lib/postfix", *PEERS.glob("usr/lib/*-linux-gnu*"), *PEERS.glob("lib/*-linux-gnu*")]
+    libraries = [
+        PEERS / "usr/lib/postfix",
+        PEERS / "usr/lib",
+        *PEERS.glob("usr/lib/*-linux-gnu*"),
+        *PEERS.glob("lib/*-linux-gnu*"),
+    ]
     modules = [*PEERS.glob("usr/lib/*/perl5/*"), PEERS / "usr/share/perl5"]
     return os.environ | {
         "LD_LIBRARY_PATH": ":".join(map(str, libraries)),

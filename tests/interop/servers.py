@@ -6,12 +6,14 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
 from tests.faults.relays import ROOT, write_settings
 from tests.interop import places
 from tests.interop.packages import OTHERS, PEERS, environment, give_away, other
+from tests.support.signing import ed25519_pem, rsa_pem
 
 from postroad.receive.auth import hash_password
 
@@ -138,6 +140,9 @@ begin retry
 """
 
 
+SELECTORS = {"rsa": partial(rsa_pem, 2048), "curve": ed25519_pem}
+
+
 class Process:
     """A server that runs until it is stopped; what it says is in `log`."""
 
@@ -204,8 +209,19 @@ def _exim_environment(folder):
     )
 
 
+def _signing_keys(folder):
+    """Two for mail of home.example, and two for what the relay writes itself."""
+    for domain in ("home.example", "relay.example"):
+        (folder / domain).mkdir(parents=True)
+        for selector, octets in SELECTORS.items():
+            path = folder / domain / f"{selector}.pem"
+            path.touch(mode=0o600)
+            path.write_bytes(octets())
+    return folder
+
+
 def relay(folder, ports):
-    """`postroad relay` with STARTTLS, implicit TLS and a user. Not ready yet."""
+    """`postroad relay` with STARTTLS, implicit TLS, a user, and keys to sign with. Not ready yet."""
     zone = folder / "zone"
     zone.write_text(places.ZONE)
     users = folder / "users"
@@ -216,6 +232,7 @@ def relay(folder, ports):
         "spool": {"path": str(folder / "spool")},
         "listen": {"address": places.RELAY, "port": ports.relay, "tls": "starttls"},
         "tls": {"certificate": str(CERTIFICATE), "key": str(KEY)},
+        "dkim": {"keys": str(_signing_keys(folder / "dkim"))},
         "relay": {"networks": [places.FRIENDS], "users": str(users)},
         "deliver": {"port": ports.smtp, "allow_loopback": True},
         "retry": {"first": "1s", "longest": "1s", "jitter": 0, "warn_after": 0},
@@ -225,4 +242,6 @@ def relay(folder, ports):
     with (folder / "relay.toml").open("a") as file:
         file.write(f'[[listen]]\naddress = "{places.RELAY}"\nport = {ports.implicit}\ntls = "implicit"\n')
     command = [sys.executable, "-m", "postroad", "relay", "--config", folder / "relay.toml"]
-    return Process(folder, command, cwd=ROOT, env=os.environ)
+    process = Process(folder, command, cwd=ROOT, env=os.environ)
+    process.keys = folder / "dkim"
+    return process

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Unpacks other people's mail and name servers into .peers, for tests/interop. Nothing is installed, configured or started, so that
+# Unpacks other people's mail servers into .peers, for tests/interop. Nothing is installed, configured or started, so that
 # Postfix and Exim, which conflict as packages, stand beside each other and the machine stays as it is. Needs no root.
 set -eu
 cd "$(dirname "$0")/../.."
-wanted="postfix exim4-daemon-light exim4-base swaks libnet-ssleay-perl libnss-wrapper knot unbound"
+wanted="postfix exim4-daemon-light exim4-base swaks libnet-ssleay-perl libnss-wrapper knot unbound opendkim"
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg >/dev/null; then
   echo "make peers: the packages are Debian's, and there is no apt-get and dpkg here" >&2

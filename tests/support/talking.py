@@ -55,7 +55,7 @@ class MemoryKeeper:
         await self.gate.wait()
         if self.trouble:
             raise self.trouble
-        self.kept.append((arrival, b"".join([*self.pieces.pop(arrival.id, []), rest])))
+        self.kept.append((arrival, b"".join([arrival.front, *self.pieces.pop(arrival.id, []), rest])))
 
 
 class Talk:

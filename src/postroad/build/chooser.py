@@ -36,6 +36,15 @@ async def no_demands(_snapshot: Snapshot, _named: Sequence[str]) -> Demands:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """Where a route leads: what was looked up, what it means, and what TLS has to prove there."""
+
+    snapshot: Snapshot
+    answer: Route | Refusal
+    demands: Demands
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """The route that mail takes and why, None for none; or why it cannot be known. It holds for so many seconds."""
 
@@ -55,8 +64,9 @@ class Chooser:
         """Ask; whatever DNS does ends in the answer. `named` is the route it is to take after another one's refusal."""
         if named:
             route = self._names.get(named)
-            there = Picked(route, "the route before it was refused") if route else no_longer_there(named, destination)
-            return Choice(there)
+            if route is None:
+                return Choice(no_longer_there(named, destination))
+            return Choice(Picked(route, "the hosts of the route before it refused the mail"))
         picked = self._table.of_domain(destination)
         if picked is None and self._table.wants_exchangers and not isinstance(destination, AddressLiteral):
             return await self._by_exchangers(destination)
@@ -84,17 +94,17 @@ async def follow(
     policy: RoutePolicy,
     own: Own,
     demands: AskDemands = no_demands,
-) -> tuple[Snapshot, Route | Refusal, Demands]:
-    """Where a route leads, or DNS without one: what was looked up, what it means, and what TLS has to prove there."""
+) -> Followed:
+    """Go where a route leads, or DNS without one."""
     if route and route.hosts:
         names = [each.host for each in route.hosts if isinstance(each.host, str)]
         hosts = await gather_hosts(names, resolver)
         snapshot = Snapshot(destination, NoData(int(LONGEST_LIFE_S)), hosts)
         wanted = await demands(snapshot, [str(each.host) for each in route.hosts])
         answer = decide_static(route.hosts, destination, hosts, policy, own, wanted.by_exchanger)
-        return snapshot, answer, wanted
+        return Followed(snapshot, answer, wanted)
     mx_of = route.mx_of if route else ""
     snapshot = await gather(mx_of or destination, resolver)
     wanted = await demands(snapshot, ())
     answer = decide(snapshot, policy, own, wanted.by_exchanger)
-    return snapshot, on_behalf(answer, destination) if mx_of else answer, wanted
+    return Followed(snapshot, on_behalf(answer, destination) if mx_of else answer, wanted)

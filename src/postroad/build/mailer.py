@@ -118,11 +118,9 @@ class Mailer:
         if isinstance(picked, Refusal):
             return Routed(destination, Snapshot(destination, NoData()), picked, self.policy, seed)
         by = picked.route if picked else None
-        snapshot, answer, demands = await follow(
-            by, destination, self.resolver, self.policy, self.own, partial(self._demands, by)
-        )
-        answer = noted(answer, picked.route, picked.why) if picked else answer
-        routed = Routed(destination, snapshot, answer, self.policy, seed, by=by, demands=demands)
+        found = await follow(by, destination, self.resolver, self.policy, self.own, partial(self._demands, by))
+        answer = noted(found.answer, picked.route, picked.why) if picked else found.answer
+        routed = Routed(destination, found.snapshot, answer, self.policy, seed, by=by, demands=found.demands)
         if isinstance(answer, Refusal):
             return routed
         return replace(routed, odds=odds(answer, self.policy), plan=draw(answer, self.policy, Dice(seed)))
@@ -149,7 +147,7 @@ class Mailer:
         """Try to deliver once to recipients of one destination, as it was routed."""
         if isinstance(routed.answer, Refusal):
             return routed.answer.attempt(len(message.envelope.recipients))
-        from postroad.deliver import DeliverSettings, Job, attempt  # noqa: PLC0415  # 100 ms, for who only asks
+        from postroad.deliver import DeliverSettings, Job, attempt, plan_for  # noqa: PLC0415  # 100 ms, for who only asks
 
-        job = Job(message, routed.destination, routed.plan, routed.seed)
+        job = Job(message, routed.destination, plan_for(message.envelope, routed.plan), routed.seed)
         return await attempt(job, self.deliver or DeliverSettings(), self.listener)

@@ -77,3 +77,19 @@ RoutesOf = Annotated[
 SpoolFolder = Annotated[
     Path | None, typer.Option("--spool", metavar="FOLDER", help="The spool folder, instead of the one in the settings.")
 ]
+DkimKey = Annotated[
+    Path | None, typer.Option("--dkim-key", metavar="FILE", help="Sign the message with this private key (DKIM).")
+]
+DkimSelector = Annotated[
+    str,
+    typer.Option(
+        "--dkim-selector", metavar="NAME", help="The selector of that key; default: its file's name, without .pem."
+    ),
+]
+DkimDomain = Annotated[
+    str, typer.Option("--dkim-domain", metavar="DOMAIN", help="The domain of that key; default: the domain in From.")
+]
+SignAs = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Sign as the relay with this settings file does, by its [dkim]."),
+]

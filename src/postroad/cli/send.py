@@ -13,6 +13,7 @@ from postroad.cli import options, screen
 if TYPE_CHECKING:
     from postroad.build import Sent
     from postroad.deliver import DeliverSettings
+    from postroad.dialogue import Message
     from postroad.words.trace import Event
 
 SMTP_PORT, HTTPS_PORT = 25, 443
@@ -23,6 +24,9 @@ Stagger = Annotated[
 ]
 ConnectTimeout = Annotated[
     float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")
+]
+RequireTls = Annotated[
+    bool, typer.Option("--require-tls", help="Deliver over proven connections only, to hosts that offer REQUIRETLS.")
 ]
 
 
@@ -46,6 +50,11 @@ def send(
     tls: options.Tls = None,
     authorities: options.Authorities = None,
     https_port: options.HttpsPort = HTTPS_PORT,
+    require_tls: RequireTls = False,
+    dkim_key: options.DkimKey = None,
+    dkim_selector: options.DkimSelector = "",
+    dkim_domain: options.DkimDomain = "",
+    config: options.SignAs = None,
     explain: options.Explain = False,
     json: options.Json = False,
 ) -> None:
@@ -53,6 +62,8 @@ def send(
 
     Exit status: 0 all delivered, 1 some failed, 2 usage error, 3 some deferred and none failed.
     """
+    if require_tls and tls == "off":
+        screen.fail("--require-tls and --tls off exclude each other: leave one out")
     content = _read(file)
     out = screen.Screen()
     watched = screen.Watched(lambda event: None if json else _show_live(out, event))
@@ -60,7 +71,8 @@ def send(
     async def sent() -> Sent:
         from postroad import build
 
-        message = build.build_message(content, None if sender in ("", "<>") else sender, to)
+        built = build.build_message(content, _reverse_path(sender), to, require_tls=require_tls)
+        message = _signed(built, (dkim_key, dkim_selector, dkim_domain), config)
         asked, in_lab = build.build_resolver(zone or (), resolver or ()), port != SMTP_PORT
         override = build.build_override(tls or "auto")
         mailer = build.Mailer(
@@ -77,9 +89,7 @@ def send(
     answer = screen.run(sent)
     watched.end()
     if json:
-        from postroad.views.json import send_shape
-
-        screen.print_json(send_shape(answer))
+        _print_json(answer)
     else:
         _show_end(out, answer, explain=explain)
     raise typer.Exit(screen.EXIT_CODES[answer.result.value])
@@ -95,6 +105,36 @@ def _read(file: Path) -> bytes:
     if isinstance(octets, Unreadable):
         screen.fail(f"{file}: {octets.why}; give a readable message file, or - for standard input")
     return octets
+
+
+def _reverse_path(sender: str) -> str | None:
+    return None if sender in ("", "<>") else sender
+
+
+def _signed(message: Message, by_hand: tuple[Path | None, str, str], config: Path | None) -> Message:
+    """The message, signed with the key that is given or with those of the settings, if any is."""
+    import time
+    from dataclasses import replace
+
+    from postroad.build import build_signing, sign_message
+    from postroad.words.inputs import InputError
+
+    key, selector, domain = by_hand
+    if key is None and (selector or domain):
+        raise InputError("--dkim-selector and --dkim-domain are for --dkim-key, which is missing; add it")
+    if key and config:
+        raise InputError("--dkim-key and --config both say how to sign; give one of them")
+    if key:
+        return sign_message(message, key, selector, domain, time.time())
+    if config:
+        from postroad.config import load
+
+        signing = build_signing(load(config).dkim)
+        if signing is None:
+            raise InputError(f"{config}: dkim.keys is not set, so it does not sign; set it, or leave out --config")
+        content = signing.signed(bytes(message.content), time.time())  # type: ignore[arg-type]  # it was just built
+        return replace(message, content=content)
+    return message
 
 
 def _settings(
@@ -127,6 +167,12 @@ def _show_live(out: screen.Screen, event: Event) -> None:
 
 def _style(word: str) -> str:
     return {"delivered": "green", "deferred": "yellow", "failed": "red"}.get(word, "dim")
+
+
+def _print_json(sent: Sent) -> None:
+    from postroad.views.json import send_shape
+
+    screen.print_json(send_shape(sent))
 
 
 def _show_end(out: screen.Screen, sent: Sent, *, explain: bool) -> None:

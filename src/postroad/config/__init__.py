@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         CheckTable,
         Config,
         DeliverTable,
+        DkimTable,
         DnsTable,
         LimitsTable,
         ListenTable,
@@ -52,8 +53,8 @@ __getattr__, __dir__ = door(
     finding="USUAL_FILE find",
     identity="aliases_of hostname_of",
     loading="dump load read survey",
-    model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DnsTable LimitsTable ListenTable LogTable "
-    "MetricsTable RelayTable RetryTable RouteHost SpoolTable RouteTable TimeoutsTable TlsTable",
+    model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DkimTable DnsTable LimitsTable "
+    "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost SpoolTable RouteTable TimeoutsTable TlsTable",
     show="defaults toml",
     values="read_duration",
 )

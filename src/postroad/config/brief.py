@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Table = Mapping[str, Any]
 
 TABLES = frozenset(
-    {"hostname", "own", "drain", "spool", "listen", "tls", "relay", "aliases", "limits", "timeouts", "deliver"}
+    {"hostname", "own", "drain", "spool", "listen", "tls", "relay", "dkim", "aliases", "limits", "timeouts", "deliver"}
     | {"retry", "dns", "route", "metrics", "log", "check"}
 )
 """All there are; a test holds them to the model."""
@@ -49,6 +49,16 @@ class ListenBrief:
     address: Address = LOOPBACK
     port: int = SMTP_PORT
     tls: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class DkimBrief:
+    """The `[dkim]` table, read early."""
+
+    keys: Path | None = None
+    subdomains: bool = False
+    canonicalization: str = "relaxed/relaxed"
+    valid: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,7 @@ class Brief:
     reserve: int
     message_size: int
     listen: Sequence[ListenBrief]
+    dkim: DkimBrief
     aliases: AliasesBrief
     route: Sequence[RouteBrief]
 
@@ -109,6 +120,7 @@ def brief_of(config: Config) -> Brief:
         config.spool.reserve,
         config.limits.message_size,
         tuple(ListenBrief(each.address, each.port, each.tls) for each in config.listen),
+        DkimBrief(config.dkim.keys, config.dkim.subdomains, config.dkim.canonicalization, config.dkim.valid),
         AliasesBrief(config.aliases.table, config.aliases.file),
         tuple(RouteBrief(each.domains) for each in config.route),
     )
@@ -128,6 +140,7 @@ def _plain(tables: Table, folder: Path) -> Brief:
         read_size(spool.get("reserve", RESERVE)),
         read_size(limits.get("message_size", MESSAGE_SIZE)),
         tuple(_ports(tables)) if "listen" in tables else (ListenBrief(),),
+        _signing(_table(tables, "dkim"), folder),
         _names(_table(tables, "aliases"), folder),
         tuple(
             RouteBrief(tuple(read_pattern(name) for name in _list(each, "domains"))) for each in _list(tables, "route")
@@ -143,6 +156,13 @@ def _ports(tables: Table) -> Iterator[ListenBrief]:
         if not each.keys() <= {"address", "port", "tls"}:
             raise KeyError
         yield ListenBrief(read_address(each["address"]) if "address" in each else LOOPBACK, port, tls)
+
+
+def _signing(dkim: Table, folder: Path) -> DkimBrief:
+    """Of a table with nothing but a folder of keys."""
+    if not dkim.keys() <= {"keys"}:
+        raise KeyError
+    return DkimBrief(read_path(dkim["keys"], folder)) if dkim else DkimBrief()
 
 
 def _names(aliases: Table, folder: Path) -> AliasesBrief:

@@ -36,6 +36,7 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
         yield from (f"listen[{number}].{doubt}" for doubt in _of_port(port, config))
     yield from _of_users(config)
     yield from _of_certificate(config, now or datetime.now(UTC))
+    yield from _of_signing(config)
     yield from _of_aliases(config)
     yield from _of_name_servers(config)
     own = _own(config)
@@ -94,6 +95,25 @@ def _of_certificate(config: Config, now: datetime) -> Iterator[str]:
             yield f"tls.certificate: {path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; renew it"
         if certificate.not_valid_before_utc > now:
             yield f"tls.certificate: {path} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"
+
+
+def _of_signing(config: Config) -> Iterator[str]:
+    folder, valid_s = config.dkim.keys, config.dkim.valid
+    if 0 < valid_s <= config.retry.expiry:
+        yield "dkim.valid: mail may be retried until retry.expiry; write a longer time, or 0 for signatures without end"
+    if folder is None:
+        return
+    from postroad.sign import GOOD_BITS, SigningKey, read_key  # noqa: PLC0415  # as above
+
+    files = [(path, plain_octets(path)) for path in sorted(folder.glob("*/*.pem"))]
+    keys = [
+        (path, read_key(octets, path.parent.name, path.stem)) for path, octets in files if isinstance(octets, bytes)
+    ]
+    for path, key in keys:
+        if isinstance(key, SigningKey) and 0 < key.bits < GOOD_BITS:
+            yield f"dkim.keys: {path} has {key.bits} bits, which some receivers ignore; use a key of 2048 (RFC 8301)"
+    if not keys:
+        yield f"dkim.keys: {folder} has no keys, so nothing is signed; a key is DOMAIN/SELECTOR.pem in that folder"
 
 
 def _of_aliases(config: Config) -> Iterator[str]:

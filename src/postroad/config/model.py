@@ -97,6 +97,23 @@ class RelayTable(SettingsTable):
     complete_headers: bool = Field(default=True, description="Add Date and Message-ID if a message lacks them.")
 
 
+class DkimTable(SettingsTable):
+    """DKIM signatures, on the mail of clients that may relay and on reports. Mail that others relay is never signed."""
+
+    keys: File | None = Field(
+        default=None,
+        description="Folder of private keys: `DOMAIN/SELECTOR.pem`, RSA or Ed25519, not readable by other users. "
+        "Mail is signed with all keys of the domain in From. Unset: nothing is signed.",
+    )
+    subdomains: bool = Field(
+        default=False, description="Sign for domains below one that has a key, unless they have their own."
+    )
+    canonicalization: Literal["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"] = Field(
+        default="relaxed/relaxed", description="What may change in the header, and in the body, on the way."
+    )
+    valid: Duration = Field(default=0.0, description="How long a signature is valid; 0: it does not expire.")
+
+
 class AliasesTable(SettingsTable):
     """Who gets mail for `root` and other names of this machine. It has no mailboxes: without an alias mail is refused.
 
@@ -451,6 +468,7 @@ class Config(SettingsTable):
     listen: tuple[ListenTable, ...] = Field(default=(ListenTable.model_construct(),))
     tls: TlsTable = TlsTable.model_construct()
     relay: RelayTable = RelayTable.model_construct()
+    dkim: DkimTable = DkimTable.model_construct()
     aliases: AliasesTable = AliasesTable.model_construct()
     limits: LimitsTable = LimitsTable.model_construct()
     timeouts: TimeoutsTable = TimeoutsTable.model_construct()

@@ -77,7 +77,7 @@ def settlement(parcel: Parcel, course: AttemptOrder, verdict: Disposition, repor
         waits_for_host=verdict.waits_for_host,
         said=verdict.said if verdict.left else "",
         reports=reports,
-        reroute=verdict.reroute,
+        reroute=verdict.reroute if verdict.sent_on else None,  # a call less for nearly all
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from postroad.deliver.disposition import Disposition, RecipientResult
 from postroad.dsn import Action, Report, ReportedAttempt, ReportedRecipient, build, wanted, wants_content
@@ -14,6 +14,9 @@ from postroad.spool import Claims, MessageIds, Parcel, SpoolError, StoredMail, T
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.record import read_record
 from postroad.words.trail import Attempt
+
+if TYPE_CHECKING:
+    from postroad.sign import SigningPolicy
 
 HEADER = 50 * 1024  # octets of the message read for its header
 DOUBLE = "double bounce of "  # how the origin of a report on a report begins
@@ -40,7 +43,7 @@ class Bounces:
     `ids` gives a report its id and the seed of its own deliveries.
 
     `postmaster` are told of reports that cannot be delivered: nobody, if it is empty. `aliases` say who gets the
-    reports for senders of this machine.
+    reports for senders of this machine. `signing`: how reports are signed, if they are.
     """
 
     spool: Claims
@@ -49,6 +52,7 @@ class Bounces:
     ids: MessageIds
     postmaster: tuple[Mailbox, ...] = ()
     aliases: Aliases = field(default_factory=Aliases)
+    signing: SigningPolicy | None = None
 
     def has_news(self, parcel: Parcel, verdict: Disposition) -> bool:
         """See Reporter."""
@@ -84,6 +88,8 @@ class Bounces:
         if built is None:
             return ()
         envelope, octets = built
+        if self.signing:
+            octets = self.signing.signed(octets, now)
         origin = f"{DOUBLE if instead else 'report on '}{mail.id}"
         # root of this machine reads elsewhere what cron's mail came to
         envelope = self.aliases.expanded(envelope)

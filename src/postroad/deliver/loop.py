@@ -125,7 +125,8 @@ class Loop:
 
     def _enter(self, item: Item) -> None:
         """Draw its course, or find the way first: once for all that wait for the same."""
-        key = key_of(item.parcel)
+        parcel = item.parcel
+        key = key_of(parcel) if parcel.routes else parcel.destination  # a call less for nearly all
         way = self._ways.get(key)
         if way:
             self._line_up(item, way)

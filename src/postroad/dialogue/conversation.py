@@ -20,7 +20,7 @@ from postroad.smtp import (
     Violation,
     host_outcome,
 )
-from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.outcome import Outcome, Phase, Scope, result_of
 from postroad.words.phrasebook import seconds
 from postroad.words.reply import Reply
 
@@ -132,6 +132,7 @@ class Conversation:
         try:
             await self._stream.start_tls(self._settings.tls, server_name or None)
             self.tls = self._stream.tls
+            self._client.is_tls = True
         except NetError as problem:
             raise self._lost(str(problem)) from problem
 
@@ -207,8 +208,8 @@ class Conversation:
         return reply
 
     def refuse(self, text: str, status: str) -> HostError:
-        """What is wrong is the host's, or ours with it: not now, not here."""
-        return HostError(self.phase, Outcome(Result.DEFERRED, Scope.HOST, text, status, self.phase))
+        """What is wrong is the host's, or ours with it: not here, and by its status not now or never."""
+        return HostError(self.phase, Outcome(result_of(status), Scope.HOST, text, status, self.phase))
 
     def _lost(self, why: str) -> HostError:
         if self.is_gone:

@@ -40,7 +40,7 @@ class Lab:
     as written in the zones or as moved, and so does `certificates`. With `tls` STARTTLS is offered, with a certificate
     of that kind (True: self-signed) or of the one in `certificates`, which alone offer it otherwise. `policies` are
     MTA-STS policies by domain, served at the addresses of `mta-sts.DOMAIN`. With `keep` off messages are counted and
-    dropped.
+    dropped. With `requiretls` all offer REQUIRETLS (RFC 8689), and TLS.
     """
 
     def __init__(  # noqa: PLR0913  # each has a default and is written by name, in tests by the hundred
@@ -55,6 +55,7 @@ class Lab:
         tls: bool | CertificateKind = False,
         certificates: Mapping[Address, CertificateKind] | Mapping[str, CertificateKind] | None = None,
         policies: Mapping[str, str] | None = None,
+        requiretls: bool = False,
         keep: bool = True,
     ) -> None:
         self._home = bring_home(zones, has_ipv6=_has_ipv6())
@@ -64,11 +65,13 @@ class Lab:
         self.nameserver = Nameserver(self._home.zones, order=Order(order), rng=Random(seed), listener=listener)
         self.received: list[Received] = []
         taken = self.received.append if keep else None
-        habits = Habits(keep=keep, listener=listener, taken=taken)
+        habits = Habits(requiretls=requiretls, keep=keep, listener=listener, taken=taken)
         self.exchangers = {address: LabExchanger(address, port, habits) for address in self._home.served}
         for address, fault in (faults or {}).items():
             self.at(address).fault = fault
-        usual = dict.fromkeys(self.exchangers, CertificateKind.SELF_SIGNED if tls is True else tls)
+        usual = dict.fromkeys(
+            self.exchangers, CertificateKind.SELF_SIGNED if tls is True or (requiretls and not tls) else tls
+        )
         others = {self.at(address).address: kind for address, kind in (certificates or {}).items()}
         self.certificates = {address: kind for address, kind in usual.items() if kind} | others
         self._show(self.certificates)

@@ -75,6 +75,7 @@ class Habits:
     hostname: str = "mail.lab.invalid"
     tls: ssl.SSLContext | None = None  # offered by STARTTLS where there is one
     shown: tuple[bytes, ...] = ()  # the certificates in it, in DER
+    requiretls: bool = False  # offered under TLS (RFC 8689)
     keep: bool = True
     listener: trace.Listener = trace.nobody
     taken: Callable[[Received], None] | None = None  # hears of every message that is kept
@@ -208,7 +209,9 @@ class _Session:
         offers_tls = exchanger.habits.tls is not None and self._mode is not Mode.NO_STARTTLS
         starttls = offers_tls or self._mode in OFFERING
         chunking = self._mode is not Mode.D451  # there is no DATA to refuse where the message comes by BDAT
-        self._server = Server(ServerConfig(exchanger.habits.hostname, starttls=starttls, chunking=chunking))
+        habits = exchanger.habits
+        config = ServerConfig(habits.hostname, starttls=starttls, chunking=chunking, requiretls=habits.requiretls)
+        self._server = Server(config)
         self._pieces: list[bytes] = []
         self._is_over = False
 

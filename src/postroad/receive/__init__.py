@@ -6,10 +6,10 @@ Rule 3: no client can hold more than its share of memory, time or connections; e
 Rule 4: a session is driven by what comes, without a task; what takes time goes on in a callback when it is done.
 Rule 5: nothing waits in the loop: one timer watches all deadlines, and one read's work is cut into breaths.
 
-Stops: `settings`, `policy` (who may relay), `auth` (users and passwords), `verifier`, `headers` (what is put in
-front), `limits` (what is counted), `turns` (who is next), `keeper` (who is handed the mail), `shared` (what sessions
-share), `incoming` (one message). Of one connection: `connection` (its life), `patience` (its time), `judge` (what it
-may do), `messages`, `login` (its AUTH), `session_events`, `session` (what drives them). `listener` (all ports).
+Stops: `settings`, `policy` (who may relay), `auth` (users and passwords), `verifier`, `headers` (what is put in front),
+`limits` (what is counted), `turns` (who is next), `keeper` (who is handed the mail), `shared` (what sessions share),
+`incoming` (one message). Of one connection: `connection` (its life), `patience` (its time), `judge` (what it may do),
+`messages`, `login` (its AUTH), `session_events`, `session` (what drives them). `listener` (all ports).
 """
 
 from typing import TYPE_CHECKING

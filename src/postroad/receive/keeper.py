@@ -17,13 +17,17 @@ Kept = Callable[[Exception | None], None]
 
 
 class Arrival(NamedTuple):
-    """A message that has arrived whole. `size` counts the octets of its body as kept, with the fields put in front."""
+    """A message that has arrived whole. `size` counts the octets of its body as kept, with the fields put in front.
+
+    `front` are those known at its end only: its signatures. They go before all that was written.
+    """
 
     id: str
     envelope: Envelope
     at: float  # seconds since the epoch, as in its Received field
     size: int
     origin: str  # for people: "192.0.2.7 (client.example) by ESMTPS as user"
+    front: bytes = b""
 
 
 class Keeper(Protocol):
@@ -45,7 +49,7 @@ class Keeper(Protocol):
         ...
 
     def keep(self, arrival: Arrival, rest: bytes, kept: Kept) -> None:
-        """Keep a message: what was written, and `rest` behind it.
+        """Keep a message: its front, what was written, and `rest` behind it.
 
         `kept` is called once, when the message is durable or cannot be kept; never before this call has returned.
         """

@@ -11,7 +11,7 @@ from postroad.receive.headers import protocol
 from postroad.receive.incoming import Incoming, MessageSource
 from postroad.receive.judge import Judge
 from postroad.receive.keeper import Kept
-from postroad.receive.policy import Peer
+from postroad.receive.policy import Peer, relay_refusal
 from postroad.receive.session_events import SessionEvents
 from postroad.receive.shared import Shared
 from postroad.smtp import Server
@@ -97,7 +97,11 @@ class Messages:
     def _described(self, client: Peer, name: str, extended: bool, smtputf8: bool) -> MessageSource:  # noqa: FBT001  # facts
         known = client.user is not None
         by = protocol(extended=extended, tls=client.is_tls, authenticated=known, smtputf8=smtputf8)
-        return MessageSource(client, name, by, hostname=self._shared.settings.hostname, tls=self._stream.tls)
+        settings = self._shared.settings
+        source = MessageSource(client, name, by, hostname=settings.hostname, tls=self._stream.tls)
+        if settings.signing and relay_refusal(client, settings) is None:  # never what a stranger sends
+            source.signing = settings.signing
+        return source
 
     def _addressed(self, envelope: Envelope) -> Envelope:
         """The envelope as it is kept: aliases by the addresses they stand for, and every recipient once."""

@@ -40,7 +40,13 @@ class SessionEvents:
                 "user": user,
                 "elapsed_s": elapsed_s,
             }
+            if incoming.envelope.tls:
+                facts["tls_wish"] = incoming.envelope.tls.value
+            if incoming.signed:
+                facts["signed"] = incoming.signed
             self._listener(Event("receive.message.complete", facts))
+            if incoming.unsigned:
+                self._listener(Event("receive.signature.failed", {"id": incoming.id, "why": incoming.unsigned}))
 
     def failed(self, incoming: Incoming, why: str) -> None:
         """A message has come, in part at least, and is not kept."""

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import TYPE_CHECKING
 
 from postroad.receive.auth import PasswordHash
 from postroad.routing import Aliases
 from postroad.words.names import Address
+
+if TYPE_CHECKING:
+    from postroad.sign import SigningPolicy
 
 MIB = 1024 * 1024
 Network = IPv4Network | IPv6Network
@@ -78,6 +82,7 @@ class ReceiveSettings:
     AUTH is offered under TLS only; with `auth_in_clear_on_loopback` also to clients of this machine in the clear.
     `completes`: Date and Message-ID are added where they are missing (RFC 6409 section 8).
     `aliases` say who gets mail for names of this machine.
+    `signing`: how mail of those who may relay is signed, if it is.
     """
 
     hostname: str
@@ -90,3 +95,4 @@ class ReceiveSettings:
     limits: ReceiveLimits = field(default_factory=ReceiveLimits)
     timeouts: ReceiveTimeouts = field(default_factory=ReceiveTimeouts)
     aliases: Aliases = field(default_factory=Aliases)
+    signing: SigningPolicy | None = None

@@ -147,7 +147,7 @@ class LocalDelivery:
 
     def _bounces(self, it: RelaySettings) -> Bounces:
         expiry_s = it.loop.schedule.expiry_s
-        return Bounces(self._spool, it.hostname, expiry_s, self._ids, it.postmaster, it.aliases)
+        return Bounces(self._spool, it.hostname, expiry_s, self._ids, it.postmaster, it.aliases, it.signing)
 
 
 def _picked_up(parcels: Iterable[Parcel]) -> Iterator[Event]:

@@ -60,16 +60,15 @@ class Finder:
 
     async def _by_hop(self, hop: NextHop, destination: Destination, choice: Choice) -> DeliveryRoute:
         policy, own = self._settings.policy, self._who_we_are()
-        demands = partial(self._demands, hop)
-        snapshot, answer, asked = await follow(hop.route, destination, self._resolver, policy, own, demands)
+        found = await follow(hop.route, destination, self._resolver, policy, own, partial(self._demands, hop))
+        answer, life_s = found.answer, min(_life_s(found.snapshot), found.demands.life_s, choice.life_s)
         if choice.picked and not isinstance(choice.picked, Refusal):
             answer = noted(answer, hop.route, choice.picked.why)
-        life_s = min(_life_s(snapshot), max(choice.life_s, 1.0), max(asked.life_s, 1.0))
-        way = DeliveryRoute.of(answer, policy, hop.settings, life_s)
+        way = DeliveryRoute.of(answer, policy, hop.settings, max(life_s, 1.0))
         return replace(way, name=hop.route.name, on_reject=hop.route.on_reject) if choice.picked else way
 
     async def _demands(self, hop: NextHop, snapshot: Snapshot, named: Sequence[str]) -> Demands:
-        """What a connection to each exchanger has to be, or to each of these hosts."""
+        """What a connection to each exchanger has to be, or to each host that a route names."""
         if named:
             return await gather_demands_of_hosts(named, snapshot.hosts, self._resolver, hop.tls, self._policies)
         return await gather_demands(snapshot, self._resolver, hop.tls, self._policies)

@@ -40,14 +40,14 @@ class Intake:
 
     def keep(self, arrival: Arrival, rest: bytes, kept: Kept) -> None:
         """Keep a message; durable when `kept` is called."""
-        id_, envelope, at, size, origin = arrival
+        id_, envelope, at, size, origin, front = arrival
         mail = StoredMail(id_, envelope, at, self._ids.seed(), size, origin)
         first, *others = envelope.recipients
         destinations = (
             {domain_of(each.mailbox) for each in envelope.recipients} if others else (domain_of(first.mailbox),)
         )
         claims = self._loop.has_room_for(destinations)
-        adding = self._spool.add(mail, rest, claim=claims)
+        adding = self._spool.add(mail, rest, claim=claims, front=front)
         added = adding if isinstance(adding, asyncio.Future) else asyncio.ensure_future(adding)
         added.add_done_callback(partial(self._added, kept, claims))
 

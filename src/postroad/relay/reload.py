@@ -15,6 +15,7 @@ AT_RELOAD = frozenset({
     "listen",  # ports are opened and closed; what else changes of a port that stays waits for a restart
     "tls.certificate", "tls.key",
     "relay.networks", "relay.users", "relay.auth_in_clear_on_loopback", "relay.complete_headers",
+    "dkim.keys", "dkim.subdomains", "dkim.canonicalization", "dkim.valid",
     "limits.message_size", "limits.recipients", "limits.hops", "limits.connections", "limits.connections_per_client",
     "limits.messages_per_connection", "limits.messages_per_minute", "limits.errors", "limits.idle_commands",
     "limits.auth_failures", "limits.auth_failures_per_minute", "limits.memory",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from postroad.build import (
     build_own,
     build_resolver,
+    build_signing,
     check_plain,
     opportunistic_tls,
     server_tls,
@@ -54,6 +55,7 @@ from postroad.words.names import Unreadable
 if TYPE_CHECKING:
     from postroad.config import Config, RouteTable
     from postroad.dns import Resolver
+    from postroad.sign import SigningPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,18 @@ class RelaySettings:
         return self.receive.aliases
 
     @property
+    def signing(self) -> SigningPolicy | None:
+        """How mail of our own is signed, if it is."""
+        return self.receive.signing
+
+    @property
     def postmaster(self) -> tuple[Mailbox, ...]:
         """Who reads what concerns the relay itself; nobody, where postmaster has no alias."""
         return self.aliases.of("postmaster")
 
 
 def relay_settings(config: Config) -> RelaySettings:
-    """The settings of a file, with the certificates, users and passwords that it names.
+    """The settings of a file, with the certificates, keys, users and passwords that it names.
 
     Raises:
         InputError: one of those files cannot be read or used.
@@ -129,6 +136,7 @@ def faults_of(config: Config) -> Iterator[str]:
         lambda: _users(config.relay.users) if config.relay.users else None,
         lambda: server_tls(tls.certificate, tls.key) if tls.certificate else None,
         lambda: aliases_of(config),
+        lambda: build_signing(config.dkim),
         *(partial(_next_hop, route, usual, config.deliver.tls) for route in config.route),
         *(partial(_zone, zone) for zone in config.dns.zones),
         # Without zone files a resolver is as good as the names of its servers, and takes 20 ms to load
@@ -199,6 +207,7 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
             timeouts.command, timeouts.block, timeouts.tls, timeouts.session, least_rate=timeouts.least_rate
         ),
         aliases=aliases_of(config),
+        signing=build_signing(config.dkim),
     )
 
 

@@ -11,7 +11,7 @@ from postroad.routing.rules import Dropped, Level, Refusal, Route, Source
 from postroad.words.names import Address, to_unicode
 from postroad.words.outcome import Outcome, Phase, Result
 from postroad.words.phrasebook import counted, listing, percent, seconds
-from postroad.words.tls import OPPORTUNISTIC, TlsLevel, in_words
+from postroad.words.tls import TlsLevel, in_words
 from postroad.words.trail import Attempt, Contact
 
 _SOURCES = {
@@ -94,7 +94,7 @@ def _first_contact(route: Route, policy: RoutePolicy) -> list[str]:
 def explain_demands(route: Route) -> Iterator[str]:
     """What a connection to each exchanger has to be, where that is anything but the usual."""
     for each in dict.fromkeys(each for level in route.levels for each in level.exchangers):
-        if each.demand != OPPORTUNISTIC:
+        if not each.demand.is_usual:
             yield f"TLS at {to_unicode(each.name)}: {in_words(each.demand)}."
 
 

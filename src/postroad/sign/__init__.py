@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.sign.canonical import Form
-    from postroad.sign.keys import KeyState, SigningKey, read_key
-    from postroad.sign.signer import HEADER, MessageSigner, SigningPolicy, Unsigned
+    from postroad.sign.canonical import BodyHash, Form
+    from postroad.sign.keys import GOOD_BITS, KeyState, SigningKey, read_key
+    from postroad.sign.signer import HEADER, MessageSigner, SigningPolicy, Unsigned, author_of
 
 __getattr__, __dir__ = door(
     __name__,
-    canonical="Form",
-    keys="KeyState SigningKey read_key",
-    signer="HEADER MessageSigner SigningPolicy Unsigned",
+    canonical="BodyHash Form",
+    keys="GOOD_BITS KeyState SigningKey read_key",
+    signer="HEADER MessageSigner SigningPolicy Unsigned author_of",
 )

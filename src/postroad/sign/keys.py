@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA256
 
-LEAST_BITS = 1024  # RFC 8301 section 3.2: signers MUST use as many at least
+LEAST_BITS = 1024  # RFC 8301: signers MUST use as many at least
 GOOD_BITS = 2048  # and SHOULD use these
 
 _BEGIN = b"-----BEGIN "
@@ -69,16 +69,16 @@ class SigningKey:
         """The signature of a canonical header. RSA takes a quarter of a millisecond and gives the interpreter free."""
         if self.bits:
             return cast("RSAPrivateKey", self.private).sign(octets, *_pkcs1())
-        # RFC 8463 section 3: what is signed is the hash, by the plain algorithm, which hashes that once more
+        # RFC 8463: what is signed is the hash, by the plain algorithm, which hashes that once more
         return cast("Ed25519PrivateKey", self.private).sign(sha256(octets).digest())
 
 
 def read_key(octets: bytes, domain: str, selector: str) -> SigningKey | Unreadable:
     """A key from a PEM file, with `Not-Before:` and `Not-After:` in front of it where it does not sign for ever.
 
-    Text in front of a PEM block is no part of it (RFC 7468 section 2), so other programs read the same file.
+    Text in front of a PEM block is no part of it (RFC 7468), so other programs read the same file.
     """
-    # As A-labels (RFC 8616 section 4). A selector may end in digits, as no domain does
+    # As A-labels (RFC 8616). A selector may end in digits, as no domain does
     names = parse_domain(domain), parse_domain(f"{selector}.example")
     for name in names:
         if isinstance(name, Unreadable):

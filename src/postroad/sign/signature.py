@@ -21,7 +21,7 @@ Not those that lists and relays add or change: List-*, Received, Return-Path, ot
 """
 
 SIGNED = ("Sender", "Content-Transfer-Encoding", "TLS-Report-Domain", "TLS-Report-Submitter")
-"""Named as often as they are there. RFC 8460 section 5.3 has the last two."""
+"""Named as often as they are there. RFC 8460 has the last two."""
 
 _LINE = 76  # characters, RFC 5322 section 2.1.1 less the comma of a margin
 _PLACES = tuple((name, name.lower().encode(), 1) for name in SEALED) + tuple(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from postroad.sign.author import author_domain
 from postroad.sign.canonical import BodyHash, Form
-from postroad.sign.fields import fields_of
+from postroad.sign.fields import Fields, fields_of
 from postroad.sign.keys import KeyState, SigningKey
 from postroad.sign.signature import Covered, covered, signature_field
 from postroad.words.names import Unreadable
@@ -67,12 +67,14 @@ class SigningPolicy:
 
     def begin(self, message: bytes, now: float) -> MessageSigner | Unsigned:
         """Who signs a message, whose header is at the beginning of these octets; or why nobody does."""
-        end = message.find(b"\r\n\r\n", 0, HEADER)
-        if end >= 0:
-            return self._begin(message[: end + 2], end + 4, now)
-        if len(message) > HEADER:
-            return Unsigned("its header is longer than 256 KiB")
-        return self._begin(message if message.endswith(b"\r\n") else message + b"\r\n", len(message), now)
+        read = _read(message)
+        if isinstance(read, Unsigned):
+            return read
+        fields, length, domain = read
+        keys = self._active(domain, now)
+        if not keys:
+            return Unsigned(f"there is no key of {domain}", is_odd=False)
+        return MessageSigner(keys, covered(fields, self.header, self.body), self.body, length, self.valid_s)
 
     def signed(self, message: bytes, now: float) -> bytes:
         """A whole message with its signatures in front, if there are any."""
@@ -82,18 +84,6 @@ class SigningPolicy:
         signer.feed(message)
         return signer.fields(now) + message
 
-    def _begin(self, header: bytes, length: int, now: float) -> MessageSigner | Unsigned:
-        fields = fields_of(header)
-        if fields is None:
-            return Unsigned("its header has a line that is no header field")
-        domain = author_domain(fields)
-        if isinstance(domain, Unreadable):
-            return Unsigned(str(domain))
-        keys = self._active(domain, now)
-        if not keys:
-            return Unsigned(f"there is no key of {domain}", is_odd=False)
-        return MessageSigner(keys, covered(fields, self.header, self.body), self.body, length, self.valid_s)
-
     def _active(self, domain: str, now: float) -> tuple[SigningKey, ...]:
         """The keys that sign for a domain now: RSA first, as some hosts look at the first signature only."""
         while domain:
@@ -102,3 +92,24 @@ class SigningPolicy:
                 return tuple(keys) if len(keys) == 1 else tuple(sorted(keys, key=lambda key: not key.bits))
             domain = domain.partition(".")[2] if self.subdomains else ""
         return ()
+
+
+def author_of(message: bytes) -> str | Unsigned:
+    """The domain that signs a message, if there is a key of it; or why none can."""
+    read = _read(message)
+    return read if isinstance(read, Unsigned) else read[2]
+
+
+def _read(message: bytes) -> tuple[Fields, int, str] | Unsigned:
+    """The fields of a message, how many octets stand in front of its body, and the domain of its author."""
+    end = message.find(b"\r\n\r\n", 0, HEADER)
+    if end < 0 and len(message) > HEADER:
+        return Unsigned("its header is longer than 256 KiB")
+    header = message[: end + 2] if end >= 0 else message if message.endswith(b"\r\n") else message + b"\r\n"
+    fields = fields_of(header)
+    if fields is None:
+        return Unsigned("its header has a line that is no header field")
+    domain = author_domain(fields)
+    if isinstance(domain, Unreadable):
+        return Unsigned(str(domain))
+    return fields, end + 4 if end >= 0 else len(message), domain

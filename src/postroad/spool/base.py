@@ -277,7 +277,10 @@ class Claims(Learned, Protocol):
         ...
 
     async def piece(self, id_: str, ordinal: int) -> tuple[bytes, bool]:
-        """A piece of the body of a message that is kept, PIECE octets at most, and whether more follow."""
+        """A piece of the body of a message that is kept, and whether more follow.
+
+        It has PIECE octets at most, and the first one what stands in front of it.
+        """
         ...
 
     async def clock_set_back(self, now: float, latest: float) -> int:
@@ -311,8 +314,10 @@ class Spool(Claims, Protocol):
         """Forget a message that was arriving."""
         ...
 
-    def add(self, mail: StoredMail, rest: bytes, *, claim: bool = False) -> Awaitable[tuple[Parcel, ...]]:
-        """Keep a message: what was written, and `rest` behind it. Once this is done it is durable.
+    def add(
+        self, mail: StoredMail, rest: bytes, *, claim: bool = False, front: bytes = b""
+    ) -> Awaitable[tuple[Parcel, ...]]:
+        """Keep a message: `front`, what was written, and `rest` behind it. Once this is done it is durable.
 
         One parcel for each destination of the envelope, due at `mail.received_at`; with `claim` this node has them.
 

@@ -40,6 +40,10 @@ class _Kept:
     open: int = 0  # parcels
     finished_at: float | None = None
 
+    def is_remembered(self, since: float) -> bool:
+        """Whether it is not finished, or was no earlier than that."""
+        return self.finished_at is None or self.finished_at >= since
+
 
 @dataclass(slots=True)
 class _Slot:
@@ -213,10 +217,12 @@ class MemorySpool(MemoryLearned):
         self._check()
         self._arrivals.pop(id_, None)
 
-    async def add(self, mail: StoredMail, rest: bytes, *, claim: bool = False) -> tuple[Parcel, ...]:
+    async def add(
+        self, mail: StoredMail, rest: bytes, *, claim: bool = False, front: bytes = b""
+    ) -> tuple[Parcel, ...]:
         """See Spool."""
         self._check()
-        return self._add(mail, rest, State.CLAIMED if claim else State.WAITING)
+        return self._add(mail, rest, State.CLAIMED if claim else State.WAITING, front)
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """See Spool."""
@@ -279,7 +285,7 @@ class MemorySpool(MemoryLearned):
     async def sweep(self, now: float) -> None:
         """See Spool."""
         self._check()
-        self._forget(now - self._history_s)
+        self._kept = {id_: kept for id_, kept in self._kept.items() if kept.is_remembered(now - self._history_s)}
         for id_, arrival in list(self._arrivals.items()):
             arrival.seen_at = now if arrival.seen_at is None else arrival.seen_at
             if arrival.seen_at < now - ARRIVAL_S:
@@ -345,8 +351,8 @@ class MemorySpool(MemoryLearned):
         if self._is_closed:
             raise SpoolError(Trouble.CLOSED, "the spool in memory is closed")
 
-    def _add(self, mail: StoredMail, rest: bytes, state: State) -> tuple[Parcel, ...]:
-        octets = bytes(self._arrivals[mail.id].octets) + rest if mail.id in self._arrivals else rest
+    def _add(self, mail: StoredMail, rest: bytes, state: State, front: bytes = b"") -> tuple[Parcel, ...]:
+        octets = front + self._arrivals.get(mail.id, _Arrival()).octets + rest
         self._examine(mail, octets)
         self._arrivals.pop(mail.id, None)
         parts = enumerate(split(mail), start=self._next)
@@ -384,11 +390,6 @@ class MemorySpool(MemoryLearned):
             kept.octets, kept.finished_at = b"", now
             if self._history_s <= 0:
                 del self._kept[kept.mail.id]
-
-    def _forget(self, before: float) -> None:
-        for id_, kept in list(self._kept.items()):
-            if kept.finished_at is not None and kept.finished_at < before:
-                del self._kept[id_]
 
 
 def _fits(slot: _Slot, selection: Selection) -> bool:

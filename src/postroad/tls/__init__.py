@@ -5,7 +5,8 @@ Rule 2: security never bends preference: an exchanger that cannot meet its deman
 Rule 3: doubt is never "no policy": a look-up that fails where one may be is a demand that cannot be met.
 
 Stops: `deciding` (what is known of an exchanger -> its Demand: one table), `trust` (certificates -> Proof), `tlsa`
-(DANE's associations), `sts` (the record and the policy of MTA-STS), `kept` (the policies that a sender keeps).
+(DANE's associations), `sts` (the record and the policy of MTA-STS), `kept` (the policies that a sender keeps), `wishes`
+(what the sender of one message makes of a Demand).
 """
 
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from postroad.tls.sts import StsDocument, StsRecord, covers, read_policy, read_records
     from postroad.tls.tlsa import END_ENTITY, SMTP_USAGES, association, matches, tlsa_faults, usable
     from postroad.tls.trust import NOBODY, Trust, judge, why_untrusted
+    from postroad.tls.wishes import wished
 
 __getattr__, __dir__ = door(
     __name__,
@@ -26,4 +28,5 @@ __getattr__, __dir__ = door(
     sts="StsDocument StsRecord covers read_policy read_records",
     tlsa="END_ENTITY SMTP_USAGES association matches tlsa_faults usable",
     trust="NOBODY Trust judge why_untrusted",
+    wishes="wished",
 )

@@ -58,7 +58,7 @@ def by(text=ROUTES):
         if isinstance(picked, Refusal):
             return DeliveryRoute.of(picked, POLICY, it.deliver, 60.0)
         route = picked.route
-        _, answer = await follow(route, name, it._resolver, POLICY, Own())
+        answer = (await follow(route, name, it._resolver, POLICY, Own())).answer
         answer = noted(_on_port(answer, it.lab.port), route, picked.why)
         return replace(DeliveryRoute.of(answer, POLICY, it.deliver, 60.0), name=route.name, on_reject=route.on_reject)
 
@@ -149,7 +149,7 @@ def test_the_report_tells_of_both_routes():
     assert [2, 1, 1] == [report.count(text) for text in ("Attempt ", 'by the route "other"', "Action: failed")]
     told = " ".join(sentences)
     assert 'it takes the route "other" now' in told
-    assert 'the route "other" takes it, because the route before it was refused' in told
+    assert 'the route "other" takes it, because the hosts of the route before it refused the mail' in told
 
 
 def test_it_stays_on_the_other_route():

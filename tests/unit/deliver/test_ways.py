@@ -28,7 +28,7 @@ class Finder:
         self.life_s = life_s
         self.asked = 0
 
-    async def __call__(self, _destination):
+    async def __call__(self, _destination, _named=""):
         """The way."""
         self.asked += 1
         return DeliveryRoute.of(self.answer, POLICY, SETTINGS, self.life_s)
@@ -112,3 +112,18 @@ def test_so_many_ways_are_remembered():
         return ways.get("d0"), ways.get("d1") is not None
 
     assert (None, True) == asyncio.run(story())
+
+
+def test_mail_on_another_route_is_woken_by_its_hosts():
+    """An address concerns a destination if any of its ways that are remembered leads there."""
+
+    async def story():
+        find = Finder(route(TWO[0]))
+        ways = RouteCache(find, Clock())
+        await ways.find("example.com")
+        before = ways.may_lead("example.com", TWO[1])
+        find.answer = route(TWO[1], name="smart.example.net")
+        await ways.find(("example.com", "smart"))
+        return before, ways.may_lead("example.com", TWO[1]), ways.may_lead("example.com", TWO[0])
+
+    assert (False, True, True) == asyncio.run(story())

@@ -23,13 +23,13 @@ class Spool:
         self.trouble = None
         self._steps = steps
 
-    async def add(self, mail, rest, *, claim):
+    async def add(self, mail, rest, *, claim, front):
         """Keep it."""
         await self.done.wait()
         if self.trouble:
             raise self.trouble
         self._steps.append("added")
-        return (mail.id, rest, claim)
+        return (mail.id, front + rest, claim)
 
     async def discard(self, id_):
         """Forget it."""

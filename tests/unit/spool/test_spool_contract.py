@@ -9,7 +9,7 @@ from tests.support.letters import BODY, EVERYTHING, NOW, SIZE, letter, octets, p
 
 from postroad.spool import PIECE, Parcel, Reroute, Selection, Settlement, SpoolError, State, Stats, Trouble
 from postroad.spool.base import Record
-from postroad.words.mail import Envelope, Recipient, parse_mailbox
+from postroad.words.mail import Envelope, Recipient, TlsWish, parse_mailbox
 
 LATER = NOW + 900
 
@@ -59,6 +59,21 @@ def test_what_is_added_comes_out_as_it_went_in(tell):
     tell(story)
 
 
+@pytest.mark.parametrize("wish", [None, *TlsWish])
+def test_what_the_sender_asks_of_tls_stays_with_the_mail(tell, wish):
+    """In each parcel, and in the story."""
+    envelope = replace(letter("m1", "a@one.example", "b@two.example").envelope, tls=wish, eight_bit=True)
+    mail = replace(letter(), envelope=envelope)
+
+    async def story(spool):
+        await spool.add(mail, BODY)
+        parcels = await spool.claim(NOW, 10, each=10)
+        assert [wish, wish] == [parcel.mail.envelope.tls for parcel in parcels]
+        assert mail == (await spool.story("m1")).mail
+
+    tell(story)
+
+
 def test_a_message_is_one_parcel_for_each_destination(tell):
     """Each parcel has the recipients of its destination; the story has all of them."""
     mail = letter("m1", "a@one.example", "b@two.example", "c@one.example", "d@[192.0.2.1]")
@@ -97,6 +112,50 @@ def test_a_big_body_handed_over_whole_is_read_in_pieces(tell):
         (parcel,) = await spool.add(letter(size=len(body)), body, claim=True)
         assert body == await octets(spool, parcel.mail)
         assert PIECE == max([len(piece) async for piece in spool.body(parcel.mail)])
+
+    tell(story)
+
+
+@pytest.mark.parametrize(
+    "pieces", [[], [b"a" * 10], [b"a" * PIECE, b"b" * PIECE]], ids=["whole", "a small piece", "two pieces"]
+)
+@pytest.mark.parametrize("rest", [b"", b"the end", b"c" * PIECE, b"c" * (PIECE + 1)], ids=["", "few", "PIECE", "more"])
+@pytest.mark.parametrize("claim", [True, False])
+def test_what_stands_in_front(tell, pieces, rest, claim):
+    """It comes out first, counts as part of the body, and is gone with it."""
+    front = b"Front: yes\r\n"
+    body = front + b"".join(pieces) + rest
+
+    async def story(spool):
+        for piece in pieces:
+            await spool.write("m1", piece)
+        added = await spool.add(letter(size=len(body)), rest, claim=claim, front=front)
+        (parcel,) = added if claim else await spool.claim(NOW, 1, each=1)
+        assert body == await octets(spool, parcel.mail)
+        assert spool.at_hand(parcel.mail) in (None, body)
+        assert body == await octets(spool, parcel.mail), "it is read as often as it is tried"
+        assert len(body) == (await spool.stats(NOW)).octets
+        await spool.settle([Settlement(parcel)], NOW)
+        with pytest.raises(SpoolError):
+            await octets(spool, parcel.mail)
+        await spool.sweep(NOW + 90000)
+        assert Stats(0, 0, 0, 0, 0, 0, 0, None) == await spool.stats(NOW)
+
+    tell(story)
+
+
+@pytest.mark.parametrize("pieces", [[], [b"a" * PIECE]])
+def test_what_stands_in_front_counts(tell, pieces):
+    """A size without it is not the body's."""
+
+    async def story(spool):
+        for piece in pieces:
+            await spool.write("m1", piece)
+        size = len(b"".join(pieces)) + 3
+        with pytest.raises(ValueError, match="octets"):
+            await spool.add(letter(size=size), b"end", front=b"front")
+        await spool.add(letter(size=size + 5), b"end", front=b"front")
+        assert size + 5 == (await spool.stats(NOW)).octets
 
     tell(story)
 

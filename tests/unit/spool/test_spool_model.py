@@ -91,13 +91,14 @@ class TwoSpools(RuleBasedStateMachine):
         sender=st.sampled_from(["ann@home.example", ""]),
         written=st.lists(st.binary(max_size=5), max_size=2),
         rest=st.binary(max_size=5),
+        front=st.binary(max_size=5),
         claim=st.booleans(),
     )
-    def add(self, to, sender, written, rest, claim):
-        mail = self.fresh([f"u{n}@{lane}" for n, lane in enumerate(to)], sender, sum(map(len, [*written, rest])))
+    def add(self, to, sender, written, rest, front, claim):
+        mail = self.fresh([f"u{n}@{lane}" for n, lane in enumerate(to)], sender, sum(map(len, [front, *written, rest])))
         for piece in written:
             self.both("write", mail.id, piece)
-        pairs = self.parcels("add", mail, rest, claim=claim)
+        pairs = self.parcels("add", mail, rest, claim=claim, front=front)
         self.claimed += pairs if claim else []
 
     @rule(to=st.lists(lanes, min_size=4, max_size=9))
@@ -204,9 +205,9 @@ class Wired:
     def __getattr__(self, name):
         return getattr(self.remote if hasattr(Claims, name) else self.inner, name)
 
-    async def add(self, mail, rest, *, claim=False):
+    async def add(self, mail, rest, *, claim=False, front=b""):
         """What is claimed is handed over."""
-        parcels = await self.inner.add(mail, rest, claim=claim)
+        parcels = await self.inner.add(mail, rest, claim=claim, front=front)
         self.handover.give(parcels if claim else ())
         return parcels
 

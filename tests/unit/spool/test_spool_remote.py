@@ -120,6 +120,23 @@ def test_trouble_with_the_spool_crosses_and_settling_again_works():
     assert (Trouble.FULL, 1, 0) == asyncio.run(story())
 
 
+@pytest.mark.parametrize("pieces", [0, 2])
+def test_what_stands_in_front_is_delivered_there_too(pieces):
+    """Small mail is pushed along with it, large mail read with it."""
+    body = b"front" + b"a" * PIECE * pieces + b"end"
+
+    async def story():
+        async with apart() as (spool, other):
+            for _ in range(pieces):
+                await spool.write("m1", b"a" * PIECE)
+            parcels = await spool.add(letter(size=len(body)), b"end", claim=True, front=b"front")
+            other.handover.give(parcels)
+            await other.look()
+            return await octets(other.spool, other.given[0].mail)
+
+    assert body == asyncio.run(story())
+
+
 def test_large_body_is_read_piece_by_piece():
     """One that was not pushed along is asked for, each piece by itself."""
 

@@ -435,6 +435,46 @@ def test_a_loop_that_is_gone_leaves_the_writer_alive(tmp_path):
     assert "spool-writer" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_mail_of_version_4_goes_out_unchanged(tmp_path):
+    """A spool of before there was anything in front: small mail and large, claimed and waiting, octet by octet."""
+    large = b"".join(b"%08d" % number for number in range(PIECE // 4))
+
+    async def old(spool):
+        await spool.add(letter("m1"), BODY)
+        await spool.write("m2", large[:PIECE])
+        await spool.add(letter("m2", size=len(large)), large[PIECE:])
+
+    run(old, one(tmp_path))
+    db = sqlite3.connect(tmp_path / "spool.db")
+    before = db.execute("SELECT sql FROM sqlite_master").fetchall(), db.execute("SELECT * FROM message").fetchall()
+    db.execute("PRAGMA user_version = 4")
+    db.close()
+
+    async def new(spool):
+        parcels = await spool.claim(NOW, 10, each=10)
+        return [await octets(spool, parcel.mail) for parcel in parcels]
+
+    assert [BODY, large] == run(new, one(tmp_path))
+    db = sqlite3.connect(tmp_path / "spool.db")
+    after = db.execute("SELECT sql FROM sqlite_master").fetchall(), db.execute("SELECT * FROM message").fetchall()
+    assert (before, (SCHEMA,)) == (after, db.execute("PRAGMA user_version").fetchone())
+    db.close()
+
+
+def test_what_stood_in_front_leaves_no_row(tmp_path):
+    """It is a piece, and goes with the other pieces."""
+
+    async def story(spool):
+        await spool.write("m1", b"a" * PIECE)
+        (parcel,) = await spool.add(letter(size=PIECE + 8), b"end", claim=True, front=b"front")
+        rows = connect(tmp_path / "spool.db").execute("SELECT ordinal, length(octets) FROM piece").fetchall()
+        await spool.settle([Settlement(parcel)], NOW)
+        return rows
+
+    assert [(0, PIECE), (-1, 5)] == run(story, one(tmp_path))
+    assert [] == connect(tmp_path / "spool.db").execute("SELECT * FROM piece").fetchall()
+
+
 def test_schema_has_the_number_of_its_last_script():
     """A version more for each script."""
     names = sorted(each.name for each in (resources.files("postroad.spool") / "sql").iterdir())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from postroad.cli.sendmail.draft import Origin
     from postroad.config import Brief
     from postroad.routing import Aliases
+    from postroad.sign import SigningPolicy
     from postroad.spool import StoredMail
 
 # sysexits.h
@@ -54,7 +55,7 @@ def run(words: Sequence[str]) -> int:
         for remark in arguments.remarks:
             _say(remark)
         config = load_brief(arguments.config)
-        aliases = aliases_of(config)
+        aliases, signing = aliases_of(config), _signing(config)
     except Misuse as problem:
         return _say(str(problem), USAGE)
     except InputError as problem:
@@ -62,7 +63,7 @@ def run(words: Sequence[str]) -> int:
     if arguments.nothing:
         return OK
     try:
-        return _submit(arguments, config, aliases)
+        return _submit(arguments, config, aliases, signing)
     except InputError as problem:
         return _say(str(problem), DATA)
     except SpoolError as trouble:
@@ -71,7 +72,16 @@ def run(words: Sequence[str]) -> int:
         return _say(f"standard input cannot be read: {problem.strerror}", TEMPORARY)
 
 
-def _submit(arguments: Arguments, config: Brief, aliases: Aliases) -> int:
+def _signing(config: Brief) -> SigningPolicy | None:
+    """How mail is signed that goes into the spool. Who may not write there has it signed at the relay's port."""
+    if config.dkim.keys is None or not os.access(config.spool, os.W_OK):
+        return None
+    from postroad.build import build_signing
+
+    return build_signing(config.dkim)
+
+
+def _submit(arguments: Arguments, config: Brief, aliases: Aliases, signing: SigningPolicy | None) -> int:
     from postroad.cli.sendmail.draft import bounded, read
     from postroad.cli.sendmail.handing import hand_over
     from postroad.config import hostname_of
@@ -82,6 +92,9 @@ def _submit(arguments: Arguments, config: Brief, aliases: Aliases) -> int:
     if len(octets) > config.message_size:
         raise InputError(f"the message is larger than limits.message_size, {config.message_size} octets")
     mail, content = _made(arguments, octets, hostname)
+    if signing:
+        content = signing.signed(content, mail.received_at)
+        mail = replace(mail, size=len(content))
     unknown = [to.mailbox for to in mail.envelope.recipients if aliases.refusal(to.mailbox, None)]
     for each in unknown:
         _say(f"{each}: this machine has no mailboxes, and {each.local} has no alias; {_where_aliases(arguments)}")
@@ -116,7 +129,7 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[StoredMai
     from postroad.cli.sendmail.draft import addresses, finish, parse, qualified
     from postroad.spool import MessageIds, StoredMail, sendmail_origin
     from postroad.words.inputs import InputError, readable
-    from postroad.words.mail import Envelope, Recipient, parse_mailbox
+    from postroad.words.mail import Envelope, Recipient, parse_mailbox, tls_wish_of
 
     ids = MessageIds()
     origin = _origin(arguments, hostname, ids.id())
@@ -136,6 +149,7 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[StoredMai
         eight_bit=arguments.eight_bit or not content.isascii(),
         ret=arguments.ret,
         envid=arguments.envid,
+        tls=tls_wish_of(content),
     )
     told = sendmail_origin(origin.user, origin.uid)
     return StoredMail(origin.id, envelope, origin.at, ids.seed(), len(content), told), content

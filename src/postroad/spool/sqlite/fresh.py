@@ -31,7 +31,7 @@ class Fresh:
 
     def remember(self, messages: Iterable[CompleteMessage]) -> None:
         """These were added: keep the bodies of those that are claimed."""
-        for mail, body, node in messages:
+        for mail, body, node, _front in messages:
             if node and len(body) == mail.size <= EACH and self.octets < MOST:
                 self._bodies[mail.id] = body
                 self.octets += mail.size

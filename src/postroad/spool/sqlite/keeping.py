@@ -22,18 +22,24 @@ ON CONFLICT DO UPDATE SET pieces = pieces + 1, octets = octets + excluded.octets
 RETURNING pieces
 """
 _BODY = """
-SELECT pieces, CASE WHEN pieces > ? THEN (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = ?)
-    ELSE rest END FROM message WHERE id = ?
+SELECT pieces, CASE WHEN pieces > ?1 THEN (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = ?1)
+    ELSE rest END, CASE WHEN ?1 = 0 AND pieces > 0 THEN
+    (SELECT octets FROM piece WHERE piece.id = message.id AND ordinal = -1) END FROM message WHERE id = ?2
 """
+_FRONT = -1
 _PIECE = "INSERT INTO piece (id, ordinal, octets) VALUES (?, ?, ?)"
 
 
 class CompleteMessage(NamedTuple):
-    """A complete message to keep: its parcels are claimed by `node`, or wait."""
+    """A complete message to keep: its parcels are claimed by `node`, or wait.
+
+    `front` goes in front of what was written of it; of a message that is here whole it is a part of `rest`.
+    """
 
     mail: StoredMail
     rest: bytes
     node: str | None = None
+    front: bytes = b""
 
 
 def write(db: sqlite3.Connection, pieces: Sequence[tuple[str, bytes, str]]) -> list[None]:
@@ -67,11 +73,11 @@ def add(db: sqlite3.Connection, messages: Sequence[CompleteMessage]) -> list[tup
 
 
 def piece(db: sqlite3.Connection, id_: str, ordinal: int) -> tuple[bytes, bool]:
-    """A piece of a body, and whether more follow."""
-    row = db.execute(_BODY, (ordinal, ordinal, id_)).fetchone()
+    """A piece of a body, the first with what stands in front of it, and whether more follow."""
+    row = db.execute(_BODY, (ordinal, id_)).fetchone()
     if row is None or row[1] is None:
         raise SpoolError(Trouble.MISSING, f"the spool has no body of {id_}: the message is delivered or deleted")
-    return bytes(row[1]), ordinal < row[0]
+    return bytes(row[1]) if row[2] is None else bytes(row[2]) + bytes(row[1]), ordinal < row[0]
 
 
 def _write(db: sqlite3.Connection, id_: str, octets: bytes, node: str) -> None:
@@ -86,19 +92,22 @@ def _parcels(number: int, mail: StoredMail) -> tuple[Parcel, ...]:
 
 def _message_row(db: sqlite3.Connection, number: int, whole: CompleteMessage) -> Row:
     mail, rest, pieces = whole.mail, whole.rest, 0
-    if len(rest) != mail.size or mail.size > PIECE:
-        pieces, rest = _assemble(db, mail, rest)
+    if len(rest) != mail.size or mail.size > PIECE or whole.front:
+        pieces, rest = _assemble(db, mail, rest, whole.front)
     return number, mail.id, mail.received_at, mail.size, pieces, write_about(mail), rest
 
 
-def _assemble(db: sqlite3.Connection, mail: StoredMail, rest: bytes) -> tuple[int, bytes]:
-    """Make what was written and the rest one body: pieces of it, and its end."""
+def _assemble(db: sqlite3.Connection, mail: StoredMail, rest: bytes, front: bytes) -> tuple[int, bytes]:
+    """Make what stands in front, what was written and the rest one body: pieces of it, and its end."""
     while len(rest) > PIECE:
         _write(db, mail.id, rest[:PIECE], "")
         rest = rest[PIECE:]
     pieces, octets = db.execute("SELECT total(pieces), total(octets) FROM arrival WHERE id = ?", (mail.id,)).fetchone()
-    if octets + len(rest) != mail.size:
-        raise ValueError(f"the body of {mail.id} has {octets + len(rest):.0f} octets, not {mail.size}")
+    length = len(front) + octets + len(rest)
+    if length != mail.size:
+        raise ValueError(f"the body of {mail.id} has {length:.0f} octets, not {mail.size}")
+    if front:
+        db.execute(_PIECE, (mail.id, _FRONT, front))
     db.execute("DELETE FROM arrival WHERE id = ?", (mail.id,))
     return int(pieces), rest
 

@@ -83,15 +83,19 @@ class SqliteSpool:
         """See Spool."""
         await self._writer.submit(self._kinds.discard, id_)
 
-    def add(self, mail: StoredMail, rest: bytes, *, claim: bool = False) -> asyncio.Future[tuple[Parcel, ...]]:
+    def add(
+        self, mail: StoredMail, rest: bytes, *, claim: bool = False, front: bytes = b""
+    ) -> asyncio.Future[tuple[Parcel, ...]]:
         """See Spool."""
         if not mail.envelope.recipients:
             return self._writer.refuse(ValueError("a message needs at least one recipient"))
         if claim and not self._node:
             return self._writer.refuse(_no_node())
-        whole = keeping.CompleteMessage(mail, rest, self._node if claim else None)
+        if front and len(front) + len(rest) == mail.size:
+            rest, front = front + rest, b""
+        whole = keeping.CompleteMessage(mail, rest, self._node if claim else None, front)
         others = len(mail.envelope.recipients) - 1  # SHORT counts the first
-        return self._writer.submit(self._kinds.add, whole, len(rest) + others * RECIPIENT)
+        return self._writer.submit(self._kinds.add, whole, len(front) + len(rest) + others * RECIPIENT)
 
     async def claim(self, now: float, most: int, *, each: int, skip: Collection[str] = ()) -> tuple[Parcel, ...]:
         """See Spool."""

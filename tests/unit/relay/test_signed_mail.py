@@ -1,0 +1,131 @@
+"""Signed mail from the port to the exchangers: what arrives is what was signed, once, whatever happens on the way."""
+
+import asyncio
+import io
+
+import pytest
+from tests.support.letters import EVERYTHING
+from tests.support.relaying import house, resolver_of, settings_of
+from tests.support.signing import ed25519_pem, key, rsa_pem, verdicts
+
+from postroad.cli.sendmail import run
+from postroad.lab import parse_fault
+from postroad.spool import PIECE
+from postroad.spool.sqlite import SqliteSpool
+from postroad.words.inputs import InputError
+
+DOMAIN = "example.org"
+KEYS = (key("rsa", DOMAIN), key("ed", DOMAIN, ed25519_pem()))
+LETTER = b"From: Ann <ann@example.org>\r\nTo: bob@example.com\r\nSubject: hello\r\n\r\n.Hello\r\n..\r\n\r\n"
+PARENT = "subdomains = true"  # reports are of MAILER-DAEMON@relay.example.org
+
+
+@pytest.fixture
+def dkim(tmp_path):
+    """The settings that sign with both keys, and more of them."""
+    folder = tmp_path / "dkim" / DOMAIN
+    folder.mkdir(parents=True)
+    for name, octets in (("rsa", rsa_pem()), ("ed", ed25519_pem())):
+        (folder / f"{name}.pem").write_bytes(octets)
+        (folder / f"{name}.pem").chmod(0o600)
+    return lambda more="": f'[dkim]\nkeys = "{tmp_path / "dkim"}"\n{more}\n'
+
+
+@pytest.mark.parametrize("size", [0, PIECE, 5 * PIECE])
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_what_arrives_is_what_was_signed(dkim, tmp_path, size, kind):
+    """Through either spool, small and large, over DATA with its dots and back."""
+    letter = LETTER + b"as any other line\r\n" * (size // 19)
+
+    async def story():
+        spool = await SqliteSpool.open(tmp_path / "spool", node="one") if kind == "sqlite" else None
+        async with house(dkim(), spool=spool) as it:
+            await it.submit("bob@example.com", content=letter)
+            await it.verdict()
+            return it.lab.received[0].content
+
+    content = asyncio.run(story())
+    assert (True, True) == (content.startswith(b"DKIM-Signature: v=1; a=rsa"), content.endswith(letter))
+    assert [True, True] == verdicts(content, *KEYS)
+
+
+def test_a_message_is_signed_once(dkim):
+    """Each attempt, and each destination, has the same octets."""
+
+    async def story():
+        async with house(dkim(), faults={"127.0.0.13": "d451"}) as it:
+            await it.submit("bob@example.com", "ann@example.net", content=LETTER)
+            await it.verdict(2)
+            await it.lab.set_fault("127.0.0.13", parse_fault("accept"))
+            await it.relay.spool.retry(EVERYTHING, 0.0)
+            it.relay.delivery.look()
+            await it.verdict(3)
+            return {each.content for each in it.lab.received}
+
+    (content,) = asyncio.run(story())
+    assert [True, True] == verdicts(content, *KEYS)
+
+
+def test_reports_are_signed(dkim):
+    """They have no sender, and their author is this machine: its domain's key, or that of the domain above."""
+
+    async def story(more):
+        async with house(dkim(more), faults={"127.0.0.13": "r550"}) as it:
+            await it.submit("bob@example.net", sender="ann@example.com", content=LETTER)
+            await it.verdict(2)
+            return it.lab.received[0]
+
+    signed, unsigned = asyncio.run(story(PARENT)), asyncio.run(story(""))
+    assert (None, [True, True]) == (signed.envelope.reverse_path, verdicts(signed.content, *KEYS))
+    assert unsigned.content.startswith(b"From: Mail Delivery System <MAILER-DAEMON@relay.example.org>")
+
+
+def test_keys_that_cannot_be_used_keep_the_old_ones(dkim, tmp_path):
+    """A reload with a damaged key changes nothing; once it is there again, the new settings hold."""
+    path = tmp_path / "dkim" / DOMAIN / "ed.pem"
+
+    async def story():
+        async with house(dkim()) as it:
+            octets = path.read_bytes()
+            path.write_bytes(b"text")
+            with pytest.raises(InputError, match=r"ed\.pem cannot sign: it is no PEM file"):
+                settings_of(dkim(), it.lab)
+            await it.submit("bob@example.com", content=LETTER)
+            await it.verdict()
+            path.write_bytes(b"Not-After: 2020-01-01\n" + octets)
+            await it.relay.reload(settings_of(dkim(), it.lab), resolver_of(it.lab))
+            await it.submit("bob@example.com", content=LETTER)
+            await it.verdict(2)
+            return [verdicts(each.content, *KEYS) for each in it.lab.received]
+
+    assert [[True, True], [True]] == asyncio.run(story())
+
+
+def test_what_programs_hand_over_is_signed(dkim, tmp_path, monkeypatch):
+    """Mail of `postroad sendmail` goes into the spool as it leaves."""
+    settings = tmp_path / "p.toml"
+    settings.write_text(f'hostname = "relay.example.org"\nspool.path = "spool"\n{dkim()}')
+
+    async def look():
+        spool = await SqliteSpool.open(tmp_path / "spool", node="relay")
+        mails = [each.parcel.mail for each in await spool.listed(EVERYTHING)]
+        contents = [b"".join([piece async for piece in spool.body(mail)]) for mail in mails]
+        await spool.close()
+        return contents
+
+    asyncio.run(look())
+    text = b"To: bob@example.com\nFrom: ann@example.org\nSubject: x\n\nhello\n.\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+    assert 0 == run(["-C", str(settings), "-i", "-t"])
+    (content,) = asyncio.run(look())
+    assert [True, True] == verdicts(content, *KEYS)
+
+
+def test_sendmail_says_what_is_wrong_with_a_key(dkim, tmp_path, monkeypatch, capsys):
+    """As for any fault of the settings: nothing is sent unsigned that should not be."""
+    settings = tmp_path / "p.toml"
+    settings.write_text(f'spool.path = "{tmp_path}"\n{dkim()}')
+    (tmp_path / "dkim" / DOMAIN / "ed.pem").chmod(0o644)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x")))
+    assert 78 == run(["-C", str(settings), "bob@example.com"])
+    assert "ed.pem can be read by every user of this machine; run: chmod o-rwx" in capsys.readouterr().err
