@@ -25,6 +25,7 @@ Stagger = Annotated[
 ConnectTimeout = Annotated[
     float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")
 ]
+Hello = Annotated[str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")]
 RequireTls = Annotated[
     bool, typer.Option("--require-tls", help="Deliver over proven connections only, to hosts that offer REQUIRETLS.")
 ]
@@ -44,9 +45,7 @@ def send(
     port: options.Port = SMTP_PORT,
     stagger: Stagger = 0.25,
     connect_timeout: ConnectTimeout = 30.0,
-    hello: Annotated[
-        str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")
-    ] = "",
+    hello: Hello = "",
     tls: options.Tls = None,
     authorities: options.Authorities = None,
     https_port: options.HttpsPort = HTTPS_PORT,
@@ -64,8 +63,7 @@ def send(
     """
     if require_tls and tls == "off":
         screen.fail("--require-tls and --tls off exclude each other: leave one out")
-    content = _read(file)
-    out = screen.Screen()
+    content, out = _read(file), screen.Screen()
     watched = screen.Watched(lambda event: None if json else _show_live(out, event))
 
     async def sent() -> Sent:

@@ -9,13 +9,14 @@ Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `web` (M
 public), `pytest_plugin` (all of it for the tests of other projects).
 """
 
-from postroad.lab.certificate import CertificateKind, authority_file
+from postroad.lab.certificate import AUTHORITY, CertificateKind, authority_file, lab_trust
 from postroad.lab.lab import Lab, NoExchangerError
 from postroad.lab.nameserver import DnsFault, Nameserver, Order
 from postroad.lab.sink import Habits, LabExchanger, Received
 from postroad.words.faults import Fault, Mode, parse_fault
 
 __all__ = [
+    "AUTHORITY",
     "CertificateKind",
     "DnsFault",
     "Fault",
@@ -28,5 +29,6 @@ __all__ = [
     "Order",
     "Received",
     "authority_file",
+    "lab_trust",
     "parse_fault",
 ]

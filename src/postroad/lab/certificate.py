@@ -32,7 +32,7 @@ AUTHORITY_KEY = "3258fcde1951de2e1c5d7c42ec775cfae3c2e2b1f85f7175b0bdc9687d69f56
 """The same of a record 2 1 1 for what the authority of the lab has signed."""
 
 AUTHORITY = "authority.pem"
-MOST_OF_A_NAME = 64  # characters of a common name, RFC 5280 appendix A.1
+MOST_OF_A_NAME = 64  # characters of a common name (ub-common-name)
 
 _BEGINS, _EXPIRED, _ENDS = (datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 2001, 2100))
 

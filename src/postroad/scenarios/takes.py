@@ -20,8 +20,7 @@ from postroad.build import (
 )
 from postroad.deliver import DeliverSettings
 from postroad.gather import HTTPS_PORT
-from postroad.lab import Lab, NoExchangerError, authority_file
-from postroad.lab.certificate import AUTHORITY, lab_trust
+from postroad.lab import AUTHORITY, Lab, NoExchangerError, authority_file, lab_trust
 from postroad.routing import RoutePolicy
 from postroad.scenarios.folder import Scenario, story
 from postroad.simulation.own import OwnSender

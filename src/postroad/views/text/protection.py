@@ -63,7 +63,7 @@ def headline(seen: Protection) -> str:
             also = f"; {passed}" if out else ""
             silent = _names(_with(seen, Fate.UNKNOWN))
             return f"{domain}: nobody can say now what would happen to mail: no session with {silent}{also}"
-    return f"{domain}: no exchanger was contacted; this is what each has to prove"
+    return f"{domain}: no exchanger was contacted; this is what each has to prove{f'; {passed}' if out else ''}"
 
 
 def _names(exchangers: list[ExchangerSeen]) -> str:
