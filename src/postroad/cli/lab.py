@@ -236,13 +236,14 @@ def _show_up(lab: Lab, *, json: bool) -> None:
     for domain in lab.web.policies:
         screen.say(f"policy       https://mta-sts.{domain}:{lab.web.port}/.well-known/mta-sts.txt")
     to_lab = f"--resolver {host}:{dns_port} --port {lab.port}"
+    domain = next(iter(lab.nameserver.zones.domains), "example.com")
     if lab.certificates:
         from postroad.lab import authority_file
 
         to_lab += f" --authorities {authority_file()}"
         to_lab += f" --https-port {lab.web.port}" if lab.web.policies else ""
-        screen.say(f"try          postroad tls example.com {to_lab}")
-    screen.say(f"try          postroad send --from me@example.net --to user@example.com {to_lab} FILE")
+        screen.say(f"try          postroad tls {domain} {to_lab}")
+    screen.say(f"try          postroad send --from me@example.net --to user@{domain} {to_lab} FILE")
     screen.say("stop it with Ctrl-C")
 
 

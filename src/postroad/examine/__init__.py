@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from postroad.examine.protection import (
         AddressSeen,
         ExchangerSeen,
-        Fate,
         LookSettings,
         PolicySeen,
         Protection,
         TlsaSeen,
-        Verdict,
+        TlsResult,
+        TlsVerdict,
         look,
     )
     from postroad.examine.resume import done_in
@@ -44,7 +44,7 @@ __getattr__, __dir__ = door(
     __name__,
     bulk="check_all check_one",
     evidence="Sources examine",
-    protection="AddressSeen ExchangerSeen Fate LookSettings PolicySeen Protection TlsaSeen Verdict look",
+    protection="AddressSeen ExchangerSeen TlsResult LookSettings PolicySeen Protection TlsaSeen TlsVerdict look",
     resume="done_in",
     sources="SourceOptions build_sources read_snapshot",
     survey="Survey",

@@ -30,7 +30,7 @@ MOST_ADDRESSES = 100  # that are contacted for one domain
 CONNECT_S, REPLY_S, GREETING_S = 10.0, 20.0, 30.0  # as a visit of `check` has them
 
 
-class Fate(StrEnum):
+class TlsResult(StrEnum):
     """What would happen to mail at an address."""
 
     PROVEN = "proven"  # it goes, and the host has shown who it is
@@ -41,10 +41,10 @@ class Fate(StrEnum):
     NOT_ASKED = "not-asked"  # it was not contacted
 
 
-GOES = (Fate.PROVEN, Fate.ENCRYPTED, Fate.CLEAR)
+GOES = (TlsResult.PROVEN, TlsResult.ENCRYPTED, TlsResult.CLEAR)
 
 
-class Verdict(StrEnum):
+class TlsVerdict(StrEnum):
     """What would happen to mail for a domain."""
 
     GOES = "goes"
@@ -64,7 +64,7 @@ class AddressSeen:
 
     address: Address
     is_secure: bool
-    fate: Fate
+    result: TlsResult
     why: str
     tls: str | None = None
     proof: Proof | None = None
@@ -94,9 +94,9 @@ class ExchangerSeen:
     tlsa: tuple[TlsaSeen, ...] = ()
 
     @property
-    def fate(self) -> Fate:
+    def result(self) -> TlsResult:
         """The best that may happen at one of its addresses: all of them are tried."""
-        return min((each.fate for each in self.addresses), key=list(Fate).index)
+        return min((each.result for each in self.addresses), key=list(TlsResult).index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,28 +131,30 @@ class Protection:
         return is_authentic(self.routed.snapshot.mx)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> TlsVerdict:
         """What would happen to mail."""
-        fates = [each.fate for each in self.exchangers]
-        if not fates:
-            return Verdict.NO_ROUTE
-        if any(fate in GOES for fate in fates):
-            return Verdict.GOES_ELSEWHERE if Fate.PASSED_OVER in fates else Verdict.GOES
-        if Fate.UNKNOWN in fates:
-            return Verdict.UNKNOWN
-        return Verdict.NOT_ASKED if Fate.NOT_ASKED in fates else Verdict.WAITS
+        results = [each.result for each in self.exchangers]
+        if not results:
+            return TlsVerdict.NO_ROUTE
+        if any(result in GOES for result in results):
+            return TlsVerdict.GOES_ELSEWHERE if TlsResult.PASSED_OVER in results else TlsVerdict.GOES
+        if TlsResult.UNKNOWN in results:
+            return TlsVerdict.UNKNOWN
+        return TlsVerdict.NOT_ASKED if TlsResult.NOT_ASKED in results else TlsVerdict.WAITS
 
     @property
     def has_findings(self) -> bool:
         """Whether mail is kept from an exchanger, or the protection that the domain announces does not work."""
-        fates = [each.fate for exchanger in self.exchangers for each in exchanger.addresses]
+        results = [each.result for exchanger in self.exchangers for each in exchanger.addresses]
         is_undeliverable = isinstance(self.answer, Refusal) and self.answer.result is Result.FAILED
-        return is_undeliverable or Fate.PASSED_OVER in fates or any(each.known.failure for each in self.policies)
+        return is_undeliverable or TlsResult.PASSED_OVER in results or any(each.known.failure for each in self.policies)
 
     @property
     def is_conclusive(self) -> bool:
         """Whether all that matters could be seen."""
-        is_unknown = any(each.fate is Fate.UNKNOWN for exchanger in self.exchangers for each in exchanger.addresses)
+        is_unknown = any(
+            each.result is TlsResult.UNKNOWN for exchanger in self.exchangers for each in exchanger.addresses
+        )
         is_deferred = isinstance(self.answer, Refusal) and self.answer.result is Result.DEFERRED
         is_policy_unknown = any(isinstance(each.published, Temporary | Bogus) for each in self.policies)
         return not (is_unknown or is_deferred or is_policy_unknown)
@@ -256,8 +258,10 @@ class _Look:
     async def __call__(self, exchanger: Exchanger, address: Address, *, is_secure: bool) -> AddressSeen:
         demand = exchanger.demand
         if not self._settings.connects:
-            fate = Fate.PASSED_OVER if demand.missed else Fate.NOT_ASKED
-            return AddressSeen(address, is_secure, fate, demand.missed.why if demand.missed else "it was not contacted")
+            result = TlsResult.PASSED_OVER if demand.missed else TlsResult.NOT_ASKED
+            return AddressSeen(
+                address, is_secure, result, demand.missed.why if demand.missed else "it was not contacted"
+            )
         try:
             stream = await connect(address, exchanger.port or self._settings.port, timeout_s=CONNECT_S)
         except NetError as problem:
@@ -272,28 +276,28 @@ class _Look:
             lost = problem
         shown = session.certificates
         await session.quit()
-        fate, why = _fate(demand, session, lost)
+        result, why = _result(demand, session, lost)
         certificate = self._read(shown) if shown else None
-        return AddressSeen(address, is_secure, fate, why, session.tls, session.proof, shown, certificate)
+        return AddressSeen(address, is_secure, result, why, session.tls, session.proof, shown, certificate)
 
     def _read(self, shown: tuple[bytes, ...]) -> Certificate:
         return read_certificate(shown[0], why_untrusted(shown, self._settings.trust, time.time()))
 
 
-def _unheard(demand: Demand, why: str) -> tuple[Fate, str]:
-    return (Fate.PASSED_OVER, demand.missed.why) if demand.missed else (Fate.UNKNOWN, why)
+def _unheard(demand: Demand, why: str) -> tuple[TlsResult, str]:
+    return (TlsResult.PASSED_OVER, demand.missed.why) if demand.missed else (TlsResult.UNKNOWN, why)
 
 
-def _fate(demand: Demand, session: Session, lost: HostError | None) -> tuple[Fate, str]:
+def _result(demand: Demand, session: Session, lost: HostError | None) -> tuple[TlsResult, str]:
     """What would happen to mail, and why."""
     if demand.missed:
-        return Fate.PASSED_OVER, demand.missed.why
+        return TlsResult.PASSED_OVER, demand.missed.why
     if lost and lost.phase is Phase.STARTTLS:
         why = lost.outcome.text
-        return (Fate.CLEAR, f"TLS fails ({why})") if demand.allows_clear else (Fate.PASSED_OVER, why)
+        return (TlsResult.CLEAR, f"TLS fails ({why})") if demand.allows_clear else (TlsResult.PASSED_OVER, why)
     if lost:
-        return Fate.UNKNOWN, f"at {lost.phase}: {lost.outcome.text}"
+        return TlsResult.UNKNOWN, f"at {lost.phase}: {lost.outcome.text}"
     if session.tls is None:
-        return Fate.CLEAR, "the settings leave TLS alone" if not demand.uses_tls else "the host does not start TLS"
+        return TlsResult.CLEAR, "the settings leave TLS alone" if not demand.uses_tls else "the host does not start TLS"
     proof = session.proof
-    return (Fate.PROVEN if proof.level is TlsLevel.PROVEN else Fate.ENCRYPTED), proof.how
+    return (TlsResult.PROVEN if proof.level is TlsLevel.PROVEN else TlsResult.ENCRYPTED), proof.how

@@ -6,7 +6,7 @@ import pytest
 
 from postroad.build import Mailer, build_override, build_policy, policy_fetch, resolver_at
 from postroad.dns import ServerAddress, WireSettings, ZoneResolver, parse_server, parse_zones
-from postroad.examine import Fate, LookSettings, Verdict, look
+from postroad.examine import LookSettings, TlsResult, TlsVerdict, look
 from postroad.gather import PublishedPolicies
 from postroad.lab import CertificateKind, Lab, authority_file, parse_fault
 from postroad.lab.certificate import AUTHORITY, AUTHORITY_KEY, LEAF_KEY, lab_trust
@@ -60,9 +60,9 @@ def seen(zone, *, policies=None, kinds=None, faults=None, mode="auto", connects=
     return asyncio.run(story())
 
 
-def fates(found):
+def results(found):
     """What would happen to mail at each exchanger, the best first."""
-    return [each.fate for each in found.exchangers]
+    return [each.result for each in found.exchangers]
 
 
 MATCHING, DIFFERENT = f"3 1 1 {LEAF_KEY}", f"3 1 1 {OTHER_KEY}"
@@ -72,83 +72,83 @@ SECURE = SIGNED + HOSTS
 @pytest.mark.parametrize(
     ("zone", "more", "expected", "verdict"),
     [
-        (HEAD + HOSTS, {}, [Fate.ENCRYPTED] * 2, Verdict.GOES),
-        (HEAD + HOSTS, {"faults": {11: "no-starttls"}}, [Fate.CLEAR, Fate.ENCRYPTED], Verdict.GOES),
-        (HEAD + HOSTS, {"faults": {11: "broken-starttls"}}, [Fate.CLEAR, Fate.ENCRYPTED], Verdict.GOES),
-        (HEAD + HOSTS, {"faults": {11: "refuse", 12: "g421"}}, [Fate.UNKNOWN] * 2, Verdict.UNKNOWN),
-        (SECURE + tlsa("mx1", MATCHING), {}, [Fate.PROVEN, Fate.ENCRYPTED], Verdict.GOES),
-        (SECURE + tlsa("mx1", DIFFERENT), {}, [Fate.PASSED_OVER, Fate.ENCRYPTED], Verdict.GOES_ELSEWHERE),
-        (SECURE + tlsa("mx1", DIFFERENT) + tlsa("mx2", DIFFERENT), {}, [Fate.PASSED_OVER] * 2, Verdict.WAITS),
-        (SECURE + tlsa("mx1", DIFFERENT, MATCHING), {}, [Fate.PROVEN, Fate.ENCRYPTED], Verdict.GOES),
-        (SECURE + tlsa("mx1", f"2 1 1 {AUTHORITY_KEY}"), {}, [Fate.PROVEN, Fate.ENCRYPTED], Verdict.GOES),
-        (SECURE + tlsa("mx1", f"0 0 1 {OTHER_KEY}"), {}, [Fate.ENCRYPTED] * 2, Verdict.GOES),
+        (HEAD + HOSTS, {}, [TlsResult.ENCRYPTED] * 2, TlsVerdict.GOES),
+        (HEAD + HOSTS, {"faults": {11: "no-starttls"}}, [TlsResult.CLEAR, TlsResult.ENCRYPTED], TlsVerdict.GOES),
+        (HEAD + HOSTS, {"faults": {11: "broken-starttls"}}, [TlsResult.CLEAR, TlsResult.ENCRYPTED], TlsVerdict.GOES),
+        (HEAD + HOSTS, {"faults": {11: "refuse", 12: "g421"}}, [TlsResult.UNKNOWN] * 2, TlsVerdict.UNKNOWN),
+        (SECURE + tlsa("mx1", MATCHING), {}, [TlsResult.PROVEN, TlsResult.ENCRYPTED], TlsVerdict.GOES),
+        (SECURE + tlsa("mx1", DIFFERENT), {}, [TlsResult.PASSED_OVER, TlsResult.ENCRYPTED], TlsVerdict.GOES_ELSEWHERE),
+        (SECURE + tlsa("mx1", DIFFERENT) + tlsa("mx2", DIFFERENT), {}, [TlsResult.PASSED_OVER] * 2, TlsVerdict.WAITS),
+        (SECURE + tlsa("mx1", DIFFERENT, MATCHING), {}, [TlsResult.PROVEN, TlsResult.ENCRYPTED], TlsVerdict.GOES),
+        (SECURE + tlsa("mx1", f"2 1 1 {AUTHORITY_KEY}"), {}, [TlsResult.PROVEN, TlsResult.ENCRYPTED], TlsVerdict.GOES),
+        (SECURE + tlsa("mx1", f"0 0 1 {OTHER_KEY}"), {}, [TlsResult.ENCRYPTED] * 2, TlsVerdict.GOES),
         (
             SECURE + tlsa("mx1", f"0 0 1 {OTHER_KEY}"),
             {"faults": {11: "no-starttls"}},
-            [Fate.PASSED_OVER, Fate.ENCRYPTED],
-            Verdict.GOES_ELSEWHERE,
+            [TlsResult.PASSED_OVER, TlsResult.ENCRYPTED],
+            TlsVerdict.GOES_ELSEWHERE,
         ),
-        (HEAD + HOSTS + tlsa("mx1", DIFFERENT), {}, [Fate.ENCRYPTED] * 2, Verdict.GOES),
-        (HEAD + HOSTS + STS, {"policies": policy("*.example.com")}, [Fate.PROVEN] * 2, Verdict.GOES),
+        (HEAD + HOSTS + tlsa("mx1", DIFFERENT), {}, [TlsResult.ENCRYPTED] * 2, TlsVerdict.GOES),
+        (HEAD + HOSTS + STS, {"policies": policy("*.example.com")}, [TlsResult.PROVEN] * 2, TlsVerdict.GOES),
         (
             HEAD + HOSTS + STS,
             {"policies": policy("mx2.example.com")},
-            [Fate.PASSED_OVER, Fate.PROVEN],
-            Verdict.GOES_ELSEWHERE,
+            [TlsResult.PASSED_OVER, TlsResult.PROVEN],
+            TlsVerdict.GOES_ELSEWHERE,
         ),
         (
             HEAD + HOSTS + STS,
             {"policies": policy("*.example.com", mode="testing"), "kinds": {11: "wrong-name"}},
-            [Fate.ENCRYPTED, Fate.PROVEN],
-            Verdict.GOES,
+            [TlsResult.ENCRYPTED, TlsResult.PROVEN],
+            TlsVerdict.GOES,
         ),
-        (HEAD + HOSTS + STS, {"policies": policy("mx", mode="none")}, [Fate.ENCRYPTED] * 2, Verdict.GOES),
-        (HEAD + HOSTS, {"mode": "dane-only"}, [Fate.PASSED_OVER] * 2, Verdict.WAITS),
-        (HEAD + HOSTS, {"mode": "off"}, [Fate.CLEAR] * 2, Verdict.GOES),
-        (HEAD + HOSTS, {"mode": "verify"}, [Fate.PROVEN] * 2, Verdict.GOES),
-        (HEAD + HOSTS, {"connects": False}, [Fate.NOT_ASKED] * 2, Verdict.NOT_ASKED),
-        (HEAD + "@ MX 0 .\n", {}, [], Verdict.NO_ROUTE),
+        (HEAD + HOSTS + STS, {"policies": policy("mx", mode="none")}, [TlsResult.ENCRYPTED] * 2, TlsVerdict.GOES),
+        (HEAD + HOSTS, {"mode": "dane-only"}, [TlsResult.PASSED_OVER] * 2, TlsVerdict.WAITS),
+        (HEAD + HOSTS, {"mode": "off"}, [TlsResult.CLEAR] * 2, TlsVerdict.GOES),
+        (HEAD + HOSTS, {"mode": "verify"}, [TlsResult.PROVEN] * 2, TlsVerdict.GOES),
+        (HEAD + HOSTS, {"connects": False}, [TlsResult.NOT_ASKED] * 2, TlsVerdict.NOT_ASKED),
+        (HEAD + "@ MX 0 .\n", {}, [], TlsVerdict.NO_ROUTE),
     ],
 )
 def test_what_would_happen_to_mail(zone, more, expected, verdict):
     """At each exchanger, and to mail as a whole; nobody is named as a recipient."""
     found = seen(zone, **more)
-    assert (expected, verdict) == (fates(found), found.verdict)
+    assert (expected, verdict) == (results(found), found.verdict)
 
 
 @pytest.mark.parametrize("kind", CertificateKind)
 def test_certificate_that_its_tlsa_record_vouches_for_proves_the_host_whatever_is_wrong_with_it(kind):
     """T3: expired, self-signed, for another name, of an unknown authority (RFC 7672 section 3.1.1)."""
     found = seen(SECURE + tlsa("mx1", MATCHING), kinds={11: kind})
-    assert Fate.PROVEN is found.exchangers[0].fate
+    assert TlsResult.PROVEN is found.exchangers[0].result
 
 
 @pytest.mark.parametrize("kind", CertificateKind)
 def test_certificate_that_its_policy_asks_for_must_be_good(kind):
     """MTA-STS trusts authorities: all but the good one keep mail away."""
     found = seen(HEAD + HOSTS + STS, policies=policy("*.example.com"), kinds={11: kind})
-    expected = Fate.PROVEN if kind is GOOD else Fate.PASSED_OVER
-    assert expected is found.exchangers[0].fate
+    expected = TlsResult.PROVEN if kind is GOOD else TlsResult.PASSED_OVER
+    assert expected is found.exchangers[0].result
 
 
 @pytest.mark.parametrize("kind", [CertificateKind.EXPIRED, CertificateKind.WRONG_NAME])
 def test_certificate_under_a_trust_anchor_must_be_in_time_and_for_the_host(kind):
     """RFC 7672 section 3.1.2: usage 2 looks at dates and names."""
     found = seen(SECURE + tlsa("mx1", f"2 1 1 {AUTHORITY_KEY}"), kinds={11: kind})
-    assert Fate.PASSED_OVER is found.exchangers[0].fate
+    assert TlsResult.PASSED_OVER is found.exchangers[0].result
 
 
 def test_dane_failing_is_not_made_good_by_a_policy():
     """T9 (RFC 8461 section 2): what DANE refuses MTA-STS does not let through."""
     zone = SECURE + tlsa("mx1", DIFFERENT) + STS
     found = seen(zone, policies=policy("*.example.com"))
-    assert [Fate.PASSED_OVER, Fate.PROVEN] == fates(found)
+    assert [TlsResult.PASSED_OVER, TlsResult.PROVEN] == results(found)
 
 
 def test_exchanger_that_an_enforced_policy_leaves_out_is_passed_over_though_dane_holds():
     """T9, the other way (decision 32): names are the policy's business, certificates that of DANE."""
     found = seen(SECURE + tlsa("mx1", MATCHING) + STS, policies=policy("mx2.example.com"))
-    assert [Fate.PASSED_OVER, Fate.PROVEN] == fates(found)
+    assert [TlsResult.PASSED_OVER, TlsResult.PROVEN] == results(found)
 
 
 def test_each_tlsa_record_says_whether_it_counts_and_what_it_matches():
@@ -200,7 +200,7 @@ def test_answer_begins_with_what_would_happen(zone, more, expected):
 def test_policy_that_cannot_be_fetched_is_a_finding_and_mail_goes():
     """RFC 8461 section 3.3: as without one; its owner should know."""
     found = seen(HEAD + HOSTS + STS)
-    assert (Verdict.GOES, True, [Fate.ENCRYPTED] * 2) == (found.verdict, found.has_findings, fates(found))
+    assert (TlsVerdict.GOES, True, [TlsResult.ENCRYPTED] * 2) == (found.verdict, found.has_findings, results(found))
 
 
 def test_zone_that_will_be_signed_shows_what_dane_will_demand():

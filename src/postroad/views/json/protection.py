@@ -145,7 +145,7 @@ def _exchanger(each: ExchangerSeen) -> TlsExchangerJson:
     return {
         "name": each.name,
         "preference": each.preference,
-        "mail": each.fate.value,
+        "mail": each.result.value,
         "demand": demand_shape(each.demand),
         "tlsa_base": each.dane.base or None,
         "tlsa_answer": facts_of(each.dane.tlsa),
@@ -168,7 +168,7 @@ def _address(seen: AddressSeen) -> TlsAddressJson:
     return {
         "address": str(seen.address),
         "authentic": seen.is_secure,
-        "mail": seen.fate.value,
+        "mail": seen.result.value,
         "why": seen.why,
         "tls": seen.tls,
         "proof": proof_shape(seen.proof) if seen.proof else None,

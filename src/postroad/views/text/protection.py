@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 
-from postroad.examine import AddressSeen, ExchangerSeen, Fate, PolicySeen, Protection, TlsaSeen, Verdict
+from postroad.examine import AddressSeen, ExchangerSeen, PolicySeen, Protection, TlsaSeen, TlsResult, TlsVerdict
 from postroad.routing import Refusal
 from postroad.tls import association
 from postroad.views.text.blocks import Table
@@ -23,12 +23,12 @@ MOST_NAMES = 5  # of a certificate
 DIGITS = 16  # of a TLSA record's data
 
 _MAIL = {
-    Fate.PROVEN: "mail goes, proven",
-    Fate.ENCRYPTED: "mail goes encrypted",
-    Fate.CLEAR: "mail goes in the clear",
-    Fate.PASSED_OVER: "passed over",
-    Fate.UNKNOWN: "no answer to go by",
-    Fate.NOT_ASKED: "not contacted",
+    TlsResult.PROVEN: "mail goes, proven",
+    TlsResult.ENCRYPTED: "mail goes encrypted",
+    TlsResult.CLEAR: "mail goes in the clear",
+    TlsResult.PASSED_OVER: "passed over",
+    TlsResult.UNKNOWN: "no answer to go by",
+    TlsResult.NOT_ASKED: "not contacted",
 }
 
 
@@ -48,20 +48,20 @@ def headline(seen: Protection) -> str:
     if isinstance(seen.answer, Refusal):
         text = seen.answer.text
         return f"{text if text.startswith(domain) else f'{domain}: {text}'} ({seen.answer.enhanced})"
-    out = _with(seen, Fate.PASSED_OVER)
+    out = _with(seen, TlsResult.PASSED_OVER)
     passed = f"{_names(out)} {'is' if len(out) == 1 else 'are'} passed over"
     match seen.verdict:
-        case Verdict.GOES:
+        case TlsVerdict.GOES:
             return f"{domain}: {_how(seen)}"
-        case Verdict.GOES_ELSEWHERE:
-            goes = [each for each in seen.exchangers if each.fate is not Fate.PASSED_OVER]
+        case TlsVerdict.GOES_ELSEWHERE:
+            goes = [each for each in seen.exchangers if each.result is not TlsResult.PASSED_OVER]
             return f"{domain}: mail goes to {_names(goes)}; {passed}"
-        case Verdict.WAITS:
+        case TlsVerdict.WAITS:
             miss = seen.exchangers[0].addresses[0]
             return f"{domain}: mail is deferred ({_status(seen.exchangers[0], miss)}); {passed}"
-        case Verdict.UNKNOWN:
+        case TlsVerdict.UNKNOWN:
             also = f"; {passed}" if out else ""
-            silent = _names(_with(seen, Fate.UNKNOWN))
+            silent = _names(_with(seen, TlsResult.UNKNOWN))
             return f"{domain}: nobody can say now what would happen to mail: no session with {silent}{also}"
     return f"{domain}: no exchanger was contacted; this is what each has to prove{f'; {passed}' if out else ''}"
 
@@ -70,19 +70,19 @@ def _names(exchangers: list[ExchangerSeen]) -> str:
     return listing((to_unicode(each.name) for each in exchangers), MOST_NAMES)
 
 
-def _with(seen: Protection, fate: Fate) -> list[ExchangerSeen]:
-    return [each for each in seen.exchangers if each.fate is fate]
+def _with(seen: Protection, result: TlsResult) -> list[ExchangerSeen]:
+    return [each for each in seen.exchangers if each.result is result]
 
 
 def _how(seen: Protection) -> str:
     """How well mail is protected that goes to any exchanger."""
-    worst = max((each.fate for each in seen.exchangers), key=list(Fate).index)
-    if worst is Fate.PROVEN:
+    worst = max((each.result for each in seen.exchangers), key=list(TlsResult).index)
+    if worst is TlsResult.PROVEN:
         return f"mail goes, and {'its' if len(seen.exchangers) == 1 else 'every'} exchanger proves who it is"
-    proven = len(_with(seen, Fate.PROVEN))
+    proven = len(_with(seen, TlsResult.PROVEN))
     some = f"{proven} of {counted(len(seen.exchangers), 'exchanger')} {'proves' if proven == 1 else 'prove'} who it is"
     part = some if proven else "nothing proves who takes it"
-    return f"mail goes {'encrypted' if worst is Fate.ENCRYPTED else 'to some in the clear'}; {part}"
+    return f"mail goes {'encrypted' if worst is TlsResult.ENCRYPTED else 'to some in the clear'}; {part}"
 
 
 def _published(seen: Protection) -> Iterator[str]:
@@ -160,15 +160,15 @@ def _of_address(exchanger: ExchangerSeen, seen: AddressSeen) -> str:
 
 def _mail(exchanger: ExchangerSeen, seen: AddressSeen) -> str:
     """What would happen to mail there."""
-    words = _MAIL[seen.fate]
-    if seen.fate is Fate.NOT_ASKED:
+    words = _MAIL[seen.result]
+    if seen.result is TlsResult.NOT_ASKED:
         return words
-    if seen.fate is Fate.PASSED_OVER:
+    if seen.result is TlsResult.PASSED_OVER:
         return f"{words} ({_status(exchanger, seen)}): {seen.why}"
     missed = seen.proof.miss if seen.proof and exchanger.demand.watched else None
     if missed:
         return f"{words}, and a failure is reported: {missed.why}"
-    return words if seen.fate is Fate.ENCRYPTED else f"{words}: {seen.why}"
+    return words if seen.result is TlsResult.ENCRYPTED else f"{words}: {seen.why}"
 
 
 def _status(exchanger: ExchangerSeen, seen: AddressSeen) -> str:
