@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.build.chooser import LONGEST_LIFE_S, Choice, Chooser, follow
+    from postroad.build.chooser import LONGEST_LIFE_S, Choice, Chooser, Followed, follow
     from postroad.build.contexts import (
         check_plain,
         opportunistic_tls,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__ = door(
     __name__,
-    chooser="LONGEST_LIFE_S Choice Chooser follow",
+    chooser="LONGEST_LIFE_S Choice Chooser Followed follow",
     contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
     documents="policies_of policy_fetch policy_in",
     keys="build_signing load_key load_keys sign_message",

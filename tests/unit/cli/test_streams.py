@@ -50,6 +50,7 @@ CASES = {
     "setups": ["--sender", "rfc5321"],
     "simulate": ["t1"],
     "tls": ["example.com", *ZONE],
+    "tls-report": SPOOL,
 }
 ALL = {**CASES, "": ["--help"], "--version": [], "rules --json": []}
 

@@ -43,6 +43,7 @@ ELSEWHERE = {
     "lab run": "the same",
     "lab up": "the same",
     "send": "tests/docs/test_docs.py looks at it",
+    "tls-report": "tests/unit/cli/test_tls_report_command.py looks at it",
 }
 SPOOL = {
     "queue list": (["list"],),

@@ -17,6 +17,7 @@ from postroad.views.json.scenes import DemoJson, LabJson, LabUpJson
 from postroad.views.json.senders import SenderJson, SendersJson
 from postroad.views.json.settings import ConfigJson, ProblemsJson, UserJson
 from postroad.views.json.shape import Shape
+from postroad.views.json.tls_reports import TlsReportsJson
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -50,6 +51,7 @@ ANSWERS: dict[str, type] = {
     "setups": SetupsJson,
     "simulate": SimulateJson,
     "tls": TlsJson,
+    "tls-report": TlsReportsJson,
     "an error": ErrorJson,
 }
 """What each command prints with --json; and any of them on stderr, if it ends early."""
