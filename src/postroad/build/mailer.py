@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from postroad.build.chooser import AskDemands, Chooser, follow, no_demands
-from postroad.gather import Demands, gather, gather_demands, gather_demands_of_hosts, gather_more
+from postroad.build.chooser import Chooser, follow
+from postroad.gather import Demands, Policies, gather, gather_demands, gather_demands_of_hosts, gather_more
 from postroad.routing import (
     PROCEDURES,
     Dice,
@@ -24,6 +25,7 @@ from postroad.routing import (
     noted,
     odds,
 )
+from postroad.tls import AUTO, Override
 from postroad.words.facts import NoData, Snapshot
 from postroad.words.mail import Mailbox, domain_of
 from postroad.words.names import Destination
@@ -43,7 +45,7 @@ SEED_BITS = 48  # long enough that no two messages share one, short enough to re
 class Routed:
     """The result of `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`.
 
-    `by` is the route of the settings that was taken, if any.
+    `by` is the route of the settings that was taken, if any. `demands` has what TLS has to prove, and why.
     """
 
     destination: Destination
@@ -54,6 +56,7 @@ class Routed:
     odds: Odds | None = None
     plan: Plan = field(default_factory=lambda: Plan(()))
     by: StaticRoute | None = None
+    demands: Demands = field(default_factory=Demands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,11 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Mailer:
-    """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's cache."""
+    """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's cache.
+
+    `override_of` is what we ask of TLS on a route of the settings, None for no route. `policies` knows those of
+    MTA-STS; None: they are not asked for.
+    """
 
     resolver: Resolver
     policy: RoutePolicy = PROCEDURES["rfc5321"]
@@ -97,35 +104,41 @@ class Mailer:
     deliver: DeliverSettings | None = None  # None: the usual ones
     listener: Listener = nobody
     chooser: Chooser | None = None  # None: no routes of settings
+    override_of: Callable[[StaticRoute | None], Override] = lambda _route: AUTO
+    policies: Policies | None = None
 
     async def lookup(self, destination: Destination) -> Snapshot:
         """All that DNS says of a domain and its exchangers, with name servers and reverse names."""
         return await gather_more(await gather(destination, self.resolver), self.resolver)
 
-    async def route(
-        self, destination: Destination, seed: int | None = None, named: str = "", demands: AskDemands = no_demands
-    ) -> Routed:
+    async def route(self, destination: Destination, seed: int | None = None, named: str = "") -> Routed:
         """Where mail for a destination goes, and one drawn order; `named` is the route of the settings to take."""
         seed = secrets.randbits(SEED_BITS) if seed is None else seed
         picked = (await self.chooser.choose(destination, named)).picked if self.chooser else None
         if isinstance(picked, Refusal):
             return Routed(destination, Snapshot(destination, NoData()), picked, self.policy, seed)
         by = picked.route if picked else None
-        found = await follow(by, destination, self.resolver, self.policy, self.own, demands)
+        found = await follow(by, destination, self.resolver, self.policy, self.own, partial(self._demands, by))
         answer = noted(found.answer, picked.route, picked.why) if picked else found.answer
-        routed = Routed(destination, found.snapshot, answer, self.policy, seed, by=by)
+        routed = Routed(destination, found.snapshot, answer, self.policy, seed, by=by, demands=found.demands)
         if isinstance(answer, Refusal):
             return routed
         return replace(routed, odds=odds(answer, self.policy), plan=draw(answer, self.policy, Dice(seed)))
 
+    async def _demands(self, by: StaticRoute | None, snapshot: Snapshot, named: Sequence[str]) -> Demands:
+        """What a connection to each exchanger has to be, or to each of these hosts."""
+        override = self.override_of(by)
+        if named:
+            return await gather_demands_of_hosts(named, snapshot.hosts, self.resolver, override, self.policies)
+        return await gather_demands(snapshot, self.resolver, override, self.policies)
+
     async def send(self, message: Message, seed: int | None = None) -> Sent:
         """Deliver a message now, straight to the exchangers of each recipient's domain; nothing is queued."""
         recipients = sorted(message.envelope.recipients, key=lambda recipient: domain_of(recipient.mailbox))
-        demands = self._demands if message.envelope.must_be_protected else no_demands
         deliveries = []
         for _domain, group in groupby(recipients, key=lambda recipient: domain_of(recipient.mailbox)):
             part = tuple(group)
-            routed = await self.route(part[0].mailbox.domain, seed, demands=demands)
+            routed = await self.route(part[0].mailbox.domain, seed)
             done = await self.attempt(replace(message, envelope=replace(message.envelope, recipients=part)), routed)
             deliveries.append(Delivery(tuple(recipient.mailbox for recipient in part), routed, done))
         return Sent(tuple(deliveries))
@@ -138,9 +151,3 @@ class Mailer:
 
         job = Job(message, routed.destination, plan_for(message.envelope, routed.plan), routed.seed)
         return await attempt(job, self.deliver or DeliverSettings(), self.listener)
-
-    async def _demands(self, snapshot: Snapshot, named: Sequence[str]) -> Demands:
-        """What a connection to each exchanger has to be, or to each host that a route names."""
-        if named:
-            return await gather_demands_of_hosts(named, snapshot.hosts, self.resolver)
-        return await gather_demands(snapshot, self.resolver)

@@ -21,6 +21,7 @@ from postroad.cli.senders import senders
 from postroad.cli.sendmail.command import sendmail
 from postroad.cli.setups import setups
 from postroad.cli.simulate import simulate
+from postroad.cli.tls import tls
 from postroad.cli.tls_report import tls_report
 from postroad.cli.tree import group
 
@@ -33,6 +34,7 @@ app = group(
 app.command(epilog="Example: postroad lookup example.org --format nslookup")(lookup)
 app.command(epilog="Example: postroad check example.org --smtp --fail-on warning")(check)
 app.command(epilog="Example: postroad route example.org --seed 1 --json")(route)
+app.command(epilog="Example: postroad tls example.org")(tls)
 app.command(epilog="Example: postroad simulate example.org --down mail1.example.org:blackhole --html look.html")(
     simulate
 )

@@ -18,20 +18,28 @@ if TYPE_CHECKING:
     from postroad.gather.asking import GatherSettings, gather, gather_hosts, gather_more
     from postroad.gather.dane import gather_dane, gather_dane_of_hosts, why_dane_is_off
     from postroad.gather.demands import Demands, Policies, gather_demands, gather_demands_of_hosts
-    from postroad.gather.https import Fetched, HttpsSettings, fetch, post
+    from postroad.gather.https import HTTPS_PORT, MAX_OCTETS, Fetched, HttpsSettings, fetch, post
     from postroad.gather.policies import StsPolicies, StsWorld, kept_policies
     from postroad.gather.report_record import gather_report_record
     from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
-    from postroad.gather.sts import Fetch, StsFetched, gather_sts_policy, gather_sts_record, policy_host
+    from postroad.gather.sts import (
+        Fetch,
+        PublishedPolicies,
+        StsFetched,
+        gather_sts,
+        gather_sts_policy,
+        gather_sts_record,
+        policy_host,
+    )
 
 __getattr__, __dir__ = door(
     __name__,
     asking="GatherSettings gather gather_hosts gather_more",
     dane="gather_dane gather_dane_of_hosts why_dane_is_off",
     demands="Demands Policies gather_demands gather_demands_of_hosts",
-    https="Fetched HttpsSettings fetch post",
+    https="Fetched HTTPS_PORT HttpsSettings MAX_OCTETS fetch post",
     policies="StsPolicies StsWorld kept_policies",
     report_record="gather_report_record",
     saved="STATUS UnreadableFactsError facts_shape read_lookup",
-    sts="Fetch StsFetched gather_sts_policy gather_sts_record policy_host",
+    sts="Fetch PublishedPolicies StsFetched gather_sts gather_sts_policy gather_sts_record policy_host",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from postroad.dns import Resolver
@@ -52,8 +52,11 @@ async def gather_demands(
     port: int = SMTP_PORT,
 ) -> Demands:
     """What a connection to each exchanger of a domain has to be."""
-    if isinstance(snapshot.domain, AddressLiteral) or not _may_have_route(snapshot):
-        return _decided(snapshot.hosts, override, is_named=True)  # by who wrote the address, or there is no way at all
+    if isinstance(snapshot.domain, AddressLiteral):  # who wrote it says where mail goes
+        names = override.names or (str(snapshot.domain.address),)
+        return _decided((str(snapshot.domain),), replace(override, names=names), is_named=True)
+    if not _may_have_route(snapshot):
+        return _decided(snapshot.hosts, override, is_named=False)
     dane = gather_dane(snapshot, resolver, port=port) if override.mode in _BY_DANE else _nothing()
     known, facts = await asyncio.gather(_known((snapshot.domain,), override, policies), dane)
     sts = dict.fromkeys(snapshot.hosts, known[snapshot.domain])

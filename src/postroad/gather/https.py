@@ -123,7 +123,7 @@ async def _answer(address: Address, request: _Request, settings: HttpsSettings) 
         stream.write(request.octets)
         octets = await _received(stream, b"" if request.document is None else b"\r\n\r\n")
     finally:
-        stream.close()
+        stream.abort()  # as in a conversation: nothing is left to be said
     return read_response(octets, request.where) if request.document is None else _read_receipt(octets, request.where)
 
 

@@ -226,8 +226,12 @@ def _next_hop(route: RouteTable, usual: DeliverSettings, mode: str) -> NextHop:
     if route.is_implicit:  # where TLS comes first there is no "in the clear"
         walk = replace(usual.walk, clear_after_tls_failure=False)
         settings = replace(settings, implicit_tls=True, walk=walk)
-    tls = Override(TlsMode(route.demand or mode), tuple(map(str, route.tls_names)))
-    return NextHop(route.static_route, settings, tls)
+    return NextHop(route.static_route, settings, override_in(route, mode))
+
+
+def override_in(route: RouteTable, usual: str) -> Override:
+    """What a route asks of TLS; where it says nothing, what is usual."""
+    return Override(TlsMode(route.demand or usual), tuple(map(str, route.tls_names)))
 
 
 def resolver_of(config: Config) -> Resolver:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         watch_of,
     )
     from postroad.tls.sts import StsDocument, StsRecord, covers, read_policy, read_records
-    from postroad.tls.tlsa import END_ENTITY, SMTP_USAGES, matches, tlsa_faults, usable
+    from postroad.tls.tlsa import END_ENTITY, SMTP_USAGES, association, matches, tlsa_faults, usable
     from postroad.tls.trust import NOBODY, Trust, judge, why_untrusted
     from postroad.tls.wishes import wished
 
@@ -51,7 +51,7 @@ __getattr__, __dir__ = door(
     rua="REPORT_RECORD_BEGINS HttpsPlace ReportRecord read_report_records",
     sessions="Counted PolicyType ReportedPolicy SessionRow SessionTally Watch read_row rows_of watch_of",
     sts="StsDocument StsRecord covers read_policy read_records",
-    tlsa="END_ENTITY SMTP_USAGES matches tlsa_faults usable",
+    tlsa="END_ENTITY SMTP_USAGES association matches tlsa_faults usable",
     trust="NOBODY Trust judge why_untrusted",
     wishes="wished",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
@@ -32,6 +32,10 @@ _NO_GREETING = {Mode.G421, Mode.G554}
 _SILENT = {Mode.BLACKHOLE, Mode.MUTE}
 # Other faults of STARTTLS are none to us: a refusal is passed over, and no certificate is asked for
 _NO_TLS = {Mode.BROKEN_STARTTLS, Mode.STARTTLS_CLOSE, Mode.STARTTLS_220_CLOSE}
+_NOT_STARTED = {Mode.NO_STARTTLS, Mode.STARTTLS_454, Mode.STARTTLS_554}
+
+Proves = Callable[[Target], bool]
+"""Whether a host that starts TLS is what is demanded of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Going:
 
 
 class Rehearsal:
-    """Walks a plan among `faults`. `tls`: whether STARTTLS is offered and used."""
+    """Walks a plan among `faults`. `tls`: whether STARTTLS is offered and used; `proves`: by whom rightly."""
 
     def __init__(
         self,
@@ -74,12 +78,14 @@ class Rehearsal:
         connect_timeout_s: float,
         greeting_timeout_s: float = 300.0,
         tls: bool = False,
+        proves: Proves | None = None,
     ) -> None:
         self._faults = faults
         self._policy = policy
         self._connect_timeout_s = connect_timeout_s
         self._greeting_timeout_s = greeting_timeout_s
         self._tls = tls
+        self._proves = proves or (lambda _target: tls)
         self._kinds: dict[Fault, tuple[Hashable, ...]] = {}
 
     def attempt(self, destination: Destination, plan: Plan, recipients: int, seed: int | None) -> Attempt:
@@ -169,7 +175,7 @@ class Rehearsal:
         self, step: Try, fault: Fault, now: float, recipients: int
     ) -> list[tuple[float, Connected | Greeted | int]]:
         """What this contact will meet and when; a bare number is its end."""
-        if fault.mode is Mode.REFUSE:
+        if fault.mode is Mode.REFUSE or step.target.demand.missed:
             return [(now, step.number)]
         if fault.mode is Mode.BLACKHOLE:
             return [(now + self._connect_timeout_s, step.number)]
@@ -191,11 +197,13 @@ class Rehearsal:
         return fault.seconds if fault.mode in TIMED else 0.0
 
     def _ends(self, mode: Mode, step: Try, recipients: tuple[int, ...]) -> Ended:
+        if step.target.demand.missed:
+            return _host_error(step.number, Phase.POLICY)
         if mode in (Mode.REFUSE, Mode.BLACKHOLE):
             return _host_error(step.number, Phase.CONNECT)
         if mode in _NO_GREETING or mode is Mode.MUTE:
             return _host_error(step.number, Phase.GREETING)
-        if mode in _NO_TLS and self._tls and not step.clear:
+        if self._loses_tls(mode, step):
             return _host_error(step.number, Phase.STARTTLS)
         phase, result, scope = _SAYS.get(mode, (Phase.DOT, Result.DELIVERED, Scope.MESSAGE))
         if scope is Scope.HOST:
@@ -203,6 +211,13 @@ class Rehearsal:
         text, reply = f"as {mode} does", _REPLIES.get(mode)
         outcome = Outcome(result, scope, text, "", phase, reply, unsettled=mode is Mode.DROP)
         return Ended(step.number, phase, dict.fromkeys(recipients, outcome))
+
+    def _loses_tls(self, mode: Mode, step: Try) -> bool:
+        """Whether it comes to an end over TLS: a handshake that fails, or a host that is not what it has to be."""
+        demand = step.target.demand
+        if mode in _NO_TLS and self._tls and demand.uses_tls and not step.clear:
+            return True
+        return not demand.allows_clear and (mode in _NOT_STARTED or not self._proves(step.target))
 
 
 def _host_error(number: int, phase: Phase) -> Ended:

@@ -10,6 +10,7 @@ from postroad.views.json.errors import ErrorJson
 from postroad.views.json.findings import CheckedJson, CheckJson, RuleJson, RulesJson
 from postroad.views.json.lookup import LookupJson
 from postroad.views.json.planned import AdviseJson, CompareJson, SetupsJson, SimulateJson
+from postroad.views.json.protection import TlsJson
 from postroad.views.json.queue import ChangeJson, ExplainJson, MessageJson, QueueJson, StatsJson, TraceJson
 from postroad.views.json.route import RouteJson
 from postroad.views.json.scenes import DemoJson, LabJson, LabUpJson
@@ -49,6 +50,7 @@ ANSWERS: dict[str, type] = {
     "senders NAME": SenderJson,
     "setups": SetupsJson,
     "simulate": SimulateJson,
+    "tls": TlsJson,
     "tls-report": TlsReportsJson,
     "an error": ErrorJson,
 }
