@@ -23,6 +23,14 @@ def server_context(file: str = "certificate.pem") -> ssl.SSLContext:
     return context
 
 
+def mismatched_context() -> ssl.SSLContext:
+    """What is signed by the lab's certificate for `elsewhere.invalid`, with a key of its own (in the same file)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with as_file(files("postroad.lab") / "tls" / "mismatch.pem") as chain:
+        context.load_cert_chain(chain)
+    return context
+
+
 def trusting_context() -> ssl.SSLContext:
     """A client's context that trusts the lab's certificate and nothing else."""
     return ssl.create_default_context(cadata=(files("postroad.lab") / "tls" / "certificate.pem").read_text())

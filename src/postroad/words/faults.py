@@ -28,6 +28,7 @@ class Mode(StrEnum):
     NO_STARTTLS = "no-starttls"  # offers no STARTTLS where the others do
     STARTTLS_GOOD = "starttls-good"  # offers STARTTLS, with a certificate nobody has signed
     STARTTLS_EXPIRED = "starttls-expired"  # the same, and its certificate has expired
+    TLS_MISMATCH = "tls-mismatch"  # offers STARTTLS, with a certificate for another host, and another key
     STARTTLS_454 = "starttls-454"  # answers STARTTLS with 454: not now (RFC 3207 section 4)
     STARTTLS_554 = "starttls-554"  # answers STARTTLS with 554
     STARTTLS_CLOSE = "starttls-close"  # closes at STARTTLS, without a reply
