@@ -39,6 +39,15 @@ Order = Annotated[
     ),
 ]
 
+StsPolicy = Annotated[
+    Path | None,
+    typer.Option("--sts-policy", metavar="FILE", help="The domain has this MTA-STS policy: some senders enforce it."),
+]
+Published = Annotated[
+    bool,
+    typer.Option("--published", help="Ask for the MTA-STS policy and TLSA records that the domain has now."),
+]
+
 
 class AnswerForm(StrEnum):
     """The output formats of an answer in sections."""
@@ -73,16 +82,23 @@ def records_of(
     resolvers: Sequence[str],
     *,
     allow_loopback: bool = False,
+    sts_policy: Path | None = None,
+    published: bool = False,
 ) -> Records:
     """The records asked for: a named set-up, a zone file, or a domain, from zone files or from DNS.
 
-    Ends the command with 2 where it is none of them, and with 3 where DNS cannot tell now.
+    What the domain asks of TLS comes with them. Ends the command with 2 where it is none of them, and with 3 where DNS
+    cannot tell now.
     """
     from postroad import build
 
     with screen.input_errors():
         subject = build.subject_of(what, domain, zones)
-    return screen.run(lambda: build.records_of(subject, resolvers, allow_loopback=allow_loopback))
+    return screen.run(
+        lambda: build.records_of(
+            subject, resolvers, allow_loopback=allow_loopback, sts_policy=sts_policy, published=published
+        )
+    )
 
 
 def status_of(records: Records) -> int:

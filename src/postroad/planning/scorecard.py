@@ -10,6 +10,7 @@ from functools import cached_property
 from postroad.planning.fates import Fate, fates
 from postroad.planning.mix import MANY, MOST_MACHINES, ZERO, Conditions, Forecasts, Mix, part_delivered, share
 from postroad.planning.records import Machine, Records
+from postroad.planning.refusals import ExchangerRefusal, refusals
 from postroad.planning.survival import Loss, Survival, losses, survive
 from postroad.planning.traffic import Tariff, Traffic
 from postroad.words.faults import Mode
@@ -110,6 +111,11 @@ class Scorecard:
     def losses(self) -> tuple[Loss, ...]:
         """Each set of machines that stops some sender's mail."""
         return losses(self.survivals, self.mix.weights)
+
+    @cached_property
+    def refusals(self) -> tuple[ExchangerRefusal, ...]:
+        """Each exchanger that some senders do not use, for what the domain publishes of TLS."""
+        return refusals(self.records, self.mix, self.whole, self.survivals)
 
     @cached_property
     def fates(self) -> tuple[Fate, ...]:

@@ -14,6 +14,7 @@ from fractions import Fraction
 from postroad.planning.mix import Foresee, part_delivered, share
 from postroad.planning.records import Machine, Records
 from postroad.simulation import Forecast
+from postroad.words.faults import Mode
 
 MOST_QUESTIONS = 300  # forecasts the search for the smallest harmful loss may ask for: seconds, not minutes
 MOST_ALONE = 30  # machines that are each tried as the only one left, to see that nothing less than all is the smallest
@@ -84,7 +85,8 @@ def _peeled(records: Records, foresee: Foresee, lost: frozenset[Machine]) -> fro
 def _fewest(records: Records, whole: Forecast, nothing_left: Forecast) -> Fraction | None:
     """A number of machines that no list falls short of, those down already left out; None where it is not known."""
     is_known = records.is_plain and nothing_left.attempts_mean == nothing_left.attempts_max
-    down = sum(place.address in whole.case.down for place in records.places)
+    gone = {address for address, mode in whole.case.down.items() if mode is not Mode.TLS_MISMATCH}
+    down = sum(place.address in gone for place in records.places)
     return nothing_left.attempts_mean - down if is_known else None
 
 

@@ -54,7 +54,17 @@ class Fault:
         return f"{self.mode}:{self.seconds:g}" if self.mode in TIMED else str(self.mode)
 
 
-def parse_down(text: str) -> tuple[str, Mode] | Unreadable:
+UNCOVERED = "uncovered"
+"""Said of an exchanger in place of a mode: the domain's MTA-STS policy does not list it."""
+
+
+def parse_uncovered(text: str) -> str | None:
+    """The server of a text that says SERVER:uncovered; None: it says something else."""
+    server, _colon, word = text.strip().replace("[", "").replace("]", "").rpartition(":")
+    return server if server and word == UNCOVERED else None
+
+
+def parse_down(text: str, *others: str) -> tuple[str, Mode] | Unreadable:
     """Read SERVER or SERVER:MODE, where SERVER is a name or an address; it refuses if nothing else is said.
 
     An IPv6 address has colons of its own: without brackets the whole may be the address.
@@ -66,7 +76,7 @@ def parse_down(text: str) -> tuple[str, Mode] | Unreadable:
     if not server or (not word and colon):
         return Unreadable(text, "write SERVER or SERVER:MODE")
     if word and word not in set(Mode):
-        return Unreadable(text, f"there is no mode {word!r}; choose one of {', '.join(Mode)}")
+        return Unreadable(text, f"there is no mode {word!r}; choose one of {', '.join((*Mode, *others))}")
     return server, Mode(word) if word else Mode.REFUSE
 
 
