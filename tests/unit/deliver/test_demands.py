@@ -7,14 +7,16 @@ from ipaddress import ip_address
 import pytest
 
 from postroad.build import build_message, opportunistic_tls
-from postroad.deliver import DeliverSettings, Job, attempt
+from postroad.deliver import DeliverSettings, Job, ReusePolicy, attempt
 from postroad.deliver.aftermath import news_of
+from postroad.deliver.dispatcher import Dispatcher
+from postroad.deliver.pool import Pool
 from postroad.dns import parse_zones
 from postroad.lab import Lab, parse_fault
 from postroad.lab.certificate import NAME, lab_trust
 from postroad.routing import Plan
 from postroad.words.outcome import Phase, Result
-from postroad.words.tls import Authority, Demand, Miss, TlsFailure, TlsLevel
+from postroad.words.tls import OPPORTUNISTIC, Authority, Demand, Miss, TlsFailure, TlsLevel
 from postroad.words.trail import Target
 
 ZONE = "$ORIGIN example.com.\n@ MX 10 a\n@ MX 20 b\na A 127.0.0.11\nb A 127.0.0.12\n"
@@ -130,3 +132,34 @@ def test_message_is_on_its_way_before_tls_is_judged_for_nobody():
             return sum(lab.counts("rcpt").values())
 
     assert 0 == asyncio.run(main())
+
+
+def test_two_domains_of_one_host_share_only_what_is_good_enough_for_both():
+    """A connection nobody proved is not used for the domain with a policy, and is still there for the other one."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        async with Lab(parse_zones({"zone": ZONE}), tls=True) as lab, asyncio.TaskGroup() as group:
+            settings = DeliverSettings(hostname="us.test", tls=opportunistic_tls(), trust=lab_trust())
+            pool = Pool(ReusePolicy(), loop.time)
+            dispatcher = Dispatcher(pool, group.create_task, loop.time)
+
+            async def send(demand):
+                target = Target("a", ip_address("127.0.0.11"), 10, lab.port, demand)
+                message = build_message(CONTENT, "me@example.net", ["ann@example.com"])
+                done = loop.create_future()
+                dispatcher.start(
+                    Job(message, "example.com", Plan((target,))), settings, lambda _now: None, done.set_result
+                )
+                (contact,) = (await done).contacts
+                return contact.reused, contact.proof.level
+
+            sent = [await send(demand) for demand in (OPPORTUNISTIC, NAMED, OPPORTUNISTIC, NAMED, NAMED, OTHER)]
+            await pool.close()
+            return sent, sum(lab.counts("connected").values())
+
+    encrypted, proven = (False, TlsLevel.ENCRYPTED), (False, TlsLevel.PROVEN)
+    again = (True, TlsLevel.PROVEN)
+    sent, connections = asyncio.run(main())
+    # The youngest connection that is good enough: for mail without a policy that may well be the proven one
+    assert ([encrypted, proven, again, again, again, encrypted], 3) == (sent, connections)

@@ -68,7 +68,7 @@ class Relay:
     def __init__(self, store=None, *, domain=None, at=NOW, budget_s=60.0):
         self.domain = domain or Domain()
         self.wall = at
-        self.passed = 0.0
+        self.passed = 5000.0
         self.told = []
         self.store = store or MemoryLearned()
         world = StsWorld(
@@ -131,8 +131,8 @@ def test_a_policy_that_holds_is_applied_whatever_dns_and_https_say(txt, web):
         store = MemoryLearned()
         before = Relay(store)
         await before.known()
-        for relay in (before, Relay(store)):
-            relay.wait(WEEK_S - 10 - relay.passed)
+        for relay in (before, Relay(store, at=NOW + 1)):
+            relay.wait(NOW + WEEK_S - 10 - relay.wall)
             relay.domain.txt, relay.domain.web = txt, web
             told = await relay.known()
             assert ("enforce", "a1") == (told.policy.mode, told.id)
@@ -389,9 +389,11 @@ class Broken(MemoryLearned):
     """A store whose disk fails while it is told to."""
 
     is_broken = True
+    learned = 0
 
     async def learn(self, lessons):
         self.fail()
+        self.learned += 1
         await super().learn(lessons)
 
     async def recall(self, kind, begin=""):
@@ -423,6 +425,72 @@ def test_a_store_in_trouble_is_told_once_and_mail_goes_on():
             (one.key, "a1" if "a1" in one.text else "") for one in await store.recall(KIND)
         ]
         assert "enforce" == await Relay(store, domain=Domain(GONE)).mode()
+        await relay.policies.refresh()
+        assert 1 == store.learned  # what is written is not written again
+        store.is_broken = True
+        relay.domain.txt = record("b2")
+        await relay.known()
+        assert 2 == relay.news().count("gather.store.failed")
+
+    play(story)
+
+
+def test_the_store_is_read_once():
+    """At the first question, not at each."""
+
+    class Counting(MemoryLearned):
+        reads = 0
+
+        async def recall(self, kind, begin=""):
+            self.reads += 1
+            return await super().recall(kind, begin)
+
+    async def story():
+        relay = Relay(Counting())
+        await asyncio.gather(relay.policies.refresh(), relay.known(), relay.known("other.example"))
+        await relay.known()
+        assert 1 == relay.store.reads
+
+    play(story)
+
+
+def test_policies_are_refreshed_again_and_again(monkeypatch):
+    """By day, for as long as the relay runs; not while MTA-STS is turned off; and the end ends it."""
+    monkeypatch.setattr(room, "LOOK_S", 0.0)
+
+    async def story():
+        relay = Relay()
+        await relay.known()
+        running = asyncio.create_task(relay.policies.run())
+
+        async def a_day():
+            relay.wait(DAY_S)
+            for _ in range(30):
+                await asyncio.sleep(0)
+            return relay.domain.fetches
+
+        assert [2, 3, 4] == [await a_day() for _ in range(3)]
+        relay.policies.reload(relay.domain, relay.domain.fetch, StsSettings(is_on=False))
+        assert [4, 4] == [await a_day() for _ in range(2)]
+        running.cancel()
+        assert [True] == [
+            isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(running, return_exceptions=True)
+        ]
+
+    play(story)
+
+
+def test_the_end_waits_for_no_web_server():
+    """What is under way is given up, and who waits for it hears so."""
+
+    async def story():
+        relay = Relay()
+        relay.domain.gate.clear()
+        asked = asyncio.create_task(relay.policies.known("example.org"))
+        await asyncio.sleep(0)
+        await relay.policies.close()
+        (end,) = await asyncio.gather(asked, return_exceptions=True)
+        assert isinstance(end, asyncio.CancelledError)
 
     play(story)
 
@@ -470,12 +538,15 @@ def test_a_clock_that_is_set_while_we_run_changes_no_age(by_s):
         relay = Relay(store)
         await relay.known()
         relay.domain.txt = GONE
-        relay.wait(DAY_S)
+        relay.wait(3600)
         relay.wall += by_s
+        await relay.policies.refresh()
         assert "enforce" == await relay.mode()
+        stored = await store.recall(KIND)
+        assert ("enforce", stored) == (await relay.mode(), await store.recall(KIND))  # set once, moved once
         after = Relay(store, domain=Domain(GONE), at=relay.wall)
         for each in (relay, after):
-            each.wait(WEEK_S - DAY_S - 1)
+            each.wait(WEEK_S - 3600 - 1)
             assert "enforce" == await each.mode()
             each.wait(2)
             assert None is await each.mode()

@@ -435,7 +435,7 @@ def test_a_loop_that_is_gone_leaves_the_writer_alive(tmp_path):
     assert "spool-writer" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_mail_of_version_3_goes_out_unchanged(tmp_path):
+def test_mail_of_version_4_goes_out_unchanged(tmp_path):
     """A spool of before there was anything in front: small mail and large, claimed and waiting, octet by octet."""
     large = b"".join(b"%08d" % number for number in range(PIECE // 4))
 
@@ -447,7 +447,7 @@ def test_mail_of_version_3_goes_out_unchanged(tmp_path):
     run(old, one(tmp_path))
     db = sqlite3.connect(tmp_path / "spool.db")
     before = db.execute("SELECT sql FROM sqlite_master").fetchall(), db.execute("SELECT * FROM message").fetchall()
-    db.execute("PRAGMA user_version = 3")
+    db.execute("PRAGMA user_version = 4")
     db.close()
 
     async def new(spool):

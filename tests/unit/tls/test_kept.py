@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -50,8 +51,9 @@ def test_a_policy_of_less_than_five_minutes_holds_for_five(age_s):
 
 def test_what_is_written_is_read():
     """Every field of what a store has."""
-    odd = StsKept("Z9", StsPolicy("testing", ("*.a.example", "b.example"), MAX_AGE_S), NOW - 0.25, NOW + 0.5)
-    assert odd == read_kept(odd.text)
+    for age_s in (0, MAX_AGE_S):
+        odd = StsKept("Z9", StsPolicy("testing", ("*.a.example", "b.example"), age_s), NOW - 0.25, NOW + 0.5)
+        assert odd == read_kept(odd.text)
 
 
 GOOD = json.loads(KEPT.text)
@@ -115,7 +117,21 @@ def test_what_ends_sooner_is_refreshed_sooner():
     """Twice in its life, so that one failure does not end it."""
     it = StsCache(Random(1))
     it.keep("d0.example", short := replace(KEPT, policy=replace(POLICY, max_age_s=7200)), NOW)
-    assert [("d0.example", short)] == it.due(NOW + 3600)
+    assert [[], [("d0.example", short)]] == [it.due(NOW + after_s) for after_s in (1799, 3600)]
+
+
+def test_after_a_failed_refresh_the_next_is_within_a_day():
+    """Not at once, which would ask for what has just failed, and long before the policy ends."""
+    it = cache(KEPT)
+    it.fail("d0.example", StsFailed("a1", NOW + DAY_S, "answers 404", TlsFailure.STS_FETCH, NOW + DAY_S))
+    assert [False, True] == [bool(it.due(NOW + after_s)) for after_s in (1.5 * DAY_S - 1, 2 * DAY_S)]
+
+
+def test_what_a_store_had_is_refreshed_over_a_day():
+    """A start does not fetch everything at once."""
+    it = cache(*[KEPT] * 100)
+    due = [len(it.due(NOW + part * DAY_S)) for part in (0, 0.25, 0.5, 0.75, 1)]
+    assert ([0, 100], True) == ([due[0], due[-1]], all(0 < later - sooner < 50 for sooner, later in pairwise(due)))
 
 
 @pytest.mark.parametrize(
@@ -174,6 +190,7 @@ def test_memory_is_bounded_and_the_policy_unused_for_longest_goes(monkeypatch):
         gone += it.keep(f"d{place}.example", KEPT, NOW)
     assert (10, "enforce", 20) == (len(it), held(it, NOW), len(set(gone)))
     assert "d0.example" not in gone
+    assert [] == [each for _ in range(30) for each in it.keep("d0.example", KEPT, NOW)]
     huge = replace(KEPT, policy=replace(POLICY, mx=("a" * 600,) * 10))
     it.keep("huge.example", huge, NOW)
     assert ("enforce", 1) == (held(it, NOW, "huge.example"), len(it))
@@ -208,6 +225,17 @@ def test_setting_the_clock_neither_ends_a_policy_early_nor_keeps_it_longer(jumps
         it.clock_set(by_s, wall)
         assert "enforce" == held(it, wall + max(life_s - passed - 1, 0) * 0.999)
         assert None is held(it, wall + life_s - passed + 1)
+
+
+@pytest.mark.parametrize("by_s", [-YEAR_S, YEAR_S])
+def test_setting_the_clock_changes_neither_refreshes_nor_uses(by_s):
+    """What was due in an hour is due in an hour, and a store hears of a use a day after the last."""
+    it = StsCache(Random(1))
+    it.keep("d0.example", KEPT, NOW)
+    first = next(after for after in range(43_000, 86_401, 100) if it.due(NOW + after))
+    it.clock_set(by_s, NOW + by_s)
+    assert [False, True] == [bool(it.due(NOW + by_s + after)) for after in (first - 200, first)]
+    assert [False, True] == [bool(it.use("d0.example", NOW + by_s + after)) for after in (DAY_S - 1, DAY_S)]
 
 
 def test_a_policy_from_the_future_is_new():
