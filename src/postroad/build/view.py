@@ -55,8 +55,9 @@ async def records_of(
     if subject.loaded and published:
         raise InputError("zone files publish nothing: give the MTA-STS policy with --sts-policy, and leave --published")
     policy = sts_policy_in(sts_policy) if sts_policy else None
-    # A file proves nothing, but shows what it will be like once its zones are signed
-    resolver = ZoneResolver(subject.loaded.zone_data, validates=True) if subject.loaded else subject.resolver(resolvers)
+    resolver = subject.resolver(resolvers)
+    if subject.loaded:  # a file proves nothing, but shows what it will be like once its zones are signed
+        resolver = ZoneResolver(subject.loaded.zone_data, validates=True)
     snapshot = sure(await Mailer(resolver).lookup(subject.destination))
     asked = await published_by(snapshot, resolver, policy, asks=published)
     return Records.of(replace(snapshot, in_lab=allow_loopback, published=asked))

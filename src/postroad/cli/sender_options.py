@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,15 +76,28 @@ def show(title: str, told: Iterable[AnswerSection], form: AnswerForm) -> None:
         screen.Screen().show(sections.text(told))
 
 
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What belongs to the records of a domain: loopback addresses, and what it publishes of TLS."""
+
+    allow_loopback: bool = False
+    sts_policy: Path | None = None
+    published: bool = False
+
+    def of_zone(self) -> Asks:
+        """The same of a zone file, which publishes nothing."""
+        return replace(self, published=False)
+
+
+USUAL = Asks()
+
+
 def records_of(
     what: str | None,
     domain: str | None,
     zones: Sequence[Path],
     resolvers: Sequence[str],
-    *,
-    allow_loopback: bool = False,
-    sts_policy: Path | None = None,
-    published: bool = False,
+    asks: Asks = USUAL,
 ) -> Records:
     """The records asked for: a named set-up, a zone file, or a domain, from zone files or from DNS.
 
@@ -96,7 +110,11 @@ def records_of(
         subject = build.subject_of(what, domain, zones)
     return screen.run(
         lambda: build.records_of(
-            subject, resolvers, allow_loopback=allow_loopback, sts_policy=sts_policy, published=published
+            subject,
+            resolvers,
+            allow_loopback=asks.allow_loopback,
+            sts_policy=asks.sts_policy,
+            published=asks.published,
         )
     )
 

@@ -9,6 +9,7 @@ swallows SYNs), `moving` (addresses brought onto loopback), `certificate` (for S
 `pytest_plugin` (all of it for the tests of other projects).
 """
 
+from postroad.lab.certificate import lab_trust
 from postroad.lab.lab import Lab, NoExchangerError
 from postroad.lab.nameserver import DnsFault, Nameserver, Order
 from postroad.lab.sink import Habits, LabExchanger, Received
@@ -25,5 +26,6 @@ __all__ = [
     "NoExchangerError",
     "Order",
     "Received",
+    "lab_trust",
     "parse_fault",
 ]

@@ -12,7 +12,6 @@ from postroad.models import Sender
 from postroad.routing import Dropped, DropReason, Refusal
 from postroad.simulation import FoundExchangers, MadeExchangers, as_given, exchanges, places
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
-from postroad.words.faults import Mode
 from postroad.words.names import Address, is_address_like, is_within, parse_address, registered
 from postroad.words.trail import Target, labelled
 
@@ -158,10 +157,9 @@ class Records:
         """The machines of some addresses."""
         return frozenset(self._machine[address] for address in addresses)
 
-    def up(self, down: Mapping[Address, Mode]) -> tuple[Machine, ...]:
-        """The machines that can still be lost: those with an address that is not down, or whose TLS alone is."""
-        gone = {address for address, mode in down.items() if mode is not Mode.TLS_MISMATCH}
-        return tuple(machine for machine in self.machines if not gone >= set(machine.addresses))
+    def up(self, down: frozenset[Address]) -> tuple[Machine, ...]:
+        """The machines that can still be lost: those with an address that is not down."""
+        return tuple(machine for machine in self.machines if not down >= set(machine.addresses))
 
 
 def _is_private(address: Address) -> bool:

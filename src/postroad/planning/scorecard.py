@@ -201,7 +201,11 @@ def measure(name: str, records: Records, view: Conditions, *, examples: int = 0)
     """Everything about a set of records; what no sender can use has forecasts that say so, and nothing else."""
     card = _seen(name, records, view, examples)
     few = len(records.machines) <= MOST_MACHINES
-    survivals = (survive(sender, records, view.foresee(records, sender)) for sender in card.whole.by if few)
+    survivals = (
+        survive(sender, records, view.foresee(records, sender), view.gone(records, sender))
+        for sender in card.whole.by
+        if few
+    )
     return replace(card, survivals=tuple(survivals))
 
 
@@ -254,7 +258,7 @@ def _caught(machine: Machine, whole: Forecasts, lost: Forecasts) -> Fraction:
 
 def _networks(records: Records, view: Conditions, whole: Forecasts) -> list[tuple[Machine, ...]]:
     """The networks that can be lost, those that take most: whose loss costs more than another takes has costs most."""
-    up = frozenset(records.up(view.down))
+    up = frozenset(records.up(view.gone(records)))
     groups = [found for group in records.networks if (found := tuple(machine for machine in group if machine in up))]
     groups.sort(key=lambda group: -sum(map(whole.accepted, group), ZERO))
     return groups[: 1 if len(up) > MOST_MACHINES else MANY]

@@ -1,7 +1,8 @@
-"""A scenario as a folder of plain files: `zone`, `faults`, `routes`, `send`, `expect`.
+"""A scenario as a folder of plain files: `zone`, `faults`, `policy`, `routes`, `send`, `expect`.
 
     zone     an RFC 1035 master file; exchangers live on 127.0.0.0/8
     faults   `127.0.0.11 blackhole`, one a line; without the file all is well
+    policy   the MTA-STS policy of the domain, whatever its zone says; without the file there is none
     routes   `[[route]]` tables as in the settings; without the file all mail goes where DNS says
     send     `from`, `to`, `seeds` and settings, one a line: what is sent, once for each seed
     expect   `1: 127.0.0.11 deferred at connect > 127.0.0.12 delivered => delivered`, one line for each seed; where
@@ -18,13 +19,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from postroad.config import read
-from postroad.files import read_text
+from postroad.files import read_octets, read_text
 from postroad.routing import PROCEDURES, StaticRoute, WalkPolicy
+from postroad.tls import read_policy
 from postroad.words.faults import Fault, parse_fault
 from postroad.words.inputs import InputError
 from postroad.words.mail import Mailbox, domain_of, parse_mailbox
 from postroad.words.names import Address, Unreadable, cut, parse_address
 from postroad.words.outcome import Result
+from postroad.words.policies import StsPolicy
 from postroad.words.trail import Attempt, Contact
 
 SMTP_PORT = 25
@@ -67,6 +70,7 @@ class Scenario:
     connect_timeout_s: float = 5.0
     tls: bool = False
     routes: tuple[StaticRoute, ...] = ()
+    sts: StsPolicy | None = None
 
 
 def load_scenario(folder: Path) -> Scenario:
@@ -102,6 +106,7 @@ def load_scenario(folder: Path) -> Scenario:
         float(settings.get("connect-timeout", "5")),
         settings.get("tls", "no") == "yes",
         _routes(folder / "routes"),
+        _policy(folder / "policy"),
     )
 
 
@@ -179,6 +184,18 @@ def _routes(path: Path) -> tuple[StaticRoute, ...]:
 def _in_lab(route: StaticRoute) -> StaticRoute:
     hosts = tuple(replace(each, port=None) if each.port == SMTP_PORT else each for each in route.hosts)
     return replace(route, hosts=hosts)
+
+
+def _policy(path: Path) -> StsPolicy | None:
+    octets = read_octets(path) if path.exists() else None
+    if octets is None:
+        return None
+    if isinstance(octets, Unreadable):
+        raise ScenarioError(f"{path}: {octets.why}; write an MTA-STS policy, or leave the file out")
+    told = read_policy(octets)
+    if told.policy is None:
+        raise ScenarioError(f"{path}: no valid MTA-STS policy: {told.why_not}")
+    return told.policy
 
 
 def _recipients(folder: Path, texts: Sequence[str]) -> tuple[Mailbox, ...]:

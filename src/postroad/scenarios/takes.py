@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from postroad.build import (
     Chooser,
@@ -16,13 +16,15 @@ from postroad.build import (
     zone_resolver,
 )
 from postroad.deliver import DeliverSettings
-from postroad.lab import Lab, NoExchangerError
-from postroad.routing import RoutePolicy
+from postroad.gather import gather_demands
+from postroad.lab import Lab, NoExchangerError, lab_trust
+from postroad.routing import Dice, Refusal, Route, RoutePolicy, decide, draw
 from postroad.scenarios.folder import Scenario, story
 from postroad.simulation.own import OwnSender
 from postroad.smtp import Timeouts
 from postroad.words.inputs import InputError
 from postroad.words.mail import Mailbox
+from postroad.words.policies import StsKnown, StsPolicy
 from postroad.words.trail import Attempt
 
 CONTENT = b"From: sender@lab.invalid\r\nSubject: a scenario\r\n\r\nWhat happens to this?\r\n"
@@ -95,13 +97,33 @@ async def _followed(scenario: Scenario, mailer: Mailer, seed: int, act: Act) -> 
     """The attempt, and one more for each route that refused mail takes in turn, each with the name of its route."""
     named, to, attempts = "", scenario.recipients, list[tuple[str, Attempt]]()
     while to:
-        routed = await mailer.route(to[0].domain, seed + len(attempts), named)
+        routed = await _demanding(scenario, mailer, await mailer.route(to[0].domain, seed + len(attempts), named))
         done = await act(routed, to)
         attempts.append((named, done))
         rule = routed.by.on_reject if routed.by else None
         refused = rule.refused(done) if rule else frozenset()
         named, to = rule.route if rule else "", tuple(each for index, each in enumerate(to) if index in refused)
     return attempts
+
+
+@dataclass(frozen=True, slots=True)
+class _Knows:
+    """Who knows the policy of the scenario's domain."""
+
+    policy: StsPolicy
+
+    async def known(self, _domain: str) -> StsKnown:
+        return StsKnown(self.policy)
+
+
+async def _demanding(scenario: Scenario, mailer: Mailer, routed: Routed) -> Routed:
+    """What is routed, under the policy of the scenario: that is for exchangers of DNS, not for our own hosts."""
+    if scenario.sts is None or routed.by or isinstance(routed.answer, Refusal):
+        return routed
+    demands = await gather_demands(routed.snapshot, mailer.resolver, policies=_Knows(scenario.sts))
+    answer = decide(routed.snapshot, mailer.policy, demands=demands.by_exchanger)
+    assert isinstance(answer, Route)  # noqa: S101  # a demand takes no exchanger out of a route
+    return replace(routed, answer=answer, plan=draw(answer, mailer.policy, Dice(routed.seed)))
 
 
 def _told(attempts: list[tuple[str, Attempt]]) -> str:
@@ -127,6 +149,7 @@ def _mailer(scenario: Scenario, lab: Lab) -> Mailer:
         timeouts=Timeouts(connect_s=scenario.connect_timeout_s),
         walk=scenario.walk,
         tls=opportunistic_tls() if scenario.tls else None,
+        trust=lab_trust(),
     )
     resolver = resolver_at(*lab.resolver_address)
     policy = build_policy(scenario.procedure, allow_loopback=True)

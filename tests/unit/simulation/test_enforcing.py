@@ -1,5 +1,6 @@
 """Senders that enforce MTA-STS or DANE: whom they pass over, whom they refuse, and whose mail waits for that."""
 
+import asyncio
 from dataclasses import replace
 from itertools import product
 
@@ -7,15 +8,18 @@ import pytest
 from tests.support.examples import some
 from tests.support.plans import planned
 
+from postroad.dns import ZoneResolver, parse_zones
+from postroad.gather import gather, gather_dane, gather_demands
 from postroad.models import SCHEDULES, SENDERS
-from postroad.simulation import Case, DnsOrder, forecast
+from postroad.simulation import Case, DnsOrder, demands_of, forecast
 from postroad.simulation.paths import every_way
 from postroad.simulation.trials import Estimate, Outage, Trial, Workload, run
 from postroad.words.facts import Found, Tlsa
 from postroad.words.faults import Mode
 from postroad.words.names import parse_address
 from postroad.words.outcome import Result
-from postroad.words.policies import DaneFacts, Published, StsPolicy
+from postroad.words.policies import DaneFacts, Published, StsKnown, StsPolicy
+from postroad.words.tls import Authority
 
 FIRST, BACKUP = parse_address("192.0.2.1"), parse_address("192.0.2.2")
 BACKED_UP = "@ MX 10 mx1\n@ MX 20 mx2\nmx1 A 192.0.2.1\nmx2 A 192.0.2.2\n"
@@ -112,6 +116,23 @@ def test_exchanger_that_the_policy_does_not_list_is_contacted_by_nobody_who_enfo
         assert ({BACKUP}, 1) == ({address for address, share in found.first.items() if share}, found.attempts_max)
 
 
+SIGNED = f"""$ORIGIN example.com.
+$TTL 300
+@ DNSKEY 257 3 13 {"A" * 86}==
+{BACKED_UP}_25._tcp.mx1 TLSA 3 1 1 {"ab" * 32}
+"""
+
+
+class Knows:
+    """Who knows a policy."""
+
+    def __init__(self, policy):
+        self.policy = policy
+
+    async def known(self, _domain):
+        return StsKnown(self.policy)
+
+
 CASES = [
     (published, pair)
     for published in (ONE_LISTED, ALL_LISTED, signed(), replace(signed(), sts=ONE_LISTED.sts))
@@ -166,3 +187,18 @@ def test_every_way_of_those_who_enforce_adds_up_to_the_forecast(sender):
         )
         for result in Result:
             assert exact.outcome[result] == sum(way.chance for way in ways if way.result is result)
+
+
+def test_our_sender_is_forecast_by_the_demands_that_deliveries_have():
+    """The same table, from the same facts: of a policy, and of TLSA records in a signed zone."""
+    zone = ZoneResolver(parse_zones({"zone": SIGNED}), validates=True)
+
+    async def both():
+        snapshot = await gather("example.com", zone)
+        dane = await gather_dane(snapshot, zone)
+        delivered = await gather_demands(snapshot, zone, policies=Knows(ONE_LISTED.sts))
+        return replace(snapshot, published=Published(ONE_LISTED.sts, dane)), delivered.by_exchanger
+
+    snapshot, delivered = asyncio.run(both())
+    assert delivered == demands_of(snapshot, SENDERS["postroad"])
+    assert {Authority.DANE, Authority.MTA_STS} == {demand.by for demand in delivered.values()}
