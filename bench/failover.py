@@ -201,7 +201,7 @@ def show(row: dict):
         _seconds(row[part][key]) for part in ("all", "after the first second") for key in ("p50", "p90", "p99", "max")
     ]
     arrived = f"{row['arrived']}/{row['accepted']}"
-    print(f"{row['peer']:<16}{row['mode']:<10}{arrived:>8}{row['at mail1']:>7}" + "".join(cells) + notes, flush=True)
+    print(f"{row['peer']:<22}{row['mode']:<10}{arrived:>8}{row['at mail1']:>7}" + "".join(cells) + notes, flush=True)
 
 
 def _seconds(value):
@@ -250,8 +250,8 @@ def main():
     contenders = [peers.make(name, arguments.dir, arguments.postroad) for name in arguments.peer]
     machine = gauges.machine(arguments.dir)
     quantiles = "".join(f"{name:>9}" for name in ("p50", "p90", "p99", "max"))
-    print(f"{'':41}{'all, seconds':<36}     after the first second")
-    print(f"{'peer':<16}{'mode':<10}{'arrived':>8}{'mail1':>7}{quantiles}{quantiles}", flush=True)
+    print(f"{'':47}{'all, seconds':<36}     after the first second")
+    print(f"{'peer':<22}{'mode':<10}{'arrived':>8}{'mail1':>7}{quantiles}{quantiles}", flush=True)
     rows = []
     with World(arguments.dir, tools) as world:
         for mode in arguments.mode:

@@ -1,20 +1,17 @@
-"""The load of the throughput benchmark: Postfix's smtp-source before the relay, two of its smtp-sinks behind."""
+"""The load of the throughput benchmark: Postfix's smtp-source before the relay, two sinks behind; what came of it."""
 
-import os
-import re
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 
 import gauges
+import signatures
 from peers import Running
-from world import MAIL1, MAIL2, RELAY, World, listens
+from sinks import Handshakes, Sinks
+from world import MAIL1, RELAY, World
 
-POLL_S = 0.02
-TAIL = 200  # octets, more than one line of counters
-SENDER = "sender@client.test.example"
+SENDER = f"sender@{signatures.DOMAIN}"
 RECIPIENT = "user@example.com"
 
 
@@ -41,7 +38,8 @@ class Result:
     """One run. Rates in messages a second, costs of the relay alone in CPU milliseconds, flushes and syncs a message.
 
     `load_cpu_ms` is what client, sinks and nameserver used a message; `other_cpu` how much of the machine's processor
-    time went elsewhere, a gauge of noise. `flushes` are of the whole machine. `sessions` are connections to the sinks.
+    time went elsewhere, a gauge of noise. `flushes` are of the whole machine. `sessions` are connections to the sinks,
+    `handshakes` those with TLS, if the sinks offered it.
     """
 
     peer: str
@@ -58,6 +56,7 @@ class Result:
     flushes: float
     split: tuple[int, int]
     sessions: tuple[int, int]
+    handshakes: Handshakes | None = None
     syncs: float | None = None
 
     @property
@@ -74,65 +73,6 @@ class Result:
     def as_dict(self):
         """For JSON."""
         return asdict(self) | {"deviation": self.deviation}
-
-
-class Sink:
-    """One smtp-sink that counts; the counters stand at the end of what it prints."""
-
-    def __init__(self, world: World, address: str):
-        self._out = tempfile.TemporaryFile()  # noqa: SIM115  # closed by stop
-        command = world.of_tools(["smtp-sink", "-u", "nobody", "-c", f"{address}:25", "2000"])
-        self._process = subprocess.Popen(command, stdout=self._out, stderr=self._out)
-        while not listens(address, 25):
-            if self._process.poll() is not None:
-                sys.exit(f"smtp-sink does not start on {address}")
-            time.sleep(POLL_S)
-
-    def counts(self):
-        """(messages, sessions ended) so far."""
-        size = os.fstat(self._out.fileno()).st_size
-        tail = os.pread(self._out.fileno(), TAIL, max(0, size - TAIL)).decode("ascii", "replace")
-        found = re.findall(r"sess=(\d+) quit=\d+ mesg=(\d+)(?=\D)", tail)
-        return (int(found[-1][1]), int(found[-1][0])) if found else (0, 0)
-
-    def stop(self):
-        """Ends it."""
-        self._process.terminate()
-        self._process.wait()
-        self._out.close()
-
-
-class Sinks:
-    """mail1 and mail2, from `with` to its end."""
-
-    def __init__(self, world: World):
-        self._world = world
-
-    def __enter__(self):
-        self._sinks = [Sink(self._world, address) for address in (MAIL1, MAIL2)]
-        return self
-
-    def __exit__(self, *_):
-        for sink in self._sinks:
-            sink.stop()
-
-    def messages(self):
-        """What each has received."""
-        return tuple(sink.counts()[0] for sink in self._sinks)
-
-    def sessions(self):
-        """The connections each has seen end."""
-        return tuple(sink.counts()[1] for sink in self._sinks)
-
-    def await_messages(self, wanted, quiet_s):
-        """The time of the last arrival, after `wanted` messages or `quiet_s` without one."""
-        count, changed_at = sum(self.messages()), time.monotonic()
-        while count < wanted and time.monotonic() - changed_at < quiet_s:
-            time.sleep(POLL_S)
-            now = sum(self.messages())
-            if now != count:
-                count, changed_at = now, time.monotonic()
-        return changed_at
 
 
 def measure(world: World, peer, load: Load) -> Result:
@@ -162,6 +102,7 @@ def measure(world: World, peer, load: Load) -> Result:
             flushes=flushes / max(1, delivered),
             split=split,
             sessions=sinks.sessions(),  # the relay has ended, so all are counted
+            handshakes=sinks.handshakes(),
         )
 
 
@@ -179,14 +120,23 @@ def unrelayed_rate(world: World, load: Load) -> float:
     """Messages a second from the client straight to one sink: what the load itself can do here."""
     with Sinks(world) as sinks:
         begun = time.monotonic()
-        send(world, load, target=MAIL1)
+        send(world, load, MAIL1, sinks.port)
         return load.messages / (sinks.await_messages(load.messages, load.quiet_s) - begun)
 
 
-def send(world: World, load: Load, target: str = RELAY) -> float:
+def sample(world: World, peer, load: Load) -> list[bytes]:
+    """The messages of a run as they came to the sinks; nothing is measured."""
+    with Sinks(world, dumps=True) as sinks:
+        with Running(world, peer):
+            send(world, load)
+            sinks.await_messages(load.messages, load.quiet_s)
+        return sinks.dumped()
+
+
+def send(world: World, load: Load, target: str = RELAY, port: int = 25) -> float:
     """Sends the load; when the last message was accepted."""
     command = ["smtp-source", f"-s{load.connections}", f"-m{load.messages}", f"-l{load.length}"]
-    command += [f"-f{SENDER}", f"-t{RECIPIENT}", *["-d"] * load.persistent, f"{target}:25"]
+    command += [f"-f{SENDER}", f"-t{RECIPIENT}", *["-d"] * load.persistent, f"{target}:{port}"]
     done = subprocess.run(world.of_tools(command), check=False, capture_output=True, text=True)
     if done.returncode != 0:
         print(f"smtp-source: {done.stderr.strip()[-300:]}", file=sys.stderr)

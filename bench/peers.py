@@ -1,7 +1,8 @@
 """The relays under test: how each is configured, emptied, started and stopped. All configuration is in this file.
 
 "default" is Debian's configuration and what the test itself needs (the network of the client, the name); "tuned" is
-what a Postfix administrator would set for throughput to one busy destination.
+what a Postfix administrator would set for throughput to one busy destination; "opendkim" is that with OpenDKIM as its
+milter, and "-dkim" is Postroad that signs: all mail, RSA 2048, with the same key and the same canonicalization.
 """
 
 import contextlib
@@ -14,11 +15,21 @@ import time
 from pathlib import Path
 
 import roots
+import signatures
 from gauges import counting_syncs
 from world import DNS, HOSTNAME, NETWORK, RELAY, World
 
 START_S = 60.0
-NAMES = ("postroad", "postroad-workers", "postfix-tuned", "postfix-default", "exim-default")
+NAMES = (
+    "postroad",
+    "postroad-workers",
+    "postfix-tuned",
+    "postfix-default",
+    "exim-default",
+    "postroad-dkim",
+    "postroad-workers-dkim",
+    "postfix-opendkim",
+)
 POSTROAD = f"{Path(sys.executable).parent / 'postroad'} relay --config {{config}}"
 RESOLV_CONF = f"nameserver {DNS}\noptions timeout:5 attempts:2\n"
 HOSTS = f"127.0.0.1 localhost\n{RELAY} {HOSTNAME} relay\n"
@@ -53,6 +64,30 @@ POSTFIX_TUNED = {
     "smtp_tls_security_level": "none",
     "smtpd_tls_security_level": "none",
 }
+# Debian's Postfix has "may" already. Connections with TLS are kept by tlsproxy alone, which Debian does not start.
+POSTFIX_TUNED_TLS = {"smtp_tls_security_level": "may", "smtp_tls_connection_reuse": "yes"}
+TLSPROXY = "tlsproxy/unix=tlsproxy unix - - y - 0 tlsproxy"
+OPENDKIM_SOCKET = "opendkim/opendkim.sock"  # below the queue directory, which is the root of smtpd
+POSTFIX_OPENDKIM = {"smtpd_milters": f"unix:{OPENDKIM_SOCKET}"}
+OPENDKIM = f"""\
+Mode s
+Domain {signatures.DOMAIN}
+Selector {signatures.SELECTOR}
+KeyFile /etc/dkimkeys/bench.pem
+Canonicalization relaxed/relaxed
+OversignHeaders From
+InternalHosts {NETWORK}
+UserID opendkim:postfix
+UMask 007
+Socket local:/var/spool/postfix/{OPENDKIM_SOCKET}
+Syslog no
+"""
+# a daemon, not a child of this shell, which becomes Postfix's master and would panic when a strange child ends
+OPENDKIM_AND_POSTFIX = f"""\
+opendkim -x /etc/opendkim-bench.conf || exit
+until [ -S /var/spool/postfix/{OPENDKIM_SOCKET} ]; do sleep 0.01; done
+exec postfix start-fg
+"""
 EXIM = f"""\
 dc_eximconfig_configtype='internet'
 dc_other_hostnames='localhost'
@@ -83,12 +118,19 @@ class Postfix:
     """Postfix of Debian, as it comes or tuned."""
 
     QUEUES = "active bounce corrupt defer deferred flush hold incoming maildrop saved trace"
+    ROOT = "postfix"
+    START = "exec postfix start-fg"
+    signs = False
 
-    def __init__(self, directory: Path, variant: str):
+    def __init__(self, directory: Path, variant: str, *, tls: bool = False):
         self.name = f"postfix-{variant}"
-        self.root = roots.ensure(directory, "postfix")
-        self._settings = POSTFIX | (POSTFIX_TUNED if variant == "tuned" else {})
-        self.command = ["chroot", str(self.root), "postfix", "start-fg"]
+        self.root = roots.ensure(directory, self.ROOT)
+        self._settings = POSTFIX | (POSTFIX_TUNED if variant != "default" else {})
+        self._services = []
+        if tls and variant != "default":
+            self._settings |= POSTFIX_TUNED_TLS
+            self._services = ["-M", TLSPROXY]
+        self.command = ["chroot", str(self.root), "sh", "-c", self.START]
 
     def prepare(self):
         """Empties the queue and writes the configuration."""
@@ -96,17 +138,47 @@ class Postfix:
         for queue in self.QUEUES.split():
             _empty(self.root / "var/spool/postfix" / queue)
         (self.root / "var/log/mail.log").unlink(missing_ok=True)
-        original = self.root / "etc/postfix/main.cf.debian"
-        if not original.exists():
-            shutil.copy(self.root / "etc/postfix/main.cf", original)
-        shutil.copy(original, self.root / "etc/postfix/main.cf")
-        _run(["chroot", self.root, "postconf", "-e", *(f"{key}={value}" for key, value in self._settings.items())])
+        for name in ("main.cf", "master.cf"):
+            _restore(self.root / "etc/postfix" / name)
+        self._set(*(f"{key}={value}" for key, value in self._settings.items()))
+        if self._services:
+            self._set(*self._services)
         _run(["chroot", self.root, "/usr/lib/postfix/configure-instance.sh", "-"])
         (self.root / "var/spool/postfix/etc/resolv.conf").write_text(RESOLV_CONF)
+
+    def _set(self, *arguments):
+        _run(["chroot", self.root, "postconf", "-e", *arguments])
+
+
+class PostfixOpenDkim(Postfix):
+    """Tuned Postfix, and OpenDKIM as its milter, of Debian both."""
+
+    ROOT = "opendkim"
+    START = OPENDKIM_AND_POSTFIX
+    signs = True
+
+    def __init__(self, directory: Path, variant: str, *, tls: bool = False):
+        super().__init__(directory, variant, tls=tls)
+        self._settings |= POSTFIX_OPENDKIM
+        self._key = signatures.private(directory)
+
+    def prepare(self):
+        """Also gives OpenDKIM its key, its settings and a place for its socket."""
+        super().prepare()
+        (self.root / "etc/opendkim-bench.conf").write_text(OPENDKIM)
+        key = self.root / "etc/dkimkeys/bench.pem"
+        key.touch(mode=0o600)
+        key.write_text(self._key)
+        socket_file = Path("var/spool/postfix", OPENDKIM_SOCKET)
+        (self.root / socket_file).unlink(missing_ok=True)
+        (self.root / socket_file.parent).mkdir(mode=0o750, exist_ok=True)
+        _run(["chroot", self.root, "chown", "opendkim:postfix", f"/{socket_file.parent}", "/etc/dkimkeys/bench.pem"])
 
 
 class Exim:
     """Exim of Debian, as it comes."""
+
+    signs = False
 
     def __init__(self, directory: Path):
         self.name = "exim-default"
@@ -121,20 +193,21 @@ class Exim:
         settings = self.root / "etc/exim4"
         (settings / "update-exim4.conf.conf").write_text(EXIM)
         (settings / "exim4.conf.localmacros").write_text(EXIM_MACROS)
-        original = settings / "exim4.conf.template.debian"
-        if not original.exists():
-            shutil.copy(settings / "exim4.conf.template", original)
-        (settings / "exim4.conf.template").write_text(EXIM_LIMITS + original.read_text())
+        template = settings / "exim4.conf.template"
+        _restore(template)
+        template.write_text(EXIM_LIMITS + template.read_text())
         _run(["chroot", self.root, "update-exim4.conf"])
 
 
 class Postroad:
-    """Postroad of this checkout, with its defaults, or as two processes. `command` may hold `{config}`."""
+    """Postroad of this checkout, with its defaults, or as two processes, or signing. `command` may hold `{config}`."""
 
     def __init__(self, directory: Path, command: str = POSTROAD, name: str = "postroad"):
         self.name = name
-        if name == "postroad-workers":
+        self.signs = name.endswith("-dkim")
+        if name.startswith("postroad-workers"):
             command += " --workers 2"
+        self._keys = signatures.keys(directory) if self.signs else None
         self._folder = directory / "postroad"
         self.spool = self._folder / "spool"
         self._config = self._folder / "postroad.toml"
@@ -144,7 +217,8 @@ class Postroad:
         """Empties the spool and writes the configuration."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
-        self._config.write_text(self._settings())
+        signing = f'\n[dkim]\nkeys = "{self._keys}"\n' if self.signs else ""
+        self._config.write_text(self._settings() + signing)
 
     def _settings(self):
         return f"""\
@@ -165,13 +239,14 @@ networks = ["{NETWORK}"]
 """
 
 
-def make(name: str, directory: Path, postroad: str = POSTROAD) -> Postfix | Exim | Postroad:
-    """The peer of a name out of NAMES."""
+def make(name: str, directory: Path, postroad: str = POSTROAD, *, tls: bool = False) -> Postfix | Exim | Postroad:
+    """The peer of a name out of NAMES; `tls` if the exchangers offer it."""
     if name.startswith("postroad"):
         return Postroad(directory, postroad, name)
     if name == "exim-default":
         return Exim(directory)
-    return Postfix(directory, name.removeprefix("postfix-"))
+    kind = PostfixOpenDkim if name == "postfix-opendkim" else Postfix
+    return kind(directory, name.removeprefix("postfix-"), tls=tls)
 
 
 class Running:
@@ -226,6 +301,14 @@ def _furnish(root):
     (root / "etc/resolv.conf").write_text(RESOLV_CONF)
     (root / "etc/hosts").write_text(HOSTS)
     (root / "etc/mailname").write_text(f"{HOSTNAME}\n")
+
+
+def _restore(path):
+    """Makes a file what it was when it was first restored: as Debian has it."""
+    original = path.with_name(f"{path.name}.debian")
+    if not original.exists():
+        shutil.copy(path, original)
+    shutil.copy(original, path)
 
 
 def _empty(folder):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import gauges
 import peers
-from load import Load, Sinks, send
+from load import Load, send
+from sinks import Sinks
 from world import World
 
 from postroad.spool import StoredMail

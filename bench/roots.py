@@ -6,7 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = {"postfix": "postfix,unbound", "exim": "exim4-daemon-light"}  # they conflict, hence a root for each
+PACKAGES = {  # Postfix and Exim conflict, hence a root for each; the others are made only when they are asked for
+    "postfix": "postfix,unbound",
+    "exim": "exim4-daemon-light",
+    "opendkim": "postfix,opendkim",
+    "stunnel": "stunnel4",
+}
 SUITE = "bookworm"
 
 

@@ -71,12 +71,14 @@ class World:
     """The namespaces, the nameserver and two groups of processes, from `with` to its end; one at a time on a machine.
 
     `relay` and `rest` count the relay's processes and those of the load (clients, sinks, nameserver). `tools` is the
-    Debian root that has unbound, smtp-source and smtp-sink.
+    Debian root that has unbound, smtp-source and smtp-sink; `stunnel`, if the exchangers are to offer STARTTLS, the one
+    that has stunnel.
     """
 
-    def __init__(self, directory: Path, tools: Path):
+    def __init__(self, directory: Path, tools: Path, stunnel: Path | None = None):
         self.directory = directory
         self.tools = tools
+        self.stunnel = stunnel
         self.relay = Group("relay")
         self.rest = Group("rest")
 

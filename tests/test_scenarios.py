@@ -36,7 +36,7 @@ def _write(folder, **files):
         ({"zone": "", "send": "stagger soon\n"}, "not a number of seconds"),
         ({"zone": "", "send": "stagger \u00b2\n"}, "not a number of seconds"),
         ({"zone": "", "send": f"seeds {'9' * 5000}\n"}, "is not a seed"),
-        ({"zone": "", "send": "tls maybe\n"}, "send:1: 'maybe' is not an answer; write yes or no"),
+        ({"zone": "", "send": "tls maybe\n"}, "send:1: 'maybe' is not an answer; write yes, no, or one of auto"),
         ({"zone": "", "send": "procedure rfc1\n"}, "is not a procedure; choose one of rfc974"),
         ({"zone": "", "send": "tls no\ntls yes\n"}, "send:2: tls is given twice, with different values"),
         ({"zone": "", "send": "to a@b.example c@d.example\n", "expect": ""}, "all its recipients must be in one"),
@@ -50,6 +50,19 @@ def _write(folder, **files):
         ({"zone": "", "send": "to a@b.example\n", "expect": "delivered\n"}, "expect:1: 'delivered': write SEED"),
         ({"zone": "", "send": "to a@b.example\n", "expect": "", "faults": "here refuse\n"}, "is not an IP address"),
         ({"zone": "", "send": "to a@b.example\n", "expect": "", "faults": "127.0.0.1 nap\n"}, "no such fault"),
+        (
+            {"zone": "", "send": "to a@b.example\n", "expect": "", "certificates": "127.0.0.1 fine\n"},
+            "certificates:1: '127.0.0.1 fine': write ADDRESS KIND, where KIND is one of good, expired",
+        ),
+        (
+            {
+                "zone": "",
+                "send": "to a@b.example\n",
+                "expect": "",
+                "certificates": "127.0.0.1 good\n127.0.0.1 expired\n",
+            },
+            "127.0.0.1 has two certificates, good and expired",
+        ),
     ],
 )
 def test_folder_that_cannot_be_read_says_where_and_why(tmp_path, files, why):
@@ -58,6 +71,14 @@ def test_folder_that_cannot_be_read_says_where_and_why(tmp_path, files, why):
     with pytest.raises(ScenarioError) as caught:
         load_scenario(tmp_path)
     assert why in str(caught.value)
+
+
+def test_a_policy_without_a_host_to_serve_it_is_told(tmp_path):
+    """The zone must say where mta-sts.DOMAIN is."""
+    zone = "$ORIGIN example.com.\n@ MX 10 a\na A 127.0.0.11\n"
+    _write(tmp_path, zone=zone, send="to a@example.com\n", expect="1: x\n", policy="version: STSv1\n")
+    with pytest.raises(InputError, match=r"no zone of this lab has an address of mta-sts.example.com"):
+        asyncio.run(stage(load_scenario(tmp_path)))
 
 
 def test_a_fault_of_an_address_that_the_zone_does_not_name_is_told(tmp_path):

@@ -43,12 +43,14 @@ def route(  # noqa: PLR0913  # named, and a call gives but one or two of them
     seed: int | None = None,
     own: Sequence[str] = (),
     allow_loopback: bool = False,
+    tls: str = "auto",
 ) -> Routed:
     """Where mail for a domain, a mailbox or an address literal goes (RFC 5321 section 5.1).
 
     `zones` are RFC 1035 files that answer in place of DNS; `resolvers` are name servers as `ADDRESS[:PORT]`; `own` are
-    names and addresses of this host. With `allow_loopback` a loopback address counts as any other. The answer has the
-    route or refusal, exact odds, and one order drawn with `seed`. Blocks while DNS is asked.
+    names and addresses of this host. With `allow_loopback` a loopback address counts as any other. `tls` is what a
+    connection has to be, as in `SendOptions`; each exchanger of the answer has its demand. The answer has the route or
+    refusal, exact odds, and one order drawn with `seed`. Blocks while DNS is asked.
 
         >>> routed = route("example.com", zones=["docs/examples/example.com.zone"], seed=1)
         >>> [str(target) for target in routed.plan.targets][0]
@@ -61,11 +63,16 @@ def route(  # noqa: PLR0913  # named, and a call gives but one or two of them
     require_all("own", own, str)
     require_all("allow_loopback", [allow_loopback], bool)
     check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0)})
-    from postroad.build import Mailer, build_own, build_policy
+    from postroad.build import Mailer, build_override, build_own, build_policy, policies_of
 
     subject = _subject(domain, zones)
+    resolver, override = _resolver(subject, resolvers), build_override(tls)
     mailer = Mailer(
-        _resolver(subject, resolvers), build_policy(procedure, allow_loopback=allow_loopback), build_own(own)
+        resolver,
+        build_policy(procedure, allow_loopback=allow_loopback),
+        build_own(own),
+        override_of=lambda _route: override,
+        policies=policies_of(resolver, allow_loopback=allow_loopback),
     )
     return _run(lambda: mailer.route(subject.destination, seed))
 
@@ -367,8 +374,12 @@ def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> Conditions:
 class SendOptions:
     """The options of `send`: how it finds the exchangers and talks to them.
 
-    Another `port` than 25 is for tests: loopback is a target then. `dkim_key` is a file with a private key that signs
-    the message, for the domain of its From, under the file's name as selector; the other two say otherwise.
+    `tls` is what a connection has to be: auto (as the domain publishes by DANE and MTA-STS), off, opportunistic,
+    encrypt, dane, dane-only or verify. `authorities` is a PEM file of those to trust, None for this machine's.
+    Another `port` than 25 is for tests: loopback is a target then. So is another `https_port`, for MTA-STS policies.
+    `dkim_key` is a file with a private key that signs the message, for the domain of its From, under the file's name as
+    selector; the other two say otherwise. With `require_tls` the message goes over proven connections only, to hosts
+    that offer REQUIRETLS (RFC 8689), and DNSSEC or an MTA-STS policy has to vouch for those.
     """
 
     zones: Sequence[str | Path] = ()
@@ -378,7 +389,10 @@ class SendOptions:
     own: Sequence[str] = ()
     port: int = 25
     hostname: str = ""
-    starttls: bool = True
+    tls: str = "auto"
+    authorities: str | Path | None = None
+    https_port: int = 443
+    require_tls: bool = False
     dkim_key: str | Path | None = None
     dkim_selector: str = ""
     dkim_domain: str = ""
@@ -386,13 +400,14 @@ class SendOptions:
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), own=(str,))
-        _check_kinds(self, seed=(int,), dkim_key=(str, Path))
-        _check_needed(
-            self, procedure=(str,), hostname=(str,), starttls=(bool,), dkim_selector=(str,), dkim_domain=(str,)
-        )
+        _check_kinds(self, seed=(int,), authorities=(str, Path), dkim_key=(str, Path))
+        _check_needed(self, procedure=(str,), hostname=(str,), dkim_selector=(str,), dkim_domain=(str,))
+        _check_needed(self, tls=(str,), require_tls=(bool,))
         if self.dkim_key is None and (self.dkim_selector or self.dkim_domain):
             raise InputError("dkim_selector and dkim_domain are for dkim_key, which is missing; add it")
-        check_bounds(self, {"port": count(65_535, needed=True)})
+        if self.require_tls and self.tls == "off":
+            raise InputError('require_tls=True and tls="off" exclude each other: leave one out')
+        check_bounds(self, dict.fromkeys(("port", "https_port"), count(65_535, needed=True)))
 
 
 async def send(
@@ -418,15 +433,7 @@ async def send(
     import time
     from email.message import EmailMessage
 
-    from postroad.build import (
-        Mailer,
-        build_message,
-        build_own,
-        build_policy,
-        build_resolver,
-        opportunistic_tls,
-        sign_message,
-    )
+    from postroad import build
     from postroad.deliver import DeliverSettings
     from postroad.net import host_name
 
@@ -435,21 +442,27 @@ async def send(
     require("sender", sender, str)
     require_all("recipients", recipients, str)
     require_all("message", [message], bytes, str, EmailMessage)
-    mailer = Mailer(
-        build_resolver(chosen.zones, chosen.resolvers),
-        build_policy(chosen.procedure, allow_loopback=chosen.port != 25),
-        build_own(chosen.own),
+    resolver, in_lab = build.build_resolver(chosen.zones, chosen.resolvers), chosen.port != 25
+    authorities = Path(chosen.authorities) if chosen.authorities else None
+    override = build.build_override(chosen.tls)
+    mailer = build.Mailer(
+        resolver,
+        build.build_policy(chosen.procedure, allow_loopback=in_lab),
+        build.build_own(chosen.own),
         DeliverSettings(
             hostname=chosen.hostname or host_name(),
             port=chosen.port,
-            tls=opportunistic_tls() if chosen.starttls else None,
+            tls=build.opportunistic_tls(),
+            trust=build.trust_of(authorities),
         ),
         chosen.listener,
+        override_of=lambda _route: override,
+        policies=build.policies_of(resolver, authorities, port=chosen.https_port, allow_loopback=in_lab),
     )
-    built = build_message(message, sender, recipients)
+    built = build.build_message(message, sender, recipients, require_tls=chosen.require_tls)
     if chosen.dkim_key is not None:
         key = Path(chosen.dkim_key)
-        built = sign_message(built, key, chosen.dkim_selector, chosen.dkim_domain, time.time())
+        built = build.sign_message(built, key, chosen.dkim_selector, chosen.dkim_domain, time.time())
     return await mailer.send(built, chosen.seed)
 
 

@@ -188,7 +188,7 @@ CASES = {
     ),
     "tlsrpt-record-unreadable": (
         published(tlsrpt=Found(("v=TLSRPTv1; rua=http://example.com/",))),
-        published(tlsrpt=Found(("v=TLSRPTv1; rua=mailto:tls@example.com!10m",))),
+        published(tlsrpt=Found(("v=TLSRPTv1; rua=mailto:tls@example.com?subject=tls",))),
     ),
     "tlsrpt-missing": (published(sts=POLICY, tlsrpt=NoData()), published(tlsrpt=NoData())),
     "tls-not-offered": (

@@ -153,11 +153,11 @@ class Office:
         answer = decide(snapshot, POLICY, Own(), dict.fromkeys(snapshot.hosts, self.demand))
         return DeliveryRoute.of(answer, POLICY, self.deliver, 60.0)
 
-    async def post(self, *to, sender="me@example.net", content=CONTENT, at=NOON, claim=True, smtputf8=False, **wishes):
-        """Accept a message as the listener does; its id."""
+    async def post(self, *to, sender="me@example.net", content=CONTENT, at=NOON, claim=True, envelope=None, **wishes):
+        """Accept a message as the listener does; its id. `envelope` has what is asked of the transport."""
         path = parse_mailbox(sender) if sender else None
         who = to if isinstance(to[0], Recipient) else recipients(*to, **wishes)
-        mail = StoredMail(self.ids.id(), Envelope(path, who, smtputf8), at, self.ids.seed(), len(content))
+        mail = StoredMail(self.ids.id(), Envelope(path, who, **envelope or {}), at, self.ids.seed(), len(content))
         parcels = await self.spool.add(mail, content, claim=claim)
         if claim:
             self.loop.take(parcels)

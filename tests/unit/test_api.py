@@ -53,6 +53,17 @@ def test_send_gives_an_outcome_for_each_recipient(postroad_lab):
     assert [("127.0.0.12", b"Subject: x\r\n\r\nhello\r\n")] == [(str(m.address), m.content) for m in lab.received]
 
 
+def test_mail_that_requires_tls_goes_to_nobody_that_no_one_vouches_for(postroad_lab):
+    """The lab's DNS is not signed: 5.7.30, and not a recipient was named."""
+    lab = postroad_lab(LAB_ZONE, tls=True)
+    host, port = lab.resolver
+    options = postroad.SendOptions(resolvers=[f"{host}:{port}"], port=lab.port, require_tls=True)
+    to = ["user@example.com"]
+    sent = asyncio.run(postroad.send("Subject: x\n\nhello\n", sender="me@example.net", recipients=to, options=options))
+    assert [("failed", "5.7.30")] == [(outcome.result, outcome.status) for outcome in sent.outcomes.values()]
+    assert [] == lab.received
+
+
 def test_message_that_is_built_can_be_sent():
     """Bare line ends become CRLF, and NULs go: no host has to take either."""
     message = build_message(b"Subject: x\n\none\r\n\0.\r\ntwo\r", None, ["ann@example.com"])

@@ -5,9 +5,9 @@ Rule 2: bad input is an InputError, a sentence that says what, where and how to 
 Rule 3: what is not asked for is not loaded: each stop imports a room when it makes something of it.
 
 Stops: `subject` (a domain, a zone file or a reference set-up), `view` (the senders, mixes and outages of a simulation),
-`published` (what a domain asks of TLS, for a simulation), `resolvers`, `contexts` (TLS), `keys` (that sign mail),
-`spools`, `policy` (who we are, and the procedure), `message` (with its envelope), `chooser` (routes of the settings,
-else DNS), `mailer` (all of these together: routes, look-ups and deliveries).
+`published` (what a domain asks of TLS, for a simulation), `resolvers`, `contexts` (TLS), `documents` (MTA-STS
+policies), `keys` (that sign mail), `spools`, `policy` (who we are, and the procedure), `message` (with its envelope),
+`chooser` (routes of the settings, else DNS), `mailer` (all of these together: routes, look-ups and deliveries).
 """
 
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.build.chooser import LONGEST_LIFE_S, Choice, Chooser, follow
+    from postroad.build.chooser import LONGEST_LIFE_S, Choice, Chooser, Followed, follow
     from postroad.build.contexts import (
         check_plain,
         opportunistic_tls,
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
         trust_of,
         verified_tls,
     )
+    from postroad.build.documents import policies_of, policy_fetch, policy_in
     from postroad.build.keys import build_signing, load_key, load_keys, sign_message
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
     from postroad.build.message import build_message
-    from postroad.build.policy import build_own, build_policy
+    from postroad.build.policy import build_override, build_own, build_policy
     from postroad.build.published import published_by, sts_policy_in
     from postroad.build.resolvers import (
         build_resolver,
@@ -43,11 +44,12 @@ if TYPE_CHECKING:
 
 __getattr__, __dir__ = door(
     __name__,
-    chooser="LONGEST_LIFE_S Choice Chooser follow",
+    chooser="LONGEST_LIFE_S Choice Chooser Followed follow",
     contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
+    documents="policies_of policy_fetch policy_in",
     keys="build_signing load_key load_keys sign_message",
     message="build_message",
-    policy="build_own build_policy",
+    policy="build_override build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",
     mailer="Delivery Mailer Routed Sent",
     spools="open_queue open_spool",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from postroad.build.chooser import Chooser, follow
-from postroad.gather import gather, gather_more
+from postroad.gather import Demands, Policies, gather, gather_demands, gather_demands_of_hosts, gather_more
 from postroad.routing import (
     PROCEDURES,
     Dice,
@@ -23,6 +25,7 @@ from postroad.routing import (
     noted,
     odds,
 )
+from postroad.tls import AUTO, Override
 from postroad.words.facts import NoData, Snapshot
 from postroad.words.mail import Mailbox, domain_of
 from postroad.words.names import Destination
@@ -42,7 +45,7 @@ SEED_BITS = 48  # long enough that no two messages share one, short enough to re
 class Routed:
     """The result of `route`: what DNS said, the route or refusal, exact odds, and one order drawn with `seed`.
 
-    `by` is the route of the settings that was taken, if any.
+    `by` is the route of the settings that was taken, if any. `demands` has what TLS has to prove, and why.
     """
 
     destination: Destination
@@ -53,6 +56,7 @@ class Routed:
     odds: Odds | None = None
     plan: Plan = field(default_factory=lambda: Plan(()))
     by: StaticRoute | None = None
+    demands: Demands = field(default_factory=Demands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,11 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Mailer:
-    """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's cache."""
+    """Everything needed to route, look up and deliver, built once. It keeps no state but its resolver's cache.
+
+    `override_of` is what we ask of TLS on a route of the settings, None for no route. `policies` knows those of
+    MTA-STS; None: they are not asked for.
+    """
 
     resolver: Resolver
     policy: RoutePolicy = PROCEDURES["rfc5321"]
@@ -96,6 +104,8 @@ class Mailer:
     deliver: DeliverSettings | None = None  # None: the usual ones
     listener: Listener = nobody
     chooser: Chooser | None = None  # None: no routes of settings
+    override_of: Callable[[StaticRoute | None], Override] = lambda _route: AUTO
+    policies: Policies | None = None
 
     async def lookup(self, destination: Destination) -> Snapshot:
         """All that DNS says of a domain and its exchangers, with name servers and reverse names."""
@@ -108,12 +118,19 @@ class Mailer:
         if isinstance(picked, Refusal):
             return Routed(destination, Snapshot(destination, NoData()), picked, self.policy, seed)
         by = picked.route if picked else None
-        found = await follow(by, destination, self.resolver, self.policy, self.own)
+        found = await follow(by, destination, self.resolver, self.policy, self.own, partial(self._demands, by))
         answer = noted(found.answer, picked.route, picked.why) if picked else found.answer
-        routed = Routed(destination, found.snapshot, answer, self.policy, seed, by=by)
+        routed = Routed(destination, found.snapshot, answer, self.policy, seed, by=by, demands=found.demands)
         if isinstance(answer, Refusal):
             return routed
         return replace(routed, odds=odds(answer, self.policy), plan=draw(answer, self.policy, Dice(seed)))
+
+    async def _demands(self, by: StaticRoute | None, snapshot: Snapshot, named: Sequence[str]) -> Demands:
+        """What a connection to each exchanger has to be, or to each of these hosts."""
+        override = self.override_of(by)
+        if named:
+            return await gather_demands_of_hosts(named, snapshot.hosts, self.resolver, override, self.policies)
+        return await gather_demands(snapshot, self.resolver, override, self.policies)
 
     async def send(self, message: Message, seed: int | None = None) -> Sent:
         """Deliver a message now, straight to the exchangers of each recipient's domain; nothing is queued."""
@@ -130,7 +147,7 @@ class Mailer:
         """Try to deliver once to recipients of one destination, as it was routed."""
         if isinstance(routed.answer, Refusal):
             return routed.answer.attempt(len(message.envelope.recipients))
-        from postroad.deliver import DeliverSettings, Job, attempt  # noqa: PLC0415  # 100 ms, for who only asks
+        from postroad.deliver import DeliverSettings, Job, attempt, plan_for  # noqa: PLC0415  # 100 ms, for who only asks
 
-        job = Job(message, routed.destination, routed.plan, routed.seed)
+        job = Job(message, routed.destination, plan_for(message.envelope, routed.plan), routed.seed)
         return await attempt(job, self.deliver or DeliverSettings(), self.listener)

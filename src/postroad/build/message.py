@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from postroad.words.inputs import InputError, readable
-from postroad.words.mail import Envelope, Recipient, parse_mailbox
+from postroad.words.mail import Envelope, Recipient, TlsWish, parse_mailbox, tls_wish_of
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from postroad.dialogue import Message
 
 
-def build_message(content: bytes | str | EmailMessage, sender: str | None, recipients: Iterable[str]) -> Message:
+def build_message(
+    content: bytes | str | EmailMessage, sender: str | None, recipients: Iterable[str], *, require_tls: bool = False
+) -> Message:
     """A message with its envelope. Bare line ends become CRLF, NULs go: SMTP takes neither.
+
+    Without `require_tls` the header may have a wish of its own (RFC 8689 section 3).
 
     Raises:
         InputError: an address cannot be read, or there is no recipient.
@@ -31,7 +35,8 @@ def build_message(content: bytes | str | EmailMessage, sender: str | None, recip
     octets = canonical(_octets(content))
     needs_utf8 = any(box.needs_smtputf8 for box in (*mailboxes, reverse_path) if box)
     unique = tuple(Recipient(mailbox) for mailbox in dict.fromkeys(mailboxes))
-    envelope = Envelope(reverse_path, unique, smtputf8=needs_utf8, eight_bit=not octets.isascii())
+    wish = TlsWish.REQUIRED if require_tls else tls_wish_of(octets)
+    envelope = Envelope(reverse_path, unique, smtputf8=needs_utf8, eight_bit=not octets.isascii(), tls=wish)
     return Message(envelope, octets)
 
 

@@ -1,4 +1,4 @@
-"""Who this host is, and by which procedure it routes."""
+"""Who this host is, by which procedure it routes, and what it asks of TLS."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from postroad.net import host_name
 from postroad.routing import PROCEDURES, Own, RoutePolicy
+from postroad.tls import Override, TlsMode
 from postroad.words.inputs import InputError, readable
 from postroad.words.names import parse_address, parse_domain
 
@@ -38,3 +39,15 @@ def build_policy(procedure: str, *, allow_loopback: bool = False) -> RoutePolicy
     if procedure not in PROCEDURES:
         raise InputError(f"there is no procedure {procedure!r}; choose one of {', '.join(PROCEDURES)}")
     return replace(PROCEDURES[procedure], allow_loopback=allow_loopback)
+
+
+def build_override(mode: str, names: Iterable[str] = ()) -> Override:
+    """What our own settings ask of TLS, by the name of a mode.
+
+    Raises:
+        InputError: there is no such mode.
+
+    """
+    if mode not in set(TlsMode):
+        raise InputError(f"there is no TLS mode {mode!r}; choose one of {', '.join(TlsMode)}")
+    return Override(TlsMode(mode), tuple(names))

@@ -38,6 +38,28 @@ OwnHosts = Annotated[
     ),
 ]
 AllowLoopback = Annotated[bool, typer.Option("--allow-loopback", help="Allow loopback addresses, for tests.")]
+Tls = Annotated[
+    str | None,
+    typer.Option(
+        "--tls",
+        metavar="MODE",
+        help="What a connection has to be: auto (as the domain publishes by DANE and MTA-STS), off, opportunistic, "
+        "encrypt, dane, dane-only or verify; default: as the settings say, else auto.",
+    ),
+]
+Port = Annotated[
+    int, typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests; it allows loopback.")
+]
+Authorities = Annotated[
+    Path | None,
+    typer.Option("--authorities", metavar="FILE.pem", help="Trust these authorities, not those of this machine."),
+]
+HttpsPort = Annotated[
+    int,
+    typer.Option(
+        "--https-port", metavar="PORT", min=1, max=65535, help="Port of MTA-STS policies; any but 443 is for tests."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/reference/json.md).")]
 Explain = Annotated[bool, typer.Option("--explain", help="Explain why in sentences, with the RFC sections.")]
 ConfigFile = Annotated[

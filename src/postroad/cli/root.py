@@ -21,6 +21,8 @@ from postroad.cli.senders import senders
 from postroad.cli.sendmail.command import sendmail
 from postroad.cli.setups import setups
 from postroad.cli.simulate import simulate
+from postroad.cli.tls import tls
+from postroad.cli.tls_report import tls_report
 from postroad.cli.tree import group
 
 app = group(
@@ -32,6 +34,7 @@ app = group(
 app.command(epilog="Example: postroad lookup example.org --format nslookup")(lookup)
 app.command(epilog="Example: postroad check example.org --smtp --fail-on warning")(check)
 app.command(epilog="Example: postroad route example.org --seed 1 --json")(route)
+app.command(epilog="Example: postroad tls example.org")(tls)
 app.command(epilog="Example: postroad simulate example.org --down mail1.example.org:blackhole --html look.html")(
     simulate
 )
@@ -43,6 +46,7 @@ app.command(epilog="Example: postroad senders postfix")(senders)
 app.command(epilog="Example: postroad send --from me@example.net --to you@example.org message.eml")(send)
 app.command(epilog="Example: postroad relay --config /etc/postroad/postroad.toml")(relay)
 app.command(epilog="Example: postroad explain 1KD3P0V8Q4M2ZX7A")(explain)
+app.command("tls-report", epilog="Example: postroad tls-report example.org --day 2026-11-22")(tls_report)
 app.command(
     epilog="Example: postroad sendmail -oi -t -f me@example.net < message.eml",
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},

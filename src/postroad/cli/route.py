@@ -8,11 +8,8 @@ from postroad.cli import options, screen
 from postroad.views.text.blocks import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from postroad.build import Mailer, Routed, Subject
-    from postroad.routing import Dropped, Route, RoutePolicy
+    from postroad.build import Routed
+    from postroad.routing import Dropped, Route
 
 
 def route(
@@ -25,6 +22,7 @@ def route(
     own: options.OwnHosts = None,
     allow_loopback: options.AllowLoopback = False,
     config: options.RoutesOf = None,
+    tls: options.Tls = None,
     explain: options.Explain = False,
     json: options.Json = False,
 ) -> None:
@@ -37,14 +35,12 @@ def route(
     """
 
     async def routed() -> Routed:
-        from postroad.build import Mailer, build_own, build_policy, subject_of
+        from postroad.build import build_policy, subject_of
+        from postroad.cli.mailers import MailerOptions, mailer_for
 
         subject = subject_of(domain, of, zone or ())
         policy = build_policy(procedure, allow_loopback=allow_loopback)
-        if config:
-            mailer = _as_relay(config, subject, resolver or (), policy, own or ())
-        else:
-            mailer = Mailer(subject.resolver(resolver or ()), policy, build_own(own or ()))
+        mailer = mailer_for(subject, MailerOptions(policy, config, tls, resolver or (), own or ()))
         return await mailer.route(subject.destination, seed)
 
     answer = screen.run(routed)
@@ -57,16 +53,6 @@ def route(
     else:
         _show(screen.Screen(), answer)
     _exit(answer)
-
-
-def _as_relay(file: Path, subject: Subject, servers: Sequence[str], policy: RoutePolicy, own: Sequence[str]) -> Mailer:
-    """What routes as a relay with these settings; its DNS is theirs, unless the command names another."""
-    from postroad.config import load
-    from postroad.relay import mailer_as_relay, resolver_of
-
-    settings = load(file)
-    resolver = subject.resolver(servers) if subject.loaded or servers else resolver_of(settings)
-    return mailer_as_relay(settings, resolver, policy, own)
 
 
 def _exit(routed: Routed) -> None:
@@ -106,6 +92,7 @@ def _show(out: screen.Screen, routed: Routed) -> None:
 
 
 def _show_route(out: screen.Screen, routed: Routed, answer: Route) -> None:
+    from postroad.routing import explain_demands
     from postroad.words.phrasebook import counted
 
     exchangers = [each for level in answer.levels for each in level.exchangers]
@@ -117,6 +104,8 @@ def _show_route(out: screen.Screen, routed: Routed, answer: Route) -> None:
     )
     heads = ("preference", "exchanger", "address", "first")
     out.table(Table(heads, _rows(routed, answer), frozenset({"preference", "first"})))
+    for sentence in explain_demands(answer):
+        out.line(f"  {sentence}")
     order = " > ".join(f"{target.exchange} [{target.address}]" for target in routed.plan.targets)
     out.line(f"order with seed {routed.seed}: {order}")
 

@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from postroad.dialogue import Message
     from postroad.words.trace import Event
 
-SMTP_PORT = 25
+SMTP_PORT, HTTPS_PORT = 25, 443
 MOST = 256 * 1024**2  # octets of a message; no server takes so many
 
-Port = Annotated[
-    int, typer.Option(metavar="PORT", min=1, max=65535, help="Any port but 25 is for tests; it allows loopback.")
-]
 Stagger = Annotated[
     float, typer.Option(metavar="SECONDS", min=0.0, help="Wait this long before also trying the next equal.")
 ]
 ConnectTimeout = Annotated[
     float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for connecting to an address.")
+]
+Hello = Annotated[str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")]
+RequireTls = Annotated[
+    bool, typer.Option("--require-tls", help="Deliver over proven connections only, to hosts that offer REQUIRETLS.")
 ]
 
 
@@ -41,13 +42,14 @@ def send(
     procedure: options.Procedure = "rfc5321",
     seed: options.Seed = None,
     own: options.OwnHosts = None,
-    port: Port = SMTP_PORT,
+    port: options.Port = SMTP_PORT,
     stagger: Stagger = 0.25,
     connect_timeout: ConnectTimeout = 30.0,
-    hello: Annotated[
-        str, typer.Option(metavar="NAME", help="Name to send in EHLO; default: this host's full name.")
-    ] = "",
-    starttls: Annotated[bool, typer.Option("--tls/--no-tls", help="Use STARTTLS if it is offered.")] = True,
+    hello: Hello = "",
+    tls: options.Tls = None,
+    authorities: options.Authorities = None,
+    https_port: options.HttpsPort = HTTPS_PORT,
+    require_tls: RequireTls = False,
     dkim_key: options.DkimKey = None,
     dkim_selector: options.DkimSelector = "",
     dkim_domain: options.DkimDomain = "",
@@ -59,30 +61,33 @@ def send(
 
     Exit status: 0 all delivered, 1 some failed, 2 usage error, 3 some deferred and none failed.
     """
-    content = _read(file)
-    out = screen.Screen()
+    if require_tls and tls == "off":
+        screen.fail("--require-tls and --tls off exclude each other: leave one out")
+    content, out = _read(file), screen.Screen()
     watched = screen.Watched(lambda event: None if json else _show_live(out, event))
 
     async def sent() -> Sent:
-        from postroad.build import Mailer, build_message, build_own, build_policy, build_resolver
+        from postroad import build
 
-        built = build_message(content, None if sender in ("", "<>") else sender, to)
+        built = build.build_message(content, _reverse_path(sender), to, require_tls=require_tls)
         message = _signed(built, (dkim_key, dkim_selector, dkim_domain), config)
-        mailer = Mailer(
-            build_resolver(zone or (), resolver or ()),
-            build_policy(procedure, allow_loopback=port != SMTP_PORT),
-            build_own(own or ()),
-            _settings(port, stagger, connect_timeout, hello, starttls=starttls),
+        asked, in_lab = build.build_resolver(zone or (), resolver or ()), port != SMTP_PORT
+        override = build.build_override(tls or "auto")
+        mailer = build.Mailer(
+            asked,
+            build.build_policy(procedure, allow_loopback=in_lab),
+            build.build_own(own or ()),
+            _settings(port, stagger, connect_timeout, hello, authorities),
             watched,
+            override_of=lambda _route: override,
+            policies=build.policies_of(asked, authorities, port=https_port, allow_loopback=in_lab),
         )
         return await mailer.send(message, seed)
 
     answer = screen.run(sent)
     watched.end()
     if json:
-        from postroad.views.json import send_shape
-
-        screen.print_json(send_shape(answer))
+        _print_json(answer)
     else:
         _show_end(out, answer, explain=explain)
     raise typer.Exit(screen.EXIT_CODES[answer.result.value])
@@ -98,6 +103,10 @@ def _read(file: Path) -> bytes:
     if isinstance(octets, Unreadable):
         screen.fail(f"{file}: {octets.why}; give a readable message file, or - for standard input")
     return octets
+
+
+def _reverse_path(sender: str) -> str | None:
+    return None if sender in ("", "<>") else sender
 
 
 def _signed(message: Message, by_hand: tuple[Path | None, str, str], config: Path | None) -> Message:
@@ -126,8 +135,10 @@ def _signed(message: Message, by_hand: tuple[Path | None, str, str], config: Pat
     return message
 
 
-def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, starttls: bool) -> DeliverSettings:
-    from postroad.build import opportunistic_tls
+def _settings(
+    port: int, stagger: float, connect_timeout: float, hello: str, authorities: Path | None
+) -> DeliverSettings:
+    from postroad.build import opportunistic_tls, trust_of
     from postroad.deliver import DeliverSettings
     from postroad.net import host_name
     from postroad.routing import WalkPolicy
@@ -138,7 +149,8 @@ def _settings(port: int, stagger: float, connect_timeout: float, hello: str, *, 
         port=port,
         timeouts=Timeouts(connect_s=connect_timeout),
         walk=WalkPolicy(stagger_s=stagger),
-        tls=opportunistic_tls() if starttls else None,
+        tls=opportunistic_tls(),
+        trust=trust_of(authorities),
     )
 
 
@@ -153,6 +165,12 @@ def _show_live(out: screen.Screen, event: Event) -> None:
 
 def _style(word: str) -> str:
     return {"delivered": "green", "deferred": "yellow", "failed": "red"}.get(word, "dim")
+
+
+def _print_json(sent: Sent) -> None:
+    from postroad.views.json import send_shape
+
+    screen.print_json(send_shape(sent))
 
 
 def _show_end(out: screen.Screen, sent: Sent, *, explain: bool) -> None:

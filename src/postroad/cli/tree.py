@@ -67,7 +67,9 @@ def group(about: str, **more: Any) -> typer.Typer:  # noqa: ANN401  # handed on 
 def only(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
     """The tree with nothing but the command that the first word names; all of it takes some 20 ms to build."""
     asked = words[0] if words else ""
-    commands = [each for each in app.registered_commands if each.callback and each.callback.__name__ == asked]
+    commands = [
+        each for each in app.registered_commands if each.callback and (each.name or each.callback.__name__) == asked
+    ]
     groups = [each for each in app.registered_groups if each.name == asked]
     if not commands and not groups:
         return app

@@ -6,10 +6,10 @@ Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and end
 
 Stops: `finding` (where the file is), `values` (times, sizes, networks as people write them), `kinds` (the same for
 pydantic), `model` (every setting), `table` and `bounds` (of it: what all tables are, and those of how much clients may
-send), `contradictions` (what two of them say against each other), `loading` (a file, as the settings it has), `brief`
-(some of them, in no time), `identity` (who this machine is by them), `problems` (what is wrong with a file, in
-sentences), `show` (the settings in effect, as TOML, and the reference), `doubts` (what can be used, but is hardly
-meant, or cannot work).
+send), `tls_report` (its table), `contradictions` (what two of them say against each other), `loading` (a file, as the
+settings it has), `brief` (some of them, in no time), `identity` (who this machine is by them), `problems` (what is
+wrong with a file, in sentences), `show` (the settings in effect, as TOML, and the reference), `doubts` (what can be
+used, but is hardly meant, or cannot work).
 """
 
 from typing import TYPE_CHECKING

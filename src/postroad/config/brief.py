@@ -37,7 +37,7 @@ Table = Mapping[str, Any]
 
 TABLES = frozenset(
     {"hostname", "own", "drain", "spool", "listen", "tls", "relay", "dkim", "aliases", "limits", "timeouts", "deliver"}
-    | {"retry", "dns", "route", "metrics", "log", "check"}
+    | {"retry", "dns", "route", "tls_report", "metrics", "log", "check"}
 )
 """All there are; a test holds them to the model."""
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from postroad.config.identity import aliases_of
+from postroad.config.identity import aliases_of, hostname_of
 from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, ListenTable, RouteTable
 from postroad.dns import parse_server
 from postroad.files import plain_octets
@@ -39,6 +39,7 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
     yield from _of_signing(config)
     yield from _of_aliases(config)
     yield from _of_name_servers(config)
+    yield from _of_tls_reports(config)
     own = _own(config)
     for number, route in enumerate(config.route, 1):
         yield from (f"route[{number}]: {doubt}" for doubt in _of_route(route, own))
@@ -131,6 +132,31 @@ def _of_name_servers(config: Config) -> Iterator[str]:
             f"dns.resolvers: {it_is} not on this machine, so there is no DANE by what they answer; run a validating"
             " resolver here, or set dns.trust_ad = true if nobody can change anything on the way"
         )
+
+
+def _of_tls_reports(config: Config) -> Iterator[str]:
+    it = config.tls_report
+    if not it.enabled:
+        if it.sender or it.contact or it.organization:
+            yield "tls_report: enabled is false, so no reports are sent; write enabled = true, or leave the table out"
+        return
+    if not (it.sender or config.hostname or host_name()):
+        yield 'tls_report.sender: reports have no domain; write an address, such as "tls-reports@example.com"'
+    domain = str(it.sender.domain) if it.sender else hostname_of(config)
+    folder = config.dkim.keys
+    names = [domain, *_above(domain)] if config.dkim.subdomains else [domain]
+    if folder is None or not any(any((folder / name).glob("*.pem")) for name in names):
+        yield (
+            f"tls_report: there is no DKIM key of {domain} in dkim.keys, and receivers must ignore reports without its"
+            " signature; make one, or choose a sender at a domain that has one"
+        )
+    if config.deliver.tls == "off":
+        yield 'tls_report: deliver.tls is "off", so there are no sessions to report on; leave enabled out'
+
+
+def _above(domain: str) -> Iterator[str]:
+    while domain := domain.partition(".")[2]:
+        yield domain
 
 
 def _of_route(route: RouteTable, own: Own) -> Iterator[str]:

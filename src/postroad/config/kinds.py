@@ -15,6 +15,7 @@ from postroad.config.values import (
     read_endpoint,
     read_exchanger,
     read_host,
+    read_mailbox,
     read_network,
     read_path,
     read_pattern,
@@ -30,6 +31,7 @@ from postroad.config.values import (
     write_size,
     write_targets,
 )
+from postroad.words.mail import Mailbox
 from postroad.words.names import Address
 
 
@@ -51,6 +53,7 @@ NetworkRange = Annotated[Network, PlainValidator(read_network), _AS_TEXT]
 IpAddress = Annotated[Address, PlainValidator(read_address), _AS_TEXT]
 Host = Annotated[str | Address, PlainValidator(read_host), _AS_TEXT]
 File = Annotated[Path, PlainValidator(_path), _AS_TEXT]
+MailAddress = Annotated[Mailbox, PlainValidator(read_mailbox), _AS_TEXT]
 Server = Annotated[str, PlainValidator(read_server)]
 Place = Annotated[tuple[str | Address, int | None], PlainValidator(read_place), PlainSerializer(write_place)]
 Targets = Annotated[tuple[str, ...], PlainValidator(read_targets), PlainSerializer(write_targets)]

@@ -33,6 +33,7 @@ from postroad.config.kinds import (
     Targets,
 )
 from postroad.config.table import AtLeastOne, Port, SettingsTable
+from postroad.config.tls_report import TlsReportTable
 from postroad.config.values import LOOPBACK, RESERVE, SMTP_PORT, usual_spool
 from postroad.pace import RetrySchedule
 from postroad.routing import OnReject, StaticHost, StaticRoute
@@ -476,6 +477,7 @@ class Config(SettingsTable):
     retry: RetryTable = RetryTable.model_construct()
     dns: DnsTable = DnsTable.model_construct()
     route: tuple[RouteTable, ...] = ()
+    tls_report: TlsReportTable = TlsReportTable.model_construct()
     metrics: MetricsTable = MetricsTable.model_construct()
     log: LogTable = LogTable.model_construct()
     check: CheckTable = CheckTable.model_construct()

@@ -68,11 +68,11 @@ def _sentence(error: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails, wh
 def _unknown(loc: Place) -> str:
     known = list(_fields(loc[:-1]))
     near = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
+    elsewhere = [header for header, section in _sections() if loc[-1] in section.model_fields]
+    if elsewhere and not get_close_matches(str(loc[-1]), near, cutoff=0.6):  # hardly alike: the key itself says more
+        return f"there is no such key here; it belongs in {elsewhere[0]}"
     if near:
         return f"there is no such key; did you mean {near[0]}?"
-    elsewhere = [header for header, section in _sections() if loc[-1] in section.model_fields]
-    if elsewhere:
-        return f"there is no such key here; it belongs in {elsewhere[0]}"
     return f"there is no such key; the keys here are {', '.join(known)}"
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from postroad.routing import parse_pattern, parse_target
 from postroad.words.bounds import shown
+from postroad.words.mail import Mailbox, parse_mailbox
 from postroad.words.names import Address, Unreadable, cut, parse_address, parse_domain
 
 Network = IPv4Network | IPv6Network
@@ -161,6 +162,16 @@ def read_host(value: Any) -> str | Address:  # noqa: ANN401  # whatever stands i
     """A host: its name in canonical form, or its address."""
     address = parse_address(value) if isinstance(value, str) else None
     return address or read_domain(value)
+
+
+def read_mailbox(value: Any) -> Mailbox:  # noqa: ANN401  # whatever stands in the file
+    """An address of mail, in ASCII, at a domain."""
+    mailbox = parse_mailbox(value) if isinstance(value, str) else Unreadable(str(value), "not a text")
+    if isinstance(mailbox, Unreadable):
+        raise ValueError(f'{mailbox}; write an address, such as "user@example.com"')  # noqa: TRY004  # wrong text, or type
+    if mailbox.needs_smtputf8 or not isinstance(mailbox.domain, str):
+        raise ValueError(f'{_cut(value)} cannot be used here; write an address in ASCII, such as "user@example.com"')
+    return mailbox
 
 
 def read_path(value: Any, folder: str | Path) -> Path:  # noqa: ANN401  # whatever stands in the file

@@ -19,7 +19,7 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.deliver.attempting import Job, attempt
     from postroad.deliver.bounce import Bounces, Reporter
-    from postroad.deliver.course import draw_seed
+    from postroad.deliver.course import draw_seed, plan_for
     from postroad.deliver.disposition import Disposition, RecipientResult
     from postroad.deliver.loop import Loop
     from postroad.deliver.pressure import Pressure
@@ -36,7 +36,7 @@ __getattr__, __dir__ = door(
     __name__,
     attempting="Job attempt",
     bounce="Bounces Reporter",
-    course="draw_seed",
+    course="draw_seed plan_for",
     loop="Loop",
     pressure="Pressure",
     settings="DeliverSettings LoopSettings QueueLimits ReusePolicy",

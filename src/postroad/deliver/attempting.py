@@ -117,7 +117,8 @@ class _Run:
         """One contact, from connecting to QUIT. It tells the walk each step; losing the race cancels it."""
         demand = step.target.demand
         if demand.missed:  # a try like any other, in its turn: preference is not bent (RFC 7672 section 2.2.1)
-            outcome = Outcome(Result.DEFERRED, Scope.HOST, demand.missed.why, demand.missed.status, Phase.POLICY)
+            missed = demand.missed
+            outcome = Outcome(missed.result, Scope.HOST, missed.why, missed.status, Phase.POLICY)
             self._end(Ended(step.number, Phase.POLICY, host=outcome, proof=Proof(miss=demand.missed)))
             return
         try:

@@ -8,7 +8,9 @@ from postroad.deliver.route_cache import DeliveryRoute
 from postroad.pace import Health
 from postroad.routing import Dice, Plan, Route, throw
 from postroad.spool import Parcel
+from postroad.tls import wished
 from postroad.words.light import light
+from postroad.words.mail import Envelope, TlsWish
 from postroad.words.trail import Target
 
 NOBODY = Plan(())
@@ -53,4 +55,19 @@ def draw_course(parcel: Parcel, way: DeliveryRoute, route: Route, turn: int) -> 
     """The order drawn for this attempt, from the message's own seed."""
     seed = draw_seed(parcel)
     plan = way.plan(route, turn, throw(route, way.policy, Dice(seed)))
+    if parcel.mail.envelope.tls:
+        plan = plan_for(parcel.mail.envelope, plan)
     return AttemptOrder(way, turn, plan, first=plan.targets[0].where if plan.targets else None, seed=seed)
+
+
+def plan_for(envelope: Envelope, plan: Plan) -> Plan:
+    """The same order, with what connections have to be by the wish of the message's sender (RFC 8689).
+
+    Never kept with the route: the next message over it has its own. A bounce goes on as the domain asks, so that it
+    arrives (RFC 8689 section 4.2.1 excepts it).
+    """
+    wish = envelope.tls
+    if wish is None or (wish is TlsWish.REQUIRED and not envelope.must_be_protected):
+        return plan
+    targets = [replace(each, demand=wished(each.demand, wish, each.exchange)) for each in plan.targets]
+    return replace(plan, targets=tuple(targets))

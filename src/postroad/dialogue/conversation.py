@@ -20,7 +20,7 @@ from postroad.smtp import (
     Violation,
     host_outcome,
 )
-from postroad.words.outcome import Outcome, Phase, Result, Scope
+from postroad.words.outcome import Outcome, Phase, Scope, result_of
 from postroad.words.phrasebook import seconds
 from postroad.words.reply import Reply
 
@@ -109,9 +109,12 @@ class Conversation:
         self._deadline.lift()
 
     def close(self) -> None:
-        """Leave without a word."""
+        """Leave without a word. All that matters is said: nobody waits for a host to say goodbye to TLS, too."""
         self._deadline.close()
-        self._stream.close()
+        if self.tls:
+            self._stream.abort()  # else a command ends while that goes on, which uvloop tells as an error
+        else:
+            self._stream.close()
 
     async def quit(self) -> None:
         """Say goodbye; the mail is settled, so nothing that happens here matters."""
@@ -129,6 +132,7 @@ class Conversation:
         try:
             await self._stream.start_tls(self._settings.tls, server_name or None)
             self.tls = self._stream.tls
+            self._client.is_tls = True
         except NetError as problem:
             raise self._lost(str(problem)) from problem
 
@@ -204,8 +208,8 @@ class Conversation:
         return reply
 
     def refuse(self, text: str, status: str) -> HostError:
-        """What is wrong is the host's, or ours with it: not now, not here."""
-        return HostError(self.phase, Outcome(Result.DEFERRED, Scope.HOST, text, status, self.phase))
+        """What is wrong is the host's, or ours with it: not here, and by its status not now or never."""
+        return HostError(self.phase, Outcome(result_of(status), Scope.HOST, text, status, self.phase))
 
     def _lost(self, why: str) -> HostError:
         if self.is_gone:

@@ -37,7 +37,8 @@ class SecuredConversation(Conversation):
             raise
         self.proof = judge(self.certificates, demand, self._exchange, self._settings.trust, time.time())
         if self.proof.miss and not self.proof.meets(demand):
-            raise self.refuse(self.proof.miss.why, self.proof.miss.status)
+            miss = demand.refusal(self.proof.miss)
+            raise self.refuse(miss.why, miss.status)
 
     def _stay_in_clear(self) -> None:
         """The host does not start TLS: as if it had none, whether or not it said so (RFC 7672 section 2.2)."""
@@ -47,4 +48,4 @@ class SecuredConversation(Conversation):
             self.proof = Proof(miss=miss)
         if not demand.allows_clear:
             self.phase = Phase.STARTTLS
-            raise self.refuse(miss.why, miss.status)
+            raise self.refuse(miss.why, demand.refusal(miss).status)

@@ -123,6 +123,11 @@ class Zones:
         tops = sorted(to_text(name) for name in self.tops if not (name.is_wild() or name.is_subdomain(_REVERSE)))
         return tuple(dict.fromkeys(found or tops))
 
+    @property
+    def is_any_signed(self) -> bool:
+        """Whether one of the zones has a DNSKEY record."""
+        return any(kind == dns.rdatatype.DNSKEY for _, kind in self.rrsets)
+
     def covers(self, domain: str) -> bool:
         """Whether a domain is in one of the zones, be it only as a name that could be there."""
         return self._top(dns.name.from_text(domain)) is not None

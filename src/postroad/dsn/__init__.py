@@ -10,6 +10,18 @@ Stops: `report` (what a report is made of, and who wants it), `build` (the messa
 """
 
 from postroad.dsn.build import build
+from postroad.dsn.lines import date, field
 from postroad.dsn.report import MAX_WHOLE, Action, Report, ReportedAttempt, ReportedRecipient, wanted, wants_content
 
-__all__ = ["MAX_WHOLE", "Action", "Report", "ReportedAttempt", "ReportedRecipient", "build", "wanted", "wants_content"]
+__all__ = [
+    "MAX_WHOLE",
+    "Action",
+    "Report",
+    "ReportedAttempt",
+    "ReportedRecipient",
+    "build",
+    "date",
+    "field",
+    "wanted",
+    "wants_content",
+]

@@ -12,7 +12,7 @@ from postroad.dsn.lines import address, date, escape, field, plain
 from postroad.dsn.people import tell
 from postroad.dsn.programs import fields
 from postroad.dsn.report import Action, Report, wanted, wants_content
-from postroad.words.mail import Envelope, Recipient
+from postroad.words.mail import Envelope, Recipient, TlsWish
 
 MAX_HEADER = 50 * 1024
 """Octets of the message's header that are returned; a longer one is cut at the end of a line."""
@@ -58,7 +58,9 @@ def build(report: Report) -> tuple[Envelope, bytes] | None:
     boundary = f"=_{sha256(b''.join(parts)).hexdigest()[:48]}"  # no part can contain the hash of itself
     content = "\r\n".join(_header(report, boundary, eight_bit=eight_bit)).encode() + b"\r\n\r\n"
     content += b"".join(b"--%b\r\n%b\r\n" % (boundary.encode(), part) for part in parts)
-    return Envelope(None, tuple(map(Recipient, to)), unicode, eight_bit), content + b"--%b--\r\n" % boundary.encode()
+    # It has the header of the message, so it is protected as that was, or as little (RFC 8689 sections 5 and 6)
+    envelope = Envelope(None, tuple(map(Recipient, to)), unicode, eight_bit, tls=report.original.tls)
+    return envelope, content + b"--%b--\r\n" % boundary.encode()
 
 
 def _header(report: Report, boundary: str, *, eight_bit: bool) -> Iterator[str]:
@@ -77,6 +79,8 @@ def _header(report: Report, boundary: str, *, eight_bit: bool) -> Iterator[str]:
         yield field("In-Reply-To", cause.group(1).decode("ascii"))
         yield field("References", cause.group(1).decode("ascii"))
     yield field("Auto-Submitted", "auto-replied")  # RFC 3834 section 5: nothing that answers by itself answers this
+    if report.original.tls is TlsWish.OPTIONAL:  # RFC 8689 section 6: for the hosts behind the next one
+        yield field("TLS-Required", "No")
     yield field("MIME-Version", "1.0")
     yield field("Content-Type", f'multipart/report; report-type=delivery-status; boundary="{boundary}"')
     yield field("Content-Transfer-Encoding", "8bit" if eight_bit else "7bit")

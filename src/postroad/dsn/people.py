@@ -38,6 +38,10 @@ _HINTS = {
     "5.2.2": "The mailbox is full. Contact the recipient some other way, or send the message again later.",
     "5.2.3": "The message is too large for this mailbox. Make it smaller, or share it some other way.",
     "5.3.4": "The message is too large for the receiving server. Make it smaller, or share it some other way.",
+    "5.7.10": "The message may only travel over protected connections, and none could be made there. Encrypt the"
+    " message itself, or contact the recipient some other way.",
+    "5.7.30": "You required protection on the whole way (REQUIRETLS), and no server of the recipient promises that."
+    " Send the message again without it, or encrypt the message itself.",
     "5.7": "A rule of the receiving server forbids it. Only its postmaster can change that: forward them this report.",
 }
 _ELSE = "Forward this report to the postmaster of the receiving server: it has all they need to find the cause."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from postroad.words.mail import Envelope, Mailbox, Recipient
+from postroad.words.mail import Envelope, Mailbox, Recipient, TlsWish
 from postroad.words.outcome import Outcome
 from postroad.words.trail import Attempt, Contact
 
@@ -131,6 +131,9 @@ def wanted(action: Action, recipient: Recipient) -> bool:
 def wants_content(original: Envelope, size: int) -> bool:
     """Whether a report of failure returns a message of this many octets whole: RET=FULL, and not too large.
 
-    A report that cannot be delivered returns too: who is told instead of its addressee has seen nothing of it.
+    A report that cannot be delivered returns too: who is told instead of its addressee has seen nothing of it. Mail
+    whose sender requires TLS never does, whatever RET says (RFC 8689 section 5).
     """
+    if original.tls is TlsWish.REQUIRED:
+        return False
     return (original.ret == "FULL" or original.reverse_path is None) and size <= MAX_WHOLE

@@ -10,8 +10,8 @@ Stops: `evidence` (a domain -> Evidence), `policies` (SPF, MTA-STS, TLSA, TLS re
 `servers` (each authoritative server, sizes of answers), `visit` (one SMTP session), `survey` (all of them, after a
 control target said that port 25 is open from here), `certificate` (what a server showed), `shares` (who is asked first,
 once for each shape), `sources` (live DNS, zone files, saved look-ups), `verdict` (what is ignored or accepted, and the
-exit status), `bulk` (many domains, a few at a time), `resume` (what an earlier run has done), `troubles` (what
-advice must know of it), `taken` (the names that advice must not make).
+exit status), `bulk` (many domains, a few at a time), `resume` (what an earlier run has done), `protection` (for `tls`:
+what protects mail on its way), `troubles` (what advice must know of it), `taken` (the names that advice must not make).
 """
 
 from typing import TYPE_CHECKING
@@ -21,6 +21,17 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.examine.bulk import check_all, check_one
     from postroad.examine.evidence import Sources, examine
+    from postroad.examine.protection import (
+        AddressSeen,
+        ExchangerSeen,
+        LookSettings,
+        PolicySeen,
+        Protection,
+        TlsaSeen,
+        TlsResult,
+        TlsVerdict,
+        look,
+    )
     from postroad.examine.resume import done_in
     from postroad.examine.sources import SourceOptions, build_sources, read_snapshot
     from postroad.examine.survey import Survey
@@ -33,6 +44,7 @@ __getattr__, __dir__ = door(
     __name__,
     bulk="check_all check_one",
     evidence="Sources examine",
+    protection="AddressSeen ExchangerSeen TlsResult LookSettings PolicySeen Protection TlsaSeen TlsVerdict look",
     resume="done_in",
     sources="SourceOptions build_sources read_snapshot",
     survey="Survey",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 
-from postroad.dns import Resolver, resolve_a, resolve_aaaa, resolve_tlsa, resolve_txt
-from postroad.gather import Fetch, gather_sts_policy, gather_sts_record, policy_host
-from postroad.words.facts import Answer, Bogus, Found, HostFacts, NoData, Snapshot, Temporary, Tlsa
+from postroad.dns import Resolver, resolve_tlsa, resolve_txt
+from postroad.gather import Fetch, gather_sts
+from postroad.words.facts import Answer, Found, NoData, Snapshot, Tlsa
 from postroad.words.names import AddressLiteral, is_address_like
 from postroad.words.policies import StsPublished, Texts
 
@@ -25,33 +24,13 @@ async def gather_text(snapshot: Snapshot, resolver: Resolver, fetch_by: Fetch | 
         return Texts()
     async with asyncio.TaskGroup() as group:
         spf = group.create_task(resolve_txt(resolver, domain))
-        sts = group.create_task(_sts(domain, resolver, fetch_by))
+        sts = group.create_task(gather_sts(domain, resolver, fetch_by))
         reports = group.create_task(resolve_txt(resolver, f"_smtp._tls.{domain}"))
         tlsa = group.create_task(_tlsa(snapshot, resolver))
+    found = sts.result()
+    published = found if isinstance(found, StsPublished) else None
     return Texts(
-        _only("v=spf1", spf.result()), sts.result(), tlsa.result(), _only("v=TLSRPTv1", reports.result(), end=" ;")
-    )
-
-
-async def _sts(domain: str, resolver: Resolver, fetch_by: Fetch | None) -> StsPublished | None:
-    record = await gather_sts_record(domain, resolver)
-    if record is None or isinstance(record, Temporary | Bogus):
-        return None
-    published = StsPublished(record.text, record.id, record_faults=record.faults)
-    if not record.is_usable:  # RFC 8461 section 3.1: then there is no policy
-        return published
-    where = policy_host(domain)
-    host = HostFacts(*await asyncio.gather(resolve_a(resolver, where), resolve_aaaa(resolver, where)))
-    if fetch_by is None:
-        return replace(published, host=host)
-    told = await gather_sts_policy(domain, resolver, fetch_by)
-    return replace(
-        published,
-        policy=told.policy,
-        policy_faults=told.faults,
-        why_not=told.why_not,
-        failure=told.failure,
-        host=host,
+        _only("v=spf1", spf.result()), published, tlsa.result(), _only("v=TLSRPTv1", reports.result(), end=" ;")
     )
 
 

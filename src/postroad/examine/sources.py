@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.build import build_policy, check_servers, paced_resolver, servers_of, verified_tls
+from postroad.build import build_policy, check_servers, paced_resolver, policy_fetch, servers_of
 from postroad.dns import (
     DNS_PORT,
     CacheSettings,
-    Resolver,
     ServerAddress,
     ZoneResolver,
 )
@@ -20,7 +19,7 @@ from postroad.examine.evidence import Sources
 from postroad.examine.survey import Survey
 from postroad.examine.visit import SMTP_PORT, ProbeSettings
 from postroad.files import read_text
-from postroad.gather import Fetch, Fetched, HttpsSettings, UnreadableFactsError, fetch, read_lookup
+from postroad.gather import UnreadableFactsError, read_lookup
 from postroad.net import host_name
 from postroad.rules import FileLine
 from postroad.words.facts import Snapshot
@@ -80,7 +79,7 @@ def build_sources(choice: SourceOptions) -> Sources:
         choice.dns_port,
         saved=saved,
         survey=survey,
-        fetch_by=_fetch_by(in_lab=in_lab),
+        fetch_by=policy_fetch(timeout_s=FETCH_S, allow_loopback=in_lab),
         policy=policy,
         is_thorough=not choice.quick,
     )
@@ -100,14 +99,6 @@ def read_snapshot(path: Path) -> Snapshot:
         return read_lookup(json.loads(text))
     except (UnreadableFactsError, ValueError, RecursionError) as problem:
         raise InputError(f"{path}: {problem}") from None
-
-
-def _fetch_by(*, in_lab: bool) -> Fetch:
-    async def fetch_by(resolver: Resolver, host: str, path: str) -> Fetched:
-        settings = HttpsSettings(verified_tls(), FETCH_S, allow_loopback=in_lab)
-        return await fetch(resolver, host, path, settings)
-
-    return fetch_by
 
 
 def _servers(choice: SourceOptions) -> tuple[ServerAddress, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from postroad.dns import Resolver
 from postroad.gather.dane import SMTP_PORT, gather_dane, gather_dane_of_hosts
 from postroad.tls import AUTO, Known, Override, TlsMode, demanded
-from postroad.words.facts import HostFacts, NoData, NoName, Snapshot
+from postroad.words.facts import HostFacts, NoData, NoName, Snapshot, is_authentic
 from postroad.words.names import AddressLiteral
 from postroad.words.policies import DaneFacts, StsKnown
 from postroad.words.tls import Demand
@@ -52,11 +52,15 @@ async def gather_demands(
     port: int = SMTP_PORT,
 ) -> Demands:
     """What a connection to each exchanger of a domain has to be."""
-    if isinstance(snapshot.domain, AddressLiteral) or not _may_have_route(snapshot):
-        return _decided(snapshot.hosts, override)
+    if isinstance(snapshot.domain, AddressLiteral):  # who wrote it says where mail goes
+        names = override.names or (str(snapshot.domain.address),)
+        return _decided((str(snapshot.domain),), replace(override, names=names), is_named=True)
+    if not _may_have_route(snapshot):
+        return _decided(snapshot.hosts, override, is_named=False)
     dane = gather_dane(snapshot, resolver, port=port) if override.mode in _BY_DANE else _nothing()
     known, facts = await asyncio.gather(_known((snapshot.domain,), override, policies), dane)
-    return _decided(snapshot.hosts, override, facts, dict.fromkeys(snapshot.hosts, known[snapshot.domain]), known)
+    sts = dict.fromkeys(snapshot.hosts, known[snapshot.domain])
+    return _decided(snapshot.hosts, override, facts, sts, known, is_named=is_authentic(snapshot.mx))
 
 
 async def gather_demands_of_hosts(
@@ -74,7 +78,7 @@ async def gather_demands_of_hosts(
     """
     dane = gather_dane_of_hosts(hosts, resolver, port=port) if override.mode in _BY_DANE else _nothing()
     known, facts = await asyncio.gather(_known(hosts, override, policies), dane)
-    return _decided(named, override, facts, known, known)
+    return _decided(named, override, facts, known, known, is_named=True)
 
 
 def _may_have_route(snapshot: Snapshot) -> bool:
@@ -87,10 +91,12 @@ def _decided(
     dane: Mapping[str, DaneFacts] = NO_FACTS,
     sts: Mapping[str, StsKnown] | None = None,
     known: Mapping[str, StsKnown] | None = None,
+    *,
+    is_named: bool,
 ) -> Demands:
     nobody, nothing = DaneFacts(), StsKnown()
     demands = {
-        name: demanded(Known(name, override, dane.get(name, nobody), (sts or {}).get(name, nothing).policy))
+        name: demanded(Known(name, override, dane.get(name, nobody), (sts or {}).get(name, nothing).policy, is_named))
         for name in exchangers
     }
     return Demands(demands, dane, known or {})

@@ -1,4 +1,4 @@
-"""One small document by HTTPS: verified, limited in size and time, no redirects."""
+"""One small document by HTTPS, fetched or posted: limited in size and time, no redirects."""
 
 from __future__ import annotations
 
@@ -45,19 +45,56 @@ class HttpsSettings:
     allow_loopback: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked of a host: a document, or to take one."""
+
+    host: str
+    path: str
+    document: bytes | None = None
+    media_type: str = ""
+    port: int = HTTPS_PORT
+
+    @property
+    def where(self) -> str:
+        return f"https://{self.host}{self.path}"
+
+    @property
+    def octets(self) -> bytes:
+        method = "GET" if self.document is None else "POST"
+        host = self.host if self.port == HTTPS_PORT else f"{self.host}:{self.port}"
+        head = f"{method} {self.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: postroad\r\nConnection: close\r\n"
+        if self.document is not None:
+            head += f"Content-Type: {self.media_type}\r\nContent-Length: {len(self.document)}\r\n"
+        return f"{head}\r\n".encode("ascii") + (self.document or b"")
+
+
 async def fetch(resolver: Resolver, host: str, path: str, settings: HttpsSettings) -> Fetched:
     """Get a document. The certificate must be good for the host, and the answer a 200 (RFC 8461 section 3.3).
 
     Whatever DNS or a server does ends in the answer, within the time limit.
     """
+    return await _ask(resolver, _Request(host, path), settings)
+
+
+async def post(
+    resolver: Resolver, host: str, path: str, document: bytes, media_type: str, settings: HttpsSettings
+) -> str:
+    """Post a document to a host; why that could not be done, "" if it took it, which any 2xx says."""
+    return (await _ask(resolver, _Request(host, path, document, media_type, settings.port), settings)).why_not
+
+
+async def _ask(resolver: Resolver, request: _Request, settings: HttpsSettings) -> Fetched:
     try:
         async with asyncio.timeout(settings.timeout_s):
-            return await _fetch(resolver, host, path, settings)
+            return await _ask_addresses(resolver, request, settings)
     except TimeoutError:
-        return Fetched(why_not=f"https://{host}{path}: not received within {seconds(settings.timeout_s)}")
+        done = "received" if request.document is None else "answered"
+        return Fetched(why_not=f"{request.where}: not {done} within {seconds(settings.timeout_s)}")
 
 
-async def _fetch(resolver: Resolver, host: str, path: str, settings: HttpsSettings) -> Fetched:
+async def _ask_addresses(resolver: Resolver, request: _Request, settings: HttpsSettings) -> Fetched:
+    host = request.host
     a, aaaa = await asyncio.gather(resolve_a(resolver, host), resolve_aaaa(resolver, host))
     addresses: list[Address] = [
         address for answer in (a, aaaa) if isinstance(answer, Found) for address in answer.records
@@ -72,29 +109,31 @@ async def _fetch(resolver: Resolver, host: str, path: str, settings: HttpsSettin
             whys.append(f"{address}: {fault[1]}")
             continue
         try:
-            return await _get(address, host, path, settings)
+            return await _answer(address, request, settings)
         except NetError as problem:
             whys.append(problem.why)
             is_untrusted |= isinstance(problem.__cause__, ssl.SSLCertVerificationError)
-    return Fetched(why_not=f"https://{host}{path}: {'; '.join(dict.fromkeys(whys))}", is_untrusted=is_untrusted)
+    return Fetched(why_not=f"{request.where}: {'; '.join(dict.fromkeys(whys))}", is_untrusted=is_untrusted)
 
 
-async def _get(address: Address, host: str, path: str, settings: HttpsSettings) -> Fetched:
+async def _answer(address: Address, request: _Request, settings: HttpsSettings) -> Fetched:
     stream = await connect(address, settings.port, timeout_s=CONNECT_S)
     try:
-        await stream.start_tls(settings.context, host)
-        request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: postroad\r\nConnection: close\r\n\r\n"
-        stream.write(request.encode("ascii"))
-        return read_response(await _received(stream), f"https://{host}{path}")
+        await stream.start_tls(settings.context, request.host)
+        stream.write(request.octets)
+        octets = await _received(stream, b"" if request.document is None else b"\r\n\r\n")
     finally:
-        stream.close()
+        stream.abort()  # as in a conversation: nothing is left to be said
+    return read_response(octets, request.where) if request.document is None else _read_receipt(octets, request.where)
 
 
-async def _received(stream: Stream) -> bytes:
-    """All that comes, or more than there may be."""
+async def _received(stream: Stream, end: bytes) -> bytes:
+    """All that comes, or more than there may be; up to an end, if one is given: not every server hangs up then."""
     octets = bytearray()
     while len(octets) <= MAX_HEADER + MAX_OCTETS and (piece := await stream.read()):
         octets += piece
+        if end and end in octets:
+            break
     return bytes(octets)
 
 
@@ -115,6 +154,18 @@ def read_response(octets: bytes, where: str) -> Fetched:
         return Fetched(why_not=too_long)
     media_type = response.getheader("Content-Type") or ""
     return Fetched(body, visible(media_type.partition(";")[0].strip().lower()))
+
+
+def _read_receipt(octets: bytes, where: str) -> Fetched:
+    """Whether a host took what was posted: "a 'successful' response" (RFC 8460 section 5.4)."""
+    response = HTTPResponse(cast("ssl.SSLSocket", _Octets(octets)))
+    try:
+        response.begin()
+    except (HTTPException, ValueError, OSError) as problem:
+        return Fetched(why_not=f"{where} has no usable answer: {visible(str(problem)) or type(problem).__name__}")
+    if response.status // 100 == 2:
+        return Fetched()
+    return Fetched(why_not=f"{where} answers {response.status}, so it has not taken it")
 
 
 class _Octets:

@@ -4,18 +4,20 @@ Rule 1: real sockets, real time, no root; nothing leaves 127.0.0.0/8 and ::1.
 Rule 2: whatever misbehaves does so because it was told to, and may be told otherwise while it runs.
 Rule 3: each step is told as an event; tests wait for those, never for the clock.
 
-Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `blackhole` (a port that
-swallows SYNs), `moving` (addresses brought onto loopback), `certificate` (for STARTTLS; its key is public),
-`pytest_plugin` (all of it for the tests of other projects).
+Stops: `lab` (all of it together), `nameserver`, `sink` (an exchanger), `web` (MTA-STS policies by HTTPS), `blackhole`
+(a port that swallows SYNs), `moving` (addresses brought onto loopback), `certificate` (what servers show; its keys are
+public), `pytest_plugin` (all of it for the tests of other projects).
 """
 
-from postroad.lab.certificate import lab_trust
+from postroad.lab.certificate import AUTHORITY, CertificateKind, authority_file, lab_trust
 from postroad.lab.lab import Lab, NoExchangerError
 from postroad.lab.nameserver import DnsFault, Nameserver, Order
 from postroad.lab.sink import Habits, LabExchanger, Received
 from postroad.words.faults import Fault, Mode, parse_fault
 
 __all__ = [
+    "AUTHORITY",
+    "CertificateKind",
     "DnsFault",
     "Fault",
     "Habits",
@@ -26,6 +28,7 @@ __all__ = [
     "NoExchangerError",
     "Order",
     "Received",
+    "authority_file",
     "lab_trust",
     "parse_fault",
 ]

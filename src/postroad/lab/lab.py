@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from types import TracebackType
 from typing import Self
 
 from postroad.dns import Zones
-from postroad.lab.certificate import server_context
-from postroad.lab.moving import LOOPBACK_6, bring_home
+from postroad.lab.certificate import CertificateKind, lab_chain, lab_context
+from postroad.lab.moving import LOOPBACK_6, bring_home, names_at
 from postroad.lab.nameserver import Nameserver, Order
 from postroad.lab.sink import Habits, LabExchanger, Received
+from postroad.lab.web import HOST, PolicyServer
 from postroad.net import NetError, bind
 from postroad.words import trace
 from postroad.words.faults import Fault
@@ -35,7 +37,10 @@ class Lab:
 
     Addresses of the zones that are not on loopback are moved there (`moved`), and answered so. All exchangers listen on
     the same port: the one given, or one that is free on all their addresses. `faults` and `set_fault` take addresses
-    as written in the zones or as moved. With `keep` off messages are counted and dropped.
+    as written in the zones or as moved, and so does `certificates`. With `tls` STARTTLS is offered, with a certificate
+    of that kind (True: self-signed) or of the one in `certificates`, which alone offer it otherwise. `policies` are
+    MTA-STS policies by domain, served at the addresses of `mta-sts.DOMAIN`. With `keep` off messages are counted and
+    dropped. With `requiretls` all offer REQUIRETLS (RFC 8689), and TLS.
     """
 
     def __init__(  # noqa: PLR0913  # each has a default and is written by name, in tests by the hundred
@@ -47,7 +52,10 @@ class Lab:
         seed: int = 0,
         faults: Mapping[Address, Fault] | Mapping[str, Fault] | None = None,
         listener: trace.Listener = trace.nobody,
-        tls: bool = False,
+        tls: bool | CertificateKind = False,
+        certificates: Mapping[Address, CertificateKind] | Mapping[str, CertificateKind] | None = None,
+        policies: Mapping[str, str] | None = None,
+        requiretls: bool = False,
         keep: bool = True,
     ) -> None:
         self._home = bring_home(zones, has_ipv6=_has_ipv6())
@@ -57,10 +65,31 @@ class Lab:
         self.nameserver = Nameserver(self._home.zones, order=Order(order), rng=Random(seed), listener=listener)
         self.received: list[Received] = []
         taken = self.received.append if keep else None
-        habits = Habits(tls=server_context() if tls else None, keep=keep, listener=listener, taken=taken)
+        habits = Habits(requiretls=requiretls, keep=keep, listener=listener, taken=taken)
         self.exchangers = {address: LabExchanger(address, port, habits) for address in self._home.served}
         for address, fault in (faults or {}).items():
             self.at(address).fault = fault
+        usual = dict.fromkeys(
+            self.exchangers, CertificateKind.SELF_SIGNED if tls is True or (requiretls and not tls) else tls
+        )
+        others = {self.at(address).address: kind for address, kind in (certificates or {}).items()}
+        self.certificates = {address: kind for address, kind in usual.items() if kind} | others
+        self._show(self.certificates)
+        web = [address for domain in policies or {} for address in self._addresses_of(HOST + domain)]
+        self.web = PolicyServer(policies or {}, dict.fromkeys(web), listener=listener)
+
+    def _show(self, kinds: Mapping[Address, CertificateKind]) -> None:
+        """Let exchangers offer STARTTLS, each with a certificate of its kind."""
+        names = names_at(self._home.zones) if kinds else {}
+        for address, kind in kinds.items():
+            exchanger, known = self.exchangers[address], names.get(address, ())
+            exchanger.habits = replace(exchanger.habits, tls=lab_context(kind, known), shown=lab_chain(kind, known))
+
+    def _addresses_of(self, name: str) -> list[Address]:
+        found = [address for address, names in names_at(self._home.zones).items() if name in names]
+        if not found:
+            raise NoExchangerError(f"no zone of this lab has an address of {name}, where the policy would be served")
+        return found
 
     @property
     def resolver_address(self) -> tuple[str, int]:
@@ -86,6 +115,10 @@ class Lab:
             raise NoExchangerError(f"no exchanger of this lab is at {address}; {there}")
         return self.exchangers[self.moved.get(place, place)]
 
+    def shown(self, address: Address | str) -> tuple[bytes, ...]:
+        """The certificates that an exchanger shows in a TLS handshake, in DER; nothing if none comes about."""
+        return self.at(address).shown
+
     async def set_fault(self, address: Address | str, fault: Fault) -> None:
         """Let the exchanger at an address behave otherwise from now on; see `LabExchanger.set_fault`."""
         await self.at(address).set_fault(fault)
@@ -110,7 +143,8 @@ class Lab:
     async def _start(self) -> None:
         await self.nameserver.start()
         await self._agree_on_port()
-        starts = (exchanger.start() for exchanger in self.exchangers.values())
+        self._hold_web()
+        starts = (self.web.start(), *(exchanger.start() for exchanger in self.exchangers.values()))
         for problem in await asyncio.gather(*starts, return_exceptions=True):  # all have ended before any is stopped
             if problem is not None:
                 raise problem
@@ -129,6 +163,16 @@ class Lab:
                 if self._wanted or tried == PORT_TRIES:
                     raise
 
+    def _hold_web(self) -> None:
+        for tried in range(1, PORT_TRIES + 1):
+            try:
+                self.web.hold(0)
+                return
+            except NetError:
+                self.web.release()
+                if tried == PORT_TRIES:
+                    raise
+
     def _hold(self, port: int) -> None:
         for exchanger in self.exchangers.values():
             exchanger.port = port
@@ -137,6 +181,7 @@ class Lab:
 
     async def _stop(self) -> None:
         await self._stop_exchangers()
+        await self.web.stop()
         await self.nameserver.stop()
 
     async def _stop_exchangers(self) -> None:

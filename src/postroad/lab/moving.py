@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 
 import dns.name
 import dns.rdata
@@ -54,6 +54,19 @@ def bring_home(zones: Zones, *, has_ipv6: bool) -> LoopbackZones:
     return LoopbackZones(
         Zones({**rrsets, **reverse}, {*zones.tops, *(name for name, _ in reverse)}), served, elsewhere, tuple(left_out)
     )
+
+
+def names_at(zones: Zones) -> Mapping[Address, tuple[str, ...]]:
+    """The names that lead to each address, aliases too."""
+    names: dict[Address, dict[str, None]] = {}
+    for name, kind in zones.rrsets:
+        if kind in (dns.rdatatype.A, dns.rdatatype.AAAA, dns.rdatatype.CNAME):
+            for asked in (dns.rdatatype.A, dns.rdatatype.AAAA):
+                for rrset in zones.lookup(name, asked).answer:
+                    for record in rrset if rrset.rdtype == asked else ():
+                        owner = name.to_text(omit_final_dot=True).lower()
+                        names.setdefault(ip_address(record.address), {})[owner] = None
+    return {address: tuple(found) for address, found in names.items()}
 
 
 def _reverse(zones: Zones, moved: Mapping[Address, Address]) -> _Sets:

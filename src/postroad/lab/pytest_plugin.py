@@ -45,6 +45,18 @@ class RunningLab:
         return self.lab.port
 
     @property
+    def https_port(self) -> int:
+        """The port of the MTA-STS policies."""
+        return self.lab.web.port
+
+    @property
+    def authority(self) -> Path:
+        """The authority that has signed the good certificates, as a PEM file."""
+        from postroad.lab import authority_file  # nothing heavy before the fixture is asked for
+
+        return authority_file()
+
+    @property
     def received(self) -> list[Received]:
         """Every message taken so far, in order."""
         return list(self.lab.received)
@@ -66,19 +78,29 @@ class RunningLab:
 
 @pytest.fixture
 def postroad_lab() -> Iterator[Callable[..., RunningLab]]:
-    """A function `(zone, faults={}, order="fixed", tls=False)` that brings a lab up; it is taken down after the test.
+    """A function `(zone, faults={}, order="fixed", tls=False, certificates={}, policies={})` that brings a lab up.
 
-    `zone` is the text of an RFC 1035 master file, or the Path of one.
+    It is taken down after the test. `zone` is the text of an RFC 1035 master file, or the Path of one. `certificates`
+    says by address what is shown after STARTTLS: good, expired, foreign, wrong-name or self-signed. `policies` are
+    MTA-STS policies by domain, for a zone that has mta-sts.DOMAIN.
     """
     with ExitStack() as stack:
 
         def bring_up(
-            zone: str | Path, faults: Mapping[str, str] | None = None, order: str = "fixed", *, tls: bool = False
+            zone: str | Path,
+            faults: Mapping[str, str] | None = None,
+            order: str = "fixed",
+            *,
+            tls: bool = False,
+            certificates: Mapping[str, str] | None = None,
+            policies: Mapping[str, str] | None = None,
         ) -> RunningLab:
-            from postroad.lab import Lab
+            from postroad.lab import CertificateKind, Lab
 
             chosen = {address: _fault(text) for address, text in (faults or {}).items()}
-            running = RunningLab(Lab(_zones(zone), faults=chosen, order=order, tls=tls))
+            kinds = {address: CertificateKind(kind) for address, kind in (certificates or {}).items()}
+            lab = Lab(_zones(zone), faults=chosen, order=order, tls=tls, certificates=kinds, policies=policies)
+            running = RunningLab(lab)
             stack.callback(running.stop)
             return running
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from postroad.lab.blackhole import Blackhole
-from postroad.lab.certificate import mismatched_context, server_context
+from postroad.lab.certificate import MISMATCH, mismatched_context, server_chain, server_context
 from postroad.net import Endpoint, Stream, bind, serve
 from postroad.smtp import (
     BodyComplete,
@@ -49,6 +49,9 @@ AT_STARTTLS = {
 }
 OFFERING = frozenset(mode for mode in Mode if mode.startswith("starttls")) | {Mode.BROKEN_STARTTLS, Mode.TLS_MISMATCH}
 """Faults that offer STARTTLS, whether the lab has TLS or not."""
+NO_HANDSHAKE = frozenset(
+    {Mode.NO_STARTTLS, Mode.BROKEN_STARTTLS, Mode.STARTTLS_CLOSE, Mode.STARTTLS_220_CLOSE, *AT_STARTTLS}
+)
 GARBAGE = b"This is not TLS\r\n"
 TAKEN = Reply(250, ("2.0.0 Taken",))
 
@@ -71,6 +74,8 @@ class Habits:
 
     hostname: str = "mail.lab.invalid"
     tls: ssl.SSLContext | None = None  # offered by STARTTLS where there is one
+    shown: tuple[bytes, ...] = ()  # the certificates in it, in DER
+    requiretls: bool = False  # offered under TLS (RFC 8689)
     keep: bool = True
     listener: trace.Listener = trace.nobody
     taken: Callable[[Received], None] | None = None  # hears of every message that is kept
@@ -102,6 +107,20 @@ class LabExchanger:
         self.counts: Counter[str] = Counter()
         self._sock: socket.socket | None = None  # bound, not listening: who connects is refused
         self._door: OpenPort | None = None
+
+    @property
+    def shown(self) -> tuple[bytes, ...]:
+        """The certificates that are seen in a TLS handshake, in DER; nothing if none comes about."""
+        match self.fault.mode:
+            case Mode.STARTTLS_EXPIRED:
+                return server_chain("expired.pem")
+            case Mode.TLS_MISMATCH:
+                return server_chain(MISMATCH)
+            case mode if mode in NO_HANDSHAKE:
+                return ()
+            case mode if mode in OFFERING:
+                return self.habits.shown or server_chain()
+        return self.habits.shown
 
     def hold(self) -> socket.socket:
         """Take the port and refuse connections: so several exchangers agree on one port before the first is open.
@@ -192,7 +211,9 @@ class _Session:
         offers_tls = exchanger.habits.tls is not None and self._mode is not Mode.NO_STARTTLS
         starttls = offers_tls or self._mode in OFFERING
         chunking = self._mode is not Mode.D451  # there is no DATA to refuse where the message comes by BDAT
-        self._server = Server(ServerConfig(exchanger.habits.hostname, starttls=starttls, chunking=chunking))
+        habits = exchanger.habits
+        config = ServerConfig(habits.hostname, starttls=starttls, chunking=chunking, requiretls=habits.requiretls)
+        self._server = Server(config)
         self._pieces: list[bytes] = []
         self._is_over = False
 

@@ -17,7 +17,7 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.net.deadline import Deadline
     from postroad.net.descriptors import open_more
-    from postroad.net.interfaces import host_name, interface_addresses
+    from postroad.net.interfaces import host_name, interface_addresses, source_towards
     from postroad.net.memory import pair
     from postroad.net.ports import Listener, accept, listen, serve
     from postroad.net.sockets import Endpoint, NetError, NetErrorKind, bind
@@ -28,7 +28,7 @@ __getattr__, __dir__ = door(
     __name__,
     deadline="Deadline",
     descriptors="open_more",
-    interfaces="host_name interface_addresses",
+    interfaces="host_name interface_addresses source_towards",
     memory="pair",
     ports="Listener accept listen serve",
     sockets="Endpoint NetErrorKind NetError bind",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from postroad.words.names import Address, parse_domain
+from postroad.words.names import Address, parse_address, parse_domain
 
 MOST = 4096  # IPv4 addresses asked for
 _SIOCGIFCONF = 0x8912  # netdevice(7)
@@ -37,6 +37,17 @@ def interface_addresses() -> frozenset[Address]:
     except OSError:  # IPv6 is disabled
         v6 = ""
     return frozenset((*parse_ifreqs(_ifreqs()), *parse_if_inet6(v6)))
+
+
+def source_towards(address: Address) -> Address | None:
+    """The address that the system gives connections to another one; None if it knows no way there. Sends nothing."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect((str(address), 9))
+        except OSError:
+            return None
+        return parse_address(sock.getsockname()[0])
 
 
 def parse_ifreqs(octets: bytes) -> Iterator[Address]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from time import gmtime
 from typing import NamedTuple
 
-from postroad.words.mail import Mailbox
+from postroad.words.mail import Mailbox, TlsWish, tls_wish_of
 from postroad.words.names import Address, AddressLiteral
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -27,6 +27,7 @@ class Head(NamedTuple):
     hops: int
     has_date: bool
     has_message_id: bool
+    tls: TlsWish | None
     begins_with_field: bool  # else the first line is text, and what stands in front must end with an empty line
 
 
@@ -62,6 +63,7 @@ def read_head(message: bytes) -> Head:
         lower.count(b"\nreceived:") + len(_RECEIVED.findall(lower)),
         b"\ndate:" in lower or _DATE.search(lower) is not None,
         b"\nmessage-id:" in lower or _MESSAGE_ID.search(lower) is not None,
+        tls_wish_of(message) if b"\ntls-required" in lower else None,
         _BEGINNING.match(message) is not None,
     )
 

@@ -147,6 +147,9 @@ class Incoming:
         # A client may say SMTPUTF8 of any message; one that does not need it goes to every host (RFC 6531 section 3.3)
         if self.envelope.smtputf8 and b"\r\n\r\n" in begin and not needs_smtputf8(self.envelope, begin):
             self.envelope = replace(self.envelope, smtputf8=False)
+        # RFC 8689 section 4.1: REQUIRETLS says it all, and the header field is ignored then
+        if head.tls and head.begins_with_field and self.envelope.tls is None:
+            self.envelope = replace(self.envelope, tls=head.tls)
         recipients = self.envelope.recipients
         stamp = Stamp(self.id, self._at, recipients[0].mailbox if len(recipients) == 1 else None)
         pieces.insert(0, prefix(head, self._source.hop, stamp, completes=shared.settings.completes))

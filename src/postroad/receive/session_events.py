@@ -40,6 +40,8 @@ class SessionEvents:
                 "user": user,
                 "elapsed_s": elapsed_s,
             }
+            if incoming.envelope.tls:
+                facts["tls_wish"] = incoming.envelope.tls.value
             if incoming.signed:
                 facts["signed"] = incoming.signed
             self._listener(Event("receive.message.complete", facts))

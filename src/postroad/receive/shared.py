@@ -52,6 +52,7 @@ def _config(hostname: str, limits: ReceiveLimits, starttls: bool, auth: bool) ->
         size=limits.size,
         max_recipients=limits.recipients,
         starttls=starttls,
+        requiretls=True,
         auth=("PLAIN", "LOGIN") if auth else (),
         limits=Limits(errors=limits.errors),
     )

@@ -140,6 +140,14 @@ COUNTED = (
         ("deliver.parcel.broken", "relay.bug.caught"),
     ),
     EventCounter(
+        "postroad_tls_reports_total",
+        "TLS reports: `sent` if somebody took them, `failed` if one has to be sent again or was given up.",
+        ("relay.report.complete", "relay.report.failed"),
+        ("result",),
+        lambda fields: [(("sent" if "to" in fields else "failed",), 1)],
+        ("sent", "failed"),
+    ),
+    EventCounter(
         "postroad_events_uncounted_total",
         "Events missing from these metrics because counting fell behind.",
         ("relay.events.lost",),

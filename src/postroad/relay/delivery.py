@@ -15,6 +15,7 @@ from postroad.relay.finder import Finder
 from postroad.relay.policies import build_policies, fetch_by
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tally import Tally
+from postroad.relay.tls_reports import ReportStore, SessionWatch
 from postroad.spool import Claims, MessageIds, Parcel
 from postroad.words.trace import Event, Listener
 
@@ -96,7 +97,8 @@ class LocalDelivery:
         self._listener = listener
         world = World(time.time, Random(ids.seed()), self._hear)
         self.policies = build_policies(settings, resolver, spool, ids.seed(), listener)
-        finder = Finder(settings, resolver, policies=self.policies)
+        self._sessions: SessionWatch | None = None
+        finder = self._finder(settings, resolver)
         self.loop = Loop(spool, finder, self._bounces(settings), settings.loop, world)
         self.pressure = self.loop.pressure
         self.has_room_for, self.take, self.look = self.loop.has_room_for, self.loop.take, self.loop.look
@@ -126,20 +128,38 @@ class LocalDelivery:
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
         """See Delivering. Windows, policies and the health of hosts are kept."""
         self.policies.reload(resolver, fetch_by(settings), settings.sts)
-        self.loop.reload(settings.loop, Finder(settings, resolver, policies=self.policies), self._bounces(settings))
+        self.loop.reload(settings.loop, self._finder(settings, resolver), self._bounces(settings))
 
     async def drain(self, limit_s: float) -> int:
         """See Delivering."""
         given_up = await self.loop.drain(limit_s)
         await self.policies.close()
+        if self._sessions:
+            await self._sessions.close()
         return given_up
 
     async def refresh(self) -> None:
         """See Delivering: nothing is counted elsewhere."""
 
+    def _finder(self, settings: RelaySettings, resolver: Resolver) -> Finder:
+        if settings.submitter is None:
+            self._sessions = None
+        elif self._sessions is None:
+            store, sources = ReportStore(self._spool), settings.deliver.source
+            self._sessions = SessionWatch(store, resolver, time.time, self._listener, sources)
+        else:
+            self._sessions.reload(resolver, settings.deliver.source)
+        return Finder(settings, resolver, policies=self.policies, sessions=self._sessions)
+
     def _hear(self, event: Event) -> None:
         """What the loop tells is passed on; of what it claims, only what nobody has heard of."""
         if event.name != "deliver.claim.complete":
+            if self._sessions and event.name == "deliver.parcel.complete":
+                parcel = event.fields["parcel"]
+                way = (parcel.destination, parcel.routes[-1]) if parcel.routes else parcel.destination
+                watches = self._sessions.by_way.get(way)
+                if watches:
+                    self._sessions.count(parcel, event.fields["attempt"], watches)
             self._listener(event)
             return
         for news in _picked_up(event.fields["parcels"]):

@@ -45,6 +45,7 @@ LEVEL_OF = {
     "relay.dane.off": "warning",
     "relay.parent.gone": "error",
     "relay.reload.failed": "error",
+    "relay.sessions.lost": "warning",
     "relay.spool.failed": "error",
     "relay.spool.repaired": "warning",
     LOST: "warning",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from postroad.build import Chooser, Mailer, build_own
 from postroad.config import hostname_of
 from postroad.net import interface_addresses
+from postroad.relay.settings import override_in
+from postroad.tls import Override, TlsMode
 
 if TYPE_CHECKING:
     from postroad.config import Config
@@ -30,5 +32,7 @@ def mailer_as_relay(config: Config, resolver: Resolver, policy: RoutePolicy, own
     listens = frozenset((each.address, each.port) for each in config.listen)
     names = build_own([hostname_of(config), *map(str, config.own), *own])
     here = replace(names, interfaces=interface_addresses(), listens=listens, port=out.port)
-    chooser = Chooser([route.static_route for route in config.route], resolver)
-    return Mailer(resolver, policy, here, chooser=chooser)
+    routes = [(route.static_route, override_in(route, config.deliver.tls)) for route in config.route]
+    chooser = Chooser([route for route, _ in routes], resolver)
+    overrides, usual = {id(route): override for route, override in routes}, Override(TlsMode(config.deliver.tls))
+    return Mailer(resolver, policy, here, chooser=chooser, override_of=lambda route: overrides.get(id(route), usual))

@@ -15,6 +15,7 @@ from postroad.receive import ListenSettings, Receiver
 from postroad.relay.delivery import Delivering, LocalDelivery
 from postroad.relay.intake import Intake
 from postroad.relay.settings import RelaySettings
+from postroad.relay.tls_reports import build_reporter
 from postroad.spool import LEASE_S, MessageIds, Spool, SpoolError
 from postroad.words.names import Address
 from postroad.words.trace import Event, Listener, nobody
@@ -44,6 +45,7 @@ class Relay:
         ids = MessageIds()
         self.delivery = elsewhere or LocalDelivery(settings, spool, resolver, ids, listener)
         self.receiver = Receiver(settings.receive, Intake(spool, self.delivery, ids), listener=listener)
+        self.reporter = build_reporter(settings, spool, resolver, ids, self.delivery.look, listener)
         self._ports: dict[tuple[Address, int], Endpoint] = {}
         self._was_given_ports = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -60,7 +62,8 @@ class Relay:
         self._was_given_ports = bool(sockets)
         for place, listen in enumerate(self.settings.listen):
             await self._open_port(listen, sockets[place] if place < len(sockets) else None)
-        self._tasks = [asyncio.create_task(work) for work in (self.delivery.run(), self._keep_house())]
+        working = (self.delivery.run(), self._keep_house(), self.reporter.run())
+        self._tasks = [asyncio.create_task(work) for work in working]
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Wait until it is to stop; raises what ended the work before, which is a bug: a new process may do better."""
@@ -86,6 +89,7 @@ class Relay:
         self.settings = replace(settings, listen=tuple(kept.get(listen.place, listen) for listen in wanted))
         self.receiver.settings = settings.receive
         self.delivery.reload(self.settings, resolver)
+        self.reporter.reload(settings, resolver)
         for listen, sock in fresh:
             await self._open_port(listen, sock)
         for place in self._ports.keys() - {listen.place for listen in wanted}:

@@ -27,6 +27,7 @@ AT_RELOAD = frozenset({
     "deliver.port", "deliver.allow_loopback",
     "retry.first", "retry.factor", "retry.longest", "retry.jitter", "retry.expiry", "retry.warn_after",
     "dns.resolvers", "dns.trust_ad", "dns.zones",
+    "tls_report.enabled", "tls_report.sender", "tls_report.contact", "tls_report.organization",
     "log.format", "log.level", "log.level_prefix",
 })  # fmt: skip
 AT_RESTART = frozenset({"spool.path", "spool.history", "spool.reserve", "metrics.listen"})

@@ -47,7 +47,7 @@ from postroad.routing import (
     WalkPolicy,
 )
 from postroad.smtp import Timeouts
-from postroad.tls import AUTO, Override, StsSettings, TlsMode
+from postroad.tls import AUTO, Override, StsSettings, Submitter, TlsMode
 from postroad.words.inputs import InputError, readable
 from postroad.words.mail import Mailbox
 from postroad.words.names import Unreadable
@@ -85,6 +85,7 @@ class RelaySettings:
     drain_s: float = 30.0
     tls: Override = AUTO
     sts: StsSettings = field(default_factory=StsSettings)
+    submitter: Submitter | None = None  # of TLS reports; None: none are sent
 
     @property
     def aliases(self) -> Aliases:
@@ -126,7 +127,15 @@ def relay_settings(config: Config) -> RelaySettings:
         config.drain,
         Override(TlsMode(config.deliver.tls)),
         StsSettings(config.deliver.mta_sts, config.deliver.mta_sts_wait),
+        submitter_of(config) if config.tls_report.enabled else None,
     )
+
+
+def submitter_of(config: Config) -> Submitter:
+    """Who TLS reports are from."""
+    it = config.tls_report
+    sender = it.sender or Mailbox("tls-reports", hostname_of(config))
+    return Submitter(it.organization or str(sender.domain), it.contact or sender, sender)
 
 
 def faults_of(config: Config) -> Iterator[str]:
@@ -217,8 +226,12 @@ def _next_hop(route: RouteTable, usual: DeliverSettings, mode: str) -> NextHop:
     if route.is_implicit:  # where TLS comes first there is no "in the clear"
         walk = replace(usual.walk, clear_after_tls_failure=False)
         settings = replace(settings, implicit_tls=True, walk=walk)
-    tls = Override(TlsMode(route.demand or mode), tuple(map(str, route.tls_names)))
-    return NextHop(route.static_route, settings, tls)
+    return NextHop(route.static_route, settings, override_in(route, mode))
+
+
+def override_in(route: RouteTable, usual: str) -> Override:
+    """What a route asks of TLS; where it says nothing, what is usual."""
+    return Override(TlsMode(route.demand or usual), tuple(map(str, route.tls_names)))
 
 
 def resolver_of(config: Config) -> Resolver:

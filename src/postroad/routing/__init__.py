@@ -18,7 +18,7 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.routing.aliases import LOCALHOST, Alias, Aliases, parse_aliases, parse_target, resolve_aliases
     from postroad.routing.dice import DICE, Chance, Dice
-    from postroad.routing.explain import explain_attempt, explain_plan, explain_route
+    from postroad.routing.explain import explain_attempt, explain_demands, explain_plan, explain_route
     from postroad.routing.forking import ForkingWalk
     from postroad.routing.order import Filling, Odds, Plan, Throw, draw, odds, plan_of, throw
     from postroad.routing.own import Own, embedded
@@ -55,7 +55,7 @@ __getattr__, __dir__ = door(
     __name__,
     aliases="LOCALHOST Alias Aliases parse_aliases parse_target resolve_aliases",
     dice="DICE Chance Dice",
-    explain="explain_attempt explain_plan explain_route",
+    explain="explain_attempt explain_demands explain_plan explain_route",
     forking="ForkingWalk",
     order="Filling Odds Plan Throw draw odds plan_of throw",
     own="Own embedded",

@@ -11,7 +11,7 @@ from postroad.routing.rules import Dropped, Level, Refusal, Route, Source
 from postroad.words.names import Address, to_unicode
 from postroad.words.outcome import Outcome, Phase, Result
 from postroad.words.phrasebook import counted, listing, percent, seconds
-from postroad.words.tls import OPPORTUNISTIC, TlsLevel, in_words
+from postroad.words.tls import TlsLevel, in_words
 from postroad.words.trail import Attempt, Contact
 
 _SOURCES = {
@@ -31,7 +31,14 @@ def explain_route(answer: Route | Refusal, policy: RoutePolicy) -> list[str]:
         verdict = "retried later" if answer.result is Result.DEFERRED else "returned to its sender"
         return [f"No route: {answer.text}.", f"Mail is {verdict} ({answer.enhanced}).", *left_out, *notes]
     levels = [_level(level, place, policy) for place, level in enumerate(answer.levels)]
-    return [_SOURCES[answer.source], *levels, *_demands(answer), *_first_contact(answer, policy), *left_out, *notes]
+    return [
+        _SOURCES[answer.source],
+        *levels,
+        *explain_demands(answer),
+        *_first_contact(answer, policy),
+        *left_out,
+        *notes,
+    ]
 
 
 def explain_plan(plan: Plan, seed: int | None) -> list[str]:
@@ -84,10 +91,10 @@ def _first_contact(route: Route, policy: RoutePolicy) -> list[str]:
     return [f"First contact: {', '.join(shares)}."] if shares else ["Nobody is contacted: mail waits (deferred)."]
 
 
-def _demands(route: Route) -> Iterator[str]:
+def explain_demands(route: Route) -> Iterator[str]:
     """What a connection to each exchanger has to be, where that is anything but the usual."""
     for each in dict.fromkeys(each for level in route.levels for each in level.exchangers):
-        if each.demand != OPPORTUNISTIC:
+        if not each.demand.is_usual:
             yield f"TLS at {to_unicode(each.name)}: {in_words(each.demand)}."
 
 

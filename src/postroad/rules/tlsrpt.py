@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from postroad.rules.dane import told_of
@@ -11,9 +10,8 @@ from postroad.rules.finding import Seen, Severity
 from postroad.rules.lines import remove, where, zone_line
 from postroad.rules.places import whole
 from postroad.rules.rule import Need, Topic, rule
+from postroad.tls import REPORT_RECORD_BEGINS, read_report_records
 from postroad.words.facts import Found, NoData, NoName
-
-_RUA = re.compile(r";[ \t]*rua[ \t]*=[ \t]*(mailto:[^ \t,;@]+@[^ \t,;@]+|https://[^ \t,;]+)", re.IGNORECASE)
 
 
 @rule(
@@ -47,16 +45,22 @@ def tlsrpt_missing(evidence: Evidence) -> Iterator[Seen]:
 def tlsrpt_record_unreadable(evidence: Evidence) -> Iterator[Seen]:
     """More than one record counts as none; one without `rua` names nobody to send a report to."""
     told = evidence.texts.tlsrpt if evidence.texts else None
-    records = told.records if told else ()
+    texts = told.records if told else ()
+    record = read_report_records(texts)
+    if not texts or not (record.why_not or record.skipped):
+        return
     owner = f"_smtp._tls.{evidence.snapshot.domain}"
     fix = _record(evidence)
-    if len(records) > 1:
-        fix = "\n".join(remove(zone_line(owner, "TXT", f'"{text}"')) for text in records[1:])
-        seen = f"there are {len(records)} TLS reporting records: senders use none of them"
-    elif records and not _RUA.search(records[0]):
-        seen = f'the record "{records[0]}" names no address for reports: it has no rua=mailto:... or rua=https://...'
+    ours = [text for text in texts if text.startswith(REPORT_RECORD_BEGINS)]
+    if len(ours) > 1:
+        fix = "\n".join(remove(zone_line(owner, "TXT", f'"{text}"')) for text in ours[1:])
+        seen = f"{record.why_not}: senders use none of them"
+    elif not ours:
+        seen = f"senders use none of the TXT records at {owner}: {record.why_not}"
+    elif record.why_not:
+        seen = f'the record "{ours[0]}" names no address for reports: {record.why_not}'
     else:
-        return
+        seen = f"some addresses for reports cannot be used: {'; '.join(record.skipped)}"
     yield Seen(whole(evidence), seen, fix, where(evidence, owner, "TXT"))
 
 

@@ -1,8 +1,9 @@
-"""A scenario as a folder of plain files: `zone`, `faults`, `policy`, `routes`, `send`, `expect`.
+"""A scenario as a folder of plain files: `zone`, `faults`, `certificates`, `policy`, `routes`, `send`, `expect`.
 
     zone     an RFC 1035 master file; exchangers live on 127.0.0.0/8
     faults   `127.0.0.11 blackhole`, one a line; without the file all is well
-    policy   the MTA-STS policy of the domain, whatever its zone says; without the file there is none
+    certificates  `127.0.0.11 good`, one a line: who offers STARTTLS, and what is shown (`lab.CertificateKind`)
+    policy   the MTA-STS policy of the recipients' domain, as mta-sts.DOMAIN has it
     routes   `[[route]]` tables as in the settings; without the file all mail goes where DNS says
     send     `from`, `to`, `seeds` and settings, one a line: what is sent, once for each seed
     expect   `1: 127.0.0.11 deferred at connect > 127.0.0.12 delivered => delivered`, one line for each seed; where
@@ -19,15 +20,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from postroad.config import read
-from postroad.files import read_octets, read_text
+from postroad.files import read_text
+from postroad.lab import CertificateKind
 from postroad.routing import PROCEDURES, StaticRoute, WalkPolicy
-from postroad.tls import read_policy
+from postroad.tls import Override, TlsMode
 from postroad.words.faults import Fault, parse_fault
 from postroad.words.inputs import InputError
 from postroad.words.mail import Mailbox, domain_of, parse_mailbox
 from postroad.words.names import Address, Unreadable, cut, parse_address
 from postroad.words.outcome import Result
-from postroad.words.policies import StsPolicy
 from postroad.words.trail import Attempt, Contact
 
 SMTP_PORT = 25
@@ -42,7 +43,8 @@ _SETTINGS = {
     "stagger": _SECONDS,
     "level-stagger": _SECONDS,
     "greeting-patience": _SECONDS,
-    "tls": ("yes|no", "an answer; write yes or no"),
+    "own": (r".+", "a name or an address of ours"),
+    "tls": (f"yes|no|{'|'.join(TlsMode)}", f"an answer; write yes, no, or one of {', '.join(TlsMode)}"),
 }
 """What `send` may say: how each value is written, and what a text that cannot be read is not."""
 
@@ -68,9 +70,16 @@ class Scenario:
     walk: WalkPolicy = field(default_factory=WalkPolicy)
     procedure: str = "rfc5321"
     connect_timeout_s: float = 5.0
-    tls: bool = False
-    routes: tuple[StaticRoute, ...] = ()
-    sts: StsPolicy | None = None
+    certificates: dict[Address, CertificateKind] = field(default_factory=dict)
+    policy: str = ""
+    own: tuple[str, ...] = ()
+    tls: TlsMode | None = None  # what our settings ask for; None: the lab offers no TLS, and none is used
+    routes: tuple[tuple[StaticRoute, Override], ...] = ()
+
+    def override_of(self, route: StaticRoute | None) -> Override:
+        """What our settings ask of TLS on a route; None for no route."""
+        usual = Override(self.tls or TlsMode.AUTO)
+        return next((override for each, override in self.routes if each is route), usual)
 
 
 def load_scenario(folder: Path) -> Scenario:
@@ -93,6 +102,8 @@ def load_scenario(folder: Path) -> Scenario:
         level_stagger_s=float(settings.get("level-stagger", usual.level_stagger_s)),
         greeting_patience_s=float(settings.get("greeting-patience", usual.greeting_patience_s)),
     )
+    certificates, policy = _certificates(folder / "certificates"), _policy(folder / "policy")
+    tls = _tls(settings.get("tls", "auto" if certificates or policy else "no"))
     return Scenario(
         folder.name,
         folder / "zone",
@@ -104,9 +115,11 @@ def load_scenario(folder: Path) -> Scenario:
         walk,
         settings.get("procedure", "rfc5321"),
         float(settings.get("connect-timeout", "5")),
-        settings.get("tls", "no") == "yes",
-        _routes(folder / "routes"),
-        _policy(folder / "policy"),
+        certificates,
+        policy,
+        tuple(settings.get("own", "").split()),
+        tls,
+        _routes(folder / "routes", tls or TlsMode.AUTO),
     )
 
 
@@ -167,7 +180,32 @@ def _faults(path: Path) -> dict[Address, Fault]:
     return found
 
 
-def _routes(path: Path) -> tuple[StaticRoute, ...]:
+def _tls(word: str) -> TlsMode | None:
+    return None if word == "no" else TlsMode.AUTO if word == "yes" else TlsMode(word)
+
+
+def _certificates(path: Path) -> dict[Address, CertificateKind]:
+    found: dict[Address, CertificateKind] = {}
+    for number, line in _lines(path) if path.exists() else ():
+        where, _, what = line.partition(" ")
+        address, kind = parse_address(where), what.strip()
+        if address is None or kind not in set(CertificateKind):
+            raise ScenarioError(
+                f"{path}:{number}: {line!r}: write ADDRESS KIND, where KIND is one of {', '.join(CertificateKind)}"
+            )
+        if found.setdefault(address, CertificateKind(kind)) != kind:
+            raise ScenarioError(f"{path}:{number}: {address} has two certificates, {found[address]} and {kind}")
+    return found
+
+
+def _policy(path: Path) -> str:
+    text = read_text(path) if path.exists() else ""
+    if isinstance(text, Unreadable):
+        raise ScenarioError(f"{path}: {text.why}; write the MTA-STS policy of the recipients' domain")
+    return text
+
+
+def _routes(path: Path, usual: TlsMode) -> tuple[tuple[StaticRoute, Override], ...]:
     """The routes of a file; where they say port 25, that of the lab is meant."""
     text = read_text(path) if path.exists() else ""
     if isinstance(text, Unreadable):
@@ -178,24 +216,15 @@ def _routes(path: Path) -> tuple[StaticRoute, ...]:
         raise ScenarioError(str(problem)) from None
     if other := config.model_fields_set - {"route"}:
         raise ScenarioError(f"{path}: {min(other)}: a scenario has no settings but [[route]] tables")
-    return tuple(_in_lab(table.static_route) for table in config.route)
+    return tuple(
+        (_in_lab(table.static_route), Override(TlsMode(table.demand or usual), tuple(map(str, table.tls_names))))
+        for table in config.route
+    )
 
 
 def _in_lab(route: StaticRoute) -> StaticRoute:
     hosts = tuple(replace(each, port=None) if each.port == SMTP_PORT else each for each in route.hosts)
     return replace(route, hosts=hosts)
-
-
-def _policy(path: Path) -> StsPolicy | None:
-    octets = read_octets(path) if path.exists() else None
-    if octets is None:
-        return None
-    if isinstance(octets, Unreadable):
-        raise ScenarioError(f"{path}: {octets.why}; write an MTA-STS policy, or leave the file out")
-    told = read_policy(octets)
-    if told.policy is None:
-        raise ScenarioError(f"{path}: no valid MTA-STS policy: {told.why_not}")
-    return told.policy
 
 
 def _recipients(folder: Path, texts: Sequence[str]) -> tuple[Mailbox, ...]:

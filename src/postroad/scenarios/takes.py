@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from postroad.build import (
     Chooser,
     Mailer,
     Routed,
     build_message,
+    build_own,
     build_policy,
     opportunistic_tls,
+    policies_of,
     resolver_at,
     zone_resolver,
 )
 from postroad.deliver import DeliverSettings
-from postroad.gather import gather_demands
-from postroad.lab import Lab, NoExchangerError, lab_trust
-from postroad.routing import Dice, Refusal, Route, RoutePolicy, decide, draw
+from postroad.gather import HTTPS_PORT
+from postroad.lab import AUTHORITY, Lab, NoExchangerError, authority_file, lab_trust
+from postroad.routing import RoutePolicy
 from postroad.scenarios.folder import Scenario, story
 from postroad.simulation.own import OwnSender
 from postroad.smtp import Timeouts
+from postroad.tls import judge
 from postroad.words.inputs import InputError
 from postroad.words.mail import Mailbox
-from postroad.words.policies import StsKnown, StsPolicy
-from postroad.words.trail import Attempt
+from postroad.words.tls import IN_CLEAR
+from postroad.words.trail import Attempt, Target
 
 CONTENT = b"From: sender@lab.invalid\r\nSubject: a scenario\r\n\r\nWhat happens to this?\r\n"
 
@@ -68,12 +72,7 @@ async def stage(scenario: Scenario) -> tuple[ScenarioRun, ...]:
 
 async def _take(scenario: Scenario, seed: int) -> ScenarioRun:
     """A lab of its own for each take: what an exchanger remembers must not matter."""
-    loaded = zone_resolver([scenario.zone])
-    try:
-        made = Lab(loaded.zone_data, faults=scenario.faults, tls=scenario.tls)
-    except NoExchangerError as problem:
-        raise InputError(f"{scenario.zone.with_name('faults')}: {problem}") from None
-    async with made as lab:
+    async with _lab(scenario) as lab:
         mailer = _mailer(scenario, lab)
 
         async def rehearse(routed: Routed, to: Mailboxes) -> Attempt:
@@ -93,37 +92,31 @@ async def _take(scenario: Scenario, seed: int) -> ScenarioRun:
     return ScenarioRun(seed, expected, _told(rehearsed), _told(performed), _told(forecast), performed[0][1])
 
 
+def _lab(scenario: Scenario) -> Lab:
+    loaded, domain = zone_resolver([scenario.zone]), str(scenario.recipients[0].domain)
+    try:
+        return Lab(
+            loaded.zone_data,
+            faults=scenario.faults,
+            tls=scenario.tls is not None and not scenario.certificates,
+            certificates=scenario.certificates,
+            policies={domain: scenario.policy} if scenario.policy else None,
+        )
+    except NoExchangerError as problem:
+        raise InputError(f"{scenario.zone.with_name('faults')}: {problem}") from None
+
+
 async def _followed(scenario: Scenario, mailer: Mailer, seed: int, act: Act) -> list[tuple[str, Attempt]]:
     """The attempt, and one more for each route that refused mail takes in turn, each with the name of its route."""
     named, to, attempts = "", scenario.recipients, list[tuple[str, Attempt]]()
     while to:
-        routed = await _demanding(scenario, mailer, await mailer.route(to[0].domain, seed + len(attempts), named))
+        routed = await mailer.route(to[0].domain, seed + len(attempts), named)
         done = await act(routed, to)
         attempts.append((named, done))
         rule = routed.by.on_reject if routed.by else None
         refused = rule.refused(done) if rule else frozenset()
         named, to = rule.route if rule else "", tuple(each for index, each in enumerate(to) if index in refused)
     return attempts
-
-
-@dataclass(frozen=True, slots=True)
-class _Knows:
-    """Who knows the policy of the scenario's domain."""
-
-    policy: StsPolicy
-
-    async def known(self, _domain: str) -> StsKnown:
-        return StsKnown(self.policy)
-
-
-async def _demanding(scenario: Scenario, mailer: Mailer, routed: Routed) -> Routed:
-    """What is routed, under the policy of the scenario: that is for exchangers of DNS, not for our own hosts."""
-    if scenario.sts is None or routed.by or isinstance(routed.answer, Refusal):
-        return routed
-    demands = await gather_demands(routed.snapshot, mailer.resolver, policies=_Knows(scenario.sts))
-    answer = decide(routed.snapshot, mailer.policy, demands=demands.by_exchanger)
-    assert isinstance(answer, Route)  # noqa: S101  # a demand takes no exchanger out of a route
-    return replace(routed, answer=answer, plan=draw(answer, mailer.policy, Dice(routed.seed)))
 
 
 def _told(attempts: list[tuple[str, Attempt]]) -> str:
@@ -136,7 +129,8 @@ def _own(scenario: Scenario, lab: Lab, policy: RoutePolicy, recipients: int) -> 
         policy,
         scenario.walk,
         scenario.connect_timeout_s,
-        tls=scenario.tls,
+        tls=scenario.tls is not None,
+        proves=lambda target: _proves(lab, target),
         turns=False,  # one message, from a mailer that is new
         recipients=recipients,
     )
@@ -149,8 +143,22 @@ def _mailer(scenario: Scenario, lab: Lab) -> Mailer:
         timeouts=Timeouts(connect_s=scenario.connect_timeout_s),
         walk=scenario.walk,
         tls=opportunistic_tls() if scenario.tls else None,
-        trust=lab_trust(),
+        trust=lab_trust(AUTHORITY),
     )
     resolver = resolver_at(*lab.resolver_address)
-    policy = build_policy(scenario.procedure, allow_loopback=True)
-    return Mailer(resolver, policy, deliver=settings, chooser=Chooser(scenario.routes, resolver))
+    return Mailer(
+        resolver,
+        build_policy(scenario.procedure, allow_loopback=True),
+        build_own(scenario.own),
+        settings,
+        chooser=Chooser([route for route, _ in scenario.routes], resolver),
+        override_of=scenario.override_of,
+        policies=policies_of(resolver, authority_file(), port=lab.web.port or HTTPS_PORT, allow_loopback=True),
+    )
+
+
+def _proves(lab: Lab, target: Target) -> bool:
+    """Whether what an exchanger would show in the handshake is what it has to be."""
+    shown = lab.shown(target.address)
+    proof = judge(shown, target.demand, target.exchange, lab_trust(AUTHORITY), time.time()) if shown else IN_CLEAR
+    return proof.meets(target.demand)

@@ -43,11 +43,12 @@ class Capabilities:
     chunking: bool = False
     starttls: bool = False
     dsn: bool = False
+    requiretls: bool = False  # under TLS only: RFC 8689 section 2
     enhanced_status_codes: bool = False
     auth: frozenset[str] = frozenset()
 
 
-def read_capabilities(reply: Reply) -> Capabilities:
+def read_capabilities(reply: Reply, *, is_tls: bool = False) -> Capabilities:
     """The lines of a reply to EHLO (RFC 5321 section 4.1.1.1); keywords in any case, unknown ones passed over."""
     words = [line.upper().split() for line in reply.lines[1:]]
     offered = {line[0]: line[1:] for line in words if line}
@@ -60,6 +61,7 @@ def read_capabilities(reply: Reply) -> Capabilities:
         chunking="CHUNKING" in offered,
         starttls="STARTTLS" in offered,
         dsn="DSN" in offered,
+        requiretls=is_tls and "REQUIRETLS" in offered,
         enhanced_status_codes="ENHANCEDSTATUSCODES" in offered,
         auth=frozenset(offered.get("AUTH", ())),
     )
@@ -75,11 +77,13 @@ class Client:
 
     Commands may be sent ahead of the replies to earlier ones (RFC 2920); replies come out in their order. `state` is
     where the client stands, `capabilities` what the server offers (None before EHLO or HELO is answered). Two things
-    it cannot do: take a reply that does not fit its command, and send content with a bare CR or LF, or a NUL.
+    it cannot do: take a reply that does not fit its command, and send content with a bare CR or LF, or a NUL. `is_tls`
+    is set by who made the handshake, where the connection begins with it.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.state = ClientState.GREETING
+        self.is_tls = False
         self.capabilities: Capabilities | None = None
         limits = limits or Limits()
         self._replies = ReplyReader(limits)
@@ -181,6 +185,7 @@ class Client:
         if self.state is not ClientState.TLS:
             raise LocalProtocolError("no TLS was agreed on")
         self.state = CLIENT_ENDS[self.state]
+        self.is_tls = True
         self.capabilities = None
 
     def receive(self, data: bytes) -> list[ClientEvent]:
@@ -223,7 +228,7 @@ class Client:
         if command is not None and after is not ClientState.AUTH:  # a challenge: the same AUTH has another reply
             self._pending.popleft()
         if isinstance(command, _HELLOS) and reply.code < 400:
-            self.capabilities = read_capabilities(reply) if kind is Ehlo else Capabilities()
+            self.capabilities = read_capabilities(reply, is_tls=self.is_tls) if kind is Ehlo else Capabilities()
         if after is ClientState.TLS and not (is_last and self._replies.is_between):
             return self._ended(Violation("unencrypted data after the reply to STARTTLS"))
         return reply

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from postroad.smtp.client import Capabilities
 from postroad.smtp.grammar import Command, Mail, Rcpt
-from postroad.words.mail import Envelope, Recipient
+from postroad.words.mail import Envelope, Recipient, TlsWish
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 
 
-def why_unable(offered: Capabilities, size: int, *, smtputf8: bool) -> Outcome | None:
+def why_unable(offered: Capabilities, envelope: Envelope, size: int, *, smtputf8: bool) -> Outcome | None:
     """Why this host cannot take this message, by its own word at EHLO. Another one may."""
+    if envelope.tls and envelope.must_be_protected and not offered.requiretls:
+        # Of host scope, though it is about the message: every other one is asked (RFC 8689 section 4.2.1)
+        text = "its sender requires TLS, and the host does not offer REQUIRETLS (RFC 8689)"
+        return Outcome(Result.FAILED, Scope.HOST, text, "5.7.30", Phase.MAIL)
     if offered.size and size > offered.size:
         text = f"the message has {size} octets, the host accepts {offered.size} (RFC 1870)"
         return Outcome(Result.FAILED, Scope.MESSAGE, text, "5.3.4", Phase.MAIL)
@@ -28,6 +32,7 @@ def mail_to(offered: Capabilities, envelope: Envelope, size: int, *, smtputf8: b
         smtputf8=smtputf8,
         ret=envelope.ret if offered.dsn else None,
         envid=envelope.envid if offered.dsn else None,
+        requiretls=offered.requiretls and envelope.tls is TlsWish.REQUIRED,
     )
 
 

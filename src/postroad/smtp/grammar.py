@@ -47,6 +47,7 @@ class Mail:
     ret: str | None = None  # FULL or HDRS, RFC 3461 section 4.3
     envid: str | None = None  # decoded
     auth: str | None = None  # decoded, RFC 4954 section 5
+    requiretls: bool = False  # RFC 8689 section 2
 
 
 @light(frozen=True, slots=True)
@@ -176,6 +177,8 @@ def _format_mail(mail: Mail) -> str:
         text += f" ENVID={encode_xtext(mail.envid)}"
     if mail.auth is not None:
         text += f" AUTH={encode_xtext(mail.auth) or '<>'}"
+    if mail.requiretls:
+        text += " REQUIRETLS"
     return f"{text} SMTPUTF8" if mail.smtputf8 else text
 
 
@@ -303,6 +306,7 @@ _MAIL_VALUES: dict[str, Callable[[str], object]] = {
     "RET": _word("FULL", "HDRS"),
     "ENVID": lambda value: decode_xtext(value) if 0 < len(value) <= 100 else None,
     "AUTH": lambda value: "" if value == "<>" else decode_xtext(value) or None,
+    "REQUIRETLS": lambda value: True if value == "" else None,
 }
 
 

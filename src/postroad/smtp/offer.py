@@ -25,7 +25,7 @@ from postroad.smtp.grammar import (
 )
 from postroad.smtp.inbound import too_large
 from postroad.smtp.wire import Limits, format_reply
-from postroad.words.mail import Envelope, Recipient
+from postroad.words.mail import Envelope, Recipient, TlsWish
 from postroad.words.reply import Reply
 
 MIB = 1024 * 1024
@@ -37,6 +37,8 @@ OUT_OF_STEP = Reply(554, ("5.5.0 Error: SMTP protocol synchronization",))  # Pos
 MAIL_NEEDS_SMTPUTF8 = Reply(550, ("5.6.7 the address needs SMTPUTF8",))  # RFC 6531 section 3.5 has 550 to MAIL,
 RCPT_NEEDS_SMTPUTF8 = Reply(553, MAIL_NEEDS_SMTPUTF8.lines)  # and 553 to RCPT
 _NOT_OFFERED = Reply(555, ("5.5.4 unsupported parameter",))
+# RFC 8689 section 2 forbids it to the client, and names no reply; mox has this one
+_NOT_IN_CLEAR = Reply(530, ("5.7.10 REQUIRETLS is for mail that comes over TLS: send STARTTLS first (RFC 8689)",))
 
 USUAL: dict[type[object], Reply] = {  # the reply that agrees to a command, but for a hello and AUTH
     Mail: Reply(250, ("2.1.0 Ok",)),
@@ -67,6 +69,7 @@ class ServerConfig:
     chunking: bool = True
     dsn: bool = True
     starttls: bool = False
+    requiretls: bool = False  # under TLS
     auth: tuple[str, ...] = ()
     refuse_unsafe: bool = True  # else bare newlines and NULs are kept as content; they never end anything
     limits: Limits = field(default_factory=Limits)
@@ -87,7 +90,8 @@ class OpenTransaction:
         mail = self.mail
         eight_bit = mail.body == "8BITMIME"
         recipients = tuple(self.recipients)
-        return Envelope(mail.reverse_path, recipients, mail.smtputf8, eight_bit, mail.ret, mail.envid)
+        tls = TlsWish.REQUIRED if mail.requiretls else None
+        return Envelope(mail.reverse_path, recipients, mail.smtputf8, eight_bit, mail.ret, mail.envid, tls)
 
 
 class SessionView(Protocol):
@@ -111,6 +115,8 @@ def _mail_refusal(mail: Mail, at: SessionView, ascii_only: bool) -> Reply | None
     )
     if unknown:
         return _NOT_OFFERED
+    if mail.requiretls and not (at.is_tls and config.requiretls):
+        return _NOT_IN_CLEAR if config.requiretls else _NOT_OFFERED
     return None if ascii_only or mail.smtputf8 else MAIL_NEEDS_SMTPUTF8  # U-labels too
 
 
@@ -166,6 +172,7 @@ def _hello(config: ServerConfig, tls: bool, known: bool) -> bytes:  # noqa: FBT0
         "CHUNKING": config.chunking,
         "DSN": config.dsn,
         "STARTTLS": config.starttls and not tls,
+        "REQUIRETLS": config.requiretls and tls,
         f"AUTH {' '.join(config.auth)}": bool(config.auth) and not known,
     }
     offered = (word for word, is_offered in words.items() if is_offered)

@@ -84,7 +84,7 @@ class Transaction:
 
     def begin(self) -> Step:
         """What to do first."""
-        if unable := why_unable(self._offered, self._size, smtputf8=self._smtputf8):
+        if unable := why_unable(self._offered, self._envelope, self._size, smtputf8=self._smtputf8):
             self.told = dict.fromkeys(self._recipients, unable)
             return DONE
         return self._resume(None)

@@ -29,7 +29,7 @@ from postroad.spool.base import (
     Story,
     Trouble,
 )
-from postroad.words.mail import Envelope, Mailbox, Recipient
+from postroad.words.mail import Envelope, Mailbox, Recipient, TlsWish
 from postroad.words.names import AddressLiteral
 
 Row = tuple[Any, ...]
@@ -183,15 +183,16 @@ def pack_mail(mail: StoredMail) -> Row:
     """A message as a plain tuple."""
     it = mail.envelope
     sender, recipients = it.reverse_path and _pack_mailbox(it.reverse_path), pack_recipients(it.recipients)
-    envelope = (sender, recipients, it.smtputf8, it.eight_bit, it.ret, it.envid)
+    envelope = (sender, recipients, it.smtputf8, it.eight_bit, it.ret, it.envid, it.tls and it.tls.value)
     return mail.id, envelope, mail.received_at, mail.seed, mail.size, mail.origin
 
 
 def unpack_mail(row: Row) -> StoredMail:
     """The message."""
-    id_, (sender, recipients, smtputf8, eight_bit, ret, envid), received_at, seed, size, origin = row
+    id_, (sender, recipients, smtputf8, eight_bit, ret, envid, tls), received_at, seed, size, origin = row
     reverse_path = sender and _unpack_mailbox(sender)
-    envelope = Envelope(reverse_path, unpack_recipients(recipients), smtputf8, eight_bit, ret, envid)
+    wish = tls and TlsWish(tls)
+    envelope = Envelope(reverse_path, unpack_recipients(recipients), smtputf8, eight_bit, ret, envid, wish)
     return StoredMail(id_, envelope, received_at, seed, size, origin)
 
 

@@ -6,7 +6,7 @@ One table: `TABLE` has a row for each thing that can be known, the first that ap
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from postroad.tls.sts import covers
@@ -42,12 +42,16 @@ NOT_ASKED = DaneFacts()
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of an exchanger: its name, what DNSSEC vouches for, the policy of its domain, and our settings."""
+    """What is known of an exchanger: its name, what DNSSEC vouches for, the policy of its domain, and our settings.
+
+    `is_named`: that it is an exchanger of the domain is vouched for by DNSSEC, or said by our settings.
+    """
 
     exchange: str
     override: Override = AUTO
     dane: DaneFacts = NOT_ASKED
     sts: StsPolicy | None = None
+    is_named: bool = False
 
     @property
     def mode(self) -> TlsMode:
@@ -67,6 +71,11 @@ class Known:
     def has_sts(self, mode: str) -> bool:
         """Whether the domain has a policy of this mode that counts."""
         return self.mode is TlsMode.AUTO and self.sts is not None and self.sts.mode == mode
+
+    @property
+    def is_vouched(self) -> bool:
+        """Whether it is known for sure that mail for the domain goes there (RFC 8689 section 2)."""
+        return self.is_named or self.dane.is_mx_secure or (self.has_sts("enforce") and not self.is_forbidden)
 
     @property
     def has_tlsa(self) -> bool:
@@ -90,7 +99,8 @@ class Row:
 
 def demanded(known: Known) -> Demand:
     """The demand of the first row that applies."""
-    return next(row for row in TABLE if row.applies(known)).demand(known)
+    demand = next(row for row in TABLE if row.applies(known)).demand(known)
+    return replace(demand, is_vouched=True) if known.is_vouched else demand
 
 
 def _by_route(level: TlsLevel, **fields: object) -> Callable[[Known], Demand]:

@@ -53,6 +53,12 @@ def tlsa_faults(record: Tlsa) -> Iterator[str]:
         yield "has matching type 0, the whole public key, but its data are no public key in DER"
 
 
+def association(certificate: bytes) -> Tlsa | None:
+    """The record to publish for a certificate, in DER: usage 3, of its key, by SHA-256 (RFC 7672 section 3.1.1)."""
+    key = _key(certificate)
+    return Tlsa(END_ENTITY, KEY, SHA_256, hashlib.sha256(key).digest()) if key else None
+
+
 def matches(record: Tlsa, certificate: bytes) -> bool:
     """Whether a certificate, in DER, is the one of a record, or has its key; False for octets that are none."""
     selected, digest = _selected(record.selector, certificate), _DIGESTS.get(record.matching)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import field
+from enum import StrEnum
 
 from postroad.words.light import light
 from postroad.words.names import MAX_NAME, AddressLiteral, Destination, Unreadable, cut, parse_destination
@@ -27,6 +28,10 @@ PLAIN_MAILBOX = (
     rf"@(?![A-Za-z0-9_.-]{{{MAX_NAME + 1}}})({_PLAIN_LABEL}(?:\.{_PLAIN_LABEL})*+)(?<![0-9])"
 )
 _PLAIN = re.compile(PLAIN_MAILBOX)
+
+
+# RFC 8689 section 3, with the blanks that RFC 5322 section 4.5.8 lets stand in front of the colon
+_TLS_REQUIRED = re.compile(rb"(?im:^tls-required[ \t]*:)((?:.*\r?\n[ \t])*.*)")
 
 
 @light(frozen=True, slots=True)
@@ -60,11 +65,18 @@ class Recipient:
     orcpt: str | None = None  # "rfc822;user@example.org", xtext decoded
 
 
+class TlsWish(StrEnum):
+    """What the sender of a message asks of TLS on its whole way, whatever domains ask of it (RFC 8689)."""
+
+    REQUIRED = "required"  # REQUIRETLS: only over connections that are proven, to hosts that promise the same
+    OPTIONAL = "optional"  # `TLS-Required: No`: rather delivered than protected
+
+
 @light(frozen=True, slots=True)
 class Envelope:
     """The reverse-path, the recipients, and what is asked of the transport.
 
-    A reverse-path of None is the null one, `<>`: such mail is never bounced.
+    A reverse-path of None is the null one, `<>`: such mail is never bounced. `tls` is the wish of the sender, if any.
     """
 
     reverse_path: Mailbox | None
@@ -73,6 +85,12 @@ class Envelope:
     eight_bit: bool = False
     ret: str | None = None  # FULL or HDRS, RFC 3461 section 4.3
     envid: str | None = None  # RFC 3461 section 4.4, xtext decoded
+    tls: TlsWish | None = None
+
+    @property
+    def must_be_protected(self) -> bool:
+        """Whether it is rather not delivered than unprotected; a bounce is rather delivered (RFC 8689 section 5)."""
+        return self.tls is TlsWish.REQUIRED and self.reverse_path is not None
 
 
 def parse_mailbox(text: str) -> Mailbox | Unreadable:
@@ -122,3 +140,13 @@ def needs_smtputf8(envelope: Envelope, content: bytes) -> bool:
         mailboxes.append(envelope.reverse_path)
     header = content.partition(b"\r\n\r\n")[0]
     return any(mailbox.needs_smtputf8 for mailbox in mailboxes) or not header.isascii()
+
+
+def tls_wish_of(content: bytes) -> TlsWish | None:
+    """What the header of a message asks of TLS, if that is anything (RFC 8689 section 3).
+
+    The field has one value, and stands in a header once: otherwise nobody knows what is meant, and it is ignored.
+    `content` may be cut off behind its header.
+    """
+    fields = _TLS_REQUIRED.findall((b"\r\n" + content).partition(b"\r\n\r\n")[0])
+    return TlsWish.OPTIONAL if [field.strip().lower() for field in fields] == [b"no"] else None

@@ -55,6 +55,14 @@ class Outcome:
     next_route: str = ""  # of our settings: the refusal is not the last word, the mail takes this one now
 
 
+def result_of(status: str) -> Result:
+    """The result that an enhanced status says: its class (RFC 3463 section 2)."""
+    return _RESULTS[status[:1]]
+
+
+_RESULTS = {"2": Result.DELIVERED, "4": Result.DEFERRED, "5": Result.FAILED}
+
+
 @light(frozen=True, slots=True)
 class Receipt:
     """A host's acceptance of a message: the end of it was sent, and this 2yz reply answers that.

@@ -9,12 +9,16 @@ from postroad.words.names import Address
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The certificate of a server: its names, its end (epoch seconds), whether a known authority signed it."""
+    """The certificate of a server: its names, its end (epoch seconds), whether a known authority vouches for it.
+
+    `issuer` is who has signed it, known or not.
+    """
 
     names: tuple[str, ...]
     ends_at: float
     is_trusted: bool
     why_not: str = ""
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 
 from postroad.words.facts import Tlsa
 from postroad.words.light import light
+from postroad.words.outcome import Result, result_of
 
 
 class TlsLevel(IntEnum):
@@ -51,6 +52,11 @@ class Miss:
     why: str
     status: str = "4.7.5"
 
+    @property
+    def result(self) -> Result:
+        """What it means for mail: it waits, unless nothing would change that."""
+        return result_of(self.status)
+
 
 @light(frozen=True, slots=True)
 class Demand:
@@ -60,6 +66,8 @@ class Demand:
     that an authority vouches for; one of `names` must be in it. `server_name` is asked for in the handshake, "" for
     the name of the exchanger. `missed`: the exchanger cannot meet it, and is not even connected to. `uses_tls`: ours
     to offer; otherwise STARTTLS is left alone. `watched` is what a policy in mode testing demands: it is only reported.
+    `is_vouched`: that mail for the domain goes to this exchanger is no stranger's word, but that of DNSSEC, of an
+    enforced policy or of our settings (RFC 8689 section 2).
     """
 
     level: TlsLevel = field(default=TlsLevel.CLEAR, hash=False)
@@ -71,11 +79,27 @@ class Demand:
     missed: Miss | None = field(default=None, hash=False)
     uses_tls: bool = field(default=True, hash=False)
     watched: Demand | None = field(default=None, hash=False)
+    is_vouched: bool = field(default=False, hash=False)
 
     @property
     def allows_clear(self) -> bool:
         """Whether mail may go in the clear."""
         return self.level is TlsLevel.CLEAR
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it is what every host is met with: TLS where it is offered."""
+        return self.level is TlsLevel.CLEAR and self.uses_tls and self.watched is None and self.by is Authority.NONE
+
+    def refusal(self, miss: Miss) -> Miss:
+        """A miss with what it means for mail under this demand.
+
+        What a domain or our settings ask of all mail may come right: it waits. What only the sender of a message asks
+        was never promised: it fails at once (RFC 8689 section 4.2.1).
+        """
+        if self.by is not Authority.MESSAGE:
+            return miss
+        return Miss(miss.failure, f"{self.why}, but {miss.why}", "5.7.10")
 
     @property
     def terms(self) -> tuple[tuple[str, ...], tuple[Tlsa, ...]]:

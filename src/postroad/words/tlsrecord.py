@@ -25,6 +25,8 @@ def demand_record(demand: Demand) -> Shape:
         shape["missed"] = _miss(demand.missed)
     if not demand.uses_tls:
         shape["uses_tls"] = False
+    if demand.is_vouched:
+        shape["vouched"] = True
     if demand.watched:
         shape["watched"] = demand_record(demand.watched)
     return shape
@@ -49,6 +51,7 @@ def read_demand(shape: Mapping[str, Any] | None) -> Demand:
         _read_miss(shape.get("missed")),
         shape.get("uses_tls", True),
         read_demand(shape["watched"]) if "watched" in shape else None,
+        shape.get("vouched", False),
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 from postroad.cli.sendmail import run
 from postroad.spool import Selection
 from postroad.spool.sqlite import SqliteSpool
+from postroad.words.mail import TlsWish
 
 MESSAGE = b"To: a@example.org\nCc: b@example.com\nBcc: c@example.com\nSubject: x\n\nhello\n"
 ZONE = "$ORIGIN example.com.\n@ MX 10 mail\nmail A 127.0.0.11\n"
@@ -126,6 +127,13 @@ def test_wishes_for_reports_travel_along(send, settings):
     assert 0 == send("-N", "success,failure", "-R", "FULL", "-V", "id1", "a@example.org")
     envelope = _kept(settings)[0][0].envelope
     assert ({"SUCCESS", "FAILURE"}, "FULL", "id1") == (envelope.recipients[0].notify, envelope.ret, envelope.envid)
+
+
+@pytest.mark.parametrize(("field", "wish"), [("TLS-Required: No\n", TlsWish.OPTIONAL), ("", None)])
+def test_header_may_say_that_tls_is_optional(send, settings, field, wish):
+    """As where mail comes by SMTP (RFC 8689 section 4.1)."""
+    assert 0 == send("a@example.org", message=f"{field}Subject: x\n\nhello\n".encode())
+    assert wish is _kept(settings)[0][0].envelope.tls
 
 
 def test_eight_bit_mail_is_known_as_such(send, settings):

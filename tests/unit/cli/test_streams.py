@@ -49,6 +49,8 @@ CASES = {
     "senders": [],
     "setups": ["--sender", "rfc5321"],
     "simulate": ["t1"],
+    "tls": ["example.com", *ZONE],
+    "tls-report": SPOOL,
 }
 ALL = {**CASES, "": ["--help"], "--version": [], "rules --json": []}
 

@@ -77,6 +77,8 @@ LOGIN = "auth = {user = 'u', password_file = 'secret'}\n"
             "[[route]]\nexchangers = ['mail.protection.outlook.com']\ndirect = true",
             "route[1].exchangers: mail.protection.outlook.com is one host; for those of Microsoft 365 below it write",
         ),
+        ("[tls_report]\nsender = 'a@b.test'", "tls_report: enabled is false, so no reports are sent"),
+        ("tls_report.enabled = true", "tls_report: there is no DKIM key of relay.example.org in dkim.keys"),
         (ROUTE.format("127.0.0.1"), "route[1]: 127.0.0.1 port 25 is this relay: mail sent there would come back"),
     ],
 )
@@ -169,3 +171,14 @@ def test_root_and_postmaster_without_alias_are_told(tmp_path, monkeypatch):
 
     assert ["aliases.root", "aliases.postmaster"] == names("")
     assert [] == names("aliases = {'*' = 'ops@example.com'}")
+
+
+@pytest.mark.parametrize(
+    "text", ["sender = 'a@b.test'", "sender = 'a@c.b.test'\n[dkim]\nkeys = 'keys'\nsubdomains = true"]
+)
+def test_reports_that_are_signed_are_no_doubt(text, warned, tmp_path):
+    """There is a key of the sender's domain, or of one above it that signs for it."""
+    (tmp_path / "keys" / "b.test").mkdir(parents=True)
+    (tmp_path / "keys" / "b.test" / "2026a.pem").touch()
+    keys = "" if "[dkim]" in text else "\n[dkim]\nkeys = 'keys'"
+    assert [] == [each for each in warned(f"[tls_report]\nenabled = true\n{text}{keys}") if "tls_report" in each]

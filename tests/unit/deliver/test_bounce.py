@@ -15,7 +15,7 @@ from postroad.deliver import Bounces
 from postroad.deliver.disposition import judge
 from postroad.spool import Settlement, SpoolError, StoredMail, Trouble
 from postroad.spool.memory import MemorySpool
-from postroad.words.mail import Envelope, parse_mailbox
+from postroad.words.mail import Envelope, TlsWish, parse_mailbox
 from postroad.words.outcome import Phase
 from postroad.words.record import attempt_record
 from postroad.words.trail import Attempt, Contact
@@ -150,3 +150,11 @@ def test_trouble_that_may_pass_is_waited_out():
     spool.kind = Trouble.LOCKED
     with pytest.raises(SpoolError):
         reported(attempt(NEVER), spool=spool)
+
+
+@pytest.mark.parametrize("wish", [None, *TlsWish])
+def test_report_is_protected_as_its_message_was(wish):
+    """Or as little (RFC 8689 sections 5 and 6); of mail that requires TLS no content returns, whatever RET says."""
+    ((mail, octets),) = reported(attempt(NEVER), ret="FULL", tls=wish)
+    assert (wish, wish is TlsWish.OPTIONAL) == (mail.envelope.tls, b"\r\nTLS-Required: No\r\n" in octets)
+    assert (wish is not TlsWish.REQUIRED) == (b"All of the text." in octets)

@@ -307,7 +307,7 @@ def test_report_on_a_recipient_beyond_ascii_needs_no_smtputf8():
         door = await listen(parse_address("127.0.0.15"), it.lab.port, host.serve)
         try:
             content = "Subject: Grüße\r\n\r\nHello.\r\n".encode()
-            await it.post("jürgen@example.org", sender="me@[127.0.0.15]", content=content, smtputf8=True)
+            await it.post("jürgen@example.org", sender="me@[127.0.0.15]", content=content, envelope={"smtputf8": True})
             await it.done(2)
             return it.results, machine_part(email.message_from_bytes(host.content, policy=email.policy.default))
         finally:

@@ -10,7 +10,7 @@ from tests.support.talking import ENVELOPE, HEAD, HELLO, MESSAGE, NOON, SETTINGS
 from postroad.receive import Arrival, PasswordHash
 from postroad.routing import Alias, Aliases, parse_target, resolve_aliases
 from postroad.spool import PIECE, SpoolError, Trouble
-from postroad.words.mail import Mailbox, Recipient
+from postroad.words.mail import Mailbox, Recipient, TlsWish
 
 OPEN = replace(SETTINGS, networks=(ip_network("0.0.0.0/0"),))
 STRANGER = "192.0.2.7"
@@ -93,6 +93,31 @@ def test_parameters_reach_the_envelope():
         recipient.orcpt,
     )
     assert b" with UTF8SMTP\r\n" in content
+
+
+@pytest.mark.parametrize("by", ["DATA", "BDAT"])
+@pytest.mark.parametrize(
+    ("head", "wish"),
+    [
+        (b"Subject: x\r\nTLS-Required: No\r\n\r\n", TlsWish.OPTIONAL),
+        (b"tls-required :\r\n no\r\n\r\n", TlsWish.OPTIONAL),
+        (b"TLS-Required: Yes\r\n\r\n", None),
+        (b"Subject: x\r\n\r\nTLS-Required: No\r\n", None),
+        (b"How are you?\r\nTLS-Required: No\r\n\r\n", None),  # text: no header, which ours is put in front of
+    ],
+)
+def test_header_may_say_that_tls_is_optional(by, head, wish):
+    """It is seen while it comes, and kept with the envelope (RFC 8689 section 4.1); the field stays in the message."""
+    message = head + b"How are you?\r\n"
+    body = b"DATA\r\n" + message + b".\r\n" if by == "DATA" else b"BDAT %d LAST\r\n%b" % (len(message), message)
+    _, ((arrival, content),) = dialogue(ENVELOPE + body, 4 if by == "DATA" else 3)
+    assert (wish, True) == (arrival.envelope.tls, content.endswith(message))
+
+
+def test_requiretls_in_the_clear_is_refused_where_nothing_is_done_yet():
+    """530 says how to get it; RFC 8689 section 2 forbids the client to ask."""
+    said, kept = dialogue(b"EHLO c\r\nMAIL FROM:<me@example.net> REQUIRETLS\r\n", 2)
+    assert (["250", "530"], []) == (said, kept)
 
 
 def test_null_reverse_path_is_fine():

@@ -16,6 +16,7 @@ from postroad.net import NetError, bind, connect
 from postroad.receive import ListenSettings, Tls
 from postroad.receive.policy import newcomer
 from postroad.receive.shared import Shared
+from postroad.words.mail import TlsWish
 
 
 def limited(**limits):
@@ -42,6 +43,23 @@ def test_password_under_starttls_opens_the_relay():
         ((arrival, content),) = house.keeper.kept
         assert b" with ESMTPSA (TLSv1.3 " in content
         assert "127.0.0.1 (client.example) by ESMTPSA as ann" == arrival.origin
+
+    tell(story, SECURE)
+
+
+@pytest.mark.parametrize("field", [b"", b"TLS-Required: No\r\n"])
+def test_requiretls_under_tls_is_kept_and_says_more_than_the_header(field):
+    """It is offered behind STARTTLS only; the field is ignored, and stays (RFC 8689 section 4.1)."""
+
+    async def story(house):
+        async with call(house, Tls.STARTTLS) as client:
+            assert "REQUIRETLS" in await secured(client)
+            assert ["235"] == await client.codes(plain("ann", "secret"))
+            required = ENVELOPE.replace(b"net>", b"net> REQUIRETLS")
+            assert ["250", "250", "354"] == await client.codes(required + b"DATA\r\n", 3)
+            assert ["250"] == await client.codes(field + MESSAGE + b".\r\n")
+        ((arrival, content),) = house.keeper.kept
+        assert (TlsWish.REQUIRED, True) == (arrival.envelope.tls, field in content)
 
     tell(story, SECURE)
 

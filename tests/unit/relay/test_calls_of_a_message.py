@@ -7,6 +7,7 @@ from collections import Counter
 from ipaddress import ip_address
 from pathlib import Path
 
+import pytest
 from tests.support.relaying import settings_of
 
 import postroad
@@ -87,11 +88,11 @@ async def relayed(port, delivered):
     writer.close()
 
 
-async def story(folder, calls):
+async def story(folder, calls, text):
     """A relay as it runs, with its spool and its log in a file; the calls of the counted messages."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Exchanger, sock=bind(ip_address("127.0.0.11"), 0))
-    settings = settings_of(f"[deliver]\nport = {server.sockets[0].getsockname()[1]}", None)
+    settings = settings_of(f"[deliver]\nport = {server.sockets[0].getsockname()[1]}\n{text}", None)
     (folder / "zone").write_text(ZONE)
     delivered, bus, ports = asyncio.Queue(), EventBus(), []
     bus.subscribe("log", Journal(len, Style("json")))
@@ -114,10 +115,14 @@ async def story(folder, calls):
     server.close()
 
 
-def test_a_relayed_message_costs_few_calls(tmp_path):
-    """The usual message, from the port to the exchanger, with its record, its log and its commits."""
+@pytest.mark.parametrize("text", ["", "[tls_report]\nenabled = true"])
+def test_a_relayed_message_costs_few_calls(tmp_path, text):
+    """The usual message, from the port to the exchanger, with its record, its log and its commits.
+
+    That sessions are counted for TLS reports costs nothing where nobody asks for any.
+    """
     with Calls() as calls:
-        asyncio.run(story(tmp_path, calls))
+        asyncio.run(story(tmp_path, calls, text))
     messages = CLIENTS * EACH
     each = {name: count / messages for name, count in calls.of.most_common() if count > messages / 2}
     assert sum(each.values()) <= MOST, each

@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import re
+from email import message_from_bytes
 
 import pytest
 from tests.support.letters import EVERYTHING
@@ -10,9 +12,12 @@ from tests.support.signing import ed25519_pem, key, rsa_pem, verdicts
 
 from postroad.cli.sendmail import run
 from postroad.lab import parse_fault
+from postroad.relay.tls_reports.mail import message_of
 from postroad.spool import PIECE
 from postroad.spool.sqlite import SqliteSpool
+from postroad.tls import PolicyType, ReportedPolicy, SessionRow, Submitter, TlsReport, facts_of
 from postroad.words.inputs import InputError
+from postroad.words.mail import parse_mailbox
 
 DOMAIN = "example.org"
 KEYS = (key("rsa", DOMAIN), key("ed", DOMAIN, ed25519_pem()))
@@ -129,3 +134,23 @@ def test_sendmail_says_what_is_wrong_with_a_key(dkim, tmp_path, monkeypatch, cap
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x")))
     assert 78 == run(["-C", str(settings), "bob@example.com"])
     assert "ed.pem can be read by every user of this machine; run: chmod o-rwx" in capsys.readouterr().err
+
+
+def test_tls_reports_are_signed_with_the_fields_of_their_own(dkim):
+    """RFC 8460 section 3: without a signature they must be ignored; section 5.3: it covers TLS-Report-Domain too."""
+    row = SessionRow(ReportedPolicy(PolicyType.NONE, "example.com"))
+    sender = parse_mailbox("tls@example.org")
+    submitter = Submitter("", sender, sender)
+    facts = facts_of("example.com", "2026-06-01", submitter, [(row, 1)])
+    report = TlsReport("example.com", "2026-06-01", submitter, facts)
+
+    async def story():
+        async with house(dkim("[tls_report]\nenabled = true\nsender = 'tls@example.org'")) as it:
+            return it.relay.reporter._world.sign(message_of(report, (sender,), 1_780_400_000.0), 1_780_400_000.0)
+
+    message = asyncio.run(story())
+    assert [True, True] == verdicts(message, *KEYS)
+    signed = re.sub(r"\s", "", message_from_bytes(message)["DKIM-Signature"].lower())
+    assert "tls-report-domain" in signed
+    assert "tls-report-submitter" in signed
+    assert ";l=" not in signed

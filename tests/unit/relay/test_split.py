@@ -35,6 +35,7 @@ from postroad.relay.event_bus import EventBus
 from postroad.relay.metrics import Metrics
 from postroad.relay.settings import resolver_of
 from postroad.relay.split import Split
+from postroad.relay.tls_reports import ReportStore
 from postroad.spool import SpoolError, Trouble
 from postroad.spool.memory import MemorySpool
 from postroad.spool.remote import Handover
@@ -102,12 +103,12 @@ def config_of(lab, text=""):
 
 
 @asynccontextmanager
-async def parted(monkeypatch, faults=None, spool=None):
+async def parted(monkeypatch, faults=None, spool=None, text="", zone=ZONE):
     """A house whose relay delivers by another process: in this one, over a real socket."""
     monkeypatch.setattr(module, "AGAIN_S", 0.0)
     told = Told()
     faults = {address: parse_fault(fault) for address, fault in (faults or {}).items()}
-    async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": ZONE}), faults=faults, listener=told) as lab:
+    async with asyncio.timeout(LIMIT_S), Lab(parse_zones({"zone": zone}), faults=faults, listener=told) as lab:
         log, processes = Told(), []
 
         async def start(*command, **_options):
@@ -115,7 +116,7 @@ async def parted(monkeypatch, faults=None, spool=None):
             return processes[-1]
 
         monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
-        config = config_of(lab)
+        config = config_of(lab, text)
         settings = replace(relay_settings(config), listen=(ListenSettings(LOOPBACK, 0),))
         spool = spool or MemorySpool()
         split = Split(config, settings.loop.queue, spool, told)
@@ -588,3 +589,22 @@ def test_wait_for_a_processor_is_counted_where_the_kernel_says_it(tmp_path):
     says.write_text("1 3500000000 3\n")
     silent = [ProcessorWait(tmp_path / "none").seconds(), ProcessorWait(Path("/dev/null")).seconds()]
     assert (2.5, 3.5, [0.0, 0.0]) == (first, wait.seconds(), silent)
+
+
+def test_sessions_are_counted_where_mail_is_delivered_and_kept_where_the_spool_is(monkeypatch):
+    """What the other process has counted for TLS reports is in the spool when it ends."""
+
+    async def story():
+        spool = MemorySpool()
+        spool.close = lambda: asyncio.sleep(0)  # it outlives the relay, as a disk does
+        text = "[tls_report]\nenabled = true"
+        zone = ZONE + '\n$ORIGIN example.com.\n_smtp._tls TXT "v=TLSRPTv1; rua=mailto:reports@example.com"\n'
+        async with parted(monkeypatch, spool=spool, text=text, zone=zone) as it:
+            await it.submit("ann@example.com")
+            await it.log.until("deliver.attempt.complete")
+        store = ReportStore(spool)
+        (due,) = await store.due()
+        ((row, count),) = await store.rows(due)
+        assert ("example.com", 1, "starttls-not-supported") == (due.reader, count, row.failure)
+
+    asyncio.run(story())

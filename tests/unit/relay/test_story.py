@@ -1,17 +1,23 @@
 """The story of a message: its choices drawn again from the record."""
 
 import json
+from dataclasses import replace
 from ipaddress import ip_address
 from random import Random
+
+import pytest
 
 from postroad.relay.story import chapter
 from postroad.routing import DICE, PROCEDURES, Dice, Exchanger, Level, Route, draw, route_record, turned
 from postroad.routing.rules import Source
 from postroad.spool import Listed, Parcel, Record, State, StoredMail, Story
+from postroad.views.json.queue import story_shape
+from postroad.views.text.queue import told
 from postroad.views.text.story import tell
-from postroad.words.mail import Envelope, Recipient, parse_mailbox
+from postroad.words.mail import Envelope, Recipient, TlsWish, parse_mailbox
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.record import attempt_record
+from postroad.words.tls import Authority, Demand, TlsLevel
 from postroad.words.trail import Attempt, Contact
 
 ROUTE = Route(
@@ -62,6 +68,32 @@ def test_contacts_in_another_order_are_told():
     backward = tuple(reversed(draw(ROUTE, PROCEDURES["rfc5321"], Random(42)).targets))
     told = list(tell(Story(MAIL, (), (record(order=backward),), 1_800_000_002.0)))
     assert "The contacts are not in the order that this seed gives now: the record is older than this version." in told
+
+
+def test_choice_is_the_seeds_whatever_connections_had_to_be():
+    """A contact's record does not repeat what the route's says of TLS."""
+    demand = Demand(TlsLevel.ENCRYPTED, Authority.ROUTE, "the settings say so", is_vouched=True)
+    levels = [Level(level.preference, tuple(replace(each, demand=demand) for each in level.exchangers))
+              for level in ROUTE.levels]  # fmt: skip
+    one = record(dice=Dice)
+    shape = json.loads(one.text) | {"route": route_record(replace(ROUTE, levels=tuple(levels)))}
+    assert chapter(replace(one, text=json.dumps(shape))).holds
+
+
+@pytest.mark.parametrize(
+    ("wish", "line", "said"),
+    [
+        (TlsWish.REQUIRED, "tls       required by its sender (REQUIRETLS, RFC 8689)", "Its sender requires TLS "),
+        (TlsWish.OPTIONAL, "tls       optional for its sender (TLS-Required: No, RFC 8689)", "Its sender wrote "),
+    ],
+)
+def test_what_the_sender_asks_of_tls_is_told(wish, line, said):
+    """In the story, in the queue, and as JSON; mail without has no line for it, and null."""
+    wished = Story(replace(MAIL, envelope=replace(ENVELOPE, tls=wish)), (), (), None)
+    usual = Story(MAIL, (), (), None)
+    assert (True, False) == tuple(line in list(told(each, 1_800_000_009.0)) for each in (wished, usual))
+    assert (True, False) == tuple(any(each.startswith(said) for each in tell(story)) for story in (wished, usual))
+    assert (wish.value, None) == (story_shape(wished)["tls"], story_shape(usual)["tls"])
 
 
 def test_story_goes_from_acceptance_to_what_is_next():

@@ -1,6 +1,7 @@
 """Both ends of a session, joined in memory or fed by hand."""
 
 import base64
+import itertools
 
 import pytest
 from hypothesis import example, given
@@ -35,12 +36,12 @@ from postroad.smtp import (
     parse_command,
 )
 from postroad.smtp.commands import PLAIN, CommandReader
-from postroad.smtp.envelope import mail_to
+from postroad.smtp.envelope import mail_to, why_unable
 from postroad.smtp.grammar import Vrfy
 from postroad.smtp.offer import OUT_OF_ORDER, OUT_OF_STEP
 from postroad.smtp.states import CLIENT_MOVES
 from postroad.smtp.wire import DotReader, DotStuffer, stuff_dots
-from postroad.words.mail import Envelope, Mailbox, Recipient
+from postroad.words.mail import Envelope, Mailbox, Recipient, TlsWish
 from postroad.words.reply import Reply
 
 ANN = Mailbox("ann", "example.com")
@@ -292,6 +293,7 @@ COMMANDS = st.one_of(
         smtputf8=st.booleans(),
         ret=st.sampled_from([None, "FULL", "HDRS"]),
         envid=st.none() | XTEXT,
+        requiretls=st.booleans(),
     ),
     st.builds(
         Rcpt,
@@ -510,6 +512,50 @@ def test_parameter_of_an_extension_is_known_where_that_is_offered(extension, par
     config = ServerConfig("mx.example", **offers)
     for given_parameter, code in ((b"", 250), (parameter, 250 if is_offered else 555)):
         assert code == codes(serve(HELLO + b"MAIL FROM:<a@b.example>" + given_parameter + b"\r\n", config)[0])[2]
+
+
+@pytest.mark.parametrize(
+    ("config", "is_tls", "code"),
+    [
+        (ServerConfig("mx.example", requiretls=True), True, 250),
+        (ServerConfig("mx.example", requiretls=True), False, 530),
+        (ServerConfig("mx.example"), True, 555),
+        (ServerConfig("mx.example"), False, 555),
+    ],
+)
+def test_requiretls_is_offered_and_taken_under_tls_only(config, is_tls, code):
+    """RFC 8689 section 2; the envelope keeps it, and a value it has none is refused."""
+    server = greeted(config)
+    server.is_tls = is_tls
+    server.receive(HELLO)
+    assert (code == 250) == (b"REQUIRETLS\r\n" in server.agree())
+    refusal = server.receive(b"MAIL FROM:<a@b.example> requiretls\r\n")
+    assert (code, refusal.requiretls if code == 250 else True) == (codes(server.agree())[0], True)
+    assert (TlsWish.REQUIRED if code == 250 else None) == (server.opened and server.opened.envelope.tls)
+    assert 501 == parse_command(b"MAIL FROM:<a@b.example> REQUIRETLS=1").reply.code
+
+
+@pytest.mark.parametrize("is_tls", [True, False])
+def test_host_that_offers_requiretls_in_the_clear_offers_nothing(is_tls):
+    """Anyone on the way could have written it; under TLS, by STARTTLS or from the start, it is believed."""
+    client = Client()
+    client.is_tls = is_tls
+    client.receive(b"220 hi\r\n")
+    client.send(Ehlo("me.example"))
+    client.receive(b"250-mx\r\n250-requiretls\r\n250 DSN\r\n")
+    assert (is_tls, True) == (client.capabilities.requiretls, client.capabilities.dsn)
+
+
+def test_mail_says_requiretls_where_the_sender_requires_it_and_the_host_offers_it():
+    """A bounce goes without where it is not offered; other mail is not sent there at all."""
+    offered, other = Capabilities(requiretls=True), Capabilities()
+    for path, wish in itertools.product((ANN, None), (None, *TlsWish)):
+        envelope = Envelope(path, (), tls=wish)
+        said = mail_to(offered, envelope, 1, smtputf8=False), mail_to(other, envelope, 1, smtputf8=False)
+        assert [wish is TlsWish.REQUIRED, False] == [each.requiretls for each in said]
+        unable = why_unable(other, envelope, 1, smtputf8=False)
+        assert ("5.7.30" if path and wish is TlsWish.REQUIRED else None) == (unable and unable.status)
+        assert why_unable(offered, envelope, 1, smtputf8=False) is None
 
 
 @pytest.mark.parametrize(

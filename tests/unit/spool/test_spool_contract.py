@@ -9,7 +9,7 @@ from tests.support.letters import BODY, EVERYTHING, NOW, SIZE, letter, octets, p
 
 from postroad.spool import PIECE, Parcel, Reroute, Selection, Settlement, SpoolError, State, Stats, Trouble
 from postroad.spool.base import Record
-from postroad.words.mail import Envelope, Recipient, parse_mailbox
+from postroad.words.mail import Envelope, Recipient, TlsWish, parse_mailbox
 
 LATER = NOW + 900
 
@@ -55,6 +55,21 @@ def test_what_is_added_comes_out_as_it_went_in(tell):
         )
         assert BODY == await octets(spool, parcel.mail)
         assert len(BODY) == spool.body(parcel.mail).size
+
+    tell(story)
+
+
+@pytest.mark.parametrize("wish", [None, *TlsWish])
+def test_what_the_sender_asks_of_tls_stays_with_the_mail(tell, wish):
+    """In each parcel, and in the story."""
+    envelope = replace(letter("m1", "a@one.example", "b@two.example").envelope, tls=wish, eight_bit=True)
+    mail = replace(letter(), envelope=envelope)
+
+    async def story(spool):
+        await spool.add(mail, BODY)
+        parcels = await spool.claim(NOW, 10, each=10)
+        assert [wish, wish] == [parcel.mail.envelope.tls for parcel in parcels]
+        assert mail == (await spool.story("m1")).mail
 
     tell(story)
 

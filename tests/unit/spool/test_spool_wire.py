@@ -23,7 +23,7 @@ from postroad.spool.wire import (
     unpack_settlement,
     unpack_story,
 )
-from postroad.words.mail import Envelope, Mailbox, Recipient
+from postroad.words.mail import Envelope, Mailbox, Recipient, TlsWish
 from postroad.words.names import AddressLiteral
 
 texts = st.text(max_size=5)
@@ -34,7 +34,9 @@ mailboxes = st.builds(Mailbox, texts, texts | literals)
 words = st.frozensets(st.sampled_from(["NEVER", "SUCCESS", "FAILURE", "DELAY"]))
 recipients = st.lists(st.builds(Recipient, mailboxes, words, st.none() | texts), max_size=3).map(tuple)
 maybe = st.none() | texts
-envelopes = st.builds(Envelope, st.none() | mailboxes, recipients, st.booleans(), st.booleans(), maybe, maybe)
+flags = st.booleans()
+tls = st.sampled_from([None, *TlsWish])
+envelopes = st.builds(Envelope, st.none() | mailboxes, recipients, flags, flags, maybe, maybe, tls)
 mails = st.builds(StoredMail, texts, envelopes, seconds, numbers, numbers, texts)
 routes = st.lists(texts, max_size=3).map(tuple)
 parcels = st.builds(Parcel, numbers, texts, mails, seconds, numbers, st.booleans(), routes)

@@ -75,7 +75,7 @@ def test_associations_nobody_can_use_ask_for_encryption():
 @pytest.mark.parametrize("nothing", [NoData(), NoName(), Found((KEY,), 60, (), MX, authentic=False)])
 def test_what_dnssec_does_not_vouch_for_is_no_dane(nothing):
     """Anyone could have written it."""
-    assert OPPORTUNISTIC == decided(dane=_facts(nothing))
+    assert decided(dane=_facts(nothing)).is_usual
 
 
 def test_enforced_policy_asks_for_the_name_in_the_mx_record():
@@ -155,7 +155,7 @@ FACTS = st.builds(
 def test_every_demand_says_why_and_can_be_met_or_is_missed(known):
     """A proof is by associations or by names; whatever is stricter than the clear names its reason."""
     demand = demanded(known)
-    assert bool(demand.why) == (demand != OPPORTUNISTIC)
+    assert bool(demand.why) != demand.is_usual
     if demand.level is TlsLevel.PROVEN:
         assert demand.missed or demand.tlsa or demand.names
 

@@ -35,6 +35,7 @@ PLAIN = {
     "senders NAME": ["senders", "postfix", "--json"],
     "setups": ["setups", "--json"],
     "simulate": ["simulate", "t2", "--trials", "50", "--replies", "250,450,550", "--json"],
+    "tls": ["tls", "example.com", "--zone", ZONE, "--json"],
     "an error": ["route", "--json"],
 }
 ELSEWHERE = {
@@ -42,6 +43,7 @@ ELSEWHERE = {
     "lab run": "the same",
     "lab up": "the same",
     "send": "tests/docs/test_docs.py looks at it",
+    "tls-report": "tests/unit/cli/test_tls_report_command.py looks at it",
 }
 SPOOL = {
     "queue list": (["list"],),
@@ -109,7 +111,7 @@ def test_records_that_nobody_can_use_have_an_answer_too(tmp_path):
     """A refusal, a domain without mail: the keys that are only there then are in the schema."""
     zone = tmp_path / "null.zone"
     zone.write_text("$ORIGIN example.com.\n$TTL 300\n@ MX 0 .\n")
-    for command in ("route", "simulate", "lookup", "check", "advise"):
+    for command in ("route", "simulate", "lookup", "check", "advise", "tls"):
         done = CliRunner().invoke(app, [command, str(zone), "--json"])
         assert [] == _wrong(command, json.loads(done.stdout)), command
 

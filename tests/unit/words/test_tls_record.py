@@ -10,7 +10,7 @@ from postroad.words.tls import Authority, Demand, Miss, Proof, TlsFailure, TlsLe
 from postroad.words.tlsrecord import demand_record, proof_record, read_demand, read_proof
 
 TEXTS = st.text(max_size=12)
-MISSES = st.builds(Miss, st.sampled_from(TlsFailure), TEXTS, st.sampled_from(["4.7.5", "4.7.4"]))
+MISSES = st.builds(Miss, st.sampled_from(TlsFailure), TEXTS, st.sampled_from(["4.7.5", "4.7.4", "5.7.30"]))
 OCTET = st.integers(0, 255)
 NAMES = st.lists(TEXTS, max_size=2).map(tuple)
 RECORDS = st.lists(st.builds(Tlsa, OCTET, OCTET, OCTET, st.binary(max_size=8)), max_size=2).map(tuple)
@@ -22,7 +22,7 @@ NOTHING = st.none()
 def demands(watched=NOTHING):
     """Any demand."""
     fields = (st.sampled_from(TlsLevel), st.sampled_from(Authority), TEXTS, NAMES, RECORDS, TEXTS)
-    return st.builds(Demand, *fields, st.none() | MISSES, st.booleans(), watched)
+    return st.builds(Demand, *fields, st.none() | MISSES, st.booleans(), watched, st.booleans())
 
 
 @given(demands(st.none() | demands()))

@@ -129,7 +129,7 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[StoredMai
     from postroad.cli.sendmail.draft import addresses, finish, parse, qualified
     from postroad.spool import MessageIds, StoredMail, sendmail_origin
     from postroad.words.inputs import InputError, readable
-    from postroad.words.mail import Envelope, Recipient, parse_mailbox
+    from postroad.words.mail import Envelope, Recipient, parse_mailbox, tls_wish_of
 
     ids = MessageIds()
     origin = _origin(arguments, hostname, ids.id())
@@ -149,6 +149,7 @@ def _made(arguments: Arguments, octets: bytes, hostname: str) -> tuple[StoredMai
         eight_bit=arguments.eight_bit or not content.isascii(),
         ret=arguments.ret,
         envid=arguments.envid,
+        tls=tls_wish_of(content),
     )
     told = sendmail_origin(origin.user, origin.uid)
     return StoredMail(origin.id, envelope, origin.at, ids.seed(), len(content), told), content

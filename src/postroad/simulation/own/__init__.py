@@ -22,7 +22,7 @@ from postroad.simulation.enforcing import demands_of
 from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Shares, Step
 from postroad.simulation.own.graph import Graph, OwnTerms, asked
 from postroad.simulation.own.hosts import Draws, draws_of
-from postroad.simulation.own.rehearsal import Rehearsal
+from postroad.simulation.own.rehearsal import Proves, Rehearsal
 from postroad.simulation.own.sums import Adding, Effort, Sums, spread
 from postroad.simulation.own.ways import Way, as_planned, first_of_each, ways
 from postroad.words.facts import Found, Snapshot
@@ -66,6 +66,7 @@ class OwnSender:
     connect_timeout_s: float = CONNECT_TIMEOUT_S
     greeting_timeout_s: float = GREETING_TIMEOUT_S
     tls: bool = True
+    proves: Proves | None = None
     turns: bool = True
     recipients: int = 1
 
@@ -134,6 +135,7 @@ class OwnSender:
             connect_timeout_s=self.connect_timeout_s,
             greeting_timeout_s=self.greeting_timeout_s,
             tls=self.tls,
+            proves=self.proves,
         )
         return OwnTerms(self.policy, rehearsal, self.recipients)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
@@ -37,6 +37,9 @@ _SILENT = {Mode.BLACKHOLE, Mode.MUTE}
 _NO_TLS = {Mode.BROKEN_STARTTLS, Mode.STARTTLS_CLOSE, Mode.STARTTLS_220_CLOSE}
 _BEFORE_TLS = {Mode.REFUSE, Mode.CLOSE, *_SILENT, *_NO_GREETING}
 
+Proves = Callable[[Target], bool]
+"""Whether a host that starts TLS is what is demanded of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Undrawn(Target):
@@ -68,7 +71,7 @@ class Going:
 
 
 class Rehearsal:
-    """Walks a plan among `faults`. `tls`: whether STARTTLS is offered and used."""
+    """Walks a plan among `faults`. `tls`: whether STARTTLS is offered and used; `proves`: by whom rightly."""
 
     def __init__(
         self,
@@ -78,12 +81,14 @@ class Rehearsal:
         connect_timeout_s: float,
         greeting_timeout_s: float = 300.0,
         tls: bool = False,
+        proves: Proves | None = None,
     ) -> None:
         self._faults = faults
         self._policy = policy
         self._connect_timeout_s = connect_timeout_s
         self._greeting_timeout_s = greeting_timeout_s
         self._tls = tls
+        self._proves = proves
         self._kinds: dict[Fault, tuple[Hashable, ...]] = {}
 
     def attempt(self, destination: Destination, plan: Plan, recipients: int, seed: int | None) -> Attempt:
@@ -227,7 +232,7 @@ class Rehearsal:
             return _host_error(step.number, Phase.CONNECT)
         if mode in _NO_GREETING or mode is Mode.MUTE:
             return _host_error(step.number, Phase.GREETING)
-        if mode is Mode.TLS_MISMATCH or (self._may_go_in_clear(mode) and not step.clear):
+        if self._loses_tls(mode, step):
             return _host_error(step.number, Phase.STARTTLS)
         phase, result, scope = _SAYS.get(mode, (Phase.DOT, Result.DELIVERED, Scope.MESSAGE))
         if scope is Scope.HOST:
@@ -235,6 +240,15 @@ class Rehearsal:
         text, reply = f"as {mode} does", _REPLIES.get(mode)
         outcome = Outcome(result, scope, text, "", phase, reply, unsettled=mode is Mode.DROP)
         return Ended(step.number, phase, dict.fromkeys(recipients, outcome))
+
+    def _loses_tls(self, mode: Mode, step: Try) -> bool:
+        """Whether it comes to an end over TLS: a handshake that fails, or a host that is not what it has to be."""
+        demand = step.target.demand
+        if mode is Mode.TLS_MISMATCH:  # nobody meets that without a demand
+            return True
+        if self._may_go_in_clear(mode) and demand.uses_tls and not step.clear:
+            return True
+        return not demand.allows_clear and self._proves is not None and not self._proves(step.target)
 
 
 def _host_error(number: int, phase: Phase) -> Ended:

@@ -88,7 +88,7 @@ class Effort:
 
     def plans(self, longest: int) -> int:
         """How many plans stand for the rest, where one has up to so many contacts."""
-        fitting = min(MOST_PLANS, max(MOST_CONTACTS // longest, LEAST_PLANS))
+        fitting = min(MOST_PLANS, max(MOST_CONTACTS // max(longest, 1), LEAST_PLANS))
         return -(-fitting // self.graphs)
 
 

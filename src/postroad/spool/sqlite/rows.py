@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from postroad.spool.base import Listed, Parcel, State, StoredMail
 from postroad.spool.sqlite.trouble import Damaged
-from postroad.words.mail import Envelope, Mailbox, Recipient
+from postroad.words.mail import Envelope, Mailbox, Recipient, TlsWish
 from postroad.words.names import AddressLiteral, parse_destination
 
 T = TypeVar("T")
@@ -36,6 +36,8 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 _quote = json.encoder.encode_basestring_ascii
 _AT_ONCE = 64
 _SMTPUTF8, _EIGHT_BIT = 1, 2
+_WISH = 4  # and the bit above it
+_WISHES = (None, TlsWish.OPTIONAL, TlsWish.REQUIRED, TlsWish.REQUIRED)
 _FAR = 1e11  # seconds: the year 5138, which calendars still have
 
 
@@ -74,6 +76,8 @@ def write_about(mail: StoredMail) -> str:
     envelope = mail.envelope
     reverse_path = envelope.reverse_path
     flags = _SMTPUTF8 * envelope.smtputf8 + _EIGHT_BIT * envelope.eight_bit
+    if envelope.tls:
+        flags += _WISH * _WISHES.index(envelope.tls)
     sender = "<>" if reverse_path is None else reverse_path.text
     wishes = "null,null" if envelope.ret is envelope.envid is None else _encode([envelope.ret, envelope.envid])[1:-1]
     recipients = write_recipients(envelope.recipients)
@@ -162,6 +166,7 @@ def _mail(row: Row, open_recipients: str | None) -> StoredMail:
             eight_bit=bool(flags & _EIGHT_BIT),
             ret=ret if ret is None else sound(ret, str),
             envid=envid if envid is None else sound(envid, str),
+            tls=_WISHES[flags // _WISH & 3],
         )
     except (ValueError, TypeError, RecursionError) as problem:
         raise Damaged(str(problem)) from problem

@@ -5,7 +5,7 @@ A new key may appear in a version; a key that goes or changes its meaning makes 
 Stops: `shape` (the version, and how exact numbers are), `schema` (all of them, as JSON Schema), `route`, `dropped`
 (what it leaves out), `lookup`, `attempt` (of `send`, and of every other that has one), `queue`, `settings`, `findings`,
 `simulation` (simulate, compare, setups, advise), `planned` (what those are made of), `tls` (demands and proofs),
-`recipients`, `senders`, `scenes` (demo and lab), `errors`.
+`protection` (of `tls`), `tls_reports`, `recipients`, `senders`, `scenes` (demo and lab), `errors`.
 """
 
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from postroad.views.json.errors import error_shape
     from postroad.views.json.findings import rule_shape, rules_shape
     from postroad.views.json.lookup import HostJson, LookupJson, lookup_shape
+    from postroad.views.json.protection import protection_shape
     from postroad.views.json.queue import (
         change_shape,
         explain_shape,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from postroad.views.json.settings import config_shape, problems_shape, user_shape
     from postroad.views.json.shape import VERSION, Shape, rounded
     from postroad.views.json.simulation import advice_shape, comparison_shape, setups_shape, simulate_shape
+    from postroad.views.json.tls_reports import tls_reports_shape
 
 __getattr__, __dir__ = door(
     __name__,
@@ -39,6 +41,7 @@ __getattr__, __dir__ = door(
     errors="error_shape",
     findings="rule_shape rules_shape",
     lookup="HostJson LookupJson lookup_shape",
+    protection="protection_shape",
     queue="change_shape explain_shape queue_shape stats_shape story_shape trace_shape",
     recipients="recipients_shape",
     route="route_shape",
@@ -47,4 +50,5 @@ __getattr__, __dir__ = door(
     settings="config_shape problems_shape user_shape",
     shape="VERSION Shape rounded",
     simulation="advice_shape comparison_shape setups_shape simulate_shape",
+    tls_reports="tls_reports_shape",
 )

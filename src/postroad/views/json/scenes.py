@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TypedDict
 
+from postroad.lab import Lab, authority_file
 from postroad.scenarios import DemoRun, ScenarioRun
 from postroad.views.json.attempt import AttemptJson, attempt_shape
 from postroad.views.json.shape import VERSION
@@ -68,13 +69,19 @@ class LabJson(TypedDict):
 
 
 class LabUpJson(TypedDict):
-    """`postroad lab up --json`: its first line; each further one is an event."""
+    """`postroad lab up --json`: its first line; each further one is an event.
+
+    `authority` is the file of the authority that has signed the certificates, `https_port` that of MTA-STS policies.
+    """
 
     version: int
     resolver: str
     port: int
     exchangers: dict[str, str]
     moved: dict[str, str]
+    certificates: dict[str, str]
+    https_port: int | None
+    authority: str | None
 
 
 def demo_shape(acts: Iterable[DemoRun]) -> DemoJson:
@@ -87,14 +94,18 @@ def lab_shape(played: Iterable[tuple[str, tuple[ScenarioRun, ...]]]) -> LabJson:
     return {"version": VERSION, "scenarios": [_scenario(name, takes) for name, takes in played]}
 
 
-def up_shape(resolver: str, port: int, exchangers: Mapping[str, str], moved: Mapping[str, str]) -> LabUpJson:
+def up_shape(lab: Lab) -> LabUpJson:
     """`postroad lab up --json`: its first line; the events follow, one a line."""
+    host, dns_port = lab.resolver_address
     return {
         "version": VERSION,
-        "resolver": resolver,
-        "port": port,
-        "exchangers": dict(exchangers),
-        "moved": dict(moved),
+        "resolver": f"{host}:{dns_port}",
+        "port": lab.port,
+        "exchangers": {str(address): str(each.fault) for address, each in lab.exchangers.items()},
+        "moved": {str(written): str(place) for written, place in lab.moved.items()},
+        "certificates": {str(address): kind.value for address, kind in lab.certificates.items()},
+        "https_port": lab.web.port or None,
+        "authority": str(authority_file()) if lab.certificates or lab.web.port else None,
     }
 
 

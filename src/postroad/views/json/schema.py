@@ -10,12 +10,14 @@ from postroad.views.json.errors import ErrorJson
 from postroad.views.json.findings import CheckedJson, CheckJson, RuleJson, RulesJson
 from postroad.views.json.lookup import LookupJson
 from postroad.views.json.planned import AdviseJson, CompareJson, SetupsJson, SimulateJson
+from postroad.views.json.protection import TlsJson
 from postroad.views.json.queue import ChangeJson, ExplainJson, MessageJson, QueueJson, StatsJson, TraceJson
 from postroad.views.json.route import RouteJson
 from postroad.views.json.scenes import DemoJson, LabJson, LabUpJson
 from postroad.views.json.senders import SenderJson, SendersJson
 from postroad.views.json.settings import ConfigJson, ProblemsJson, UserJson
 from postroad.views.json.shape import Shape
+from postroad.views.json.tls_reports import TlsReportsJson
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -48,6 +50,8 @@ ANSWERS: dict[str, type] = {
     "senders NAME": SenderJson,
     "setups": SetupsJson,
     "simulate": SimulateJson,
+    "tls": TlsJson,
+    "tls-report": TlsReportsJson,
     "an error": ErrorJson,
 }
 """What each command prints with --json; and any of them on stderr, if it ends early."""

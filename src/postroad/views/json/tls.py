@@ -16,7 +16,10 @@ class MissJson(TypedDict):
 
 
 class DemandJson(TypedDict):
-    """What a connection to an exchanger has to be. `testing`: a miss is only reported."""
+    """What a connection to an exchanger has to be. `testing`: a miss is only reported.
+
+    `vouched`: DNSSEC, an enforced MTA-STS policy or the settings say that mail for the domain goes there.
+    """
 
     level: str
     by: str
@@ -25,6 +28,7 @@ class DemandJson(TypedDict):
     tlsa: list[str]
     server_name: str
     testing: bool
+    vouched: bool
     missed: MissJson | None
 
 
@@ -47,6 +51,7 @@ def demand_shape(demand: Demand) -> DemandJson:
         "tlsa": list(map(str, asked.tlsa)),
         "server_name": asked.server_name,
         "testing": demand.watched is not None,
+        "vouched": demand.is_vouched,
         "missed": _miss(asked.missed),
     }
 

@@ -7,13 +7,18 @@ from collections.abc import Iterator, Sequence
 from postroad.spool import Listed, State, Stats, Story
 from postroad.views.text.attempt import contact_line
 from postroad.views.text.blocks import Styled
-from postroad.words.mail import Envelope, Recipient
+from postroad.words.mail import Envelope, Recipient, TlsWish
 from postroad.words.phrasebook import counted, moment, octets, seconds
 from postroad.words.record import read_record
 from postroad.words.trail import Attempt
 from postroad.words.visible import visible
 
 WHEN = 39  # columns between the id and what is behind the next try
+
+TLS_WISHES = {
+    TlsWish.REQUIRED: "required by its sender (REQUIRETLS, RFC 8689)",
+    TlsWish.OPTIONAL: "optional for its sender (TLS-Required: No, RFC 8689)",
+}
 
 
 def listed(parcels: Sequence[Listed], now: float, width: int | None) -> Iterator[Styled]:
@@ -65,6 +70,8 @@ def told(story: Story, now: float) -> Iterator[str]:
     yield f"size      {octets(mail.size)}"
     if mail.envelope.envid:
         yield f"envid     {mail.envelope.envid}"
+    if mail.envelope.tls:
+        yield f"tls       {TLS_WISHES[mail.envelope.tls]}"
     yield f"seed      {mail.seed}"
     answers = _last_answers(story)
     for recipient in mail.envelope.recipients:

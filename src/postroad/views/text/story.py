@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from postroad.relay import chapter
 from postroad.routing import PROCEDURES, Route, explain_attempt, explain_plan, explain_route
 from postroad.spool import Listed, State, Story
-from postroad.words.mail import Envelope
+from postroad.words.mail import Envelope, TlsWish
 from postroad.words.phrasebook import listing, moment, octets
 
 NAMED = 3  # recipients of many
+WISHES = {
+    TlsWish.REQUIRED: "Its sender requires TLS (REQUIRETLS, RFC 8689): only an exchanger that DNSSEC, MTA-STS or the"
+    " settings vouch for, that proves its name and that offers REQUIRETLS gets it.",
+    TlsWish.OPTIONAL: 'Its sender wrote "TLS-Required: No" (RFC 8689): it goes even where DANE or MTA-STS forbid that.',
+}
 
 
 def tell(story: Story) -> Iterator[str]:
@@ -42,6 +47,8 @@ def _beginning(story: Story) -> Iterator[str]:
     mail = story.mail
     sender = mail.envelope.reverse_path
     yield f"Message {mail.id} from {sender or '<>'} to {_recipients(mail.envelope)}, {octets(mail.size)}."
+    if mail.envelope.tls:
+        yield WISHES[mail.envelope.tls]
     yield f"Accepted {moment(mail.received_at)}{f', {mail.origin}' if mail.origin else ''}; its seed is {mail.seed}."
 
 

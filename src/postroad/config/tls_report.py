@@ -1,0 +1,41 @@
+"""The table of the settings that is about TLS reports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from postroad.config.kinds import MailAddress
+from postroad.config.table import SettingsTable
+
+
+class TlsReportTable(SettingsTable):
+    """Daily reports to domains that ask for them (RFC 8460): how often TLS met their policy, and why it did not."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Whether sessions are counted and reports sent. Receivers must ignore reports without a DKIM"
+        " signature of the domain in `sender`.",
+    )
+    sender: MailAddress | None = Field(
+        default=None, description="Who reports are from. Unset: `tls-reports` at `hostname`."
+    )
+    contact: MailAddress | None = Field(
+        default=None,
+        description="Whom to ask about a report, at the domain of `sender`. Unset: the `sender`.",
+    )
+    organization: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="The name that reports carry. Empty: the domain of `sender`."
+    )
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.contact and not self.sender:
+            raise ValueError("contact needs sender: both are addresses at one domain")
+        if self.contact and self.sender and self.contact.domain != self.sender.domain:
+            raise ValueError(
+                f"contact is at {self.contact.domain}, but sender at {self.sender.domain}; receivers want one domain"
+                " (RFC 8460 section 5.3)"
+            )
+        return self

@@ -1,0 +1,247 @@
+"""Mail sent for real under DANE and MTA-STS, in the lab: `postroad send`, `route` and `tls`, and from Python."""
+
+import asyncio
+import json
+import threading
+
+import pytest
+from typer.testing import CliRunner
+
+import postroad
+from postroad.cli.root import app
+from postroad.lab.certificate import LEAF_KEY
+from postroad.words.outcome import Phase, Result
+from postroad.words.tls import TlsLevel
+
+HEAD = "$TTL 60\n$ORIGIN example.com.\n@ SOA ns h 1 2 3 4 60\n"
+HOSTS = "@ MX 10 mx1\n@ MX 20 mx2\nmx1 A 127.0.0.11\nmx2 A 127.0.0.12\n"
+SECURE = f"{HEAD}@ DNSKEY 257 3 13 AAAA\n{HOSTS}"
+STS = f'{HEAD}{HOSTS}mta-sts A 127.0.0.80\n_mta-sts TXT "v=STSv1; id=a1;"\n'
+GOOD = {"127.0.0.11": "good", "127.0.0.12": "good"}
+POLICY = "version: STSv1\nmode: enforce\nmx: mx2.example.com\nmax_age: 604800\n"
+
+
+def tlsa(host, data=LEAF_KEY, kind="3 1 1"):
+    """A TLSA record of a host."""
+    return f"_25._tcp.{host} TLSA {kind} {data}\n"
+
+
+OTHER = "00" * 32
+MISMATCH = SECURE + tlsa("mx1", OTHER) + tlsa("mx2")
+
+
+def options_for(lab, **more):
+    """How to send in a lab."""
+    host, port = lab.resolver
+    return postroad.SendOptions(
+        resolvers=[f"{host}:{port}"],
+        port=lab.port,
+        https_port=lab.https_port or 443,
+        authorities=lab.authority,
+        **more,
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def application():
+    """A loop that goes on, as in an application: streams say goodbye in it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    send.loop = loop
+    yield
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+def send(lab, to="user@example.com", **more):
+    """One message; its attempt."""
+    message, options = "Subject: x\n\nhello\n", options_for(lab, **more)
+    sending = postroad.send(message, sender="me@example.net", recipients=[to], options=options)
+    return asyncio.run_coroutine_threadsafe(sending, send.loop).result(10.0).deliveries[0].attempt
+
+
+def command(lab, name, *arguments):
+    """The same on the command line: its exit status, and what it prints."""
+    host, port = lab.resolver
+    there = ["--resolver", f"{host}:{port}"]
+    if name != "route":
+        there += ["--port", str(lab.port), "--authorities", str(lab.authority)]
+        there += ["--https-port", str(lab.https_port)] if lab.https_port else []
+    done = CliRunner().invoke(app, [name, *arguments, *there], input="Subject: x\n\nhello\n")
+    return done.exit_code, done.stdout
+
+
+def told(attempt):
+    """Whom it asked, how that ended, where and why."""
+    return [(each.target.exchange, each.word, each.phase) for each in attempt.contacts]
+
+
+def test_certificate_that_does_not_match_its_record_leaves_the_mail_to_the_backup(postroad_lab):
+    """T1: the trail says which record of which host, and how the backup proved itself."""
+    lab = postroad_lab(MISMATCH, certificates=GOOD)
+    attempt = send(lab)
+    assert [
+        ("mx1.example.com", "deferred", Phase.STARTTLS),
+        ("mx2.example.com", "delivered", Phase.DOT),
+    ] == told(attempt)
+    first, second = attempt.contacts
+    assert "TLSA 3 1 1 of mx1.example.com does not match its certificate" == first.host.text
+    assert (TlsLevel.PROVEN, "TLSA 3 1 1 matches the certificate") == (second.proof.level, second.proof.how)
+    assert ["127.0.0.12"] == [str(message.address) for message in lab.received]
+
+
+def test_mail_waits_where_no_certificate_matches(postroad_lab):
+    """T1: deferred 4.7.5; nobody was told a recipient."""
+    lab = postroad_lab(SECURE + tlsa("mx1", OTHER) + tlsa("mx2", OTHER), certificates=GOOD)
+    (outcome,) = send(lab).outcomes
+    assert (Result.DEFERRED, "4.7.5", 0) == (outcome.result, outcome.status, sum(lab.lab.counts("rcpt").values()))
+
+
+@pytest.mark.parametrize(
+    ("fault", "result", "status"),
+    [({}, Result.DELIVERED, "2.0.0"), ({"127.0.0.11": "no-starttls"}, "deferred", "4.7.4")],
+)
+def test_records_that_cannot_be_used_ask_for_encryption_with_whoever_is_there(postroad_lab, fault, result, status):
+    """T4: usage 0 means nothing to SMTP, but that TLS is meant."""
+    zone = SECURE.replace("@ MX 20 mx2\n", "") + tlsa("mx1", OTHER, "0 0 1")
+    lab = postroad_lab(zone, faults=fault, certificates={"127.0.0.11": "foreign"})
+    (outcome,) = send(lab).outcomes
+    assert (result, status) == (outcome.result, outcome.status)
+
+
+def test_exchanger_that_a_policy_does_not_list_is_passed_over(postroad_lab):
+    """T5: it is not even contacted; the policy came by HTTPS."""
+    lab = postroad_lab(STS, certificates=GOOD, policies={"example.com": POLICY})
+    attempt = send(lab)
+    assert [("mx1.example.com", "deferred", Phase.POLICY), ("mx2.example.com", "delivered", Phase.DOT)] == told(attempt)
+    assert "the MTA-STS policy does not list mx1.example.com" == attempt.contacts[0].host.text
+    assert 0 == lab.lab.counts("connected")[attempt.contacts[0].target.address]
+
+
+def test_list_is_cut_at_ourselves_before_the_policy_is_looked_at(postroad_lab):
+    """T5: an exchanger worse than ourselves takes no mail, though it is the only one listed."""
+    lab = postroad_lab(STS, certificates=GOOD, policies={"example.com": POLICY})
+    attempt = send(lab, own=["mx2.example.com"])
+    assert [("mx1.example.com", "deferred", Phase.POLICY)] == told(attempt)
+    assert [] == lab.received
+
+
+def test_policy_does_not_let_through_what_dane_refuses(postroad_lab):
+    """T9 (RFC 8461 section 2)."""
+    zone = STS.replace(HEAD, f"{HEAD}@ DNSKEY 257 3 13 AAAA\n") + tlsa("mx2", OTHER)
+    lab = postroad_lab(zone, certificates=GOOD, policies={"example.com": POLICY})
+    attempt = send(lab)
+    assert [("mx1.example.com", "deferred", Phase.POLICY), ("mx2.example.com", "deferred", Phase.STARTTLS)] == told(
+        attempt
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected", "level"),
+    [
+        ("auto", "mx2.example.com", TlsLevel.PROVEN),
+        ("dane", "mx2.example.com", TlsLevel.PROVEN),
+        ("dane-only", "mx2.example.com", TlsLevel.PROVEN),
+        ("opportunistic", "mx1.example.com", TlsLevel.ENCRYPTED),
+        ("encrypt", "mx1.example.com", TlsLevel.ENCRYPTED),
+        ("verify", "mx1.example.com", TlsLevel.PROVEN),
+        ("off", "mx1.example.com", TlsLevel.CLEAR),
+    ],
+)
+def test_each_mode_asks_of_hosts_what_it_says(postroad_lab, mode, expected, level):
+    """The first host has a good certificate, and a TLSA record that does not match it."""
+    last = send(postroad_lab(MISMATCH, certificates=GOOD), tls=mode).contacts[-1]
+    assert (expected, level) == (last.target.exchange, last.proof.level)
+
+
+@pytest.mark.parametrize(("mode", "tls"), [("off", False), ("encrypt", True), ("auto", True)])
+def test_modes_count_for_an_address_literal_too(postroad_lab, mode, tls):
+    """It has no policy and no TLSA records, but there is STARTTLS to be used or left alone."""
+    attempt = send(postroad_lab(MISMATCH, certificates=GOOD), "user@[127.0.0.11]", tls=mode)
+    assert (Result.DELIVERED, tls) == (attempt.outcomes[0].result, attempt.contacts[0].tls is not None)
+
+
+def test_mode_that_there_is_not_is_told_with_those_there_are(postroad_lab):
+    """On the command line and in Python."""
+    lab = postroad_lab(MISMATCH)
+    with pytest.raises(postroad.InputError, match="there is no TLS mode 'maybe'; choose one of auto, off"):
+        send(lab, tls="maybe")
+    for name, words in (
+        ("send", ["--from", "<>", "--to", "u@example.com"]),
+        ("route", ["u@example.com"]),
+        ("tls", ["t1"]),
+    ):
+        assert 2 == command(lab, name, *words, "--tls", "maybe")[0], name
+
+
+def test_send_shows_the_demand_and_its_proof(postroad_lab):
+    """`--explain` has both; nothing else has to be said to use DANE."""
+    lab = postroad_lab(MISMATCH, certificates=GOOD)
+    status, text = command(lab, "send", "--from", "<>", "--to", "u@example.com", "--explain")
+    assert 0 == status
+    assert "TLS at mx1.example.com: its certificate must match a TLSA record (3 1 1) (mx1.example.com has TLSA" in text
+    assert "(TLSA 3 1 1 matches the certificate)" in text
+
+
+def test_route_shows_what_each_exchanger_has_to_prove(postroad_lab):
+    """Without --explain too, where it is anything but the usual."""
+    lab = postroad_lab(MISMATCH, certificates=GOOD)
+    status, text = command(lab, "route", "example.com", "--allow-loopback")
+    assert (0, 2) == (status, text.count("its certificate must match a TLSA record (3 1 1)"))
+    _, shape = command(lab, "route", "example.com", "--allow-loopback", "--json")
+    levels = json.loads(shape)["levels"]
+    assert ["dane", "dane"] == [each["tls"]["by"] for level in levels for each in level["exchangers"]]
+    _, text = command(lab, "route", "example.com", "--allow-loopback", "--tls", "opportunistic")
+    assert "certificate" not in text
+
+
+@pytest.mark.parametrize(
+    ("zone", "policies", "status", "begins"),
+    [
+        (SECURE + tlsa("mx1") + tlsa("mx2"), {}, 0, "example.com: mail goes, and every exchanger proves who it is"),
+        (MISMATCH, {}, 1, "example.com: mail goes to mx2.example.com; mx1.example.com is passed over"),
+        (STS, {"example.com": POLICY}, 1, "example.com: mail goes to mx2.example.com; mx1.example.com is passed over"),
+        (HEAD + HOSTS, {}, 0, "example.com: mail goes encrypted; nothing proves who takes it"),
+    ],
+)
+def test_tls_answers_in_its_first_line_and_by_its_exit_status(postroad_lab, zone, policies, status, begins):
+    """The same in JSON, Markdown and as a page."""
+    lab = postroad_lab(zone, certificates=GOOD, policies=policies)
+    forms = {
+        form: command(lab, "tls", "example.com", "--format", form) for form in ("text", "markdown", "html", "json")
+    }
+    assert {status} == {code for code, _ in forms.values()}
+    assert begins == forms["text"][1].splitlines()[0]
+    assert f"**{begins}**" == forms["markdown"][1].splitlines()[0]
+    assert begins in forms["html"][1]
+    assert {"goes", "goes-elsewhere"} >= {json.loads(forms["json"][1])["verdict"]}
+
+
+def test_hosts_that_do_not_answer_leave_it_open(postroad_lab):
+    """Exit status 3: nobody can say."""
+    lab = postroad_lab(HEAD + HOSTS, faults={"127.0.0.11": "refuse", "127.0.0.12": "refuse"}, certificates=GOOD)
+    status, text = command(lab, "tls", "example.com")
+    assert (3, True) == (status, "no session with mx1.example.com and mx2.example.com" in text)
+
+
+def test_policy_is_tried_out_before_it_is_published(postroad_lab, tmp_path):
+    """From a file, in place of the one that is published."""
+    file = tmp_path / "mta-sts.txt"
+    file.write_text(POLICY.replace("mx2", "*"))
+    lab = postroad_lab(STS, certificates=GOOD, policies={"example.com": POLICY})
+    assert (1, 0) == (
+        command(lab, "tls", "example.com")[0],
+        command(lab, "tls", "example.com", "--policy", str(file))[0],
+    )
+
+
+def test_routes_of_the_settings_count(postroad_lab, tmp_path):
+    """`--config` says what TLS has to do, domain by domain; a smarthost is looked at in place of the domain."""
+    lab = postroad_lab(MISMATCH, certificates=GOOD)
+    file = tmp_path / "postroad.toml"
+    file.write_text('[[route]]\ndomains = ["example.com"]\ntls = "opportunistic"\n')
+    status, text = command(lab, "tls", "example.com", "--config", str(file))
+    assert (0, "example.com: mail goes encrypted; nothing proves who takes it") == (status, text.splitlines()[0])
+    assert "certificate must" not in command(lab, "route", "example.com", "--allow-loopback", "--config", str(file))[1]
