@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         removable_at,
         switch,
     )
+    from postroad.sign.signature import surplus
     from postroad.sign.signer import HEADER, MessageSigner, SigningPolicy, Unsigned, author_of
 
 __getattr__, __dir__ = door(
@@ -55,5 +56,6 @@ __getattr__, __dir__ = door(
     keys="GOOD_BITS LEAST_BITS NOT_BEFORE KeyState SigningKey moment_text read_key with_lines",
     record="KeyRecord RecordFault RecordFaultKind judge parse_record record_of strings_of zone_text",
     rotation="ED25519 KINDS RSA KeyEdit RotationPlan kind_of next_selector plan_rotation removable_at switch",
+    signature="surplus",
     signer="HEADER MessageSigner SigningPolicy Unsigned author_of",
 )
