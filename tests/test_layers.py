@@ -22,6 +22,7 @@ FLOORS = {
 NEIGHBOURS = {
     ("rules", "routing"),
     ("rules", "tls"),
+    ("rules", "sign"),
     ("simulation", "routing"),
     ("simulation", "pace"),
     ("simulation", "models"),

@@ -31,8 +31,10 @@ from tests.support.evidence import (
     texts,
     wire,
 )
+from tests.support.signing import key, rsa_pem
 
 from postroad.rules import FileLine
+from postroad.sign import record_of
 from postroad.words.facts import Found, HostFacts, Mx, NoData, Temporary
 from postroad.words.sessions import Certificate
 
@@ -52,6 +54,13 @@ SHORT = replace(POLICY, max_age_s=DAY_S - 1)
 UNSIGNED = replace(TLSA, authentic=False)
 SIGNED = snapshot(authentic=True)
 SMALL = {"size": 1_000_000}
+
+ED25519_RECORD = "k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
+
+def keyed(*records):
+    """A zone with these records at a selector."""
+    return published(dkim={"s1._domainkey.example.com": Found(records)})
 
 
 def certified(ends_in_s=60 * DAY_S, names=("mx1.example.com",), **more):
@@ -190,6 +199,10 @@ CASES = {
         published(tlsrpt=Found(("v=TLSRPTv1; rua=http://example.com/",))),
         published(tlsrpt=Found(("v=TLSRPTv1; rua=mailto:tls@example.com?subject=tls",))),
     ),
+    "dkim-record-unusable": (keyed("v=DKIM1; k=rsa"), keyed("v=DKIM1; p=")),
+    "dkim-several": (keyed(ED25519_RECORD, "v=DKIM1; p="), keyed(ED25519_RECORD)),
+    "dkim-testing": (keyed(f"t=y:s; {ED25519_RECORD}"), keyed(f"t=s; {ED25519_RECORD}")),
+    "dkim-key-short": (keyed(record_of(key())), keyed(record_of(key(octets=rsa_pem(2048))))),
     "tlsrpt-missing": (published(sts=POLICY, tlsrpt=NoData()), published(tlsrpt=NoData())),
     "tls-not-offered": (
         probed(probe(tls=None, certificate=None, capabilities=ABLE - {"STARTTLS"})),

@@ -83,11 +83,12 @@ def announced(policy=None, record="v=STSv1; id=1;", document=b"", **more):
     return StsPublished(record, read.id, policy or told.policy, read.faults, faults, **more)
 
 
-def texts(spf=(), sts=None, tlsa=None, tlsrpt=None):
+def texts(spf=(), sts=None, tlsa=None, tlsrpt=None, dkim=None):
     """Policies; reports are asked for unless said otherwise."""
     records = Found(tuple(spf), HOUR_S) if spf else NoData()
     sts = announced(sts) if isinstance(sts, StsPolicy) else sts
-    return Texts(records, sts, tlsa or {}, tlsrpt or Found(("v=TLSRPTv1; rua=mailto:x@example.com",), HOUR_S))
+    reports = tlsrpt or Found(("v=TLSRPTv1; rua=mailto:x@example.com",), HOUR_S)
+    return Texts(records, sts, tlsa or {}, reports, dkim or {})
 
 
 def published(told=None, **more):

@@ -56,7 +56,8 @@ def load_with_policies(path):
 def evidence_with_policies(domain, text):
     """What a zone file tells of a domain, its policies too."""
     evidence = evidence_of(domain, text)
-    texts = asyncio.run(gather_text(evidence.snapshot, ZoneResolver(parse_zones({"zone": text})), None))
+    names = [line.owner for line in evidence.lines]
+    texts = asyncio.run(gather_text(evidence.snapshot, ZoneResolver(parse_zones({"zone": text})), None, names))
     return replace(evidence, texts=texts)
 
 

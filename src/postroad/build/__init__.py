@@ -6,8 +6,9 @@ Rule 3: what is not asked for is not loaded: each stop imports a room when it ma
 
 Stops: `subject` (a domain, a zone file or a reference set-up), `view` (the senders, mixes and outages of a simulation),
 `published` (what a domain asks of TLS, for a simulation), `resolvers`, `contexts` (TLS), `documents` (MTA-STS
-policies), `keys` (that sign mail), `spools`, `policy` (who we are, and the procedure), `message` (with its envelope),
-`chooser` (routes of the settings, else DNS), `mailer` (all of these together: routes, look-ups and deliveries).
+policies), `keys` (that sign mail), `keyfiles` (made and rotated), `spools`, `policy` (who we are, and the procedure),
+`message` (with its envelope), `chooser` (routes of the settings, else DNS), `mailer` (all of these together: routes,
+look-ups and deliveries).
 """
 
 from typing import TYPE_CHECKING
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
         verified_tls,
     )
     from postroad.build.documents import policies_of, policy_fetch, policy_in
-    from postroad.build.keys import build_signing, load_key, load_keys, sign_message
+    from postroad.build.keyfiles import NewKey, begin_rotation, make_key, switch_keys
+    from postroad.build.keys import KeyFile, build_signing, key_files, load_key, load_keys, sign_message
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
     from postroad.build.message import build_message
     from postroad.build.policy import build_override, build_own, build_policy
@@ -47,7 +49,8 @@ __getattr__, __dir__ = door(
     chooser="LONGEST_LIFE_S Choice Chooser Followed follow",
     contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
     documents="policies_of policy_fetch policy_in",
-    keys="build_signing load_key load_keys sign_message",
+    keyfiles="NewKey begin_rotation make_key switch_keys",
+    keys="KeyFile build_signing key_files load_key load_keys sign_message",
     message="build_message",
     policy="build_override build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +20,14 @@ ENDING = ".pem"
 NOTES = (".txt", ".zone")  # what people keep beside a key: its record
 MOST = 64 * 1024  # octets of a key file; one of 16384 bits has 13 KB
 LAYOUT = "a key is DOMAIN/SELECTOR.pem in that folder, such as example.com/2026a.pem"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key and its file."""
+
+    path: Path
+    key: SigningKey
 
 
 class DkimSettings(Protocol):
@@ -63,15 +71,25 @@ def load_keys(folder: Path) -> list[SigningKey]:
         InputError: the folder or a key cannot be used; a line for each.
 
     """
-    keys: dict[str, SigningKey] = {}
+    return [each.key for each in key_files(folder)]
+
+
+def key_files(folder: Path, domain: str = "") -> list[KeyFile]:
+    """The keys of a folder with their files, in order of domain and selector; those of one domain, if one is given.
+
+    Raises:
+        InputError: the folder or a key of them cannot be used; a line for each.
+
+    """
+    keys: dict[str, KeyFile] = {}
     wrong: list[str] = []
-    for found in _found(folder):
+    for found in _found(folder, domain):
         if isinstance(found, str):
             wrong.append(found)
-        elif found.name in keys:
-            wrong.append(f"{folder}: there are two keys for {found.name}; give each its own selector")
+        elif found.key.name in keys:
+            wrong.append(f"{folder}: there are two keys for {found.key.name}; give each its own selector")
         else:
-            keys[found.name] = found
+            keys[found.key.name] = found
     if wrong:
         raise InputError("\n".join(f"dkim.keys: {each}" for each in wrong))
     return list(keys.values())
@@ -112,11 +130,13 @@ def sign_message(message: Message, key: Path, selector: str, domain: str, now: f
     return replace(message, content=signing.signed(octets, now))
 
 
-def _found(folder: Path) -> Iterator[SigningKey | str]:
-    """Each key, or what is wrong with it."""
+def _found(folder: Path, domain: str) -> Iterator[KeyFile | str]:
+    """Each key, or what is wrong with it; of one domain only what is wrong there."""
     for path in _listed(folder):
         if isinstance(path, str):
             yield path
+        elif domain and parse_domain(path.name) != domain:
+            continue
         elif not path.is_dir():
             if path.suffix not in NOTES:
                 yield f"{path} is in no folder of a domain; {LAYOUT}"
@@ -126,12 +146,13 @@ def _found(folder: Path) -> Iterator[SigningKey | str]:
             yield from _of_domain(path)
 
 
-def _of_domain(folder: Path) -> Iterator[SigningKey | str]:
+def _of_domain(folder: Path) -> Iterator[KeyFile | str]:
     for path in _listed(folder):
         if isinstance(path, str):
             yield path
         elif path.suffix == ENDING:
-            yield _read(path, folder.name, path.stem)
+            key = _read(path, folder.name, path.stem)
+            yield key if isinstance(key, str) else KeyFile(path, key)
         elif path.suffix not in NOTES:
             yield f"{path} is no key by its name; rename it to SELECTOR.pem, or put it elsewhere"
 

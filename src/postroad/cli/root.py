@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from postroad.cli import config, lab, queue, screen
+from postroad.cli import config, dkim, lab, queue, screen
 from postroad.cli.advise import advise
 from postroad.cli.check import check
 from postroad.cli.compare import compare
@@ -54,6 +54,7 @@ app.command(
 app.command(epilog="Example: postroad demo --messages 200")(demo)
 app.add_typer(queue.app, name="queue", epilog="Example: postroad queue list --state held")
 app.add_typer(config.app, name="config", epilog="Example: postroad config check docs/examples/postroad.toml")
+app.add_typer(dkim.app, name="dkim", epilog="Example: postroad dkim check example.com")
 app.add_typer(lab.app, name="lab", epilog="Example: postroad lab run tests/scenarios/t1-one-blackholed")
 
 

@@ -338,6 +338,11 @@ class RouteTable(SettingsTable):
         default=None, description="PEM file with the authorities that `verify` trusts instead of the system's."
     )
     auth: AuthTable | None = Field(default=None, description="`{user = ..., password_file = ...}`.")
+    signatures: Literal[1] | None = Field(
+        default=None,
+        description="With 1, only the first of our DKIM signatures goes along, that of the RSA key if there is one:"
+        " for hosts that cannot take two. Unset: all of them.",
+    )
 
     @property
     def static_hosts(self) -> tuple[StaticHost, ...]:

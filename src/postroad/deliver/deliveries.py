@@ -17,6 +17,7 @@ from postroad.deliver.hosts import Hosts
 from postroad.deliver.pressure import Pressure
 from postroad.deliver.queue import Item
 from postroad.deliver.route_cache import DeliveryRoute, RouteCache, key_of
+from postroad.deliver.trimming import trimmed, trimmed_pieces
 from postroad.deliver.world import Tasks
 from postroad.dialogue import Message, Pieces
 from postroad.routing import Refusal, Route
@@ -83,8 +84,10 @@ class Deliveries:
             way = self._ways.get(key) or await self._ways.find(key)
             if item.course is None or way.answer != item.course.way.answer:
                 item.course = self.course(parcel, way)
-            body = self._spool.body(parcel.mail)
+            body: Pieces = self._spool.body(parcel.mail)
             large = parcel.mail.size > WHOLE
+            if large and way.settings.signs_once:
+                body = await trimmed_pieces(body)
             content = body if large else b"".join([piece async for piece in body])
         except Exception as bug:  # noqa: BLE001  # as in _set_out
             self._ended(item, bug)
@@ -106,6 +109,8 @@ class Deliveries:
             if isinstance(course.way.answer, Refusal):
                 self._ended(item, course.way.answer.attempt(len(parcel.mail.envelope.recipients)))
                 return
+            if course.way.settings.signs_once and isinstance(content, bytes):
+                content = trimmed(content)
             message = Message(parcel.mail.envelope, content)
             job = Job(message, course.way.answer.destination, course.plan, course.seed)
             greeted, ended = partial(self._queue.greeted, item), partial(self._ended, item)

@@ -15,11 +15,13 @@ class DeliverSettings(ClientSettings):
     """The settings that all attempts share.
 
     `source` are addresses of this machine to connect from, one of each family; none: the system's choice.
+    `signs_once`: of our signatures only the first goes along.
     """
 
     port: int = 25
     source: tuple[Address, ...] = ()
     walk: WalkPolicy = field(default_factory=WalkPolicy)
+    signs_once: bool = False
 
     def source_for(self, target: Address) -> Address | None:
         """The address to connect from, of the target's family."""

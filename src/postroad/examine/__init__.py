@@ -6,12 +6,13 @@ Rule 3: a domain in trouble is a result; what fails at a host is a fact of the e
 Rule 4: a visit is one connection, no mail, QUIT at the end; a second only to read a certificate that is not trusted.
 Recipients are asked for only in a deep one, which its owner has confirmed; nothing is ever sent to them.
 
-Stops: `evidence` (a domain -> Evidence), `policies` (SPF, MTA-STS, TLSA, TLS reports),
-`servers` (each authoritative server, sizes of answers), `visit` (one SMTP session), `survey` (all of them, after a
-control target said that port 25 is open from here), `certificate` (what a server showed), `shares` (who is asked first,
-once for each shape), `sources` (live DNS, zone files, saved look-ups), `verdict` (what is ignored or accepted, and the
-exit status), `bulk` (many domains, a few at a time), `resume` (what an earlier run has done), `protection` (for `tls`:
-what protects mail on its way), `troubles` (what advice must know of it), `taken` (the names that advice must not make).
+Stops: `evidence` (a domain -> Evidence), `policies` (SPF, MTA-STS, TLSA, DKIM records, TLS reports),
+`servers` (each authoritative server, sizes of answers), `published` (the records of our keys at each of them), `visit`
+(one SMTP session), `survey` (all of them, after a control target said that port 25 is open from here), `certificate`
+(what a server showed), `shares` (who is asked first, once for each shape), `sources` (live DNS, zone files, saved
+look-ups), `verdict` (what is ignored or accepted, and the exit status), `bulk` (many domains, a few at a time),
+`resume` (what an earlier run has done), `protection` (for `tls`: what protects mail on its way), `troubles` (what
+advice must know of it), `taken` (the names that advice must not make).
 """
 
 from typing import TYPE_CHECKING
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
         TlsVerdict,
         look,
     )
+    from postroad.examine.published import (
+        KeySources,
+        KeyStatus,
+        Published,
+        RecordAt,
+        ask_everybody,
+        ask_servers,
+        key_status,
+        wait_for_records,
+    )
     from postroad.examine.resume import done_in
     from postroad.examine.sources import SourceOptions, build_sources, read_snapshot
     from postroad.examine.survey import Survey
@@ -45,6 +56,7 @@ __getattr__, __dir__ = door(
     bulk="check_all check_one",
     evidence="Sources examine",
     protection="AddressSeen ExchangerSeen TlsResult LookSettings PolicySeen Protection TlsaSeen TlsVerdict look",
+    published="KeySources KeyStatus Published RecordAt ask_everybody ask_servers key_status wait_for_records",
     resume="done_in",
     sources="SourceOptions build_sources read_snapshot",
     survey="Survey",

@@ -81,7 +81,8 @@ async def _snapshot(destination: Destination, sources: Sources) -> Snapshot:
 
 
 async def _texts(snapshot: Snapshot, resolver: Resolver | None, sources: Sources) -> Texts | None:
-    return await gather_text(snapshot, resolver, sources.fetch_by) if resolver else None
+    names = (line.owner for line in sources.lines if line.kind in ("TXT", "CNAME"))
+    return await gather_text(snapshot, resolver, sources.fetch_by, names) if resolver else None
 
 
 async def _wire(

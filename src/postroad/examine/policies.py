@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from postroad.dns import Resolver, resolve_tlsa, resolve_txt
 from postroad.gather import Fetch, gather_sts
@@ -14,10 +14,13 @@ from postroad.words.policies import StsPublished, Texts
 MAX_EXCHANGERS = 30  # exchangers whose TLSA records are asked for
 
 
-async def gather_text(snapshot: Snapshot, resolver: Resolver, fetch_by: Fetch | None) -> Texts:
+async def gather_text(
+    snapshot: Snapshot, resolver: Resolver, fetch_by: Fetch | None, names: Iterable[str] = ()
+) -> Texts:
     """What a domain says of who may send for it, and how its exchangers are to be reached.
 
-    `spf`, `tlsrpt`: only the texts that are of that kind. `fetch_by` of None fetches no document.
+    `spf`, `tlsrpt`: only the texts that are of that kind. `fetch_by` of None fetches no document. `names`: those of the
+    zone, where they are known: nobody tells the DKIM selectors of a domain over DNS.
     """
     domain = snapshot.domain
     if isinstance(domain, AddressLiteral):
@@ -27,10 +30,14 @@ async def gather_text(snapshot: Snapshot, resolver: Resolver, fetch_by: Fetch | 
         sts = group.create_task(gather_sts(domain, resolver, fetch_by))
         reports = group.create_task(resolve_txt(resolver, f"_smtp._tls.{domain}"))
         tlsa = group.create_task(_tlsa(snapshot, resolver))
+        dkim = group.create_task(_dkim(domain, names, resolver))
     found = sts.result()
-    published = found if isinstance(found, StsPublished) else None
     return Texts(
-        _only("v=spf1", spf.result()), published, tlsa.result(), _only("v=TLSRPTv1", reports.result(), end=" ;")
+        _only("v=spf1", spf.result()),
+        found if isinstance(found, StsPublished) else None,
+        tlsa.result(),
+        _only("v=TLSRPTv1", reports.result(), end=" ;"),
+        dkim.result(),
     )
 
 
@@ -41,6 +48,13 @@ async def _tlsa(snapshot: Snapshot, resolver: Resolver) -> Mapping[str, Answer[T
     asked = [*names[:MAX_EXCHANGERS], *({str(snapshot.domain)} - set(names))]
     answers = await asyncio.gather(*(resolve_tlsa(resolver, f"_25._tcp.{name}") for name in asked))
     return dict(zip(asked, answers, strict=True))
+
+
+async def _dkim(domain: str, names: Iterable[str], resolver: Resolver) -> Mapping[str, Answer[str]]:
+    """At every name with a selector: there may be more than one label of it, but no wildcard."""
+    selectors = [name for name in dict.fromkeys(names) if name.endswith(f"._domainkey.{domain}") and name[0] != "*"]
+    answers = await asyncio.gather(*(resolve_txt(resolver, name) for name in selectors))
+    return {name: answer for name, answer in zip(selectors, answers, strict=True) if answer.records}
 
 
 def _only(version: str, answer: Answer[str], end: str = " ") -> Answer[str]:

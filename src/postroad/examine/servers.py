@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 
 from postroad.dns import (
     DNS_PORT,
@@ -18,10 +19,11 @@ from postroad.dns import (
     resolve_aaaa,
     resolve_ns,
 )
-from postroad.words.facts import Bogus, Found, NoData, Said, Snapshot, Temporary, Wire
+from postroad.words.facts import Bogus, Found, HostFacts, NoData, Said, Snapshot, Temporary, Wire
 from postroad.words.names import Address, AddressLiteral
 
 MAX_SERVERS = 26  # addresses of name servers asked for one zone: thirteen names, two families
+NOTHING: Mapping[str, HostFacts] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,14 @@ async def gather_servers(snapshot: Snapshot, resolver: Resolver) -> Sequence[Nam
         names = await resolve_ns(resolver, zone)
     if not isinstance(names, Found):
         return ()
-    found = await asyncio.gather(*(_addresses(name, snapshot, resolver) for name in names.records))
+    return await server_addresses(names.records, resolver, snapshot.hosts)
+
+
+async def server_addresses(
+    names: Sequence[str], resolver: Resolver, known: Mapping[str, HostFacts] = NOTHING
+) -> tuple[NameServer, ...]:
+    """Every address of these name servers, as many as are asked for one zone."""
+    found = await asyncio.gather(*(_addresses(name, known.get(name), resolver) for name in names))
     return tuple(islice((each for server in found for each in server), MAX_SERVERS))
 
 
@@ -87,8 +96,7 @@ async def _soa(server: ServerAddress, domain: str, asker: PacedServers) -> int |
     return None
 
 
-async def _addresses(name: str, snapshot: Snapshot, resolver: Resolver) -> list[NameServer]:
-    facts = snapshot.hosts.get(name)
+async def _addresses(name: str, facts: HostFacts | None, resolver: Resolver) -> list[NameServer]:
     known = (
         (facts.a, facts.aaaa)
         if facts

@@ -222,7 +222,7 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
 
 def _next_hop(route: RouteTable, usual: DeliverSettings, mode: str) -> NextHop:
     login = Credentials(route.auth.user, _secret(route.auth.password_file)) if route.auth else None
-    settings = replace(usual, login=login, trust=trust_of(route.ca_file))
+    settings = replace(usual, login=login, trust=trust_of(route.ca_file), signs_once=route.signatures is not None)
     if route.is_implicit:  # where TLS comes first there is no "in the clear"
         walk = replace(usual.walk, clear_after_tls_failure=False)
         settings = replace(settings, implicit_tls=True, walk=walk)

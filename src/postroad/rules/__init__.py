@@ -9,7 +9,7 @@ Stops: `rule`, `finding`, `evidence`, `checked` (the nouns), `limits` (every thr
 running of them). What rules look at: `table` (the MX set), `places`, `lines` (of zone files), `special`
 (addresses and names set aside).
 Rules: `existence`, `targets` (names), `addresses`, `redundancy`, `balance`, `mechanics` (DNS), `reverse`, `sessions`
-(SMTP), `spf`, `sts`, `dane`, `tlsrpt`, `certificates`.
+(SMTP), `spf`, `sts`, `dane`, `tlsrpt`, `dkim`, `certificates`.
 """
 
 from typing import TYPE_CHECKING

@@ -10,6 +10,7 @@ from postroad.rules import (
     balance,
     certificates,
     dane,
+    dkim,
     existence,
     mechanics,
     redundancy,
@@ -37,6 +38,7 @@ _MODULES = (
     sts,
     dane,
     tlsrpt,
+    dkim,
     certificates,
 )
 

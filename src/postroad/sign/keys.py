@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -22,8 +23,9 @@ LEAST_BITS = 1024  # RFC 8301: signers MUST use as many at least
 GOOD_BITS = 2048  # and SHOULD use these
 
 _BEGIN = b"-----BEGIN "
+NOT_BEFORE, NOT_AFTER, REPLACES = "Not-Before", "Not-After", "Replaces"  # the lines in front of a key
 _NEVER = "never"
-_MAKE = "make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048"
+_MAKE = "make one with: postroad dkim new DOMAIN"
 
 
 class KeyState(StrEnum):
@@ -36,13 +38,17 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key of a domain, under its selector. It signs from `not_before` until `not_after`, seconds since the epoch."""
+    """A key of a domain, under its selector. It signs from `not_before` until `not_after`, seconds since the epoch.
+
+    `replaces`: the selectors of the keys it takes over from.
+    """
 
     domain: str
     selector: str
     private: RSAPrivateKey | Ed25519PrivateKey
     not_before: float = -inf
     not_after: float = inf
+    replaces: tuple[str, ...] = ()
 
     def state(self, now: float) -> KeyState:
         """What it does now."""
@@ -83,21 +89,47 @@ def read_key(octets: bytes, domain: str, selector: str) -> SigningKey | Unreadab
     for name in names:
         if isinstance(name, Unreadable):
             return Unreadable(selector, f"its domain or selector is no name for DNS: {name.why}")
-    times = _times(octets.partition(_BEGIN)[0].decode("utf-8", "replace"))
+    front = octets.partition(_BEGIN)[0].decode("utf-8", "replace")
+    times = _times(front)
     private = _private(octets)
     if isinstance(private, Unreadable):
         return private
     if isinstance(times, Unreadable):
         return times
-    return SigningKey(str(names[0]), str(names[1]).removesuffix(".example"), private, *times)
+    return SigningKey(str(names[0]), str(names[1]).removesuffix(".example"), private, *times, _replaced(front))
+
+
+def with_lines(octets: bytes, lines: Mapping[str, str]) -> bytes:
+    """A key file with these lines in front of its key, in place of those that have the same words: all else stays."""
+    front, begin, block = octets.partition(_BEGIN)
+    words = {word.lower() for word in lines}
+    kept = [line for line in front.splitlines(keepends=True) if _word(line.decode("utf-8", "replace")) not in words]
+    text = b"".join(kept)
+    added = "".join(f"{word}: {value}\n" for word, value in lines.items()).encode()
+    return (text if not text or text.endswith(b"\n") else text + b"\n") + added + begin + block
+
+
+def moment_text(at: float) -> str:
+    """A time as key files have it."""
+    return _NEVER if at == inf else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _word(line: str) -> str:
+    return line.partition(":")[0].strip().lower()
+
+
+def _replaced(text: str) -> tuple[str, ...]:
+    """The selectors that a rotation wrote down: should it be killed, the next one knows what is left to do."""
+    found = (line.partition(":")[2].split() for line in text.splitlines() if _word(line) == REPLACES.lower())
+    return tuple(name.lower() for names in found for name in names)
 
 
 def _times(text: str) -> tuple[float, float] | Unreadable:
     """When it begins and ends to sign, from what stands in front of the key."""
-    times = {"not-before": -inf, "not-after": inf}
+    times = {NOT_BEFORE.lower(): -inf, NOT_AFTER.lower(): inf}
     for line in text.splitlines():
-        word, colon, value = line.partition(":")
-        key = word.strip().lower()
+        _, colon, value = line.partition(":")
+        key = _word(line)
         if key in times:
             at = _moment(value.strip())
             if at is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -28,6 +29,9 @@ _PLACES = tuple((name, name.lower().encode(), 1) for name in SEALED) + tuple(
     (name, name.lower().encode(), 0) for name in SIGNED
 )
 
+_ONE = rb"DKIM-Signature:[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+\r\n"
+_SEVERAL = re.compile(rb"%b((?:%b)+)" % (_ONE, _ONE))
+
 
 class Covered(NamedTuple):
     """The part of a message that is signed: the tags c= and h=, and the fields of h= in their canonical form."""
@@ -47,6 +51,12 @@ def covered(fields: Fields, header: Form, body: Form) -> Covered:
         counts.append(len(there))
         parts += [canonical(field) for field in reversed(there)]
     return Covered(f"{header}/{body}", _names(tuple(counts)), b"".join(parts), canonical)
+
+
+def surplus(message: bytes) -> tuple[int, int]:
+    """Where our signatures behind the first stand, from its beginning on: those of others stand behind our Received."""
+    found = _SEVERAL.match(message)
+    return found.span(1) if found else (0, 0)
 
 
 def signature_field(key: SigningKey, what: Covered, body_hash: bytes, at: int, valid_s: int) -> bytes:

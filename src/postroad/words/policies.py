@@ -118,9 +118,13 @@ class StsKnown:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The policies published next to the MX set: SPF, MTA-STS, TLS reports; TLSA by exchanger, and of the domain."""
+    """The policies published next to the MX set: SPF, MTA-STS, TLS reports; TLSA by exchanger, and of the domain.
+
+    `dkim`: the records of those selectors that are known, by their names.
+    """
 
     spf: Answer[str] | None = None
     sts: StsPublished | None = None
     tlsa: Mapping[str, Answer[Tlsa]] = field(default_factory=dict)
     tlsrpt: Answer[str] | None = None
+    dkim: Mapping[str, Answer[str]] = field(default_factory=dict)

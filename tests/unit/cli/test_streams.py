@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.signing import ed25519_pem
 from typer.main import get_command
 
 from postroad.cli.root import app
@@ -29,6 +30,10 @@ CASES = {
     "config hash": ["alice"],
     "config show": [],
     "demo": ["--help"],
+    "dkim check": ["--keys", "HERE/keys", *ZONE],
+    "dkim new": ["example.com", "--keys", "HERE/keys", "--type", "ed25519"],
+    "dkim record": ["--keys", "HERE/keys"],
+    "dkim rotate": ["--help"],
     "explain": ["--help"],
     "lab run": ["tests/scenarios/t1-healthy"],
     "lab up": [],
@@ -79,6 +84,9 @@ def test_every_command_is_tried():
 def endings(tmp_path_factory):
     """How each command ended in each way: {(command, way): (status, what it said)}."""
     folder = tmp_path_factory.mktemp("streams")
+    (key := folder / "keys" / "example.com" / "s1.pem").parent.mkdir(parents=True)
+    key.touch(mode=0o600)
+    key.write_bytes(ed25519_pem())
     (folder / "zone").write_text("example.org. IN MX 10 mx.example.org.\nmx.example.org. IN A 127.0.0.1\n")
     asyncio.run(_make_spool(folder))
     (folder / "postroad.toml").write_text(f'[spool]\npath = "{folder}"\n')

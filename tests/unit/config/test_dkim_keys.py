@@ -93,7 +93,7 @@ def test_all_that_is_wrong_is_told_at_once(keys):
     keys(**{"no domain__h_pem": ED})
     (folder / "example.com" / "d.pem").chmod(0o604)
     (folder / "example.com" / "g.pem").mkdir()
-    make = "make one with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048"
+    make = "make one with: postroad dkim new DOMAIN"
     layout = "a key is DOMAIN/SELECTOR.pem in that folder, such as example.com/2026a.pem"
     assert [
         f"DIR/example.com/a.pem cannot sign: it is no PEM file, not a private key; {make}",

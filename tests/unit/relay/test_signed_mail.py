@@ -54,6 +54,28 @@ def test_what_arrives_is_what_was_signed(dkim, tmp_path, size, kind):
     assert [True, True] == verdicts(content, *KEYS)
 
 
+@pytest.mark.parametrize("size", [0, PIECE, 5 * PIECE])
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_host_that_cannot_take_two_gets_the_first(dkim, tmp_path, size, kind):
+    """By its route, from either spool, small and large: of ours that of the RSA key, and what others had signed."""
+    theirs = b"DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=x; h=from;\r\n\tbh=; b=\r\n"
+    letter = theirs + LETTER + b"as any other line\r\n" * (size // 19)
+    route = '[[route]]\ndomains = ["example.com"]\ndirect = true\nsignatures = 1'
+
+    async def story():
+        spool = await SqliteSpool.open(tmp_path / "spool", node="one") if kind == "sqlite" else None
+        async with house(dkim(route), spool=spool) as it:
+            await it.submit("bob@example.com", "ann@example.net", content=letter)
+            await it.verdict(2)
+            return {len(each.content): each.content for each in it.lab.received}
+
+    once, twice = (content for _, content in sorted(asyncio.run(story()).items()))
+    assert [True, False] == verdicts(once, *KEYS)
+    assert [True, True, False] == verdicts(twice, *KEYS)
+    ours = [match.span() for match in re.finditer(rb"DKIM-Signature:.*\r\n(?:[ \t].*\r\n)*", twice)][1]
+    assert twice[: ours[0]] + twice[ours[1] :] == once
+
+
 def test_a_message_is_signed_once(dkim):
     """Each attempt, and each destination, has the same octets."""
 

@@ -43,6 +43,9 @@ ELSEWHERE = {
     "lab run": "the same",
     "lab up": "the same",
     "send": "tests/docs/test_docs.py looks at it",
+    **dict.fromkeys(
+        ("dkim check", "dkim new", "dkim record", "dkim rotate"), "tests/unit/cli/test_dkim_command.py looks at them"
+    ),
     "tls-report": "tests/unit/cli/test_tls_report_command.py looks at it",
 }
 SPOOL = {

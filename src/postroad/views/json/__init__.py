@@ -5,7 +5,8 @@ A new key may appear in a version; a key that goes or changes its meaning makes 
 Stops: `shape` (the version, and how exact numbers are), `schema` (all of them, as JSON Schema), `route`, `dropped`
 (what it leaves out), `lookup`, `attempt` (of `send`, and of every other that has one), `queue`, `settings`, `findings`,
 `simulation` (simulate, compare, setups, advise), `planned` (what those are made of), `tls` (demands and proofs),
-`protection` (of `tls`), `tls_reports`, `recipients`, `senders`, `scenes` (demo and lab), `errors`.
+`protection` (of `tls`), `tls_reports`, `recipients`, `senders`, `dkim` (keys and their records), `scenes` (demo and
+lab), `errors`.
 """
 
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.views.json.attempt import attempt_shape, send_shape
+    from postroad.views.json.dkim import checked_keys_shape, keys_shape, rotation_shape
     from postroad.views.json.errors import error_shape
     from postroad.views.json.findings import rule_shape, rules_shape
     from postroad.views.json.lookup import HostJson, LookupJson, lookup_shape
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     attempt="attempt_shape send_shape",
+    dkim="checked_keys_shape keys_shape rotation_shape",
     errors="error_shape",
     findings="rule_shape rules_shape",
     lookup="HostJson LookupJson lookup_shape",

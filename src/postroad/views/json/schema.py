@@ -6,6 +6,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
 from postroad.views.json.attempt import SendJson
+from postroad.views.json.dkim import CheckedKeysJson, KeysJson, RotationJson
 from postroad.views.json.errors import ErrorJson
 from postroad.views.json.findings import CheckedJson, CheckJson, RuleJson, RulesJson
 from postroad.views.json.lookup import LookupJson
@@ -30,6 +31,10 @@ ANSWERS: dict[str, type] = {
     "config hash": UserJson,
     "config show": ConfigJson,
     "demo": DemoJson,
+    "dkim check": CheckedKeysJson,
+    "dkim new": KeysJson,
+    "dkim record": KeysJson,
+    "dkim rotate": RotationJson,
     "explain": ExplainJson,
     "lab run": LabJson,
     "lab up": LabUpJson,
