@@ -7,8 +7,6 @@ import traceback
 from itertools import chain, pairwise
 from multiprocessing.connection import Pipe, wait
 
-from hypothesis import strategies as st
-
 NUMBER = struct.Struct("H")
 ALONE = "tests/interop/"  # its tests share servers on fixed ports: all in one process
 
@@ -16,7 +14,6 @@ ALONE = "tests/interop/"  # its tests share servers on fixed ports: all in one p
 def run_tests(session, processes):
     """Each process takes the tests of a file, so that what they share is made once, and then those of the next."""
     files = _by_file(session.items)
-    st.text().validate()  # its table of Unicode takes a second to make
     session.config._tmp_path_factory.getbasetemp()  # the folders of all are in one
     session.config.pluginmanager.getplugin("terminalreporter").showfspath = False  # it changes with each test
     queue, children = _queue(len(files)), {}
