@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a fresh clone can begin with any of them.
 PYTHON ?= python3
 BIN := .venv/bin
-PROCESSES ?= $(shell echo $$(( $$(nproc) * 2 )))
+PROCESSES ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 
 .PHONY: setup demo test thorough peers check fuzz mutants truth faults bench bench-relay bench-failover bench-bulk lock clean
 
@@ -16,17 +16,17 @@ setup: .venv/ready
 demo: setup
 	$(BIN)/postroad demo
 
-# Twice as many processes as there are cores: some tests wait for the wire
+# Half as many processes again as there are cores: some tests wait for the wire
 # ARGS="--shuffled 2": the files, and the tests of each, in another order
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --processes $(PROCESSES) $(ARGS)
+	$(BIN)/pytest -n $(PROCESSES) $(ARGS)
 
 # The properties with thirty times as many examples, drawn anew, and every case of the large enumerations
 thorough: setup
-	$(BIN)/pytest --processes $(PROCESSES) -m "not root" --hypothesis-profile=thorough $(ARGS)
+	$(BIN)/pytest -n $(PROCESSES) -m "not root" --hypothesis-profile=thorough $(ARGS)
 
 # Other people's mail servers, for the tests that meet them: Debian packages unpacked into .peers, nothing installed
 peers: .peers/ready

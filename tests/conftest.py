@@ -10,31 +10,25 @@ import os
 import random
 from itertools import groupby
 
+import pytest
 import typer.testing
 from hypothesis import HealthCheck, settings
-
-from tests.support.processes import run_tests
 
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}  # both are about the hour, not the code
 settings.register_profile("postroad", **UNTIMED, derandomize=True, max_examples=60)
 settings.register_profile("thorough", **UNTIMED, max_examples=2000, print_blob=True)
 settings.load_profile("postroad")
 
-os.environ.pop("COLUMNS", None)  # nor on how wide a terminal is
+os.environ.pop("COLUMNS", None)  # neither on how wide a terminal is: pytest-xdist sets it
 
 # Hundreds of tests run commands: the tree of them is built once for all, not anew for each
 typer.testing._get_command = functools.cache(typer.testing._get_command)
 
+ALONE = "tests/interop/"  # its tests share servers on fixed ports: all in one process
+
 
 def pytest_addoption(parser):
     """See above."""
-    parser.addoption(
-        "--processes",
-        metavar="NUMBER",
-        type=int,
-        default=1,
-        help="run the tests of each file in one of so many processes",
-    )
     parser.addoption("--shuffled", metavar="SEED", help="run the files, and the tests of each file, in another order")
 
 
@@ -48,13 +42,16 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [test for tests in files for test in rng.sample(tests, len(tests))]
 
 
-def pytest_runtestloop(session):
-    """In one process, pytest's own loop runs them."""
-    processes = session.config.getoption("--processes")
-    if processes == 1 or session.testsfailed or session.config.option.collectonly:
-        return None
-    run_tests(session, processes)
-    return True
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """The tests of a file run in one process, so that what they share is made once; those that wait begin first."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return ALONE if nodeid.startswith(ALONE) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
 
 
 def pytest_collection_finish():
