@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from postroad.config.model import Config
+from postroad.words.names import cut
 
 Place = tuple[int | str, ...]
 
@@ -44,7 +45,7 @@ def _key(loc: Place) -> str:
 
 def _sentence(error: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails, whose ctx is anything
     kind, ctx = error["type"], error.get("ctx", {})
-    shown = f'"{error["input"]}"' if isinstance(error["input"], str) else str(error["input"]).lower()
+    shown = f'"{cut(error["input"])}"' if isinstance(error["input"], str) else str(error["input"]).lower()
     if kind == "value_error":
         return str(ctx["error"])
     if kind == "extra_forbidden":
@@ -53,6 +54,10 @@ def _sentence(error: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails, wh
         return "this key is missing; it has no default"
     if kind == "literal_error":
         return f"{shown} is not one of the choices; write {ctx['expected'].replace(chr(39), chr(34))}"
+    if kind.startswith("date_"):
+        return f'{shown} is not a day; write one, such as "2026-12-31"'
+    if kind == "string_too_long":
+        return f"{shown} is too long; write {ctx['max_length']} characters at most"
     if kind in _BOUNDS:
         return f"{shown} is out of range; write {_BOUNDS[kind].format(**ctx)}"
     if kind in ("too_short", "string_too_short"):

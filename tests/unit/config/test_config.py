@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from postroad.config import USUAL_FILE, Config, RetryTable, dump, find, load, read
+from postroad.config.problems import section_in
 from postroad.deliver import DeliverSettings, LoopSettings, ReusePolicy
 from postroad.pace import RetrySchedule
 from postroad.receive.settings import ListenSettings, ReceiveLimits, ReceiveSettings, ReceiveTimeouts, Tls
@@ -281,6 +282,31 @@ def test_what_is_wrong_is_a_sentence(text, sentence):
     with pytest.raises(InputError) as caught:
         read(text, FILE)
     assert f"/etc/p.toml: {sentence}" == str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["'x'", "1", "2020-13-01", "'2020-13-01'", "2020-01-01T10:00:00", "''", "true", "[]"])
+def test_a_day_that_is_none(value):
+    """`until` says what a day looks like."""
+    with pytest.raises(InputError) as caught:
+        read(f"[[route]]\ndomains = ['*']\ndirect = true\nuntil = {value}", FILE)
+    if value != "2020-13-01":  # TOML has days itself
+        assert str(caught.value).endswith(' is not a day; write one, such as "2026-12-31"')
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1", "-1", "1.5", "inf", "true", "''", "'x'", f"'{'x' * 300}'", "[]", "[1]", "['x']", "[[]]", "{}", "{x = 1}"],
+)
+def test_no_error_is_in_the_words_of_a_library(value):
+    """Whatever stands at any key of any table."""
+    tables = [("", Config), *((name, section_in(each.annotation)) for name, each in Config.model_fields.items())]
+    for header, section in tables:
+        for key in section.model_fields if section else ():
+            opening = f"[[{header}]]\n" if header in ("listen", "route") else f"[{header}]\n" if header else ""
+            try:
+                read(f"{opening}{key} = {value}", FILE)
+            except InputError as problem:
+                assert "should" not in str(problem)  # noqa: PT017  # most values are none for most keys
 
 
 def test_all_that_is_wrong_is_told_at_once():
