@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from binascii import a2b_base64
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ GOOD_BITS = 2048  # and SHOULD use these
 _BEGIN, _END = b"-----BEGIN ", b"-----END "
 NOT_BEFORE, NOT_AFTER, REPLACES = "Not-Before", "Not-After", "Replaces"  # the lines in front of a key
 _NEVER = "never"
+_RSASSA_PSS = bytes.fromhex("06092a864886f70d01010a")  # its object identifier, in DER
+_HEAD = 32  # characters of base64 that hold it
 _NO_LINE = (
     f'is not one that a key file may have; write it as "{NOT_BEFORE}: 2026-12-01T00:00:00Z" or'
     f' "{NOT_AFTER}: 2026-12-01T00:00:00Z", or delete it'
@@ -212,6 +215,8 @@ def _private(block: bytes) -> RSAPrivateKey | Ed25519PrivateKey | Unreadable:
     except (ValueError, UnsupportedAlgorithm) as problem:
         return Unreadable(label, f"it is damaged, or of a kind that is not known ({problem}); {_MAKE}")
     if isinstance(private, RSAPrivateKey):
+        if _is_for_pss(block):
+            return Unreadable(label, f"it is of the type RSA-PSS, and DKIM has RSA and Ed25519 only; {_MAKE}")
         if private.key_size < LEAST_BITS:
             return Unreadable(label, f"it has {private.key_size} bits, and receivers ignore less than 1024; {_MAKE}")
         return private
@@ -219,6 +224,13 @@ def _private(block: bytes) -> RSAPrivateKey | Ed25519PrivateKey | Unreadable:
         return private
     kind = type(private).__name__.removesuffix("PrivateKey").lstrip("_")
     return Unreadable(label, f"it is of the type {kind}, and DKIM has RSA and Ed25519 only; {_MAKE}")
+
+
+def _is_for_pss(block: bytes) -> bool:
+    """Whether it says that it signs by RSASSA-PSS only (RFC 4055 section 3.1): verifiers refuse its record."""
+    text = b"".join(word for line in block.splitlines() if b"-----" not in line for word in line.split())
+    head = a2b_base64(text[:_HEAD])  # version and algorithm stand in front (RFC 5208 section 5)
+    return _RSASSA_PSS in head
 
 
 @cache

@@ -1,5 +1,6 @@
 """Key files: what is taken, and a sentence for each that is not."""
 
+from base64 import b64encode
 from datetime import UTC, datetime
 from itertools import count
 from math import inf
@@ -128,6 +129,19 @@ def test_a_line_that_is_there_twice(word):
     again = word.upper()
     found = read(f"{word}: 2019-01-01\n{again}: 2020-01-01\n".encode() + ED)
     assert (f"{again}: 2020-01-01", f"line 2 has {word} again; delete one of the two lines") == (found.text, found.why)
+
+
+@pytest.mark.parametrize("bits", [1024, 2048])
+def test_a_key_for_pss_only(bits):
+    """It can sign as DKIM has it, but its record names another algorithm, and verifiers refuse that."""
+    der = rsa.generate_private_key(65537, bits).private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    plain, pss = bytes.fromhex("300d06092a864886f70d0101010500"), bytes.fromhex("300b06092a864886f70d01010a")
+    der = b"\x30\x82" + (len(der) - 6).to_bytes(2) + der[4:].replace(plain, pss, 1)  # as OpenSSL writes it
+    lines = [b64encode(der)[at:][:64] for at in range(0, len(b64encode(der)), 64)]
+    octets = b"-----BEGIN PRIVATE KEY-----\n" + b"\n".join(lines) + b"\n-----END PRIVATE KEY-----\n"
+    assert read(octets).why.startswith("it is of the type RSA-PSS, and DKIM has RSA and Ed25519 only; make one")
 
 
 def test_a_key_that_is_locked():
