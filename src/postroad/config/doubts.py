@@ -11,7 +11,7 @@ from pathlib import Path
 
 from postroad.config.identity import aliases_of, hostname_of
 from postroad.config.model import SMTP_PORT, SMTPS_PORT, Config, ListenTable, RouteTable
-from postroad.dns import parse_server
+from postroad.dns import parse_server, system_servers
 from postroad.files import plain_octets
 from postroad.net import host_name, interface_addresses
 from postroad.routing import Own
@@ -126,12 +126,29 @@ def _of_aliases(config: Config) -> Iterator[str]:
 def _of_name_servers(config: Config) -> Iterator[str]:
     servers = (readable(parse_server(each)) for each in config.dns.resolvers)
     far = [str(server) for server in servers if not server.is_here]
-    if far and not (config.dns.trust_ad or config.dns.zones):
-        it_is = f"{listing(far)} is" if len(far) == 1 else f"{listing(far)} are"
+    if config.dns.trust_ad or config.dns.zones:
+        return
+    yield from _of_dane_only(config)
+    if far:
+        it_is, answers = ("is", "it answers") if len(far) == 1 else ("are", "they answer")
         yield (
-            f"dns.resolvers: {it_is} not on this machine, so there is no DANE by what they answer; run a validating"
-            " resolver here, or set dns.trust_ad = true if nobody can change anything on the way"
+            f"dns.resolvers: {listing(far)} {it_is} not on this machine, so DANE is not used for what {answers}; run a"
+            " validating resolver here, or set dns.trust_ad = true if nobody can change anything on the way"
         )
+
+
+def _of_dane_only(config: Config) -> Iterator[str]:
+    """Mail that is never sent without DANE, where no answer can be believed."""
+    keys = ["deliver"] if config.deliver.tls == "dane-only" else []
+    keys += [f"route[{number}]" for number, route in enumerate(config.route, 1) if route.demand == "dane-only"]
+    named = [readable(parse_server(each)) for each in config.dns.resolvers] or system_servers()
+    if not any(server.is_here for server in named):
+        for key in keys:
+            yield (
+                f'{key}.tls: "dane-only" sends none of this mail: no name server is on this machine, so DNSSEC vouches'
+                " for nothing, and all of it is returned at retry.expiry; run a validating resolver here, set"
+                ' dns.trust_ad = true if nobody can change anything on the way, or write "dane"'
+            )
 
 
 def _of_tls_reports(config: Config) -> Iterator[str]:

@@ -48,6 +48,21 @@ def test_name_servers_that_are_believed_are_no_doubt(text, warned):
     assert [] == warned(f"[dns]\n{text}\n")
 
 
+@pytest.mark.parametrize(
+    "servers", ["'192.0.2.53'", "'192.0.2.53', '2001:db8::53'", "'127.0.0.1', '192.0.2.53'", "'::1'"]
+)
+@pytest.mark.parametrize("more", ["", "trust_ad = true\n", "zones = ['a']\n"])
+def test_dane_only_where_nobody_is_believed(servers, more, warned):
+    """No mail at all would leave, and the file says for which; one name server that is believed is enough."""
+    text = f"deliver.tls = 'dane-only'\n[dns]\nresolvers = [{servers}]\n{more}"
+    text += "[[route]]\ndomains = ['a.b']\ndirect = true\ntls = 'dane-only'\n"
+    said = [warning for warning in warned(text) if "dane-only" in warning]
+    is_none_believed = not more and "1'" not in servers
+    assert (
+        ['deliver.tls: "dane-only" sends none', 'route[1].tls: "dane-only" sends none'] if is_none_believed else []
+    ) == [warning[: warning.index(" of this mail")] for warning in said]
+
+
 TLS = "tls.certificate = 'c.pem'\n"
 PORT = TLS + "[[listen]]\naddress = '{0}'\nport = {1}\ntls = '{2}'\n"
 ROUTE = "[[route]]\ndomains = ['*']\nnext_hop = '{0}'\n"
@@ -62,10 +77,10 @@ LOGIN = "auth = {user = 'u', password_file = 'secret'}\n"
         (PORT.format("127.0.0.1", 587, "implicit"), "listen[1].tls: at port 587 clients begin without TLS"),
         (PORT.format("127.0.0.1", 465, "starttls"), "listen[1].tls: at port 465 clients begin with TLS"),
         (TLS, "tls.certificate: no port uses it"),
-        ("dns.resolvers = ['192.0.2.53']", "dns.resolvers: 192.0.2.53:53 is not on this machine, so there is no DANE"),
+        ("dns.resolvers = ['192.0.2.53']", "dns.resolvers: 192.0.2.53:53 is not on this machine, so DANE is not used"),
         (
             "dns.resolvers = ['127.0.0.1', '192.0.2.53', '2001:db8::53']",
-            "dns.resolvers: 192.0.2.53:53 and [2001:db8::53]:53 are not on this machine, so there is no DANE",
+            "dns.resolvers: 192.0.2.53:53 and [2001:db8::53]:53 are not on this machine, so DANE is not used",
         ),
         ("relay.users = 'users'", "relay.users: no port has TLS, so nobody can authenticate"),
         (ROUTE.format("a.b:465") + "tls = 'off'", 'route[1]: tls is "off", but port 465 begins with TLS'),
