@@ -8,12 +8,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postroad.files import why_not_plain
+from postroad.files import plain_octets, why_not_plain
 from postroad.tls import Trust
 from postroad.words.inputs import InputError
+from postroad.words.names import Unreadable
 
 if TYPE_CHECKING:
     from OpenSSL.crypto import X509Store
+
+_AUTHORITIES = "choose a PEM file of authorities that this user may read"
 
 
 @lru_cache(maxsize=1)
@@ -46,14 +49,13 @@ def trust_of(authorities: Path | None) -> Trust:
     """
     if authorities is None:
         return system_trust()
-    check_plain(authorities, "choose a PEM file of authorities")
+    pem = plain_octets(authorities)
+    if isinstance(pem, Unreadable):
+        raise InputError(f"{authorities} {pem.why}; {_AUTHORITIES}")
     try:
         ssl.create_default_context(cafile=authorities)
-    except (OSError, ssl.SSLError) as problem:
-        raise InputError(
-            f"{authorities} cannot be used ({problem}); choose a PEM file of authorities that this user may read"
-        ) from None
-    pem = authorities.read_bytes()
+    except (OSError, ssl.SSLError):
+        raise InputError(f"{authorities} has no certificates that can be read; {_AUTHORITIES}") from None
     return Trust(lambda: _store_of(pem))
 
 

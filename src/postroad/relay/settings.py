@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -123,7 +124,7 @@ def relay_settings(config: Config) -> RelaySettings:
         _loop(config),
         policy,
         build_own([hostname, *map(str, config.own)]),
-        tuple(_next_hop(route, deliver, config.deliver.tls) for route in config.route),
+        tuple(_next_hop(at, route, deliver, config.deliver.tls) for at, route in enumerate(config.route, 1)),
         config.drain,
         Override(TlsMode(config.deliver.tls)),
         StsSettings(config.deliver.mta_sts, config.deliver.mta_sts_wait),
@@ -146,7 +147,7 @@ def faults_of(config: Config) -> Iterator[str]:
         lambda: server_tls(tls.certificate, tls.key) if tls.certificate else None,
         lambda: aliases_of(config),
         lambda: build_signing(config.dkim),
-        *(partial(_next_hop, route, usual, config.deliver.tls) for route in config.route),
+        *(partial(_next_hop, at, route, usual, config.deliver.tls) for at, route in enumerate(config.route, 1)),
         *(partial(_zone, zone) for zone in config.dns.zones),
         # Without zone files a resolver is as good as the names of its servers, and takes 20 ms to load
         lambda: resolver_of(config) if config.dns.zones else servers_of(config.dns.resolvers),
@@ -220,13 +221,25 @@ def _receive(config: Config, hostname: str) -> ReceiveSettings:
     )
 
 
-def _next_hop(route: RouteTable, usual: DeliverSettings, mode: str) -> NextHop:
-    login = Credentials(route.auth.user, _secret(route.auth.password_file)) if route.auth else None
-    settings = replace(usual, login=login, trust=trust_of(route.ca_file), signs_once=route.signatures is not None)
+def _next_hop(number: int, route: RouteTable, usual: DeliverSettings, mode: str) -> NextHop:
+    with _named(f"route[{number}].auth.password_file"):
+        login = Credentials(route.auth.user, _secret(route.auth.password_file)) if route.auth else None
+    with _named(f"route[{number}].ca_file"):
+        trust = trust_of(route.ca_file)
+    settings = replace(usual, login=login, trust=trust, signs_once=route.signatures is not None)
     if route.is_implicit:  # where TLS comes first there is no "in the clear"
         walk = replace(usual.walk, clear_after_tls_failure=False)
         settings = replace(settings, implicit_tls=True, walk=walk)
     return NextHop(route.static_route, settings, override_in(route, mode))
+
+
+@contextmanager
+def _named(key: str) -> Iterator[None]:
+    """What is wrong with the file of a key begins with that key: several routes may name it."""
+    try:
+        yield
+    except InputError as problem:
+        raise InputError(f"{key}: {problem}") from None
 
 
 def override_in(route: RouteTable, usual: str) -> Override:

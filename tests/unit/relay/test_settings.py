@@ -86,8 +86,13 @@ def test_private_authority_is_trusted_instead_of_the_systems(tmp_path):
     chain = (ssl.PEM_cert_to_DER_cert(pem.read_text()),)
     assert ("", True) == (why_untrusted(chain, trust, NOW), bool(why_untrusted(chain, system_trust(), NOW)))
     (tmp_path / "bad.pem").write_text("no certificate")
-    for name in ("bad.pem", "none.pem"):
-        with pytest.raises(InputError, match=rf"{name} cannot be used .*PEM file of authorities"):
+    for name, why in (
+        ("bad.pem", "has no certificates that can be read"),
+        ("none.pem", "cannot be read: No such file"),
+    ):
+        with pytest.raises(
+            InputError, match=rf"^route\[1\].ca_file: .*{name} {why}.*; choose a PEM file of authorities"
+        ):
             settings(text.format(name), tmp_path)
 
 
