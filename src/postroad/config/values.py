@@ -87,6 +87,8 @@ def write_size(octets: int) -> str:
 
 def read_domain(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
     """A domain name in canonical form."""
+    if isinstance(value, str) and parse_address(value.strip("[]")):
+        raise ValueError(f'"{value}" is an IP address; write a domain name here, such as "mail.example.com"')
     domain = parse_domain(value) if isinstance(value, str) else Unreadable(str(value), "not a text")
     if isinstance(domain, Unreadable):
         raise ValueError(f'{domain}; write a domain name, such as "mail.example.com"')  # noqa: TRY004  # wrong text, or type

@@ -210,6 +210,9 @@ REJECTS = "[[route]]\ndomains = ['a.b']\ndirect = true\non_reject = {{match = {0
          "or tls alone, for mail that follows DNS"),
         ("[[route]]\nexchangers = ['*']\ndirect = true",
          'route[1].exchangers[1]: "*" would be every exchanger there is; write domains = ["*"] for all mail'),
+        *((f"[[route]]\ndomains = ['a.b']\ndirect = true\ntls = 'verify'\n{key} = ['{address}']",
+           f'route[1].{key}[1]: "{address}" is an IP address; write a domain name here, such as "mail.example.com"')
+          for key in ("exchangers", "tls_names") for address in ("127.0.0.1", "[192.0.2.1]", "2001:db8::1")),
         ("[[route]]\nprovider = 'Mircosoft'\ndirect = true",
          'route[1].provider: "Mircosoft" is no known provider; did you mean microsoft?'),
         ("[[route]]\nprovider = 3\ndirect = true",
