@@ -26,6 +26,7 @@ NEIGHBOURS = {
     ("simulation", "routing"),
     ("simulation", "pace"),
     ("simulation", "models"),
+    ("simulation", "tls"),
     ("models", "routing"),
     ("models", "pace"),
     ("planning", "routing"),

@@ -140,7 +140,8 @@ class SimulateOptions:
     `zones` are files that answer in place of DNS, `resolvers` name servers as `ADDRESS[:PORT]`. `senders` are names
     (`postroad.senders()` has them), `mix` is a mix by name; neither: the mix "internet" and Postroad.
     `senders_file` adds some of your own. `dns_order` is fixed, rotate, rotate-apart, random or cached.
-    With `allow_loopback` a loopback address counts as any other, as on the command line.
+    `sts_policy` is a file with the MTA-STS policy of the domain; with `published` it is asked for the one it has, and
+    for TLSA records. With `allow_loopback` a loopback address counts as any other, as on the command line.
     """
 
     zones: Sequence[str | Path] = ()
@@ -150,11 +151,13 @@ class SimulateOptions:
     senders_file: str | Path | None = None
     dns_order: str = "fixed"
     allow_loopback: bool = False
+    sts_policy: str | Path | None = None
+    published: bool = False
 
     def __post_init__(self) -> None:
         _check_lists(self, zones=(str, Path), resolvers=(str,), senders=(str,))
-        _check_kinds(self, mix=(str,), senders_file=(str, Path))
-        _check_needed(self, dns_order=(str,), allow_loopback=(bool,))
+        _check_kinds(self, mix=(str,), senders_file=(str, Path), sts_policy=(str, Path))
+        _check_needed(self, dns_order=(str,), allow_loopback=(bool,), published=(bool,))
 
 
 def simulate(
@@ -194,7 +197,7 @@ def simulate(
         InputError: the domain, a zone file, a sender or a server cannot be used, or DNS cannot tell the records now.
 
     """
-    from postroad.build import down_of
+    from postroad.build import covered_by, down_of
     from postroad.planning import EXAMPLES
 
     chosen = _chosen(options)
@@ -204,7 +207,7 @@ def simulate(
         require("trials", trials, TrialOptions)
     require_all("down", down, str)
     check_bounds(_Seed(seed), {"seed": count(MOST_SEED, 0, needed=True)})
-    records = _records(domain, chosen)
+    records = covered_by(down, _records(domain, chosen))
     snapshot, view = records.snapshot, _view(chosen, down_of(down, records))
     tried = _tried(trials, snapshot, view, seed) if trials else {}
     whole = view.look(records, examples=EXAMPLES)
@@ -348,7 +351,16 @@ def _records(what: str | Path, chosen: SimulateOptions) -> Records:
     from postroad.build import records_of
 
     subject = _subject(what, chosen.zones)
-    return _run(lambda: records_of(subject, chosen.resolvers, allow_loopback=chosen.allow_loopback))
+    policy = Path(chosen.sts_policy) if chosen.sts_policy else None
+    return _run(
+        lambda: records_of(
+            subject,
+            chosen.resolvers,
+            allow_loopback=chosen.allow_loopback,
+            sts_policy=policy,
+            published=chosen.published,
+        )
+    )
 
 
 def _view(chosen: SimulateOptions, down: dict[Address, Mode]) -> Conditions:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from postroad.models import MIXES, SENDERS
 from postroad.models.model import Sender
-from postroad.views.text.senders import questions
+from postroad.views.text.senders import enforced, questions
 from postroad.words.faults import Mode
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import percent
@@ -66,6 +66,8 @@ memory = { modes = ["refuse"], for_s = 60 }
 recipients = { alone = false, told = "at-once" }  # at-the-end, if-any-taken
 refused = { null-mx = "deferred" }              # no-such-domain, no-address
 retry = { intervals_s = [300, 600], then_s = 3600, expiry_s = 432000 }
+sts = true                                      # enforces the MTA-STS policy of a domain
+dane = false                                    # enforces DANE, behind a validating resolver
 
 [reactions]            # by phase; a single mode stands for itself
 connect = "next-address"        # next-host, defer, fail, accepted
@@ -73,6 +75,7 @@ greeting = "next-host"
 starttls = "next-address"       # in-clear (the same session), reconnect-in-clear
 not-now = "next-address"        # 4yz to RCPT, DATA or the final dot
 no = "fail"                     # 550 to RCPT
+proof = "next-address"          # TLS that proves less than `sts` or `dane` demands
 g554 = "fail"
 ```
 
@@ -106,7 +109,11 @@ exim = 25
   and keeps only the wait. dma under `random` draws its v6 and its v4 addresses apart.
 - Where addresses come in more orders than can be gone through, a part of them stands for all, and the forecast says
   that it is sampled.
-- An address is tried as it is; a sender's own address among the records, and TLS policies, are not looked at.
+- An address is tried as it is; a sender's own address among the records is not looked at.
+- `sts` and `dane` are what a sender does as its documentation or code has it; nobody measured it, and of many senders
+  nobody says: then it is off. A server that is well is taken to prove all that is published for it. A sender that
+  enforces MTA-STS passes over an exchanger that the policy does not list, without a contact; one that meets TLS which
+  proves too little goes on to the next address. That a policy was kept from an earlier day is not looked at.
 """
 
 
@@ -134,6 +141,7 @@ def senders_page():
                 "null MX",
                 "remembers",
                 "keeps connections",
+                "enforces",
             ),
             models,
             _limits,
@@ -151,7 +159,9 @@ def senders_page():
     return "\n".join(parts)
 
 
-_FAULTS = [mode for mode in Mode if mode not in {Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS}]
+_FAULTS = [
+    mode for mode in Mode if mode not in {Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS, Mode.TLS_MISMATCH}
+]
 _SIGNS = {
     "accepted": "+",
     "in-clear": "c",
@@ -193,7 +203,16 @@ def _limits(each: Sender):
     ]
     null = {Result.DEFERRED: "deferred"}.get(each.refused.get("null-mx"), "failed")
     memory = f"{len(each.memory.modes)} faults for {each.memory.for_s:g} s" if each.memory.modes else "nothing"
-    return ", ".join(limits) or "none", _silence(each), _greeting(each), questions(each), null, memory, _reuse(each)
+    return (
+        ", ".join(limits) or "none",
+        _silence(each),
+        _greeting(each),
+        questions(each),
+        null,
+        memory,
+        _reuse(each),
+        enforced(each) or "-",
+    )
 
 
 def _greeting(each: Sender):

@@ -5,9 +5,10 @@ Rule 2: bad input is an InputError, a sentence that says what, where and how to 
 Rule 3: what is not asked for is not loaded: each stop imports a room when it makes something of it.
 
 Stops: `subject` (a domain, a zone file or a reference set-up), `view` (the senders, mixes and outages of a simulation),
-`resolvers`, `contexts` (TLS), `documents` (MTA-STS policies), `keys` (that sign mail), `keyfiles` (made and rotated),
-`spools`, `policy` (who we are, and the procedure), `message` (with its envelope), `chooser` (routes of the settings,
-else DNS), `mailer` (all of these together: routes, look-ups and deliveries).
+`published` (what a domain asks of TLS, for a simulation), `resolvers`, `contexts` (TLS), `documents` (MTA-STS
+policies), `keys` (that sign mail), `keyfiles` (made and rotated), `spools`, `policy` (who we are, and the procedure),
+`message` (with its envelope), `chooser` (routes of the settings, else DNS), `mailer` (all of these together: routes,
+look-ups and deliveries).
 """
 
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
     from postroad.build.message import build_message
     from postroad.build.policy import build_override, build_own, build_policy
+    from postroad.build.published import published_by, sts_policy_in
     from postroad.build.resolvers import (
         build_resolver,
         check_servers,
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     )
     from postroad.build.spools import open_queue, open_spool
     from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
-    from postroad.build.view import down_of, records_of, sender_named, senders_of, sure, view_of
+    from postroad.build.view import covered_by, down_of, records_of, sender_named, senders_of, sure, view_of
 
 __getattr__, __dir__ = door(
     __name__,
@@ -55,5 +57,6 @@ __getattr__, __dir__ = door(
     mailer="Delivery Mailer Routed Sent",
     spools="open_queue open_spool",
     subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",
-    view="down_of records_of sender_named senders_of sure view_of",
+    published="published_by sts_policy_in",
+    view="covered_by down_of records_of sender_named senders_of sure view_of",
 )

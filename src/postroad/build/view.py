@@ -13,16 +13,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from postroad.build.mailer import Mailer
+from postroad.build.published import published_by, sts_policy_in
 from postroad.build.subject import Subject
+from postroad.dns import ZoneResolver
 from postroad.files import read_text
 from postroad.models import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.planning import Conditions, Mix, Records
 from postroad.simulation import DnsOrder, addresses_named
+from postroad.tls import covers
 from postroad.words.facts import Bogus, Snapshot, Temporary
-from postroad.words.faults import Mode, parse_down
+from postroad.words.faults import UNCOVERED, Mode, parse_down, parse_uncovered
 from postroad.words.inputs import InputError, NotNowError, readable
 from postroad.words.names import Address, Unreadable
 from postroad.words.phrasebook import listing
+from postroad.words.policies import Published, StsPolicy
 
 T = TypeVar("T")
 
@@ -30,16 +34,33 @@ DEFAULT_MIX = "internet"
 ENDING = ".toml"
 
 
-async def records_of(subject: Subject, resolvers: Sequence[str] = (), *, allow_loopback: bool = False) -> Records:
+async def records_of(
+    subject: Subject,
+    resolvers: Sequence[str] = (),
+    *,
+    allow_loopback: bool = False,
+    sts_policy: Path | None = None,
+    published: bool = False,
+) -> Records:
     """The records of a subject; with `allow_loopback` a loopback address is a target like any other.
 
+    What the domain asks of TLS belongs to them: the MTA-STS policy of a file, the TLSA records of zone files; with
+    `published` what a domain in DNS has of both now.
+
     Raises:
-        InputError: a server cannot be used.
+        InputError: a server or a file cannot be used, or zone files answer where something published is asked for.
         NotNowError: DNS cannot tell the records now.
 
     """
-    snapshot = await Mailer(subject.resolver(resolvers)).lookup(subject.destination)
-    return Records.of(replace(sure(snapshot), in_lab=allow_loopback))
+    if subject.loaded and published:
+        raise InputError("zone files publish nothing: give the MTA-STS policy with --sts-policy, and leave --published")
+    policy = sts_policy_in(sts_policy) if sts_policy else None
+    resolver = subject.resolver(resolvers)
+    if subject.loaded:  # a file proves nothing, but shows what it will be like once its zones are signed
+        resolver = ZoneResolver(subject.loaded.zone_data, validates=True)
+    snapshot = sure(await Mailer(resolver).lookup(subject.destination))
+    asked = await published_by(snapshot, resolver, policy, asks=published)
+    return Records.of(replace(snapshot, in_lab=allow_loopback, published=asked))
 
 
 def sure(snapshot: Snapshot) -> Snapshot:
@@ -71,24 +92,52 @@ def view_of(
 def down_of(texts: Sequence[str], records: Records) -> dict[Address, Mode]:
     """What is down, from SERVER[:MODE]: an address, or an exchanger's name with all its addresses.
 
+    What a text says to be uncovered is not down: `covered_by` is about that.
+
     Raises:
         InputError: no server of the domain, no such mode, or one server in two ways.
 
     """
     down: dict[Address, Mode] = {}
-    for text in texts:
+    for text in (each for each in texts if parse_uncovered(each) is None):
         for address, mode in _down(text, records).items():
             if down.setdefault(address, mode) != mode:
                 raise InputError(f"{address} is down in two ways, {down[address]} and {mode}; give one of them")
     return down
 
 
+def covered_by(texts: Sequence[str], records: Records) -> Records:
+    """The records with a policy that does not list the exchangers which a text says to be uncovered.
+
+    Without a policy, one that is enforced and lists all others.
+
+    Raises:
+        InputError: as of `down_of`.
+
+    """
+    said = {text: server for text in texts if (server := parse_uncovered(text)) is not None}
+    every = {address for text, server in said.items() for address in _addresses(text, server, records)}
+    if not every:
+        return records
+    published = records.snapshot.published or Published()
+    policy = published.sts or StsPolicy("enforce", ("*",))
+    left_out = {place.exchange for place in records.places if place.address in every}
+    names = dict.fromkeys(place.exchange for place in records.places if place.exchange not in left_out)
+    mx = tuple(name for name in names if not published.sts or any(covers(pattern, name) for pattern in policy.mx))
+    changed = replace(published, sts=replace(policy, mx=mx))
+    return Records.of(replace(records.snapshot, published=changed))
+
+
 def _down(text: str, records: Records) -> dict[Address, Mode]:
-    server, mode = readable(parse_down(text))
+    server, mode = readable(parse_down(text, UNCOVERED))
+    return dict.fromkeys(_addresses(text, server, records), mode)
+
+
+def _addresses(text: str, server: str, records: Records) -> tuple[Address, ...]:
     found = addresses_named(server, records.snapshot.domain, records.places)
     if isinstance(found, Unreadable):
         raise InputError(f"{text!r}: {found.why}; write SERVER or SERVER:MODE")
-    return dict.fromkeys(found, mode)
+    return found
 
 
 def senders_of(names: Sequence[str], file: Path | None = None) -> Mapping[str, Sender]:

@@ -30,6 +30,8 @@ def compare(
     mix: sender_options.MixName = None,
     senders: sender_options.SendersFile = None,
     dns_order: sender_options.Order = "fixed",
+    sts_policy: sender_options.StsPolicy = None,
+    published: sender_options.Published = False,
     allow_loopback: options.AllowLoopback = False,
     form: sender_options.Format = AnswerForm.TEXT,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what changes sender by sender.")] = False,
@@ -38,14 +40,18 @@ def compare(
     """Compare sets of MX records: which lines differ, what senders will notice, and which set is better at what.
 
     Each set is compared with the first. Goals: delivery, balance, fail-over, loss of a network, delay by a silent
-    machine, DNS cost, simplicity.
+    machine, DNS cost, simplicity. An MTA-STS policy applies to each set: one that does not list a new exchanger shows.
 
     Exit status: 0 compared, 1 a zone does not have the domain, 2 usage error, 3 DNS lookup failed, try again.
     """
     if len(sets) < 2:
         screen.fail("give two or more sets of records")
 
-    records = [sender_options.records_of(each, of, (), resolver or (), allow_loopback=allow_loopback) for each in sets]
+    asks = sender_options.Asks(allow_loopback=allow_loopback, sts_policy=sts_policy, published=published)
+    records = [
+        sender_options.records_of(each, of, (), resolver or (), asks.of_zone() if _is_zone(each) else asks)
+        for each in sets
+    ]
     from postroad.build import view_of
 
     with screen.input_errors():
@@ -59,6 +65,13 @@ def compare(
         view = replace(view, heard=heard)
         comparison = compared([measure(name, each, view) for name, each in zip(names, records, strict=True)])
     _show(comparison, view, form, is_verbose=verbose)
+
+
+def _is_zone(text: str) -> bool:
+    from postroad.build import is_file
+    from postroad.planning import SETUPS
+
+    return text in SETUPS or is_file(text)
 
 
 def _short(sets: Sequence[str]) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,6 +40,15 @@ Order = Annotated[
     ),
 ]
 
+StsPolicy = Annotated[
+    Path | None,
+    typer.Option("--sts-policy", metavar="FILE", help="The domain has this MTA-STS policy: some senders enforce it."),
+]
+Published = Annotated[
+    bool,
+    typer.Option("--published", help="Ask for the MTA-STS policy and TLSA records that the domain has now."),
+]
+
 
 class AnswerForm(StrEnum):
     """The output formats of an answer in sections."""
@@ -66,23 +76,47 @@ def show(title: str, told: Iterable[AnswerSection], form: AnswerForm) -> None:
         screen.Screen().show(sections.text(told))
 
 
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What belongs to the records of a domain: loopback addresses, and what it publishes of TLS."""
+
+    allow_loopback: bool = False
+    sts_policy: Path | None = None
+    published: bool = False
+
+    def of_zone(self) -> Asks:
+        """The same of a zone file, which publishes nothing."""
+        return replace(self, published=False)
+
+
+USUAL = Asks()
+
+
 def records_of(
     what: str | None,
     domain: str | None,
     zones: Sequence[Path],
     resolvers: Sequence[str],
-    *,
-    allow_loopback: bool = False,
+    asks: Asks = USUAL,
 ) -> Records:
     """The records asked for: a named set-up, a zone file, or a domain, from zone files or from DNS.
 
-    Ends the command with 2 where it is none of them, and with 3 where DNS cannot tell now.
+    What the domain asks of TLS comes with them. Ends the command with 2 where it is none of them, and with 3 where DNS
+    cannot tell now.
     """
     from postroad import build
 
     with screen.input_errors():
         subject = build.subject_of(what, domain, zones)
-    return screen.run(lambda: build.records_of(subject, resolvers, allow_loopback=allow_loopback))
+    return screen.run(
+        lambda: build.records_of(
+            subject,
+            resolvers,
+            allow_loopback=asks.allow_loopback,
+            sts_policy=asks.sts_policy,
+            published=asks.published,
+        )
+    )
 
 
 def status_of(records: Records) -> int:

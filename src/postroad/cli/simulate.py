@@ -44,6 +44,8 @@ def simulate(
     senders: sender_options.SendersFile = None,
     dns_order: sender_options.Order = "fixed",
     down: Down = None,
+    sts_policy: sender_options.StsPolicy = None,
+    published: sender_options.Published = False,
     plot: Plot = None,
     html: Html = None,
     trials: workload.Messages = None,
@@ -64,7 +66,9 @@ def simulate(
 
     Exact for the first attempt of one message; nothing is sent. A server that is down refuses connections, or does what
     MODE says: refuse, blackhole, mute, close, g421, g554, r450, r550, d451, e451, or a STARTTLS fault that `postroad
-    senders NAME` lists. Trials follow messages over all attempts; any of their flags asks for one.
+    senders NAME` lists. For senders that enforce what a domain publishes, two more: uncovered (the MTA-STS policy does
+    not list it), tls-mismatch (a certificate for another host); TLSA records of a zone with a DNSKEY count. Trials
+    follow messages over all attempts; any of their flags asks for one.
 
     Exit status: 0 every sender can deliver, 1 at least one cannot, or the zone does not have the domain, 2 usage error,
     3 DNS lookup failed, try again.
@@ -72,19 +76,19 @@ def simulate(
     if json and html == STDOUT:
         screen.fail("--json and --html - both write to standard output; give one of them, or a file to --html")
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
-    records = sender_options.records_of(domain, of, zone or (), resolver or (), allow_loopback=allow_loopback)
-    from postroad.build import down_of, view_of
+    asks = sender_options.Asks(allow_loopback=allow_loopback, sts_policy=sts_policy, published=published)
+    records = sender_options.records_of(domain, of, zone or (), resolver or (), asks)
+    from postroad.build import covered_by, down_of, view_of
 
     with screen.input_errors():
-        asked = flags.options()
+        records, asked = covered_by(down or (), records), flags.options()
         view = view_of(sender or (), mix, senders, dns_order, down_of(down or (), records))
         with screen.working("forecasts") as heard:
             view = replace(view, heard=heard)
             card = _measured(records, view, with_examples=json)
             fares = recipients_of(records, view, replies)
             picture = _pictured(card, view)
-        tried = _tried(card, view, asked, seed)
-        found = _whole(card, view, picture, tried, fares)
+        found = _whole(card, view, picture, _tried(card, view, asked, seed), fares)
         _draw(found, plot, html)
     _answer(found, html, json=json)
     if _is_stopped(card):

@@ -32,6 +32,7 @@ AUTHORITY_KEY = "3258fcde1951de2e1c5d7c42ec775cfae3c2e2b1f85f7175b0bdc9687d69f56
 """The same of a record 2 1 1 for what the authority of the lab has signed."""
 
 AUTHORITY = "authority.pem"
+MISMATCH = "mismatch.pem"
 MOST_OF_A_NAME = 64  # characters of a common name (ub-common-name)
 
 _BEGINS, _EXPIRED, _ENDS = (datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 2001, 2100))
@@ -65,6 +66,14 @@ def server_chain(file: str = "certificate.pem") -> tuple[bytes, ...]:
 def server_context(file: str = "certificate.pem") -> ssl.SSLContext:
     """What shows the self-signed certificate; that of `expired.pem` expired in 2001."""
     return _context(_read(file))
+
+
+def mismatched_context() -> ssl.SSLContext:
+    """What shows a certificate for `elsewhere.invalid`, with a key of its own, in the same file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with as_file(files("postroad.lab") / "tls" / MISMATCH) as chain:
+        context.load_cert_chain(chain)
+    return context
 
 
 def trusting_context(file: str = "certificate.pem") -> ssl.SSLContext:

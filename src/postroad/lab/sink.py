@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from postroad.lab.blackhole import Blackhole
-from postroad.lab.certificate import server_chain, server_context
+from postroad.lab.certificate import MISMATCH, mismatched_context, server_chain, server_context
 from postroad.net import Endpoint, Stream, bind, serve
 from postroad.smtp import (
     BodyComplete,
@@ -47,7 +47,7 @@ AT_STARTTLS = {
     Mode.STARTTLS_454: Reply(454, ("4.7.0 The lab says: no TLS now",)),
     Mode.STARTTLS_554: Reply(554, ("5.7.0 The lab says: no TLS here",)),
 }
-OFFERING = frozenset(mode for mode in Mode if mode.startswith("starttls")) | {Mode.BROKEN_STARTTLS}
+OFFERING = frozenset(mode for mode in Mode if mode.startswith("starttls")) | {Mode.BROKEN_STARTTLS, Mode.TLS_MISMATCH}
 """Faults that offer STARTTLS, whether the lab has TLS or not."""
 NO_HANDSHAKE = frozenset(
     {Mode.NO_STARTTLS, Mode.BROKEN_STARTTLS, Mode.STARTTLS_CLOSE, Mode.STARTTLS_220_CLOSE, *AT_STARTTLS}
@@ -114,6 +114,8 @@ class LabExchanger:
         match self.fault.mode:
             case Mode.STARTTLS_EXPIRED:
                 return server_chain("expired.pem")
+            case Mode.TLS_MISMATCH:
+                return server_chain(MISMATCH)
             case mode if mode in NO_HANDSHAKE:
                 return ()
             case mode if mode in OFFERING:
@@ -320,5 +322,7 @@ class _Session:
                 return None
             case Mode.STARTTLS_EXPIRED:
                 return server_context("expired.pem")
+            case Mode.TLS_MISMATCH:
+                return mismatched_context()
             case _:
                 return self._exchanger.habits.tls or server_context()

@@ -107,6 +107,7 @@ class FaultPhase(StrEnum):
     CONNECT = "connect"
     GREETING = "greeting"
     STARTTLS = "starttls"
+    PROOF = "proof"
     NOT_NOW = "not-now"
     NO = "no"
 
@@ -122,12 +123,14 @@ PHASES: Mapping[FaultPhase, tuple[Mode, ...]] = MappingProxyType(
             Mode.STARTTLS_220_CLOSE,
             Mode.BROKEN_STARTTLS,
         ),
+        FaultPhase.PROOF: (Mode.TLS_MISMATCH,),
         FaultPhase.NOT_NOW: (Mode.R450, Mode.D451, Mode.E451, Mode.DROP),
         FaultPhase.NO: (Mode.R550,),
     }
 )
-"""The modes of each phase: no connection; no greeting, or a wrong one; STARTTLS offered and failing; "not now" to RCPT,
-DATA or the final dot (or no word at all after it); "no, for good" to RCPT."""
+"""The modes of each phase: no connection; no greeting, or a wrong one; STARTTLS offered and failing; TLS that proves
+too little to a sender that demands more (others do not meet it); "not now" to RCPT, DATA or the final dot (or no word
+at all after it); "no, for good" to RCPT."""
 
 
 class Later(StrEnum):
@@ -330,6 +333,8 @@ class Sender:
     mixed_null_is_null: bool = False  # a null MX beside other records makes them all void
     empty_name_fails: bool = False  # one name without any address returns the mail, whatever other records there are
     refused: Mapping[Status, Result] = field(default_factory=lambda: MappingProxyType({}))
+    sts: bool = False  # enforces the MTA-STS policy of a domain (RFC 8461); False also where nobody says so
+    dane: bool = False  # enforces DANE where DNSSEC vouches for it (RFC 7672), behind a validating resolver; as above
     fails_on_equals: bool = False  # two records of one preference break it
     retry: Schedule = OURS
 

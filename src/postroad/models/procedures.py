@@ -29,6 +29,7 @@ _AFTER = {
     FaultPhase.CONNECT: Then.NEXT_ADDRESS,
     FaultPhase.GREETING: Then.NEXT_ADDRESS,
     FaultPhase.STARTTLS: Then.RECONNECT_IN_CLEAR,
+    FaultPhase.PROOF: Then.NEXT_ADDRESS,  # RFC 7672 section 2.2, RFC 8461 section 5: never delivered there
     FaultPhase.NOT_NOW: Then.NEXT_HOST,
     FaultPhase.NO: Then.FAIL,
 }
@@ -71,5 +72,7 @@ OUR_SENDER = Sender(
         frozenset((*PHASES[FaultPhase.CONNECT], *PHASES[FaultPhase.GREETING])), HealthPolicy().first_penalty_s
     ),
     reuse=Reuse(messages=100, for_s=300.0, idle_s=2.0, drawn=True),
+    sts=True,
+    dane=True,
 )
 """This program: `simulation.own` asks `routing` what it does; here is only what passes from message to message."""

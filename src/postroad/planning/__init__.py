@@ -6,9 +6,10 @@ names. Shares, survival, comparison, advice and the rules of `check` count machi
 Rule 3: a snapshot is read once, into Records; nothing else asks what is behind its names.
 
 Stops: `records` (machines, networks and lines of a snapshot), `mix` (several senders asked together), `survival` and
-`fates` (what is lost with what), `traffic` (DNS questions and octets), `scorecard` (all of that for one set of
-records), `goals` (the one judgement of what is better), `comparison` (sets side by side), `edits` (changes that are
-possible), `advice` (those worth it), `setups` and `answers` (the reference set-ups).
+`fates` (what is lost with what), `refusals` (who is not used for want of TLS), `traffic` (DNS questions and octets),
+`scorecard` (all of that for one set of records), `goals` (the one judgement of what is better), `comparison` (sets side
+by side), `edits` (changes that are possible), `advice` (those worth it), `setups` and `answers` (the reference
+set-ups).
 """
 
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from postroad.planning.goals import Goal, Ranking, dns_figures, numbers, silence
     from postroad.planning.mix import EXAMPLES, Conditions, Forecasts, Mix, part_delivered
     from postroad.planning.records import Line, Machine, Records, is_stand_in, machines, shown
+    from postroad.planning.refusals import ExchangerRefusal, RefusalCause
     from postroad.planning.scorecard import Scorecard, faults_of, measure
     from postroad.planning.setups import SETUPS
 
@@ -35,6 +37,7 @@ __getattr__, __dir__ = door(
     goals="Goal Ranking dns_figures numbers silence",
     mix="EXAMPLES Forecasts Mix Conditions part_delivered",
     records="Line Machine Records is_stand_in machines shown",
+    refusals="ExchangerRefusal RefusalCause",
     scorecard="Scorecard faults_of measure",
     setups="SETUPS",
 )

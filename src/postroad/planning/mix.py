@@ -145,6 +145,19 @@ class Conditions:
             {name: self._forecast(records, name, (), Mode.REFUSE, examples) for name in self.mix.senders}
         )
 
+    def gone(self, records: Records, name: str = "") -> frozenset[Address]:
+        """The addresses where a sender delivers nothing; without a name those where nobody does.
+
+        A certificate for another host is a fault only to those who demand more.
+        """
+        found = records.found(self.mix.senders[name]) if name else ()
+        every = found if isinstance(found, tuple) else ()
+        takes = {each for host in every if Mode.TLS_MISMATCH not in host.unmet for each in host.addresses}
+        refuses = {each for host in every for each in host.addresses} - takes
+        return frozenset(
+            address for address, mode in self.down.items() if mode is not Mode.TLS_MISMATCH or address in refuses
+        )
+
     def load(self, records: Records, order: DnsOrder) -> Fraction:
         """The busiest machine's part of first contacts where DNS answers in another order."""
         looked = replace(self, dns_order=order).look(records)
@@ -171,7 +184,7 @@ class Conditions:
     def foresee(self, records: Records, name: str, mode: Mode = Mode.REFUSE) -> Foresee:
         """One sender's forecast with any machines lost; what was worked out once is kept."""
         known: dict[frozenset[Machine], Forecast] = {}
-        up = frozenset(records.up(self.down))
+        up = frozenset(records.up(self.gone(records, name)))
         # Where addresses and names are tangled, one example may take minutes, and does not help survival
         is_plain = records.is_plain
 
@@ -187,7 +200,7 @@ class Conditions:
 
         Of many, those alike in the whole share theirs; of very many only the busiest is lost.
         """
-        up = records.up(self.down)
+        up = records.up(self.gone(records))
         if len(up) > MOST_MACHINES:
             up = (max(up, key=whole.first),)
         kinds = {machine: _kind(machine, whole) if len(up) > MANY else machine for machine in up}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
@@ -157,9 +157,9 @@ class Records:
         """The machines of some addresses."""
         return frozenset(self._machine[address] for address in addresses)
 
-    def up(self, down: Mapping[Address, object]) -> tuple[Machine, ...]:
+    def up(self, down: Collection[Address]) -> tuple[Machine, ...]:
         """The machines that can still be lost: those with an address that is not down."""
-        return tuple(machine for machine in self.machines if not down.keys() >= set(machine.addresses))
+        return tuple(machine for machine in self.machines if not all(each in down for each in machine.addresses))
 
 
 def _is_private(address: Address) -> bool:

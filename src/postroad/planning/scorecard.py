@@ -10,6 +10,7 @@ from functools import cached_property
 from postroad.planning.fates import Fate, fates
 from postroad.planning.mix import MANY, MOST_MACHINES, ZERO, Conditions, Forecasts, Mix, part_delivered, share
 from postroad.planning.records import Machine, Records
+from postroad.planning.refusals import ExchangerRefusal, refusals
 from postroad.planning.survival import Loss, Survival, losses, survive
 from postroad.planning.traffic import Tariff, Traffic
 from postroad.words.faults import Mode
@@ -112,6 +113,11 @@ class Scorecard:
         return losses(self.survivals, self.mix.weights)
 
     @cached_property
+    def refusals(self) -> tuple[ExchangerRefusal, ...]:
+        """Each exchanger that some senders do not use, for what the domain publishes of TLS."""
+        return refusals(self.records, self.mix, self.whole, self.survivals)
+
+    @cached_property
     def fates(self) -> tuple[Fate, ...]:
         """What falls together, though it looks apart."""
         return fates(self.records)
@@ -195,7 +201,11 @@ def measure(name: str, records: Records, view: Conditions, *, examples: int = 0)
     """Everything about a set of records; what no sender can use has forecasts that say so, and nothing else."""
     card = _seen(name, records, view, examples)
     few = len(records.machines) <= MOST_MACHINES
-    survivals = (survive(sender, records, view.foresee(records, sender)) for sender in card.whole.by if few)
+    survivals = (
+        survive(sender, records, view.foresee(records, sender), view.gone(records, sender))
+        for sender in card.whole.by
+        if few
+    )
     return replace(card, survivals=tuple(survivals))
 
 
@@ -248,7 +258,7 @@ def _caught(machine: Machine, whole: Forecasts, lost: Forecasts) -> Fraction:
 
 def _networks(records: Records, view: Conditions, whole: Forecasts) -> list[tuple[Machine, ...]]:
     """The networks that can be lost, those that take most: whose loss costs more than another takes has costs most."""
-    up = frozenset(records.up(view.down))
+    up = frozenset(records.up(view.gone(records)))
     groups = [found for group in records.networks if (found := tuple(machine for machine in group if machine in up))]
     groups.sort(key=lambda group: -sum(map(whole.accepted, group), ZERO))
     return groups[: 1 if len(up) > MOST_MACHINES else MANY]

@@ -14,6 +14,7 @@ from fractions import Fraction
 from postroad.planning.mix import Foresee, part_delivered, share
 from postroad.planning.records import Machine, Records
 from postroad.simulation import Forecast
+from postroad.words.names import Address
 
 MOST_QUESTIONS = 300  # forecasts the search for the smallest harmful loss may ask for: seconds, not minutes
 MOST_ALONE = 30  # machines that are each tried as the only one left, to see that nothing less than all is the smallest
@@ -45,10 +46,11 @@ class Loss:
     weight: Fraction
 
 
-def survive(sender: str, records: Records, foresee: Foresee) -> Survival:
-    """What a sender survives, exact but for `surely`."""
+def survive(sender: str, records: Records, foresee: Foresee, down: frozenset[Address] | None = None) -> Survival:
+    """What a sender survives, exact but for `surely`; `down`: where it delivers nothing, if not where a fault is."""
     whole = foresee(frozenset())
-    up = frozenset(records.up(whole.case.down))
+    down = frozenset(whole.case.down) if down is None else down
+    up = frozenset(records.up(down))
     nothing_left = foresee(up)
     met = (step.address for example in nothing_left.examples for step in example.steps)
     listed = records.machines_of(met) & up
@@ -58,7 +60,7 @@ def survive(sender: str, records: Records, foresee: Foresee) -> Survival:
         return Survival(sender, frozenset(), waits, surely, unstoppable=True)
     if not stops or part_delivered(whole) < 1:
         return Survival(sender, stops, frozenset())
-    fewest = _fewest(records, whole, nothing_left)
+    fewest = _fewest(records, down, nothing_left)
     if len(listed) == fewest:
         return Survival(sender, stops, listed)
     waits, surely = _smallest_wait(records, foresee, stops)
@@ -81,11 +83,11 @@ def _peeled(records: Records, foresee: Foresee, lost: frozenset[Machine]) -> fro
     return lost
 
 
-def _fewest(records: Records, whole: Forecast, nothing_left: Forecast) -> Fraction | None:
+def _fewest(records: Records, down: frozenset[Address], nothing_left: Forecast) -> Fraction | None:
     """A number of machines that no list falls short of, those down already left out; None where it is not known."""
     is_known = records.is_plain and nothing_left.attempts_mean == nothing_left.attempts_max
-    down = sum(place.address in whole.case.down for place in records.places)
-    return nothing_left.attempts_mean - down if is_known else None
+    gone = sum(place.address in down for place in records.places)
+    return nothing_left.attempts_mean - gone if is_known else None
 
 
 def _smallest_wait(records: Records, foresee: Foresee, stops: frozenset[Machine]) -> tuple[frozenset[Machine], bool]:

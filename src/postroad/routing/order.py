@@ -149,7 +149,7 @@ class Filling:
         """What decides of the hosts to come, where only `shared` addresses stand behind several names."""
         if self._room is None and not shared:
             return None
-        seen = frozenset(address for address, _port, _demand in self._seen if address in shared) if shared else shared
+        seen = frozenset((address, demand) for address, _port, demand in self._seen if shared and address in shared)
         return self._room and max(self._room, 0), frozenset(self._reached), seen
 
     def _takes(self, preference: int) -> bool:

@@ -6,10 +6,11 @@ Rule 2: a sender is data (the room `models`); here is only what such data mean.
 Rule 3: the facts are those of `routing` (a Snapshot): what is true for a delivery is true for its simulation.
 
 Stops: `nouns` (what is asked and answered), `servers` (all that a domain has, whoever uses it), `contacts` (who is
-found), `plans` and `arrange` (facts -> levels of hosts of contacts), `likeness` (what need not be told apart), `limits`
-(those that may be met), `orders` (orders not drawn, with their chances), `steps` (one attempt), `shares` (exact
-forecasts), `paths` (single ways), `ranges` (what is sure of a mix), `recipients` (several, answered one by one), `own`
-(our own sender, which is no model), `trials` (Monte-Carlo for what only time shows).
+found), `enforcing` (what senders demand of TLS there), `plans` and `arrange` (facts -> levels of hosts of contacts),
+`likeness` (what need not be told apart), `limits` (those that may be met), `orders` (orders not drawn, with their
+chances), `steps` (one attempt), `shares` (exact forecasts), `paths` (single ways), `ranges` (what is sure of a mix),
+`recipients` (several, answered one by one), `own` (our own sender, which is no model), `trials` (Monte-Carlo for what
+only time shows).
 """
 
 from typing import TYPE_CHECKING
@@ -21,12 +22,14 @@ from postroad.simulation.shares import blend, forecast
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
+    from postroad.simulation.enforcing import demands_of, unmet
     from postroad.simulation.ranges import RANGES, Range, range_of
     from postroad.simulation.recipients import REPLIES, Fare, Mixed, fares
     from postroad.simulation.servers import addresses_named, as_given, places
 
 __getattr__, __dir__ = door(
     __name__,
+    enforcing="demands_of unmet",
     ranges="RANGES Range range_of",
     recipients="Fare Mixed REPLIES fares",
     servers="addresses_named as_given places",

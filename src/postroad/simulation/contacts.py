@@ -10,6 +10,7 @@ from math import lcm
 
 from postroad.models import ENDS, Sender, Then, Unit
 from postroad.routing import DropReason, turned_addresses
+from postroad.simulation.enforcing import NO_MODES, as_met
 from postroad.simulation.nouns import Case
 from postroad.simulation.orders import NOTHING, Node, Pick, leaves
 from postroad.words.faults import Mode
@@ -32,6 +33,7 @@ class ModelExchanger:
     preference: int
     addresses: tuple[Address, ...]
     dead: DropReason | None = None
+    unmet: frozenset[Mode] = NO_MODES  # the faults that fail what its sender demands of it
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
@@ -70,7 +72,7 @@ class ModelExchanger:
         """What its addresses meet."""
         if self._distinct.isdisjoint(case.faulty):  # an address takes long to hash, and sets remember it
             return (Mode.ACCEPT,) * len(self.addresses)
-        return tuple(case.down.get(address, Mode.ACCEPT) for address in self.addresses)
+        return tuple(as_met(self.unmet, case.down.get(address, Mode.ACCEPT)) for address in self.addresses)
 
 
 def asked_names(found: Iterable[ModelExchanger]) -> tuple[str, ...]:

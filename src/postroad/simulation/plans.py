@@ -23,12 +23,14 @@ from postroad.routing import (
 )
 from postroad.simulation.arrange import ArrangedLevel, Arranger
 from postroad.simulation.contacts import ModelExchanger, asked_names
+from postroad.simulation.enforcing import demands_of, unmet
 from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.own import names_of, usual
 from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
 from postroad.words.names import Address, AddressLiteral, parse_address
 from postroad.words.outcome import Result
+from postroad.words.tls import OPPORTUNISTIC, Demand
 
 MOST_TURNS = 720
 """Orders of the answers that are told apart; of more, so many stand for all."""
@@ -50,8 +52,9 @@ class NoWay:
 
 
 FoundExchangers = tuple[ModelExchanger, ...] | NoWay
-MadeExchangers = dict[tuple[tuple[int, ...], bool, Mx], ModelExchanger]
-"""What records lead to, by what of a sender makes a difference to that: the families it uses, and whether literals."""
+MadeExchangers = dict[tuple[tuple[int, ...], bool, Demand, Mx], ModelExchanger]
+"""What records lead to, by what of a sender makes a difference to that: the families it uses, whether literals, and
+what it demands of TLS there."""
 
 
 def exchanges(snapshot: Snapshot, sender: Sender, made: MadeExchangers | None = None) -> FoundExchangers:
@@ -80,7 +83,7 @@ def _found_by_ours(snapshot: Snapshot) -> FoundExchangers:
     names = names_of(snapshot)
     if isinstance(route, Refusal):
         return NoWay(route.result, asked=tuple(names))
-    found = tuple(_exchanges(route))
+    found = tuple(_exchanges(route))  # with those it will refuse: each is a try in its turn
     dead = sorted(names - {each.name for each in found})
     return (*found, *(ModelExchanger(name, 0, (), DropReason.NO_ADDRESS) for name in dead))
 
@@ -95,7 +98,8 @@ def _listed(snapshot: Snapshot, sender: Sender, records: tuple[Mx, ...], made: M
         return NoWay(Result.FAILED, asked=tuple(dict.fromkeys(record.exchange for record in real)))
     if sender.drops_names:
         real = _by_name(real)
-    every = [_exchange(snapshot, sender, record, made) for record in real]
+    demands = demands_of(snapshot, sender)
+    every = [_exchange(snapshot, sender, record, demands.get(record.exchange, OPPORTUNISTIC), made) for record in real]
     # Of a name that nobody looked up nothing is known: a domain has more of them than we ask for
     found = [each for each in every if each.dead is not DropReason.NOT_LOOKED_UP]
     if not any(each.addresses for each in found):
@@ -120,13 +124,21 @@ def _is_fatal(snapshot: Snapshot, sender: Sender, records: list[Mx]) -> bool:
     return literal or (sender.empty_name_fails and empty)
 
 
-def _exchange(snapshot: Snapshot, sender: Sender, record: Mx, made: MadeExchangers) -> ModelExchanger:
+def _exchange(snapshot: Snapshot, sender: Sender, record: Mx, demand: Demand, made: MadeExchangers) -> ModelExchanger:
     """What a record leads to: also nowhere, for it still is a record."""
     policy = _policy(sender)
-    key = policy.families, sender.literals is Literals.USED, record
+    key = policy.families, sender.literals is Literals.USED, demand, record
     if key not in made:
-        made[key] = _look_up(snapshot, policy, record, uses_literals=sender.literals is Literals.USED)
+        found = _look_up(snapshot, policy, record, uses_literals=sender.literals is Literals.USED)
+        made[key] = _under(demand, found)
     return made[key]
+
+
+def _under(demand: Demand, found: ModelExchanger) -> ModelExchanger:
+    """An exchanger as a sender sees it that demands this: who cannot meet it is passed over for now, not for good."""
+    if demand.missed and found.addresses:
+        return ModelExchanger(found.name, found.preference, (), DropReason.TEMPORARY)
+    return replace(found, unmet=unmet(demand)) if demand.level else found
 
 
 def _look_up(snapshot: Snapshot, policy: RoutePolicy, record: Mx, *, uses_literals: bool) -> ModelExchanger:
@@ -149,7 +161,11 @@ def _decided(snapshot: Snapshot, sender: Sender) -> FoundExchangers:
     answer = decide(snapshot, _policy(sender))
     if isinstance(answer, Refusal):
         return _refused(sender, answer.status, asked=(str(snapshot.domain),))
-    return tuple(_exchanges(answer))
+    demands = demands_of(snapshot, sender)
+    found = tuple(_under(demands.get(each.name, OPPORTUNISTIC), each) for each in _exchanges(answer))
+    if not any(each.addresses for each in found):
+        return _refused(sender, Status.TEMPORARY, asked=(str(snapshot.domain),))
+    return found
 
 
 def _refused(sender: Sender, status: Status, *, asked: tuple[str, ...]) -> NoWay:
@@ -161,7 +177,7 @@ def _refused(sender: Sender, status: Status, *, asked: tuple[str, ...]) -> NoWay
 def _exchanges(route: Route) -> Iterable[ModelExchanger]:
     for level in route.levels:
         for each in level.exchangers:
-            yield ModelExchanger(each.name, level.preference, each.addresses)
+            yield ModelExchanger(each.name, level.preference, each.addresses, unmet=unmet(each.demand))
 
 
 def _policy(sender: Sender) -> RoutePolicy:

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, ClassVar, Generic, Never, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, TypeVar
 
 from postroad.words.names import Address, Destination
+
+if TYPE_CHECKING:
+    from postroad.words.policies import Published
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -122,7 +125,8 @@ class Snapshot:
     `hosts` has the MX targets by canonical name, and the domain itself where its own addresses were asked for
     because no MX was found. A target missing from `hosts` was not asked for: the limit on names was reached.
     `servers` and `reverse` are filled for people (`postroad lookup`), not needed to route. `in_lab`: whoever
-    asked said that a loopback address is one like any other here; nothing else makes it one.
+    asked said that a loopback address is one like any other here; nothing else makes it one. `published`: what the
+    domain asks of TLS, for simulations of senders that look at it; None: nobody asked.
     """
 
     domain: Destination
@@ -131,6 +135,7 @@ class Snapshot:
     servers: Answer[str] | None = None
     reverse: Mapping[Address, Answer[str]] = field(default_factory=dict)
     in_lab: bool = False
+    published: Published | None = None
 
 
 @dataclass(frozen=True, slots=True)

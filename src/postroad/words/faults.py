@@ -28,6 +28,7 @@ class Mode(StrEnum):
     NO_STARTTLS = "no-starttls"  # offers no STARTTLS where the others do
     STARTTLS_GOOD = "starttls-good"  # offers STARTTLS, with a certificate nobody has signed
     STARTTLS_EXPIRED = "starttls-expired"  # the same, and its certificate has expired
+    TLS_MISMATCH = "tls-mismatch"  # offers STARTTLS, with a certificate for another host, and another key
     STARTTLS_454 = "starttls-454"  # answers STARTTLS with 454: not now (RFC 3207 section 4)
     STARTTLS_554 = "starttls-554"  # answers STARTTLS with 554
     STARTTLS_CLOSE = "starttls-close"  # closes at STARTTLS, without a reply
@@ -53,7 +54,17 @@ class Fault:
         return f"{self.mode}:{self.seconds:g}" if self.mode in TIMED else str(self.mode)
 
 
-def parse_down(text: str) -> tuple[str, Mode] | Unreadable:
+UNCOVERED = "uncovered"
+"""Said of an exchanger in place of a mode: the domain's MTA-STS policy does not list it."""
+
+
+def parse_uncovered(text: str) -> str | None:
+    """The server of a text that says SERVER:uncovered; None: it says something else."""
+    server, _colon, word = text.strip().replace("[", "").replace("]", "").rpartition(":")
+    return server if server and word == UNCOVERED else None
+
+
+def parse_down(text: str, *others: str) -> tuple[str, Mode] | Unreadable:
     """Read SERVER or SERVER:MODE, where SERVER is a name or an address; it refuses if nothing else is said.
 
     An IPv6 address has colons of its own: without brackets the whole may be the address.
@@ -65,7 +76,7 @@ def parse_down(text: str) -> tuple[str, Mode] | Unreadable:
     if not server or (not word and colon):
         return Unreadable(text, "write SERVER or SERVER:MODE")
     if word and word not in set(Mode):
-        return Unreadable(text, f"there is no mode {word!r}; choose one of {', '.join(Mode)}")
+        return Unreadable(text, f"there is no mode {word!r}; choose one of {', '.join((*Mode, *others))}")
     return server, Mode(word) if word else Mode.REFUSE
 
 

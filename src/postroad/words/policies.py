@@ -93,6 +93,14 @@ class DaneFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """What a domain asks of the TLS of whoever sends to it: its MTA-STS policy, and DANE by exchanger."""
+
+    sts: StsPolicy | None = None
+    dane: Mapping[str, DaneFacts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StsKnown:
     """The MTA-STS policy of a domain that holds now, if any, its id, when it was fetched, and how we know.
 

@@ -587,3 +587,75 @@ def test_an_empty_sender_file_is_no_sender(simulate, tmp_path):
     (own := tmp_path / "mine.toml").write_text("")
     status, said = simulate("--sender", str(own), stderr=True)
     assert (2, True) == (status, "it says nothing" in said)
+
+
+POLICY = "version: STSv1\nmode: enforce\nmx: mail1.example.com\nmx: mail2.example.com\nmax_age: 86400\n"
+SIGNED = f"@ DNSKEY 257 3 13 {'A' * 86}==\n_25._tcp.mail1 TLSA 3 1 1 {'ab' * 32}\n"
+
+
+def test_policy_that_leaves_out_the_backup_shows_who_would_refuse_it(simulate, tmp_path):
+    """In words and in JSON: the senders, their part of the mail, and what stops it."""
+    policy = tmp_path / "mta-sts.txt"
+    policy.write_text(POLICY)
+    given = ["--sender", "exchange-online", "--sender", "postfix", "--sts-policy", str(policy)]
+    text = simulate(*given)[1]
+    assert "The MTA-STS policy is enforced by exchange-online (50 % of mail)." in text
+    assert "With backup.example.com not listed in the MTA-STS policy, exchange-online (50 % of mail) passes it" in text
+    found = json.loads(simulate(*given, "--json")[1])["tls"]
+    (refusal,) = found["refusals"]
+    assert ("enforce", []) == (found["sts"]["mode"], found["tlsa"])
+    assert {
+        "exchange": "backup.example.com",
+        "cause": "unlisted",
+        "senders": ["exchange-online"],
+        "part": {"low": 0.5, "high": 0.5},
+        "stops": ["192.0.2.11", "192.0.2.12"],
+        "waits": False,
+    } == refusal
+
+
+def test_exchanger_may_be_left_out_of_the_policy_by_a_word(simulate):
+    """Without a policy one that lists all others is taken, and the trials count it as the forecast does."""
+    given = ["--sender", "exchange-online", "--down", "backup:uncovered", "--down", "mail1", "--down", "mail2"]
+    status, text = simulate(*given, "--trials", "200", "--json")
+    shape = json.loads(text)
+    assert (1, 1.0, 1.0) == (
+        status, shape["results"][0]["outcome"]["deferred"],
+        1 - shape["trials"][0]["accepted"].get("198.51.100.13", {"value": 0.0})["value"],
+    )  # fmt: skip
+    assert shape["tls"]["refusals"][0]["waits"]
+    assert json.loads(simulate("--sender", "postfix", "--json")[1])["tls"] is None
+
+
+def test_tlsa_records_of_a_signed_zone_count(simulate, tmp_path):
+    """A certificate that does not match is refused by who looks at DANE."""
+    zone = tmp_path / "signed.zone"
+    zone.write_text(ZONE + SIGNED)
+    given = ["--sender", "exim", "--sender", "postfix", "--down", "mail1:tls-mismatch"]
+    text = simulate(*given, named=str(zone))[1]
+    assert "The TLSA records of mail1.example.com are enforced by exim (50 % of mail)." in text
+    assert "As mail1.example.com does not prove what is published for it, exim (50 % of mail) passes it over" in text
+    assert "Nothing published is known that makes a sender look at a certificate" in simulate(*given)[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "cannot be read"),
+        ("mode: enforce\n", "is no valid MTA-STS policy: it has no line `version: STSv1`"),
+        ("version: STSv1\nmode: enforce\nmx: *\nmax_age: 1\n", "is no valid MTA-STS policy: line 3"),
+    ],
+)
+def test_policy_that_cannot_be_used_is_told(simulate, tmp_path, text, why):
+    """With its file and line."""
+    policy = tmp_path / "mta-sts.txt"
+    if text is not None:
+        policy.write_text(text)
+    status, said = simulate("--sts-policy", str(policy), stderr=True)
+    assert (2, True) == (status, why in " ".join(said.split()))
+
+
+def test_zone_file_publishes_nothing_that_could_be_asked_for(simulate):
+    """The error says what to give."""
+    status, said = simulate("--published", stderr=True)
+    assert (2, True) == (status, "give the MTA-STS policy with --sts-policy" in " ".join(said.split()))

@@ -392,9 +392,11 @@ def test_starttls_is_offered_and_goes_wrong(mode, replies):
     facing(story, mode)
 
 
-@pytest.mark.parametrize(("mode", "is_over"), [(Mode.STARTTLS_GOOD, False), (Mode.STARTTLS_EXPIRED, True)])
-def test_a_certificate_that_nobody_signed(mode, is_over):
-    """Offered also where the lab has no TLS; the one is valid, the other has expired."""
+@pytest.mark.parametrize(
+    ("mode", "is_over"), [(Mode.STARTTLS_GOOD, False), (Mode.STARTTLS_EXPIRED, True), (Mode.TLS_MISMATCH, False)]
+)
+def test_a_certificate_that_proves_nothing(mode, is_over):
+    """Offered also where the lab has no TLS: nobody has signed it, it has expired, or it is for another host."""
 
     async def story(exchanger):
         async with dialled(exchanger) as sender:

@@ -17,9 +17,12 @@ from postroad.routing import PROCEDURES, Refusal, WalkPolicy, decide, plan_of, t
 from postroad.routing.policy import EqualsPolicy
 from postroad.simulation import SENDERS, Case, DnsOrder, forecast
 from postroad.simulation.own import CONNECT_TIMEOUT_S, GREETING_TIMEOUT_S, OwnSender, sums
+from postroad.simulation.own.graph import asked
 from postroad.smtp import Timeouts
+from postroad.words.facts import Tlsa
 from postroad.words.faults import Fault, Mode
 from postroad.words.outcome import Result
+from postroad.words.tls import Authority, Demand, Miss, TlsFailure, TlsLevel
 
 RFC5321 = PROCEDURES["rfc5321"]
 FIELDS = ("first", "accepted", "outcome", "attempts_mean", "attempts_max", "delay_mean_s", "delay_worst_s", "taken")
@@ -51,14 +54,16 @@ def added_up(route, own):
     sums = {name: defaultdict(Fraction) for name in ("first", "accepted", "outcome")}
     mean, delay_s, every, taken = Fraction(0), 0.0, [], []
     for chance, attempt in attempts(route, own):
-        sums["first"][attempt.contacts[0].target.address] += chance
+        contacts = asked(attempt.contacts)
+        if contacts:
+            sums["first"][contacts[0].target.address] += chance
         sums["outcome"][attempt.result] += chance
         if attempt.result is Result.DELIVERED:
             sums["accepted"][taker(attempt)] += chance
             taken.append((float(chance), attempt.elapsed_ms / 1000))
-        mean += chance * len(attempt.contacts)
+        mean += chance * len(contacts)
         delay_s += float(chance) * attempt.elapsed_ms / 1000
-        every.append((len(attempt.contacts), attempt.elapsed_ms / 1000))
+        every.append((len(contacts), attempt.elapsed_ms / 1000))
     rest = (mean, max(most for most, _ in every), pytest.approx(delay_s), pytest.approx(max(late for _, late in every)))
     return dict(zip(FIELDS, (*map(dict, sums.values()), *rest, waits(taken)), strict=True))
 
@@ -116,6 +121,16 @@ def test_an_overtaken_contact_is_asked_again_by_the_forecast_too():
 
 
 ADDRESSES = [f"192.0.2.{n}" for n in range(1, 6)] + [f"2001:db8::{n}" for n in range(1, 4)]
+MISSED = Demand(TlsLevel.PROVEN, Authority.MTA_STS, missed=Miss(TlsFailure.VALIDATION, "it is not listed"))
+DEMANDS = st.sampled_from(
+    [
+        MISSED,
+        Demand(TlsLevel.ENCRYPTED, Authority.DANE),
+        Demand(TlsLevel.PROVEN, Authority.MTA_STS, names=("mx1",)),
+        Demand(TlsLevel.PROVEN, Authority.DANE, tlsa=(Tlsa(3, 1, 1, b"k" * 32),)),
+        Demand(TlsLevel.PROVEN, Authority.DANE, tlsa=(Tlsa(2, 1, 1, b"k" * 32),)),
+    ]
+)
 FAULTS = st.builds(Fault, st.sampled_from([*Mode, Mode.BLACKHOLE, Mode.BLACKHOLE]), st.sampled_from([0.5, 1.0, 40.0]))
 
 
@@ -125,7 +140,9 @@ def routes(draw):
     addresses = st.lists(st.sampled_from(ADDRESSES), min_size=1, max_size=3, unique=True)
     alone = st.builds(lambda number: [f"192.0.2.{number}"], st.integers(100, 199))
     records = draw(st.lists(st.tuples(st.sampled_from([10, 10, 20]), addresses | alone), min_size=1, max_size=4))
-    route = decide(snapshot(*((level, f"mx{place}", *texts) for place, (level, texts) in enumerate(records))))
+    demands = draw(st.dictionaries(st.sampled_from([f"mx{place}" for place in range(4)]), DEMANDS))
+    facts = snapshot(*((level, f"mx{place}", *texts) for place, (level, texts) in enumerate(records)))
+    route = decide(facts, demands=demands)
     assert not isinstance(route, Refusal)
     return route
 

@@ -9,10 +9,11 @@ from tests.support.plans import planned
 from postroad.models import SCHEDULES, SENDERS, Sender, read_sender
 from postroad.simulation import Case, DnsOrder, forecast
 from postroad.simulation.trials import Outage, Trial, Workload, run
-from postroad.words.facts import NoName
+from postroad.words.facts import Found, NoName, Tlsa
 from postroad.words.faults import Mode
 from postroad.words.names import parse_address
 from postroad.words.outcome import Result
+from postroad.words.policies import DaneFacts, Published, StsPolicy
 
 FIRST, SECOND, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 EQUALS = "@ MX 10 a\n@ MX 10 b\n@ MX 20 c\na A 192.0.2.1\nb A 192.0.2.2\nc A 192.0.2.3\n"
@@ -24,6 +25,7 @@ DEAD = "@ MX 10 a\n@ MX 10 b\na A 192.0.2.1\nb TXT dead\n"
 NULL_BESIDE = "@ MX 0 .\n@ MX 10 a\na A 192.0.2.1\n"
 LITERAL = "@ MX 10 192.0.2.1.\n@ MX 20 b\nb A 192.0.2.2\n"
 NO_MX = "@ A 192.0.2.1\n"
+SIGNED = DaneFacts(True, "a.example.com", Found((Tlsa(3, 1, 1, b"k" * 32),), authentic=True))  # noqa: FBT003  # a fact
 NO_NAME = "; said of the MX, where the A is there\n" + NO_MX
 
 
@@ -36,6 +38,7 @@ class Shown:
     zone: str = EQUALS
     down: str = ""  # the modes of 192.0.2.1, .2 and .3
     order: DnsOrder = DnsOrder.FIXED
+    published: Published | None = None
 
 
 IN_ORDER = 'equals = "given"\n'
@@ -97,6 +100,8 @@ BOTH = {
     "empty_name_fails": Shown("", "empty_name_fails = true", DEAD),
     "refused": Shown("", 'refused.null-mx = "deferred"', "@ MX 0 .\n"),
     "fails_on_equals": Shown("", "fails_on_equals = true"),
+    "sts": Shown("", "sts = true", EQUALS, published=Published(StsPolicy("enforce", ("b.example.com",)))),
+    "dane": Shown("", "dane = true", EQUALS, "tls-mismatch", published=Published(dane={"a.example.com": SIGNED})),
 }  # fmt: skip
 """Fields that decide of a single attempt: in the forecast and in trials."""
 
@@ -177,7 +182,7 @@ def leaves(kind=Sender, path=""):
 
 def records(shown):
     """The snapshot of its zone."""
-    found = planned(shown.zone)
+    found = replace(planned(shown.zone), published=shown.published)
     return replace(found, mx=NoName()) if shown.zone is NO_NAME else found
 
 

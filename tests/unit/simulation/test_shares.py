@@ -15,6 +15,7 @@ from tests.support.forecasts import ADDRESSES, BACKUP, EQUALS, MODES, cases, sna
 from postroad.models.model import ENDS, Inside, PreferenceUse
 from postroad.routing import PROCEDURES, decide, odds
 from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, blend, forecast
+from postroad.simulation.enforcing import as_met
 from postroad.simulation.limits import counted
 from postroad.simulation.paths import every_way
 from postroad.simulation.plans import NoWay, exchanges, plans
@@ -355,7 +356,7 @@ def test_equal_servers_are_as_their_permutations(modes):
     accepted = defaultdict(Fraction)
     for order in orders:
         for address in order:
-            then = SENDERS["sendmail"].after(down[address])
+            then = SENDERS["sendmail"].after(as_met(frozenset(), down[address]))
             if ENDS.get(then) is Result.DELIVERED:
                 accepted[address] += Fraction(1, len(orders))
             if then in ENDS:

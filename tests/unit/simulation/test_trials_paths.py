@@ -52,7 +52,8 @@ def drawn_paths(trial, found, down):
     def meet(row, place, at_s):
         for one, where, when in zip(row.tolist(), place.tolist(), at_s.tolist(), strict=True):
             steps[one].append((places.targets[where], round(when, 6)))
-        return np.array([MODES.index(down.get(places.targets[where].address, Mode.ACCEPT)) for where in place.tolist()])
+        modes = [MODES.index(down.get(places.targets[where].address, Mode.ACCEPT)) for where in place.tolist()]
+        return places.met[place, modes]
 
     ended = make(Starts(begin(moment), moment.each_draw, np.zeros(DRAWN)), meet)
     return Counter((tuple(dict.fromkeys(steps[row])), RESULTS[code]) for row, code in enumerate(ended.result.tolist()))

@@ -17,7 +17,19 @@ from postroad.views.text import advice, comparison, simulation
 from postroad.views.text.blocks import Table
 from postroad.views.text.sections import AnswerSection, NamedPicture, Sentences, ZoneLines, markdown, text
 
-ASKED = ["--trials", "300", "--sources", "3", "--greylist", "5m", "--greylist-apart", "--replies", "250,450,550"]
+ASKED = [
+    "--down",
+    "mail2:uncovered",
+    "--trials",
+    "300",
+    "--sources",
+    "3",
+    "--greylist",
+    "5m",
+    "--greylist-apart",
+    "--replies",
+    "250,450,550",
+]
 
 
 class Reader(HTMLParser):

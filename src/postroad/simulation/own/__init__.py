@@ -16,9 +16,11 @@ from fractions import Fraction
 from functools import partial
 from itertools import islice
 
+from postroad.models import SENDERS
 from postroad.routing import PROCEDURES, EqualsPolicy, Plan, Refusal, Route, RoutePolicy, WalkPolicy, decide
+from postroad.simulation.enforcing import demands_of
 from postroad.simulation.nouns import Case, DeliveryWaits, DnsOrder, Example, Shares, Step
-from postroad.simulation.own.graph import Graph, OwnTerms
+from postroad.simulation.own.graph import Graph, OwnTerms, asked
 from postroad.simulation.own.hosts import Draws, draws_of
 from postroad.simulation.own.rehearsal import Proves, Rehearsal
 from postroad.simulation.own.sums import Adding, Effort, Sums, spread
@@ -171,7 +173,7 @@ def _of_case(case: Case) -> tuple[OwnSender, Route | Refusal]:
 def usual(snapshot: Snapshot) -> tuple[OwnSender, Route | Refusal]:
     """Our sender as the relay is set up, and its way to a domain."""
     own = OwnSender()
-    return own, decide(snapshot, own.policy)
+    return own, decide(snapshot, own.policy, demands=demands_of(snapshot, SENDERS["postroad"]))
 
 
 def _example(way: Way, case: Case) -> Example:
@@ -184,6 +186,6 @@ def _example(way: Way, case: Case) -> Example:
             contact.started_ms / 1000,
             (contact.ended_ms - contact.started_ms) / 1000,
         )
-        for contact in way.contacts
+        for contact in asked(way.contacts)
     )
     return Example(way.chance, tuple(steps), max((each.result for each in way.outcomes), key=list(Result).index))

@@ -16,7 +16,7 @@ from postroad.routing import EqualsPolicy, Exchanger, Filling, RoutePolicy, Try,
 from postroad.simulation.own.hosts import AddressOrder, Class, DrawnTurn
 from postroad.simulation.own.rehearsal import Going, Rehearsal, Undrawn
 from postroad.words.names import Address
-from postroad.words.outcome import Outcome, Result
+from postroad.words.outcome import Outcome, Phase, Result
 from postroad.words.trail import Contact, Target
 
 T = TypeVar("T")
@@ -92,6 +92,7 @@ class Graph:
         self._stands: dict[Hashable, Stand] = {}
         self._legs: dict[Hashable, Leg] = {}
         self._drawn = 0
+        self._refuses = any(host.demand.missed for level in draw.route.levels for host in level.exchangers)
         self.work = 0
         """What has been gone through: contacts, and as many again for each leg as it takes longer."""
 
@@ -114,7 +115,8 @@ class Graph:
 
     def takes(self, hosts: Class) -> bool:
         """Whether these take the message as soon as they are asked."""
-        return self._terms.rehearsal.takes(hosts.rows[0].host.addresses[0])
+        host = hosts.rows[0].host
+        return self._terms.rehearsal.takes(host.addresses[0], host.demand)
 
     def to_the_end(self, stand: Stand, plan: Iterable[tuple[int, Class, AddressOrder]]) -> Leg:
         """What follows when the hosts left are drawn in this order: the level, class and row of each."""
@@ -141,7 +143,7 @@ class Graph:
     def _leg(self, stand: Stand, going: Going, step: Try | Verdict, further: tuple[Filling, int] | None = None) -> Leg:
         """The way of an attempt until here; `further` is what the next host is drawn with."""
         took_s, trail = going.now - stand.going.now, going.walk.contacts
-        made = len(trail) - len(stand.going.walk.contacts) + 1
+        made = self._count(trail) - self._count(stand.going.walk.contacts) + 1
         self.work += LEG + made
         if isinstance(step, Verdict) or further is None:
             outcomes = step.outcomes if isinstance(step, Verdict) else ()
@@ -149,6 +151,9 @@ class Graph:
             taken_by = taker.spot if isinstance(taker, DrawnTarget) else None
             return Leg(took_s, made, None, outcomes, taken_by, () if self._merges else trail)
         return Leg(took_s, made - 1, self._stand(going, *further))
+
+    def _count(self, trail: Sequence[Contact]) -> int:
+        return len(asked(trail)) if self._refuses else len(trail)
 
     def _one_more(self, host: Exchanger) -> Exchanger:
         """A host of a class: where one stands for many, it gets a name of its own for each time it is drawn."""
@@ -160,10 +165,12 @@ class Graph:
     def _drawn_as(self, target: Target, hosts: Class, row: AddressOrder) -> DrawnTarget:
         """Also which host it is, where it may still take the message after others were drawn."""
         spot = Spot(hosts, row, row.host.addresses.index(target.address))
-        kind = self._terms.rehearsal.kind(target.address)
+        kind = self._terms.rehearsal.kind(target.address, target.demand)
         if not self._terms.rehearsal.is_silent(target.address):
             kind = kind, spot
-        return DrawnTarget(target.exchange, target.address, target.preference, target.port, kind=kind, spot=spot)
+        return DrawnTarget(
+            target.exchange, target.address, target.preference, target.port, target.demand, kind=kind, spot=spot
+        )
 
     def _has_place_for(self, filling: Filling, level: int, hosts: Class) -> bool:
         host = hosts.rows[0].host
@@ -188,6 +195,11 @@ def next_level(
         if any(has_place_for(number, each) for count, each in zip(left[number], levels[number], strict=True) if count):
             return number
     return None
+
+
+def asked(trail: Iterable[Contact]) -> tuple[Contact, ...]:
+    """The contacts that were made: of those refused for what they cannot prove nobody hears."""
+    return tuple(contact for contact in trail if contact.phase is not Phase.POLICY)
 
 
 def taken_last(trail: Sequence[Contact]) -> Target | None:

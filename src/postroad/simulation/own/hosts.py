@@ -14,12 +14,13 @@ from postroad.routing import Exchanger, Route, turned, turns_of
 from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.own.rehearsal import Rehearsal
 from postroad.words.names import Address
+from postroad.words.tls import Demand
 
 MOST_TURNS = 720  # of a route: beyond, so many of them stand for all
 MOST_ROWS = 720  # orders of the addresses of one host, likewise, and of all hosts of one preference together
 LEAST_ROWS = 12
 
-Kind = Callable[[Address], Hashable]
+Kind = Callable[[Address, Demand], Hashable]
 Places = tuple[tuple[int, ...], ...]
 
 
@@ -111,10 +112,11 @@ class _Kinds:
     def __init__(
         self, route: Route, rehearsal: Rehearsal, tangled: frozenset[Address], limit: int | None, *, alike: bool
     ) -> None:
-        every = [each for level in route.levels for host in level.exchangers for each in host.addresses]
-        self._kind = {id(each): rehearsal.kind(each) for each in every}
-        self._calm = {id(each): rehearsal.kind_where_another_takes_it(each) for each in every}
-        self._takes = {id(each) for each in every if rehearsal.takes(each)}
+        hosts = [host for level in route.levels for host in level.exchangers]
+        every = [(each, host.demand) for host in hosts for each in host.addresses]
+        self._kind = {id(each): rehearsal.kind(each, demand) for each, demand in every}
+        self._calm = {id(each): rehearsal.kind_where_another_takes_it(each, demand) for each, demand in every}
+        self._takes = {id(each) for each, demand in every if rehearsal.takes(each, demand)}
         self._tangled = tangled
         self._is_limited = limit is not None and len(every) > limit
         self._alike = alike
@@ -187,7 +189,8 @@ class _Rows:
                 classes[host.name].append(host)
                 continue
             canonical = self._canonical(host)
-            classes[tuple(map(self._full_kind, canonical.addresses))].append(canonical)
+            kinds = (self._full_kind(address, host.demand) for address in canonical.addresses)
+            classes[tuple(kinds)].append(canonical)
         self._part = max(MOST_ROWS // len(classes), LEAST_ROWS)
         return tuple(self._class(found) for found in classes.values())
 
@@ -195,9 +198,9 @@ class _Rows:
         rows = self._rows(hosts[0])
         return Class(tuple(hosts), rows, len(hosts), sum(row.number for row in rows))
 
-    def _full_kind(self, address: Address) -> Hashable:
+    def _full_kind(self, address: Address, demand: Demand) -> Hashable:
         plain = None if self._alike and address not in self._tangled else address
-        return address.version, self._kind(address), plain
+        return address.version, self._kind(address, demand), plain
 
     def _canonical(self, host: Exchanger) -> Exchanger:
         """Any order is as good as another: one that hosts alike have in common."""
@@ -205,17 +208,19 @@ class _Rows:
         for version in (4, 6):
             own = [address for address in host.addresses if address.version == version]
             if self._order is DnsOrder.RANDOM:
-                families[version] = sorted(own, key=lambda address: repr(self._full_kind(address)))
+                families[version] = sorted(own, key=lambda address: repr(self._full_kind(address, host.demand)))
             else:
                 starts = (own[start:] + own[:start] for start in range(max(len(own), 1)))
-                families[version] = min(starts, key=lambda each: repr(list(map(self._full_kind, each))))
+                families[version] = min(
+                    starts, key=lambda each: repr([self._full_kind(address, host.demand) for address in each])
+                )
         left = {version: iter(family) for version, family in families.items()}
         return replace(host, addresses=tuple(next(left[address.version]) for address in host.addresses))
 
     def _rows(self, host: Exchanger) -> tuple[AddressOrder, ...]:
         found: dict[Hashable, list[tuple[int, ...]]] = defaultdict(list)
         for order in self._orders(host):
-            found[tuple(self._full_kind(host.addresses[place]) for place in order)].append(order)
+            found[tuple(self._full_kind(host.addresses[place], host.demand) for place in order)].append(order)
         alike = self._of_one_kind(host) if self._order is DnsOrder.RANDOM else None
         rows = []
         for orders in found.values():
@@ -225,7 +230,7 @@ class _Rows:
         return tuple(rows)
 
     def _of_one_kind(self, host: Exchanger) -> tuple[tuple[int, ...], ...]:
-        kinds = list(map(self._full_kind, host.addresses))
+        kinds = [self._full_kind(address, host.demand) for address in host.addresses]
         return tuple(tuple(place for place, other in enumerate(kinds) if other == kind) for kind in kinds)
 
     def _orders(self, host: Exchanger) -> Iterator[tuple[int, ...]]:
@@ -248,14 +253,14 @@ class _Rows:
     def _count(self, host: Exchanger, family: list[int]) -> int:
         if self._order is not DnsOrder.RANDOM:
             return max(len(family), 1)
-        kinds = Counter(self._full_kind(host.addresses[place]) for place in family)
+        kinds = Counter(self._full_kind(host.addresses[place], host.demand) for place in family)
         return factorial(len(family)) // prod(map(factorial, kinds.values()))
 
     def _of_family(self, host: Exchanger, family: list[int]) -> Iterator[list[int]]:
         if self._order is DnsOrder.RANDOM:
             kinds: dict[Hashable, list[int]] = defaultdict(list)
             for place in family:
-                kinds[self._full_kind(host.addresses[place])].append(place)
+                kinds[self._full_kind(host.addresses[place], host.demand)].append(place)
             yield from _arrangements([list(places) for places in kinds.values()])
         else:
             yield from (family[start:] + family[:start] for start in range(max(len(family), 1)))

@@ -15,6 +15,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from postroad.routing import Exchanger, Filling, Route, Try, Verdict
+from postroad.simulation.enforcing import unmet
 from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.own.graph import Left, OwnTerms, next_level, taken_last
 from postroad.simulation.own.hosts import Class, draws_of
@@ -22,6 +23,7 @@ from postroad.simulation.own.rehearsal import Going, Undrawn
 from postroad.words.faults import Fault, Mode
 from postroad.words.names import Address
 from postroad.words.outcome import Result
+from postroad.words.tls import Demand
 from postroad.words.trail import Target
 
 Spot = tuple[int, int]
@@ -94,10 +96,15 @@ def _apart(preference: int, hosts: Sequence[tuple[Exchanger, ...]]) -> tuple[Hos
 
 
 def _alike(preference: int, hosts: Sequence[tuple[Exchanger, ...]]) -> tuple[HostGroup, ...]:
-    sizes: dict[int, list[tuple[Exchanger, ...]]] = defaultdict(list)
+    alike: dict[Hashable, list[tuple[Exchanger, ...]]] = defaultdict(list)
     for host in hosts:
-        sizes[len(host[0].addresses)].append(host)
-    return tuple(HostGroup(preference, tuple(each), is_told=False) for each in sizes.values())
+        alike[len(host[0].addresses), _asks(host[0].demand)].append(host)
+    return tuple(HostGroup(preference, tuple(each), is_told=False) for each in alike.values())
+
+
+def _asks(demand: Demand) -> Hashable:
+    """What a walk can tell of a demand."""
+    return demand.missed is None, unmet(demand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,7 @@ class OpenStand:
             tried, fault = going.tries[what if isinstance(what, int) else what.number]
             agenda.append((round(at - going.now, 6), type(what), _spot(tried.target), fault.mode))
         asks = (_spot(self.step.target), self.step.clear) if isinstance(self.step, Try) else None
-        return going.walk.standing(going.now, _spot), tuple(agenda), left_over, self.level, self.left, asks
+        return going.walk.standing(going.now, _told), tuple(agenda), left_over, self.level, self.left, asks
 
 
 class DrawnHost(NamedTuple):
@@ -229,7 +236,14 @@ class OpenGraph:
         # One that stands for many has a name of its own each time it is drawn
         named = host if group.is_told else replace(host, name=str(before), port=before + 1)
         return tuple(
-            _At(to.exchange, to.address, to.preference, to.port, spot=(drawn.number, host.addresses.index(to.address)))
+            _At(
+                to.exchange,
+                to.address,
+                to.preference,
+                to.port,
+                to.demand,
+                spot=(drawn.number, host.addresses.index(to.address)),
+            )
             for to in filling.add(group.preference, named)
         )
 
@@ -237,6 +251,10 @@ class OpenGraph:
 def _has_place_for(filling: Filling, _level: int, group: HostGroup) -> bool:
     host = group.hosts[0][0]
     return filling.has_place_for(group.preference, host if group.is_told else replace(host, port=0))
+
+
+def _told(target: Target) -> Hashable:
+    return _spot(target), _asks(target.demand)
 
 
 def _spot(target: Target) -> Spot | None:

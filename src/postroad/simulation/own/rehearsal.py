@@ -7,14 +7,17 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
-from postroad.routing import Connected, Ended, ForkingWalk, Greeted, Onward, Plan, Route, Try, Verdict, WalkPolicy
+from postroad.routing import Connected, Ended, ForkingWalk, Greeted, Onward, Plan, Route, Try, Verdict, Wait, WalkPolicy
+from postroad.simulation.enforcing import as_met, unmet
 from postroad.words.faults import TIMED, Fault, Mode
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.reply import Reply
+from postroad.words.tls import OPPORTUNISTIC, Demand
 from postroad.words.trail import Attempt, Target
 
 HEALTHY = Fault()
+_REFUSED = ("refused",)
 _NOBODY = IPv4Address(0)
 
 # What an exchanger with this fault says once greeted, at which phase; None is for the whole host.
@@ -32,7 +35,7 @@ _NO_GREETING = {Mode.G421, Mode.G554}
 _SILENT = {Mode.BLACKHOLE, Mode.MUTE}
 # Other faults of STARTTLS are none to us: a refusal is passed over, and no certificate is asked for
 _NO_TLS = {Mode.BROKEN_STARTTLS, Mode.STARTTLS_CLOSE, Mode.STARTTLS_220_CLOSE}
-_NOT_STARTED = {Mode.NO_STARTTLS, Mode.STARTTLS_454, Mode.STARTTLS_554}
+_BEFORE_TLS = {Mode.REFUSE, Mode.CLOSE, *_SILENT, *_NO_GREETING}
 
 Proves = Callable[[Target], bool]
 """Whether a host that starts TLS is what is demanded of it."""
@@ -85,7 +88,7 @@ class Rehearsal:
         self._connect_timeout_s = connect_timeout_s
         self._greeting_timeout_s = greeting_timeout_s
         self._tls = tls
-        self._proves = proves or (lambda _target: tls)
+        self._proves = proves
         self._kinds: dict[Fault, tuple[Hashable, ...]] = {}
 
     def attempt(self, destination: Destination, plan: Plan, recipients: int, seed: int | None) -> Attempt:
@@ -106,47 +109,71 @@ class Rehearsal:
         return step
 
     def onward(self, going: Going) -> Try | Verdict:
-        """Let an attempt go on to its end or its next contact, which has yet to meet something."""
-        walk, agenda = going.walk, going.agenda
-        while not isinstance(step := walk.next(going.now), Verdict | Try):
-            until = step.until
-            if until is not None and (not agenda or until < agenda[0][0]):
-                going.now = until
-                continue
-            going.now, _, what = heapq.heappop(agenda)
-            if isinstance(what, int):
-                tried, fault = going.tries[what]
-                walk.tell(self._ends(fault.mode, tried, walk.recipients(what)), going.now)
+        """Let an attempt go on to its end or its next contact, which has yet to meet something.
+
+        A try at an exchanger that cannot prove what is demanded is over before it begins, as `deliver` has it.
+        """
+        while not isinstance(step := going.walk.next(going.now), Verdict):
+            if isinstance(step, Wait):
+                self._wait(going, step.until)
+            elif step.target.demand.missed:
+                going.walk.tell(_host_error(step.number, Phase.POLICY), going.now)
             else:
-                walk.tell(what, going.now)
-                if isinstance(what, Greeted) and walk.holder == what.number:  # all others are closed
-                    agenda[:] = [event for event in agenda if event[2] == walk.holder]
+                return step
         return step
+
+    def _wait(self, going: Going, until: float | None) -> None:
+        """Until something happens, or it is time to go on."""
+        walk, agenda = going.walk, going.agenda
+        if until is not None and (not agenda or until < agenda[0][0]):
+            going.now = until
+            return
+        going.now, _, what = heapq.heappop(agenda)
+        if isinstance(what, int):
+            tried, fault = going.tries[what]
+            walk.tell(self._ends(fault.mode, tried, walk.recipients(what)), going.now)
+            return
+        walk.tell(what, going.now)
+        if isinstance(what, Greeted) and walk.holder == what.number:  # all others are closed
+            agenda[:] = [event for event in agenda if event[2] == walk.holder]
 
     def meet(self, going: Going, step: Try, fault: Fault) -> None:
         """Let the contact just begun meet this."""
+        fault = self._met(step.target.demand, fault)
         going.tries[step.number] = step, fault
         for at, what in self._meets(step, fault, going.now, len(going.walk.recipients(step.number))):
             going.events += 1
             heapq.heappush(going.agenda, (at, going.events, what))
 
-    def kind(self, address: Address) -> Hashable:
+    def kind(self, address: Address, demand: Demand = OPPORTUNISTIC) -> Hashable:
         """What a walk can tell of a server: those of one kind are alike to it."""
-        return self._kind_of(self._faults.get(address, HEALTHY))
+        return _REFUSED if demand.missed else self._kind_of(self._at(address, demand))
 
-    def takes(self, address: Address) -> bool:
+    def takes(self, address: Address, demand: Demand = OPPORTUNISTIC) -> bool:
         """Whether a server takes the message as soon as it is asked."""
-        return self._kind_of(self._faults.get(address, HEALTHY)) == self._kind_of(HEALTHY)
+        return self.kind(address, demand) == self._kind_of(HEALTHY)
 
-    def kind_where_another_takes_it(self, address: Address) -> Hashable:
+    def kind_where_another_takes_it(self, address: Address, demand: Demand = OPPORTUNISTIC) -> Hashable:
         """The same where an equal is sure to take the message: what those before it said is forgotten then."""
-        fault = self._faults.get(address, HEALTHY)
+        if demand.missed:
+            return _REFUSED
+        fault = self._at(address, demand)
         kind = self._kind_of(fault)
         ended = self._ends(fault.mode, Try(0, Target("", address, 0)), (0,))
         outcome = ended.host or ended.recipients[0]
         onward = {Result.DEFERRED: self._policy.on_4xx, Result.FAILED: self._policy.on_5xx}.get(outcome.result)
         ends = outcome.unsettled or (not ended.host and onward in (None, Onward.NEVER))
         return kind if ends or ended.phase is Phase.STARTTLS else kind[:3]
+
+    def _at(self, address: Address, demand: Demand) -> Fault:
+        return self._met(demand, self._faults.get(address, HEALTHY))
+
+    def _met(self, demand: Demand, fault: Fault) -> Fault:
+        """What is met under a demand; without STARTTLS nobody can prove anything."""
+        if not demand.level and fault.mode is not Mode.TLS_MISMATCH:
+            return fault
+        met = as_met(unmet(demand), fault.mode if self._tls or fault.mode in _BEFORE_TLS else Mode.NO_STARTTLS)
+        return fault if met is fault.mode else Fault(met)
 
     def _kind_of(self, fault: Fault) -> tuple[Hashable, ...]:
         kind = self._kinds.get(fault)
@@ -164,8 +191,12 @@ class Rehearsal:
             fault.mode if fault.mode in _SILENT else None,
             self._lateness_s(fault) if greets else None,
             fault.seconds if fault.mode is Mode.TARPIT else 0.0,
-            (outcome.result, bool(ended.host), outcome.unsettled, ended.phase is Phase.STARTTLS),
+            (outcome.result, bool(ended.host), outcome.unsettled, self._may_go_in_clear(fault.mode)),
         )
+
+    def _may_go_in_clear(self, mode: Mode) -> bool:
+        """Whether TLS fails in a way that is tried again without, where that is allowed."""
+        return mode in _NO_TLS and self._tls
 
     def is_silent(self, address: Address) -> bool:
         """Whether nothing ever comes of a contact there."""
@@ -175,7 +206,7 @@ class Rehearsal:
         self, step: Try, fault: Fault, now: float, recipients: int
     ) -> list[tuple[float, Connected | Greeted | int]]:
         """What this contact will meet and when; a bare number is its end."""
-        if fault.mode is Mode.REFUSE or step.target.demand.missed:
+        if fault.mode is Mode.REFUSE:
             return [(now, step.number)]
         if fault.mode is Mode.BLACKHOLE:
             return [(now + self._connect_timeout_s, step.number)]
@@ -197,8 +228,6 @@ class Rehearsal:
         return fault.seconds if fault.mode in TIMED else 0.0
 
     def _ends(self, mode: Mode, step: Try, recipients: tuple[int, ...]) -> Ended:
-        if step.target.demand.missed:
-            return _host_error(step.number, Phase.POLICY)
         if mode in (Mode.REFUSE, Mode.BLACKHOLE):
             return _host_error(step.number, Phase.CONNECT)
         if mode in _NO_GREETING or mode is Mode.MUTE:
@@ -215,9 +244,11 @@ class Rehearsal:
     def _loses_tls(self, mode: Mode, step: Try) -> bool:
         """Whether it comes to an end over TLS: a handshake that fails, or a host that is not what it has to be."""
         demand = step.target.demand
-        if mode in _NO_TLS and self._tls and demand.uses_tls and not step.clear:
+        if mode is Mode.TLS_MISMATCH:  # nobody meets that without a demand
             return True
-        return not demand.allows_clear and (mode in _NOT_STARTED or not self._proves(step.target))
+        if self._may_go_in_clear(mode) and demand.uses_tls and not step.clear:
+            return True
+        return not demand.allows_clear and self._proves is not None and not self._proves(step.target)
 
 
 def _host_error(number: int, phase: Phase) -> Ended:

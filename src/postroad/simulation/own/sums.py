@@ -88,7 +88,7 @@ class Effort:
 
     def plans(self, longest: int) -> int:
         """How many plans stand for the rest, where one has up to so many contacts."""
-        fitting = min(MOST_PLANS, max(MOST_CONTACTS // longest, LEAST_PLANS))
+        fitting = min(MOST_PLANS, max(MOST_CONTACTS // max(longest, 1), LEAST_PLANS))
         return -(-fitting // self.graphs)
 
 
@@ -147,7 +147,7 @@ class Adding:
 
     def _count_first(self) -> None:
         """Who comes first can be counted, however many the ways are that begin so."""
-        first = self._graph.levels[0][:1] if self._graph.in_order else self._graph.levels[0]
+        first = _first_asked(self._graph)
         among = sum(each.count for each in first)
         for hosts in first:
             for row in hosts.rows:
@@ -299,6 +299,13 @@ class Adding:
             tuple(left // unit % (hosts.count + 1) for unit, hosts in zip(units, level, strict=True))
             for units, level in zip(self._units, self._graph.levels, strict=True)
         )
+
+
+def _first_asked(graph: Graph) -> Sequence[Class]:
+    """The hosts of which one is the first to be asked: whoever cannot prove what is demanded is passed over."""
+    levels = ([each for each in level if not each.members[0].demand.missed] for level in graph.levels)
+    first = next(filter(None, levels), [])
+    return first[:1] if graph.in_order else first
 
 
 def _result(leg: Leg) -> Result:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from postroad.models import Families, Sender, Unit
 from postroad.simulation.contacts import ModelExchanger, asked_names
+from postroad.simulation.enforcing import as_met
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.words.faults import Mode
 from postroad.words.names import Address
@@ -59,7 +60,8 @@ class TrialPlaces:
     """All places, in the order of the MX records.
 
     `asked`: DNS is asked for so many of the names, the first ones. `group_of`: places of one group are contacted
-    together, once one of them is (a host with its addresses).
+    together, once one of them is (a host with its addresses). `met`: what the sender meets at a place whose server
+    misbehaves in a mode.
     """
 
     targets: tuple[Target, ...]
@@ -69,6 +71,7 @@ class TrialPlaces:
     name_of: Ranks
     address_of: Ranks
     group_of: Ranks
+    met: Ranks
 
     @property
     def size(self) -> int:
@@ -82,6 +85,7 @@ def number_places(found: Sequence[ModelExchanger], sender: Sender) -> TrialPlace
         dict.fromkeys(Target(each.name, address, each.preference) for each in found for address in each.addresses)
     )
     addresses = tuple(dict.fromkeys(target.address for target in targets))
+    failing = {target: each.unmet for each in reversed(found) for target in each.targets}
     asked = asked_names(found)
     names = tuple(dict.fromkeys((*asked, *(each.name for each in found))))
     groups: dict[object, int] = {}
@@ -94,6 +98,7 @@ def number_places(found: Sequence[ModelExchanger], sender: Sender) -> TrialPlace
         np.array([names.index(target.exchange) for target in targets]),
         np.array([addresses.index(target.address) for target in targets]),
         np.array(group_of),
+        np.array([[MODES.index(as_met(failing[target], mode)) for mode in MODES] for target in targets]),
     )
 
 

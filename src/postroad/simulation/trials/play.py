@@ -146,7 +146,7 @@ class Play:
         def meet(index: Ranks, place: Ranks, at_s: Real) -> Ranks:
             server = self._places.address_of[place]
             self._tally.contacted(server, at_s)
-            modes = self._outside.modes(server, at_s)
+            modes = self._places.met[place, self._outside.modes(server, at_s)]
             heard[index] |= self._rounds.is_word[modes]
             if self._trial.greylist:
                 tries.greylists.meet(modes, (tries.mail.place[index], machine[index]), server, at_s)

@@ -125,6 +125,33 @@ class FateJson(TypedDict):
     text: str
 
 
+class ExchangerRefusalJson(TypedDict):
+    """An exchanger that some senders do not use, their part of the mail, and the machines whose loss stops theirs."""
+
+    exchange: str
+    cause: str
+    senders: list[str]
+    part: RangeJson
+    stops: list[str]
+    waits: bool
+
+
+class StsPolicyJson(TypedDict):
+    """An MTA-STS policy."""
+
+    mode: str
+    mx: list[str]
+    max_age_s: int
+
+
+class PublishedJson(TypedDict):
+    """What the domain publishes of TLS: its policy, and the exchangers that have TLSA records; who refuses for it."""
+
+    sts: StsPolicyJson | None
+    tlsa: list[str]
+    refusals: list[ExchangerRefusalJson]
+
+
 class FaultJson(TypedDict):
     """What becomes of a sender's first attempt, and the longest wait in it."""
 
@@ -200,6 +227,7 @@ class SimulateJson(LeftOutJson):
     lost: dict[str, dict[str, dict[str, float]]]
     faults: FaultsJson | None
     fates: list[FateJson]
+    tls: PublishedJson | None
     trials: NotRequired[list[TrialsJson]]
     recipients: NotRequired[RecipientsJson]
 
@@ -230,6 +258,7 @@ class CardJson(LeftOutJson):
     dns: DnsJson
     cut_sets: dict[str, list[list[str]]]
     fates: list[FateJson]
+    tls: PublishedJson | None
 
 
 class VerdictJson(TypedDict):

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from postroad.models import Sender
 from postroad.views.json.shape import VERSION
 
-_OF_OURS = ("name", "title", "kind", "sources", "memory", "reuse", "retry")
+_OF_OURS = ("name", "title", "kind", "sources", "memory", "reuse", "sts", "dane", "retry")
 
 
 class SendersJson(TypedDict):

@@ -32,6 +32,7 @@ from postroad.views.json.planned import (
     FaultsJson,
     ForecastJson,
     MachineJson,
+    PublishedJson,
     RangeJson,
     RangesJson,
     ServerJson,
@@ -89,10 +90,33 @@ def simulate_shape(
         },
         "faults": _faults(card, faults),
         "fates": [{"kind": fate.kind, "text": fate.text} for fate in card.fates],
+        "tls": _published(card),
     }
     if tried:
         shape["trials"] = [_trials(name, each) for name, each in tried.items()]
     return shape
+
+
+def _published(card: Scorecard) -> PublishedJson | None:
+    published = card.records.snapshot.published
+    if published is None:
+        return None
+    sts = published.sts
+    return {
+        "sts": {"mode": sts.mode, "mx": list(sts.mx), "max_age_s": sts.max_age_s} if sts else None,
+        "tlsa": list(published.dane),
+        "refusals": [
+            {
+                "exchange": each.exchange,
+                "cause": each.cause.value,
+                "senders": list(each.senders),
+                "part": _range(each.part),
+                "stops": _texts(each.stops),
+                "waits": each.waits,
+            }
+            for each in card.refusals
+        ],
+    }
 
 
 def _faults(card: Scorecard, faults: Mapping[Mode, Mapping[str, Forecast]]) -> FaultsJson | None:
@@ -272,6 +296,7 @@ def _card(card: Scorecard) -> CardJson:
         "dns": {"questions": float(marks.questions), "octets": float(marks.octets)},
         "cut_sets": _cut_sets(card, ""),
         "fates": [{"kind": fate.kind, "text": fate.text} for fate in card.fates],
+        "tls": _published(card),
     }
 
 

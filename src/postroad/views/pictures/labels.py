@@ -35,6 +35,7 @@ MET = {
     Mode.MUTE: "never greets",
     Mode.STARTTLS_GOOD: "offers STARTTLS",
     Mode.STARTTLS_EXPIRED: "expired certificate",
+    Mode.TLS_MISMATCH: "certificate of another host",
     Mode.STARTTLS_454: "454 to STARTTLS",
     Mode.STARTTLS_554: "554 to STARTTLS",
     Mode.STARTTLS_CLOSE: "closes at STARTTLS",
@@ -54,7 +55,17 @@ BRIEFLY = {
 
 STEPS_SHOWN = 12  # of one delivery; what lies between is counted
 
-TAKES = frozenset({Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS, Mode.STARTTLS_GOOD, Mode.STARTTLS_EXPIRED})
+TAKES = frozenset(
+    {
+        Mode.ACCEPT,
+        Mode.SLOW,
+        Mode.TARPIT,
+        Mode.NO_STARTTLS,
+        Mode.STARTTLS_GOOD,
+        Mode.STARTTLS_EXPIRED,
+        Mode.TLS_MISMATCH,
+    }
+)
 """What a server does and still takes the message."""
 
 ORDERS = {

@@ -1,9 +1,9 @@
 """Answers as lines and tables, for a terminal or a pipe; the screen of `cli` shows them.
 
 Stops: `blocks` (what a text is made of), `sections` (what a long answer is made of, on a page too), `simulation`,
-`trials`, `recipients` (of `simulate`), `comparison`, `left_out` (what has no figures in them, and why), `advice`,
-`senders`, `queue`, `attempt`, `story` (of one message), `dkim` (keys and their records), `protection` (of `tls`),
-`tls_reports`.
+`trials`, `recipients`, `enforced` (of `simulate`), `comparison`, `left_out` (what has no figures in them, and why),
+`advice`, `senders`, `queue`, `attempt`, `story` (of one message), `dkim` (keys and their records), `protection` (of
+`tls`), `tls_reports`.
 """
 
 from typing import TYPE_CHECKING

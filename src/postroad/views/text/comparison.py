@@ -62,6 +62,8 @@ def sections(
     yield AnswerSection("numbers", "The sets in numbers", tuple(table(comparison)))
     if told := list(dict.fromkeys(_left_out(comparison))):
         yield AnswerSection("left-out", "What is left out", (Sentences(tuple(told)),), follows=True)
+    if told := list(_refused(comparison)):
+        yield AnswerSection("tls", "Who refuses for want of TLS", (Sentences(tuple(told)),), follows=True)
     if told := verdicts(comparison):
         title = "Where they do not differ" if _is_told_below(comparison) else "Who does best"
         yield AnswerSection("verdicts", title, (Sentences(tuple(told)),))
@@ -76,6 +78,12 @@ def sections(
 def _left_out(comparison: Comparison) -> Iterator[str]:
     """Of each set that some mail reaches; why none reaches another stands with the numbers."""
     return (text for card in comparison.cards if card.records.machines for text in left_out(card.records, card.name))
+
+
+def _refused(comparison: Comparison) -> Iterator[str]:
+    """Of each set by its name: whom senders pass over who enforce what the domain publishes."""
+    for card in comparison.cards:
+        yield from (f"{card.name}: {each.told(card.mix)}" for each in card.refusals)
 
 
 def verdicts(comparison: Comparison) -> list[str]:

@@ -96,6 +96,7 @@ def described(sender: Sender) -> Iterator[tuple[str, str]]:
     yield "all tried", _exhausted(sender)
     yield "recipients", f"{'each in an attempt of its own; ' if sender.recipients.alone else ''}{_told(sender)}"
     yield "DNS", questions(sender)
+    yield "TLS", _enforced(sender)
     yield from (("also", each) for each in _also(sender))
     yield "retries", _retries(sender)
 
@@ -105,10 +106,20 @@ def reactions(sender: Sender) -> Iterator[tuple[str, str]]:
     if sender.ours:
         return
     for mode in Mode:
-        if mode in {Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS}:
+        is_seen = mode is not Mode.TLS_MISMATCH or sender.sts or sender.dane
+        if mode in {Mode.ACCEPT, Mode.SLOW, Mode.TARPIT, Mode.NO_STARTTLS} or not is_seen:
             continue
         other = sender.races.get(mode)
         yield mode.value, THENS[sender.after(mode)] + (f", or {THENS[other]}: as packets come" if other else "")
+
+
+def enforced(sender: Sender) -> str:
+    """What of that which domains publish on TLS a sender enforces; "" for nothing."""
+    return " and ".join(name for name, is_so in (("MTA-STS", sender.sts), ("DANE", sender.dane)) if is_so)
+
+
+def _enforced(sender: Sender) -> str:
+    return f"enforces {enforced(sender)}" if enforced(sender) else "enforces no policy of the receiving domain"
 
 
 def _told(sender: Sender) -> str:

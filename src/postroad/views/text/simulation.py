@@ -10,6 +10,7 @@ from postroad.planning import Conditions, Goal, Scorecard, numbers, part_deliver
 from postroad.simulation.trials import Trials
 from postroad.views.pictures import labels
 from postroad.views.pictures.picture import Picture
+from postroad.views.text.enforced import enforced
 from postroad.views.text.left_out import left_out
 from postroad.views.text.recipients import RecipientFares, recipients
 from postroad.views.text.sections import HEADLINE, AnswerSection, NamedPicture, Part, Sentences, ZoneLines
@@ -162,6 +163,18 @@ def _stops(card: Scorecard, view: Conditions) -> Iterator[str]:
     yield from (fate.text for fate in card.fates)
 
 
+def _refused(card: Scorecard, view: Conditions) -> Iterator[str]:
+    """Who enforces what the domain publishes of TLS, and whose mail waits for that."""
+    yield from enforced(card)
+    yield from (each.told(card.mix) for each in card.refusals)
+    published = card.records.snapshot.published
+    if published is None and Mode.TLS_MISMATCH in view.down.values():
+        yield (
+            "Nothing published is known that makes a sender look at a certificate: give the MTA-STS policy with "
+            "--sts-policy."
+        )
+
+
 def _asked(card: Scorecard, _view: Conditions) -> Iterator[str]:
     yield f"DNS: {numbers(Goal.DNS_COST, card)}."
 
@@ -218,6 +231,7 @@ KINDS: Mapping[str, _Kind] = {
     "delivery": _Kind("", _drawn("timeline")),
     "trials": _Kind("Trials", _tried),
     "stops": _Kind("What stops mail", _told(_stops)),
+    "tls": _Kind("Who refuses for want of TLS", _told(_refused), follows=True),
     "dns": _Kind("What is asked of DNS", _told(_asked), follows=True),
     "basis": _Kind("What the figures rest on", _told(_rests_on), follows=True),
     "recipients": _Kind("Recipients of one message", _answered, is_titled=True),
