@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.docs.generate import commands, run
+from tests.docs.generate import commands
+from typer.testing import CliRunner
 
+from postroad.cli.root import app
 from postroad.config import load
 from postroad.config.values import read_duration, read_endpoint
 from postroad.routing import by_domain, pick
@@ -81,7 +83,7 @@ def test_example_units_are_well_formed(tmp_path):
 )
 def test_example_of_a_smarthost_leads_where_its_comments_say(domain, name, hosts):
     """By who receives: a provider's domains to the smarthosts, an exception and all others straight there."""
-    command = ["route", domain, "--config", "docs/examples/smarthost.toml", "--zone", "docs/examples/receivers.zone"]
-    told = json.loads(run([*command, "--json"]).stdout)
+    files = ["--config", str(EXAMPLES / "smarthost.toml"), "--zone", str(EXAMPLES / "receivers.zone")]
+    told = json.loads(CliRunner().invoke(app, ["route", domain, *files, "--json"]).stdout)
     assert name == told["by"]["name"]
     assert hosts == [each["name"] for level in told["levels"] for each in level["exchangers"]]

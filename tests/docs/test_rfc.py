@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +21,7 @@ def _places(cell):
     return [item.split(":", 1) for item in re.findall(r"`([^`]+)`", cell)]
 
 
+@cache
 def _symbols(path):
     """Every name a file defines: functions, classes, methods as Class.method, and values."""
     return set(_defined(ast.parse(path.read_text()).body)) if path.is_file() else set()

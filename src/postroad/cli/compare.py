@@ -47,9 +47,9 @@ def compare(
     if len(sets) < 2:
         screen.fail("give two or more sets of records")
 
-    asks = sender_options.Asks(allow_loopback=allow_loopback, sts_policy=sts_policy, published=published)
+    terms = sender_options.RecordTerms(allow_loopback=allow_loopback, sts_policy=sts_policy, published=published)
     records = [
-        sender_options.records_of(each, of, (), resolver or (), asks.of_zone() if _is_zone(each) else asks)
+        sender_options.records_of(each, of, (), resolver or (), terms.of_zone() if _is_zone(each) else terms)
         for each in sets
     ]
     from postroad.build import view_of

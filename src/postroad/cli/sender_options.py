@@ -77,19 +77,19 @@ def show(title: str, told: Iterable[AnswerSection], form: AnswerForm) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Asks:
+class RecordTerms:
     """What belongs to the records of a domain: loopback addresses, and what it publishes of TLS."""
 
     allow_loopback: bool = False
     sts_policy: Path | None = None
     published: bool = False
 
-    def of_zone(self) -> Asks:
+    def of_zone(self) -> RecordTerms:
         """The same of a zone file, which publishes nothing."""
         return replace(self, published=False)
 
 
-USUAL = Asks()
+USUAL = RecordTerms()
 
 
 def records_of(
@@ -97,7 +97,7 @@ def records_of(
     domain: str | None,
     zones: Sequence[Path],
     resolvers: Sequence[str],
-    asks: Asks = USUAL,
+    terms: RecordTerms = USUAL,
 ) -> Records:
     """The records asked for: a named set-up, a zone file, or a domain, from zone files or from DNS.
 
@@ -112,9 +112,9 @@ def records_of(
         lambda: build.records_of(
             subject,
             resolvers,
-            allow_loopback=asks.allow_loopback,
-            sts_policy=asks.sts_policy,
-            published=asks.published,
+            allow_loopback=terms.allow_loopback,
+            sts_policy=terms.sts_policy,
+            published=terms.published,
         )
     )
 

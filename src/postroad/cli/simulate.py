@@ -76,8 +76,8 @@ def simulate(
     if json and html == STDOUT:
         screen.fail("--json and --html - both write to standard output; give one of them, or a file to --html")
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
-    asks = sender_options.Asks(allow_loopback=allow_loopback, sts_policy=sts_policy, published=published)
-    records = sender_options.records_of(domain, of, zone or (), resolver or (), asks)
+    terms = sender_options.RecordTerms(allow_loopback=allow_loopback, sts_policy=sts_policy, published=published)
+    records = sender_options.records_of(domain, of, zone or (), resolver or (), terms)
     from postroad.build import covered_by, down_of, view_of
 
     with screen.input_errors():
