@@ -17,7 +17,7 @@ from postroad.cli.tree import group
 if TYPE_CHECKING:
     from postroad.build import KeyFile
     from postroad.dns import Resolver
-    from postroad.examine import KeySources, Published
+    from postroad.examine import KeySources, PublishedKey
     from postroad.sign import SigningKey
 
 app = group("Make the keys that sign mail (DKIM), print and check their records, replace them.")
@@ -248,7 +248,7 @@ class Turn:
         self._tell(files, missing, json=json)
         return screen.TEMPORARY if missing else screen.DONE
 
-    def _wait(self, successors: Sequence[SigningKey], wait_s: float, *, quiet: bool) -> list[Published]:
+    def _wait(self, successors: Sequence[SigningKey], wait_s: float, *, quiet: bool) -> list[PublishedKey]:
         """What is still missing when the time is over; nothing, once every name server has the records."""
         missing = screen.run(lambda: self._asked(successors))
         if not missing or quiet:
@@ -258,7 +258,7 @@ class Turn:
             return missing
         return screen.run(lambda: self._waited(successors, wait_s))
 
-    async def _waited(self, successors: Sequence[SigningKey], wait_s: float) -> list[Published]:
+    async def _waited(self, successors: Sequence[SigningKey], wait_s: float) -> list[PublishedKey]:
         from postroad.examine import wait_for_records
 
         with screen.progress() as begin:
@@ -266,13 +266,13 @@ class Turn:
                 lambda: self._asked(successors), wait_s, begin("waiting for the name servers"), pause
             )
 
-    async def _asked(self, successors: Sequence[SigningKey]) -> list[Published]:
+    async def _asked(self, successors: Sequence[SigningKey]) -> list[PublishedKey]:
         from postroad.examine import ask_servers
 
         told = await ask_servers(successors, _sources(self.resolver, self.dns_port, asks_servers=True))
         return [] if all(each.is_everywhere for each in told) else told
 
-    def _show(self, successors: Sequence[SigningKey], missing: Sequence[Published]) -> None:
+    def _show(self, successors: Sequence[SigningKey], missing: Sequence[PublishedKey]) -> None:
         from postroad.views.text.dkim import lagging, zone_lines
 
         out = screen.Screen()
@@ -280,7 +280,7 @@ class Turn:
         out.lines(zone_lines(successors, time.time(), self.there.expiry_s))
         out.lines(["", *lagging(missing)])
 
-    def _tell(self, files: Sequence[KeyFile], missing: Sequence[Published], *, json: bool) -> None:
+    def _tell(self, files: Sequence[KeyFile], missing: Sequence[PublishedKey], *, json: bool) -> None:
         now = time.time()
         keys = [each.key for each in files]
         if json:

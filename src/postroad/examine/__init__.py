@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from postroad.examine.published import (
         KeySources,
         KeyStatus,
-        Published,
+        PublishedKey,
         RecordAt,
         ask_everybody,
         ask_servers,
@@ -56,7 +56,7 @@ __getattr__, __dir__ = door(
     bulk="check_all check_one",
     evidence="Sources examine",
     protection="AddressSeen ExchangerSeen TlsResult LookSettings PolicySeen Protection TlsaSeen TlsVerdict look",
-    published="KeySources KeyStatus Published RecordAt ask_everybody ask_servers key_status wait_for_records",
+    published="KeySources KeyStatus PublishedKey RecordAt ask_everybody ask_servers key_status wait_for_records",
     resume="done_in",
     sources="SourceOptions build_sources read_snapshot",
     survey="Survey",

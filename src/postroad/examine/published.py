@@ -53,7 +53,7 @@ class RecordAt:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedKey:
     """The record of a key, wherever it was asked for. `why`: why no name server could be asked."""
 
     key: SigningKey
@@ -89,7 +89,7 @@ class Published:
         return kinds == {RecordFaultKind.MISSING} and all(each.faults for each in self.places if not each.why)
 
 
-async def ask_servers(keys: Sequence[SigningKey], sources: KeySources) -> list[Published]:
+async def ask_servers(keys: Sequence[SigningKey], sources: KeySources) -> list[PublishedKey]:
     """What every name server says of the records of these keys, no cache between; the resolver is not asked for them.
 
     Who asks a resolver before a record is there has it keep that there is none.
@@ -97,30 +97,30 @@ async def ask_servers(keys: Sequence[SigningKey], sources: KeySources) -> list[P
     return list(await asyncio.gather(*(_at_servers(key, key.name, sources) for key in keys)))
 
 
-async def ask_everybody(keys: Sequence[SigningKey], sources: KeySources) -> list[Published]:
+async def ask_everybody(keys: Sequence[SigningKey], sources: KeySources) -> list[PublishedKey]:
     """The same, and what the resolver says, as a receiver hears it."""
     return list(await asyncio.gather(*(_everywhere(key, sources) for key in keys)))
 
 
-async def _everywhere(key: SigningKey, sources: KeySources) -> Published:
+async def _everywhere(key: SigningKey, sources: KeySources) -> PublishedKey:
     resolved = _judged(key, await resolve_txt(sources.resolver, key.name))
     if not sources.asks_servers:
-        return Published(key, resolved=replace(resolved, server=ZONE_FILES))
+        return PublishedKey(key, resolved=replace(resolved, server=ZONE_FILES))
     return replace(await _at_servers(key, key.name, sources), resolved=resolved)
 
 
-async def _at_servers(key: SigningKey, name: str, sources: KeySources, aliases: int = 0) -> Published:
+async def _at_servers(key: SigningKey, name: str, sources: KeySources, aliases: int = 0) -> PublishedKey:
     """Servers that have an alias at the name are left out for those of the zone to which it leads."""
     servers = await _servers_of(name, sources.resolver)
     if isinstance(servers, str):
-        return Published(key, why=servers)
+        return PublishedKey(key, why=servers)
     asked = (sources.asker.ask(ServerAddress(each.address, sources.dns_port), name, RecordType.TXT) for each in servers)
     told = list(zip(servers, await asyncio.gather(*asked), strict=True))
     led = {server: answer.name for server, each in told if isinstance(answer := each.answer, Temporary) and answer.name}
     said = [_told(key, server, each) for server, each in told if server not in led or aliases >= MAX_ALIASES]
     beyond = [await _at_servers(key, each, sources, aliases + 1) for each in set(led.values()) if aliases < MAX_ALIASES]
     further = (place for each in beyond for place in each.servers)
-    return Published(key, (*said, *further), why="; ".join(each.why for each in beyond if each.why))
+    return PublishedKey(key, (*said, *further), why="; ".join(each.why for each in beyond if each.why))
 
 
 def _told(key: SigningKey, server: NameServer, told: Direct) -> RecordAt:
@@ -159,7 +159,7 @@ class KeyStatus(StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
-def key_status(published: Published, now: float, expiry_s: float) -> KeyStatus:
+def key_status(published: PublishedKey, now: float, expiry_s: float) -> KeyStatus:
     """Whether what is signed with the key, now or later, is believed. A key that was made only needs no record yet."""
     key = published.key
     if now >= removable_at(key, expiry_s) or (key.not_before == inf and published.is_missing):
@@ -170,11 +170,11 @@ def key_status(published: Published, now: float, expiry_s: float) -> KeyStatus:
 
 
 async def wait_for_records(
-    ask: Callable[[], Awaitable[list[Published]]],
+    ask: Callable[[], Awaitable[list[PublishedKey]]],
     wait_s: float,
     tell: Callable[[float], None],
     pause: Callable[[float], Awaitable[object]],
-) -> list[Published]:
+) -> list[PublishedKey]:
     """Ask again and again until nothing is missing, or the time is over: what is missing then."""
     left_s = wait_s
     missing = await ask()

@@ -7,7 +7,7 @@ from math import inf
 from typing import Literal, TypedDict
 
 from postroad.build import KeyFile
-from postroad.examine import KeyStatus, Published, RecordAt, key_status
+from postroad.examine import KeyStatus, PublishedKey, RecordAt, key_status
 from postroad.sign import kind_of, record_of, removable_at, strings_of
 from postroad.views.json.shape import VERSION
 
@@ -85,14 +85,14 @@ def keys_shape(files: Sequence[KeyFile], now: float, expiry_s: float) -> KeysJso
 
 
 def checked_keys_shape(
-    checked: Sequence[tuple[KeyFile, Published, KeyStatus]], now: float, expiry_s: float
+    checked: Sequence[tuple[KeyFile, PublishedKey, KeyStatus]], now: float, expiry_s: float
 ) -> CheckedKeysJson:
     """`postroad dkim check --json`."""
     return {"version": VERSION, "keys": [_checked(*each, now, expiry_s) for each in checked]}
 
 
 def rotation_shape(
-    domain: str, files: Sequence[KeyFile], missing: Sequence[Published], now: float, expiry_s: float
+    domain: str, files: Sequence[KeyFile], missing: Sequence[PublishedKey], now: float, expiry_s: float
 ) -> RotationJson:
     """`postroad dkim rotate --json`."""
     will_switch = any(now < each.key.not_before < inf for each in files)
@@ -126,7 +126,7 @@ def _key(file: KeyFile, now: float, expiry_s: float) -> SigningKeyJson:
     }
 
 
-def _checked(file: KeyFile, published: Published, status: KeyStatus, now: float, expiry_s: float) -> CheckedKeyJson:
+def _checked(file: KeyFile, published: PublishedKey, status: KeyStatus, now: float, expiry_s: float) -> CheckedKeyJson:
     return {
         **_key(file, now, expiry_s),
         "status": status.value,

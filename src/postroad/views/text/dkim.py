@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from postroad.examine import Published
+from postroad.examine import PublishedKey
 from postroad.sign import KeyState, SigningKey, record_of, removable_at, strings_of, zone_text
 from postroad.words.phrasebook import counted, listing, moment
 
@@ -57,7 +57,7 @@ def made(key: SigningKey, path: str, *, is_first: bool) -> Iterator[str]:
     yield f"postroad dkim rotate {key.domain}"
 
 
-def checked(key: SigningKey, published: Published, now: float, expiry_s: float) -> Iterator[str]:
+def checked(key: SigningKey, published: PublishedKey, now: float, expiry_s: float) -> Iterator[str]:
     """A key, and what is wrong with its record, by what is wrong and not by where."""
     yield f"{title(key)} of {key.domain}: {state(key, now)}"
     good = [each for each in published.places if each.is_good]
@@ -81,12 +81,12 @@ def checked(key: SigningKey, published: Published, now: float, expiry_s: float) 
         )
 
 
-def good_servers(published: Published) -> int:
+def good_servers(published: PublishedKey) -> int:
     """The number of name servers that show the record as it should be."""
     return len({each.server for each in published.places if each.is_good and each is not published.resolved})
 
 
-def lagging(published: Sequence[Published]) -> Iterator[str]:
+def lagging(published: Sequence[PublishedKey]) -> Iterator[str]:
     """What a rotation waits for."""
     for each in published:
         if each.is_everywhere:
