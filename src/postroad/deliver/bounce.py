@@ -181,7 +181,7 @@ def _news(verdict: Disposition) -> Iterator[tuple[Action, RecipientResult]]:
 
 def _plain(outcome: Outcome) -> Outcome:
     """The outcome without the words of strangers."""
-    for_sender = "an internal error keeps the details from this report"
+    for_sender = outcome.for_sender or "an internal error keeps the details from this report"
     return Outcome(outcome.result, outcome.scope, for_sender, outcome.status, for_sender=for_sender)
 
 

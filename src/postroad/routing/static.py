@@ -117,9 +117,7 @@ def no_longer_there(name: str, destination: Destination) -> Refusal:
         " add it again, or delete the message"
     )
     for_sender = "a server refused the message, and the settings of this mail system lack the way it was to take then"
-    return Refusal(
-        destination, Status.TEMPORARY, Result.DEFERRED, "4.3.5", text, Source.STATIC, for_sender=for_sender
-    )
+    return Refusal(destination, Status.TEMPORARY, Result.DEFERRED, "4.3.5", text, Source.STATIC, for_sender=for_sender)
 
 
 def noted(answer: Route | Refusal, route: StaticRoute, why: str) -> Route | Refusal:
