@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from postroad.config.finding import MOST, find
 from postroad.config.model import Config
-from postroad.config.problems import sentences
+from postroad.config.problems import sentences, wrong_places
+from postroad.config.table import LENIENT
 from postroad.files import read_text
 from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
@@ -62,21 +63,23 @@ def survey(path: Path) -> tuple[list[str], Config]:
     try:
         return [], _made(tables, path)
     except ValidationError as problem:
-        wrong = [f"{path}: {sentence}" for sentence in sentences(problem)]
-        return wrong, _made_without(problem, tables, path)
+        told, places = sentences(problem), wrong_places(problem)
+    settings = _made_without(places, tables, path)
+    gone = frozenset(str(place[0]) for place in places if place)
+    told += [more for more in settings.disagreements_beside(gone) if more not in told]
+    return [f"{path}: {sentence}" for sentence in told], settings
 
 
-def _made_without(problem: ValidationError, tables: dict[str, Any], path: Path) -> Config:
+def _made_without(places: Sequence[Sequence[int | str]], tables: dict[str, Any], path: Path) -> Config:
     """The settings without the keys that are wrong; without their whole tables, where those are wrong then."""
-    places = [error["loc"] for error in problem.errors()]
     for place in places:
         _leave_out(tables, place)
     try:
-        return _made(tables, path)
+        return _made(tables, path, lenient=True)
     except ValidationError as more:
         gone = {place[0] for place in (*places, *(error["loc"] for error in more.errors())) if place}
     try:
-        return _made({key: each for key, each in tables.items() if key not in gone}, path)
+        return _made({key: each for key, each in tables.items() if key not in gone}, path, lenient=True)
     except ValidationError:
         return Config()
 
@@ -103,9 +106,10 @@ def _tables(text: str, path: Path) -> dict[str, Any]:
     return tables
 
 
-def _made(tables: dict[str, Any], path: Path) -> Config:
+def _made(tables: dict[str, Any], path: Path, *, lenient: bool = False) -> Config:
     # By way of JSON pydantic reads strictly (no "25" for 25), and still takes lists and texts for what they mean
-    return Config.model_validate_json(json.dumps(tables, default=str), context={"folder": path.absolute().parent})
+    context = {"folder": path.absolute().parent, LENIENT: lenient}
+    return Config.model_validate_json(json.dumps(tables, default=str), context=context)
 
 
 def _error(path: Path, what: list[str]) -> Exception:

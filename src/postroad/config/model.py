@@ -5,12 +5,12 @@ The defaults stand here for people to read; a test holds them to the defaults of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from ipaddress import ip_network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
 from postroad.config.bounds import LimitsTable, TimeoutsTable
 from postroad.config.contradictions import check_routes, once_each
@@ -142,17 +142,16 @@ class AliasesTable(SettingsTable):
         named = {"root": self.root, "postmaster": self.postmaster, **self.__pydantic_extra__}
         return {name.lower(): targets for name, targets in named.items() if targets}
 
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        once_each("it has", (name.lower() for name in self.model_fields_set))
+    def disagreements(self) -> Iterator[str]:
+        """What its keys contradict each other in."""
+        yield from once_each("it has", (name.lower() for name in self.model_fields_set))
         for name, targets in self.__pydantic_extra__.items():
             if not name or "@" in name:
-                raise ValueError(
+                yield (
                     f'"{name}" is not a name; write only the part before the @: it holds for all names of this machine'
                 )
             if not targets:
-                raise ValueError(f'"{name}" has no address; write one, such as "user@example.com", or leave it out')
-        return self
+                yield f'"{name}" has no address; write one, such as "user@example.com", or leave it out'
 
 
 class DeliverTable(SettingsTable):
@@ -200,13 +199,12 @@ class DeliverTable(SettingsTable):
     port: Port = Field(default=SMTP_PORT, description="Port of the exchangers. For tests.")
     allow_loopback: bool = Field(default=False, description="Deliver to loopback addresses found in DNS. For tests.")
 
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        once_each("source has", (f"IPv{address.version}" for address in self.source))
-        once_each("families has", (f"IPv{version}" for version in self.families))
+    def disagreements(self) -> Iterator[str]:
+        """What its keys contradict each other in."""
+        yield from once_each("source has", (f"IPv{address.version}" for address in self.source))
+        yield from once_each("families has", (f"IPv{version}" for version in self.families))
         if not self.families:
-            raise ValueError("families is empty; write at least one of 4 and 6")
-        return self
+            yield "families is empty; write at least one of 4 and 6"
 
 
 class RetryTable(SettingsTable):
@@ -223,10 +221,12 @@ class RetryTable(SettingsTable):
         default=14400.0, description="The sender of mail this old gets a delay notice; 0: never."
     )
 
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
-        RetrySchedule(self.first, self.factor, self.longest, self.jitter, self.expiry)  # it knows what contradicts
-        return self
+    def disagreements(self) -> Iterator[str]:
+        """What its keys contradict each other in."""
+        try:
+            RetrySchedule(self.first, self.factor, self.longest, self.jitter, self.expiry)  # it knows what contradicts
+        except ValueError as problem:
+            yield str(problem)
 
 
 class DnsTable(SettingsTable):
@@ -376,38 +376,32 @@ class RouteTable(SettingsTable):
         at_once = [each.port == SMTPS_PORT for each in self.static_hosts]
         return self.demand != "off" and (self.security == "tls" or (self.security is None and any(at_once)))
 
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def disagreements(self) -> Iterator[str]:
+        """What its keys contradict each other in."""
         ways = [bool(self.hosts), self.next_hop is not None, self.mx_of is not None, self.direct]
         if sum(ways) > 1 or not (any(ways) or self.tls):
-            raise ValueError(
+            yield (
                 "write exactly one of hosts, next_hop, mx_of and direct = true; or tls alone, for mail that follows DNS"
             )
         if not (self.domains or self.exchangers or self.provider or self.name):
-            raise ValueError(
+            yield (
                 "it is for no mail; write domains, exchangers or provider, or a name by which on_reject of another "
                 "route finds it"
             )
         if self.auth and not self.static_hosts:
-            raise ValueError("auth needs hosts or next_hop: a password is never sent to hosts that DNS names")
+            yield "auth needs hosts or next_hop: a password is never sent to hosts that DNS names"
         if self.auth and self.demand in ("auto", "off", "opportunistic", "dane"):
-            raise ValueError('auth sends a password, which TLS must protect; write tls = "verify"')
+            yield 'auth sends a password, which TLS must protect; write tls = "verify"'
         if self.security and not self.static_hosts:
-            raise ValueError("security needs hosts or next_hop: exchangers use STARTTLS on port 25")
+            yield "security needs hosts or next_hop: exchangers use STARTTLS on port 25"
         if self.security == "tls" and self.demand == "off":
-            raise ValueError('security = "tls" and tls = "off" contradict each other; leave one out')
+            yield 'security = "tls" and tls = "off" contradict each other; leave one out'
         if self.security is None and len({each.port == SMTPS_PORT for each in self.static_hosts}) > 1:
-            raise ValueError(
-                'port 465 starts TLS at once, others use STARTTLS; write security = "tls" or "starttls" for all'
-            )
+            yield ('port 465 starts TLS at once, others use STARTTLS; write security = "tls" or "starttls" for all')
         for key in ("ca_file", "tls_names"):
             if getattr(self, key) and self.demand != "verify":
-                raise ValueError(
-                    f'{key} says which certificates are good, which only tls = "verify" asks; write that, or leave'
-                    f" {key} out"
-                )
-        once_each("hosts has", (f"{each.host} port {each.port}" for each in self.hosts))
-        return self
+                yield (f'{key} is only used with tls = "verify"; write that, or leave {key} out')
+        yield from once_each("hosts has", (f"{each.host} port {each.port}" for each in self.hosts))
 
 
 class MetricsTable(SettingsTable):
@@ -487,12 +481,20 @@ class Config(SettingsTable):
     log: LogTable = LogTable.model_construct()
     check: CheckTable = CheckTable.model_construct()
 
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def disagreements(self) -> Iterator[str]:
+        """What its keys contradict each other in."""
+        yield from self.disagreements_beside(frozenset())
+
+    def disagreements_beside(self, wrong: frozenset[str]) -> Iterator[str]:
+        """The same, of tables that are not wrong already: what a wrong key would have said is not known."""
+        if wrong.isdisjoint(("listen", "tls")):
+            yield from self._of_listening()
+        if "route" not in wrong:
+            yield from check_routes(self.route)
+
+    def _of_listening(self) -> Iterator[str]:
         if any(port.tls != "none" for port in self.listen) and not self.tls.certificate:
-            raise ValueError("[[listen]] uses tls, but no certificate is set; add tls.certificate")
+            yield "[[listen]] uses tls, but no certificate is set; add tls.certificate"
         if self.tls.key and not self.tls.certificate:
-            raise ValueError("tls.key is set, but tls.certificate is not; set both or neither")
-        once_each("listen has", (f"{port.address} port {port.port}" for port in self.listen))
-        check_routes(self.route)
-        return self
+            yield "tls.key is set, but tls.certificate is not; set both or neither"
+        yield from once_each("listen has", (f"{port.address} port {port.port}" for port in self.listen))

@@ -9,6 +9,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from postroad.config.model import Config
+from postroad.config.table import DisagreementError
+from postroad.words.names import cut
 
 Place = tuple[int | str, ...]
 
@@ -26,12 +28,32 @@ _BOUNDS = {
     "less_than_equal": "{le} or less",
     "less_than": "less than {lt}",
     "greater_than": "more than {gt}",
+    "string_too_long": "{max_length} characters at most",
 }
 
 
 def sentences(problem: ValidationError) -> list[str]:
     """One for each thing that is wrong: `limits.recipients: "many" is ...; write ...`."""
-    return [f"{_key(error['loc'])}{_sentence(error)}" for error in problem.errors()]
+    return [f"{_key(error['loc'])}{each}" for error in problem.errors() for each in _sentences(error)]
+
+
+def wrong_places(problem: ValidationError) -> list[Place]:
+    """Keys that are wrong, and tables that contradict themselves: but a route, or the whole file, can be used so."""
+    return [
+        error["loc"]
+        for error in problem.errors()
+        if _disagreement(error) is None or (error["loc"] and error["loc"][0] != "route")
+    ]
+
+
+def _sentences(error: Any) -> tuple[str, ...]:  # noqa: ANN401  # pydantic's ErrorDetails, whose ctx is anything
+    found = _disagreement(error)
+    return found.sentences if found else (_sentence(error),)
+
+
+def _disagreement(error: Any) -> DisagreementError | None:  # noqa: ANN401  # as above
+    found = error.get("ctx", {}).get("error")
+    return found if isinstance(found, DisagreementError) else None
 
 
 def _key(loc: Place) -> str:
@@ -44,7 +66,7 @@ def _key(loc: Place) -> str:
 
 def _sentence(error: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails, whose ctx is anything
     kind, ctx = error["type"], error.get("ctx", {})
-    shown = f'"{error["input"]}"' if isinstance(error["input"], str) else str(error["input"]).lower()
+    shown = f'"{cut(error["input"])}"' if isinstance(error["input"], str) else str(error["input"]).lower()
     if kind == "value_error":
         return str(ctx["error"])
     if kind == "extra_forbidden":
@@ -53,6 +75,8 @@ def _sentence(error: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails, wh
         return "this key is missing; it has no default"
     if kind == "literal_error":
         return f"{shown} is not one of the choices; write {ctx['expected'].replace(chr(39), chr(34))}"
+    if kind.startswith("date_"):
+        return f'{shown} is not a day; write one, such as "2026-12-31"'
     if kind in _BOUNDS:
         return f"{shown} is out of range; write {_BOUNDS[kind].format(**ctx)}"
     if kind in ("too_short", "string_too_short"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from postroad.config.kinds import MailAddress
 from postroad.config.table import SettingsTable
@@ -29,13 +30,12 @@ class TlsReportTable(SettingsTable):
         default="", description="The name that reports carry. Empty: the domain of `sender`."
     )
 
-    @model_validator(mode="after")
-    def _agrees(self) -> Self:
+    def disagreements(self) -> Iterator[str]:
+        """What its keys contradict each other in."""
         if self.contact and not self.sender:
-            raise ValueError("contact needs sender: both are addresses at one domain")
+            yield "contact needs sender: both are addresses at one domain"
         if self.contact and self.sender and self.contact.domain != self.sender.domain:
-            raise ValueError(
+            yield (
                 f"contact is at {self.contact.domain}, but sender at {self.sender.domain}; receivers want one domain"
                 " (RFC 8460 section 5.3)"
             )
-        return self

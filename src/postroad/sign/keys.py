@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
 LEAST_BITS = 1024  # RFC 8301: signers MUST use as many at least
 GOOD_BITS = 2048  # and SHOULD use these
 
-_BEGIN = b"-----BEGIN "
+_BEGIN, _END = b"-----BEGIN ", b"-----END "
 NOT_BEFORE, NOT_AFTER, REPLACES = "Not-Before", "Not-After", "Replaces"  # the lines in front of a key
 _NEVER = "never"
+_NO_LINE = (
+    f'is not one that a key file may have; write it as "{NOT_BEFORE}: 2026-12-01T00:00:00Z" or'
+    f' "{NOT_AFTER}: 2026-12-01T00:00:00Z", or delete it'
+)
+_BELOW = "is below the key, where nothing is read; move it above the line -----BEGIN, or delete it"
 _MAKE = "make one with: postroad dkim new DOMAIN"
 
 
@@ -82,31 +88,35 @@ class SigningKey:
 def read_key(octets: bytes, domain: str, selector: str) -> SigningKey | Unreadable:
     """A key from a PEM file, with `Not-Before:` and `Not-After:` in front of it where it does not sign for ever.
 
-    Text in front of a PEM block is no part of it (RFC 7468), so other programs read the same file.
+    Text in front of a PEM block is no part of it (RFC 7468), so other programs read the same file. Empty lines may
+    stand anywhere outside it, and nothing else.
     """
     # As A-labels (RFC 8616). A selector may end in digits, as no domain does
     names = parse_domain(domain), parse_domain(f"{selector}.example")
     for name in names:
         if isinstance(name, Unreadable):
             return Unreadable(selector, f"its domain or selector is no name for DNS: {name.why}")
-    front = octets.partition(_BEGIN)[0].decode("utf-8", "replace")
-    times = _times(front)
-    private = _private(octets)
+    front, block, below = _parts(octets)
+    private = _private(block)
     if isinstance(private, Unreadable):
         return private
+    lines = _lines(front, below, first=(front + block).count(b"\n") + 1)
+    if isinstance(lines, Unreadable):
+        return lines
+    times = _times(lines)
     if isinstance(times, Unreadable):
         return times
-    return SigningKey(str(names[0]), str(names[1]).removesuffix(".example"), private, *times, _replaced(front))
+    return SigningKey(str(names[0]), str(names[1]).removesuffix(".example"), private, *times, _replaced(lines))
 
 
 def with_lines(octets: bytes, lines: Mapping[str, str]) -> bytes:
     """A key file with these lines in front of its key, in place of those that have the same words: all else stays."""
-    front, begin, block = octets.partition(_BEGIN)
+    front, block, below = _parts(octets)
     words = {word.lower() for word in lines}
     kept = [line for line in front.splitlines(keepends=True) if _word(line.decode("utf-8", "replace")) not in words]
     text = b"".join(kept)
     added = "".join(f"{word}: {value}\n" for word, value in lines.items()).encode()
-    return (text if not text or text.endswith(b"\n") else text + b"\n") + added + begin + block
+    return (text if not text or text.endswith(b"\n") else text + b"\n") + added + block + below
 
 
 def moment_text(at: float) -> str:
@@ -118,28 +128,58 @@ def _word(line: str) -> str:
     return line.partition(":")[0].strip().lower()
 
 
-def _replaced(text: str) -> tuple[str, ...]:
+def _parts(octets: bytes) -> tuple[bytes, bytes, bytes]:
+    """What stands in front of a key, the lines of the key, and what stands below it."""
+    front, begin, rest = octets.removeprefix(BOM_UTF8).partition(_BEGIN)  # some editors write such a mark
+    text, end, rest = rest.partition(_END)
+    last, break_, below = rest.partition(b"\n")
+    return front, begin + text + end + last + break_, below
+
+
+def _lines(front: bytes, below: bytes, first: int) -> dict[str, str] | Unreadable:
+    """The lines in front of a key, by their words in lower case. Whatever else stands outside the key is an error.
+
+    There are no notes: a time that is misspelt would pass for one, and the key would sign for ever. The error does not
+    quote a line, which may be a piece of a key. `first`: the number of the first line below it.
+    """
+    words = {word.lower(): word for word in (NOT_BEFORE, NOT_AFTER, REPLACES)}
+    found: dict[str, str] = {}
+    for number, line in enumerate(_text(front), 1):
+        word = _word(line)
+        if word in words and ":" in line:
+            if word in found:
+                return Unreadable(cut(line), f"line {number} has {words[word]} again; delete one of the two lines")
+            found[word] = line
+        elif line.strip():
+            return Unreadable(cut(line), f"line {number} {_NO_LINE}")
+    for number, line in enumerate(_text(below), first):
+        if line.strip():
+            return Unreadable(cut(line), f"line {number} {_BELOW}")
+    return found
+
+
+def _text(octets: bytes) -> list[str]:
+    return [line.decode("utf-8", "replace") for line in octets.splitlines()]
+
+
+def _replaced(lines: Mapping[str, str]) -> tuple[str, ...]:
     """The selectors that a rotation wrote down: should it be killed, the next one knows what is left to do."""
-    found = (line.partition(":")[2].split() for line in text.splitlines() if _word(line) == REPLACES.lower())
-    return tuple(name.lower() for names in found for name in names)
+    names = lines.get(REPLACES.lower(), "").partition(":")[2].split()
+    return tuple(name.lower() for name in names)
 
 
-def _times(text: str) -> tuple[float, float] | Unreadable:
-    """When it begins and ends to sign, from what stands in front of the key."""
-    times = {NOT_BEFORE.lower(): -inf, NOT_AFTER.lower(): inf}
-    for line in text.splitlines():
-        _, colon, value = line.partition(":")
-        key = _word(line)
-        if key in times:
-            at = _moment(value.strip())
-            if at is None:
-                return Unreadable(cut(line), 'it has no time; write one such as "2026-12-01T00:00:00Z"')
-            times[key] = at
-        elif colon and key.startswith("not"):
-            return Unreadable(cut(line), "it is neither Not-Before nor Not-After; write one of these")
+def _times(lines: Mapping[str, str]) -> tuple[float, float] | Unreadable:
+    """When it begins and ends to sign."""
+    times = {NOT_BEFORE: -inf, NOT_AFTER: inf}
+    for word, usual in times.items():
+        line = lines.get(word.lower())
+        at = _moment(line.partition(":")[2].strip()) if line else usual
+        if at is None:
+            return Unreadable(cut(line or ""), f'{word} has no time; write "{word}: 2026-12-01T00:00:00Z"')
+        times[word] = at
     begin, end = times.values()
     if begin >= end < inf:
-        return Unreadable("Not-After", "it is not later than Not-Before, so the key never signs")
+        return Unreadable(NOT_AFTER, f"{NOT_AFTER} is not later than {NOT_BEFORE}, so the key never signs; fix one")
     return begin, end
 
 
@@ -154,20 +194,19 @@ def _moment(text: str) -> float | None:
         return None
 
 
-def _private(octets: bytes) -> RSAPrivateKey | Ed25519PrivateKey | Unreadable:
+def _private(block: bytes) -> RSAPrivateKey | Ed25519PrivateKey | Unreadable:
     """The private key, of a kind that DKIM has."""
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # heavy, and only where there is a key
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415  # as above
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415  # as above
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  # as above
 
-    start = octets.find(_BEGIN)
-    label = octets[start + len(_BEGIN) :].partition(b"-----")[0].decode("utf-8", "replace") if start >= 0 else ""
+    label = block.removeprefix(_BEGIN).partition(b"-----")[0].decode("utf-8", "replace")
     if not label.endswith("PRIVATE KEY"):
-        there = f"a {label.lower()}" if label else "no PEM file"
-        return Unreadable(cut(label), f"it is {there}, not a private key; {_MAKE}")
+        there = f"a {label.lower()}, not" if label else "not a PEM file; it must be"
+        return Unreadable(cut(label), f"it is {there} a private key; {_MAKE}")
     try:
-        private = load_pem_private_key(octets[start:], None)
+        private = load_pem_private_key(block, None)
     except TypeError:
         return Unreadable(label, "it is encrypted; remove the passphrase with: openssl pkey -in OLD -out NEW")
     except (ValueError, UnsupportedAlgorithm) as problem:

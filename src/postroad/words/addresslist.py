@@ -39,7 +39,8 @@ class _Entry:
     def take(self, kind: str, text: str) -> None:
         """The next piece."""
         if text == "<" and self.inside is None:
-            self.words, self.inside = [], []  # what came before was the name
+            # What came before was the name; another address stays, for a comma is missing
+            self.words, self.inside = [self.address] if self.address else [], []
         elif text == ">" and self.inside is not None:
             self.address, self.inside = "".join(self.inside), None
         elif text == ":" and self.inside is not None:  # behind a route, which is passed over (RFC 5321 section 3.6.1)

@@ -84,9 +84,33 @@ address = "203.0.113.7"
         assert each in said
 
 
+@pytest.mark.parametrize("more", [(), (0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2), (3,), (0, 3), (0, 1, 2, 3)])
+def test_what_tables_contradict_each_other_in_hides_nothing(file, more):
+    """A file that is missing is told beside keys that disagree, in one table, in two, or in several tables."""
+    faults = [
+        ('[[route]]\nname = "x"\ndomains = ["x.test"]\ndirect = true\ntls_names = ["a.test"]\nsecurity = "tls"\n',
+         ["route[2]: tls_names is only used", "route[2]: security needs hosts"]),
+        ('[[route]]\ndomains = ["b.test"]\ndirect = true\non_reject = {match = "550", route = "y"}\n',
+         ['no route has the name "y"']),
+        ('[[route]]\ndomains = ["*"]\ndirect = true\n', ["[[route]] has the domain * twice"]),
+        ("[limits]\nerrors = 0\n", ["limits.errors: 0 is out of range"]),
+    ]  # fmt: skip
+    first = '[[route]]\ndomains = ["*"]\ndirect = true\ntls = "verify"\nca_file = "nope"\n'
+    done = _run("check", file(first + "".join(faults[each][0] for each in more)))
+    said = [line for line in done.stderr.splitlines() if "warning: " not in line]
+    expected = ["nope cannot be", *(part for each in more for part in faults[each][1])]
+    assert [1] * len(expected) == [sum(part in line for line in said) for part in expected]
+    assert len(expected) == len(said)
+
+
 @pytest.mark.parametrize(
     "text",
-    ["[[listen]]\nport = 'x'\n[[listen]]\naddress = 1\n", "[[route]]\n", "[retry]\nfirst = '5h'\nlongest = '1h'\n"],
+    [
+        "[[listen]]\nport = 'x'\n[[listen]]\naddress = 1\n",
+        "[[route]]\n",
+        "[retry]\nfirst = '5h'\nlongest = '1h'\n",
+        "[deliver]\nfamilies = []\n",
+    ],
 )
 def test_what_is_wrong_as_a_whole_leaves_the_rest_to_be_checked(file, text):
     """A table that lacks a key, or contradicts itself, is left out, and the others are looked at."""

@@ -85,7 +85,7 @@ def test_the_command_signs_as_the_relay_does(postroad_lab, tmp_path, pem, comman
         (["--dkim-selector", "k2"], "--dkim-selector and --dkim-domain are for --dkim-key, which is missing; add it"),
         (["--dkim-key", "PEM", "--config", "TOML"], "--dkim-key and --config both say how to sign; give one of them"),
         (["--config", "TOML"], "dkim.keys is not set, so it does not sign; set it, or leave out --config"),
-        (["--dkim-key", "TOML"], "cannot sign: it is no PEM file, not a private key"),
+        (["--dkim-key", "TOML"], "cannot sign: it is not a PEM file; it must be a private key"),
         (["--dkim-key", "none"], "none cannot be read: No such file or directory"),
         (["--dkim-key", "PEM", "--dkim-selector", "a b"], "its domain or selector is no name for DNS"),
     ],

@@ -20,11 +20,11 @@ ED = NewKey("ed25519")
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with an active key, and a note in front of it."""
+    """A folder with an active key, and a line in front of it."""
     path = tmp_path / "dkim" / "example.com" / "2026a.pem"
     path.parent.mkdir(parents=True)
     path.touch(mode=0o600)
-    path.write_bytes(b"# of the first day\n" + ed25519_pem())
+    path.write_bytes(b"Not-Before: 2026-01-01\n" + ed25519_pem())
     return tmp_path / "dkim"
 
 
@@ -79,7 +79,7 @@ def test_a_folder_that_is_not_there(tmp_path):
 
 
 def test_a_rotation(folder):
-    """The new key begins at the moment at which the old one ends; notes stay."""
+    """The new key begins at the moment at which the old one ends; other lines stay."""
     rotate(folder)
     moment = NOW + 60
     assert (["2026a"], ["2027a"]) == (
@@ -87,7 +87,7 @@ def test_a_rotation(folder):
         selectors(folder, KeyState.ACTIVE, moment),
     )
     text = (folder / "example.com" / "2026a.pem").read_bytes()
-    assert b"# of the first day\nNot-After: 2027-01-15T08:01:00Z\n" + ed25519_pem() == text
+    assert b"Not-Before: 2026-01-01\nNot-After: 2027-01-15T08:01:00Z\n" + ed25519_pem() == text
     rotate(folder, NOW + 3600)
     assert 2 == len(key_files(folder))
 

@@ -115,7 +115,7 @@ def test_keys_that_cannot_be_used_keep_the_old_ones(dkim, tmp_path):
         async with house(dkim()) as it:
             octets = path.read_bytes()
             path.write_bytes(b"text")
-            with pytest.raises(InputError, match=r"ed\.pem cannot sign: it is no PEM file"):
+            with pytest.raises(InputError, match=r"ed\.pem cannot sign: it is not a PEM file"):
                 settings_of(dkim(), it.lab)
             await it.submit("bob@example.com", content=LETTER)
             await it.verdict()

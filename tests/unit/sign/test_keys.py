@@ -15,6 +15,7 @@ from postroad.sign import SigningKey, read_key
 from postroad.words.names import Unreadable
 
 ED = ed25519_pem()
+LINES = ED.count(b"\n")
 
 
 def read(octets, domain="example.com", selector="s1"):
@@ -49,11 +50,12 @@ def test_an_old_kind_of_file():
         ("Not-Before: 2026-12-01T00:00:00Z\n", (datetime(2026, 12, 1, tzinfo=UTC).timestamp(), inf)),
         ("not-after:2026-12-01\r\n", (-inf, datetime(2026, 12, 1, tzinfo=UTC).timestamp())),
         ("Not-Before: 2026-12-01T02:00:00+02:00\n", (datetime(2026, 12, 1, tzinfo=UTC).timestamp(), inf)),
-        ("made by hand, and noted here: yes\n", (-inf, inf)),
+        ("\ufeffNot-After: 2026-12-01\r\n", (-inf, datetime(2026, 12, 1, tzinfo=UTC).timestamp())),
+        ("\n \t\n", (-inf, inf)),
     ],
 )
 def test_when_it_signs(text, expected):
-    """Two lines in front of the key; a time without a zone is UTC, and other text is a note."""
+    """Two lines in front of the key; a time without a zone is UTC, and empty lines are nothing."""
     found = read(text.encode() + ED)
     assert expected == (found.not_before, found.not_after)
 
@@ -67,18 +69,21 @@ def test_a_key_that_waits_for_its_record():
 @pytest.mark.parametrize(
     ("octets", "expected"),
     [
-        (b"", "it is no PEM file, not a private key"),
-        (b"nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=", "it is no PEM file, not a private key"),
+        (b"", "it is not a PEM file; it must be a private key"),
+        (b"nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=", "it is not a PEM file; it must be a private key"),
         (b"-----BEGIN PUBLIC KEY-----\nx", "it is a public key, not a private key"),
         (b"-----BEGIN CERTIFICATE-----\nx", "it is a certificate, not a private key"),
         (b"-----BEGIN PRIVATE KEY-----\nx", "it is damaged, or of a kind that is not known"),
         (ED[:60], "it is damaged, or of a kind that is not known"),
         (pem(ec.generate_private_key(ec.SECP256R1())), "it is of the type EC, and DKIM has RSA and Ed25519"),
         (pem(ed448.Ed448PrivateKey.generate()), "it is of the type Ed448, and DKIM has RSA and Ed25519"),
-        (b"Not-Before: soon\n" + ED, "it has no time"),
-        (b"Not-Befor: 2026-12-01\n" + ED, "it is neither Not-Before nor Not-After"),
-        (b"Not-Before: 2026-12-02\nNot-After: 2026-12-01\n" + ED, "it is not later than Not-Before"),
-        (b"Not-Before: never\nNot-After: 2026-12-01\n" + ED, "it is not later than Not-Before"),
+        (b"Not-Before: soon\n" + ED, "Not-Before has no time; write "),
+        (
+            ED + b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n",
+            f"line {LINES + 1} is below the key, where",
+        ),
+        (b"Not-Before: 2026-12-02\nNot-After: 2026-12-01\n" + ED, "Not-After is not later than Not-Before"),
+        (b"Not-Before: never\nNot-After: 2026-12-01\n" + ED, "Not-After is not later than Not-Before"),
     ],
     ids=count(),  # the keys are made anew in each process
 )
@@ -87,6 +92,42 @@ def test_what_is_no_key(octets, expected):
     found = read(octets)
     assert isinstance(found, Unreadable)
     assert found.why.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("Not-After 2020-01-01", "# Not-After: 2020-01-01", "Not-Afte: 2020-01-01", "NotAfter: 2020-01-01"),
+        *("Not-After=2020-01-01", "Not\u2013After: 2020-01-01", "\u200bNot-After: 2020-01-01", "After: 2020-01-01"),
+        *("a note", "# a note", "note: yes", "Bag Attributes", ": 2020-01-01", "\ufeff\ufeffNot-After: 2020-01-01"),
+    ],
+)
+@pytest.mark.parametrize("front", ["", "\n", "Not-Before: 2019-01-01\n"])
+def test_a_line_that_is_no_time(front, line):
+    """A time that is misspelt is never taken for a note, so that no key signs beyond the day somebody wrote."""
+    found = read(f"{front}{line}\n".encode() + ED)
+    assert isinstance(found, Unreadable)
+    assert (
+        f"line {front.count(chr(10)) + 1} is not one that a key file may have; write it as"
+        ' "Not-Before: 2026-12-01T00:00:00Z" or "Not-After: 2026-12-01T00:00:00Z", or delete it'
+    ) == found.why
+
+
+@pytest.mark.parametrize("line", ["Not-After: 2020-01-01", "Not-Before: never", "Replaces: old", "# a note"])
+def test_a_line_below_the_key(line):
+    """Nothing is read there, so nothing may stand there."""
+    expected = (
+        f"line {LINES + 1} is below the key, where nothing is read; move it above the line -----BEGIN, or delete it"
+    )
+    assert expected == read(ED + line.encode() + b"\n").why
+
+
+@pytest.mark.parametrize("word", ["Not-After", "Not-Before", "Replaces"])
+def test_a_line_that_is_there_twice(word):
+    """Nobody knows which of the two is meant."""
+    again = word.upper()
+    found = read(f"{word}: 2019-01-01\n{again}: 2020-01-01\n".encode() + ED)
+    assert (f"{again}: 2020-01-01", f"line 2 has {word} again; delete one of the two lines") == (found.text, found.why)
 
 
 def test_a_key_that_is_locked():

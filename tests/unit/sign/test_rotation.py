@@ -169,10 +169,10 @@ def test_the_next_selector(taken, expected):
 
 
 @settings(max_examples=examples(100), deadline=None)
-@given(st.lists(st.text(st.characters(codec="latin-1", exclude_characters="\n"), max_size=20), max_size=4))
-def test_what_else_is_in_front_of_a_key_stays(notes):
-    """People's notes are kept as they are; our lines are there once, however often they are written."""
-    front = "".join(f"# {note}\n" for note in notes).encode("latin-1")
+@given(st.lists(st.sampled_from([b"\n", b"Replaces: 2026a\r\n", b"Not-Before: never\n"]), max_size=4))
+def test_what_else_is_in_front_of_a_key_stays(lines):
+    """Other lines are kept as they are; our lines are there once, however often they are written."""
+    front = b"".join(lines)
     octets = front + ed25519_pem()
     once = with_lines(octets, {"Not-After": "2027-01-15T08:00:00Z"})
     twice = with_lines(once, {"Not-After": "2027-01-15T08:01:00Z"})
