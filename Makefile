@@ -24,7 +24,7 @@ test: setup
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(PROCESSES) $(ARGS)
 
-# The properties with thirty times as many examples, drawn anew, and every case of the large enumerations
+# The properties with sixty times as many examples, drawn anew, and every case of the large enumerations
 thorough: setup
 	$(BIN)/pytest -n $(PROCESSES) -m "not root" --hypothesis-profile=thorough $(ARGS)
 

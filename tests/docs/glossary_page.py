@@ -57,6 +57,7 @@ extended error | a number by which a resolver says why it has no answer; 6: DNSS
 TLSA base domain | the name that an exchanger's TLSA records belong to, asked for in the handshake | RFC 7672 2.2.3
 alias | | aliases(5)
 local name | a local part without a domain, or at a name of this machine, which has no mailboxes |
+selector | the name of a key that signs: its record is at `SELECTOR._domainkey.DOMAIN` | RFC 6376 3.6.2.1
 snapshot | |
 route | | RFC 5321 5.1
 static route | |

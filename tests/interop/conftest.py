@@ -13,7 +13,7 @@ from tests.interop.packages import want_packages, want_root
 
 
 @contextmanager
-def _folder():
+def folder_for_others():
     """One that other users may enter, which pytest's are not: the servers change to users of their own."""
     folder = Path(tempfile.mkdtemp(prefix="postroad-peers-"))
     folder.chmod(0o755)
@@ -41,7 +41,7 @@ def box(ports):
 @pytest.fixture(scope="session")
 def relay(ports, box):
     """Our relay, as a process: STARTTLS, implicit TLS, and a user ann."""
-    with _folder() as folder:
+    with folder_for_others() as folder:
         process = servers.relay(folder, ports)
         process.await_greeting((places.RELAY, ports.relay))
         yield process
@@ -53,7 +53,7 @@ def postfix(ports, box):
     """Postfix, which hands on to the box or to our relay."""
     want_packages()
     want_root()
-    with _folder() as folder:
+    with folder_for_others() as folder:
         process = servers.postfix(folder, ports)
         process.await_greeting(
             *((place, ports.smtp) for place in (places.POSTFIX, places.POSTFIX_TLS, places.POSTFIX_FIVE))
@@ -67,7 +67,7 @@ def exim(ports, box):
     """Exim, which hands on to the box or to our relay."""
     want_packages()
     want_root()
-    with _folder() as folder:
+    with folder_for_others() as folder:
         process = servers.exim(folder, ports)
         process.await_greeting((places.EXIM, ports.smtp))
         yield process

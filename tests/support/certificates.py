@@ -56,10 +56,16 @@ class Issued:
         return files
 
 
+def _usual_key():
+    return ec.generate_private_key(ec.SECP256R1())
+
+
 @cache
-def issue(*names, by=None, days=(-30, 30), is_authority=False, common_name=""):
+def issue(
+    *names, by=None, days=(-30, 30), is_authority=False, common_name="", extensions=(), kind=None
+):  # all a certificate may be
     """A certificate for these names; by another one, or signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = (kind or _usual_key)()
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name or (names or ("authority",))[0])])
     begins, ends = (NOON + timedelta(days=each) for each in days)
     builder = (
@@ -75,6 +81,8 @@ def issue(*names, by=None, days=(-30, 30), is_authority=False, common_name=""):
     if names:
         every = [x509.IPAddress(ip_address(name)) if name[0].isdigit() else x509.DNSName(name) for name in names]
         builder = builder.add_extension(x509.SubjectAlternativeName(every), critical=False)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
     signed = builder.sign(by.key if by else key, hashes.SHA256())
     return Issued(signed, key, by.chain if by else ())
 

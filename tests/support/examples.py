@@ -1,4 +1,7 @@
-"""How many examples a costly property is tried with, and how much of a large enumeration."""
+"""How many examples a property is tried with, and how much of a large enumeration.
+
+A property has a number of its own where it is costly, or where twice as many as usual reach more branches.
+"""
 
 from itertools import islice
 

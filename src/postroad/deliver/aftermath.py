@@ -7,7 +7,7 @@ from enum import Enum, auto
 from postroad.deliver.bounce import Reports
 from postroad.deliver.course import AttemptOrder, draw_seed
 from postroad.deliver.disposition import Disposition
-from postroad.routing import DICE, OnReject, Refusal
+from postroad.routing import DICE, OnReject
 from postroad.spool import Parcel, Settlement
 from postroad.words.jsontext import encoder
 from postroad.words.outcome import Outcome, Phase, Result, Scope
@@ -15,6 +15,8 @@ from postroad.words.record import attempt_record
 from postroad.words.trail import Attempt, Target
 
 _encode = encoder(ascii_only=False, separators=(",", ":"))
+
+INTERNAL = "deferred by an internal error"
 
 
 class Sign(Enum):
@@ -63,10 +65,27 @@ def blocked(parcel: Parcel, course: AttemptOrder) -> Attempt:
     return Attempt(parcel.destination, (outcome,) * recipients, (), draw_seed(parcel), 0.0)
 
 
-def settlement(parcel: Parcel, course: AttemptOrder, verdict: Disposition, reports: Reports) -> Settlement:
+def broken(parcel: Parcel, bug: BaseException, done: Attempt | None = None) -> Attempt:
+    """An attempt that a bug of ours broke. Of one that was `done`, who has the mail does not get it again."""
+    for_sender = f"the message was {INTERNAL}"
+    outcome = Outcome(Result.DEFERRED, Scope.US, f"{INTERNAL}: {bug!r}", "4.3.0", for_sender=for_sender)
+    count = len(parcel.mail.envelope.recipients)
+    outcomes = done.outcomes if done else (outcome,) * count
+    mixed = tuple([each if each.result is Result.DELIVERED else outcome for each in outcomes])
+    return Attempt(parcel.destination, mixed, (), None, 0.0)
+
+
+def kept(parcel: Parcel, done: Attempt, due_at: float, bug: BaseException) -> Settlement:
+    """What is certain where nothing else works: who has the mail is done with, everybody else is left."""
+    recipients = zip(parcel.mail.envelope.recipients, done.outcomes, strict=True)
+    left = tuple([recipient for recipient, outcome in recipients if outcome.result is not Result.DELIVERED])
+    return Settlement(parcel, left, due_at, warned=parcel.warned, said=f"{Result.DEFERRED}: {INTERNAL}: {bug!r}")
+
+
+def settlement(parcel: Parcel, course: AttemptOrder | None, verdict: Disposition, reports: Reports) -> Settlement:
     """What the spool is to commit. That all hosts are still unhealthy is worth no record: it comes again and again."""
     done = verdict.attempt
-    is_new = bool(done.contacts) or isinstance(course.way.answer, Refusal)
+    is_new = bool(done.contacts) or not verdict.waits_for_host
     return Settlement(
         parcel,
         left=tuple([fate.recipient for fate in verdict.left]) if verdict.left else (),
@@ -81,11 +100,13 @@ def settlement(parcel: Parcel, course: AttemptOrder, verdict: Disposition, repor
     )
 
 
-def _record(parcel: Parcel, course: AttemptOrder, done: Attempt) -> str:
+def _record(parcel: Parcel, course: AttemptOrder | None, done: Attempt) -> str:
     """The attempt as the spool keeps it; the route, which is the same for thousands of them, is text already."""
-    way = course.way
     shape = attempt_record(done)
     shape["recipients"] = [each.mailbox.text for each in parcel.mail.envelope.recipients]
+    if course is None:  # not even its way could be found
+        return _encode(shape)
+    way = course.way
     shape["procedure"], shape["turn"], shape["dice"] = way.policy.name, course.turn, DICE
     if way.name:
         shape["by"] = way.name

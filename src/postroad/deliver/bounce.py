@@ -12,6 +12,7 @@ from postroad.dsn import Action, Report, ReportedAttempt, ReportedRecipient, bui
 from postroad.routing import Aliases
 from postroad.spool import Claims, MessageIds, Parcel, SpoolError, StoredMail, Trouble
 from postroad.words.mail import Mailbox, Recipient
+from postroad.words.outcome import Outcome
 from postroad.words.record import read_record
 from postroad.words.trail import Attempt
 
@@ -33,6 +34,10 @@ class Reporter(Protocol):
 
     async def reports(self, parcel: Parcel, verdict: Disposition, now: float) -> Reports:
         """The news of this attempt that its sender wants, as one message; none if there is none."""
+        ...
+
+    def plain_reports(self, parcel: Parcel, verdict: Disposition, now: float) -> Reports:
+        """The same without whatever a bug may have tripped over: the trail, the replies and the message itself."""
         ...
 
 
@@ -66,11 +71,7 @@ class Bounces:
     async def reports(self, parcel: Parcel, verdict: Disposition, now: float) -> Reports:
         """See Reporter. Of mail with the null reverse-path no sender can be told (RFC 5321 section 6.1)."""
         mail = parcel.mail
-        instead = () if mail.envelope.reverse_path else self._instead(mail, verdict)
-        if mail.envelope.reverse_path:
-            news = [(action, fate) for action, fate in _news(verdict) if wanted(action, fate.recipient)]
-        else:
-            news = [(Action.FAILED, fate) for fate in verdict.failed if instead]
+        instead, news = self._wanted(mail, verdict)
         if not news:
             return ()
         earlier = await self._earlier(parcel)
@@ -84,16 +85,35 @@ class Bounces:
             for action, fate in news
         )
         report = self._report(mail, now, reported, await self._content(mail), instead)
+        return self._built(mail, report, self.signing)
+
+    def plain_reports(self, parcel: Parcel, verdict: Disposition, now: float) -> Reports:
+        """See Reporter. It is not signed either."""
+        mail = parcel.mail
+        instead, news = self._wanted(mail, verdict)
+        reported = tuple([ReportedRecipient(fate.recipient, action, _plain(fate.outcome)) for action, fate in news])
+        return self._built(mail, self._report(mail, now, reported, b"", instead), None) if news else ()
+
+    def _wanted(
+        self, mail: StoredMail, verdict: Disposition
+    ) -> tuple[tuple[Mailbox, ...], list[tuple[Action, RecipientResult]]]:
+        """Who is told instead of a null sender, and the news that are wanted."""
+        if mail.envelope.reverse_path:
+            return (), [(action, fate) for action, fate in _news(verdict) if wanted(action, fate.recipient)]
+        instead = self._instead(mail, verdict)
+        return instead, [(Action.FAILED, fate) for fate in verdict.failed if instead]
+
+    def _built(self, mail: StoredMail, report: Report, signing: SigningPolicy | None) -> Reports:
         built = build(report)
         if built is None:
             return ()
         envelope, octets = built
-        if self.signing:
-            octets = self.signing.signed(octets, now)
-        origin = f"{DOUBLE if instead else 'report on '}{mail.id}"
+        if signing:
+            octets = signing.signed(octets, report.now)
+        origin = f"{DOUBLE if report.instead else 'report on '}{mail.id}"
         # root of this machine reads elsewhere what cron's mail came to
         envelope = self.aliases.expanded(envelope)
-        return ((StoredMail(report.id, envelope, now, self.ids.seed(), len(octets), origin), octets),)
+        return ((StoredMail(report.id, envelope, report.now, self.ids.seed(), len(octets), origin), octets),)
 
     def _instead(self, mail: StoredMail, verdict: Disposition) -> tuple[Mailbox, ...]:
         """Who is told of a report that fails. If that is such a one itself nobody is, so that no loop begins."""
@@ -118,7 +138,7 @@ class Bounces:
             now,
             reported,
             content.partition(b"\r\n\r\n")[0] + b"\r\n",
-            content if wants_content(mail.envelope, mail.size) else None,
+            content if content and wants_content(mail.envelope, mail.size) else None,
             mail.received_at + self.expiry_s,
             instead=instead,
         )
@@ -157,6 +177,12 @@ def _news(verdict: Disposition) -> Iterator[tuple[Action, RecipientResult]]:
     for fate in verdict.delivered:
         if not fate.dsn_over:  # a host that takes DSN over reports by itself; of another one (RFC 3461 section 5.2.2)
             yield Action.RELAYED, fate  # this is the last word
+
+
+def _plain(outcome: Outcome) -> Outcome:
+    """The outcome without the words of strangers."""
+    for_sender = outcome.for_sender or "an internal error keeps the details from this report"
+    return Outcome(outcome.result, outcome.scope, for_sender, outcome.status, for_sender=for_sender)
 
 
 def _of(recipient: Recipient, earlier: list[tuple[list[str], float, Attempt]]) -> Iterator[ReportedAttempt]:

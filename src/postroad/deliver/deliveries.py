@@ -123,7 +123,7 @@ class Deliveries:
         try:
             self._conclude(item, done)
         except Exception as bug:  # noqa: BLE001  # as in _set_out
-            self.put_off(item, bug)
+            self.put_off(item, bug, done if isinstance(done, Attempt) else None)
         if self._queue.waiting:
             self._tell_ended()
 
@@ -146,7 +146,7 @@ class Deliveries:
             if self.pressure.line:
                 self.pressure.go_on()
 
-    def put_off(self, item: Item, bug: BaseException) -> None:
-        """Something is wrong with us: it is tried again later."""
+    def put_off(self, item: Item, bug: BaseException, done: Attempt | None = None) -> None:
+        """Something is wrong with us: it is tried again later, until its time is over."""
         self._leave(item)
-        self._exits.put_off(item, bug)
+        self._exits.put_off(item, bug, done)

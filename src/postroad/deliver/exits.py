@@ -1,4 +1,4 @@
-"""The ways a parcel leaves memory: with a verdict, set aside, back into the spool's queue, or deferred by a bug.
+"""The ways a parcel leaves memory: with a verdict, set aside, back into the spool's queue, or kept by a bug.
 
 All of them end with a settlement in the spool, and what is told is told once that is on the disk.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from postroad.deliver.aftermath import blocked, settlement
+from postroad.deliver.aftermath import blocked, broken, kept, settlement
 from postroad.deliver.bounce import Reporter, Reports
 from postroad.deliver.course import AttemptOrder
 from postroad.deliver.disposition import Disposition, judge, judge_on_route, lost_report
@@ -17,10 +17,12 @@ from postroad.deliver.hosts import Hosts
 from postroad.deliver.queue import Item
 from postroad.deliver.settler import AGAIN_S, Settler
 from postroad.deliver.world import Tasks, World
-from postroad.pace import RetrySchedule, is_expired, next_at
-from postroad.spool import Parcel, Settlement, SpoolError
+from postroad.pace import RetrySchedule, is_expired
+from postroad.spool import Parcel, Settlement, SpoolError, Trouble
 from postroad.words.outcome import Result
 from postroad.words.trail import Attempt, Target
+
+KEPT_S = 3600.0  # until mail is tried again whose end could not be told of
 
 
 class Exits:
@@ -54,10 +56,10 @@ class Exits:
         """Whether an attempt now is the last: it will not wait any longer."""
         return is_expired(self.schedule, parcel.mail.received_at, self._world.wall())
 
-    def judge(self, item: Item, course: AttemptOrder, done: Attempt) -> None:
+    def judge(self, item: Item, course: AttemptOrder | None, done: Attempt) -> None:
         """As the attempt has it; whoever has to be told is told with the same commit."""
         wall, rng = self._world.wall(), self._world.rng
-        if course.way.on_reject:
+        if course and course.way.on_reject:
             verdict = judge_on_route(course.way, item.parcel, done, self.schedule, wall, rng)
         else:
             verdict = judge(item.parcel, done, self.schedule, wall, rng)
@@ -89,33 +91,48 @@ class Exits:
         settled = Settlement(parcel, recipients, due_at, "", counts=False, warned=parcel.warned, said=said)
         self._settler.add(settled, partial(self._let_go, item))
 
-    def put_off(self, item: Item, bug: BaseException) -> None:
-        """Something is wrong with us, which is told: it is tried again, as after an attempt that brought nothing."""
-        parcel, now, rng = item.parcel, self._world.wall(), self._world.rng
-        self._world.tell("deliver.parcel.broken", parcel=parcel, error=bug)
-        received_at, attempts = parcel.mail.received_at, parcel.attempts + 1
-        due_at = next_at(self.schedule, received_at=received_at, attempts=attempts, now=now, rng=rng)
-        said = f"{Result.DEFERRED}: deferred by an internal error: {bug!r}"
-        left = Settlement(parcel, parcel.mail.envelope.recipients, due_at, warned=parcel.warned, said=said)
-        self._settler.add(left, partial(self._let_go, item))
+    def put_off(self, item: Item, bug: BaseException, done: Attempt | None = None) -> None:
+        """Something is wrong with us, which is told: judged as any attempt that brought nothing.
 
-    async def _report(self, item: Item, course: AttemptOrder, verdict: Disposition) -> None:
-        """Write the report first: it enters the spool with the settlement."""
+        `done` is the attempt, if it was over by then.
+        """
+        self._world.tell("deliver.parcel.broken", parcel=item.parcel, error=bug)
+        attempt = broken(item.parcel, bug, done)
         try:
-            while True:
-                try:
-                    reports = await self.reporter.reports(item.parcel, verdict, self._world.wall())
-                    break
-                except SpoolError as trouble:
-                    self._world.tell_trouble(trouble)
-                    await asyncio.sleep(AGAIN_S)
-        except Exception as bug:  # noqa: BLE001  # one message must not end the relay: it is told, and tried again later
-            self.put_off(item, bug)
-        else:
-            self._settle(item, course, verdict, reports)
+            self.judge(item, item.course, attempt)
+        except Exception as worse:  # noqa: BLE001  # one message must not end the relay, nor be lost
+            self._keep(item, attempt, worse)
 
-    def _settle(self, item: Item, course: AttemptOrder, verdict: Disposition, reports: Reports) -> None:
-        unhealthy = self._hosts.unhealthy_of(course) if verdict.waits_for_host else ()
+    def _keep(self, item: Item, done: Attempt, bug: BaseException) -> None:
+        """A bug again, in judging or reporting: no mail may end of which nobody is told, nor be tried without pause."""
+        self._world.tell("deliver.parcel.broken", parcel=item.parcel, error=bug)
+        due_at = self._world.wall() + KEPT_S
+        self._settler.add(kept(item.parcel, done, due_at, bug), partial(self._let_go, item))
+
+    async def _report(self, item: Item, course: AttemptOrder | None, verdict: Disposition) -> None:
+        """Write the report first: it enters the spool with the settlement. If a bug prevents it, a plain one does."""
+        try:
+            try:
+                reports = await self._reports(item, verdict)
+            except Exception as bug:  # noqa: BLE001  # as in put_off
+                self._world.tell("deliver.parcel.broken", parcel=item.parcel, error=bug)
+                reports = self.reporter.plain_reports(item.parcel, verdict, self._world.wall())
+            self._settle(item, course, verdict, reports)
+        except Exception as worse:  # noqa: BLE001  # as in put_off
+            self._keep(item, verdict.attempt, worse)
+
+    async def _reports(self, item: Item, verdict: Disposition) -> Reports:
+        while True:
+            try:
+                return await self.reporter.reports(item.parcel, verdict, self._world.wall())
+            except SpoolError as trouble:
+                if trouble.kind in (Trouble.MISSING, Trouble.CORRUPT):  # waiting brings nothing back
+                    raise
+                self._world.tell_trouble(trouble)
+                await asyncio.sleep(AGAIN_S)
+
+    def _settle(self, item: Item, course: AttemptOrder | None, verdict: Disposition, reports: Reports) -> None:
+        unhealthy = self._hosts.unhealthy_of(course) if course and verdict.waits_for_host else ()
         settled = settlement(item.parcel, course, verdict, reports)
         has_more = bool(reports or verdict.sent_on)
         self._settler.add(settled, partial(self._settled, item, verdict, unhealthy, has_more=has_more))

@@ -148,7 +148,11 @@ class Loop:
         self._pump()
 
     def _line_up(self, item: Item, way: DeliveryRoute) -> None:
-        course = item.course = self._deliveries.course(item.parcel, way)
+        try:
+            course = item.course = self._deliveries.course(item.parcel, way)
+        except Exception as bug:  # noqa: BLE001  # as in _route
+            self._deliveries.put_off(item, bug)
+            return
         if course.unhealthy and course.is_blocked and self._exits.block(item, course):
             return
         if not self._is_draining and self.queue.begin(item, course, self._now()):

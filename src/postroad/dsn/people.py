@@ -45,6 +45,7 @@ _HINTS = {
     "5.7": "A rule of the receiving server forbids it. Only its postmaster can change that: forward them this report.",
 }
 _ELSE = "Forward this report to the postmaster of the receiving server: it has all they need to find the cause."
+_OURS = "Ask your postmaster, who runs this mail system, and forward them this report."
 
 
 def tell(report: Report) -> str:
@@ -82,13 +83,15 @@ def _result(report: Report, each: ReportedRecipient) -> list[str]:
     lines = [f"  {address(each.recipient.mailbox)}"]
     lines += _given_up(report, each) if each.is_given_up else _answered(each)
     is_hint_wanted = each.action is Action.FAILED and not report.is_double
-    return lines + (_wrapped(_hint(each.outcome.status)) if is_hint_wanted else [])
+    return lines + (_wrapped(_hint(each.outcome)) if is_hint_wanted else [])
 
 
 def _answered(each: ReportedRecipient) -> list[str]:
     """Who said what last; and when, if that was not in the last attempt."""
     word = each.last_word
     outcome = word.outcome if word else each.outcome
+    if outcome.for_sender:
+        return _wrapped(f"The mail system here has a fault: {outcome.for_sender}.")
     who = _server(word.contact) if word else "The mail server"
     when = f" on {date(word.at)}" if word and word.at != each.trail[-1].at else ""
     if outcome.reply:
@@ -101,6 +104,8 @@ def _given_up(report: Report, each: ReportedRecipient) -> list[str]:
     count = sum(bool(tried.attempt.story_of(tried.index)) for tried in each.trail)
     tries = f", in {counted(count, 'attempt')}" if count else ""
     news = f"It could not be delivered within {duration(report.now - report.received_at)}{tries}."
+    if each.outcome.for_sender:
+        return _wrapped(f"{news} The mail system here has a fault: {each.outcome.for_sender}.")
     word = each.last_word
     if word is None:
         return _wrapped(f"{news} No server could be contacted: {each.outcome.text}.")
@@ -115,8 +120,10 @@ def _quoted(outcome: Outcome) -> list[str]:
     return [line for text in reply.lines for line in _wrapped(f"{reply.code} {text}", " " * 8)] if reply else []
 
 
-def _hint(status: str) -> str:
-    parts = status.split(".")
+def _hint(outcome: Outcome) -> str:
+    if outcome.for_sender:
+        return _OURS
+    parts = outcome.status.split(".")
     starts = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
     return next((_HINTS[start] for start in starts if start in _HINTS), _ELSE)
 
@@ -136,11 +143,18 @@ def _table(number: int, tries: list[tuple[str, ReportedAttempt]]) -> list[str]:
     head = f"Attempt {number} for {plain(str(attempt.destination))}, {date(at)}:"
     told = [(contact, answers) for contact in attempt.contacts if (answers := _answers(contact, tries))]
     if not told:
-        reasons = dict.fromkeys(tried.attempt.outcomes[tried.index].text for _, tried in tries)
-        return [head, *(line for reason in reasons for line in _wrapped(f"No server was contacted: {reason}."))]
+        reasons = dict.fromkeys(_without_contact(tried.attempt.outcomes[tried.index]) for _, tried in tries)
+        return [head, *(line for reason in reasons for line in _wrapped(reason))]
     width = min(max(len(_server(contact)) for contact, _ in told), 60)
     rows = [row for contact, answers in told for row in _rows(contact, answers, width)]
     return [head, f"{'ms':>8}  {'server':{width}}  {'phase':8}  result", *rows, *_sent_on(tries)]
+
+
+def _without_contact(outcome: Outcome) -> str:
+    """Why an attempt has no contacts: with a fault of ours nobody knows how far it came."""
+    if outcome.for_sender:
+        return f"The mail system here had a fault: {outcome.for_sender}."
+    return f"No server was contacted: {outcome.text}."
 
 
 def _sent_on(tries: list[tuple[str, ReportedAttempt]]) -> Iterator[str]:

@@ -62,7 +62,8 @@ def _diagnostic(each: ReportedRecipient) -> str:
     outcome = word.outcome if word else each.outcome
     if outcome.reply:
         return f"smtp; {outcome.reply}"
-    return f"X-Postroad; {word.contact.target}: {outcome.text}" if word else f"X-Postroad; {outcome.text}"
+    who = f"{word.contact.target}: " if word else ""
+    return f"X-Postroad; {who}{outcome.for_sender or outcome.text}"
 
 
 def _original(orcpt: str | None, *, unicode: bool) -> str | None:

@@ -71,6 +71,8 @@ class ReportedRecipient:
     @property
     def last_word(self) -> RecipientAnswer | None:
         """The answer behind the outcome. Mail that waited may have asked nobody at last: then the one before that."""
+        if self.outcome.for_sender:  # the fault is ours, whatever a host said before
+            return None
         waited = self.is_given_up or self.action is Action.DELAYED
         attempts = reversed(self.trail) if waited else self.trail[-1:]
         return next((tried.word for tried in attempts if tried.word), None)

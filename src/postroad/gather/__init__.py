@@ -7,7 +7,8 @@ Rule 3: a name server in trouble is a fact of the snapshot, never an exception.
 Stops: `asking` (`gather`: what is needed to route; `gather_more`: what people want to see; `gather_hosts`: named
 hosts), `dane` (TLSA records, and whether the resolver validates), `demands` (what DANE and MTA-STS ask of each
 exchanger), `saved` (a snapshot as JSON, and read back), `sts` (the record and the policy of MTA-STS), `https` (a
-document), `policies` (those of all domains, kept and refreshed), `report_record` (where TLS reports go).
+document), `response` (whether it came, and whole), `policies` (those of all domains, kept and refreshed),
+`report_record` (where TLS reports go).
 """
 
 from typing import TYPE_CHECKING
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from postroad.gather.asking import GatherSettings, gather, gather_hosts, gather_more
     from postroad.gather.dane import gather_dane, gather_dane_of_hosts, why_dane_is_off
     from postroad.gather.demands import Demands, Policies, gather_demands, gather_demands_of_hosts
-    from postroad.gather.https import HTTPS_PORT, MAX_OCTETS, Fetched, HttpsSettings, fetch, post
+    from postroad.gather.https import HTTPS_PORT, Fetched, HttpsSettings, fetch, post
     from postroad.gather.policies import StsPolicies, StsWorld, kept_policies
     from postroad.gather.report_record import gather_report_record
+    from postroad.gather.response import MAX_OCTETS
     from postroad.gather.saved import STATUS, UnreadableFactsError, facts_shape, read_lookup
     from postroad.gather.sts import (
         Fetch,
@@ -37,9 +39,10 @@ __getattr__, __dir__ = door(
     asking="GatherSettings gather gather_hosts gather_more",
     dane="gather_dane gather_dane_of_hosts why_dane_is_off",
     demands="Demands Policies gather_demands gather_demands_of_hosts",
-    https="Fetched HTTPS_PORT HttpsSettings MAX_OCTETS fetch post",
+    https="Fetched HTTPS_PORT HttpsSettings fetch post",
     policies="StsPolicies StsWorld kept_policies",
     report_record="gather_report_record",
+    response="MAX_OCTETS",
     saved="STATUS UnreadableFactsError facts_shape read_lookup",
     sts="Fetch PublishedPolicies StsFetched gather_sts gather_sts_policy gather_sts_record policy_host",
 )

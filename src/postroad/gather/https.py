@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import ssl
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
-from typing import cast
 
 from postroad.dns import Resolver, resolve_a, resolve_aaaa
+from postroad.gather.response import MAX_HEADER, MAX_OCTETS, HttpResponse, read_response
 from postroad.net import NetError, Stream, connect
 from postroad.routing import target_fault
 from postroad.words.facts import Bogus, Found, Temporary
 from postroad.words.names import Address
 from postroad.words.phrasebook import seconds
-from postroad.words.visible import visible
 
-MAX_OCTETS = 64 * 1024  # "a suggested maximum policy size is 64 kilobytes", RFC 8461 section 3.3
-MAX_HEADER = 16 * 1024  # in front of it
 TIMEOUT_S = 60.0  # "a suggested timeout is one minute", the same
 CONNECT_S = 5.0
 MOST_ADDRESSES = 3
@@ -122,9 +117,10 @@ async def _answer(address: Address, request: _Request, settings: HttpsSettings) 
         await stream.start_tls(settings.context, request.host)
         stream.write(request.octets)
         octets = await _received(stream, b"" if request.document is None else b"\r\n\r\n")
+        response = read_response(octets, is_ended=stream.has_said_goodbye)
     finally:
         stream.abort()  # as in a conversation: nothing is left to be said
-    return read_response(octets, request.where) if request.document is None else _read_receipt(octets, request.where)
+    return (_document if request.document is None else _receipt)(response, request.where)
 
 
 async def _received(stream: Stream, end: bytes) -> bytes:
@@ -137,42 +133,19 @@ async def _received(stream: Stream, end: bytes) -> bytes:
     return bytes(octets)
 
 
-def read_response(octets: bytes, where: str) -> Fetched:
-    """What an HTTP response says. A redirect is none: it must not be followed (RFC 8461 section 3.3)."""
-    too_long = f"{where} is longer than {MAX_OCTETS} octets"
-    response = HTTPResponse(cast("ssl.SSLSocket", _Octets(octets)))
-    try:
-        response.begin()
-        if response.status != 200:
-            return Fetched(why_not=f"{where} answers {response.status}, and only 200 is valid")
-        if len(octets) > MAX_HEADER + MAX_OCTETS:
-            return Fetched(why_not=too_long)
-        body = response.read()
-    except (HTTPException, ValueError, OSError) as problem:
-        return Fetched(why_not=f"{where} has no usable answer: {visible(str(problem)) or type(problem).__name__}")
-    if len(body) > MAX_OCTETS:
-        return Fetched(why_not=too_long)
-    media_type = response.getheader("Content-Type") or ""
-    return Fetched(body, visible(media_type.partition(";")[0].strip().lower()))
+def _document(response: HttpResponse, where: str) -> Fetched:
+    """What was asked for. A redirect is none: it must not be followed (RFC 8461 section 3.3)."""
+    if response.status not in (0, 200):
+        return Fetched(why_not=f"{where} answers {response.status}, and only 200 is valid")
+    if response.why_not:
+        return Fetched(why_not=f"{where} has no usable answer: {response.why_not}")
+    return Fetched(response.body, response.media_type)
 
 
-def _read_receipt(octets: bytes, where: str) -> Fetched:
+def _receipt(response: HttpResponse, where: str) -> Fetched:
     """Whether a host took what was posted: "a 'successful' response" (RFC 8460 section 5.4)."""
-    response = HTTPResponse(cast("ssl.SSLSocket", _Octets(octets)))
-    try:
-        response.begin()
-    except (HTTPException, ValueError, OSError) as problem:
-        return Fetched(why_not=f"{where} has no usable answer: {visible(str(problem)) or type(problem).__name__}")
+    if response.status == 0:
+        return Fetched(why_not=f"{where} has no usable answer: {response.why_not}")
     if response.status // 100 == 2:
         return Fetched()
     return Fetched(why_not=f"{where} answers {response.status}, so it has not taken it")
-
-
-class _Octets:
-    """What http.client takes for a socket: octets that have come already."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-
-    def makefile(self, _mode: str) -> io.BytesIO:
-        return io.BytesIO(self._octets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
@@ -17,6 +18,7 @@ from postroad.words.facts import Bogus, Temporary
 from postroad.words.names import AddressLiteral, Destination
 from postroad.words.phrasebook import moment, seconds
 from postroad.words.policies import StsKnown
+from postroad.words.tls import TlsFailure
 from postroad.words.trace import Event, Listener, nobody
 
 KIND = "mta-sts"  # of the lessons in a spool
@@ -105,8 +107,11 @@ class StsPolicies:
     async def run(self) -> None:
         """Refresh again and again, at times that nobody can foretell (RFC 8461 section 10.2)."""
         while True:
-            if self._settings.is_on:
-                await self.refresh()
+            try:
+                if self._settings.is_on:
+                    await self.refresh()
+            except Exception as bug:  # noqa: BLE001  # this ends with the relay, and must not end it
+                self._caught(bug)
             await asyncio.sleep(LOOK_S * self._world.rng.uniform(0.5, 1.5))
 
     async def close(self) -> None:
@@ -135,12 +140,23 @@ class StsPolicies:
         if kept and kept.id == record.id:
             return _of(kept, now)
         failed = self._cache.failed(domain, record.id, now)
-        return _of_failure(failed, kept, now) if failed else await self._fetch(domain, record.id)
+        if failed:
+            return _of_failure(failed, kept, now)
+        return await self._survived(domain, record.id, self._fetch(domain, record.id))
 
     async def _refresh_all(self, due: Iterator[tuple[str, StsKept]]) -> None:
         for domain, kept in due:
             if domain not in self._asking:
-                await self._begin(domain, self._refreshed(domain, kept)).task
+                await self._begin(domain, self._survived(domain, kept.id, self._refreshed(domain, kept))).task
+
+    async def _survived(self, domain: str, id_: str, work: Coroutine[Any, Any, StsKnown]) -> StsKnown:
+        """What work on one domain gives. A bug that its documents bring out is a failure like any other."""
+        try:
+            return await work
+        except Exception as bug:  # noqa: BLE001  # a stranger's policy must never be in the way of other domains' mail
+            self._caught(bug, domain)
+        told = StsFetched(why_not=f"internal error with the policy of {domain}", failure=TlsFailure.STS_FETCH)
+        return self._failed(domain, id_, told, self._cache.find(domain, self._now()))
 
     async def _refreshed(self, domain: str, kept: StsKept) -> StsKnown:
         """Fetch a policy anew, whatever DNS says: who can forge its answers must not make us forget the policy."""
@@ -173,6 +189,10 @@ class StsPolicies:
             facts |= {"mode": kept.policy.mode, "until": moment(kept.ends_at)} if kept else {}
             self._world.tell(Event("gather.sts.failed", facts))
         return _of_failure(failed, kept, now)
+
+    def _caught(self, bug: Exception, domain: str | None = None) -> None:
+        trace = "".join(traceback.format_exception(bug)[-5:])
+        self._world.tell(Event("gather.sts.broken", {"domain": domain, "error": repr(bug), "trace": trace}))
 
     def _meanwhile(self, domain: str, why: str) -> StsKnown:
         now = self._now()

@@ -26,6 +26,7 @@ class _MemoryStream:
     joined: _MemoryStream
     tls: str | None = None
     certificates: tuple[bytes, ...] = ()
+    has_said_goodbye = False  # there is no TLS
 
     def __init__(self, local: Endpoint, peer: Endpoint) -> None:
         self.local = local

@@ -61,6 +61,14 @@ class Stream(Protocol):
         """Why nothing more will come, if the peer has not simply ended its side; None before the end."""
         ...
 
+    @property
+    def has_said_goodbye(self) -> bool:
+        """Whether the peer has ended its side by the close_notify of TLS, which nobody on the way can forge.
+
+        Who cuts a connection makes its octets end, too; never so in the clear.
+        """
+        ...
+
     async def read(self) -> bytes:
         """All octets that have come, waiting for at least one; b"" once the peer has ended its side."""
         ...

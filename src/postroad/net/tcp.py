@@ -97,6 +97,7 @@ class _TcpStream(asyncio.Protocol):
         self._is_full = False
         self._holds = True  # what comes while it is full
         self.tls: str | None = None
+        self.has_said_goodbye = False
 
     @cached_property
     def peer(self) -> Endpoint:
@@ -202,6 +203,7 @@ class _TcpStream(asyncio.Protocol):
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
+        self.has_said_goodbye = _has_goodbye(self._transport.get_extra_info("ssl_object"))
         self._inbox.end()
         if not self._is_held:
             self._inbox.hand_over()
@@ -340,6 +342,14 @@ def _described(tls: ssl.SSLObject | None) -> str | None:
         return None
     cipher = tls.cipher()
     return f"{tls.version()} {cipher[0]}" if cipher else tls.version()
+
+
+def _has_goodbye(tls: ssl.SSLObject | None) -> bool:
+    """Whether close_notify has come: behind it OpenSSL reads an end, where else it still wants octets."""
+    try:
+        return tls is not None and tls.read(1) == b""
+    except ssl.SSLError:
+        return False
 
 
 def _name(ask: Callable[[], tuple[str, int]]) -> tuple[str, int] | None:

@@ -137,7 +137,7 @@ COUNTED = (
     EventCounter(
         "postroad_bugs_total",
         "Deliveries deferred by a bug in Postroad, and other bugs caught; each is in the log.",
-        ("deliver.parcel.broken", "relay.bug.caught"),
+        ("deliver.parcel.broken", "gather.sts.broken", "relay.bug.caught"),
     ),
     EventCounter(
         "postroad_tls_reports_total",

@@ -40,6 +40,7 @@ LEVEL_OF = {
     "deliver.queue.aside": "debug",
     "deliver.set.blocked": "warning",
     "deliver.spool.failed": "error",
+    "gather.sts.broken": "error",
     "relay.alias.missing": "warning",
     "relay.bug.caught": "error",
     "relay.dane.off": "warning",

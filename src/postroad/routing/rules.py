@@ -114,7 +114,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The reason why there is no route, and whether mail is deferred or failed, with its enhanced status (RFC 3463)."""
+    """The reason why there is no route, and whether mail is deferred or failed, with its enhanced status (RFC 3463).
+
+    `for_sender` as in Outcome.
+    """
 
     destination: Destination
     status: Status
@@ -124,10 +127,11 @@ class Refusal:
     source: Source | None = None
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[Note, ...] = ()
+    for_sender: str = ""
 
     def attempt(self, recipients: int) -> Attempt:
         """The attempt that this ends without any contact, for so many recipients."""
-        outcome = Outcome(self.result, Scope.DOMAIN, self.text, self.enhanced)
+        outcome = Outcome(self.result, Scope.DOMAIN, self.text, self.enhanced, for_sender=self.for_sender)
         return Attempt(self.destination, (outcome,) * recipients, (), None, 0.0)
 
 

@@ -116,7 +116,8 @@ def no_longer_there(name: str, destination: Destination) -> Refusal:
         f'the mail for {destination} was refused and is to take the route "{name}", which the settings no longer have:'
         " add it again, or delete the message"
     )
-    return Refusal(destination, Status.TEMPORARY, Result.DEFERRED, "4.3.5", text, Source.STATIC)
+    for_sender = "a server refused the message, and the settings of this mail system lack the way it was to take then"
+    return Refusal(destination, Status.TEMPORARY, Result.DEFERRED, "4.3.5", text, Source.STATIC, for_sender=for_sender)
 
 
 def noted(answer: Route | Refusal, route: StaticRoute, why: str) -> Route | Refusal:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from postroad.tls.tlsa import matches
+from postroad.tls.tlsa import END_ENTITY, TRUST_ANCHOR, matches
 from postroad.words.facts import Tlsa
-from postroad.words.names import is_address_like
+from postroad.words.names import cut, is_address_like
 from postroad.words.tls import Authority, Demand, Miss, Proof, TlsFailure, TlsLevel
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
     from OpenSSL.crypto import X509Store
 
-TRUST_ANCHOR, END_ENTITY = 2, 3  # DANE-TA and DANE-EE, RFC 7671 section 5
+MOST_CERTIFICATES = 20  # chains have two to four
+MOST_RECORDS = 50
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: a store keeps the first time it is given, so we look at ours
 
 
@@ -50,12 +52,16 @@ def judge(chain: Sequence[bytes], demand: Demand, exchange: str, trust: Trust, n
     """What a connection proves whose host showed these certificates, its own first, in DER.
 
     A demand that only wants encryption is not judged any further; where a policy in mode testing watches, by that
-    one's demand. `now` is epoch seconds.
+    one's demand. `now` is epoch seconds. Whatever the certificates are, it raises nothing, and takes milliseconds.
     """
     asked = demand.watched if demand.watched and demand.level is not TlsLevel.PROVEN else demand
     if asked.level is not TlsLevel.PROVEN:
         return ENCRYPTED
-    missed = asked.missed or _why_not(chain, asked, exchange, trust, now)
+    shown = tuple(islice(dict.fromkeys(chain), MOST_CERTIFICATES))
+    try:
+        missed = asked.missed or _why_not(shown, asked, exchange, trust, now)
+    except Exception as odd:  # noqa: BLE001  # two libraries read what a stranger sends, and each has errors of its own
+        missed = Miss(TlsFailure.NOT_TRUSTED, f"the certificate of {exchange} cannot be read ({cut(str(odd))})")
     if isinstance(missed, str):
         return Proof(TlsLevel.PROVEN, missed, asked.terms)
     return Proof(TlsLevel.ENCRYPTED, ENCRYPTED.how if asked.missed else missed.why, None, missed)
@@ -63,7 +69,10 @@ def judge(chain: Sequence[bytes], demand: Demand, exchange: str, trust: Trust, n
 
 def why_untrusted(chain: Sequence[bytes], trust: Trust, now: float) -> str:
     """Why no authority vouches for these certificates, whatever names they are for; "" if one does."""
-    broken = _broken(chain, trust.store, now)
+    try:
+        broken = _broken(tuple(islice(dict.fromkeys(chain), MOST_CERTIFICATES)), trust.store, now)
+    except Exception as odd:  # noqa: BLE001  # as in `judge`
+        return f"it cannot be read ({cut(str(odd))})"
     return broken[1] if broken else ""
 
 
@@ -78,34 +87,32 @@ def _why_not(chain: Sequence[bytes], demand: Demand, exchange: str, trust: Trust
 
 def _by_tlsa(chain: Sequence[bytes], demand: Demand, exchange: str, now: float) -> Miss | str:
     """By any association (RFC 7671 section 5): the key itself, without a look at names and dates, or a trust anchor."""
-    missed = None
-    for record in demand.tlsa:
+    records = demand.tlsa[:MOST_RECORDS]
+    for record in records:
         if record.usage == END_ENTITY and matches(record, chain[0]):
             return f"TLSA {_kind(record)} matches the certificate"
-        for anchor in chain if record.usage == TRUST_ANCHOR else ():
-            if matches(record, anchor):
-                missed = _under(anchor, chain, demand, exchange, now)
-                if missed is None:
-                    return f"TLSA {_kind(record)} matches a trust anchor of the certificate"
-    kinds = ", ".join(dict.fromkeys(map(_kind, demand.tlsa)))
-    return missed or Miss(TlsFailure.VALIDATION, f"TLSA {kinds} of {exchange} does not match its certificate")
+    of_anchors = [record for record in records if record.usage == TRUST_ANCHOR]
+    anchors = {each: record for each in chain for record in of_anchors if matches(record, each)}
+    if not anchors:
+        kinds = ", ".join(dict.fromkeys(map(_kind, records)))
+        return Miss(TlsFailure.VALIDATION, f"TLSA {kinds} of {exchange} does not match its certificate")
+    missed = _named(chain[0], demand, exchange) or _chained(chain, _anchored(anchors), exchange, now)
+    return missed or f"TLSA {_kind(next(iter(anchors.values())))} matches a trust anchor of the certificate"
 
 
 def _kind(record: Tlsa) -> str:
     return f"{record.usage} {record.selector} {record.matching}"
 
 
-def _under(anchor: bytes, chain: Sequence[bytes], demand: Demand, exchange: str, now: float) -> Miss | None:
-    """Whether the chain ends at this trust anchor, in time, for one of the names (RFC 7671 section 5.2)."""
+def _anchored(anchors: Iterable[bytes]) -> X509Store:
+    """Where a chain may end that a trust anchor vouches for (RFC 7671 section 5.2): it need not be self-signed."""
     from OpenSSL import crypto  # noqa: PLC0415  # as above
 
     store = _no_store()
-    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)  # the anchor need not be self-signed
-    try:
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    for anchor in anchors:
         store.add_cert(crypto.X509.from_cryptography(_read(anchor)))
-    except (crypto.Error, ValueError, TypeError) as problem:
-        return Miss(TlsFailure.NOT_TRUSTED, f"the trust anchor of {exchange} cannot be used ({problem})")
-    return _chained(chain, store, exchange, now) or _named(chain[0], demand, exchange)
+    return store
 
 
 def _by_authorities(chain: Sequence[bytes], demand: Demand, exchange: str, store: X509Store, now: float) -> Miss | str:
@@ -127,12 +134,40 @@ def _broken(chain: Sequence[bytes], store: X509Store, now: float) -> tuple[TlsFa
         leaf, *others = (crypto.X509.from_cryptography(_read(each)) for each in chain)
         store.set_flags(_NO_CHECK_TIME)
         verified = crypto.X509StoreContext(store, leaf, others).get_verified_chain()
-        why = next(filter(None, (_why_not_now(each.to_cryptography(), now) for each in verified)), "")
     except crypto.X509StoreContextError as problem:
         return TlsFailure.NOT_TRUSTED, str(problem.errors[2])
-    except (crypto.Error, ValueError, TypeError) as problem:
-        return TlsFailure.NOT_TRUSTED, f"it cannot be read ({problem})"
-    return (TlsFailure.EXPIRED, why) if why else None
+    found = [each.to_cryptography() for each in verified]
+    for certificate in found:
+        if why := _why_not_now(certificate, now):
+            return TlsFailure.EXPIRED, why
+        if why := _why_too_weak(certificate):
+            return TlsFailure.NOT_TRUSTED, why
+    is_meant = all(map(_is_for_servers, found[:-1] or found))  # what an authority is for is not for it to say
+    return None if is_meant else (TlsFailure.NOT_TRUSTED, "one of the chain is not for TLS servers")
+
+
+def _why_too_weak(certificate: Certificate) -> str:
+    """Why a key gives less than 112 bits of security, as OpenSSL of Debian asks (its level 2); "" if it does not."""
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa  # noqa: PLC0415  # as above
+
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey) and key.key_size < 2048:
+        return f"one of the chain has a key of {key.key_size} bits, and 2048 are needed"
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.key_size < 224:
+        return f"one of the chain has a key of {key.key_size} bits, and 224 are needed"
+    return ""
+
+
+def _is_for_servers(certificate: Certificate) -> bool:
+    """Whether it is for TLS servers, or does not say what it is for (RFC 5280 section 4.2.1.12)."""
+    from cryptography import x509  # noqa: PLC0415  # as above
+
+    try:
+        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    kinds = x509.ExtendedKeyUsageOID
+    return kinds.SERVER_AUTH in uses or kinds.ANY_EXTENDED_KEY_USAGE in uses
 
 
 def _why_not_now(certificate: Certificate, now: float) -> str:
@@ -145,10 +180,7 @@ def _why_not_now(certificate: Certificate, now: float) -> str:
 
 def _named(leaf: bytes, demand: Demand, exchange: str) -> Miss | None:
     """Whether the certificate is for one of the names."""
-    try:
-        found = _names_of(_read(leaf), takes_common_name=demand.by is not Authority.MTA_STS)
-    except (ValueError, TypeError) as problem:
-        return Miss(TlsFailure.NOT_TRUSTED, f"the certificate of {exchange} cannot be read ({problem})")
+    found = _names_of(_read(leaf), takes_common_name=demand.by is not Authority.MTA_STS)
     if any(_is_for(pattern, name) for pattern in found for name in demand.names):
         return None
     named, asked = ", ".join(found[:5]) or "no name", " or ".join(demand.names)
@@ -172,8 +204,6 @@ def _names_of(certificate: Certificate, *, takes_common_name: bool) -> tuple[str
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         found = x509.SubjectAlternativeName([])
-    except x509.DuplicateExtension as problem:
-        raise ValueError(str(problem)) from problem
     names: Iterable[str] = (
         *found.get_values_for_type(x509.DNSName),
         *map(str, found.get_values_for_type(x509.IPAddress)),

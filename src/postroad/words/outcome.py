@@ -43,7 +43,11 @@ class Phase(StrEnum):
 
 @light(frozen=True, slots=True)
 class Outcome:
-    """A result with its scope, a text for people, the enhanced status (RFC 3463) and the reply behind it, if any."""
+    """A result with its scope, a text for people, the enhanced status (RFC 3463) and the reply behind it, if any.
+
+    `for_sender` is set where the fault is this mail system's own: the words that a report has for its sender, while
+    `text` is for whoever runs it.
+    """
 
     result: Result
     scope: Scope
@@ -53,6 +57,7 @@ class Outcome:
     reply: Reply | None = None
     unsettled: bool = False  # the final dot was sent and no reply came: the host may have the message
     next_route: str = ""  # of our settings: the refusal is not the last word, the mail takes this one now
+    for_sender: str = ""
 
 
 def result_of(status: str) -> Result:

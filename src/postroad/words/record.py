@@ -82,6 +82,8 @@ def _outcome(outcome: Outcome) -> Shape:
         shape["unsettled"] = True
     if outcome.next_route:
         shape["next_route"] = outcome.next_route
+    if outcome.for_sender:
+        shape["for_sender"] = outcome.for_sender
     return shape
 
 
@@ -96,6 +98,7 @@ def _read_outcome(shape: Mapping[str, Any]) -> Outcome:
         Reply(reply[0], tuple(reply[1:])) if reply else None,
         shape.get("unsettled", False),
         shape.get("next_route", ""),
+        shape.get("for_sender", ""),
     )
 
 

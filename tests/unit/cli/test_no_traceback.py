@@ -59,7 +59,7 @@ FLAGS = [
     "--down",
 ]
 FLAGS += ["--sender", "--senders", "--mix", "--dns-order", "--replies", "--domain", "--zone"]
-QUIET = settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUIET = settings(max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def tried(make):

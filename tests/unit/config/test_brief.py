@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.config import Config, brief_of, load_brief, read
 from postroad.config.brief import TABLES, _plain
@@ -43,6 +44,7 @@ def test_file_that_says_nothing_has_the_defaults(tmp_path):
     assert brief_of(Config()) == load_brief(path)
 
 
+@settings(max_examples=examples(200))
 @given(said=st.dictionaries(LINES, VALUES, max_size=5))
 def test_brief_is_what_the_full_reading_has_or_nothing(said):
     """Whatever a file says: what is read in short is what is read in full, if that finds nothing wrong with it."""

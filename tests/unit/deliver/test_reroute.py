@@ -188,6 +188,28 @@ def test_a_route_that_is_gone_is_waited_for():
     )
 
 
+def test_sender_whose_mail_took_a_route_that_is_gone_is_not_asked_to_add_it():
+    """What to do about it is said where the queue is shown; a report is for somebody else."""
+    spool = WatchedSpool()
+    play(lambda it: attempted(it, 2), {**NO, "127.0.0.14": "r450"}, spool=spool)
+    without = "[[route]]\nname = 'usual'\ndomains = ['*']\ndirect = true"
+
+    async def after(it):
+        it.now += 5 * 86400
+        it.ids.id()  # that of the message
+        it.loop.look()
+        verdict = await it.done(1)
+        (report,) = [one.parcel for one in await it.spool.listed(Selection())]
+        body = b"".join([piece async for piece in it.spool.body(report.mail)]).decode()
+        return verdict.failed[0].said, " ".join(body.split())
+
+    said, report = play(after, NO, without, spool=spool)
+    assert "add it again, or delete the message" in said
+    assert "add it again" not in report
+    assert "the settings of this mail system lack the way it was to take then" in report
+    assert "Ask your postmaster" in report
+
+
 def test_a_chain_is_followed_once():
     """Each route sends on to the next; the last one's word is the last, whatever the settings say by then."""
     chain = ROUTES.replace(

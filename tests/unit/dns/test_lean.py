@@ -109,7 +109,7 @@ def _records(draw):
 _sections = st.lists(_records(), max_size=5)
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(200))
 @given(
     st.sampled_from(OWNERS),
     st.sampled_from(KINDS),
@@ -141,7 +141,7 @@ _RDATA = {
 }
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(300))
 @given(
     st.sampled_from(list(_RDATA)),
     st.data(),

@@ -1,8 +1,9 @@
 """Master files read into zones: what is plain and what is not, what is included, and all that is wrong at once."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.dns import ZoneFault, ZoneProblem, ZoneResolver, Zones, load_zones, master, parse_zones
 
@@ -30,6 +31,7 @@ def told(zones):
     return zones.lines, sets, zones.tops
 
 
+@settings(max_examples=examples(200))
 @given(st.lists(LINES, max_size=8))
 def test_a_plain_line_is_read_as_dnspython_reads_it(lines):
     """Parentheses around nothing make a line one that is read at length, and change nothing else."""
@@ -104,6 +106,7 @@ def test_any_text_is_zones_or_a_problem(text):
     assert isinstance(parse_zones({"fuzz": "$ORIGIN a.\n" + text}), Zones | ZoneProblem)
 
 
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=60))
 def test_any_octets_are_zones_or_a_problem(tmp_path_factory, octets):
     """Whatever is in a file, nothing raises, and what is told can be written."""

@@ -625,7 +625,7 @@ def _mutated(edits, length):
     return answer
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(120))
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 255)), max_size=4), st.integers(0, 3))
 def test_damaged_replies_never_raise(edits, length):
     """Whatever octets come, a typed answer comes out."""

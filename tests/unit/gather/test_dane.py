@@ -4,8 +4,9 @@ import asyncio
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.dns import CachingResolver, RecordType, ServerAddress, WireSettings, ZoneResolver, parse_zones
 from postroad.gather import GatherSettings, gather, gather_dane, gather_dane_of_hosts, gather_hosts, why_dane_is_off
@@ -265,6 +266,7 @@ ANSWERS = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(max_examples=examples(200))
 @given(ANSWERS, ANSWERS, ANSWERS, st.lists(ANSWERS, min_size=1))
 def test_whatever_is_answered_there_are_few_questions_and_facts_that_fit(mx, a, aaaa, answers):
     """At most four questions for an exchanger; trouble ends them; records that count are vouched for."""

@@ -2,17 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tests.support.examples import examples
 
 from postroad.build import verified_tls
 from postroad.dns import ZoneResolver, parse_zones
-from postroad.gather import Fetched, HttpsSettings, fetch, gather_sts_policy, gather_sts_record
-from postroad.gather.https import MAX_HEADER, MAX_OCTETS, read_response
+from postroad.gather import HttpsSettings, fetch, gather_sts_policy, gather_sts_record
+from postroad.gather.response import MAX_HEADER, MAX_OCTETS
 from postroad.lab.certificate import server_context, trusting_context
 from postroad.net import NetError, listen
 from postroad.words.facts import Temporary
@@ -23,6 +21,8 @@ WHERE = ip_address("127.0.0.21")
 ZONE = '$ORIGIN lab.invalid.\nmta-sts A 127.0.0.21\n_mta-sts TXT "v=STSv1; id=a1;"\n'
 DOCUMENT = b"version: STSv1\r\nmode: enforce\nmx: mail.lab.invalid\r\nmax_age: 604800\n"
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: Text/Plain; charset=utf-8\r\n\r\n"
+
+COUNTED = PLAIN[:-2] + b"Content-Length: %d\r\n\r\n" % len(DOCUMENT) + DOCUMENT
 
 
 def fetched(answer=PLAIN + DOCUMENT, *, context=None, trusting=None, zone=ZONE, allow_loopback=True, timeout_s=5.0):
@@ -91,6 +91,7 @@ def html(media_type):
         (PLAIN[:-2] + b"Content-Length: 500\r\n\r\n" + DOCUMENT, TlsFailure.STS_FETCH, "has no usable answer"),
         (PLAIN + b"#" * (MAX_OCTETS + 1), TlsFailure.STS_FETCH, "is longer than 65536 octets"),
         (PLAIN + b"#" * (MAX_OCTETS + MAX_HEADER + 1), TlsFailure.STS_FETCH, "is longer than 65536 octets"),
+        (PLAIN[:-2] + b"Content-Length: 99999999999999999999\r\n\r\nx", TlsFailure.STS_FETCH, "is longer than 65536"),
         (chatter, TlsFailure.STS_FETCH, "has no usable answer"),
         (html(b"text/html"), TlsFailure.STS_INVALID, "has the media type text/html, not text/plain"),
         (html(b"text/plainer"), TlsFailure.STS_INVALID, "has the media type text/plainer, not text/plain"),
@@ -104,6 +105,25 @@ def test_whatever_else_a_server_says_is_no_policy_and_says_why(answer, failure, 
     told = fetched(answer)
     assert (None, failure) == (told.policy, told.failure)
     assert why in told.why_not
+
+
+def hung_up_on(octets):
+    """What comes of a policy after which the connection is cut between two TLS records."""
+
+    async def cut(stream):
+        stream.write(octets)
+        await stream.drain()
+        stream._transport.get_extra_info("socket").shutdown(socket.SHUT_WR)  # whoever is on the way can do that
+
+    return fetched(cut)
+
+
+def test_a_policy_that_was_cut_off_is_not_kept():
+    """M3: a max_age of 86400 that ends after 86 is none: a document ends by its own length or by close_notify."""
+    told = hung_up_on(PLAIN + DOCUMENT[:-5])
+    assert (None, TlsFailure.STS_FETCH) == (told.policy, told.failure)
+    assert "it was cut off: it has no Content-Length" in told.why_not
+    assert StsPolicy("enforce", ("mail.lab.invalid",), 604800) == hung_up_on(COUNTED).policy
 
 
 def test_a_server_that_drips_is_given_up_as_a_whole():
@@ -180,10 +200,3 @@ def test_the_policy_of_a_parent_is_never_asked_for():
     resolver = ZoneResolver(parse_zones({"zone": ZONE + "sub A 127.0.0.1\n"}))
     assert None is asyncio.run(gather_sts_record("sub.lab.invalid", resolver))
     assert "a1" == asyncio.run(gather_sts_record("lab.invalid", resolver)).id
-
-
-@settings(max_examples=examples(50))
-@given(st.binary(max_size=300) | st.binary(max_size=100).map(lambda body: b"HTTP/1.1 200 OK\r\n" + body))
-def test_any_octets_are_a_response_or_say_why_not(octets):
-    """Nothing a web server sends raises."""
-    assert isinstance(read_response(octets, "https://example.com/"), Fetched)

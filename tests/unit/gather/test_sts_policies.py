@@ -480,6 +480,76 @@ def test_policies_are_refreshed_again_and_again(monkeypatch):
     play(story)
 
 
+def test_a_bug_in_one_refresh_keeps_the_policy_and_the_relay(monkeypatch):
+    """H1: it is told, that domain is left alone for a while, all others are refreshed, and mail goes on under both."""
+    monkeypatch.setattr(room, "LOOK_S", 0.0)
+    monkeypatch.setattr(room, "REFRESHES", 1)
+
+    async def story():
+        relay = Relay()
+        fetch = relay.domain.fetch
+
+        async def buggy(resolver, host, path):
+            fetched = await fetch(resolver, host, path)
+            return len(10**20 * [0]) if host == "mta-sts.bad.example.org" else fetched
+
+        await relay.known("bad.example.org")
+        await relay.known()
+        relay.policies.reload(relay.domain, buggy, StsSettings())
+        running = asyncio.create_task(relay.policies.run())
+        relay.wait(DAY_S)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert (False, 4) == (running.done(), relay.domain.fetches)
+        assert ["gather.sts.broken", "gather.sts.failed"] == relay.news()[2:]
+        bug = relay.told[2].fields
+        assert ("bad.example.org", True) == (bug["domain"], "OverflowError" in bug["error"])
+        relay.domain.txt = record("b2")
+        for name, id_ in (("bad.example.org", "a1"), ("example.org", "b2")):
+            told = await relay.known(name)
+            assert ("enforce", id_) == (told.policy.mode, told.id)
+        running.cancel()
+
+    play(story)
+
+
+def test_a_bug_at_first_contact_lets_mail_go_and_is_not_met_by_each_message():
+    """As a fetch that fails: without a policy, and the same id is left alone for five minutes."""
+
+    async def story():
+        relay = Relay()
+
+        async def buggy(_resolver, _host, _path):
+            raise OverflowError("a bug")
+
+        relay.policies.reload(relay.domain, buggy, StsSettings())
+        for _ in range(2):
+            told = await relay.known()
+            assert (None, TlsFailure.STS_FETCH) == (told.policy, told.failure)
+            assert "internal error with the policy of example.org: mail goes as without a policy" == told.why
+        assert ["gather.sts.broken", "gather.sts.failed"] == relay.news()
+
+    play(story)
+
+
+def test_a_bug_outside_any_domain_does_not_end_the_refreshes(monkeypatch):
+    """It is told, and the next look comes at its time."""
+    monkeypatch.setattr(room, "LOOK_S", 0.0)
+
+    async def story():
+        relay = Relay()
+        await relay.known()
+        monkeypatch.setattr(relay.policies._cache, "due", lambda _now: 1 // 0)
+        running = asyncio.create_task(relay.policies.run())
+        for _ in range(9):
+            await asyncio.sleep(0)
+        monkeypatch.undo()
+        assert (False, True) == (running.done(), relay.news().count("gather.sts.broken") > 1)
+        running.cancel()
+
+    play(story)
+
+
 def test_the_end_waits_for_no_web_server():
     """What is under way is given up, and who waits for it hears so."""
 

@@ -10,8 +10,9 @@ import dns.opcode
 import dns.rcode
 import dns.rdatatype
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.dns import Zones, parse_zones
 from postroad.lab.nameserver import DnsFault, Nameserver, Order
@@ -217,6 +218,7 @@ def test_each_question_is_told():
 QUESTION = dns.message.make_query("example.com", "MX", use_edns=0, id=7).to_wire()
 
 
+@settings(max_examples=examples(200))
 @given(
     st.binary(max_size=64)
     | st.tuples(st.integers(2, len(QUESTION)), st.binary(max_size=4)).map(

@@ -13,6 +13,7 @@ import pytest
 import uvloop
 from tests.faults.deaf import deafen
 
+from postroad.lab.certificate import server_context, trusting_context
 from postroad.net import Endpoint, NetError, NetErrorKind, bind, connect, listen
 from postroad.net.tcp import _explained
 
@@ -260,3 +261,30 @@ def test_small_writes_leave_at_once(runner):
         return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
 
     runner(story())
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run])
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_an_end_that_the_peer_has_said_is_told_from_a_cut(is_cut, runner):
+    """Both end what is read, for mail servers often say no goodbye; only close_notify proves that it is all."""
+
+    async def story():
+        async def serve(stream):
+            await stream.start_tls(server_context(), None)
+            stream.write(b"all")
+            await stream.drain()
+            if is_cut:  # as who is on the way can: behind one TLS record, in front of the next
+                with socket.socket(fileno=os.dup(stream._transport.get_extra_info("socket").fileno())) as same:
+                    same.shutdown(socket.SHUT_WR)
+                await asyncio.sleep(0)
+
+        listener = await listen(LOOPBACK, 0, serve)
+        stream = await connect(LOOPBACK, listener.port, timeout_s=1)
+        await stream.start_tls(trusting_context(), "mta-sts.lab.invalid")
+        octets = [await stream.read(), await ending(stream)]
+        said = stream.has_said_goodbye
+        stream.abort()
+        await listener.stop()
+        return octets, said
+
+    assert ([b"all", b""], not is_cut) == runner(story())

@@ -318,7 +318,7 @@ BARE = only("rfc5321", "ipv4-only", "sendmail", "first-mx-only")
 ALLOWED = st.sets(st.sampled_from(list(Allowed))).map(frozenset)
 
 
-@settings(max_examples=examples(12))
+@settings(max_examples=examples(24))
 @given(st.lists(HOST, min_size=1, max_size=3), ALLOWED, st.sampled_from([FEW, BARE]))
 def test_advice_is_a_gain_within_its_budget_that_makes_no_trouble(hosts, allowed, view):
     """Safer, else more even, else cheaper by its comparison; at most ten MX, twice the questions, no new finding."""
@@ -338,7 +338,7 @@ def test_advice_is_a_gain_within_its_budget_that_makes_no_trouble(hosts, allowed
         assert new <= ({"note"} if any(safety) else set())
 
 
-@settings(max_examples=examples(12))
+@settings(max_examples=examples(24))
 @given(st.lists(HOST, min_size=1, max_size=3), ALLOWED)
 def test_advice_never_says_nothing_while_check_finds_something(hosts, allowed):
     """Where `check` has found anything that zone lines fix, advice proposes a change or names what was found."""
@@ -361,7 +361,7 @@ def test_advice_knows_what_check_warns_of_or_notes(rule):
         assert advice.edits or not any(each.fix for each in found) or "nothing to change" not in advice.headline
 
 
-@settings(max_examples=examples(8))
+@settings(max_examples=examples(16))
 @given(st.lists(HOST, min_size=1, max_size=3), ALLOWED)
 def test_what_is_proven_is_what_compare_says(hosts, allowed):
     """The proof is the comparison of both zones, not a second opinion."""

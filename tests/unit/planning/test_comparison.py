@@ -48,7 +48,7 @@ def test_a_large_change_is_told_in_a_few_lines():
 
 
 @given(st.lists(st.tuples(st.integers(1, 12), st.sampled_from([10, 20])), min_size=1, max_size=6), st.integers(1, 12))
-@settings(max_examples=examples(15))
+@settings(max_examples=examples(30))
 def test_every_summary_is_short(hosts, other):
     """At most nine sentences, whatever changes: five of shares, two of what stops mail, two of fate."""
     zone = "".join(f"@ MX {level} m{n}\nm{n} A 192.0.2.{last}\n" for n, (last, level) in enumerate(hosts))
@@ -179,7 +179,7 @@ def test_what_could_not_be_looked_up_is_left_out_and_said():
 HOSTS = st.lists(st.sets(st.integers(1, 4), min_size=1, max_size=3), min_size=1, max_size=3)
 
 
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(40))
 @given(HOSTS, HOSTS, st.sampled_from([INTERNET, only("postfix", "dns-order")]))
 def test_what_is_called_a_better_balance_is_one_in_print(before, after, view):
     """The figure of the verdict is the printed one: of as many machines, better ones have no higher figure."""

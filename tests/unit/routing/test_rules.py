@@ -3,9 +3,10 @@
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.domains import DOMAIN, NOWHERE, SERVFAIL, T1, T4, T6, domain, host
+from tests.support.examples import examples
 
 from postroad.routing import DropReason, Own, Refusal, Route, RoutePolicy, Status, decide
 from postroad.routing.policy import PROCEDURES, EqualsPolicy
@@ -243,6 +244,7 @@ SNAPSHOTS = st.builds(
 )
 
 
+@settings(max_examples=examples(200))
 @given(SNAPSHOTS, st.sampled_from(sorted(PROCEDURES)), st.sets(NAMES, max_size=2))
 def test_any_answer_gives_a_route_or_a_refusal_and_loses_nothing(snapshot, procedure, own):
     """Whatever DNS says: every exchanger listed is in the route or left out with a reason, and levels ascend."""

@@ -157,7 +157,7 @@ def senders(draw, route):
     return OwnSender({each: draw(FAULTS) for each in bad}, policy, walk, tls=draw(st.booleans()))
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(120))
 @given(st.data())
 def test_the_forecast_is_every_draw_walked(data):
     """Random zones, two and more faults at a time: outcome, contacts, shares and delay are those of all orders."""
@@ -166,7 +166,7 @@ def test_the_forecast_is_every_draw_walked(data):
     assert added_up(route, own) == told(route, own)
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(80))
 @given(st.data())
 def test_the_ways_of_the_forecast_are_the_attempts_that_can_happen(data):
     """The same contacts in the same order at the same times, with the same chances, and no other."""
@@ -255,7 +255,7 @@ def test_half_down_in_ways_that_mix_badly_is_sampled_and_close(modes, exact):
     assert exact == pytest.approx((float(answer.attempts_mean), answer.delay_mean_s), rel=0.02)
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(120))
 @given(st.data(), st.integers(0, 3000))
 def test_a_sampled_forecast_is_a_part_of_the_whole(data, steps):
     """However early it stops counting: first contacts are exact, chances sum to one, and nothing is new."""

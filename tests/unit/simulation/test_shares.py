@@ -282,7 +282,7 @@ def test_a_mix_weighs_its_senders(mix):
     assert 1 == sum(blend(forecasts, MIXES[mix]).first.values())
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(120))
 @given(cases(), st.sampled_from(sorted(SENDERS)))
 def test_chances_sum_to_one(case, name):
     """Whatever is down: first contacts, outcomes, and what was accepted of what was delivered."""
@@ -303,7 +303,7 @@ def _tell_the_same(told, taken):
         assert (pytest.approx(mean), pytest.approx(max(ended_s for _, ended_s in taken))) == (told.mean_s, told.worst_s)
 
 
-@settings(max_examples=examples(80))
+@settings(max_examples=examples(160))
 @given(cases(), st.sampled_from(sorted(SENDERS)))
 def test_counting_alike_servers_changes_nothing(case, name):
     """The exact answer is that of all orders, listed one by one."""
@@ -326,7 +326,7 @@ def test_counting_alike_servers_changes_nothing(case, name):
     assert attempts == answer.attempts_mean
 
 
-@settings(max_examples=examples(80))
+@settings(max_examples=examples(160))
 @given(cases(), st.sampled_from(sorted(SENDERS.keys() - {"postroad"})))
 def test_counting_alike_servers_keeps_the_clock(case, name):
     """The mean and the worst delay are those of all orders told apart."""
@@ -345,7 +345,7 @@ def test_counting_alike_servers_keeps_the_clock(case, name):
     assert sums.attempts == answer.attempts_mean
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(80))
 @given(st.lists(MODES, min_size=1, max_size=5))
 def test_equal_servers_are_as_their_permutations(modes):
     """For a chooser among equals with one address each, a plain loop over all orders gives the same shares."""
@@ -368,7 +368,7 @@ def test_equal_servers_are_as_their_permutations(modes):
 RANDOM = sorted(name for name, sender in SENDERS.items() if sender.equals == "random" and name != "ipv6-only")
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(80))
 @given(cases(), st.sampled_from(RANDOM), st.sampled_from(ADDRESSES), st.sampled_from([Mode.REFUSE, Mode.BLACKHOLE]))
 def test_losing_a_server_that_took_all_never_helps(case, name, lost, mode):
     """With the others well, one more server that does not answer never raises the chance of delivery."""
@@ -378,7 +378,7 @@ def test_losing_a_server_that_took_all_never_helps(case, name, lost, mode):
     assert after.outcome[Result.DELIVERED] <= before.outcome[Result.DELIVERED]
 
 
-@settings(max_examples=examples(40))
+@settings(max_examples=examples(80))
 @given(cases(), st.sampled_from(sorted(SENDERS)))
 def test_healthy_servers_always_take_the_mail(case, name):
     """If all is well nothing is deferred, and one contact is enough."""

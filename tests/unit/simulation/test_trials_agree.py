@@ -143,7 +143,7 @@ def test_an_outage_between_two_contacts_is_met_by_the_second():
 def test_of_a_hundred_intervals_ninety_five_hold(sender, order, load):
     """As they claim, whether messages are independent or share their luck."""
     snapshot = asyncio.run(gather("example.com", ZoneResolver(parse_zones({"zone": ZONES["t1"]}))))
-    number = examples(100)
+    number = examples(200)
     tried = (run(Trial(snapshot, SENDERS[sender], load, order), seed) for seed in range(number))
     holding = sum(0.5 in next(iter(each.first.values())) for each in tried)
     assert 0.89 * number <= holding < number

@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.dialogues import ENVELOPE, HELLO, TRANSACTION, codes, greeted, serve
+from tests.support.examples import examples
 
 from postroad.smtp import BodyPiece, Limits, ServerConfig
 from postroad.smtp.wire import NewlineCheck
@@ -116,6 +117,7 @@ def test_refused_messages_are_errors_of_the_client(flights):
     assert [554, 554, 421] == [code for code in codes(replies) if code in (554, 421)]
 
 
+@settings(max_examples=examples(200))
 @given(CONTENTS, st.integers(1, 30))
 @example(b"\na", 1)
 @example(b"a\r\nb", 1)

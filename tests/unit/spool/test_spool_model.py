@@ -235,6 +235,6 @@ class OverTheWire(TwoSpools):
 
 
 TestTwoSpools = TwoSpools.TestCase
-TestTwoSpools.settings = settings(max_examples=examples(15), stateful_step_count=40)
+TestTwoSpools.settings = settings(max_examples=examples(30), stateful_step_count=40)
 TestOverTheWire = OverTheWire.TestCase
 TestOverTheWire.settings = TestTwoSpools.settings

@@ -69,6 +69,7 @@ def test_a_record_matches_its_certificate_and_no_other(one, other, usage, select
     assert same == matches(made, other[0])
 
 
+@settings(max_examples=examples(200))
 @given(
     ANY_TLSA,
     st.binary(max_size=80) | st.sampled_from([SOUND[:-1], SOUND + b"\0", KEY_OF_SOUND, b"\x30\x80", b"\x30\x84"]),

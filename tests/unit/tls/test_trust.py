@@ -1,11 +1,13 @@
 """What certificates prove: by an authority and a name, by an association, or nothing."""
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.certificates import NOON, issue, trusting
 
-from postroad.tls import NOBODY, judge
+from postroad.tls import NOBODY, judge, trust, why_untrusted
 from postroad.words.facts import Tlsa
 from postroad.words.tls import Authority, Demand, Miss, TlsFailure, TlsLevel
 
@@ -151,6 +153,64 @@ def test_exchanger_that_a_testing_policy_does_not_list_is_told_of():
     miss = Miss(TlsFailure.VALIDATION, "not listed")
     demand = Demand(watched=Demand(TlsLevel.PROVEN, missed=miss))
     assert (miss, True) == ((proof := judged(GOOD, demand)).miss, proof.meets(demand))
+
+
+CLIENT, SERVER = x509.ExtendedKeyUsageOID.CLIENT_AUTH, x509.ExtendedKeyUsageOID.SERVER_AUTH
+SIGNING = x509.ExtendedKeyUsageOID.CODE_SIGNING
+ANYTHING = x509.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
+
+
+def _purposes(uses):
+    return (x509.ExtendedKeyUsage(uses),) if uses else ()
+
+
+@pytest.mark.parametrize(
+    ("leaf", "authority", "is_proven"),
+    [
+        ((), (), True),
+        ((SERVER, CLIENT), (SERVER,), True),
+        ((ANYTHING,), (), True),
+        ((CLIENT,), (), False),
+        ((SERVER,), (SIGNING,), False),
+    ],
+)
+def test_certificate_for_another_purpose_proves_nothing(leaf, authority, is_proven):
+    """Of a client, or of who signs programs (RFC 5280 section 4.2.1.12)."""
+    middle = issue(by=ROOT, is_authority=True, common_name="by purpose", extensions=_purposes(authority))
+    proof = judged(issue(NAME, by=middle, extensions=_purposes(leaf)), by_name())
+    assert is_proven == (proof.level is TlsLevel.PROVEN)
+    assert is_proven or "is not for TLS servers" in proof.miss.why
+
+
+def test_weak_key_proves_nothing():
+    """What Debian's OpenSSL turns away."""
+    proof = judged(issue(NAME, by=ROOT, kind=lambda: rsa.generate_private_key(65537, 1024)), by_name())
+    assert (TlsFailure.NOT_TRUSTED, True) == (proof.miss.failure, "a key of 1024 bits" in proof.miss.why)
+
+
+def test_certificate_that_the_libraries_cannot_read_is_a_miss():
+    """An x400Address among its names: each library has errors of its own."""
+    x400 = x509.UnrecognizedExtension(x509.OID_ISSUER_ALTERNATIVE_NAME, bytes.fromhex("3005a303300100"))
+    odd = issue(NAME, by=ROOT, extensions=(x400,))
+    for demand in (by_name(), by_tlsa(ROOT.tlsa(2))):
+        assert judged(odd, demand).level in TlsLevel
+    octets = GOOD.der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020105"), 1)
+    proof = judge((octets,), by_name(), NAME, TRUST, NOW)
+    assert (TlsLevel.ENCRYPTED, TlsFailure.NOT_TRUSTED) == (proof.level, proof.miss.failure)
+    assert "" != why_untrusted((octets,), TRUST, NOW)
+
+
+def test_however_many_anchors_and_copies_a_host_shows_the_chain_is_built_once(monkeypatch):
+    """Else one domain would hold up the mail of all others for seconds (RFC 7671 section 5.2)."""
+    calls = []
+    monkeypatch.setattr(trust, "_broken", lambda chain, *_: calls.append(len(chain)) or None)
+    anchors = [issue(by=ROOT, is_authority=True, common_name=f"anchor {number}") for number in range(30)]
+    chain = (GOOD.der, *[each.der for each in anchors] * 3)
+    records = [each.tlsa(2, selector, 2) for each in anchors for selector in (0, 1)]
+    assert TlsLevel.PROVEN is judge(chain, by_tlsa(*records), NAME, TRUST, NOW).level
+    assert [trust.MOST_CERTIFICATES] == calls
+    judge(chain, Demand(TlsLevel.PROVEN, Authority.DANE, "TLSA", ("x.test",), tuple(records)), NAME, TRUST, NOW)
+    assert 1 == len(calls)  # a name that does not fit needs no chain
 
 
 @given(st.lists(st.binary(max_size=400), max_size=3), st.booleans())

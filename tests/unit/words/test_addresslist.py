@@ -3,8 +3,9 @@
 from email.utils import getaddresses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from postroad.cli.sendmail.draft import Origin, finish
 from postroad.cli.sendmail.draft import parse as parse_message
@@ -62,6 +63,7 @@ def test_plain_lists_are_read_as_python_reads_them(people):
     assert [address for _name, address in getaddresses([text]) if address] == addresses_in(text)
 
 
+@settings(max_examples=examples(200))
 @given(st.text(st.sampled_from('ab@.,;:<>()[]"\\ \t\r\n')))
 def test_any_text_is_read(text):
     """Addresses, or the place where something begins and does not end."""
