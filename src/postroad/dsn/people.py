@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from postroad.dsn.lines import address, date, plain, said
 from postroad.dsn.report import Action, Report, ReportedAttempt, ReportedRecipient
-from postroad.words.outcome import Outcome
+from postroad.words.outcome import Outcome, Phase
 from postroad.words.phrasebook import counted, duration
 from postroad.words.trail import Contact
 
@@ -164,26 +164,30 @@ def _sent_on(tries: list[tuple[str, ReportedAttempt]]) -> Iterator[str]:
         yield from _wrapped(f'After this refusal the message was sent another way: by the route "{route}".')
 
 
-def _rows(contact: Contact, answers: list[str], width: int) -> Iterator[str]:
-    first, *others = answers
-    yield f"{contact.started_ms:8.0f}  {_server(contact):{width}}  {contact.phase:8}  {first}"
-    yield from (f"{'':{8 + 2 + width + 2 + 8 + 2}}{other}" for other in others)
+def _rows(contact: Contact, answers: list[tuple[Phase, str]], width: int) -> Iterator[str]:
+    (phase, first), *others = answers
+    yield f"{contact.started_ms:8.0f}  {_server(contact):{width}}  {phase:8}  {first}"
+    yield from (f"{'':{8 + 2 + width + 2}}{later:8}  {other}" for later, other in others)
 
 
 def _server(contact: Contact) -> str:
     return said(str(contact.target), 320)
 
 
-def _answers(contact: Contact, tries: list[tuple[str, ReportedAttempt]]) -> list[str]:
-    """What a contact meant for these recipients, with whom it was for unless it was for all of them."""
+def _answers(contact: Contact, tries: list[tuple[str, ReportedAttempt]]) -> list[tuple[Phase, str]]:
+    """What a contact meant for these recipients, at which phase, with whom it was for unless it was for all of them."""
     if contact.is_unused:
-        return ["unused: another server greeted first"]
+        return [(contact.phase, "unused: another server greeted first")]
     answers: dict[Outcome, list[str]] = {}
     for name, tried in tries:
         if tried.index in contact.recipients:
             answers.setdefault(contact.recipients[tried.index], []).append(name)
     return [
-        said(f"{outcome.result}: {outcome.text}", 200) + (f" ({_people(names)})" if len(names) < len(tries) else "")
+        (
+            contact.phase_of(outcome),
+            said(f"{outcome.result}: {outcome.text}", 200)
+            + (f" ({_people(names)})" if len(names) < len(tries) else ""),
+        )
         for outcome, names in answers.items()
     ]
 

@@ -118,7 +118,7 @@ def _contact(number: int, tried: ReportedAttempt, contact: Contact) -> str:
         "address": str(contact.target.address),
         "port": contact.target.port,
         "preference": contact.target.preference,
-        "phase": contact.phase.value,
+        "phase": contact.phase_of(outcome).value,
         "result": outcome.result.value if outcome else contact.word,
         "status": outcome.status if outcome else None,
         "text": said(outcome.text, 400) if outcome else None,

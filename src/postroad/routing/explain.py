@@ -122,7 +122,7 @@ def _contact(contact: Contact, place: int, names: Sequence[str]) -> Iterator[str
             secured = f" over {contact.tls}{how}" if contact.tls else ""
             yield f"{begun} accepted it{whom}{secured} in {took}: {outcome.text}."
         else:
-            phase = outcome.phase or contact.phase
+            phase = contact.phase_of(outcome)
             at = "" if phase is Phase.CONNECT else f" at {phase}"
             yield f"{begun} did not accept it{whom} ({outcome.result}{at}, {took}): {outcome.text}."
         begun = "It"

@@ -85,6 +85,10 @@ class Contact:
             answers.setdefault(outcome, []).append(index)
         return answers
 
+    def phase_of(self, outcome: Outcome | None) -> Phase:
+        """How far it came for those whom this outcome is for: one is refused at RCPT, and another at the final dot."""
+        return (outcome and outcome.phase) or self.phase
+
     @property
     def said(self) -> str:
         """All answers in a line: one as it is; of several, how many recipients each is for."""

@@ -571,3 +571,22 @@ def test_any_header_comes_back_within_its_part(header):
         *("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted"),
         *("MIME-Version", "Content-Type", "Content-Transfer-Encoding"),
     }
+
+
+def test_each_answer_has_its_own_phase():
+    """One recipient refused at RCPT, another at the final dot: each is shown where it was."""
+    early = Outcome(Result.FAILED, Scope.RECIPIENT, "550 5.1.1 no", "5.1.1", Phase.RCPT)
+    late = Outcome(Result.FAILED, Scope.MESSAGE, "554 5.7.1 spam", "5.7.1", Phase.DOT)
+    contact = Contact(
+        Target("mx.example.org", ip_address("192.0.2.1"), 10), 0.0, 1.0, Phase.DOT, None, {0: early, 1: late}
+    )
+    trail = Attempt("example.org", (early, late), (contact,), None, 1.0)
+    told_of = []
+    for at, outcome in enumerate((early, late)):
+        tried = (ReportedAttempt(NOON, trail, at),)
+        who = Recipient(Mailbox(f"r{at}", "example.org"))
+        told_of.append(ReportedRecipient(who, Action.FAILED, outcome, tried))
+    made = build(report(*told_of))
+    fields = [value for block in read(made)[2].get_payload()[1:] for value in block.get_all("X-Postroad-Contact")]
+    phases = [json.loads(value)["phase"] for value in fields]
+    assert (["rcpt", "dot"], ["rcpt", "dot"]) == (phases, re.findall(r"(rcpt|dot) +failed: 55", people(made)))
