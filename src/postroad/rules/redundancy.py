@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from postroad.planning import Machine
 from postroad.rules import lines, places, table
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Seen, Severity
@@ -14,6 +14,9 @@ from postroad.rules.table import MxRow
 from postroad.words.names import is_within, registered
 from postroad.words.phrasebook import listing
 from postroad.words.providers import operator_of, provider_of
+
+if TYPE_CHECKING:
+    from postroad.planning import Machine
 
 
 @rule(

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from itertools import count, groupby
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from postroad import planning
-from postroad.planning import Machine
 from postroad.routing import Refusal
 from postroad.rules import lines
 from postroad.rules.evidence import Evidence
@@ -18,6 +17,9 @@ from postroad.words.facts import Answer, Bogus, HostFacts, Mx, NoName, Temporary
 from postroad.words.names import Address, is_address_like, parse_address
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
+
+if TYPE_CHECKING:
+    from postroad.planning import Machine
 
 T = TypeVar("T")
 
