@@ -34,12 +34,16 @@ def mailer_for(subject: Subject, asked: MailerOptions) -> Mailer:
         InputError: the settings, a server, a name of ours or the mode of TLS cannot be used.
 
     """
-    from postroad.build import build_override, policies_of
+    from postroad.build import build_override
 
     mailer = _as_relay(asked.config, subject, asked) if asked.config else _plain(subject, asked)
     if asked.tls is not None:
         override = build_override(asked.tls)
         mailer = replace(mailer, override_of=lambda _route: override)
+    if subject.loaded:  # zone files publish no policies: nothing of HTTPS is loaded
+        return mailer
+    from postroad.build import policies_of
+
     in_lab = asked.policy.allow_loopback
     policies = policies_of(mailer.resolver, asked.authorities, port=asked.https_port, allow_loopback=in_lab)
     return replace(mailer, policies=policies)

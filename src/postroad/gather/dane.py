@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from postroad.dns import CachingResolver, RecordType, Resolver, WireSettings
+from postroad.dns import CachingResolver, RecordType, Resolver
 from postroad.gather.asking import GatherSettings
 from postroad.words.facts import (
     Answer,
@@ -22,6 +22,9 @@ from postroad.words.facts import (
 )
 from postroad.words.phrasebook import listing
 from postroad.words.policies import DaneFacts
+
+if TYPE_CHECKING:
+    from postroad.dns import WireSettings
 
 SMTP_PORT = 25
 _DEFAULT = GatherSettings()

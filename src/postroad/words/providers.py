@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
@@ -30,6 +28,8 @@ class Provider:
 @cache
 def providers() -> tuple[Provider, ...]:
     """The known providers."""
+    import tomllib  # noqa: PLC0415  # 8 ms, for who asks for a provider
+
     text = files("postroad.words").joinpath("providers.toml").read_text("utf-8")
     return tuple(Provider(**{**row, "hosts": tuple(row["hosts"])}) for row in tomllib.loads(text)["provider"])
 
@@ -73,6 +73,8 @@ def parse_provider(text: str) -> str | Unreadable:
     key, known = provider_key(text), provider_keys()
     if key in known:
         return key
+    from difflib import get_close_matches  # noqa: PLC0415  # only for a slip
+
     near = get_close_matches(key, known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else f"the known ones are {', '.join(known)}"
     return Unreadable(cut(text), f"no known provider; {hint}")
