@@ -193,7 +193,9 @@ def test_certificate_that_the_libraries_cannot_read_is_a_miss():
     x400 = x509.UnrecognizedExtension(x509.OID_ISSUER_ALTERNATIVE_NAME, bytes.fromhex("3005a303300100"))
     odd = issue(NAME, by=ROOT, extensions=(x400,))
     for demand in (by_name(), by_tlsa(ROOT.tlsa(2))):
-        assert judged(odd, demand).level in TlsLevel
+        proof = judged(odd, demand)
+        assert (TlsLevel.ENCRYPTED, TlsFailure.NOT_TRUSTED) == (proof.level, proof.miss.failure)
+        assert "cannot be read" in proof.miss.why
     octets = GOOD.der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020105"), 1)
     proof = judge((octets,), by_name(), NAME, TRUST, NOW)
     assert (TlsLevel.ENCRYPTED, TlsFailure.NOT_TRUSTED) == (proof.level, proof.miss.failure)
