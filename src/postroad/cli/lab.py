@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from postroad.cli import options, screen
 from postroad.cli.tree import group
+from postroad.words.light import dataclass
 from postroad.words.phrasebook import seconds
 
 if TYPE_CHECKING:

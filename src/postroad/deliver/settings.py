@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from postroad.dialogue import ClientSettings
 from postroad.pace import HealthPolicy, RetrySchedule, WindowPolicy
 from postroad.routing import WalkPolicy
+from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from postroad.smtp import Timeouts
 from postroad.tls import NOBODY, Trust
+from postroad.words.light import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from postroad.dns.resolver import RecordType, Resolver, deliver
 from postroad.words.facts import Answer, Found, NoData, NoName
+from postroad.words.light import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class CachingResolver:
         self,
         inner: Resolver,
         clock: Callable[[], float],
-        settings: CacheSettings = CacheSettings(),
+        settings: CacheSettings = CacheSettings(),  # noqa: B008  # it cannot be changed
     ) -> None:
         self._inner = inner
         self._start = getattr(inner, "start", None)

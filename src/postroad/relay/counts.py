@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from postroad.words.light import dataclass
 
 Fields = Mapping[str, Any]
 Growth = tuple[tuple[str, ...], float]

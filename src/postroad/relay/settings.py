@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +50,7 @@ from postroad.routing import (
 from postroad.smtp import Timeouts
 from postroad.tls import AUTO, Override, StsSettings, Submitter, TlsMode
 from postroad.words.inputs import InputError, readable
+from postroad.words.light import dataclass
 from postroad.words.mail import Mailbox
 from postroad.words.names import Unreadable
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from random import Random
 
 from postroad.routing import (
@@ -17,6 +16,7 @@ from postroad.routing import (
     turned,
 )
 from postroad.spool import Record
+from postroad.words.light import dataclass
 from postroad.words.record import read_attempt
 from postroad.words.trail import Attempt, Target
 

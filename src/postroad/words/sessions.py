@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -22,6 +22,7 @@ from postroad.simulation.steps import Position, Steps
 from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, NOWHERE, Ranks, TrialPlaces
 from postroad.simulation.trials.tables import PASSED_OVER, Tables, ranks, reals
+from postroad.words.light import dataclass
 from postroad.words.outcome import Result
 
 RESULTS = (Result.DELIVERED, Result.DEFERRED, Result.FAILED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from postroad.simulation.contacts import ModelExchanger, asked_names
 from postroad.simulation.enforcing import as_met
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.words.faults import Mode
+from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.trail import Target
 

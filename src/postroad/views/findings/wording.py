@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from postroad.rules import Checked, Finding, Place, Rule, Severity
+from postroad.words.light import dataclass
 from postroad.words.phrasebook import counted
 from postroad.words.visible import defused
 

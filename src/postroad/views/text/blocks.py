@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from postroad.words.light import dataclass
 
 Styled = str | tuple[str, str]  # a text, or a text and its style
 
