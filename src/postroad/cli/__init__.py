@@ -23,7 +23,7 @@ from postroad.cli.sendmail import called_as_sendmail, run
 
 def main() -> None:
     """Run the command line."""
-    gc.set_threshold(20_000, 50, 100)  # what is imported stays: to look through it every 700 objects finds nothing
+    gc.set_threshold(100_000)  # what is imported stays: to look through it every 700 objects finds nothing
     try:
         _run()
     finally:

@@ -48,7 +48,7 @@ from postroad.routing import (
     WalkPolicy,
 )
 from postroad.smtp import Timeouts
-from postroad.tls import AUTO, Override, StsSettings, Submitter, TlsMode
+from postroad.tls import AUTO, Override, StsSettings, TlsMode
 from postroad.words.inputs import InputError, readable
 from postroad.words.light import dataclass
 from postroad.words.mail import Mailbox
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from postroad.config import Config, RouteTable
     from postroad.dns import Resolver
     from postroad.sign import SigningPolicy
+    from postroad.tls import Submitter
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,8 @@ def relay_settings(config: Config) -> RelaySettings:
 
 def submitter_of(config: Config) -> Submitter:
     """Who TLS reports are from."""
+    from postroad.tls import Submitter  # noqa: PLC0415  # what reports say is not loaded where none are sent
+
     it = config.tls_report
     sender = it.sender or Mailbox("tls-reports", hostname_of(config))
     return Submitter(it.organization or str(sender.domain), it.contact or sender, sender)
