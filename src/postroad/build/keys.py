@@ -91,7 +91,7 @@ def key_files(folder: Path, domain: str = "") -> list[KeyFile]:
         else:
             keys[found.key.name] = found
     if wrong:
-        raise InputError("\n".join(f"dkim.keys: {each}" for each in wrong))
+        raise InputError(*wrong, where="dkim.keys")
     return list(keys.values())
 
 

@@ -5,13 +5,14 @@ The defaults stand here for people to read; a test holds them to the defaults of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from postroad.config.aliases import AliasesTable
 from postroad.config.bounds import LimitsTable, TimeoutsTable
 from postroad.config.contradictions import check_routes, once_each
 from postroad.config.kinds import (
@@ -30,7 +31,6 @@ from postroad.config.kinds import (
     RouteName,
     Server,
     Size,
-    Targets,
 )
 from postroad.config.table import AtLeastOne, Port, SettingsTable
 from postroad.config.tls_report import TlsReportTable
@@ -113,45 +113,6 @@ class DkimTable(SettingsTable):
         default="relaxed/relaxed", description="What may change in the header, and in the body, on the way."
     )
     valid: Duration = Field(default=0.0, description="How long a signature is valid; 0: it does not expire.")
-
-
-class AliasesTable(SettingsTable):
-    """Who gets mail for `root` and other names of this machine. It has no mailboxes: without an alias mail is refused.
-
-    Any key but `file` is a name, and its value an address, another of the names, or a list of those; `"*"` is for every
-    name that is not there. Aliases hold for names without a domain and for those at `hostname`, `own`, `localhost` and
-    `localhost.localdomain`; not for a domain that a route names.
-    """
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Targets] = Field(init=False)
-
-    root: Targets = Field(default=(), description='Who gets mail from cron, such as `"ops@example.com"`.')
-    postmaster: Targets = Field(
-        default=(),
-        description='Who gets mail to the postmaster of this machine: `"root"`, or an address.',
-    )
-    file: File | None = Field(
-        default=None,
-        description="More aliases, as in aliases(5), but with addresses and names only. Keys set here come first.",
-    )
-
-    @property
-    def table(self) -> Mapping[str, tuple[str, ...]]:
-        """What the keys say, by the name in lower case."""
-        named = {"root": self.root, "postmaster": self.postmaster, **self.__pydantic_extra__}
-        return {name.lower(): targets for name, targets in named.items() if targets}
-
-    def disagreements(self) -> Iterator[str]:
-        """What its keys contradict each other in."""
-        yield from once_each("it has", (name.lower() for name in self.model_fields_set))
-        for name, targets in self.__pydantic_extra__.items():
-            if not name or "@" in name:
-                yield (
-                    f'"{name}" is not a name; write only the part before the @: it holds for all names of this machine'
-                )
-            if not targets:
-                yield f'"{name}" has no address; write one, such as "user@example.com", or leave it out'
 
 
 class DeliverTable(SettingsTable):
@@ -325,7 +286,8 @@ class RouteTable(SettingsTable):
         " Unset: that of `[deliver]`, or `verify` with `auth`.",
     )
     tls_names: tuple[DomainName, ...] = Field(
-        default=(), description="With `verify`: the certificate must be valid for one of these names, not for the host's."
+        default=(),
+        description="With `verify`: the certificate must be valid for one of these names, not for the host's.",
     )
     until: date | None = Field(
         default=None, description="The last day of an exception, such as `2026-12-31`; after it, a warning says so."
