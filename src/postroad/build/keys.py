@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ENDING = ".pem"
 NOTES = (".txt", ".zone")  # what people keep beside a key: its record
 MOST = 64 * 1024  # octets of a key file; one of 16384 bits has 13 KB
+_NO_KEY = "put a private key there that this user may read, or move it elsewhere"
 LAYOUT = "a key is DOMAIN/SELECTOR.pem in that folder, such as example.com/2026a.pem"
 
 
@@ -172,6 +173,6 @@ def _read(path: Path, domain: str, selector: str) -> SigningKey | str:
 
     octets = private_octets(path, MOST)
     if isinstance(octets, Unreadable):
-        return f"{path} {octets.why}"
+        return f"{path} {octets.why_and(_NO_KEY)}"
     key = read_key(octets, domain, selector)
     return f"{path} cannot sign: {key.why}" if isinstance(key, Unreadable) else key

@@ -113,7 +113,7 @@ def _of_signing(config: Config) -> Iterator[str]:
     for path, key in keys:
         if isinstance(key, SigningKey) and 0 < key.bits < GOOD_BITS:
             yield f"dkim.keys: {path} has {key.bits} bits, which some receivers ignore; use a key of 2048 (RFC 8301)"
-    if not keys:
+    if not files and os.access(folder, os.R_OK | os.X_OK) and not any(folder.glob("*.pem")):
         yield f"dkim.keys: {folder} has no keys, so nothing is signed; a key is DOMAIN/SELECTOR.pem in that folder"
 
 

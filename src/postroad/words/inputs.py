@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from postroad.words.names import Unreadable, cut
@@ -33,6 +34,15 @@ class NotInZoneError(InputError):
 
 class NotNowError(InputError):
     """The error that something cannot be looked up now; later it may."""
+
+
+@contextmanager
+def about(where: str) -> Iterator[None]:
+    """What is wrong with what a setting names begins with the key of that setting."""
+    try:
+        yield
+    except InputError as problem:
+        raise InputError(*problem.lines, where=where) from None
 
 
 def limited(lines: Iterable[str]) -> list[str]:

@@ -38,6 +38,10 @@ class Unreadable:
     def __str__(self) -> str:
         return f"{self.text!r}: {self.why}"
 
+    def why_and(self, fix: str) -> str:
+        """Why not, and how to fix it: this way, unless it says another."""
+        return self.why if "; " in self.why else f"{self.why}; {fix}"
+
 
 def cut(text: str) -> str:
     """As much of a text as an error quotes: whoever wrote it knows it by its beginning."""

@@ -119,7 +119,7 @@ def test_names_of_this_machine_are_local():
     [
         ("aliases = {root = 'ops', ops = 'root@relay.example.org'}", r"aliases.root: .* itself \(root > ops > root\)"),
         ("aliases.file = 'none'", "none cannot be read"),
-        ("aliases.file = 'relay.toml'", r"relay.toml line 1: /dev/null: files are not supported"),
+        ("aliases.file = 'relay.toml'", r'aliases.file: .*relay.toml line 1: "/dev/null": files are not supported'),
     ],
 )
 def test_aliases_that_lead_nowhere_are_an_error(tmp_path, text, why):
@@ -184,7 +184,7 @@ def test_certificate_is_loaded_for_the_ports(tmp_path):
     text = f"tls.certificate = '{tls / 'certificate.pem'}'\ntls.key = '{tls / 'key.pem'}'"
     assert settings(text).receive.tls is not None
     (tmp_path / "bad.pem").write_text("no certificate")
-    with pytest.raises(InputError, match=r"bad\.pem and its key cannot be used"):
+    with pytest.raises(InputError, match=r"^tls.certificate: .*bad\.pem has no certificate; choose"):
         settings("tls.certificate = 'bad.pem'", tmp_path)
 
 
