@@ -120,9 +120,10 @@ def sign_message(message: Message, key: Path, selector: str, domain: str, now: f
 
     octets = message.content
     author = author_of(octets) if isinstance(octets, bytes) else Unsigned("it comes in pieces")
+    # The key first: whoever named it by a slip has not written the message
+    found = load_key(key, domain or (author if isinstance(author, str) else "example"), selector or key.stem)
     if isinstance(author, Unsigned) or not isinstance(octets, bytes):
         raise InputError(f"the message cannot be signed: {getattr(author, 'why', author)}")
-    found = load_key(key, domain or author, selector or key.stem)
     signing = SigningPolicy({found.domain: (found,)}, subdomains=True)
     signer = signing.begin(octets, now)
     if isinstance(signer, Unsigned):

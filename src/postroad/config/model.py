@@ -39,6 +39,7 @@ from postroad.pace import RetrySchedule
 from postroad.routing import OnReject, StaticHost, StaticRoute
 
 SMTPS_PORT = 465
+LONGEST_WAIT_S = 60.0  # for the first policy of a domain
 
 TlsMode = Literal["auto", "off", "opportunistic", "encrypt", "dane", "dane-only", "verify"]
 
@@ -155,13 +156,15 @@ class DeliverTable(SettingsTable):
     mta_sts_wait: Duration = Field(
         default=5.0,
         description="How long the first mail to a domain waits for its policy; after that it goes as without one, and"
-        " the fetch goes on for the next. A policy that is kept is applied in any case.",
+        " the fetch goes on for the next; a minute at most. A policy that is kept is applied in any case.",
     )
     port: Port = Field(default=SMTP_PORT, description="Port of the exchangers. For tests.")
     allow_loopback: bool = Field(default=False, description="Deliver to loopback addresses found in DNS. For tests.")
 
     def disagreements(self) -> Iterator[str]:
         """What its keys contradict each other in."""
+        if self.mta_sts_wait > LONGEST_WAIT_S:
+            yield "mta_sts_wait is longer than a minute, and a web server that hangs would hold up mail; write less"
         yield from once_each("source has", (f"IPv{address.version}" for address in self.source))
         yield from once_each("families has", (f"IPv{version}" for version in self.families))
         if not self.families:
@@ -442,6 +445,12 @@ class Config(SettingsTable):
     metrics: MetricsTable = MetricsTable.model_construct()
     log: LogTable = LogTable.model_construct()
     check: CheckTable = CheckTable.model_construct()
+
+    @property
+    def dane_only_keys(self) -> tuple[str, ...]:
+        """The keys by which mail is never sent without DANE."""
+        modes = {"deliver": self.deliver.tls} | {f"route[{at}]": each.demand for at, each in enumerate(self.route, 1)}
+        return tuple(f"{table}.tls" for table, mode in modes.items() if mode == "dane-only")
 
     def disagreements(self) -> Iterator[str]:
         """What its keys contradict each other in."""

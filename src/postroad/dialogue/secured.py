@@ -34,7 +34,10 @@ class SecuredConversation(Conversation):
             await shake(demand.server_name or self._exchange)
         except HostError as lost:
             self.proof = Proof(miss=Miss(TlsFailure.VALIDATION, lost.outcome.text))
-            raise
+            if demand.allows_clear:
+                raise
+            # As Postfix has it, and as a certificate that proves nothing: what keeps the mail is that TLS must be
+            raise self.refuse(f"{demand.why}, but {lost.outcome.text}", "4.7.5") from lost
         self.proof = judge(self.certificates, demand, self._exchange, self._settings.trust, time.time())
         if self.proof.miss and not self.proof.meets(demand):
             miss = demand.refusal(self.proof.miss)

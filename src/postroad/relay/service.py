@@ -97,9 +97,12 @@ async def _serve(config: Config, load: Callable[[], Config], listeners: RelayLis
 
 
 async def _say_if_dane_is_off(config: Config, resolver: Resolver, tell: Listener) -> None:
-    """Once: that mail is sent without is no trouble, but whoever believes it verified should know."""
+    """Once: whoever believes mail verified should know that it goes without, or that by some keys none goes at all."""
     if why := await why_no_dane(config, resolver):
         tell(Event("relay.dane.off", {"why": why.removeprefix("DANE is off: ")}))
+        for key in config.dane_only_keys:
+            told = 'no mail leaves by "dane-only", and all of it is returned at retry.expiry; write "dane"'
+            tell(Event("relay.dane.missing", {"key": key, "why": told}))
 
 
 @dataclass(frozen=True, slots=True)

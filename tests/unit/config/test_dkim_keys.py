@@ -137,7 +137,9 @@ def test_a_key_of_another_user(keys):
     """The system's own reason."""
     folder = keys(example_com__s_pem=ED)
     (folder / "example.com" / "s.pem").chmod(0)
-    assert ["DIR/example.com/s.pem cannot be read: Permission denied"] == wrong(folder)
+    assert ["DIR/example.com/s.pem cannot be read: Permission denied; put a private key there"] == [
+        each[:82] for each in wrong(folder)
+    ]
 
 
 def test_group_may_read(keys):
@@ -145,6 +147,28 @@ def test_group_may_read(keys):
     folder = keys(example_com__s_pem=ED)
     (folder / "example.com" / "s.pem").chmod(0o640)
     assert [] == wrong(folder)
+
+
+def test_only_a_folder_without_any_file_is_doubted(keys, tmp_path):
+    """Where there is an error, or a key that is one, nothing is said of a lack of keys."""
+    (tmp_path / "file").touch()
+    folder = keys(example_com__s_pem=b"none")
+    doubted = [
+        any("has no keys" in each for each in warnings(config_of(each)))
+        for each in (tmp_path / "none", tmp_path / "file", folder)
+    ]
+    (folder / "example.com" / "s.pem").rename(folder / "s.pem")
+    doubted.append(any("has no keys" in each for each in warnings(config_of(folder))))
+    (folder / "s.pem").unlink()
+    assert ([False] * 4, True) == (doubted, any("has no keys" in each for each in warnings(config_of(folder))))
+
+
+def test_a_folder_of_other_files_is_told_of_in_twenty_lines(tmp_path):
+    """Whoever writes keys = "/bin" needs no line for each program."""
+    for number in range(100):
+        (tmp_path / f"{number}").touch()
+    told = wrong(tmp_path)
+    assert (20, "and 81 more errors") == (len(told), told[-1])
 
 
 @pytest.mark.parametrize(("bits", "is_told"), [(1024, True), (2048, False)])
