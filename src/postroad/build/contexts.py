@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
     from OpenSSL.crypto import X509Store
 
 _AUTHORITIES = "choose a PEM file of authorities that this user may read"
@@ -52,11 +54,13 @@ def trust_of(authorities: Path | None) -> Trust:
     pem = plain_octets(authorities)
     if isinstance(pem, Unreadable):
         raise InputError(f"{authorities} {pem.why_and(_AUTHORITIES)}")
+    from cryptography import x509  # noqa: PLC0415  # heavy, and only where there is such a file
+
     try:
-        ssl.create_default_context(cafile=authorities)
-    except (OSError, ssl.SSLError):
-        raise InputError(f"{authorities} has no certificates that can be read; {_AUTHORITIES}") from None
-    return Trust(lambda: _store_of(pem))
+        certificates = x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        raise InputError(f"{authorities} has no certificates, or one that cannot be read; {_AUTHORITIES}") from None
+    return Trust(lambda: _store_of(certificates))
 
 
 def _system_store() -> X509Store:
@@ -71,12 +75,11 @@ def _system_store() -> X509Store:
     return store
 
 
-def _store_of(pem: bytes) -> X509Store:
-    from cryptography import x509  # noqa: PLC0415  # as above
+def _store_of(certificates: Sequence[Certificate]) -> X509Store:
     from OpenSSL import crypto  # noqa: PLC0415  # as above
 
     store = crypto.X509Store()
-    for certificate in x509.load_pem_x509_certificates(pem):
+    for certificate in certificates:
         store.add_cert(crypto.X509.from_cryptography(certificate))
     return store
 

@@ -86,8 +86,15 @@ def test_private_authority_is_trusted_instead_of_the_systems(tmp_path):
     chain = (ssl.PEM_cert_to_DER_cert(pem.read_text()),)
     assert ("", True) == (why_untrusted(chain, trust, NOW), bool(why_untrusted(chain, system_trust(), NOW)))
     (tmp_path / "bad.pem").write_text("no certificate")
+    for name, changed in (
+        ("trusted.pem", pem.read_text().replace(" CERT", " TRUSTED CERT")),  # as `openssl x509 -addtrust` writes it
+        ("second.pem", pem.read_text() + pem.read_text().replace("M", "!", 3)),
+    ):
+        (tmp_path / name).write_text(changed)
+        with pytest.raises(InputError, match=rf"{name} has no certificates, or one that cannot be read; choose"):
+            settings(text.format(name), tmp_path)
     for name, why in (
-        ("bad.pem", "has no certificates that can be read"),
+        ("bad.pem", "has no certificates, or one that cannot be read"),
         ("none.pem", "cannot be read: No such file"),
     ):
         with pytest.raises(
