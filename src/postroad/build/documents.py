@@ -9,8 +9,10 @@ from postroad.build.contexts import trust_of, verified_tls
 from postroad.dns import Resolver, ZoneResolver
 from postroad.files import read_octets
 from postroad.gather import HTTPS_PORT, MAX_OCTETS, Fetch, Fetched, HttpsSettings, PublishedPolicies, fetch
+from postroad.tls import read_policy
 from postroad.words.inputs import InputError
 from postroad.words.names import Unreadable
+from postroad.words.policies import StsPolicy
 
 FETCH_S = 60.0  # "a suggested timeout is one minute", RFC 8461 section 3.3
 
@@ -46,14 +48,32 @@ def policy_in(file: Path) -> Fetch:
         InputError: it cannot be read.
 
     """
-    octets = read_octets(file, MAX_OCTETS)
-    if isinstance(octets, Unreadable):
-        raise InputError(f"{file}: {octets.why}; give the MTA-STS policy as mta-sts.DOMAIN has it")
+    octets = _document_in(file)
 
     async def fetch_by(_resolver: Resolver, _host: str, _path: str) -> Fetched:
         return Fetched(octets, "text/plain")
 
     return fetch_by
+
+
+def sts_policy_in(file: Path) -> StsPolicy:
+    """The MTA-STS policy of a file.
+
+    Raises:
+        InputError: it cannot be read, or is no policy that a sender would use.
+
+    """
+    told = read_policy(_document_in(file))
+    if told.policy is None:
+        raise InputError(f"{file} is no valid MTA-STS policy: {told.why_not}")
+    return told.policy
+
+
+def _document_in(file: Path) -> bytes:
+    octets = read_octets(file, MAX_OCTETS)
+    if isinstance(octets, Unreadable):
+        raise InputError(f"{file}: {octets.why}; give the MTA-STS policy as mta-sts.DOMAIN has it")
+    return octets
 
 
 def policies_of(

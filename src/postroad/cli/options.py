@@ -54,6 +54,7 @@ Authorities = Annotated[
     Path | None,
     typer.Option("--authorities", metavar="FILE.pem", help="Trust these authorities, not those of this machine."),
 ]
+HTTPS_PORT = 443
 HttpsPort = Annotated[
     int,
     typer.Option(

@@ -46,6 +46,8 @@ def simulate(
     down: Down = None,
     sts_policy: sender_options.StsPolicy = None,
     published: sender_options.Published = False,
+    authorities: options.Authorities = None,
+    https_port: options.HttpsPort = options.HTTPS_PORT,
     plot: Plot = None,
     html: Html = None,
     trials: workload.Messages = None,
@@ -76,9 +78,10 @@ def simulate(
     if json and html == STDOUT:
         screen.fail("--json and --html - both write to standard output; give one of them, or a file to --html")
     flags = workload.Flags(trials, burst, rate, sources, session, greylist, greylist_apart, outage or (), retries)
-    terms = sender_options.RecordTerms(allow_loopback=allow_loopback, sts_policy=sts_policy, published=published)
+    from postroad.build import RecordTerms, covered_by, down_of, view_of
+
+    terms = RecordTerms(allow_loopback, sts_policy, published, authorities, https_port)
     records = sender_options.records_of(domain, of, zone or (), resolver or (), terms)
-    from postroad.build import covered_by, down_of, view_of
 
     with screen.input_errors():
         records, asked = covered_by(down or (), records), flags.options()

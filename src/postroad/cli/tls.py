@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from postroad.cli.mailers import MailerOptions
     from postroad.examine import LookSettings, Protection
 
-SMTP_PORT, HTTPS_PORT = 25, 443
+SMTP_PORT = 25
 
 
 def tls(  # options of a command
@@ -41,7 +41,7 @@ def tls(  # options of a command
     own: options.OwnHosts = None,
     allow_loopback: options.AllowLoopback = False,
     port: options.Port = SMTP_PORT,
-    https_port: options.HttpsPort = HTTPS_PORT,
+    https_port: options.HttpsPort = options.HTTPS_PORT,
     form: sender_options.Format = AnswerForm.TEXT,
     json: options.Json = False,
 ) -> None:

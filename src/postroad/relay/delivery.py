@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
+from postroad.build import policy_fetch
 from postroad.deliver import Bounces, Loop, Pressure, World
 from postroad.dns import Resolver
 from postroad.relay.finder import Finder
-from postroad.relay.policies import build_policies, fetch_by
+from postroad.relay.policies import build_policies
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tally import Tally
 from postroad.relay.tls_reports import ReportStore, SessionWatch
@@ -127,7 +128,8 @@ class LocalDelivery:
 
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
         """See Delivering. Windows, policies and the health of hosts are kept."""
-        self.policies.reload(resolver, fetch_by(settings), settings.sts)
+        fetch_by = policy_fetch(allow_loopback=settings.policy.allow_loopback)
+        self.policies.reload(resolver, fetch_by, settings.sts)
         self.loop.reload(settings.loop, self._finder(settings, resolver), self._bounces(settings))
 
     async def drain(self, limit_s: float) -> int:

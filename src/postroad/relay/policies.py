@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from random import Random
 
-from postroad.build import verified_tls
+from postroad.build import policy_fetch
 from postroad.dns import Resolver
-from postroad.gather import Fetch, Fetched, HttpsSettings, StsPolicies, StsWorld, fetch
+from postroad.gather import StsPolicies, StsWorld
 from postroad.relay.settings import RelaySettings
 from postroad.spool import Learned
 from postroad.words.trace import Listener
@@ -17,20 +17,9 @@ def build_policies(
     settings: RelaySettings, resolver: Resolver, store: Learned, seed: int, tell: Listener
 ) -> StsPolicies:
     """The policies in a spool, and those to come."""
-    world = StsWorld(fetch_by(settings), store, time.time, steady, Random(seed), tell)
+    fetch_by = policy_fetch(allow_loopback=settings.policy.allow_loopback)
+    world = StsWorld(fetch_by, store, time.time, steady, Random(seed), tell)
     return StsPolicies(resolver, world, settings.sts)
-
-
-def fetch_by(settings: RelaySettings) -> Fetch:
-    """How a document is fetched under these settings."""
-
-    async def fetched(resolver: Resolver, host: str, path: str) -> Fetched:
-        # The authorities are read when they are needed first: that takes 20 ms
-        return await fetch(
-            resolver, host, path, HttpsSettings(verified_tls(), allow_loopback=settings.policy.allow_loopback)
-        )
-
-    return fetched
 
 
 def steady() -> float:
