@@ -460,7 +460,9 @@ async def send(
         ),
         chosen.listener,
         override_of=lambda _route: override,
-        policies=build.policies_of(resolver, authorities, port=chosen.https_port, allow_loopback=in_lab),
+        policies=build.process_policies(
+            resolver, chosen.resolvers, authorities, port=chosen.https_port, allow_loopback=in_lab
+        ),
     )
     built = build.build_message(message, sender, recipients, require_tls=chosen.require_tls)
     if chosen.dkim_key is not None:

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
         trust_of,
         verified_tls,
     )
-    from postroad.build.documents import policies_of, policy_fetch, policy_in, sts_policy_in
+    from postroad.build.documents import (
+        build_policies,
+        policies_of,
+        policy_fetch,
+        policy_in,
+        process_policies,
+        steady,
+        sts_policy_in,
+    )
     from postroad.build.keyfiles import NewKey, begin_rotation, make_key, switch_keys
     from postroad.build.keys import KeyFile, build_signing, key_files, load_key, load_keys, sign_message
     from postroad.build.mailer import Delivery, Mailer, Routed, Sent
@@ -48,7 +56,7 @@ __getattr__, __dir__ = door(
     __name__,
     chooser="LONGEST_LIFE_S Choice Chooser Followed follow",
     contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
-    documents="policies_of policy_fetch policy_in sts_policy_in",
+    documents="build_policies policies_of policy_fetch policy_in process_policies steady sts_policy_in",
     keyfiles="NewKey begin_rotation make_key switch_keys",
     keys="KeyFile build_signing key_files load_key load_keys sign_message",
     message="build_message",

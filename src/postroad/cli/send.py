@@ -80,7 +80,7 @@ def send(
             _settings(port, stagger, connect_timeout, hello, authorities),
             watched,
             override_of=lambda _route: override,
-            policies=build.policies_of(asked, authorities, port=https_port, allow_loopback=in_lab),
+            policies=build.process_policies(asked, resolver or (), authorities, port=https_port, allow_loopback=in_lab),
         )
         return await mailer.send(message, seed)
 

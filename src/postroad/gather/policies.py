@@ -93,7 +93,7 @@ class StsPolicies:
             async with asyncio.timeout(asking.began_at + budget_s - self._world.steady()):
                 return await asyncio.shield(asking.task)
         except TimeoutError:
-            return self._meanwhile(destination, f"its policy was not to be found within {seconds(budget_s)}")
+            return self._meanwhile(destination, f"its policy was not found within {seconds(budget_s)}")
 
     async def refresh(self) -> None:
         """Fetch anew what is due for it, forget what is over, and keep what could not be kept before."""

@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from tests.support.letters import EVERYTHING, octets
 from tests.support.relaying import ZONE, Told, house
 
-from postroad.build import opportunistic_tls
+from postroad.build import documents, opportunistic_tls
 from postroad.dns import ZoneResolver, parse_zones
 from postroad.gather import Fetched, HttpsSettings
 from postroad.lab.certificate import server_context
 from postroad.net import NetError, listen
-from postroad.relay import policies
 from postroad.relay.tls_reports import ReportStore, ReportWorld, TlsReporter, sending, watching
 from postroad.relay.tls_reports.keeping import DueReport
 from postroad.spool import MessageIds, SpoolError, Trouble
@@ -385,7 +384,7 @@ def web(request, monkeypatch):
     async def fetch(*_):
         return document
 
-    monkeypatch.setattr(policies, "fetch", fetch)
+    monkeypatch.setattr(documents, "fetch", fetch)
     monkeypatch.setattr(watching, "day_of", lambda _: FAR_DAY)  # not the day on which this runs, which may end
     return request.param
 
