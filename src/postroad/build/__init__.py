@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         servers_of,
         zone_resolver,
     )
-    from postroad.build.spools import open_queue, open_spool
+    from postroad.build.spools import lessons_in, open_queue, open_spool
     from postroad.build.subject import Subject, check_in_zone, destination_of, is_file, subject_of, subjects_of, zone_of
     from postroad.build.view import covered_by, down_of, records_of, sender_named, senders_of, sure, view_of
 
@@ -63,7 +63,7 @@ __getattr__, __dir__ = door(
     policy="build_override build_own build_policy",
     resolvers="build_resolver check_servers paced_resolver resolver_at servers_of zone_resolver",
     mailer="Delivery Mailer Routed Sent",
-    spools="open_queue open_spool",
+    spools="lessons_in open_queue open_spool",
     subject="Subject check_in_zone destination_of is_file subject_of subjects_of zone_of",
     published="PublishedTerms RecordTerms published_by published_terms",
     view="covered_by down_of records_of sender_named senders_of sure view_of",

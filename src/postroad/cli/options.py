@@ -75,6 +75,14 @@ RoutesOf = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Route as a relay with this settings file does, by its routes."),
 ]
+PoliciesOf = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Look as a relay with this settings file does, by its routes and the policies in its spool.",
+    ),
+]
 SpoolFolder = Annotated[
     Path | None, typer.Option("--spool", metavar="FOLDER", help="The spool folder, instead of the one in the settings.")
 ]

@@ -19,7 +19,7 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.relay.check import problems
     from postroad.relay.deliverer import deliver
-    from postroad.relay.preview import mailer_as_relay
+    from postroad.relay.preview import mailer_as_relay, policies_as_relay
     from postroad.relay.process import Relay
     from postroad.relay.service import keep_standard_descriptors, serve
     from postroad.relay.settings import NextHop, RelaySettings, relay_settings, resolver_of, submitter_of
@@ -30,7 +30,7 @@ __getattr__, __dir__ = door(
     __name__,
     check="problems",
     deliverer="deliver",
-    preview="mailer_as_relay",
+    preview="mailer_as_relay policies_as_relay",
     process="Relay",
     service="keep_standard_descriptors serve",
     settings="NextHop RelaySettings relay_settings resolver_of submitter_of",
