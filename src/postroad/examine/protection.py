@@ -220,7 +220,7 @@ async def _why_dane_is_off(resolver: Resolver, settings: LookSettings) -> str:
     if isinstance(resolver, ZoneResolver):
         unsigned = "DANE is off: none of these zones has a DNSKEY record, and one without is not signed"
         return "" if resolver.zone_data.is_any_signed else unsigned
-    return await why_dane_is_off(resolver, settings.asked) if settings.asked else ""
+    return (await why_dane_is_off(resolver, settings.asked) or "") if settings.asked else ""
 
 
 async def _look_at_all(route: Route, routed: Routed, settings: LookSettings) -> tuple[ExchangerSeen, ...]:

@@ -44,6 +44,7 @@ LEVEL_OF = {
     "relay.alias.missing": "warning",
     "relay.bug.caught": "error",
     "relay.dane.off": "warning",
+    "relay.exception.over": "warning",
     "relay.parent.gone": "error",
     "relay.reload.failed": "error",
     "relay.sessions.lost": "warning",

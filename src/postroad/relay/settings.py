@@ -259,10 +259,10 @@ def resolver_of(config: Config) -> Resolver:
     return build_resolver(config.dns.zones, config.dns.resolvers, trust_ad=config.dns.trust_ad)
 
 
-async def why_no_dane(config: Config, resolver: Resolver) -> str:
-    """Why no exchanger is ever verified by DANE, in a sentence; "" if some are, or that is not known now."""
+async def why_no_dane(config: Config, resolver: Resolver) -> str | None:
+    """Why no exchanger is ever verified by DANE, in a sentence; "" if some are, None if that is not known now."""
     if config.dns.zones:  # for tests, where nobody vouches for anything
-        return ""
+        return None
     from postroad import dns, gather  # noqa: PLC0415  # the settings are read by commands that ask nobody
 
     asked = dns.WireSettings(servers_of(config.dns.resolvers), trust_ad=config.dns.trust_ad)

@@ -112,7 +112,7 @@ mx_of = "example.com"
 
 
 def test_missed_demands_and_second_routes_are_counted():
-    """By whose demand it was and how it was missed; by the route that was taken instead. TLS that nobody asks is not."""
+    """By whose demand it was and how it was missed; by the route that was taken instead."""
 
     async def story():
         async with measured(text=ROUTES, tls=True, faults={"127.0.0.13": "r550"}) as (it, numbers):
