@@ -410,6 +410,8 @@ def test_a_day_of_a_relay_is_a_report_and_the_report_is_none(web):
         kinds = {reader: {(row.policy.type, row.failure) for row, _ in found} for reader, found in rows.items()}
         assert {(PolicyType.STS, TlsFailure.VALIDATION)} == kinds["example.com"]
         assert {(PolicyType.NONE, None)} == kinds["example.net"]
+        # One that is passed over is not even greeted
+        assert {{"testing": "mail.lab.invalid", "enforce": ""}[web]} == {row.helo for row, _ in rows["example.com"]}
         counts = {reader: sum(count for _, count in found) for reader, found in rows.items()}
         # In testing one session for each of two exchangers; enforced, each message is refused by both
         assert counts["example.com"] in {"testing": (1, 2), "enforce": (6,)}[web]
