@@ -40,7 +40,7 @@ class RecordTerms:
 
 @dataclass(frozen=True, slots=True)
 class PublishedTerms:
-    """The same, read: the policy that is given, and who fetches the one that is published."""
+    """What is taken for published: the policy that is given, else whoever fetches the one there is."""
 
     policy: StsPolicy | None = None
     fetch_by: Fetch | None = None
