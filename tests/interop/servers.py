@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -10,12 +11,16 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.faults.relays import ROOT, write_settings
 from tests.interop import places
 from tests.interop.boxes import PATIENCE_S
 from tests.interop.packages import OTHERS, PEERS, environment, give_away, other
+from tests.support.certificates import issue
 from tests.support.signing import ed25519_pem, rsa_pem
 
+from postroad.lab import CertificateKind
+from postroad.lab.certificate import lab_chain
 from postroad.receive.auth import hash_password
 
 LOOK_S = 0.01
@@ -144,6 +149,7 @@ begin retry
 """
 
 
+RSA = issue("mx.dane-rsa.example", kind=partial(rsa.generate_private_key, 65537, 2048))
 SELECTORS = {"rsa": partial(rsa_pem, 2048), "curve": ed25519_pem}
 
 
@@ -181,9 +187,26 @@ def _greets(place):
 
 
 def postfix(folder, ports):
-    """Postfix with three doors: plain, STARTTLS demanded, and five recipients a transaction. Not ready yet."""
+    """Postfix with many doors: plain, five recipients a transaction, and STARTTLS demanded. Not ready yet."""
     facts = {"ports": ports, "box": places.BOX, "relay": places.RELAY, "certificate": CERTIFICATE, "key": KEY}
-    return run_postfix(folder, IN_THE_MIDDLE.format(**facts), DOORS.format(places, ports.smtp))
+    doors = [DOORS.format(places, ports.smtp)]
+    for name, (address, options) in places.WARDED.items():
+        more = ("smtpd_tls_security_level=encrypt", f"smtpd_tls_chain_files={_chain(folder, name)}", *options)
+        doors.append(f"{address}:{ports.smtp} inet n - n - - smtpd {' '.join(f'-o {each}' for each in more)}\n")
+    return run_postfix(folder, IN_THE_MIDDLE.format(**facts), "".join(doors))
+
+
+def _chain(folder, name):
+    """A key and what it shows, in one file."""
+    file = folder / f"{name}.pem"
+    if name == "rsa":
+        _, key = RSA.pem(folder, "of-rsa")
+        chain = RSA.chain
+    else:
+        kind = name if name in list(CertificateKind) else CertificateKind.GOOD
+        key, chain = KEY, lab_chain(CertificateKind(kind), [f"mx.{way}-{name}.example" for way in ("dane", "sts")])
+    file.write_bytes(key.read_bytes() + b"".join(ssl.DER_cert_to_PEM_cert(each).encode() for each in chain))
+    return file
 
 
 def run_postfix(folder, settings, doors):
