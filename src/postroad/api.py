@@ -6,14 +6,13 @@ Each imports what it needs when it is called: who imports a name pays for no oth
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from postroad.words.bounds import check as check_bounds
 from postroad.words.bounds import count, require, require_all
 from postroad.words.inputs import InputError
-from postroad.words.light import dataclass
 from postroad.words.trace import Listener, nobody
 
 if TYPE_CHECKING:

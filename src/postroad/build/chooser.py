@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from postroad.dns import RecordType, Resolver
 from postroad.gather import Demands, gather, gather_hosts
@@ -20,7 +21,6 @@ from postroad.routing import (
     on_behalf,
 )
 from postroad.words.facts import Answer, Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
-from postroad.words.light import dataclass
 from postroad.words.names import AddressLiteral, Destination
 
 LONGEST_LIFE_S = 300.0

@@ -7,6 +7,7 @@ import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
@@ -27,7 +28,6 @@ from postroad.gather import (
 from postroad.spool import Learned, MemoryLearned
 from postroad.tls import StsSettings, read_policy
 from postroad.words.inputs import InputError
-from postroad.words.light import dataclass
 from postroad.words.names import Unreadable
 from postroad.words.policies import StsPolicy
 from postroad.words.trace import Listener, nobody

@@ -11,13 +11,13 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postroad.build.keys import ENDING, MOST, KeyFile, key_files, load_key
 from postroad.files import not_written, private_octets
 from postroad.words.inputs import InputError, NotNowError
-from postroad.words.light import dataclass
 from postroad.words.names import Unreadable, parse_domain
 
 if TYPE_CHECKING:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from postroad.files import private_octets
 from postroad.words.inputs import InputError
-from postroad.words.light import dataclass
 from postroad.words.names import Unreadable, parse_domain
 
 if TYPE_CHECKING:

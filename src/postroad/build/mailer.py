@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -27,7 +27,6 @@ from postroad.routing import (
 )
 from postroad.tls import AUTO, Override
 from postroad.words.facts import NoData, Snapshot
-from postroad.words.light import dataclass
 from postroad.words.mail import Mailbox, domain_of
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Result

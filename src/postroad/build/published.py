@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ from postroad.dns import Resolver, ZoneResolver
 from postroad.gather import gather_dane, gather_sts
 from postroad.words.facts import Bogus, Found, Snapshot, Temporary
 from postroad.words.inputs import NotNowError
-from postroad.words.light import dataclass
 from postroad.words.names import AddressLiteral
 from postroad.words.policies import Published, StsPolicy, StsPublished
 

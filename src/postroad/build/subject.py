@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from postroad import planning
@@ -17,7 +18,6 @@ from postroad.build.resolvers import build_resolver, check_servers, zone_resolve
 from postroad.dns import Resolver, ZoneResolver
 from postroad.planning import SETUPS
 from postroad.words.inputs import InputError, NotInZoneError
-from postroad.words.light import dataclass
 from postroad.words.mail import parse_mailbox
 from postroad.words.names import AddressLiteral, Destination, Unreadable, cut, parse_destination
 from postroad.words.phrasebook import listing

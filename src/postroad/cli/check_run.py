@@ -6,7 +6,7 @@ import gc
 import sys
 from collections.abc import Callable, Collection, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
@@ -29,7 +29,6 @@ from postroad.files import read_text
 from postroad.rules import RULES, Checked, Severity
 from postroad.views.findings import FindingsForm, nagios_code, render
 from postroad.words.inputs import InputError, NotInZoneError
-from postroad.words.light import dataclass
 from postroad.words.names import Destination, Unreadable
 
 if TYPE_CHECKING:

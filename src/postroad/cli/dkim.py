@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,6 @@ import typer
 
 from postroad.cli import options, screen
 from postroad.cli.tree import group
-from postroad.words.light import dataclass
 
 if TYPE_CHECKING:
     from postroad.build import KeyFile

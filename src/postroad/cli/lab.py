@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,6 @@ import typer
 
 from postroad.cli import options, screen
 from postroad.cli.tree import group
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import seconds
 
 if TYPE_CHECKING:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from postroad.words.light import dataclass
 
 if TYPE_CHECKING:
     from postroad.build import Mailer, Subject

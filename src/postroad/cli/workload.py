@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from postroad.cli import screen
-from postroad.words.light import dataclass
 
 if TYPE_CHECKING:
     from postroad.planning import Conditions

@@ -7,6 +7,7 @@ the full reading to find, which takes a tenth of a second more: so no error is w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,6 @@ from postroad.config.values import (
     usual_spool,
 )
 from postroad.files import read_text
-from postroad.words.light import dataclass
 from postroad.words.names import Address, Unreadable
 from postroad.words.toml import parse_toml
 

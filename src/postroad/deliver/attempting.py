@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from postroad.deliver.pool import Pool, door_of
 from postroad.deliver.settings import DeliverSettings
 from postroad.dialogue import HostError, Message, Session
 from postroad.net import NetError, NetErrorKind, Stream, connect
 from postroad.routing import Connected, Ended, Greeted, Plan, Try, Verdict, Wait, Walk
-from postroad.words.light import dataclass, light
+from postroad.words.light import light
 from postroad.words.names import Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.tls import Proof

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from postroad.deliver.disposition import Disposition, RecipientResult
 from postroad.dsn import Action, Report, ReportedAttempt, ReportedRecipient, build, wanted, wants_content
 from postroad.routing import Aliases
 from postroad.spool import Claims, MessageIds, Parcel, SpoolError, StoredMail, Trouble
-from postroad.words.light import dataclass
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.outcome import Outcome
 from postroad.words.record import read_record

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from postroad.deliver.settings import DeliverSettings
 from postroad.dialogue import HostError, Session
 from postroad.net import NetError, connect
 from postroad.pace import Health
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.trail import Target
 

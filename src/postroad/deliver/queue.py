@@ -8,14 +8,13 @@ and the doors take turns among themselves.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from postroad.deliver.course import AttemptOrder
 from postroad.deliver.places import Places
 from postroad.deliver.settings import QueueLimits
 from postroad.pace import FairRound, Window, WindowPolicy
 from postroad.spool import Parcel
-from postroad.words.light import dataclass
 
 LOW = 4  # with less than one in so many of what its doors take, more is claimed for a destination
 IDLE_DOORS = 10_000  # windows remembered of addresses that have nothing to do

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from postroad.deliver.settings import DeliverSettings
 from postroad.routing import OnReject, Plan, Refusal, Route, RoutePolicy, Throw, plan_of, route_record, turned, turns_of
 from postroad.spool import Parcel
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 MOST = 10_000  # destinations remembered

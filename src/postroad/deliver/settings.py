@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import count
 
 from postroad.dialogue import ClientSettings
 from postroad.pace import HealthPolicy, RetrySchedule, WindowPolicy
 from postroad.routing import WalkPolicy
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 

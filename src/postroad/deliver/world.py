@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from postroad.spool import SpoolError
-from postroad.words.light import dataclass
 from postroad.words.trace import Event, Listener, nobody
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from postroad.smtp import Timeouts
 from postroad.tls import NOBODY, Trust
-from postroad.words.light import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -17,7 +17,6 @@ import dns.rrset
 
 from postroad.dns.resolver import RecordType, Soa
 from postroad.words.facts import Answer, Bogus, Found, Mx, NoData, NoName, Temporary, Tlsa
-from postroad.words.light import dataclass
 
 MAX_ALIASES = 10  # BIND stops at 16, Unbound at 11; honest chains have two or three
 _FOREVER_S = 2**31 - 1  # the longest TTL there is, RFC 2181 section 8

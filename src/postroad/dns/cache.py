@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from postroad.dns.resolver import RecordType, Resolver, deliver
 from postroad.words.facts import Answer, Found, NoData, NoName
-from postroad.words.light import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class CachingResolver:
         self,
         inner: Resolver,
         clock: Callable[[], float],
-        settings: CacheSettings = CacheSettings(),  # noqa: B008  # it cannot be changed
+        settings: CacheSettings = CacheSettings(),
     ) -> None:
         self._inner = inner
         self._start = getattr(inner, "start", None)

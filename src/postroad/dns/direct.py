@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dns.flags
@@ -20,7 +20,6 @@ from postroad.dns.resolver import RecordType
 from postroad.dns.servers import ServerAddress
 from postroad.dns.wire import PAYLOAD, decoded, over_tcp, over_udp, reason
 from postroad.words.facts import Answer, Bogus, Temporary
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import seconds
 
 TIMEOUT_S = 3.0

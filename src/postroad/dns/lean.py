@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -48,7 +48,6 @@ from postroad.dns.plain import (
 )
 from postroad.dns.resolver import Soa
 from postroad.words.facts import Found, Mx, NoData, NoName, Tlsa
-from postroad.words.light import dataclass
 from postroad.words.names import is_within
 
 __all__ = ["RECURSION", "Question", "Reading", "question", "read", "ttls"]

@@ -9,6 +9,7 @@ import gc
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -26,7 +27,6 @@ from postroad.dns.answers import to_text
 from postroad.dns.entries import Entry, Owner, Plain, PlainLines, entries
 from postroad.dns.zones import ZoneLine, ZoneResolver, Zones, ZoneSet, ZoneSets, labels_of
 from postroad.files import MOST, plain_octets, read_octets
-from postroad.words.light import dataclass
 from postroad.words.names import Unreadable
 
 DEFAULT_TTL_S = 3600  # where neither the record, nor $TTL, nor a record before says one

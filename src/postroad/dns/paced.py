@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from postroad.dns.direct import TIMEOUT_S, Direct, ask_server
@@ -12,7 +13,6 @@ from postroad.dns.line import PendingQueries
 from postroad.dns.resolver import AnswerListener, RecordType, Resolver
 from postroad.dns.servers import ServerAddress
 from postroad.words.facts import Answer, Temporary
-from postroad.words.light import dataclass
 
 
 class PacedResolver:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Protocol
 
 from postroad.words.facts import Answer, Tlsa
-from postroad.words.light import dataclass
 
 
 class RecordType(StrEnum):

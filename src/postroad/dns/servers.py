@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from postroad.words.light import dataclass
 from postroad.words.names import Address, Unreadable, parse_address
 
 DNS_PORT = 53

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import dns.edns
@@ -23,7 +23,6 @@ from postroad.dns.line import PendingQueries, UnreadableError
 from postroad.dns.resolver import AnswerListener, RecordType, deliver
 from postroad.dns.servers import ServerAddress
 from postroad.words.facts import DNSSEC_FAILURES, Answer, Bogus, Temporary
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import seconds
 
 T = TypeVar("T")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
@@ -16,7 +17,6 @@ import dns.rrset
 from postroad.dns.answers import MAX_ALIASES, DnsReply, is_referral, resolve_with, to_text
 from postroad.dns.resolver import RecordType
 from postroad.words.facts import Answer, Temporary
-from postroad.words.light import dataclass
 
 _REVERSE = dns.name.from_text("arpa.")
 _WILD = dns.name.Name((b"*",))

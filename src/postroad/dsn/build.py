@@ -5,14 +5,13 @@ from __future__ import annotations
 import quopri
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from postroad.dsn.lines import address, date, escape, field, plain
 from postroad.dsn.people import tell
 from postroad.dsn.programs import fields
 from postroad.dsn.report import Action, Report, wanted, wants_content
-from postroad.words.light import dataclass
 from postroad.words.mail import Envelope, Recipient, TlsWish
 
 MAX_HEADER = 50 * 1024

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from postroad.words.light import dataclass
 from postroad.words.mail import Envelope, Mailbox, Recipient, TlsWish
 from postroad.words.outcome import Outcome
 from postroad.words.trail import Attempt, Contact

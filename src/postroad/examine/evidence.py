@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from postroad.dns import DNS_PORT, PacedServers, Resolver, ServerAddress, resolve_ns
 from postroad.examine.policies import gather_text
@@ -16,7 +16,6 @@ from postroad.gather import Fetch, gather, gather_hosts, gather_more
 from postroad.routing import PROCEDURES, Own, Refusal, Route, RoutePolicy, decide
 from postroad.rules import Evidence, FileLine
 from postroad.words.facts import Bogus, Found, HostFacts, Said, Snapshot, Temporary, Wire
-from postroad.words.light import dataclass
 from postroad.words.names import Address, AddressLiteral, Destination, Unreadable, parse_domain
 from postroad.words.policies import Texts
 from postroad.words.sessions import Probe, Reach

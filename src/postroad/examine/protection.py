@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from postroad.build import Mailer, Routed, opportunistic_tls, system_trust
@@ -18,7 +18,6 @@ from postroad.routing import Exchanger, Refusal, Route
 from postroad.smtp import Timeouts
 from postroad.tls import END_ENTITY, Override, StsKept, Trust, matches, tlsa_faults, usable, why_untrusted
 from postroad.words.facts import Bogus, Found, HostFacts, Temporary, Tlsa, is_authentic
-from postroad.words.light import dataclass
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Phase, Result
 from postroad.words.policies import DaneFacts, StsKnown, StsPolicy, StsPublished

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import inf
 
@@ -12,7 +12,6 @@ from postroad.dns import DNS_PORT, Direct, PacedServers, RecordType, Resolver, S
 from postroad.examine.servers import NameServer, server_addresses
 from postroad.sign import RecordFault, RecordFaultKind, SigningKey, judge, removable_at
 from postroad.words.facts import Answer, Bogus, Found, NoData, NoName, Temporary
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 MAX_ALIASES = 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 
@@ -19,7 +20,6 @@ from postroad.dns import (
     resolve_ns,
 )
 from postroad.words.facts import Bogus, Found, HostFacts, NoData, Said, Snapshot, Temporary, Wire
-from postroad.words.light import dataclass
 from postroad.words.names import Address, AddressLiteral
 
 MAX_SERVERS = 26  # addresses of name servers asked for one zone: thirteen names, two families

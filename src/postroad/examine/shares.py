@@ -8,6 +8,7 @@ the same for all domains of one shape whether they are checked alone or in a lis
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -15,7 +16,6 @@ from typing import Any
 from postroad.routing import Refusal, Route, embedded
 from postroad.simulation import MIXES, SENDERS, Case, DnsOrder, forecast
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
-from postroad.words.light import dataclass
 from postroad.words.names import Address, is_address_like
 
 MIX = "internet"  # whose expected shares are told

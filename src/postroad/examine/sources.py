@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from postroad.build import build_policy, check_servers, paced_resolver, policy_fetch, servers_of
@@ -23,7 +24,6 @@ from postroad.net import host_name
 from postroad.rules import FileLine
 from postroad.words.facts import Snapshot
 from postroad.words.inputs import InputError
-from postroad.words.light import dataclass
 from postroad.words.names import Address, Unreadable
 
 ONE_RUN = CacheSettings(longest_s=7 * 86400, trouble_s=600, as_they_came=True, max_answers=50_000, max_records=100_000)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from postroad.rules import Accepted, Checked, Evidence, Finding, Severity
-from postroad.words.light import dataclass
 
 _RANKS = tuple(Severity)  # worst first
 GOOD, BAD, UNSURE = 0, 1, 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from postroad.build import opportunistic_tls, system_trust
 from postroad.dialogue import ClientSettings, HostError, Session
@@ -12,7 +12,6 @@ from postroad.examine.certificate import read_certificate
 from postroad.net import NetError, NetErrorKind, connect
 from postroad.smtp import Ehlo, Mail, Rcpt, Rset, StartTls, Timeouts, host_outcome
 from postroad.tls import Trust, why_untrusted
-from postroad.words.light import dataclass
 from postroad.words.mail import Mailbox, Recipient
 from postroad.words.names import Address
 from postroad.words.outcome import Phase

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from operator import attrgetter
 from typing import Any
 
 from postroad.dns import CachingResolver, RecordType, Resolver, resolve_ns
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, NoName, Snapshot
-from postroad.words.light import dataclass
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from postroad.dns import Resolver
 from postroad.gather.dane import SMTP_PORT, gather_dane, gather_dane_of_hosts
 from postroad.tls import AUTO, Known, Listing, Override, TlsMode, demanded
 from postroad.words.facts import HostFacts, NoData, NoName, Snapshot, is_authentic
-from postroad.words.light import dataclass
 from postroad.words.names import AddressLiteral
 from postroad.words.policies import DaneFacts, StsKnown
 from postroad.words.tls import Demand

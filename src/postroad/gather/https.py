@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from dataclasses import dataclass
 
 from postroad.dns import Resolver, resolve_a, resolve_aaaa
 from postroad.gather.response import MAX_HEADER, MAX_OCTETS, HttpResponse, read_response
 from postroad.net import NetError, Stream, connect
 from postroad.routing import target_fault
 from postroad.words.facts import Bogus, Found, Temporary
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.phrasebook import seconds
 

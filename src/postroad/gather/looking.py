@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from postroad.dns import Resolver
 from postroad.gather.https import Fetched
@@ -11,7 +11,6 @@ from postroad.gather.policies import StsPolicies
 from postroad.gather.sts import Fetch, PublishedPolicies, gather_sts_policy
 from postroad.spool import Lesson
 from postroad.tls import StsKept, read_kept
-from postroad.words.light import dataclass
 from postroad.words.names import Destination
 from postroad.words.policies import StsKnown, StsPolicy
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -14,7 +15,6 @@ from postroad.gather.sts import Fetch, StsFetched, gather_sts_policy, gather_sts
 from postroad.spool import Learned, Lesson, SpoolError
 from postroad.tls import StsCache, StsFailed, StsKept, StsRecord, StsSettings, read_kept
 from postroad.words.facts import Bogus, Temporary
-from postroad.words.light import dataclass
 from postroad.words.names import AddressLiteral, Destination
 from postroad.words.phrasebook import moment, seconds
 from postroad.words.policies import StsKnown

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from postroad.words.light import dataclass
 from postroad.words.visible import visible
 
 MAX_OCTETS = 64 * 1024  # "a suggested maximum policy size is 64 kilobytes", RFC 8461 section 3.3

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from postroad.dns import Resolver, resolve_a, resolve_aaaa, resolve_txt
 from postroad.gather.https import Fetched
 from postroad.tls import StsRecord, read_policy, read_records
 from postroad.words.facts import Bogus, Found, HostFacts, Temporary
-from postroad.words.light import dataclass
 from postroad.words.names import AddressLiteral, Destination
 from postroad.words.phrasebook import seconds
 from postroad.words.policies import StsFault, StsKnown, StsPolicy, StsPublished

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 
 import dns.name
@@ -12,7 +13,6 @@ import dns.rdatatype
 import dns.rrset
 
 from postroad.dns import Zones
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 NETWORK = IPv4Network("127.0.0.0/8")

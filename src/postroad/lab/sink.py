@@ -8,6 +8,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from postroad.lab.blackhole import Blackhole
@@ -27,7 +28,6 @@ from postroad.smtp import (
 )
 from postroad.words import trace
 from postroad.words.faults import Fault, Mode
-from postroad.words.light import dataclass
 from postroad.words.mail import Envelope
 from postroad.words.names import Address
 from postroad.words.reply import Reply

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -11,7 +11,6 @@ from postroad.models.bounds import Bounded
 from postroad.models.schedule import OURS, Schedule
 from postroad.routing import Status
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.outcome import Result
 
 KERNEL_CONNECT_S = 134.0

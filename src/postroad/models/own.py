@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +12,6 @@ from postroad.models.mixes import MIXES
 from postroad.models.model import Basis, Sender
 from postroad.models.reading import DEFAULT_PROCEDURE, WrongError, check_keys, check_table, sender_from
 from postroad.words.bounds import Bounds
-from postroad.words.light import dataclass
 from postroad.words.names import Unreadable
 from postroad.words.toml import parse_toml
 

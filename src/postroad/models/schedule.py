@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from postroad.models.bounds import MOST_TRIES, Bounded
 from postroad.pace import DAY_S, RetrySchedule
 from postroad.words.bounds import YEAR_S, OutOfBoundsError
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import seconds
 
 

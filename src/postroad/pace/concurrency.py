@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
-
-from postroad.words.light import dataclass
 
 K = TypeVar("K", bound=Hashable)
 

@@ -7,8 +7,8 @@ end is the next `failed` or `succeeded`. Times are of any clock that only goes f
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.trail import Target
 

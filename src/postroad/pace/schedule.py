@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from random import Random
-
-from postroad.words.light import dataclass
 
 MINUTE_S = 60.0
 HOUR_S = 60 * MINUTE_S

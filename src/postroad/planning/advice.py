@@ -8,7 +8,7 @@ judgement is made of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from functools import partial
@@ -22,7 +22,6 @@ from postroad.planning.records import Line, Machine, Records
 from postroad.planning.scorecard import Scorecard, Scores, mark, measure
 from postroad.simulation import DnsOrder
 from postroad.words.facts import Found, Snapshot
-from postroad.words.light import dataclass
 from postroad.words.names import AddressLiteral
 from postroad.words.phrasebook import counted, listing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
@@ -15,7 +15,6 @@ from postroad.planning.scorecard import Scorecard
 from postroad.planning.setups import SETUPS
 from postroad.simulation import SENDERS, DnsOrder, Forecast
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import counted, listing, percent
 
 Cards = Mapping[str, Scorecard]

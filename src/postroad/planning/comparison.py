@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from postroad.planning import goals
@@ -13,7 +13,6 @@ from postroad.planning.records import Line, Machine
 from postroad.planning.scorecard import Scorecard
 from postroad.planning.survival import Survival
 from postroad.routing import Refusal, decide
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.phrasebook import counted, listing, percent
 

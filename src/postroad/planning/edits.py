@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from itertools import count
@@ -11,7 +11,6 @@ from itertools import count
 from postroad.planning.records import Line, Machine, Records, lines, stand_in
 from postroad.routing import DropReason, decide
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData, Snapshot
-from postroad.words.light import dataclass
 from postroad.words.names import is_address_like, parse_address
 from postroad.words.phrasebook import listing
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from postroad.planning.records import Machine, Records, network_of, shown
 from postroad.words.facts import Found, Snapshot
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import counted, listing
 
 MOST_NAMED = 3  # machines with the same names, in one sentence

@@ -7,12 +7,12 @@ calls better.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
 from postroad.planning.mix import part_delivered
 from postroad.planning.scorecard import Scorecard, Scores
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import counted, listing, percent, rough_seconds, seconds
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from postroad.models import Basis, EqualsOrder, Sender, Unit
 from postroad.planning.records import Machine, Records
 from postroad.simulation import RANGES, Case, DnsOrder, Example, Forecast, Range, blend, forecast, range_of
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import about, listing, percent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from itertools import pairwise
 from typing import Any
@@ -12,7 +12,6 @@ from postroad.models import Sender
 from postroad.routing import Dropped, DropReason, Refusal
 from postroad.simulation import FoundExchangers, MadeExchangers, as_given, exchanges, places
 from postroad.words.facts import Answer, Found, HostFacts, NoData, Snapshot
-from postroad.words.light import dataclass
 from postroad.words.names import Address, is_address_like, is_within, parse_address, registered
 from postroad.words.trail import Target, labelled
 

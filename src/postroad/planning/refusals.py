@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
@@ -11,7 +12,6 @@ from postroad.planning.records import Machine, Records
 from postroad.planning.survival import Survival
 from postroad.simulation import Forecast, Range, demands_of, unmet
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import listing
 from postroad.words.tls import Authority, Demand
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -14,7 +14,6 @@ from postroad.planning.refusals import ExchangerRefusal, refusals
 from postroad.planning.survival import Loss, Survival, losses, survive
 from postroad.planning.traffic import Tariff, Traffic
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import counted, listing
 
 MOST_NAMED = 3  # addresses in one caveat

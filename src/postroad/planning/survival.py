@@ -8,12 +8,12 @@ stops all of a sender's mail: whatever stands on any of its lists. Some mail wai
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from postroad.planning.mix import Foresee, part_delivered, share
 from postroad.planning.records import Machine, Records
 from postroad.simulation import Forecast
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 MOST_QUESTIONS = 300  # forecasts the search for the smallest harmful loss may ask for: seconds, not minutes

@@ -6,6 +6,7 @@ Octets are those of DNS messages with EDNS(0) and name compression, answer secti
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +14,6 @@ from postroad.models import Asks
 from postroad.planning.records import Records
 from postroad.simulation import Forecast
 from postroad.words.facts import Answer, Found, HostFacts, Mx, NoData
-from postroad.words.light import dataclass
 
 # Octets: of a header, of type and class of a question, of EDNS(0), and of a record besides its data: a pointer to the
 # name, type, class, TTL and length

@@ -8,8 +8,8 @@ import hmac
 import re
 import secrets
 from base64 import b64decode, b64encode
+from dataclasses import dataclass
 
-from postroad.words.light import dataclass
 from postroad.words.names import Unreadable
 
 # The form of passlib and of the modular crypt formats: base64 without padding.

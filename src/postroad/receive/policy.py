@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from postroad.receive.settings import Network, ReceiveSettings
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.reply import Reply
 

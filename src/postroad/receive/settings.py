@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
 from postroad.receive.auth import PasswordHash
 from postroad.routing import Aliases
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 if TYPE_CHECKING:

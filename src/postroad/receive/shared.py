@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from postroad.receive.keeper import Keeper
@@ -15,7 +15,6 @@ from postroad.receive.turns import Turns
 from postroad.receive.verifier import Verifier
 from postroad.smtp import Limits, ServerConfig
 from postroad.words import trace
-from postroad.words.light import dataclass
 
 VERIFICATIONS = 2  # of passwords at once: each takes 16 MiB and some 50 ms of a processor
 WAITING_EACH = 50  # of each client for one of them: 1.3 seconds of work

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from postroad.words.light import dataclass
 from postroad.words.tls import Authority
 
 Fields = Mapping[str, Any]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
@@ -17,7 +18,6 @@ from postroad.relay.settings import RelaySettings
 from postroad.relay.tally import Tally
 from postroad.relay.tls_reports import ReportStore, SessionWatch
 from postroad.spool import Claims, MessageIds, Parcel
-from postroad.words.light import dataclass
 from postroad.words.trace import Event, Listener
 
 

@@ -7,6 +7,7 @@ import os
 import select
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,6 @@ from postroad.deliver import Disposition
 from postroad.relay.event_bus import LOST, Told
 from postroad.spool import Parcel
 from postroad.words.jsontext import encoder
-from postroad.words.light import dataclass
 from postroad.words.trace import Event
 from postroad.words.trail import Attempt
 

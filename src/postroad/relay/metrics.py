@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import accumulate
 from math import inf
@@ -20,7 +21,6 @@ from postroad.relay.event_bus import EventBus
 from postroad.relay.pages import Page, PageServer
 from postroad.relay.tally import LOST_LINES, SUM, Key, Tally
 from postroad.spool import SpoolError, Stats
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.phrasebook import seconds
 

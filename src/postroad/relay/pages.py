@@ -7,11 +7,11 @@ import socket
 import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
 
 from postroad.net import bind
-from postroad.words.light import dataclass
 from postroad.words.names import Address, parse_address
 
 PATIENCE_S = 5.0  # for a client, from its first octet to its last

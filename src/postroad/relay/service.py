@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from postroad.build import open_spool
@@ -26,7 +27,6 @@ from postroad.relay.settings import relay_settings, resolver_of
 from postroad.relay.split import Split
 from postroad.spool import SpoolError
 from postroad.words.inputs import InputError
-from postroad.words.light import dataclass
 from postroad.words.trace import Event
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +50,6 @@ from postroad.routing import (
 from postroad.smtp import Timeouts
 from postroad.tls import AUTO, Override, StsSettings, TlsMode
 from postroad.words.inputs import InputError, about
-from postroad.words.light import dataclass
 from postroad.words.mail import Mailbox
 from postroad.words.names import Unreadable
 

@@ -10,7 +10,7 @@ import asyncio
 import pickle
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,6 @@ from postroad.relay.delivery import Numbers
 from postroad.relay.tally import Tally
 from postroad.spool import Handover, Parcel, Spool, SpoolError, Words
 from postroad.words.inputs import InputError
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import seconds
 from postroad.words.trace import Event, Listener
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from random import Random
 
 from postroad.routing import (
@@ -16,7 +17,6 @@ from postroad.routing import (
     turned,
 )
 from postroad.spool import Record
-from postroad.words.light import dataclass
 from postroad.words.record import read_attempt
 from postroad.words.trail import Attempt, Target
 

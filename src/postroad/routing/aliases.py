@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from postroad.words.inputs import quoted
-from postroad.words.light import dataclass
 from postroad.words.mail import Envelope, Mailbox, Recipient, parse_mailbox
 from postroad.words.names import Unreadable
 from postroad.words.reply import Reply

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 
 from postroad.routing.dice import Chance
 from postroad.routing.policy import EqualsPolicy, RoutePolicy
 from postroad.routing.rules import Dropped, DropReason, Exchanger, Route
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.tls import Demand
 from postroad.words.trail import Target

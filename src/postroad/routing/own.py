@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_network
 
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 SMTP_PORT = 25

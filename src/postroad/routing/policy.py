@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-from postroad.words.light import dataclass
 
 LEAST_ALTERNATIVES = 2  # "the SMTP client SHOULD try at least two addresses", RFC 5321 section 5.1
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from postroad.routing.picking import EVERYTHING, ForDomains, by_domain, patterns_of, pick
 from postroad.words.facts import Mx
-from postroad.words.light import dataclass
 from postroad.words.names import Destination, is_address_like
 from postroad.words.phrasebook import listing
 from postroad.words.providers import provider_keys, provider_of

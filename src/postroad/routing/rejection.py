@@ -7,8 +7,8 @@ proportion to the reply, and need no quoting: `5.7.1` is no expression for `5a7b
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-from postroad.words.light import dataclass
 from postroad.words.names import Unreadable
 from postroad.words.outcome import Outcome
 from postroad.words.reply import Reply

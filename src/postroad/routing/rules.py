@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain, groupby, zip_longest
 
 from postroad.routing.own import Own, embedded
 from postroad.routing.policy import PROCEDURES, RoutePolicy
 from postroad.words.facts import Answer, Bogus, Found, HostFacts, Mx, NoData, NoName, Snapshot, Temporary
-from postroad.words.light import dataclass
 from postroad.words.names import Address, AddressLiteral, Destination, is_address_like, to_unicode
 from postroad.words.outcome import Outcome, Result, Scope
 from postroad.words.tls import OPPORTUNISTIC, Demand

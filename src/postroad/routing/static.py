@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from postroad.routing.own import Own
 from postroad.routing.policy import RoutePolicy
@@ -23,7 +23,6 @@ from postroad.routing.rules import (
     why_no_address,
 )
 from postroad.words.facts import HostFacts
-from postroad.words.light import dataclass
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Result
 from postroad.words.tls import OPPORTUNISTIC, Demand

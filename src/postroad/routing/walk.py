@@ -7,11 +7,11 @@ The plan is frozen: what becomes usable in the middle of an attempt is for the n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from postroad.routing.policy import Onward, WalkPolicy
-from postroad.words.light import dataclass, light
+from postroad.words.light import light
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.tls import Proof
 from postroad.words.trail import Contact, Target

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Finding
 from postroad.rules.rule import Need
 from postroad.words.facts import Found, Snapshot
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 from postroad.routing import Refusal, Route
 from postroad.words.facts import HostFacts, Said, Snapshot, Wire
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.policies import Texts
 from postroad.words.sessions import Probe, Reach

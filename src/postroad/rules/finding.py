@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Finding, Seen, Severity
-from postroad.words.light import dataclass
 
 
 class Topic(StrEnum):

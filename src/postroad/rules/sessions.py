@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from postroad.rules import limits
 from postroad.rules.evidence import Evidence
@@ -11,7 +12,6 @@ from postroad.rules.lines import mx_line, remove
 from postroad.rules.places import addresses, addresses_of, facts_of, text_of, whole
 from postroad.rules.rule import Need, Topic, rule
 from postroad.words.facts import Bogus, Temporary
-from postroad.words.light import dataclass
 from postroad.words.names import AddressLiteral, Unreadable, parse_address, parse_destination
 from postroad.words.phrasebook import duration, seconds
 from postroad.words.sessions import Probe

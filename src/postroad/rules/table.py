@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from itertools import count, groupby
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -13,7 +14,6 @@ from postroad.rules import lines
 from postroad.rules.evidence import Evidence
 from postroad.rules.finding import Place, Seen, Severity
 from postroad.words.facts import Answer, Bogus, HostFacts, Mx, NoName, Temporary
-from postroad.words.light import dataclass
 from postroad.words.names import Address, is_address_like, parse_address
 from postroad.words.outcome import Result
 from postroad.words.trail import Target

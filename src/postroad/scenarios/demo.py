@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from statistics import median
 
@@ -17,7 +17,6 @@ from postroad.planning import SETUPS
 from postroad.routing import Route, odds
 from postroad.words.facts import Found
 from postroad.words.inputs import InputError
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trail import Attempt

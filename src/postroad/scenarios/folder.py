@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from postroad.config import read
@@ -26,7 +26,6 @@ from postroad.routing import PROCEDURES, StaticRoute, WalkPolicy
 from postroad.tls import Override, TlsMode
 from postroad.words.faults import Fault, parse_fault
 from postroad.words.inputs import InputError
-from postroad.words.light import dataclass
 from postroad.words.mail import Mailbox, domain_of, parse_mailbox
 from postroad.words.names import Address, Unreadable, cut, parse_address
 from postroad.words.outcome import Result

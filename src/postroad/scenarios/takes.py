@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from postroad.build import (
     Chooser,
@@ -26,7 +27,6 @@ from postroad.simulation.own import OwnSender
 from postroad.smtp import Timeouts
 from postroad.tls import judge
 from postroad.words.inputs import InputError
-from postroad.words.light import dataclass
 from postroad.words.mail import Mailbox
 from postroad.words.tls import IN_CLEAR
 from postroad.words.trail import Attempt, Target

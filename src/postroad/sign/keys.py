@@ -5,6 +5,7 @@ from __future__ import annotations
 from binascii import a2b_base64
 from codecs import BOM_UTF8
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -12,7 +13,6 @@ from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING, cast
 
-from postroad.words.light import dataclass
 from postroad.words.names import Unreadable, parse_domain
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
 from postroad.sign.keys import GOOD_BITS, LEAST_BITS, SigningKey
-from postroad.words.light import dataclass
 from postroad.words.names import cut
 
 if TYPE_CHECKING:

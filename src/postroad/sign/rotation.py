@@ -7,12 +7,12 @@ key is active, whatever the time: a new key begins before the old one's end is w
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from math import ceil, inf
 
 from postroad.sign.keys import NOT_AFTER, NOT_BEFORE, REPLACES, KeyState, SigningKey, moment_text
-from postroad.words.light import dataclass
 
 LEAD_S = 60.0  # from the switch being written to the switch: relays are reloaded meanwhile
 MARGIN_S = 2 * 86400.0  # hosts behind ours that verify late

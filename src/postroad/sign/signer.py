@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from postroad.sign.author import author_domain
 from postroad.sign.canonical import BodyHash, Form
 from postroad.sign.fields import Fields, fields_of
 from postroad.sign.keys import KeyState, SigningKey
 from postroad.sign.signature import Covered, covered, signature_field
-from postroad.words.light import dataclass
 from postroad.words.names import Unreadable
 
 HEADER = 256 * 1024

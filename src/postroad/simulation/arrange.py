@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from itertools import chain
@@ -26,7 +26,6 @@ from postroad.simulation.limits import CountedLimits
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.orders import Bag, Node, Pass, Weave, bag, first_and_last, rotations, row
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 

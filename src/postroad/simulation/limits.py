@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from postroad.models import Sender
 from postroad.simulation.contacts import IN_SESSION, ModelExchanger, may_go_on, thens_of
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 
 _SILENT = frozenset({Mode.BLACKHOLE, Mode.MUTE})
 _FEW = 8  # addresses in any order: of more, there are too many ways in which silent ones may overlap

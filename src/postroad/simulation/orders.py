@@ -8,10 +8,9 @@ rests, not a hundred factorial orders.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
-
-from postroad.words.light import dataclass
 
 WHOLE = Fraction(1)
 

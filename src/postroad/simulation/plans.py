@@ -7,7 +7,7 @@ RFC 5321 in a sender is in its data.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from math import lcm
 
@@ -28,7 +28,6 @@ from postroad.simulation.limits import CountedLimits, counted
 from postroad.simulation.nouns import Case, DnsOrder
 from postroad.simulation.own import names_of, usual
 from postroad.words.facts import Bogus, Found, Mx, NoData, NoName, Snapshot, Temporary
-from postroad.words.light import dataclass
 from postroad.words.names import Address, AddressLiteral, parse_address
 from postroad.words.outcome import Result
 from postroad.words.tls import OPPORTUNISTIC, Demand

@@ -8,11 +8,10 @@ do most. Which bounds have a source, and which have none, is in docs/design/inte
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 from types import MappingProxyType
-
-from postroad.words.light import dataclass
 
 Bounds = Mapping[str, tuple[Fraction, Fraction]]
 """The least and the largest weight of each sender."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
@@ -12,7 +12,6 @@ from postroad.simulation.nouns import Case, Example, Step
 from postroad.simulation.paths import every_way
 from postroad.simulation.shares import forecast
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 

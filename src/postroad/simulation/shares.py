@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from operator import attrgetter
@@ -21,7 +21,6 @@ from postroad.simulation.paths import some_examples
 from postroad.simulation.plans import FoundExchangers, NoWay, exchanges, is_sampled, plans
 from postroad.simulation.steps import Position, Steps
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
 

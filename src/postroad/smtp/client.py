@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from postroad.smtp.events import ClientEvent, Closed, Ending, Unsolicited, Violation
 from postroad.smtp.grammar import FORMATS, WORDS, Bdat, Command, Data, Ehlo, EndOfData, Helo, Mail, Rcpt, Rset
 from postroad.smtp.states import CLIENT_ENDS, CLIENT_MOVES, ClientState, after_reply
 from postroad.smtp.wire import NUL, DotStuffer, Limits, NewlineCheck, ReplyReader, has_bare, stuff_dots
-from postroad.words.light import dataclass
 from postroad.words.reply import Reply
 
 _HELLOS = (Ehlo, Helo)

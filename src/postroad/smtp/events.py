@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from postroad.smtp.grammar import Command
-from postroad.words.light import dataclass, light
+from postroad.words.light import light
 from postroad.words.reply import Reply
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from postroad.words.light import dataclass, light
+from postroad.words.light import light
 from postroad.words.mail import Mailbox, Recipient, parse_mailbox
 from postroad.words.names import Unreadable
 from postroad.words.reply import Reply

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -25,7 +25,6 @@ from postroad.smtp.grammar import (
 )
 from postroad.smtp.inbound import too_large
 from postroad.smtp.wire import Limits, format_reply
-from postroad.words.light import dataclass
 from postroad.words.mail import Envelope, Recipient, TlsWish
 from postroad.words.reply import Reply
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
-from postroad.words.light import dataclass, light
+from postroad.words.light import light
 from postroad.words.outcome import Outcome
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from postroad.words.light import dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

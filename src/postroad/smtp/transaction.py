@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from postroad.smtp.body import at_once, piece_by_piece
@@ -26,7 +26,6 @@ from postroad.smtp.envelope import mail_to, rcpt_to, why_unable
 from postroad.smtp.grammar import Bdat, Data, Rset
 from postroad.smtp.steps import DONE, Break, Expect, Step, Write, expect
 from postroad.smtp.timeouts import Timeouts
-from postroad.words.light import dataclass
 from postroad.words.mail import Envelope, needs_smtputf8
 from postroad.words.outcome import Outcome, Phase, Receipt, Result, Scope, delivered, refused
 from postroad.words.reply import Reply

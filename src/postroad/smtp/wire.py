@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from io import IncrementalNewlineDecoder
 
-from postroad.words.light import dataclass
 from postroad.words.reply import Reply
 
 END = b"\r\n.\r\n"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
-from postroad.words.light import dataclass, light
+from postroad.words.light import light
 from postroad.words.mail import Envelope, Recipient, domain_of
 
 LEASE_S = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 from postroad.spool.base import (
     PARCELS,
@@ -25,7 +25,6 @@ from postroad.spool.base import (
     rerouted,
     split,
 )
-from postroad.words.light import dataclass
 
 ARRIVAL_S = 86400.0
 HASTENED = 1000

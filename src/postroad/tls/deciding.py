@@ -6,13 +6,12 @@ One table: `TABLE` has a row for each thing that can be known, the first that ap
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from postroad.tls.sts import Listing
 from postroad.tls.tlsa import usable
 from postroad.words.facts import Bogus, Found, Temporary
-from postroad.words.light import dataclass
 from postroad.words.policies import DaneFacts, StsPolicy
 from postroad.words.tls import Authority, Demand, Miss, TlsFailure, TlsLevel
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from random import Random
 from typing import Any
 
 from postroad.tls.sts import MAX_AGE_S, MODES
-from postroad.words.light import dataclass
 from postroad.words.policies import StsPolicy
 from postroad.words.tls import TlsFailure
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import NotRequired, TypedDict
 
 from postroad.tls.sessions import ReportedPolicy, SessionRow
-from postroad.words.light import dataclass
 from postroad.words.mail import Mailbox
 
 DAY_S = 86400

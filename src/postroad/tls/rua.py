@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
-from postroad.words.light import dataclass
 from postroad.words.mail import Mailbox, parse_mailbox
 from postroad.words.names import Unreadable, cut, parse_domain
 

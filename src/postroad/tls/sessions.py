@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 from postroad.words.facts import Found
-from postroad.words.light import dataclass, light
+from postroad.words.light import light
 from postroad.words.names import Address
 from postroad.words.outcome import Phase
 from postroad.words.policies import DaneFacts, StsKnown

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from postroad.words.light import dataclass
 from postroad.words.names import MAX_LABEL, MAX_NAME, cut
 from postroad.words.policies import StsFault, StsFaultKind, StsPolicy
 

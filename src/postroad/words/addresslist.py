@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from postroad.words.light import dataclass
 from postroad.words.names import Unreadable
 
 _PIECE = re.compile(

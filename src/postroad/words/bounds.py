@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from postroad.words.inputs import InputError, shown
-from postroad.words.light import dataclass
 
 YEAR_S = 366 * 86400.0  # the longest time anyone may ask for, in seconds
 DAY_S = 86400.0

@@ -6,11 +6,10 @@ Besides, for checks: what each authoritative server said, and how large an answe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, TypeVar
 
-from postroad.words.light import dataclass
 from postroad.words.names import Address, Destination
 
 if TYPE_CHECKING:

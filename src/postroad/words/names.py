@@ -6,11 +6,10 @@ A domain name is a plain `str` in one form everywhere: A-labels, lower case, no 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
-
-from postroad.words.light import dataclass
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList

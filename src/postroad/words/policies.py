@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
 
 from postroad.words.facts import Answer, HostFacts, Tlsa
-from postroad.words.light import dataclass
 from postroad.words.tls import TlsFailure
 
 

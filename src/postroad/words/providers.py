@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
 
-from postroad.words.light import dataclass
 from postroad.words.names import Unreadable, registered
 
 _NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")

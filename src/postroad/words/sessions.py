@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from postroad.words.light import dataclass
+from dataclasses import dataclass
+
 from postroad.words.names import Address
 
 

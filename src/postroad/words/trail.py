@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from postroad.words.light import dataclass, light
+from postroad.words.light import light
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result
 from postroad.words.tls import OPPORTUNISTIC, Demand, Proof

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import getopt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from postroad.words.light import dataclass
 
 # A colon: the option has an argument, stuck to it or the next word. Those without a meaning below are passed over:
 # programs say -oem, -odb, -h 25, -U to every sendmail there is.

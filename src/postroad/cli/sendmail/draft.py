@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from postroad.receive import format_date
 from postroad.smtp import NUL, canonical
 from postroad.words.addresslist import addresses_in
 from postroad.words.inputs import InputError, readable
-from postroad.words.light import dataclass
 from postroad.words.mail import Mailbox
 from postroad.words.names import cut
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from postroad.spool import SpoolError, StoredMail, Trouble
 from postroad.spool.sqlite import keep_one
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from postroad.spool import Learned, Lesson
 from postroad.tls import Counted, SessionRow, day_begins, read_row
-from postroad.words.light import dataclass
 
 ROWS = "tls-session"  # of the lessons: a row of a report, with its count
 DUE = "tls-report"  # that there is a report

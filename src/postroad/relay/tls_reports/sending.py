@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from random import Random
 
@@ -17,7 +17,6 @@ from postroad.relay.tls_reports.keeping import DueReport, ReportStore
 from postroad.relay.tls_reports.mail import ORIGIN, envelope_of, message_of
 from postroad.spool import MessageIds, Selection, Spool, SpoolError, StoredMail
 from postroad.tls import ReportRecord, Submitter, TlsReport, day_begins, day_of, facts_of
-from postroad.words.light import dataclass
 from postroad.words.trace import Event, Listener, nobody
 
 DAY_S = 86400.0

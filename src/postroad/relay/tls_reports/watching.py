@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from postroad.dns import Resolver
 from postroad.gather import gather_report_record
@@ -14,7 +14,6 @@ from postroad.relay.tls_reports.keeping import ReportStore
 from postroad.relay.tls_reports.mail import is_report
 from postroad.spool import Parcel, SpoolError
 from postroad.tls import ReportRecord, SessionTally, Watch, day_of, rows_of
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.trace import Event, Listener, nobody
 from postroad.words.trail import Attempt

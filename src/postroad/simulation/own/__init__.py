@@ -11,7 +11,7 @@ same along a plan drawn beforehand), `sums` (the figures of all ways), `ways` (s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from itertools import islice
@@ -27,7 +27,6 @@ from postroad.simulation.own.sums import Adding, Effort, Sums, spread
 from postroad.simulation.own.ways import Way, as_planned, first_of_each, ways
 from postroad.words.facts import Found, Snapshot
 from postroad.words.faults import Fault, Mode
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.trail import Attempt, Target

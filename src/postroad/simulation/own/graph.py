@@ -8,14 +8,13 @@ not a hundred factorial orders.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from postroad.routing import EqualsPolicy, Exchanger, Filling, RoutePolicy, Try, Verdict
 from postroad.simulation.own.hosts import AddressOrder, Class, DrawnTurn
 from postroad.simulation.own.rehearsal import Going, Rehearsal, Undrawn
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.outcome import Outcome, Phase, Result
 from postroad.words.trail import Contact, Target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 from math import factorial, prod
@@ -13,7 +13,6 @@ from random import Random
 from postroad.routing import Exchanger, Route, turned, turns_of
 from postroad.simulation.nouns import DnsOrder
 from postroad.simulation.own.rehearsal import Rehearsal
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.tls import Demand
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from itertools import chain
@@ -21,7 +21,6 @@ from postroad.simulation.own.graph import Left, OwnTerms, next_level, taken_last
 from postroad.simulation.own.hosts import Class, draws_of
 from postroad.simulation.own.rehearsal import Going, Undrawn
 from postroad.words.faults import Fault, Mode
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.tls import Demand

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 from typing import cast
@@ -12,7 +13,6 @@ from postroad.simulation.own.graph import OwnTerms
 from postroad.simulation.own.open import DrawnHost, Groups, HostChoice, HostGroup, OpenGraph, OpenStand
 from postroad.simulation.own.rehearsal import Going
 from postroad.words.faults import Fault, Mode
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.trail import Target
 

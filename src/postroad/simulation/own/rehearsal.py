@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from postroad.routing import Connected, Ended, ForkingWalk, Greeted, Onward, Plan, Route, Try, Verdict, Wait, WalkPolicy
 from postroad.simulation.enforcing import as_met, unmet
 from postroad.words.faults import TIMED, Fault, Mode
-from postroad.words.light import dataclass
 from postroad.words.names import Address, Destination
 from postroad.words.outcome import Outcome, Phase, Result, Scope
 from postroad.words.reply import Reply

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from itertools import accumulate
@@ -15,7 +15,6 @@ from random import Random
 from postroad.simulation.nouns import DeliveryWaits
 from postroad.simulation.own.graph import LEG, Graph, Left, Leg, Spot, Stand
 from postroad.simulation.own.hosts import AddressOrder, Class
-from postroad.words.light import dataclass
 from postroad.words.outcome import Result
 from postroad.words.trail import Target
 

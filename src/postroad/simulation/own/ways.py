@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
 from postroad.routing import Plan
 from postroad.simulation.own.graph import Graph, Left, Stand
-from postroad.words.light import dataclass
 from postroad.words.outcome import Outcome
 from postroad.words.trail import Contact
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from postroad.simulation.trials.dice import DrawKind, Real, Whole, chance, key
 from postroad.simulation.trials.graph import DEFERRED, NOBODY, TrialGraph
 from postroad.simulation.trials.places import NOWHERE, Choices, Ranks, TrialPlaces
 from postroad.simulation.trials.tables import PASSED_OVER
-from postroad.words.light import dataclass
 
 Meet = Callable[[Ranks, Ranks, Real], Ranks]
 """What is met, as places in MODES: asked with the rows of the attempts, the places contacted, and the times."""

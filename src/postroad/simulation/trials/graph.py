@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -22,7 +22,6 @@ from postroad.simulation.steps import Position, Steps
 from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, NOWHERE, Ranks, TrialPlaces
 from postroad.simulation.trials.tables import PASSED_OVER, Tables, ranks, reals
-from postroad.words.light import dataclass
 from postroad.words.outcome import Result
 
 RESULTS = (Result.DELIVERED, Result.DEFERRED, Result.FAILED)

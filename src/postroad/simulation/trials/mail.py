@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import Choices, Ranks
-from postroad.words.light import dataclass
 
 
 @dataclass(slots=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from postroad.models import Schedule, Sender
 from postroad.pace import DAY_S, MINUTE_S
 from postroad.simulation.nouns import DnsOrder
 from postroad.words.facts import Snapshot
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from postroad.models import SCHEDULES, Schedule, Sender
 from postroad.pace import DAY_S
@@ -13,7 +14,6 @@ from postroad.simulation.trials.nouns import Greylist, Outage, Trial, Workload
 from postroad.words.bounds import Bounds, OutOfBoundsError, check, count, require, require_all
 from postroad.words.facts import Found, Snapshot
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.names import Address, Unreadable
 
 MOST_MESSAGES = 10_000_000  # of one sender: some seconds where each is tried once

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from postroad.simulation.contacts import ModelExchanger, asked_names
 from postroad.simulation.enforcing import as_met
 from postroad.simulation.trials.dice import Real, Whole
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.trail import Target
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +21,6 @@ from postroad.simulation.trials.rounds import Met, RepeatedRounds
 from postroad.simulation.trials.situations import Situations
 from postroad.simulation.trials.tally import TrialTally
 from postroad.simulation.trials.world import Greylists, Outside, Resolvers
-from postroad.words.light import dataclass
 
 __all__ = ["OvergrownError", "Play", "drawn_from"]
 

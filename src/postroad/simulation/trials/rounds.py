@@ -5,7 +5,7 @@ While nothing changes out there whoever is asked again says what he said: only w
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from postroad.simulation.trials.graph import DEFERRED, RESULTS
 from postroad.simulation.trials.nouns import Trial
 from postroad.simulation.trials.places import MODES, NOWHERE, Choices, Ranks
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 
 UNREACHED = frozenset({Mode.REFUSE, Mode.BLACKHOLE})
 MOST = 2000  # contacts of one attempt in later rounds: OpenSMTPD's may go on for an hour, then they are given up

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from postroad.spool.sqlite.place import SpoolFile
 from postroad.spool.sqlite.relief import empty_log, make_room, reliefs
 from postroad.spool.sqlite.room import Room
 from postroad.spool.sqlite.trouble import trouble_with, trouble_with_file
-from postroad.words.light import dataclass
 
 TURN = "writers"
 """The lock of the process that commits. SQLite waits by sleeping, up to 100 ms; this wait ends when the commit does."""

@@ -7,12 +7,12 @@ import os
 import re
 import stat
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.sqlite.trouble import trouble_with_file
-from postroad.words.light import dataclass
 
 FILE = "spool.db"
 LOG = f"{FILE}-wal"

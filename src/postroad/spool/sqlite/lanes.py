@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from postroad.spool.base import LEASE_S, Parcel
 from postroad.spool.sqlite.rows import DAMAGED, PARCEL, Row, numbers, read_parcel
 from postroad.spool.sqlite.trouble import Damaged
-from postroad.words.light import dataclass
 
 HASTENED = 1000
 """Parcels made due at once because a host answers again: what it is given to prove that it does."""

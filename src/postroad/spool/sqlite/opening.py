@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from postroad.spool.base import SpoolError, Trouble
@@ -15,7 +16,6 @@ from postroad.spool.sqlite.place import SpoolFile
 from postroad.spool.sqlite.relief import take
 from postroad.spool.sqlite.room import Room
 from postroad.spool.sqlite.trouble import troubles
-from postroad.words.light import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.sqlite.folder import FILE, LOG, RESERVE, open_private
-from postroad.words.light import dataclass
 
 RESERVE_MOST = 32 * 1024 * 1024
 

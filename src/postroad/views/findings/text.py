@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from textwrap import wrap
 
 from postroad.rules import Accepted, Checked, Finding
 from postroad.views.findings import wording
 from postroad.views.findings.wording import INCONCLUSIVE, FindingGroup, Rules
-from postroad.words.light import dataclass
 from postroad.words.visible import defused
 
 SYMBOLS = {"error": "✗", "warning": "!", "note": "·", "info": "i", INCONCLUSIVE: "?", "ok": "✓", "accepted": "~"}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from postroad.rules import Checked, Finding, Place, Rule, Severity
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import counted
 from postroad.words.visible import defused
 

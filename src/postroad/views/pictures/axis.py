@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import log1p
 
 from postroad.simulation import Step
-from postroad.words.light import dataclass
 
 UNIT_S = 0.1  # stretches below it are nearly to scale, those above are folded
 TOUCH = 0.35  # what a contact without any duration still takes, in units of log1p(time / UNIT_S)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from postroad.simulation import Forecast, places
 from postroad.views.pictures import labels
 from postroad.views.pictures.labels import short
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.phrasebook import counted, listing, per_cent
 from postroad.words.visible import defused

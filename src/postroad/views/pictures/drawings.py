@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import log1p
 
 from postroad.simulation import Example, Forecast, Step
@@ -15,7 +16,6 @@ from postroad.views.pictures.labels import short
 from postroad.views.pictures.palette import SHADES
 from postroad.views.pictures.picture import By, Picture
 from postroad.views.pictures.sheet import MARGIN, Sheet, SheetDraft, Words, breadth, stacked
-from postroad.words.light import dataclass
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import percent, seconds
 from postroad.words.trail import labelled

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from postroad.simulation import Forecast
 from postroad.views.pictures import labels
 from postroad.views.pictures.bars import WORTH_S
 from postroad.views.pictures.picture import By
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 
 
 @dataclass(frozen=True, slots=True)

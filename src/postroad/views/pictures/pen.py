@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from rich.console import Console, ConsoleOptions
@@ -11,7 +12,6 @@ from rich.text import Text
 from postroad.views.pictures import palette
 from postroad.views.pictures.columns import Column
 from postroad.views.pictures.labels import short
-from postroad.words.light import dataclass
 from postroad.words.outcome import Result
 
 WIDEST = 120  # columns; a picture wider than this is no clearer

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from postroad.planning import Conditions, Machine, Scorecard, faults_of
 from postroad.simulation import Example, Forecast
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 
 By = Mapping[str, Forecast]
 """Forecasts by sender, in the order of the rows."""

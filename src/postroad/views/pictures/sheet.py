@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from textwrap import wrap
 from typing import Literal
 
-from postroad.words.light import dataclass
 from postroad.words.outcome import Result
 from postroad.words.visible import defused
 

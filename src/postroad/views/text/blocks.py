@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from postroad.words.light import dataclass
+from dataclasses import dataclass
 
 Styled = str | tuple[str, str]  # a text, or a text and its style
 

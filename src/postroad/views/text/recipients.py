@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 from postroad.models import RefusalNews, Sender
@@ -10,7 +11,6 @@ from postroad.simulation import Fare
 from postroad.views.text.blocks import Table
 from postroad.views.text.sections import Part, Sentences
 from postroad.views.text.senders import TOLD
-from postroad.words.light import dataclass
 from postroad.words.names import Address
 from postroad.words.outcome import Result
 from postroad.words.phrasebook import percent

@@ -6,11 +6,11 @@ All three go through the same sections, so that none can lack what another has.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from postroad.views.pictures.picture import Picture
 from postroad.views.text.blocks import Block, Table
-from postroad.words.light import dataclass
 
 if TYPE_CHECKING:
     from postroad.views.pictures.pen import Drawing

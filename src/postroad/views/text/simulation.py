@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from postroad.planning import Conditions, Goal, Scorecard, numbers, part_delivered
 from postroad.simulation.trials import Trials
@@ -16,7 +16,6 @@ from postroad.views.text.recipients import RecipientFares, recipients
 from postroad.views.text.sections import HEADLINE, AnswerSection, NamedPicture, Part, Sentences, ZoneLines
 from postroad.views.text.trials import trials
 from postroad.words.faults import Mode
-from postroad.words.light import dataclass
 from postroad.words.phrasebook import counted, listing, seconds
 
 MOST_DOWN = 4  # addresses that the headline names
