@@ -18,7 +18,7 @@ from postroad.words.doors import door
 
 if TYPE_CHECKING:
     from postroad.config.brief import Brief, brief_of, load_brief
-    from postroad.config.doubts import warnings
+    from postroad.config.doubts import past_exceptions, warnings
     from postroad.config.finding import USUAL_FILE, find
     from postroad.config.identity import aliases_of, hostname_of
     from postroad.config.loading import dump, load, read, survey
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     brief="Brief brief_of load_brief",
-    doubts="warnings",
+    doubts="past_exceptions warnings",
     finding="USUAL_FILE find",
     identity="aliases_of hostname_of",
     loading="dump load read survey",

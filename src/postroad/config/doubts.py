@@ -43,7 +43,15 @@ def warnings(config: Config, now: datetime | None = None) -> Iterator[str]:
     own = _own(config)
     for number, route in enumerate(config.route, 1):
         yield from (f"route[{number}]: {doubt}" for doubt in _of_route(route, own))
+    yield from past_exceptions(config, date.today())  # noqa: DTZ011  # the day where the settings were written
     yield from _of_names(config)
+
+
+def past_exceptions(config: Config, today: date) -> Iterator[str]:
+    """The routes that were to be exceptions up to a day which has passed. They are still in force."""
+    for number, route in enumerate(config.route, 1):
+        if route.until and today > route.until:
+            yield f"route[{number}]: until = {route.until} has passed; leave this exception out, or set a later day"
 
 
 def _of_port(port: ListenTable, config: Config) -> Iterator[str]:
@@ -189,8 +197,6 @@ def _of_route(route: RouteTable, own: Own) -> Iterator[str]:
         yield 'security is "starttls", but port 465 begins with TLS; leave security out'
     if route.security == "tls" and not ports.isdisjoint((SMTP_PORT, SUBMISSION_PORT)):
         yield 'security is "tls", but ports 25 and 587 begin in the clear; leave security out'
-    if route.until and date.today() > route.until:  # noqa: DTZ011  # the day where the settings were written
-        yield f"until = {route.until} has passed; leave this exception out, or set a later day"
     if route.auth and route.demand == "encrypt":
         yield 'tls = "encrypt" gives the password to whoever answers; write "verify", with ca_file if needed'
     if route.auth:

@@ -45,6 +45,7 @@ LEVEL_OF = {
     "relay.bug.caught": "error",
     "relay.dane.missing": "error",
     "relay.dane.off": "warning",
+    "relay.exception.over": "warning",
     "relay.parent.gone": "error",
     "relay.reload.failed": "error",
     "relay.sessions.lost": "warning",

@@ -260,10 +260,10 @@ def _servers(config: Config) -> tuple[ServerAddress, ...]:
         return servers_of(config.dns.resolvers)
 
 
-async def why_no_dane(config: Config, resolver: Resolver) -> str:
-    """Why no exchanger is ever verified by DANE, in a sentence; "" if some are, or that is not known now."""
+async def why_no_dane(config: Config, resolver: Resolver) -> str | None:
+    """Why no exchanger is ever verified by DANE, in a sentence; "" if some are, None if that is not known now."""
     if config.dns.zones:  # for tests, where nobody vouches for anything
-        return ""
+        return None
     from postroad import dns, gather  # noqa: PLC0415  # the settings are read by commands that ask nobody
 
     asked = dns.WireSettings(_servers(config), trust_ad=config.dns.trust_ad)

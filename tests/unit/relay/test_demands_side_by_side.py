@@ -12,9 +12,9 @@ import pytest
 from tests.support.relaying import house
 
 from postroad import lab
+from postroad.build import documents
 from postroad.gather import Fetched
 from postroad.lab.certificate import AUTHORITY, CertificateKind, lab_context, lab_trust, mismatched_context
-from postroad.relay import policies
 from postroad.relay import settings as relay_settings_room
 from postroad.relay.tls_reports import ReportStore, watching
 from postroad.spool import SpoolError, Trouble
@@ -57,7 +57,7 @@ def web(monkeypatch):
         mode = "testing" if "testing" in host else "enforce"
         return Fetched(f"version: STSv1\nmode: {mode}\nmx: {Web.mx}\nmax_age: 604800\n".encode(), "text/plain")
 
-    monkeypatch.setattr(policies, "fetch", fetch)
+    monkeypatch.setattr(documents, "fetch", fetch)
     monkeypatch.setattr(relay_settings_room, "system_trust", lambda: lab_trust(AUTHORITY))
     return Web
 
@@ -138,7 +138,7 @@ def test_a_clock_that_is_set_opens_no_way_past_a_policy(web, monkeypatch, by_s):
     """Neither is the policy taken for old, nor what it demands for met."""
     web.mx, ahead_s = "nobody.test", [0.0]
     clock = SimpleNamespace(time=lambda: time.time() + ahead_s[0], monotonic=time.monotonic)
-    monkeypatch.setattr(policies, "time", clock)  # not that of the mail, which would be given up
+    monkeypatch.setattr(documents, "time", clock)  # not that of the mail, which would be given up
 
     async def story():
         async with house(zone=ZONE, tls=CertificateKind.GOOD) as it:
