@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from postroad.models import Sender
-from postroad.tls import Known, demanded
+from postroad.tls import Known, covers, demanded
 from postroad.words.facts import Found, Snapshot
 from postroad.words.faults import Mode
-from postroad.words.policies import DaneFacts
+from postroad.words.policies import DaneFacts, StsPolicy
 from postroad.words.tls import OPPORTUNISTIC, Demand, TlsLevel
 
 NO_DEMANDS: Mapping[str, Demand] = {}
@@ -39,6 +39,13 @@ def demands_of(snapshot: Snapshot, sender: Sender) -> Mapping[str, Demand]:
     names = dict.fromkeys((*(record.exchange for record in records), *snapshot.hosts))
     every = {name: demanded(Known(name, dane=dane.get(name, _ANYTHING), sts=sts)) for name in names}
     return {name: demand for name, demand in every.items() if demand != OPPORTUNISTIC}
+
+
+def left_out(policy: StsPolicy, exchangers: Iterable[str]) -> tuple[str, ...]:
+    """The exchangers that a policy in force or on trial does not list: senders pass them over, or report them."""
+    if policy.mode == "none":
+        return ()
+    return tuple(name for name in exchangers if not any(covers(pattern, name) for pattern in policy.mx))
 
 
 @lru_cache(maxsize=1000)
