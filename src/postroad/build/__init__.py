@@ -18,6 +18,7 @@ from postroad.words.doors import door
 if TYPE_CHECKING:
     from postroad.build.chooser import LONGEST_LIFE_S, Choice, Chooser, Followed, follow
     from postroad.build.contexts import (
+        check_pem,
         check_plain,
         opportunistic_tls,
         server_tls,
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__ = door(
     __name__,
     chooser="LONGEST_LIFE_S Choice Chooser Followed follow",
-    contexts="check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
+    contexts="check_pem check_plain opportunistic_tls server_tls system_trust trust_of verified_tls",
     documents="build_policies policies_of policy_fetch policy_in process_policies steady sts_policy_in",
     keyfiles="NewKey begin_rotation make_key switch_keys",
     keys="KeyFile build_signing key_files load_key load_keys sign_message",

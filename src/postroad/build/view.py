@@ -20,7 +20,7 @@ from postroad.files import read_text
 from postroad.models import MIXES, SENDERS, OwnSenders, Sender, read_sender, read_senders
 from postroad.planning import Conditions, Mix, Records
 from postroad.simulation import DnsOrder, addresses_named
-from postroad.tls import covers
+from postroad.tls import Listing
 from postroad.words.facts import Bogus, Snapshot, Temporary
 from postroad.words.faults import UNCOVERED, Mode, parse_down, parse_uncovered
 from postroad.words.inputs import InputError, NotNowError, readable
@@ -117,7 +117,8 @@ def covered_by(texts: Sequence[str], records: Records) -> Records:
     policy = published.sts or StsPolicy("enforce", ("*",))
     left_out = {place.exchange for place in records.places if place.address in every}
     names = dict.fromkeys(place.exchange for place in records.places if place.exchange not in left_out)
-    mx = tuple(name for name in names if not published.sts or any(covers(pattern, name) for pattern in policy.mx))
+    listed = Listing(policy.mx)
+    mx = tuple(name for name in names if not published.sts or name in listed)
     changed = replace(published, sts=replace(policy, mx=mx))
     return Records.of(replace(records.snapshot, published=changed))
 

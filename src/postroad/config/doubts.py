@@ -121,7 +121,7 @@ def _of_signing(config: Config) -> Iterator[str]:
     for path, key in keys:
         if isinstance(key, SigningKey) and 0 < key.bits < GOOD_BITS:
             yield f"dkim.keys: {path} has {key.bits} bits, which some receivers ignore; use a key of 2048 (RFC 8301)"
-    if not keys:
+    if not files and os.access(folder, os.R_OK | os.X_OK) and not any(folder.glob("*.pem")):
         yield f"dkim.keys: {folder} has no keys, so nothing is signed; a key is DOMAIN/SELECTOR.pem in that folder"
 
 
@@ -147,13 +147,11 @@ def _of_name_servers(config: Config) -> Iterator[str]:
 
 def _of_dane_only(config: Config) -> Iterator[str]:
     """Mail that is never sent without DANE, where no answer can be believed."""
-    keys = ["deliver"] if config.deliver.tls == "dane-only" else []
-    keys += [f"route[{number}]" for number, route in enumerate(config.route, 1) if route.demand == "dane-only"]
     named = [readable(parse_server(each)) for each in config.dns.resolvers] or system_servers()
     if not any(server.is_here for server in named):
-        for key in keys:
+        for key in config.dane_only_keys:
             yield (
-                f'{key}.tls: "dane-only" sends none of this mail: no name server is on this machine, so DNSSEC vouches'
+                f'{key}: "dane-only" sends none of this mail: no name server is on this machine, so DNSSEC vouches'
                 " for nothing, and all of it is returned at retry.expiry; run a validating resolver here, set"
                 ' dns.trust_ad = true if nobody can change anything on the way, or write "dane"'
             )

@@ -43,6 +43,7 @@ LEVEL_OF = {
     "gather.sts.broken": "error",
     "relay.alias.missing": "warning",
     "relay.bug.caught": "error",
+    "relay.dane.missing": "error",
     "relay.dane.off": "warning",
     "relay.exception.over": "warning",
     "relay.parent.gone": "error",

@@ -32,6 +32,7 @@ class Notices:
         self._today = today
         self._sleep = sleep
         self._dane_off = ""
+        self._stuck: tuple[str, ...] = ()
         self._over: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -53,10 +54,15 @@ class Notices:
     async def _probe(self, config: Config, resolver: Resolver) -> None:
         """That mail is sent without DANE is no trouble, but whoever believes it verified should know."""
         why = await why_no_dane(config, resolver)
-        if why is None or why == self._dane_off:
+        if why is None:
             return
-        self._dane_off = why
-        self._tell(Event("relay.dane.off", {"why": why.removeprefix("DANE is off: ")}) if why else _DANE_ON)
+        if why != self._dane_off:
+            self._tell(Event("relay.dane.off", {"why": why.removeprefix("DANE is off: ")}) if why else _DANE_ON)
+        stuck = config.dane_only_keys if why else ()
+        for key in stuck:
+            if key not in self._stuck:
+                self._tell(Event("relay.dane.missing", {"key": key, "why": _STUCK}))
+        self._dane_off, self._stuck = why, tuple(stuck)
 
     async def _watch(self, config: Config) -> None:
         """An exception goes on after its day, as nobody else is there to end it: mail may depend on it."""
@@ -70,3 +76,4 @@ class Notices:
 
 
 _DANE_ON = Event("relay.dane.on", {})
+_STUCK = 'no mail leaves by "dane-only", and all of it is returned at retry.expiry; write "dane"'

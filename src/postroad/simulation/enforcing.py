@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from postroad.models import Sender
-from postroad.tls import Known, covers, demanded
+from postroad.tls import Known, Listing, demanded
 from postroad.words.facts import Found, Snapshot
 from postroad.words.faults import Mode
 from postroad.words.policies import DaneFacts, StsPolicy
@@ -37,7 +37,8 @@ def demands_of(snapshot: Snapshot, sender: Sender) -> Mapping[str, Demand]:
     dane = published.dane if sender.dane else {}
     records = snapshot.mx.records if isinstance(snapshot.mx, Found) else ()
     names = dict.fromkeys((*(record.exchange for record in records), *snapshot.hosts))
-    every = {name: demanded(Known(name, dane=dane.get(name, _ANYTHING), sts=sts)) for name in names}
+    listing = Listing(sts.mx) if sts else None
+    every = {name: demanded(Known(name, dane=dane.get(name, _ANYTHING), sts=sts, listing=listing)) for name in names}
     return {name: demand for name, demand in every.items() if demand != OPPORTUNISTIC}
 
 
@@ -45,7 +46,8 @@ def left_out(policy: StsPolicy, exchangers: Iterable[str]) -> tuple[str, ...]:
     """The exchangers that a policy in force or on trial does not list: senders pass them over, or report them."""
     if policy.mode == "none":
         return ()
-    return tuple(name for name in exchangers if not any(covers(pattern, name) for pattern in policy.mx))
+    listed = Listing(policy.mx)
+    return tuple(name for name in exchangers if name not in listed)
 
 
 @lru_cache(maxsize=1000)
