@@ -14,11 +14,15 @@ from postroad.words.tls import IN_CLEAR, Demand, Miss, Proof, TlsFailure
 
 
 class SecuredConversation(Conversation):
-    """A conversation with an exchanger that has to meet a demand. `proof` is what the connection was shown to be."""
+    """A conversation with an exchanger that has to meet a demand. `proof` is what the connection was shown to be.
+
+    `helo` is the name by which the host answered EHLO before TLS; "" if it has not.
+    """
 
     def __init__(self, stream: Stream, settings: ClientSettings, exchange: str, demand: Demand) -> None:
         super().__init__(stream, settings)
         self.proof = IN_CLEAR
+        self.helo = ""
         self._exchange = exchange
         self._demand = demand
 
@@ -30,6 +34,7 @@ class SecuredConversation(Conversation):
 
         """
         demand = self._demand
+        self.helo = self.capabilities.name
         try:
             has_begun = await begin(demand.server_name or self._exchange)
         except HostError as lost:
@@ -49,6 +54,7 @@ class SecuredConversation(Conversation):
     def _stay_in_clear(self) -> None:
         """The host does not start TLS: as if it had none, whether or not it said so (RFC 7672 section 2.2)."""
         demand = self._demand
+        self.helo = self.capabilities.name
         if not (demand.allows_clear and demand.watched is None):
             miss = Miss(TlsFailure.STARTTLS_NOT_SUPPORTED, f"{demand.why}, but the host does not start TLS", "4.7.4")
             self.proof = Proof(miss=miss)

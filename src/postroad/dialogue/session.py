@@ -73,7 +73,6 @@ class Session(SecuredConversation):
         super().__init__(stream, settings, exchange, demand)
         self.told: dict[int, Outcome] = {}
         self.messages = 0  # transactions begun
-        self.helo = ""  # the name by which the host first answered EHLO
         self.opened_at = asyncio.get_running_loop().time()
         self._sending: _Sending | None = None
         self._terms = Terms(settings.timeouts, settings.chunking)
@@ -103,7 +102,6 @@ class Session(SecuredConversation):
         """
         if loop := why_ourselves(await self.ehlo(), self._hostname, self._stream.peer):
             raise self.refuse(loop, "4.4.6")
-        self.helo = self.capabilities.name
         offers = self._settings.tls and self._demand.uses_tls and self.capabilities.starttls
         if offers and not clear and not self.tls and await self._secure(self._ask_for_tls):
             await self.ehlo()
