@@ -5,7 +5,7 @@ Rule 2: whatever the network or the host does ends as a `HostError`, which has a
 
 Stops: `settings` (who we say we are, and our patience), `message` (what is sent), `hearing` (what
 the host has said), `conversation` (the one driver: commands and replies in step), `secured` (its TLS, judged), `login`
-(who we are), `opening` (the greeting, EHLO and TLS), `session` (to the last message).
+(who we are), `session` (from the greeting to the last message).
 """
 
 from typing import TYPE_CHECKING

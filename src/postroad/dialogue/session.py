@@ -1,4 +1,4 @@
-"""A session as a client, to the last message: what deliveries, probes and visits are made of."""
+"""A session as a client, from the greeting to the last message: what deliveries, probes and visits are made of."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import asyncio
 from collections.abc import Callable
 
 from postroad.dialogue.conversation import HostError
+from postroad.dialogue.login import authenticate, why_ourselves
 from postroad.dialogue.message import Message
-from postroad.dialogue.opening import OpenedConversation
+from postroad.dialogue.secured import SecuredConversation
 from postroad.dialogue.settings import ClientSettings
 from postroad.net import Stream
 from postroad.smtp import (
     MORE,
     Break,
     ClientState,
+    Ehlo,
     Expect,
+    Helo,
     More,
     Step,
     Terms,
     Transaction,
     Write,
 )
+from postroad.words.names import AddressLiteral
 from postroad.words.outcome import Outcome, Phase
+from postroad.words.reply import Reply
 from postroad.words.tls import OPPORTUNISTIC, Demand
 
 SMTP_PORT = 25
@@ -55,7 +60,7 @@ class _Sending:
         self.left, self._most = (*carried, *self.left), len(self._group) - len(carried)
 
 
-class Session(OpenedConversation):
+class Session(SecuredConversation):
     """An SMTP session as a client over a stream: a conversation that opens, and brings mail.
 
     `told` is what each recipient of the message under way was told so far: after a HostError it says what was reached.
@@ -67,9 +72,52 @@ class Session(OpenedConversation):
         super().__init__(stream, settings, exchange, demand)
         self.told: dict[int, Outcome] = {}
         self.messages = 0  # transactions begun
+        self.helo = ""  # the name by which the host first answered EHLO
         self.opened_at = asyncio.get_running_loop().time()
         self._sending: _Sending | None = None
         self._terms = Terms(settings.timeouts, settings.chunking)
+        self._hostname = settings.hostname or str(AddressLiteral(stream.local.address))
+
+    async def greet(self) -> Reply:
+        """The greeting; before it the TLS handshake, where the connection begins with that (RFC 8314 section 3.3).
+
+        Raises:
+            HostError: no handshake, not what is demanded, or no 220. A 5xx greeting says that this host takes no mail
+                now, not that the domain does not (RFC 7504 section 3 for 521): deferred, and the next exchanger is
+                asked.
+
+        """
+        if self._settings.implicit_tls:
+            await self._secure(self._begin_with_tls)
+            self.phase = Phase.GREETING
+        return self._agreed(await self._reply(self._settings.timeouts.greeting_s))
+
+    async def hello(self, *, clear: bool = False) -> None:
+        """EHLO, STARTTLS where it is offered (unless `clear`), EHLO again, and AUTH where we have a login.
+
+        Raises:
+            HostError: EHLO was not taken, the TLS handshake failed or did not prove what is demanded (phase starttls),
+                or the host is we ourselves.
+
+        """
+        if loop := why_ourselves(await self.ehlo(), self._hostname, self._stream.peer):
+            raise self.refuse(loop, "4.4.6")
+        self.helo = self.capabilities.name
+        offers = self._settings.tls and self._demand.uses_tls and self.capabilities.starttls
+        if offers and not clear and not self.tls and await self._secure(self._ask_for_tls):
+            await self.ehlo()
+        if not self.tls:
+            self._stay_in_clear()
+        if self._settings.login:
+            await authenticate(self, self._settings.login, self._settings.timeouts.mail_s)
+
+    async def ehlo(self) -> Reply:
+        """EHLO, or HELO for hosts older than RFC 1869; the reply to the one that was taken."""
+        limit_s = self._settings.timeouts.ehlo_s
+        reply = await self.ask(Ehlo(self._hostname), limit_s, Phase.EHLO)
+        if reply.is_permanent:  # RFC 5321 section 3.2: a client that is refused EHLO falls back to HELO
+            reply = await self.ask(Helo(self._hostname), limit_s, Phase.EHLO)
+        return self._agreed(reply)
 
     async def deliver(self, message: Message, recipients: tuple[int, ...]) -> dict[int, Outcome]:
         """Send the message to these of its recipients; what each was told.

@@ -10,7 +10,7 @@ from postroad.receive.headers import Hop, Stamp, prefix, read_head
 from postroad.receive.keeper import Arrival, Kept, reply_to
 from postroad.receive.policy import Peer
 from postroad.receive.shared import Shared
-from postroad.sign import MessageSigner
+from postroad.sign import MessageSigner, whole_lines
 from postroad.spool import PIECE, SpoolError
 from postroad.words.mail import Envelope, needs_smtputf8
 from postroad.words.reply import Reply
@@ -81,8 +81,11 @@ class Incoming:
             return False
         rest = b"".join(self._pieces)
         self._pieces.clear()
+        front = b""
+        if self._signer:
+            rest = whole_lines(rest)  # its CR may be in the piece before, but no LF comes without one
+            front = self._signed(self._signer, rest)
         self.size += len(rest)
-        front = self._signed(self._signer, rest) if self._signer else b""
         arrival = Arrival(self.id, self.envelope, self._at, self.size, self._source.origin, front)
         self._shared.keeper.keep(arrival, rest, kept)
         return True
@@ -119,7 +122,7 @@ class Incoming:
         if self._refusal:
             return
         joined = b"".join(self._pieces)
-        whole = len(joined) - len(joined) % PIECE
+        whole = (len(joined) - 1) // PIECE * PIECE  # the end always stays: it may have to be completed
         try:
             for start in range(0, whole, PIECE):
                 self._is_written = True

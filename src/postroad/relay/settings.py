@@ -294,10 +294,19 @@ def _server_tls(tls: TlsTable) -> SSLContext | None:
     """The certificate we show; none where there is none."""
     if tls.certificate is None:
         return None
-    with about("tls.certificate"):
-        check_pem(tls.certificate, "certificate")
-    with about("tls.key" if tls.key else "tls.certificate"):
-        check_pem(tls.key or tls.certificate, "private key")
+    wrong: list[str] = []
+    where = "tls.key" if tls.key else "tls.certificate"
+    for key, file, what in (
+        ("tls.certificate", tls.certificate, "certificate"),
+        (where, tls.key or tls.certificate, "private key"),
+    ):
+        try:
+            check_pem(file, what)
+        except InputError as problem:
+            wrong += [f"{key}: {line}" for line in problem.lines]
+    if wrong:
+        raise InputError(*(wrong if tls.key else wrong[:1]))
+    with about(where):
         return server_tls(tls.certificate, tls.key)
 
 
