@@ -18,7 +18,7 @@ from postroad.lab.web import PolicyServer
 from postroad.spool.sqlite import SqliteSpool
 
 NETWORK = 37
-MOST = 40  # messages accepted in one life
+MOST = 30  # messages accepted between two turns
 ENFORCED, PROVEN = "enforced.example", "proven.example"
 ZONE = """
 $TTL 1
@@ -74,6 +74,9 @@ async def _play(stage, world):
             await stage.accepted(stage.rng.randrange(MOST))
             await stage.kill()
             await stage.relay.start()
+            await stage.accepted(
+                stage.rng.randrange(MOST)
+            )  # in the same weather, with nothing remembered but what is kept
     world.clear_up()
     await stage.drain()
     witnessed = sum((sink.witnessed for sink in stage.sinks), Counter())
