@@ -1,5 +1,6 @@
 """What counts for TLS reports: sessions, once each, under the policy that was applied; and that nothing is lost."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -119,6 +120,7 @@ def test_a_policy_in_mode_testing_counts_as_well():
         (contact(PROVEN, reused=True), []),
         (contact(Proof(miss=EXPIRED), reused=True), []),
         (contact(CLEAR, clear_again=True), []),
+        (replace(contact(ENCRYPTED), recipients={}), []),  # another contact won the race
         (contact(CLEAR, demand=Demand(by=Authority.MESSAGE)), []),
     ],
 )
@@ -147,6 +149,13 @@ def test_a_policy_that_cannot_be_fetched_fails_with_each_session(policy, rows):
     """Without one that is kept nothing else counts; with one the session counts under that as well."""
     demand, by = watch(sts=StsKnown(policy, why="answers 404", failure=TlsFailure.STS_FETCH))
     assert rows == counted(contact(PROVEN, demand=demand), by)
+
+
+def test_a_session_that_fails_where_no_policy_could_be_fetched_fails_of_that_alone():
+    """It is under no policy: nothing else was asked of it."""
+    demand, by = watch(sts=StsKnown(None, why="answers 404", failure=TlsFailure.STS_FETCH))
+    one = contact(Proof(miss=EXPIRED), Phase.STARTTLS, demand)
+    assert [(PolicyType.STS, TlsFailure.STS_FETCH, False)] == counted(one, by)
 
 
 def test_what_our_own_settings_ask_is_nobodys_business():
@@ -180,6 +189,7 @@ def test_what_nobody_wrote_is_no_row(text):
 
 SUBMITTER = Submitter("Example", Mailbox("tls", "example.net"), Mailbox("tls", "example.net"))
 DAY = "2026-11-22"
+WITHOUT = ReportedPolicy(PolicyType.NONE, "a.test")
 
 
 @given(st.lists(ROWS), st.randoms(), st.lists(st.integers(0, 40)))
@@ -214,6 +224,23 @@ def test_strangers_make_no_more_rows_than_may_be():
             DAY, "a.test", SessionRow(ReportedPolicy(PolicyType.NONE, "a.test"), NO_STARTTLS, f"mx{number}.test")
         )
     assert (11, 1000) == (len(tally), sum(tally.cut().values()))
+
+
+def test_a_day_has_kinds_of_its_own():
+    """Those of yesterday take no room today."""
+    tally = SessionTally(most_kinds=2)
+    for day in (DAY, "2026-11-23"):
+        for number in range(2):
+            tally.count(day, "a.test", SessionRow(WITHOUT, NO_STARTTLS, f"{day}-{number}.test"))
+    assert {False} == {row.reason == "one of many kinds" for _, _, row in tally.cut()}
+
+
+def test_what_is_counted_already_needs_no_room():
+    """Where all room is taken, further sessions of the same kind still count."""
+    tally = SessionTally(most_rows=1)
+    for _ in range(3):
+        tally.count(DAY, "a.test", SessionRow(WITHOUT))
+    assert ([3], 0) == (list(tally.cut().values()), tally.lost)
 
 
 def test_what_finds_no_room_is_told_as_lost():
