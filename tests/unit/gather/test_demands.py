@@ -6,10 +6,11 @@ import pytest
 from tests.unit.gather.test_dane import zone
 
 from postroad.dns import ZoneResolver, parse_zones
-from postroad.gather import gather, gather_demands, gather_demands_of_hosts, gather_hosts
+from postroad.gather import Demands, gather, gather_demands, gather_demands_of_hosts, gather_hosts
 from postroad.tls import Override, TlsMode
+from postroad.words.facts import Found, Temporary
 from postroad.words.names import parse_destination
-from postroad.words.policies import StsKnown, StsPolicy
+from postroad.words.policies import DaneFacts, StsKnown, StsPolicy
 from postroad.words.tls import OPPORTUNISTIC, Authority
 
 TLSA = "3 1 1 " + 64 * "a"
@@ -87,3 +88,31 @@ def test_smarthost_has_the_policy_of_its_own_name():
 def test_destination_without_exchangers_has_no_demands(domain):
     """An address literal, or no domain at all."""
     assert all(by is OPPORTUNISTIC.by for by in told(domain, Published()).values())
+
+
+@pytest.mark.parametrize(("names", "asked"), [((), ("192.0.2.1",)), (("mail.example.net",), ("mail.example.net",))])
+def test_an_address_proves_itself_or_the_names_that_our_settings_say(names, asked):
+    """`verify` for an address literal: nobody else could say what its certificate is to be for."""
+
+    async def main():
+        snapshot = await gather(parse_destination("[192.0.2.1]"), resolver := ZoneResolver(parse_zones({})))
+        return await gather_demands(snapshot, resolver, Override(TlsMode.VERIFY, names))
+
+    [demand] = asyncio.run(main()).by_exchanger.values()
+    assert (asked, True) == (demand.names, demand.is_vouched)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sts_s", "life_s"),
+    [
+        (Found((), 30.0, authentic=True), 60.0, 30.0),
+        (Found((), 90.0, authentic=True), 60.0, 60.0),
+        (Temporary("SERVFAIL"), 60.0, 5.0),
+        (None, 60.0, 60.0),
+        (None, float("inf"), float("inf")),
+    ],
+)
+def test_a_demand_holds_as_long_as_all_that_it_was_decided_on(answer, sts_s, life_s):
+    """The TLSA records, and the policy; trouble is asked about again in seconds."""
+    demands = Demands({}, {"mx": DaneFacts(tlsa=answer), "b": DaneFacts()}, {"d": StsKnown(life_s=sts_s)})
+    assert life_s == demands.life_s

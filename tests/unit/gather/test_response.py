@@ -34,6 +34,24 @@ def test_a_body_is_whole_by_its_length_its_chunks_or_the_goodbye_of_tls(octets, 
     assert HttpResponse(200, "text/plain", b"body") == read_response(octets, is_ended=is_ended)
 
 
+FULL = b"x" * MAX_OCTETS
+HALF = b"8000\r\n" + FULL[: MAX_OCTETS // 2] + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("full", "over"),
+    [
+        (OK + b"\r\n" + FULL, OK + b"\r\n" + FULL + b"x"),
+        (OK + b"Content-Length: 65536\r\n\r\n" + FULL, OK + b"Content-Length: 65537\r\n\r\n" + FULL + b"x"),
+        (CHUNKED + b"10000\r\n" + FULL + b"\r\n0\r\n", CHUNKED + b"10001\r\nx" + FULL + b"\r\n0\r\n"),
+        (CHUNKED + HALF * 2 + b"0\r\n", CHUNKED + HALF * 2 + b"1\r\nx\r\n0\r\n"),
+    ],
+)
+def test_a_body_may_be_as_long_as_the_limit_and_no_longer(full, over):
+    """64 KiB, however it is told how long it is; in chunks it is their sum that counts."""
+    assert (FULL, "it is longer than 65536 octets") == (body_of(full, is_ended=True), body_of(over, is_ended=True))
+
+
 @pytest.mark.parametrize(
     ("octets", "why"),
     [

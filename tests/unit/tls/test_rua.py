@@ -71,6 +71,12 @@ def test_what_is_no_record_leads_nowhere_and_says_why(texts):
     assert ([], True) == (where(*texts), bool(record.why_not))
 
 
+def test_none_and_several_are_told_apart():
+    """Who has none writes one, who has two takes one out."""
+    assert "there are 2 TLS reporting records" == read_report_records(["v=TLSRPTv1;rua=mailto:a@b.test"] * 2).why_not
+    assert 'no record begins with "v=TLSRPTv1;"' == read_report_records(["v=spf1 -all"]).why_not
+
+
 def test_other_texts_at_the_name_do_no_harm():
     """RFC 8460 section 3: records that do not begin with the version are discarded."""
     assert ["a@b.test"] == where("v=spf1 -all", "v=TLSRPTv1; rua=mailto:a@b.test", "google-site-verification=1")

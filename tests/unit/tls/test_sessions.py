@@ -223,7 +223,11 @@ def test_strangers_make_no_more_rows_than_may_be():
         tally.count(
             DAY, "a.test", SessionRow(ReportedPolicy(PolicyType.NONE, "a.test"), NO_STARTTLS, f"mx{number}.test")
         )
-    assert (11, 1000) == (len(tally), sum(tally.cut().values()))
+    counts = tally.cut()
+    assert (11, 1000) == (len(counts), sum(counts.values()))
+    others = [row for _, _, row in counts if row.reason]
+    assert [SessionRow(WITHOUT, NO_STARTTLS)] == others
+    assert "one of many kinds" == others[0].reason
 
 
 def test_a_day_has_kinds_of_its_own():
@@ -249,6 +253,22 @@ def test_what_finds_no_room_is_told_as_lost():
     for number in range(5):
         tally.count(DAY, f"{number}.test", SessionRow(ReportedPolicy(PolicyType.NONE, "a.test")))
     assert (3, 2) == (len(tally), tally.lost)
+
+
+def test_a_report_is_named_by_who_reads_it_and_by_its_day():
+    """RFC 8460 section 5.1: who reports, to whom, the first second and the last, and what is unique to it."""
+    report = TlsReport("a.test", DAY, SUBMITTER, facts_of("a.test", DAY, SUBMITTER, [(SessionRow(WITHOUT), 1)]))
+    begin = 1_795_305_600  # date -u -d 2026-11-22 +%s
+    unique = report.id.removeprefix(f"{DAY}.").partition(".")[0]
+    assert f"example.net!a.test!{begin}!{begin + 86_399}!{unique}.json.gz" == report.filename
+    assert facts_of("a.test", DAY, SUBMITTER, [])["report-id"] != report.id
+
+
+def test_sessions_under_dane_are_of_the_domain_of_the_records():
+    """An exchanger that is an alias has its TLSA records where that ends: who runs it there reads of them as well."""
+    dane = DaneFacts(base="host.far.example", tlsa=Found((RECORD,), authentic=True))
+    _, by = watch(dane=dane)
+    assert ("host.far.example", ("example.org", "host.far.example")) == (by.policy.domain, by.readers)
 
 
 @given(st.floats(0, 4e9))

@@ -166,7 +166,7 @@ def test_policy_in_testing_is_watched_and_lets_all_pass():
     """What it would miss is said, and mail goes."""
     demand = Demand(by=Authority.MTA_STS, why="testing", watched=by_name())
     bad, good = judged(issue("other.test", by=ROOT), demand), judged(GOOD, demand)
-    assert (True, TlsFailure.HOST_MISMATCH) == (bad.meets(demand), bad.miss.failure)
+    assert (True, TlsFailure.HOST_MISMATCH, bad.miss.why) == (bad.meets(demand), bad.miss.failure, bad.how)
     assert (True, None, True) == (good.meets(demand), good.miss, good.meets(by_name()))
 
 
@@ -174,7 +174,12 @@ def test_exchanger_that_a_testing_policy_does_not_list_is_told_of():
     """Though it proves its name."""
     miss = Miss(TlsFailure.VALIDATION, "not listed")
     demand = Demand(watched=Demand(TlsLevel.PROVEN, missed=miss))
-    assert (miss, True) == ((proof := judged(GOOD, demand)).miss, proof.meets(demand))
+    proof = judged(GOOD, demand)
+    assert (miss, True, "encrypted, but the certificate was not checked") == (
+        proof.miss,
+        proof.meets(demand),
+        proof.how,
+    )
 
 
 CLIENT, SERVER = x509.ExtendedKeyUsageOID.CLIENT_AUTH, x509.ExtendedKeyUsageOID.SERVER_AUTH
