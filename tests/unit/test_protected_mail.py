@@ -93,7 +93,7 @@ def test_certificate_that_does_not_match_its_record_leaves_the_mail_to_the_backu
 
 
 def test_the_handshake_names_the_host_as_its_records_do(postroad_lab):
-    """The base domain of the TLSA records (RFC 7672 section 8.1); elsewhere the exchanger, alias or not."""
+    """By the base domain of the TLSA records, which may have a certificate of its own; elsewhere the exchanger."""
     alias = "@ MX 10 www\nwww CNAME mx1\nmx1 A 127.0.0.11\n"
     named = []
     for zone in (f"{HEAD}@ DNSKEY 257 3 13 AAAA\n{alias}{tlsa('mx1')}", HEAD + alias):

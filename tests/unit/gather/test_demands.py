@@ -17,6 +17,7 @@ TLSA = "3 1 1 " + 64 * "a"
 SECURE = zone(
     "example.com", "@ MX 10 mx1", "@ MX 20 mx2", "mx1 A 192.0.2.1", "mx2 A 192.0.2.2", f"_25._tcp.mx1 TLSA {TLSA}"
 )
+IMPLICIT = zone("implicit.test", "@ A 192.0.2.3", f"_25._tcp TLSA {TLSA}")
 INSECURE = zone("plain.test", "@ MX 10 mx1.plain.test.", "mx1 A 192.0.2.1", is_signed=False)
 
 
@@ -34,15 +35,20 @@ class Published:
         return StsKnown(StsPolicy("enforce", mx, 86400), "1", 0.0, "") if mx else StsKnown()
 
 
-def told(domain, policies=None, mode=TlsMode.AUTO):
-    """By exchanger, who demands what."""
+def decided(domain, policies=None, mode=TlsMode.AUTO):
+    """What connections have to be, and what that was decided on."""
 
     async def main():
-        resolver = ZoneResolver(parse_zones({"a": SECURE, "b": INSECURE}), validates=True)
+        resolver = ZoneResolver(parse_zones({"a": SECURE, "b": INSECURE, "c": IMPLICIT}), validates=True)
         snapshot = await gather(parse_destination(domain), resolver)
         return await gather_demands(snapshot, resolver, Override(mode), policies)
 
-    return {name: demand.by for name, demand in asyncio.run(main()).by_exchanger.items()}
+    return asyncio.run(main())
+
+
+def told(domain, policies=None, mode=TlsMode.AUTO):
+    """By exchanger, who demands what."""
+    return {name: demand.by for name, demand in decided(domain, policies, mode).by_exchanger.items()}
 
 
 def test_each_exchanger_has_what_protects_it_most():
@@ -80,8 +86,22 @@ def test_smarthost_has_the_policy_of_its_own_name():
         return await gather_demands_of_hosts([*hosts, "192.0.2.1"], hosts, resolver, policies=policies)
 
     policies = Published(mx1_plain_test=("mx1.plain.test",))
-    by = {name: demand.by for name, demand in asyncio.run(main()).by_exchanger.items()}
+    demands = asyncio.run(main()).by_exchanger
+    by = {name: demand.by for name, demand in demands.items()}
     assert {"mx1.plain.test": Authority.MTA_STS, "mx1.example.com": Authority.DANE, "192.0.2.1": Authority.NONE} == by
+    assert {True} == {demand.is_vouched for demand in demands.values()}  # by who wrote the settings
+
+
+def test_domain_without_mx_is_protected_as_its_own_exchanger():
+    """That it has no MX records is no reason to ask for less."""
+    assert {"implicit.test": Authority.DANE} == told("implicit.test")
+
+
+def test_what_was_decided_on_is_kept_with_the_decision():
+    """For reports, and for how long it holds: the facts of each exchanger, and the policy of the domain."""
+    demands = decided("example.com", Published(example_com=("*.example.com",)))
+    assert ({"mx1.example.com", "mx2.example.com"}, ["example.com"]) == (set(demands.dane), list(map(str, demands.sts)))
+    assert ("*.example.com",) == demands.sts["example.com"].policy.mx
 
 
 @pytest.mark.parametrize("domain", ["[192.0.2.1]", "nowhere.test"])

@@ -381,6 +381,19 @@ def test_that_a_withdrawn_policy_cannot_be_fetched_anew_is_told_to_nobody():
     assert [1, 0] == [asyncio.run(story(mode)) for mode in ("enforce", "none")]
 
 
+def test_that_mail_needed_a_policy_is_kept_over_a_restart():
+    """Or one in daily use would count as unused for a month, and end."""
+
+    async def story():
+        relay = Relay()
+        await relay.known()
+        relay.wait(2 * DAY_S)
+        await relay.known()
+        assert NOW + 2 * DAY_S == (await kept_policies(relay.store))["example.org"].used_at
+
+    play(story)
+
+
 def test_a_relay_that_has_just_started_refreshes_what_no_mail_has_asked_for_yet():
     """From its store: a quiet domain's policy would end otherwise."""
 

@@ -107,7 +107,7 @@ def test_common_name_is_not_asked_where_there_is_another_name():
     ("at_s", "is_proven"), [(-30 * DAY_S - 1, False), (-30 * DAY_S, True), (30 * DAY_S, True), (30 * DAY_S + 1, False)]
 )
 def test_a_certificate_is_good_from_its_first_second_to_its_last(at_s, is_proven):
-    """Both included (RFC 5280 section 4.1.2.5)."""
+    """Both included, as OpenSSL has it."""
     lasting = issue(is_authority=True, days=(-300, 300))
     proof = judged(issue(NAME, by=lasting), by_name(), trusting(lasting), NOW + at_s)
     assert is_proven == (proof.level is TlsLevel.PROVEN)
