@@ -11,7 +11,7 @@ from tests.faults.ports import free_port
 from tests.faults.stage import Stage
 
 from postroad.dns import parse_zones
-from postroad.gather import kept_policies
+from postroad.gather import KIND, kept_policies
 from postroad.lab import CertificateKind, DnsFault, Nameserver
 from postroad.lab.certificate import LEAF_KEY, lab_context, mismatched_context
 from postroad.lab.web import PolicyServer
@@ -115,7 +115,7 @@ class _World:
         """Wait until the relay has kept the policy: before, nobody could know that there is one."""
         spool = await SqliteSpool.open(self._stage.spool, node="")
         try:
-            while not self._stage.figures.wrong and ENFORCED not in await kept_policies(spool):
+            while not self._stage.figures.wrong and ENFORCED not in kept_policies(await spool.recall(KIND)):
                 await self._stage.accepted(1)
         finally:
             await spool.close()

@@ -34,7 +34,7 @@ a.sink.example. IN A {0}1
 b.sink.example. IN A {0}2
 c.sink.example. IN A {0}3
 """
-ORPHANS_S = 5.0  # what the one that delivers may take to end after the one that receives
+ORPHANS_S = 30.0  # more than the one that delivers may take to end after the one that receives
 NAMES = ("one.example", "two.example", "home.example", "a.sink.example", "b.sink.example", "c.sink.example")
 
 
