@@ -248,7 +248,8 @@ def test_a_host_whose_name_is_too_long_has_none():
 
 def test_the_longest_name_that_a_record_can_have_is_asked():
     """253 octets, the port and the protocol before it included."""
-    name = ".".join(["a" * 60] * 4)[: 253 - len("_25._tcp.")]
+    name = ".".join(["a" * 60] * 3 + ["a" * 61])
+    assert 253 == len(f"_25._tcp.{name}")
     host = HostFacts(Found((V4,), name=name, authentic=True), NoData())
     snapshot = Snapshot("example.com", Found((Mx(10, name),), authentic=True), {name: host})
     resolver = Counting(None, **{f"_25._tcp.{name}": NoName(60)})

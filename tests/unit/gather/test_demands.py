@@ -118,8 +118,9 @@ def test_an_address_proves_itself_or_the_names_that_our_settings_say(names, aske
         snapshot = await gather(parse_destination("[192.0.2.1]"), resolver := ZoneResolver(parse_zones({})))
         return await gather_demands(snapshot, resolver, Override(TlsMode.VERIFY, names))
 
-    [demand] = asyncio.run(main()).by_exchanger.values()
-    assert (asked, True) == (demand.names, demand.is_vouched)
+    demands = asyncio.run(main())
+    [demand] = demands.by_exchanger.values()
+    assert (asked, True, float("inf")) == (demand.names, demand.is_vouched, demands.life_s)
 
 
 @pytest.mark.parametrize(

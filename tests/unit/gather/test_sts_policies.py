@@ -493,6 +493,22 @@ def test_a_store_in_trouble_is_told_once_and_mail_goes_on():
     play(story)
 
 
+def test_a_store_that_cannot_be_read_at_first_is_read_later():
+    """What an earlier run has kept holds from then on, whatever DNS and HTTPS say."""
+
+    async def story():
+        store = Broken()
+        store.is_broken = False
+        await Relay(store).known()
+        relay = Relay(store, domain=Domain(GONE, TROUBLE))
+        store.is_broken = True
+        assert None is await relay.mode()
+        store.is_broken = False
+        assert "enforce" == await relay.mode()
+
+    play(story)
+
+
 def test_the_store_is_read_once():
     """At the first question, not at each."""
 
