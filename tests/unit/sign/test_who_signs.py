@@ -136,3 +136,18 @@ def test_a_message_without_a_body():
     }
     assert 1 == len(fronts)
     assert fronts.pop().startswith(b"DKIM-Signature: ")
+
+
+def test_a_long_body_is_no_long_header():
+    """What is begun with may have all of the message; only the header has a limit."""
+    begun = b"From: a@example.com\r\n\r\n" + b"x" * HEADER
+    assert not isinstance(policy(key(octets=ED)).begin(begun, NOW), Unsigned)
+
+
+def test_a_header_may_be_as_long_as_the_limit():
+    """And a message without a body, too."""
+    header = b"From: a@example.com\r\nX: "
+    full = header + b"x" * (HEADER - len(header) - 4) + b"\r\n\r\n"
+    assert [False, True] == [
+        isinstance(policy(key(octets=ED)).begin(each, NOW), Unsigned) for each in (full, full.replace(b"x", b"xx", 1))
+    ]
