@@ -49,6 +49,21 @@ def test_addresses_are_those_that_are_meant(text, expected):
     assert expected == addresses_in(text)
 
 
+@given(st.text("a@. <>\t\r\n\x1c\u2003é'=", max_size=12))
+@settings(max_examples=examples(500))
+def test_one_address_is_read_as_it_is_in_a_list(text):
+    """The short way for the usual field finds what the long way does, which a comma asks for."""
+    assert addresses_in(f"{text},") == addresses_in(text) or "<" in text
+
+
+@given(st.text("ab@. \t'=", max_size=8), st.text("ab@.'=", max_size=8), st.text(" \t\r\n", max_size=3))
+@settings(max_examples=examples(500))
+def test_an_address_behind_a_name_is_read_as_it_is_in_a_list(name, address, blanks):
+    """The same for one in brackets."""
+    text = f"{blanks}{name}<{address}>{blanks}"
+    assert addresses_in(f"{text},") == addresses_in(text)
+
+
 @given(
     st.lists(
         st.tuples(
