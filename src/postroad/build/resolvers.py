@@ -60,7 +60,9 @@ def servers_of(texts: Sequence[str]) -> tuple[ServerAddress, ...]:
 
     chosen = tuple(readable(dns.parse_server(text)) for text in texts) or dns.system_servers()
     if not chosen:
-        raise InputError("no name server is configured on this machine; give one with --resolver ADDRESS:PORT")
+        raise InputError(
+            "no name server is configured on this machine; name one: --resolver ADDRESS:PORT, or resolvers in [dns]"
+        )
     return chosen
 
 

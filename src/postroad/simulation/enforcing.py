@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from postroad.models import Sender
-from postroad.tls import Known, demanded
+from postroad.tls import Known, Listing, demanded
 from postroad.words.facts import Found, Snapshot
 from postroad.words.faults import Mode
 from postroad.words.policies import DaneFacts
@@ -37,7 +37,8 @@ def demands_of(snapshot: Snapshot, sender: Sender) -> Mapping[str, Demand]:
     dane = published.dane if sender.dane else {}
     records = snapshot.mx.records if isinstance(snapshot.mx, Found) else ()
     names = dict.fromkeys((*(record.exchange for record in records), *snapshot.hosts))
-    every = {name: demanded(Known(name, dane=dane.get(name, _ANYTHING), sts=sts)) for name in names}
+    listing = Listing(sts.mx) if sts else None
+    every = {name: demanded(Known(name, dane=dane.get(name, _ANYTHING), sts=sts, listing=listing)) for name in names}
     return {name: demand for name, demand in every.items() if demand != OPPORTUNISTIC}
 
 

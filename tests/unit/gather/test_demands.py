@@ -87,3 +87,34 @@ def test_smarthost_has_the_policy_of_its_own_name():
 def test_destination_without_exchangers_has_no_demands(domain):
     """An address literal, or no domain at all."""
     assert all(by is OPPORTUNISTIC.by for by in told(domain, Published()).values())
+
+
+class Counted(tuple):
+    """Patterns that count how often they are read."""
+
+    __slots__ = ()
+    read = 0
+
+    def __iter__(self):
+        type(self).read += 1
+        return super().__iter__()
+
+
+def test_policy_is_read_once_for_all_exchangers_of_a_domain():
+    """It may have thousands of lines, and the domain a hundred exchangers: the event loop waits for each look-up."""
+    names = [f"mx{number}.example.com" for number in range(100)]
+    many = zone("example.com", *(f"@ MX 10 {name}." for name in names), *(f"{name}. A 192.0.2.1" for name in names))
+    patterns = Counted((*(f"*.{number}.test" for number in range(1000)), *names[:50]))
+
+    async def main():
+        resolver = ZoneResolver(parse_zones({"a": many}))
+        snapshot = await gather(parse_destination("example.com"), resolver)
+        Counted.read = 0
+        return await gather_demands(snapshot, resolver, Override(), Published(example_com=patterns))
+
+    demands = asyncio.run(main()).by_exchanger
+    assert (1, 50, 50) == (
+        Counted.read,
+        sum(demand.missed is None for demand in demands.values()),
+        sum(demand.missed is not None for demand in demands.values()),
+    )

@@ -1,5 +1,6 @@
 """What counts for TLS reports: sessions, once each, under the policy that was applied; and that nothing is lost."""
 
+import json
 from ipaddress import ip_address
 
 import pytest
@@ -59,6 +60,7 @@ def counted(one, by):
     ]
 
 
+SUBMITTER = Submitter("Example", Mailbox("tls", "example.net"), Mailbox("tls", "example.net"))
 VOUCHED = DaneFacts(base="mx.example.org", tlsa=Found((RECORD,), authentic=True))
 PROVEN, ENCRYPTED, CLEAR = Proof(TlsLevel.PROVEN), Proof(TlsLevel.ENCRYPTED), Proof()
 
@@ -161,14 +163,47 @@ NAMES = st.sampled_from(["a.test", "b.test", "ü\u2028\"' \0"])
 POLICIES = st.builds(
     ReportedPolicy, st.sampled_from(PolicyType), NAMES, st.lists(NAMES, max_size=2).map(tuple), st.just(())
 )
-ROWS = st.builds(SessionRow, POLICIES, st.none() | st.sampled_from(TlsFailure), NAMES, NAMES, NAMES, reason=NAMES)
+ROWS = st.builds(
+    SessionRow, POLICIES, st.none() | st.sampled_from(TlsFailure), NAMES, NAMES, NAMES, reason=NAMES, helo=NAMES
+)
+ONE = ReportedPolicy(PolicyType.STS, "a.test")
+SAME = st.builds(SessionRow, st.just(ONE), st.just(TlsFailure.EXPIRED), reason=NAMES, helo=NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("mx.example.org", "mx.example.org"),
+        ("[192.0.2.1]", "[192.0.2.1]"),
+        ("", ""),
+        ("m\u00fcx.example.org", ""),
+        ("mx\x00.example.org", ""),
+        ("x" * 255, "x" * 255),
+        ("x" * 256, ""),
+    ],
+)
+def test_the_name_by_which_a_host_answered_is_told_with_its_failure(name, told):
+    """RFC 8460 section 4.4, where it can be one; of sessions that met their policy no host is named."""
+    demand, by = watch(sts=StsKnown(STS))
+    missed = contact(Proof(miss=EXPIRED), Phase.STARTTLS, demand, helo=name)
+    (row,), (met,) = (list(rows_of(one, by, lambda _: HERE)) for one in (missed, contact(PROVEN, helo=name)))
+    assert (told, "") == (row.helo, met.helo)
+    (policy,) = facts_of("a.test", "2026-11-22", SUBMITTER, [(row, 1)])["policies"]
+    assert [told or None] == [each.get("receiving-mx-helo") for each in policy["failure-details"]]
 
 
 @given(ROWS)
 def test_a_row_is_read_back_as_it_was_written(row):
     """With its reason, though that does not tell rows apart."""
-    assert (row, row.reason) == ((read := read_row(row.text)), read.reason)
+    assert (row, row.reason, row.helo) == ((read := read_row(row.text)), read.reason, read.helo)
     assert row.name == SessionRow(*(getattr(row, each) for each in row.__slots__[:5]), reason="other").name
+
+
+def test_a_row_without_the_name_of_its_host_is_read():
+    """As an older Postroad wrote it."""
+    row = SessionRow(ONE, TlsFailure.EXPIRED, "mx.a.test", "192.0.2.1", "192.0.2.2", "too late", "mx.a.test")
+    old = json.dumps(json.loads(row.text)[:-1])
+    assert (row, "too late", "") == ((read := read_row(old)), read.reason, read.helo)
 
 
 @given(st.text() | st.builds(lambda row, place: row.text[:place] + row.text[place + 1 :], ROWS, st.integers(0, 60)))
@@ -178,11 +213,10 @@ def test_what_nobody_wrote_is_no_row(text):
     assert row is None or row == read_row(row.text)
 
 
-SUBMITTER = Submitter("Example", Mailbox("tls", "example.net"), Mailbox("tls", "example.net"))
 DAY = "2026-11-22"
 
 
-@given(st.lists(ROWS), st.randoms(), st.lists(st.integers(0, 40)))
+@given(st.lists(ROWS | SAME), st.randoms(), st.lists(st.integers(0, 40)))
 def test_counts_add_up_in_any_order_and_wherever_they_are_cut(rows, rng, cuts):
     """What is counted, cut, put back and added in pieces makes the same report as all of it at once."""
     whole = facts_of("a.test", DAY, SUBMITTER, [(row, 1) for row in rows])

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
-from postroad.tls.sts import MAX_AGE_S, MOST_FAULTS, covers, read_policy, read_records
+from postroad.tls.sts import MAX_AGE_S, MOST_FAULTS, Listing, covers, read_policy, read_records
 from postroad.words.policies import StsFaultKind, StsPolicy
 
 GOOD = b"version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmax_age: 604800\n"
@@ -256,3 +256,15 @@ def test_a_wildcard_stands_for_one_label(label, name):
     assert not covers(f"*.{name}", f"{label}.{label}.{name}")
     assert covers(name, name.upper())
     assert not covers(name, f"{label}.{name}")
+
+
+LABELS = st.sampled_from(["a", "b", "*", "A", "xn--a"])
+NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
+
+
+@given(st.lists(NAMES, max_size=6), NAMES)
+def test_what_a_policy_lists_is_what_one_of_its_patterns_covers(patterns, name):
+    """Looked up at once, by RFC 8461 section 4.1: a star is for one label, the left-most."""
+    below = name.lower().partition(".")[2]
+    meant = {name.lower(), f"*.{below}"} if below else {name.lower()}
+    assert (name in Listing(patterns)) == any(pattern.lower() in meant for pattern in patterns)
