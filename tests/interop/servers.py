@@ -13,12 +13,12 @@ from pathlib import Path
 from tests.faults.relays import ROOT, write_settings
 from tests.interop import places
 from tests.interop.packages import OTHERS, PEERS, environment, give_away, other
+from tests.support.patience import PATIENCE_S
 from tests.support.signing import ed25519_pem, rsa_pem
 
 from postroad.receive.auth import hash_password
 
 LOOK_S = 0.01
-START_S = 20.0
 CERTIFICATE = files("postroad.lab") / "tls" / "certificate.pem"
 KEY = files("postroad.lab") / "tls" / "key.pem"
 
@@ -153,7 +153,7 @@ class Process:
 
     def await_greeting(self, *where):
         """Wait until it says 220 there; RuntimeError with what it said if it ends instead."""
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while not all(_greets(place) for place in where):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
@@ -167,7 +167,7 @@ class Process:
 
 
 def _greets(place):
-    with contextlib.suppress(OSError), socket.create_connection(place, timeout=START_S) as connection:
+    with contextlib.suppress(OSError), socket.create_connection(place, timeout=PATIENCE_S) as connection:
         return connection.recv(3) == b"220"
     return False
 

@@ -12,7 +12,8 @@ from tests.interop import places
 from tests.interop.conftest import folder_for_others
 from tests.interop.letters import BODIES, hand_over, message
 from tests.interop.packages import OTHERS, PEERS, environment, give_away
-from tests.interop.servers import LOOK_S, SELECTORS, START_S, Process
+from tests.interop.servers import LOOK_S, SELECTORS, Process
+from tests.support.patience import PATIENCE_S
 
 from postroad.build import load_keys
 from postroad.dns import parse_zones
@@ -43,9 +44,9 @@ def name_server(relay):
     thread.start()
     lines = "\n".join(zone_lines(load_keys(relay.keys), time.time(), 0.0))
     server = Nameserver(parse_zones({"zone": f"$ORIGIN home.example.\n$TTL 60\n@ SOA a a 1 1 1 1 1\n{lines}\n"}))
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(START_S)
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(PATIENCE_S)
     yield server.endpoint
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(START_S)
+    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(PATIENCE_S)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
@@ -73,7 +74,7 @@ def judge(name_server):
 
         def say(content):
             command = [CLIENT, "-h", f"127.0.0.1:{port}", "-i", "198.51.100.1", "--json", "symbols"]
-            deadline = time.monotonic() + START_S
+            deadline = time.monotonic() + PATIENCE_S
             while True:
                 done = subprocess.run(command, env=surroundings, input=content, capture_output=True, check=False)
                 if done.returncode == 0 or time.monotonic() > deadline:
