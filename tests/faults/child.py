@@ -46,10 +46,10 @@ def main(parent, nice, clock, penalty, https, arguments):
 
 def _look_in_lab(port):
     from postroad.lab import authority_file
-    from postroad.relay import policies
+    from postroad.relay import delivery
 
     os.environ["SSL_CERT_FILE"] = str(authority_file())
-    policies.HttpsSettings = partial(policies.HttpsSettings, port=port)
+    delivery.policy_fetch = partial(delivery.policy_fetch, port=port)
 
 
 def _forgiving(settings, penalty_s):

@@ -11,14 +11,14 @@ from tests.faults.ports import free_port
 from tests.faults.stage import Stage
 
 from postroad.dns import parse_zones
-from postroad.gather import kept_policies
+from postroad.gather import KIND, kept_policies
 from postroad.lab import CertificateKind, DnsFault, Nameserver
 from postroad.lab.certificate import LEAF_KEY, lab_context, mismatched_context
 from postroad.lab.web import PolicyServer
 from postroad.spool.sqlite import SqliteSpool
 
 NETWORK = 37
-MOST = 40  # messages accepted in one life
+MOST = 30  # messages accepted between two turns
 ENFORCED, PROVEN = "enforced.example", "proven.example"
 ZONE = """
 $TTL 1
@@ -74,6 +74,9 @@ async def _play(stage, world):
             await stage.accepted(stage.rng.randrange(MOST))
             await stage.kill()
             await stage.relay.start()
+            await stage.accepted(
+                stage.rng.randrange(MOST)
+            )  # in the same weather, with nothing remembered but what is kept
     world.clear_up()
     await stage.drain()
     witnessed = sum((sink.witnessed for sink in stage.sinks), Counter())
@@ -112,7 +115,7 @@ class _World:
         """Wait until the relay has kept the policy: before, nobody could know that there is one."""
         spool = await SqliteSpool.open(self._stage.spool, node="")
         try:
-            while not self._stage.figures.wrong and ENFORCED not in await kept_policies(spool):
+            while not self._stage.figures.wrong and ENFORCED not in kept_policies(await spool.recall(KIND)):
                 await self._stage.accepted(1)
         finally:
             await spool.close()

@@ -102,6 +102,17 @@ def test_certificate_that_does_not_match_its_record_leaves_the_mail_to_the_backu
     assert ["127.0.0.12"] == [str(message.address) for message in lab.received]
 
 
+def test_the_handshake_names_the_host_as_its_records_do(postroad_lab):
+    """By the base domain of the TLSA records, which may have a certificate of its own; elsewhere the exchanger."""
+    alias = "@ MX 10 www\nwww CNAME mx1\nmx1 A 127.0.0.11\n"
+    named = []
+    for zone in (f"{HEAD}@ DNSKEY 257 3 13 AAAA\n{alias}{tlsa('mx1')}", HEAD + alias):
+        lab = postroad_lab(zone, certificates={"127.0.0.11": "good"})
+        lab.lab.at("127.0.0.11").habits.tls.sni_callback = lambda _socket, name, _context: named.append(name)
+        assert Result.DELIVERED is send(lab).outcomes[0].result
+    assert ["mx1.example.com", "www.example.com"] == named
+
+
 def test_mail_waits_where_no_certificate_matches(postroad_lab):
     """T1: deferred 4.7.5; nobody was told a recipient."""
     lab = postroad_lab(SECURE + tlsa("mx1", OTHER) + tlsa("mx2", OTHER), certificates=GOOD)

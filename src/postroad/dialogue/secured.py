@@ -8,21 +8,18 @@ from collections.abc import Awaitable, Callable
 from postroad.dialogue.conversation import Conversation, HostError
 from postroad.dialogue.settings import ClientSettings
 from postroad.net import Stream
+from postroad.smtp import StartTls
 from postroad.tls import judge
 from postroad.words.outcome import Phase
 from postroad.words.tls import IN_CLEAR, Demand, Miss, Proof, TlsFailure
 
 
 class SecuredConversation(Conversation):
-    """A conversation with an exchanger that has to meet a demand. `proof` is what the connection was shown to be.
-
-    `helo` is the name by which the host answered EHLO before TLS; "" if it has not.
-    """
+    """A conversation with an exchanger that has to meet a demand. `proof` is what the connection was shown to be."""
 
     def __init__(self, stream: Stream, settings: ClientSettings, exchange: str, demand: Demand) -> None:
         super().__init__(stream, settings)
         self.proof = IN_CLEAR
-        self.helo = ""
         self._exchange = exchange
         self._demand = demand
 
@@ -34,7 +31,6 @@ class SecuredConversation(Conversation):
 
         """
         demand = self._demand
-        self.helo = self.capabilities.name
         try:
             has_begun = await begin(demand.server_name or self._exchange)
         except HostError as lost:
@@ -51,10 +47,19 @@ class SecuredConversation(Conversation):
             raise self.refuse(miss.why, miss.status)
         return True
 
+    async def _begin_with_tls(self, server_name: str) -> bool:
+        await self._handshake(server_name)
+        return True
+
+    async def _ask_for_tls(self, server_name: str) -> bool:
+        reply = await self.ask(StartTls(), self._settings.timeouts.starttls_s, Phase.STARTTLS)
+        if reply.code == 220:
+            await self.start_tls(server_name)
+        return reply.code == 220
+
     def _stay_in_clear(self) -> None:
         """The host does not start TLS: as if it had none, whether or not it said so (RFC 7672 section 2.2)."""
         demand = self._demand
-        self.helo = self.capabilities.name
         if not (demand.allows_clear and demand.watched is None):
             miss = Miss(TlsFailure.STARTTLS_NOT_SUPPORTED, f"{demand.why}, but the host does not start TLS", "4.7.4")
             self.proof = Proof(miss=miss)

@@ -19,7 +19,6 @@ from postroad.smtp import (
     Expect,
     Helo,
     More,
-    StartTls,
     Step,
     Terms,
     Transaction,
@@ -73,6 +72,7 @@ class Session(SecuredConversation):
         super().__init__(stream, settings, exchange, demand)
         self.told: dict[int, Outcome] = {}
         self.messages = 0  # transactions begun
+        self.helo = ""  # the name by which the host first answered EHLO
         self.opened_at = asyncio.get_running_loop().time()
         self._sending: _Sending | None = None
         self._terms = Terms(settings.timeouts, settings.chunking)
@@ -102,6 +102,7 @@ class Session(SecuredConversation):
         """
         if loop := why_ourselves(await self.ehlo(), self._hostname, self._stream.peer):
             raise self.refuse(loop, "4.4.6")
+        self.helo = self.capabilities.name
         offers = self._settings.tls and self._demand.uses_tls and self.capabilities.starttls
         if offers and not clear and not self.tls and await self._secure(self._ask_for_tls):
             await self.ehlo()
@@ -150,16 +151,6 @@ class Session(SecuredConversation):
             self._sending.feeding.cancel()
         self._sending = None
         super().close()
-
-    async def _begin_with_tls(self, server_name: str) -> bool:
-        await self._handshake(server_name)
-        return True
-
-    async def _ask_for_tls(self, server_name: str) -> bool:
-        reply = await self.ask(StartTls(), self._settings.timeouts.starttls_s, Phase.STARTTLS)
-        if reply.code == 220:
-            await self.start_tls(server_name)
-        return reply.code == 220
 
     def _begin(self, sending: _Sending) -> None:
         """The next transaction."""
