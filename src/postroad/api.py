@@ -288,7 +288,7 @@ def advise(
 
     chosen = _chosen(options)
     subject = _subject(domain, chosen.zones)
-    evidence = _run(lambda: records_evidence(subject, chosen.resolvers, allow_loopback=chosen.allow_loopback))
+    evidence = _run(lambda: records_evidence(subject, chosen.resolvers, _terms(chosen)))
     records = Records.of(evidence.snapshot)
     asked = ((Allowed.BACKUPS, use_backups), (Allowed.SPLIT, split))
     allowed = frozenset(each for each, is_allowed in asked if is_allowed)

@@ -100,3 +100,30 @@ def test_authorities_that_cannot_be_read_are_an_error(postroad_lab, tmp_path):
     ]  # fmt: skip
     done = CliRunner().invoke(app, asked)
     assert (2, True) == (done.exit_code, "choose a PEM file" in " ".join(done.stderr.split()))
+
+
+def test_advice_goes_by_what_is_published(postroad_lab, tmp_path):
+    """An exchanger that the policy leaves out is to be listed; the same from a file, and in Python."""
+    lab = postroad_lab(HEAD + HOSTS + STS, policies={"example.com": POLICY})
+    file = tmp_path / "mta-sts.txt"
+    file.write_text(POLICY)
+    zone = tmp_path / "example.com.zone"
+    zone.write_text(HEAD + HOSTS)
+    status, text = command(lab, "advise", "example.com", "--json")
+    of_file = CliRunner().invoke(app, ["advise", str(zone), "--sts-policy", str(file), "--allow-loopback", "--json"])
+    lines = [["mx: mx2.example.com"]] * 2
+    assert (1, 1, lines) == (
+        status, of_file.exit_code, [json.loads(each)["policy_lines"] for each in (text, of_file.stdout)],
+    )  # fmt: skip
+    assert ("mx2.example.com",) == postroad.advise("example.com", options=options_for(lab)).listed
+
+
+def test_zone_file_of_a_signed_domain_is_advised_by_its_tlsa_records(tmp_path):
+    """What would be new beside them is to have some first."""
+    zone = tmp_path / "example.com.zone"
+    zone.write_text(f"{HEAD}@ DNSKEY 257 3 13 AAAA\n@ MX 10 mx1\nmx1 A 192.0.2.11\nmx1 A 192.0.2.12\n{TLSA}")
+    senders = ["--sender", "exchange-online", "--sender", "postfix"]
+    done = CliRunner().invoke(app, ["advise", str(zone), "--allow", "split", *senders])
+    assert "mx1.example.com has TLSA records, mx2.example.com has none: publish them first" in " ".join(
+        done.stdout.split()
+    )

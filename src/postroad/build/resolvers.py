@@ -45,7 +45,7 @@ def zone_resolver(files: Sequence[Path]) -> ZoneResolver:
 
     loaded = dns.load_zones(files)
     if isinstance(loaded, dns.ZoneProblem):
-        raise InputError(str(loaded))
+        raise InputError(*map(str, loaded.faults))
     return loaded
 
 

@@ -121,8 +121,15 @@ def _of_signing(config: Config) -> Iterator[str]:
     for path, key in keys:
         if isinstance(key, SigningKey) and 0 < key.bits < GOOD_BITS:
             yield f"dkim.keys: {path} has {key.bits} bits, which some receivers ignore; use a key of 2048 (RFC 8301)"
-    if not files and os.access(folder, os.R_OK | os.X_OK) and not any(folder.glob("*.pem")):
+    if os.access(folder, os.R_OK | os.X_OK) and not any(map(_may_be_key, (*folder.glob("*"), *folder.glob("*/*")))):
         yield f"dkim.keys: {folder} has no keys, so nothing is signed; a key is DOMAIN/SELECTOR.pem in that folder"
+
+
+def _may_be_key(path: Path) -> bool:
+    """Whether it is a key, or something in its place, which is an error that says more."""
+    return (
+        not (path.is_dir() and path.suffix != ".pem") and path.suffix not in (".txt", ".zone") and path.name[0] != "."
+    )
 
 
 def _of_aliases(config: Config) -> Iterator[str]:

@@ -89,8 +89,10 @@ def write_size(octets: int) -> str:
     return str(octets)
 
 
-def read_domain(value: Any) -> str:  # noqa: ANN401  # whatever stands in the file
-    """A domain name in canonical form."""
+def read_domain(value: Any, after: str = "") -> str:  # noqa: ANN401  # whatever stands in the file
+    """A domain name in canonical form; without what it begins with."""
+    if after and isinstance(value, str) and not isinstance(bare := parse_domain(value.removeprefix(after)), Unreadable):
+        return bare
     if isinstance(value, str) and parse_address(value.strip("[]")):
         raise ValueError(f'{quoted(value)} is an IP address; write a domain name here, such as "mail.example.com"')
     domain = parse_domain(value) if isinstance(value, str) else Unreadable("", "not a text")
@@ -106,7 +108,7 @@ def read_pattern(value: Any) -> str:  # noqa: ANN401  # whatever stands in the f
     if value == "*":
         return "*"
     if isinstance(value, str) and value.startswith("."):
-        return "." + read_domain(value[1:])
+        return "." + read_domain(value, ".")
     return read_domain(value)
 
 

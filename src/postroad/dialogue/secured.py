@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from postroad.dialogue.conversation import Conversation, HostError
 from postroad.dialogue.settings import ClientSettings
 from postroad.net import Stream
+from postroad.smtp import StartTls
 from postroad.tls import judge
 from postroad.words.outcome import Phase
 from postroad.words.tls import IN_CLEAR, Demand, Miss, Proof, TlsFailure
@@ -45,6 +46,16 @@ class SecuredConversation(Conversation):
             miss = demand.refusal(self.proof.miss)
             raise self.refuse(miss.why, miss.status)
         return True
+
+    async def _begin_with_tls(self, server_name: str) -> bool:
+        await self._handshake(server_name)
+        return True
+
+    async def _ask_for_tls(self, server_name: str) -> bool:
+        reply = await self.ask(StartTls(), self._settings.timeouts.starttls_s, Phase.STARTTLS)
+        if reply.code == 220:
+            await self.start_tls(server_name)
+        return reply.code == 220
 
     def _stay_in_clear(self) -> None:
         """The host does not start TLS: as if it had none, whether or not it said so (RFC 7672 section 2.2)."""

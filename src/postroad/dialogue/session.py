@@ -19,7 +19,6 @@ from postroad.smtp import (
     Expect,
     Helo,
     More,
-    StartTls,
     Step,
     Terms,
     Transaction,
@@ -152,16 +151,6 @@ class Session(SecuredConversation):
             self._sending.feeding.cancel()
         self._sending = None
         super().close()
-
-    async def _begin_with_tls(self, server_name: str) -> bool:
-        await self._handshake(server_name)
-        return True
-
-    async def _ask_for_tls(self, server_name: str) -> bool:
-        reply = await self.ask(StartTls(), self._settings.timeouts.starttls_s, Phase.STARTTLS)
-        if reply.code == 220:
-            await self.start_tls(server_name)
-        return reply.code == 220
 
     def _begin(self, sending: _Sending) -> None:
         """The next transaction."""

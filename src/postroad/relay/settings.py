@@ -48,7 +48,7 @@ from postroad.routing import (
     WalkPolicy,
 )
 from postroad.smtp import Timeouts
-from postroad.tls import AUTO, Override, StsSettings, Submitter, TlsMode
+from postroad.tls import AUTO, Override, StsSettings, TlsMode
 from postroad.words.inputs import InputError, about
 from postroad.words.mail import Mailbox
 from postroad.words.names import Unreadable
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from postroad.config import Config, RouteTable, TlsTable
     from postroad.dns import Resolver, ServerAddress
     from postroad.sign import SigningPolicy
+    from postroad.tls import Submitter
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,8 @@ def relay_settings(config: Config) -> RelaySettings:
 
 def submitter_of(config: Config) -> Submitter:
     """Who TLS reports are from."""
+    from postroad.tls import Submitter  # noqa: PLC0415  # what reports say is not loaded where none are sent
+
     it = config.tls_report
     sender = it.sender or Mailbox("tls-reports", hostname_of(config))
     return Submitter(it.organization or str(sender.domain), it.contact or sender, sender)
@@ -291,10 +294,19 @@ def _server_tls(tls: TlsTable) -> SSLContext | None:
     """The certificate we show; none where there is none."""
     if tls.certificate is None:
         return None
-    with about("tls.certificate"):
-        check_pem(tls.certificate, "certificate")
-    with about("tls.key" if tls.key else "tls.certificate"):
-        check_pem(tls.key or tls.certificate, "private key")
+    wrong: list[str] = []
+    where = "tls.key" if tls.key else "tls.certificate"
+    for key, file, what in (
+        ("tls.certificate", tls.certificate, "certificate"),
+        (where, tls.key or tls.certificate, "private key"),
+    ):
+        try:
+            check_pem(file, what)
+        except InputError as problem:
+            wrong += [f"{key}: {line}" for line in problem.lines]
+    if wrong:
+        raise InputError(*(wrong if tls.key else wrong[:1]))
+    with about(where):
         return server_tls(tls.certificate, tls.key)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from postroad.words.names import Unreadable, cut
-from postroad.words.visible import visible
+from postroad.words.visible import defused, visible
 
 T = TypeVar("T")
 
@@ -19,12 +19,12 @@ _MOST_SHOWN = 60  # characters of a value that is no text
 class InputError(ValueError):
     """The error that something given by the caller cannot be used: a line for each fault, of very many the first.
 
-    Each says what, where, and how to fix it; `where` stands in front of every one of them.
+    Each says what, where, and how to fix it; `where` stands in front of every one of them. Whatever names of files and
+    other words it quotes, it is one line.
     """
 
     def __init__(self, *lines: str, where: str = "") -> None:
-        every = limited(single for line in lines for single in line.split("\n"))
-        self.lines = tuple(f"{where}: {line}" if where else line for line in every)
+        self.lines = tuple(defused(f"{where}: {line}" if where else line) for line in limited(lines))
         super().__init__("\n".join(self.lines))
 
 

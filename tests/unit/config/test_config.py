@@ -279,6 +279,8 @@ REJECTS = "[[route]]\ndomains = ['a.b']\ndirect = true\non_reject = {{match = {0
         *((f"[[route]]\n{key} = ['*.outlook.com']\ndirect = true\nname = 'x'",
            f'route[1].{key}[1]: "*.outlook.com" has a star; write ".outlook.com" for all names below it')
           for key in ("exchangers", "domains")),
+        ("[[route]]\nexchangers = ['.']\ndirect = true",
+         'route[1].exchangers[1]: ".": a domain name is missing; write a domain name, such as "mail.example.com"'),
         ("[[route]]\ndomains = ['*']\nhosts = ['a.test']",
          'route[1].hosts[1]: each of these is a table; write {host = "a.test"}, or [[route.hosts]] and its keys below'
          " that"),

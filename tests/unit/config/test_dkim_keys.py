@@ -159,8 +159,16 @@ def test_only_a_folder_without_any_file_is_doubted(keys, tmp_path):
     ]
     (folder / "example.com" / "s.pem").rename(folder / "s.pem")
     doubted.append(any("has no keys" in each for each in warnings(config_of(folder))))
-    (folder / "s.pem").unlink()
-    assert ([False] * 4, True) == (doubted, any("has no keys" in each for each in warnings(config_of(folder))))
+    (folder / "s.pem").rename(folder / "example.com" / "s.private")
+    doubted.append(any("has no keys" in each for each in warnings(config_of(folder))))
+    (folder / "example.com" / "s.private").rename(folder / "example.com" / "s.txt")
+    assert ([False] * 5, True) == (doubted, any("has no keys" in each for each in warnings(config_of(folder))))
+
+
+def test_a_file_with_a_line_end_in_its_name_is_told_of_in_one_line(keys):
+    """Whoever may write there could else write lines of ours."""
+    folder = keys(**{"example_com__a\nb_pem": ED})
+    assert ["DIR/example.com/a\\nb.pem cannot sign"] == [each.partition(":")[0] for each in wrong(folder)]
 
 
 def test_a_folder_of_other_files_is_told_of_in_twenty_lines(tmp_path):

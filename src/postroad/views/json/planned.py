@@ -324,6 +324,7 @@ class AdviseJson(TypedDict):
     change: bool
     troubles: list[TroubleJson]
     because: list[str]
+    policy_lines: list[str]
     edits: list[EditJson]
     before: CardJson
     after: CardJson | None

@@ -219,6 +219,7 @@ def advice_shape(advice: Advice) -> AdviseJson:
             for each in advice.troubles
         ],
         "because": list(advice.because),
+        "policy_lines": [f"mx: {name}" for name in advice.listed],
         "edits": [
             {"why": each.why, "gone": [str(line) for line in each.gone], "new": [str(line) for line in each.new]}
             for each in advice.edits
