@@ -5,8 +5,7 @@ import zlib
 from dataclasses import dataclass
 
 from aiosmtpd.controller import Controller
-
-PATIENCE_S = 600.0  # the last resort: whatever is slow on a busy machine is not wrong
+from tests.support.patience import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)

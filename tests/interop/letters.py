@@ -5,7 +5,7 @@ import smtplib
 import threading
 from dataclasses import replace
 
-from tests.interop.boxes import PATIENCE_S
+from tests.support.patience import PATIENCE_S
 
 import postroad
 

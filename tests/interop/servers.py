@@ -14,9 +14,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.faults.relays import ROOT, write_settings
 from tests.interop import places
-from tests.interop.boxes import PATIENCE_S
 from tests.interop.packages import OTHERS, PEERS, environment, give_away, other
 from tests.support.certificates import issue
+from tests.support.patience import PATIENCE_S
 from tests.support.signing import ed25519_pem, rsa_pem
 
 from postroad.lab import CertificateKind

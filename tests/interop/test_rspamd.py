@@ -12,11 +12,11 @@ from http import HTTPStatus
 
 import pytest
 from tests.interop import places
-from tests.interop.boxes import PATIENCE_S
 from tests.interop.conftest import folder_for_others
 from tests.interop.letters import BODIES, hand_over, message
 from tests.interop.packages import OTHERS, PEERS, environment, give_away
 from tests.interop.servers import SELECTORS, Process
+from tests.support.patience import PATIENCE_S
 
 from postroad.build import load_keys
 from postroad.dns import parse_zones

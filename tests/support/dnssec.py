@@ -21,8 +21,8 @@ import dns.zone
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.faults.ports import free_port
-from tests.interop.boxes import PATIENCE_S
 from tests.interop.packages import PEERS, environment, want_packages
+from tests.support.patience import PATIENCE_S
 
 HOST = "127.0.0.1"
 LOOK_S = 0.02

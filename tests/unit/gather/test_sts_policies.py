@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.examples import examples
+from tests.support.patience import PATIENCE_S
 
 from postroad.dns import RecordType
 from postroad.gather import Fetched, StsPolicies, StsWorld, kept_policies
@@ -258,7 +259,7 @@ def test_a_web_server_that_hangs_holds_up_mail_once():
         first = asyncio.create_task(relay.policies.known("example.org"))
         await asyncio.sleep(0)
         relay.wait(60)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             told = await relay.policies.known("example.org")
         assert (None, 5.0, False) == (told.policy, told.life_s, first.done())
         relay.domain.gate.set()

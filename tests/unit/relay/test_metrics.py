@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.patience import PATIENCE_S
 from tests.support.relaying import house
 
 from postroad.net import NetError
@@ -44,7 +45,7 @@ def fetch(numbers, path, method="GET"):
     """Status and text of a page."""
     request = urllib.request.Request(f"http://127.0.0.1:{numbers.port}{path}", method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as answer:
         with answer:
