@@ -61,6 +61,7 @@ CASES = {
     f"v=DKIM1; k=ed25519; p={RSA_P}": ["key"],
     f"v=DKIM1; k=ed25519; p={P[:-2]}": ["key"],
     f"v=DKIM1; k=ed25519; p={P[:-1]}!": ["key"],
+    f"v=DKIM1; k=ed25519; p={P[:10]}!{P[10:]}": ["key"],
     f"v=DKIM1; k=ed25519; p={record_of(OTHER_ED).rpartition('p=')[2]}": ["different"],
     f"v=DKIM1; k=ed25519; h=sha1; p={P}": ["hash"],
     f"v=DKIM1; k=ed25519; s=tlsrpt; p={P}": ["service"],
