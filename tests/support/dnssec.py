@@ -83,12 +83,12 @@ class SignedZone:
 
 
 @contextlib.contextmanager
-def validating(folder, *zones):
+def validating(folder, *zones, port=0):
     """The validator of these zones, while the block lasts: "ADDRESS:PORT". Skips where its programs are not."""
     want_packages()
     if not (KNOTD.exists() and UNBOUND.exists()):
         pytest.skip("Knot DNS and Unbound are not here: run `make peers` again")
-    names, port = free_port([HOST]), free_port([HOST])
+    names, port = free_port([HOST]), port or free_port([HOST])
     places = {"folder": folder, "host": HOST}
     (folder / "knot.conf").write_text(KNOT.format(port=names, **places) + _written(folder, zones))
     stubs = (STUB.format(name=each, host=HOST, port=names) for each in (".", *(zone.name for zone in zones)))

@@ -506,3 +506,21 @@ def test_start_says_once_that_the_resolver_does_not_validate(tmp_path, monkeypat
 
     where, told = asyncio.run(story())
     assert [f"the resolver at {where} does not validate; turn DNSSEC validation on there"] == told
+
+
+@pytest.mark.parametrize("mode", ["dane", "dane-only"])
+def test_start_says_by_which_keys_no_mail_leaves(tmp_path, monkeypatch, mode):
+    """Where nothing is verified, "dane-only" keeps all its mail until it is returned."""
+
+    def load(path):
+        config = config_of(path)
+        return config.model_copy(update={"deliver": config.deliver.model_copy(update={"tls": mode})})
+
+    async def story():
+        zone = f"$TTL 60\n. NS ns.example.\n{ZONE}"
+        async with serving(monkeypatch, tmp_path, load, zone) as (_lab, told, _service):
+            await told.until("relay.dane.missing" if mode == "dane-only" else "relay.dane.off")
+            return [(fields["key"], fields["why"]) for fields in told.named("relay.dane.missing")]
+
+    why = 'no mail leaves by "dane-only", and all of it is returned at retry.expiry; write "dane"'
+    assert ([("deliver.tls", why)] if mode == "dane-only" else []) == asyncio.run(story())

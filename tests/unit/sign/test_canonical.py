@@ -14,7 +14,9 @@ from postroad.sign.fields import fields_of
 
 HEADER = b"A: X\r\nB : Y\t\r\n\tZ  \r\n"
 BODIES = st.lists(
-    st.sampled_from([b"a", b"\xc3\xa4", b" ", b"\t", b"\r\n", b"\r\n\r\n", b" \r\n", b".", b"\0", b"x" * 1200])
+    st.sampled_from(
+        [b"a", b"\xc3\xa4", b" ", b"\t", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b" \r\n", b".", b"\0", b"x" * 1200]
+    )
 ).map(b"".join)
 
 
