@@ -6,7 +6,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.relaying import LIMIT_S, Told
+from tests.support.patience import PATIENCE_S
+from tests.support.relaying import Told
 
 from postroad.config import read
 from postroad.dns import ZoneResolver, parse_zones
@@ -73,7 +74,7 @@ async def noticing(config, calendar, says="on"):
     """Notices of a relay with these settings, and what they told."""
     told = Told()
     notices = Notices(told, calendar.today, calendar.sleep)
-    async with asyncio.timeout(LIMIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         notices.begin(config, Resolver(says))
         yield notices, told
     notices.close()
