@@ -48,12 +48,13 @@ def test_a_sender_speaks_json():
     assert list(SENDERS) == [each["name"] for each in json.loads(run("senders", "--json").stdout)["senders"]]
 
 
-@pytest.mark.parametrize("name", sorted(SENDERS.keys() - {"postroad"}))
-def test_the_file_of_a_sender_can_be_taken_and_changed(name):
+def test_the_file_of_a_sender_can_be_taken_and_changed():
     """What --toml prints is read back as the same sender."""
-    text = run("senders", name, "--toml").stdout
-    again = read_sender(name, text)
-    assert (SENDERS[name].reactions, SENDERS[name].limits) == (again.reactions, again.limits)
+    names = sorted(SENDERS.keys() - {"postroad"})
+    again = {name: read_sender(name, run("senders", name, "--toml").stdout) for name in names}
+    assert {name: (SENDERS[name].reactions, SENDERS[name].limits) for name in names} == {
+        name: (each.reactions, each.limits) for name, each in again.items()
+    }
 
 
 def test_a_file_of_ones_own_is_a_sender(tmp_path):
