@@ -27,11 +27,13 @@ def test_a_zone_shows_what_its_folder_expects():
     assert [] == [(rule, name) for (rule, name), found in told.items() if name.startswith("finds") != bool(found)]
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS if path.name.startswith("silent")], ids=name_of)
-def test_a_near_miss_is_no_error_to_any_rule(path):
+def test_a_near_miss_is_no_error_to_any_rule():
     """The zones that one rule keeps still at are sane to the others: none sees an error."""
-    evidence = folders.load_with_policies(path).evidence
-    assert [] == [finding for finding in run(evidence) if finding.severity is Severity.ERROR]
+    near = {
+        name_of(path): folders.load_with_policies(path).evidence for path in PATHS if path.name.startswith("silent")
+    }
+    found = [(name, finding) for name, evidence in near.items() for finding in run(evidence)]
+    assert [] == [(name, finding) for name, finding in found if finding.severity is Severity.ERROR]
 
 
 @pytest.mark.parametrize("path", sorted((folders.ROOT / "sane").iterdir()), ids=lambda path: path.name)
