@@ -5,7 +5,9 @@ Rule 2: a spool reads no clock and draws no lots: times, ids and seeds are given
 Rule 3: whatever ails the disk ends as a SpoolError with its kind; nothing of that call was done then.
 
 Stops: `base` (the protocols and their nouns), `ids` (ids and seeds), `memory` (for tests and trials), `sqlite` (for
-mail), `remote` (what another process delivers from), `wire` (how the two speak).
+mail), `postgres` (for mail of several machines), `remote` (what another process delivers from), `wire` (how the two
+speak); for both databases `calls` (arguments of calls), `group` (calls for one commit), `rows` (mail as columns),
+`fresh` (bodies remembered).
 """
 
 from typing import TYPE_CHECKING
