@@ -29,6 +29,12 @@ def letter(id_="m1", *to, sender="ann@home.example", at=NOW, size=SIZE):
 @asynccontextmanager
 async def opened(kind, folder, **settings):
     """A spool of a kind, closed in the end."""
+    if kind == "postgres":
+        from tests.support.postgres import nodes  # a server, for those who need one
+
+        async with nodes("one", **settings) as (spool,):
+            yield spool
+        return
     spool = MemorySpool(**settings) if kind == "memory" else await SqliteSpool.open(folder, node="one", **settings)
     try:
         yield spool

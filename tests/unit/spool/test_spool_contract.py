@@ -14,7 +14,7 @@ from postroad.words.mail import Envelope, Recipient, TlsWish, parse_mailbox
 LATER = NOW + 900
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def tell(request, tmp_path):
     """Run a story about a spool of each kind."""
     return partial(play, kind=request.param, folder=tmp_path / "spool")
