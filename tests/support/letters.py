@@ -49,7 +49,16 @@ def play(story, kind, folder, **settings):
         async with opened(kind, folder, **settings) as spool:
             await story(spool)
 
-    asyncio.run(whole())
+    run_for(kind)(whole())
+
+
+def run_for(kind):
+    """What runs a story about a spool of a kind."""
+    if kind != "postgres":
+        return asyncio.run
+    from tests.support.postgres import loop  # a server, for those who need one
+
+    return loop().run
 
 
 async def octets(spool, mail):

@@ -15,15 +15,17 @@ from contextlib import asynccontextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import patch
 
 import asyncpg
 
 from postroad.spool.postgres import Accepted, PostgresSpool
+from postroad.spool.postgres.connections import Connections
 
 UNSAFE = Accepted(unsafe=True)
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"
 SMALL = "-c shared_buffers=16MB -c max_connections=80 -c max_wal_size=256MB -c listen_addresses="
-TABLES = "node message piece arrival parcel lane record past lesson".split()
+TABLES = ["node", "message", "piece", "arrival", "parcel", "lane", "record", "past", "lesson"]
 WIPE = "; ".join(f"DELETE FROM postroad.{table}" for table in TABLES)
 WIPE += "; UPDATE postroad.spool SET version = 1, serves = 1, remembers_from = '-infinity'"
 
@@ -61,12 +63,12 @@ def shared():
     """The server of this run of tests: fast, for a power cut may take all it has."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     server = Server(Path(tempfile.gettempdir()) / f"postroad-{run[:12]}", FAST)
-    lock = server.root.with_suffix(".lock").open("w")
+    server.root.mkdir(exist_ok=True)
+    lock, pipe = (server.root / "lock").open("w"), server.root / "pipe"
     fcntl.flock(lock, fcntl.LOCK_EX)
-    pipe = server.root.with_suffix(".pipe")
     if not pipe.exists():
         os.mkfifo(pipe)
-        os.chmod(pipe, 0o666)
+        pipe.chmod(0o666)
         server.make()
         server.start()
         end = '(cat "$1" >/dev/null; "$2" -D "$3/data" -s -m immediate stop; rm -rf "$3") >/dev/null 2>&1 &'
@@ -103,25 +105,56 @@ def database(name=""):
     return _made(f"of_{os.getpid()}{name}")
 
 
-async def wiped(url):
+_KEPT = {}  # URL -> idle connections
+
+
+class Kept(Connections):
+    """Connections that outlive their spool: a new one costs the server as much as ten stories."""
+
+    async def _open(self, statements):
+        while idle := _KEPT.get(self._url):
+            db = idle.pop()
+            if not db.is_closed():
+                return db
+        return await super()._open(statements)
+
+    async def close(self):
+        _KEPT.setdefault(self._url, []).extend(self._idle)
+        self._idle = []
+        await super().close()
+
+
+@cache
+def loop():
+    """The loop of all stories of this process: the connections belong to it."""
+    return asyncio.Runner()
+
+
+async def end():
+    """No story is left: close what outlived the others."""
+    for idle in _KEPT.values():
+        for db in idle:
+            await db.close()
+
+
+async def _wiped(db):
     """Leave nothing of the story before."""
-    db = await asyncpg.connect(url, statement_cache_size=0)
-    try:
-        if await db.fetchval("SELECT to_regclass('postroad.spool') IS NOT NULL"):
-            await db.execute(WIPE)
-    finally:
-        await db.close()
+    if await db.fetchval("SELECT to_regclass('postroad.spool') IS NOT NULL"):
+        await db.execute(WIPE)
 
 
 @asynccontextmanager
 async def nodes(*names, url=None, **settings):
     """Spools of these nodes, on an empty database."""
     where = url or database()
-    await wiped(where)
+    async with Kept(where, "").lent() as db:
+        await _wiped(db)
+        _KEPT.setdefault(where, []).append(db)
     spools = []
     try:
-        for name in names:
-            spools.append(await PostgresSpool.open(where, node=name, accepted=UNSAFE, **settings))  # noqa: PERF401
+        with patch("postroad.spool.postgres.spool.Connections", Kept):
+            for name in names:
+                spools.append(await PostgresSpool.open(where, node=name, accepted=UNSAFE, **settings))  # noqa: PERF401
         yield spools
     finally:
         for spool in spools:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 SCHEMES = ("postgresql", "postgres")
 _SECRET = {"password", "sslpassword"}
@@ -22,4 +22,5 @@ def without_password(url: str) -> str:
         return f"{url.partition(':')[0]}://..."
     user, at, host = parts.netloc.rpartition("@")
     user = quote(unquote(user.partition(":")[0]))
-    return urlunsplit((parts.scheme, f"{user}{at}{host}", parts.path, urlencode(query), ""))
+    asked = f"?{urlencode(query, safe='/:,')}" if query else ""
+    return f"{parts.scheme}://{user}{at}{host}{parts.path}{asked}"

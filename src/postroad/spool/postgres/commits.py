@@ -1,4 +1,4 @@
-"""Commits a group of calls as one transaction, and handles what may go wrong: connections, other nodes, a faulty call."""
+"""Commits a group of calls as one transaction, and handles what may go wrong: servers, other nodes, a faulty call."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Commits:
             await lanes.settle_lanes(tx)
             transaction, is_valid = await db.fetchrow(_LAST, tx.token)
             if tx.claims and not is_valid:
-                raise LostToken
+                raise LostToken  # noqa: TRY301  # as from the statements
         except BaseException:
             self._day = tx.day
             with contextlib.suppress(Exception):  # what cannot be rolled back is closed

@@ -62,12 +62,12 @@ class Connections:
         self._idle: list[Any] = []
         self._room = asyncio.Semaphore(MOST)
         self._is_pooled: bool | None = None  # behind a pooler that gives each transaction another session
-        self._is_closed = False
+        self.is_closed = False
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[Db]:
         """A connection for a transaction. What is not left as it was is closed."""
-        if self._is_closed:
+        if self.is_closed:
             raise closed(self.where)
         async with self._room:
             db = self._idle.pop() if self._idle else await self._connect()
@@ -78,7 +78,7 @@ class Connections:
                     self._drop()  # the others end the same way
                 raise
             finally:
-                if db.is_closed() or db.is_in_transaction() or self._is_closed:
+                if db.is_closed() or db.is_in_transaction() or self.is_closed:
                     db.terminate()
                 else:
                     self._idle.append(db)
@@ -96,7 +96,7 @@ class Connections:
 
     async def close(self) -> None:
         """End."""
-        self._is_closed = True
+        self.is_closed = True
         idle, self._idle = self._idle, []
         for db in idle:
             try:
@@ -109,13 +109,13 @@ class Connections:
             self._idle.pop().terminate()
 
     async def _connect(self) -> Any:  # noqa: ANN401  # asyncpg has no types
+        db = await self._open(0 if self._is_pooled else _STATEMENTS)
         if self._is_pooled is None:
-            db = await self._open(0)
             self._is_pooled = await _is_pooled(db)
             if self._is_pooled:
-                return db
-            await db.close()
-        return await self._open(0 if self._is_pooled else _STATEMENTS)
+                await db.close()
+                db = await self._open(0)
+        return db
 
     async def _open(self, statements: int) -> Any:  # noqa: ANN401  # as above
         try:
@@ -156,8 +156,9 @@ def process() -> str:
 
 
 async def _is_pooled(db: Any) -> bool:  # noqa: ANN401  # as above
-    """Whether the process that we are told of is not the one that answers."""
-    await db.execute("BEGIN")
-    pid = await db.fetchval("SELECT pg_backend_pid()")
-    await db.execute("COMMIT")
-    return bool(pid != db.get_server_pid())
+    """Whether the process that we are told of is not the one that answers. Nothing is prepared for the question."""
+    try:
+        await db.execute(f"SELECT 1 / (pg_backend_pid() = {db.get_server_pid():d})::integer")
+    except asyncpg.DivisionByZeroError:
+        return True
+    return False

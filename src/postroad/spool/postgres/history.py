@@ -9,6 +9,7 @@ import asyncpg
 from postroad.spool.postgres.connections import Db
 from postroad.spool.postgres.settling import DAY_S
 from postroad.spool.postgres.transaction import Transaction
+from postroad.spool.postgres.versions import has_table
 
 ARRIVAL_S = 86400.0
 """How long a message may take to arrive."""
@@ -37,13 +38,13 @@ def is_missing_day(problem: BaseException) -> bool:
 
 async def make_day(db: Db, day: int) -> None:
     """Make the partition of a day, in the transaction that is open. Attaching one stops neither readers nor writers."""
-    name = f"postroad.past_{day}".replace("-", "m")
+    name = f"past_{day}".replace("-", "m")
     await db.execute("SET LOCAL lock_timeout = '5s'")
     await db.execute("SELECT pg_advisory_xact_lock($1, $2)", 0x506F7374, -2)
-    if await db.fetchval("SELECT to_regclass($1) IS NULL", name):
-        await db.execute(f"CREATE TABLE {name} (LIKE postroad.past INCLUDING ALL)")
+    if not await has_table(db, name):
+        await db.execute(f"CREATE TABLE postroad.{name} (LIKE postroad.past INCLUDING ALL)")
         bounds = f"FROM ({day * DAY_S}) TO ({(day + 1) * DAY_S})"
-        await db.execute(f"ALTER TABLE postroad.past ATTACH PARTITION {name} FOR VALUES {bounds}")
+        await db.execute(f"ALTER TABLE postroad.past ATTACH PARTITION postroad.{name} FOR VALUES {bounds}")
 
 
 async def old_days(db: Db, before: float) -> list[str]:

@@ -3,6 +3,8 @@
 `lane.turn_at` may be too early, never too late: docs/design/spool.md says who may raise it, and why nobody waits.
 """
 
+# ruff: noqa: S608  # statements are put together from constants of this room; values are parameters
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -111,11 +113,11 @@ _MISSING = f"""
 {_NAMES.format(more="")}
 INSERT INTO postroad.lane (destination, turn_at)
 SELECT destination, '-infinity' FROM name WHERE destination IS NOT NULL ON CONFLICT DO NOTHING RETURNING destination
-"""  # noqa: S608  # constants
+"""
 _BOUNDS = f"""
 SELECT destination, turn_at, greatest(({_NEXT_IN_LANE}), served_at) AS exact, ({_NEXT_IN_LANE}) IS NULL AS is_empty
 FROM postroad.lane WHERE destination <> ALL($1::text[]) ORDER BY turn_at, turn, destination LIMIT $2
-"""  # noqa: S608  # as above
+"""
 
 
 async def settle_lanes(tx: Transaction) -> None:

@@ -1,5 +1,7 @@
 """Who is alive: tokens, leases by node, and what the dead leave."""
 
+# ruff: noqa: S608  # statements are put together from constants of this room; values are parameters
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -22,14 +24,14 @@ _OTHER = "SELECT process FROM postroad.node WHERE name = $1"
 _LOST_ARRIVALS = "UPDATE postroad.arrival SET seen_at = '-infinity' WHERE node = $1"
 _GAP = f"""
 SELECT renewed_at < clock_timestamp() - interval '{LEASE_S / 2} s' FROM postroad.node WHERE token = $1 FOR UPDATE
-"""  # noqa: S608  # a constant
+"""
 _RENEW = """
 UPDATE postroad.node SET renewed_at = clock_timestamp()
 WHERE token = ANY(ARRAY(
     SELECT token FROM postroad.node WHERE token = $1 OR $2 OR renewed_at > clock_timestamp() ORDER BY name FOR UPDATE
 ))
 """
-_BURY = f"DELETE FROM postroad.node WHERE renewed_at < clock_timestamp() - interval '{LEASE_S} s'"  # noqa: S608  # as above
+_BURY = f"DELETE FROM postroad.node WHERE renewed_at < clock_timestamp() - interval '{LEASE_S} s'"
 _FREE = """
 UPDATE postroad.parcel SET holder = NULL
 WHERE holder IS NOT NULL AND holder <> ALL(ARRAY(SELECT token FROM postroad.node)) RETURNING destination, due_at

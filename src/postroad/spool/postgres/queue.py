@@ -34,12 +34,13 @@ _STATES = {
 }
 _THESE = """
 WHERE number = ANY(ARRAY(
-    SELECT number FROM postroad.parcel WHERE number = ANY($1::bigint[]) AND holder IS NULL AND held = $2
+    SELECT number FROM postroad.parcel WHERE number = ANY($1::bigint[]) AND holder IS NULL AND {}
     ORDER BY number FOR UPDATE
 )) RETURNING destination, due_at
 """
-_HOLD = f"UPDATE postroad.parcel SET held = NOT held {_THESE}"
-_HURRY = f"UPDATE postroad.parcel SET due_at = least(due_at, $3) {_THESE}"
+_HOLD = f"UPDATE postroad.parcel SET held = true {_THESE.format('NOT held')}"
+_UNHOLD = f"UPDATE postroad.parcel SET held = false {_THESE.format('held')}"
+_HURRY = f"UPDATE postroad.parcel SET due_at = least(due_at, $2) {_THESE.format('NOT held')}"
 _RECORDS = "SELECT destination, at, text FROM postroad.record WHERE message = $1 ORDER BY at, number"
 _PAST = f"""
 SELECT {MAIL}, message.finished_at, message.records FROM postroad.past AS message
@@ -80,7 +81,7 @@ async def hold(tx: Transaction, asked: Sequence[tuple[Sequence[int]]]) -> list[i
     """Hold those of the parcels that wait; how many."""
     counts = []
     for (parcels,) in asked:
-        rows = await tx.db.fetch(_HOLD, parcels, False)
+        rows = await tx.db.fetch(_HOLD, parcels)
         tx.changed.update(row[0] for row in rows)
         counts.append(len(rows))
     return counts
@@ -88,12 +89,12 @@ async def hold(tx: Transaction, asked: Sequence[tuple[Sequence[int]]]) -> list[i
 
 async def unhold(tx: Transaction, asked: Sequence[tuple[Sequence[int]]]) -> list[int]:
     """Let those of the parcels wait that are held; how many."""
-    return [tx.wait(await tx.db.fetch(_HOLD, parcels, True)) for (parcels,) in asked]
+    return [tx.wait(await tx.db.fetch(_UNHOLD, parcels)) for (parcels,) in asked]
 
 
 async def retry(tx: Transaction, asked: Sequence[tuple[Sequence[int], float]]) -> list[int]:
     """Make those of the parcels due that wait; how many."""
-    return [tx.wait(await tx.db.fetch(_HURRY, parcels, False, now)) for parcels, now in asked]
+    return [tx.wait(await tx.db.fetch(_HURRY, parcels, now)) for parcels, now in asked]
 
 
 async def story(db: Db, id_: str) -> Story | None:

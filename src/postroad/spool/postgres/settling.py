@@ -1,5 +1,7 @@
 """What is removed: settled and deleted parcels, and messages that are finished."""
 
+# ruff: noqa: S608  # statements are put together from constants of this room; values are parameters
+
 from __future__ import annotations
 
 import json

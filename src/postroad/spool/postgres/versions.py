@@ -13,7 +13,12 @@ SCHEMA = 1
 
 _LOCK = "SELECT pg_advisory_xact_lock($1, $2)"
 _LOCKS = 0x506F7374, -1  # no part of the destinations has this number
-_IS_THERE = "SELECT to_regclass('postroad.spool') IS NOT NULL"
+_IS_THERE = """
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = 'postroad' AND relname = $1
+)
+"""
 _STATE = "SELECT version, serves FROM postroad.spool"
 
 
@@ -39,6 +44,11 @@ async def migrate(db: Db, *, make: bool) -> None:
     await check_serves(db)
 
 
+async def has_table(db: Db, name: str) -> bool:
+    """Whether there is such a table, also if another node has just made it: to_regclass would answer from its memory."""
+    return bool(await db.fetchval(_IS_THERE, name))
+
+
 async def check_serves(db: Db) -> None:
     """See that this Postroad may still use the spool.
 
@@ -53,7 +63,7 @@ async def check_serves(db: Db) -> None:
 
 
 async def _version(db: Db) -> int:
-    if not await db.fetchval(_IS_THERE):
+    if not await has_table(db, "spool"):
         return 0
     return int((await db.fetchrow(_STATE))["version"])
 

@@ -60,7 +60,7 @@ class Writer:
         """Do groups until nobody asks for anything."""
         while self._gathered[0].count:
             group = self._gathered[0]
-            while len(self._gathered) == 1 and group.grows(self._loop.time()):
+            while len(self._gathered) == 1 and group.grows(self._loop.time()):  # noqa: ASYNC110  # a turn of the loop
                 await asyncio.sleep(0)  # others of this turn of the loop come along
             self._gathered.popleft()
             if not self._gathered:
