@@ -53,16 +53,27 @@ class Server:
         """End it as a crash does, or in order."""
         _run("pg_ctl", "-D", self.data, "-w", "-s", "-m", how, "stop")
 
+    def remove(self):
+        """Leave nothing of it."""
+        shutil.rmtree(self.root)
+
     def url(self, database="postgres"):
         """Of a database of it."""
         return f"postgresql://postgres@/{database}?host={self.root}"
+
+
+def room_for_a_server():
+    """A folder for servers: in memory, if it is large. What survives the end of a process survives it there, too."""
+    memory = Path("/dev/shm")
+    has_room = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
+    return memory if has_room else Path(tempfile.gettempdir())
 
 
 @cache
 def shared():
     """The server of this run of tests: fast, for a power cut may take all it has."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    server = Server(Path(tempfile.gettempdir()) / f"postroad-{run[:12]}", FAST)
+    server = Server(room_for_a_server() / f"postroad-{run[:12]}", FAST)
     server.root.mkdir(exist_ok=True)
     lock, pipe = (server.root / "lock").open("w"), server.root / "pipe"
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -111,15 +122,18 @@ _KEPT = {}  # URL -> idle connections
 class Kept(Connections):
     """Connections that outlive their spool: a new one costs the server as much as ten stories."""
 
+    wrap = staticmethod(lambda db: db)  # what a test makes of a connection
+    unwrap = staticmethod(lambda db: getattr(db, "db", db))
+
     async def _open(self, statements):
         while idle := _KEPT.get(self._url):
             db = idle.pop()
             if not db.is_closed():
-                return db
-        return await super()._open(statements)
+                return self.wrap(db)
+        return self.wrap(await super()._open(statements))
 
     async def close(self):
-        _KEPT.setdefault(self._url, []).extend(self._idle)
+        _KEPT.setdefault(self._url, []).extend(map(self.unwrap, self._idle))
         self._idle = []
         await super().close()
 
@@ -149,7 +163,7 @@ async def nodes(*names, url=None, **settings):
     where = url or database()
     async with Kept(where, "").lent() as db:
         await _wiped(db)
-        _KEPT.setdefault(where, []).append(db)
+        _KEPT.setdefault(where, []).append(Kept.unwrap(db))
     spools = []
     try:
         with patch("postroad.spool.postgres.spool.Connections", Kept):

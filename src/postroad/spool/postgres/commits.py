@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -13,19 +11,15 @@ import asyncpg
 from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.group import Calls, failed
 from postroad.spool.postgres import lanes
-from postroad.spool.postgres.connections import Connections, Db, ended
+from postroad.spool.postgres.connections import Connections, Db, Patience, ended
 from postroad.spool.postgres.history import is_missing_day, make_day
 from postroad.spool.postgres.leases import LostToken, revive
 from postroad.spool.postgres.transaction import Life, Transaction
 from postroad.spool.postgres.trouble import is_lost, is_worth_another_try, trouble_with, troubles
 
-PATIENCE_S = 20.0
-"""How long a group tries to get a connection: a server that restarts is back by then, and clients still wait."""
-
 TRIES = 3
 """How often a transaction is done that met another one."""
 
-_PAUSES_S = (0.0, 0.02, 0.1, 0.3, 1.0)
 _OF_ONE = {None, Trouble.CORRUPT}
 """Troubles of one call, which spoil no other. The others are the server's."""
 
@@ -50,23 +44,6 @@ class InDoubt(Exception):  # noqa: N818  # what it is
     def __init__(self, transaction: str) -> None:
         super().__init__("the connection was lost at COMMIT")
         self.transaction = transaction
-
-
-@dataclass(slots=True)
-class _Patience:
-    """How long, and how often, a group is tried."""
-
-    until: float
-    tries: int = 0
-    pauses: int = 0
-
-    async def waits(self) -> bool:
-        """Wait a little for the server, if it is not too late."""
-        if asyncio.get_running_loop().time() > self.until:
-            return False
-        await asyncio.sleep(_PAUSES_S[min(self.pauses, len(_PAUSES_S) - 1)])
-        self.pauses += 1
-        return True
 
 
 class Commits:
@@ -112,7 +89,7 @@ class Commits:
 
     async def _try(self, calls: list[Calls[Any, Any]]) -> Exception | None:
         """What is wrong, if anything is in spite of all that can be done; nothing of the transaction is done then."""
-        patience = _Patience(asyncio.get_running_loop().time() + PATIENCE_S)
+        patience = Patience()
         while True:
             try:
                 await self._transact(calls)
@@ -125,7 +102,7 @@ class Commits:
             else:
                 return None
 
-    async def _obstacle(self, problem: Exception, patience: _Patience) -> Exception | None:
+    async def _obstacle(self, problem: Exception, patience: Patience) -> Exception | None:
         """What keeps the same from succeeding now; None once it is out of the way."""
         if is_lost(problem):
             return None if await patience.waits() else problem
@@ -186,7 +163,7 @@ class Commits:
             InDoubt: nobody can be asked.
 
         """
-        patience = _Patience(asyncio.get_running_loop().time() + PATIENCE_S)
+        patience = Patience()
         while True:
             try:
                 status = await self._status(transaction)

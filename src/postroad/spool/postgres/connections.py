@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import asyncpg
 
 from postroad.spool.postgres.address import without_password
 from postroad.spool.postgres.trouble import Unanswered, closed, is_lost, troubles
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MOST = 4
 """Connections of a node: two that write, two that read. PostgreSQL has a process for each."""
@@ -20,6 +23,11 @@ ANSWER_S = 20.0
 """How long a statement may take: no slice of ours takes a second, so who is silent for so long is gone."""
 
 CONNECT_S = 5.0
+
+PATIENCE_S = 20.0
+"""How long a call tries to get a connection: a server that restarts is back by then, and clients still wait."""
+
+_PAUSES_S = (0.0, 0.02, 0.1, 0.3, 1.0)  # between tries
 
 _STATEMENTS = 256  # prepared ones kept for each connection: more than this room has
 
@@ -50,6 +58,23 @@ class Db(Protocol):
     def terminate(self) -> None:
         """End it without a word."""
         ...
+
+
+class Patience:
+    """How long a server is waited for that does not answer."""
+
+    def __init__(self) -> None:
+        self._until = asyncio.get_running_loop().time() + PATIENCE_S
+        self._pauses = 0
+        self.tries = 0  # for other reasons
+
+    async def waits(self) -> bool:
+        """Wait a little, if it is not too late."""
+        if asyncio.get_running_loop().time() > self._until:
+            return False
+        await asyncio.sleep(_PAUSES_S[min(self._pauses, len(_PAUSES_S) - 1)])
+        self._pauses += 1
+        return True
 
 
 class Connections:
@@ -83,16 +108,21 @@ class Connections:
                 else:
                     self._idle.append(db)
 
-    @asynccontextmanager
-    async def asked(self) -> AsyncIterator[Db]:
-        """A connection for questions. What goes wrong becomes a SpoolError."""
+    async def ask(self, question: Callable[Concatenate[Db, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Answer a question from what is committed; again, if the connection is lost.
+
+        Raises:
+            SpoolError: the database could not be read, or this is closed.
+
+        """
+        patience = Patience()
         with troubles(self.where):
-            async with self.lent() as db:
-                if self._is_pooled:
-                    await db.execute("BEGIN READ ONLY")
-                yield db
-                if self._is_pooled:
-                    await db.execute("COMMIT")
+            while True:
+                try:
+                    return await self._answer(question, *args, **kwargs)
+                except Exception as problem:
+                    if not is_lost(problem) or not await patience.waits():
+                        raise
 
     async def close(self) -> None:
         """End."""
@@ -103,6 +133,17 @@ class Connections:
                 await db.close(timeout=CONNECT_S)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 db.terminate()
+
+    async def _answer(
+        self, question: Callable[Concatenate[Db, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        async with self.lent() as db:
+            if not self._is_pooled:
+                return await question(db, *args, **kwargs)
+            await db.execute("BEGIN READ ONLY")
+            answer = await question(db, *args, **kwargs)
+            await db.execute("COMMIT")
+            return answer
 
     def _drop(self) -> None:
         while self._idle:

@@ -151,13 +151,11 @@ class PostgresSpool:
 
     async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
         """See Spool."""
-        async with self._connections.asked() as db:
-            return await lanes.stranded(db, after, limit)
+        return await self._connections.ask(lanes.stranded, after, limit)
 
     async def next_due(self, skip: Collection[str] = ()) -> float | None:
         """See Spool."""
-        async with self._connections.asked() as db:
-            return await lanes.next_due(db, list(skip))
+        return await self._connections.ask(lanes.next_due, list(skip))
 
     def body(self, mail: StoredMail) -> Body:
         """See Spool."""
@@ -172,8 +170,7 @@ class PostgresSpool:
         fresh = None if self._life.has_lost(id_) else self._fresh.body(id_)
         if fresh is not None:
             return fresh, False
-        async with self._connections.asked() as db:
-            return await keeping.piece(db, id_, ordinal, self._life)
+        return await self._connections.ask(keeping.piece, id_, ordinal, self._life)
 
     async def renew(self, now: float) -> int:  # noqa: ARG002  # leases are on the database's clock
         """See Spool."""
@@ -197,13 +194,11 @@ class PostgresSpool:
 
     async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
         """See Spool."""
-        async with self._connections.asked() as db:
-            return await queue.listed(db, selection, limit)
+        return await self._connections.ask(queue.listed, selection, limit)
 
     async def story(self, id_: str) -> Story | None:
         """See Spool."""
-        async with self._connections.asked() as db:
-            return await queue.story(db, id_)
+        return await self._connections.ask(queue.story, id_)
 
     async def hold(self, selection: Selection) -> int:
         """See Spool."""
@@ -232,8 +227,7 @@ class PostgresSpool:
 
     async def recall(self, kind: str, begin: str = "") -> tuple[Lesson, ...]:
         """See Spool."""
-        async with self._connections.asked() as db:
-            return await lessons.recall(db, kind, begin)
+        return await self._connections.ask(lessons.recall, kind, begin)
 
     async def forget(self, kind: str, keys: Collection[str]) -> int:
         """See Spool."""
@@ -241,8 +235,7 @@ class PostgresSpool:
 
     async def stats(self, now: float) -> Stats:
         """See Spool."""
-        async with self._connections.asked() as db:
-            return await queue.stats(db, now)
+        return await self._connections.ask(queue.stats, now)
 
     async def close(self) -> None:
         """See Spool."""
@@ -259,14 +252,12 @@ class PostgresSpool:
         return count
 
     async def _found(self, selection: Selection, after: int) -> list[int]:
-        async with self._connections.asked() as db:
-            return await queue.found(db, selection, after, settling.SLICE)
+        return await self._connections.ask(queue.found, selection, after, settling.SLICE)
 
     async def _look_after(self) -> None:
         """See that the server still keeps the promise: new mail is refused while it does not."""
         try:
-            async with self._connections.asked() as db:
-                await check_promise(db, self._accepted)
+            await self._connections.ask(check_promise, self._accepted)
         except SpoolError as trouble:
             if trouble.kind is not Trouble.GONE:  # each commit finds out for itself whether there is a server
                 self._mail.commits.refusal = trouble
@@ -278,9 +269,7 @@ class PostgresSpool:
         if tomorrow not in self._days:
             await self._queue.commits.house(lambda db: history.make_day(db, tomorrow))
             self._days = {tomorrow}
-        async with self._connections.asked() as db:
-            old = await history.old_days(db, now - self._history_s)
-        for name in old:
+        for name in await self._connections.ask(history.old_days, now - self._history_s):
             with suppress(SpoolError):  # somebody reads it: the next sweep tries
                 await self._queue.commits.house(lambda db, name=name: history.drop_day(db, name))  # type: ignore[misc]  # bound
 

@@ -45,7 +45,7 @@ async def migrate(db: Db, *, make: bool) -> None:
 
 
 async def has_table(db: Db, name: str) -> bool:
-    """Whether there is such a table, also if another node has just made it: to_regclass would answer from its memory."""
+    """Whether there is such a table, even one that another node has just made: to_regclass remembers that none was."""
     return bool(await db.fetchval(_IS_THERE, name))
 
 
