@@ -19,8 +19,12 @@ from unittest.mock import patch
 
 import asyncpg
 
-from postroad.spool.postgres import Accepted, PostgresSpool
+from postroad.spool.postgres import Accepted, PostgresSpool, connections
 from postroad.spool.postgres.connections import Connections
+
+# No test depends on how fast this machine is
+connections.CONNECT_S = connections.ANSWER_S = None
+connections.PATIENCE_S = float("inf")
 
 UNSAFE = Accepted(unsafe=True)
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off"

@@ -6,10 +6,10 @@ Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and end
 
 Stops: `finding` (where the file is), `values` (times, sizes, networks as people write them), `kinds` (the same for
 pydantic), `model` (every setting), `table` and `bounds` (of it: what all tables are, and those of how much clients may
-send), `tls_report` (its table), `contradictions` (what two of them say against each other), `loading` (a file, as the
-settings it has), `brief` (some of them, in no time), `identity` (who this machine is by them), `problems` (what is
-wrong with a file, in sentences), `show` (the settings in effect, as TOML, and the reference), `doubts` (what can be
-used, but is hardly meant, or cannot work).
+send), `spool` and `tls_report` (their tables), `contradictions` (what two of them say against each other), `loading`
+(a file, as the settings it has), `brief` (some of them, in no time), `identity` (who this machine is by them),
+`problems` (what is wrong with a file, in sentences), `show` (the settings in effect, as TOML, and the reference),
+`doubts` (what can be used, but is hardly meant, or cannot work).
 """
 
 from typing import TYPE_CHECKING
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
         RetryTable,
         RouteHost,
         RouteTable,
-        SpoolTable,
         TimeoutsTable,
         TlsTable,
     )
     from postroad.config.show import defaults, toml
+    from postroad.config.spool import SpoolTable
     from postroad.config.values import read_duration
 
 __getattr__, __dir__ = door(
@@ -54,7 +54,8 @@ __getattr__, __dir__ = door(
     identity="aliases_of hostname_of",
     loading="dump load read survey",
     model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DkimTable DnsTable LimitsTable "
-    "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost SpoolTable RouteTable TimeoutsTable TlsTable",
+    "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost RouteTable TimeoutsTable TlsTable",
     show="defaults toml",
+    spool="SpoolTable",
     values="read_duration",
 )

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from ipaddress import ip_network
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
 from postroad.config.bounds import LimitsTable, TimeoutsTable
 from postroad.config.contradictions import check_routes, once_each
 from postroad.config.kinds import (
-    Database,
     DomainName,
     Duration,
     ExchangerPattern,
@@ -31,75 +29,18 @@ from postroad.config.kinds import (
     Refusals,
     RouteName,
     Server,
-    Size,
     Targets,
 )
+from postroad.config.spool import SpoolTable
 from postroad.config.table import AtLeastOne, Port, SettingsTable
 from postroad.config.tls_report import TlsReportTable
-from postroad.config.values import LOOPBACK, RESERVE, SMTP_PORT, usual_spool
+from postroad.config.values import LOOPBACK, SMTP_PORT
 from postroad.pace import RetrySchedule
 from postroad.routing import OnReject, StaticHost, StaticRoute
 
 SMTPS_PORT = 465
 
 TlsMode = Literal["auto", "off", "opportunistic", "encrypt", "dane", "dane-only", "verify"]
-
-
-class SpoolTable(SettingsTable):
-    """Where accepted mail is kept: in a folder, or in a database that several relays share.
-
-    `spool = "postgresql://..."` above all tables is short for `url` alone.
-    """
-
-    path: File = Field(
-        default_factory=usual_spool,
-        description="The folder. Unset: the first of $STATE_DIRECTORY (set by systemd), else the default.",
-    )
-    url: Database | None = Field(
-        default=None,
-        description="A PostgreSQL database, instead of a folder: `postgresql://postroad@db.example/mail`. Requires "
-        "`pip install 'postroad[postgres]'`. Write the password into `~/.pgpass` of the relay's user.",
-    )
-    node: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=200,
-        description="The name of this relay among those that share the database. Unset: `hostname`.",
-    )
-    asynchronous: bool = Field(
-        default=False,
-        description="Accept that a standby of the database lacks the last commits: if it takes over, the mail accepted "
-        "last is lost, and some is sent twice.",
-    )
-    history: Duration = Field(
-        default=86400.0, description="How long `queue trace` and `explain` remember a finished message."
-    )
-    reserve: Size = Field(
-        default=RESERVE,
-        description="With less free disk space than this, new mail is refused. Up to half of it is kept as a file, "
-        "which is deleted if other programs fill the disk, so that accepted mail can still be delivered. Of a folder "
-        "only.",
-    )
-
-    @property
-    def place(self) -> Path | str:
-        """The folder, or the URL of the database."""
-        return self.url or self.path
-
-    @model_validator(mode="before")
-    @classmethod
-    def _is_short(cls, value: Any) -> Any:  # noqa: ANN401  # whatever stands in the file
-        return {"url": value} if isinstance(value, str) else value
-
-    def disagreements(self) -> Iterator[str]:
-        """What its keys contradict each other in."""
-        if self.url and "path" in self.model_fields_set:
-            yield "mail is kept in a folder or in a database; remove path or url"
-        if self.url and "reserve" in self.model_fields_set:
-            yield "reserve is for a folder; remove it, or url"
-        for key in ("node", "asynchronous"):
-            if not self.url and key in self.model_fields_set:
-                yield f"{key} is for a database; add url, or remove it"
 
 
 class ListenTable(SettingsTable):
@@ -367,7 +308,8 @@ class RouteTable(SettingsTable):
         " Unset: that of `[deliver]`, or `verify` with `auth`.",
     )
     tls_names: tuple[DomainName, ...] = Field(
-        default=(), description="With `verify`: the certificate must be valid for one of these names, not for the host's."
+        default=(),
+        description="With `verify`: the certificate must be valid for one of these names, not for the host's.",
     )
     until: date | None = Field(
         default=None, description="The last day of an exception, such as `2026-12-31`; after it, a warning says so."

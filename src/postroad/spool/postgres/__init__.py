@@ -6,9 +6,10 @@ Rule 3: nothing lives in a session, and no plan depends on statistics.
 Rule 4: what ails the server or the network becomes a SpoolError in one place, `trouble`.
 
 Stops: `address` (URLs without passwords), `connections` (a few, opened when needed), `promise` (what a server must
-keep), `versions` (the schema), `transaction` (what one has), `commits` and `writer` (one for many calls), `keeping`,
-`lanes`, `leases`, `settling`, `history`, `queue` and `lessons` (statements), `texts` (without NUL), `kinds` (what calls
-cost, and what follows), `trouble` (errors in sentences), `spool` (the protocol).
+keep), `versions` (the schema), `beginning` (these, in order), `transaction` (what one has), `commits` and `writer` (one
+for many calls), `keeping`, `lanes`, `leases`, `settling`, `history`, `days`, `queue` and `lessons` (statements),
+`texts` (without NUL), `kinds` (what calls cost, and what follows), `trouble` (errors in sentences), `questions` and
+`spool` (the protocol).
 """
 
 from typing import TYPE_CHECKING

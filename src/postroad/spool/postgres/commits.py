@@ -12,7 +12,7 @@ from postroad.spool.base import SpoolError, Trouble
 from postroad.spool.group import Calls, failed
 from postroad.spool.postgres import lanes
 from postroad.spool.postgres.connections import Connections, Db, Patience, ended
-from postroad.spool.postgres.history import is_missing_day, make_day
+from postroad.spool.postgres.days import is_missing_day, make_day
 from postroad.spool.postgres.leases import LostToken, revive
 from postroad.spool.postgres.transaction import Life, Transaction
 from postroad.spool.postgres.trouble import is_lost, is_worth_another_try, trouble_with, troubles
@@ -65,17 +65,24 @@ class Commits:
         return await self._do(calls)
 
     async def house(self, work: Callable[[Db], Awaitable[object]]) -> None:
-        """Do a transaction of the house, for nobody's call.
+        """Do a transaction of the house, for nobody's call; again, if a connection is lost that was idle before.
 
         Raises:
             SpoolError: it could not be done.
 
         """
         with troubles(self._connections.where):
-            async with self._connections.lent() as db:
-                await db.execute(BEGIN)
-                await work(db)
-                await ended(db, "COMMIT")
+            for is_last in (False, True):
+                try:
+                    async with self._connections.lent() as db:
+                        await db.execute(BEGIN)
+                        await work(db)
+                        await ended(db, "COMMIT")
+                except Exception as problem:
+                    if is_last or not is_lost(problem):
+                        raise
+                else:
+                    return
 
     async def _do(self, calls: list[Calls[Any, Any]]) -> list[Calls[Any, Any]]:
         """Do them in one transaction, or as many as that takes: one's fault spoils no other."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -189,11 +188,6 @@ async def ended(db: Db, statement: str) -> None:
         doing.exception()
         raise Unanswered(f"no answer to {statement} for {ANSWER_S:g} s")
     doing.result()
-
-
-def process() -> str:
-    """This process, for people: where another one finds it."""
-    return f"process {os.getpid()} on {os.uname().nodename}"
 
 
 async def _is_pooled(db: Any) -> bool:  # noqa: ANN401  # as above

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from postroad.spool.base import LEASE_S, SpoolError, Trouble
-from postroad.spool.postgres.connections import Db, process
+from postroad.spool.postgres.connections import Db
 from postroad.spool.postgres.transaction import Life, Transaction
 from postroad.spool.postgres.versions import check_serves
 
@@ -17,8 +17,9 @@ ON CONFLICT (name) DO UPDATE
 SET token = DEFAULT, renewed_at = excluded.renewed_at, process = excluded.process RETURNING token
 """
 _REVIVE = """
-INSERT INTO postroad.node (name, renewed_at, process) VALUES ($1, clock_timestamp(), $2)
-ON CONFLICT (name) DO NOTHING RETURNING token
+INSERT INTO postroad.node AS node (name, renewed_at, process) VALUES ($1, clock_timestamp(), $2)
+ON CONFLICT (name) DO UPDATE
+SET token = DEFAULT, renewed_at = excluded.renewed_at WHERE node.process = excluded.process RETURNING token
 """
 _OTHER = "SELECT process FROM postroad.node WHERE name = $1"
 _LOST_ARRIVALS = "UPDATE postroad.arrival SET seen_at = '-infinity' WHERE node = $1"
@@ -44,7 +45,7 @@ class LostToken(Exception):  # noqa: N818  # what happened to it
 
 async def take_name(tx: Transaction) -> None:
     """Begin a life: what the one before it of this name had claimed is free, what was arriving is lost."""
-    tx.life.token = await tx.db.fetchval(_TAKE_NAME, tx.life.name, process())
+    tx.life.token = await tx.db.fetchval(_TAKE_NAME, tx.life.name, tx.life.process)
     tx.wait(await tx.db.fetch(_FREE))
     await tx.db.execute(_LOST_ARRIVALS, tx.life.name)
 
@@ -56,7 +57,7 @@ async def revive(db: Db, life: Life) -> None:
         SpoolError: locked, by another process with this name.
 
     """
-    token = await db.fetchval(_REVIVE, life.name, process())
+    token = await db.fetchval(_REVIVE, life.name, life.process)
     if token is None:
         other = await db.fetchval(_OTHER, life.name)
         why = f"another relay has taken the name {life.name} in the spool ({other}): give each relay a name of its own"

@@ -3,40 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from typing import Any, Self
 
 from postroad.spool.base import (
     Body,
     Lesson,
-    Listed,
     Parcel,
     Selection,
     Settlement,
     SpoolError,
     State,
-    Stats,
     StoredMail,
-    Story,
     Trouble,
 )
 from postroad.spool.calls import Claim, CompleteMessage
 from postroad.spool.fresh import Fresh
 from postroad.spool.group import RECIPIENT, SHORT, CallKind
-from postroad.spool.postgres import history, keeping, lanes, leases, lessons, queue, settling
+from postroad.spool.postgres import keeping, queue, settling
+from postroad.spool.postgres.beginning import Beginning
 from postroad.spool.postgres.commits import Commits
-from postroad.spool.postgres.connections import Connections, Db
+from postroad.spool.postgres.connections import Connections
+from postroad.spool.postgres.days import Days
 from postroad.spool.postgres.kinds import Kinds
-from postroad.spool.postgres.promise import Accepted, check_clock, check_promise
-from postroad.spool.postgres.transaction import Life, Transaction
-from postroad.spool.postgres.versions import migrate
+from postroad.spool.postgres.promise import Accepted, check_promise
+from postroad.spool.postgres.questions import Questions
+from postroad.spool.postgres.transaction import Life
 from postroad.spool.postgres.writer import Writer
 
 DAY_S = 86400.0
 
+_opened = itertools.count(1)
 
-class PostgresSpool:
+
+class PostgresSpool(Questions):
     """A spool in a PostgreSQL database, which several relays share.
 
     With node "" it is a tool's: it lists and changes the queue, adds mail, and claims none.
@@ -45,17 +47,17 @@ class PostgresSpool:
     remarks: tuple[str, ...] = ()
 
     def __init__(self, connections: Connections, node: str, history_s: float, accepted: Accepted) -> None:
-        self._connections = connections
+        super().__init__(connections)
         self._node = node
         self._history_s = history_s
         self._accepted = accepted
-        self._life = Life(node)
+        self._life = Life(node, f"process {os.getpid()} on {os.uname().nodename} ({next(_opened)})")
         self._fresh = Fresh()
         self._kinds = Kinds(self._fresh, self._life, self._give_back, keeps_history=history_s > 0)
         # A claim waits for nobody's lock, so that what waits for one does not wait for it
         self._mail = Writer(Commits(connections, self._life), connections.where)
         self._queue = Writer(Commits(connections, self._life), connections.where)
-        self._days: set[int] = set()  # that have a partition
+        self._days = Days(connections, self._queue.commits.house)
 
     @classmethod
     async def open(
@@ -82,19 +84,9 @@ class PostgresSpool:
         """
         connections = Connections(url, node)
         spool = cls(connections, node, history_s, accepted)
-
-        async def begin(db: Db) -> None:
-            theirs = await check_promise(db, accepted)
-            if clock is not None:
-                check_clock(clock(), theirs)
-            await migrate(db, make=bool(node))
-            if node:
-                tx = Transaction(db, spool._life)  # its own
-                await leases.take_name(tx)
-                await lanes.settle_lanes(tx)
-
+        begin = Beginning(spool._life, accepted, clock)  # its own
         try:
-            await spool._mail.commits.house(begin)  # its own
+            await spool._mail.commits.house(begin)  # as above
         except BaseException:
             await connections.close()
             raise
@@ -149,14 +141,6 @@ class PostgresSpool:
         """See Spool."""
         return await self._queue.submit(self._kinds.retry_stranded, (destination, now))
 
-    async def stranded(self, after: str, limit: int) -> tuple[str, ...]:
-        """See Spool."""
-        return await self._connections.ask(lanes.stranded, after, limit)
-
-    async def next_due(self, skip: Collection[str] = ()) -> float | None:
-        """See Spool."""
-        return await self._connections.ask(lanes.next_due, list(skip))
-
     def body(self, mail: StoredMail) -> Body:
         """See Spool."""
         return Body(mail, self.piece)
@@ -186,19 +170,16 @@ class PostgresSpool:
 
     async def sweep(self, now: float) -> None:
         """See Spool."""
-        await self._look_after()
+        try:
+            await self._connections.ask(check_promise, self._accepted)
+        except SpoolError as trouble:
+            if trouble.kind is not Trouble.GONE:  # each commit finds out for itself whether there is a server
+                self._mail.commits.refusal = trouble
+            raise
         await self._queue.submit(self._kinds.remember_from, now - self._history_s)
-        await self._turn_days(now)
+        await self._days.turn(now, now - self._history_s)
         while await self._queue.submit(self._kinds.sweep_arrivals, now):
             pass
-
-    async def listed(self, selection: Selection, limit: int = 100) -> tuple[Listed, ...]:
-        """See Spool."""
-        return await self._connections.ask(queue.listed, selection, limit)
-
-    async def story(self, id_: str) -> Story | None:
-        """See Spool."""
-        return await self._connections.ask(queue.story, id_)
 
     async def hold(self, selection: Selection) -> int:
         """See Spool."""
@@ -225,17 +206,9 @@ class PostgresSpool:
         """See Spool."""
         return self._mail.submit(self._kinds.learn, tuple(lessons), sum([len(one.text) for one in lessons]))
 
-    async def recall(self, kind: str, begin: str = "") -> tuple[Lesson, ...]:
-        """See Spool."""
-        return await self._connections.ask(lessons.recall, kind, begin)
-
     async def forget(self, kind: str, keys: Collection[str]) -> int:
         """See Spool."""
         return await self._mail.submit(self._kinds.forget, (kind, tuple(keys)))
-
-    async def stats(self, now: float) -> Stats:
-        """See Spool."""
-        return await self._connections.ask(queue.stats, now)
 
     async def close(self) -> None:
         """See Spool."""
@@ -253,25 +226,6 @@ class PostgresSpool:
 
     async def _found(self, selection: Selection, after: int) -> list[int]:
         return await self._connections.ask(queue.found, selection, after, settling.SLICE)
-
-    async def _look_after(self) -> None:
-        """See that the server still keeps the promise: new mail is refused while it does not."""
-        try:
-            await self._connections.ask(check_promise, self._accepted)
-        except SpoolError as trouble:
-            if trouble.kind is not Trouble.GONE:  # each commit finds out for itself whether there is a server
-                self._mail.commits.refusal = trouble
-            raise
-
-    async def _turn_days(self, now: float) -> None:
-        """Make the partition for tomorrow, and drop those in which nothing is shown any more."""
-        tomorrow = int(now // DAY_S) + 1
-        if tomorrow not in self._days:
-            await self._queue.commits.house(lambda db: history.make_day(db, tomorrow))
-            self._days = {tomorrow}
-        for name in await self._connections.ask(history.old_days, now - self._history_s):
-            with suppress(SpoolError):  # somebody reads it: the next sweep tries
-                await self._queue.commits.house(lambda db, name=name: history.drop_day(db, name))  # type: ignore[misc]  # bound
 
     def _name(self) -> str:
         if not self._node:

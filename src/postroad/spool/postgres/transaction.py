@@ -18,6 +18,7 @@ class Life:
     """
 
     name: str
+    process: str = ""  # for people: where it is; and which spool of that process
     token: int = 0
     hands: dict[int, str] = field(default_factory=dict)  # number -> id of the message
     stale: set[int] = field(default_factory=set)
