@@ -96,7 +96,7 @@ class Commits:
 
     async def _try(self, calls: list[Calls[Any, Any]]) -> Exception | None:
         """What is wrong, if anything is in spite of all that can be done; nothing of the transaction is done then."""
-        patience = Patience()
+        patience = Patience(self._connections)
         while True:
             try:
                 await self._transact(calls)
@@ -170,7 +170,7 @@ class Commits:
             InDoubt: nobody can be asked.
 
         """
-        patience = Patience()
+        patience = Patience(self._connections)
         while True:
             try:
                 status = await self._status(transaction)

@@ -60,16 +60,18 @@ class Db(Protocol):
 
 
 class Patience:
-    """How long a server is waited for that does not answer."""
+    """How long a server is waited for that does not answer: after one call has waited in vain, no other one does."""
 
-    def __init__(self) -> None:
-        self._until = asyncio.get_running_loop().time() + PATIENCE_S
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._until = asyncio.get_running_loop().time() + (0.0 if connections.is_away else PATIENCE_S)
         self._pauses = 0
         self.tries = 0  # for other reasons
 
     async def waits(self) -> bool:
         """Wait a little, if it is not too late."""
-        if asyncio.get_running_loop().time() > self._until:
+        if asyncio.get_running_loop().time() >= self._until:
+            self._connections.is_away = True
             return False
         await asyncio.sleep(_PAUSES_S[min(self._pauses, len(_PAUSES_S) - 1)])
         self._pauses += 1
@@ -87,6 +89,7 @@ class Connections:
         self._room = asyncio.Semaphore(MOST)
         self._is_pooled: bool | None = None  # behind a pooler that gives each transaction another session
         self.is_closed = False
+        self.is_away = False  # the server, when last asked
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[Db]:
@@ -95,6 +98,7 @@ class Connections:
             raise closed(self.where)
         async with self._room:
             db = self._idle.pop() if self._idle else await self._connect()
+            self.is_away = False
             try:
                 yield db
             except BaseException as problem:
@@ -114,7 +118,7 @@ class Connections:
             SpoolError: the database could not be read, or this is closed.
 
         """
-        patience = Patience()
+        patience = Patience(self)
         with troubles(self.where):
             while True:
                 try:
