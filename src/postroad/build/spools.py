@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from postroad.spool import Lesson
     from postroad.spool.postgres import PostgresSpool
     from postroad.spool.sqlite import SqliteSpool
 
@@ -38,3 +39,21 @@ async def open_queue(where: Path | str) -> SqliteSpool | PostgresSpool:
 
     # It claims nothing and accepts nothing, so it need not judge how the server keeps its commits
     return await open_place(where, node="", asynchronous=True)
+
+
+async def lessons_in(where: Path | str, kind: str) -> tuple[Lesson, ...]:
+    """What the relay of a spool has learned of a kind, whether it runs or not. Nothing is made or changed.
+
+    Raises:
+        SpoolError: missing, newer, corrupt, locked, not ours to read.
+
+    """
+    if isinstance(where, Path):
+        from postroad.spool.sqlite import read_lessons  # noqa: PLC0415  # as above
+
+        return read_lessons(where, kind)
+    spool = await open_queue(where)
+    try:
+        return await spool.recall(kind)
+    finally:
+        await spool.close()
