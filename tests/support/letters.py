@@ -29,7 +29,9 @@ def letter(id_="m1", *to, sender="ann@home.example", at=NOW, size=SIZE):
 @asynccontextmanager
 async def opened(kind, folder, **settings):
     """A spool of a kind, closed in the end."""
-    spool = MemorySpool(**settings) if kind == "memory" else await SqliteSpool.open(folder, node="one", **settings)
+    spool = (
+        MemorySpool("one", **settings) if kind == "memory" else await SqliteSpool.open(folder, node="one", **settings)
+    )
     try:
         yield spool
     finally:

@@ -325,7 +325,8 @@ class RouteTable(SettingsTable):
         " Unset: that of `[deliver]`, or `verify` with `auth`.",
     )
     tls_names: tuple[DomainName, ...] = Field(
-        default=(), description="With `verify`: the certificate must be valid for one of these names, not for the host's."
+        default=(),
+        description="With `verify`: the certificate must be valid for one of these names, not for the host's.",
     )
     until: date | None = Field(
         default=None, description="The last day of an exception, such as `2026-12-31`; after it, a warning says so."

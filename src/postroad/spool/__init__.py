@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from postroad.spool.base import (
     LEASE_S,
+    NODE,
     PIECE,
     Body,
     Claims,
     Learned,
     Lesson,
     Listed,
+    Node,
     Parcel,
     Record,
     Reroute,

@@ -7,11 +7,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from postroad.spool.base import (
+    LEASE_S,
     PARCELS,
     PIECE,
     Body,
     Lesson,
     Listed,
+    Node,
     Parcel,
     Record,
     Selection,
@@ -205,6 +207,7 @@ class MemorySpool(MemoryLearned):
         self._kept: dict[str, _Kept] = {}
         self._lanes = _Lanes()
         self._next = PARCELS
+        self._renewed_at = _NEVER
         self._is_closed = False
 
     async def write(self, id_: str, piece: bytes) -> None:
@@ -277,10 +280,17 @@ class MemorySpool(MemoryLearned):
         start, end = ordinal * PIECE, (ordinal + 1) * PIECE
         return kept.octets[start:end], end < len(kept.octets)
 
-    async def renew(self, now: float) -> int:  # noqa: ARG002  # no other node can be here
+    async def renew(self, now: float) -> int:
+        """See Spool. No other node can be here."""
+        self._check()
+        self._renewed_at = now
+        return 0
+
+    async def nodes(self, now: float) -> tuple[Node, ...]:
         """See Spool."""
         self._check()
-        return 0
+        claimed = sum(slot.state is State.CLAIMED for slot in self._lanes.slots.values())
+        return (Node(self._node, self._renewed_at, claimed),) if self._renewed_at >= now - LEASE_S else ()
 
     async def sweep(self, now: float) -> None:
         """See Spool."""
@@ -374,7 +384,7 @@ class MemorySpool(MemoryLearned):
         kept = self._kept[slot.parcel.mail.id]
         kept.open += self._lanes.reroute(replace(one, parcel=slot.parcel), len(kept.records), now)
         if one.record:
-            kept.records.append(Record(slot.parcel.destination, now, one.record))
+            kept.records.append(Record(slot.parcel.destination, now, one.record, self._node))
         if one.left:
             slot.wait(one)
         else:
