@@ -43,6 +43,7 @@ class Loop:
         self._is_pumping = False
         self._aging: asyncio.TimerHandle | None = None
         self._is_draining = False
+        self._nodes = 1  # relays that share the spool
 
     def has_room_for(self, destinations: Collection[str]) -> bool:
         """Whether a fresh message may be claimed at once, rather than rest in the spool first."""
@@ -77,13 +78,21 @@ class Loop:
         return self._pool.resting
 
     def reload(self, settings: LoopSettings, find: FindWay, reporter: Reporter) -> None:
-        """Deliveries that begin from now on have other settings; windows and the health of hosts are kept."""
+        """Deliveries that begin from now on have other settings; the health of hosts is kept."""
         self.settings = settings
         self._ways.reload(find)
         self._exits.schedule, self._exits.reporter = settings.schedule, reporter
         self._pool.policy = settings.reuse
-        self.queue.limit(settings.queue)
+        self.queue.limit(settings.queue.shared_by(self._nodes))
         self._feed.poll_s, self._feed.schedule = settings.poll_s, settings.schedule
+        self._pump()
+
+    def share(self, nodes: int) -> None:
+        """So many relays deliver from the spool now: together they give a host no more than one alone would."""
+        if nodes != self._nodes:
+            self._nodes = nodes
+            self.queue.limit(self.settings.queue.shared_by(nodes))
+            self._pump()
 
     def look(self) -> None:
         """There may be something new in the spool: look now, not at the next poll."""

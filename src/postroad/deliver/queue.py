@@ -147,9 +147,12 @@ class Queue:
         self._spread: dict[str, int] = {}  # over so many doors goes the mail of a destination
 
     def limit(self, limits: QueueLimits) -> None:
-        """Other limits from now on; doors that are there keep their windows."""
+        """Other limits from now on, for the windows that are there as well: what is under way goes on."""
         self.limits = limits
         self.places.concurrency = limits.concurrency
+        for door in self._doors.values():
+            door.window.limit(limits.window)
+            self._place(door)
 
     @property
     def room(self) -> int:

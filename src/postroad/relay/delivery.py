@@ -73,6 +73,10 @@ class Delivering(Protocol):
         """Deliver until drained."""
         ...
 
+    def share(self, nodes: int) -> None:
+        """So many relays deliver from the spool now, this one included."""
+        ...
+
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
         """Deliveries that begin from now on have other settings."""
         ...
@@ -125,8 +129,12 @@ class LocalDelivery:
             for task in working:
                 task.cancel()
 
+    def share(self, nodes: int) -> None:
+        """See Delivering."""
+        self.loop.share(nodes)
+
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
-        """See Delivering. Windows, policies and the health of hosts are kept."""
+        """See Delivering. Policies and the health of hosts are kept."""
         self.policies.reload(resolver, fetch_by(settings), settings.sts)
         self.loop.reload(settings.loop, self._finder(settings, resolver), self._bounces(settings))
 

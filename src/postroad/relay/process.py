@@ -49,6 +49,7 @@ class Relay:
         self._ports: dict[tuple[Address, int], Endpoint] = {}
         self._was_given_ports = False
         self._tasks: list[asyncio.Task[None]] = []
+        self.nodes = 1  # relays that work from the spool, this one included
 
     async def open(self, sockets: Sequence[socket.socket] = ()) -> None:
         """Open the ports and begin to deliver. Sockets already bound are taken for the first ports, in their order.
@@ -126,7 +127,17 @@ class Relay:
             try:
                 if await self.spool.renew(time.time()):
                     self.delivery.look()
+                await self._count_nodes()
                 await self.spool.sweep(time.time())
             except SpoolError as trouble:
                 self._listener(Event("relay.spool.failed", {"why": trouble.why}))
             await asyncio.sleep(min(LEASE_S / 3, SWEEP_S))
+
+    async def _count_nodes(self) -> None:
+        """Share with as many relays as live; a name that is gone or new is worth a line in the log."""
+        names = [node.name for node in await self.spool.nodes(time.time())]
+        count = max(1, len(names))
+        if count != self.nodes:
+            self.nodes = count
+            self._listener(Event("relay.nodes.changed", {"nodes": names}))
+            self.delivery.share(count)
