@@ -6,10 +6,10 @@ Rule 3: `model` costs pydantic, a tenth of a second. Who hands mail over and end
 
 Stops: `finding` (where the file is), `values` (times, sizes, networks as people write them), `kinds` (the same for
 pydantic), `model` (every setting), `table` and `bounds` (of it: what all tables are, and those of how much clients may
-send), `tls_report` (its table), `contradictions` (what two of them say against each other), `loading` (a file, as the
-settings it has), `brief` (some of them, in no time), `identity` (who this machine is by them), `problems` (what is
-wrong with a file, in sentences), `show` (the settings in effect, as TOML, and the reference), `doubts` (what can be
-used, but is hardly meant, or cannot work).
+send), `spool` and `tls_report` (their tables), `contradictions` (what two of them say against each other), `loading` (a
+file, as the settings it has), `brief` (some of them, in no time), `identity` (who this machine is by them), `problems`
+(what is wrong with a file, in sentences), `show` (the settings in effect, as TOML, and the reference), `doubts` (what
+can be used, but is hardly meant, or cannot work).
 """
 
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from postroad.config.brief import Brief, brief_of, load_brief
     from postroad.config.doubts import warnings
     from postroad.config.finding import USUAL_FILE, find
-    from postroad.config.identity import aliases_of, hostname_of
+    from postroad.config.identity import aliases_of, hostname_of, node_of
     from postroad.config.loading import dump, load, read, survey
     from postroad.config.model import (
         AcceptTable,
@@ -51,7 +51,7 @@ __getattr__, __dir__ = door(
     brief="Brief brief_of load_brief",
     doubts="warnings",
     finding="USUAL_FILE find",
-    identity="aliases_of hostname_of",
+    identity="aliases_of hostname_of node_of",
     loading="dump load read survey",
     model="AcceptTable AliasesTable AuthTable CheckTable Config DeliverTable DkimTable DnsTable LimitsTable "
     "ListenTable LogTable MetricsTable RelayTable RetryTable RouteHost SpoolTable RouteTable TimeoutsTable TlsTable",

@@ -19,6 +19,7 @@ from postroad.routing import (
     pick,
     resolve_aliases,
 )
+from postroad.spool import NODE
 from postroad.words.inputs import InputError
 from postroad.words.names import Address, Unreadable
 
@@ -28,6 +29,13 @@ class ConfiguredRoute(Protocol):
 
     @property
     def domains(self) -> tuple[str, ...]: ...  # noqa: D102  # said above
+
+
+class SpoolName(Protocol):
+    """The `[spool]` table as far as identity needs it."""
+
+    @property
+    def node(self) -> str | None: ...  # noqa: D102  # see config.SpoolTable
 
 
 class AliasNames(Protocol):
@@ -88,3 +96,8 @@ def _text(path: Path) -> str:
     if isinstance(text, Unreadable):
         raise InputError(f"{path} {text.why}; choose a text file that this user may read")
     return text
+
+
+def node_of(spool: SpoolName) -> str:
+    """The name of a relay among those that share its spool."""
+    return spool.node or NODE

@@ -29,35 +29,18 @@ from postroad.config.kinds import (
     Refusals,
     RouteName,
     Server,
-    Size,
     Targets,
 )
+from postroad.config.spool import SpoolTable
 from postroad.config.table import AtLeastOne, Port, SettingsTable
 from postroad.config.tls_report import TlsReportTable
-from postroad.config.values import LOOPBACK, RESERVE, SMTP_PORT, usual_spool
+from postroad.config.values import LOOPBACK, SMTP_PORT
 from postroad.pace import RetrySchedule
 from postroad.routing import OnReject, StaticHost, StaticRoute
 
 SMTPS_PORT = 465
 
 TlsMode = Literal["auto", "off", "opportunistic", "encrypt", "dane", "dane-only", "verify"]
-
-
-class SpoolTable(SettingsTable):
-    """Where accepted mail is kept."""
-
-    path: File = Field(
-        default_factory=usual_spool,
-        description="The folder. Unset: the first of $STATE_DIRECTORY (set by systemd), else the default.",
-    )
-    history: Duration = Field(
-        default=86400.0, description="How long `queue trace` and `explain` remember a finished message."
-    )
-    reserve: Size = Field(
-        default=RESERVE,
-        description="With less free disk space than this, new mail is refused. Up to half of it is kept as a file, "
-        "which is deleted if other programs fill the disk, so that accepted mail can still be delivered.",
-    )
 
 
 class ListenTable(SettingsTable):

@@ -11,6 +11,7 @@ from postroad.deliver.deliveries import Deliveries
 from postroad.deliver.exits import Exits
 from postroad.deliver.feed import Feed
 from postroad.deliver.hosts import Hosts
+from postroad.deliver.neighbours import Neighbours
 from postroad.deliver.pool import Pool
 from postroad.deliver.queue import Item, Queue
 from postroad.deliver.route_cache import DeliveryRoute, FindWay, RouteCache, WayKey, key_of
@@ -35,6 +36,7 @@ class Loop:
         self._pool = Pool(settings.reuse, self._now)
         self.queue = Queue(settings.queue)
         self.hosts = Hosts(settings.health, self._pool, self._now, self._changed)
+        self._neighbours = Neighbours(spool, self.hosts, self._knows, world, self._now)
         self._feed = Feed(spool, self.queue, self._claimed, world, self._now)
         self._exits = Exits(settings.schedule, reporter, self._feed, self.hosts, self._tasks, world)
         self._deliveries = Deliveries(self._feed, self._ways, self.hosts, self._exits, self._tasks, self._pump)
@@ -91,6 +93,7 @@ class Loop:
         """So many relays deliver from the spool now: together they give a host no more than one alone would."""
         if nodes != self._nodes:
             self._nodes = nodes
+            self._neighbours.share(nodes)
             self.queue.limit(self.settings.queue.shared_by(nodes))
             self._pump()
 
@@ -116,6 +119,7 @@ class Loop:
         await self._tasks.cancel()
         if self._aging:
             self._aging.cancel()
+        self._neighbours.close()
         self.hosts.probes.close()
         await self._pool.close()
         await self._give_back()
@@ -181,6 +185,9 @@ class Loop:
         if again is not None and self._aging is None and not self._is_draining and self.queue.is_held_up:
             self._aging = asyncio.get_running_loop().call_at(again, self._age)
 
+    def _knows(self, address: Address) -> bool:
+        return self.queue.knows(str(address), self._now())
+
     def _age(self) -> None:
         self._aging = None
         self._pump()
@@ -188,6 +195,7 @@ class Loop:
     def _changed(self, address: Address, *, is_healthy: bool) -> None:
         """A host became unhealthy, or is healthy again: then all mail that waits for it is due now."""
         self._world.tell("deliver.host.recovered" if is_healthy else "deliver.host.failed", address=str(address))
+        self._neighbours.look()
         if is_healthy:
             self._tasks.spawn(self._feed.wake(lambda name: self._ways.may_lead(name, address)))
             return

@@ -17,6 +17,7 @@ from postroad.pace import FairRound, Window, WindowPolicy
 from postroad.spool import Parcel
 
 LOW = 4  # with less than one in so many of what its doors take, more is claimed for a destination
+FRESH_S = 30.0  # so lately a host that answered is known to answer
 IDLE_DOORS = 10_000  # windows remembered of addresses that have nothing to do
 
 
@@ -287,6 +288,11 @@ class Queue:
             self._place(door)
         self.waiting = 0
         return items
+
+    def knows(self, where: str, now: float) -> bool:
+        """Whether a delivery to this address is under way, or a host there answered one a moment ago."""
+        door = self._doors.get(where)
+        return door is not None and (door.window.in_flight > 0 or (door.proved and now < door.left_at + FRESH_S))
 
     @property
     def is_held_up(self) -> bool:

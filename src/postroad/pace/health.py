@@ -105,7 +105,7 @@ class Health:
     def heard_recovered(self, address: Address, now: float) -> bool:
         """It answers elsewhere again. Whether it is healthy here because of that.
 
-        That is so where hearsay is all there was against it. One that failed here has to answer here, and is probed now.
+        So it is where hearsay is all there was against it. One that failed here has to answer here, and is probed now.
         """
         penalty = self._unhealthy.get(address)
         if penalty is None:

@@ -99,7 +99,7 @@ class LocalDelivery:
         self._spool = spool
         self._ids = ids
         self._listener = listener
-        world = World(time.time, Random(ids.seed()), self._hear)
+        world = World(time.time, Random(ids.seed()), self._hear, settings.node)
         self.policies = build_policies(settings, resolver, spool, ids.seed(), listener)
         self._sessions: SessionWatch | None = None
         finder = self._finder(settings, resolver)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from postroad.build import open_spool
+from postroad.config import node_of
 from postroad.net import Endpoint, NetError
 from postroad.relay.event_bus import EventBus, Subscription
 from postroad.relay.journal import Journal, Style, is_journald, stderr_piece, write_stderr
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from postroad.relay.metrics import Metrics
     from postroad.spool.sqlite import SqliteSpool
 
-NODE = "relay"  # its name in the spool
 FIRST_FD = 3  # systemd's first socket, sd_listen_fds(3)
 
 
@@ -209,7 +209,7 @@ async def _is_done_before(stop: asyncio.Event, work: Coroutine[Any, Any, None]) 
 async def _open_spool(config: Config) -> SqliteSpool:
     try:
         kept = config.spool
-        return await open_spool(kept.path, node=NODE, history_s=kept.history, reserve=kept.reserve)
+        return await open_spool(kept.path, node=node_of(kept), history_s=kept.history, reserve=kept.reserve)
     except SpoolError as trouble:
         raise InputError(trouble.why) from None
 

@@ -237,7 +237,7 @@ class MemorySpool(MemoryLearned):
         """See Spool."""
         self._check()
         for mail, octets in (report for one in settlements for report in one.reports):
-            self._examine(mail, octets)
+            _examine(self._kept, mail, octets)
         for one in settlements:
             if (slot := self._lanes.slots.get(one.parcel.number)) and slot.state is State.CLAIMED:
                 self._settle(slot, one, now)
@@ -363,7 +363,7 @@ class MemorySpool(MemoryLearned):
 
     def _add(self, mail: StoredMail, rest: bytes, state: State, front: bytes = b"") -> tuple[Parcel, ...]:
         octets = front + self._arrivals.get(mail.id, _Arrival()).octets + rest
-        self._examine(mail, octets)
+        _examine(self._kept, mail, octets)
         self._arrivals.pop(mail.id, None)
         parts = enumerate(split(mail), start=self._next)
         parcels = tuple(Parcel(number, to, part, mail.received_at) for number, (to, part) in parts)
@@ -371,14 +371,6 @@ class MemorySpool(MemoryLearned):
         self._lanes.slots.update((parcel.number, _Slot(parcel, state)) for parcel in parcels)
         self._kept[mail.id] = _Kept(mail, octets, open=len(parcels))
         return parcels
-
-    def _examine(self, mail: StoredMail, octets: bytes) -> None:
-        if not mail.envelope.recipients:
-            raise ValueError("a message needs at least one recipient")
-        if mail.id in self._kept:
-            raise ValueError("there is already a message with this id")
-        if len(octets) != mail.size:
-            raise ValueError(f"the body of {mail.id} has {len(octets)} octets, not {mail.size}")
 
     def _settle(self, slot: _Slot, one: Settlement, now: float) -> None:
         kept = self._kept[slot.parcel.mail.id]
@@ -400,6 +392,15 @@ class MemorySpool(MemoryLearned):
             kept.octets, kept.finished_at = b"", now
             if self._history_s <= 0:
                 del self._kept[kept.mail.id]
+
+
+def _examine(kept: Collection[str], mail: StoredMail, octets: bytes) -> None:
+    if not mail.envelope.recipients:
+        raise ValueError("a message needs at least one recipient")
+    if mail.id in kept:
+        raise ValueError("there is already a message with this id")
+    if len(octets) != mail.size:
+        raise ValueError(f"the body of {mail.id} has {len(octets)} octets, not {mail.size}")
 
 
 def _fits(slot: _Slot, selection: Selection) -> bool:
