@@ -93,7 +93,7 @@ class Loop:
         """So many relays deliver from the spool now: together they give a host no more than one alone would."""
         if nodes != self._nodes:
             self._nodes = nodes
-            self._neighbours.share(nodes)
+            self._neighbours.talk.share(nodes)
             self.queue.limit(self.settings.queue.shared_by(nodes))
             self._pump()
 
@@ -119,7 +119,7 @@ class Loop:
         await self._tasks.cancel()
         if self._aging:
             self._aging.cancel()
-        self._neighbours.close()
+        self._neighbours.talk.close()
         self.hosts.probes.close()
         await self._pool.close()
         await self._give_back()
@@ -195,7 +195,7 @@ class Loop:
     def _changed(self, address: Address, *, is_healthy: bool) -> None:
         """A host became unhealthy, or is healthy again: then all mail that waits for it is due now."""
         self._world.tell("deliver.host.recovered" if is_healthy else "deliver.host.failed", address=str(address))
-        self._neighbours.look()
+        self._neighbours.talk.look()
         if is_healthy:
             self._tasks.spawn(self._feed.wake(lambda name: self._ways.may_lead(name, address)))
             return

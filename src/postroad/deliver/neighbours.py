@@ -7,18 +7,16 @@ others. A relay alone asks and writes nothing.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Callable, Iterable
 
 from postroad.deliver.hosts import Hosts
+from postroad.deliver.talk import Talk
 from postroad.deliver.world import World
 from postroad.pace import Hearsay
-from postroad.spool import Learned, Lesson, SpoolError
+from postroad.spool import Learned, Lesson
 from postroad.words.names import Address, parse_address
 
 KIND = "health"  # of the lessons: the key is a relay and an address that failed there, the time that of the failure
-EXCHANGE_S = 1.0
 SAME_S = 1.0  # two times of one failure, by clocks that drift, differ by less
 
 Told = dict[Address, float]
@@ -26,7 +24,7 @@ Told = dict[Address, float]
 
 
 class Neighbours:
-    """The talk with other relays: `share` says how many there are, `look` that there is something to tell.
+    """What we say to other relays of hosts, and hear. `talk` has it go on while there are any.
 
     `knows` says whether an address has shown here, a moment ago, how it is.
     """
@@ -40,25 +38,7 @@ class Neighbours:
         self._world = world
         self._now = now
         self._hearsay = Hearsay(hosts.health.policy.told_s)
-        self._news = asyncio.Event()
-        self._talk: asyncio.Task[None] | None = None
-
-    def share(self, nodes: int) -> None:
-        """So many relays share the spool, this one included."""
-        if nodes > 1 and self._talk is None:
-            self._talk = asyncio.get_running_loop().create_task(self._run())
-        elif nodes == 1:
-            self.close()
-
-    def look(self) -> None:
-        """A host has changed here."""
-        self._news.set()
-
-    def close(self) -> None:
-        """Talk no more. What was said ends by its age."""
-        if self._talk:
-            self._talk.cancel()
-            self._talk = None
+        self.talk = Talk(self.exchange)
 
     async def exchange(self) -> None:
         """Say what failed here, and hear what is new."""
@@ -73,20 +53,6 @@ class Neighbours:
         for address, node in heard.recovered.items():
             if self._hosts.heard_recovered(address):
                 self._world.tell("deliver.hearsay.recovered", address=str(address), node=node)
-
-    async def _run(self) -> None:
-        while True:
-            self._news.clear()
-            try:
-                await self.exchange()
-            except SpoolError:  # whoever needs the spool says so; what is not heard now is heard later
-                pass
-            except Exception as bug:  # noqa: BLE001  # mail goes on without hearsay
-                about = {"message": "what other relays say of hosts is not heard", "exception": bug}
-                asyncio.get_running_loop().call_exception_handler(about)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EXCHANGE_S):
-                    await self._news.wait()
 
     async def _say(self, before: Told, failed: Told, old: list[str]) -> None:
         node = self._world.node

@@ -13,6 +13,7 @@ from postroad.dns import Resolver
 from postroad.net import Endpoint, bind
 from postroad.receive import ListenSettings, Receiver
 from postroad.relay.delivery import Delivering, LocalDelivery
+from postroad.relay.guesses import SharedGuesses
 from postroad.relay.intake import Intake
 from postroad.relay.settings import RelaySettings
 from postroad.relay.tls_reports import build_reporter
@@ -45,6 +46,8 @@ class Relay:
         ids = MessageIds()
         self.delivery = elsewhere or LocalDelivery(settings, spool, resolver, ids, listener)
         self.receiver = Receiver(settings.receive, Intake(spool, self.delivery, ids), listener=listener)
+        now = asyncio.get_running_loop().time
+        self._guesses = SharedGuesses(spool, self.receiver, settings.node, now, time.time)
         self.reporter = build_reporter(settings, spool, resolver, ids, self.delivery.look, listener)
         self._ports: dict[tuple[Address, int], Endpoint] = {}
         self._was_given_ports = False
@@ -104,6 +107,7 @@ class Relay:
         await self.receiver.drain(self.settings.drain_s / 2)
         given_up = await self.delivery.drain(ends_at - time.monotonic())
         self._listener(Event("relay.drained", {"given_up": given_up}))
+        self._guesses.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -141,3 +145,4 @@ class Relay:
             self.nodes = count
             self._listener(Event("relay.nodes.changed", {"nodes": names}))
             self.delivery.share(count)
+            self._guesses.share(count)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.support.delivering import DELIVERED, NOON, USUAL, FixedIds, Office, Told, office
 
-from postroad.deliver import neighbours
+from postroad.deliver import talk
 from postroad.deliver.neighbours import KIND
 from postroad.lab import parse_fault
 from postroad.pace import HealthPolicy
@@ -203,7 +203,7 @@ class Silent(MemorySpool):
 
 def test_relays_talk_while_there_are_several_and_a_relay_alone_asks_nothing(monkeypatch):
     """Whatever the spool says meanwhile; what fails here is told at once."""
-    monkeypatch.setattr(neighbours, "EXCHANGE_S", 0.0)
+    monkeypatch.setattr(talk, "EXCHANGE_S", 0.0)
 
     async def story():
         async with office(DOWN, settings=SLOW, spool=Silent()) as it:
