@@ -132,6 +132,7 @@ class LocalDelivery:
     def share(self, nodes: int) -> None:
         """See Delivering."""
         self.loop.share(nodes)
+        self.policies.share(is_alone=nodes == 1)
 
     def reload(self, settings: RelaySettings, resolver: Resolver) -> None:
         """See Delivering. Policies and the health of hosts are kept."""
