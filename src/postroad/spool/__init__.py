@@ -36,14 +36,14 @@ from postroad.spool.base import (
 from postroad.words.doors import door
 
 if TYPE_CHECKING:
-    from postroad.spool.ids import MessageIds, sendmail_origin
+    from postroad.spool.ids import MessageIds, id_of, sendmail_origin
     from postroad.spool.memory import MemoryLearned, MemorySpool
     from postroad.spool.remote import Handover, RemoteSpool
     from postroad.spool.wire import Link, Row, Words
 
 __getattr__, __dir__ = door(
     __name__,
-    ids="MessageIds sendmail_origin",
+    ids="MessageIds id_of sendmail_origin",
     memory="MemoryLearned MemorySpool",
     remote="Handover RemoteSpool",
     wire="Link Row Words",
