@@ -125,6 +125,16 @@ COUNTED = (
         _contacts,
     ),
     EventCounter(
+        "postroad_hearsay_failures_total",
+        "Addresses not tried for now because another relay on the same spool found that they fail.",
+        ("deliver.hearsay.failed",),
+    ),
+    EventCounter(
+        "postroad_hearsay_recoveries_total",
+        "Those that are tried again because they answer that relay again.",
+        ("deliver.hearsay.recovered",),
+    ),
+    EventCounter(
         "postroad_double_bounces_total",
         "Bounces, and other mail with a null sender, that could not be delivered.",
         ("deliver.report.failed",),

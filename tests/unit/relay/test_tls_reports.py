@@ -500,7 +500,7 @@ def test_what_a_dead_relay_had_to_send_another_one_sends(dies):
 
 
 def test_relays_that_do_not_agree_who_lives_do_not_send_twice():
-    """One was stopped for longer than its lease: what it had begun finds nothing left to send, and it begins no more."""
+    """One that was stopped for longer than its lease finds nothing left to send, and begins no more."""
 
     async def story():
         spool, (one, two) = fleet("one", "two")
